@@ -1,0 +1,112 @@
+declare module 'bittorrent-protocol' {
+  type Wire = import('../lib/webtorrent-types.ts').Wire
+  const Protocol: { new (type?: string, peEnabled?: 0 | 1 | 2): Wire & NodeJS.ReadWriteStream, readonly nativeRC4: boolean }
+  export default Protocol
+}
+
+declare module 'bencode' {
+  const bencode: {
+    encode(value: unknown): Uint8Array<ArrayBuffer>
+    decode(data: Uint8Array, encoding?: string): unknown
+    byteLength(value: unknown): number
+    encodingLength(value: unknown): number
+  }
+  export default bencode
+}
+
+declare module 'torrent-piece' {
+  export default class Piece {
+    static readonly BLOCK_LENGTH: number
+    constructor (length: number)
+    readonly length: number
+    missing: number
+    chunkLength (i: number): number
+    chunkOffset (i: number): number
+    reserve (): number
+    cancel (i: number): void
+    get (i: number): Uint8Array | null
+    set (i: number, data: Uint8Array, source: unknown): boolean
+    flush (): Uint8Array | null
+    init (): boolean
+  }
+}
+
+declare module 'bittorrent-dht' {
+  import type { EventEmitter } from 'node:events'
+  export class Client extends EventEmitter {
+    constructor (opts?: Record<string, unknown>)
+    listen (port?: number, cb?: () => void): void
+    listen (port: number, address: string, cb?: () => void): void
+    address (): { address: string, family: string, port: number }
+    lookup (infoHash: string | Uint8Array, cb?: (err: Error | null, n: number) => void): () => void
+    announce (infoHash: string | Uint8Array, port?: number, cb?: (err: Error | null) => void): void
+    addNode (node: { host: string, port: number, id?: Uint8Array }): void
+    toJSON (): { nodes: Array<{ host: string, port: number }>, values: Record<string, unknown> }
+    destroy (cb?: () => void): void
+  }
+  export default Client
+}
+
+declare module 'bittorrent-tracker/server' {
+  import type { EventEmitter } from 'node:events'
+  import type { Server as HttpServer } from 'node:http'
+  import type { Socket } from 'node:dgram'
+  export default class Server extends EventEmitter {
+    constructor (opts?: {
+      http?: boolean | object
+      udp?: boolean | object
+      ws?: boolean | object
+      stats?: boolean
+      trustProxy?: boolean
+      interval?: number
+      filter?: (infoHash: string, params: Record<string, unknown>, cb: (err?: Error | null) => void) => void
+    })
+    http: HttpServer | null
+    udp4: Socket | null
+    ws: { address (): unknown } | null
+    listen (port?: number, hostname?: string | { http?: string, udp?: string, udp6?: string } | (() => void), onlistening?: () => void): void
+    close (cb?: (err?: Error) => void): void
+  }
+}
+
+declare module 'memory-chunk-store' {
+  export default class MemoryChunkStore {
+    constructor (chunkLength: number, opts?: { length?: number })
+    readonly chunkLength: number
+    put (index: number, data: Uint8Array, cb?: (err: Error | null) => void): void
+    get (index: number, opts: { offset?: number, length?: number } | null, cb: (err: Error | null, data?: Uint8Array) => void): void
+    close (cb?: (err: Error | null) => void): void
+    destroy (cb?: (err: Error | null) => void): void
+  }
+}
+
+declare module 'webtorrent-fixtures' {
+  interface ParsedTorrent {
+    infoHash: string
+    infoHashBuffer: Uint8Array
+    info: Record<string, unknown>
+    name: string
+    length: number
+    pieceLength: number
+    lastPieceLength: number
+    pieces: string[]
+    announce: string[]
+    urlList: string[]
+  }
+  interface Fixture { torrentPath: string, torrent: Buffer, parsedTorrent: ParsedTorrent, magnetURI: string }
+  interface FolderFixture extends Fixture { contentPath: string }
+  interface FileFixture extends FolderFixture { content: Buffer }
+  const fixtures: {
+    leaves: FileFixture
+    alice: FileFixture
+    leavesMetadata: FileFixture
+    folder: FolderFixture
+    numbers: FolderFixture
+    lotsOfNumbers: FolderFixture
+    bunny: Fixture
+    sintel: Fixture
+    corrupt: { torrentPath: string, torrent: Buffer }
+    blocklist: { path: string, gzipPath: string }
+  }
+  export default fixtures
+}
