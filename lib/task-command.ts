@@ -1,0 +1,95 @@
+/**
+ * What makes an info dictionary a task: the commands, inside it (`bitworker`, version 1) or outside (legacy files), and the
+ * digest that stands for them. Pure. Called by lib/task.ts.
+ */
+import { createHash } from 'node:crypto'
+import { encode, textOf } from './bencode.ts'
+import { taskError } from './task-types.ts'
+import type { Bdict, Bvalue } from './bencode.ts'
+import type { Task } from './task-types.ts'
+
+/** The version of the `bitworker` dictionary that this package writes, and the newest it reads. */
+export const TASK_VERSION = 1
+/** Linux takes 128 KiB as one argument of a program; half of it leaves room for wrappers. */
+const MAX_COMMAND_BYTES = 64 * 1024
+const MAX_TIMEOUT_S = 31_536_000
+
+const TASK_PREFIX = 'BitWorker/task/1\0'
+const LEGACY_PREFIX = 'BitWorker/legacy/1\0'
+
+/** The commands of a task. */
+export type Commands = Pick<Task, 'command' | 'completeCommand'>
+
+/**
+ * Reads the `bitworker` dictionary of an info dictionary. Unknown keys are ignored; what changes their meaning raises `version`.
+ * Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT.
+ */
+export function readBitworker (value: Bvalue | undefined): Commands & Pick<Task, 'timeoutMs'> {
+  if (!(value instanceof Map)) throw noCommand()
+  checkVersion(value.get('version'))
+  const timeout = value.get('timeout')
+  return { ...readCommands(value), ...(timeout !== undefined && { timeoutMs: checkTimeout(timeout) * 1000 }) }
+}
+
+/** Reads `command` and `complete command`. Throws BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND. */
+export function readCommands (dict: Bdict): Commands {
+  const command = readCommand(dict, 'command')
+  if (command === undefined || command.trim() === '') throw noCommand()
+  // Empty means none: the old files write it so.
+  const completeCommand = readCommand(dict, 'complete command')
+  return { command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }
+}
+
+/** Returns the time limit in seconds, if it is one. Throws BW_ERR_TASK_TIMEOUT. */
+export function checkTimeout (seconds: unknown): number {
+  if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_TIMEOUT_S) return seconds
+  const what = typeof seconds === 'number' ? `${seconds} s` : 'not a number'
+  throw taskError('BW_ERR_TASK_TIMEOUT', `The task's timeout is ${what}; it must be 1 to ${MAX_TIMEOUT_S} whole seconds.`)
+}
+
+/**
+ * The task digest: 32 bytes that two peers must have in common to exchange pieces. SHA-256 over
+ *
+ * - the 17 bytes `BitWorker/task/1\0` and the info dictionary as received; or, for legacy files,
+ * - the 19 bytes `BitWorker/legacy/1\0`, a canonical bencoded dictionary of `command` and (if there is one and it is not
+ *   empty) `complete command`, and the info dictionary as received.
+ *
+ * @param commands given for legacy files only, whose info dictionary does not hold them
+ */
+export function taskDigest (info: Uint8Array, commands?: Commands): Uint8Array<ArrayBuffer> {
+  const hash = createHash('sha256')
+  if (commands === undefined) hash.update(TASK_PREFIX)
+  else hash.update(LEGACY_PREFIX).update(encode(commandsDict(commands)))
+  return new Uint8Array(hash.update(info).digest())
+}
+
+/** The commands under their keys in task files. */
+export function commandsDict ({ command, completeCommand }: Commands): Record<string, string | undefined> {
+  return { command, 'complete command': completeCommand }
+}
+
+function readCommand (dict: Bdict, key: string): string | undefined {
+  const value = dict.get(key)
+  if (value === undefined) return undefined
+  const text = textOf(value)
+  if (text === undefined) throw badCommand(key, 'is not UTF-8 text')
+  if (text.includes('\0')) throw badCommand(key, 'contains a NUL character')
+  if (Buffer.byteLength(text) > MAX_COMMAND_BYTES) throw badCommand(key, `is longer than ${MAX_COMMAND_BYTES} bytes: put it into a script the command fetches`)
+  return text
+}
+
+function checkVersion (version: Bvalue | undefined): void {
+  if (version === TASK_VERSION) return
+  if (typeof version === 'number' && version > TASK_VERSION) {
+    throw taskError('BW_ERR_TASK_VERSION', `The task was made for a newer BitWorker (format ${version}, this one reads ${TASK_VERSION}); update BitWorker.`)
+  }
+  throw taskError('BW_ERR_TASK_VERSION', `The task does not say which format it has (\`version\` must be ${TASK_VERSION}); ask its author for a correct file.`)
+}
+
+function noCommand (): Error {
+  return taskError('BW_ERR_TASK_NO_COMMAND', 'The task has no command, so there is nothing to run; get the task file from its author (the magnet link of a legacy task carries none).')
+}
+
+function badCommand (key: string, why: string): Error {
+  return taskError('BW_ERR_TASK_COMMAND', `The task's ${key} ${why}; ask its author to correct it.`)
+}

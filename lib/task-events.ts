@@ -1,0 +1,67 @@
+/** What a task's torrent reports: the payloads of its events and its statistics. */
+import type { CommandFailure, ErrorCode } from './errors.ts'
+
+/** A piece's result. */
+export interface PieceResult {
+  piece: number
+  /** bytes */
+  size: number
+  /** the SHA-256 digest, in hex */
+  sha256: string
+}
+
+/** 'computed': a work item here ended with a result. */
+export interface ComputedEvent extends PieceResult {
+  /** what the command took, in milliseconds */
+  ms: number
+}
+
+/** 'failed': a work item or a complete command ended without a result. */
+export interface FailedEvent extends CommandFailure {
+  /** null: a complete command */
+  piece: number | null
+  /** index of the file whose complete command failed */
+  file?: number
+  code: ErrorCode
+  /** one line for people */
+  message: string
+  /** it is not tried again here: other peers may still compute it */
+  final: boolean
+}
+
+/** 'aborted': a work item was ended from here because its result was not needed any more. */
+export interface AbortedEvent {
+  piece: number
+  reason: string
+}
+
+/** 'file': a file of the task is finished on disk. */
+export interface FinishedFile {
+  /** absolute */
+  path: string
+  /** bytes */
+  length: number
+}
+
+/** 'strike', 'ban': a peer broke the rules. */
+export interface MisdeedEvent {
+  /** address if known, else peer id */
+  peer: string
+  reason: string
+}
+
+/** How far a task is, in pieces. */
+export interface TaskStats {
+  pieces: number
+  stored: number
+  missing: number
+  /** stored pieces that were computed here, or downloaded, since the torrent was added */
+  computed: number
+  downloaded: number
+  /** being computed here, now */
+  running: number
+  /** being computed by connected peers, as they say */
+  claimed: number
+  /** given up here after several failures */
+  failed: number
+}

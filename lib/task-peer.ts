@@ -1,0 +1,67 @@
+/** One connected peer of a task, as the parts of a work session see it. */
+import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { PeerResults } from './results.ts'
+import type { Wire } from './webtorrent-types.ts'
+
+/** A peer may be caught with this many pieces of wrong data or broken rules; at the next one it is banned. */
+const STRIKES_TOLERATED = 1
+
+/** A wire together with what its peer has announced. */
+export class TaskPeer {
+  readonly wire: Wire
+  readonly ext: UtBitworker
+  readonly results: PeerResults
+  /** pieces it holds that were missing here when it announced them, oldest first */
+  readonly queue: PieceQueue = new PieceQueue()
+  /** it was sent our bitfield */
+  isGreeted = false
+  /** pieces stored since then, to be announced once the task digests have matched */
+  readonly heldBack: number[] = []
+  /** pieces whose result came without their bit so far: still as good as claimed (neighbours.ts) */
+  promised = new Set<number>()
+  /** those of them that were there at the last round already */
+  overdue = new Set<number>()
+  /** for how long it has choked us though we need its pieces (neighbours.ts) */
+  starvingRounds = 0
+  #strikes = 0
+
+  constructor (wire: Wire, ext: UtBitworker, results: PeerResults) {
+    this.wire = wire
+    this.ext = ext
+    this.results = results
+  }
+
+  /** For people: the address if there is one, else the peer id. */
+  get name (): string {
+    const { remoteAddress, remotePort, peerId } = this.wire
+    return remoteAddress === undefined ? peerId ?? 'unknown' : `${remoteAddress}:${remotePort}`
+  }
+
+  /** Counts a misdeed; true when the peer is to be banned. */
+  strike (): boolean {
+    this.#strikes++
+    return this.#strikes > STRIKES_TOLERATED
+  }
+}
+
+/** A first-in first-out queue of piece indices whose `shift` does not move the rest. */
+export class PieceQueue {
+  #items: number[] = []
+  #head = 0
+
+  get length (): number { return this.#items.length - this.#head }
+
+  push (index: number): void { this.#items.push(index) }
+
+  shift (): number | undefined {
+    const index = this.#items[this.#head]
+    if (index === undefined) return undefined
+    this.#head++
+    // moving the rest only when half of the array is used up keeps the cost per item constant
+    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
+    }
+    return index
+  }
+}

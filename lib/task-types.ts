@@ -1,0 +1,84 @@
+/**
+ * What a task is, once read and checked. Data only: made by lib/task.ts, read by everything else.
+ */
+import { BitWorkerError } from './errors.ts'
+import type { Blame, ErrorCode } from './errors.ts'
+
+/** One file of a task. */
+export interface TaskFile {
+  /** components joined by '/', the first being the task's name if there are several files, as in WebTorrent; a single file: the name */
+  path: string
+  /** the last component of `path` */
+  name: string
+  /** bytes, an upper bound until all parts are known: parts × piece length */
+  length: number
+  /** bytes from the start of the task's pieces laid end to end at full length: firstPiece × piece length */
+  offset: number
+  /** pieces it consists of, at least 1 */
+  parts: number
+  /** index of the piece that is its part 0 */
+  firstPiece: number
+}
+
+/** A task file or a task's metadata, read and checked. */
+export interface Task {
+  /** 40 lower-case hex digits: SHA-1 of `info` as received (BEP 3) */
+  infoHash: string
+  /** the info dictionary's bytes, as received */
+  info: Uint8Array
+  /** 32 bytes: SHA-256 over everything that determines the output, see `taskDigest` */
+  digest: Uint8Array
+  name: string
+  /** bytes, the most a piece may have */
+  pieceLength: number
+  pieceCount: number
+  /** bytes, an upper bound: pieces × piece length */
+  length: number
+  /** in the order of their pieces */
+  files: TaskFile[]
+  /** run by /bin/bash -c, once per piece */
+  command: string
+  /** run once per file, when all its parts are there; absent: the file is the parts, one after another */
+  completeCommand?: string
+  /** limit for one work item, milliseconds; absent: none */
+  timeoutMs?: number
+  /** trackers (BEP 3, BEP 12), without duplicates: http(s), udp and ws(s) only */
+  announce: string[]
+  comment?: string
+  createdBy?: string
+  created?: Date
+  /** BEP 27: peers from trackers only */
+  private?: boolean
+  /** written for the 2014 prototype: the commands stand outside the info dictionary */
+  legacy: boolean
+}
+
+/** What `createTask` takes. Either `parts` (one file, called `name`) or `files` (in a folder called `name`). */
+export interface CreateTaskOptions {
+  name: string
+  /** run by /bin/bash -c, once per piece; at most 64 KiB */
+  command: string
+  /** number of pieces of the single file */
+  parts?: number
+  /** several files, or one within a folder; `path` is separated by '/' */
+  files?: ReadonlyArray<{ path: string, parts: number }>
+  /** bytes, the most a piece may have: 1 … 2^30; default 1 MiB */
+  pieceLength?: number
+  /** run once per file, when all its parts are there; default: the parts are concatenated */
+  completeCommand?: string
+  /** limit for one work item: whole seconds in milliseconds, 1 s … a year; default: none */
+  timeoutMs?: number
+  /** trackers: http(s), udp and ws(s) URLs, at most 128; default: none */
+  announce?: readonly string[]
+  comment?: string
+  createdBy?: string
+  /** written in whole seconds; default: not written, so that equal options give equal bytes */
+  created?: Date
+  /** BEP 27; default false */
+  private?: boolean
+}
+
+/** The error for a task file (or its metadata, or createTask's options) that breaks a rule. */
+export function taskError (code: `BW_ERR_TASK_${string}` & ErrorCode, message: string, blame: Blame = 'input', cause?: unknown): BitWorkerError {
+  return new BitWorkerError(code, blame, message, cause === undefined ? undefined : { cause })
+}
