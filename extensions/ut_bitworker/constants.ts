@@ -1,0 +1,55 @@
+/**
+ * The numbers of the ut_bitworker protocol (docs/ut_bitworker.md). Nothing but constants may live here; codec.ts,
+ * outbox.ts, state.ts and index.ts of this folder read them. Each limit says what it protects.
+ */
+
+/** The extension's name in the `m` dictionary of the extended handshake (BEP 10). */
+export const EXTENSION_NAME = 'ut_bitworker'
+
+/** `v` of the `bitworker` dictionary. Peers with a higher one still speak this one: new keys may come, records never change. */
+export const PROTOCOL_VERSION = 1
+
+/** Bytes of a task digest and of a result's digest (SHA-256). */
+export const DIGEST_BYTES = 32
+
+/** Bytes of one record of `results`: index u32, size u64, SHA-256. */
+export const RESULT_BYTES = 44
+
+/** Bytes of one record of `claims`: index u32, elapsed ms u32, estimate ms u32. */
+export const CLAIM_BYTES = 12
+
+/** Bytes of one record of `releases`: index u32. */
+export const RELEASE_BYTES = 4
+
+/** What fits a u32; longer times are sent as this (49 days). */
+export const MAX_UINT32 = 0xffffffff
+
+/** SHA-256 of the empty string: the only digest a piece of 0 bytes can have. */
+export const EMPTY_DIGEST = Uint8Array.from([
+  0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+  0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55
+])
+
+/** Longest message in bytes: bounds what one peer can make us hold and decode at a time. */
+export const MAX_MESSAGE_BYTES = 65_536
+
+/** Most records under one key: bounds the work one message can cause. Three full keys and a task still fit MAX_MESSAGE_BYTES. */
+export const MAX_RECORDS = 1_024
+
+/** Deepest nesting of a message, its dictionary being 1: keeps an unknown key from exhausting the stack. */
+export const MAX_DEPTH = 16
+
+/** Most values in a message, dictionary keys counted too: many tiny values must not cost far more memory than their bytes. */
+export const MAX_TOKENS = 4_096
+
+/** Live claims a peer may have on one connection: one that claims every piece and delivers none must not stop the others. */
+export const MAX_CLAIMS = 64
+
+/** A claim not renewed for this long lapses: a peer that hangs must not keep its pieces for ever. */
+export const CLAIM_LEASE_MS = 90_000
+
+/** A live claim is sent again at least this often, so that two renewals may be late before it lapses. */
+export const CLAIM_RENEW_MS = 30_000
+
+/** The connection is closed at this many violations: leaves room for a slip, none for a flood of garbage. */
+export const MAX_VIOLATIONS = 3

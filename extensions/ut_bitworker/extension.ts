@@ -1,0 +1,188 @@
+/**
+ * The extension on one wire: where codec.ts (bytes), state.ts (meaning) and outbox.ts (the queue) meet the wire. What a
+ * result or a claim leads to is the owner's business; connections are closed here only where the specification says so.
+ * Made by index.ts.
+ */
+import { EventEmitter } from 'node:events'
+import type { Wire } from '../../lib/webtorrent-types.ts'
+import { encodeMessages } from './codec.ts'
+import type { ClaimRecord, Message, ResultRecord } from './codec.ts'
+import { EXTENSION_NAME, MAX_VIOLATIONS, PROTOCOL_VERSION } from './constants.ts'
+import { Outbox } from './outbox.ts'
+import { PeerState } from './state.ts'
+import type { LocalTask, PeerEvent } from './state.ts'
+import type { UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
+
+/** @see UtBitworker */
+export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitworker {
+  readonly state: PeerState
+  readonly #wire: Wire
+  readonly #now: () => number
+  readonly #schedule: (flush: () => void) => void
+  readonly #outbox = new Outbox()
+  #unsentTask: Uint8Array | undefined
+  #violations = 0
+  #isScheduled = false
+  #isClosed = false
+
+  constructor (wire: Wire, { task, now = () => performance.now(), schedule = queueMicrotask }: UtBitworkerOptions) {
+    super()
+    this.#wire = wire
+    this.#now = now
+    this.#schedule = schedule
+    this.state = new PeerState(task === undefined ? {} : { localTask: task })
+    wire.extendedHandshake['bitworker'] = { v: PROTOCOL_VERSION, ...(task !== undefined && { task: task.digest }) }
+    wire.once('close', () => { this.#onClose() })
+    // The peer's extended handshake may be here already: who answers a handshake with asynchronous work gets it meanwhile.
+    // Our own handshake goes out in this turn, so a microtask later is late enough to answer.
+    if (this.#isSupported) queueMicrotask(() => { this.onExtendedHandshake(wire.peerExtendedHandshake) })
+  }
+
+  // wire.use() looks for the name on the prototype, where a field would not be.
+  get name (): string { return EXTENSION_NAME }
+
+  //
+  // OUTGOING
+  //
+
+  setTask (task: LocalTask): void {
+    if (this.#isInactive || this.state.localTask !== undefined) return
+    this.#wire.extendedHandshake['bitworker'] = { v: PROTOCOL_VERSION, task: task.digest }
+    // Our extended handshake may have gone without it; repeating the digest does no harm.
+    this.#unsentTask = task.digest
+    const events = this.state.setLocalTask(task)
+    this.#sendTask()
+    this.#dispatch(events)
+  }
+
+  announce (results: Iterable<ResultRecord>, haves: Iterable<number> = []): void {
+    if (this.#isInactive) return
+    this.#outbox.announce(results, haves)
+    this.#scheduleFlush()
+  }
+
+  claim (claims: Iterable<ClaimRecord>): void {
+    if (this.#isInactive) return
+    this.#outbox.claim(claims, this.#now())
+    this.#scheduleFlush()
+  }
+
+  release (indices: Iterable<number>): void {
+    if (this.#isInactive) return
+    this.#outbox.release(indices)
+    this.#scheduleFlush()
+  }
+
+  flush (): void {
+    if (this.#isInactive || this.state.status !== 'matched' || this.#outbox.isEmpty) return
+    const now = this.#now()
+    const { message, haves } = this.#outbox.take(now)
+    this.#send(this.state.prepareSend(message, now))
+    // A piece becomes available to the peer by its bit: the result that explains the bit must be there first.
+    for (const index of haves) this.#wire.have(index)
+  }
+
+  close (): void {
+    this.#onClose()
+    this.#wire.destroy()
+  }
+
+  #scheduleFlush (): void {
+    if (this.#isScheduled || this.state.status !== 'matched') return
+    this.#isScheduled = true
+    this.#schedule(() => {
+      this.#isScheduled = false
+      this.flush()
+    })
+  }
+
+  #sendTask (): void {
+    if (this.#unsentTask === undefined || !this.#isSupported) return
+    this.#send({ task: this.#unsentTask })
+    this.#unsentTask = undefined
+  }
+
+  #send (message: Message): void {
+    // A peer may take the extension back by a later handshake; wire.extended() would throw then.
+    if (!this.#isSupported) return
+    for (const bytes of encodeMessages(message)) this.#wire.extended(EXTENSION_NAME, bytes)
+  }
+
+  //
+  // INCOMING: nothing here throws, whatever the peer sent (the wire would make that an uncaught exception)
+  //
+
+  onExtendedHandshake (handshake: unknown): void {
+    if (this.#isInactive) return
+    this.#sendTask()
+    this.#dispatch(this.state.onHandshake(handshake))
+  }
+
+  onMessage (bytes: Uint8Array): void {
+    if (this.#isInactive) return
+    this.#dispatch(this.state.onMessage(bytes, this.#now()))
+  }
+
+  expireClaims (): void {
+    if (this.#isInactive) return
+    this.#dispatch(this.state.expireClaims(this.#now()))
+  }
+
+  reportViolation (reason: string): void {
+    this.#dispatch([{ type: 'violation', reason }])
+  }
+
+  #dispatch (events: PeerEvent[]): void {
+    for (const event of events) {
+      // A listener may have closed the connection.
+      if (this.#isInactive) return
+      try {
+        this.#onEvent(event)
+      } catch (error) {
+        // A listener threw: a bug on this side, which must surface, but not inside the wire's parser, which would stop for good.
+        queueMicrotask(() => { throw error })
+      }
+    }
+  }
+
+  #onEvent (event: PeerEvent): void {
+    switch (event.type) {
+      case 'matched': this.#onMatched(); break
+      case 'mismatch': this.#onMismatch(); break
+      case 'results': this.emit('results', event.results); break
+      case 'claims': this.emit('claims', event.claims); break
+      case 'releases': this.emit('releases', event.releases); break
+      case 'violation': this.#onViolation(event.reason); break
+    }
+  }
+
+  #onMatched (): void {
+    this.#scheduleFlush()
+    this.emit('matched')
+  }
+
+  #onMismatch (): void {
+    try { this.emit('mismatch') } finally { this.close() }
+  }
+
+  #onViolation (reason: string): void {
+    this.#violations++
+    try { this.emit('violation', reason) } finally { if (this.#violations >= MAX_VIOLATIONS) this.close() }
+  }
+
+  #onClose (): void {
+    this.#isClosed = true
+    this.#outbox.clear()
+    this.state.claims.clear()
+    this.state.sentClaims.clear()
+  }
+
+  /** The peer's `m` dictionary has the extension, with an id other than 0. */
+  get #isSupported (): boolean {
+    return Boolean(this.#wire.peerExtendedMapping[EXTENSION_NAME])
+  }
+
+  get #isInactive (): boolean {
+    return this.#isClosed || this.#wire.destroyed
+  }
+}

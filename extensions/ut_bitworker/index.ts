@@ -1,0 +1,24 @@
+/**
+ * The ut_bitworker extension of bittorrent-protocol (docs/ut_bitworker.md), used like ut_metadata or ut_pex:
+ *
+ *   wire.use(utBitworker({ task }))
+ *   wire.ut_bitworker.on('results', results => …)
+ */
+import type { Wire } from '../../lib/webtorrent-types.ts'
+import { Extension } from './extension.ts'
+import type { UtBitworker, UtBitworkerOptions } from './types.ts'
+
+export type { ClaimRecord, ResultRecord } from './codec.ts'
+export { keepsClaim } from './collision.ts'
+export type { LocalTask } from './state.ts'
+export type { UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
+
+/**
+ * The extension for a task's wires, to be passed to `wire.use()`: at the latest in the wire's 'handshake' event, before
+ * `wire.handshake()` if that comes later.
+ */
+export function utBitworker (opts: UtBitworkerOptions = {}): new (wire: Wire) => UtBitworker {
+  return class extends Extension {
+    constructor (wire: Wire) { super(wire, opts) }
+  }
+}

@@ -1,0 +1,65 @@
+/** The test vectors of docs/ut_bitworker.md, as fixtures/ut_bitworker-vectors.json and as the document prints them. */
+import { readFileSync } from 'node:fs'
+import type { Message } from '../../extensions/ut_bitworker/codec.ts'
+
+interface JsonMessage {
+  task?: string
+  results?: Array<{ index: number, size: number, digest: string }>
+  claims?: Array<{ index: number, elapsedMs: number, estimateMs: number }>
+  releases?: number[]
+}
+
+interface CollisionVector {
+  kind: 'collision'
+  index: number
+  localElapsedMs: number
+  remoteElapsedMs: number
+  localPeerId: string
+  remotePeerId: string
+  keeps: boolean
+}
+
+export type Vector = { name: string } & (
+  | { kind: 'task', info: string, infoHash: string, pieceCount: number, pieceLength: number, digest: string }
+  | { kind: 'legacy', command: string, completeCommand?: string, info: string, infoHash: string, digest: string }
+  | { kind: 'handshake', frame: string, task?: string }
+  | { kind: 'message', hex: string, message: JsonMessage, decodeOnly?: boolean }
+  | { kind: 'violation', hex: string, beforeTask?: boolean }
+  | CollisionVector)
+
+export function vectorsOfFixture (): Vector[] {
+  return JSON.parse(read('fixtures/ut_bitworker-vectors.json')) as Vector[]
+}
+
+/** Those in the JSON blocks of the section "Test vectors". */
+export function vectorsOfDocument (): Vector[] {
+  const section = read('docs/ut_bitworker.md').split(/^## /m).find(text => text.startsWith('Test vectors')) ?? ''
+  return [...section.matchAll(/^```json\n(.*?)^```$/gms)].flatMap(match => JSON.parse(match[1]!) as Vector[])
+}
+
+/** The vectors of one kind. */
+export function ofKind<K extends Vector['kind']> (vectors: Vector[], kind: K): Array<Extract<Vector, { kind: K }>> {
+  return vectors.filter((vector): vector is Extract<Vector, { kind: K }> => vector.kind === kind)
+}
+
+export function fromHex (hex: string): Uint8Array {
+  return new Uint8Array(Buffer.from(hex, 'hex'))
+}
+
+export function toHex (bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
+
+/** The message of a vector in the form that the codec takes and gives. */
+export function messageOf ({ task, results, claims, releases }: JsonMessage): Message {
+  return {
+    ...(task !== undefined && { task: fromHex(task) }),
+    ...(results !== undefined && { results: results.map(({ index, size, digest }) => ({ index, size, digest: fromHex(digest) })) }),
+    ...(claims !== undefined && { claims }),
+    ...(releases !== undefined && { releases })
+  }
+}
+
+function read (path: string): string {
+  return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+}
