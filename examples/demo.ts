@@ -1,0 +1,74 @@
+/**
+ * `npm run demo`: four `bitworker` processes and a tracker, on this machine only, render a poster together. Then one
+ * process does the same alone, to compare. Everything is written to ./demo-output.
+ *   node examples/demo.ts [--quick]
+ */
+import { createHash } from 'node:crypto'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { encodeTask } from '../lib/index.ts'
+import type { Task } from '../lib/index.ts'
+import { POSTER, posterTask } from './mandelbrot/make-task.ts'
+import { runOneProcess } from './mandelbrot/one-process.ts'
+import { main, processes, screen, swarm, timed } from './swarm/show.ts'
+
+const PEERS = 4
+const QUICK = { width: 480, height: 320, parts: 16 }
+const OUTPUT = path.resolve('demo-output')
+const PICTURE = path.join(OUTPUT, 'mandelbrot.png')
+const TASK_FILE = path.join(OUTPUT, 'mandelbrot.bitworker')
+
+await main(async () => {
+  const [flag, ...others] = process.argv.slice(2)
+  if (others.length > 0 || (flag !== undefined && flag !== '--quick')) throw new Error('usage: node examples/demo.ts [--quick]', { cause: 'usage' })
+  const poster = flag === '--quick' ? QUICK : POSTER
+  const task = posterTask(poster)
+  await prepare(task)
+  screen.note(`${PEERS} bitworker processes render a poster of ${poster.width} × ${poster.height} pixels in ${poster.parts} pieces.`)
+  const swarmMs = await bySwarm(task)
+  screen.note('The same, without BitWorker, by one process:')
+  const aloneMs = await byOneProcess(task)
+  screen.note(`${PEERS} peers took ${seconds(swarmMs)}, one process took ${seconds(aloneMs)}: ${(aloneMs / swarmMs).toFixed(1)} times as fast on ${os.availableParallelism()} cores.`)
+  screen.note(`Look at it: ${PICTURE}`)
+})
+
+/** Removes what an earlier demo left, and nothing else. */
+async function prepare (task: Task): Promise<void> {
+  const folders = Array.from({ length: PEERS }, (_, i) => `peer-${i + 1}`)
+  for (const name of [...folders, 'one-process', 'mandelbrot.png']) await rm(path.join(OUTPUT, name), { recursive: true, force: true })
+  await mkdir(OUTPUT, { recursive: true })
+  await writeFile(TASK_FILE, encodeTask(task))
+}
+
+/** Resolves with the milliseconds it took. */
+async function bySwarm (task: Task): Promise<number> {
+  const [peers, ms] = await swarm(task, { taskFile: TASK_FILE, dir: OUTPUT, peers: PEERS })
+  for (const { name, computed, downloaded } of peers) screen.note(`  ${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
+  const files = peers.flatMap(peer => peer.files ?? [])
+  screen.note(`All ${files.length} peers have the same file: SHA-256 ${await digestOfAll(files)}`)
+  await copyFile(files[0]!, PICTURE)
+  return ms
+}
+
+async function byOneProcess (task: Task): Promise<number> {
+  let done = 0
+  const dir = path.join(OUTPUT, 'one-process')
+  const [file, ms] = await timed(task, () => ({ done, details: [] }), changed => runOneProcess(processes, task, dir, () => {
+    done++
+    changed()
+  }))
+  await digestOfAll([PICTURE, file])
+  return ms
+}
+
+/** The digest that all the files have. Throws if they have not. */
+async function digestOfAll (files: string[]): Promise<string> {
+  const digests = await Promise.all(files.map(async file => createHash('sha256').update(await readFile(file)).digest('hex')))
+  if (new Set(digests).size > 1) throw new Error(['the pictures differ:', ...files.map((file, i) => `  ${digests[i]}  ${file}`)].join('\n'))
+  return digests[0] ?? ''
+}
+
+function seconds (ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}

@@ -1,0 +1,75 @@
+/** A tracker and a few peers, each a process of its own, that know nothing but the task and the tracker's address. */
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Processes } from './processes.ts'
+
+const BITWORKER = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url))
+// Nothing leaves this machine.
+const LOOPBACK = ['--no-dht', '--no-lsd', '--no-nat', '--no-utp']
+
+/** A peer, and what it did. */
+export interface Peer {
+  readonly name: string
+  /** indices of the pieces it computed */
+  readonly computed: number[]
+  downloaded: number
+  /** the piece it computes now */
+  computing: number | null
+  /** paths of the finished files; null until it has them all */
+  files: string[] | null
+}
+
+/** What is to be done. */
+export interface Work {
+  taskFile: string
+  /** gets a folder for each peer: peer-1 … */
+  dir: string
+  peers: number
+  /** further flags of `bitworker run` */
+  flags?: string[]
+  /** called after every change */
+  onChange: (peers: Peer[]) => void
+}
+
+interface Event { event: string, piece: number, announce: string[], files: Array<{ path: string }> }
+
+/** Resolves when every peer has the finished files. The peers go on seeding; `processes.stop()` ends them. */
+export async function runPeers (processes: Processes, { taskFile, dir, peers: count, flags = [], onChange }: Work): Promise<Peer[]> {
+  const announce = await startTracker(processes)
+  const peers = Array.from({ length: count }, (_, i): Peer => ({ name: `peer-${i + 1}`, computed: [], downloaded: 0, computing: null, files: null }))
+  const args = ['run', taskFile, '-j', '1', '--yes', '--json', '--announce', announce, ...LOOPBACK, ...flags]
+  await new Promise<void>((resolve, reject) => {
+    for (const peer of peers) {
+      const onEvent = (event: Event): void => {
+        if (event.event === 'stuck') reject(processes.problem(peer.name, 'nothing is left that it could do'))
+        follow(peer, event)
+        onChange(peers)
+        if (peers.every(({ files }) => files !== null)) resolve()
+      }
+      start(processes, peer.name, [...args, '-o', path.join(dir, peer.name)], onEvent).catch(reject)
+    }
+  })
+  return peers
+}
+
+function startTracker (processes: Processes): Promise<string> {
+  const args = ['tracker', '--host', '127.0.0.1', '--port', '0', '--dht-port', '0', '--json']
+  return new Promise((resolve, reject) => {
+    start(processes, 'tracker', args, ({ event, announce }) => { if (event === 'listening') resolve(announce[0] ?? '') }).catch(reject)
+  })
+}
+
+/** Starts a `bitworker`, which ends only when it fails or is told to. */
+async function start (processes: Processes, name: string, args: string[], onEvent: (event: Event) => void): Promise<never> {
+  const onLine = (line: string): void => { onEvent(JSON.parse(line) as Event) }
+  await processes.start({ name, command: process.execPath, args: [BITWORKER, ...args], onLine })
+  throw processes.problem(name, 'it ended before the work was done')
+}
+
+function follow (peer: Peer, { event, piece, files }: Event): void {
+  if (event === 'computing') peer.computing = piece
+  if (event === 'computed') peer.computed.push(piece)
+  if (event === 'downloaded') peer.downloaded++
+  if (event === 'computed' || event === 'aborted' || event === 'failed') peer.computing = null
+  if (event === 'done') peer.files = files.map(file => file.path)
+}

@@ -1,0 +1,43 @@
+/** The examples at the end of each command's help. */
+
+/** By command. */
+export const EXAMPLES: Record<'create' | 'run' | 'info' | 'tracker', string> = {
+  create: `
+Examples:
+  The first hundred squares, one piece each:
+    bitworker create --name squares --parts 100 --command 'echo $((PIECE_IDX * PIECE_IDX))'
+
+  Two files of 8 and 16 parts, each compressed when its parts are there:
+    bitworker create --name frames --file left.gz:8 --file right.gz:16 \\
+      --command './render "$FILE_IDX" "$PART_IDX"' --complete-command 'cat $PART_LIST | gzip > "$FILE"'
+
+The command sees PIECE_IDX, FILE_IDX, PART_IDX, PIECE_COUNT, PART_COUNT, FILE, PIECE_LENGTH and TASK_NAME.
+The complete command sees FILE (where to write), PART_LIST, PART_LIST_FILE, PART_DIR, PART_COUNT and FILE_IDX.`,
+  run: `
+Examples:
+  Help with a task, after a look at its command:
+    bitworker run squares.bitworker
+
+  From a magnet link, four pieces at a time, into a folder of its own, without a question:
+    bitworker run 'magnet:?xt=urn:btih:…' -j 4 -o results --yes
+
+  Only fetch what others computed, then leave:
+    bitworker run squares.bitworker --no-compute --exit
+
+  In a private swarm (see bitworker tracker --help):
+    bitworker run squares.bitworker --announce http://192.0.2.7:8000/announce --dht-bootstrap 192.0.2.7:20000
+
+Events of --json: listening, task, computing, computed, downloaded, failed, aborted, peers, warning, done, error, stopped.
+The command runs with your rights: run only what you understand, from people you trust.`,
+  info: `
+Examples:
+  bitworker info squares.bitworker
+  bitworker info --json 'magnet:?xt=urn:btih:…'`,
+  tracker: `
+Examples:
+  For your own network:
+    bitworker tracker --port 8000 --dht-port 20000
+
+  For tests on this machine alone, on any free ports:
+    bitworker tracker --host 127.0.0.1 --port 0 --dht-port 0 --json`
+}

@@ -1,0 +1,79 @@
+/** From any error to one line on stderr, an `error` event and an exit code. */
+import { styleText } from 'node:util'
+import { BitWorkerError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+import { escapeText } from './format.ts'
+import { JsonOutput } from './json-output.ts'
+
+/** The exit codes, which scripts rely on. */
+export const EXIT = { done: 0, workFailed: 1, refused: 2, interrupted: 130 } as const
+
+/** A BitWorkerError that knows its exit code, for the few cases where blame alone does not tell. */
+export class ExitError extends BitWorkerError {
+  readonly exitCode: number
+
+  constructor (exitCode: number, code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(code, 'usage', message, options)
+    this.exitCode = exitCode
+  }
+}
+
+// What the system says, said so that the user knows what to do.
+const SYSTEM: Record<string, [code: ErrorCode, why: string, what: string]> = {
+  EADDRINUSE: ['BW_ERR_PORT_IN_USE', 'another program uses this port', 'choose another one, or 0 for any that is free'],
+  EADDRNOTAVAIL: ['BW_ERR_ADDRESS', 'this machine does not have that address', 'choose one of its own, such as 127.0.0.1'],
+  EACCES: ['BW_ERR_NOT_PERMITTED', 'permission denied', 'choose another place, or change its permissions'],
+  EPERM: ['BW_ERR_NOT_PERMITTED', 'not permitted', 'choose another place, or change its permissions'],
+  EROFS: ['BW_ERR_NOT_PERMITTED', 'the file system is read-only', 'choose another place'],
+  ENOSPC: ['BW_ERR_DISK_FULL', 'the disk is full', 'free some space and run the same command again; it continues'],
+  EDQUOT: ['BW_ERR_DISK_FULL', 'the disk quota is used up', 'free some space and run the same command again; it continues'],
+  ENOENT: ['BW_ERR_NOT_FOUND', 'no such file or folder', 'check the path'],
+  ENOTDIR: ['BW_ERR_NOT_FOUND', 'a part of the path is not a folder', 'check the path'],
+  EISDIR: ['BW_ERR_NOT_A_FILE', 'it is a folder', 'name a file'],
+  EMFILE: ['BW_ERR_TOO_MANY_FILES', 'too many files are open', 'raise the limit with ulimit -n']
+}
+
+/** A system error as a BitWorkerError that names what it was about; every other value as it is. */
+export function explain (error: unknown, subject?: string): unknown {
+  if (error instanceof BitWorkerError || !(error instanceof Error)) return error
+  const { code, path, port } = error as NodeJS.ErrnoException & { port?: number }
+  const known = code === undefined ? undefined : SYSTEM[code]
+  if (known === undefined) return error
+  const about = subject ?? path ?? (port === undefined ? error.message : `port ${port}`)
+  return new BitWorkerError(known[0], 'system', `${about}: ${known[1]}; ${known[2]}`, { cause: error })
+}
+
+function isBitWorkerError (error: unknown): error is BitWorkerError {
+  // By code, not by class: two copies of the package break instanceof.
+  return error instanceof Error && 'blame' in error && 'code' in error && String(error.code).startsWith('BW_ERR_')
+}
+
+/** The exit code for an error; one of this machine's is a refusal until work has started. */
+function exitCodeOf (error: unknown, started = false): number {
+  if (error instanceof ExitError) return error.exitCode
+  if (!isBitWorkerError(error)) return EXIT.workFailed
+  if (error.blame === 'usage' || error.blame === 'input') return EXIT.refused
+  return error.blame === 'system' && !started ? EXIT.refused : EXIT.workFailed
+}
+
+/** How an error is reported. */
+export interface ReportOptions {
+  /** also an `error` event on stdout */
+  json: boolean
+  /** the stack, too */
+  debug: boolean
+  /** whether work had started; default false */
+  started?: boolean
+}
+
+/** Says on stderr (and with `--json` on stdout) what happened; returns the exit code. */
+export function report (error: unknown, { json, debug, started = false }: ReportOptions): number {
+  const cause = explain(error)
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const code = isBitWorkerError(cause) ? cause.code : 'BW_ERR_INTERNAL'
+  process.stderr.write(`${styleText('red', 'bitworker:', { stream: process.stderr })} ${escapeText(message)}\n`)
+  if (debug && cause instanceof Error) process.stderr.write(`${cause.stack}\n`)
+  if (debug && cause instanceof Error && cause.cause instanceof Error) process.stderr.write(`caused by ${cause.cause.stack}\n`)
+  new JsonOutput(json).emit('error', { code, message })
+  return exitCodeOf(cause, started)
+}

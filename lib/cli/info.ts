@@ -1,0 +1,82 @@
+/** `bitworker info`: what a task is and what it would run, without running it. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { ComputeTorrent } from '../torrent.ts'
+import { describeTask, taskFields } from './describe.ts'
+import { EXIT, ExitError } from './failure.ts'
+import { escapeText, formatBytes, plural } from './format.ts'
+import { aborted, onInterrupt, withDeadline } from './interrupt.ts'
+import { JsonOutput } from './json-output.ts'
+import type { NetworkFlags } from './network.ts'
+import { openSession, reached } from './session.ts'
+import { readSource } from './source.ts'
+import type { Source } from './source.ts'
+
+/** The flags as typed. */
+export interface InfoFlags extends NetworkFlags {
+  /** seconds */
+  timeout: number
+  json: boolean
+}
+
+/** What is said of a task or an ordinary torrent. */
+interface Description { event: 'task' | 'torrent', fields: object, lines: string[] }
+
+const CLOSE_MS = 800
+
+/** Says what TASK is. Throws BW_ERR_NO_METADATA (exit 1) when no peer had it in time, BW_ERR_INTERRUPTED (exit 130). */
+export async function info (id: string, flags: InfoFlags): Promise<void> {
+  const source = await readSource(id)
+  const out = new JsonOutput(flags.json)
+  const description = source.task === null
+    ? await lookUp(source, flags)
+    : { event: 'task', fields: taskFields(source.task), lines: describeTask(source.task, { columns: process.stdout.columns }) }
+  out.emit(description.event, description.fields)
+  if (!flags.json) process.stdout.write(`${description.lines.join('\n')}\n`)
+}
+
+// The folder stays empty: nothing is downloaded, but a torrent wants one.
+async function lookUp (source: Source, flags: InfoFlags): Promise<Description> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'bitworker-info-'))
+  try {
+    return await describeFromSwarm(source, flags, folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function describeFromSwarm (source: Source, flags: InfoFlags, folder: string): Promise<Description> {
+  if (source.kind === 'remote') process.stderr.write('looking for the task; Ctrl-C stops\n')
+  const session = await openSession(source.id, flags, { path: folder, deselect: true }, new JsonOutput(false))
+  const giveUp = new AbortController()
+  const timer = setTimeout(() => { giveUp.abort(noMetadata(flags.timeout)) }, flags.timeout * 1000)
+  const release = onInterrupt(() => { giveUp.abort(new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')) })
+  try {
+    await Promise.race([reached(session.torrent, 'metadata'), session.failed, aborted(giveUp.signal)])
+    return describe(session.torrent)
+  } finally {
+    clearTimeout(timer)
+    await withDeadline(session.close(), CLOSE_MS)
+    release()
+  }
+}
+
+function noMetadata (seconds: number): ExitError {
+  return new ExitError(EXIT.workFailed, 'BW_ERR_NO_METADATA',
+    `no peer gave the task within ${seconds} s: perhaps nobody is there, or not reachable; try again later, or name one with --peer, --announce or --dht-bootstrap`)
+}
+
+function describe (torrent: ComputeTorrent): Description {
+  if (torrent.task !== null) return { event: 'task', fields: taskFields(torrent.task), lines: describeTask(torrent.task, { columns: process.stdout.columns }) }
+  const { infoHash, name, length } = torrent
+  const files = torrent.files.map(file => ({ path: file.path, length: file.length }))
+  return {
+    event: 'torrent',
+    fields: { infoHash, name, length, files },
+    lines: [
+      `${escapeText(name)}: an ordinary torrent of ${plural(files.length, 'file')}, ${formatBytes(length)}; it runs nothing`,
+      `  info-hash  ${infoHash}`
+    ]
+  }
+}

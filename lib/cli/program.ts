@@ -1,0 +1,58 @@
+/** From arguments to an exit code. */
+import { Command, CommanderError } from 'commander'
+import type { Option } from 'commander'
+import { addCommands } from './commands.ts'
+import { EXIT, ExitError, report } from './failure.ts'
+import { version } from '../version.ts'
+
+const DESCRIPTION = 'A BitTorrent swarm that computes: share a command, and every peer helps.'
+const EXIT_CODES = `
+Exit codes:
+  0    done
+  1    the work failed
+  2    usage, refusal or bad input
+  130  interrupted`
+
+/** Runs the command line (without node and script name); resolves with its exit code and never rejects. */
+export async function main (args: string[]): Promise<number> {
+  let exitCode: number = EXIT.done
+  try {
+    await buildProgram(code => { exitCode = code }).parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    const isAnswer = error instanceof CommanderError && error.exitCode === 0
+    // Commander prints the help by itself when the command is missing.
+    if (isAnswer) return EXIT.done
+    if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.refused
+    const shown = error instanceof CommanderError ? new ExitError(EXIT.refused, 'BW_ERR_USAGE', restate(error.message, args)) : error
+    return report(shown, { json: args.includes('--json'), debug: args.includes('--debug') })
+  }
+}
+
+function buildProgram (done: (exitCode: number) => void): Command {
+  const program = new Command('bitworker')
+    .description(DESCRIPTION)
+    .version(version, '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', EXIT_CODES)
+    .exitOverride()
+    // Errors are reported once, by main().
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ optionDescription: describeOption })
+  addCommands(program, done)
+  return program
+}
+
+function describeOption ({ description, defaultValue }: Option): string {
+  const isPlain = typeof defaultValue === 'string' || typeof defaultValue === 'number'
+  return isPlain ? `${description} (default: ${defaultValue})` : description
+}
+
+// Commander says "error: …\n(Did you mean --x?)"; ours is one line that ends with what to do.
+function restate (message: string, args: string[]): string {
+  const [what = '', suggestion] = message.trim().replace(/^error: /, '').split('\n')
+  const hint = suggestion?.replace(/^\(Did you mean (.*)\)$/, 'did you mean $1')
+  const command = args[0] !== undefined && /^[a-z]+$/.test(args[0]) && hint === undefined ? `bitworker ${args[0]}` : 'bitworker'
+  return `${what.replace(/\.$/, '')}; ${hint ?? `see ${command} --help`}`
+}

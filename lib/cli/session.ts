@@ -1,0 +1,90 @@
+/** One client with one torrent in it, from the flags to a clean end. Loads WebTorrent, which takes a while. */
+import type BitWorker from '../client.ts'
+import { BitWorkerError } from '../errors.ts'
+import type { TaskTorrentOptions } from '../options.ts'
+import type { ComputeTorrent } from '../torrent.ts'
+import { explain } from './failure.ts'
+import type { JsonOutput } from './json-output.ts'
+import { clientOptions, resolvePeers } from './network.ts'
+import type { NetworkFlags } from './network.ts'
+
+// Peers that were named by hand are tried for as long as we run: they may start later, or again.
+const RECONNECT_MS = 5000
+
+/** A client and its torrent. */
+export interface Session {
+  client: BitWorker
+  torrent: ComputeTorrent
+  /** rejects when the client or the torrent ends with an error; never resolves */
+  failed: Promise<never>
+  /** what was not fatal; may be called several times with the same message */
+  onWarning (listener: (message: string) => void): void
+  /** kills what runs, leaves the swarm, closes everything */
+  close (): Promise<void>
+}
+
+/** Starts a client and adds the torrent, without computing anything. Throws BW_ERR_USAGE and BW_ERR_HOST. */
+export async function openSession (
+  id: string | Uint8Array, flags: NetworkFlags, opts: TaskTorrentOptions, out: JsonOutput
+): Promise<Session> {
+  const options = clientOptions(flags)
+  const peers = await resolvePeers(flags.peer)
+  const { default: Client } = await import('../index.ts')
+  const client = new Client(options)
+  const warnings = new Set<(message: string) => void>()
+  const warn = (error: Error): void => { for (const listener of warnings) listener(error.message) }
+  client.once('listening', () => { out.emit('listening', { port: client.torrentPort }) })
+  const torrent = client.add(id, { ...opts, announce: flags.announce })
+  const failed = new Promise<never>((_, reject) => {
+    // A client that goes on working (uTP had no port, say) only has something to tell.
+    client.on('error', error => { if (client.destroyed) reject(explain(error)); else warn(error) })
+    torrent.on('error', error => { reject(torrentError(error, torrent)) })
+  })
+  failed.catch(() => {})
+  torrent.on('warning', warn)
+  const disconnect = keepConnecting(torrent, peers)
+  return {
+    client,
+    torrent,
+    failed,
+    onWarning: listener => { warnings.add(listener) },
+    close: async () => {
+      disconnect()
+      await torrent.stopComputing()
+      await new Promise<void>(resolve => { if (client.destroyed) resolve(); else client.destroy(() => { resolve() }) })
+    }
+  }
+}
+
+// WebTorrent's own errors have no code. Before the metadata is there, the id is to blame.
+function torrentError (error: Error, torrent: ComputeTorrent): unknown {
+  const known = explain(error)
+  if (known instanceof BitWorkerError) return known
+  const isInput = torrent.metadata === null
+  const hint = isInput ? '; give a task file, its URL, a magnet link or an info-hash' : ''
+  return new BitWorkerError('BW_ERR_TORRENT', isInput ? 'input' : 'system', `${reasons(error)}${hint}`, { cause: error })
+}
+
+// "fetch failed" alone helps nobody: its cause says why.
+function reasons (error: Error): string {
+  const cause = error.cause instanceof Error ? reasons(error.cause) : ''
+  return cause === '' || error.message.endsWith(cause) ? error.message : `${error.message}: ${cause}`
+}
+
+function keepConnecting (torrent: ComputeTorrent, peers: string[]): () => void {
+  const connect = (): void => {
+    // addPeer ignores those that are connected; before the info-hash is known it throws.
+    if (torrent.infoHash && !torrent.destroyed) for (const peer of peers) torrent.addPeer(peer)
+  }
+  torrent.on('infoHash', connect)
+  connect()
+  const timer = setInterval(connect, RECONNECT_MS)
+  timer.unref()
+  return () => { clearInterval(timer) }
+}
+
+/** Resolves at the torrent's next `event`, or at once if it has happened already. */
+export async function reached (torrent: ComputeTorrent, event: 'metadata' | 'ready'): Promise<void> {
+  const has = event === 'ready' ? torrent.ready : torrent.metadata !== null
+  if (!has) await new Promise<void>(resolve => { torrent.once(event, resolve) })
+}

@@ -1,0 +1,70 @@
+/** What TASK is: a file, a URL, a magnet link or an info-hash; a file is read and checked before anything starts. */
+import { open } from 'node:fs/promises'
+import { BitWorkerError } from '../errors.ts'
+import { isTask, parseTask } from '../task.ts'
+import type { Task } from '../task.ts'
+import { explain } from './failure.ts'
+
+// The largest torrents in use are around 10 MB; task files carry no hashes and are far smaller.
+const MAX_FILE_BYTES = 16 * 1024 * 1024
+
+/** A TASK argument, resolved as far as that is possible without a network. */
+export interface Source {
+  kind: 'task' | 'torrent' | 'remote'
+  /** what to hand to `client.add()` */
+  id: string | Uint8Array
+  /** known now when `kind` is 'task' */
+  task: Task | null
+}
+
+/** Whether the argument needs the network to become a task. */
+function isRemote (text: string): boolean {
+  return /^(?:magnet:|https?:\/\/)/i.test(text) || /^(?:[0-9a-f]{40}|[a-z2-7]{32})$/i.test(text)
+}
+
+/**
+ * Reads TASK. Throws BW_ERR_NOT_FOUND, BW_ERR_NOT_A_FILE, BW_ERR_NOT_PERMITTED, BW_ERR_FILE_TOO_LARGE, and
+ * whatever `parseTask` finds wrong with the file.
+ */
+export async function readSource (text: string): Promise<Source> {
+  if (isRemote(text)) return { kind: 'remote', id: text, task: null }
+  const bytes = await readCapped(text)
+  if (!isTask(bytes) && looksLikeTorrent(bytes)) return { kind: 'torrent', id: bytes, task: null }
+  return { kind: 'task', id: bytes, task: parse(text, bytes) }
+}
+
+// Says which file it was; what is wrong with it is parseTask's to say.
+function parse (path: string, bytes: Uint8Array): Task {
+  try {
+    return parseTask(bytes)
+  } catch (error) {
+    if (!(error instanceof BitWorkerError)) throw error
+    throw new BitWorkerError(error.code, error.blame, `${path}: ${error.message}`, { cause: error })
+  }
+}
+
+// Keys that only an ordinary torrent has (BEP 3, BEP 52). A rough look: WebTorrent reads it properly.
+function looksLikeTorrent (bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return text.includes('6:pieces') || text.includes('9:file tree')
+}
+
+async function readCapped (path: string): Promise<Uint8Array> {
+  try {
+    const file = await open(path)
+    try {
+      const { size } = await file.stat()
+      if (size > MAX_FILE_BYTES) throw tooLarge(path, size)
+      return await file.readFile()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw explain(error, path)
+  }
+}
+
+function tooLarge (path: string, size: number): BitWorkerError {
+  return new BitWorkerError('BW_ERR_FILE_TOO_LARGE', 'input',
+    `${path}: ${size} bytes cannot be a task file (at most ${MAX_FILE_BYTES}); name a .bitworker file, a magnet link or an info-hash`)
+}

@@ -1,0 +1,108 @@
+/** `bitworker tracker`: what a private swarm needs to find itself, a tracker and a first DHT node. */
+import { once } from 'node:events'
+import type { EventEmitter } from 'node:events'
+import type { Server as HttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { isIPv4 } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import type { Socket } from 'node:dgram'
+import { BitWorkerError } from '../errors.ts'
+import { explain } from './failure.ts'
+import { onInterrupt, withDeadline } from './interrupt.ts'
+import { JsonOutput } from './json-output.ts'
+
+/** The flags as typed. */
+export interface TrackerFlags {
+  /** 0: any free port */
+  port: number
+  dhtPort: number
+  /** an IPv4 address of this machine; default all of its addresses */
+  host?: string
+  json: boolean
+}
+
+interface Service { port: number, close: () => Promise<void> }
+
+const CLOSE_MS = 800
+
+/** Runs until it is interrupted. Throws BW_ERR_PORT_IN_USE, BW_ERR_ADDRESS, BW_ERR_USAGE. */
+export async function tracker (flags: TrackerFlags): Promise<void> {
+  if (flags.host !== undefined && !isIPv4(flags.host)) {
+    throw new BitWorkerError('BW_ERR_USAGE', 'usage', `--host ${flags.host}: not an IPv4 address (the DHT knows no others); give one of this machine, such as 127.0.0.1`)
+  }
+  const interrupted = new Promise<void>(resolve => { onInterrupt(resolve) })
+  const server = await startTracker(flags.port, flags.host)
+  const dht = await startDht(flags.dhtPort, flags.host)
+  announce(flags, server.port, dht.port)
+  await interrupted
+  await withDeadline(Promise.all([server.close(), dht.close()]), CLOSE_MS)
+  new JsonOutput(flags.json).emit('stopped')
+}
+
+/** Starts HTTP, UDP and WebSocket on one port. */
+async function startTracker (port: number, host?: string): Promise<Service> {
+  const { default: Server } = await import('bittorrent-tracker/server')
+  // Typed here as far as it is used; all three exist because the constructor makes them by default.
+  const server = new Server({ stats: true }) as InstanceType<typeof Server> & { http: HttpServer, udp4: Socket, udp6: Socket }
+  // A client's bad request is its own problem.
+  server.on('warning', () => {})
+  // Raised again by each socket below, where it is known which one it was.
+  server.on('error', () => {})
+  // The server's own listen() would give each of the three a port of its own when asked for any free one.
+  server.http.listen(port, host)
+  await listening(server.http, `--port ${port}`)
+  const bound = (server.http.address() as AddressInfo).port
+  await listening(server.udp4.bind(bound, host), `--port ${bound}`)
+  // Not every machine has IPv6; the tracker is as good without.
+  if (host === undefined) await listening(server.udp6.bind(bound), `--port ${bound}`).catch(() => {})
+  return { port: bound, close: () => new Promise(resolve => { server.close(() => { resolve() }) }) }
+}
+
+async function startDht (port: number, host?: string): Promise<Service> {
+  const { Client } = await import('bittorrent-dht')
+  // It is the first node itself, so it must not look for others.
+  const dht = new Client({ bootstrap: false })
+  const listen = dht.listen.bind(dht) as (port: number, host?: string) => void
+  listen(port, host)
+  await listening(dht, `--dht-port ${port}`)
+  return { port: dht.address().port, close: () => new Promise(resolve => { dht.destroy(() => { resolve() }) }) }
+}
+
+async function listening (socket: EventEmitter, flag: string): Promise<void> {
+  try {
+    await once(socket, 'listening')
+  } catch (error) {
+    throw explain(error, (error as NodeJS.ErrnoException).code === 'EADDRNOTAVAIL' ? '--host' : flag)
+  }
+}
+
+function announce (flags: TrackerFlags, port: number, dhtPort: number): void {
+  const isEverywhere = flags.host === undefined || flags.host === '0.0.0.0'
+  const host = isEverywhere ? '127.0.0.1' : flags.host!
+  const at = `${host}:${port}`
+  const urls = [`http://${at}/announce`, `udp://${at}/announce`, `ws://${at}`]
+  const flagsFor = (address: string): string[] => [
+    '--announce', `http://${address}:${port}/announce`,
+    '--dht-bootstrap', `${address}:${dhtPort}`
+  ]
+  new JsonOutput(flags.json).emit('listening', { port, dhtPort, announce: urls, flags: flagsFor(host) })
+  const others = isEverywhere ? lanAddresses() : []
+  const stream = flags.json ? process.stderr : process.stdout
+  stream.write([
+    'tracker   ' + urls.join('\n          '),
+    `DHT node  ${host}:${dhtPort}`,
+    '',
+    'On this machine:',
+    `  bitworker run TASK ${flagsFor(host).join(' ')}`,
+    ...others.flatMap(address => [`Where ${address} is reachable:`, `  bitworker run TASK ${flagsFor(address).join(' ')}`]),
+    '',
+    'Ctrl-C stops it.',
+    ''
+  ].join('\n'))
+}
+
+function lanAddresses (): string[] {
+  return Object.values(networkInterfaces()).flatMap(list => list ?? [])
+    .filter(({ internal, family }) => !internal && family === 'IPv4')
+    .map(({ address }) => address)
+}

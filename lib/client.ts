@@ -1,0 +1,106 @@
+/**
+ * The client: a WebTorrent client whose torrents may be tasks.
+ */
+import WebTorrent from 'webtorrent'
+import { patchServer } from './server.ts'
+import { createTask, isTask, parseTask } from './task.ts'
+import type { CreateTaskOptions, Task } from './task.ts'
+import type { TaskTorrentOptions } from './options.ts'
+import { ComputeTorrent } from './torrent.ts'
+import { isRemoteId, loadTorrentId } from './torrent-id.ts'
+import type { InternalClient } from './webtorrent-internals.ts'
+import type { Torrent, TorrentId, WebTorrentConstructor, WebTorrentServer } from './webtorrent-types.ts'
+
+const Base: WebTorrentConstructor = WebTorrent
+
+/** Called with the torrent once it is ready. */
+export type TorrentCallback = (torrent: ComputeTorrent) => void
+
+/**
+ * A drop-in replacement for a WebTorrent client, which in addition computes tasks.
+ *
+ *   const client = new BitWorker()
+ *   const torrent = client.add('squares.bitworker', { path: 'out', compute: true })
+ *   torrent.on('done', () => { … })
+ */
+export default class BitWorker extends Base {
+  /**
+   * Adds a torrent or a task: a path, URL, Blob, bytes, magnet link, info-hash or parsed object, a `Task` among them.
+   * Adding alone never runs anything: see the option `compute` and `torrent.startComputing`.
+   * Errors are emitted by the torrent, or by the client when the torrent has no listener for them.
+   */
+  override add (
+    torrentId: TorrentId | Task,
+    opts?: TaskTorrentOptions | TorrentCallback | null,
+    ontorrent?: TorrentCallback
+  ): ComputeTorrent {
+    if (this.destroyed) throw new Error('client is destroyed')
+    if (typeof opts === 'function') return this.add(torrentId, {}, opts)
+    const client = this as unknown as InternalClient
+    const torrent = new ComputeTorrent(torrentId, client, { ...opts })
+    client.torrents.push(torrent)
+
+    const onInfoHash = (): void => {
+      const original = client.torrents.find(other => other !== torrent && other.infoHash === torrent.infoHash)
+      if (this.destroyed || original === undefined) return
+      torrent._destroy(new Error(`Cannot add duplicate torrent ${torrent.infoHash}`))
+      ontorrent?.(original as ComputeTorrent)
+    }
+    const onReady = (): void => {
+      if (this.destroyed) return
+      ontorrent?.(torrent)
+      this.emit('torrent', torrent)
+    }
+    torrent.once('_infoHash', onInfoHash)
+    torrent.once('ready', onReady)
+    torrent.once('close', () => {
+      torrent.off('_infoHash', onInfoHash)
+      torrent.off('ready', onReady)
+    })
+    this.emit('add', torrent)
+    return torrent
+  }
+
+  /** The torrent with this id, or null. Besides what WebTorrent takes: a task's bytes, a `Task`, and a task file's path or URL. */
+  override async get (torrentId: TorrentId | Task | Torrent): Promise<ComputeTorrent | null> {
+    // the way of every incoming connection: nothing asynchronous may come before WebTorrent's own
+    if (typeof torrentId === 'string' && !isRemoteId(torrentId)) return await super.get(torrentId) as ComputeTorrent | null
+    const infoHash = await taskInfoHash(torrentId)
+    return await super.get(infoHash ?? torrentId) as ComputeTorrent | null
+  }
+
+  /**
+   * Makes a task; hand it to `add`, or write `encodeTask(task)` into a file.
+   * Throws BW_ERR_TASK_OPTIONS and what `parseTask` throws.
+   */
+  createTask (options: CreateTaskOptions): Task {
+    return createTask(options)
+  }
+
+  /** WebTorrent's HTTP server, which streams files of unfinished tasks as well. */
+  override createServer (options?: Record<string, unknown>, force?: 'browser' | 'node'): WebTorrentServer {
+    return patchServer(super.createServer(options, force), this)
+  }
+
+  /** 0 … 1: of all unfinished torrents together, by length. */
+  override get progress (): number {
+    const torrents = this.torrents.filter(torrent => torrent.progress !== 1)
+    // tasks count pieces, not bytes: what a length is there is not known before the end
+    if (torrents.every(torrent => (torrent as ComputeTorrent).task === null)) return super.progress
+    const length = torrents.reduce((sum, torrent) => sum + (torrent.length || 0), 0) || 1
+    return torrents.reduce((sum, torrent) => sum + torrent.progress * (torrent.length || 0), 0) / length
+  }
+}
+
+/** The info-hash if the id is a task in a form that WebTorrent does not know. */
+async function taskInfoHash (torrentId: unknown): Promise<string | undefined> {
+  if (ArrayBuffer.isView(torrentId)) {
+    const bytes = new Uint8Array(torrentId.buffer, torrentId.byteOffset, torrentId.byteLength)
+    return isTask(bytes) ? parseTask(bytes).infoHash : undefined
+  }
+  if (typeof torrentId === 'object' && torrentId !== null && 'command' in torrentId && 'infoHash' in torrentId) return String(torrentId.infoHash)
+  if (!isRemoteId(torrentId)) return undefined
+  // WebTorrent's get does not load anything: null for a path or URL that is not a task's
+  const bytes = await loadTorrentId(torrentId).catch(() => undefined)
+  return bytes !== undefined && isTask(bytes) ? parseTask(bytes).infoHash : undefined
+}

@@ -1,0 +1,218 @@
+/**
+ * The pieces of a task on disk, as an abstract-chunk-store whose chunks may be shorter than `chunkLength`, and which can
+ * be asked, explicitly, to compute one. A `get` never computes. Called by the work session; the parts are in store-*.ts:
+ * layout, lock, restore (start), folder (state), generate, finish, complete.
+ */
+import { EventEmitter } from 'node:events'
+import { BitWorkerError } from './errors.ts'
+import type { Executor } from './executor.ts'
+import type { Result } from './results.ts'
+import { finishFile } from './store-finish.ts'
+import type { FinishOptions, FinishedFile } from './store-finish.ts'
+import { TaskFolder } from './store-folder.ts'
+import { checkBinds, generate } from './store-generate.ts'
+import type { Bind, Generation, RunOptions } from './store-generate.ts'
+import { PlainStore } from './store-plain.ts'
+import type { Task } from './task.ts'
+
+export type { FinishOptions, FinishedFile } from './store-finish.ts'
+export type { Bind, Generation } from './store-generate.ts'
+
+/** How a task's store runs commands. */
+export interface StoreRunOptions {
+  /** default: nothing can be run */
+  executor?: Executor
+  /** files and folders of this machine that appear in every scratch folder */
+  binds?: readonly Bind[]
+  /** a cap for one work item, beside the task's own; milliseconds, 0 = none */
+  timeoutMs?: number
+}
+
+/** What makes a store a task's. */
+export interface ComputeStoreOptions extends StoreRunOptions {
+  task: Task
+  /** the output folder */
+  path: string
+  /** overwrite files that are not ours; default false */
+  force?: boolean
+}
+
+/** Called with the chunk. */
+export type GetCallback = (err: Error | null, chunk?: Buffer) => void
+/** Called when it is done. */
+export type DoneCallback = (err?: Error | null) => void
+/** A part of a chunk, in bytes; default all of it. */
+export interface GetOptions { offset?: number, length?: number }
+
+/**
+ * A chunk store. Without `task` it is an ordinary one in a temporary folder. Emits 'lost' with a piece's index when a
+ * stored piece turns out to be gone or damaged.
+ */
+export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
+  /** bytes, the most a chunk may have (exactly that many without a task) */
+  readonly chunkLength: number
+  readonly #opts: ComputeStoreOptions | null
+  readonly #plain: PlainStore
+  readonly #pending = new Set<Promise<unknown>>()
+  readonly #generations = new Set<Generation>()
+  readonly #finishing = new Map<number, Promise<FinishedFile | null>>()
+  readonly #abort = new AbortController()
+  #run: RunOptions = { binds: [], timeoutMs: 0 }
+  #folder: TaskFolder | null = null
+  #opening: Promise<ReadonlyMap<number, Result>> | null = null
+  #closing: Promise<void> | null = null
+
+  /** Throws BW_ERR_BIND. */
+  constructor (chunkLength: number, opts?: Partial<ComputeStoreOptions>) {
+    super()
+    this.chunkLength = chunkLength
+    this.#plain = new PlainStore(chunkLength)
+    this.#opts = opts?.task === undefined || opts.path === undefined ? null : opts as ComputeStoreOptions
+    if (this.#opts !== null) this.configure(this.#opts)
+  }
+
+  /** What is stored: index → size and digest. Empty until the store is open. */
+  get results (): ReadonlyMap<number, Result> { return this.#folder?.table.results ?? NONE }
+
+  /** Changes how commands started from now on are run; what is not given stays. Throws BW_ERR_BIND. */
+  configure ({ executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs }: StoreRunOptions): void {
+    this.#run = { binds: binds === undefined ? this.#run.binds : checkBinds(binds), timeoutMs, ...(executor !== undefined && { executor }) }
+  }
+
+  /**
+   * Opens a task's folder, and checks what is stored there: resolves with what is intact. Rejects with
+   * BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, or BW_ERR_ABORTED if it is
+   * closed meanwhile.
+   */
+  async open (): Promise<ReadonlyMap<number, Result>> {
+    this.#opening ??= this.#track(this.#open())
+    return this.#opening
+  }
+
+  async #open (): Promise<ReadonlyMap<number, Result>> {
+    if (this.#opts === null || this.#closing !== null) throw closed()
+    const { task, path, force = false } = this.#opts
+    const onLost = (index: number): void => { this.emit('lost', index) }
+    this.#folder = await TaskFolder.open({ task, path, force, onLost, signal: this.#abort.signal })
+    return this.#folder.table.results
+  }
+
+  /** Size and digest of a stored piece. */
+  result (index: number): Result | undefined { return this.results.get(index) }
+
+  /** Whether a file has its final name and content. */
+  isFinished (file: number): boolean { return this.#folder?.table.finished.has(file) === true }
+
+  /** Stores a chunk, in place of the one there was. Errors: see `putResult`, BW_ERR_PIECE_RANGE. */
+  put (index: number, bytes: Uint8Array, cb: DoneCallback = () => {}): void {
+    const put = this.#opts === null ? this.#track(this.#putPlain(index, bytes)) : this.#track(this.#put(index, bytes, { replace: true }))
+    put.then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
+  }
+
+  /**
+   * Stores a piece whose SHA-256 was checked. Resolves with what is stored: if another result came first, that one.
+   * Rejects with BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER, BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED.
+   */
+  async putResult (index: number, bytes: Uint8Array, digest?: Uint8Array): Promise<Result> {
+    return this.#track(this.#put(index, bytes, { ...(digest !== undefined && { digest }) }))
+  }
+
+  async #putPlain (index: number, bytes: Uint8Array): Promise<void> {
+    if (this.#closing !== null) throw closed()
+    await this.#plain.put(index, bytes)
+  }
+
+  async #put (index: number, bytes: Uint8Array, opts: { digest?: Uint8Array, replace?: boolean }): Promise<Result> {
+    const folder = this.#openFolder()
+    const { pieceCount, pieceLength } = folder.task
+    if (Number.isInteger(index) && index >= 0 && index < pieceCount && bytes.length <= pieceLength) return folder.put(index, bytes, opts)
+    throw new BitWorkerError('BW_ERR_PIECE_RANGE', 'usage',
+      `piece ${index} with ${bytes.length} bytes does not fit the task, which has ${pieceCount} pieces of at most ${pieceLength} bytes`)
+  }
+
+  /** Reads a chunk or a part of it. A missing one is an error, and never computed: BW_ERR_PIECE_MISSING, _RANGE, _LOST. */
+  get (index: number, cb?: GetCallback): void
+  get (index: number, opts: GetOptions | null | undefined, cb?: GetCallback): void
+  get (index: number, opts?: GetOptions | GetCallback | null, cb: GetCallback = () => {}): void {
+    if (typeof opts === 'function') return this.get(index, null, opts)
+    this.#track(this.#get(index, opts ?? {}))
+      .then(chunk => queueMicrotask(() => cb(null, chunk)), (err: Error) => queueMicrotask(() => cb(err)))
+  }
+
+  async #get (index: number, { offset, length }: GetOptions): Promise<Buffer> {
+    if (this.#opts !== null) return this.#openFolder().read(index, offset, length)
+    if (this.#closing !== null) throw closed()
+    return this.#plain.read(index, offset, length)
+  }
+
+  /** Compares a stored piece with its digest; false, after 'lost', if it does not match or is not there. */
+  async verify (index: number): Promise<boolean> {
+    return this.#track(Promise.resolve(this.#openFolder().verify(index)))
+  }
+
+  /** Starts computing a piece, at once. Throws BW_ERR_STORE_CLOSED. */
+  generate (index: number): Generation {
+    const generation = generate(this.#openFolder(), index, this.#run)
+    this.#generations.add(generation)
+    const forget = (): void => { this.#generations.delete(generation) }
+    this.#track(generation.done).then(forget, forget)
+    return generation
+  }
+
+  /** Finishes a file whose parts are all stored; null if its complete command may not run. Errors: see store-finish.ts. */
+  async finishFile (file: number, opts: FinishOptions): Promise<FinishedFile | null> {
+    const known = this.#finishing.get(file)
+    if (known !== undefined) {
+      const finished = await known
+      return finished === null && opts.run ? this.finishFile(file, opts) : finished
+    }
+    const signal = opts.signal === undefined ? this.#abort.signal : AbortSignal.any([opts.signal, this.#abort.signal])
+    const finishing = this.#track(finishFile(this.#openFolder(), file, { ...opts, signal }, this.#run))
+      .finally(() => this.#finishing.delete(file))
+    this.#finishing.set(file, finishing)
+    return finishing
+  }
+
+  /** Kills what runs, waits for what is under way, and gives the folder back; the second call does no more. */
+  close (cb: DoneCallback = () => {}): void {
+    this.#close().then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
+  }
+
+  /** Closes, and removes everything of the task's on disk, finished files included. */
+  destroy (cb: DoneCallback = () => {}): void {
+    this.#close().then(async () => this.#folder?.destroy())
+      .then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
+  }
+
+  async #close (): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end (): Promise<void> {
+    this.#abort.abort()
+    for (const generation of this.#generations) generation.kill()
+    await Promise.allSettled(this.#pending)
+    this.#folder?.close()
+    await this.#plain.close()
+  }
+
+  #openFolder (): TaskFolder {
+    if (this.#folder === null || this.#closing !== null) throw closed()
+    return this.#folder
+  }
+
+  /** close() waits for it. */
+  async #track<T> (promise: Promise<T>): Promise<T> {
+    const end = promise.then(() => {}, () => {})
+    this.#pending.add(end)
+    void end.then(() => this.#pending.delete(end))
+    return promise
+  }
+}
+
+const NONE: ReadonlyMap<number, Result> = new Map()
+
+function closed (): BitWorkerError {
+  return new BitWorkerError('BW_ERR_STORE_CLOSED', 'usage', 'the store is not open; open it before use, and not after close')
+}

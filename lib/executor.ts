@@ -1,0 +1,113 @@
+/**
+ * Runs commands by bash: the only place that starts processes. Whatever happens (a kill, a time-out, the end of this
+ * process, even by SIGKILL), nothing that an item started is left running.
+ * Called by the compute store; knows nothing of tasks and pieces.
+ */
+import process from 'node:process'
+import { killed } from './executor/failures.ts'
+import { Guard } from './executor/guard.ts'
+import { BashItem } from './executor/item.ts'
+import { Sessions, signalGroup } from './executor/session.ts'
+import { StderrFiles } from './executor/stderr.ts'
+import type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor/types.ts'
+
+export type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor/types.ts'
+
+/** How often sizes and times of running items are looked at; what a runaway can write meanwhile is bounded by the disk's speed. */
+const TICK_MS = 50
+
+/** Options of BashExecutor. */
+export interface BashExecutorOptions {
+  /** path of the shell; default /bin/bash */
+  shell?: string
+  /** the environment the allow-listed variables are taken from; default process.env */
+  env?: NodeJS.ProcessEnv
+}
+
+/** Runs each work item in a bash of its own, without a sandbox. Errors: see RunningItem. */
+export class BashExecutor implements Executor {
+  readonly #shell: string
+  readonly #env: NodeJS.ProcessEnv
+  readonly #items = new Set<BashItem>()
+  readonly #sessions = new Sessions()
+  readonly #stderrs = new StderrFiles()
+  readonly #guard: Guard
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor ({ shell = '/bin/bash', env = process.env }: BashExecutorOptions = {}) {
+    this.#shell = shell
+    this.#env = env
+    this.#guard = new Guard(shell)
+  }
+
+  /** pid of the process that kills everything when this process dies; undefined before the first item */
+  get guardPid (): number | undefined { return this.#guard.pid }
+
+  /** Starts a work item at once. */
+  run (work: WorkItem): RunningItem {
+    if (this.#isClosed) return refused()
+    const item = new BashItem(work, {
+      shell: this.#shell,
+      parentEnv: this.#env,
+      sessions: this.#sessions,
+      stderrs: this.#stderrs,
+      onStart: pgid => this.#guard.watch(pgid),
+      onEnd: (ended, pgid) => this.#onEnd(ended, pgid)
+    })
+    this.#items.add(item)
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
+    killAtExit(this)
+    this.#guard.ensure()
+    item.start()
+    return item
+  }
+
+  /** Kills everything; resolves when it and the guard are gone. */
+  async close (): Promise<void> {
+    this.#isClosed = true
+    const items = [...this.#items]
+    for (const item of items) item.kill()
+    await Promise.allSettled(items.map(item => item.done))
+    this.#sessions.sweep()
+    this.#stderrs.close()
+    await this.#guard.close()
+    open.delete(this)
+    if (open.size === 0) process.off('exit', onProcessExit)
+  }
+
+  /** Kills every group without waiting: for the end of this process. */
+  killNow (): void {
+    for (const { pid } of this.#items) if (pid !== undefined) signalGroup(pid, 'SIGKILL')
+  }
+
+  #tick (): void {
+    for (const item of this.#items) item.tick()
+  }
+
+  #onEnd (item: BashItem, pgid: number | undefined): void {
+    this.#items.delete(item)
+    if (pgid !== undefined) this.#guard.forget(pgid)
+    if (this.#items.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}
+
+// One listener for all executors of the process: many clients in one process would exceed the limit of listeners.
+const open = new Set<BashExecutor>()
+
+function killAtExit (executor: BashExecutor): void {
+  if (open.size === 0) process.on('exit', onProcessExit)
+  open.add(executor)
+}
+
+function onProcessExit (): void {
+  for (const executor of open) executor.killNow()
+}
+
+function refused (): RunningItem {
+  const done = Promise.reject<ItemOutcome>(killed())
+  done.catch(() => {})
+  return { pid: undefined, done, kill () {}, pause () {}, resume () {} }
+}

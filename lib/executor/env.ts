@@ -1,0 +1,21 @@
+/**
+ * The environment of a command: an allow-list, because a parent's environment is full of secrets.
+ */
+
+const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin'
+
+/**
+ * What a command gets from the parent: PATH, LANG, LC_*, TZ; and HOME and TMPDIR, both its scratch folder.
+ * Variables of `own` win.
+ */
+export function commandEnv (parent: NodeJS.ProcessEnv, scratch: string, own: Record<string, string>): Record<string, string> {
+  const env: Record<string, string> = { PATH: DEFAULT_PATH }
+  for (const [name, value] of Object.entries(parent)) {
+    if (value !== undefined && value !== '' && isAllowed(name)) env[name] = value
+  }
+  return { ...env, HOME: scratch, TMPDIR: scratch, ...own }
+}
+
+function isAllowed (name: string): boolean {
+  return name === 'PATH' || name === 'LANG' || name === 'TZ' || /^LC_[A-Z]+$/.test(name)
+}

@@ -1,0 +1,94 @@
+/**
+ * The guard: a tiny process that outlives a client killed with SIGKILL, just long enough to kill what the client ran.
+ * It reads "+PGID" and "-PGID" lines from a pipe; the pipe's end means that the client is gone.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+
+// The second loop finds the rest of each session (see session.ts): after the last ')' of /proc/PID/stat come
+// state, parent, group, session.
+const SCRIPT = `
+trap '' INT TERM HUP QUIT PIPE
+while read -r line; do
+  case $line in
+    +*) groups_[\${line#+}]=1 ;;
+    -*) unset "groups_[\${line#-}]" ;;
+  esac
+done
+[ \${#groups_[@]} -gt 0 ] || exit 0
+for g in "\${!groups_[@]}"; do kill -KILL -- "-$g"; done
+for f in /proc/[0-9]*/stat; do
+  read -r s < "$f" || continue
+  set -- \${s##*) }
+  [ -n "\${4:-}" ] && [ -n "\${groups_[$4]:-}" ] && f=\${f#/proc/} && kill -KILL "\${f%/stat}"
+done
+`
+
+/** Keeps one guard process for an executor; started with the first group, started again if someone kills it. */
+export class Guard {
+  readonly #shell: string
+  readonly #groups = new Set<number>()
+  #child: ChildProcess | null = null
+
+  constructor (shell: string) {
+    this.#shell = shell
+  }
+
+  /** undefined while there is none */
+  get pid (): number | undefined { return this.#child?.pid }
+
+  /** Starts the guard if there is none; done before a command is spawned, so that it is watched from its first moment. */
+  ensure (): void {
+    if (this.#child === null) this.#start()
+  }
+
+  /** From now on the group dies with this process. */
+  watch (pgid: number): void {
+    this.ensure()
+    this.#groups.add(pgid)
+    this.#send(`+${pgid}\n`)
+  }
+
+  /** The group is gone: its number may soon belong to someone else. */
+  forget (pgid: number): void {
+    if (this.#groups.delete(pgid)) this.#send(`-${pgid}\n`)
+  }
+
+  /** Resolves when the guard process is gone. */
+  async close (): Promise<void> {
+    const child = this.#child
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    child.ref()
+    const exit = once(child, 'exit')
+    child.stdin?.end()
+    await exit
+  }
+
+  #start (): void {
+    const child: ChildProcess = spawn(this.#shell, ['--noprofile', '--norc', '-c', SCRIPT], {
+      detached: true, // a Ctrl-C at the terminal is not meant for it
+      cwd: '/',
+      env: {},
+      stdio: ['pipe', 'ignore', 'ignore']
+    })
+    this.#child = child
+    child.on('error', () => this.#onGone(child))
+    child.on('exit', () => this.#onGone(child))
+    child.stdin?.on('error', () => {}) // EPIPE: 'exit' tells the same
+    child.unref()
+    // a pipe is a socket here, which its declared type hides
+    const pipe = child.stdin as unknown as Socket | undefined
+    pipe?.unref()
+    for (const pgid of this.#groups) this.#send(`+${pgid}\n`)
+  }
+
+  #onGone (child: ChildProcess): void {
+    if (this.#child === child) this.#child = null
+  }
+
+  #send (line: string): void {
+    if (this.#child?.stdin?.writable === true) this.#child.stdin.write(line)
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * One running command, from spawn to the last process's end. Its stdout goes straight into the part file.
+ * Created, ticked and closed by BashExecutor only.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
+import { ioError } from '../io-errors.ts'
+import { commandEnv } from './env.ts'
+import { failureOf, spawnFailure } from './failures.ts'
+import type { StopReason } from './failures.ts'
+import { signalGroup } from './session.ts'
+import type { Sessions } from './session.ts'
+import type { StderrFile, StderrFiles } from './stderr.ts'
+import type { ItemOutcome, RunningItem, WorkItem } from './types.ts'
+
+/** What an item needs of its executor. */
+export interface ItemHost {
+  shell: string
+  parentEnv: NodeJS.ProcessEnv
+  sessions: Sessions
+  stderrs: StderrFiles
+  /** the process group `pgid` exists from now on */
+  onStart (pgid: number): void
+  /** nothing of the item runs any more; `pgid` is undefined if nothing ever ran */
+  onEnd (item: BashItem, pgid: number | undefined): void
+}
+
+interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error) => void }
+
+/** A bash that runs one work item. */
+export class BashItem implements RunningItem {
+  readonly done: Promise<ItemOutcome>
+  readonly #item: WorkItem
+  readonly #host: ItemHost
+  readonly #settle: Settle
+  #fd = -1
+  #stderr: StderrFile | null = null
+  #child: ChildProcess | null = null
+  #stopped: StopReason | null = null
+  #isOver = false
+  #ranMs = 0
+  /** since when it runs; null while it is paused */
+  #since: number | null = performance.now()
+
+  constructor (item: WorkItem, host: ItemHost) {
+    this.#item = item
+    this.#host = host
+    const settle = {} as Settle
+    this.done = new Promise<ItemOutcome>((resolve, reject) => { Object.assign(settle, { resolve, reject }) })
+    this.#settle = settle
+    this.done.catch(() => {}) // who only kills an item need not look at its end
+  }
+
+  get pid (): number | undefined { return this.#isOver ? undefined : this.#child?.pid }
+
+  /** Starts the command; a failure to do so rejects `done`. */
+  start (): void {
+    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+    try {
+      this.#fd = openSync(this.#item.stdout, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      this.#stderr = this.#host.stderrs.get(this.#item.stdout)
+    } catch (err) {
+      this.#abort(ioError(err, this.#item.stdout))
+      return
+    }
+    try {
+      this.#spawn(this.#fd, this.#stderr.fd)
+    } catch (err) {
+      this.#abort(spawnFailure(err, this.#host.shell))
+    }
+  }
+
+  kill (): void { this.stop('killed') }
+
+  /** Kills it; the first reason given is the one that is told. */
+  stop (reason: StopReason): void {
+    if (this.#isOver) return
+    this.#stopped ??= reason
+    if (this.pid !== undefined) signalGroup(this.pid, 'SIGKILL')
+  }
+
+  pause (): void {
+    if (this.#since === null || this.pid === undefined) return
+    this.#ranMs += performance.now() - this.#since
+    this.#since = null
+    this.#signal('SIGSTOP')
+  }
+
+  resume (): void {
+    if (this.#since !== null || this.pid === undefined) return
+    this.#since = performance.now()
+    this.#signal('SIGCONT')
+  }
+
+  /** Enforces the limits of size and time; called every few milliseconds. */
+  tick (): void {
+    if (this.#isOver || this.#stderr === null) return
+    this.#stderr.trim()
+    if (fstatSync(this.#fd).size > this.#item.maxOutputBytes) this.stop('output')
+    else if (this.#item.timeoutMs > 0 && this.#elapsedMs() > this.#item.timeoutMs) this.stop('timeout')
+  }
+
+  #elapsedMs (): number {
+    return this.#ranMs + (this.#since === null ? 0 : performance.now() - this.#since)
+  }
+
+  #signal (signal: 'SIGSTOP' | 'SIGCONT'): void {
+    if (this.pid === undefined) return
+    signalGroup(this.pid, signal)
+    this.#host.sessions.signal(this.pid, signal)
+  }
+
+  #spawn (stdout: number, stderr: number): void {
+    const { command, args = [], cwd, env } = this.#item
+    const child = spawn(this.#host.shell, ['--noprofile', '--norc', '-c', command, ...args], {
+      cwd,
+      env: commandEnv(this.#host.parentEnv, cwd, env),
+      detached: true, // leads a session and process group of its own: a kill reaches all of it
+      stdio: ['ignore', stdout, stderr]
+    })
+    this.#child = child
+    child.on('error', err => { if (child.pid === undefined) this.#abort(spawnFailure(err, this.#host.shell)) })
+    child.on('exit', (code, signal) => {
+      // Not within the event: whoever starts the next item there starves the event loop, since Node goes on reaping
+      // children for as long as there are any. (Measured: 8 slots of tiny items let a timer run 3 times in 1.5 s.)
+      setImmediate(() => {
+        this.#onExit(code, signal).catch((err: unknown) => this.#abort(ioError(err, this.#item.stdout)))
+      })
+    })
+    if (child.pid !== undefined) this.#host.onStart(child.pid)
+  }
+
+  async #onExit (exitCode: number | null, signal: NodeJS.Signals | null): Promise<void> {
+    const ms = this.#elapsedMs()
+    const pgid = this.#child?.pid
+    if (pgid !== undefined) await this.#endRest(pgid)
+    if (this.#isOver) return
+    const { maxOutputBytes, timeoutMs } = this.#item
+    const size = fstatSync(this.#fd).size
+    const stderr = this.#stderr?.take() ?? ''
+    const failure = failureOf({ exitCode, signal, stderr, size, maxOutputBytes, timeoutMs, stopped: this.#stopped })
+    this.#end(pgid)
+    if (failure === null) this.#settle.resolve({ ms, size, stderr })
+    else this.#settle.reject(failure)
+  }
+
+  /** What it left running goes with it. Usually nothing is, and one call shows it. */
+  async #endRest (pgid: number): Promise<void> {
+    if (signalGroup(pgid, 'SIGKILL') || this.#stopped !== null) await this.#host.sessions.end(pgid)
+    else this.#host.sessions.leave(pgid)
+  }
+
+  #abort (err: Error): void {
+    if (this.#isOver) return
+    this.#end(undefined)
+    this.#settle.reject(err)
+  }
+
+  #end (pgid: number | undefined): void {
+    this.#isOver = true
+    if (this.#fd !== -1) closeSync(this.#fd)
+    if (this.#stderr !== null) this.#host.stderrs.giveBack(this.#stderr)
+    this.#stderr = null
+    this.#host.onEnd(this, pgid)
+  }
+}

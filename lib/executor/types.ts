@@ -1,0 +1,56 @@
+/**
+ * What an executor is. The store depends on these shapes only, so a test, or a sandbox, can stand in for bash.
+ */
+
+/** One execution of a command: a work item, or a file's complete command. */
+export interface WorkItem {
+  /** run by `/bin/bash -c` */
+  command: string
+  /** added to the allow-listed variables of the parent; wins over them */
+  env: Record<string, string>
+  /** working directory; also HOME and TMPDIR */
+  cwd: string
+  /** path of the part file to create for stdout; must not exist yet */
+  stdout: string
+  /** bytes of stdout; one more is a failure */
+  maxOutputBytes: number
+  /** milliseconds of running time, 0 = no limit */
+  timeoutMs: number
+  /** $0, $1 … of the command */
+  args?: string[]
+}
+
+/** How a successful run went. */
+export interface ItemOutcome {
+  /** running time in milliseconds, without the time it was paused */
+  ms: number
+  /** bytes of stdout */
+  size: number
+  /** the last lines of stderr, control characters stripped */
+  stderr: string
+}
+
+/** A work item that was started. */
+export interface RunningItem {
+  /** undefined while, or because, there is no process */
+  readonly pid: number | undefined
+  /**
+   * Settles when nothing of the item runs any more. Rejects with a CommandError: BW_ERR_COMMAND_EXIT, _SIGNAL,
+   * _TIMEOUT, _OUTPUT, _KILLED, _SPAWN or BW_ERR_NO_SHELL; or, when its part file cannot be made, with
+   * BW_ERR_DISK_FULL or BW_ERR_OUTPUT_FOLDER. Never an unhandled rejection.
+   */
+  readonly done: Promise<ItemOutcome>
+  /** Kills it and everything it started, at once. */
+  kill (): void
+  /** Stops it (SIGSTOP); its time-out stands still. */
+  pause (): void
+  /** Lets it go on. */
+  resume (): void
+}
+
+/** Runs work items; as many at a time as it is given. */
+export interface Executor {
+  run (item: WorkItem): RunningItem
+  /** Kills everything; resolves when all of it is gone. Items given later are refused with BW_ERR_COMMAND_KILLED. */
+  close (): Promise<void>
+}

@@ -1,0 +1,122 @@
+/**
+ * A file of a task, with the interface of a WebTorrent file: sizes vary, and reading waits for parts that are not there yet.
+ */
+import { open } from 'node:fs/promises'
+import WebTorrentFile from 'webtorrent/lib/file.js'
+import type { TaskFile } from './task.ts'
+import type { FinishedFile } from './task-events.ts'
+import type { TorrentFile } from './webtorrent-types.ts'
+import type { WorkSession } from './work-session.ts'
+
+/** Parts are read in slices of at most this many bytes, so that a large one is not held in memory whole. */
+const SLICE_BYTES = 1 << 20
+
+const Base = WebTorrentFile as unknown as new (torrent: object, file: object) => TorrentFile & {
+  _destroyed: boolean
+  [Symbol.asyncIterator] (opts?: ByteRange): AsyncIterableIterator<Uint8Array>
+}
+
+/** Bytes `start` to `end`, both included; default: all. */
+export interface ByteRange { start?: number, end?: number }
+
+/** One file of a task. */
+export class TaskFileView extends Base {
+  readonly #session: WorkSession
+  readonly #index: number
+  /** what is on disk, once the file is finished */
+  #finished: FinishedFile | undefined
+
+  /** @param torrent the ComputeTorrent that WebTorrent's file refers to */
+  constructor (torrent: object, session: WorkSession, file: TaskFile, index: number) {
+    super(torrent, file)
+    this.#session = session
+    this.#index = index
+  }
+
+  /** Index of the file in the task. */
+  get index (): number { return this.#index }
+
+  /** True when all parts are here and the file is finished: `length` is exact. */
+  get isFinished (): boolean { return this.#finished !== undefined }
+
+  /** The file on disk is complete, or (undefined) is not any more. */
+  finish (finished: FinishedFile | undefined): void { this.#finished = finished }
+
+  /** Bytes: exact when the file is finished, an upper bound before. */
+  override get length (): number {
+    // WebTorrent's constructor asks before there is an answer
+    if (!(#index in this)) return Infinity
+    return this.#finished?.length ?? this.#session.progress.length(this.#index)
+  }
+
+  // WebTorrent's constructor assigns what it believes the length to be
+  override set length (_: number) { /* it follows from the parts */ }
+
+  override get size (): number { return this.length }
+
+  override set size (_: number) { /* as above */ }
+
+  override get downloaded (): number {
+    return this._destroyed ? 0 : this.#session.progress.tally(this.#index).bytes
+  }
+
+  override get progress (): number {
+    return this._destroyed ? 0 : this.#session.progress.fraction(this.#index)
+  }
+
+  override [Symbol.asyncIterator] (opts: ByteRange = {}): AsyncIterableIterator<Uint8Array> {
+    const { start = 0, end = Infinity } = opts ?? {}
+    return this.#finished === undefined ? this.#readParts(start, end) : this.#readFinished(this.#finished, start, end)
+  }
+
+  override async arrayBuffer (opts: ByteRange = {}): Promise<ArrayBuffer> {
+    if (this._destroyed) throw new Error('File is destroyed')
+    const chunks: Uint8Array[] = []
+    for await (const chunk of this[Symbol.asyncIterator](opts)) chunks.push(chunk)
+    const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
+    let offset = 0
+    for (const chunk of chunks) {
+      bytes.set(chunk, offset)
+      offset += chunk.length
+    }
+    return bytes.buffer
+  }
+
+  /** What is on disk under the file's name. */
+  async * #readFinished ({ path, length }: FinishedFile, start: number, end: number): AsyncIterableIterator<Uint8Array> {
+    const last = Math.min(end, length - 1)
+    const handle = await open(path)
+    try {
+      for (let at = start; at <= last && !this._destroyed;) {
+        const { bytesRead, buffer } = await handle.read(Buffer.alloc(Math.min(SLICE_BYTES, last - at + 1)), { position: at })
+        if (bytesRead === 0) return
+        at += bytesRead
+        yield buffer.subarray(0, bytesRead)
+      }
+    } finally {
+      await handle.close()
+    }
+  }
+
+  /** The parts one after another; where a byte is depends on the sizes of all parts before it. */
+  async * #readParts (start: number, end: number): AsyncIterableIterator<Uint8Array> {
+    const { firstPiece, parts } = this.#session.task.files[this.#index]!
+    let offset = 0
+    for (let index = firstPiece; index < firstPiece + parts && offset <= end; index++) {
+      const size = await this.#session.sizeOf(index)
+      if (size === undefined || this._destroyed) return
+      if (offset + size > start) yield * this.#readPart(index, Math.max(0, start - offset), end - offset)
+      // what was stored in the end may be another result than the one that was announced first
+      offset += this.#session.results.own(index)?.size ?? size
+    }
+  }
+
+  async * #readPart (index: number, start: number, end: number): AsyncIterableIterator<Uint8Array> {
+    await this.#session.waitFor(index)
+    const size = this.#session.results.own(index)?.size ?? 0
+    const last = Math.min(end, size - 1)
+    for (let at = start; at <= last && !this._destroyed; at += SLICE_BYTES) {
+      yield await this.#session.read(index, at, Math.min(SLICE_BYTES, last - at + 1))
+    }
+  }
+}

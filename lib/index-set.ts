@@ -1,0 +1,57 @@
+/**
+ * A set of piece indices from which a random member can be drawn in constant time. Pure.
+ *
+ * The scheduler keeps its candidates in one: choosing a piece must not walk all pieces of a task of 100 000.
+ */
+export class IndexSet implements Iterable<number> {
+  readonly #members: number[] = []
+  /** position of each index in #members, plus one; 0: not a member */
+  readonly #position: Uint32Array
+
+  /** @param capacity members are 0 … capacity − 1 */
+  constructor (capacity: number) {
+    this.#position = new Uint32Array(capacity)
+  }
+
+  get size (): number {
+    return this.#members.length
+  }
+
+  has (index: number): boolean {
+    return (this.#position[index] ?? 0) !== 0
+  }
+
+  add (index: number): void {
+    if (this.has(index)) return
+    this.#position[index] = this.#members.push(index)
+  }
+
+  delete (index: number): void {
+    const at = this.#position[index] ?? 0
+    if (at === 0) return
+    const last = this.#members.pop()!
+    this.#position[index] = 0
+    if (last === index) return
+    // the last member fills the gap
+    this.#members[at - 1] = last
+    this.#position[last] = at
+  }
+
+  /** Adds or deletes. */
+  set (index: number, member: boolean): void {
+    if (member) this.add(index)
+    else this.delete(index)
+  }
+
+  /**
+   * A member, each with the same probability.
+   * @param random gives numbers in [0, 1)
+   */
+  pick (random: () => number): number | undefined {
+    return this.#members[Math.floor(random() * this.#members.length)]
+  }
+
+  [Symbol.iterator] (): IterableIterator<number> {
+    return this.#members[Symbol.iterator]()
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * The connected peers of one task: takes in what they announce and claim, tells them what we have and compute.
+ *
+ * What follows from it is decided elsewhere: results.ts and scheduler.ts are kept true, and the `NeighbourHost` hears of
+ * pieces that became available and of claims against our own. Called by work-session.ts.
+ */
+import { keepsClaim } from '../extensions/ut_bitworker/index.ts'
+import type { ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { Result, ResultTable } from './results.ts'
+import type { Scheduler } from './scheduler.ts'
+import { TaskPeer } from './task-peer.ts'
+import type { Wire } from './webtorrent-types.ts'
+
+/** Rounds of `tidy` that a peer may choke us while we need its pieces: the optimistic unchoking of common clients takes three. */
+const MAX_STARVING_ROUNDS = 6
+
+type Respond = (err: Error | null, block?: Uint8Array) => void
+
+/** What the neighbours need from their surroundings. */
+export interface NeighbourHost {
+  readonly peerId: Uint8Array
+  /** our running claims, for a peer that has just come */
+  claims (): Iterable<ClaimRecord>
+  /** the peer holds the piece from now on */
+  available (peer: TaskPeer, index: number): void
+  /** somebody said what the piece's result is */
+  learnt (index: number): void
+  /** a piece that we compute is computed by a peer whose claim goes before ours */
+  yield (index: number): void
+  /** news of this peer were taken in: see what can be fetched from it, and computed */
+  updated (peer: TaskPeer): void
+  left (peer: TaskPeer): void
+  /** a block of a piece that is stored here */
+  serve (index: number, offset: number, length: number, respond: Respond): void
+  strike (peer: TaskPeer, reason: string): void
+  ban (peer: TaskPeer, reason: string): void
+}
+
+/** The peers of one task. Iterates over them. */
+export class Neighbours implements Iterable<TaskPeer> {
+  readonly #results: ResultTable
+  readonly #scheduler: Scheduler
+  readonly #host: NeighbourHost
+  readonly #peers = new Map<Wire, TaskPeer>()
+
+  constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
+    this.#results = results
+    this.#scheduler = scheduler
+    this.#host = host
+  }
+
+  [Symbol.iterator] (): IterableIterator<TaskPeer> { return this.#peers.values() }
+
+  /** True while a peer's first announcements are on their way. */
+  get areIntroducing (): boolean {
+    for (const { ext, results } of this) if (ext.state.status === 'waiting' || results.unexplained > 0) return true
+    return false
+  }
+
+  /** Listens to a peer; what it says may come before `greet`. */
+  add (wire: Wire, ext: UtBitworker): void {
+    const peer = new TaskPeer(wire, ext, this.#results.addPeer())
+    this.#peers.set(wire, peer)
+    wire.on('bitfield', () => { this.#onBits(peer) })
+    wire.on('have-all', () => { this.#onBits(peer) })
+    wire.on('have', index => { this.#onHave(peer, index) })
+    wire.lt_donthave.on('donthave', index => { this.#onDontHave(peer, index) })
+    wire.on('unchoke', () => { this.#host.updated(peer) })
+    wire.on('request', (index, offset, length, respond) => { this.#onRequest(peer, index, offset, length, respond) })
+    wire.once('close', () => { this.#remove(peer) })
+    ext.on('matched', () => { if (peer.isGreeted) this.#sendSnapshot(peer) })
+    ext.on('results', records => { this.#onResults(peer, records) })
+    ext.on('claims', claims => { this.#onClaims(peer, claims) })
+    ext.on('releases', indices => { this.#onReleases(peer, indices) })
+    ext.on('violation', reason => { this.#host.strike(peer, reason) })
+    this.#onBits(peer)
+  }
+
+  //
+  // OUTGOING
+  //
+
+  /** Our bitfield was sent: tell the peer what we have and do, as soon as the task digests have matched. */
+  greet (wire: Wire): void {
+    const peer = this.#peers.get(wire)
+    if (peer === undefined || peer.isGreeted) return
+    peer.isGreeted = true
+    if (peer.ext.state.status === 'matched') this.#sendSnapshot(peer)
+  }
+
+  /** The piece is stored here. */
+  announce (index: number, result: Result): void {
+    for (const peer of this) {
+      if (!peer.isGreeted) continue // its bitfield is still to be sent
+      if (peer.ext.state.status === 'matched') peer.ext.announce([{ index, ...result }], [index])
+      else peer.heldBack.push(index)
+    }
+  }
+
+  /** The piece is not here any more. */
+  withdraw (index: number): void {
+    for (const { wire } of this) wire.lt_donthave.donthave(index)
+  }
+
+  claim (claims: ClaimRecord[]): void {
+    for (const peer of this) this.#sendClaims(peer, claims)
+  }
+
+  release (indices: number[]): void {
+    for (const { ext } of this) ext.release(indices)
+  }
+
+  #sendSnapshot (peer: TaskPeer): void {
+    const records: ResultRecord[] = []
+    for (let index = 0; index < this.#results.pieceCount; index++) {
+      const own = this.#results.own(index)
+      if (own !== undefined) records.push({ index, ...own })
+    }
+    peer.ext.announce(records, peer.heldBack)
+    peer.heldBack.length = 0
+    this.#sendClaims(peer, [...this.#host.claims()])
+  }
+
+  #sendClaims (peer: TaskPeer, claims: ClaimRecord[]): void {
+    peer.ext.claim(claims)
+    // now, not at the end of the turn: a claim must be out before the work item starts
+    peer.ext.flush()
+    for (const { index } of claims) this.#yieldIfLost(peer, index)
+  }
+
+  //
+  // INCOMING
+  //
+
+  /** Ends claims that were not renewed in time, promises that were not kept, and connections to peers that have what we need but never let us have it. */
+  tidy (): void {
+    for (const peer of this) {
+      peer.ext.expireClaims()
+      for (const index of peer.overdue) this.#scheduler.release(peer, index)
+      peer.overdue = peer.promised
+      peer.promised = new Set()
+      const isStarving = peer.wire.peerChoking && peer.queue.length > 0
+      peer.starvingRounds = isStarving ? peer.starvingRounds + 1 : 0
+      if (peer.starvingRounds >= MAX_STARVING_ROUNDS) peer.wire.destroy()
+    }
+  }
+
+  /** The peer is alone to blame for something about this piece: what it said of it is void. */
+  distrust (peer: TaskPeer, index: number, reason: string): void {
+    this.#forget(peer, index)
+    if (peer.strike()) this.#host.ban(peer, reason)
+    else this.#host.strike(peer, reason)
+  }
+
+  #remove (peer: TaskPeer): void {
+    if (!this.#peers.delete(peer.wire)) return
+    this.#scheduler.removePeer(peer)
+    for (const index of peer.results.clear()) this.#scheduler.setAvailable(index, false)
+    this.#host.left(peer)
+  }
+
+  #onBits (peer: TaskPeer): void {
+    const { peerPieces } = peer.wire
+    for (let index = 0; index < this.#results.pieceCount; index++) if (peerPieces.get(index)) this.#setHave(peer, index)
+    this.#host.updated(peer)
+  }
+
+  #onHave (peer: TaskPeer, index: number): void {
+    if (index < 0 || index >= this.#results.pieceCount) return this.#host.strike(peer, `announced piece ${index}, which the task does not have`)
+    this.#setHave(peer, index)
+    this.#host.updated(peer)
+  }
+
+  #onDontHave (peer: TaskPeer, index: number): void {
+    if (index < this.#results.pieceCount) this.#forget(peer, index)
+    this.#host.updated(peer)
+  }
+
+  #onResults (peer: TaskPeer, records: ResultRecord[]): void {
+    for (const { index, size, digest } of records) {
+      const wasHeld = peer.results.holds(index)
+      if (peer.results.announce(index, { size, digest }) === 'changed') {
+        peer.ext.reportViolation(`changed its result for piece ${index}`)
+        continue
+      }
+      if (!peer.results.holds(index)) this.#onPromise(peer, index)
+      else if (!wasHeld) this.#onAvailable(peer, index)
+      this.#host.learnt(index)
+    }
+    this.#host.updated(peer)
+  }
+
+  #onClaims (peer: TaskPeer, claims: ClaimRecord[]): void {
+    for (const { index } of claims) {
+      this.#scheduler.claim(peer, index)
+      this.#yieldIfLost(peer, index)
+    }
+  }
+
+  #onReleases (peer: TaskPeer, indices: number[]): void {
+    for (const index of indices) this.#scheduler.release(peer, index)
+    this.#host.updated(peer)
+  }
+
+  #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: Respond): void {
+    const own = this.#results.own(index)
+    if (own === undefined) return respond(new Error(`piece ${index} is not here`))
+    if (offset < 0 || length <= 0 || offset + length > own.size) {
+      this.#host.strike(peer, `requested ${length} bytes at ${offset} of piece ${index}, which has ${own.size}`)
+      return respond(new Error('the request leaves the piece'))
+    }
+    this.#host.serve(index, offset, length, respond)
+  }
+
+  #setHave (peer: TaskPeer, index: number): void {
+    if (peer.results.holds(index)) return
+    peer.results.setHave(index)
+    if (peer.results.holds(index)) this.#onAvailable(peer, index)
+  }
+
+  /** The result is there, the bit is on its way: nobody should begin to compute the piece in between. */
+  #onPromise (peer: TaskPeer, index: number): void {
+    peer.promised.add(index)
+    this.#scheduler.claim(peer, index)
+  }
+
+  #onAvailable (peer: TaskPeer, index: number): void {
+    this.#scheduler.setAvailable(index, true)
+    this.#scheduler.release(peer, index)
+    peer.promised.delete(index)
+    peer.overdue.delete(index)
+    this.#host.available(peer, index)
+  }
+
+  #forget (peer: TaskPeer, index: number): void {
+    peer.results.forget(index)
+    if (this.#results.holders(index) === 0) this.#scheduler.setAvailable(index, false)
+  }
+
+  /** Of two claims for one piece one yields; decided as soon as both sides know of both. */
+  #yieldIfLost (peer: TaskPeer, index: number): void {
+    const sent = peer.ext.state.sentClaims.get(index)
+    const received = peer.ext.state.claims.get(index)
+    if (sent === undefined || received === undefined) return
+    const isOurs = keepsClaim({
+      index,
+      localElapsedMs: sent.firstElapsedMs,
+      remoteElapsedMs: received.firstElapsedMs,
+      localPeerId: this.#host.peerId,
+      remotePeerId: peer.wire.peerIdBuffer!
+    })
+    if (!isOurs) this.#host.yield(index)
+  }
+}

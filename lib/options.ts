@@ -1,0 +1,33 @@
+/** What `client.add` and `torrent.startComputing` take for tasks, besides WebTorrent's options. */
+import type { Executor } from './executor.ts'
+import type { TorrentOptions } from './webtorrent-types.ts'
+
+/** A file or folder of this machine that a task needs. */
+export interface Bind {
+  path: string
+  /** how it is called in the work item's folder; default: the last component of `path` */
+  name?: string
+}
+
+/** How pieces are computed here. */
+export interface ComputeOptions {
+  /** work items at a time, at least 1; default: the machine's cores */
+  slots?: number
+  /** default: none */
+  binds?: readonly Bind[]
+  /** limit for one work item in milliseconds, if the task allows more; default: the task's */
+  timeoutMs?: number
+  /** runs the commands; default: a BashExecutor */
+  executor?: Executor
+}
+
+/** WebTorrent's options for a torrent, and those for tasks, which ordinary torrents ignore. */
+export interface TaskTorrentOptions extends TorrentOptions {
+  /**
+   * Compute missing pieces, that is: run the task's command on this machine. Default false: adding a task only downloads
+   * what others have.
+   */
+  compute?: boolean | ComputeOptions
+  /** Overwrite files in `path` that have the names of the task's files but were not made by it. Default false. */
+  force?: boolean
+}

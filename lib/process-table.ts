@@ -1,0 +1,33 @@
+/**
+ * Looks into the system's table of processes, where there is one (/proc on Linux).
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import process from 'node:process'
+
+/** Whether this system has a process table that can be read. */
+export const HAS_PROC = existsSync('/proc/self/stat')
+
+/** Fields of /proc/PID/stat from the third on (state, parent, group, session …); null when there is no such process. */
+export function readStat (pid: string | number): string[] | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // the second field is the program's name in parentheses, and may itself contain blanks and parentheses
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return null
+  }
+}
+
+/** When a process was started, in ticks since the system booted; '' where that is not known. Tells it from a later one with its pid. */
+export function startTimeOf (pid: number): string {
+  return readStat(pid)?.[19] ?? ''
+}
+
+/** Whether there is such a process, ours or another user's. */
+export function isRunning (pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (err) {
+    return err instanceof Error && 'code' in err && err.code === 'EPERM'
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Runs a task's complete command: once per file, when all its parts are there. It finds them in PART_LIST and its like,
+ * and writes FILE.
+ */
+import { constants, copyFileSync, mkdirSync, mkdtempSync, openSync, closeSync, fsyncSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { CommandError } from './errors.ts'
+import type { ItemOutcome } from './executor.ts'
+import { ioError } from './io-errors.ts'
+import type { Result } from './results.ts'
+import type { TaskFolder } from './store-folder.ts'
+import { makeScratch, runItem } from './store-generate.ts'
+import type { RunOptions } from './store-generate.ts'
+import { hashFile } from './store-io.ts'
+import { lstatOrNull, partName } from './store-layout.ts'
+
+/** A complete file, ready for its name. */
+export interface Draft extends Result { path: string }
+
+/** Its stdout is not used; what is beyond this is taken for a runaway. */
+const MAX_LOG_BYTES = 1024 ** 3
+/** Linux takes no more in one variable (MAX_ARG_STRLEN, 128 KiB with name and NUL); other systems take more. */
+const MAX_ENV_BYTES = 100 * 1024
+/** Splits where bash would, unquoted. */
+const UNSAFE = /[\s*?[\]\\]/
+
+/** Makes a list longer than the kernel takes a shell variable; echo is a builtin, so nothing is handed to the kernel. */
+const PART_LIST_PRELUDE = 'PART_LIST=$(echo $(<"$PART_LIST_FILE"))\n'
+
+/** Runs the complete command of a file in the folder `work`; returns what it wrote, synced. Errors: see finishFile. */
+export async function runCompleteCommand (folder: TaskFolder, file: number, work: string, run: RunOptions,
+  signal?: AbortSignal): Promise<Draft> {
+  const { task } = folder
+  const command = task.completeCommand ?? ''
+  const alias = UNSAFE.test(work) ? mkdtempSync(path.join(safeTemporary(), 'bitworker-')) : null
+  try {
+    const seen = alias === null ? work : link(alias, work)
+    const scratch = path.join(work, 's')
+    makeScratch(scratch, run.binds)
+    symlinkSync(folder.layout.parts, path.join(scratch, 'p'))
+    const out = path.join('o', `out${extensionOf(task.files[file]!.name)}`)
+    mkdirSync(path.join(work, 'o'), { mode: 0o700 })
+    const { env, prelude } = completeEnv(folder, file, seen, path.join(seen, out))
+    writeFileSync(path.join(work, 'list'), partNames(folder, file).join('\n') + '\n', { mode: 0o600 })
+    const stdout = path.join(work, 'log')
+    const item = runItem(run, { command: prelude + command, env, cwd: scratch, stdout, maxOutputBytes: MAX_LOG_BYTES, timeoutMs: 0 })
+    const outcome = await untilAborted(item, signal)
+    folder.checkRoom()
+    return await takeFile(path.join(work, out), path.join(work, 'out'), outcome)
+  } catch (err) {
+    if (err instanceof CommandError && err.code === 'BW_ERR_COMMAND_EXIT') folder.checkRoom(err)
+    throw ioError(err, work)
+  } finally {
+    if (alias !== null) rmSync(alias, { recursive: true, force: true })
+  }
+}
+
+function completeEnv (folder: TaskFolder, file: number, seen: string, out: string): { env: Record<string, string>, prelude: string } {
+  const { task, layout } = folder
+  const list = partNames(folder, file).join(' ')
+  const isShort = list.length <= MAX_ENV_BYTES
+  const env = {
+    FILE: out,
+    FILE_IDX: String(file),
+    PART_COUNT: String(task.files[file]!.parts),
+    PART_DIR: UNSAFE.test(layout.parts) ? path.join(seen, 's', 'p') : layout.parts,
+    PART_LIST_FILE: path.join(seen, 'list'),
+    ...(isShort && { PART_LIST: list }),
+    TASK_NAME: task.name
+  }
+  return { env, prelude: isShort ? '' : PART_LIST_PRELUDE }
+}
+
+/** Relative to the working directory, which keeps the list short. */
+function partNames ({ task }: TaskFolder, file: number): string[] {
+  const { firstPiece, parts } = task.files[file]!
+  return Array.from({ length: parts }, (_, part) => `p/${partName(firstPiece + part)}`)
+}
+
+/** Kept, since many programs go by it; nothing in it that would need quotes. */
+function extensionOf (name: string): string {
+  return /(?:\.[A-Za-z0-9]{1,16}){1,2}$/.exec(name)?.[0] ?? ''
+}
+
+/** A way to the folder that a command may use without quotes. */
+function link (alias: string, work: string): string {
+  const seen = path.join(alias, 'w')
+  symlinkSync(work, seen)
+  return seen
+}
+
+function safeTemporary (): string {
+  return UNSAFE.test(os.tmpdir()) ? '/tmp' : os.tmpdir()
+}
+
+async function untilAborted (item: { done: Promise<ItemOutcome>, kill (): void }, signal: AbortSignal | undefined): Promise<ItemOutcome> {
+  const onAbort = (): void => { item.kill() }
+  signal?.addEventListener('abort', onAbort)
+  try {
+    return await item.done
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+async function takeFile (written: string, to: string, { stderr }: ItemOutcome): Promise<Draft> {
+  const stats = lstatOrNull(written)
+  if (stats === null || !stats.isFile()) {
+    throw new CommandError('BW_ERR_COMPLETE_NO_FILE', 'the complete command ended well, but did not write the file $FILE', { exitCode: 0, signal: null, stderr })
+  }
+  // a hard link, perhaps to a part: the finished file must be a file of its own
+  if (stats.nlink > 1) copyFileSync(written, to, constants.COPYFILE_EXCL)
+  else renameSync(written, to)
+  const fd = openSync(to, constants.O_RDONLY | constants.O_NOFOLLOW)
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  return { path: to, ...await hashFile(to) }
+}

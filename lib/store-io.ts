@@ -1,0 +1,218 @@
+/**
+ * Reading, hashing and writing of pieces. What is read is always a regular file, never one behind a symbolic link.
+ */
+import { close, closeSync, constants, fstatSync, openSync, read, readSync, writeSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { createHash, hash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { BitWorkerError } from './errors.ts'
+import { errnoOf } from './io-errors.ts'
+import { removeFile } from './store-layout.ts'
+
+/** Up to here a piece is read and written in one call: cheaper than three trips to the thread pool. */
+const SYNC_BYTES = 128 * 1024
+const CHUNK_BYTES = 1024 * 1024
+/** For how long a loop over many small pieces may keep the event loop to itself. */
+const SLICE_MS = 5
+
+const readAsync = promisify(read)
+
+/** Errors on reading that mean that the data is gone, not that this machine is busy or we may not. */
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL', 'EIO', 'ENXIO', 'EISDIR'])
+
+/** Whether what could not be read is gone for good. */
+export function isGone (err: unknown): boolean {
+  return GONE.has(errnoOf(err))
+}
+
+/** SHA-256, 32 bytes. */
+export function sha256 (bytes: Uint8Array): Uint8Array {
+  return hash('sha256', bytes, 'buffer')
+}
+
+/** Whether two digests are the same. */
+export function isSameDigest (a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
+
+/** Opens for reading. Throws ELOOP for a symbolic link, EINVAL for anything else that is not a regular file. */
+export function openRegular (path: string): number {
+  // O_NONBLOCK: a FIFO in a part's place would hold us for ever
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  if (fstatSync(fd).isFile()) return fd
+  closeSync(fd)
+  throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EINVAL' })
+}
+
+/** Reads up to `length` bytes from `position`; fewer only at the end of the file. */
+export async function readAt (fd: number, position: number, length: number): Promise<Buffer> {
+  const buf = Buffer.allocUnsafe(length)
+  let at = 0
+  while (at < length) {
+    const { bytesRead } = await readAsync(fd, buf, at, length - at, position + at)
+    if (bytesRead === 0) break
+    at += bytesRead
+  }
+  return buf.subarray(0, at)
+}
+
+function readAtSync (fd: number, position: number, length: number): Buffer {
+  const buf = Buffer.allocUnsafe(length)
+  let at = 0
+  while (at < length) {
+    const n = readSync(fd, buf, at, length - at, position + at)
+    if (n === 0) break
+    at += n
+  }
+  return buf.subarray(0, at)
+}
+
+/** The bytes of a region in chunks of at most 1 MiB; ends early where the file does. */
+export async function * chunksOf (fd: number, position: number, size: number): AsyncGenerator<Buffer, void, undefined> {
+  if (size <= SYNC_BYTES) {
+    if (size > 0) yield readAtSync(fd, position, size)
+    return
+  }
+  for (let at = 0; at < size; at += CHUNK_BYTES) {
+    const chunk = await readAt(fd, position + at, Math.min(CHUNK_BYTES, size - at))
+    if (chunk.length > 0) yield chunk
+    if (chunk.length < Math.min(CHUNK_BYTES, size - at)) return
+  }
+}
+
+/** SHA-256 of a region; null if the file ends before it does. */
+export async function hashRegion (fd: number, position: number, size: number): Promise<Uint8Array | null> {
+  if (size <= SYNC_BYTES) {
+    const bytes = readAtSync(fd, position, size)
+    return bytes.length === size ? sha256(bytes) : null
+  }
+  const digest = createHash('sha256')
+  let length = 0
+  for await (const chunk of chunksOf(fd, position, size)) {
+    digest.update(chunk)
+    length += chunk.length
+  }
+  return length === size ? digest.digest() : null
+}
+
+/** Size and SHA-256 of a whole regular file, by one pass. */
+export async function hashFile (path: string): Promise<{ size: number, digest: Uint8Array }> {
+  const fd = openRegular(path)
+  try {
+    const { size } = fstatSync(fd)
+    const digest = await hashRegion(fd, 0, size)
+    if (digest === null) throw new Error(`${path} became shorter while it was read`)
+    return { size, digest }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Writes a new file, mode 0600; leaves nothing behind if it fails. */
+export async function writeNew (path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    if (bytes.length <= SYNC_BYTES) writeNewSync(path, bytes)
+    else await writeNewAsync(path, bytes)
+  } catch (err) {
+    removeFile(path)
+    throw err
+  }
+}
+
+function writeNewSync (path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, 'wx', 0o600)
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+async function writeNewAsync (path: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    await handle.writeFile(bytes)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Copies a region to the end of `out`, and returns its SHA-256; null if the source ends before the region does. */
+export async function copyRegion (from: { fd: number, position: number, size: number },
+  out: (chunk: Buffer) => Promise<void>): Promise<Uint8Array | null> {
+  const digest: Hash = createHash('sha256')
+  let length = 0
+  for await (const chunk of chunksOf(from.fd, from.position, from.size)) {
+    digest.update(chunk)
+    length += chunk.length
+    await out(chunk)
+  }
+  return length === from.size ? digest.digest() : null
+}
+
+/** Throws BW_ERR_ABORTED when the signal says so. */
+export function checkAborted (signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new BitWorkerError('BW_ERR_ABORTED', 'usage', 'it was aborted; the next start does it')
+}
+
+/** Lets the event loop turn between the steps of a long loop. */
+export class Pacer {
+  readonly #signal: AbortSignal | undefined
+  #since = performance.now()
+
+  constructor (signal?: AbortSignal) {
+    this.#signal = signal
+  }
+
+  /** Resolves at once, or after a turn when the last one was a few milliseconds ago. Rejects with BW_ERR_ABORTED. */
+  async step (): Promise<void> {
+    checkAborted(this.#signal)
+    if (performance.now() - this.#since < SLICE_MS) return
+    await new Promise<void>(resolve => { setImmediate(resolve) })
+    this.#since = performance.now()
+  }
+}
+
+/** Open files that were read lately: a peer asks for a piece block by block. */
+export class OpenFiles {
+  readonly #files = new Map<string, { fd: number, users: number, isForgotten: boolean }>()
+
+  /** Opens, or takes the one that is open, for as long as `use` takes. Errors are openRegular's. */
+  async use<T> (path: string, use: (fd: number) => Promise<T>): Promise<T> {
+    const file = this.#files.get(path) ?? { fd: openRegular(path), users: 0, isForgotten: false }
+    this.#files.delete(path)
+    this.#files.set(path, file) // to the end: the least recently used stands first
+    file.users++
+    this.#trim()
+    try {
+      return await use(file.fd)
+    } finally {
+      file.users--
+      if (file.isForgotten && file.users === 0) close(file.fd)
+    }
+  }
+
+  /** The path has, or will have, other content. */
+  forget (path: string): void {
+    const file = this.#files.get(path)
+    if (file === undefined) return
+    this.#files.delete(path)
+    file.isForgotten = true
+    if (file.users === 0) closeSync(file.fd)
+  }
+
+  /** Forgets all. */
+  close (): void {
+    for (const path of this.#files.keys()) this.forget(path)
+  }
+
+  #trim (): void {
+    if (this.#files.size <= MAX_OPEN_FILES) return
+    const [oldest] = this.#files.keys()
+    if (oldest !== undefined) this.forget(oldest)
+  }
+}
+
+/** Enough for the pieces that a swarm reads at a time, few beside the usual limit of 1024. */
+const MAX_OPEN_FILES = 64

@@ -1,0 +1,58 @@
+/**
+ * What `client.add` was given: which forms have to be loaded first, and loading them, with WebTorrent's own error
+ * messages, since applications that switched from it may show them.
+ */
+import { readFile } from 'node:fs/promises'
+
+/** The user agent and the patience of WebTorrent when it fetches a torrent file. */
+const FETCH_OPTIONS = { headers: { 'user-agent': 'WebTorrent (https://webtorrent.io)' } }
+const FETCH_TIMEOUT_MS = 30_000
+/** No torrent file is larger; a body without end must not fill the memory. */
+const MAX_TORRENT_FILE_BYTES = 64 << 20
+
+const MAGNET = /^(stream-)?magnet:/
+const INFO_HASH = /^([a-f0-9]{40}|[a-z2-7]{32})$/i
+
+/** A torrent id that names bytes which are elsewhere: a path, a URL or a Blob. */
+export type RemoteId = string | Blob
+
+/** True for a path, a URL or a Blob; false for a magnet link, an info-hash and everything else. */
+export function isRemoteId (torrentId: unknown): torrentId is RemoteId {
+  if (torrentId instanceof Blob) return true
+  return typeof torrentId === 'string' && !MAGNET.test(torrentId) && !INFO_HASH.test(torrentId)
+}
+
+/** How WebTorrent words an error about this form of id. */
+export function wordError (torrentId: RemoteId, err: Error): Error {
+  if (torrentId instanceof Blob) return new Error(`Error converting Blob: ${err.message}`, { cause: err })
+  return isUrl(torrentId) ? new Error(`Error downloading torrent: ${err.message}`, { cause: err }) : err
+}
+
+/** The bytes. Rejects with an error worded as WebTorrent's. */
+export async function loadTorrentId (torrentId: RemoteId): Promise<Uint8Array> {
+  if (typeof torrentId === 'string' && !isUrl(torrentId)) {
+    // what WebTorrent says of a file that cannot be read, whatever the reason
+    return readFile(torrentId).catch((err: unknown) => { throw new Error('Invalid torrent identifier', { cause: err }) })
+  }
+  try {
+    return torrentId instanceof Blob ? new Uint8Array(await torrentId.arrayBuffer()) : await download(torrentId)
+  } catch (err) {
+    throw wordError(torrentId, err as Error)
+  }
+}
+
+function isUrl (torrentId: string): boolean {
+  return /^https?:/.test(torrentId)
+}
+
+async function download (url: string): Promise<Uint8Array> {
+  const response = await fetch(url, { ...FETCH_OPTIONS, signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) })
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length
+    if (bytes > MAX_TORRENT_FILE_BYTES) throw new Error(`larger than ${MAX_TORRENT_FILE_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,472 @@
+/**
+ * A WebTorrent torrent that may be a task: the one seam with WebTorrent's internals.
+ *
+ * Ordinary torrents go through untouched: every override begins with "not a task? then super". For a task, WebTorrent
+ * keeps doing discovery, connections, metadata (BEP 9), PEX and choking; a WorkSession does everything about pieces.
+ */
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import bencode from 'bencode'
+import BitField from 'bitfield'
+import parseTorrent from 'parse-torrent'
+import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
+import { utBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { LocalTask, UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import { ComputeStore } from './compute-store.ts'
+import { announceWhileAlone } from './dht-retry.ts'
+import { BitWorkerError } from './errors.ts'
+import { BashExecutor } from './executor.ts'
+import { TaskFileView } from './file.ts'
+import { magnetOf } from './magnet.ts'
+import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
+import { settled } from './settling.ts'
+import { encodeTask, isTask, parseTask } from './task.ts'
+import type { Task } from './task.ts'
+import type { TaskStats } from './task-events.ts'
+import { isRemoteId, loadTorrentId, wordError } from './torrent-id.ts'
+import type { RemoteId } from './torrent-id.ts'
+import type {
+  DestroyCallback, DestroyOptions, InternalClient, InternalTorrentConstructor, ParsedTorrent
+} from './webtorrent-internals.ts'
+import type { Wire } from './webtorrent-types.ts'
+import { WorkSession } from './work-session.ts'
+
+const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
+
+const NO_STATS: Readonly<TaskStats> = { pieces: 0, stored: 0, missing: 0, computed: 0, downloaded: 0, running: 0, claimed: 0, failed: 0 }
+
+/** What a task file may carry (lib/task-trackers.ts). */
+const MAX_TRACKERS = 128
+
+/** Stands in `torrent.pieces` for a piece that is not here; WebTorrent's are null once a piece is. */
+const MISSING = Object.freeze({ missing: true })
+
+/** The torrents of a BitWorker client. */
+export class ComputeTorrent extends Base {
+  /** the task, once its metadata is known; null for an ordinary torrent */
+  task: Task | null = null
+  #session: WorkSession | null = null
+  #computeOptions: ComputeOptions | null = null
+  #isSettling = false
+  /** the one that was made here, to be closed here */
+  #executor: BashExecutor | null = null
+  readonly #options: TaskTorrentOptions
+  readonly #extensions = new WeakMap<Wire, UtBitworker>()
+  /** peer ids of peers that were caught sending wrong data */
+  readonly #banned = new Set<string>()
+
+  constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
+    super(torrentId, client, opts)
+    this.#options = opts
+    if (opts.compute !== undefined && opts.compute !== false) this.#computeOptions = opts.compute === true ? {} : opts.compute
+  }
+
+  //
+  // FROM TORRENT ID TO METADATA. WebTorrent's constructor calls _onTorrentId, when our own fields do not exist yet:
+  // nothing up to the first await may touch them.
+  //
+
+  override async _onTorrentId (torrentId: unknown): Promise<void> {
+    if (this.destroyed) return
+    if (isTaskObject(torrentId)) {
+      queueMicrotask(() => { this._onTask(() => torrentId) })
+    } else if (ArrayBuffer.isView(torrentId) && isTask(bytesOf(torrentId))) {
+      queueMicrotask(() => { this._onTask(() => parseTask(bytesOf(torrentId))) })
+    } else if (isRemoteId(torrentId)) {
+      await this._load(torrentId)
+    } else {
+      await super._onTorrentId(torrentId)
+    }
+  }
+
+  async _load (torrentId: RemoteId): Promise<void> {
+    let bytes: Uint8Array
+    let parsed: ParsedTorrent | undefined
+    try {
+      bytes = await loadTorrentId(torrentId)
+      if (!isTask(bytes)) parsed = await parse(torrentId, bytes)
+    } catch (err) {
+      return this._destroy(err as Error)
+    }
+    if (parsed === undefined) this._onTask(() => parseTask(bytes))
+    else this._onParsedTorrent(parsed)
+  }
+
+  _onTask (read: () => Task): void {
+    if (this.destroyed) return
+    try {
+      this._onParsedTorrent(toParsedTorrent(read()))
+    } catch (err) {
+      this._destroy(err as Error)
+    }
+  }
+
+  override _processParsedTorrent (parsed: ParsedTorrent): void {
+    super._processParsedTorrent(parsed)
+    if (this.task === null) return
+    // what was added to the trackers is passed on with the task file
+    const task = { ...this.task, announce: this.announce.filter(isTrackerUrl).slice(0, MAX_TRACKERS) }
+    this.torrentFile = encodeTask(task)
+    this.magnetURI = magnetOf(task)
+    // sizes vary: WebTorrent's own property would be a constant
+    Object.defineProperty(this, 'length', {
+      get: () => this.#session?.progress.length() ?? task.length, configurable: true, enumerable: true
+    })
+  }
+
+  override async _onMetadata (metadata: unknown): Promise<void> {
+    if (this.metadata !== null || this.destroyed) return
+    if (ArrayBuffer.isView(metadata) && isTask(bytesOf(metadata))) {
+      try {
+        const task = parseTask(bytesOf(metadata))
+        // BEP 9 metadata was re-encoded on its way here: what is not canonical has another hash now
+        if (task.infoHash !== this.infoHash) throw new BitWorkerError('BW_ERR_TASK_INFO_HASH', 'input', 'The metadata does not match the info-hash; ask for the task file itself.')
+        this._processParsedTorrent(toParsedTorrent({ ...task, announce: this.announce }))
+      } catch (err) {
+        return this._destroy(err as Error)
+      }
+    }
+    return this.task === null ? super._onMetadata(metadata) : this.#startTask(this.task)
+  }
+
+  async #startTask (task: Task): Promise<void> {
+    this._xsRequestsController?.abort()
+    this._xsRequestsController = null
+    this.metadata = this.torrentFile
+    this.bitfield = new BitField(task.pieceCount)
+    this.pieces = Array.from({ length: task.pieceCount }, () => MISSING)
+    if (this.#options.uploads === undefined) this._rechokeNumSlots = this.client.maxConns
+    const session = this.#createSession(task)
+    this.files = task.files.map((file, index) => new TaskFileView(this, session, file, index))
+    this.#selectFiles()
+    for (const wire of this.wires) this.#join(wire)
+    this.emit('metadata')
+    if (this.destroyed) return
+    try {
+      await session.open()
+    } catch (err) {
+      return this._destroy(err as Error)
+    }
+    if (this.destroyed) return
+    this._onStore()
+    if (this.#computeOptions !== null) this.#startWhenSettled(this.#computeOptions)
+  }
+
+  #createSession (task: Task): WorkSession {
+    const path = this.addUID ? join(this.path, `${task.name} - ${task.infoHash.slice(0, 8)}`) : this.path
+    const store = new ComputeStore(task.pieceLength, { task, path, force: this.#options.force === true })
+    this.store = store
+    this.#session = new WorkSession(task, store, {
+      peerId: this.client.peerIdBuffer,
+      stored: index => { this.#onStored(index) },
+      lost: index => { this.#onLost(index) },
+      computing: piece => { this.emit('computing', { piece }) },
+      computed: result => { this.emit('computed', result) },
+      downloaded: result => { this.emit('downloaded', result) },
+      failed: failure => { this.emit('failed', failure) },
+      aborted: (piece, reason) => { this.emit('aborted', { piece, reason }) },
+      fileFinished: (file, finished) => { this.#onFileFinished(file, finished) },
+      done: () => { this.#onDone() },
+      stuck: pieces => { this.emit('stuck', { pieces }) },
+      strike: ({ name }, reason) => { this.emit('strike', { peer: name, reason }) },
+      ban: ({ wire, name }, reason) => { this.#ban(wire, name, reason) },
+      broken: err => { if (!this.destroyed) this._destroy(err) }
+    })
+    return this.#session
+  }
+
+  //
+  // COMPUTING
+  //
+
+  /** Whether pieces are computed here. */
+  get computing (): 'off' | 'on' | 'paused' {
+    return this.#isSettling ? 'on' : this.#session?.computing ?? 'off'
+  }
+
+  /** How far the task is; all zero before 'metadata', and for ordinary torrents. */
+  stats (): TaskStats { return this.#session?.stats() ?? { ...NO_STATS } }
+
+  /**
+   * Computes missing pieces from now on. Starts once the sources of peers that are enabled have answered for the first
+   * time (at most 5 s), so that nothing is computed that a peer already has.
+   * Throws BW_ERR_NOT_A_TASK, BW_ERR_COMPUTE_OPTIONS, and for a missing `binds` path BW_ERR_BIND.
+   */
+  startComputing (options: ComputeOptions = {}): void {
+    if (this.destroyed) throw new BitWorkerError('BW_ERR_DESTROYED', 'usage', 'The torrent is destroyed; add it again.')
+    if (this.metadata !== null && this.task === null) {
+      throw new BitWorkerError('BW_ERR_NOT_A_TASK', 'usage', 'This is an ordinary torrent, which has nothing to compute; add a task file.')
+    }
+    checkComputeOptions(options)
+    this.#computeOptions = options
+    if (this.ready) this.#startWhenSettled(options)
+  }
+
+  /** Suspends the running work items and starts no others. */
+  pauseComputing (): void { this.#session?.pauseComputing() }
+
+  /** Goes on after `pauseComputing`. */
+  resumeComputing (): void { this.#session?.resumeComputing() }
+
+  /** Kills the running work items; resolves when they are gone. What others have is still downloaded. */
+  async stopComputing (): Promise<void> {
+    this.#computeOptions = null
+    await this.#session?.stopComputing()
+  }
+
+  #startWhenSettled (options: ComputeOptions): void {
+    const session = this.#session
+    if (session === null || this.#isSettling || session.computing !== 'off') return
+    try {
+      session.store.configure({ ...options, executor: options.executor ?? (this.#executor ??= new BashExecutor()) })
+    } catch (err) {
+      return this._destroy(err as Error)
+    }
+    // complete commands that were held back are due: not done after all
+    if (session.hasUnmergedFiles) this.done = false
+    this.#isSettling = true
+    void settled({
+      torrent: this,
+      sources: this.#sources(),
+      isConnecting: () => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length || session.isMeetingPeers
+    }).then(() => {
+      this.#isSettling = false
+      if (this.#computeOptions !== null && !this.destroyed) session.startComputing(options.slots ?? availableParallelism())
+    })
+  }
+
+  /** The events by which the enabled sources of peers say that they have answered. */
+  #sources (): string[] {
+    const { tracker, dht } = this.discovery ?? { tracker: null, dht: null }
+    return [
+      ...(tracker !== null && this.announce.length > 0 ? ['trackerAnnounce'] : []),
+      ...(dht !== null ? ['dhtAnnounce'] : []),
+      ...(this.client.lsd ? ['lsd'] : [])
+    ]
+  }
+
+  //
+  // PEERS
+  //
+
+  override _startDiscovery (): void {
+    const isFirst = this.discovery === null || this.discovery === undefined
+    super._startDiscovery()
+    const { dht } = this.client ?? {}
+    const isOrdinary = this.task === null && this.metadata !== null
+    if (!isFirst || isOrdinary || this.destroyed || !dht || this.private === true) return
+    const stop = announceWhileAlone(() => this.wires.length === 0, () => {
+      // an announcement alone goes to the nodes of the last lookup and brings no peers
+      dht.lookup(this.infoHash, () => { if (!this.destroyed) dht.announce(this.infoHash, this.client.torrentPort) })
+    })
+    this.once('close', stop)
+  }
+
+  override _onWire (wire: Wire, addr?: string): void {
+    if (wire.peerId !== null && this.#banned.has(wire.peerId)) {
+      wire.destroy()
+      return
+    }
+    // with a magnet link it may turn out to be a task
+    if (this.task !== null || this.metadata === null) wire.use(utBitworker(this.task === null ? {} : { task: localTask(this.task) }))
+    super._onWire(wire, addr)
+    if (this.task !== null || this.metadata === null) replayHandshake(wire)
+    if (this.#session !== null) this.#join(wire)
+  }
+
+  override _onWireWithMetadata (wire: Wire): void {
+    if (this.#session === null) return super._onWireWithMetadata(wire)
+    if (wire.destroyed) return
+    wire.isSeeder = false
+    wire.on('interested', () => { wire.unchoke() })
+    if (wire.peerInterested) wire.unchoke()
+    const { stored, missing } = this.#session.stats()
+    if (wire.hasFast && missing === 0) wire.haveAll()
+    else if (wire.hasFast && stored === 0) wire.haveNone()
+    else wire.bitfield(this.bitfield)
+    const { dht } = this.client
+    if (wire.peerExtensions.dht === true && dht && dht.listening) wire.port(dht.address().port)
+    this.#session.greet(wire)
+  }
+
+  /** The wire takes part in the task. */
+  #join (wire: Wire): void {
+    const ext = (wire as Wire & { ut_bitworker?: UtBitworker }).ut_bitworker
+    if (ext === undefined || this.#extensions.has(wire)) return
+    this.#extensions.set(wire, ext)
+    this.#session!.addPeer(wire, ext)
+    ext.setTask(localTask(this.task!))
+    requireUtBitworker(wire)
+  }
+
+  #ban (wire: Wire, peer: string, reason: string): void {
+    if (wire.peerId !== null) this.#banned.add(wire.peerId)
+    this.emit('ban', { peer, reason })
+    // not wire.destroy(), which still takes in what the wire has buffered
+    this.#extensions.get(wire)?.close()
+  }
+
+  //
+  // PIECES AND FILES
+  //
+
+  override get downloaded (): number { return this.#session?.downloadedBytes ?? super.downloaded }
+
+  override get progress (): number { return this.#session?.progress.fraction() ?? super.progress }
+
+  override get timeRemaining (): number { return this.#session?.progress.remainingMs(performance.now()) ?? super.timeRemaining }
+
+  override _updateSelections (): void {
+    if (this.#session === null) return super._updateSelections()
+    if (!this.ready || this.destroyed) return
+    const selections = [...this._selections]
+    this.#session.setWanted(index => selections.some(({ from, to }) => from <= index && index <= to))
+  }
+
+  override critical (start: number, end: number): void {
+    if (this.#session === null) return super.critical(start, end)
+    for (let index = start; index <= Math.min(end, this.pieces.length - 1); index++) this.#session.urge(index)
+  }
+
+  override rescanFiles (cb: DestroyCallback = () => {}): void {
+    if (this.#session === null) return super.rescanFiles(cb)
+    this.#session.rescan().then(() => { cb(null) }, cb)
+  }
+
+  // WebTorrent asks after every change; a session says so itself
+  override _checkDone (): boolean { return this.#session === null ? super._checkDone() : this.done }
+
+  override _update (): void { if (this.#session === null) super._update() }
+
+  #selectFiles (): void {
+    if (this._startAsDeselected) return
+    // BEP 53: only the files that the magnet link names
+    if (this.so === undefined) this.select(0, this.pieces.length - 1)
+    else this.files.forEach((file, index) => { if (this.so!.includes(index)) file.select() })
+  }
+
+  #onStored (index: number): void {
+    this.pieces[index] = null
+    this.bitfield.set(index, true)
+    this.emit('verified', index)
+    for (const { from, to, notify } of this._selections) if (from <= index && index <= to) notify?.()
+  }
+
+  #onLost (index: number): void {
+    this.pieces[index] = MISSING
+    this.bitfield.set(index, false)
+    this.done = false
+    const file = this.files.find(candidate => candidate.includes(index)) as TaskFileView | undefined
+    file?.finish(undefined)
+    if (file !== undefined) file.done = false
+  }
+
+  #onFileFinished (index: number, finished: { path: string, length: number } | null): void {
+    if (this.destroyed) return
+    const file = this.files[index] as TaskFileView
+    if (finished !== null) {
+      file.finish(finished)
+      this.emit('file', finished)
+    }
+    file.done = true
+    file.emit('done')
+  }
+
+  #onDone (): void {
+    if (this.destroyed || this.done) return
+    if (!this.ready) return void this.once('ready', () => { this.#onDone() })
+    this.done = true
+    this.emit('done')
+    this.emit('idle')
+    // the 'done' handler may have destroyed the torrent
+    if (!this.destroyed) this.discovery?.complete()
+  }
+
+  override _destroy (err: Error | null, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback): void {
+    const session = this.#session
+    const { store } = this
+    if (!this.destroyed && session !== null && store !== null) {
+      const closing = session.close().then(() => this.#executor?.close())
+      // WebTorrent closes the store at once; work items must be gone before
+      this.store = {
+        close: done => { void closing.then(() => { store.close(done) }) },
+        destroy: done => { void closing.then(() => { store.destroy(done) }) }
+      }
+    }
+    super._destroy(err, opts, cb)
+  }
+}
+
+function bytesOf (view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+}
+
+function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask {
+  return { digest, pieceCount, pieceLength }
+}
+
+function isTrackerUrl (url: string): boolean {
+  return /^(https?|udp|wss?):\/\//.test(url)
+}
+
+/** What `parseTask` and `createTask` return. */
+function isTaskObject (value: unknown): value is Task {
+  return typeof value === 'object' && value !== null && 'infoHash' in value && 'command' in value && 'info' in value && value.info instanceof Uint8Array
+}
+
+async function parse (torrentId: RemoteId, bytes: Uint8Array): Promise<ParsedTorrent> {
+  try {
+    return await parseTorrent(bytes) as ParsedTorrent
+  } catch (err) {
+    throw wordError(torrentId, err as Error)
+  }
+}
+
+/** The task in the form that WebTorrent expects of a parsed torrent. */
+function toParsedTorrent (task: Task): ParsedTorrent {
+  const { infoHash, pieceLength, pieceCount, comment, createdBy, created } = task
+  return {
+    task,
+    infoHash,
+    infoHashBuffer: Buffer.from(infoHash, 'hex'),
+    info: bencode.decode(task.info),
+    infoBuffer: task.info,
+    name: task.name,
+    announce: [...task.announce],
+    urlList: [],
+    files: task.files.map(({ path, name, length, offset }) => ({ path, name, length, offset })),
+    pieceLength,
+    lastPieceLength: pieceLength,
+    pieces: Array.from({ length: pieceCount }, () => null),
+    ...(task.private !== undefined && { private: task.private }),
+    ...(comment !== undefined && { comment }),
+    ...(createdBy !== undefined && { createdBy }),
+    ...(created !== undefined && { created })
+  }
+}
+
+/**
+ * WebTorrent looks an incoming connection's torrent up asynchronously; an eager peer's extended handshake can be here
+ * before the extensions that want it. (ut_bitworker looks for it itself.)
+ */
+function replayHandshake (wire: Wire): void {
+  if (Object.keys(wire.peerExtendedHandshake).length === 0) return
+  queueMicrotask(() => {
+    for (const name of ['ut_metadata', 'ut_pex', 'lt_donthave'] as const) {
+      if (wire.peerExtendedMapping[name]) wire[name]?.onExtendedHandshake?.(wire.peerExtendedHandshake)
+    }
+  })
+}
+
+/** A peer that does not speak ut_bitworker is of no use to a task, nor the task to it. */
+function requireUtBitworker (wire: Wire): void {
+  const check = (): void => { if (!wire.peerExtendedMapping['ut_bitworker']) wire.destroy() }
+  if (wire.peerExtensions.extended !== true) wire.destroy()
+  else if (Object.keys(wire.peerExtendedHandshake).length > 0) check()
+  else wire.on('extended', extension => { if (extension === 'handshake') check() })
+}
+
+function checkComputeOptions ({ slots }: ComputeOptions): void {
+  if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return
+  throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}; give a whole number of at least 1.`)
+}

@@ -1,0 +1,104 @@
+/**
+ * Types of the parts of webtorrent 3.0.21 that are not public API and that lib/torrent.ts overrides or calls.
+ * That file is the only one to touch them: what breaks with another WebTorrent breaks there, and shows here.
+ */
+import type { EventEmitter } from 'node:events'
+import type { BitField, Torrent, TorrentFile, TorrentOptions, WebTorrentClient, Wire } from './webtorrent-types.ts'
+
+/** What parse-torrent makes of a torrent id. */
+export interface ParsedTorrent {
+  infoHash: string
+  info?: unknown
+  name?: string
+  announce: string[]
+  urlList: string[]
+  [key: string]: unknown
+}
+
+/** A chunk store as far as a torrent uses one when it ends. */
+export interface ClosableStore {
+  close (cb: (err?: Error | null) => void): void
+  destroy (cb: (err?: Error | null) => void): void
+}
+
+/** One of a torrent's connections, or an attempt at one. */
+export interface InternalPeer { readonly wire: Wire | null, readonly destroyed: boolean, destroy (err?: Error): void }
+
+/** A selection of pieces (webtorrent/lib/selections.js). */
+export interface Selection { from: number, to: number, priority?: number, notify?: () => void }
+
+/** torrent-discovery's. */
+export interface Discovery extends EventEmitter {
+  readonly tracker: object | null
+  readonly dht: object | null
+  complete (): void
+}
+
+export type DestroyCallback = (err?: Error | null) => void
+export interface DestroyOptions { destroyStore?: boolean }
+
+/** webtorrent/lib/torrent.js, inside. */
+export interface InternalTorrent extends Torrent {
+  client: InternalClient
+  addUID: boolean
+  announce: string[]
+  private?: boolean
+  so?: number[]
+  path: string
+  metadata: Uint8Array | null
+  torrentFile: Uint8Array
+  magnetURI: string
+  name: string
+  files: TorrentFile[]
+  pieces: unknown[]
+  bitfield: BitField
+  store: ClosableStore | null
+  discovery: Discovery | null
+  done: boolean
+  ready: boolean
+  paused: boolean
+  received: number
+  _hashes: unknown[]
+  _reservations: unknown[]
+  _rechokeNumSlots: number
+  _numPending: number
+  _peers: Map<string, InternalPeer> | null
+  _selections: Iterable<Selection> & { readonly length: number, clear (): void }
+  _startAsDeselected: boolean
+  _xsRequestsController: AbortController | null | undefined
+
+  _onTorrentId (torrentId: unknown): Promise<void>
+  _onParsedTorrent (parsed: ParsedTorrent): void
+  _processParsedTorrent (parsed: ParsedTorrent): void
+  _onMetadata (metadata: unknown): Promise<void>
+  _onStore (): void
+  _startDiscovery (): void
+  _onWire (wire: Wire, addr?: string): void
+  _onWireWithMetadata (wire: Wire): void
+  _updateSelections (): void
+  _update (): void
+  _checkDone (): boolean
+  _destroy (err: Error | null, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback): void
+  rescanFiles (cb?: DestroyCallback): void
+}
+
+/** bittorrent-dht's. */
+export interface InternalDht {
+  readonly listening: boolean
+  address (): { port: number }
+  lookup (infoHash: string, cb?: (err: Error | null) => void): void
+  announce (infoHash: string, port: number, cb?: (err: Error | null) => void): void
+}
+
+/** webtorrent/index.js, inside. */
+export interface InternalClient extends WebTorrentClient {
+  readonly peerIdBuffer: Uint8Array
+  readonly maxConns: number
+  readonly lsd: boolean
+  readonly tracker: unknown
+  readonly dht: false | InternalDht | null
+  torrents: Torrent[]
+}
+
+/** Constructor of `InternalTorrent`. */
+export type InternalTorrentConstructor = new (torrentId: unknown, client: InternalClient, opts: TorrentOptions) => InternalTorrent

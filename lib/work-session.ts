@@ -1,0 +1,388 @@
+/**
+ * The conductor of one task: connects what peers announce, what is stored, what is downloaded and what is computed.
+ *
+ * It decides nothing itself: neighbours.ts talks with the peers, results.ts knows who has which result, scheduler.ts what
+ * to compute, downloader.ts what to fetch from whom, computing.ts keeps the slots busy, compute-store.ts keeps the pieces,
+ * finisher.ts makes files of them. torrent.ts owns a session and is its `SessionHost`; nothing in here knows WebTorrent's
+ * internals.
+ */
+import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import { Computing } from './computing.ts'
+import type { ComputeStore } from './compute-store.ts'
+import { Downloader } from './downloader.ts'
+import { CommandError } from './errors.ts'
+import { Finisher } from './finisher.ts'
+import { Neighbours } from './neighbours.ts'
+import { Progress } from './progress.ts'
+import { ResultTable } from './results.ts'
+import type { Result } from './results.ts'
+import { Scheduler } from './scheduler.ts'
+import type { TaskPeer } from './task-peer.ts'
+import type { Task } from './task.ts'
+import type { FailedEvent, FinishedFile, PieceResult, TaskStats } from './task-events.ts'
+import type { Wire } from './webtorrent-types.ts'
+
+/** What happens in a session, for torrent.ts to act on and to pass on as events. */
+export interface SessionHost {
+  readonly peerId: Uint8Array
+  /** the piece is on disk; called before peers are told */
+  stored (index: number): void
+  /** a piece that was on disk is not any more */
+  lost (index: number): void
+  computing (index: number): void
+  computed (result: PieceResult & { ms: number }): void
+  downloaded (result: PieceResult): void
+  failed (failure: FailedEvent): void
+  aborted (index: number, reason: string): void
+  fileFinished (file: number, finished: FinishedFile | null): void
+  /** all pieces are stored and all files are finished, as far as they may be */
+  done (): void
+  /** nobody can be expected to provide these pieces */
+  stuck (pieces: number[]): void
+  strike (peer: TaskPeer, reason: string): void
+  ban (peer: TaskPeer, reason: string): void
+  /** the store cannot go on (disk full, folder gone) */
+  broken (err: Error): void
+}
+
+/** How often claims that lapsed and peers that only choke us are looked for. */
+const HOUSEKEEPING_MS = 10_000
+
+/** One task at work. */
+export class WorkSession {
+  readonly task: Task
+  readonly store: ComputeStore
+  readonly results: ResultTable
+  readonly scheduler: Scheduler
+  readonly progress: Progress
+  readonly #host: SessionHost
+  readonly #downloader: Downloader
+  readonly #finisher: Finisher
+  readonly #neighbours: Neighbours
+  readonly #housekeeping: NodeJS.Timeout
+  /** downloaded pieces on their way to disk */
+  readonly #storing = new Set<number>()
+  readonly #waiting = new Map<number, Set<() => void>>()
+  #computing: Computing | null = null
+  #counts = { computed: 0, downloaded: 0 }
+  #isStuck = false
+  #isOpen = false
+  #isClosed = false
+
+  constructor (task: Task, store: ComputeStore, host: SessionHost) {
+    this.task = task
+    this.store = store
+    this.#host = host
+    this.results = new ResultTable(task.pieceCount)
+    this.scheduler = new Scheduler(task.pieceCount, Math.random)
+    this.progress = new Progress(task)
+    this.#finisher = this.#createFinisher()
+    this.#neighbours = this.#createNeighbours()
+    this.#downloader = this.#createDownloader()
+    store.on('lost', index => { this.#onLost(index) })
+    this.#housekeeping = setInterval(() => { this.#neighbours.tidy() }, HOUSEKEEPING_MS)
+    this.#housekeeping.unref()
+  }
+
+  #createFinisher (): Finisher {
+    const host = this.#host
+    return new Finisher(this.task, this.store, {
+      isComplete: file => this.progress.fraction(file) === 1,
+      finished: (file, finished) => { host.fileFinished(file, finished) },
+      failed: failure => { host.failed(failure) },
+      done: () => { host.done() },
+      stuck: () => { host.stuck([]) },
+      broken: err => { host.broken(err) }
+    })
+  }
+
+  #createNeighbours (): Neighbours {
+    const host = this.#host
+    return new Neighbours(this.results, this.scheduler, {
+      peerId: host.peerId,
+      claims: () => this.#computing?.claims() ?? [],
+      available: (peer, index) => {
+        this.#computing?.abort(index, 'another peer has it')
+        this.#downloader.offer(peer, index)
+      },
+      learnt: index => { this.#wake(index) },
+      yield: index => { this.#computing?.abort(index, 'another peer computes it') },
+      updated: peer => { this.#update(peer) },
+      left: peer => {
+        this.#downloader.removePeer(peer)
+        this.#computing?.run()
+      },
+      serve: (index, offset, length, respond) => { this.store.get(index, { offset, length }, respond) },
+      strike: (peer, reason) => { host.strike(peer, reason) },
+      ban: (peer, reason) => { host.ban(peer, reason) }
+    })
+  }
+
+  #createDownloader (): Downloader {
+    return new Downloader({
+      needs: index => this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#storing.has(index),
+      urgent: this.scheduler.urgent,
+      peers: this.#neighbours,
+      store: (index, result, data) => this.#storeDownloaded(index, result, data),
+      distrust: (peer, index, reason) => {
+        this.#neighbours.distrust(peer, index, reason)
+        this.#computing?.run()
+      }
+    })
+  }
+
+  /** Takes up what the store has on disk. */
+  async open (): Promise<void> {
+    for (const [index, result] of await this.store.open()) {
+      if (this.#isClosed) return
+      this.#settle(index, result)
+      this.progress.add(index, result.size)
+      this.#host.stored(index)
+    }
+    this.#isOpen = true
+    this.#finisher.checkAll()
+  }
+
+  /** Ends everything: kills work items, forgets peers, closes the store. */
+  async close (): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearInterval(this.#housekeeping)
+    this.#downloader.close()
+    this.#wakeAll()
+    await Promise.all([this.#computing?.stop(), this.#finisher.stop()])
+  }
+
+  /** Bytes stored or received. */
+  get downloadedBytes (): number {
+    return this.progress.tally().bytes + this.#downloader.bufferedBytes
+  }
+
+  stats (): TaskStats {
+    const { stored } = this.progress.tally()
+    return {
+      pieces: this.task.pieceCount,
+      stored,
+      missing: this.task.pieceCount - stored,
+      ...this.#counts,
+      running: this.scheduler.running,
+      claimed: this.scheduler.claimed,
+      failed: this.scheduler.givenUp
+    }
+  }
+
+  //
+  // COMPUTING
+  //
+
+  get computing (): 'off' | 'on' | 'paused' {
+    const state = this.#computing?.state ?? 'stopped'
+    return state === 'stopped' ? 'off' : state
+  }
+
+  /** Files are complete but for their complete command, which nobody has allowed to run here. */
+  get hasUnmergedFiles (): boolean { return this.#finisher.hasUnmerged }
+
+  /** @param slots work items at a time */
+  startComputing (slots: number): void {
+    if (this.#isClosed || this.computing !== 'off') return
+    this.#computing = new Computing(this.scheduler, {
+      generate: index => {
+        this.#host.computing(index)
+        return this.store.generate(index)
+      },
+      claim: (index, elapsedMs, estimateMs) => { this.#neighbours.claim([{ index, elapsedMs, estimateMs }]) },
+      release: indices => { this.#neighbours.release(indices) },
+      computed: (index, result, ms) => { this.#onComputed(index, result, ms) },
+      failed: (index, err, final) => { this.#onFailed(index, err, final) },
+      aborted: (index, reason) => { this.#host.aborted(index, reason) },
+      idle: () => { this.#checkStuck() }
+    }, slots)
+    this.#finisher.allowCommands()
+    this.#computing.run()
+  }
+
+  pauseComputing (): void { this.#computing?.pause() }
+
+  resumeComputing (): void { this.#computing?.resume() }
+
+  /** Kills the work items; resolves when they are gone. */
+  async stopComputing (): Promise<void> {
+    this.#finisher.forbidCommands()
+    await this.#computing?.stop()
+  }
+
+  //
+  // READING
+  //
+
+  /** Resolves when the piece is stored or the session closes; until then it is fetched or computed before others. */
+  async waitFor (index: number): Promise<void> {
+    while (this.results.own(index) === undefined && !this.#isClosed) await this.#news(index)
+  }
+
+  /** The piece's size once somebody computed it; undefined when the session closes before. Waits as `waitFor` does. */
+  async sizeOf (index: number): Promise<number | undefined> {
+    while (this.results.knownSize(index) === undefined && !this.#isClosed) await this.#news(index)
+    return this.results.knownSize(index)
+  }
+
+  /** Bytes of a stored piece. Rejects when it cannot be read: then it is missing again. */
+  async read (index: number, offset: number, length: number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.store.get(index, { offset, length }, (err, data) => {
+        if (err !== null || data === undefined) reject(err ?? new Error(`piece ${index} cannot be read`))
+        else resolve(data)
+      })
+    })
+  }
+
+  /** Checks every stored piece against its digest again; those that do not match are missing from then on. */
+  async rescan (): Promise<void> {
+    for (let index = 0; index < this.task.pieceCount && !this.#isClosed; index++) {
+      const own = this.results.own(index)
+      if (own !== undefined) await this.store.verify(index)
+    }
+  }
+
+  /** The piece goes before others from now on. */
+  urge (index: number): void {
+    if (!this.scheduler.isMissing(index)) return
+    this.scheduler.setUrgent(index, true)
+    for (const peer of this.#neighbours) this.#downloader.requestMore(peer)
+    this.#computing?.run()
+  }
+
+  /** What the user wants has changed (`select`, `deselect`). */
+  setWanted (isWanted: (index: number) => boolean): void {
+    for (let index = 0; index < this.task.pieceCount; index++) {
+      const wanted = isWanted(index)
+      if (wanted === this.scheduler.isWanted(index)) continue
+      this.scheduler.setWanted(index, wanted)
+      if (wanted) this.#offerAgain(index)
+    }
+    for (const peer of this.#neighbours) this.#update(peer)
+    this.#computing?.run()
+  }
+
+  //
+  // PEERS
+  //
+
+  /** Listens to a peer; what it says may come before `greet`. */
+  addPeer (wire: Wire, ext: UtBitworker): void { this.#neighbours.add(wire, ext) }
+
+  /** The wire is ready for messages and our bitfield was sent: tell the peer what we have and do. */
+  greet (wire: Wire): void { this.#neighbours.greet(wire) }
+
+  /** True while a peer's first announcements are on their way. */
+  get isMeetingPeers (): boolean { return this.#neighbours.areIntroducing }
+
+  //
+  // PIECES
+  //
+
+  async #storeDownloaded (index: number, result: Result, data: Uint8Array): Promise<void> {
+    if (this.results.own(index) !== undefined) return // computed meanwhile
+    this.#storing.add(index)
+    try {
+      await this.store.putResult(index, data, result.digest)
+    } catch (err) {
+      this.#host.broken(err as Error)
+      return
+    } finally {
+      this.#storing.delete(index)
+    }
+    if (this.#isClosed || this.results.own(index) !== undefined) return
+    this.#counts.downloaded++
+    this.#host.downloaded(pieceResult(index, result))
+    this.#onStored(index, result)
+  }
+
+  #onComputed (index: number, result: Result, ms: number): void {
+    if (this.#isClosed || this.results.own(index) !== undefined) return
+    this.#counts.computed++
+    this.#downloader.cancel(index)
+    this.#host.computed({ ...pieceResult(index, result), ms })
+    this.#onStored(index, result)
+  }
+
+  #onFailed (index: number, err: Error, final: boolean): void {
+    if (!(err instanceof CommandError)) return this.#host.broken(err)
+    const { code, exitCode, signal, stderr, message } = err
+    this.#host.failed({ piece: index, code, exitCode, signal, stderr, message, final })
+  }
+
+  #onStored (index: number, result: Result): void {
+    this.#settle(index, result)
+    this.progress.add(index, result.size, performance.now())
+    this.#host.stored(index)
+    this.#neighbours.announce(index, result)
+    this.#wake(index)
+    this.#finisher.check(index)
+  }
+
+  /** Own result and nothing to compute or to wait for any more. */
+  #settle (index: number, result: Result): void {
+    this.results.setOwn(index, result)
+    this.scheduler.setMissing(index, false)
+    this.scheduler.setUrgent(index, false)
+  }
+
+  /** A stored piece is gone or damaged: fetch or compute it again. */
+  #onLost (index: number): void {
+    const own = this.results.own(index)
+    if (own === undefined || this.#isClosed) return
+    this.results.setOwn(index, undefined)
+    this.progress.remove(index, own.size)
+    this.scheduler.setMissing(index, true)
+    this.#host.lost(index)
+    this.#finisher.reopen(index)
+    this.#neighbours.withdraw(index)
+    this.#offerAgain(index)
+    for (const peer of this.#neighbours) this.#update(peer)
+    this.#computing?.run()
+  }
+
+  /** The piece is needed after all: whoever holds it is asked. */
+  #offerAgain (index: number): void {
+    for (const peer of this.#neighbours) if (peer.results.holds(index)) this.#downloader.offer(peer, index)
+  }
+
+  /** Something about the peer changed: request what it has, compute what nobody has. */
+  #update (peer: TaskPeer): void {
+    if (this.#isClosed) return
+    if (peer.queue.length > 0) peer.wire.interested()
+    this.#downloader.requestMore(peer)
+    this.#computing?.run()
+  }
+
+  #checkStuck (): void {
+    const pieces = this.#isOpen ? this.scheduler.hopeless() : []
+    if (pieces.length > 0 && !this.#isStuck) this.#host.stuck(pieces)
+    this.#isStuck = pieces.length > 0
+  }
+
+  /** Something was learnt about the piece, which is urgent until then. */
+  async #news (index: number): Promise<void> {
+    this.urge(index)
+    await new Promise<void>(resolve => {
+      const waiting = this.#waiting.get(index) ?? new Set()
+      this.#waiting.set(index, waiting.add(resolve))
+    })
+  }
+
+  #wake (index: number): void {
+    const waiting = this.#waiting.get(index)
+    this.#waiting.delete(index)
+    for (const resolve of waiting ?? []) resolve()
+  }
+
+  #wakeAll (): void {
+    for (const index of this.#waiting.keys()) this.#wake(index)
+  }
+}
+
+function pieceResult (index: number, { size, digest }: Result): PieceResult {
+  return { piece: index, size, sha256: Buffer.from(digest).toString('hex') }
+}

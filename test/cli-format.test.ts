@@ -1,0 +1,72 @@
+import test from 'tape'
+import { describeTask } from '../lib/cli/describe.ts'
+import { escapeLines, escapeText, formatBar, formatBytes, formatDuration, formatRate, plural, wrap } from '../lib/cli/format.ts'
+import { renderPlain } from '../lib/cli/progress.ts'
+import { createTask } from '../lib/task.ts'
+
+test('text that could deceive is shown as what it is', t => {
+  const cases: Array<[string, string]> = [
+    ['echo $((1+1)) | tr a-z A-Z', 'echo $((1+1)) | tr a-z A-Z'],
+    ['grüße 数 🙂', 'grüße 数 🙂'],
+    ['\u001b[2J', '\\x1b[2J'],
+    ['a\0\t\r\n\u007f', 'a\\x00\\x09\\x0d\\x0a\\x7f'],
+    ['\u009b31m', '\\x9b31m'],
+    ['rm\u00a0x', 'rm\\xa0x'],
+    ['\u202e\u2066\u200b\u2028\ufeff', '\\u{202e}\\u{2066}\\u{200b}\\u{2028}\\u{feff}'],
+    ['\u{e0041}\ud800', '\\u{e0041}\\u{d800}']
+  ]
+  for (const [text, shown] of cases) t.equal(escapeText(text), shown, JSON.stringify(text))
+  t.deepEqual(escapeLines('one\ntwo\r\n'), ['one\\x0a', 'two\\x0d\\x0a'], 'lines of a script')
+  t.end()
+})
+
+test('lines are wrapped', t => {
+  t.deepEqual(wrap('', 3), [''])
+  t.deepEqual(wrap('abcdefg', 3), ['abc', 'def', 'g'])
+  t.deepEqual(wrap('a数bc', 3), ['a数', 'bc'])
+  t.deepEqual(wrap('abc', Infinity), ['abc'])
+  t.end()
+})
+
+test('a command cannot pass for a line of the report', t => {
+  const task = createTask({ name: 'x', parts: 1, command: `true #${' '.repeat(49)}  time limit  none` })
+  const lines = describeTask(task, { columns: 70 })
+  const command = lines.slice(lines.findIndex(line => line.startsWith('  command')), lines.findIndex(line => line.startsWith('  at the end')))
+  t.equal(command.length, 2)
+  for (const line of command) t.match(line, /^.{14}│ /)
+  t.ok(lines.every(line => line.length <= 70))
+  t.end()
+})
+
+test('numbers for people', t => {
+  const bytes: Array<[number, string]> = [[0, '0 B'], [1023, '1023 B'], [1024, '1 KiB'], [1536, '1.5 KiB'], [1048575, '1.0 MiB'], [200 * 1024 ** 3, '200 GiB']]
+  for (const [value, shown] of bytes) t.equal(formatBytes(value), shown, String(value))
+  t.equal(formatRate(2 * 1024 ** 2), '2 MiB/s')
+  const durations: Array<[number, string]> = [[0, '1 s'], [59_001, '1 min 0 s'], [90_000, '1 min 30 s'], [7_500_000, '2 h 5 min'], [180_000_000, '2 d 2 h']]
+  for (const [value, shown] of durations) t.equal(formatDuration(value), shown, String(value))
+  t.equal(plural(1, 'piece'), '1 piece')
+  t.equal(plural(0, 'piece'), '0 pieces')
+  t.end()
+})
+
+test('the bar is full only when it is done', t => {
+  t.equal(formatBar(0, 4), '░░░░')
+  t.equal(formatBar(0.5, 4), '██░░')
+  t.equal(formatBar(0.999, 4), '███░')
+  t.equal(formatBar(1, 4), '████')
+  t.end()
+})
+
+test('a plain line says everything', t => {
+  const line = renderPlain({
+    fraction: 0.426,
+    pieces: { pieces: 64, stored: 27, computed: 12, downloaded: 15, running: 4, missing: 37, failed: 1 },
+    peers: 1,
+    downloadSpeed: 2048,
+    uploadSpeed: 0,
+    timeLeftMs: 80_000,
+    done: false
+  })
+  t.equal(line, '42 %, 12 computed here, 15 downloaded, 4 computing now, 37 missing, 1 failed here, 1 peer, ↓ 2 KiB/s, ↑ 0 B/s, 1 min 20 s left')
+  t.end()
+})

@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import test from 'tape'
+import { workspace } from './helpers/cli.ts'
+
+test('help', async t => {
+  const { run } = await workspace(t)
+  const { code, stdout, stderr } = await run(['--help'])
+  t.equal(code, 0)
+  t.equal(stderr, '')
+  for (const command of ['create', 'run', 'info', 'tracker']) {
+    t.match(stdout, new RegExp(`^ {2}${command} `, 'm'), `lists ${command}`)
+    const help = await run([command, '--help'])
+    t.equal(help.code, 0, `${command} --help`)
+    t.match(help.stdout, /^Examples:$/m, 'has examples')
+    t.doesNotMatch(help.stdout, /^.{141}/m, 'fits')
+  }
+})
+
+test('the version is the package\'s', async t => {
+  const { run } = await workspace(t)
+  const { default: manifest } = await import('../package.json', { with: { type: 'json' } })
+  t.equal((await run(['--version'])).stdout, `${manifest.version}\n`)
+})
+
+test('without a command the help goes to stderr', async t => {
+  const { code, stdout, stderr } = await (await workspace(t)).run([])
+  t.deepEqual([code, stdout], [2, ''])
+  t.match(stderr, /^Usage: bitworker/)
+})
+
+const WRONG: Array<[args: string[], says: RegExp]> = [
+  [['crate'], /unknown command 'crate'; did you mean create\?/],
+  [['run', 'x', '--no-computer'], /unknown option '--no-computer'; did you mean --no-compute\?/],
+  [['create', '--nam', 'x'], /did you mean --name\?/],
+  [['run', 'x', '--bogus-option'], /unknown option '--bogus-option'; see bitworker run --help/],
+  [['run'], /missing required argument 'task'; see bitworker run --help/],
+  [['run', 'a', 'b'], /too many arguments/],
+  [['run', 'x', '-j', '0'], /'-j, --slots <n>' argument '0' is invalid.*at least 1/],
+  [['run', 'x', '--peer', 'somewhere'], /HOST:PORT/],
+  [['run', 'x', '--download-limit', 'fast'], /number of bytes/],
+  [['run', 'x', '--port', '70000'], /port from 0 to 65535/],
+  [['tracker', '--host', 'localhost'], /not an IPv4 address/]
+]
+
+test('wrong usage is one line and exit 2', async t => {
+  const { run } = await workspace(t)
+  for (const [args, says] of WRONG) {
+    const { code, stdout, stderr } = await run(args)
+    t.deepEqual([code, stdout], [2, ''], args.join(' '))
+    t.match(stderr, says)
+    t.match(stderr, /^bitworker: [^\n]*\n$/, 'one line')
+  }
+})
+
+test('with --json wrong usage is an event, too', async t => {
+  const { code, events, stderr } = await (await workspace(t)).run(['run', 'x', '--pear', '--json'])
+  t.equal(code, 2)
+  t.equal(events.length, 1)
+  t.equal(events[0]?.['code'], 'BW_ERR_USAGE')
+  t.equal(`bitworker: ${String(events[0]?.['message'])}\n`, stderr)
+})
+
+test('a reader that leaves is the end, not an error', async t => {
+  const { dir, run } = await workspace(t)
+  await run(['create', '--name', 'squares', '--parts', '3', '--command', 'echo'])
+  const main = new URL('../lib/cli/main.ts', import.meta.url).pathname
+  const child = spawn('bash', ['-c', `'${process.execPath}' '${main}' info squares.bitworker | true; echo "\${PIPESTATUS[0]}"`], { cwd: dir })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
+  await once(child, 'close')
+  t.equal(output, '0\n')
+})

@@ -1,0 +1,352 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import test from 'tape'
+import type { Test } from 'tape'
+import { CommandError } from '../lib/errors.ts'
+import { BashExecutor } from '../lib/executor.ts'
+import type { Executor, RunningItem, WorkItem } from '../lib/executor.ts'
+import { commandEnv } from '../lib/executor/env.ts'
+import { cleanText, lastLines } from '../lib/executor/stderr.ts'
+import { isRunning } from '../lib/process-table.ts'
+import { FakeExecutor } from './helpers/fake-executor.ts'
+import { cleanUp, livingIn, rejection, statesIn, tempFolder, until } from './helpers/disk.ts'
+
+let count = 0
+
+const openFiles = (): number => readdirSync('/proc/self/fd').length
+
+function work (folder: string, command: string, more: Partial<WorkItem> = {}): WorkItem {
+  return { command, env: {}, cwd: folder, stdout: path.join(folder, `out-${count++}`), maxOutputBytes: 1000, timeoutMs: 0, ...more }
+}
+
+function bash (t: Test, opts?: ConstructorParameters<typeof BashExecutor>[0]): { folder: string, executor: BashExecutor } {
+  const folder = tempFolder(t)
+  const executor = new BashExecutor(opts)
+  cleanUp(t, () => executor.close())
+  return { folder, executor }
+}
+
+async function failure (item: RunningItem): Promise<CommandError> {
+  return rejection<CommandError>(item.done)
+}
+
+//
+// WHAT EVERY EXECUTOR KEEPS
+//
+
+const fakes: Record<string, () => ReturnType<ConstructorParameters<typeof FakeExecutor>[0] & object>> = {
+  'printf hello': () => ({ stdout: 'hello' }),
+  true: () => ({}),
+  'head -c 1000 /dev/zero': () => ({ stdout: new Uint8Array(1000) }),
+  'head -c 1001 /dev/zero': () => ({ stdout: new Uint8Array(1001) }),
+  'echo oops >&2; exit 3': () => ({ stderr: 'oops', exitCode: 3 }),
+  'kill -SEGV $$': () => ({ signal: 'SIGSEGV' }),
+  'sleep 1000': () => new Promise(() => {})
+}
+
+const executors: Array<[string, () => Executor]> = [
+  ['bash', () => new BashExecutor()],
+  ['fake', () => new FakeExecutor(({ command }) => fakes[command]!())]
+]
+
+for (const [name, create] of executors) {
+  test(`${name} executor: ends of an item`, async t => {
+    const folder = tempFolder(t)
+    const executor = create()
+    const run = (command: string, more?: Partial<WorkItem>): RunningItem => executor.run(work(folder, command, more))
+
+    const hello = work(folder, 'printf hello')
+    const { size, stderr, ms } = await executor.run(hello).done
+    t.deepEqual({ size, stderr, out: readFileSync(hello.stdout, 'utf8') }, { size: 5, stderr: '', out: 'hello' }, 'stdout is in the part file')
+    t.ok(ms > 0, 'it took some time')
+    t.equal(statSync(hello.stdout).mode & 0o777, 0o600, 'the part file is private')
+    t.equal((await run('true').done).size, 0, 'no output is a result')
+    t.equal((await run('head -c 1000 /dev/zero').done).size, 1000, 'exactly the limit is a result')
+
+    const tooMuch = await failure(run('head -c 1001 /dev/zero'))
+    t.equal(tooMuch.code, 'BW_ERR_COMMAND_OUTPUT', 'one byte more is a failure')
+    t.match(tooMuch.message, /1001 bytes.*1000 bytes/, 'which names both sizes')
+
+    const exit = await failure(run('echo oops >&2; exit 3'))
+    t.ok(exit instanceof CommandError)
+    t.deepEqual([exit.code, exit.exitCode, exit.signal, exit.stderr], ['BW_ERR_COMMAND_EXIT', 3, null, 'oops'], 'exit code')
+    const signal = await failure(run('kill -SEGV $$'))
+    t.deepEqual([signal.code, signal.exitCode, signal.signal], ['BW_ERR_COMMAND_SIGNAL', null, 'SIGSEGV'], 'signal')
+    t.equal((await failure(run('sleep 1000', { timeoutMs: 100 }))).code, 'BW_ERR_COMMAND_TIMEOUT', 'time-out')
+
+    const killed = run('sleep 1000')
+    killed.kill()
+    killed.kill()
+    t.equal((await failure(killed)).code, 'BW_ERR_COMMAND_KILLED', 'killed at once, twice')
+    t.equal((await failure(executor.run(hello))).code, 'BW_ERR_OUTPUT_FOLDER', 'a part file that exists is not overwritten')
+    t.equal(readFileSync(hello.stdout, 'utf8'), 'hello')
+
+    const open = [run('sleep 1000'), run('sleep 1000')]
+    open[1]!.pause()
+    await executor.close()
+    for (const item of open) t.equal((await failure(item)).code, 'BW_ERR_COMMAND_KILLED', 'killed by close, paused or not')
+    t.equal((await failure(run('printf hello'))).code, 'BW_ERR_COMMAND_KILLED', 'nothing runs after close')
+    await executor.close()
+  })
+}
+
+//
+// BASH
+//
+
+test('the environment is an allow-list', async t => {
+  const parent = { PATH: process.env['PATH'], LANG: 'C.UTF-8', LC_ALL: 'C', TZ: 'UTC', SECRET_TOKEN: 's3cret', HOME: '/root', BASH_ENV: '/x', LD_PRELOAD: '' }
+  const { folder, executor } = bash(t, { env: parent })
+  const item = work(folder, 'env -0', { env: { PIECE_IDX: '7', TRICKY: 'a\nb=c' } })
+  await executor.run(item).done
+  const seen = Object.fromEntries(readFileSync(item.stdout, 'utf8').split('\0').slice(0, -1).map(entry => /^([^=]*)=(.*)$/s.exec(entry)!.slice(1, 3) as [string, string]))
+  const ofBash = new Set(['PWD', 'SHLVL', '_', 'OLDPWD'])
+  t.deepEqual(Object.fromEntries(Object.entries(seen).filter(([name]) => !ofBash.has(name))), {
+    HOME: folder, LANG: 'C.UTF-8', LC_ALL: 'C', PATH: parent.PATH, PIECE_IDX: '7', TMPDIR: folder, TRICKY: 'a\nb=c', TZ: 'UTC'
+  })
+  t.equal(commandEnv({}, '/s', {})['PATH'], '/usr/local/bin:/usr/bin:/bin', 'a default for PATH')
+  t.equal(commandEnv({ LC_X$: 'a', LCD: 'b', LANGUAGE: 'c' }, '/s', {})['LANGUAGE'], undefined, 'no near misses')
+})
+
+test('no file descriptor of the parent, no stdin, arguments', async t => {
+  const { folder, executor } = bash(t)
+  const item = work(folder, 'echo "$0 $1"; cat; cd /proc/$$/fd; echo *', { args: ['zero', 'one two'] })
+  await executor.run(item).done
+  const inherited = spawnSync('/bin/bash', ['-c', 'cd /proc/$$/fd; echo *'], { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }).stdout
+  t.equal(readFileSync(item.stdout, 'utf8'), `zero one two\n${inherited}`, 'only what any child of this process inherits')
+})
+
+test('stderr: a flood, escape sequences, /dev/stderr, the last lines', async t => {
+  const { folder, executor } = bash(t)
+  const run = (command: string): RunningItem => executor.run(work(folder, command))
+  const temporary = tempFolder(t)
+  const before = process.env['TMPDIR']
+  process.env['TMPDIR'] = temporary
+  cleanUp(t, () => { if (before === undefined) delete process.env['TMPDIR']; else process.env['TMPDIR'] = before })
+  t.equal((await run('echo one >/dev/stderr; printf "\\033[31mred\\033[0m \\a\\001two\\r\\n" >&2').done).stderr, 'one\nred two')
+  const flood = await failure(run('seq 1 300000 >&2; echo last >&2; exit 1'))
+  t.equal(flood.stderr.split('\n').length, 20, 'only the last lines are kept')
+  t.match(flood.stderr, /\n299999\n300000\nlast$/)
+  t.match(flood.message, /exited with code 1: last$/, 'the last one is in the message')
+  const endless = run('yes >&2')
+  await until('the flood runs', () => livingIn(endless.pid!).length > 0)
+  endless.kill()
+  t.equal((await failure(endless)).code, 'BW_ERR_COMMAND_KILLED', 'an endless flood is no obstacle')
+  t.equal((await run('true').done).stderr, '', 'nothing of it is seen by the next one')
+  t.deepEqual(readdirSync(temporary), [], 'it leaves no file behind')
+  process.env['TMPDIR'] = '/nowhere'
+  t.deepEqual(await Promise.all(['echo a >&2', 'echo b >&2', 'echo c >&2'].map(async command => (await run(command).done).stderr)), ['a', 'b', 'c'], 'nor does it need a temporary folder')
+  t.deepEqual(readdirSync(folder).filter(name => name.endsWith('.stderr')), [])
+})
+
+test('lastLines and cleanText', t => {
+  const table: Array<[string, string]> = [
+    ['plain', 'plain'],
+    ['\u001B[1;31mbold\u001B[m', 'bold'],
+    ['\u001B]0;title\u0007after', 'after'],
+    ['\u001B]8;;http://x\u001B\\link\u001B]8;;\u001B\\', 'link'],
+    ['\u009B31mC1', 'C1'],
+    ['\u001BPdevice\u001B\\x', 'x'],
+    ['tab\tstays\nlines stay', 'tab\tstays\nlines stay'],
+    ['10%\r20%\r\n30%', '10%\n20%\n30%'],
+    ['\u202Eevil\u2066', 'evil'],
+    ['\u0000\u0008\u007F\u0085', ''],
+    ['cut \u001B[', 'cut ']
+  ]
+  for (const [raw, clean] of table) t.equal(cleanText(raw), clean, JSON.stringify(raw))
+  t.equal(lastLines('rest of a line\nwhole\n', true), 'whole', 'a line that was cut is left out')
+  t.equal(lastLines('only one', true), 'only one', 'unless there is no other')
+  t.equal(lastLines('x'.repeat(5000), false).length, 2001, 'a long line is cut')
+  t.end()
+})
+
+test('a kill takes everything in the session', async t => {
+  const { folder, executor } = bash(t)
+  const commands = [
+    'sleep 1000',
+    'sleep 1000 & sleep 1000 & wait',
+    'trap "" TERM INT HUP; sleep 1000; sleep 1000',
+    '(trap "" TERM; sleep 1000) | sleep 1000',
+    'timeout 1000 sleep 1000',
+    'set -m; sleep 1000 & sleep 1000 & wait',
+    'kill -STOP $$'
+  ]
+  for (const command of commands) {
+    const item = executor.run(work(folder, `echo; ${command}`))
+    const sid = item.pid!
+    const isUp = (): boolean => /STOP/.test(command) ? statesIn(sid).includes('T') : livingIn(sid).some(pid => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')
+    await until(`runs: ${command}`, isUp)
+    item.kill()
+    t.equal((await failure(item)).code, 'BW_ERR_COMMAND_KILLED', command)
+    t.deepEqual(livingIn(sid), [], 'nothing of it lives')
+    t.equal(item.pid, undefined)
+  }
+})
+
+test('what an item leaves running ends with it', async t => {
+  const { folder, executor } = bash(t)
+  for (const command of ['sleep 1000 & echo hi', 'nohup sleep 1000 >/dev/null 2>&1 & echo hi', '(sleep 1000; echo late) & echo hi']) {
+    const item = executor.run(work(folder, command))
+    const sid = item.pid!
+    t.equal((await item.done).size, 3, command)
+    t.deepEqual(livingIn(sid), [])
+  }
+  const item = executor.run(work(folder, 'timeout 1000 sleep 1000 & until read -r _ _ _ _ group _ < /proc/$!/stat && [ "$group" != $$ ]; do :; done'))
+  const sid = item.pid!
+  await item.done
+  await until('what made itself a group of its own is gone too', () => livingIn(sid).length === 0)
+  t.pass('even in a group of its own')
+})
+
+test('output beyond the limit ends an endless command', async t => {
+  const { folder, executor } = bash(t)
+  const endless = executor.run(work(folder, 'yes & yes'))
+  const sid = endless.pid!
+  const err = await failure(endless)
+  t.equal(err.code, 'BW_ERR_COMMAND_OUTPUT')
+  t.deepEqual(livingIn(sid), [])
+  t.equal((await failure(executor.run(work(folder, 'truncate -s 1T /dev/stdout; sleep 1000')))).code, 'BW_ERR_COMMAND_OUTPUT', 'a hole counts as well')
+})
+
+test('pause and resume; the time-out stands still', async t => {
+  const { folder, executor } = bash(t)
+  const item = executor.run(work(folder, 'timeout 1000 sleep 1000 & wait', { timeoutMs: 1500 }))
+  const sid = item.pid!
+  await until('all run', () => livingIn(sid).length === 3)
+  item.pause()
+  item.pause()
+  await until('all are stopped', () => statesIn(sid).every(state => state === 'T'))
+  const other = executor.run(work(folder, 'sleep 1000', { timeoutMs: 1700 }))
+  t.equal((await failure(other)).code, 'BW_ERR_COMMAND_TIMEOUT', 'another item, started later, ran out of a longer time')
+  t.equal(livingIn(sid).length, 3, 'the paused one did not')
+  item.resume()
+  item.resume()
+  t.equal((await failure(item)).code, 'BW_ERR_COMMAND_TIMEOUT', 'it goes on, and then does')
+  const quick = executor.run(work(folder, 'sleep 0.2; echo done'))
+  quick.pause()
+  await until('it is stopped', () => statesIn(sid).every(state => state === 'T'))
+  quick.resume()
+  t.equal((await quick.done).size, 5, 'an item ends well after a pause')
+  quick.pause()
+  quick.resume()
+  quick.kill()
+})
+
+test('what cannot be started', async t => {
+  const { folder, executor } = bash(t, { shell: '/nowhere/bash' })
+  const noShell = await failure(executor.run(work(folder, 'true')))
+  t.equal(noShell.code, 'BW_ERR_NO_SHELL')
+  t.match(noShell.message, /\/nowhere\/bash is missing.*install/)
+  const real = bash(t)
+  t.equal((await failure(real.executor.run(work(folder, 'true', { cwd: '/nowhere' })))).code, 'BW_ERR_COMMAND_SPAWN', 'no such working directory')
+  t.equal((await failure(real.executor.run(work(folder, 'true', { env: { BIG: 'x'.repeat(200_000) } })))).code, 'BW_ERR_COMMAND_SPAWN', 'a variable beyond 128 KiB')
+  t.equal((await failure(real.executor.run(work(folder, 'true', { env: { NUL: '\0' } })))).code, 'BW_ERR_COMMAND_SPAWN', 'a NUL')
+  t.equal((await failure(real.executor.run(work('/nowhere', 'true')))).code, 'BW_ERR_OUTPUT_FOLDER', 'no folder for the part file')
+  writeFileSync(path.join(folder, 'not-bash'), 'x')
+  t.equal((await failure(bash(t, { shell: path.join(folder, 'not-bash') }).executor.run(work(folder, 'true')))).code, 'BW_ERR_NO_SHELL', 'a shell without x')
+})
+
+test('one guard, which ends with its executor and is replaced when killed', async t => {
+  const { folder, executor } = bash(t)
+  t.equal(executor.guardPid, undefined, 'none before it is needed')
+  await executor.run(work(folder, 'true')).done
+  const guard = executor.guardPid!
+  const item = executor.run(work(folder, 'sleep 1000'))
+  t.equal(executor.guardPid, guard, 'one for all')
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(guard, signal)
+  process.kill(guard, 'SIGKILL')
+  await until('the guard is gone', () => executor.guardPid !== guard)
+  await executor.run(work(folder, 'true')).done
+  const second = executor.guardPid!
+  t.notEqual(second, guard)
+  item.kill()
+  await executor.close()
+  t.notOk(isRunning(second), 'gone after close')
+})
+
+test('the guard outlives signals that it is not meant to obey', async t => {
+  const { folder, executor } = bash(t)
+  const item = executor.run(work(folder, 'sleep 1000'))
+  const guard = executor.guardPid!
+  await until('it waits for lines', () => readFileSync(`/proc/${guard}/comm`, 'utf8') === 'bash\n' && /^SigIgn:\s*0*[0-9a-f]*[4-7c-f][0-9a-f]{3}$/m.test(readFileSync(`/proc/${guard}/status`, 'utf8')))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.kill(guard, signal)
+  await executor.run(work(folder, 'true')).done
+  t.equal(executor.guardPid, guard)
+  t.ok(isRunning(guard))
+  item.kill()
+})
+
+for (const [how, end] of [['SIGKILL', pid => process.kill(pid, 'SIGKILL')], ['SIGTERM', pid => process.kill(pid, 'SIGTERM')]] as Array<[string, (pid: number) => void]>) {
+  test(`nothing survives the client's ${how}`, async t => {
+    const folder = tempFolder(t)
+    const program = fileURLToPath(new URL('fixtures/runaway-client.ts', import.meta.url))
+    const commands = ['sleep 1000 & sleep 1000', 'trap "" TERM; timeout 1000 sleep 1000; sleep 1000', 'kill -STOP $$']
+    const client = spawn(process.execPath, [program, folder, ...commands], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [line] = await once(client.stdout.setEncoding('utf8'), 'data') as [string]
+    const { items, guard } = JSON.parse(line) as { items: number[], guard: number }
+    cleanUp(t, () => { for (const sid of items) try { process.kill(-sid, 'SIGKILL') } catch {} })
+    await until('everything runs', () => livingIn(...items).length >= 6)
+    t.ok(isRunning(guard), 'a guard watches')
+    end(client.pid!)
+    await once(client, 'exit')
+    await until('nothing lives', () => livingIn(...items, guard).length === 0)
+    t.pass('all is gone, the guard too')
+  })
+}
+
+test('nothing survives process.exit, and a guard keeps no process alive', async t => {
+  const folder = tempFolder(t)
+  const lib = new URL('../lib/executor.ts', import.meta.url).href
+  const script = `
+    import { BashExecutor } from ${JSON.stringify(lib)}
+    const executor = new BashExecutor()
+    const item = (n, command) => ({ command, env: {}, cwd: '.', stdout: 'o' + n, maxOutputBytes: 9, timeoutMs: 0 })
+    await executor.run(item(1, 'true')).done
+    if (process.argv[1] === 'exit') {
+      console.log(executor.run(item(2, 'sleep 1000 & sleep 1000')).pid)
+      process.exit()
+    }`
+  for (const how of ['exit', 'end']) {
+    mkdirSync(path.join(folder, how))
+    const client = spawn(process.execPath, ['--input-type=module', '-e', script, how], { cwd: path.join(folder, how), stdio: ['ignore', 'pipe', 'inherit'] })
+    let out = ''
+    client.stdout.setEncoding('utf8').on('data', (text: string) => { out += text })
+    const [code] = await once(client, 'close') as [number]
+    t.equal(code, 0, `ends by itself (${how})`)
+    if (how === 'exit') await until('all is gone', () => livingIn(Number(out)).length === 0)
+  }
+})
+
+test('a stream of tiny items leaves the event loop its turns', async t => {
+  const { folder, executor } = bash(t)
+  let turns = 0
+  const timer = setInterval(() => { turns++ }, 1)
+  cleanUp(t, () => { clearInterval(timer) })
+  let next = 0
+  await Promise.all(Array.from({ length: 8 }, async () => { while (next++ < 240) await executor.run(work(folder, 'true')).done }))
+  t.ok(turns >= 10, `a timer ran ${turns} times`)
+})
+
+test('many items leave no handle, no listener and no file behind', async t => {
+  const atStart = openFiles()
+  const { folder, executor } = bash(t)
+  const one = async (i: number): Promise<number> => (await executor.run(work(folder, 'echo $((PIECE_IDX*PIECE_IDX))', { env: { PIECE_IDX: String(i) } })).done).size
+  await Promise.all(Array.from({ length: 8 }, () => one(0)))
+  const before = openFiles()
+  const sizes: number[] = []
+  let next = 1
+  await Promise.all(Array.from({ length: 8 }, async () => { while (next <= 400) sizes.push(await one(next++)) }))
+  t.equal(sizes.length, 400)
+  t.equal(openFiles(), before, 'as many open files as before')
+  await until('there is no process but the guard', () => process.getActiveResourcesInfo().filter(name => name === 'ProcessWrap').length === 1)
+  const others = Array.from({ length: 20 }, () => new BashExecutor())
+  await Promise.all(others.map(async other => other.run(work(folder, 'true')).done))
+  t.equal(process.listeners('exit').filter(fn => fn.name === 'onProcessExit').length, 1, 'one listener for all executors')
+  await Promise.all([...others, executor].map(async other => other.close()))
+  t.equal(process.listeners('exit').filter(fn => fn.name === 'onProcessExit').length, 0, 'and none when they are closed')
+  t.equal(openFiles(), atStart, 'nor is any file open')
+})

@@ -1,0 +1,62 @@
+/** Folders, processes and conditions, for tests that work with the real thing. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Test } from 'tape'
+import { readStat } from '../../lib/process-table.ts'
+
+/** How long anything may take; slower is as bad as never. */
+const DEADLINE_MS = 20_000
+
+const cleanups = new WeakMap<Test, Array<() => unknown>>()
+
+/** Runs `fn` when the test has ended, before everything that was registered earlier. */
+export function cleanUp (t: Test, fn: () => unknown): void {
+  const known = cleanups.get(t)
+  if (known !== undefined) {
+    known.push(fn)
+    return
+  }
+  const all = [fn]
+  cleanups.set(t, all)
+  t.teardown(async () => { for (const each of all.toReversed()) await each() })
+}
+
+/** An empty folder, gone when the test ends. */
+export function tempFolder (t: Test, prefix = 'bitworker-test-'): string {
+  const dir = mkdtempSync(path.join(tmpdir(), prefix))
+  cleanUp(t, () => { rmSync(dir, { recursive: true, force: true }) })
+  return dir
+}
+
+/** Waits until the condition holds; rejects at the deadline with what was waited for. */
+export async function until (what: string, isSo: () => boolean): Promise<void> {
+  const end = performance.now() + DEADLINE_MS
+  while (!isSo()) {
+    if (performance.now() > end) throw new Error(`waited in vain until ${what}`)
+    await new Promise(resolve => { setTimeout(resolve, 5) })
+  }
+}
+
+/** Processes of these sessions that live (a zombie does not), by the process table. */
+export function livingIn (...sids: number[]): number[] {
+  return readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number).filter(pid => {
+    const stat = readStat(pid)
+    return stat !== null && stat[0] !== 'Z' && stat[0] !== 'X' && sids.includes(Number(stat[3]))
+  })
+}
+
+/** States of a session's processes: R, S, T (stopped) … */
+export function statesIn (sid: number): string[] {
+  return livingIn(sid).map(pid => readStat(pid)?.[0] ?? '')
+}
+
+/** The rejection of a promise; fails if there is none. */
+export async function rejection<T extends Error = Error & { code?: string }> (promise: Promise<unknown>): Promise<T> {
+  try {
+    await promise
+  } catch (err) {
+    return err as T
+  }
+  throw new Error('was expected to reject, but did not')
+}

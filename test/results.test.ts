@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import test from 'tape'
+import { ResultTable } from '../lib/results.ts'
+import type { Result } from '../lib/results.ts'
+
+const result = (text: string): Result => ({ size: text.length, digest: createHash('sha256').update(text).digest() })
+const a = result('a')
+const b = result('bb')
+
+test('a peer holds a piece when bit and result are there', t => {
+  const table = new ResultTable(4)
+  const peer = table.addPeer()
+  peer.setHave(1)
+  t.notOk(peer.holds(1), 'bit only')
+  t.equal(peer.unexplained, 1)
+  t.equal(peer.announce(1, a), 'new')
+  t.ok(peer.holds(1))
+  t.equal(peer.unexplained, 0)
+  t.equal(peer.announce(2, b), 'new')
+  t.notOk(peer.holds(2), 'result only')
+  t.equal(table.knownSize(2), 2, 'its size is known all the same')
+  peer.setHave(2)
+  t.ok(peer.holds(2))
+  t.equal(peer.held, 2)
+  t.same([table.holders(0), table.holders(1), table.holders(2)], [0, 1, 1])
+  t.end()
+})
+
+test('a result is final', t => {
+  const peer = new ResultTable(1).addPeer()
+  peer.announce(0, a)
+  t.equal(peer.announce(0, { size: a.size, digest: Uint8Array.from(a.digest) }), 'same')
+  t.equal(peer.announce(0, b), 'changed')
+  t.equal(peer.announce(0, { ...a, size: 2 }), 'changed', 'the size is part of it')
+  t.equal(peer.result(0)?.size, a.size)
+  peer.forget(0)
+  t.equal(peer.announce(0, b), 'new', 'unless the piece was withdrawn')
+  t.end()
+})
+
+test('two results of one piece are kept apart', t => {
+  const table = new ResultTable(1)
+  const [first, second, third] = [table.addPeer(), table.addPeer(), table.addPeer()]
+  for (const [peer, announced] of [[first, a], [second, b], [third, result('a')]] as const) {
+    peer.announce(0, announced)
+    peer.setHave(0)
+  }
+  t.equal(table.holders(0), 3)
+  t.equal(first.result(0), third.result(0), 'equal ones are one record')
+  t.notEqual(first.result(0), second.result(0))
+  t.end()
+})
+
+test('when a peer leaves, the pieces that nobody else holds are named', t => {
+  const table = new ResultTable(3)
+  const [leaving, staying] = [table.addPeer(), table.addPeer()]
+  for (const index of [0, 1]) {
+    leaving.announce(index, a)
+    leaving.setHave(index)
+  }
+  leaving.setHave(2)
+  staying.announce(1, a)
+  staying.setHave(1)
+  t.same(leaving.clear(), [0])
+  t.same([0, 1, 2].map(index => table.holders(index)), [0, 1, 0])
+  t.equal(leaving.unexplained, 0)
+  t.end()
+})
+
+test('a flood of different results is bounded', t => {
+  const table = new ResultTable(1)
+  const outcomes = Array.from({ length: 200 }, (_, i) => table.addPeer().announce(0, result(String(i))))
+  t.equal(outcomes.filter(outcome => outcome === 'new').length, 127)
+  t.equal(outcomes.filter(outcome => outcome === 'ignored').length, 73)
+  t.end()
+})
