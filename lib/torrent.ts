@@ -17,6 +17,7 @@ import { announceWhileAlone } from './dht-retry.ts'
 import { BitWorkerError } from './errors.ts'
 import { BashExecutor } from './executor.ts'
 import { TaskFileView } from './file.ts'
+import { guardMetadata } from './guards.ts'
 import { magnetOf } from './magnet.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { settled } from './settling.ts'
@@ -270,6 +271,7 @@ export class ComputeTorrent extends Base {
     // with a magnet link it may turn out to be a task
     if (this.task !== null || this.metadata === null) wire.use(utBitworker(this.task === null ? {} : { task: localTask(this.task) }))
     super._onWire(wire, addr)
+    guardMetadata(wire)
     if (this.task !== null || this.metadata === null) replayHandshake(wire)
     if (this.#session !== null) this.#join(wire)
   }

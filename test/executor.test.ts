@@ -236,6 +236,19 @@ test('pause and resume; the time-out stands still', async t => {
   quick.kill()
 })
 
+test('stopped and let go on while it starts processes', async t => {
+  const { folder, executor } = bash(t)
+  const one = async (): Promise<number> => {
+    const item = executor.run(work(folder, 'for i in 1 2 3; do sleep 0.01; done; echo done'))
+    item.pause()
+    item.resume()
+    return (await item.done).size
+  }
+  let rounds = 0
+  await Promise.all(Array.from({ length: 4 }, async () => { while (rounds++ < 160) if (await one() !== 5) t.fail('incomplete') }))
+  t.pass('none of them stays stopped')
+})
+
 test('what cannot be started', async t => {
   const { folder, executor } = bash(t, { shell: '/nowhere/bash' })
   const noShell = await failure(executor.run(work(folder, 'true')))
@@ -342,7 +355,7 @@ test('many items leave no handle, no listener and no file behind', async t => {
   await Promise.all(Array.from({ length: 8 }, async () => { while (next <= 400) sizes.push(await one(next++)) }))
   t.equal(sizes.length, 400)
   t.equal(openFiles(), before, 'as many open files as before')
-  await until('there is no process but the guard', () => process.getActiveResourcesInfo().filter(name => name === 'ProcessWrap').length === 1)
+  await until('no process keeps this one alive', () => !process.getActiveResourcesInfo().includes('ProcessWrap'))
   const others = Array.from({ length: 20 }, () => new BashExecutor())
   await Promise.all(others.map(async other => other.run(work(folder, 'true')).done))
   t.equal(process.listeners('exit').filter(fn => fn.name === 'onProcessExit').length, 1, 'one listener for all executors')

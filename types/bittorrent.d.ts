@@ -64,7 +64,8 @@ declare module 'bittorrent-tracker/server' {
     http: HttpServer | null
     udp4: Socket | null
     ws: { address (): unknown } | null
-    listen (port?: number, hostname?: string | { http?: string, udp?: string, udp6?: string } | (() => void), onlistening?: () => void): void
+    listen (port?: number, hostname?: string | (() => void), onlistening?: () => void): void
+    listen (port: number, hostnames: { http?: string, udp?: string, udp6?: string }, onlistening?: () => void): void
     close (cb?: (err?: Error) => void): void
   }
 }
@@ -109,4 +110,14 @@ declare module 'webtorrent-fixtures' {
     blocklist: { path: string, gzipPath: string }
   }
   export default fixtures
+}
+
+// the copy that the DHT's RPC socket uses
+declare module 'k-rpc-socket/node_modules/bencode/lib/index.js' {
+  const bencode: { decode(data: Uint8Array): unknown, encode(value: unknown): Uint8Array }
+  export default bencode
+}
+
+declare module 'ut_metadata' {
+  export default function utMetadata (metadata?: Uint8Array): import('../lib/webtorrent-types.ts').WireExtensionConstructor
 }

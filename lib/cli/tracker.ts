@@ -59,6 +59,7 @@ async function startTracker (port: number, host?: string): Promise<Service> {
 }
 
 async function startDht (port: number, host?: string): Promise<Service> {
+  await import('../guards.ts')
   const { Client } = await import('bittorrent-dht')
   // It is the first node itself, so it must not look for others.
   const dht = new Client({ bootstrap: false })

@@ -108,7 +108,7 @@ export class BashItem implements RunningItem {
   #signal (signal: 'SIGSTOP' | 'SIGCONT'): void {
     if (this.pid === undefined) return
     signalGroup(this.pid, signal)
-    this.#host.sessions.signal(this.pid, signal)
+    this.#host.sessions.order(this.pid, signal)
   }
 
   #spawn (stdout: number, stderr: number): void {

@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs'
 import process from 'node:process'
 import { HAS_PROC, readStat } from '../process-table.ts'
 
-/** Between two looks at a session that is being killed. */
+/** Between two looks at a session that does not obey yet. */
 const LOOK_MS = 5
 /** A killed process can be held by a hanging disk; whoever waits for it is let go after this. */
 const GIVE_UP_MS = 5000
@@ -26,6 +26,16 @@ export function signalGroup (pgid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
+/**
+ * A process that is born while SIGSTOP and SIGCONT reach its parent can stay stopped for ever (seen with Linux 6). So a
+ * session is looked at until all of it is as it should be, twice in a row; but not for ever, as a command may stop parts
+ * of itself.
+ */
+const CALM_LOOKS = 2
+const MAX_LOOKS = 20
+
+interface Member { pid: number, state: string }
+interface Order { signal: 'SIGSTOP' | 'SIGCONT', looks: number, calm: number }
 interface Ending { since: number, resolve: () => void }
 
 /**
@@ -33,23 +43,23 @@ interface Ending { since: number, resolve: () => void }
  * tick share one reading.
  */
 export class Sessions {
-  readonly #signals = new Map<number, NodeJS.Signals>()
+  readonly #orders = new Map<number, Order>()
   readonly #ending = new Map<number, Ending>()
   /** sessions whose leader has ended, not looked at since */
   readonly #left = new Set<number>()
   #leftTimer: NodeJS.Timeout | undefined
   #isDue = false
 
-  /** Sends a signal to every process of the session, soon; a later signal of the same tick replaces it. */
-  signal (sid: number, signal: NodeJS.Signals): void {
+  /** Sees to it that every process of the session stops, or goes on; a later order replaces an earlier one. */
+  order (sid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
     if (this.#ending.has(sid)) return
-    this.#signals.set(sid, signal)
+    this.#orders.set(sid, { signal, looks: 0, calm: 0 })
     this.#schedule(0)
   }
 
   /** Kills the whole session; resolves when it has no living process. */
   async end (sid: number): Promise<void> {
-    this.#signals.delete(sid)
+    this.#orders.delete(sid)
     await new Promise<void>(resolve => {
       this.#ending.set(sid, { since: performance.now(), resolve })
       this.#schedule(0)
@@ -58,6 +68,7 @@ export class Sessions {
 
   /** The leader has ended, and its group is empty; what else is in the session is killed within a second. */
   leave (sid: number): void {
+    this.#orders.delete(sid)
     this.#left.add(sid)
     this.#leftTimer ??= setTimeout(() => this.sweep(), LEFT_MS).unref()
   }
@@ -67,9 +78,9 @@ export class Sessions {
     clearTimeout(this.#leftTimer)
     this.#leftTimer = undefined
     if (this.#left.size === 0) return
-    for (const [sid, pids] of livingPids(this.#left)) {
+    for (const [sid, members] of membersOf(this.#left)) {
       // a living leader means that the number was given to a new process
-      if (!pids.includes(sid)) sendAll(pids, 'SIGKILL')
+      if (!members.some(({ pid }) => pid === sid)) sendAll(members, 'SIGKILL')
     }
     this.#left.clear()
   }
@@ -86,39 +97,45 @@ export class Sessions {
   }
 
   #look (): void {
-    const pids = livingPids(new Set([...this.#signals.keys(), ...this.#ending.keys()]))
-    for (const [sid, signal] of this.#signals) sendAll(pids.get(sid) ?? [], signal)
-    this.#signals.clear()
+    const members = membersOf(new Set([...this.#orders.keys(), ...this.#ending.keys()]))
+    for (const [sid, order] of this.#orders) this.#enforce(sid, order, members.get(sid) ?? [])
     const now = performance.now()
     for (const [sid, { since, resolve }] of this.#ending) {
-      const left = pids.get(sid) ?? []
+      const left = members.get(sid) ?? []
       sendAll(left, 'SIGKILL')
       const isAlive = left.length > 0 || (!HAS_PROC && signalGroup(sid, 'SIGKILL'))
       if (isAlive && now - since < GIVE_UP_MS) continue
       this.#ending.delete(sid)
       resolve()
     }
-    if (this.#ending.size > 0) this.#schedule(LOOK_MS)
+    if (this.#ending.size + this.#orders.size > 0) this.#schedule(LOOK_MS)
+  }
+
+  #enforce (sid: number, order: Order, members: Member[]): void {
+    const others = members.filter(({ state }) => (state === 'T') !== (order.signal === 'SIGSTOP'))
+    sendAll(others, order.signal)
+    order.calm = others.length === 0 ? order.calm + 1 : 0
+    if (order.calm >= CALM_LOOKS || ++order.looks >= MAX_LOOKS) this.#orders.delete(sid)
   }
 }
 
-function sendAll (pids: number[], signal: NodeJS.Signals): void {
-  for (const pid of pids) {
+function sendAll (members: Member[], signal: NodeJS.Signals): void {
+  for (const { pid } of members) {
     try { process.kill(pid, signal) } catch {} // it is gone, which is fine
   }
 }
 
-function livingPids (sids: ReadonlySet<number>): Map<number, number[]> {
-  const pids = new Map<number, number[]>()
+/** The living processes of each session: a zombie is dead already, and where nobody reaps it, it stays one for ever. */
+function membersOf (sids: ReadonlySet<number>): Map<number, Member[]> {
+  const found = new Map<number, Member[]>()
   for (const name of HAS_PROC ? readdirSync('/proc') : []) {
     const stat = /^\d+$/.test(name) ? readStat(name) : null
-    if (stat === null) continue
-    const sid = Number(stat[3])
-    // a zombie is dead already, and where nobody reaps it, it stays one for ever
-    if (!sids.has(sid) || stat[0] === 'Z' || stat[0] === 'X') continue
-    const known = pids.get(sid)
-    if (known === undefined) pids.set(sid, [Number(name)])
-    else known.push(Number(name))
+    const state = stat?.[0] ?? 'X'
+    const sid = Number(stat?.[3])
+    if (!sids.has(sid) || state === 'Z' || state === 'X') continue
+    const known = found.get(sid) ?? []
+    known.push({ pid: Number(name), state })
+    found.set(sid, known)
   }
-  return pids
+  return found
 }
