@@ -3,11 +3,10 @@
  */
 import WebTorrent from 'webtorrent'
 import { patchServer } from './server.ts'
-import { createTask, isTask, parseTask } from './task.ts'
+import { createTask, isTask, isTaskObject, parseTask } from './task.ts'
 import type { CreateTaskOptions, Task } from './task.ts'
 import type { TaskTorrentOptions } from './options.ts'
 import { ComputeTorrent } from './torrent.ts'
-import { isRemoteId, loadTorrentId } from './torrent-id.ts'
 import type { InternalClient } from './webtorrent-internals.ts'
 import type { Torrent, TorrentId, WebTorrentConstructor, WebTorrentServer } from './webtorrent-types.ts'
 
@@ -61,12 +60,13 @@ export default class BitWorker extends Base {
     return torrent
   }
 
-  /** The torrent with this id, or null. Besides what WebTorrent takes: a task's bytes, a `Task`, and a task file's path or URL. */
-  override async get (torrentId: TorrentId | Task | Torrent): Promise<ComputeTorrent | null> {
-    // the way of every incoming connection: nothing asynchronous may come before WebTorrent's own
-    if (typeof torrentId === 'string' && !isRemoteId(torrentId)) return await super.get(torrentId) as ComputeTorrent | null
-    const infoHash = await taskInfoHash(torrentId)
-    return await super.get(infoHash ?? torrentId) as ComputeTorrent | null
+  /**
+   * The torrent with this id, or null. Like WebTorrent's it loads nothing: paths and URLs are not looked up.
+   * Not async, and nothing is awaited before WebTorrent's own: every incoming connection waits for it.
+   */
+  // oxlint-disable-next-line typescript/promise-function-async
+  override get (torrentId: TorrentId | Task | Torrent): Promise<ComputeTorrent | null> {
+    return super.get(taskInfoHash(torrentId) ?? torrentId) as Promise<ComputeTorrent | null>
   }
 
   /**
@@ -93,14 +93,15 @@ export default class BitWorker extends Base {
 }
 
 /** The info-hash if the id is a task in a form that WebTorrent does not know. */
-async function taskInfoHash (torrentId: unknown): Promise<string | undefined> {
-  if (ArrayBuffer.isView(torrentId)) {
-    const bytes = new Uint8Array(torrentId.buffer, torrentId.byteOffset, torrentId.byteLength)
-    return isTask(bytes) ? parseTask(bytes).infoHash : undefined
+function taskInfoHash (torrentId: unknown): string | undefined {
+  if (isTaskObject(torrentId)) return torrentId.infoHash
+  if (!ArrayBuffer.isView(torrentId)) return undefined
+  const { buffer, byteOffset, byteLength } = torrentId
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength)
+  if (!isTask(bytes)) return undefined
+  try {
+    return parseTask(bytes).infoHash
+  } catch {
+    return undefined // a damaged task file is no torrent's id; WebTorrent says null
   }
-  if (typeof torrentId === 'object' && torrentId !== null && 'command' in torrentId && 'infoHash' in torrentId) return String(torrentId.infoHash)
-  if (!isRemoteId(torrentId)) return undefined
-  // WebTorrent's get does not load anything: null for a path or URL that is not a task's
-  const bytes = await loadTorrentId(torrentId).catch(() => undefined)
-  return bytes !== undefined && isTask(bytes) ? parseTask(bytes).infoHash : undefined
 }

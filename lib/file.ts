@@ -19,34 +19,34 @@ const Base = WebTorrentFile as unknown as new (torrent: object, file: object) =>
 /** Bytes `start` to `end`, both included; default: all. */
 export interface ByteRange { start?: number, end?: number }
 
-/** One file of a task. */
+/** One file of a task. Underscores for what is private: see ComputeTorrent. */
 export class TaskFileView extends Base {
-  readonly #session: WorkSession
-  readonly #index: number
+  readonly _session: WorkSession
+  readonly _index: number
   /** what is on disk, once the file is finished */
-  #finished: FinishedFile | undefined
+  _finished: FinishedFile | undefined
 
   /** @param torrent the ComputeTorrent that WebTorrent's file refers to */
   constructor (torrent: object, session: WorkSession, file: TaskFile, index: number) {
     super(torrent, file)
-    this.#session = session
-    this.#index = index
+    this._session = session
+    this._index = index
   }
 
   /** Index of the file in the task. */
-  get index (): number { return this.#index }
+  get index (): number { return this._index }
 
   /** True when all parts are here and the file is finished: `length` is exact. */
-  get isFinished (): boolean { return this.#finished !== undefined }
+  get isFinished (): boolean { return this._finished !== undefined }
 
   /** The file on disk is complete, or (undefined) is not any more. */
-  finish (finished: FinishedFile | undefined): void { this.#finished = finished }
+  finish (finished: FinishedFile | undefined): void { this._finished = finished }
 
   /** Bytes: exact when the file is finished, an upper bound before. */
   override get length (): number {
     // WebTorrent's constructor asks before there is an answer
-    if (!(#index in this)) return Infinity
-    return this.#finished?.length ?? this.#session.progress.length(this.#index)
+    if (this._session === undefined) return Infinity
+    return this._finished?.length ?? this._session.progress.length(this._index)
   }
 
   // WebTorrent's constructor assigns what it believes the length to be
@@ -57,16 +57,16 @@ export class TaskFileView extends Base {
   override set size (_: number) { /* as above */ }
 
   override get downloaded (): number {
-    return this._destroyed ? 0 : this.#session.progress.tally(this.#index).bytes
+    return this._destroyed ? 0 : this._session.progress.tally(this._index).bytes
   }
 
   override get progress (): number {
-    return this._destroyed ? 0 : this.#session.progress.fraction(this.#index)
+    return this._destroyed ? 0 : this._session.progress.fraction(this._index)
   }
 
   override [Symbol.asyncIterator] (opts: ByteRange = {}): AsyncIterableIterator<Uint8Array> {
     const { start = 0, end = Infinity } = opts ?? {}
-    return this.#finished === undefined ? this.#readParts(start, end) : this.#readFinished(this.#finished, start, end)
+    return this._finished === undefined ? this._readParts(start, end) : this._readFinished(this._finished, start, end)
   }
 
   override async arrayBuffer (opts: ByteRange = {}): Promise<ArrayBuffer> {
@@ -83,7 +83,7 @@ export class TaskFileView extends Base {
   }
 
   /** What is on disk under the file's name. */
-  async * #readFinished ({ path, length }: FinishedFile, start: number, end: number): AsyncIterableIterator<Uint8Array> {
+  async * _readFinished ({ path, length }: FinishedFile, start: number, end: number): AsyncIterableIterator<Uint8Array> {
     const last = Math.min(end, length - 1)
     const handle = await open(path)
     try {
@@ -99,24 +99,24 @@ export class TaskFileView extends Base {
   }
 
   /** The parts one after another; where a byte is depends on the sizes of all parts before it. */
-  async * #readParts (start: number, end: number): AsyncIterableIterator<Uint8Array> {
-    const { firstPiece, parts } = this.#session.task.files[this.#index]!
+  async * _readParts (start: number, end: number): AsyncIterableIterator<Uint8Array> {
+    const { firstPiece, parts } = this._session.task.files[this._index]!
     let offset = 0
     for (let index = firstPiece; index < firstPiece + parts && offset <= end; index++) {
-      const size = await this.#session.sizeOf(index)
+      const size = await this._session.sizeOf(index)
       if (size === undefined || this._destroyed) return
-      if (offset + size > start) yield * this.#readPart(index, Math.max(0, start - offset), end - offset)
+      if (offset + size > start) yield * this._readPart(index, Math.max(0, start - offset), end - offset)
       // what was stored in the end may be another result than the one that was announced first
-      offset += this.#session.results.own(index)?.size ?? size
+      offset += this._session.results.own(index)?.size ?? size
     }
   }
 
-  async * #readPart (index: number, start: number, end: number): AsyncIterableIterator<Uint8Array> {
-    await this.#session.waitFor(index)
-    const size = this.#session.results.own(index)?.size ?? 0
+  async * _readPart (index: number, start: number, end: number): AsyncIterableIterator<Uint8Array> {
+    await this._session.waitFor(index)
+    const size = this._session.results.own(index)?.size ?? 0
     const last = Math.min(end, size - 1)
     for (let at = start; at <= last && !this._destroyed; at += SLICE_BYTES) {
-      yield await this.#session.read(index, at, Math.min(SLICE_BYTES, last - at + 1))
+      yield await this._session.read(index, at, Math.min(SLICE_BYTES, last - at + 1))
     }
   }
 }

@@ -80,4 +80,4 @@ export function guardMetadata (wire: WireType): void {
 
 guardDecode(bencode.decode as unknown as Decode)
 guardDecode(dhtBencode.decode as unknown as Decode)
-guardMessageLength(Wire.prototype as unknown as InternalWire)
+guardMessageLength(Wire.prototype)

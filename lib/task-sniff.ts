@@ -4,6 +4,8 @@
  * only where values end. It builds nothing, never recurses, only moves forward, and looks at no more than 4 MiB.
  * Called by lib/client.ts for everything that is added.
  */
+import type { Task } from './task-types.ts'
+
 const MAX_SCAN = 4 * 1024 * 1024
 
 const COLON = 0x3a
@@ -96,4 +98,9 @@ function skipString (bytes: Uint8Array, pos: number): number {
     length = length * 10 + byte - 0x30
   }
   return -1
+}
+
+/** True for what `parseTask` and `createTask` return. */
+export function isTaskObject (value: unknown): value is Task {
+  return typeof value === 'object' && value !== null && 'infoHash' in value && 'command' in value && 'info' in value && value.info instanceof Uint8Array
 }

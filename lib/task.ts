@@ -18,7 +18,7 @@ import type { CreateTaskOptions, Task } from './task-types.ts'
 export { magnetOf } from './magnet.ts'
 export { taskDigest } from './task-command.ts'
 export { locate, pieceOf, workItemEnv } from './task-pieces.ts'
-export { isTask } from './task-sniff.ts'
+export { isTask, isTaskObject } from './task-sniff.ts'
 export type { Part } from './task-pieces.ts'
 export type { CreateTaskOptions, Task, TaskFile } from './task-types.ts'
 

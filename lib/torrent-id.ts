@@ -22,12 +22,6 @@ export function isRemoteId (torrentId: unknown): torrentId is RemoteId {
   return typeof torrentId === 'string' && !MAGNET.test(torrentId) && !INFO_HASH.test(torrentId)
 }
 
-/** How WebTorrent words an error about this form of id. */
-export function wordError (torrentId: RemoteId, err: Error): Error {
-  if (torrentId instanceof Blob) return new Error(`Error converting Blob: ${err.message}`, { cause: err })
-  return isUrl(torrentId) ? new Error(`Error downloading torrent: ${err.message}`, { cause: err }) : err
-}
-
 /** The bytes. Rejects with an error worded as WebTorrent's. */
 export async function loadTorrentId (torrentId: RemoteId): Promise<Uint8Array> {
   if (typeof torrentId === 'string' && !isUrl(torrentId)) {
@@ -37,7 +31,8 @@ export async function loadTorrentId (torrentId: RemoteId): Promise<Uint8Array> {
   try {
     return torrentId instanceof Blob ? new Uint8Array(await torrentId.arrayBuffer()) : await download(torrentId)
   } catch (err) {
-    throw wordError(torrentId, err as Error)
+    const what = torrentId instanceof Blob ? 'converting Blob' : 'downloading torrent'
+    throw new Error(`Error ${what}: ${(err as Error).message}`, { cause: err })
   }
 }
 

@@ -21,10 +21,10 @@ import { guardMetadata } from './guards.ts'
 import { magnetOf } from './magnet.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { settled } from './settling.ts'
-import { encodeTask, isTask, parseTask } from './task.ts'
+import { encodeTask, isTask, isTaskObject, parseTask } from './task.ts'
 import type { Task } from './task.ts'
 import type { TaskStats } from './task-events.ts'
-import { isRemoteId, loadTorrentId, wordError } from './torrent-id.ts'
+import { isRemoteId, loadTorrentId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
 import type {
   DestroyCallback, DestroyOptions, InternalClient, InternalTorrentConstructor, ParsedTorrent
@@ -42,24 +42,27 @@ const MAX_TRACKERS = 128
 /** Stands in `torrent.pieces` for a piece that is not here; WebTorrent's are null once a piece is. */
 const MISSING = Object.freeze({ missing: true })
 
-/** The torrents of a BitWorker client. */
+/**
+ * The torrents of a BitWorker client. What is private has WebTorrent's underscore instead of a #: user interfaces wrap
+ * torrents into proxies, through which # cannot be reached.
+ */
 export class ComputeTorrent extends Base {
   /** the task, once its metadata is known; null for an ordinary torrent */
   task: Task | null = null
-  #session: WorkSession | null = null
-  #computeOptions: ComputeOptions | null = null
-  #isSettling = false
+  _session: WorkSession | null = null
+  _computeOptions: ComputeOptions | null = null
+  _isSettling = false
   /** the one that was made here, to be closed here */
-  #executor: BashExecutor | null = null
-  readonly #options: TaskTorrentOptions
-  readonly #extensions = new WeakMap<Wire, UtBitworker>()
+  _executor: BashExecutor | null = null
+  readonly _options: TaskTorrentOptions
+  readonly _extensions = new WeakMap<Wire, UtBitworker>()
   /** peer ids of peers that were caught sending wrong data */
-  readonly #banned = new Set<string>()
+  readonly _banned = new Set<string>()
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
     super(torrentId, client, opts)
-    this.#options = opts
-    if (opts.compute !== undefined && opts.compute !== false) this.#computeOptions = opts.compute === true ? {} : opts.compute
+    this._options = opts
+    if (opts.compute !== undefined && opts.compute !== false) this._computeOptions = opts.compute === true ? {} : opts.compute
   }
 
   //
@@ -85,7 +88,7 @@ export class ComputeTorrent extends Base {
     let parsed: ParsedTorrent | undefined
     try {
       bytes = await loadTorrentId(torrentId)
-      if (!isTask(bytes)) parsed = await parse(torrentId, bytes)
+      if (!isTask(bytes)) parsed = await parseTorrent(bytes) as ParsedTorrent
     } catch (err) {
       return this._destroy(err as Error)
     }
@@ -111,7 +114,7 @@ export class ComputeTorrent extends Base {
     this.magnetURI = magnetOf(task)
     // sizes vary: WebTorrent's own property would be a constant
     Object.defineProperty(this, 'length', {
-      get: () => this.#session?.progress.length() ?? task.length, configurable: true, enumerable: true
+      get: () => this._session?.progress.length() ?? task.length, configurable: true, enumerable: true
     })
   }
 
@@ -127,20 +130,20 @@ export class ComputeTorrent extends Base {
         return this._destroy(err as Error)
       }
     }
-    return this.task === null ? super._onMetadata(metadata) : this.#startTask(this.task)
+    return this.task === null ? super._onMetadata(metadata) : this._startTask(this.task)
   }
 
-  async #startTask (task: Task): Promise<void> {
+  async _startTask (task: Task): Promise<void> {
     this._xsRequestsController?.abort()
     this._xsRequestsController = null
     this.metadata = this.torrentFile
     this.bitfield = new BitField(task.pieceCount)
     this.pieces = Array.from({ length: task.pieceCount }, () => MISSING)
-    if (this.#options.uploads === undefined) this._rechokeNumSlots = this.client.maxConns
-    const session = this.#createSession(task)
+    if (this._options.uploads === undefined) this._rechokeNumSlots = this.client.maxConns
+    const session = this._createSession(task)
     this.files = task.files.map((file, index) => new TaskFileView(this, session, file, index))
-    this.#selectFiles()
-    for (const wire of this.wires) this.#join(wire)
+    this._selectFiles()
+    for (const wire of this.wires) this._join(wire)
     this.emit('metadata')
     if (this.destroyed) return
     try {
@@ -150,30 +153,30 @@ export class ComputeTorrent extends Base {
     }
     if (this.destroyed) return
     this._onStore()
-    if (this.#computeOptions !== null) this.#startWhenSettled(this.#computeOptions)
+    if (this._computeOptions !== null) this._startWhenSettled(this._computeOptions)
   }
 
-  #createSession (task: Task): WorkSession {
+  _createSession (task: Task): WorkSession {
     const path = this.addUID ? join(this.path, `${task.name} - ${task.infoHash.slice(0, 8)}`) : this.path
-    const store = new ComputeStore(task.pieceLength, { task, path, force: this.#options.force === true })
+    const store = new ComputeStore(task.pieceLength, { task, path, force: this._options.force === true })
     this.store = store
-    this.#session = new WorkSession(task, store, {
+    this._session = new WorkSession(task, store, {
       peerId: this.client.peerIdBuffer,
-      stored: index => { this.#onStored(index) },
-      lost: index => { this.#onLost(index) },
+      stored: index => { this._onStored(index) },
+      lost: index => { this._onLost(index) },
       computing: piece => { this.emit('computing', { piece }) },
       computed: result => { this.emit('computed', result) },
       downloaded: result => { this.emit('downloaded', result) },
       failed: failure => { this.emit('failed', failure) },
       aborted: (piece, reason) => { this.emit('aborted', { piece, reason }) },
-      fileFinished: (file, finished) => { this.#onFileFinished(file, finished) },
-      done: () => { this.#onDone() },
+      fileFinished: (file, finished) => { this._onFileFinished(file, finished) },
+      done: () => { this._onDone() },
       stuck: pieces => { this.emit('stuck', { pieces }) },
       strike: ({ name }, reason) => { this.emit('strike', { peer: name, reason }) },
-      ban: ({ wire, name }, reason) => { this.#ban(wire, name, reason) },
+      ban: ({ wire, name }, reason) => { this._ban(wire, name, reason) },
       broken: err => { if (!this.destroyed) this._destroy(err) }
     })
-    return this.#session
+    return this._session
   }
 
   //
@@ -182,11 +185,11 @@ export class ComputeTorrent extends Base {
 
   /** Whether pieces are computed here. */
   get computing (): 'off' | 'on' | 'paused' {
-    return this.#isSettling ? 'on' : this.#session?.computing ?? 'off'
+    return this._isSettling ? 'on' : this._session?.computing ?? 'off'
   }
 
   /** How far the task is; all zero before 'metadata', and for ordinary torrents. */
-  stats (): TaskStats { return this.#session?.stats() ?? { ...NO_STATS } }
+  stats (): TaskStats { return this._session?.stats() ?? { ...NO_STATS } }
 
   /**
    * Computes missing pieces from now on. Starts once the sources of peers that are enabled have answered for the first
@@ -199,45 +202,45 @@ export class ComputeTorrent extends Base {
       throw new BitWorkerError('BW_ERR_NOT_A_TASK', 'usage', 'This is an ordinary torrent, which has nothing to compute; add a task file.')
     }
     checkComputeOptions(options)
-    this.#computeOptions = options
-    if (this.ready) this.#startWhenSettled(options)
+    this._computeOptions = options
+    if (this.ready) this._startWhenSettled(options)
   }
 
   /** Suspends the running work items and starts no others. */
-  pauseComputing (): void { this.#session?.pauseComputing() }
+  pauseComputing (): void { this._session?.pauseComputing() }
 
   /** Goes on after `pauseComputing`. */
-  resumeComputing (): void { this.#session?.resumeComputing() }
+  resumeComputing (): void { this._session?.resumeComputing() }
 
   /** Kills the running work items; resolves when they are gone. What others have is still downloaded. */
   async stopComputing (): Promise<void> {
-    this.#computeOptions = null
-    await this.#session?.stopComputing()
+    this._computeOptions = null
+    await this._session?.stopComputing()
   }
 
-  #startWhenSettled (options: ComputeOptions): void {
-    const session = this.#session
-    if (session === null || this.#isSettling || session.computing !== 'off') return
+  _startWhenSettled (options: ComputeOptions): void {
+    const session = this._session
+    if (session === null || this._isSettling || session.computing !== 'off') return
     try {
-      session.store.configure({ ...options, executor: options.executor ?? (this.#executor ??= new BashExecutor()) })
+      session.store.configure({ ...options, executor: options.executor ?? (this._executor ??= new BashExecutor()) })
     } catch (err) {
       return this._destroy(err as Error)
     }
     // complete commands that were held back are due: not done after all
     if (session.hasUnmergedFiles) this.done = false
-    this.#isSettling = true
+    this._isSettling = true
     void settled({
       torrent: this,
-      sources: this.#sources(),
+      sources: this._sources(),
       isConnecting: () => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length || session.isMeetingPeers
     }).then(() => {
-      this.#isSettling = false
-      if (this.#computeOptions !== null && !this.destroyed) session.startComputing(options.slots ?? availableParallelism())
+      this._isSettling = false
+      if (this._computeOptions !== null && !this.destroyed) session.startComputing(options.slots ?? availableParallelism())
     })
   }
 
   /** The events by which the enabled sources of peers say that they have answered. */
-  #sources (): string[] {
+  _sources (): string[] {
     const { tracker, dht } = this.discovery ?? { tracker: null, dht: null }
     return [
       ...(tracker !== null && this.announce.length > 0 ? ['trackerAnnounce'] : []),
@@ -264,7 +267,7 @@ export class ComputeTorrent extends Base {
   }
 
   override _onWire (wire: Wire, addr?: string): void {
-    if (wire.peerId !== null && this.#banned.has(wire.peerId)) {
+    if (wire.peerId !== null && this._banned.has(wire.peerId)) {
       wire.destroy()
       return
     }
@@ -273,88 +276,88 @@ export class ComputeTorrent extends Base {
     super._onWire(wire, addr)
     guardMetadata(wire)
     if (this.task !== null || this.metadata === null) replayHandshake(wire)
-    if (this.#session !== null) this.#join(wire)
+    if (this._session !== null) this._join(wire)
   }
 
   override _onWireWithMetadata (wire: Wire): void {
-    if (this.#session === null) return super._onWireWithMetadata(wire)
+    if (this._session === null) return super._onWireWithMetadata(wire)
     if (wire.destroyed) return
     wire.isSeeder = false
     wire.on('interested', () => { wire.unchoke() })
     if (wire.peerInterested) wire.unchoke()
-    const { stored, missing } = this.#session.stats()
+    const { stored, missing } = this._session.stats()
     if (wire.hasFast && missing === 0) wire.haveAll()
     else if (wire.hasFast && stored === 0) wire.haveNone()
     else wire.bitfield(this.bitfield)
     const { dht } = this.client
     if (wire.peerExtensions.dht === true && dht && dht.listening) wire.port(dht.address().port)
-    this.#session.greet(wire)
+    this._session.greet(wire)
   }
 
   /** The wire takes part in the task. */
-  #join (wire: Wire): void {
+  _join (wire: Wire): void {
     const ext = (wire as Wire & { ut_bitworker?: UtBitworker }).ut_bitworker
-    if (ext === undefined || this.#extensions.has(wire)) return
-    this.#extensions.set(wire, ext)
-    this.#session!.addPeer(wire, ext)
+    if (ext === undefined || this._extensions.has(wire)) return
+    this._extensions.set(wire, ext)
+    this._session!.addPeer(wire, ext)
     ext.setTask(localTask(this.task!))
     requireUtBitworker(wire)
   }
 
-  #ban (wire: Wire, peer: string, reason: string): void {
-    if (wire.peerId !== null) this.#banned.add(wire.peerId)
+  _ban (wire: Wire, peer: string, reason: string): void {
+    if (wire.peerId !== null) this._banned.add(wire.peerId)
     this.emit('ban', { peer, reason })
     // not wire.destroy(), which still takes in what the wire has buffered
-    this.#extensions.get(wire)?.close()
+    this._extensions.get(wire)?.close()
   }
 
   //
   // PIECES AND FILES
   //
 
-  override get downloaded (): number { return this.#session?.downloadedBytes ?? super.downloaded }
+  override get downloaded (): number { return this._session?.downloadedBytes ?? super.downloaded }
 
-  override get progress (): number { return this.#session?.progress.fraction() ?? super.progress }
+  override get progress (): number { return this._session?.progress.fraction() ?? super.progress }
 
-  override get timeRemaining (): number { return this.#session?.progress.remainingMs(performance.now()) ?? super.timeRemaining }
+  override get timeRemaining (): number { return this._session?.progress.remainingMs(performance.now()) ?? super.timeRemaining }
 
   override _updateSelections (): void {
-    if (this.#session === null) return super._updateSelections()
+    if (this._session === null) return super._updateSelections()
     if (!this.ready || this.destroyed) return
     const selections = [...this._selections]
-    this.#session.setWanted(index => selections.some(({ from, to }) => from <= index && index <= to))
+    this._session.setWanted(index => selections.some(({ from, to }) => from <= index && index <= to))
   }
 
   override critical (start: number, end: number): void {
-    if (this.#session === null) return super.critical(start, end)
-    for (let index = start; index <= Math.min(end, this.pieces.length - 1); index++) this.#session.urge(index)
+    if (this._session === null) return super.critical(start, end)
+    for (let index = start; index <= Math.min(end, this.pieces.length - 1); index++) this._session.urge(index)
   }
 
   override rescanFiles (cb: DestroyCallback = () => {}): void {
-    if (this.#session === null) return super.rescanFiles(cb)
-    this.#session.rescan().then(() => { cb(null) }, cb)
+    if (this._session === null) return super.rescanFiles(cb)
+    this._session.rescan().then(() => { cb(null) }, cb)
   }
 
   // WebTorrent asks after every change; a session says so itself
-  override _checkDone (): boolean { return this.#session === null ? super._checkDone() : this.done }
+  override _checkDone (): boolean { return this._session === null ? super._checkDone() : this.done }
 
-  override _update (): void { if (this.#session === null) super._update() }
+  override _update (): void { if (this._session === null) super._update() }
 
-  #selectFiles (): void {
+  _selectFiles (): void {
     if (this._startAsDeselected) return
     // BEP 53: only the files that the magnet link names
     if (this.so === undefined) this.select(0, this.pieces.length - 1)
     else this.files.forEach((file, index) => { if (this.so!.includes(index)) file.select() })
   }
 
-  #onStored (index: number): void {
+  _onStored (index: number): void {
     this.pieces[index] = null
     this.bitfield.set(index, true)
     this.emit('verified', index)
     for (const { from, to, notify } of this._selections) if (from <= index && index <= to) notify?.()
   }
 
-  #onLost (index: number): void {
+  _onLost (index: number): void {
     this.pieces[index] = MISSING
     this.bitfield.set(index, false)
     this.done = false
@@ -363,7 +366,7 @@ export class ComputeTorrent extends Base {
     if (file !== undefined) file.done = false
   }
 
-  #onFileFinished (index: number, finished: { path: string, length: number } | null): void {
+  _onFileFinished (index: number, finished: { path: string, length: number } | null): void {
     if (this.destroyed) return
     const file = this.files[index] as TaskFileView
     if (finished !== null) {
@@ -374,9 +377,9 @@ export class ComputeTorrent extends Base {
     file.emit('done')
   }
 
-  #onDone (): void {
+  _onDone (): void {
     if (this.destroyed || this.done) return
-    if (!this.ready) return void this.once('ready', () => { this.#onDone() })
+    if (!this.ready) return void this.once('ready', () => { this._onDone() })
     this.done = true
     this.emit('done')
     this.emit('idle')
@@ -385,10 +388,10 @@ export class ComputeTorrent extends Base {
   }
 
   override _destroy (err: Error | null, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback): void {
-    const session = this.#session
+    const session = this._session
     const { store } = this
     if (!this.destroyed && session !== null && store !== null) {
-      const closing = session.close().then(() => this.#executor?.close())
+      const closing = session.close().then(() => this._executor?.close())
       // WebTorrent closes the store at once; work items must be gone before
       this.store = {
         close: done => { void closing.then(() => { store.close(done) }) },
@@ -409,19 +412,6 @@ function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask {
 
 function isTrackerUrl (url: string): boolean {
   return /^(https?|udp|wss?):\/\//.test(url)
-}
-
-/** What `parseTask` and `createTask` return. */
-function isTaskObject (value: unknown): value is Task {
-  return typeof value === 'object' && value !== null && 'infoHash' in value && 'command' in value && 'info' in value && value.info instanceof Uint8Array
-}
-
-async function parse (torrentId: RemoteId, bytes: Uint8Array): Promise<ParsedTorrent> {
-  try {
-    return await parseTorrent(bytes) as ParsedTorrent
-  } catch (err) {
-    throw wordError(torrentId, err as Error)
-  }
 }
 
 /** The task in the form that WebTorrent expects of a parsed torrent. */

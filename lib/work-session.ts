@@ -285,8 +285,10 @@ export class WorkSession {
   async #storeDownloaded (index: number, result: Result, data: Uint8Array): Promise<void> {
     if (this.results.own(index) !== undefined) return // computed meanwhile
     this.#storing.add(index)
+    let stored: Result
     try {
-      await this.store.putResult(index, data, result.digest)
+      // if a work item here was faster, what it stored stays
+      stored = await this.store.putResult(index, data, result.digest)
     } catch (err) {
       this.#host.broken(err as Error)
       return
@@ -295,8 +297,8 @@ export class WorkSession {
     }
     if (this.#isClosed || this.results.own(index) !== undefined) return
     this.#counts.downloaded++
-    this.#host.downloaded(pieceResult(index, result))
-    this.#onStored(index, result)
+    this.#host.downloaded(pieceResult(index, stored))
+    this.#onStored(index, stored)
   }
 
   #onComputed (index: number, result: Result, ms: number): void {
@@ -308,7 +310,8 @@ export class WorkSession {
   }
 
   #onFailed (index: number, err: Error, final: boolean): void {
-    if (!(err instanceof CommandError)) return this.#host.broken(err)
+    // nothing here can be computed: the command is not to blame
+    if (!(err instanceof CommandError) || err.code === 'BW_ERR_NO_SHELL') return this.#host.broken(err)
     const { code, exitCode, signal, stderr, message } = err
     this.#host.failed({ piece: index, code, exitCode, signal, stderr, message, final })
   }
