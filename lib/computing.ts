@@ -5,7 +5,7 @@
 import { CommandError } from './errors.ts'
 import type { Generation } from './compute-store.ts'
 import type { Result } from './results.ts'
-import type { Scheduler } from './scheduler.ts'
+import type { Choice, Scheduler } from './scheduler.ts'
 
 /** What computing needs from its surroundings. */
 export interface ComputingHost {
@@ -22,7 +22,7 @@ export interface ComputingHost {
   idle (): void
 }
 
-interface Running { readonly generation: Generation, readonly since: number, reason: string | null }
+interface Running { readonly generation: Generation, readonly since: number, readonly isBackup: boolean, reason: string | null }
 
 /** Claims are renewed this often, well within their lease. */
 const RENEW_MS = 30_000
@@ -49,19 +49,21 @@ export class Computing {
 
   get state (): 'on' | 'paused' | 'stopped' { return this.#state }
 
-  /** Indices of the pieces being computed, and for how many milliseconds. */
+  /** The pieces being computed, but for backups, and for how many milliseconds. */
   * claims (): Generator<{ index: number, elapsedMs: number, estimateMs: number }> {
     if (this.#state !== 'on') return
     const now = performance.now()
-    for (const [index, { since }] of this.#running) yield { index, elapsedMs: Math.round(now - since), estimateMs: this.#estimateMs() }
+    for (const [index, { since, isBackup }] of this.#running) {
+      if (!isBackup) yield { index, elapsedMs: Math.round(now - since), estimateMs: this.#estimateMs() }
+    }
   }
 
   /** Starts work items while there are free slots and pieces to compute. Cheap when there is nothing to do. */
   run (): void {
     while (this.#state === 'on' && this.#running.size < this.#slots) {
-      const index = this.#scheduler.next(performance.now())
-      if (index === undefined) break
-      this.#start(index)
+      const choice = this.#scheduler.next()
+      if (choice === undefined) break
+      this.#start(choice)
     }
     this.#armWakeUp()
     this.#host.idle()
@@ -101,11 +103,11 @@ export class Computing {
     await Promise.all(ends)
   }
 
-  #start (index: number): void {
-    this.#scheduler.start(index, performance.now())
-    this.#host.claim(index, 0, this.#estimateMs())
+  #start ({ index, isBackup }: Choice): void {
+    this.#scheduler.start(index)
+    if (!isBackup) this.#host.claim(index, 0, this.#estimateMs())
     const generation = this.#host.generate(index)
-    const running: Running = { generation, since: performance.now(), reason: null }
+    const running: Running = { generation, since: performance.now(), isBackup, reason: null }
     this.#running.set(index, running)
     generation.done.then(
       ({ size, digest, ms }) => this.#onResult(index, { size, digest }, ms),
@@ -121,6 +123,7 @@ export class Computing {
     this.#scheduler.stop(index)
     this.#totalMs += ms
     this.#completed++
+    this.#scheduler.setPace(this.#estimateMs())
     this.#host.computed(index, result, ms)
     this.run()
   }
@@ -132,7 +135,7 @@ export class Computing {
       this.#host.release([index])
       this.#host.aborted(index, running.reason)
     } else {
-      const isFinal = this.#scheduler.fail(index, performance.now())
+      const isFinal = this.#scheduler.fail(index)
       this.#host.release([index])
       this.#host.failed(index, err, isFinal)
       // not the command's fault (disk full, no shell): trying the next piece would only fail again
@@ -149,7 +152,7 @@ export class Computing {
     for (const { index, elapsedMs, estimateMs } of this.claims()) this.#host.claim(index, elapsedMs, estimateMs)
   }
 
-  /** A failed piece becomes due again, or a dead peer's claim lapses, without anything else happening. */
+  /** A failed piece becomes due again, or patience with others ends, without anything else happening. */
   #armWakeUp (): void {
     clearTimeout(this.#wakeTimer)
     if (this.#state !== 'on' || this.#running.size >= this.#slots) return

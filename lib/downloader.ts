@@ -32,8 +32,8 @@ export interface DownloadHost {
   readonly urgent: Iterable<number>
   /** connected peers, in no particular order */
   readonly peers: Iterable<TaskPeer>
-  /** checked data; resolves when it is on disk */
-  store (index: number, result: Result, data: Uint8Array): Promise<void>
+  /** checked data and who sent it; resolves when it is on disk */
+  store (index: number, result: Result, data: Uint8Array, peers: Iterable<TaskPeer>): Promise<void>
   /** `peer` alone is to blame for data of this piece that does not match, or for refusing it: its result is void */
   distrust (peer: TaskPeer, index: number, reason: string): void
 }
@@ -193,7 +193,7 @@ export class Downloader {
     const digest = await sha256(data)
     if (this.#isClosed || this.#active.get(index) !== download) return
     if (Buffer.compare(digest, result.digest) === 0) {
-      await this.#host.store(index, result, data)
+      await this.#host.store(index, result, data, sources)
       this.#singleSource.delete(index)
       this.#end(download)
       return

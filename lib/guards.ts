@@ -15,6 +15,9 @@ const MAX_DEPTH = 64
 /** The longest legitimate message is a bitfield of 2^20 pieces (128 KiB) or a block of 128 KiB; extensions use less. */
 const MAX_MESSAGE_BYTES = 1 << 20
 
+/** BEP 9. */
+const METADATA_PIECE_BYTES = 1 << 14
+
 /** The decoder of `bencode` 2 and 4: one object with the state of the decoding that is under way. */
 interface Decode {
   position: number
@@ -65,9 +68,29 @@ function guardMessageLength (prototype: InternalWire): void {
   }
 }
 
-/** A malformed ut_metadata message closes the connection it came by. To be called for each new wire. */
-export function guardMetadata (wire: WireType): void {
-  const { ut_metadata: extension } = wire
+interface InternalMetadata {
+  onMessage?: (bytes: Uint8Array) => void
+  onHandshake?: (infoHash: string, peerId: string, extensions: object) => void
+  _infoHash?: string
+  _metadataSize: number | null
+  _onRequest (piece: unknown): void
+  _reject (piece: unknown): void
+}
+
+/**
+ * For each new wire: metadata is checked against the info-hash, pieces that do not exist are refused, and a malformed
+ * message closes the connection it came by.
+ */
+export function guardMetadata (wire: WireType, infoHash: string): void {
+  const extension = wire.ut_metadata as unknown as InternalMetadata
+  // on an incoming connection the extension comes after the handshake, and without it compares nothing
+  if (extension._infoHash === undefined) extension.onHandshake?.(infoHash, wire.peerId ?? '', wire.peerExtensions)
+  const onRequest = extension._onRequest.bind(extension)
+  extension._onRequest = piece => {
+    const pieces = Math.ceil((extension._metadataSize ?? 0) / METADATA_PIECE_BYTES)
+    if (Number.isInteger(piece) && Number(piece) >= 0 && Number(piece) < pieces) onRequest(piece)
+    else extension._reject(piece)
+  }
   const onMessage = extension.onMessage?.bind(extension)
   extension.onMessage = bytes => {
     try {

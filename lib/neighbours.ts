@@ -132,7 +132,10 @@ export class Neighbours implements Iterable<TaskPeer> {
   // INCOMING
   //
 
-  /** Ends claims that were not renewed in time, promises that were not kept, and connections to peers that have what we need but never let us have it. */
+  /**
+   * Ends claims that were not renewed in time, promises that were not kept, and connections to peers that have what we
+   * need but never let us have it.
+   */
   tidy (): void {
     for (const peer of this) {
       peer.ext.expireClaims()
@@ -147,8 +150,10 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   /** The peer is alone to blame for something about this piece: what it said of it is void. */
   distrust (peer: TaskPeer, index: number, reason: string): void {
+    if (peer.isBanned) return // what it had sent before it was closed
     this.#forget(peer, index)
-    if (peer.strike()) this.#host.ban(peer, reason)
+    peer.isBanned = peer.strike()
+    if (peer.isBanned) this.#host.ban(peer, reason)
     else this.#host.strike(peer, reason)
   }
 

@@ -111,8 +111,8 @@ export class ResultTable {
 
   constructor (pieceCount: number) {
     this.pieceCount = pieceCount
-    this.#variants = new Array<Result[] | undefined>(pieceCount)
-    this.#own = new Array<Result | undefined>(pieceCount)
+    this.#variants = Array.from({ length: pieceCount }, () => undefined)
+    this.#own = Array.from({ length: pieceCount }, () => undefined)
     this.#holders = new Uint16Array(pieceCount)
   }
 

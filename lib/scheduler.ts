@@ -4,7 +4,9 @@
  *
  * The rule (paper section 4.1, with the collision avoidance its section 6.1 asks for): a random one of the pieces that
  * are wanted, missing, held by no connected peer, claimed by none, and not given up here; pieces that a reader waits
- * for come first. Times are milliseconds on any steady clock.
+ * for come first. When there is none, and pieces that others have or claim have not come for too long, one of those is
+ * computed as a backup (docs/ut_bitworker.md, "Claims", rule 7): peers that promise and never deliver delay a task, and
+ * cannot stop it.
  */
 import { IndexSet } from './index-set.ts'
 
@@ -12,6 +14,19 @@ import { IndexSet } from './index-set.ts'
 export const MAX_ATTEMPTS = 3
 /** Wait before a failed piece is tried again here, times four for each failure: others go first. */
 export const RETRY_MS = 1_000
+
+/** Without any progress for this long, or for PATIENCE_PIECES times what a piece takes, promises are no longer waited for. */
+export const PATIENCE_MS = 30_000
+const PATIENCE_PIECES = 3
+/** Overdue pieces looked at: enough that idle peers rarely choose the same one. */
+const OVERDUE_CHOICE = 64
+
+/** What to compute. */
+export interface Choice {
+  index: number
+  /** others say that they have or compute it: to be computed without a claim */
+  isBackup: boolean
+}
 
 /** Names a peer in the claim table; compared by identity. */
 export type PeerKey = object
@@ -21,21 +36,30 @@ interface Failure { attempts: number, retryAt: number }
 /** The state of one task's pieces as far as it decides what to compute. */
 export class Scheduler {
   readonly #random: () => number
+  readonly #clock: () => number
   readonly #missing: IndexSet
   readonly #candidates: IndexSet
   readonly #wanted: Uint8Array
   readonly #available: Uint8Array
   readonly #claims = new Map<number, Set<PeerKey>>()
-  readonly #running = new Map<number, number>()
+  readonly #running = new Set<number>()
   readonly #failures = new Map<number, Failure>()
   readonly #urgent = new Set<number>()
+  /** pieces that others have or claim, by since when, oldest first */
+  readonly #promised = new Map<number, number>()
+  #progressAt: number
+  /** what a piece takes here on average, 0 = not known yet */
+  #paceMs = 0
 
   /**
    * @param pieceCount all pieces start missing, wanted, and held by nobody
    * @param random gives numbers in [0, 1)
+   * @param clock milliseconds on any steady clock
    */
-  constructor (pieceCount: number, random: () => number) {
+  constructor (pieceCount: number, random: () => number, clock: () => number) {
     this.#random = random
+    this.#clock = clock
+    this.#progressAt = clock()
     this.#missing = new IndexSet(pieceCount)
     this.#candidates = new IndexSet(pieceCount)
     this.#wanted = new Uint8Array(pieceCount).fill(1)
@@ -69,7 +93,11 @@ export class Scheduler {
 
   setMissing (index: number, missing: boolean): void {
     this.#missing.set(index, missing)
-    if (!missing) this.#failures.delete(index)
+    if (!missing) {
+      this.#failures.delete(index)
+      this.#promised.delete(index)
+      this.#progressAt = this.#clock()
+    }
     this.#refresh(index)
   }
 
@@ -84,6 +112,9 @@ export class Scheduler {
     this.#available[index] = available ? 1 : 0
     this.#refresh(index)
   }
+
+  /** What a piece takes here on average. */
+  setPace (ms: number): void { this.#paceMs = ms }
 
   /** A reader waits for the piece: it goes before all others. */
   setUrgent (index: number, urgent: boolean): void {
@@ -113,19 +144,20 @@ export class Scheduler {
 
   /** The peer is gone, and with it all that it claimed. */
   removePeer (peer: PeerKey): void {
-    for (const index of [...this.#claims.keys()]) this.release(peer, index)
+    for (const index of this.#claims.keys()) this.release(peer, index)
   }
 
-  /** The piece to start now, or undefined when there is none. */
-  next (now: number): number | undefined {
-    this.#readmit(now)
-    for (const index of this.#urgent) if (this.#candidates.has(index)) return index
-    return this.#candidates.pick(this.#random)
+  /** What to start now, or undefined when there is nothing. */
+  next (): Choice | undefined {
+    this.#readmit()
+    for (const index of this.#urgent) if (this.#candidates.has(index)) return { index, isBackup: false }
+    const index = this.#candidates.pick(this.#random)
+    return index === undefined ? this.#backup() : { index, isBackup: false }
   }
 
-  /** The piece is being computed here from `now` on. */
-  start (index: number, now: number): void {
-    this.#running.set(index, now)
+  /** The piece is being computed here from now on. */
+  start (index: number): void {
+    this.#running.add(index)
     this.#refresh(index)
   }
 
@@ -136,18 +168,19 @@ export class Scheduler {
   }
 
   /** The work item failed. True when the piece is given up here. */
-  fail (index: number, now: number): boolean {
+  fail (index: number): boolean {
     const attempts = (this.#failures.get(index)?.attempts ?? 0) + 1
-    this.#failures.set(index, { attempts, retryAt: now + RETRY_MS * 4 ** (attempts - 1) })
+    this.#failures.set(index, { attempts, retryAt: this.#clock() + RETRY_MS * 4 ** (attempts - 1) })
     this.stop(index)
     return attempts >= MAX_ATTEMPTS
   }
 
-  /** When a failed piece is due again, or Infinity. */
+  /** When there may be something to do without anything else happening, or Infinity. */
   wakeAt (): number {
     let at = Infinity
     for (const { attempts, retryAt } of this.#failures.values()) if (attempts < MAX_ATTEMPTS) at = Math.min(at, retryAt)
-    return at
+    const [oldest] = this.#promised.values()
+    return oldest === undefined ? at : Math.min(at, this.#overdueAt(oldest))
   }
 
   /**
@@ -165,7 +198,8 @@ export class Scheduler {
     return attempts >= MAX_ATTEMPTS && this.#available[index] === 0 && !this.#claims.has(index)
   }
 
-  #readmit (now: number): void {
+  #readmit (): void {
+    const now = this.#clock()
     for (const [index, failure] of this.#failures) {
       if (failure.attempts >= MAX_ATTEMPTS || failure.retryAt > now) continue
       failure.retryAt = Infinity
@@ -173,12 +207,34 @@ export class Scheduler {
     }
   }
 
-  /** Keeps `#candidates` true to its definition; called after every change of what it depends on. */
-  #refresh (index: number): void {
+  /** A random one of the pieces that others should have delivered long ago. */
+  #backup (): Choice | undefined {
+    const now = this.#clock()
+    const overdue: number[] = []
+    for (const [index, since] of this.#promised) {
+      if (this.#overdueAt(since) > now || overdue.length === OVERDUE_CHOICE) break
+      if (this.#mayRun(index)) overdue.push(index)
+    }
+    const index = overdue[Math.floor(this.#random() * overdue.length)]
+    return index === undefined ? undefined : { index, isBackup: true }
+  }
+
+  #overdueAt (since: number): number {
+    return Math.max(since, this.#progressAt) + Math.max(PATIENCE_MS, PATIENCE_PIECES * this.#paceMs)
+  }
+
+  /** Apart from what others say, the piece can be started here. */
+  #mayRun (index: number): boolean {
     const failure = this.#failures.get(index)
     const isHeldBack = failure !== undefined && (failure.attempts >= MAX_ATTEMPTS || failure.retryAt !== Infinity)
-    this.#candidates.set(index,
-      this.#missing.has(index) && this.#wanted[index] === 1 && this.#available[index] === 0 &&
-      !this.#claims.has(index) && !this.#running.has(index) && !isHeldBack)
+    return this.#missing.has(index) && this.isWanted(index) && !this.#running.has(index) && !isHeldBack
+  }
+
+  /** Keeps `#candidates` and `#promised` true to their definitions; called after every change of what they depend on. */
+  #refresh (index: number): void {
+    const isPromised = this.#available[index] === 1 || this.#claims.has(index)
+    this.#candidates.set(index, !isPromised && this.#mayRun(index))
+    // a promise that was broken and made again is as old as the first one
+    if (isPromised && this.#missing.has(index) && !this.#promised.has(index)) this.#promised.set(index, this.#clock())
   }
 }

@@ -17,6 +17,9 @@ export class TaskPeer {
   isGreeted = false
   /** pieces stored since then, to be announced once the task digests have matched */
   readonly heldBack: number[] = []
+  /** it sent at least one piece that matched its digest */
+  hasDelivered = false
+  isBanned = false
   /** pieces whose result came without their bit so far: still as good as claimed (neighbours.ts) */
   promised = new Set<number>()
   /** those of them that were there at the last round already */

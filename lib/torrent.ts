@@ -27,7 +27,7 @@ import type { TaskStats } from './task-events.ts'
 import { isRemoteId, loadTorrentId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
 import type {
-  DestroyCallback, DestroyOptions, InternalClient, InternalTorrentConstructor, ParsedTorrent
+  DestroyCallback, DestroyOptions, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
 } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
 import { WorkSession } from './work-session.ts'
@@ -56,6 +56,8 @@ export class ComputeTorrent extends Base {
   _executor: BashExecutor | null = null
   readonly _options: TaskTorrentOptions
   readonly _extensions = new WeakMap<Wire, UtBitworker>()
+  /** connections attempted to an address since the last that succeeded */
+  readonly _attempts = new Map<string, number>()
   /** peer ids of peers that were caught sending wrong data */
   readonly _banned = new Set<string>()
 
@@ -143,7 +145,10 @@ export class ComputeTorrent extends Base {
     const session = this._createSession(task)
     this.files = task.files.map((file, index) => new TaskFileView(this, session, file, index))
     this._selectFiles()
-    for (const wire of this.wires) this._join(wire)
+    for (const wire of this.wires) {
+      this._sendAtOnce(wire)
+      this._join(wire)
+    }
     this.emit('metadata')
     if (this.destroyed) return
     try {
@@ -266,6 +271,21 @@ export class ComputeTorrent extends Base {
     this.once('close', stop)
   }
 
+  /**
+   * Tasks connect in plaintext first: the key exchange costs 13 ms of computing and hides nothing (BitTorrent's encryption
+   * has no authentication). Where that fails the next attempt is encrypted, and the other way round for what may turn out
+   * to be an ordinary torrent, which WebTorrent begins with encryption.
+   */
+  override _addPeer (peer: unknown, type: string, source?: string): InternalPeer | null {
+    const newPeer = super._addPeer(peer, type, source)
+    const isOrdinary = this.task === null && this.metadata !== null
+    if (newPeer === null || typeof peer !== 'string' || isOrdinary || this.client.secure !== 1) return newPeer
+    const attempts = this._attempts.get(peer) ?? 0
+    this._attempts.set(peer, attempts + 1)
+    newPeer.secure = (attempts % 2 === 0) === (this.task === null) ? 1 : 0
+    return newPeer
+  }
+
   override _onWire (wire: Wire, addr?: string): void {
     if (wire.peerId !== null && this._banned.has(wire.peerId)) {
       wire.destroy()
@@ -273,10 +293,17 @@ export class ComputeTorrent extends Base {
     }
     // with a magnet link it may turn out to be a task
     if (this.task !== null || this.metadata === null) wire.use(utBitworker(this.task === null ? {} : { task: localTask(this.task) }))
+    if (addr !== undefined) this._attempts.delete(addr)
     super._onWire(wire, addr)
-    guardMetadata(wire)
+    if (this._session !== null) this._sendAtOnce(wire)
+    guardMetadata(wire, this.infoHash)
     if (this.task !== null || this.metadata === null) replayHandshake(wire)
     if (this._session !== null) this._join(wire)
+  }
+
+  /** A block's header and data are two writes: Nagle's algorithm would hold the second back until the first is acknowledged. */
+  _sendAtOnce (wire: Wire): void {
+    for (const peer of this._peers?.values() ?? []) if (peer.wire === wire) peer.conn?.setNoDelay?.(true)
   }
 
   override _onWireWithMetadata (wire: Wire): void {

@@ -22,7 +22,12 @@ export interface ClosableStore {
 }
 
 /** One of a torrent's connections, or an attempt at one. */
-export interface InternalPeer { readonly wire: Wire | null, readonly destroyed: boolean, destroy (err?: Error): void }
+export interface InternalPeer {
+  readonly wire: Wire | null
+  readonly conn: { setNoDelay?: (noDelay: boolean) => void } | null
+  /** 0: plaintext, 1: encrypted, 2: encrypted or not at all; looked at once it is connected */
+  secure: number
+}
 
 /** A selection of pieces (webtorrent/lib/selections.js). */
 export interface Selection { from: number, to: number, priority?: number, notify?: () => void }
@@ -73,6 +78,7 @@ export interface InternalTorrent extends Torrent {
   _onMetadata (metadata: unknown): Promise<void>
   _onStore (): void
   _startDiscovery (): void
+  _addPeer (peer: unknown, type: string, source?: string): InternalPeer | null
   _onWire (wire: Wire, addr?: string): void
   _onWireWithMetadata (wire: Wire): void
   _updateSelections (): void
@@ -94,6 +100,7 @@ export interface InternalDht {
 export interface InternalClient extends WebTorrentClient {
   readonly peerIdBuffer: Uint8Array
   readonly maxConns: number
+  readonly secure: number
   readonly lsd: boolean
   readonly tracker: unknown
   readonly dht: false | InternalDht | null

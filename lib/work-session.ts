@@ -74,7 +74,7 @@ export class WorkSession {
     this.store = store
     this.#host = host
     this.results = new ResultTable(task.pieceCount)
-    this.scheduler = new Scheduler(task.pieceCount, Math.random)
+    this.scheduler = new Scheduler(task.pieceCount, Math.random, () => performance.now())
     this.progress = new Progress(task)
     this.#finisher = this.#createFinisher()
     this.#neighbours = this.#createNeighbours()
@@ -102,7 +102,8 @@ export class WorkSession {
       peerId: host.peerId,
       claims: () => this.#computing?.claims() ?? [],
       available: (peer, index) => {
-        this.#computing?.abort(index, 'another peer has it')
+        // whoever has never delivered anything must not be able to end our work by a word
+        if (peer.hasDelivered) this.#computing?.abort(index, 'another peer has it')
         this.#downloader.offer(peer, index)
       },
       learnt: index => { this.#wake(index) },
@@ -123,7 +124,7 @@ export class WorkSession {
       needs: index => this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#storing.has(index),
       urgent: this.scheduler.urgent,
       peers: this.#neighbours,
-      store: (index, result, data) => this.#storeDownloaded(index, result, data),
+      store: (index, result, data, peers) => this.#storeDownloaded(index, result, data, peers),
       distrust: (peer, index, reason) => {
         this.#neighbours.distrust(peer, index, reason)
         this.#computing?.run()
@@ -282,7 +283,9 @@ export class WorkSession {
   // PIECES
   //
 
-  async #storeDownloaded (index: number, result: Result, data: Uint8Array): Promise<void> {
+  async #storeDownloaded (index: number, result: Result, data: Uint8Array, peers: Iterable<TaskPeer>): Promise<void> {
+    for (const peer of peers) peer.hasDelivered = true
+    this.#computing?.abort(index, 'it was downloaded')
     if (this.results.own(index) !== undefined) return // computed meanwhile
     this.#storing.add(index)
     let stored: Result

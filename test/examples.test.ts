@@ -9,6 +9,7 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { parseTask } from '../lib/index.ts'
 import { workspace } from './helpers/cli.ts'
+import { linksOf, sectionsOf, textsOf } from './helpers/markdown.ts'
 import { startProgram, untilNoneIn } from './helpers/shell.ts'
 
 const exec = promisify(execFile)
@@ -23,30 +24,30 @@ const CHECKS: Record<string, (t: Test, dir: string) => Promise<void>> = {
   'The poster as a task': checkPoster
 }
 
-const [intro = '', ...sections] = (await readFile(path.join(ROOT, 'examples/README.md'), 'utf8')).split(/^## /m)
-const setup = blocks(intro, 'sh').join('')
+const [intro, ...sections] = sectionsOf(await readFile(path.join(ROOT, 'examples/README.md'), 'utf8'))
+const setup = textsOf(intro!.text, 'sh').join('')
 
 test('every section with commands is checked', t => {
-  t.equal(blocks(intro, 'sh').length, 1, 'one block to begin with')
-  t.deepEqual(sections.map(titleOf), Object.keys(CHECKS), 'the sections')
+  t.equal(textsOf(intro!.text, 'sh').length, 1, 'one block to begin with')
+  t.deepEqual(sections.map(({ title }) => title), Object.keys(CHECKS), 'the sections')
   t.end()
 })
 
-for (const section of sections) {
-  test(titleOf(section), async t => {
+for (const { title, text: section } of sections) {
+  test(title, async t => {
     if (section.includes('ffmpeg') && !await hasFfmpeg()) return t.fail('ffmpeg is missing; install it (Debian: apt-get install ffmpeg)')
     const { dir } = await workspace(t)
     const scratch = await realpath(await mkdtemp(path.join(dir, 'scratch-')))
-    const script = setup + blocks(section, 'sh').join('')
+    const script = setup + textsOf(section, 'sh').join('')
     const { code, stdout, stderr } = await startProgram(t, ['/bin/bash', '-euo', 'pipefail', '-c', script], {
       cwd: ROOT, env: { TMPDIR: scratch, HOME: dir }
     }).ended
     t.equal(code, 0, code === 0 ? 'runs' : `runs: ${stdout}${stderr}`)
     if (code !== 0) return
-    for (const text of blocks(section, 'text')) t.ok(stdout.includes(text), `prints ${text}`)
+    for (const text of textsOf(section, 'text')) t.ok(stdout.includes(text), `prints ${text}`)
     await untilNoneIn(scratch)
     const [folder = ''] = await readdir(scratch)
-    await CHECKS[titleOf(section)]?.(t, path.join(scratch, folder))
+    await CHECKS[title]?.(t, path.join(scratch, folder))
   })
 }
 
@@ -59,23 +60,14 @@ test('a swarm that cannot do it says why', async t => {
 })
 
 test('the links of the README lead somewhere', async t => {
-  const links = [...sections.join('').matchAll(/\]\(([^)]+)\)/g)].map(([, link = '']) => link)
+  const links = sections.flatMap(({ text }) => linksOf(text))
   t.ok(links.length > 0, 'there are some')
   for (const link of links) t.ok((await stat(path.join(ROOT, 'examples', link))).isFile(), link)
 })
 
-function titleOf (section: string): string {
-  return section.slice(0, section.indexOf('\n'))
-}
-
 async function hasFfmpeg (): Promise<boolean> {
   const versions = await Promise.allSettled(['ffmpeg', 'ffprobe'].map(program => exec(program, ['-version'])))
   return versions.every(({ status }) => status === 'fulfilled')
-}
-
-/** The fenced blocks of a language. */
-function blocks (markdown: string, language: string): string[] {
-  return [...markdown.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].flatMap(([, name, text = '']) => name === language ? [text] : [])
 }
 
 async function checkSquares (t: Test, dir: string): Promise<void> {

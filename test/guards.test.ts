@@ -5,7 +5,6 @@ import Wire from 'bittorrent-protocol'
 import dhtBencode from 'k-rpc-socket/node_modules/bencode/lib/index.js'
 import test from 'tape'
 import { guardMetadata } from '../lib/guards.ts'
-import type { Wire as WireType } from '../lib/webtorrent-types.ts'
 import utMetadata from 'ut_metadata'
 
 const text = (value: string): Uint8Array => Buffer.from(value, 'latin1')
@@ -54,7 +53,7 @@ test('metadata with a piece number that does not exist closes the connection', t
   const extension = wire.ut_metadata as typeof wire.ut_metadata & { _fetching: boolean, metadata: Uint8Array }
   extension._fetching = true
   extension.metadata = new Uint8Array(10)
-  guardMetadata(wire)
+  guardMetadata(wire, '00'.repeat(20))
   extension.onMessage!(text('d8:msg_typei1e5:piecei5e10:total_sizei10eexxxx'))
   t.ok(isDestroyed)
   t.end()

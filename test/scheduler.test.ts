@@ -1,6 +1,6 @@
 import test from 'tape'
 import { IndexSet } from '../lib/index-set.ts'
-import { MAX_ATTEMPTS, RETRY_MS, Scheduler } from '../lib/scheduler.ts'
+import { MAX_ATTEMPTS, PATIENCE_MS, RETRY_MS, Scheduler } from '../lib/scheduler.ts'
 
 /** Random numbers from a seed, so that a red run can be replayed (mulberry32). */
 function seeded (seed: number): () => number {
@@ -14,6 +14,7 @@ function seeded (seed: number): () => number {
 }
 
 const first = (): number => 0
+const noTime = (): number => 0
 
 test('index set: add, delete, pick', t => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
@@ -39,10 +40,10 @@ test('index set: add, delete, pick', t => {
 test('every piece is taken exactly once', t => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
   t.comment(`SEED=${seed}`)
-  const scheduler = new Scheduler(100, seeded(seed))
+  const scheduler = new Scheduler(100, seeded(seed), noTime)
   const taken: number[] = []
-  for (let index = scheduler.next(0); index !== undefined; index = scheduler.next(0)) {
-    scheduler.start(index, 0)
+  for (let index = scheduler.next()?.index; index !== undefined; index = scheduler.next()?.index) {
+    scheduler.start(index)
     taken.push(index)
     scheduler.stop(index)
     scheduler.setMissing(index, false)
@@ -63,51 +64,77 @@ test('what is not taken', t => {
     ['claimed by a peer that leaves', s => { s.claim(peer, 0) }, s => { s.removePeer(peer) }],
     ['claimed twice', s => { s.claim(peer, 0); s.claim(other, 0); s.release(peer, 0) }, s => { s.release(other, 0) }],
     ['not wanted', s => { s.setWanted(0, false) }, s => { s.setWanted(0, true) }],
-    ['running', s => { s.start(0, 0) }, s => { s.stop(0) }]
+    ['running', s => { s.start(0) }, s => { s.stop(0) }]
   ]
   for (const [name, exclude, include] of rules) {
-    const scheduler = new Scheduler(1, first)
+    const scheduler = new Scheduler(1, first, noTime)
     exclude(scheduler)
-    t.equal(scheduler.next(0), undefined, `a piece that is ${name}`)
+    t.equal(scheduler.next()?.index, undefined, `a piece that is ${name}`)
     include(scheduler)
-    t.equal(scheduler.next(0), 0, 'but once it is not')
+    t.equal(scheduler.next()?.index, 0, 'but once it is not')
   }
   t.end()
 })
 
 test('pieces that a reader waits for come first', t => {
-  const scheduler = new Scheduler(10, first)
+  const scheduler = new Scheduler(10, first, noTime)
   scheduler.setUrgent(7, true)
   scheduler.setUrgent(3, true)
-  t.equal(scheduler.next(0), 7)
-  scheduler.start(7, 0)
-  t.equal(scheduler.next(0), 3)
+  t.equal(scheduler.next()?.index, 7)
+  scheduler.start(7)
+  t.equal(scheduler.next()?.index, 3)
   scheduler.setUrgent(3, false)
-  t.equal(scheduler.next(0), 0)
+  t.equal(scheduler.next()?.index, 0)
   t.end()
 })
 
 test('a failing piece is tried again later, then left to others', t => {
-  const scheduler = new Scheduler(1, first)
   let now = 0
+  const scheduler = new Scheduler(1, first, () => now)
   for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
-    scheduler.start(scheduler.next(now)!, now)
-    t.equal(scheduler.fail(0, now), false)
-    t.equal(scheduler.next(now), undefined, 'not at once')
+    scheduler.start(scheduler.next()!.index)
+    t.equal(scheduler.fail(0), false)
+    t.equal(scheduler.next(), undefined, 'not at once')
     const due = now + RETRY_MS * 4 ** (attempt - 1)
     t.equal(scheduler.wakeAt(), due)
-    t.equal(scheduler.next(due - 1), undefined)
+    now = due - 1
+    t.equal(scheduler.next(), undefined)
     t.same(scheduler.hopeless(), [], 'still hope')
     now = due
-    t.equal(scheduler.next(now), 0)
+    t.equal(scheduler.next()?.index, 0)
   }
-  scheduler.start(0, now)
-  t.equal(scheduler.fail(0, now), true, 'given up')
-  t.equal(scheduler.next(Infinity), undefined)
+  scheduler.start(0)
+  t.equal(scheduler.fail(0), true, 'given up')
+  now = 1e9
+  t.equal(scheduler.next(), undefined)
   t.equal(scheduler.wakeAt(), Infinity)
   t.equal(scheduler.givenUp, 1)
   t.same(scheduler.hopeless(), [0])
   scheduler.claim({}, 0)
   t.same(scheduler.hopeless(), [], 'somebody else computes it')
+  t.end()
+})
+
+test('promises are not waited for without end', t => {
+  let now = 0
+  const liar = {}
+  const scheduler = new Scheduler(3, first, () => now)
+  scheduler.claim(liar, 0)
+  scheduler.setAvailable(1, true)
+  scheduler.start(2)
+  now = 10_000
+  scheduler.release(liar, 0)
+  scheduler.claim(liar, 0)
+  scheduler.setMissing(2, false)
+  scheduler.stop(2)
+  t.equal(scheduler.next(), undefined, 'patience')
+  t.equal(scheduler.wakeAt(), 10_000 + PATIENCE_MS, 'counted from the last progress')
+  now = 10_000 + PATIENCE_MS
+  t.same(scheduler.next(), { index: 0, isBackup: true }, 'a claim that was made again is as old as the first')
+  scheduler.start(0)
+  t.same(scheduler.next(), { index: 1, isBackup: true }, 'nor is what somebody has and does not send')
+  scheduler.stop(0)
+  scheduler.setPace(PATIENCE_MS)
+  t.equal(scheduler.next(), undefined, 'longer where pieces take long')
   t.end()
 })

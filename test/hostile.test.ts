@@ -1,0 +1,118 @@
+// One peer that lies, driven by hand: it costs the honest ones nothing but the connection.
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect as connectSocket } from 'node:net'
+import Wire from 'bittorrent-protocol'
+import test from 'tape'
+import type { Test } from 'tape'
+import { utBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import { createTask } from '../lib/index.ts'
+import type { Task } from '../lib/index.ts'
+import type { Wire as WireType } from '../lib/webtorrent-types.ts'
+import { allDone, connect, createPeer, digestOf, ready } from './helpers/task-swarm.ts'
+import type { Peer } from './helpers/task-swarm.ts'
+
+type Liar = WireType & NodeJS.ReadWriteStream & { ut_bitworker: UtBitworker }
+
+const task = createTask({ name: 'out.bin', command: 'head -c 1000 /dev/zero | tr "\\0" "$((PIECE_IDX % 10))"', parts: 10, pieceLength: 4096 })
+const lie = { size: 1000, digest: createHash('sha256').update('never').digest() }
+
+/** A connection to the peer that behaves as the test says. */
+async function createLiar (t: Test, { client }: Peer, { speaks = true, peerId = randomBytes(20) } = {}): Promise<Liar> {
+  const socket = connectSocket(client.torrentPort, '127.0.0.1')
+  const wire = new Wire('tcpOutgoing') as Liar
+  t.teardown(() => { socket.destroy() })
+  socket.on('error', () => {})
+  wire.on('error' as 'close', () => {})
+  socket.pipe(wire).pipe(socket)
+  if (speaks) wire.use(utBitworker({ task: local(task) }))
+  wire.handshake(task.infoHash, peerId, { fast: true })
+  const closed = once(socket, 'close').then(() => { throw new Error('closed') })
+  closed.catch(() => {})
+  await Promise.race([once(wire, 'handshake'), closed])
+  wire.haveNone()
+  if (speaks) {
+    if (wire.ut_bitworker.state.status === 'waiting') await Promise.race([once(wire.ut_bitworker, 'matched'), closed])
+    wire.unchoke()
+  }
+  return wire
+}
+
+function local ({ digest, pieceCount, pieceLength }: Task): { digest: Uint8Array, pieceCount: number, pieceLength: number } {
+  return { digest, pieceCount, pieceLength }
+}
+
+/** Answers every request with as many bytes of something else. */
+function serveGarbage (wire: Liar): void {
+  wire.on('request', (_index, _offset, length, respond) => { respond(null, randomBytes(length)) })
+}
+
+test('a peer that does not speak ut_bitworker is sent away', async t => {
+  const peer = await createPeer(t, task)
+  await ready(peer)
+  const wire = await createLiar(t, peer, { speaks: false })
+  if (!wire.destroyed) await once(wire, 'close')
+  t.pass('the connection was closed')
+})
+
+test('wrong data: a strike, a ban, and the task is finished from others', async t => {
+  const [honest, peer] = [await createPeer(t, task, { compute: true }), await createPeer(t, task)]
+  await allDone([honest])
+  const peerId = randomBytes(20)
+  const wire = await createLiar(t, peer, { peerId })
+  serveGarbage(wire)
+  const misdeeds: string[] = []
+  peer.torrent.on('strike', ({ reason }) => { misdeeds.push(`strike: ${reason}`) })
+  peer.torrent.on('ban', ({ reason }) => { misdeeds.push(`ban: ${reason}`) })
+  const closed = once(wire, 'close')
+  wire.ut_bitworker.announce(Array.from({ length: 10 }, (_, index) => ({ index, ...lie })), Array.from({ length: 10 }, (_, index) => index))
+  await closed
+  t.equal(misdeeds.length, 2)
+  t.match(misdeeds[0]!, /^strike: sent data for piece \d which|^strike: sent data for piece \d that does not match/)
+  t.match(misdeeds[1]!, /^ban: /)
+  t.same(peer.downloaded, [], 'nothing of it was accepted')
+  t.equal(await createLiar(t, peer, { peerId }).catch((err: Error) => err.message), 'closed', 'it may not come back')
+  await connect(honest, peer)
+  await allDone([peer])
+  t.equal(await digestOf(peer, 'out.bin'), await digestOf(honest, 'out.bin'))
+})
+
+test('a peer that announces what it refuses to send does not keep others from computing', async t => {
+  const peer = await createPeer(t, task)
+  await ready(peer)
+  const wire = await createLiar(t, peer)
+  wire.on('request', (_index, _offset, _length, respond) => { respond(new Error('no')) })
+  wire.ut_bitworker.announce(Array.from({ length: 10 }, (_, index) => ({ index, ...lie })), Array.from({ length: 10 }, (_, index) => index))
+  await once(wire, 'interested')
+  peer.torrent.startComputing({ slots: 2 })
+  await allDone([peer])
+  t.equal(peer.computed.length, 10)
+})
+
+test('a peer that claims everything and leaves', async t => {
+  const peer = await createPeer(t, task)
+  await ready(peer)
+  const wire = await createLiar(t, peer)
+  wire.ut_bitworker.claim(Array.from({ length: 10 }, (_, index) => ({ index, elapsedMs: 1_000_000, estimateMs: 0 })))
+  while (peer.torrent.stats().claimed < 10) await new Promise(resolve => { setImmediate(resolve) })
+  peer.torrent.startComputing({ slots: 2 })
+  wire.destroy()
+  await allDone([peer])
+  t.equal(peer.computed.length, 10)
+})
+
+test('requests that leave the piece, and pieces that are not there', async t => {
+  const peer = await createPeer(t, task, { compute: true })
+  await allDone([peer])
+  const strikes: string[] = []
+  peer.torrent.on('strike', ({ reason }) => { strikes.push(reason) })
+  const wire = await createLiar(t, peer)
+  wire.interested()
+  if (wire.peerChoking) await once(wire, 'unchoke')
+  const ask = (index: number, offset: number, length: number): Promise<Error | null> => new Promise(resolve => { wire.request(index, offset, length, resolve) })
+  t.ok(await ask(0, 0, 1001) instanceof Error)
+  t.ok(await ask(10, 0, 16) instanceof Error)
+  t.equal(strikes.length, 1)
+  t.equal(await ask(0, 0, 1000), null, 'what is in order is served')
+})
