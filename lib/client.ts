@@ -7,6 +7,7 @@ import { createTask, isTask, isTaskObject, parseTask } from './task.ts'
 import type { CreateTaskOptions, Task } from './task.ts'
 import type { TaskTorrentOptions } from './options.ts'
 import { ComputeTorrent } from './torrent.ts'
+import { bytesOf } from './torrent-id.ts'
 import type { InternalClient } from './webtorrent-internals.ts'
 import type { Torrent, TorrentId, WebTorrentConstructor, WebTorrentServer } from './webtorrent-types.ts'
 
@@ -64,9 +65,18 @@ export default class BitWorker extends Base {
    * The torrent with this id, or null. Like WebTorrent's it loads nothing: paths and URLs are not looked up.
    * Not async, and nothing is awaited before WebTorrent's own: every incoming connection waits for it.
    */
-  // oxlint-disable-next-line typescript/promise-function-async
   override get (torrentId: TorrentId | Task | Torrent): Promise<ComputeTorrent | null> {
     return super.get(taskInfoHash(torrentId) ?? torrentId) as Promise<ComputeTorrent | null>
+  }
+
+  /**
+   * Ends everything. `cb` is called once every torrent's store is closed: WebTorrent's own callback can come before, since
+   * with uTP its connection pool answers twice.
+   */
+  override _destroy (err: Error | null, cb?: (err?: Error | null) => void): void {
+    const tasks = (this.torrents as ComputeTorrent[]).filter(({ task }) => task !== null)
+    if (cb === undefined || tasks.length === 0) return super._destroy(err, cb)
+    super._destroy(err, error => { void Promise.all(tasks.map(torrent => torrent._closed)).then(() => { cb(error) }) })
   }
 
   /**
@@ -96,8 +106,7 @@ export default class BitWorker extends Base {
 function taskInfoHash (torrentId: unknown): string | undefined {
   if (isTaskObject(torrentId)) return torrentId.infoHash
   if (!ArrayBuffer.isView(torrentId)) return undefined
-  const { buffer, byteOffset, byteLength } = torrentId
-  const bytes = new Uint8Array(buffer, byteOffset, byteLength)
+  const bytes = bytesOf(torrentId)
   if (!isTask(bytes)) return undefined
   try {
     return parseTask(bytes).infoHash

@@ -2,6 +2,7 @@
  * Keeps the slots of one task busy: asks the scheduler for a piece, claims it, has the store generate it, and ends it
  * when another peer was first. Starts no process itself (executor.ts) and speaks to no peer itself (`ComputingHost`).
  */
+import { CLAIM_RENEW_MS } from '../extensions/ut_bitworker/constants.ts'
 import { CommandError } from './errors.ts'
 import type { Generation } from './compute-store.ts'
 import type { Result } from './results.ts'
@@ -24,9 +25,6 @@ export interface ComputingHost {
 
 interface Running { readonly generation: Generation, readonly since: number, readonly isBackup: boolean, reason: string | null }
 
-/** Claims are renewed this often, well within their lease. */
-const RENEW_MS = 30_000
-
 /** The running work items of one task. */
 export class Computing {
   readonly #scheduler: Scheduler
@@ -44,7 +42,7 @@ export class Computing {
     this.#scheduler = scheduler
     this.#host = host
     this.#slots = slots
-    this.#renewTimer = setInterval(() => this.#renew(), RENEW_MS)
+    this.#renewTimer = setInterval(() => this.#renew(), CLAIM_RENEW_MS)
   }
 
   get state (): 'on' | 'paused' | 'stopped' { return this.#state }

@@ -22,12 +22,12 @@ const METADATA_PIECE_BYTES = 1 << 14
 interface Decode {
   position: number
   data: Uint8Array | null
-  next (): unknown
-  buffer (): unknown
+  next: () => unknown
+  buffer: () => unknown
 }
 
 interface InternalWire {
-  _onMessageLength (buffer: Uint8Array): void
+  _onMessageLength: (this: InternalWire, buffer: Uint8Array) => void
   _parse (size: number, parser: () => void): void
   destroy (): void
 }
@@ -101,6 +101,5 @@ export function guardMetadata (wire: WireType, infoHash: string): void {
   }
 }
 
-guardDecode(bencode.decode as unknown as Decode)
-guardDecode(dhtBencode.decode as unknown as Decode)
+for (const { decode } of [bencode, dhtBencode] as unknown as Array<{ decode: Decode }>) guardDecode(decode)
 guardMessageLength(Wire.prototype)

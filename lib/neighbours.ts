@@ -14,6 +14,11 @@ import type { Wire } from './webtorrent-types.ts'
 /** Rounds of `tidy` that a peer may choke us while we need its pieces: the optimistic unchoking of common clients takes three. */
 const MAX_STARVING_ROUNDS = 6
 
+/** As in WebTorrent: who asks for more at once wants our memory, not the piece. */
+const MAX_BLOCK_BYTES = 128 * 1024
+/** Pieces one peer may keep from being computed by saying their results without their bits: a batch of announcements. */
+const MAX_PROMISES = 2 * 1024
+
 type Respond = (err: Error | null, block?: Uint8Array) => void
 
 /** What the neighbours need from their surroundings. */
@@ -50,6 +55,8 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   [Symbol.iterator] (): IterableIterator<TaskPeer> { return this.#peers.values() }
+
+  has (wire: Wire): boolean { return this.#peers.has(wire) }
 
   /** True while a peer's first announcements are on their way. */
   get areIntroducing (): boolean {
@@ -183,13 +190,11 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #onResults (peer: TaskPeer, records: ResultRecord[]): void {
     for (const { index, size, digest } of records) {
-      const wasHeld = peer.results.holds(index)
-      if (peer.results.announce(index, { size, digest }) === 'changed') {
-        peer.ext.reportViolation(`changed its result for piece ${index}`)
-        continue
-      }
-      if (!peer.results.holds(index)) this.#onPromise(peer, index)
-      else if (!wasHeld) this.#onAvailable(peer, index)
+      const announcement = peer.results.announce(index, { size, digest })
+      if (announcement === 'changed') peer.ext.reportViolation(`changed its result for piece ${index}`)
+      if (announcement !== 'new') continue
+      if (peer.results.holds(index)) this.#onAvailable(peer, index)
+      else this.#onPromise(peer, index)
       this.#host.learnt(index)
     }
     this.#host.updated(peer)
@@ -210,6 +215,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: Respond): void {
     const own = this.#results.own(index)
     if (own === undefined) return respond(new Error(`piece ${index} is not here`))
+    if (length > MAX_BLOCK_BYTES) return peer.ext.close()
     if (offset < 0 || length <= 0 || offset + length > own.size) {
       this.#host.strike(peer, `requested ${length} bytes at ${offset} of piece ${index}, which has ${own.size}`)
       return respond(new Error('the request leaves the piece'))
@@ -225,6 +231,7 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   /** The result is there, the bit is on its way: nobody should begin to compute the piece in between. */
   #onPromise (peer: TaskPeer, index: number): void {
+    if (peer.promised.size >= MAX_PROMISES) return
     peer.promised.add(index)
     this.#scheduler.claim(peer, index)
   }

@@ -1,4 +1,5 @@
 /** What `client.add` and `torrent.startComputing` take for tasks, besides WebTorrent's options. */
+import { BitWorkerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import type { TorrentOptions } from './webtorrent-types.ts'
 
@@ -30,4 +31,10 @@ export interface TaskTorrentOptions extends TorrentOptions {
   compute?: boolean | ComputeOptions
   /** Overwrite files in `path` that have the names of the task's files but were not made by it. Default false. */
   force?: boolean
+}
+
+/** Throws BW_ERR_COMPUTE_OPTIONS. */
+export function checkComputeOptions ({ slots }: ComputeOptions): void {
+  if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return
+  throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}; give a whole number of at least 1.`)
 }

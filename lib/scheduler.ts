@@ -31,8 +31,6 @@ export interface Choice {
 /** Names a peer in the claim table; compared by identity. */
 export type PeerKey = object
 
-interface Failure { attempts: number, retryAt: number }
-
 /** The state of one task's pieces as far as it decides what to compute. */
 export class Scheduler {
   readonly #random: () => number
@@ -43,7 +41,11 @@ export class Scheduler {
   readonly #available: Uint8Array
   readonly #claims = new Map<number, Set<PeerKey>>()
   readonly #running = new Set<number>()
-  readonly #failures = new Map<number, Failure>()
+  /** failures here so far */
+  readonly #failures = new Map<number, number>()
+  /** pieces that wait to be tried again, by when, soonest first; one map for each number of failures, whose wait is the same */
+  readonly #retries = Array.from({ length: MAX_ATTEMPTS - 1 }, () => new Map<number, number>())
+  #givenUp = 0
   readonly #urgent = new Set<number>()
   /** pieces that others have or claim, by since when, oldest first */
   readonly #promised = new Map<number, number>()
@@ -80,11 +82,7 @@ export class Scheduler {
   get claimed (): number { return this.#claims.size }
 
   /** Pieces that failed here so often that they are left to other peers. */
-  get givenUp (): number {
-    let count = 0
-    for (const { attempts } of this.#failures.values()) if (attempts >= MAX_ATTEMPTS) count++
-    return count
-  }
+  get givenUp (): number { return this.#givenUp }
 
   isMissing (index: number): boolean { return this.#missing.has(index) }
   isWanted (index: number): boolean { return this.#wanted[index] === 1 }
@@ -94,7 +92,7 @@ export class Scheduler {
   setMissing (index: number, missing: boolean): void {
     this.#missing.set(index, missing)
     if (!missing) {
-      this.#failures.delete(index)
+      this.#forgetFailures(index)
       this.#promised.delete(index)
       this.#progressAt = this.#clock()
     }
@@ -169,16 +167,22 @@ export class Scheduler {
 
   /** The work item failed. True when the piece is given up here. */
   fail (index: number): boolean {
-    const attempts = (this.#failures.get(index)?.attempts ?? 0) + 1
-    this.#failures.set(index, { attempts, retryAt: this.#clock() + RETRY_MS * 4 ** (attempts - 1) })
+    const attempts = this.#attempts(index) + 1
+    const isFinal = attempts >= MAX_ATTEMPTS
+    this.#failures.set(index, attempts)
+    if (isFinal) this.#givenUp++
+    else this.#retries[attempts - 1]!.set(index, this.#clock() + RETRY_MS * 4 ** (attempts - 1))
     this.stop(index)
-    return attempts >= MAX_ATTEMPTS
+    return isFinal
   }
 
   /** When there may be something to do without anything else happening, or Infinity. */
   wakeAt (): number {
     let at = Infinity
-    for (const { attempts, retryAt } of this.#failures.values()) if (attempts < MAX_ATTEMPTS) at = Math.min(at, retryAt)
+    for (const retries of this.#retries) {
+      const [soonest = Infinity] = retries.values()
+      at = Math.min(at, soonest)
+    }
     const [oldest] = this.#promised.values()
     return oldest === undefined ? at : Math.min(at, this.#overdueAt(oldest))
   }
@@ -188,22 +192,34 @@ export class Scheduler {
    * empty otherwise.
    */
   hopeless (): number[] {
-    if (this.#running.size > 0 || this.#candidates.size > 0 || this.#failures.size === 0) return []
+    if (this.#running.size > 0 || this.#candidates.size > 0 || this.#givenUp === 0) return []
     const wanted = [...this.#missing].filter(index => this.isWanted(index))
     return wanted.every(index => this.#isHopeless(index)) ? wanted : []
   }
 
   #isHopeless (index: number): boolean {
-    const attempts = this.#failures.get(index)?.attempts ?? 0
-    return attempts >= MAX_ATTEMPTS && this.#available[index] === 0 && !this.#claims.has(index)
+    return this.#attempts(index) >= MAX_ATTEMPTS && this.#available[index] === 0 && !this.#claims.has(index)
   }
 
+  #attempts (index: number): number { return this.#failures.get(index) ?? 0 }
+
+  #forgetFailures (index: number): void {
+    const attempts = this.#attempts(index)
+    if (attempts === 0) return
+    if (attempts >= MAX_ATTEMPTS) this.#givenUp--
+    else this.#retries[attempts - 1]!.delete(index)
+    this.#failures.delete(index)
+  }
+
+  /** Failed pieces whose wait is over are candidates again. */
   #readmit (): void {
     const now = this.#clock()
-    for (const [index, failure] of this.#failures) {
-      if (failure.attempts >= MAX_ATTEMPTS || failure.retryAt > now) continue
-      failure.retryAt = Infinity
-      this.#refresh(index)
+    for (const retries of this.#retries) {
+      for (const [index, retryAt] of retries) {
+        if (retryAt > now) break
+        retries.delete(index)
+        this.#refresh(index)
+      }
     }
   }
 
@@ -225,8 +241,8 @@ export class Scheduler {
 
   /** Apart from what others say, the piece can be started here. */
   #mayRun (index: number): boolean {
-    const failure = this.#failures.get(index)
-    const isHeldBack = failure !== undefined && (failure.attempts >= MAX_ATTEMPTS || failure.retryAt !== Infinity)
+    const attempts = this.#attempts(index)
+    const isHeldBack = attempts >= MAX_ATTEMPTS || this.#retries[attempts - 1]?.has(index) === true
     return this.#missing.has(index) && this.isWanted(index) && !this.#running.has(index) && !isHeldBack
   }
 

@@ -15,28 +15,30 @@ const POLL_MS = 10
 
 /** What is waited for. */
 export interface Settling {
-  /** emits the sources' events, 'warning' and 'close' */
+  /** emits 'trackerAnnounce', 'dhtAnnounce', 'warning' and 'close' */
   torrent: EventEmitter
-  /** 'trackerAnnounce', 'dhtAnnounce', 'lsd' */
-  sources: string[]
+  /** the sources of peers that are asked */
+  tracker: boolean
+  dht: boolean
+  lsd: boolean
   isConnecting: () => boolean
 }
 
 /** Resolves when every source has answered for the first time and the connections that followed are made, or time is up. */
-export async function settled ({ torrent, sources, isConnecting }: Settling): Promise<void> {
+export async function settled ({ torrent, isConnecting, ...sources }: Settling): Promise<void> {
   await new Promise<void>(resolve => {
-    const waiting = new Set(sources)
+    const waiting = new Set((['tracker', 'dht', 'lsd'] as const).filter(source => sources[source]))
     const start = performance.now()
     let answeredAt: number | undefined = waiting.size === 0 ? start : undefined
-    const answer = (source: string): void => {
+    const answer = (source: 'tracker' | 'dht' | 'lsd'): void => {
       waiting.delete(source)
       if (waiting.size === 0) answeredAt ??= performance.now()
     }
     const listeners: Array<[event: string, listener: () => void]> = [
-      ['trackerAnnounce', () => { answer('trackerAnnounce') }],
+      ['trackerAnnounce', () => { answer('tracker') }],
       // a tracker that cannot be reached makes a warning
-      ['warning', () => { answer('trackerAnnounce') }],
-      ['dhtAnnounce', () => { answer('dhtAnnounce') }],
+      ['warning', () => { answer('tracker') }],
+      ['dhtAnnounce', () => { answer('dht') }],
       ['close', end]
     ]
     for (const [event, listener] of listeners) torrent.on(event, listener)
@@ -53,6 +55,6 @@ export async function settled ({ torrent, sources, isConnecting }: Settling): Pr
       for (const [event, listener] of listeners) torrent.off(event, listener)
       resolve()
     }
-    if (sources.length === 0) check()
+    check()
   })
 }

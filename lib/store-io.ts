@@ -69,7 +69,7 @@ function readAtSync (fd: number, position: number, length: number): Buffer {
 }
 
 /** The bytes of a region in chunks of at most 1 MiB; ends early where the file does. */
-export async function * chunksOf (fd: number, position: number, size: number): AsyncGenerator<Buffer, void, undefined> {
+async function * chunksOf (fd: number, position: number, size: number): AsyncGenerator<Buffer, void, undefined> {
   if (size <= SYNC_BYTES) {
     if (size > 0) yield readAtSync(fd, position, size)
     return

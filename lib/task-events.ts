@@ -50,6 +50,19 @@ export interface MisdeedEvent {
   reason: string
 }
 
+/** The events of a task's torrent that say what happens to its pieces, and to peers that break the rules. */
+export interface SessionEvents {
+  computing: { piece: number }
+  computed: ComputedEvent
+  downloaded: PieceResult
+  failed: FailedEvent
+  aborted: AbortedEvent
+  /** nobody can be expected to provide these pieces; none: a complete command failed */
+  stuck: { pieces: number[] }
+  strike: MisdeedEvent
+  ban: MisdeedEvent
+}
+
 /** How far a task is, in pieces. */
 export interface TaskStats {
   pieces: number
@@ -64,4 +77,9 @@ export interface TaskStats {
   claimed: number
   /** given up here after several failures */
   failed: number
+}
+
+/** The statistics of what is no task, or not yet. */
+export function noStats (): TaskStats {
+  return { pieces: 0, stored: 0, missing: 0, computed: 0, downloaded: 0, running: 0, claimed: 0, failed: 0 }
 }

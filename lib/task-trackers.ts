@@ -51,11 +51,15 @@ function readTrackers (root: Bdict): string[] {
 }
 
 function usable (values: ReadonlyArray<Bvalue | undefined>): string[] {
-  const urls = new Set<string>()
-  for (const value of values) {
-    if (urls.size === MAX_TRACKERS) break
-    const url = textOf(value)
-    if (url !== undefined && isTrackerUrl(url)) urls.add(url)
+  return usableTrackers(values.map(value => textOf(value) ?? ''))
+}
+
+/** Those of the URLs that a task file may carry, without duplicates. */
+export function usableTrackers (urls: Iterable<string>): string[] {
+  const usableUrls = new Set<string>()
+  for (const url of urls) {
+    if (usableUrls.size === MAX_TRACKERS) break
+    if (isTrackerUrl(url)) usableUrls.add(url)
   }
-  return [...urls]
+  return [...usableUrls]
 }

@@ -19,6 +19,7 @@ export { magnetOf } from './magnet.ts'
 export { taskDigest } from './task-command.ts'
 export { locate, pieceOf, workItemEnv } from './task-pieces.ts'
 export { isTask, isTaskObject } from './task-sniff.ts'
+export { usableTrackers } from './task-trackers.ts'
 export type { Part } from './task-pieces.ts'
 export type { CreateTaskOptions, Task, TaskFile } from './task-types.ts'
 

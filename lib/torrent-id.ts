@@ -16,6 +16,11 @@ const INFO_HASH = /^([a-f0-9]{40}|[a-z2-7]{32})$/i
 /** A torrent id that names bytes which are elsewhere: a path, a URL or a Blob. */
 export type RemoteId = string | Blob
 
+/** The bytes of any view. */
+export function bytesOf (view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+}
+
 /** True for a path, a URL or a Blob; false for a magnet link, an info-hash and everything else. */
 export function isRemoteId (torrentId: unknown): torrentId is RemoteId {
   if (torrentId instanceof Blob) return true

@@ -4,14 +4,16 @@
  * Ordinary torrents go through untouched: every override begins with "not a task? then super". For a task, WebTorrent
  * keeps doing discovery, connections, metadata (BEP 9), PEX and choking; a WorkSession does everything about pieces.
  */
+import type { EventEmitter } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import bencode from 'bencode'
 import BitField from 'bitfield'
 import parseTorrent from 'parse-torrent'
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import { utBitworker } from '../extensions/ut_bitworker/index.ts'
-import type { LocalTask, UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { LocalTask } from '../extensions/ut_bitworker/index.ts'
+import { Attempts } from './attempts.ts'
+import { closeAfter } from './closing.ts'
 import { ComputeStore } from './compute-store.ts'
 import { announceWhileAlone } from './dht-retry.ts'
 import { BitWorkerError } from './errors.ts'
@@ -19,25 +21,24 @@ import { BashExecutor } from './executor.ts'
 import { TaskFileView } from './file.ts'
 import { guardMetadata } from './guards.ts'
 import { magnetOf } from './magnet.ts'
+import { checkComputeOptions } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
+import { toParsedTorrent } from './parsed-torrent.ts'
 import { settled } from './settling.ts'
-import { encodeTask, isTask, isTaskObject, parseTask } from './task.ts'
+import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from './task.ts'
 import type { Task } from './task.ts'
+import { noStats } from './task-events.ts'
 import type { TaskStats } from './task-events.ts'
-import { isRemoteId, loadTorrentId } from './torrent-id.ts'
+import { bytesOf, isRemoteId, loadTorrentId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
 import type {
   DestroyCallback, DestroyOptions, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
 } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
+import { extensionOf, replayHandshake, requireUtBitworker } from './wires.ts'
 import { WorkSession } from './work-session.ts'
 
 const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
-
-const NO_STATS: Readonly<TaskStats> = { pieces: 0, stored: 0, missing: 0, computed: 0, downloaded: 0, running: 0, claimed: 0, failed: 0 }
-
-/** What a task file may carry (lib/task-trackers.ts). */
-const MAX_TRACKERS = 128
 
 /** Stands in `torrent.pieces` for a piece that is not here; WebTorrent's are null once a piece is. */
 const MISSING = Object.freeze({ missing: true })
@@ -49,15 +50,15 @@ const MISSING = Object.freeze({ missing: true })
 export class ComputeTorrent extends Base {
   /** the task, once its metadata is known; null for an ordinary torrent */
   task: Task | null = null
+  /** resolves when a destroyed task's folder was given back; at once for what has none */
+  _closed: Promise<void> = Promise.resolve()
   _session: WorkSession | null = null
   _computeOptions: ComputeOptions | null = null
   _isSettling = false
   /** the one that was made here, to be closed here */
   _executor: BashExecutor | null = null
   readonly _options: TaskTorrentOptions
-  readonly _extensions = new WeakMap<Wire, UtBitworker>()
-  /** connections attempted to an address since the last that succeeded */
-  readonly _attempts = new Map<string, number>()
+  readonly _attempts = new Attempts()
   /** peer ids of peers that were caught sending wrong data */
   readonly _banned = new Set<string>()
 
@@ -111,7 +112,7 @@ export class ComputeTorrent extends Base {
     super._processParsedTorrent(parsed)
     if (this.task === null) return
     // what was added to the trackers is passed on with the task file
-    const task = { ...this.task, announce: this.announce.filter(isTrackerUrl).slice(0, MAX_TRACKERS) }
+    const task = { ...this.task, announce: usableTrackers(this.announce) }
     this.torrentFile = encodeTask(task)
     this.magnetURI = magnetOf(task)
     // sizes vary: WebTorrent's own property would be a constant
@@ -153,12 +154,12 @@ export class ComputeTorrent extends Base {
     if (this.destroyed) return
     try {
       await session.open()
+      if (this.destroyed) return
+      this._onStore()
+      if (this._computeOptions !== null) this._startWhenSettled(this._computeOptions)
     } catch (err) {
-      return this._destroy(err as Error)
+      this._destroy(err as Error)
     }
-    if (this.destroyed) return
-    this._onStore()
-    if (this._computeOptions !== null) this._startWhenSettled(this._computeOptions)
   }
 
   _createSession (task: Task): WorkSession {
@@ -169,16 +170,10 @@ export class ComputeTorrent extends Base {
       peerId: this.client.peerIdBuffer,
       stored: index => { this._onStored(index) },
       lost: index => { this._onLost(index) },
-      computing: piece => { this.emit('computing', { piece }) },
-      computed: result => { this.emit('computed', result) },
-      downloaded: result => { this.emit('downloaded', result) },
-      failed: failure => { this.emit('failed', failure) },
-      aborted: (piece, reason) => { this.emit('aborted', { piece, reason }) },
+      report: (event, payload) => { (this as EventEmitter).emit(event, payload) },
       fileFinished: (file, finished) => { this._onFileFinished(file, finished) },
       done: () => { this._onDone() },
-      stuck: pieces => { this.emit('stuck', { pieces }) },
-      strike: ({ name }, reason) => { this.emit('strike', { peer: name, reason }) },
-      ban: ({ wire, name }, reason) => { this._ban(wire, name, reason) },
+      ban: wire => { this._banned.add(wire.peerId!) },
       broken: err => { if (!this.destroyed) this._destroy(err) }
     })
     return this._session
@@ -194,7 +189,7 @@ export class ComputeTorrent extends Base {
   }
 
   /** How far the task is; all zero before 'metadata', and for ordinary torrents. */
-  stats (): TaskStats { return this._session?.stats() ?? { ...NO_STATS } }
+  stats (): TaskStats { return this._session?.stats() ?? noStats() }
 
   /**
    * Computes missing pieces from now on. Starts once the sources of peers that are enabled have answered for the first
@@ -226,32 +221,21 @@ export class ComputeTorrent extends Base {
   _startWhenSettled (options: ComputeOptions): void {
     const session = this._session
     if (session === null || this._isSettling || session.computing !== 'off') return
-    try {
-      session.store.configure({ ...options, executor: options.executor ?? (this._executor ??= new BashExecutor()) })
-    } catch (err) {
-      return this._destroy(err as Error)
-    }
+    session.store.configure({ ...options, executor: options.executor ?? (this._executor ??= new BashExecutor()) })
     // complete commands that were held back are due: not done after all
     if (session.hasUnmergedFiles) this.done = false
     this._isSettling = true
+    const { tracker, dht } = this.discovery ?? { tracker: null, dht: null }
     void settled({
       torrent: this,
-      sources: this._sources(),
+      tracker: tracker !== null && this.announce.length > 0,
+      dht: dht !== null,
+      lsd: this.client.lsd,
       isConnecting: () => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length || session.isMeetingPeers
     }).then(() => {
       this._isSettling = false
       if (this._computeOptions !== null && !this.destroyed) session.startComputing(options.slots ?? availableParallelism())
     })
-  }
-
-  /** The events by which the enabled sources of peers say that they have answered. */
-  _sources (): string[] {
-    const { tracker, dht } = this.discovery ?? { tracker: null, dht: null }
-    return [
-      ...(tracker !== null && this.announce.length > 0 ? ['trackerAnnounce'] : []),
-      ...(dht !== null ? ['dhtAnnounce'] : []),
-      ...(this.client.lsd ? ['lsd'] : [])
-    ]
   }
 
   //
@@ -264,25 +248,17 @@ export class ComputeTorrent extends Base {
     const { dht } = this.client ?? {}
     const isOrdinary = this.task === null && this.metadata !== null
     if (!isFirst || isOrdinary || this.destroyed || !dht || this.private === true) return
-    const stop = announceWhileAlone(() => this.wires.length === 0, () => {
-      // an announcement alone goes to the nodes of the last lookup and brings no peers
-      dht.lookup(this.infoHash, () => { if (!this.destroyed) dht.announce(this.infoHash, this.client.torrentPort) })
-    })
-    this.once('close', stop)
+    this.once('close', announceWhileAlone({
+      dht, infoHash: this.infoHash, port: this.client.torrentPort, isAlone: () => this.wires.length === 0
+    }))
   }
 
-  /**
-   * Tasks connect in plaintext first: the key exchange costs 13 ms of computing and hides nothing (BitTorrent's encryption
-   * has no authentication). Where that fails the next attempt is encrypted, and the other way round for what may turn out
-   * to be an ordinary torrent, which WebTorrent begins with encryption.
-   */
   override _addPeer (peer: unknown, type: string, source?: string): InternalPeer | null {
     const newPeer = super._addPeer(peer, type, source)
     const isOrdinary = this.task === null && this.metadata !== null
+    // 0: never encrypted, 2: always; that is the user's decision
     if (newPeer === null || typeof peer !== 'string' || isOrdinary || this.client.secure !== 1) return newPeer
-    const attempts = this._attempts.get(peer) ?? 0
-    this._attempts.set(peer, attempts + 1)
-    newPeer.secure = (attempts % 2 === 0) === (this.task === null) ? 1 : 0
+    newPeer.secure = this._attempts.next(peer, this.task !== null)
     return newPeer
   }
 
@@ -293,7 +269,7 @@ export class ComputeTorrent extends Base {
     }
     // with a magnet link it may turn out to be a task
     if (this.task !== null || this.metadata === null) wire.use(utBitworker(this.task === null ? {} : { task: localTask(this.task) }))
-    if (addr !== undefined) this._attempts.delete(addr)
+    if (addr !== undefined) this._attempts.succeeded(addr)
     super._onWire(wire, addr)
     if (this._session !== null) this._sendAtOnce(wire)
     guardMetadata(wire, this.infoHash)
@@ -323,19 +299,11 @@ export class ComputeTorrent extends Base {
 
   /** The wire takes part in the task. */
   _join (wire: Wire): void {
-    const ext = (wire as Wire & { ut_bitworker?: UtBitworker }).ut_bitworker
-    if (ext === undefined || this._extensions.has(wire)) return
-    this._extensions.set(wire, ext)
+    const ext = extensionOf(wire)
+    if (ext === undefined || this._session!.has(wire)) return
     this._session!.addPeer(wire, ext)
     ext.setTask(localTask(this.task!))
     requireUtBitworker(wire)
-  }
-
-  _ban (wire: Wire, peer: string, reason: string): void {
-    if (wire.peerId !== null) this._banned.add(wire.peerId)
-    this.emit('ban', { peer, reason })
-    // not wire.destroy(), which still takes in what the wire has buffered
-    this._extensions.get(wire)?.close()
   }
 
   //
@@ -420,72 +388,12 @@ export class ComputeTorrent extends Base {
     if (!this.destroyed && session !== null && store !== null) {
       const closing = session.close().then(() => this._executor?.close())
       // WebTorrent closes the store at once; work items must be gone before
-      this.store = {
-        close: done => { void closing.then(() => { store.close(done) }) },
-        destroy: done => { void closing.then(() => { store.destroy(done) }) }
-      }
+      this._closed = new Promise(resolve => { this.store = closeAfter(closing, store, resolve) })
     }
     super._destroy(err, opts, cb)
   }
 }
 
-function bytesOf (view: ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
-}
-
 function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask {
   return { digest, pieceCount, pieceLength }
-}
-
-function isTrackerUrl (url: string): boolean {
-  return /^(https?|udp|wss?):\/\//.test(url)
-}
-
-/** The task in the form that WebTorrent expects of a parsed torrent. */
-function toParsedTorrent (task: Task): ParsedTorrent {
-  const { infoHash, pieceLength, pieceCount, comment, createdBy, created } = task
-  return {
-    task,
-    infoHash,
-    infoHashBuffer: Buffer.from(infoHash, 'hex'),
-    info: bencode.decode(task.info),
-    infoBuffer: task.info,
-    name: task.name,
-    announce: [...task.announce],
-    urlList: [],
-    files: task.files.map(({ path, name, length, offset }) => ({ path, name, length, offset })),
-    pieceLength,
-    lastPieceLength: pieceLength,
-    pieces: Array.from({ length: pieceCount }, () => null),
-    ...(task.private !== undefined && { private: task.private }),
-    ...(comment !== undefined && { comment }),
-    ...(createdBy !== undefined && { createdBy }),
-    ...(created !== undefined && { created })
-  }
-}
-
-/**
- * WebTorrent looks an incoming connection's torrent up asynchronously; an eager peer's extended handshake can be here
- * before the extensions that want it. (ut_bitworker looks for it itself.)
- */
-function replayHandshake (wire: Wire): void {
-  if (Object.keys(wire.peerExtendedHandshake).length === 0) return
-  queueMicrotask(() => {
-    for (const name of ['ut_metadata', 'ut_pex', 'lt_donthave'] as const) {
-      if (wire.peerExtendedMapping[name]) wire[name]?.onExtendedHandshake?.(wire.peerExtendedHandshake)
-    }
-  })
-}
-
-/** A peer that does not speak ut_bitworker is of no use to a task, nor the task to it. */
-function requireUtBitworker (wire: Wire): void {
-  const check = (): void => { if (!wire.peerExtendedMapping['ut_bitworker']) wire.destroy() }
-  if (wire.peerExtensions.extended !== true) wire.destroy()
-  else if (Object.keys(wire.peerExtendedHandshake).length > 0) check()
-  else wire.on('extended', extension => { if (extension === 'handshake') check() })
-}
-
-function checkComputeOptions ({ slots }: ComputeOptions): void {
-  if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return
-  throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}; give a whole number of at least 1.`)
 }

@@ -4,7 +4,7 @@
  * .d.ts files are self-contained for consumers, who have no types for webtorrent 3.
  */
 import type { EventEmitter } from 'node:events'
-import type { AbortedEvent, ComputedEvent, FailedEvent, FinishedFile, MisdeedEvent, PieceResult } from './task-events.ts'
+import type { FinishedFile, SessionEvents } from './task-events.ts'
 
 export interface WireEvents {
   handshake: [infoHash: string, peerId: string, extensions: WireExtensions]
@@ -146,7 +146,9 @@ export interface TorrentOptions {
   pieceLength?: number
 }
 
-export interface TorrentEvents {
+type TaskEventArguments = { [K in keyof SessionEvents]: [event: SessionEvents[K]] }
+
+export interface TorrentEvents extends TaskEventArguments {
   _infoHash: [infoHash: string]
   infoHash: [infoHash: string]
   idle: []
@@ -154,15 +156,7 @@ export interface TorrentEvents {
   trackerAnnounce: []
   dhtAnnounce: []
   peer: [peer: string]
-  computing: [event: { piece: number }]
-  computed: [event: ComputedEvent]
-  downloaded: [event: PieceResult]
-  failed: [event: FailedEvent]
-  aborted: [event: AbortedEvent]
   file: [event: FinishedFile]
-  stuck: [event: { pieces: number[] }]
-  strike: [event: MisdeedEvent]
-  ban: [event: MisdeedEvent]
   metadata: []
   ready: []
   done: []
@@ -272,6 +266,8 @@ export interface WebTorrentClient extends EventEmitter<WebTorrentEvents> {
   createServer(options?: Record<string, unknown>, force?: 'browser' | 'node'): WebTorrentServer
   address(): { port: number, address: string, family: string } | null
   destroy(cb?: (err?: Error | null) => void): void
+  /** @internal */
+  _destroy(err: Error | null, cb?: (err?: Error | null) => void): void
 }
 
 export interface WebTorrentConstructor {

@@ -19,28 +19,22 @@ import type { Result } from './results.ts'
 import { Scheduler } from './scheduler.ts'
 import type { TaskPeer } from './task-peer.ts'
 import type { Task } from './task.ts'
-import type { FailedEvent, FinishedFile, PieceResult, TaskStats } from './task-events.ts'
+import type { FinishedFile, PieceResult, SessionEvents, TaskStats } from './task-events.ts'
 import type { Wire } from './webtorrent-types.ts'
 
 /** What happens in a session, for torrent.ts to act on and to pass on as events. */
 export interface SessionHost {
   readonly peerId: Uint8Array
+  report<K extends keyof SessionEvents> (event: K, payload: SessionEvents[K]): void
   /** the piece is on disk; called before peers are told */
   stored (index: number): void
   /** a piece that was on disk is not any more */
   lost (index: number): void
-  computing (index: number): void
-  computed (result: PieceResult & { ms: number }): void
-  downloaded (result: PieceResult): void
-  failed (failure: FailedEvent): void
-  aborted (index: number, reason: string): void
   fileFinished (file: number, finished: FinishedFile | null): void
   /** all pieces are stored and all files are finished, as far as they may be */
   done (): void
-  /** nobody can be expected to provide these pieces */
-  stuck (pieces: number[]): void
-  strike (peer: TaskPeer, reason: string): void
-  ban (peer: TaskPeer, reason: string): void
+  /** the peer may not come back */
+  ban (wire: Wire): void
   /** the store cannot go on (disk full, folder gone) */
   broken (err: Error): void
 }
@@ -89,9 +83,9 @@ export class WorkSession {
     return new Finisher(this.task, this.store, {
       isComplete: file => this.progress.fraction(file) === 1,
       finished: (file, finished) => { host.fileFinished(file, finished) },
-      failed: failure => { host.failed(failure) },
+      failed: failure => { host.report('failed', failure) },
       done: () => { host.done() },
-      stuck: () => { host.stuck([]) },
+      stuck: () => { host.report('stuck', { pieces: [] }) },
       broken: err => { host.broken(err) }
     })
   }
@@ -114,8 +108,13 @@ export class WorkSession {
         this.#computing?.run()
       },
       serve: (index, offset, length, respond) => { this.store.get(index, { offset, length }, respond) },
-      strike: (peer, reason) => { host.strike(peer, reason) },
-      ban: (peer, reason) => { host.ban(peer, reason) }
+      strike: ({ name }, reason) => { host.report('strike', { peer: name, reason }) },
+      ban: ({ wire, name, ext }, reason) => {
+        host.report('ban', { peer: name, reason })
+        host.ban(wire)
+        // not wire.destroy(), which still takes in what the wire has buffered
+        ext.close()
+      }
     })
   }
 
@@ -189,14 +188,14 @@ export class WorkSession {
     if (this.#isClosed || this.computing !== 'off') return
     this.#computing = new Computing(this.scheduler, {
       generate: index => {
-        this.#host.computing(index)
+        this.#host.report('computing', { piece: index })
         return this.store.generate(index)
       },
       claim: (index, elapsedMs, estimateMs) => { this.#neighbours.claim([{ index, elapsedMs, estimateMs }]) },
       release: indices => { this.#neighbours.release(indices) },
       computed: (index, result, ms) => { this.#onComputed(index, result, ms) },
       failed: (index, err, final) => { this.#onFailed(index, err, final) },
-      aborted: (index, reason) => { this.#host.aborted(index, reason) },
+      aborted: (piece, reason) => { this.#host.report('aborted', { piece, reason }) },
       idle: () => { this.#checkStuck() }
     }, slots)
     this.#finisher.allowCommands()
@@ -273,6 +272,9 @@ export class WorkSession {
   /** Listens to a peer; what it says may come before `greet`. */
   addPeer (wire: Wire, ext: UtBitworker): void { this.#neighbours.add(wire, ext) }
 
+  /** True when the wire's peer was added. */
+  has (wire: Wire): boolean { return this.#neighbours.has(wire) }
+
   /** The wire is ready for messages and our bitfield was sent: tell the peer what we have and do. */
   greet (wire: Wire): void { this.#neighbours.greet(wire) }
 
@@ -300,7 +302,7 @@ export class WorkSession {
     }
     if (this.#isClosed || this.results.own(index) !== undefined) return
     this.#counts.downloaded++
-    this.#host.downloaded(pieceResult(index, stored))
+    this.#host.report('downloaded', pieceResult(index, stored))
     this.#onStored(index, stored)
   }
 
@@ -308,7 +310,7 @@ export class WorkSession {
     if (this.#isClosed || this.results.own(index) !== undefined) return
     this.#counts.computed++
     this.#downloader.cancel(index)
-    this.#host.computed({ ...pieceResult(index, result), ms })
+    this.#host.report('computed', { ...pieceResult(index, result), ms })
     this.#onStored(index, result)
   }
 
@@ -316,7 +318,7 @@ export class WorkSession {
     // nothing here can be computed: the command is not to blame
     if (!(err instanceof CommandError) || err.code === 'BW_ERR_NO_SHELL') return this.#host.broken(err)
     const { code, exitCode, signal, stderr, message } = err
-    this.#host.failed({ piece: index, code, exitCode, signal, stderr, message, final })
+    this.#host.report('failed', { piece: index, code, exitCode, signal, stderr, message, final })
   }
 
   #onStored (index: number, result: Result): void {
@@ -365,7 +367,7 @@ export class WorkSession {
 
   #checkStuck (): void {
     const pieces = this.#isOpen ? this.scheduler.hopeless() : []
-    if (pieces.length > 0 && !this.#isStuck) this.#host.stuck(pieces)
+    if (pieces.length > 0 && !this.#isStuck) this.#host.report('stuck', { pieces })
     this.#isStuck = pieces.length > 0
   }
 

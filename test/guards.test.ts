@@ -9,10 +9,12 @@ import utMetadata from 'ut_metadata'
 
 const text = (value: string): Uint8Array => Buffer.from(value, 'latin1')
 
-for (const [name, { decode, encode }] of Object.entries({ bencode, 'the copy of the DHT': dhtBencode })) {
+for (const [name, copy] of Object.entries({ bencode, 'the copy of the DHT': dhtBencode })) {
+  const decode = (bytes: Uint8Array): unknown => copy.decode(bytes)
+
   test(`${name}: what is well-formed is decoded as ever`, t => {
     const value = { a: 1, b: [2, { c: 3 }], d: {} }
-    t.same(decode(encode(value)), value)
+    t.same(decode(copy.encode(value)), value)
     for (let i = 0; i < 3; i++) t.same(decode(text('le')), [], 'also time and again')
     t.end()
   })

@@ -110,7 +110,9 @@ test('requests that leave the piece, and pieces that are not there', async t => 
   const wire = await createLiar(t, peer)
   wire.interested()
   if (wire.peerChoking) await once(wire, 'unchoke')
-  const ask = (index: number, offset: number, length: number): Promise<Error | null> => new Promise(resolve => { wire.request(index, offset, length, resolve) })
+  const ask = (index: number, offset: number, length: number): Promise<Error | null> => new Promise(resolve => {
+    wire.request(index, offset, length, resolve)
+  })
   t.ok(await ask(0, 0, 1001) instanceof Error)
   t.ok(await ask(10, 0, 16) instanceof Error)
   t.equal(strikes.length, 1)

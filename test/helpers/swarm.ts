@@ -24,7 +24,7 @@ const HOST = '127.0.0.1'
  * Client options with everything off that would leave this machine; and no uTP, whose connections keep the process
  * alive for half a minute when the other end is gone, also after the client is destroyed.
  */
-export const OFFLINE = {
+const OFFLINE = {
   dht: false, tracker: false, lsd: false, natUpnp: false, natPmp: false, utp: false
 } as const satisfies WebTorrentOptions
 

@@ -1,0 +1,29 @@
+/** What a task needs of a wire before its peer is one of the session's. Called by torrent.ts. */
+import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { Wire } from './webtorrent-types.ts'
+
+/** The wire's ut_bitworker, if it uses it. */
+export function extensionOf (wire: Wire): UtBitworker | undefined {
+  return (wire as Wire & { ut_bitworker?: UtBitworker }).ut_bitworker
+}
+
+/**
+ * WebTorrent looks an incoming connection's torrent up asynchronously; an eager peer's extended handshake can be here
+ * before the extensions that want it. (ut_bitworker looks for it itself.)
+ */
+export function replayHandshake (wire: Wire): void {
+  if (Object.keys(wire.peerExtendedHandshake).length === 0) return
+  queueMicrotask(() => {
+    for (const name of ['ut_metadata', 'ut_pex', 'lt_donthave'] as const) {
+      if (wire.peerExtendedMapping[name]) wire[name]?.onExtendedHandshake?.(wire.peerExtendedHandshake)
+    }
+  })
+}
+
+/** A peer that does not speak ut_bitworker is of no use to a task, nor the task to it. */
+export function requireUtBitworker (wire: Wire): void {
+  const check = (): void => { if (!wire.peerExtendedMapping['ut_bitworker']) wire.destroy() }
+  if (wire.peerExtensions.extended !== true) wire.destroy()
+  else if (Object.keys(wire.peerExtendedHandshake).length > 0) check()
+  else wire.on('extended', extension => { if (extension === 'handshake') check() })
+}
