@@ -11,6 +11,9 @@ import type { WorkSession } from './work-session.ts'
 /** Parts are read in slices of at most this many bytes, so that a large one is not held in memory whole. */
 const SLICE_BYTES = 1 << 20
 
+/** Parts that are fetched or computed before all others: the one a reader waits for, and those it will want next. */
+const READ_AHEAD = 3
+
 const Base = WebTorrentFile as unknown as new (torrent: object, file: object) => TorrentFile & {
   _destroyed: boolean
   [Symbol.asyncIterator] (opts?: ByteRange): AsyncIterableIterator<Uint8Array>
@@ -103,6 +106,7 @@ export class TaskFileView extends Base {
     const { firstPiece, parts } = this._session.task.files[this._index]!
     let offset = 0
     for (let index = firstPiece; index < firstPiece + parts && offset <= end; index++) {
+      for (let ahead = index; ahead < Math.min(index + READ_AHEAD, firstPiece + parts); ahead++) this._session.urge(ahead)
       const size = await this._session.sizeOf(index)
       if (size === undefined || this._destroyed) return
       if (offset + size > start) yield * this._readPart(index, Math.max(0, start - offset), end - offset)

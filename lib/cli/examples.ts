@@ -27,7 +27,8 @@ Examples:
   In a private swarm (see bitworker tracker --help):
     bitworker run squares.bitworker --announce http://192.0.2.7:8000/announce --dht-bootstrap 192.0.2.7:20000
 
-Events of --json: listening, task, computing, computed, downloaded, failed, aborted, peers, warning, done, error, stopped.
+Events of --json: listening, task, torrent, computing, computed, downloaded, failed, aborted, file, peers, warning,
+strike, ban, stuck, done, error, stopped.
 The command runs with your rights: run only what you understand, from people you trust.`,
   info: `
 Examples:
