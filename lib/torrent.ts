@@ -24,6 +24,7 @@ import { magnetOf } from './magnet.ts'
 import { checkComputeOptions } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { toParsedTorrent } from './parsed-torrent.ts'
+import { isDuplicate, PeerExchange } from './peer-exchange.ts'
 import { settled } from './settling.ts'
 import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from './task.ts'
 import type { Task } from './task.ts'
@@ -35,7 +36,7 @@ import type {
   DestroyCallback, DestroyOptions, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
 } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
-import { extensionOf, replayHandshake, requireUtBitworker } from './wires.ts'
+import { extensionOf, onceSpeaking, replayHandshake, sendAtOnce } from './wires.ts'
 import { WorkSession } from './work-session.ts'
 
 const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
@@ -59,6 +60,7 @@ export class ComputeTorrent extends Base {
   _executor: BashExecutor | null = null
   readonly _options: TaskTorrentOptions
   readonly _attempts = new Attempts()
+  readonly _exchange = new PeerExchange()
   /** peer ids of peers that were caught sending wrong data */
   readonly _banned = new Set<string>()
 
@@ -146,10 +148,7 @@ export class ComputeTorrent extends Base {
     const session = this._createSession(task)
     this.files = task.files.map((file, index) => new TaskFileView(this, session, file, index))
     this._selectFiles()
-    for (const wire of this.wires) {
-      this._sendAtOnce(wire)
-      this._join(wire)
-    }
+    for (const wire of this.wires) this._join(wire)
     this.emit('metadata')
     if (this.destroyed) return
     try {
@@ -254,6 +253,7 @@ export class ComputeTorrent extends Base {
   }
 
   override _addPeer (peer: unknown, type: string, source?: string): InternalPeer | null {
+    if (typeof peer === 'string' && this._exchange.isConnected(peer)) return null
     const newPeer = super._addPeer(peer, type, source)
     const isOrdinary = this.task === null && this.metadata !== null
     // 0: never encrypted, 2: always; that is the user's decision
@@ -263,23 +263,21 @@ export class ComputeTorrent extends Base {
   }
 
   override _onWire (wire: Wire, addr?: string): void {
-    if (wire.peerId !== null && this._banned.has(wire.peerId)) {
+    if (this._banned.has(wire.peerId ?? '') || (this.task !== null && isDuplicate(wire, this.wires, this.client.peerId))) {
       wire.destroy()
       return
     }
     // with a magnet link it may turn out to be a task
-    if (this.task !== null || this.metadata === null) wire.use(utBitworker(this.task === null ? {} : { task: localTask(this.task) }))
+    const isOrdinary = this.task === null && this.metadata !== null
+    if (!isOrdinary) {
+      wire.extendedHandshake['p'] = this.client.torrentPort
+      wire.use(utBitworker(this.task === null ? {} : { task: localTask(this.task) }))
+    }
     if (addr !== undefined) this._attempts.succeeded(addr)
     super._onWire(wire, addr)
-    if (this._session !== null) this._sendAtOnce(wire)
     guardMetadata(wire, this.infoHash)
-    if (this.task !== null || this.metadata === null) replayHandshake(wire)
+    if (!isOrdinary) replayHandshake(wire)
     if (this._session !== null) this._join(wire)
-  }
-
-  /** A block's header and data are two writes: Nagle's algorithm would hold the second back until the first is acknowledged. */
-  _sendAtOnce (wire: Wire): void {
-    for (const peer of this._peers?.values() ?? []) if (peer.wire === wire) peer.conn?.setNoDelay?.(true)
   }
 
   override _onWireWithMetadata (wire: Wire): void {
@@ -301,9 +299,10 @@ export class ComputeTorrent extends Base {
   _join (wire: Wire): void {
     const ext = extensionOf(wire)
     if (ext === undefined || this._session!.has(wire)) return
+    sendAtOnce(wire, this._peers?.values() ?? [])
     this._session!.addPeer(wire, ext)
     ext.setTask(localTask(this.task!))
-    requireUtBitworker(wire)
+    onceSpeaking(wire, () => { this._exchange.add(wire) })
   }
 
   //

@@ -1,10 +1,16 @@
 /** What a task needs of a wire before its peer is one of the session's. Called by torrent.ts. */
 import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { InternalPeer } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
 
 /** The wire's ut_bitworker, if it uses it. */
 export function extensionOf (wire: Wire): UtBitworker | undefined {
   return (wire as Wire & { ut_bitworker?: UtBitworker }).ut_bitworker
+}
+
+/** A block's header and data are two writes: Nagle's algorithm would hold the second back until the first is acknowledged. */
+export function sendAtOnce (wire: Wire, peers: Iterable<InternalPeer>): void {
+  for (const peer of peers) if (peer.wire === wire) peer.conn?.setNoDelay?.(true)
 }
 
 /**
@@ -20,9 +26,12 @@ export function replayHandshake (wire: Wire): void {
   })
 }
 
-/** A peer that does not speak ut_bitworker is of no use to a task, nor the task to it. */
-export function requireUtBitworker (wire: Wire): void {
-  const check = (): void => { if (!wire.peerExtendedMapping['ut_bitworker']) wire.destroy() }
+/** Once the peer's extended handshake is here: `use` if it speaks ut_bitworker, else it is of no use to a task, nor the task to it. */
+export function onceSpeaking (wire: Wire, use: () => void): void {
+  const check = (): void => {
+    if (wire.peerExtendedMapping['ut_bitworker']) use()
+    else wire.destroy()
+  }
   if (wire.peerExtensions.extended !== true) wire.destroy()
   else if (Object.keys(wire.peerExtendedHandshake).length > 0) check()
   else wire.on('extended', extension => { if (extension === 'handshake') check() })

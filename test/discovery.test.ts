@@ -77,3 +77,15 @@ test('uTP', async t => {
   for (const { torrent } of peers) torrent.startComputing({ slots: 1 })
   await finishTogether(t, peers)
 })
+
+test('peer exchange: who knows one peer soon knows the others', async t => {
+  const task = createCounting()
+  const peers = [await createPeer(t, task), await createPeer(t, task), await createPeer(t, task), await createPeer(t, task)]
+  const [hub, ...others] = peers as [Peer, ...Peer[]]
+  for (const other of others) await connect(hub, other)
+  for (const { torrent } of peers) while (torrent.wires.length < 3) await once(torrent, 'wire')
+  t.pass('all are connected to all')
+  for (const { torrent } of peers) torrent.startComputing({ slots: 1 })
+  await finishTogether(t, peers)
+  for (const { torrent } of peers) t.equal(new Set(torrent.wires.map(({ peerId }) => peerId)).size, 3)
+})
