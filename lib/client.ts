@@ -13,6 +13,9 @@ import type { Torrent, TorrentId, WebTorrentConstructor, WebTorrentServer } from
 
 const Base: WebTorrentConstructor = WebTorrent
 
+/** A symbol: a client has no properties by name but WebTorrent's. */
+const CLOSING: unique symbol = Symbol('closing')
+
 /** Called with the torrent once it is ready. */
 export type TorrentCallback = (torrent: ComputeTorrent) => void
 
@@ -24,6 +27,9 @@ export type TorrentCallback = (torrent: ComputeTorrent) => void
  *   torrent.on('done', () => { … })
  */
 export default class BitWorker extends Base {
+  /** tasks that were destroyed or removed, until their folders were given back */
+  readonly [CLOSING] = new Set<Promise<void>>()
+
   /**
    * Adds a torrent or a task: a path, URL, Blob, bytes, magnet link, info-hash or parsed object, a `Task` among them.
    * Adding alone never runs anything: see the option `compute` and `torrent.startComputing`.
@@ -56,6 +62,9 @@ export default class BitWorker extends Base {
     torrent.once('close', () => {
       torrent.off('_infoHash', onInfoHash)
       torrent.off('ready', onReady)
+      if (torrent.task === null) return
+      const closed = torrent._closed.finally(() => this[CLOSING].delete(closed))
+      this[CLOSING].add(closed)
     })
     this.emit('add', torrent)
     return torrent
@@ -74,9 +83,11 @@ export default class BitWorker extends Base {
    * with uTP its connection pool answers twice.
    */
   override _destroy (err: Error | null, cb?: (err?: Error | null) => void): void {
-    const tasks = (this.torrents as ComputeTorrent[]).filter(({ task }) => task !== null)
-    if (cb === undefined || tasks.length === 0) return super._destroy(err, cb)
-    super._destroy(err, error => { void Promise.all(tasks.map(torrent => torrent._closed)).then(() => { cb(error) }) })
+    if (cb === undefined) return super._destroy(err)
+    super._destroy(err, error => {
+      if (this[CLOSING].size === 0) cb(error)
+      else void Promise.all(this[CLOSING]).then(() => { cb(error) })
+    })
   }
 
   /**

@@ -11,6 +11,8 @@ import type { Choice, Scheduler } from './scheduler.ts'
 /** What computing needs from its surroundings. */
 export interface ComputingHost {
   generate (index: number): Generation
+  /** it runs */
+  started (index: number): void
   /** tell all peers, before the work item starts */
   claim (index: number, elapsedMs: number, estimateMs: number): void
   /** tell all peers that there will be no result */
@@ -114,6 +116,8 @@ export class Computing {
       // an error of our own, not the command's: it must surface
       queueMicrotask(() => { throw err })
     })
+    // last: whoever hears of it may stop everything
+    this.#host.started(index)
   }
 
   #onResult (index: number, result: Result, ms: number): void {

@@ -21,7 +21,7 @@ const MAX_PIPELINE = 250
 const SHARED_PIECE_BYTES = 1 << 20
 /** Above it, hashing leaves the main thread: 4 MiB take it about 2 ms. */
 const SYNC_HASH_BYTES = 4 << 20
-/** A peer that refuses a piece it announced is asked this often, then its announcement is no longer believed. */
+/** A peer that refuses every block of a piece it announced this often is no longer believed that it has it. */
 const MAX_REFUSALS = 3
 
 /** What the downloader needs from its surroundings. */
@@ -54,11 +54,14 @@ export class Downloader {
   readonly #refusals = new WeakMap<TaskPeer, Map<number, number>>()
   /** pieces whose blocks came from several peers and did not match */
   readonly #singleSource = new Set<number>()
-  #isClosed = false
+  #state: 'waiting' | 'open' | 'closed' = 'waiting'
 
   constructor (host: DownloadHost) {
     this.#host = host
   }
+
+  /** What was offered may be requested from now on: the store is open, and it is known what the user wants. */
+  open (): void { if (this.#state === 'waiting') this.#state = 'open' }
 
   /** Bytes of unfinished pieces received so far. */
   get bufferedBytes (): number {
@@ -80,7 +83,7 @@ export class Downloader {
 
   /** Requests as much from the peer as its pipeline takes. */
   requestMore (peer: TaskPeer): void {
-    if (this.#isClosed || peer.wire.destroyed || peer.wire.peerChoking) return
+    if (this.#state !== 'open' || peer.wire.destroyed || peer.wire.peerChoking) return
     const limit = pipelineLength(peer.wire)
     while (peer.wire.requests.length < limit && this.#requestNext(peer)) { /* one request a turn */ }
   }
@@ -88,7 +91,7 @@ export class Downloader {
   /** The peer is gone: what nobody else has the same result of must start afresh, maybe with another result. */
   removePeer (peer: TaskPeer): void {
     for (const download of this.#active.values()) {
-      if (download.isEnded || !download.sources.has(peer) || this.#isHeld(download)) continue
+      if (download.isEnded || !download.sources.has(peer) || !this.#mustRestart(download)) continue
       this.#end(download)
       this.#requeue(download.index)
     }
@@ -105,7 +108,7 @@ export class Downloader {
   }
 
   close (): void {
-    this.#isClosed = true
+    this.#state = 'closed'
     this.#active.clear()
   }
 
@@ -140,7 +143,7 @@ export class Downloader {
     if (download === undefined) return this.#begin(peer, index, result)
     if (download.isEnded || !sameResult(download.result, result)) return undefined
     if (download.sources.has(peer) || download.sources.size === 0) return download
-    return result.size >= SHARED_PIECE_BYTES && !this.#singleSource.has(index) ? download : undefined
+    return this.#isShared(download) ? download : undefined
   }
 
   #begin (peer: TaskPeer, index: number, result: Result): Download | undefined {
@@ -156,28 +159,44 @@ export class Downloader {
   #request (peer: TaskPeer, download: Download, block: number): void {
     const { index, piece } = download
     peer.wire.request(index, piece.chunkOffset(block), piece.chunkLength(block), (err, data) => {
-      if (this.#isClosed || download.isEnded) return this.requestMore(peer)
+      const isLate = this.#state === 'closed' || download.isEnded
       if (err !== null || data === undefined) {
         piece.cancel(block)
-        this.#refused(peer, download)
-      } else if (piece.set(block, data, peer)) {
-        void this.#complete(download, piece.flush()!)
+        if (!isLate) this.#refused(peer, download)
+        // a wire that is closing fails every request at once: from within here, thousands would nest
+        queueMicrotask(() => { this.requestMore(peer) })
+        return
       }
+      if (!isLate && piece.set(block, data, peer)) void this.#complete(download, piece.flush()!)
       this.requestMore(peer)
     })
   }
 
-  /** The peer did not send a block: it chokes us, closed the connection, or refused. */
+  /** The peer did not send a block: it chokes us, closed the connection, took the piece back, or refused. */
   #refused (peer: TaskPeer, download: Download): void {
     const { index } = download
-    if (!peer.wire.destroyed && !peer.wire.peerChoking) {
-      const refusals = this.#refusals.get(peer) ?? new Map<number, number>()
-      this.#refusals.set(peer, refusals.set(index, (refusals.get(index) ?? 0) + 1))
-      if (refusals.get(index)! >= MAX_REFUSALS) this.#host.distrust(peer, index, `refused piece ${index}, which it had announced`)
-    }
-    // a piece too small to share starts afresh with whoever comes first
-    if (!this.#isHeld(download) || download.result.size < SHARED_PIECE_BYTES) this.#end(download)
+    if (!peer.wire.destroyed && !peer.wire.peerChoking && peer.results.holds(index)) this.#countRefusal(peer, download)
+    if (this.#mustRestart(download)) this.#end(download)
     this.#requeue(index)
+  }
+
+  #countRefusal (peer: TaskPeer, { index, result }: Download): void {
+    const refusals = this.#refusals.get(peer) ?? new Map<number, number>()
+    const count = (refusals.get(index) ?? 0) + 1
+    this.#refusals.set(peer, refusals.set(index, count))
+    if (count < MAX_REFUSALS * Math.ceil(result.size / Piece.BLOCK_LENGTH)) return
+    refusals.delete(index)
+    this.#host.distrust(peer, index, `refused piece ${index}, which it had announced`)
+  }
+
+  /** Several peers may send blocks of it. */
+  #isShared ({ index, result }: Download): boolean {
+    return result.size >= SHARED_PIECE_BYTES && !this.#singleSource.has(index)
+  }
+
+  /** One of its sources stopped: a piece that is not shared starts afresh with whoever comes first. */
+  #mustRestart (download: Download): boolean {
+    return !this.#isShared(download) || !this.#isHeld(download)
   }
 
   #isHeld (download: Download): boolean {
@@ -191,7 +210,7 @@ export class Downloader {
     const { index, result, sources } = download
     download.isEnded = true
     const digest = await sha256(data)
-    if (this.#isClosed || this.#active.get(index) !== download) return
+    if (this.#state === 'closed' || this.#active.get(index) !== download) return
     if (Buffer.compare(digest, result.digest) === 0) {
       await this.#host.store(index, result, data, sources)
       this.#singleSource.delete(index)

@@ -42,8 +42,17 @@ export class TaskFileView extends Base {
   /** True when all parts are here and the file is finished: `length` is exact. */
   get isFinished (): boolean { return this._finished !== undefined }
 
-  /** The file on disk is complete, or (undefined) is not any more. */
-  finish (finished: FinishedFile | undefined): void { this._finished = finished }
+  /** All parts are here; null: they are all there is, since the complete command may not run here. */
+  finish (finished: FinishedFile | null): void {
+    this._finished = finished ?? undefined
+    this.done = true
+  }
+
+  /** A part was lost. */
+  reopen (): void {
+    this._finished = undefined
+    this.done = false
+  }
 
   /** Bytes: exact when the file is finished, an upper bound before. */
   override get length (): number {
@@ -101,26 +110,22 @@ export class TaskFileView extends Base {
     }
   }
 
-  /** The parts one after another; where a byte is depends on the sizes of all parts before it. */
+  /**
+   * The parts one after another. Where a byte is depends on the sizes of all parts before it, and what peers say of those
+   * proves nothing: a range waits for everything before its end.
+   */
   async * _readParts (start: number, end: number): AsyncIterableIterator<Uint8Array> {
     const { firstPiece, parts } = this._session.task.files[this._index]!
     let offset = 0
     for (let index = firstPiece; index < firstPiece + parts && offset <= end; index++) {
       for (let ahead = index; ahead < Math.min(index + READ_AHEAD, firstPiece + parts); ahead++) this._session.urge(ahead)
-      const size = await this._session.sizeOf(index)
+      await this._session.waitFor(index)
+      const size = this._session.results.own(index)?.size
       if (size === undefined || this._destroyed) return
-      if (offset + size > start) yield * this._readPart(index, Math.max(0, start - offset), end - offset)
-      // what was stored in the end may be another result than the one that was announced first
-      offset += this._session.results.own(index)?.size ?? size
-    }
-  }
-
-  async * _readPart (index: number, start: number, end: number): AsyncIterableIterator<Uint8Array> {
-    await this._session.waitFor(index)
-    const size = this._session.results.own(index)?.size ?? 0
-    const last = Math.min(end, size - 1)
-    for (let at = start; at <= last && !this._destroyed; at += SLICE_BYTES) {
-      yield await this._session.read(index, at, Math.min(SLICE_BYTES, last - at + 1))
+      for (let at = Math.max(0, start - offset); at <= Math.min(end - offset, size - 1) && !this._destroyed; at += SLICE_BYTES) {
+        yield await this._session.read(index, at, Math.min(SLICE_BYTES, Math.min(end - offset, size - 1) - at + 1))
+      }
+      offset += size
     }
   }
 }

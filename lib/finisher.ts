@@ -81,19 +81,24 @@ export class Finisher {
   #consider (file: number): void {
     if (this.#states[file] !== 'open' || this.#abort.signal.aborted || !this.#host.isComplete(file)) return
     this.#set(file, 'finishing')
-    this.#queue = this.#queue.then(() => this.#finish(file))
+    this.#queue = this.#queue.then(() => this.#finish(file)).catch((err: unknown) => {
+      // thrown by somebody who was told: it must surface, and keep neither other files from their end nor `stop` from its own
+      queueMicrotask(() => { throw err })
+    })
   }
 
   async #finish (file: number): Promise<void> {
     if (this.#abort.signal.aborted || this.#states[file] !== 'finishing') return
+    let finished: FinishedFile | null
     try {
-      const finished = await this.#store.finishFile(file, { run: this.#mayRun, signal: this.#abort.signal })
-      if (this.#states[file] !== 'finishing') return // a part was lost meanwhile
-      this.#set(file, finished === null ? 'unmerged' : 'finished')
-      this.#host.finished(file, finished)
+      finished = await this.#store.finishFile(file, { run: this.#mayRun, signal: this.#abort.signal })
     } catch (err) {
       if (!this.#abort.signal.aborted) this.#onError(file, err as Error)
+      return this.#checkDone()
     }
+    if (this.#states[file] !== 'finishing') return // a part was lost meanwhile
+    this.#set(file, finished === null ? 'unmerged' : 'finished')
+    this.#host.finished(file, finished)
     this.#checkDone()
   }
 

@@ -4,6 +4,7 @@
  * What follows from it is decided elsewhere: results.ts and scheduler.ts are kept true, and the `NeighbourHost` hears of
  * pieces that became available and of claims against our own. Called by work-session.ts.
  */
+import BitField from 'bitfield'
 import { keepsClaim } from '../extensions/ut_bitworker/index.ts'
 import type { ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import type { Result, ResultTable } from './results.ts'
@@ -16,6 +17,14 @@ const MAX_STARVING_ROUNDS = 6
 
 /** As in WebTorrent: who asks for more at once wants our memory, not the piece. */
 const MAX_BLOCK_BYTES = 128 * 1024
+/** A peer may be caught with this many pieces of wrong data; at the next one it is banned. */
+const STRIKES_TOLERATED = 1
+/** Peer ids whose strikes are remembered: they cost nothing to make up. */
+const MAX_STRIKERS = 10_000
+/** Pieces that a peer may take over from us without having delivered them. */
+const MAX_OWED = 8
+/** And all peers that never delivered any, together: a swarm that starts at once is strangers only. One more each round of `tidy`. */
+const MAX_STRANGER_YIELDS = 64
 /** Pieces one peer may keep from being computed by saying their results without their bits: a batch of announcements. */
 const MAX_PROMISES = 2 * 1024
 
@@ -28,13 +37,13 @@ export interface NeighbourHost {
   claims (): Iterable<ClaimRecord>
   /** the peer holds the piece from now on */
   available (peer: TaskPeer, index: number): void
-  /** somebody said what the piece's result is */
-  learnt (index: number): void
   /** a piece that we compute is computed by a peer whose claim goes before ours */
   yield (index: number): void
   /** news of this peer were taken in: see what can be fetched from it, and computed */
   updated (peer: TaskPeer): void
   left (peer: TaskPeer): void
+  /** something that the peer holds is needed */
+  wants (peer: TaskPeer): boolean
   /** a block of a piece that is stored here */
   serve (index: number, offset: number, length: number, respond: Respond): void
   strike (peer: TaskPeer, reason: string): void
@@ -47,6 +56,9 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly #scheduler: Scheduler
   readonly #host: NeighbourHost
   readonly #peers = new Map<Wire, TaskPeer>()
+  readonly #strikes = new Map<string, number>()
+  /** pieces left lately to peers that never delivered one */
+  #strangerYields = 0
 
   constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
     this.#results = results
@@ -69,7 +81,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     const peer = new TaskPeer(wire, ext, this.#results.addPeer())
     this.#peers.set(wire, peer)
     wire.on('bitfield', () => { this.#onBits(peer) })
-    wire.on('have-all', () => { this.#onBits(peer) })
+    wire.on('have-all', () => { this.#onHaveAll(peer) })
     wire.on('have', index => { this.#onHave(peer, index) })
     wire.lt_donthave.on('donthave', index => { this.#onDontHave(peer, index) })
     wire.on('unchoke', () => { this.#host.updated(peer) })
@@ -80,7 +92,9 @@ export class Neighbours implements Iterable<TaskPeer> {
     ext.on('claims', claims => { this.#onClaims(peer, claims) })
     ext.on('releases', indices => { this.#onReleases(peer, indices) })
     ext.on('violation', reason => { this.#host.strike(peer, reason) })
-    this.#onBits(peer)
+    // only bittorrent-protocol's stand-in has bits without bytes
+    if (wire.peerPieces.buffer.length === 0 && wire.peerPieces.get(0)) this.#onHaveAll(peer)
+    else this.#onBits(peer)
   }
 
   //
@@ -144,12 +158,15 @@ export class Neighbours implements Iterable<TaskPeer> {
    * need but never let us have it.
    */
   tidy (): void {
+    this.#strangerYields = Math.max(0, this.#strangerYields - 1)
     for (const peer of this) {
       peer.ext.expireClaims()
-      for (const index of peer.overdue) this.#scheduler.release(peer, index)
+      const broken = peer.overdue
+      for (const index of broken) this.#scheduler.release(peer, index)
       peer.overdue = peer.promised
       peer.promised = new Set()
-      const isStarving = peer.wire.peerChoking && peer.queue.length > 0
+      if (broken.size > 0) this.#host.updated(peer)
+      const isStarving = peer.wire.peerChoking && (peer.wire.requests.length > 0 || this.#host.wants(peer))
       peer.starvingRounds = isStarving ? peer.starvingRounds + 1 : 0
       if (peer.starvingRounds >= MAX_STARVING_ROUNDS) peer.wire.destroy()
     }
@@ -159,7 +176,10 @@ export class Neighbours implements Iterable<TaskPeer> {
   distrust (peer: TaskPeer, index: number, reason: string): void {
     if (peer.isBanned) return // what it had sent before it was closed
     this.#forget(peer, index)
-    peer.isBanned = peer.strike()
+    // counted by peer id: coming back is no way out
+    const strikes = (this.#strikes.get(peer.wire.peerId!) ?? 0) + 1
+    if (this.#strikes.size < MAX_STRIKERS) this.#strikes.set(peer.wire.peerId!, strikes)
+    peer.isBanned = strikes > STRIKES_TOLERATED
     if (peer.isBanned) this.#host.ban(peer, reason)
     else this.#host.strike(peer, reason)
   }
@@ -177,6 +197,14 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#host.updated(peer)
   }
 
+  #onHaveAll (peer: TaskPeer): void {
+    // bittorrent-protocol's stand-in cannot forget a bit, and would swallow a `have` that follows a `donthave`
+    const { pieceCount } = this.#results
+    const bits = new Uint8Array(Math.ceil(pieceCount / 8)).fill(0xff)
+    peer.wire.peerPieces = new BitField(bits)
+    this.#onBits(peer)
+  }
+
   #onHave (peer: TaskPeer, index: number): void {
     if (index < 0 || index >= this.#results.pieceCount) return this.#host.strike(peer, `announced piece ${index}, which the task does not have`)
     this.#setHave(peer, index)
@@ -192,10 +220,13 @@ export class Neighbours implements Iterable<TaskPeer> {
     for (const { index, size, digest } of records) {
       const announcement = peer.results.announce(index, { size, digest })
       if (announcement === 'changed') peer.ext.reportViolation(`changed its result for piece ${index}`)
-      if (announcement !== 'new') continue
+      if (announcement !== 'new') {
+        // all the same it ended a claim of the peer's
+        if (!peer.promised.has(index) && !peer.overdue.has(index)) this.#scheduler.release(peer, index)
+        continue
+      }
       if (peer.results.holds(index)) this.#onAvailable(peer, index)
       else this.#onPromise(peer, index)
-      this.#host.learnt(index)
     }
     this.#host.updated(peer)
   }
@@ -241,6 +272,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#scheduler.release(peer, index)
     peer.promised.delete(index)
     peer.overdue.delete(index)
+    peer.owed.delete(index)
     this.#host.available(peer, index)
   }
 
@@ -261,6 +293,14 @@ export class Neighbours implements Iterable<TaskPeer> {
       localPeerId: this.#host.peerId,
       remotePeerId: peer.wire.peerIdBuffer!
     })
-    if (!isOurs) this.#host.yield(index)
+    if (!isOurs && this.#mayYield(peer, index)) this.#host.yield(index)
+  }
+
+  /** Whoever takes pieces over and does not deliver them soon has no credit left: claims alone must not stop our work. */
+  #mayYield (peer: TaskPeer, index: number): boolean {
+    if (peer.owed.size >= MAX_OWED) return false
+    if (!peer.hasDelivered && ++this.#strangerYields > MAX_STRANGER_YIELDS) return false
+    peer.owed.add(index)
+    return true
   }
 }

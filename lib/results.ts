@@ -5,7 +5,8 @@
  * results in a swarm; each distinct one is a *variant* of the piece, kept once however many peers announce it. A peer
  * *holds* a piece when it has both said which result it has (`results`) and set the piece's bit (`have`, `bitfield`).
  *
- * Called by work-session.ts only. Memory: one byte per piece and peer, plus one record per variant.
+ * Called by work-session.ts only. Memory: one byte per piece and peer, plus one record per variant that a connected peer
+ * announces: what nobody says any more makes room, or peers that come and go would use up all numbers.
  */
 
 /** What one execution of the command produced: its size in bytes and the SHA-256 digest (32 bytes). */
@@ -13,6 +14,9 @@ export interface Result {
   readonly size: number
   readonly digest: Uint8Array
 }
+
+/** A variant and how many connected peers announce it. */
+interface Variant { readonly result: Result, peers: number }
 
 /** What `PeerResults.announce` made of a record. */
 export type Announcement = 'new' | 'same' | 'changed' | 'ignored'
@@ -80,6 +84,7 @@ export class PeerResults {
     const flags = this.#flags[index]!
     if (flags === HAVE) this.#unexplained--
     this.#update(index, 0)
+    this.#table.drop(index, flags & VARIANT)
   }
 
   /** Forgets everything; the indices whose last holder this peer was. */
@@ -105,7 +110,7 @@ export class PeerResults {
 /** All results known for one task: our own and the connected peers'. */
 export class ResultTable {
   readonly pieceCount: number
-  readonly #variants: Array<Result[] | undefined>
+  readonly #variants: Array<Array<Variant | undefined> | undefined>
   readonly #own: Array<Result | undefined>
   readonly #holders: Uint16Array
 
@@ -134,24 +139,35 @@ export class ResultTable {
     this.#own[index] = result
   }
 
-  /** The piece's size in bytes as far as anybody connected has said; our own comes first. */
-  knownSize (index: number): number | undefined {
-    return (this.#own[index] ?? this.#variants[index]?.[0])?.size
-  }
-
   /** @internal the variant's record; `number` counts from 1 */
   variant (index: number, number: number): Result | undefined {
-    return number === 0 ? undefined : this.#variants[index]?.[number - 1]
+    return number === 0 ? undefined : this.#variants[index]?.[number - 1]?.result
   }
 
   /** @internal the variant's number, from 1; 0 when the piece has too many (a peer that floods with variants gains nothing) */
   intern (index: number, result: Result): number {
     const variants = this.#variants[index] ??= []
-    const found = variants.findIndex(known => sameResult(known, result))
-    if (found !== -1) return found + 1
+    const found = variants.findIndex(known => known !== undefined && sameResult(known.result, result))
+    if (found !== -1) {
+      variants[found]!.peers++
+      return found + 1
+    }
+    const gap = variants.indexOf(undefined)
+    const at = gap === -1 ? variants.length : gap
+    if (at === VARIANT) return 0
     // our own result, being stored already, is shared rather than kept twice
     const own = this.#own[index]
-    return variants.length < VARIANT ? variants.push(own !== undefined && sameResult(own, result) ? own : result) : 0
+    variants[at] = { result: own !== undefined && sameResult(own, result) ? own : result, peers: 1 }
+    return at + 1
+  }
+
+  /** @internal a peer that announced the variant does so no longer */
+  drop (index: number, number: number): void {
+    const variants = this.#variants[index]
+    const variant = variants?.[number - 1]
+    if (variants === undefined || variant === undefined || --variant.peers > 0) return
+    variants[number - 1] = undefined
+    if (variants.every(known => known === undefined)) this.#variants[index] = undefined
   }
 
   /** @internal */

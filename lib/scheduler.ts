@@ -47,7 +47,7 @@ export class Scheduler {
   readonly #retries = Array.from({ length: MAX_ATTEMPTS - 1 }, () => new Map<number, number>())
   #givenUp = 0
   readonly #urgent = new Set<number>()
-  /** pieces that others have or claim, by since when, oldest first */
+  /** pieces that others have or claim and that might be computed here, by since when, oldest first */
   readonly #promised = new Map<number, number>()
   #progressAt: number
   /** what a piece takes here on average, 0 = not known yet */
@@ -85,7 +85,8 @@ export class Scheduler {
   get givenUp (): number { return this.#givenUp }
 
   isMissing (index: number): boolean { return this.#missing.has(index) }
-  isWanted (index: number): boolean { return this.#wanted[index] === 1 }
+  /** The user wants it, or a reader waits for it. */
+  isWanted (index: number): boolean { return this.#wanted[index] === 1 || this.#urgent.has(index) }
   isRunning (index: number): boolean { return this.#running.has(index) }
   isClaimed (index: number): boolean { return this.#claims.has(index) }
 
@@ -93,7 +94,6 @@ export class Scheduler {
     this.#missing.set(index, missing)
     if (!missing) {
       this.#forgetFailures(index)
-      this.#promised.delete(index)
       this.#progressAt = this.#clock()
     }
     this.#refresh(index)
@@ -118,6 +118,7 @@ export class Scheduler {
   setUrgent (index: number, urgent: boolean): void {
     if (urgent) this.#urgent.add(index)
     else this.#urgent.delete(index)
+    this.#refresh(index)
   }
 
   isUrgent (index: number): boolean { return this.#urgent.has(index) }
@@ -183,8 +184,8 @@ export class Scheduler {
       const [soonest = Infinity] = retries.values()
       at = Math.min(at, soonest)
     }
-    const [oldest] = this.#promised.values()
-    return oldest === undefined ? at : Math.min(at, this.#overdueAt(oldest))
+    for (const [index, since] of this.#promised) if (this.#mayRun(index)) return Math.min(at, this.#overdueAt(since))
+    return at
   }
 
   /**
@@ -193,8 +194,13 @@ export class Scheduler {
    */
   hopeless (): number[] {
     if (this.#running.size > 0 || this.#candidates.size > 0 || this.#givenUp === 0) return []
-    const wanted = [...this.#missing].filter(index => this.isWanted(index))
-    return wanted.every(index => this.#isHopeless(index)) ? wanted : []
+    const wanted: number[] = []
+    for (const index of this.#missing) {
+      if (!this.isWanted(index)) continue
+      if (!this.#isHopeless(index)) return [] // as a rule one of the first: this is asked after every change
+      wanted.push(index)
+    }
+    return wanted
   }
 
   #isHopeless (index: number): boolean {
@@ -241,9 +247,12 @@ export class Scheduler {
 
   /** Apart from what others say, the piece can be started here. */
   #mayRun (index: number): boolean {
-    const attempts = this.#attempts(index)
-    const isHeldBack = attempts >= MAX_ATTEMPTS || this.#retries[attempts - 1]?.has(index) === true
-    return this.#missing.has(index) && this.isWanted(index) && !this.#running.has(index) && !isHeldBack
+    const isWaiting = this.#retries[this.#attempts(index) - 1]?.has(index) === true
+    return this.#isOpen(index) && !this.#running.has(index) && !isWaiting
+  }
+
+  #isOpen (index: number): boolean {
+    return this.#missing.has(index) && this.isWanted(index) && this.#attempts(index) < MAX_ATTEMPTS
   }
 
   /** Keeps `#candidates` and `#promised` true to their definitions; called after every change of what they depend on. */
@@ -251,6 +260,7 @@ export class Scheduler {
     const isPromised = this.#available[index] === 1 || this.#claims.has(index)
     this.#candidates.set(index, !isPromised && this.#mayRun(index))
     // a promise that was broken and made again is as old as the first one
-    if (isPromised && this.#missing.has(index) && !this.#promised.has(index)) this.#promised.set(index, this.#clock())
+    if (!this.#isOpen(index)) this.#promised.delete(index)
+    else if (isPromised && !this.#promised.has(index)) this.#promised.set(index, this.#clock())
   }
 }

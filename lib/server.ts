@@ -14,6 +14,13 @@ export function patchServer (server: WebTorrentServer, client: WebTorrentClient)
   const inner = server as unknown as {
     pathname: string
     onRequest (req: ServerRequest, cb: (res: ServerResponse) => void): Promise<void>
+    wrapRequest (req: ServerRequest & { destroy (): void }, res: unknown): void
+  }
+  const wrapRequest = inner.wrapRequest.bind(inner)
+  inner.wrapRequest = (req, res) => {
+    // WebTorrent's would throw where nobody catches it
+    if (URL.canParse(req.url, 'http://localhost')) wrapRequest(req, res)
+    else req.destroy()
   }
   const onRequest = inner.onRequest.bind(inner)
   inner.onRequest = async (req, cb) => {

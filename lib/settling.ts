@@ -15,17 +15,17 @@ const POLL_MS = 10
 
 /** What is waited for. */
 export interface Settling {
-  /** emits 'trackerAnnounce', 'dhtAnnounce', 'warning' and 'close' */
-  torrent: EventEmitter
-  /** the sources of peers that are asked */
-  tracker: boolean
-  dht: boolean
+  /** emits 'trackerAnnounce', 'dhtAnnounce', 'warning' and 'close'; `discovery` has the sources that are asked */
+  torrent: EventEmitter & { announce: string[], discovery: { tracker: unknown, dht: unknown } | null }
+  /** LSD is asked, too */
   lsd: boolean
   isConnecting: () => boolean
 }
 
 /** Resolves when every source has answered for the first time and the connections that followed are made, or time is up. */
-export async function settled ({ torrent, isConnecting, ...sources }: Settling): Promise<void> {
+export async function settled ({ torrent, lsd, isConnecting }: Settling): Promise<void> {
+  const { tracker, dht } = torrent.discovery ?? { tracker: null, dht: null }
+  const sources = { tracker: tracker !== null && torrent.announce.length > 0, dht: dht !== null, lsd }
   await new Promise<void>(resolve => {
     const waiting = new Set((['tracker', 'dht', 'lsd'] as const).filter(source => sources[source]))
     const start = performance.now()

@@ -1,5 +1,6 @@
 /** What a task's torrent reports: the payloads of its events and its statistics. */
 import type { CommandFailure, ErrorCode } from './errors.ts'
+import type { Result } from './results.ts'
 
 /** A piece's result. */
 export interface PieceResult {
@@ -82,4 +83,9 @@ export interface TaskStats {
 /** The statistics of what is no task, or not yet. */
 export function noStats (): TaskStats {
   return { pieces: 0, stored: 0, missing: 0, computed: 0, downloaded: 0, running: 0, claimed: 0, failed: 0 }
+}
+
+/** A piece's result as events carry it. */
+export function pieceResult (piece: number, { size, digest }: Result): PieceResult {
+  return { piece, size, sha256: Buffer.from(digest).toString('hex') }
 }

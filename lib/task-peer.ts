@@ -3,9 +3,6 @@ import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import type { PeerResults } from './results.ts'
 import type { Wire } from './webtorrent-types.ts'
 
-/** A peer may be caught with this many pieces of wrong data or broken rules; at the next one it is banned. */
-const STRIKES_TOLERATED = 1
-
 /** A wire together with what its peer has announced. */
 export class TaskPeer {
   readonly wire: Wire
@@ -24,9 +21,10 @@ export class TaskPeer {
   promised = new Set<number>()
   /** those of them that were there at the last round already */
   overdue = new Set<number>()
+  /** pieces that we left to it because of its claim, and that it does not have yet */
+  readonly owed = new Set<number>()
   /** for how long it has choked us though we need its pieces (neighbours.ts) */
   starvingRounds = 0
-  #strikes = 0
 
   constructor (wire: Wire, ext: UtBitworker, results: PeerResults) {
     this.wire = wire
@@ -39,12 +37,6 @@ export class TaskPeer {
     const { remoteAddress, remotePort, peerId } = this.wire
     return remoteAddress === undefined ? peerId ?? 'unknown' : `${remoteAddress}:${remotePort}`
   }
-
-  /** Counts a misdeed; true when the peer is to be banned. */
-  strike (): boolean {
-    this.#strikes++
-    return this.#strikes > STRIKES_TOLERATED
-  }
 }
 
 /** A first-in first-out queue of piece indices whose `shift` does not move the rest. */
@@ -55,6 +47,10 @@ export class PieceQueue {
   get length (): number { return this.#items.length - this.#head }
 
   push (index: number): void { this.#items.push(index) }
+
+  some (test: (index: number) => boolean): boolean {
+    return this.#items.some((index, at) => at >= this.#head && test(index))
+  }
 
   shift (): number | undefined {
     const index = this.#items[this.#head]

@@ -11,7 +11,6 @@ import BitField from 'bitfield'
 import parseTorrent from 'parse-torrent'
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import { utBitworker } from '../extensions/ut_bitworker/index.ts'
-import type { LocalTask } from '../extensions/ut_bitworker/index.ts'
 import { Attempts } from './attempts.ts'
 import { closeAfter } from './closing.ts'
 import { ComputeStore } from './compute-store.ts'
@@ -36,7 +35,7 @@ import type {
   DestroyCallback, DestroyOptions, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
 } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
-import { extensionOf, onceSpeaking, replayHandshake, sendAtOnce } from './wires.ts'
+import { extensionOf, localTask, onceSpeaking, replayHandshake, sendAtOnce } from './wires.ts'
 import { WorkSession } from './work-session.ts'
 
 const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
@@ -56,6 +55,7 @@ export class ComputeTorrent extends Base {
   _session: WorkSession | null = null
   _computeOptions: ComputeOptions | null = null
   _isSettling = false
+  _isPaused = false
   /** the one that was made here, to be closed here */
   _executor: BashExecutor | null = null
   readonly _options: TaskTorrentOptions
@@ -89,20 +89,17 @@ export class ComputeTorrent extends Base {
   }
 
   async _load (torrentId: RemoteId): Promise<void> {
-    let bytes: Uint8Array
-    let parsed: ParsedTorrent | undefined
+    let parsed: ParsedTorrent
     try {
-      bytes = await loadTorrentId(torrentId)
-      if (!isTask(bytes)) parsed = await parseTorrent(bytes) as ParsedTorrent
+      const bytes = await loadTorrentId(torrentId)
+      parsed = isTask(bytes) ? toParsedTorrent(parseTask(bytes)) : await parseTorrent(bytes) as ParsedTorrent
     } catch (err) {
       return this._destroy(err as Error)
     }
-    if (parsed === undefined) this._onTask(() => parseTask(bytes))
-    else this._onParsedTorrent(parsed)
+    this._onParsedTorrent(parsed)
   }
 
   _onTask (read: () => Task): void {
-    if (this.destroyed) return
     try {
       this._onParsedTorrent(toParsedTorrent(read()))
     } catch (err) {
@@ -184,7 +181,7 @@ export class ComputeTorrent extends Base {
 
   /** Whether pieces are computed here. */
   get computing (): 'off' | 'on' | 'paused' {
-    return this._isSettling ? 'on' : this._session?.computing ?? 'off'
+    return this._isSettling ? (this._isPaused ? 'paused' : 'on') : this._session?.computing ?? 'off'
   }
 
   /** How far the task is; all zero before 'metadata', and for ordinary torrents. */
@@ -202,14 +199,21 @@ export class ComputeTorrent extends Base {
     }
     checkComputeOptions(options)
     this._computeOptions = options
+    this.resumeComputing()
     if (this.ready) this._startWhenSettled(options)
   }
 
   /** Suspends the running work items and starts no others. */
-  pauseComputing (): void { this._session?.pauseComputing() }
+  pauseComputing (): void {
+    this._isPaused = true
+    this._session?.pauseComputing()
+  }
 
   /** Goes on after `pauseComputing`. */
-  resumeComputing (): void { this._session?.resumeComputing() }
+  resumeComputing (): void {
+    this._isPaused = false
+    this._session?.resumeComputing()
+  }
 
   /** Kills the running work items; resolves when they are gone. What others have is still downloaded. */
   async stopComputing (): Promise<void> {
@@ -219,21 +223,21 @@ export class ComputeTorrent extends Base {
 
   _startWhenSettled (options: ComputeOptions): void {
     const session = this._session
-    if (session === null || this._isSettling || session.computing !== 'off') return
-    session.store.configure({ ...options, executor: options.executor ?? (this._executor ??= new BashExecutor()) })
-    // complete commands that were held back are due: not done after all
-    if (session.hasUnmergedFiles) this.done = false
+    if (session === null || session.computing !== 'off') return
+    checkComputeOptions(options)
+    session.store.configure({ binds: [], timeoutMs: 0, ...options, executor: options.executor ?? (this._executor ??= new BashExecutor()) })
+    if (this._isSettling) return
     this._isSettling = true
-    const { tracker, dht } = this.discovery ?? { tracker: null, dht: null }
     void settled({
       torrent: this,
-      tracker: tracker !== null && this.announce.length > 0,
-      dht: dht !== null,
       lsd: this.client.lsd,
       isConnecting: () => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length || session.isMeetingPeers
     }).then(() => {
       this._isSettling = false
-      if (this._computeOptions !== null && !this.destroyed) session.startComputing(options.slots ?? availableParallelism())
+      if (this._computeOptions === null || this.destroyed) return
+      // complete commands that were held back are due: not done after all
+      if (session.hasUnmergedFiles) this.done = false
+      session.startComputing(this._computeOptions.slots ?? availableParallelism(), this._isPaused)
     })
   }
 
@@ -263,12 +267,12 @@ export class ComputeTorrent extends Base {
   }
 
   override _onWire (wire: Wire, addr?: string): void {
-    if (this._banned.has(wire.peerId ?? '') || (this.task !== null && isDuplicate(wire, this.wires, this.client.peerId))) {
+    // with a magnet link it may turn out to be a task
+    const isOrdinary = this.task === null && this.metadata !== null
+    if (!isOrdinary && this._isUnwelcome(wire)) {
       wire.destroy()
       return
     }
-    // with a magnet link it may turn out to be a task
-    const isOrdinary = this.task === null && this.metadata !== null
     if (!isOrdinary) {
       wire.extendedHandshake['p'] = this.client.torrentPort
       wire.use(utBitworker(this.task === null ? {} : { task: localTask(this.task) }))
@@ -278,6 +282,11 @@ export class ComputeTorrent extends Base {
     guardMetadata(wire, this.infoHash)
     if (!isOrdinary) replayHandshake(wire)
     if (this._session !== null) this._join(wire)
+  }
+
+  /** Ourselves (which WebTorrent does not notice), a banned peer, or one that is connected already. */
+  _isUnwelcome (wire: Wire): boolean {
+    return wire.peerId === this.client.peerId || this._banned.has(wire.peerId ?? '') || isDuplicate(wire, this.wires, this.client.peerId)
   }
 
   override _onWireWithMetadata (wire: Wire): void {
@@ -318,8 +327,9 @@ export class ComputeTorrent extends Base {
   override _updateSelections (): void {
     if (this._session === null) return super._updateSelections()
     if (!this.ready || this.destroyed) return
-    const selections = [...this._selections]
-    this._session.setWanted(index => selections.some(({ from, to }) => from <= index && index <= to))
+    const wanted = new Uint8Array(this.pieces.length)
+    for (const { from, to } of this._selections) wanted.fill(1, from, to + 1)
+    this._session.setWanted(index => wanted[index] === 1)
   }
 
   override critical (start: number, end: number): void {
@@ -355,19 +365,14 @@ export class ComputeTorrent extends Base {
     this.pieces[index] = MISSING
     this.bitfield.set(index, false)
     this.done = false
-    const file = this.files.find(candidate => candidate.includes(index)) as TaskFileView | undefined
-    file?.finish(undefined)
-    if (file !== undefined) file.done = false
+    ;(this.files.find(file => file.includes(index)) as TaskFileView | undefined)?.reopen()
   }
 
   _onFileFinished (index: number, finished: { path: string, length: number } | null): void {
     if (this.destroyed) return
     const file = this.files[index] as TaskFileView
-    if (finished !== null) {
-      file.finish(finished)
-      this.emit('file', finished)
-    }
-    file.done = true
+    file.finish(finished)
+    if (finished !== null) this.emit('file', finished)
     file.emit('done')
   }
 
@@ -391,8 +396,4 @@ export class ComputeTorrent extends Base {
     }
     super._destroy(err, opts, cb)
   }
-}
-
-function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask {
-  return { digest, pieceCount, pieceLength }
 }

@@ -68,7 +68,7 @@ export interface Wire {
   extendedHandshake: Record<string, unknown>
   peerExtendedHandshake: Record<string, unknown>
   peerExtendedMapping: Record<string, number>
-  readonly peerPieces: BitField
+  peerPieces: BitField
   readonly peerExtensions: WireExtensions
   readonly requests: ReadonlyArray<{ piece: number, offset: number, length: number }>
   /** set by webtorrent: a seeder is left out of its choking rounds */

@@ -1,11 +1,17 @@
 /** What a task needs of a wire before its peer is one of the session's. Called by torrent.ts. */
-import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { LocalTask, UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { Task } from './task.ts'
 import type { InternalPeer } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
 
 /** The wire's ut_bitworker, if it uses it. */
 export function extensionOf (wire: Wire): UtBitworker | undefined {
   return (wire as Wire & { ut_bitworker?: UtBitworker }).ut_bitworker
+}
+
+/** What ut_bitworker must know of the task. */
+export function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask {
+  return { digest, pieceCount, pieceLength }
 }
 
 /** A block's header and data are two writes: Nagle's algorithm would hold the second back until the first is acknowledged. */

@@ -19,7 +19,8 @@ import type { Result } from './results.ts'
 import { Scheduler } from './scheduler.ts'
 import type { TaskPeer } from './task-peer.ts'
 import type { Task } from './task.ts'
-import type { FinishedFile, PieceResult, SessionEvents, TaskStats } from './task-events.ts'
+import { pieceResult } from './task-events.ts'
+import type { FinishedFile, SessionEvents, TaskStats } from './task-events.ts'
 import type { Wire } from './webtorrent-types.ts'
 
 /** What happens in a session, for torrent.ts to act on and to pass on as events. */
@@ -100,13 +101,13 @@ export class WorkSession {
         if (peer.hasDelivered) this.#computing?.abort(index, 'another peer has it')
         this.#downloader.offer(peer, index)
       },
-      learnt: index => { this.#wake(index) },
       yield: index => { this.#computing?.abort(index, 'another peer computes it') },
       updated: peer => { this.#update(peer) },
       left: peer => {
         this.#downloader.removePeer(peer)
         this.#computing?.run()
       },
+      wants: peer => peer.queue.some(index => this.#needs(index)),
       serve: (index, offset, length, respond) => { this.store.get(index, { offset, length }, respond) },
       strike: ({ name }, reason) => { host.report('strike', { peer: name, reason }) },
       ban: ({ wire, name, ext }, reason) => {
@@ -120,7 +121,7 @@ export class WorkSession {
 
   #createDownloader (): Downloader {
     return new Downloader({
-      needs: index => this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#storing.has(index),
+      needs: index => this.#needs(index),
       urgent: this.scheduler.urgent,
       peers: this.#neighbours,
       store: (index, result, data, peers) => this.#storeDownloaded(index, result, data, peers),
@@ -129,6 +130,10 @@ export class WorkSession {
         this.#computing?.run()
       }
     })
+  }
+
+  #needs (index: number): boolean {
+    return this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#storing.has(index)
   }
 
   /** Takes up what the store has on disk. */
@@ -140,6 +145,7 @@ export class WorkSession {
       this.#host.stored(index)
     }
     this.#isOpen = true
+    this.#wakeAll()
     this.#finisher.checkAll()
   }
 
@@ -154,9 +160,7 @@ export class WorkSession {
   }
 
   /** Bytes stored or received. */
-  get downloadedBytes (): number {
-    return this.progress.tally().bytes + this.#downloader.bufferedBytes
-  }
+  get downloadedBytes (): number { return this.progress.tally().bytes + this.#downloader.bufferedBytes }
 
   stats (): TaskStats {
     const { stored } = this.progress.tally()
@@ -183,14 +187,12 @@ export class WorkSession {
   /** Files are complete but for their complete command, which nobody has allowed to run here. */
   get hasUnmergedFiles (): boolean { return this.#finisher.hasUnmerged }
 
-  /** @param slots work items at a time */
-  startComputing (slots: number): void {
+  /** @param slots work items at a time; none are started while it is paused */
+  startComputing (slots: number, isPaused: boolean): void {
     if (this.#isClosed || this.computing !== 'off') return
     this.#computing = new Computing(this.scheduler, {
-      generate: index => {
-        this.#host.report('computing', { piece: index })
-        return this.store.generate(index)
-      },
+      generate: index => this.store.generate(index),
+      started: piece => { this.#host.report('computing', { piece }) },
       claim: (index, elapsedMs, estimateMs) => { this.#neighbours.claim([{ index, elapsedMs, estimateMs }]) },
       release: indices => { this.#neighbours.release(indices) },
       computed: (index, result, ms) => { this.#onComputed(index, result, ms) },
@@ -198,6 +200,7 @@ export class WorkSession {
       aborted: (piece, reason) => { this.#host.report('aborted', { piece, reason }) },
       idle: () => { this.#checkStuck() }
     }, slots)
+    if (isPaused) this.#computing.pause()
     this.#finisher.allowCommands()
     this.#computing.run()
   }
@@ -210,6 +213,7 @@ export class WorkSession {
   async stopComputing (): Promise<void> {
     this.#finisher.forbidCommands()
     await this.#computing?.stop()
+    this.#computing?.run() // if it was started again meanwhile: what has just ended may be computed
   }
 
   //
@@ -219,12 +223,6 @@ export class WorkSession {
   /** Resolves when the piece is stored or the session closes; until then it is fetched or computed before others. */
   async waitFor (index: number): Promise<void> {
     while (this.results.own(index) === undefined && !this.#isClosed) await this.#news(index)
-  }
-
-  /** The piece's size once somebody computed it; undefined when the session closes before. Waits as `waitFor` does. */
-  async sizeOf (index: number): Promise<number | undefined> {
-    while (this.results.knownSize(index) === undefined && !this.#isClosed) await this.#news(index)
-    return this.results.knownSize(index)
   }
 
   /** Bytes of a stored piece. Rejects when it cannot be read: then it is missing again. */
@@ -240,27 +238,29 @@ export class WorkSession {
   /** Checks every stored piece against its digest again; those that do not match are missing from then on. */
   async rescan (): Promise<void> {
     for (let index = 0; index < this.task.pieceCount && !this.#isClosed; index++) {
-      const own = this.results.own(index)
-      if (own !== undefined) await this.store.verify(index)
+      if (this.results.own(index) !== undefined) await this.store.verify(index)
     }
   }
 
-  /** The piece goes before others from now on. */
+  /** The piece goes before others from now on, even if the user did not select it. */
   urge (index: number): void {
     if (!this.scheduler.isMissing(index)) return
     this.scheduler.setUrgent(index, true)
-    for (const peer of this.#neighbours) this.#downloader.requestMore(peer)
+    for (const peer of this.#neighbours) {
+      if (peer.results.holds(index)) peer.wire.interested()
+      this.#downloader.requestMore(peer)
+    }
     this.#computing?.run()
   }
 
-  /** What the user wants has changed (`select`, `deselect`). */
+  /** What the user wants (`select`, `deselect`). Nothing is requested before this was said, after `open`. */
   setWanted (isWanted: (index: number) => boolean): void {
     for (let index = 0; index < this.task.pieceCount; index++) {
-      const wanted = isWanted(index)
-      if (wanted === this.scheduler.isWanted(index)) continue
-      this.scheduler.setWanted(index, wanted)
-      if (wanted) this.#offerAgain(index)
+      const wasWanted = this.scheduler.isWanted(index)
+      this.scheduler.setWanted(index, isWanted(index))
+      if (!wasWanted && this.scheduler.isWanted(index)) this.#offerAgain(index)
     }
+    this.#downloader.open()
     for (const peer of this.#neighbours) this.#update(peer)
     this.#computing?.run()
   }
@@ -286,7 +286,7 @@ export class WorkSession {
   //
 
   async #storeDownloaded (index: number, result: Result, data: Uint8Array, peers: Iterable<TaskPeer>): Promise<void> {
-    for (const peer of peers) peer.hasDelivered = true
+    if (data.length > 0) for (const peer of peers) peer.hasDelivered = true
     this.#computing?.abort(index, 'it was downloaded')
     if (this.results.own(index) !== undefined) return // computed meanwhile
     this.#storing.add(index)
@@ -371,7 +371,7 @@ export class WorkSession {
     this.#isStuck = pieces.length > 0
   }
 
-  /** Something was learnt about the piece, which is urgent until then. */
+  /** The piece was stored; it is urgent until then. */
   async #news (index: number): Promise<void> {
     this.urge(index)
     await new Promise<void>(resolve => {
@@ -389,8 +389,4 @@ export class WorkSession {
   #wakeAll (): void {
     for (const index of this.#waiting.keys()) this.#wake(index)
   }
-}
-
-function pieceResult (index: number, { size, digest }: Result): PieceResult {
-  return { piece: index, size, sha256: Buffer.from(digest).toString('hex') }
 }

@@ -19,15 +19,15 @@ const task = createTask({ name: 'out.bin', command: 'head -c 1000 /dev/zero | tr
 const lie = { size: 1000, digest: createHash('sha256').update('never').digest() }
 
 /** A connection to the peer that behaves as the test says. */
-async function createLiar (t: Test, { client }: Peer, { speaks = true, peerId = randomBytes(20) } = {}): Promise<Liar> {
+async function createLiar (t: Test, { client }: Peer, { speaks = true, peerId = randomBytes(20), of = task } = {}): Promise<Liar> {
   const socket = connectSocket(client.torrentPort, '127.0.0.1')
   const wire = new Wire('tcpOutgoing') as Liar
   t.teardown(() => { socket.destroy() })
   socket.on('error', () => {})
   wire.on('error' as 'close', () => {})
   socket.pipe(wire).pipe(socket)
-  if (speaks) wire.use(utBitworker({ task: local(task) }))
-  wire.handshake(task.infoHash, peerId, { fast: true })
+  if (speaks) wire.use(utBitworker({ task: local(of) }))
+  wire.handshake(of.infoHash, peerId, { fast: true })
   const closed = once(socket, 'close').then(() => { throw new Error('closed') })
   closed.catch(() => {})
   await Promise.race([once(wire, 'handshake'), closed])
@@ -117,4 +117,24 @@ test('requests that leave the piece, and pieces that are not there', async t => 
   t.ok(await ask(10, 0, 16) instanceof Error)
   t.equal(strikes.length, 1)
   t.equal(await ask(0, 0, 1000), null, 'what is in order is served')
+})
+
+test('a peer that claims what we compute, again and again, does not stop us', async t => {
+  const slow = createTask({ name: 'slow.txt', command: 'sleep 0.3; echo $PIECE_IDX', parts: 3, pieceLength: 64 })
+  const peer = await createPeer(t, slow)
+  await ready(peer)
+  const wire = await createLiar(t, peer, { of: slow })
+  const elapsedMs = 2 ** 32 - 1
+  peer.torrent.on('computing', ({ piece }) => {
+    wire.ut_bitworker.claim([{ index: piece, elapsedMs, estimateMs: 0 }])
+    wire.ut_bitworker.flush()
+  })
+  // a piece that we yielded is given back, to be claimed again
+  peer.torrent.on('aborted', ({ piece }) => {
+    wire.ut_bitworker.release([piece])
+    wire.ut_bitworker.flush()
+  })
+  peer.torrent.startComputing({ slots: 1 })
+  await allDone([peer])
+  t.equal(peer.computed.length, 3)
 })

@@ -18,7 +18,6 @@ test('a peer holds a piece when bit and result are there', t => {
   t.equal(peer.unexplained, 0)
   t.equal(peer.announce(2, b), 'new')
   t.notOk(peer.holds(2), 'result only')
-  t.equal(table.knownSize(2), 2, 'its size is known all the same')
   peer.setHave(2)
   t.ok(peer.holds(2))
   t.equal(peer.held, 2)
@@ -72,5 +71,22 @@ test('a flood of different results is bounded', t => {
   const outcomes = Array.from({ length: 200 }, (_, i) => table.addPeer().announce(0, result(String(i))))
   t.equal(outcomes.filter(outcome => outcome === 'new').length, 127)
   t.equal(outcomes.filter(outcome => outcome === 'ignored').length, 73)
+  t.end()
+})
+
+test('peers that left do not use the room for results up', t => {
+  const table = new ResultTable(1)
+  for (let i = 0; i < 200; i++) {
+    const liar = table.addPeer()
+    liar.announce(0, result(String(i)))
+    liar.clear()
+  }
+  const [first, second, third] = [table.addPeer(), table.addPeer(), table.addPeer()]
+  first.announce(0, a)
+  t.equal(second.announce(0, b), 'new')
+  first.forget(0)
+  t.equal(second.result(0)?.size, b.size, 'and the others stay what they were')
+  t.equal(third.announce(0, a), 'new')
+  t.same([third.result(0)?.size, second.result(0)?.size], [a.size, b.size])
   t.end()
 })

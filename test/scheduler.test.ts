@@ -138,3 +138,38 @@ test('promises are not waited for without end', t => {
   t.equal(scheduler.next(), undefined, 'longer where pieces take long')
   t.end()
 })
+
+test('a promised piece that cannot run here wakes nobody', t => {
+  const rules: Array<[string, (s: Scheduler) => void]> = [
+    ['not wanted', s => { s.setWanted(0, false) }],
+    ['running', s => { s.start(0) }],
+    ['given up', s => {
+      for (let i = 0; i < MAX_ATTEMPTS; i++) {
+        now += PATIENCE_MS
+        s.start(s.next()!.index)
+        s.fail(0)
+      }
+    }]
+  ]
+  let now = 0
+  for (const [name, exclude] of rules) {
+    const scheduler = new Scheduler(1, first, () => now)
+    exclude(scheduler)
+    scheduler.setAvailable(0, true)
+    now += 2 * PATIENCE_MS
+    t.equal(scheduler.next(), undefined)
+    t.equal(scheduler.wakeAt(), Infinity, name)
+  }
+  t.end()
+})
+
+test('what a reader waits for is wanted', t => {
+  const scheduler = new Scheduler(2, first, noTime)
+  for (const index of [0, 1]) scheduler.setWanted(index, false)
+  scheduler.setUrgent(1, true)
+  t.ok(scheduler.isWanted(1))
+  t.equal(scheduler.next()?.index, 1)
+  scheduler.setUrgent(1, false)
+  t.equal(scheduler.next(), undefined)
+  t.end()
+})

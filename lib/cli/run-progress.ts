@@ -9,8 +9,11 @@ export function watch (session: Session, screen: Screen): () => void {
   const show = (): void => { screen.show(snapshot(session)) }
   show()
   const timer = setInterval(show, TICK_MS)
+  // before the note that says so
+  session.torrent.prependListener('done', show)
   return () => {
     clearInterval(timer)
+    session.torrent.off('done', show)
     show()
   }
 }

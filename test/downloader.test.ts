@@ -1,0 +1,141 @@
+// Fetching pieces, from wires that are driven by hand.
+import { createHash } from 'node:crypto'
+import test from 'tape'
+import { Downloader } from '../lib/downloader.ts'
+import { ResultTable } from '../lib/results.ts'
+import { TaskPeer } from '../lib/task-peer.ts'
+import type { Wire } from '../lib/webtorrent-types.ts'
+
+type Respond = (err: Error | null, block?: Uint8Array) => void
+
+interface Request { piece: number, offset: number, length: number, respond: Respond }
+
+/** As much of a wire as the downloader uses. */
+class FakeWire {
+  destroyed = false
+  peerChoking = false
+  /** every request fails at once, as on a wire that is closing */
+  isClosing = false
+  readonly peerExtendedHandshake = {}
+  readonly requests: Request[] = []
+
+  downloadSpeed (): number { return 0 }
+
+  request (piece: number, offset: number, length: number, respond: Respond): void {
+    if (this.isClosing) return respond(new Error('wire is closed'))
+    this.requests.push({ piece, offset, length, respond })
+  }
+
+  /** Answers all open requests and those that follow. */
+  answer (data: (piece: number) => Uint8Array): void {
+    for (let request = this.requests.shift(); request !== undefined; request = this.requests.shift()) {
+      const { piece, offset, length, respond } = request
+      respond(null, data(piece).subarray(offset, offset + length))
+    }
+  }
+
+  close (): void {
+    this.destroyed = true
+    for (const { respond } of this.requests.splice(0)) respond(new Error('wire was closed'))
+  }
+}
+
+interface Swarm {
+  downloader: Downloader
+  peers: TaskPeer[]
+  wires: FakeWire[]
+  stored: Map<number, Uint8Array>
+  /** the peers that were blamed, by their place */
+  blamed: number[]
+}
+
+/** Peers that all hold the same pieces. */
+function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
+  const table = new ResultTable(pieces.length)
+  const wires = Array.from({ length: peerCount }, () => new FakeWire())
+  const peers = wires.map(wire => new TaskPeer(wire as unknown as Wire, {} as TaskPeer['ext'], table.addPeer()))
+  const stored = new Map<number, Uint8Array>()
+  const blamed: number[] = []
+  const downloader = new Downloader({
+    needs: index => !stored.has(index),
+    urgent: [],
+    peers,
+    store: async (index, _result, data) => { stored.set(index, data) },
+    distrust: (peer, index) => {
+      blamed.push(peers.indexOf(peer))
+      peer.results.forget(index)
+    }
+  })
+  for (const peer of peers) {
+    for (const [index, data] of pieces.entries()) {
+      peer.results.announce(index, { size: data.length, digest: createHash('sha256').update(data).digest() })
+      peer.results.setHave(index)
+      downloader.offer(peer, index)
+    }
+  }
+  return { downloader, peers, wires, stored, blamed }
+}
+
+/** All microtasks that are due have run. */
+async function settle (): Promise<void> {
+  await new Promise(resolve => { setImmediate(resolve) })
+}
+
+const LARGE = new Uint8Array(2 << 20).fill(7)
+
+test('nothing is requested before it may be', async t => {
+  const { downloader, peers, wires, stored } = createSwarm([Uint8Array.of(1)], 1)
+  downloader.requestMore(peers[0]!)
+  t.equal(wires[0]!.requests.length, 0)
+  downloader.open()
+  downloader.requestMore(peers[0]!)
+  wires[0]!.answer(() => Uint8Array.of(1))
+  await settle()
+  t.same([...stored.keys()], [0])
+})
+
+test('a closing wire that fails thousands of requests at once', async t => {
+  const pieces = Array.from({ length: 20_000 }, (_, i) => Uint8Array.of(i & 0xff, i >> 8))
+  const { downloader, peers, wires } = createSwarm(pieces, 1)
+  downloader.open()
+  wires[0]!.isClosing = true
+  downloader.requestMore(peers[0]!)
+  await settle()
+  t.pass('is survived')
+})
+
+test('a large piece that is fetched from one peer alone, which leaves', async t => {
+  const { downloader, peers, wires, stored, blamed } = createSwarm([LARGE], 2)
+  downloader.open()
+  for (const peer of peers) downloader.requestMore(peer)
+  t.ok(wires.every(wire => wire.requests.length > 0), 'both share the work')
+  wires[0]!.answer(() => new Uint8Array(LARGE.length))
+  wires[1]!.answer(() => LARGE)
+  await settle()
+  t.same(blamed, [], 'who sent wrong data cannot be told')
+  const [single, other] = wires[0]!.requests.length > 0 ? [0, 1] : [1, 0]
+  t.equal(wires[other]!.requests.length, 0, 'the next time one peer sends it all')
+  const [leaving] = peers.splice(single, 1)
+  wires[single]!.close()
+  leaving!.results.clear()
+  downloader.removePeer(leaving!)
+  await settle()
+  wires[other]!.answer(() => LARGE)
+  await settle()
+  t.same([...stored.keys()], [0], 'the other one takes over')
+})
+
+test('a small piece that nobody asks for any more is no obstacle', async t => {
+  const { downloader, peers, wires, stored } = createSwarm([LARGE.subarray(0, 100_000)], 2)
+  downloader.open()
+  downloader.requestMore(peers[0]!)
+  const [leaving] = peers.splice(0, 1)
+  // it has sent all it was asked for, and its last request fails only after it is gone
+  wires[0]!.requests.length = 0
+  leaving!.results.clear()
+  downloader.removePeer(leaving!)
+  await settle()
+  wires[1]!.answer(() => LARGE)
+  await settle()
+  t.same([...stored.keys()], [0])
+})
