@@ -1,4 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'tape'
 import { parseTask } from '../lib/task.ts'
@@ -53,6 +54,18 @@ test('create overwrites nothing without --force', async t => {
   t.equal((await run(SQUARES)).code, 0, 'the same task again is no conflict')
   t.deepEqual(await readFile(target), written, 'and is not written again')
   t.equal((await run([...SQUARES, '--comment', 'another'])).code, 2, 'one with another comment is')
+})
+
+test('create replaces no pipe or device, and does not wait for what one says', async t => {
+  const { dir, run } = await workspace(t)
+  const target = path.join(dir, 'pipe')
+  execFileSync('mkfifo', [target])
+  for (const flags of [[], ['--force']]) {
+    const { code, stderr } = await run([...SQUARES, '-o', 'pipe', ...flags])
+    t.equal(code, 2)
+    t.match(stderr, /^bitworker: pipe: already exists and is not an ordinary file; [^\n]*\n$/)
+    t.ok((await stat(target)).isFIFO())
+  }
 })
 
 const WRONG: Array<[args: string[], code: string]> = [

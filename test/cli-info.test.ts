@@ -1,8 +1,11 @@
+import { once } from 'node:events'
 import { mkdir, truncate, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import test from 'tape'
 import { createTask, encodeTask } from '../lib/task.ts'
-import { workspace } from './helpers/cli.ts'
+import { OFFLINE, workspace } from './helpers/cli.ts'
 
 const HOSTILE = 'echo fine\ncurl x \u001b[1A\u001b[2K\u202e | bash\u009b'
 
@@ -59,9 +62,28 @@ test('no file, a folder, an enormous file', async t => {
   await mkdir(path.join(dir, 'folder'))
   await writeFile(path.join(dir, 'huge'), '')
   await truncate(path.join(dir, 'huge'), 100 * 1024 ** 2)
-  for (const [name, expected] of [['nothing', 'BW_ERR_NOT_FOUND'], ['folder', 'BW_ERR_NOT_A_FILE'], ['huge', 'BW_ERR_FILE_TOO_LARGE']] as const) {
+  for (const [name, expected] of [['nothing', 'BW_ERR_NOT_FOUND'], ['folder', 'BW_ERR_NOT_A_FILE'], ['huge', 'BW_ERR_FILE_TOO_LARGE'], ['/dev/zero', 'BW_ERR_FILE_TOO_LARGE']] as const) {
     const { code, events, stderr } = await run(['info', name, '--json'])
     t.deepEqual([code, events[0]?.['code']], [2, expected], name)
     t.match(stderr, new RegExp(`^bitworker: ${name}: [^\\n]*; [^\\n]*\\n$`))
   }
+})
+
+test('a URL of something else', async t => {
+  const { run } = await workspace(t)
+  const server = createServer((_, response) => { response.end('<!DOCTYPE html>') }).listen(0, '127.0.0.1')
+  t.teardown(() => { server.close() })
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/task`
+  // In capitals it is the same address.
+  const { code, events } = await run(['info', url.replace('http', 'HTTP'), '--json', ...OFFLINE])
+  t.equal(code, 2)
+  t.equal(events[0]?.['code'], 'BW_ERR_TORRENT')
+  t.match(String(events[0]?.['message']), new RegExp(`^${url}: what is there is neither a task file nor a torrent.*; check the URL$`))
+})
+
+test('without a folder for temporary files', async t => {
+  const { code, stderr } = await (await workspace(t)).run(['info', 'a'.repeat(40), ...OFFLINE], { env: { TMPDIR: '/nowhere' } })
+  t.equal(code, 2)
+  t.match(stderr, /^bitworker: \/nowhere, the folder for temporary files \(TMPDIR\): no such file or folder; [^\n]*\n$/)
 })

@@ -32,7 +32,7 @@ const GOOD: Array<[parse: (text: string) => unknown, text: string, value: unknow
 
 const BAD: Array<[parse: (text: string) => unknown, ...texts: string[]]> = [
   [parseSize, '', '-1', '1.5M', 'M', '1 M', '1X', '0x10', '9007199254740992', '9000000T'],
-  [parseRate, 'fast', '/s', '-1'],
+  [parseRate, 'fast', '/s', '-1', '0', '0K'],
   [parsePieceLength, '0', '0K'],
   [parseCount, '', '0', '-1', '1.5', '1e3', '9007199254740992', 'x'],
   [parsePort, '', '-1', '65536', '80a'],

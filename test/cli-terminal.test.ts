@@ -31,6 +31,7 @@ test('a yes runs the command and shows how it comes on', async t => {
 for (const [what, keys, expected, says] of [
   ['a no', 'n', 2, /bitworker:.* refused/],
   ['the default answer', '\r', 2, /bitworker:.* refused/],
+  ['Ctrl-D', '\u0004', 2, /bitworker:.* refused/],
   ['Ctrl-C', '\u0003', 130, /interrupted/]
 ] as const) {
   test(`${what} runs nothing`, async t => {
@@ -40,6 +41,18 @@ for (const [what, keys, expected, says] of [
     t.notOk(existsSync(path.join(files.dir, 'squares')))
   })
 }
+
+test('a stop while it asks is the last that is shown', async t => {
+  const files = await workspace(t)
+  await files.run(['create', '--name', 'squares', '--parts', '4', '--command', 'echo'])
+  const run = files.start(['run', 'squares.bitworker', ...OFFLINE], { terminal: true })
+  await run.output(QUESTION)
+  // run.pid is script(1)'s, and ours its only child's
+  process.kill(Number(await readFile(`/proc/${run.pid}/task/${run.pid}/children`, 'utf8')), 'SIGTERM')
+  const { code, stdout } = await run.ended
+  t.equal(code, 130)
+  t.doesNotMatch(stdout, /0\/4 pieces/, 'no bar after it')
+})
 
 test('no colours where they are not wanted', async t => {
   const { run } = await workspace(t)

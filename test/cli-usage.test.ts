@@ -33,6 +33,7 @@ const WRONG: Array<[args: string[], says: RegExp]> = [
   [['crate'], /unknown command 'crate'; did you mean create\?/],
   [['run', 'x', '--no-computer'], /unknown option '--no-computer'; did you mean --no-compute\?/],
   [['create', '--nam', 'x'], /did you mean --name\?/],
+  [['version'], /unknown command 'version'; see bitworker --help/],
   [['run', 'x', '--bogus-option'], /unknown option '--bogus-option'; see bitworker run --help/],
   [['run'], /missing required argument 'task'; see bitworker run --help/],
   [['run', 'a', 'b'], /too many arguments/],
@@ -70,4 +71,15 @@ test('a reader that leaves is the end, not an error', async t => {
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
   await once(child, 'close')
   t.equal(output, '0\n')
+})
+
+test('output that cannot be written is an error', async t => {
+  const { dir, run } = await workspace(t)
+  await run(['create', '--name', 'squares', '--parts', '3', '--command', 'echo'])
+  const main = new URL('../lib/cli/main.ts', import.meta.url).pathname
+  const child = spawn('bash', ['-c', `'${process.execPath}' '${main}' info squares.bitworker > /dev/full; echo $?`], { cwd: dir })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
+  await once(child, 'close')
+  t.match(output, /^bitworker: standard output: the disk is full; [^\n]*\n1\n$/)
 })

@@ -1,5 +1,5 @@
 /** `bitworker create`: makes a task file. */
-import { open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { BitWorkerError } from '../errors.ts'
 import { createTask, encodeTask, magnetOf } from '../task.ts'
 import type { CreateTaskOptions, Task } from '../task.ts'
@@ -73,6 +73,7 @@ function announceResult (target: string, task: Task, json: boolean): void {
 }
 
 async function write (target: string, task: Task, force: boolean): Promise<void> {
+  await refuseDevice(target)
   try {
     if (force) await replace(target, encodeTask(task))
     else await writeNew(target, encodeTask(task))
@@ -83,6 +84,13 @@ async function write (target: string, task: Task, force: boolean): Promise<void>
     throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
       `${target}: already exists and is something else; choose another name with -o, or pass --force to overwrite it`)
   }
+}
+
+// Reading a pipe to compare may never end, and --force would put a file where a device was.
+async function refuseDevice (target: string): Promise<void> {
+  const there = await stat(target).catch(() => null)
+  if (there === null || there.isFile() || there.isDirectory()) return
+  throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${target}: already exists and is not an ordinary file; choose another name with -o`)
 }
 
 async function writeNew (target: string, bytes: Uint8Array): Promise<void> {

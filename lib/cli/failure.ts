@@ -36,11 +36,12 @@ const SYSTEM: Record<string, [code: ErrorCode, why: string, what: string]> = {
 /** A system error as a BitWorkerError that names what it was about; every other value as it is. */
 export function explain (error: unknown, subject?: string): unknown {
   if (error instanceof BitWorkerError || !(error instanceof Error)) return error
-  const { code, path, port } = error as NodeJS.ErrnoException & { port?: number }
+  const { code, path, port, syscall } = error as NodeJS.ErrnoException & { port?: number }
   const known = code === undefined ? undefined : SYSTEM[code]
   if (known === undefined) return error
-  const about = subject ?? path ?? (port === undefined ? error.message : `port ${port}`)
-  return new BitWorkerError(known[0], 'system', `${about}: ${known[1]}; ${known[2]}`, { cause: error })
+  if (code === 'ENOENT' && syscall === 'uv_cwd') return new BitWorkerError(known[0], 'system', 'the current folder was removed; change to another one', { cause: error })
+  const about = subject ?? path ?? (port === undefined ? null : `port ${port}`)
+  return new BitWorkerError(known[0], 'system', `${about === null ? '' : `${about}: `}${known[1]}; ${known[2]}`, { cause: error })
 }
 
 function isBitWorkerError (error: unknown): error is BitWorkerError {

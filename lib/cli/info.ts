@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { ComputeTorrent } from '../torrent.ts'
 import { describeTask, taskFields } from './describe.ts'
-import { EXIT, ExitError } from './failure.ts'
+import { EXIT, ExitError, explain } from './failure.ts'
 import { escapeText, formatBytes, plural } from './format.ts'
 import { aborted, onInterrupt, withDeadline } from './interrupt.ts'
 import { JsonOutput } from './json-output.ts'
@@ -39,6 +39,7 @@ export async function info (id: string, flags: InfoFlags): Promise<void> {
 // The folder stays empty: nothing is downloaded, but a torrent wants one.
 async function lookUp (source: Source, flags: InfoFlags): Promise<Description> {
   const folder = await mkdtemp(path.join(tmpdir(), 'bitworker-info-'))
+    .catch((error: unknown) => { throw explain(error, `${tmpdir()}, the folder for temporary files (TMPDIR)`) })
   try {
     return await describeFromSwarm(source, flags, folder)
   } finally {

@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 /** The command: streams, last-resort handlers and the exit; everything else is in program.ts. */
 import process from 'node:process'
-import { EXIT, report } from './failure.ts'
+import { EXIT, explain, report } from './failure.ts'
 import { main } from './program.ts'
 
+const options = { json: process.argv.includes('--json'), debug: process.argv.includes('--debug'), started: true }
+
 // Whoever reads our output may leave at any time (`| head -1`): that is the end, not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.workFailed)
-})
+const outputFailed = (error: NodeJS.ErrnoException): void => {
+  process.exit(error.code === 'EPIPE' ? EXIT.done : report(explain(error, 'standard output'), { ...options, json: false }))
+}
+process.stdout.on('error', outputFailed)
 // A terminal that was closed cannot be told so.
 process.stderr.on('error', () => {})
 
@@ -16,11 +19,10 @@ for (const stream of [process.stdout, process.stderr]) {
   if (stream.isTTY && !stream.columns) Object.assign(stream, { columns: 80, rows: 24 })
 }
 
-const options = { json: process.argv.includes('--json'), debug: process.argv.includes('--debug'), started: true }
 const crash = (error: unknown): void => { process.exit(report(error, options)) }
 process.on('uncaughtException', crash)
 process.on('unhandledRejection', crash)
 
 const exitCode = await main(process.argv.slice(2))
 // Sockets of a swarm that are still closing must not keep the user waiting.
-process.stdout.write('', () => { process.exit(exitCode) })
+process.stdout.write('', error => { if (error) outputFailed(error); else process.exit(exitCode) })

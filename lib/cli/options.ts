@@ -35,7 +35,9 @@ export function parsePieceLength (text: string): number {
 
 /** Bytes a second, written like a size, with or without `/s`. */
 export function parseRate (text: string): number {
-  return parseSize(text.replace(/\/s$/, ''))
+  const bytes = parseSize(text.replace(/\/s$/, ''))
+  if (bytes === 0) throw new InvalidArgumentError('With 0 nothing would be said to any peer; it must be at least 1.')
+  return bytes
 }
 
 /** A whole number of at least 1. */

@@ -53,6 +53,6 @@ function describeOption ({ description, defaultValue }: Option): string {
 function restate (message: string, args: string[]): string {
   const [what = '', suggestion] = message.trim().replace(/^error: /, '').split('\n')
   const hint = suggestion?.replace(/^\(Did you mean (.*)\)$/, 'did you mean $1')
-  const command = args[0] !== undefined && /^[a-z]+$/.test(args[0]) && hint === undefined ? `bitworker ${args[0]}` : 'bitworker'
+  const command = args[0] !== undefined && /^[a-z]+$/.test(args[0]) && hint === undefined && !what.startsWith('unknown command') ? `bitworker ${args[0]}` : 'bitworker'
   return `${what.replace(/\.$/, '')}; ${hint ?? `see ${command} --help`}`
 }

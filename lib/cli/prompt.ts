@@ -13,22 +13,33 @@ export function demandTerminal (): void {
     'this task runs a command on your machine and there is no terminal to ask you on; pass --yes to run it without asking, or --no-compute to download only')
 }
 
+/** Aborted by Ctrl-D, at which readline stops listening without a word to whoever asked. */
+function endOfInput (): { signal: AbortSignal, release: () => void } {
+  const controller = new AbortController()
+  const listener = (_text: string | undefined, key: { ctrl?: boolean, name?: string }): void => {
+    if (key.ctrl === true && key.name === 'd') controller.abort()
+  }
+  process.stdin.on('keypress', listener)
+  return { signal: controller.signal, release: () => { process.stdin.off('keypress', listener) } }
+}
+
 /**
  * Asks on stderr, default No.
- * Throws BW_ERR_REFUSED (exit 2) for a No, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
+ * Throws BW_ERR_REFUSED (exit 2) for a No or Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
  * An aborted `signal` takes the question back: then the answer no longer matters and is false.
  */
 export async function askConsent (signal: AbortSignal): Promise<boolean> {
   demandTerminal()
   const { confirm, isCancel } = await import('@clack/prompts')
+  const end = endOfInput()
   const answer = await confirm({
     message: 'Run this command on your machine?',
     initialValue: false,
     output: process.stderr,
-    signal
-  })
+    signal: AbortSignal.any([signal, end.signal])
+  }).finally(end.release)
   if (signal.aborted) return false
-  if (isCancel(answer)) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
-  if (answer) return true
+  if (isCancel(answer) && !end.signal.aborted) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
+  if (answer === true) return true
   throw new ExitError(EXIT.refused, 'BW_ERR_REFUSED', 'refused: nothing was run; pass --no-compute to only download what others computed')
 }

@@ -58,7 +58,7 @@ export async function run (id: string, flags: RunFlags): Promise<number> {
 interface Surroundings { out: JsonOutput, screen: Screen, interrupted: AbortSignal }
 
 async function takePart (session: Session, flags: RunFlags, { out, screen, interrupted }: Surroundings): Promise<number> {
-  const progress = { started: false, stop: () => {} }
+  const progress = { started: false, ended: false, stop: () => {} }
   const question = new AbortController()
   report(session, out, screen)
   const outcome = outcomeOf(session.torrent, flags, out, screen)
@@ -69,6 +69,8 @@ async function takePart (session: Session, flags: RunFlags, { out, screen, inter
       session.failed,
       outcome.exitCode,
       begin(session, flags, out, screen, question.signal).then(() => {
+        // The question was taken back by the end: nothing is left to show.
+        if (progress.ended) return NEVER
         progress.started = true
         progress.stop = watch(session, screen)
         return NEVER
@@ -78,6 +80,7 @@ async function takePart (session: Session, flags: RunFlags, { out, screen, inter
     screen.close()
     return reportError(error, { ...flags, started: progress.started })
   } finally {
+    progress.ended = true
     question.abort()
     progress.stop()
     screen.close()

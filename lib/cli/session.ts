@@ -38,7 +38,7 @@ export async function openSession (
   const failed = new Promise<never>((_, reject) => {
     // A client that goes on working (uTP had no port, say) only has something to tell.
     client.on('error', error => { if (client.destroyed) reject(explain(error)); else warn(error) })
-    torrent.on('error', error => { reject(torrentError(error, torrent)) })
+    torrent.on('error', error => { reject(torrentError(error, torrent, id)) })
   })
   failed.catch(() => {})
   torrent.on('warning', warn)
@@ -57,12 +57,20 @@ export async function openSession (
 }
 
 // WebTorrent's own errors have no code. Before the metadata is there, the id is to blame.
-function torrentError (error: Error, torrent: ComputeTorrent): unknown {
+function torrentError (error: Error, torrent: ComputeTorrent, id: string | Uint8Array): unknown {
   const known = explain(error)
   if (known instanceof BitWorkerError) return known
   const isInput = torrent.metadata === null
+  if (isInput && typeof id === 'string' && /^https?:/.test(id)) return urlError(error, id)
   const hint = isInput ? '; give a task file, its URL, a magnet link or an info-hash' : ''
   return new BitWorkerError('BW_ERR_TORRENT', isInput ? 'input' : 'system', `${reasons(error)}${hint}`, { cause: error })
+}
+
+function urlError (error: Error, url: string): BitWorkerError {
+  const what = error.message.startsWith('Error downloading') ? 'cannot be fetched' : 'what is there is neither a task file nor a torrent'
+  // A TypeError is how WebTorrent stumbles over it, and says nothing about the file.
+  const why = error instanceof TypeError ? '' : ` (${reasons(error).replace(/^Error downloading torrent: /, '').trim()})`
+  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${url}: ${what}${why}; check the URL`, { cause: error })
 }
 
 // "fetch failed" alone helps nobody: its cause says why.

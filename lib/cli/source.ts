@@ -8,6 +8,8 @@ import { explain } from './failure.ts'
 // The largest torrents in use are around 10 MB; task files carry no hashes and are far smaller.
 const MAX_FILE_BYTES = 16 * 1024 * 1024
 
+const REMOTE_SCHEME = /^(?:magnet:|https?:\/\/)/i
+
 /** A TASK argument, resolved as far as that is possible without a network. */
 export interface Source {
   kind: 'task' | 'torrent' | 'remote'
@@ -19,7 +21,7 @@ export interface Source {
 
 /** Whether the argument needs the network to become a task. */
 function isRemote (text: string): boolean {
-  return /^(?:magnet:|https?:\/\/)/i.test(text) || /^(?:[0-9a-f]{40}|[a-z2-7]{32})$/i.test(text)
+  return REMOTE_SCHEME.test(text) || /^(?:[0-9a-f]{40}|[a-z2-7]{32})$/i.test(text)
 }
 
 /**
@@ -27,7 +29,8 @@ function isRemote (text: string): boolean {
  * whatever `parseTask` finds wrong with the file.
  */
 export async function readSource (text: string): Promise<Source> {
-  if (isRemote(text)) return { kind: 'remote', id: text, task: null }
+  // Schemes are case-insensitive, to all but WebTorrent.
+  if (isRemote(text)) return { kind: 'remote', id: text.replace(REMOTE_SCHEME, scheme => scheme.toLowerCase()), task: null }
   const bytes = await readCapped(text)
   if (!isTask(bytes) && looksLikeTorrent(bytes)) return { kind: 'torrent', id: bytes, task: null }
   return { kind: 'task', id: bytes, task: parse(text, bytes) }
@@ -55,7 +58,12 @@ async function readCapped (path: string): Promise<Uint8Array> {
     try {
       const { size } = await file.stat()
       if (size > MAX_FILE_BYTES) throw tooLarge(path, size)
-      return await file.readFile()
+      // A device or a pipe says 0, and may have no end.
+      const chunks: Uint8Array[] = []
+      for await (const chunk of file.createReadStream({ end: MAX_FILE_BYTES, autoClose: false })) chunks.push(chunk as Uint8Array)
+      const bytes = Buffer.concat(chunks)
+      if (bytes.length > MAX_FILE_BYTES) throw tooLarge(path, `more than ${MAX_FILE_BYTES}`)
+      return bytes
     } finally {
       await file.close()
     }
@@ -64,7 +72,7 @@ async function readCapped (path: string): Promise<Uint8Array> {
   }
 }
 
-function tooLarge (path: string, size: number): BitWorkerError {
+function tooLarge (path: string, size: number | string): BitWorkerError {
   return new BitWorkerError('BW_ERR_FILE_TOO_LARGE', 'input',
     `${path}: ${size} bytes cannot be a task file (at most ${MAX_FILE_BYTES}); name a .bitworker file, a magnet link or an info-hash`)
 }
