@@ -21,7 +21,7 @@ interface UtPex {
 }
 
 /** `HOST:PORT` where the peer takes connections (IPv4 only); undefined if it did not say. */
-export function listenAddress (wire: Wire): string | undefined {
+function listenAddress (wire: Wire): string | undefined {
   const host = wire.remoteAddress?.replace(/^::ffff:/, '')
   const { p } = wire.peerExtendedHandshake
   const port = wire.type.endsWith('Outgoing') ? wire.remotePort : p

@@ -70,6 +70,7 @@ export class TaskFolder {
   static async open (opts: FolderOptions): Promise<TaskFolder> {
     const { task, force = false, signal } = opts
     const layout = new StoreLayout(opts.path, task.infoHash)
+    const isNew = lstatOrNull(layout.root) === null
     makeFolders(layout)
     const release = acquireLock(layout.lock)
     let journal: Journal | undefined
@@ -84,6 +85,7 @@ export class TaskFolder {
     } catch (err) {
       journal?.close()
       release()
+      if (isNew) await removeTraces(layout)
       throw ioError(err, layout.folder)
     }
   }
@@ -203,8 +205,7 @@ export class TaskFolder {
   /** Removes everything the task has on disk; the folder must be closed. */
   async destroy (): Promise<void> {
     for (const file of this.table.finished.keys()) removeFinal(this.layout, this.task.files[file]!)
-    await removeTree(this.layout.root)
-    removeIfEmpty(path.dirname(this.layout.root))
+    await removeTraces(this.layout)
   }
 
   async #using<T> (index: number, place: Place, use: (fd: number) => Promise<T>): Promise<T> {
@@ -241,4 +242,10 @@ export class TaskFolder {
     this.#files.forget(part)
     removeFile(part)
   }
+}
+
+/** What we keep beside the finished files. */
+async function removeTraces (layout: StoreLayout): Promise<void> {
+  await removeTree(layout.root)
+  removeIfEmpty(path.dirname(layout.root))
 }

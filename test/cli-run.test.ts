@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'tape'
+import fixtures from 'webtorrent-fixtures'
 import { OFFLINE, workspace } from './helpers/cli.ts'
 import type { JsonEvent, Running, Workspace } from './helpers/cli.ts'
 
@@ -175,4 +178,28 @@ test('what cannot work ends with one line and exit 2', async t => {
     const { code, events, stderr } = await files.run(['run', 'squares.bitworker', '--yes', '--exit', '--json', ...OFFLINE, ...flags])
     t.deepEqual([code, events.find(({ event }) => event === 'error')?.['code']], [2, expected], stderr)
   }
+})
+
+test('a file in the way of an ordinary torrent is not overwritten either', async t => {
+  const files = await workspace(t)
+  await mkdir(path.join(files.dir, 'out'))
+  const file = path.join(files.dir, 'out', fixtures.leaves.parsedTorrent.name)
+  await writeFile(file, 'precious')
+  await writeFile(path.join(files.dir, 'leaves.torrent'), fixtures.leaves.torrent)
+  const refused = await files.run(['run', 'leaves.torrent', '-o', 'out', ...OFFLINE])
+  t.equal(refused.code, 2, refused.stderr)
+  t.match(refused.stderr, /^bitworker: .*--force/m)
+  t.equal(await readFile(file, 'utf8'), 'precious')
+})
+
+test('a reader of --json that leaves stops the work', async t => {
+  const files = await workspace(t)
+  await create(files, ['--name', 'slow', '--command', 'echo; sleep 0.1', '--parts', '600'])
+  const main = new URL('../lib/cli/main.ts', import.meta.url).pathname
+  const command = `'${process.execPath}' '${main}' run slow.bitworker -o out --yes --json ${OFFLINE.join(' ')}`
+  const child = spawn('bash', ['-c', `${command} 2> /dev/null | head -1 > /dev/null; echo "\${PIPESTATUS[0]}"`], { cwd: files.dir })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => { output += text })
+  await once(child, 'close')
+  t.equal(output, '130\n')
 })

@@ -72,6 +72,7 @@ test("a file that is not ours is not overwritten, unless it's forced", async t =
   const refused = client.add(task, { path, compute: true })
   const [err] = await once(refused, 'error') as [Error & { code: string }]
   t.equal(err.code, 'BW_ERR_FILE_EXISTS')
+  t.same(await readdir(path), ['out.txt'], 'and nothing is left beside it')
   t.equal(await readFile(join(path, 'out.txt'), 'utf8'), 'somebody’s diary')
   const forced = await createPeer(t, task, { path, force: true, compute: true })
   await allDone([forced])

@@ -6,9 +6,16 @@ import { main } from './program.ts'
 
 const options = { json: process.argv.includes('--json'), debug: process.argv.includes('--debug'), started: true }
 
-// Whoever reads our output may leave at any time (`| head -1`): that is the end, not an error.
+let exitCode: number = EXIT.done
+let isStopping = false
+
+// Whoever reads our output may leave at any time (`| head -1`): that is the end, not an error. What runs is stopped as by
+// Ctrl-C, and says that it was not done.
 const outputFailed = (error: NodeJS.ErrnoException): void => {
-  process.exit(error.code === 'EPIPE' ? EXIT.done : report(explain(error, 'standard output'), { ...options, json: false }))
+  if (error.code !== 'EPIPE') process.exit(report(explain(error, 'standard output'), { ...options, json: false }))
+  if (process.listenerCount('SIGINT') === 0) process.exit(exitCode)
+  if (!isStopping) process.emit('SIGINT')
+  isStopping = true
 }
 process.stdout.on('error', outputFailed)
 // A terminal that was closed cannot be told so.
@@ -23,6 +30,6 @@ const crash = (error: unknown): void => { process.exit(report(error, options)) }
 process.on('uncaughtException', crash)
 process.on('unhandledRejection', crash)
 
-const exitCode = await main(process.argv.slice(2))
+exitCode = await main(process.argv.slice(2))
 // Sockets of a swarm that are still closing must not keep the user waiting.
 process.stdout.write('', error => { if (error) outputFailed(error); else process.exit(exitCode) })

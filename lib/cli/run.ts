@@ -1,7 +1,9 @@
 /** `bitworker run`: takes part in a task, from the question to the exit code. */
+import { statSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import path from 'node:path'
 import { BitWorkerError } from '../errors.ts'
+import type { ComputeTorrent } from '../torrent.ts'
 import { describeTask, taskFields } from './describe.ts'
 import { EXIT, report as reportError } from './failure.ts'
 import { escapeText } from './format.ts'
@@ -93,6 +95,8 @@ async function begin ({ torrent }: Session, flags: RunFlags, out: JsonOutput, sc
   await reached(torrent, 'metadata')
   const { task } = torrent
   if (task === null) {
+    await reached(torrent, 'ready')
+    if (flags.force !== true) refuseForeignFiles(torrent)
     screen.note(`${escapeText(torrent.name)}: an ordinary torrent; it is downloaded, nothing is run`)
     out.emit('torrent', { infoHash: torrent.infoHash, name: torrent.name, length: torrent.length })
     return
@@ -108,6 +112,20 @@ async function begin ({ torrent }: Session, flags: RunFlags, out: JsonOutput, sc
     ...(flags.slots !== undefined && { slots: flags.slots }),
     binds: flags.bind.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
   })
+}
+
+/**
+ * WebTorrent writes over whatever has the name of a file of an ordinary torrent; what contains not one piece of the torrent
+ * is not ours. Throws BW_ERR_FILE_EXISTS.
+ */
+function refuseForeignFiles (torrent: ComputeTorrent): void {
+  for (const file of torrent.files) {
+    const location = path.join(torrent.path, file.path)
+    const size = statSync(location, { throwIfNoEntry: false })?.size ?? 0
+    if (size === 0 || file.downloaded > 0) continue
+    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
+      `${location} exists and is not from this torrent; choose another folder with -o, or overwrite it with --force`)
+  }
 }
 
 function mustAsk (flags: RunFlags): boolean {
