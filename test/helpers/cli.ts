@@ -72,7 +72,8 @@ export async function workspace (t: Test): Promise<Workspace> {
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
 function launch (args: string[], { cwd, env, terminal = false }: StartOptions, dir: string): Child {
-  const { DEBUG: _, ...inherited } = process.env
+  // CI would take the colours from a terminal, too
+  const { DEBUG: _, CI: __, ...inherited } = process.env
   const argv = [process.execPath, MAIN, ...args]
   const [command = '', ...rest] = terminal ? ['script', '-qefc', argv.map(quote).join(' '), '/dev/null'] : argv
   return spawn(command, rest, {
