@@ -70,12 +70,6 @@ export class Downloader {
     return bytes
   }
 
-  /** Bytes received of one unfinished piece. */
-  received (index: number): number {
-    const piece = this.#active.get(index)?.piece
-    return piece === undefined ? 0 : piece.length - piece.missing
-  }
-
   /** The peer now holds the piece: fetch it if it is needed. */
   offer (peer: TaskPeer, index: number): void {
     if (this.#host.needs(index)) peer.queue.push(index)

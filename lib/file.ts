@@ -122,8 +122,9 @@ export class TaskFileView extends Base {
       await this._session.waitFor(index)
       const size = this._session.results.own(index)?.size
       if (size === undefined || this._destroyed) return
-      for (let at = Math.max(0, start - offset); at <= Math.min(end - offset, size - 1) && !this._destroyed; at += SLICE_BYTES) {
-        yield await this._session.read(index, at, Math.min(SLICE_BYTES, Math.min(end - offset, size - 1) - at + 1))
+      const last = Math.min(end - offset, size - 1)
+      for (let at = Math.max(0, start - offset); at <= last && !this._destroyed; at += SLICE_BYTES) {
+        yield await this._session.read(index, at, Math.min(SLICE_BYTES, last - at + 1))
       }
       offset += size
     }

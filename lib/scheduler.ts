@@ -88,7 +88,6 @@ export class Scheduler {
   /** The user wants it, or a reader waits for it. */
   isWanted (index: number): boolean { return this.#wanted[index] === 1 || this.#urgent.has(index) }
   isRunning (index: number): boolean { return this.#running.has(index) }
-  isClaimed (index: number): boolean { return this.#claims.has(index) }
 
   setMissing (index: number, missing: boolean): void {
     this.#missing.set(index, missing)
@@ -120,8 +119,6 @@ export class Scheduler {
     else this.#urgent.delete(index)
     this.#refresh(index)
   }
-
-  isUrgent (index: number): boolean { return this.#urgent.has(index) }
 
   /** Pieces that readers wait for. */
   get urgent (): Iterable<number> { return this.#urgent }
