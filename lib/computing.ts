@@ -3,6 +3,7 @@
  * when another peer was first. Starts no process itself (executor.ts) and speaks to no peer itself (`ComputingHost`).
  */
 import { CLAIM_RENEW_MS } from '../extensions/ut_bitworker/constants.ts'
+import type { Clock } from './clock.ts'
 import { CommandError } from './errors.ts'
 import type { Generation } from './compute-store.ts'
 import type { Result } from './results.ts'
@@ -32,19 +33,21 @@ export class Computing {
   readonly #scheduler: Scheduler
   readonly #host: ComputingHost
   readonly #slots: number
+  readonly #clock: Clock
   readonly #running = new Map<number, Running>()
-  readonly #renewTimer: NodeJS.Timeout
-  #wakeTimer: NodeJS.Timeout | undefined
+  #cancelRenewal: () => void
+  #cancelWakeUp = (): void => {}
   #state: 'on' | 'paused' | 'stopped' = 'on'
   #totalMs = 0
   #completed = 0
 
-  /** @param slots work items at a time, at least 1 */
-  constructor (scheduler: Scheduler, host: ComputingHost, slots: number) {
+  /** @param opts `slots`: work items at a time, at least 1; `clock`: the scheduler's */
+  constructor (scheduler: Scheduler, host: ComputingHost, { slots, clock }: { slots: number, clock: Clock }) {
     this.#scheduler = scheduler
     this.#host = host
     this.#slots = slots
-    this.#renewTimer = setInterval(() => this.#renew(), CLAIM_RENEW_MS)
+    this.#clock = clock
+    this.#cancelRenewal = this.#renewLater()
   }
 
   get state (): 'on' | 'paused' | 'stopped' { return this.#state }
@@ -52,7 +55,7 @@ export class Computing {
   /** The pieces being computed, but for backups, and for how many milliseconds. */
   * claims (): Generator<{ index: number, elapsedMs: number, estimateMs: number }> {
     if (this.#state !== 'on') return
-    const now = performance.now()
+    const now = this.#clock.now()
     for (const [index, { since, isBackup }] of this.#running) {
       if (!isBackup) yield { index, elapsedMs: Math.round(now - since), estimateMs: this.#estimateMs() }
     }
@@ -96,8 +99,8 @@ export class Computing {
   /** Kills all work items; resolves when they are gone. */
   async stop (): Promise<void> {
     this.#state = 'stopped'
-    clearInterval(this.#renewTimer)
-    clearTimeout(this.#wakeTimer)
+    this.#cancelRenewal()
+    this.#cancelWakeUp()
     const ends = Array.from(this.#running.values(), ({ generation }) => generation.done.catch(() => {}))
     for (const index of this.#running.keys()) this.abort(index, 'stopped')
     await Promise.all(ends)
@@ -107,7 +110,7 @@ export class Computing {
     this.#scheduler.start(index)
     if (!isBackup) this.#host.claim(index, 0, this.#estimateMs())
     const generation = this.#host.generate(index)
-    const running: Running = { generation, since: performance.now(), isBackup, reason: null }
+    const running: Running = { generation, since: this.#clock.now(), isBackup, reason: null }
     this.#running.set(index, running)
     generation.done.then(
       ({ size, digest, ms }) => this.#onResult(index, { size, digest }, ms),
@@ -150,16 +153,23 @@ export class Computing {
     return this.#completed === 0 ? 0 : Math.round(this.#totalMs / this.#completed)
   }
 
+  #renewLater (): () => void {
+    return this.#clock.after(CLAIM_RENEW_MS, () => {
+      this.#cancelRenewal = this.#renewLater()
+      this.#renew()
+    })
+  }
+
   #renew (): void {
     for (const { index, elapsedMs, estimateMs } of this.claims()) this.#host.claim(index, elapsedMs, estimateMs)
   }
 
   /** A failed piece becomes due again, or patience with others ends, without anything else happening. */
   #armWakeUp (): void {
-    clearTimeout(this.#wakeTimer)
+    this.#cancelWakeUp()
     if (this.#state !== 'on' || this.#running.size >= this.#slots) return
     const at = this.#scheduler.wakeAt()
     if (at === Infinity) return
-    this.#wakeTimer = setTimeout(() => this.run(), Math.max(1, Math.ceil(at - performance.now())))
+    this.#cancelWakeUp = this.#clock.after(Math.max(1, Math.ceil(at - this.#clock.now())), () => { this.run() })
   }
 }

@@ -7,6 +7,7 @@
  * internals.
  */
 import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import { systemClock } from './clock.ts'
 import { Computing } from './computing.ts'
 import type { ComputeStore } from './compute-store.ts'
 import { Downloader } from './downloader.ts'
@@ -69,7 +70,7 @@ export class WorkSession {
     this.store = store
     this.#host = host
     this.results = new ResultTable(task.pieceCount)
-    this.scheduler = new Scheduler(task.pieceCount, Math.random, () => performance.now())
+    this.scheduler = new Scheduler(task.pieceCount, Math.random, systemClock.now)
     this.progress = new Progress(task)
     this.#finisher = this.#createFinisher()
     this.#neighbours = this.#createNeighbours()
@@ -199,7 +200,7 @@ export class WorkSession {
       failed: (index, err, final) => { this.#onFailed(index, err, final) },
       aborted: (piece, reason) => { this.#host.report('aborted', { piece, reason }) },
       idle: () => { this.#checkStuck() }
-    }, slots)
+    }, { slots, clock: systemClock })
     if (isPaused) this.#computing.pause()
     this.#finisher.allowCommands()
     this.#computing.run()
