@@ -70,7 +70,7 @@ export class WorkSession {
     this.store = store
     this.#host = host
     this.results = new ResultTable(task.pieceCount)
-    this.scheduler = new Scheduler(task.pieceCount, Math.random, systemClock.now)
+    this.scheduler = new Scheduler(task.pieceCount, Math.random, () => systemClock.now())
     this.progress = new Progress(task)
     this.#finisher = this.#createFinisher()
     this.#neighbours = this.#createNeighbours()
