@@ -1,21 +1,24 @@
 /**
- * Keeps the slots of one task busy: asks the scheduler for a piece, claims it, has the store generate it, and ends it
+ * Keeps the slots of one task busy: asks the scheduler for pieces, claims them, has the store generate them, and ends it
  * when another peer was first. Starts no process itself (executor.ts) and speaks to no peer itself (`ComputingHost`).
+ *
+ * Short pieces are chosen and claimed ahead, many at a time: one message and one look at the swarm for all of them.
  */
-import { CLAIM_RENEW_MS } from '../extensions/ut_bitworker/constants.ts'
+import { CLAIM_RENEW_MS, MAX_CLAIMS } from '../extensions/ut_bitworker/constants.ts'
+import type { ClaimRecord } from '../extensions/ut_bitworker/index.ts'
 import type { Clock } from './clock.ts'
 import { CommandError } from './errors.ts'
 import type { Generation } from './compute-store.ts'
 import type { Result } from './results.ts'
-import type { Choice, Scheduler } from './scheduler.ts'
+import type { Scheduler } from './scheduler.ts'
 
 /** What computing needs from its surroundings. */
 export interface ComputingHost {
   generate (index: number): Generation
   /** it runs */
   started (index: number): void
-  /** tell all peers, before the work item starts */
-  claim (index: number, elapsedMs: number, estimateMs: number): void
+  /** tell all peers, before the work items start */
+  claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void
   /** tell all peers that there will be no result */
   release (indices: number[]): void
   computed (index: number, result: Result, ms: number): void
@@ -28,6 +31,11 @@ export interface ComputingHost {
 
 interface Running { readonly generation: Generation, readonly since: number, readonly isBackup: boolean, reason: string | null }
 
+/** Pieces are claimed ahead for this long: other peers wait for them that long at most, and a message costs a thousandth of it. */
+const AHEAD_MS = 100
+/** The pace follows about this many of the latest pieces. */
+const PACE_PIECES = 32
+
 /** The running work items of one task. */
 export class Computing {
   readonly #scheduler: Scheduler
@@ -35,10 +43,13 @@ export class Computing {
   readonly #slots: number
   readonly #clock: Clock
   readonly #running = new Map<number, Running>()
+  /** claimed, and next to run */
+  readonly #ahead = new Set<number>()
   #cancelRenewal: () => void
   #cancelWakeUp = (): void => {}
   #state: 'on' | 'paused' | 'stopped' = 'on'
-  #totalMs = 0
+  /** what a piece takes here, milliseconds; 0: unknown */
+  #paceMs = 0
   #completed = 0
 
   /** @param opts `slots`: work items at a time, at least 1; `clock`: the scheduler's */
@@ -52,28 +63,38 @@ export class Computing {
 
   get state (): 'on' | 'paused' | 'stopped' { return this.#state }
 
-  /** The pieces being computed, but for backups, and for how many milliseconds. */
-  * claims (): Generator<{ index: number, elapsedMs: number, estimateMs: number }> {
-    if (this.#state !== 'on') return
+  /** The pieces being computed, or next to be, and for how many milliseconds. */
+  claims ({ isBackup }: { isBackup: boolean }): ClaimRecord[] {
+    if (this.#state !== 'on') return []
     const now = this.#clock.now()
-    for (const [index, { since, isBackup }] of this.#running) {
-      if (!isBackup) yield { index, elapsedMs: Math.round(now - since), estimateMs: this.#estimateMs() }
+    const claims: ClaimRecord[] = []
+    for (const [index, running] of this.#running) {
+      if (running.isBackup === isBackup) claims.push({ index, elapsedMs: Math.round(now - running.since), estimateMs: this.#estimateMs() })
     }
+    if (!isBackup) for (const index of this.#ahead) claims.push({ index, elapsedMs: 0, estimateMs: this.#estimateMs() })
+    return claims
   }
 
   /** Starts work items while there are free slots and pieces to compute. Cheap when there is nothing to do. */
   run (): void {
     while (this.#state === 'on' && this.#running.size < this.#slots) {
-      const choice = this.#scheduler.next()
-      if (choice === undefined) break
-      this.#start(choice)
+      if (this.#ahead.size === 0 && !this.#choose()) break
+      const [index] = this.#ahead
+      if (index === undefined) continue // a backup: it has started
+      this.#ahead.delete(index)
+      this.#start(index, false)
     }
     this.#armWakeUp()
     this.#host.idle()
   }
 
-  /** Kills the piece's work item, if there is one. */
+  /** Ends the piece's work item, if there is one. */
   abort (index: number, reason: string): void {
+    if (this.#ahead.delete(index)) {
+      this.#scheduler.stop(index)
+      this.#host.release([index])
+      return
+    }
     const running = this.#running.get(index)
     if (running === undefined || running.reason !== null) return
     running.reason = reason
@@ -84,6 +105,7 @@ export class Computing {
   pause (): void {
     if (this.#state !== 'on') return
     this.#state = 'paused'
+    this.#forgetAhead()
     for (const { generation } of this.#running.values()) generation.pause()
     this.#host.release([...this.#running.keys()])
   }
@@ -101,14 +123,53 @@ export class Computing {
     this.#state = 'stopped'
     this.#cancelRenewal()
     this.#cancelWakeUp()
+    this.#forgetAhead()
     const ends = Array.from(this.#running.values(), ({ generation }) => generation.done.catch(() => {}))
     for (const index of this.#running.keys()) this.abort(index, 'stopped')
     await Promise.all(ends)
   }
 
-  #start ({ index, isBackup }: Choice): void {
-    this.#scheduler.start(index)
-    if (!isBackup) this.#host.claim(index, 0, this.#estimateMs())
+  /** Chooses and claims what to run next; false when there is nothing. A backup is started at once. */
+  #choose (): boolean {
+    const count = this.#batchSize()
+    while (this.#ahead.size < count) {
+      const choice = this.#scheduler.next()
+      if (choice === undefined) break
+      this.#scheduler.start(choice.index)
+      if (!choice.isBackup) {
+        this.#ahead.add(choice.index)
+        continue
+      }
+      // only when nothing else is left, so the batch ends here
+      this.#claimAhead()
+      this.#host.claim([{ index: choice.index, elapsedMs: 0, estimateMs: this.#estimateMs() }], { isBackup: true })
+      this.#start(choice.index, true)
+      return true
+    }
+    this.#claimAhead()
+    return this.#ahead.size > 0
+  }
+
+  #claimAhead (): void {
+    const estimateMs = this.#estimateMs()
+    if (this.#ahead.size > 0) this.#host.claim(Array.from(this.#ahead, index => ({ index, elapsedMs: 0, estimateMs })), { isBackup: false })
+  }
+
+  #batchSize (): number {
+    const free = this.#slots - this.#running.size
+    if (this.#paceMs === 0 || this.#paceMs > AHEAD_MS) return free
+    const room = MAX_CLAIMS - this.#running.size
+    return Math.max(free, Math.min(room, Math.ceil(AHEAD_MS / this.#paceMs) * this.#slots))
+  }
+
+  #forgetAhead (): void {
+    const indices = [...this.#ahead]
+    this.#ahead.clear()
+    for (const index of indices) this.#scheduler.stop(index)
+    if (indices.length > 0) this.#host.release(indices)
+  }
+
+  #start (index: number, isBackup: boolean): void {
     const generation = this.#host.generate(index)
     const running: Running = { generation, since: this.#clock.now(), isBackup, reason: null }
     this.#running.set(index, running)
@@ -126,9 +187,9 @@ export class Computing {
   #onResult (index: number, result: Result, ms: number): void {
     this.#running.delete(index)
     this.#scheduler.stop(index)
-    this.#totalMs += ms
     this.#completed++
-    this.#scheduler.setPace(this.#estimateMs())
+    this.#paceMs += (ms - this.#paceMs) / Math.min(this.#completed, PACE_PIECES)
+    this.#scheduler.setPace(this.#paceMs)
     this.#host.computed(index, result, ms)
     this.run()
   }
@@ -149,9 +210,7 @@ export class Computing {
     this.run()
   }
 
-  #estimateMs (): number {
-    return this.#completed === 0 ? 0 : Math.round(this.#totalMs / this.#completed)
-  }
+  #estimateMs (): number { return Math.ceil(this.#paceMs) }
 
   #renewLater (): () => void {
     return this.#clock.after(CLAIM_RENEW_MS, () => {
@@ -161,7 +220,10 @@ export class Computing {
   }
 
   #renew (): void {
-    for (const { index, elapsedMs, estimateMs } of this.claims()) this.#host.claim(index, elapsedMs, estimateMs)
+    for (const isBackup of [false, true]) {
+      const claims = this.claims({ isBackup })
+      if (claims.length > 0) this.#host.claim(claims, { isBackup })
+    }
   }
 
   /** A failed piece becomes due again, or patience with others ends, without anything else happening. */

@@ -1,8 +1,4 @@
-/**
- * A set of piece indices from which a random member can be drawn in constant time. Pure.
- *
- * The scheduler keeps its candidates in one: choosing a piece must not walk all pieces of a task of 100 000.
- */
+/** A set of piece indices in typed memory: a task may have 100 000 pieces and more. Pure. */
 export class IndexSet implements Iterable<number> {
   readonly #members: number[] = []
   /** position of each index in #members, plus one; 0: not a member */
@@ -41,14 +37,6 @@ export class IndexSet implements Iterable<number> {
   set (index: number, member: boolean): void {
     if (member) this.add(index)
     else this.delete(index)
-  }
-
-  /**
-   * A member, each with the same probability.
-   * @param random gives numbers in [0, 1)
-   */
-  pick (random: () => number): number | undefined {
-    return this.#members[Math.floor(random() * this.#members.length)]
   }
 
   [Symbol.iterator] (): IterableIterator<number> {

@@ -1,12 +1,13 @@
 /**
- * The connected peers of one task: takes in what they announce and claim, tells them what we have and compute.
+ * The connected peers of one task: takes in what they announce, tells them what we have. Claims are claim-exchange.ts's.
  *
  * What follows from it is decided elsewhere: results.ts and scheduler.ts are kept true, and the `NeighbourHost` hears of
- * pieces that became available and of claims against our own. Called by work-session.ts.
+ * pieces that became available. Called by work-session.ts.
  */
 import BitField from 'bitfield'
-import { keepsClaim } from '../extensions/ut_bitworker/index.ts'
 import type { ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import { ClaimExchange } from './claim-exchange.ts'
+import type { ClaimExchangeHost } from './claim-exchange.ts'
 import type { Result, ResultTable } from './results.ts'
 import type { Scheduler } from './scheduler.ts'
 import { TaskPeer } from './task-peer.ts'
@@ -21,24 +22,12 @@ const MAX_BLOCK_BYTES = 128 * 1024
 const STRIKES_TOLERATED = 1
 /** Peer ids whose strikes are remembered: they cost nothing to make up. */
 const MAX_STRIKERS = 10_000
-/** Pieces that a peer may take over from us without having delivered them. */
-const MAX_OWED = 8
-/** And all peers that never delivered any, together: a swarm that starts at once is strangers only. One more each round of `tidy`. */
-const MAX_STRANGER_YIELDS = 64
-/** Pieces one peer may keep from being computed by saying their results without their bits: a batch of announcements. */
-const MAX_PROMISES = 2 * 1024
-
 type Respond = (err: Error | null, block?: Uint8Array) => void
 
 /** What the neighbours need from their surroundings. */
-export interface NeighbourHost {
-  readonly peerId: Uint8Array
-  /** our running claims, for a peer that has just come */
-  claims (): Iterable<ClaimRecord>
+export interface NeighbourHost extends ClaimExchangeHost {
   /** the peer holds the piece from now on */
   available (peer: TaskPeer, index: number): void
-  /** a piece that we compute is computed by a peer whose claim goes before ours */
-  yield (index: number): void
   /** news of this peer were taken in: see what can be fetched from it, and computed */
   updated (peer: TaskPeer): void
   left (peer: TaskPeer): void
@@ -57,13 +46,13 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly #host: NeighbourHost
   readonly #peers = new Map<Wire, TaskPeer>()
   readonly #strikes = new Map<string, number>()
-  /** pieces left lately to peers that never delivered one */
-  #strangerYields = 0
+  readonly #claims: ClaimExchange
 
   constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
     this.#results = results
     this.#scheduler = scheduler
     this.#host = host
+    this.#claims = new ClaimExchange(scheduler, host)
   }
 
   [Symbol.iterator] (): IterableIterator<TaskPeer> { return this.#peers.values() }
@@ -87,10 +76,12 @@ export class Neighbours implements Iterable<TaskPeer> {
     wire.on('unchoke', () => { this.#host.updated(peer) })
     wire.on('request', (index, offset, length, respond) => { this.#onRequest(peer, index, offset, length, respond) })
     wire.once('close', () => { this.#remove(peer) })
+    this.#claims.add(peer)
     ext.on('matched', () => { if (peer.isGreeted) this.#sendSnapshot(peer) })
     ext.on('results', records => { this.#onResults(peer, records) })
-    ext.on('claims', claims => { this.#onClaims(peer, claims) })
-    ext.on('releases', indices => { this.#onReleases(peer, indices) })
+    // after the claims were taken in
+    ext.on('releases', () => { this.#host.updated(peer) })
+    ext.on('withdrawals', () => { this.#host.updated(peer) })
     ext.on('violation', reason => { this.#host.strike(peer, reason) })
     // only bittorrent-protocol's stand-in has bits without bytes
     if (wire.peerPieces.buffer.length === 0 && wire.peerPieces.get(0)) this.#onHaveAll(peer)
@@ -123,13 +114,17 @@ export class Neighbours implements Iterable<TaskPeer> {
     for (const { wire } of this) wire.lt_donthave.donthave(index)
   }
 
-  claim (claims: ClaimRecord[]): void {
-    for (const peer of this) this.#sendClaims(peer, claims)
+  claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void { this.#claims.claim(claims, opts) }
+
+  release (indices: number[]): void { this.#claims.release(indices) }
+
+  /** The peer sent a piece that matched its digest. */
+  delivered (peer: TaskPeer): void {
+    peer.hasDelivered = true
+    this.#claims.delivered(peer)
   }
 
-  release (indices: number[]): void {
-    for (const { ext } of this) ext.release(indices)
-  }
+  close (): void { this.#claims.close() }
 
   #sendSnapshot (peer: TaskPeer): void {
     const records: ResultRecord[] = []
@@ -139,14 +134,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     }
     peer.ext.announce(records, peer.heldBack)
     peer.heldBack.length = 0
-    this.#sendClaims(peer, [...this.#host.claims()])
-  }
-
-  #sendClaims (peer: TaskPeer, claims: ClaimRecord[]): void {
-    peer.ext.claim(claims)
-    // now, not at the end of the turn: a claim must be out before the work item starts
-    peer.ext.flush()
-    for (const { index } of claims) this.#yieldIfLost(peer, index)
+    this.#claims.sendSnapshot(peer)
   }
 
   //
@@ -154,18 +142,12 @@ export class Neighbours implements Iterable<TaskPeer> {
   //
 
   /**
-   * Ends claims that were not renewed in time, promises that were not kept, and connections to peers that have what we
-   * need but never let us have it.
+   * Ends claims that were not renewed in time, and connections to peers that have what we need but never let us have it.
    */
   tidy (): void {
-    this.#strangerYields = Math.max(0, this.#strangerYields - 1)
+    this.#claims.tidy()
     for (const peer of this) {
       peer.ext.expireClaims()
-      const broken = peer.overdue
-      for (const index of broken) this.#scheduler.release(peer, index)
-      peer.overdue = peer.promised
-      peer.promised = new Set()
-      if (broken.size > 0) this.#host.updated(peer)
       const isStarving = peer.wire.peerChoking && (peer.wire.requests.length > 0 || this.#host.wants(peer))
       peer.starvingRounds = isStarving ? peer.starvingRounds + 1 : 0
       if (peer.starvingRounds >= MAX_STARVING_ROUNDS) peer.wire.destroy()
@@ -186,7 +168,7 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #remove (peer: TaskPeer): void {
     if (!this.#peers.delete(peer.wire)) return
-    this.#scheduler.removePeer(peer)
+    this.#claims.remove(peer)
     for (const index of peer.results.clear()) this.#scheduler.setAvailable(index, false)
     this.#host.left(peer)
   }
@@ -220,26 +202,12 @@ export class Neighbours implements Iterable<TaskPeer> {
     for (const { index, size, digest } of records) {
       const announcement = peer.results.announce(index, { size, digest })
       if (announcement === 'changed') peer.ext.reportViolation(`changed its result for piece ${index}`)
-      if (announcement !== 'new') {
-        // all the same it ended a claim of the peer's
-        if (!peer.promised.has(index) && !peer.overdue.has(index)) this.#scheduler.release(peer, index)
-        continue
-      }
+      if (announcement !== 'new') continue
       if (peer.results.holds(index)) this.#onAvailable(peer, index)
-      else this.#onPromise(peer, index)
+      else this.#scheduler.claims.add(peer.promises, peer.id, { index, elapsedMs: 0, estimateMs: 0, isBackup: false })
     }
-    this.#host.updated(peer)
-  }
-
-  #onClaims (peer: TaskPeer, claims: ClaimRecord[]): void {
-    for (const { index } of claims) {
-      this.#scheduler.claim(peer, index)
-      this.#yieldIfLost(peer, index)
-    }
-  }
-
-  #onReleases (peer: TaskPeer, indices: number[]): void {
-    for (const index of indices) this.#scheduler.release(peer, index)
+    // last, so that a claim passes into a promise and nobody begins the piece in between
+    this.#claims.fulfil(peer, records.map(({ index }) => index))
     this.#host.updated(peer)
   }
 
@@ -260,18 +228,9 @@ export class Neighbours implements Iterable<TaskPeer> {
     if (peer.results.holds(index)) this.#onAvailable(peer, index)
   }
 
-  /** The result is there, the bit is on its way: nobody should begin to compute the piece in between. */
-  #onPromise (peer: TaskPeer, index: number): void {
-    if (peer.promised.size >= MAX_PROMISES) return
-    peer.promised.add(index)
-    this.#scheduler.claim(peer, index)
-  }
-
   #onAvailable (peer: TaskPeer, index: number): void {
     this.#scheduler.setAvailable(index, true)
-    this.#scheduler.release(peer, index)
-    peer.promised.delete(index)
-    peer.overdue.delete(index)
+    this.#scheduler.claims.remove(peer.promises, peer.id, index)
     peer.owed.delete(index)
     this.#host.available(peer, index)
   }
@@ -279,28 +238,5 @@ export class Neighbours implements Iterable<TaskPeer> {
   #forget (peer: TaskPeer, index: number): void {
     peer.results.forget(index)
     if (this.#results.holders(index) === 0) this.#scheduler.setAvailable(index, false)
-  }
-
-  /** Of two claims for one piece one yields; decided as soon as both sides know of both. */
-  #yieldIfLost (peer: TaskPeer, index: number): void {
-    const sent = peer.ext.state.sentClaims.get(index)
-    const received = peer.ext.state.claims.get(index)
-    if (sent === undefined || received === undefined) return
-    const isOurs = keepsClaim({
-      index,
-      localElapsedMs: sent.firstElapsedMs,
-      remoteElapsedMs: received.firstElapsedMs,
-      localPeerId: this.#host.peerId,
-      remotePeerId: peer.wire.peerIdBuffer!
-    })
-    if (!isOurs && this.#mayYield(peer, index)) this.#host.yield(index)
-  }
-
-  /** Whoever takes pieces over and does not deliver them soon has no credit left: claims alone must not stop our work. */
-  #mayYield (peer: TaskPeer, index: number): boolean {
-    if (peer.owed.size >= MAX_OWED) return false
-    if (!peer.hasDelivered && ++this.#strangerYields > MAX_STRANGER_YIELDS) return false
-    peer.owed.add(index)
-    return true
   }
 }

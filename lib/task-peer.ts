@@ -1,7 +1,12 @@
 /** One connected peer of a task, as the parts of a work session see it. */
+import { MAX_CLAIMS, MAX_RELAYS } from '../extensions/ut_bitworker/constants.ts'
 import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import { ClaimSource } from './claims.ts'
 import type { PeerResults } from './results.ts'
 import type { Wire } from './webtorrent-types.ts'
+
+/** Pieces one peer may keep from being computed by saying their results without their bits: a batch of announcements. */
+const MAX_PROMISES = 2 * 1024
 
 /** A wire together with what its peer has announced. */
 export class TaskPeer {
@@ -17,10 +22,14 @@ export class TaskPeer {
   /** it sent at least one piece that matched its digest */
   hasDelivered = false
   isBanned = false
-  /** pieces whose result came without their bit so far: still as good as claimed (neighbours.ts) */
-  promised = new Set<number>()
-  /** those of them that were there at the last round already */
-  overdue = new Set<number>()
+  /** peers that it says it is connected to (hex peer ids); kept here because a closed connection forgets */
+  readonly neighbours = new Set<string>()
+  /** what it computes */
+  readonly claims = new ClaimSource({ limit: MAX_CLAIMS })
+  /** what its neighbours compute, by its word */
+  readonly relays = new ClaimSource({ limit: MAX_RELAYS })
+  /** pieces whose result came without their bit so far: the bit is on its way, and nobody should begin to compute them */
+  readonly promises = new ClaimSource({ limit: MAX_PROMISES, needsCredit: false })
   /** pieces that we left to it because of its claim, and that it does not have yet */
   readonly owed = new Set<number>()
   /** for how long it has choked us though we need its pieces (neighbours.ts) */
@@ -31,6 +40,9 @@ export class TaskPeer {
     this.ext = ext
     this.results = results
   }
+
+  /** hex, 40 digits */
+  get id (): string { return this.wire.peerId ?? '' }
 
   /** For people: the address if there is one, else the peer id. */
   get name (): string {

@@ -70,7 +70,9 @@ export class WorkSession {
     this.store = store
     this.#host = host
     this.results = new ResultTable(task.pieceCount)
-    this.scheduler = new Scheduler(task.pieceCount, Math.random, () => systemClock.now())
+    this.scheduler = new Scheduler({
+      pieceCount: task.pieceCount, peerId: Buffer.from(host.peerId).toString('hex'), random: Math.random, now: () => systemClock.now()
+    })
     this.progress = new Progress(task)
     this.#finisher = this.#createFinisher()
     this.#neighbours = this.#createNeighbours()
@@ -95,8 +97,9 @@ export class WorkSession {
   #createNeighbours (): Neighbours {
     const host = this.#host
     return new Neighbours(this.results, this.scheduler, {
+      clock: systemClock,
       peerId: host.peerId,
-      claims: () => this.#computing?.claims() ?? [],
+      claims: opts => this.#computing?.claims(opts) ?? [],
       available: (peer, index) => {
         // whoever has never delivered anything must not be able to end our work by a word
         if (peer.hasDelivered) this.#computing?.abort(index, 'another peer has it')
@@ -156,6 +159,7 @@ export class WorkSession {
     this.#isClosed = true
     clearInterval(this.#housekeeping)
     this.#downloader.close()
+    this.#neighbours.close()
     this.#wakeAll()
     await Promise.all([this.#computing?.stop(), this.#finisher.stop()])
   }
@@ -171,7 +175,7 @@ export class WorkSession {
       missing: this.task.pieceCount - stored,
       ...this.#counts,
       running: this.scheduler.running,
-      claimed: this.scheduler.claimed,
+      claimed: this.scheduler.claims.size,
       failed: this.scheduler.givenUp
     }
   }
@@ -194,7 +198,7 @@ export class WorkSession {
     this.#computing = new Computing(this.scheduler, {
       generate: index => this.store.generate(index),
       started: piece => { this.#host.report('computing', { piece }) },
-      claim: (index, elapsedMs, estimateMs) => { this.#neighbours.claim([{ index, elapsedMs, estimateMs }]) },
+      claim: (claims, opts) => { this.#neighbours.claim(claims, opts) },
       release: indices => { this.#neighbours.release(indices) },
       computed: (index, result, ms) => { this.#onComputed(index, result, ms) },
       failed: (index, err, final) => { this.#onFailed(index, err, final) },
@@ -287,7 +291,7 @@ export class WorkSession {
   //
 
   async #storeDownloaded (index: number, result: Result, data: Uint8Array, peers: Iterable<TaskPeer>): Promise<void> {
-    if (data.length > 0) for (const peer of peers) peer.hasDelivered = true
+    if (data.length > 0) for (const peer of peers) this.#neighbours.delivered(peer)
     this.#computing?.abort(index, 'it was downloaded')
     if (this.results.own(index) !== undefined) return // computed meanwhile
     this.#storing.add(index)

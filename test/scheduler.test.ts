@@ -1,4 +1,5 @@
 import test from 'tape'
+import { ClaimSource } from '../lib/claims.ts'
 import { IndexSet } from '../lib/index-set.ts'
 import { MAX_ATTEMPTS, PATIENCE_MS, RETRY_MS, Scheduler } from '../lib/scheduler.ts'
 
@@ -15,8 +16,19 @@ function seeded (seed: number): () => number {
 
 const first = (): number => 0
 const noTime = (): number => 0
+const SELF = '00'.repeat(20)
+const PEER = '11'.repeat(20)
+const OTHER = '22'.repeat(20)
 
-test('index set: add, delete, pick', t => {
+function create (pieceCount: number, random: () => number, now: () => number): Scheduler {
+  return new Scheduler({ pieceCount, peerId: SELF, random, now })
+}
+
+function claim (index: number, estimateMs = 0, elapsedMs = 0): { index: number, elapsedMs: number, estimateMs: number, isBackup: boolean } {
+  return { index, elapsedMs, estimateMs, isBackup: false }
+}
+
+test('index set: add, delete', t => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
   t.comment(`SEED=${seed}`)
   const random = seeded(seed)
@@ -31,16 +43,13 @@ test('index set: add, delete, pick', t => {
   }
   t.same([...set].sort((a, b) => a - b), [...model].sort((a, b) => a - b), 'agrees with a Set')
   t.equal(set.size, model.size)
-  const picked = set.pick(random)
-  t.ok(picked !== undefined && model.has(picked), 'picks a member')
-  t.equal(new IndexSet(3).pick(random), undefined, 'an empty set has none')
   t.end()
 })
 
 test('every piece is taken exactly once', t => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
   t.comment(`SEED=${seed}`)
-  const scheduler = new Scheduler(100, seeded(seed), noTime)
+  const scheduler = create(100, seeded(seed), noTime)
   const taken: number[] = []
   for (let index = scheduler.next()?.index; index !== undefined; index = scheduler.next()?.index) {
     scheduler.start(index)
@@ -55,19 +64,20 @@ test('every piece is taken exactly once', t => {
 })
 
 test('what is not taken', t => {
-  const peer = {}
-  const other = {}
+  const peer = new ClaimSource({ limit: 9 })
+  const other = new ClaimSource({ limit: 9 })
   const rules: Array<[string, (s: Scheduler) => void, (s: Scheduler) => void]> = [
     ['stored', s => { s.setMissing(0, false) }, s => { s.setMissing(0, true) }],
     ['held by a connected peer', s => { s.setAvailable(0, true) }, s => { s.setAvailable(0, false) }],
-    ['claimed', s => { s.claim(peer, 0) }, s => { s.release(peer, 0) }],
-    ['claimed by a peer that leaves', s => { s.claim(peer, 0) }, s => { s.removePeer(peer) }],
-    ['claimed twice', s => { s.claim(peer, 0); s.claim(other, 0); s.release(peer, 0) }, s => { s.release(other, 0) }],
+    ['claimed', s => { s.claims.add(peer, PEER, claim(0)) }, s => { s.claims.remove(peer, PEER, 0) }],
+    ['claimed by a peer that leaves', s => { s.claims.add(peer, PEER, claim(0)) }, s => { s.claims.removeSource(peer) }],
+    ['claimed twice', s => { s.claims.add(peer, PEER, claim(0)); s.claims.add(other, OTHER, claim(0)); s.claims.remove(peer, PEER, 0) },
+      s => { s.claims.remove(other, OTHER, 0) }],
     ['not wanted', s => { s.setWanted(0, false) }, s => { s.setWanted(0, true) }],
     ['running', s => { s.start(0) }, s => { s.stop(0) }]
   ]
   for (const [name, exclude, include] of rules) {
-    const scheduler = new Scheduler(1, first, noTime)
+    const scheduler = create(1, first, noTime)
     exclude(scheduler)
     t.equal(scheduler.next()?.index, undefined, `a piece that is ${name}`)
     include(scheduler)
@@ -77,7 +87,7 @@ test('what is not taken', t => {
 })
 
 test('pieces that a reader waits for come first', t => {
-  const scheduler = new Scheduler(10, first, noTime)
+  const scheduler = create(10, first, noTime)
   scheduler.setUrgent(7, true)
   scheduler.setUrgent(3, true)
   t.equal(scheduler.next()?.index, 7)
@@ -90,7 +100,7 @@ test('pieces that a reader waits for come first', t => {
 
 test('a failing piece is tried again later, then left to others', t => {
   let now = 0
-  const scheduler = new Scheduler(1, first, () => now)
+  const scheduler = create(1, first, () => now)
   for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
     scheduler.start(scheduler.next()!.index)
     t.equal(scheduler.fail(0), false)
@@ -110,32 +120,148 @@ test('a failing piece is tried again later, then left to others', t => {
   t.equal(scheduler.wakeAt(), Infinity)
   t.equal(scheduler.givenUp, 1)
   t.same(scheduler.hopeless(), [0])
-  scheduler.claim({}, 0)
+  scheduler.claims.add(new ClaimSource({ limit: 1 }), PEER, claim(0))
   t.same(scheduler.hopeless(), [], 'somebody else computes it')
   t.end()
 })
 
-test('promises are not waited for without end', t => {
+test('what others announced and do not send is not waited for without end', t => {
   let now = 0
-  const liar = {}
-  const scheduler = new Scheduler(3, first, () => now)
-  scheduler.claim(liar, 0)
-  scheduler.setAvailable(1, true)
-  scheduler.start(2)
+  const scheduler = create(2, first, () => now)
+  scheduler.setAvailable(0, true)
+  scheduler.start(1)
   now = 10_000
-  scheduler.release(liar, 0)
-  scheduler.claim(liar, 0)
-  scheduler.setMissing(2, false)
-  scheduler.stop(2)
+  scheduler.setAvailable(0, false)
+  scheduler.setAvailable(0, true)
+  scheduler.setMissing(1, false)
+  scheduler.stop(1)
   t.equal(scheduler.next(), undefined, 'patience')
   t.equal(scheduler.wakeAt(), 10_000 + PATIENCE_MS, 'counted from the last progress')
   now = 10_000 + PATIENCE_MS
-  t.same(scheduler.next(), { index: 0, isBackup: true }, 'a claim that was made again is as old as the first')
-  scheduler.start(0)
-  t.same(scheduler.next(), { index: 1, isBackup: true }, 'nor is what somebody has and does not send')
-  scheduler.stop(0)
+  t.same(scheduler.next(), { index: 0, isBackup: true }, 'an announcement that was made again is as old as the first')
   scheduler.setPace(PATIENCE_MS)
   t.equal(scheduler.next(), undefined, 'longer where pieces take long')
+  t.end()
+})
+
+test('rendezvous order: peers that know of each other begin with different pieces', t => {
+  const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
+  t.comment(`SEED=${seed}`)
+  const random = seeded(seed)
+  const ids = Array.from({ length: 8 }, () => Array.from({ length: 40 }, () => Math.floor(random() * 16).toString(16)).join(''))
+  const order = ids.map(id => {
+    const scheduler = new Scheduler({ pieceCount: 800, peerId: id, random, now: noTime })
+    for (const other of ids) if (other !== id) scheduler.setMember(other, true)
+    return Array.from({ length: 50 }, () => {
+      const { index } = scheduler.next()!
+      scheduler.start(index)
+      return index
+    })
+  })
+  t.equal(new Set(order.flat()).size, 400, 'no piece twice among the first half of all')
+  t.end()
+})
+
+test('a member that leaves is no longer reckoned with, and ranks are as if it had never been there', t => {
+  const [with3, without] = [create(100, first, noTime), create(100, first, noTime)]
+  for (const scheduler of [with3, without]) scheduler.setMember(PEER, true)
+  with3.setMember(OTHER, true)
+  with3.setMember(OTHER, false)
+  const order = [with3, without].map(scheduler => Array.from({ length: 100 }, () => {
+    const { index } = scheduler.next()!
+    scheduler.start(index)
+    return index
+  }))
+  t.same(order[0], order[1])
+  t.end()
+})
+
+test('idle peers back up claims that are late or slow, with few copies', t => {
+  let now = 0
+  const source = new ClaimSource({ limit: 64 })
+  const scheduler = create(2, first, () => now)
+  scheduler.setPace(1000)
+  scheduler.claims.add(source, PEER, claim(0, 1000))
+  scheduler.claims.add(source, PEER, claim(1, 9000))
+  t.same(scheduler.next(), { index: 1, isBackup: true }, 'a slow peer is expected to need far longer than we do')
+  scheduler.start(1)
+  t.equal(scheduler.next(), undefined, 'one that is as fast as we are is not late yet')
+  now = scheduler.wakeAt()
+  t.ok(now > 1000 && now < 1200, `woken at ${now}`)
+  t.same(scheduler.next(), { index: 0, isBackup: true }, 'late')
+  scheduler.claims.add(source, OTHER, { ...claim(0, 1000), isBackup: true })
+  scheduler.claims.add(source, '33'.repeat(20), { ...claim(0, 1000), isBackup: true })
+  now = 1900
+  t.equal(scheduler.next(), undefined, 'three copies are enough')
+  t.end()
+})
+
+test('a newcomer has credit for a few claims, more with what it delivers', t => {
+  const source = new ClaimSource({ limit: 64 })
+  const scheduler = create(64, first, noTime)
+  for (let index = 0; index < 64; index++) scheduler.claims.add(source, PEER, claim(index))
+  t.equal(claimed(scheduler), 8)
+  scheduler.claims.delivered(PEER)
+  for (let index = 0; index < 64; index++) scheduler.claims.add(source, PEER, claim(index))
+  t.equal(claimed(scheduler), 10, 'at the renewal')
+  t.end()
+})
+
+function claimed (scheduler: Scheduler): number {
+  return [...scheduler.claims].length
+}
+
+test('claims lapse, and who lets them lapse is not listened to', t => {
+  let now = 0
+  const source = new ClaimSource({ limit: 64 })
+  const scheduler = create(10, first, () => now)
+  for (let index = 0; index < 4; index++) scheduler.claims.add(source, PEER, claim(index, 60_000))
+  t.equal(claimed(scheduler), 4)
+  now = 1000
+  scheduler.setPace(1000)
+  now = 2999
+  scheduler.next()
+  t.equal(claimed(scheduler), 4, "a stranger's estimate does not count, but three times our own pace does")
+  now = 3000
+  scheduler.next()
+  t.equal(claimed(scheduler), 0)
+  scheduler.claims.add(source, PEER, claim(9))
+  t.equal(claimed(scheduler), 0, 'disregarded')
+  scheduler.claims.delivered(PEER)
+  scheduler.claims.add(source, PEER, claim(9, 5000))
+  t.equal(claimed(scheduler), 1, 'until it delivers')
+  now = 17_000
+  scheduler.next()
+  t.equal(claimed(scheduler), 1, 'then its estimate counts')
+  now = 18_000
+  scheduler.next()
+  t.equal(claimed(scheduler), 0)
+  t.end()
+})
+
+test('claims that are released late, over and over, are no better than lapsed ones', t => {
+  let now = 0
+  const source = new ClaimSource({ limit: 64 })
+  const scheduler = create(10, first, () => now)
+  scheduler.setPace(10_000)
+  for (let round = 0; round < 2; round++) {
+    scheduler.claims.add(source, PEER, claim(round))
+    t.equal(claimed(scheduler), 1)
+    now += 9000
+    scheduler.claims.abandon(source, PEER, round)
+  }
+  scheduler.claims.add(source, PEER, claim(5))
+  t.equal(claimed(scheduler), 0)
+  t.end()
+})
+
+test('one source may vouch for a limited number of claims', t => {
+  const relays = new ClaimSource({ limit: 3 })
+  const scheduler = create(10, first, noTime)
+  for (let index = 0; index < 10; index++) scheduler.claims.add(relays, index.toString(16).padStart(40, '0'), claim(index))
+  t.equal(claimed(scheduler), 3)
+  scheduler.claims.removeSource(relays)
+  t.equal(claimed(scheduler), 0)
   t.end()
 })
 
@@ -153,7 +279,7 @@ test('a promised piece that cannot run here wakes nobody', t => {
   ]
   let now = 0
   for (const [name, exclude] of rules) {
-    const scheduler = new Scheduler(1, first, () => now)
+    const scheduler = create(1, first, () => now)
     exclude(scheduler)
     scheduler.setAvailable(0, true)
     now += 2 * PATIENCE_MS
@@ -164,7 +290,7 @@ test('a promised piece that cannot run here wakes nobody', t => {
 })
 
 test('what a reader waits for is wanted', t => {
-  const scheduler = new Scheduler(2, first, noTime)
+  const scheduler = create(2, first, noTime)
   for (const index of [0, 1]) scheduler.setWanted(index, false)
   scheduler.setUrgent(1, true)
   t.ok(scheduler.isWanted(1))

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import test from 'tape'
 import { encodeMessages } from '../extensions/ut_bitworker/codec.ts'
-import type { ClaimRecord, Message, ResultRecord } from '../extensions/ut_bitworker/codec.ts'
-import { CLAIM_LEASE_MS, MAX_CLAIMS } from '../extensions/ut_bitworker/constants.ts'
+import type { Message } from '../extensions/ut_bitworker/codec.ts'
+import type { ClaimRecord, RelayRecord, ResultRecord } from '../extensions/ut_bitworker/records.ts'
+import { CLAIM_LEASE_MS, MAX_CLAIMS, MAX_NEIGHBOURS, MAX_RELAYS } from '../extensions/ut_bitworker/constants.ts'
 import { PeerState } from '../extensions/ut_bitworker/state.ts'
 import type { LocalTask, PeerEvent } from '../extensions/ut_bitworker/state.ts'
 
@@ -153,7 +154,7 @@ test('a violation is ignored as a whole', t => {
   const state = matched()
   const events = receive(state, { results: [result(0)], claims: [claim(1), claim(TASK.pieceCount)] })
   t.deepEqual(types(events), ['violation'])
-  t.ok(events[0]!.type === 'violation' && events[0]!.reason.includes('piece 200'), 'it says why')
+  t.ok(events[0]!.type === 'violation' && events[0].reason.includes('piece 200'), 'it says why')
   t.equal(state.claims.size, 0)
   t.equal(state.status, 'matched')
   t.end()
@@ -170,8 +171,8 @@ test('claims: new, renewed, released, ended by a result', t => {
   t.deepEqual(receive(state, { claims: [claim(1, 10, 99), claim(2)] }, 5), [{ type: 'claims', claims: [claim(1, 10, 99), claim(2)] }])
   t.deepEqual(receive(state, { claims: [claim(1, 3010, 98)] }, 3005), [{ type: 'claims', claims: [claim(1, 3010, 98)] }])
   t.deepEqual([...state.claims], [
-    [1, { firstElapsedMs: 10, elapsedMs: 3010, estimateMs: 98, receivedAt: 3005 }],
-    [2, { firstElapsedMs: 0, elapsedMs: 0, estimateMs: 0, receivedAt: 5 }]
+    [1, { firstElapsedMs: 10, elapsedMs: 3010, estimateMs: 98, isBackup: false, receivedAt: 3005 }],
+    [2, { firstElapsedMs: 0, elapsedMs: 0, estimateMs: 0, isBackup: false, receivedAt: 5 }]
   ], 'the first elapsed stays')
   t.deepEqual(receive(state, { releases: [1, 7] }, 4000), [{ type: 'releases', releases: [1] }], 'a release without a claim is ignored')
   t.deepEqual(receive(state, { releases: [7] }, 4000), [])
@@ -218,15 +219,69 @@ test('a peer cannot claim everything', t => {
   t.end()
 })
 
+test('backups: of their own kind until they end', t => {
+  const state = matched()
+  t.deepEqual(receive(state, { backups: [claim(1, 10)] }), [{ type: 'backups', backups: [claim(1, 10)] }])
+  t.deepEqual(receive(state, { claims: [claim(1, 20)] }), [], 'a claim does not change its kind')
+  t.equal(state.claims.get(1)?.isBackup, true)
+  t.deepEqual(receive(state, { releases: [1] }), [{ type: 'releases', releases: [1] }])
+  t.deepEqual(types(receive(state, { claims: [claim(1, 20)] })), ['claims'])
+  t.end()
+})
+
+test('neighbours come and go, within bounds', t => {
+  const state = matched()
+  const ids = Array.from({ length: MAX_NEIGHBOURS + 1 }, (_, i) => i.toString(16).padStart(40, '0'))
+  t.deepEqual(receive(state, { neighbours: [ids[0]!, ids[1]!] }), [{ type: 'neighbours', joined: [ids[0], ids[1]], parted: [] }])
+  t.deepEqual(receive(state, { neighbours: [ids[1]!], parted: [ids[0]!, ids[2]!] }), [{ type: 'neighbours', joined: [], parted: [ids[0]] }],
+    'what is known, or was never there, is no news')
+  receive(state, { neighbours: ids })
+  t.equal(state.neighbours.size, MAX_NEIGHBOURS)
+  t.end()
+})
+
+test('relayed claims: new, renewed, withdrawn, ended by a result, lapsed', t => {
+  const state = matched()
+  const [one, two] = [relay(1, 'aa', 10), relay(1, 'bb', 0)]
+  t.deepEqual(receive(state, { relays: [one, two] }, 0), [{ type: 'relays', relays: [one, two] }])
+  receive(state, { relays: [{ ...one, elapsedMs: 99, firstElapsedMs: 99 }] }, 5)
+  t.deepEqual(state.relays.of(1).map(({ firstElapsedMs }) => firstElapsedMs), [10, 0], 'the first elapsed stays')
+  t.deepEqual(receive(state, { relays: [{ ...one, isBackup: true }] }, 5), [], 'and so does the kind')
+  t.deepEqual(receive(state, { withdrawals: [{ index: 1, peerId: two.peerId }, { index: 2, peerId: two.peerId }] }, 6),
+    [{ type: 'withdrawals', withdrawals: [{ index: 1, peerId: two.peerId }] }])
+  t.deepEqual(types(receive(state, { results: [result(1)] }, 6)), ['results', 'withdrawals'], 'the piece can be had from this peer')
+  receive(state, { relays: [one, relay(2, 'aa')] }, 10)
+  receive(state, { relays: [relay(2, 'aa')] }, 20)
+  t.deepEqual(state.expireClaims(10 + CLAIM_LEASE_MS), [{ type: 'withdrawals', withdrawals: [{ index: 1, peerId: one.peerId }] }])
+  t.deepEqual(state.expireClaims(19 + CLAIM_LEASE_MS), [])
+  t.deepEqual(types(state.expireClaims(20 + CLAIM_LEASE_MS)), ['withdrawals'])
+  t.end()
+})
+
+test('a peer cannot relay everything', t => {
+  const state = matched()
+  t.equal(events(receive(state, { relays: upTo(MAX_CLAIMS + 1).map(index => relay(index, 'aa')) })), MAX_CLAIMS, '64 of one claimant')
+  for (let id = 1; id < 40; id++) receive(state, { relays: upTo(MAX_CLAIMS).map(index => relay(index, id.toString(16))) })
+  t.equal(upTo(MAX_CLAIMS).reduce((sum, index) => sum + state.relays.of(index).length, 0), MAX_RELAYS)
+  t.deepEqual(types(receive(state, { relays: [relay(0, 'aa')] })), ['relays'], 'renewals go on')
+  t.end()
+
+  function events ([event]: PeerEvent[]): number { return event?.type === 'relays' ? event.relays.length : 0 }
+})
+
+function relay (index: number, id: string, elapsedMs = 0): RelayRecord {
+  return { index, elapsedMs, estimateMs: 5000, firstElapsedMs: elapsedMs, isBackup: false, peerId: id.padStart(40, '0') }
+}
+
 test('what the peer knows of our claims', t => {
   const state = matched()
-  t.deepEqual(state.prepareSend({ claims: [claim(1, 12.5), claim(2, 7)] }, 0), { claims: [claim(1, 12), claim(2, 7)], releases: [] })
+  t.deepEqual(state.prepareSend({ claims: [claim(1, 12.5), claim(2, 7)] }, 0), { claims: [claim(1, 12), claim(2, 7)], backups: [], releases: [] })
   state.prepareSend({ claims: [claim(1, 3000)] }, 10)
-  t.deepEqual([...state.sentClaims], [[1, { firstElapsedMs: 12, sentAt: 10 }], [2, { firstElapsedMs: 7, sentAt: 0 }]],
+  t.deepEqual([...state.sentClaims], [[1, { firstElapsedMs: 12, isBackup: false, sentAt: 10 }], [2, { firstElapsedMs: 7, isBackup: false, sentAt: 0 }]],
     'the first elapsed, as the wire carries it')
-  t.deepEqual(state.prepareSend({ releases: [2, 9] }, 20), { releases: [2], claims: [] }, 'a claim it never heard of is not released')
+  t.deepEqual(state.prepareSend({ releases: [2, 9] }, 20), { releases: [2], claims: [], backups: [] }, 'a claim it never heard of is not released')
   const results = [result(1)]
-  t.deepEqual(state.prepareSend({ results, releases: [1] }, 20), { results, releases: [], claims: [] }, 'a result ends the claim')
+  t.deepEqual(state.prepareSend({ results, releases: [1] }, 20), { results, releases: [], claims: [], backups: [] }, 'a result ends the claim')
   t.equal(state.sentClaims.size, 0)
   state.prepareSend({ claims: [claim(3, 1000)] }, 30)
   state.prepareSend({ releases: [3], claims: [claim(3, 5)] }, 40)
@@ -237,7 +292,7 @@ test('what the peer knows of our claims', t => {
 test('our claim that lapsed is released before it is made again', t => {
   const state = matched()
   state.prepareSend({ claims: [claim(1, 100), claim(2, 100)] }, 0)
-  t.deepEqual(state.prepareSend({ claims: [claim(1, 90_100)] }, CLAIM_LEASE_MS), { releases: [1, 2], claims: [claim(1, 90_100)] })
+  t.deepEqual(state.prepareSend({ claims: [claim(1, 90_100)] }, CLAIM_LEASE_MS), { releases: [1, 2], claims: [claim(1, 90_100)], backups: [] })
   t.deepEqual([...state.sentClaims.keys()], [1])
   t.equal(state.sentClaims.get(1)?.firstElapsedMs, 90_100)
   t.end()
@@ -258,7 +313,8 @@ test('property: two states agree on each other\'s first claims', t => {
   const message: fc.Arbitrary<Message> = fc.record({
     results: fc.array(piece.map(result), { maxLength: 3 }),
     releases: fc.array(piece, { maxLength: 5 }),
-    claims: fc.array(fc.tuple(piece, fc.nat(10_000)).map(([index, elapsedMs]) => claim(index, elapsedMs)), { maxLength: 40 })
+    claims: fc.array(fc.tuple(piece, fc.nat(10_000)).map(([index, elapsedMs]) => claim(index, elapsedMs)), { maxLength: 40 }),
+    backups: fc.array(piece.map(index => claim(index)), { maxLength: 5 })
   })
   const steps = fc.array(fc.tuple(message, fc.nat(CLAIM_LEASE_MS)), { maxLength: 30 })
   t.doesNotThrow(() => {
@@ -280,8 +336,8 @@ function sameFirsts (sender: PeerState, receiver: PeerState): boolean {
   return firsts(sender.sentClaims) === firsts(receiver.claims)
 }
 
-function firsts (claims: Map<number, { firstElapsedMs: number }>): string {
-  return [...claims].map(([index, { firstElapsedMs }]) => `${index}: ${firstElapsedMs}`).sort((a, b) => a.localeCompare(b)).join()
+function firsts (claims: Map<number, { firstElapsedMs: number, isBackup: boolean }>): string {
+  return [...claims].map(([index, { firstElapsedMs, isBackup }]) => `${index}: ${firstElapsedMs} ${isBackup}`).sort((a, b) => a.localeCompare(b)).join()
 }
 
 test('property: whatever arrives, a state answers with events', t => {

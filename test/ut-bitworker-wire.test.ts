@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import test from 'tape'
 import type { Test } from 'tape'
 import { encodeMessages } from '../extensions/ut_bitworker/codec.ts'
-import type { ClaimRecord, ResultRecord } from '../extensions/ut_bitworker/codec.ts'
+import type { ClaimRecord, ResultRecord } from '../extensions/ut_bitworker/records.ts'
 import { CLAIM_LEASE_MS } from '../extensions/ut_bitworker/constants.ts'
 import { utBitworker } from '../extensions/ut_bitworker/index.ts'
 import type { LocalTask, UtBitworker, UtBitworkerOptions } from '../extensions/ut_bitworker/index.ts'
@@ -209,7 +209,7 @@ test('an extended handshake that arrived before the extension was used', async t
 })
 
 test('later news about a piece replaces what was queued', async t => {
-  const { received, a, b, ext } = await connectByHand(t, { task: TASK, now: () => 0 })
+  const { received, a, b, ext } = await connectByHand(t, { task: TASK, now: () => 0, schedule: flush => { queueMicrotask(flush) } })
   ext.claim([claim(1, 5), claim(2, 5), claim(3, 5)])
   ext.release([1])
   ext.announce([result(2)])
@@ -230,7 +230,7 @@ test('claims tell how long they had been running when they are sent', async t =>
   await delivered(b, a)
   await delivered(a, b)
   t.deepEqual(received, encodeMessages({ claims: [claim(1, 510)] }))
-  t.deepEqual([...ext.state.sentClaims], [[1, { firstElapsedMs: 510, sentAt: 1500 }]])
+  t.deepEqual([...ext.state.sentClaims], [[1, { firstElapsedMs: 510, isBackup: false, sentAt: 1500 }]])
 })
 
 test('one turn makes one message; a handed-in schedule decides when', async t => {

@@ -21,6 +21,15 @@ export const CLAIM_BYTES = 12
 /** Bytes of one record of `releases`: index u32. */
 export const RELEASE_BYTES = 4
 
+/** Bytes of a peer id (BEP 3). */
+export const PEER_ID_BYTES = 20
+
+/** Bytes of one record of `relays`: index, elapsed ms, estimate ms, first elapsed ms, u32 each; kind u8; peer id. */
+export const RELAY_BYTES = 37
+
+/** Bytes of one record of `withdrawals`: index u32, peer id. */
+export const WITHDRAWAL_BYTES = 24
+
 /** What fits a u32; longer times are sent as this (49 days). */
 export const MAX_UINT32 = 0xffffffff
 
@@ -33,7 +42,7 @@ export const EMPTY_DIGEST = Uint8Array.from([
 /** Longest message in bytes: bounds what one peer can make us hold and decode at a time. */
 export const MAX_MESSAGE_BYTES = 65_536
 
-/** Most records under one key: bounds the work one message can cause. Three full keys and a task still fit MAX_MESSAGE_BYTES. */
+/** Most records under one key: bounds the work one message can cause. Each key in full fits MAX_MESSAGE_BYTES. */
 export const MAX_RECORDS = 1_024
 
 /** Deepest nesting of a message, its dictionary being 1: keeps an unknown key from exhausting the stack. */
@@ -45,6 +54,12 @@ export const MAX_TOKENS = 4_096
 /** Live claims a peer may have on one connection: one that claims every piece and delivers none must not stop the others. */
 export const MAX_CLAIMS = 64
 
+/** Live relayed claims one connection may bring: what 16 full claimants have, and more than a neighbourhood runs at a time. */
+export const MAX_RELAYS = 1_024
+
+/** Neighbours that a peer may name on one connection: beyond what clients connect to (WebTorrent: 55). */
+export const MAX_NEIGHBOURS = 256
+
 /** A claim not renewed for this long lapses: a peer that hangs must not keep its pieces for ever. */
 export const CLAIM_LEASE_MS = 90_000
 
@@ -53,3 +68,6 @@ export const CLAIM_RENEW_MS = 30_000
 
 /** The connection is closed at this many violations: leaves room for a slip, none for a flood of garbage. */
 export const MAX_VIOLATIONS = 3
+
+/** Announcements that follow each other are sent at most this often: one message for many tiny pieces, and none is late for a person. */
+export const FLUSH_MS = 10

@@ -6,9 +6,10 @@
 import { EventEmitter } from 'node:events'
 import type { Wire } from '../../lib/webtorrent-types.ts'
 import { encodeMessages } from './codec.ts'
-import type { ClaimRecord, Message, ResultRecord } from './codec.ts'
-import { EXTENSION_NAME, MAX_VIOLATIONS, PROTOCOL_VERSION } from './constants.ts'
+import type { Message } from './codec.ts'
+import { EXTENSION_NAME, FLUSH_MS, MAX_VIOLATIONS, PROTOCOL_VERSION } from './constants.ts'
 import { Outbox } from './outbox.ts'
+import type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
 import { PeerState } from './state.ts'
 import type { LocalTask, PeerEvent } from './state.ts'
 import type { UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
@@ -18,14 +19,15 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
   readonly state: PeerState
   readonly #wire: Wire
   readonly #now: () => number
-  readonly #schedule: (flush: () => void) => void
+  readonly #schedule: (flush: () => void, ms: number) => void
   readonly #outbox = new Outbox()
   #unsentTask: Uint8Array | undefined
   #violations = 0
   #isScheduled = false
+  #flushedAt = -Infinity
   #isClosed = false
 
-  constructor (wire: Wire, { task, now = () => performance.now(), schedule = queueMicrotask }: UtBitworkerOptions) {
+  constructor (wire: Wire, { task, now = () => performance.now(), schedule = flushLater }: UtBitworkerOptions) {
     super()
     this.#wire = wire
     this.#now = now
@@ -61,9 +63,9 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     this.#scheduleFlush()
   }
 
-  claim (claims: Iterable<ClaimRecord>): void {
+  claim (claims: Iterable<ClaimRecord>, opts?: { isBackup?: boolean }): void {
     if (this.#isInactive) return
-    this.#outbox.claim(claims, this.#now())
+    this.#outbox.claim(claims, this.#now(), opts)
     this.#scheduleFlush()
   }
 
@@ -73,9 +75,28 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     this.#scheduleFlush()
   }
 
+  relay (relays: Iterable<RelayRecord>): void {
+    if (this.#isInactive) return
+    this.#outbox.relay(relays, this.#now())
+    this.#scheduleFlush()
+  }
+
+  withdraw (withdrawals: Iterable<WithdrawalRecord>): void {
+    if (this.#isInactive) return
+    this.#outbox.withdraw(withdrawals)
+    this.#scheduleFlush()
+  }
+
+  setNeighbour (peerId: string, isConnected: boolean): void {
+    if (this.#isInactive) return
+    this.#outbox.setNeighbour(peerId, isConnected)
+    this.#scheduleFlush()
+  }
+
   flush (): void {
     if (this.#isInactive || this.state.status !== 'matched' || this.#outbox.isEmpty) return
     const now = this.#now()
+    this.#flushedAt = now
     const { message, haves } = this.#outbox.take(now)
     this.#send(this.state.prepareSend(message, now))
     // A piece becomes available to the peer by its bit: the result that explains the bit must be there first.
@@ -90,10 +111,11 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
   #scheduleFlush (): void {
     if (this.#isScheduled || this.state.status !== 'matched') return
     this.#isScheduled = true
+    // the first news at once, a stream of them in batches
     this.#schedule(() => {
       this.#isScheduled = false
       this.flush()
-    })
+    }, Math.max(0, this.#flushedAt + FLUSH_MS - this.#now()))
   }
 
   #sendTask (): void {
@@ -149,9 +171,13 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     switch (event.type) {
       case 'matched': this.#onMatched(); break
       case 'mismatch': this.#onMismatch(); break
+      case 'neighbours': this.emit('neighbours', event.joined, event.parted); break
       case 'results': this.emit('results', event.results); break
       case 'claims': this.emit('claims', event.claims); break
+      case 'backups': this.emit('backups', event.backups); break
       case 'releases': this.emit('releases', event.releases); break
+      case 'relays': this.emit('relays', event.relays); break
+      case 'withdrawals': this.emit('withdrawals', event.withdrawals); break
       case 'violation': this.#onViolation(event.reason); break
     }
   }
@@ -173,8 +199,7 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
   #onClose (): void {
     this.#isClosed = true
     this.#outbox.clear()
-    this.state.claims.clear()
-    this.state.sentClaims.clear()
+    this.state.clear()
   }
 
   /** The peer's `m` dictionary has the extension, with an id other than 0. */
@@ -185,4 +210,10 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
   get #isInactive (): boolean {
     return this.#isClosed || this.#wire.destroyed
   }
+}
+
+/** After this turn, or after `ms` milliseconds; keeps no process alive. */
+function flushLater (flush: () => void, ms: number): void {
+  if (ms <= 0) queueMicrotask(flush)
+  else setTimeout(flush, ms).unref()
 }

@@ -8,8 +8,8 @@ import type { Wire } from '../../lib/webtorrent-types.ts'
 import { Extension } from './extension.ts'
 import type { UtBitworker, UtBitworkerOptions } from './types.ts'
 
-export type { ClaimRecord, ResultRecord } from './codec.ts'
 export { keepsClaim } from './collision.ts'
+export type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
 export type { LocalTask } from './state.ts'
 export type { UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
 

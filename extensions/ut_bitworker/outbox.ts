@@ -1,52 +1,80 @@
 /**
  * What is to be sent on one connection at the next flush. Pure. Later news about a piece replaces what was queued before,
- * so it never holds more than a few records a piece, however long the peer keeps us waiting. Called by index.ts.
+ * so it never holds more than a few records a piece, however long the peer keeps us waiting. Called by extension.ts.
  */
-import type { ClaimRecord, Message, ResultRecord } from './codec.ts'
+import type { Message } from './codec.ts'
+import type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
 
 /** One flush: the message goes first, then a `have` for each of `haves`. */
 export interface Batch { message: Message, haves: number[] }
 
-interface QueuedClaim { claim: ClaimRecord, queuedAt: number }
+interface Queued<T> { record: T, queuedAt: number }
 
 /** The queue of one connection. */
 export class Outbox {
   readonly #results = new Map<number, ResultRecord>()
   readonly #haves = new Set<number>()
-  readonly #claims = new Map<number, QueuedClaim>()
+  readonly #claims = new Map<number, Queued<ClaimRecord>>()
+  readonly #backups = new Map<number, Queued<ClaimRecord>>()
   readonly #releases = new Set<number>()
+  readonly #relays = new Map<string, Queued<RelayRecord>>()
+  readonly #withdrawals = new Map<string, WithdrawalRecord>()
+  /** peer id → whether we are connected to it */
+  readonly #neighbours = new Map<string, boolean>()
 
   get isEmpty (): boolean {
-    return this.#results.size + this.#haves.size + this.#claims.size + this.#releases.size === 0
+    return this.#results.size + this.#haves.size + this.#claims.size + this.#backups.size + this.#releases.size +
+      this.#relays.size + this.#withdrawals.size + this.#neighbours.size === 0
   }
 
   announce (results: Iterable<ResultRecord>, haves: Iterable<number>): void {
     for (const result of results) {
       this.#results.set(result.index, result)
       this.#claims.delete(result.index) // a result ends the claim
+      this.#backups.delete(result.index)
     }
     for (const index of haves) this.#haves.add(index)
   }
 
   /** @param now milliseconds: claims say how long they had been running when they are sent, not when they were queued */
-  claim (claims: Iterable<ClaimRecord>, now: number): void {
-    for (const claim of claims) this.#claims.set(claim.index, { claim, queuedAt: now })
+  claim (claims: Iterable<ClaimRecord>, now: number, { isBackup = false } = {}): void {
+    const queue = isBackup ? this.#backups : this.#claims
+    for (const claim of claims) queue.set(claim.index, { record: claim, queuedAt: now })
   }
 
   release (indices: Iterable<number>): void {
     for (const index of indices) {
       this.#claims.delete(index)
+      this.#backups.delete(index)
       this.#releases.add(index)
     }
   }
 
+  relay (relays: Iterable<RelayRecord>, now: number): void {
+    for (const relay of relays) this.#relays.set(keyOf(relay), { record: relay, queuedAt: now })
+  }
+
+  withdraw (withdrawals: Iterable<WithdrawalRecord>): void {
+    for (const withdrawal of withdrawals) {
+      this.#relays.delete(keyOf(withdrawal))
+      this.#withdrawals.set(keyOf(withdrawal), withdrawal)
+    }
+  }
+
+  /** We are connected to the peer (hex peer id) from now on, or not any more. */
+  setNeighbour (peerId: string, isConnected: boolean): void { this.#neighbours.set(peerId, isConnected) }
+
   /** Everything queued; nothing is queued afterwards. */
   take (now: number): Batch {
     const message = {
+      neighbours: this.#neighboursThat(true),
+      parted: this.#neighboursThat(false),
       results: [...this.#results.values()],
       releases: [...this.#releases],
-      claims: [...this.#claims.values()].map(({ claim: { index, elapsedMs, estimateMs }, queuedAt }) =>
-        ({ index, elapsedMs: elapsedMs + now - queuedAt, estimateMs }))
+      withdrawals: [...this.#withdrawals.values()],
+      claims: aged(this.#claims, now),
+      backups: aged(this.#backups, now),
+      relays: aged(this.#relays, now)
     }
     const batch = { message, haves: [...this.#haves] }
     this.clear()
@@ -54,9 +82,18 @@ export class Outbox {
   }
 
   clear (): void {
-    this.#results.clear()
-    this.#haves.clear()
-    this.#claims.clear()
-    this.#releases.clear()
+    for (const queue of [
+      this.#results, this.#haves, this.#claims, this.#backups, this.#releases, this.#relays, this.#withdrawals, this.#neighbours
+    ]) queue.clear()
   }
+
+  #neighboursThat (areConnected: boolean): string[] {
+    return [...this.#neighbours].filter(([, isConnected]) => isConnected === areConnected).map(([peerId]) => peerId)
+  }
+}
+
+function keyOf ({ index, peerId }: WithdrawalRecord): string { return `${index}/${peerId}` }
+
+function aged<T extends ClaimRecord> (queue: ReadonlyMap<unknown, Queued<T>>, now: number): T[] {
+  return Array.from(queue.values(), ({ record, queuedAt }) => ({ ...record, elapsedMs: record.elapsedMs + now - queuedAt }))
 }

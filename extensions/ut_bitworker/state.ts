@@ -5,12 +5,15 @@
  * on any steady clock) and no results may live here: a result outlives the connection, lib/results.ts keeps it and finds
  * the changed ones. A method never throws for anything a peer sent; it answers with a 'violation' event.
  *
- * Called by index.ts, and by simulations that have no wires.
+ * Called by extension.ts.
  */
 import { BitWorkerError } from '../../lib/errors.ts'
-import { decodeMessage, equalBytes, roundClaim } from './codec.ts'
-import type { Bounds, ClaimRecord, Message, ResultRecord } from './codec.ts'
-import { CLAIM_LEASE_MS, DIGEST_BYTES, MAX_CLAIMS, PROTOCOL_VERSION } from './constants.ts'
+import { decodeMessage } from './codec.ts'
+import type { Message } from './codec.ts'
+import { CLAIM_LEASE_MS, DIGEST_BYTES, MAX_CLAIMS, MAX_NEIGHBOURS, PROTOCOL_VERSION } from './constants.ts'
+import { equalBytes, roundClaim } from './records.ts'
+import type { Bounds, ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
+import { RelayTable } from './relay-table.ts'
 
 /** Our own task, as far as the protocol must know it. */
 export interface LocalTask extends Bounds {
@@ -21,13 +24,14 @@ export interface LocalTask extends Bounds {
 /** Whether the two peers work on the same task: not known yet, yes, no. */
 export type PeerStatus = 'waiting' | 'matched' | 'mismatched'
 
-/** A live claim of the peer's. */
+/** A live claim of the peer's, or a backup. */
 export interface Claim {
   /** what its first claim since its last release said; decides collisions */
   firstElapsedMs: number
   elapsedMs: number
   /** 0: unknown */
   estimateMs: number
+  isBackup: boolean
   /** when it was last renewed */
   receivedAt: number
 }
@@ -36,6 +40,7 @@ export interface Claim {
 export interface SentClaim {
   /** what our first claim since our last release said; decides collisions */
   firstElapsedMs: number
+  isBackup: boolean
   sentAt: number
 }
 
@@ -45,21 +50,33 @@ export type PeerEvent =
   | { type: 'matched' }
   /** the peer works on another task: close the connection; happens once, nothing follows */
   | { type: 'mismatch' }
+  /** the peer is connected to these (hex peer ids), and to those not any more */
+  | { type: 'neighbours', joined: string[], parted: string[] }
   /** as received; finding changed ones is the caller's */
   | { type: 'results', results: ResultRecord[] }
   /** new and renewed claims that count */
   | { type: 'claims', claims: ClaimRecord[] }
-  /** claims that ended without a result: released or lapsed */
+  /** new and renewed backups that count */
+  | { type: 'backups', backups: ClaimRecord[] }
+  /** claims and backups that ended without a result: released or lapsed */
   | { type: 'releases', releases: number[] }
+  /** new and renewed claims of the peer's neighbours */
+  | { type: 'relays', relays: RelayRecord[] }
+  /** relayed claims that ended without a result: withdrawn or lapsed */
+  | { type: 'withdrawals', withdrawals: WithdrawalRecord[] }
   /** the peer broke the protocol; what it sent was ignored */
   | { type: 'violation', reason: string }
 
 /** The state of one connection. */
 export class PeerState {
-  /** The peer's live claims by piece; claims that lapsed stay until `expireClaims` or the next message. */
+  /** The peer's live claims and backups by piece; those that lapsed stay until `expireClaims` or the next message. */
   readonly claims = new Map<number, Claim>()
-  /** Our live claims that were sent to this peer, by piece. */
+  /** Our live claims and backups that were sent to this peer, by piece. */
   readonly sentClaims = new Map<number, SentClaim>()
+  /** The peers that it is connected to: hex peer ids. */
+  readonly neighbours = new Set<string>()
+  /** Live claims of its neighbours. */
+  readonly relays = new RelayTable()
   #status: PeerStatus = 'waiting'
   #localTask: LocalTask | undefined
   #remoteDigest: Uint8Array | undefined
@@ -95,7 +112,7 @@ export class PeerState {
     return this.#onDigest(task.slice())
   }
 
-  /** One ut_bitworker message. Keys are processed in the order task, results, releases, claims. */
+  /** One ut_bitworker message. Keys are processed in the order of the document, which is that of `RECORD_KEYS`. */
   onMessage (bytes: Uint8Array, now: number): PeerEvent[] {
     if (this.#status === 'mismatched') return []
     let message: Message
@@ -105,14 +122,23 @@ export class PeerState {
       if (!(error instanceof BitWorkerError)) throw error
       return [violation(error.message)]
     }
-    const events = message.task === undefined ? [] : this.#onDigest(message.task)
-    return events.concat(this.#onRecords(message, now))
+    const { task, ...records } = message
+    const events = task === undefined ? [] : this.#onDigest(task)
+    return events.concat(this.#onRecords(records, now))
   }
 
-  /** Forgets the peer's claims that were not renewed for CLAIM_LEASE_MS; a 'releases' event tells which. */
+  /** Forgets the claims, also relayed ones, that were not renewed for CLAIM_LEASE_MS; events tell which. */
   expireClaims (now: number): PeerEvent[] {
     const lapsed = [...this.claims].filter(([, claim]) => hasLapsed(claim.receivedAt, now)).map(([index]) => index)
-    return this.#endClaims(lapsed)
+    return [...this.#endClaims(lapsed), ...withdrawn(this.relays.expire(now - CLAIM_LEASE_MS))]
+  }
+
+  /** Forgets everything: the connection is closed. */
+  clear (): void {
+    this.claims.clear()
+    this.sentClaims.clear()
+    this.neighbours.clear()
+    this.relays.clear()
   }
 
   /**
@@ -123,14 +149,15 @@ export class PeerState {
     for (const { index } of message.results ?? []) this.sentClaims.delete(index)
     const lapsed = [...this.sentClaims].filter(([, claim]) => hasLapsed(claim.sentAt, now)).map(([index]) => index)
     const releases = [...message.releases ?? [], ...lapsed].filter(index => this.sentClaims.delete(index))
-    const claims = (message.claims ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, now))
-    return { ...message, releases, claims }
+    const claims = (message.claims ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, false, now))
+    const backups = (message.backups ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, true, now))
+    return { ...message, releases, claims, backups }
   }
 
-  #noteSent ({ index, elapsedMs }: ClaimRecord, now: number): boolean {
+  #noteSent ({ index, elapsedMs }: ClaimRecord, isBackup: boolean, now: number): boolean {
     const known = this.sentClaims.get(index)
-    if (known === undefined && this.sentClaims.size >= MAX_CLAIMS) return false
-    this.sentClaims.set(index, { firstElapsedMs: known?.firstElapsedMs ?? elapsedMs, sentAt: now })
+    if (known === undefined ? this.sentClaims.size >= MAX_CLAIMS : known.isBackup !== isBackup) return false
+    this.sentClaims.set(index, { firstElapsedMs: elapsedMs, isBackup, ...known, sentAt: now })
     return true
   }
 
@@ -149,42 +176,72 @@ export class PeerState {
 
   #mismatch (): PeerEvent[] {
     this.#status = 'mismatched'
-    this.claims.clear()
-    this.sentClaims.clear()
+    this.clear()
     return [{ type: 'mismatch' }]
   }
 
-  #onRecords ({ results, releases, claims }: Message, now: number): PeerEvent[] {
-    if (this.#status === 'mismatched') return []
-    if (results === undefined && releases === undefined && claims === undefined) return []
+  #onRecords (records: Omit<Message, 'task'>, now: number): PeerEvent[] {
+    if (this.#status === 'mismatched' || Object.keys(records).length === 0) return []
     if (this.#status === 'waiting') return [violation('records before the task digest')]
-    const events = this.expireClaims(now)
-    if (results !== undefined && results.length > 0) events.push(this.#onResults(results))
-    if (releases !== undefined) events.push(...this.#endClaims(releases))
-    if (claims !== undefined) events.push(...this.#onClaims(claims, now))
-    return events
+    const { neighbours = [], parted = [], results = [], releases = [], withdrawals = [], claims = [], backups = [], relays = [] } = records
+    return [
+      ...this.expireClaims(now),
+      ...this.#onNeighbours(neighbours, parted),
+      ...this.#onResults(results),
+      ...this.#endClaims(releases),
+      ...withdrawn(withdrawals.filter(({ index, peerId }) => this.relays.delete(index, peerId))),
+      ...this.#onClaims(claims, false, now),
+      ...this.#onClaims(backups, true, now),
+      ...this.#onRelays(relays, now)
+    ]
   }
 
-  #onResults (results: ResultRecord[]): PeerEvent {
-    // A result ends the claim for its piece.
-    for (const { index } of results) this.claims.delete(index)
-    return { type: 'results', results }
-  }
-
-  #onClaims (records: ClaimRecord[], now: number): PeerEvent[] {
-    const claims = records.filter(({ index, elapsedMs, estimateMs }) => {
-      const known = this.claims.get(index)
-      if (known === undefined && this.claims.size >= MAX_CLAIMS) return false
-      this.claims.set(index, { firstElapsedMs: known?.firstElapsedMs ?? elapsedMs, elapsedMs, estimateMs, receivedAt: now })
+  #onNeighbours (neighbours: string[], parted: string[]): PeerEvent[] {
+    const joined = neighbours.filter(id => {
+      if (this.neighbours.has(id) || this.neighbours.size >= MAX_NEIGHBOURS) return false
+      this.neighbours.add(id)
       return true
     })
-    return claims.length === 0 ? [] : [{ type: 'claims', claims }]
+    const left = parted.filter(id => this.neighbours.delete(id))
+    return joined.length + left.length === 0 ? [] : [{ type: 'neighbours', joined, parted: left }]
+  }
+
+  #onResults (results: ResultRecord[]): PeerEvent[] {
+    if (results.length === 0) return []
+    // A result ends the claims for its piece: the peer's own, and those it passed on, since the piece can be had from it.
+    const withdrawals: WithdrawalRecord[] = []
+    for (const { index } of results) {
+      this.claims.delete(index)
+      withdrawals.push(...this.relays.deletePiece(index))
+    }
+    return [{ type: 'results', results }, ...withdrawn(withdrawals)]
+  }
+
+  #onClaims (records: ClaimRecord[], isBackup: boolean, now: number): PeerEvent[] {
+    const claims = records.filter(({ index, elapsedMs, estimateMs }) => {
+      const known = this.claims.get(index)
+      // what it began as it stays: the kind decides whether it collides, and both sides must agree on that
+      if (known === undefined ? this.claims.size >= MAX_CLAIMS : known.isBackup !== isBackup) return false
+      this.claims.set(index, { firstElapsedMs: known?.firstElapsedMs ?? elapsedMs, elapsedMs, estimateMs, isBackup, receivedAt: now })
+      return true
+    })
+    if (claims.length === 0) return []
+    return [isBackup ? { type: 'backups', backups: claims } : { type: 'claims', claims }]
   }
 
   #endClaims (indices: number[]): PeerEvent[] {
     const releases = indices.filter(index => this.claims.delete(index))
     return releases.length === 0 ? [] : [{ type: 'releases', releases }]
   }
+
+  #onRelays (records: RelayRecord[], now: number): PeerEvent[] {
+    const relays = records.filter(relay => this.relays.add(relay, now))
+    return relays.length === 0 ? [] : [{ type: 'relays', relays }]
+  }
+}
+
+function withdrawn (withdrawals: WithdrawalRecord[]): PeerEvent[] {
+  return withdrawals.length === 0 ? [] : [{ type: 'withdrawals', withdrawals }]
 }
 
 function hasLapsed (since: number, now: number): boolean {

@@ -1,7 +1,7 @@
 /** What the ut_bitworker extension takes, emits and offers. Types only. */
 import type { EventEmitter } from 'node:events'
 import type { WireExtension } from '../../lib/webtorrent-types.ts'
-import type { ClaimRecord, ResultRecord } from './codec.ts'
+import type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
 import type { LocalTask, PeerState } from './state.ts'
 
 /** What `utBitworker` takes. */
@@ -10,8 +10,8 @@ export interface UtBitworkerOptions {
   task?: LocalTask
   /** milliseconds on any steady clock; default: `performance.now` */
   now?: () => number
-  /** runs a flush once the present turn is over, so that a turn makes one batch; default: `queueMicrotask` */
-  schedule?: (flush: () => void) => void
+  /** runs a flush `ms` milliseconds from now, and after the present turn, so that a turn makes one batch; default: by the machine's clock */
+  schedule?: (flush: () => void, ms: number) => void
 }
 
 /** What the extension emits. */
@@ -24,8 +24,16 @@ export interface UtBitworkerEvents {
   results: [results: ResultRecord[]]
   /** pieces the peer is computing: new claims and renewed ones */
   claims: [claims: ClaimRecord[]]
-  /** claims that ended without a result: released or lapsed */
+  /** pieces the peer is computing although others claimed or announced them: new and renewed */
+  backups: [backups: ClaimRecord[]]
+  /** claims and backups that ended without a result: released or lapsed */
   releases: [indices: number[]]
+  /** the peer is connected to these (hex peer ids) from now on, and to those not any more */
+  neighbours: [joined: string[], parted: string[]]
+  /** claims of the peer's neighbours: new and renewed */
+  relays: [relays: RelayRecord[]]
+  /** relayed claims that ended */
+  withdrawals: [withdrawals: WithdrawalRecord[]]
   /** the peer broke the protocol; at the third time the connection is closed after this */
   violation: [reason: string]
 }
@@ -39,9 +47,15 @@ export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtens
   /** Queues our results, and the `have` messages that must not precede them. */
   announce: (results: Iterable<ResultRecord>, haves?: Iterable<number>) => void
   /** Queues claims: before the work starts, and every CLAIM_RENEW_MS from then on. Those beyond 64 live ones are not sent. */
-  claim: (claims: Iterable<ClaimRecord>) => void
+  claim: (claims: Iterable<ClaimRecord>, opts?: { isBackup?: boolean }) => void
   /** Queues releases of claims; those the peer never heard of are not sent. */
   release: (indices: Iterable<number>) => void
+  /** Queues claims of other peers that we are connected to, and this one is not. */
+  relay: (relays: Iterable<RelayRecord>) => void
+  /** Queues the end of such claims. */
+  withdraw: (withdrawals: Iterable<WithdrawalRecord>) => void
+  /** Queues that we are connected to another peer (hex peer id), or not any more. */
+  setNeighbour: (peerId: string, isConnected: boolean) => void
   /** Sends what is queued now instead of at the end of the turn; nothing before 'matched'. */
   flush: () => void
   /** Drops the peer's claims that lapsed, with a 'releases' event. To be called now and then: there is no timer in here. */

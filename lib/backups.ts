@@ -1,0 +1,62 @@
+/**
+ * Which of the pieces that others compute is worth a second copy here, when nothing else is left to do. Pure.
+ *
+ * MapReduce's backup tasks with LATE's rule: the piece with the longest expected time to its end, if we would be done
+ * before; few copies, and after a random delay, so that idle peers neither all do the same nor do it at once.
+ */
+import type { Claim } from './claims.ts'
+
+/** Copies of one piece in the swarm, the first one counted. */
+const MAX_COPIES = 3
+/** A claim is late when it has run for this many times what was expected: work that takes as long as ever has just ended then. */
+const LATE = 1.1
+/** A claim is slow when it is expected to run on for this many times what the piece would take us. */
+const SLOW = 1.5
+/** Idle peers wait for a random part of this share of a piece's time: meanwhile they hear of each other's backups. */
+const DELAY = 0.1
+/** Without any estimate a claim is late after this. */
+const UNKNOWN_MS = 30_000
+
+/** What the choice depends on. */
+export interface BackupOptions {
+  now: number
+  /** what a piece takes here, milliseconds; 0: unknown */
+  paceMs: number
+  /** 0 … 1: our share of the longest delay */
+  delay: number
+}
+
+/** The piece, if one is worth it now, and when to look again if nothing changes. */
+export interface Backup { index: number | undefined, retryAt: number }
+
+/** @param pieces those that could be computed here, each with the claims that are believed */
+export function chooseBackup (pieces: Iterable<[index: number, claims: Claim[]]>, { now, paceMs, delay }: BackupOptions): Backup {
+  const delayMs = DELAY * paceMs * delay
+  let best: { index: number, copies: number, endAt: number } | undefined
+  let retryAt = Infinity
+  for (const [index, claims] of pieces) {
+    if (claims.length >= MAX_COPIES) continue
+    const at = Math.max(...claims.map(claim => worthAt(claim, now, paceMs)))
+    if (at + delayMs > now) {
+      retryAt = Math.min(retryAt, at + delayMs)
+      continue
+    }
+    const endAt = Math.min(...claims.map(claim => expectedEnd(claim, now)))
+    if (best === undefined || claims.length < best.copies || (claims.length === best.copies && endAt > best.endAt)) best = { index, copies: claims.length, endAt }
+  }
+  return best === undefined ? { index: undefined, retryAt } : { index: best.index, retryAt: now }
+}
+
+/** From when on a second copy is worth it, as far as this claim goes. */
+function worthAt ({ startedAt, heardAt, estimateMs }: Claim, now: number, paceMs: number): number {
+  const expectedMs = estimateMs > 0 ? estimateMs : paceMs
+  if (expectedMs === 0) return heardAt + UNKNOWN_MS
+  const isSlow = paceMs > 0 && startedAt + expectedMs - now > SLOW * paceMs
+  return isSlow ? heardAt : startedAt + LATE * expectedMs
+}
+
+/** What is late already is as good as lost. */
+function expectedEnd ({ startedAt, estimateMs }: Claim, now: number): number {
+  const endAt = startedAt + estimateMs
+  return endAt > now ? endAt : Infinity
+}

@@ -1,0 +1,275 @@
+/**
+ * What other peers say they are computing, and how far it is believed. Pure: the clock is handed in.
+ *
+ * A claim keeps its piece from being computed here only while it is *respected*: claims are free, and a peer that claims
+ * everything and delivers nothing must not stop a task. So a peer has credit for a few claims until it delivers, a claim
+ * lapses when the piece takes far longer than pieces take, and whoever lets claims lapse is not listened to for a while
+ * (docs/ut_bitworker.md, "Whom to believe"). Called by scheduler.ts.
+ */
+
+/** Claims respected of a peer that has not delivered a piece yet: the slots of a common machine. */
+export const NEWCOMER_CLAIMS = 8
+/** More for each piece it delivered, up to what the protocol allows. */
+const CLAIMS_PER_DELIVERY = 2
+const MAX_CLAIMS = 64
+/** A claim lapses after this many times what a piece takes, within these bounds. */
+const LEASE_PIECES = 3
+const MIN_LEASE_MS = 2_000
+const MAX_LEASE_MS = 3_600_000
+/** The lease while nobody knows what a piece takes. */
+const UNKNOWN_LEASE_MS = 90_000
+/** An estimate counts up to this many times our own pace: slow machines are welcome, endless promises are not. */
+const MAX_SLOWNESS = 10
+/** A peer that let this many claims lapse, and delivered nothing in between, is not respected for a while. */
+const MAX_LAPSES = 2
+const DISREGARD_MS = 600_000
+/** Peers remembered: their ids cost nothing to make up. */
+const MAX_CLAIMANTS = 10_000
+
+/** What is known of a peer, by what it claimed and delivered. */
+interface Claimant {
+  readonly id: string
+  readonly claims: Map<number, Entry>
+  delivered: number
+  lapses: number
+  respected: number
+  disregardedUntil: number
+}
+
+/** A peer computes a piece. */
+export interface Claim {
+  readonly index: number
+  /** others had claimed or announced it before */
+  readonly isBackup: boolean
+  /** on our clock, milliseconds; before we heard of it */
+  readonly startedAt: number
+  readonly heardAt: number
+  /** milliseconds in all; 0: unknown */
+  readonly estimateMs: number
+}
+
+interface Entry extends Claim {
+  readonly claimant: Claimant
+  startedAt: number
+  estimateMs: number
+  leaseUntil: number
+  isRespected: boolean
+  /** who said so: connections, of the claimant's own or of peers that relayed it */
+  readonly sources: Set<ClaimSource>
+}
+
+/** Where claims come from: what one connection says of its peer, what it relays, or what follows from what it announces. */
+export class ClaimSource {
+  /** @internal the claims it vouches for */
+  readonly entries = new Set<Entry>()
+  /** claims it may bring at a time: words cost a liar nothing */
+  readonly limit: number
+  /** whether the claimant's credit counts */
+  readonly needsCredit: boolean
+
+  constructor ({ limit, needsCredit = true }: { limit: number, needsCredit?: boolean }) {
+    this.limit = limit
+    this.needsCredit = needsCredit
+  }
+}
+
+/** A claim as it was heard. */
+export interface HeardClaim { index: number, elapsedMs: number, estimateMs: number, isBackup: boolean }
+
+/** What the table needs from its surroundings. */
+export interface ClaimHost {
+  /** milliseconds on any steady clock */
+  now (): number
+  /** what a piece takes on average, milliseconds; 0: unknown */
+  pace (): number
+  /** whether the piece's claims are respected may have changed */
+  changed (index: number): void
+}
+
+/** All claims of other peers for the pieces of one task. */
+export class ClaimTable {
+  readonly #host: ClaimHost
+  readonly #claimants = new Map<string, Claimant>()
+  readonly #pieces = new Map<number, Set<Entry>>()
+  /** no lease ends before */
+  #expireAt = Infinity
+
+  constructor (host: ClaimHost) {
+    this.#host = host
+  }
+
+  /** Pieces that are claimed, respected or not. */
+  get size (): number { return this.#pieces.size }
+
+  /** Pieces with respected claims, and these. */
+  * [Symbol.iterator] (): Generator<[index: number, claims: Claim[]]> {
+    for (const [index, entries] of this.#pieces) {
+      const respected = [...entries].filter(({ isRespected }) => isRespected)
+      if (respected.length > 0) yield [index, respected]
+    }
+  }
+
+  /** Somebody else is at work on the piece, as far as that is believed. */
+  isClaimed (index: number): boolean {
+    for (const { isRespected } of this.#pieces.get(index) ?? []) if (isRespected) return true
+    return false
+  }
+
+  /** The peer's claim for the piece is respected. */
+  isRespected (peerId: string, index: number): boolean {
+    return this.#claimants.get(peerId)?.claims.get(index)?.isRespected === true
+  }
+
+  /**
+   * A peer claims a piece, or renews its claim.
+   * @param source where it was heard
+   * @param peerId the claimant (hex)
+   */
+  add (source: ClaimSource, peerId: string, heard: HeardClaim): void {
+    const claimant = this.#claimant(peerId)
+    const known = claimant.claims.get(heard.index)
+    if (known?.sources.has(source) !== true && source.entries.size >= source.limit) return
+    const entry = known ?? this.#create(claimant, heard)
+    entry.sources.add(source)
+    source.entries.add(entry)
+    entry.estimateMs = heard.estimateMs
+    if (!entry.isRespected && this.#host.now() < entry.leaseUntil && (!source.needsCredit || this.#hasCredit(claimant))) this.#respect(entry)
+  }
+
+  /** The source says that the claim has ended. */
+  remove (source: ClaimSource, peerId: string, index: number): void {
+    const entry = this.#claimants.get(peerId)?.claims.get(index)
+    if (entry !== undefined) this.#unsay(source, entry)
+  }
+
+  /** The claimant itself ended the claim without a result; to do so late, and over and over, is as bad as to let it lapse. */
+  abandon (source: ClaimSource, peerId: string, index: number): void {
+    const entry = this.#claimants.get(peerId)?.claims.get(index)
+    if (entry === undefined) return
+    const pace = this.#host.pace()
+    this.#unsay(source, entry)
+    if (pace > 0 && entry.claimant.delivered === 0 && this.#host.now() - entry.heardAt > Math.max(MIN_LEASE_MS, pace) / 2) this.#blame(entry.claimant)
+  }
+
+  /** The connection is closed. */
+  removeSource (source: ClaimSource): void {
+    for (const entry of source.entries) this.#unsay(source, entry)
+  }
+
+  /** The peer delivered a piece that matched its digest. */
+  delivered (peerId: string): void {
+    const claimant = this.#claimant(peerId)
+    claimant.delivered++
+    claimant.lapses = 0
+    claimant.disregardedUntil = -Infinity
+  }
+
+  /** When a lease may end, or Infinity. */
+  get expireAt (): number { return this.#expireAt }
+
+  /** Ends the respect for claims whose lease is over. Cheap when there is none. */
+  expire (): void {
+    if (this.#host.now() < this.#expireAt) return
+    this.#review()
+  }
+
+  /** What a piece takes has become known: leases that began before may be shorter. */
+  review (): void {
+    for (const entries of this.#pieces.values()) for (const entry of entries) entry.leaseUntil = Math.min(entry.leaseUntil, this.#leaseOf(entry))
+    this.#review()
+  }
+
+  #review (): void {
+    const now = this.#host.now()
+    this.#expireAt = Infinity
+    for (const entries of this.#pieces.values()) {
+      for (const entry of entries) {
+        // the estimate, or our pace, may be another one by now
+        if (entry.isRespected && entry.leaseUntil <= now) entry.leaseUntil = this.#leaseOf(entry)
+        if (entry.isRespected && entry.leaseUntil <= now) this.#lapse(entry)
+        else if (entry.isRespected) this.#expireAt = Math.min(this.#expireAt, entry.leaseUntil)
+      }
+    }
+  }
+
+  #lapse (entry: Entry): void {
+    this.#disrespect(entry)
+    this.#blame(entry.claimant)
+  }
+
+  #blame (claimant: Claimant): void {
+    if (++claimant.lapses < MAX_LAPSES) return
+    claimant.disregardedUntil = this.#host.now() + DISREGARD_MS
+    for (const other of claimant.claims.values()) this.#disrespect(other)
+  }
+
+  #leaseOf ({ heardAt, estimateMs, claimant }: Entry): number {
+    const pace = this.#host.pace()
+    // the estimate of a peer that never delivered is a stranger's word
+    const estimate = claimant.delivered === 0 ? 0 : pace === 0 ? estimateMs : Math.min(estimateMs, MAX_SLOWNESS * pace)
+    const pieceMs = Math.max(pace, estimate)
+    if (pieceMs === 0) return heardAt + UNKNOWN_LEASE_MS
+    return heardAt + Math.min(MAX_LEASE_MS, Math.max(MIN_LEASE_MS, LEASE_PIECES * pieceMs))
+  }
+
+  #create (claimant: Claimant, { index, elapsedMs, estimateMs, isBackup }: HeardClaim): Entry {
+    const now = this.#host.now()
+    const entry: Entry = {
+      index, isBackup, claimant, startedAt: now - elapsedMs, heardAt: now, estimateMs, leaseUntil: 0, isRespected: false, sources: new Set()
+    }
+    entry.leaseUntil = this.#leaseOf(entry)
+    claimant.claims.set(index, entry)
+    const entries = this.#pieces.get(index)
+    if (entries === undefined) this.#pieces.set(index, new Set([entry]))
+    else entries.add(entry)
+    return entry
+  }
+
+  #hasCredit ({ respected, delivered, disregardedUntil }: Claimant): boolean {
+    return disregardedUntil <= this.#host.now() && respected < Math.min(MAX_CLAIMS, NEWCOMER_CLAIMS + CLAIMS_PER_DELIVERY * delivered)
+  }
+
+  #respect (entry: Entry): void {
+    entry.isRespected = true
+    entry.claimant.respected++
+    this.#expireAt = Math.min(this.#expireAt, entry.leaseUntil)
+    this.#host.changed(entry.index)
+  }
+
+  #disrespect (entry: Entry): void {
+    if (!entry.isRespected) return
+    entry.isRespected = false
+    entry.claimant.respected--
+    this.#host.changed(entry.index)
+  }
+
+  #unsay (source: ClaimSource, entry: Entry): void {
+    source.entries.delete(entry)
+    if (entry.sources.delete(source) && entry.sources.size === 0) this.#remove(entry)
+  }
+
+  #remove (entry: Entry): void {
+    const entries = this.#pieces.get(entry.index)
+    entries?.delete(entry)
+    if (entries?.size === 0) this.#pieces.delete(entry.index)
+    entry.claimant.claims.delete(entry.index)
+    this.#disrespect(entry)
+  }
+
+  #claimant (id: string): Claimant {
+    const known = this.#claimants.get(id)
+    if (known !== undefined) return known
+    const claimant: Claimant = { id, claims: new Map(), delivered: 0, lapses: 0, respected: 0, disregardedUntil: -Infinity }
+    this.#claimants.set(id, claimant)
+    if (this.#claimants.size > MAX_CLAIMANTS) this.#forgetOne()
+    return claimant
+  }
+
+  #forgetOne (): void {
+    for (const { id, claims } of this.#claimants.values()) {
+      if (claims.size > 0) continue
+      this.#claimants.delete(id)
+      return
+    }
+  }
+}

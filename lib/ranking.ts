@@ -1,0 +1,52 @@
+/**
+ * Rendezvous order (highest random weight): for every piece, the peers known to be alive stand in an order that everybody
+ * computes alike, and each peer begins with the pieces for which it comes first. So peers seldom take the same piece even
+ * before they have heard of each other's claims (docs/ut_bitworker.md, "Which piece"). Pure.
+ *
+ * Memory: two bytes a piece. A member that comes or goes costs one pass over the pieces, about a millisecond for 100 000.
+ */
+
+/** The order is only a hint: more members than this make it no better, and cost time. */
+const MAX_MEMBERS = 256
+
+/** The ranks of one peer. */
+export class Ranking {
+  readonly #self: number
+  readonly #ranks: Uint16Array
+  readonly #members = new Set<string>()
+
+  /** @param peerId hex, 40 digits; our own */
+  constructor (pieceCount: number, peerId: string) {
+    this.#self = seedOf(peerId)
+    this.#ranks = new Uint16Array(pieceCount)
+  }
+
+  /** How many members come before us for this piece. */
+  rank (index: number): number { return this.#ranks[index]! }
+
+  /** A peer (hex peer id) is alive, or is not any more. True when ranks changed. */
+  setMember (peerId: string, isAlive: boolean): boolean {
+    if (isAlive === this.#members.has(peerId) || (isAlive && this.#members.size >= MAX_MEMBERS)) return false
+    if (isAlive) this.#members.add(peerId)
+    else this.#members.delete(peerId)
+    const seed = seedOf(peerId)
+    const step = isAlive ? 1 : -1
+    for (let index = 0; index < this.#ranks.length; index++) {
+      if (rendezvousWeight(seed, index) > rendezvousWeight(this.#self, index)) this.#ranks[index]! += step
+    }
+    return true
+  }
+}
+
+/** The weight of a peer for a piece, u32; the highest comes first. The finalizer of MurmurHash3 over seed and index. */
+export function rendezvousWeight (seed: number, index: number): number {
+  let h = seed ^ Math.imul(index, 0x9e3779b1)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
+/** The last four bytes of a peer id (hex), the random part of it. */
+export function seedOf (peerId: string): number {
+  return Number.parseInt(peerId.slice(-8), 16) | 0
+}
