@@ -10,6 +10,8 @@ import type { Claim } from './claims.ts'
 const MAX_COPIES = 3
 /** A claim is late when it has run for this many times what was expected: work that takes as long as ever has just ended then. */
 const LATE = 1.1
+/** And this much more, milliseconds: hashing, storing and telling take time that does not grow with the work. */
+const LATE_MS = 250
 /** A claim is slow when it is expected to run on for this many times what the piece would take us. */
 const SLOW = 1.5
 /** Idle peers wait for a random part of this share of a piece's time: meanwhile they hear of each other's backups. */
@@ -42,9 +44,14 @@ export function chooseBackup (pieces: Iterable<[index: number, claims: Claim[]]>
       continue
     }
     const endAt = Math.min(...claims.map(claim => expectedEnd(claim, now)))
-    if (best === undefined || claims.length < best.copies || (claims.length === best.copies && endAt > best.endAt)) best = { index, copies: claims.length, endAt }
+    const candidate = { index, copies: claims.length, endAt }
+    if (best === undefined || isBetter(candidate, best)) best = candidate
   }
   return best === undefined ? { index: undefined, retryAt } : { index: best.index, retryAt: now }
+}
+
+function isBetter (a: { copies: number, endAt: number }, b: { copies: number, endAt: number }): boolean {
+  return a.copies < b.copies || (a.copies === b.copies && a.endAt > b.endAt)
 }
 
 /** From when on a second copy is worth it, as far as this claim goes. */
@@ -52,7 +59,7 @@ function worthAt ({ startedAt, heardAt, estimateMs }: Claim, now: number, paceMs
   const expectedMs = estimateMs > 0 ? estimateMs : paceMs
   if (expectedMs === 0) return heardAt + UNKNOWN_MS
   const isSlow = paceMs > 0 && startedAt + expectedMs - now > SLOW * paceMs
-  return isSlow ? heardAt : startedAt + LATE * expectedMs
+  return isSlow ? heardAt : startedAt + LATE * expectedMs + LATE_MS
 }
 
 /** What is late already is as good as lost. */

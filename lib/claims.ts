@@ -133,7 +133,8 @@ export class ClaimTable {
     entry.sources.add(source)
     source.entries.add(entry)
     entry.estimateMs = heard.estimateMs
-    if (!entry.isRespected && this.#host.now() < entry.leaseUntil && (!source.needsCredit || this.#hasCredit(claimant))) this.#respect(entry)
+    if (entry.isRespected || this.#host.now() >= entry.leaseUntil) return
+    if (!source.needsCredit || this.#hasCredit(claimant)) this.#respect(entry)
   }
 
   /** The source says that the claim has ended. */
@@ -146,9 +147,11 @@ export class ClaimTable {
   abandon (source: ClaimSource, peerId: string, index: number): void {
     const entry = this.#claimants.get(peerId)?.claims.get(index)
     if (entry === undefined) return
+    const { claimant, heardAt } = entry
     const pace = this.#host.pace()
     this.#unsay(source, entry)
-    if (pace > 0 && entry.claimant.delivered === 0 && this.#host.now() - entry.heardAt > Math.max(MIN_LEASE_MS, pace) / 2) this.#blame(entry.claimant)
+    if (pace === 0 || claimant.delivered > 0) return
+    if (this.#host.now() - heardAt > Math.max(MIN_LEASE_MS, pace) / 2) this.#blame(claimant)
   }
 
   /** The connection is closed. */
@@ -175,7 +178,9 @@ export class ClaimTable {
 
   /** What a piece takes has become known: leases that began before may be shorter. */
   review (): void {
-    for (const entries of this.#pieces.values()) for (const entry of entries) entry.leaseUntil = Math.min(entry.leaseUntil, this.#leaseOf(entry))
+    for (const entries of this.#pieces.values()) {
+      for (const entry of entries) entry.leaseUntil = Math.min(entry.leaseUntil, this.#leaseOf(entry))
+    }
     this.#review()
   }
 

@@ -260,14 +260,14 @@ test('relayed claims: new, renewed, withdrawn, ended by a result, lapsed', t => 
 
 test('a peer cannot relay everything', t => {
   const state = matched()
-  t.equal(events(receive(state, { relays: upTo(MAX_CLAIMS + 1).map(index => relay(index, 'aa')) })), MAX_CLAIMS, '64 of one claimant')
+  t.equal(relayed(receive(state, { relays: upTo(MAX_CLAIMS + 1).map(index => relay(index, 'aa')) })), MAX_CLAIMS, '64 of one claimant')
   for (let id = 1; id < 40; id++) receive(state, { relays: upTo(MAX_CLAIMS).map(index => relay(index, id.toString(16))) })
   t.equal(upTo(MAX_CLAIMS).reduce((sum, index) => sum + state.relays.of(index).length, 0), MAX_RELAYS)
   t.deepEqual(types(receive(state, { relays: [relay(0, 'aa')] })), ['relays'], 'renewals go on')
   t.end()
-
-  function events ([event]: PeerEvent[]): number { return event?.type === 'relays' ? event.relays.length : 0 }
 })
+
+function relayed ([event]: PeerEvent[]): number { return event?.type === 'relays' ? event.relays.length : 0 }
 
 function relay (index: number, id: string, elapsedMs = 0): RelayRecord {
   return { index, elapsedMs, estimateMs: 5000, firstElapsedMs: elapsedMs, isBackup: false, peerId: id.padStart(40, '0') }
@@ -275,13 +275,16 @@ function relay (index: number, id: string, elapsedMs = 0): RelayRecord {
 
 test('what the peer knows of our claims', t => {
   const state = matched()
-  t.deepEqual(state.prepareSend({ claims: [claim(1, 12.5), claim(2, 7)] }, 0), { claims: [claim(1, 12), claim(2, 7)], backups: [], releases: [] })
+  const nothing = { releases: [], claims: [], backups: [] }
+  t.deepEqual(state.prepareSend({ claims: [claim(1, 12.5), claim(2, 7)] }, 0), { ...nothing, claims: [claim(1, 12), claim(2, 7)] })
   state.prepareSend({ claims: [claim(1, 3000)] }, 10)
-  t.deepEqual([...state.sentClaims], [[1, { firstElapsedMs: 12, isBackup: false, sentAt: 10 }], [2, { firstElapsedMs: 7, isBackup: false, sentAt: 0 }]],
-    'the first elapsed, as the wire carries it')
-  t.deepEqual(state.prepareSend({ releases: [2, 9] }, 20), { releases: [2], claims: [], backups: [] }, 'a claim it never heard of is not released')
+  t.deepEqual([...state.sentClaims], [
+    [1, { firstElapsedMs: 12, isBackup: false, sentAt: 10 }],
+    [2, { firstElapsedMs: 7, isBackup: false, sentAt: 0 }]
+  ], 'the first elapsed, as the wire carries it')
+  t.deepEqual(state.prepareSend({ releases: [2, 9] }, 20), { ...nothing, releases: [2] }, 'a claim it never heard of is not released')
   const results = [result(1)]
-  t.deepEqual(state.prepareSend({ results, releases: [1] }, 20), { results, releases: [], claims: [], backups: [] }, 'a result ends the claim')
+  t.deepEqual(state.prepareSend({ results, releases: [1] }, 20), { ...nothing, results }, 'a result ends the claim')
   t.equal(state.sentClaims.size, 0)
   state.prepareSend({ claims: [claim(3, 1000)] }, 30)
   state.prepareSend({ releases: [3], claims: [claim(3, 5)] }, 40)
@@ -292,7 +295,8 @@ test('what the peer knows of our claims', t => {
 test('our claim that lapsed is released before it is made again', t => {
   const state = matched()
   state.prepareSend({ claims: [claim(1, 100), claim(2, 100)] }, 0)
-  t.deepEqual(state.prepareSend({ claims: [claim(1, 90_100)] }, CLAIM_LEASE_MS), { releases: [1, 2], claims: [claim(1, 90_100)], backups: [] })
+  const message = state.prepareSend({ claims: [claim(1, 90_100)] }, CLAIM_LEASE_MS)
+  t.deepEqual(message, { releases: [1, 2], claims: [claim(1, 90_100)], backups: [] })
   t.deepEqual([...state.sentClaims.keys()], [1])
   t.equal(state.sentClaims.get(1)?.firstElapsedMs, 90_100)
   t.end()

@@ -29,7 +29,8 @@ export class RelayTable {
     }
     this.#oldest = Math.min(this.#oldest, now)
     const claims = this.#pieces.get(index) ?? new Map<string, Relay>()
-    this.#pieces.set(index, claims.set(peerId, { relay: { ...relay, firstElapsedMs: known?.firstElapsedMs ?? relay.firstElapsedMs }, receivedAt: now }))
+    const firstElapsedMs = known?.firstElapsedMs ?? relay.firstElapsedMs
+    this.#pieces.set(index, claims.set(peerId, { relay: { ...relay, firstElapsedMs }, receivedAt: now }))
     return true
   }
 

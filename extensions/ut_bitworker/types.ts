@@ -10,7 +10,7 @@ export interface UtBitworkerOptions {
   task?: LocalTask
   /** milliseconds on any steady clock; default: `performance.now` */
   now?: () => number
-  /** runs a flush `ms` milliseconds from now, and after the present turn, so that a turn makes one batch; default: by the machine's clock */
+  /** runs a flush `ms` milliseconds from now, and after the present turn, so that a turn makes one batch; default: the machine's clock */
   schedule?: (flush: () => void, ms: number) => void
 }
 
