@@ -46,11 +46,8 @@ export class ClaimExchange {
   /** Listens to a peer. */
   add (peer: TaskPeer): void {
     const { ext } = peer
-    ext.on('matched', () => {
-      this.#peers.set(peer.id, peer)
-      this.#scheduler.setMember(peer.id, true)
-      this.#relaying.join(peer)
-    })
+    if (ext.state.status === 'matched') this.#onMatched(peer)
+    else ext.on('matched', () => { this.#onMatched(peer) })
     ext.on('neighbours', (joined, parted) => { this.#onNeighbours(peer, joined, parted) })
     ext.on('claims', claims => { this.#onClaims(peer, claims, false) })
     ext.on('backups', backups => { this.#onClaims(peer, backups, true) })
@@ -115,6 +112,12 @@ export class ClaimExchange {
 
   /** To be called every few seconds. */
   tidy (): void { this.#strangerYields = Math.max(0, this.#strangerYields - 1) }
+
+  #onMatched (peer: TaskPeer): void {
+    this.#peers.set(peer.id, peer)
+    this.#scheduler.setMember(peer.id, true)
+    this.#relaying.join(peer)
+  }
 
   #onNeighbours (peer: TaskPeer, joined: string[], parted: string[]): void {
     for (const id of joined) {
