@@ -10,6 +10,7 @@ import { keepsClaim } from '../extensions/ut_bitworker/index.ts'
 import { PeerState } from '../extensions/ut_bitworker/state.ts'
 import { decode, encode } from '../lib/bencode.ts'
 import { BitWorkerError } from '../lib/errors.ts'
+import { rendezvousWeight, seedOf } from '../lib/ranking.ts'
 import { parseTaskInfo, taskDigest } from '../lib/task.ts'
 import { fromHex, messageOf, ofKind, toHex, vectorsOfDocument, vectorsOfFixture } from './helpers/bitworker-vectors.ts'
 
@@ -34,7 +35,7 @@ const REFUSED = 'BW_ERR_PEER_MESSAGE peer'
 
 test('the document prints the vectors of the fixture', t => {
   t.deepEqual(printed, vectorsOfFixture())
-  t.deepEqual([...new Set(printed.map(({ kind }) => kind))], ['task', 'legacy', 'handshake', 'message', 'violation', 'collision'])
+  t.deepEqual([...new Set(printed.map(({ kind }) => kind))], ['task', 'legacy', 'handshake', 'message', 'violation', 'collision', 'weight'])
   t.end()
 })
 
@@ -75,6 +76,11 @@ test('vectors: violations', t => {
   for (const { name, hex, beforeTask } of ofKind(printed, 'violation')) {
     t.equal(refusal(fromHex(hex), beforeTask === true ? undefined : BOUNDS), REFUSED, name)
   }
+  t.end()
+})
+
+test('vectors: weights', t => {
+  for (const { name, peerId, index, weight } of ofKind(printed, 'weight')) t.equal(rendezvousWeight(seedOf(peerId), index), weight, name)
   t.end()
 })
 

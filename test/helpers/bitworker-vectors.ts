@@ -1,12 +1,18 @@
 /** The test vectors of docs/ut_bitworker.md, as fixtures/ut_bitworker-vectors.json and as the document prints them. */
 import { readFileSync } from 'node:fs'
 import type { Message } from '../../extensions/ut_bitworker/codec.ts'
+import type { ClaimRecord, RelayRecord, WithdrawalRecord } from '../../extensions/ut_bitworker/records.ts'
 
 interface JsonMessage {
   task?: string
   results?: Array<{ index: number, size: number, digest: string }>
-  claims?: Array<{ index: number, elapsedMs: number, estimateMs: number }>
+  claims?: ClaimRecord[]
   releases?: number[]
+  backups?: ClaimRecord[]
+  neighbours?: string[]
+  parted?: string[]
+  relays?: RelayRecord[]
+  withdrawals?: WithdrawalRecord[]
 }
 
 interface CollisionVector {
@@ -25,6 +31,7 @@ export type Vector = { name: string } & (
   | { kind: 'handshake', frame: string, task?: string }
   | { kind: 'message', hex: string, message: JsonMessage, decodeOnly?: boolean }
   | { kind: 'violation', hex: string, beforeTask?: boolean }
+  | { kind: 'weight', peerId: string, index: number, weight: number }
   | CollisionVector)
 
 export function vectorsOfFixture (): Vector[] {
@@ -51,12 +58,11 @@ export function toHex (bytes: Uint8Array): string {
 }
 
 /** The message of a vector in the form that the codec takes and gives. */
-export function messageOf ({ task, results, claims, releases }: JsonMessage): Message {
+export function messageOf ({ task, results, ...others }: JsonMessage): Message {
   return {
     ...(task !== undefined && { task: fromHex(task) }),
     ...(results !== undefined && { results: results.map(({ index, size, digest }) => ({ index, size, digest: fromHex(digest) })) }),
-    ...(claims !== undefined && { claims }),
-    ...(releases !== undefined && { releases })
+    ...others
   }
 }
 
