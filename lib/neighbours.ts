@@ -22,6 +22,9 @@ const MAX_BLOCK_BYTES = 128 * 1024
 const STRIKES_TOLERATED = 1
 /** Peer ids whose strikes are remembered: they cost nothing to make up. */
 const MAX_STRIKERS = 10_000
+/** What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then. */
+const LATER_MS = 500
+
 type Respond = (err: Error | null, block?: Uint8Array) => void
 
 /** What the neighbours need from their surroundings. */
@@ -47,6 +50,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly #peers = new Map<Wire, TaskPeer>()
   readonly #strikes = new Map<string, number>()
   readonly #claims: ClaimExchange
+  #cancelLater: (() => void) | null = null
 
   constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
     this.#results = results
@@ -100,12 +104,34 @@ export class Neighbours implements Iterable<TaskPeer> {
     if (peer.ext.state.status === 'matched') this.#sendSnapshot(peer)
   }
 
-  /** The piece is stored here. */
-  announce (index: number, result: Result): void {
+  /**
+   * The piece is stored here. Who holds it already is not told, and who has heard of it from the peers it came from only
+   * if it does not get it there: where everybody is connected to everybody, each piece is announced once, not once a peer.
+   * @param sources where it was downloaded; none if it was computed here
+   */
+  announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
+    const [records, haves, from] = [[{ index, ...result }], [index], [...sources]]
     for (const peer of this) {
-      if (!peer.isGreeted) continue // its bitfield is still to be sent
-      if (peer.ext.state.status === 'matched') peer.ext.announce([{ index, ...result }], [index])
-      else peer.heldBack.push(index)
+      if (!peer.isGreeted || peer.results.holds(index)) continue // not greeted: its bitfield is still to be sent
+      if (peer.ext.state.status !== 'matched') peer.heldBack.push(index)
+      else if (from.some(source => isConnected(source, peer))) this.#announceLater(peer, index)
+      else peer.ext.announce(records, haves)
+    }
+  }
+
+  #announceLater (peer: TaskPeer, index: number): void {
+    peer.later.push(index)
+    this.#cancelLater ??= this.#host.clock.after(LATER_MS, () => { this.#announceLate() })
+  }
+
+  #announceLate (): void {
+    this.#cancelLater = null
+    for (const peer of this) {
+      const indices = peer.late.filter(index => !peer.results.holds(index) && this.#results.own(index) !== undefined)
+      peer.ext.announce(indices.map(index => ({ index, ...this.#results.own(index)! })), indices)
+      peer.late = peer.later
+      peer.later = []
+      if (peer.late.length > 0) this.#cancelLater ??= this.#host.clock.after(LATER_MS, () => { this.#announceLate() })
     }
   }
 
@@ -124,7 +150,10 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#claims.delivered(peer)
   }
 
-  close (): void { this.#claims.close() }
+  close (): void {
+    this.#claims.close()
+    this.#cancelLater?.()
+  }
 
   #sendSnapshot (peer: TaskPeer): void {
     const records: ResultRecord[] = []
@@ -195,6 +224,9 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #onDontHave (peer: TaskPeer, index: number): void {
     if (index < this.#results.pieceCount) this.#forget(peer, index)
+    // it was not told while it had the piece itself
+    const own = this.#results.own(index)
+    if (own !== undefined && peer.isGreeted) peer.ext.announce([{ index, ...own }], [index])
     this.#host.updated(peer)
   }
 
@@ -240,3 +272,6 @@ export class Neighbours implements Iterable<TaskPeer> {
     if (this.#results.holders(index) === 0) this.#scheduler.setAvailable(index, false)
   }
 }
+
+/** As far as either has said so. */
+function isConnected (a: TaskPeer, b: TaskPeer): boolean { return a.neighbours.has(b.id) || b.neighbours.has(a.id) }

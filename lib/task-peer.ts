@@ -19,6 +19,9 @@ export class TaskPeer {
   isGreeted = false
   /** pieces stored since then, to be announced once the task digests have matched */
   readonly heldBack: number[] = []
+  /** pieces stored since then that it hears of from others, and those of the round before (neighbours.ts) */
+  later: number[] = []
+  late: number[] = []
   /** it sent at least one piece that matched its digest */
   hasDelivered = false
   isBanned = false

@@ -308,7 +308,7 @@ export class WorkSession {
     if (this.#isClosed || this.results.own(index) !== undefined) return
     this.#counts.downloaded++
     this.#host.report('downloaded', pieceResult(index, stored))
-    this.#onStored(index, stored)
+    this.#onStored(index, stored, peers)
   }
 
   #onComputed (index: number, result: Result, ms: number): void {
@@ -326,11 +326,11 @@ export class WorkSession {
     this.#host.report('failed', { piece: index, code, exitCode, signal, stderr, message, final })
   }
 
-  #onStored (index: number, result: Result): void {
+  #onStored (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
     this.#settle(index, result)
     this.progress.add(index, result.size, performance.now())
     this.#host.stored(index)
-    this.#neighbours.announce(index, result)
+    this.#neighbours.announce(index, result, sources)
     this.#wake(index)
     this.#finisher.check(index)
   }

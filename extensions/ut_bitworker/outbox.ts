@@ -66,16 +66,14 @@ export class Outbox {
 
   /** Everything queued; nothing is queued afterwards. */
   take (now: number): Batch {
-    const message = {
-      neighbours: this.#neighboursThat(true),
-      parted: this.#neighboursThat(false),
-      results: [...this.#results.values()],
-      releases: [...this.#releases],
-      withdrawals: [...this.#withdrawals.values()],
-      claims: aged(this.#claims, now),
-      backups: aged(this.#backups, now),
-      relays: aged(this.#relays, now)
-    }
+    const message: Message = {}
+    if (this.#neighbours.size > 0) Object.assign(message, { neighbours: this.#neighboursThat(true), parted: this.#neighboursThat(false) })
+    if (this.#results.size > 0) message.results = [...this.#results.values()]
+    if (this.#releases.size > 0) message.releases = [...this.#releases]
+    if (this.#withdrawals.size > 0) message.withdrawals = [...this.#withdrawals.values()]
+    if (this.#claims.size > 0) message.claims = aged(this.#claims, now)
+    if (this.#backups.size > 0) message.backups = aged(this.#backups, now)
+    if (this.#relays.size > 0) message.relays = aged(this.#relays, now)
     const batch = { message, haves: [...this.#haves] }
     this.clear()
     return batch

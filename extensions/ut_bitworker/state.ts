@@ -80,6 +80,9 @@ export class PeerState {
   #status: PeerStatus = 'waiting'
   #localTask: LocalTask | undefined
   #remoteDigest: Uint8Array | undefined
+  /** no claim, received or sent, lapses before: asked with every message */
+  #claimsLapseAt = Infinity
+  #sentLapseAt = Infinity
 
   /** @param opts `localTask` is absent while there is only a magnet link; `setLocalTask` hands it in later */
   constructor (opts: { localTask?: LocalTask } = {}) {
@@ -129,8 +132,29 @@ export class PeerState {
 
   /** Forgets the claims, also relayed ones, that were not renewed for CLAIM_LEASE_MS; events tell which. */
   expireClaims (now: number): PeerEvent[] {
-    const lapsed = [...this.claims].filter(([, claim]) => hasLapsed(claim.receivedAt, now)).map(([index]) => index)
-    return [...this.#endClaims(lapsed), ...withdrawn(this.relays.expire(now - CLAIM_LEASE_MS))]
+    return [...this.#endClaims(this.#lapsed(now)), ...withdrawn(this.relays.expire(now - CLAIM_LEASE_MS))]
+  }
+
+  #lapsed (now: number): number[] {
+    if (now < this.#claimsLapseAt) return NONE
+    this.#claimsLapseAt = now + CLAIM_LEASE_MS
+    const lapsed: number[] = []
+    for (const [index, { receivedAt }] of this.claims) {
+      if (hasLapsed(receivedAt, now)) lapsed.push(index)
+      else this.#claimsLapseAt = Math.min(this.#claimsLapseAt, receivedAt + CLAIM_LEASE_MS)
+    }
+    return lapsed
+  }
+
+  #sentLapsed (now: number): number[] {
+    if (now < this.#sentLapseAt) return NONE
+    this.#sentLapseAt = now + CLAIM_LEASE_MS
+    const lapsed: number[] = []
+    for (const [index, { sentAt }] of this.sentClaims) {
+      if (hasLapsed(sentAt, now)) lapsed.push(index)
+      else this.#sentLapseAt = Math.min(this.#sentLapseAt, sentAt + CLAIM_LEASE_MS)
+    }
+    return lapsed
   }
 
   /** Forgets everything: the connection is closed. */
@@ -147,8 +171,7 @@ export class PeerState {
    */
   prepareSend (message: Message, now: number): Message {
     for (const { index } of message.results ?? []) this.sentClaims.delete(index)
-    const lapsed = [...this.sentClaims].filter(([, claim]) => hasLapsed(claim.sentAt, now)).map(([index]) => index)
-    const releases = [...message.releases ?? [], ...lapsed].filter(index => this.sentClaims.delete(index))
+    const releases = [...message.releases ?? [], ...this.#sentLapsed(now)].filter(index => this.sentClaims.delete(index))
     const claims = (message.claims ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, false, now))
     const backups = (message.backups ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, true, now))
     return { ...message, releases, claims, backups }
@@ -157,6 +180,7 @@ export class PeerState {
   #noteSent ({ index, elapsedMs }: ClaimRecord, isBackup: boolean, now: number): boolean {
     const known = this.sentClaims.get(index)
     if (known === undefined ? this.sentClaims.size >= MAX_CLAIMS : known.isBackup !== isBackup) return false
+    this.#sentLapseAt = Math.min(this.#sentLapseAt, now + CLAIM_LEASE_MS)
     this.sentClaims.set(index, { firstElapsedMs: elapsedMs, isBackup, ...known, sentAt: now })
     return true
   }
@@ -183,17 +207,16 @@ export class PeerState {
   #onRecords (records: Omit<Message, 'task'>, now: number): PeerEvent[] {
     if (this.#status === 'mismatched' || Object.keys(records).length === 0) return []
     if (this.#status === 'waiting') return [violation('records before the task digest')]
-    const { neighbours = [], parted = [], results = [], releases = [], withdrawals = [], claims = [], backups = [], relays = [] } = records
-    return [
-      ...this.expireClaims(now),
-      ...this.#onNeighbours(neighbours, parted),
-      ...this.#onResults(results),
-      ...this.#endClaims(releases),
-      ...withdrawn(withdrawals.filter(({ index, peerId }) => this.relays.delete(index, peerId))),
-      ...this.#onClaims(claims, false, now),
-      ...this.#onClaims(backups, true, now),
-      ...this.#onRelays(relays, now)
-    ]
+    const { neighbours = [], parted = [], results, releases, withdrawals, claims, backups, relays } = records
+    const events = this.expireClaims(now)
+    if (neighbours.length + parted.length > 0) events.push(...this.#onNeighbours(neighbours, parted))
+    if (results !== undefined) events.push(...this.#onResults(results))
+    if (releases !== undefined) events.push(...this.#endClaims(releases))
+    if (withdrawals !== undefined) events.push(...withdrawn(withdrawals.filter(({ index, peerId }) => this.relays.delete(index, peerId))))
+    if (claims !== undefined) events.push(...this.#onClaims(claims, false, now))
+    if (backups !== undefined) events.push(...this.#onClaims(backups, true, now))
+    if (relays !== undefined) events.push(...this.#onRelays(relays, now))
+    return events
   }
 
   #onNeighbours (neighbours: string[], parted: string[]): PeerEvent[] {
@@ -218,6 +241,7 @@ export class PeerState {
   }
 
   #onClaims (records: ClaimRecord[], isBackup: boolean, now: number): PeerEvent[] {
+    this.#claimsLapseAt = Math.min(this.#claimsLapseAt, now + CLAIM_LEASE_MS)
     const claims = records.filter(({ index, elapsedMs, estimateMs }) => {
       const known = this.claims.get(index)
       // what it began as it stays: the kind decides whether it collides, and both sides must agree on that
@@ -239,6 +263,8 @@ export class PeerState {
     return relays.length === 0 ? [] : [{ type: 'relays', relays }]
   }
 }
+
+const NONE: number[] = []
 
 function withdrawn (withdrawals: WithdrawalRecord[]): PeerEvent[] {
   return withdrawals.length === 0 ? [] : [{ type: 'withdrawals', withdrawals }]
