@@ -16,6 +16,9 @@ const INFO_HASH = /^([a-f0-9]{40}|[a-z2-7]{32})$/i
 /** A torrent id that names bytes which are elsewhere: a path, a URL or a Blob. */
 export type RemoteId = string | Blob
 
+/** What a magnet link may say (BEP 9, BEP 46, BEP 53, magnet-uri), and who signed the task (lib/trust/). */
+const MAGNET_PARAMETERS = new Set(['xt', 'dn', 'xl', 'tr', 'ws', 'as', 'xs', 'kt', 'mt', 'ix', 'so', 'x.pe', 'x.pk', 'x.sig'])
+
 /** The bytes of any view. */
 export function bytesOf (view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
@@ -55,4 +58,21 @@ async function download (url: string): Promise<Uint8Array> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
+}
+
+/**
+ * The torrent id without what it may not set: WebTorrent copies every parameter of a magnet link, and every property of
+ * a parsed one, onto the torrent, so that a link could begin computing or take methods away.
+ */
+export function harmlessId (torrentId: unknown): unknown {
+  if (typeof torrentId === 'string') return harmlessMagnet(torrentId)
+  if (typeof torrentId !== 'object' || torrentId === null || Object.getPrototypeOf(torrentId) !== Object.prototype) return torrentId
+  return Object.fromEntries(Object.entries(torrentId).filter(([key]) => !key.startsWith('_') && key !== 'task'))
+}
+
+function harmlessMagnet (torrentId: string): string {
+  // split as magnet-uri does
+  const [scheme = '', query] = torrentId.split('magnet:?')
+  if (query === undefined) return torrentId
+  return `${scheme}magnet:?${query.split('&').filter(parameter => MAGNET_PARAMETERS.has(parameter.split('=', 1)[0]!)).join('&')}`
 }

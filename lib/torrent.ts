@@ -29,7 +29,7 @@ import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from './t
 import type { Task } from './task.ts'
 import { noStats } from './task-events.ts'
 import type { TaskStats } from './task-events.ts'
-import { bytesOf, isRemoteId, loadTorrentId } from './torrent-id.ts'
+import { bytesOf, harmlessId, isRemoteId, loadTorrentId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
 import type {
   DestroyCallback, DestroyOptions, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
@@ -84,7 +84,7 @@ export class ComputeTorrent extends Base {
     } else if (isRemoteId(torrentId)) {
       await this._load(torrentId)
     } else {
-      await super._onTorrentId(torrentId)
+      await super._onTorrentId(harmlessId(torrentId))
     }
   }
 
