@@ -75,7 +75,10 @@ export default class BitWorker extends Base {
    * Not async, and nothing is awaited before WebTorrent's own: every incoming connection waits for it.
    */
   override get (torrentId: TorrentId | Task | Torrent): Promise<ComputeTorrent | null> {
-    return super.get(taskInfoHash(torrentId) ?? torrentId) as Promise<ComputeTorrent | null>
+    const [infoHash, legacy] = taskInfoHashes(torrentId)
+    const found = super.get(infoHash ?? torrentId) as Promise<ComputeTorrent | null>
+    // a legacy file can be here as it was, or converted
+    return legacy === undefined ? found : found.then(torrent => torrent ?? super.get(legacy) as Promise<ComputeTorrent | null>)
   }
 
   /**
@@ -113,15 +116,16 @@ export default class BitWorker extends Base {
   }
 }
 
-/** The info-hash if the id is a task in a form that WebTorrent does not know. */
-function taskInfoHash (torrentId: unknown): string | undefined {
-  if (isTaskObject(torrentId)) return torrentId.infoHash
-  if (!ArrayBuffer.isView(torrentId)) return undefined
+/** The info-hash if the id is a task in a form that WebTorrent does not know; and that of the legacy file it was converted from. */
+function taskInfoHashes (torrentId: unknown): [infoHash?: string, legacy?: string | undefined] {
+  if (isTaskObject(torrentId)) return [torrentId.infoHash]
+  if (!ArrayBuffer.isView(torrentId)) return []
   const bytes = bytesOf(torrentId)
-  if (!isTask(bytes)) return undefined
+  if (!isTask(bytes)) return []
   try {
-    return parseTask(bytes).infoHash
+    const { infoHash, convertedFrom } = parseTask(bytes)
+    return [infoHash, convertedFrom]
   } catch {
-    return undefined // a damaged task file is no torrent's id; WebTorrent says null
+    return [] // a damaged task file is no torrent's id; WebTorrent says null
   }
 }

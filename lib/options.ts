@@ -1,6 +1,7 @@
 /** What `client.add` and `torrent.startComputing` take for tasks, besides WebTorrent's options. */
 import { BitWorkerError } from './errors.ts'
 import type { Executor } from './executor.ts'
+import type { ParseTaskOptions } from './task.ts'
 import type { TorrentOptions } from './webtorrent-types.ts'
 
 /** A file or folder of this machine that a task needs. */
@@ -23,7 +24,7 @@ export interface ComputeOptions {
 }
 
 /** WebTorrent's options for a torrent, and those for tasks, which ordinary torrents ignore. */
-export interface TaskTorrentOptions extends TorrentOptions {
+export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
   /**
    * Compute missing pieces, that is: run the task's command on this machine. Default false: adding a task only downloads
    * what others have.

@@ -1,6 +1,11 @@
-/** A task in the form that WebTorrent expects of a torrent. Called by torrent.ts. */
+/** A task in the form that WebTorrent expects of a torrent; and what its metadata was. Called by torrent.ts. */
 import bencode from 'bencode'
+import { BitWorkerError } from './errors.ts'
+import { isTask, parseTask } from './task.ts'
 import type { Task } from './task.ts'
+import { refusePins, withPins } from './trust/pins.ts'
+import type { LinkPins } from './trust/pins.ts'
+import { bytesOf } from './torrent-id.ts'
 import type { ParsedTorrent } from './webtorrent-internals.ts'
 
 /** What parse-torrent would make of it. */
@@ -24,4 +29,24 @@ export function toParsedTorrent (task: Task): ParsedTorrent {
     ...(createdBy !== undefined && { createdBy }),
     ...(created !== undefined && { created })
   }
+}
+
+/** As much of a torrent that was added by its link as decides about the metadata that comes for it. */
+interface Link extends LinkPins { infoHash: string, announce: string[] }
+
+/**
+ * The task that metadata from peers is, trackers and signatures being the link's; null if it is none. Throws
+ * BW_ERR_TASK_INFO_HASH, `parseTask`'s errors, and those of `withPins`.
+ */
+export function fromMetadata (metadata: unknown, link: Link): ParsedTorrent | null {
+  if (!ArrayBuffer.isView(metadata)) return null
+  const bytes = bytesOf(metadata)
+  if (!isTask(bytes)) {
+    refusePins(link)
+    return null
+  }
+  const task = parseTask(bytes)
+  // BEP 9 metadata was re-encoded on its way here: what is not canonical has another hash now
+  if (task.infoHash !== link.infoHash) throw new BitWorkerError('BW_ERR_TASK_INFO_HASH', 'input', 'The metadata does not match the info-hash; ask for the task file itself.')
+  return toParsedTorrent({ ...withPins(task, link), announce: link.announce })
 }

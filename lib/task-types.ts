@@ -20,6 +20,20 @@ export interface TaskFile {
   firstPiece: number
 }
 
+/** A valid signature of a task: that somebody vouches for it. Who that is, and whether it is enough, only its reader knows. */
+export interface TaskSignature {
+  /** Ed25519, 64 lower-case hex digits */
+  publicKey: string
+  /** 64 bytes, over the task digest and `remark` */
+  signature: Uint8Array
+  /** what was signed along, as received: a bencoded dictionary of time and label */
+  remark: Uint8Array
+  /** when it was made, if the signer is to be believed */
+  time: Date
+  /** what the signer calls himself */
+  label?: string
+}
+
 /** A task file or a task's metadata, read and checked. */
 export interface Task {
   /** 40 lower-case hex digits: SHA-1 of `info` as received (BEP 3) */
@@ -49,8 +63,12 @@ export interface Task {
   created?: Date
   /** BEP 27: peers from trackers only */
   private?: boolean
-  /** written for the 2014 prototype: the commands stand outside the info dictionary */
+  /** all valid, each by another key; at most 8 */
+  signatures: readonly TaskSignature[]
+  /** of the 2014 prototype's format (option `legacySwarm`): the commands stand outside the info dictionary */
   legacy: boolean
+  /** the info-hash of the 2014 task file that this task was made of, with the same commands */
+  convertedFrom?: string
 }
 
 /** What `createTask` takes. Either `parts` (one file, called `name`) or `files` (in a folder called `name`). */
@@ -76,6 +94,15 @@ export interface CreateTaskOptions {
   created?: Date
   /** BEP 27; default false */
   private?: boolean
+}
+
+/** How `parseTask` reads. */
+export interface ParseTaskOptions {
+  /**
+   * Leave task files of the 2014 prototype as they are, to meet peers of their old swarm, whose info-hash does not cover the command.
+   * Default false: the command is moved into the info dictionary, which makes it another swarm.
+   */
+  legacySwarm?: boolean
 }
 
 /** The error for a task file (or its metadata, or createTask's options) that breaks a rule. */

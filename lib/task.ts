@@ -6,14 +6,15 @@
 import { createHash } from 'node:crypto'
 import { concatBytes, decodeDict, encode } from './bencode.ts'
 import { BitWorkerError } from './errors.ts'
-import { commandsDict, readBitworker, readCommands, taskDigest } from './task-command.ts'
+import { commandsDict, readBitworker, readCommands, TASK_VERSION, taskDigest } from './task-command.ts'
 import { createInfo, createRemarks } from './task-create.ts'
 import { readInfo } from './task-info.ts'
 import { readRemarks } from './task-trackers.ts'
 import { taskError } from './task-types.ts'
-import type { Bdict, DecodedDict } from './bencode.ts'
+import { readSignatures, signaturesDict } from './trust/signature.ts'
+import type { Bdict, Bvalue, DecodedDict, Encodable } from './bencode.ts'
 import type { Remarks } from './task-trackers.ts'
-import type { CreateTaskOptions, Task } from './task-types.ts'
+import type { CreateTaskOptions, ParseTaskOptions, Task, TaskSignature } from './task-types.ts'
 
 export { magnetOf } from './magnet.ts'
 export { taskDigest } from './task-command.ts'
@@ -21,7 +22,7 @@ export { locate, pieceOf, workItemEnv } from './task-pieces.ts'
 export { isTask, isTaskObject } from './task-sniff.ts'
 export { usableTrackers } from './task-trackers.ts'
 export type { Part } from './task-pieces.ts'
-export type { CreateTaskOptions, Task, TaskFile } from './task-types.ts'
+export type { CreateTaskOptions, ParseTaskOptions, Task, TaskFile, TaskSignature } from './task-types.ts'
 
 /** Room for 10 000 files with long names; more than that is not a description but an attack. */
 const MAX_TASK_BYTES = 4 * 1024 * 1024
@@ -45,10 +46,11 @@ export function createTask (opts: CreateTaskOptions): Task {
 }
 
 /**
- * Reads a task file: a .bitworker file, or a legacy one with its commands at the top level. Throws BW_ERR_TASK_TOO_LARGE,
- * BW_ERR_TASK_NOT_BENCODE, BW_ERR_TASK_NO_INFO, BW_ERR_TASK_ORDINARY, and the errors of `readInfo`, `readBitworker` and `readCommands`.
+ * Reads a task file: a .bitworker file, or a legacy one with its commands at the top level, which is converted unless `legacySwarm`
+ * says otherwise. Throws BW_ERR_TASK_TOO_LARGE, BW_ERR_TASK_NOT_BENCODE, BW_ERR_TASK_NO_INFO, BW_ERR_TASK_ORDINARY,
+ * BW_ERR_TASK_SIGNATURE for a signature that is not valid, and the errors of `readInfo`, `readBitworker` and `readCommands`.
  */
-export function parseTask (bytes: Uint8Array): Task {
+export function parseTask (bytes: Uint8Array, { legacySwarm = false }: ParseTaskOptions = {}): Task {
   checkSize(bytes, 'file', MAX_TASK_BYTES)
   const { dict: root, sorted, span } = decodeFile(bytes, true)
   const info = root.get('info')
@@ -57,7 +59,16 @@ export function parseTask (bytes: Uint8Array): Task {
   const legacy = !info.has('bitworker')
   // Only what wrote the legacy files did not know how to sort.
   if (!legacy && !sorted) throw notBencode('Its keys are not sorted.')
-  return assemble(new Uint8Array(span('info')), info, readRemarks(root), legacy ? root : undefined)
+  const raw = new Uint8Array(span('info'))
+  if (!legacy) return assemble(raw, info, readRemarks(root), { signatures: root.get('signatures') })
+  return legacySwarm ? assemble(raw, info, readRemarks(root), { legacyRoot: root }) : convert(raw, info, root)
+}
+
+/** The same task with its commands where the info-hash covers them. */
+function convert (raw: Uint8Array, info: Bdict, root: Bdict): Task {
+  const bitworker = { version: TASK_VERSION, ...commandsDict(readCommands(root)) }
+  const converted = encode(new Map<string, Encodable>([...info, ['bitworker', bitworker]]))
+  return { ...assemble(converted, decodeFile(converted, false).dict, readRemarks(root), {}), convertedFrom: sha1(raw) }
 }
 
 /**
@@ -72,12 +83,12 @@ export function parseTaskInfo (bytes: Uint8Array, infoHash?: string): Task {
   }
   const { dict: info } = decodeFile(bytes, false)
   refuseOrdinary(info)
-  return assemble(new Uint8Array(bytes), info, { announce: [] })
+  return assemble(new Uint8Array(bytes), info, { announce: [] }, {})
 }
 
 /** Writes a task file, the info dictionary embedded as it was received. A legacy task becomes a legacy file. */
 export function encodeTask (task: Task): Uint8Array<ArrayBuffer> {
-  return joinFile({ ...(task.legacy && commandsDict(task)), ...createRemarks(task) }, task.info)
+  return joinFile({ ...(task.legacy && commandsDict(task)), ...createRemarks(task) }, task.info, task.signatures)
 }
 
 /** Comes before anything is read or hashed, so that 100 MB of anything cost nothing. */
@@ -101,24 +112,33 @@ function refuseOrdinary (info: Bdict): void {
   throw taskError('BW_ERR_TASK_ORDINARY', 'This is an ordinary torrent (it has piece hashes), not a task; add it as a torrent.')
 }
 
-/** @param legacyRoot the root dictionary of a legacy file, where the commands are */
-function assemble (raw: Uint8Array, info: Bdict, remarks: Remarks, legacyRoot?: Bdict): Task {
+/** What stands in the root dictionary beside the info dictionary. */
+interface Beside {
+  /** the root dictionary of a legacy file, where the commands are */
+  legacyRoot?: Bdict
+  signatures?: Bvalue | undefined
+}
+
+function assemble (raw: Uint8Array, info: Bdict, remarks: Remarks, { legacyRoot, signatures }: Beside): Task {
   checkSize(raw, 'info dictionary', MAX_INFO_BYTES)
   const commands = legacyRoot === undefined ? readBitworker(info.get('bitworker')) : readCommands(legacyRoot)
+  const digest = taskDigest(raw, legacyRoot === undefined ? undefined : commands)
   return {
     infoHash: sha1(raw),
     info: raw,
-    digest: taskDigest(raw, legacyRoot === undefined ? undefined : commands),
+    digest,
     ...readInfo(info),
     ...commands,
     ...remarks,
+    signatures: readSignatures(signatures, digest),
     legacy: legacyRoot !== undefined
   }
 }
 
-/** `info` sorts after every other key that we write, so it can be appended as bytes. */
-function joinFile (root: Parameters<typeof encode>[0], info: Uint8Array): Uint8Array<ArrayBuffer> {
-  return concatBytes([encode(root).subarray(0, -1), INFO_KEY, info, DICT_END])
+/** `info` sorts after every other key that we write but `signatures`, so it can be put between them as bytes. */
+function joinFile (root: Encodable, info: Uint8Array, signatures: readonly TaskSignature[] = []): Uint8Array<ArrayBuffer> {
+  const after = encode({ signatures: signaturesDict(signatures) }).subarray(1, -1)
+  return concatBytes([encode(root).subarray(0, -1), INFO_KEY, info, after, DICT_END])
 }
 
 function sha1 (bytes: Uint8Array): string {

@@ -22,7 +22,7 @@ import { guardMetadata } from './guards.ts'
 import { magnetOf } from './magnet.ts'
 import { checkComputeOptions } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
-import { toParsedTorrent } from './parsed-torrent.ts'
+import { fromMetadata, toParsedTorrent } from './parsed-torrent.ts'
 import { isDuplicate, PeerExchange } from './peer-exchange.ts'
 import { settled } from './settling.ts'
 import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from './task.ts'
@@ -80,7 +80,7 @@ export class ComputeTorrent extends Base {
     if (isTaskObject(torrentId)) {
       queueMicrotask(() => { this._onTask(() => torrentId) })
     } else if (ArrayBuffer.isView(torrentId) && isTask(bytesOf(torrentId))) {
-      queueMicrotask(() => { this._onTask(() => parseTask(bytesOf(torrentId))) })
+      queueMicrotask(() => { this._onTask(() => parseTask(bytesOf(torrentId), this._options)) })
     } else if (isRemoteId(torrentId)) {
       await this._load(torrentId)
     } else {
@@ -92,7 +92,7 @@ export class ComputeTorrent extends Base {
     let parsed: ParsedTorrent
     try {
       const bytes = await loadTorrentId(torrentId)
-      parsed = isTask(bytes) ? toParsedTorrent(parseTask(bytes)) : await parseTorrent(bytes) as ParsedTorrent
+      parsed = isTask(bytes) ? toParsedTorrent(parseTask(bytes, this._options)) : await parseTorrent(bytes) as ParsedTorrent
     } catch (err) {
       return this._destroy(err as Error)
     }
@@ -122,15 +122,11 @@ export class ComputeTorrent extends Base {
 
   override async _onMetadata (metadata: unknown): Promise<void> {
     if (this.metadata !== null || this.destroyed) return
-    if (ArrayBuffer.isView(metadata) && isTask(bytesOf(metadata))) {
-      try {
-        const task = parseTask(bytesOf(metadata))
-        // BEP 9 metadata was re-encoded on its way here: what is not canonical has another hash now
-        if (task.infoHash !== this.infoHash) throw new BitWorkerError('BW_ERR_TASK_INFO_HASH', 'input', 'The metadata does not match the info-hash; ask for the task file itself.')
-        this._processParsedTorrent(toParsedTorrent({ ...task, announce: this.announce }))
-      } catch (err) {
-        return this._destroy(err as Error)
-      }
+    try {
+      const parsed = fromMetadata(metadata, this)
+      if (parsed !== null) this._processParsedTorrent(parsed)
+    } catch (err) {
+      return this._destroy(err as Error)
     }
     return this.task === null ? super._onMetadata(metadata) : this._startTask(this.task)
   }

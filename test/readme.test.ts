@@ -80,7 +80,7 @@ async function createFolder (t: Test): Promise<Folder> {
   await writeFile(path.join(linked, 'index.js'), `export * from '${index}'\nexport { default } from '${index}'\n`)
   await writeFile(path.join(linked, 'package.json'), JSON.stringify({ name: 'bitworker', type: 'module', exports: './index.js' }))
   const ports = await Promise.all(PORTS.map(freePort))
-  return { dir, ports, env: { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: root } }
+  return { dir, ports, env: { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: root, XDG_CONFIG_HOME: '' } }
 }
 
 /** Out of the range that systems take ports from which nobody asked for. */

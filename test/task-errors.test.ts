@@ -197,7 +197,7 @@ test('metadata from a peer', t => {
   isRefused(t, 'not bencode', 'NOT_BENCODE', () => parseTaskInfo(bytes('d')))
   isRefused(t, 'unsorted', 'NOT_BENCODE', () => parseTaskInfo(bytes('d4:name1:x6:lengthi4ee')))
   isRefused(t, 'of an ordinary torrent', 'ORDINARY', () => parseTaskInfo(encode({ pieces: '' })))
-  isRefused(t, 'of a legacy task', 'NO_COMMAND', () => parseTaskInfo(parseTask(fixtures['legacy-squares.rbw']!).info))
+  isRefused(t, 'of a legacy task', 'NO_COMMAND', () => parseTaskInfo(parseTask(fixtures['legacy-squares.rbw']!, { legacySwarm: true }).info))
   t.end()
 })
 

@@ -157,9 +157,31 @@ test('the fixtures are what fixtures/make.ts writes', t => {
   t.end()
 })
 
+test('legacy: converted into a task of today', t => {
+  for (const name of ['legacy-squares.rbw', 'legacy-films.worker']) {
+    const bytes = read(name)
+    const old = parseTask(bytes, { legacySwarm: true })
+    const task = parseTask(bytes)
+    const { infoHash, info, digest, legacy, convertedFrom, ...rest } = task
+    const { infoHash: oldHash, info: _, digest: __, legacy: ___, ...oldRest } = old
+    t.deepEqual([convertedFrom, legacy], [oldHash, false], name)
+    t.notEqual(infoHash, oldHash, 'a swarm of its own')
+    t.deepEqual(rest, oldRest, 'the same in everything else')
+    t.equal(hex(digest), hash('sha256', 'BitWorker/task/1\0', info))
+    t.deepEqual({ ...parseTask(encodeTask(task)), convertedFrom }, task, 'written as what it is now')
+    t.equal(parseTask(encodeTask(old)).infoHash, infoHash, 'whoever converts it gets the same')
+    t.deepEqual(parseTaskInfo(info, infoHash).command, task.command, 'the command comes with the metadata')
+  }
+  const info = { length: 8, name: 'x', 'piece length': 8 }
+  const [a, b] = ['a', 'b'].map(command => parseTask(encodeUnsorted([['info', info], ['command', command]])).infoHash)
+  t.notEqual(a, b, 'the info-hash covers the command')
+  t.equal(parseTask(encodeUnsorted([['signatures', 1], ['info', info], ['command', 'a']])).infoHash, a, 'nothing signs such files')
+  t.end()
+})
+
 test('legacy: one file', t => {
   const bytes = read('legacy-squares.rbw')
-  const task = parseTask(bytes)
+  const task = parseTask(bytes, { legacySwarm: true })
   t.ok(isTask(bytes))
   t.equal(task.legacy, true)
   t.equal(task.command, 'echo $((PIECE_IDX * PIECE_IDX))')
@@ -174,7 +196,7 @@ test('legacy: one file', t => {
 
 test('legacy: several files, a complete command', t => {
   const bytes = read('legacy-films.worker')
-  const task = parseTask(bytes)
+  const task = parseTask(bytes, { legacySwarm: true })
   t.deepEqual(task.files.map(f => [f.path, f.parts, f.firstPiece]), [['films/low/film.txt', 2, 0], ['films/high/film.txt', 3, 2], ['films/readme.txt', 1, 5]])
   t.equal(task.completeCommand, 'cat $PART_LIST > "$FILE"')
   t.deepEqual(task.announce, ['http://127.0.0.1:9/announce', 'udp://127.0.0.1:9'])
@@ -182,7 +204,7 @@ test('legacy: several files, a complete command', t => {
   t.equal(task.createdBy, 'BitWorker prototype')
   const commands = encode({ command: task.command, 'complete command': task.completeCommand })
   t.equal(hex(task.digest), hash('sha256', 'BitWorker/legacy/1\0', commands, task.info))
-  t.deepEqual(parseTask(encodeTask(task)), task, 'written as a legacy file again, its keys sorted')
+  t.deepEqual(parseTask(encodeTask(task), { legacySwarm: true }), task, 'written as a legacy file again, its keys sorted')
   t.ok(isTask(encodeTask(task)))
   t.end()
 })
@@ -193,9 +215,9 @@ test('legacy: the info-hash does not cover the command; the digest does', t => {
     encodeUnsorted([['info', info], ['command', 'a']]),
     encodeUnsorted([['info', info], ['command', 'b']]),
     encodeUnsorted([['info', info], ['command', 'a'], ['complete command', 'b']])
-  ].map(parseTask).map(task => hex(task.digest))
+  ].map(bytes => hex(parseTask(bytes, { legacySwarm: true }).digest))
   t.equal(new Set(digests).size, 3)
-  const emptyComplete = parseTask(encodeUnsorted([['complete command', ''], ['info', info], ['command', 'a']]))
+  const emptyComplete = parseTask(encodeUnsorted([['complete command', ''], ['info', info], ['command', 'a']]), { legacySwarm: true })
   t.equal(hex(emptyComplete.digest), digests[0], 'an empty complete command is none')
   t.notEqual(hex(taskDigest(emptyComplete.info)), digests[0], 'the two kinds of digest cannot meet')
   t.end()
@@ -263,7 +285,7 @@ test('magnet links', t => {
   for (const peer of ['', 'x', 'x:0', 'x:65536', 'x:1&tr=y', ':1', '::1:1', 'x:1 ']) {
     t.throws(() => magnetOf(task, { peers: [peer] }), { code: 'BW_ERR_TASK_OPTIONS', blame: 'usage' }, `peer ${JSON.stringify(peer)}`)
   }
-  t.equal(magnetOf(parseTask(read('legacy-squares.rbw'))),
-    `magnet:?xt=urn:btih:${parseTask(read('legacy-squares.rbw')).infoHash}&dn=squares.txt&tr=http%3A%2F%2F127.0.0.1%3A9%2Fannounce`)
+  const legacy = parseTask(read('legacy-squares.rbw'), { legacySwarm: true })
+  t.equal(magnetOf(legacy), `magnet:?xt=urn:btih:${legacy.infoHash}&dn=squares.txt&tr=http%3A%2F%2F127.0.0.1%3A9%2Fannounce`)
   t.end()
 })

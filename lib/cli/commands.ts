@@ -7,12 +7,15 @@ import { Option } from 'commander'
 import { EXAMPLES } from './examples.ts'
 import { EXIT } from './failure.ts'
 import {
-  collect, parseAnnounce, parseBind, parseCount, parseFileParts, parseHostPort, parsePieceLength, parsePort, parseRate
+  collect, parseAnnounce, parseBind, parseCount, parseDate, parseFileParts, parseHostPort, parsePieceLength, parsePort, parseRate, parseSize
 } from './options.ts'
 import type { CreateFlags } from './create.ts'
 import type { InfoFlags } from './info.ts'
+import type { KeygenFlags } from './keygen.ts'
 import type { RunFlags } from './run.ts'
+import type { SignFlags } from './sign.ts'
 import type { TrackerFlags } from './tracker.ts'
+import type { TrustAddFlags } from './trust.ts'
 
 /** A flag that may be repeated. */
 function many (flags: string, description: string, parse: (text: string) => unknown): Option {
@@ -47,6 +50,13 @@ const network = (): Option[] => [
   value('--upload-limit <rate>', 'bytes a second, such as 500K or 2M', parseRate)
 ]
 
+const signer = (): Option[] => [
+  new Option('--key <file>', 'the secret key (default: signing.key in ~/.config/bitworker)'),
+  new Option('--label <name>', 'what you want to be called')
+]
+
+const legacySwarm = (): Option => new Option('--legacy-swarm', 'join the old swarm of a task file of 2014 instead of converting it').default(false)
+
 function addCreate (program: Command): void {
   addOptions(program.command('create').summary('make a task file')
     .description('Makes a task file: a command that runs once for every piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment; its standard output is the piece.'), [
@@ -59,6 +69,8 @@ function addCreate (program: Command): void {
     value('--timeout <seconds>', 'the longest a piece may take', parseCount),
     many('--announce <url>', 'a tracker of the task', parseAnnounce),
     new Option('--comment <text>', 'a line for whoever considers running it'),
+    new Option('--sign', 'sign it (see bitworker sign --help)').default(false),
+    ...signer(),
     new Option('-o, --output <file>', 'where to write it (default: NAME.bitworker)'),
     new Option('--force', 'overwrite a file that is there').default(false),
     ...common()
@@ -78,6 +90,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     new Option('--exit', 'leave when done instead of seeding until interrupted').default(false),
     many('--bind <path[:name]>', 'a file or folder of this machine that the command sees in its working folder', parseBind),
     new Option('--force', 'overwrite files that are in the way').default(false),
+    legacySwarm(),
     ...network(),
     ...common()
   ]).addHelpText('after', EXAMPLES.run).action(async (task: string, flags: RunFlags) => {
@@ -90,6 +103,7 @@ function addInfo (program: Command): void {
     .description('Shows what a task is and what it would run, without running it. A magnet link or an info-hash is looked up in its swarm.')
     .argument('<task>', 'a task file, a URL, a magnet link or an info-hash'), [
     value('--timeout <seconds>', 'how long to look for a magnet link or an info-hash', parseCount).default(60),
+    legacySwarm(),
     ...network(),
     ...common()
   ]).addHelpText('after', EXAMPLES.info).action(async (task: string, flags: InfoFlags) => {
@@ -110,6 +124,51 @@ function addTracker (program: Command, done: (exitCode: number) => void): void {
   })
 }
 
+function addKeygen (program: Command): void {
+  addOptions(program.command('keygen').summary('make a key to sign tasks with')
+    .description('Makes an Ed25519 key: a secret half, to sign tasks with, and a public one, for those who are to trust you.'), [
+    new Option('-o, --output <file>', 'where the secret key goes (default: signing.key in ~/.config/bitworker)'),
+    new Option('--label <name>', 'what you want to be called, written beside the public key'),
+    new Option('--force', 'overwrite a key that is there').default(false),
+    ...common()
+  ]).addHelpText('after', EXAMPLES.keygen).action(async (flags: KeygenFlags) => {
+    await (await import('./keygen.ts')).keygen(flags)
+  })
+}
+
+function addSign (program: Command): void {
+  addOptions(program.command('sign').summary('sign a task file')
+    .description('Puts your signature into a task file and prints its magnet link, which carries it, too.')
+    .argument('<file>', 'a task file'), [
+    ...signer(),
+    new Option('-o, --output <file>', 'where to write the signed one (default: in its place)'),
+    new Option('--force', 'overwrite a file that is there').default(false),
+    ...common()
+  ]).addHelpText('after', EXAMPLES.sign).action(async (file: string, flags: SignFlags) => {
+    await (await import('./sign.ts')).sign(file, flags)
+  })
+}
+
+function addTrust (program: Command): void {
+  const trust = program.command('trust').summary('say whose tasks start without a question')
+    .description('Keeps the list of keys whose tasks start without a question, and of those whose tasks never start.')
+    .addHelpText('after', EXAMPLES.trust)
+  addOptions(trust.command('add').summary('trust a key, or deny it').description('Trusts a key within limits, or denies it. A key that is there already gets the new limits.')
+    .argument('<key>', 'a public key (64 hex digits) or its .pub file'), [
+    new Option('--label <name>', 'what you call its owner'),
+    new Option('--deny', 'never run what it signed, whoever else signed it').default(false),
+    value('--expires <date>', 'trust it until the beginning of this day (UTC), such as 2027-01-31', parseDate),
+    value('--max-hours <n>', 'trust tasks that take at most so long, all pieces one after another', parseCount),
+    value('--max-size <size>', 'trust tasks whose files have at most this size, such as 10G', parseSize),
+    ...common()
+  ]).action(async (key: string, flags: TrustAddFlags) => { await (await import('./trust.ts')).trustAdd(key, flags) })
+  addOptions(trust.command('list').summary('show the keys').description('Shows the keys with their limits.'), common())
+    .action(async (flags: { json: boolean }) => { await (await import('./trust.ts')).trustList(flags) })
+  addOptions(trust.command('remove').summary('forget a key').description('Forgets a key: you are asked again before its tasks run.')
+    .argument('<key>', 'the public key, or its label'), common())
+    .action(async (key: string, flags: { json: boolean }) => { await (await import('./trust.ts')).trustRemove(key, flags) })
+}
+
 /**
  * Adds every command to the program.
  * @param done takes the exit code of a command that has more than one good end
@@ -118,5 +177,8 @@ export function addCommands (program: Command, done: (exitCode: number) => void)
   addCreate(program)
   addRun(program, done)
   addInfo(program)
+  addKeygen(program)
+  addSign(program)
+  addTrust(program)
   addTracker(program, done)
 }

@@ -2,7 +2,10 @@
 import path from 'node:path'
 import { magnetOf } from '../task.ts'
 import type { Task } from '../task.ts'
+import type { Judgement } from '../trust/judge.ts'
 import { escapeLines, escapeText, formatBytes, formatDuration, plural, wrap } from './format.ts'
+import type { Bind } from './options.ts'
+import { describeSigner } from './signers.ts'
 
 // More rows than this push the command, which matters most, off the screen.
 const MAX_FILES_SHOWN = 20
@@ -39,23 +42,44 @@ export interface DescribeOptions {
   outDir?: string
   /** the width of the terminal; default: lines are not wrapped */
   columns?: number | undefined
+  /** also say who signed it */
+  judgement?: Judgement
+  /** what of this machine the command is to see */
+  binds?: Bind[]
+}
+
+function describeSigners ({ signers }: Judgement): Row[] {
+  if (signers.length === 0) return [['signed by', ['nobody: it may be from anybody']]]
+  return signers.flatMap((signer): Row[] => [
+    ['signed by', describeSigner(signer)],
+    // not ours to say: a stranger can call himself anything
+    ...(signer.claimed === undefined ? [] : [['who says', [escapeText(signer.claimed)], BAR] satisfies Row])
+  ])
+}
+
+function describeTime ({ timeoutMs, pieceCount }: Task): string {
+  if (timeoutMs === undefined) return 'none'
+  return `${formatDuration(timeoutMs)} a piece, ${formatDuration(timeoutMs * pieceCount)} for all of them`
 }
 
 /** A task in lines for a person. */
-export function describeTask (task: Task, { outDir, columns = Infinity }: DescribeOptions = {}): string[] {
+export function describeTask (task: Task, { outDir, columns = Infinity, judgement, binds = [] }: DescribeOptions = {}): string[] {
   const optional: Array<Row | false> = [
-    task.legacy && ['format', ['legacy: the info-hash does not cover the command']],
+    task.legacy && ['format', ['of 2014: the info-hash does not cover the command']],
+    task.convertedFrom !== undefined && ['converted', [`from a task file of 2014, whose info-hash ${task.convertedFrom} does not cover the command`]],
     task.comment !== undefined && ['comment', escapeLines(task.comment), BAR],
     task.createdBy !== undefined && ['made by', [escapeText(task.createdBy)]],
     task.created !== undefined && ['made on', [task.created.toISOString()]]
   ]
   return [`${escapeText(task.name)}: a task of ${plural(task.pieceCount, 'piece')}`, ...section([
     ['info-hash', [task.infoHash]],
+    ...(judgement === undefined ? [] : describeSigners(judgement)),
     ['command', escapeLines(task.command), BAR],
     task.completeCommand === undefined ? ['at the end', ['the parts are joined']] : ['at the end', escapeLines(task.completeCommand), BAR],
     [task.files.length === 1 ? 'file' : 'files', describeFiles(task, outDir)],
-    ['piece size', [`at most ${formatBytes(task.pieceLength)}`]],
-    ['time limit', [task.timeoutMs === undefined ? 'none' : `${formatDuration(task.timeoutMs)} a piece`]],
+    ...(binds.length === 0 ? [] : [['it sees', binds.map(bind => escapeText(path.resolve(bind.path)))] satisfies Row]),
+    ['piece size', [`at most ${formatBytes(task.pieceLength)}, ${formatBytes(task.length)} for all of them`]],
+    ['time limit', [describeTime(task)]],
     ['trackers', task.announce.length === 0 ? ['none'] : capped(task.announce.map(escapeText))],
     ...optional.filter(row => row !== false)
   ], columns)]
@@ -78,11 +102,16 @@ export interface TaskFields {
   createdBy?: string
   created?: string
   legacy: boolean
+  /** info-hash of the legacy task file that it was made of */
+  convertedFrom?: string
   magnet: string
+  /** the verdict of the trust list */
+  trust?: Judgement['verdict']
+  signers?: Judgement['signers']
 }
 
 /** A task as the fields of a JSON event. */
-export function taskFields (task: Task): TaskFields {
+export function taskFields (task: Task, judgement?: Judgement): TaskFields {
   return {
     infoHash: task.infoHash,
     name: task.name,
@@ -97,6 +126,8 @@ export function taskFields (task: Task): TaskFields {
     ...(task.createdBy !== undefined && { createdBy: task.createdBy }),
     ...(task.created !== undefined && { created: task.created.toISOString() }),
     legacy: task.legacy,
-    magnet: magnetOf(task)
+    ...(task.convertedFrom !== undefined && { convertedFrom: task.convertedFrom }),
+    magnet: magnetOf(task),
+    ...(judgement !== undefined && { trust: judgement.verdict, signers: judgement.signers })
   }
 }

@@ -1,7 +1,7 @@
 /** The examples at the end of each command's help. */
 
 /** By command. */
-export const EXAMPLES: Record<'create' | 'run' | 'info' | 'tracker', string> = {
+export const EXAMPLES: Record<'create' | 'run' | 'info' | 'keygen' | 'sign' | 'trust' | 'tracker', string> = {
   create: `
 Examples:
   The first hundred squares, one piece each:
@@ -34,6 +34,27 @@ The command runs with your rights: run only what you understand, from people you
 Examples:
   bitworker info squares.bitworker
   bitworker info --json 'magnet:?xt=urn:btih:…'`,
+  keygen: `
+Examples:
+  bitworker keygen --label 'Ada Lovelace'
+
+The secret key is readable by you alone (0600) and has no passphrase: whoever has it can sign in your name.`,
+  sign: `
+Examples:
+  bitworker sign squares.bitworker
+  bitworker sign old.rbw -o new.bitworker
+
+A signature covers all that determines the output: command, names, sizes, time limit. Trackers, comment, author and date
+are not covered. The magnet link pins you as the signer: a task without your signature is refused.`,
+  trust: `
+Examples:
+  Whatever Ada signs, until the end of the year, if it takes at most 100 hours:
+    bitworker trust add ada.pub --label Ada --expires 2027-01-01 --max-hours 100
+
+  A key that was stolen:
+    bitworker trust add 3f1c… --deny
+
+Compare the key with its owner by another way than the one it came by.`,
   tracker: `
 Examples:
   For your own network:

@@ -47,6 +47,13 @@ export function parseCount (text: string): number {
   return value
 }
 
+/** A day, `2027-01-31`: its beginning, UTC. */
+export function parseDate (text: string): Date {
+  const date = new Date(/^\d{4}-\d\d-\d\d$/.test(text) ? text : NaN)
+  if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text)) throw new InvalidArgumentError('It must be a day, such as 2027-01-31.')
+  return date
+}
+
 /** A port, 0 meaning any free one. */
 export function parsePort (text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN

@@ -3,7 +3,12 @@ import { statSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import path from 'node:path'
 import { BitWorkerError } from '../errors.ts'
+import type { Task } from '../task.ts'
 import type { ComputeTorrent } from '../torrent.ts'
+import { readTrustStore } from '../trust/files.ts'
+import { judgeTask } from '../trust/judge.ts'
+import type { Judgement } from '../trust/judge.ts'
+import type { TrustStore } from '../trust/store-format.ts'
 import { describeTask, taskFields } from './describe.ts'
 import { EXIT, report as reportError } from './failure.ts'
 import { escapeText } from './format.ts'
@@ -19,6 +24,7 @@ import { report } from './run-events.ts'
 import { watch } from './run-progress.ts'
 import { openSession, reached } from './session.ts'
 import type { Session } from './session.ts'
+import { describeTrust, refuseDenied } from './signers.ts'
 import { readSource } from './source.ts'
 
 /** The flags as typed. */
@@ -31,6 +37,7 @@ export interface RunFlags extends NetworkFlags {
   exit?: boolean
   bind: Bind[]
   force?: boolean
+  legacySwarm?: boolean
   json: boolean
   debug: boolean
 }
@@ -41,25 +48,28 @@ const NEVER = new Promise<never>(() => {})
 
 /** Runs until it is done, fails or is interrupted; resolves with the exit code. Throws what is wrong with the arguments. */
 export async function run (id: string, flags: RunFlags): Promise<number> {
-  const source = await readSource(id)
-  if (source.task !== null && mustAsk(flags)) demandTerminal()
+  const source = await readSource(id, flags)
+  const trust = await readTrustStore()
+  if (source.task !== null && mustAsk(flags, judge(source.task, flags, trust))) demandTerminal()
   await checkBinds(flags.bind)
   const stop = new AbortController()
   const release = onInterrupt(() => { stop.abort() })
   const out = new JsonOutput(flags.json)
   const screen = process.stderr.isTTY ? new LiveScreen() : new PlainScreen()
   if (source.kind === 'remote') screen.note('looking for the task; Ctrl-C stops')
-  const session = await openSession(source.id, flags, { path: flags.output, force: flags.force ?? false }, out)
-  const exitCode = await takePart(session, flags, { out, screen, interrupted: stop.signal })
+  const { output, force = false, legacySwarm = false } = flags
+  const session = await openSession(source.id, flags, { path: output, force, legacySwarm }, out)
+  const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal })
   await withDeadline(session.close(), CLOSE_MS)
   out.emit('stopped', { exitCode })
   release()
   return exitCode
 }
 
-interface Surroundings { out: JsonOutput, screen: Screen, interrupted: AbortSignal }
+interface Surroundings { out: JsonOutput, screen: Screen, trust: TrustStore, interrupted: AbortSignal }
 
-async function takePart (session: Session, flags: RunFlags, { out, screen, interrupted }: Surroundings): Promise<number> {
+async function takePart (session: Session, flags: RunFlags, surroundings: Surroundings): Promise<number> {
+  const { out, screen, interrupted } = surroundings
   const progress = { started: false, ended: false, stop: () => {} }
   const question = new AbortController()
   report(session, out, screen)
@@ -70,7 +80,7 @@ async function takePart (session: Session, flags: RunFlags, { out, screen, inter
       aborted(interrupted).catch(() => EXIT.interrupted),
       session.failed,
       outcome.exitCode,
-      begin(session, flags, out, screen, question.signal).then(() => {
+      begin(session, flags, surroundings, question.signal).then(() => {
         // The question was taken back by the end: nothing is left to show.
         if (progress.ended) return NEVER
         progress.started = true
@@ -91,7 +101,7 @@ async function takePart (session: Session, flags: RunFlags, { out, screen, inter
 }
 
 /** Waits for the task, shows it, asks, and starts computing. */
-async function begin ({ torrent }: Session, flags: RunFlags, out: JsonOutput, screen: Screen, settled: AbortSignal): Promise<void> {
+async function begin ({ torrent }: Session, flags: RunFlags, { out, screen, trust }: Surroundings, settled: AbortSignal): Promise<void> {
   await reached(torrent, 'metadata')
   const { task } = torrent
   if (task === null) {
@@ -101,13 +111,17 @@ async function begin ({ torrent }: Session, flags: RunFlags, out: JsonOutput, sc
     out.emit('torrent', { infoHash: torrent.infoHash, name: torrent.name, length: torrent.length })
     return
   }
-  for (const line of describeTask(task, { outDir: flags.output, columns: process.stderr.columns })) screen.note(line)
-  out.emit('task', taskFields(task))
+  const judgement = judge(task, flags, trust)
+  const description = describeTask(task, { outDir: flags.output, columns: process.stderr.columns, judgement, binds: flags.bind })
+  for (const line of description) screen.note(line)
+  out.emit('task', taskFields(task, judgement))
+  if (task.convertedFrom !== undefined) warnConverted(out, screen)
   await reached(torrent, 'ready')
   if (!flags.compute) return screen.note('Only downloading what others compute (--no-compute).')
   screen.note('The command runs on this machine with your rights; there is no sandbox yet.')
+  if (flags.yes !== true && judgement.verdict === 'trusted') screen.note(describeTrust(judgement))
   // What is finished already needs no answer, and without one nothing runs.
-  if (mustAsk(flags) && (settled.aborted || !await askConsent(settled))) return
+  if (mustAsk(flags, judgement) && (settled.aborted || !await askConsent(settled))) return
   torrent.startComputing({
     ...(flags.slots !== undefined && { slots: flags.slots }),
     binds: flags.bind.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
@@ -128,8 +142,21 @@ function refuseForeignFiles (torrent: ComputeTorrent): void {
   }
 }
 
-function mustAsk (flags: RunFlags): boolean {
-  return flags.compute && flags.yes !== true
+/** Throws BW_ERR_DENIED where something is to run that never may. */
+function judge (task: Task, flags: RunFlags, trust: TrustStore): Judgement {
+  const judgement = judgeTask(task, trust, new Date())
+  if (flags.compute) refuseDenied(judgement)
+  return judgement
+}
+
+function mustAsk (flags: RunFlags, { verdict }: Judgement): boolean {
+  return flags.compute && flags.yes !== true && verdict !== 'trusted'
+}
+
+function warnConverted (out: JsonOutput, screen: Screen): void {
+  const message = 'this task file of 2014 was converted, since its info-hash does not cover the command; to meet peers of its old swarm pass --legacy-swarm'
+  out.emit('warning', { message })
+  screen.note(`warning: ${message}`)
 }
 
 async function checkBinds (binds: Bind[]): Promise<void> {

@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises'
 import { BitWorkerError } from '../errors.ts'
 import { isTask, parseTask } from '../task.ts'
-import type { Task } from '../task.ts'
+import type { ParseTaskOptions, Task } from '../task.ts'
 import { explain } from './failure.ts'
 
 // The largest torrents in use are around 10 MB; task files carry no hashes and are far smaller.
@@ -28,18 +28,18 @@ function isRemote (text: string): boolean {
  * Reads TASK. Throws BW_ERR_NOT_FOUND, BW_ERR_NOT_A_FILE, BW_ERR_NOT_PERMITTED, BW_ERR_FILE_TOO_LARGE, and
  * whatever `parseTask` finds wrong with the file.
  */
-export async function readSource (text: string): Promise<Source> {
+export async function readSource (text: string, opts: ParseTaskOptions = {}): Promise<Source> {
   // Schemes are case-insensitive, to all but WebTorrent.
   if (isRemote(text)) return { kind: 'remote', id: text.replace(REMOTE_SCHEME, scheme => scheme.toLowerCase()), task: null }
   const bytes = await readCapped(text)
   if (!isTask(bytes) && looksLikeTorrent(bytes)) return { kind: 'torrent', id: bytes, task: null }
-  return { kind: 'task', id: bytes, task: parse(text, bytes) }
+  return { kind: 'task', id: bytes, task: parse(text, bytes, opts) }
 }
 
 // Says which file it was; what is wrong with it is parseTask's to say.
-function parse (path: string, bytes: Uint8Array): Task {
+function parse (path: string, bytes: Uint8Array, opts: ParseTaskOptions): Task {
   try {
-    return parseTask(bytes)
+    return parseTask(bytes, opts)
   } catch (error) {
     if (!(error instanceof BitWorkerError)) throw error
     throw new BitWorkerError(error.code, error.blame, `${path}: ${error.message}`, { cause: error })

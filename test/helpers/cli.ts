@@ -77,7 +77,7 @@ function launch (args: string[], { cwd, env, terminal = false }: StartOptions, d
   const argv = [process.execPath, MAIN, ...args]
   const [command = '', ...rest] = terminal ? ['script', '-qefc', argv.map(quote).join(' '), '/dev/null'] : argv
   return spawn(command, rest, {
-    cwd: cwd ?? dir, env: { ...inherited, SHELL: '/bin/bash', HOME: dir, ...env }, stdio: ['pipe', 'pipe', 'pipe']
+    cwd: cwd ?? dir, env: { ...inherited, SHELL: '/bin/bash', HOME: dir, XDG_CONFIG_HOME: '', ...env }, stdio: ['pipe', 'pipe', 'pipe']
   })
 }
 

@@ -1,0 +1,43 @@
+/** Writing a task file where `create` or `sign` are told to. */
+import { stat } from 'node:fs/promises'
+import { replace, writeNew } from '../atomic-file.ts'
+import { BitWorkerError } from '../errors.ts'
+import { encodeTask } from '../task.ts'
+import type { Task } from '../task.ts'
+import { explain } from './failure.ts'
+import { readSource } from './source.ts'
+
+/** Writes the task file; the same task there already will do. Throws BW_ERR_FILE_EXISTS, and errors of the file system. */
+export async function writeTask (target: string, task: Task, force: boolean): Promise<void> {
+  await refuseDevice(target)
+  try {
+    if (force) await replace(target, encodeTask(task))
+    else await writeNew(target, encodeTask(task))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explain(error, target)
+    // The same task again, made at another time: what is there already will do.
+    if (await holdsSameTask(target, task)) return
+    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
+      `${target}: already exists and is something else; choose another name with -o, or pass --force to overwrite it`)
+  }
+}
+
+// Reading a pipe to compare may never end, and --force would put a file where a device was.
+async function refuseDevice (target: string): Promise<void> {
+  const there = await stat(target).catch(() => null)
+  if (there === null || there.isFile() || there.isDirectory()) return
+  throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${target}: already exists and is not an ordinary file; choose another name with -o`)
+}
+
+async function holdsSameTask (target: string, task: Task): Promise<boolean> {
+  try {
+    const { task: other } = await readSource(target)
+    return other !== null && summary(other) === summary(task)
+  } catch {
+    return false
+  }
+}
+
+function summary ({ infoHash, comment, announce, signatures }: Task): string {
+  return JSON.stringify([infoHash, comment, announce, signatures.map(({ publicKey, label }) => [publicKey, label])])
+}

@@ -1,0 +1,68 @@
+/**
+ * Whether a task may start: what its signatures are worth to this user. Pure: the trust list and the time are handed in.
+ * Called by the command line and by applications.
+ */
+import type { Task, TaskSignature } from '../task-types.ts'
+import { checkSignatures } from './signature.ts'
+import type { KnownAuthor, TrustStore } from './store-format.ts'
+
+const HOUR_MS = 3_600_000
+
+/** One signer of a task, to this user. */
+export interface SignerJudgement {
+  /** 64 hex digits */
+  key: string
+  /**
+   * 'trusted', and the task is within the scope; 'limited': trusted, but not for this task; 'unknown': not in the list; 'denied':
+   * listed so that it never runs
+   */
+  standing: 'trusted' | 'limited' | 'unknown' | 'denied'
+  /** what the trust list calls the key */
+  label?: string
+  /** what the signer calls himself: of an unknown key, not to be believed */
+  claimed?: string
+  /** when it was signed, by the signer's own account */
+  time: Date
+  /** why the standing is 'limited' */
+  why?: string
+}
+
+/** What a task's signatures are worth. */
+export interface Judgement {
+  /** start without a question; ask; or do not start whatever the answer is */
+  verdict: 'trusted' | 'ask' | 'denied'
+  signers: SignerJudgement[]
+}
+
+/**
+ * Judges a task by its signatures, which are verified here once more: a `Task` can come from anywhere. One denied signer outweighs
+ * all others. Throws BW_ERR_TASK_SIGNATURE for a signature that is not valid.
+ */
+export function judgeTask (task: Task, { authors }: TrustStore, now: Date): Judgement {
+  const signers = checkSignatures([...task.signatures], task.digest)
+    .map(signature => judgeSigner(task, signature, authors.find(({ key }) => key === signature.publicKey), now))
+  const has = (standing: SignerJudgement['standing']): boolean => signers.some(signer => signer.standing === standing)
+  return { verdict: has('denied') ? 'denied' : has('trusted') ? 'trusted' : 'ask', signers }
+}
+
+function judgeSigner (task: Task, { publicKey, label, time }: TaskSignature, author: KnownAuthor | undefined, now: Date): SignerJudgement {
+  const why = author === undefined ? undefined : whyOutOfScope(task, author, now)
+  const standing = author === undefined ? 'unknown' : author.denied === true ? 'denied' : why === undefined ? 'trusted' : 'limited'
+  return {
+    key: publicKey,
+    standing,
+    ...(author?.label !== undefined && { label: author.label }),
+    ...(label !== undefined && { claimed: label }),
+    time,
+    ...(standing === 'limited' && { why: why! })
+  }
+}
+
+function whyOutOfScope (task: Task, { expires, maxHours, maxBytes }: KnownAuthor, now: Date): string | undefined {
+  if (expires !== undefined && now >= expires) return `trust ended on ${expires.toISOString()}`
+  if (maxBytes !== undefined && task.length > maxBytes) return `its files may have ${task.length} bytes, more than ${maxBytes}`
+  if (maxHours === undefined) return undefined
+  if (task.timeoutMs === undefined) return `it has no time limit, and at most ${maxHours} h are trusted`
+  const hours = task.timeoutMs * task.pieceCount / HOUR_MS
+  return hours > maxHours ? `it may take ${Number(hours.toFixed(2))} h, more than ${maxHours}` : undefined
+}
