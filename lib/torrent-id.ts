@@ -66,8 +66,13 @@ async function download (url: string): Promise<Uint8Array> {
  */
 export function harmlessId (torrentId: unknown): unknown {
   if (typeof torrentId === 'string') return harmlessMagnet(torrentId)
-  if (typeof torrentId !== 'object' || torrentId === null || Object.getPrototypeOf(torrentId) !== Object.prototype) return torrentId
+  if (typeof torrentId !== 'object' || torrentId === null || !isPlain(torrentId)) return torrentId
   return Object.fromEntries(Object.entries(torrentId).filter(([key]) => !key.startsWith('_') && key !== 'task'))
+}
+
+function isPlain (object: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(object)
+  return prototype === Object.prototype || prototype === null
 }
 
 function harmlessMagnet (torrentId: string): string {

@@ -77,13 +77,14 @@ test('a denied key never runs, not even with --yes', async t => {
 test('the terminal shows who signed it, and what they call themselves apart from it', async t => {
   const files = await author(t)
   await files.run([...SQUARES, '--sign', '--label', 'Ada: you trust this key'])
-  const run = files.start(RUN, { terminal: true })
+  const run = files.start([...RUN, '--bind', 'squares.bitworker'], { terminal: true })
   await run.output(/Run this command on your machine\?/)
   run.stdin.write('n')
   const { code, stdout } = await run.ended
   t.equal(code, 2)
   const shown = stripVTControlCharacters(stdout).replaceAll('\r', '')
   t.match(shown, new RegExp(`signed by {3}${files.key}\n +you do not know this key\n {2}who says {4}│ Ada: you trust this key\n {2}command {5}│ echo \\$`))
+  t.match(shown, new RegExp(` it sees {5}${files.at('squares.bitworker')}\n`))
   t.match(shown, /piece size {2}at most 1 KiB, 4 KiB for all of them\n {2}time limit {2}1 min 0 s a piece, 4 min 0 s for all of them/)
 })
 

@@ -18,6 +18,7 @@ const ada = sign(unsigned, 'Ada')
 const both = sign(ada, 'Ben')
 const [ADA, BEN] = both.signatures.map(({ publicKey }) => publicKey) as [string, string]
 const endless = sign(createTask({ name: 'x', command: 'true', parts: 1 }))
+const completed = sign(createTask({ name: 'x', command: 'true', parts: 1, timeoutMs: 1000, completeCommand: 'sleep 1e9' }))
 const day = (text: string): Date => new Date(`${text}T00:00:00Z`)
 
 const cases: Array<[what: string, task: Task, authors: KnownAuthor[], verdict: string, standings: string[]]> = [
@@ -33,6 +34,7 @@ const cases: Array<[what: string, task: Task, authors: KnownAuthor[], verdict: s
   ['as many hours', ada, [{ key: ADA, maxHours: 2 }], 'trusted', ['trusted']],
   ['fewer hours', ada, [{ key: ADA, maxHours: 1 }], 'ask', ['limited']],
   ['hours for a task without limit', endless, [{ key: endless.signatures[0]!.publicKey, maxHours: 1e9 }], 'ask', ['limited']],
+  ['hours for a complete command', completed, [{ key: completed.signatures[0]!.publicKey, maxHours: 1e9 }], 'ask', ['limited']],
   ['as many bytes', ada, [{ key: ADA, maxBytes: 4096 }], 'trusted', ['trusted']],
   ['fewer bytes', ada, [{ key: ADA, maxBytes: 4095 }], 'ask', ['limited']],
   ['denied, whatever the limits', ada, [{ key: ADA, denied: true, maxBytes: 1 }], 'denied', ['denied']]

@@ -63,6 +63,7 @@ function whyOutOfScope (task: Task, { expires, maxHours, maxBytes }: KnownAuthor
   if (maxBytes !== undefined && task.length > maxBytes) return `its files may have ${task.length} bytes, more than ${maxBytes}`
   if (maxHours === undefined) return undefined
   if (task.timeoutMs === undefined) return `it has no time limit, and at most ${maxHours} h are trusted`
+  if (task.completeCommand !== undefined) return `its complete command has no time limit, and at most ${maxHours} h are trusted`
   const hours = task.timeoutMs * task.pieceCount / HOUR_MS
   return hours > maxHours ? `it may take ${Number(hours.toFixed(2))} h, more than ${maxHours}` : undefined
 }

@@ -9,7 +9,7 @@ import { parsePublicKey } from './key-format.ts'
 export interface TrustScope {
   /** not at this time or later */
   expires?: Date
-  /** hours that a task may take, all its pieces one after another at their time limit; a task without a limit is too long */
+  /** hours that a task may take, all its pieces one after another at their time limit; what has none (as complete commands) is too long */
   maxHours?: number
   /** bytes that a task's files may have together */
   maxBytes?: number
