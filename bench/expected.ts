@@ -3,7 +3,7 @@
  * m peers computes a random missing piece and nobody knows what the others chose.
  */
 
-/** S(m, 0 … m), Stirling numbers of the second kind: ways to divide m peers into j groups. Exact up to m = 25, where they leave the integers of a double. */
+/** S(m, 0 … m), Stirling numbers of the second kind: ways to divide m peers into j groups. Exact up to m = 25, by doubles. */
 export function stirling (m: number): number[] {
   let row = [1]
   for (let i = 1; i <= m; i++) {

@@ -1,0 +1,86 @@
+// One peer of bench/paper.ts: a process that takes part in run after run, with a fresh client and folder in each. Forked and
+// told what to do by paper-run.ts; not to be started by hand.
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { pipeline } from 'node:stream/promises'
+import BitWorker, { createTask } from '../lib/index.ts'
+import type { Wire } from '../lib/webtorrent-types.ts'
+import { clock } from './paper-orders.ts'
+import type { Answer, Item, Order } from './paper-orders.ts'
+
+const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false }
+const POLL_MS = 5
+
+interface Running { client: BitWorker, torrent: ReturnType<BitWorker['add']> }
+
+async function add ({ pieces, seconds, bytes, path }: Extract<Order, { order: 'add' }>): Promise<Running> {
+  const client = new BitWorker(OPTIONS)
+  if (!client.listening) await once(client, 'listening')
+  // one process besides the shell: the machine's time belongs to what is measured
+  const command = `sleep ${seconds}; printf '%${bytes}s' "piece $PIECE_IDX"`
+  const torrent = client.add(createTask({ name: 'paper.txt', command, parts: pieces, pieceLength: bytes }), { path })
+  torrent.on('failed', ({ message }) => { throw new Error(message) })
+  if (!torrent.ready) await once(torrent, 'ready')
+  return { client, torrent }
+}
+
+function isMet (wire: Wire): boolean {
+  return (wire as Wire & { ut_bitworker?: { state: { status: string } } }).ut_bitworker?.state.status === 'matched'
+}
+
+/** Connected to all others, and everybody's hello was said. */
+async function connect ({ torrent }: Running, ports: number[], peers: number): Promise<void> {
+  for (const port of ports) torrent.addPeer(`127.0.0.1:${port}`)
+  while (torrent.wires.filter(isMet).length < peers - 1) await new Promise(resolve => setTimeout(resolve, POLL_MS))
+}
+
+async function compute ({ torrent }: Running): Promise<Answer> {
+  const items: Item[] = []
+  const open = new Map<number, Item>()
+  let aborted = 0
+  const end = (piece: number, result: boolean): void => {
+    const item = open.get(piece)
+    open.delete(piece)
+    if (item !== undefined) items.push(Object.assign(item, { endMs: clock(), result }))
+  }
+  torrent.on('computing', ({ piece }) => { open.set(piece, { piece, startMs: clock(), endMs: Infinity, result: false }) })
+  torrent.on('computed', ({ piece }) => { end(piece, true) })
+  torrent.on('downloaded', ({ piece }) => { end(piece, false) })
+  torrent.on('aborted', ({ piece }) => {
+    aborted++
+    end(piece, false)
+  })
+  const done = once(torrent, 'done').then(clock)
+  torrent.startComputing({ slots: 1 })
+  const doneMs = await done
+  for (const piece of open.keys()) end(piece, false)
+  return { report: { doneMs, items, aborted } }
+}
+
+async function check ({ torrent }: Running): Promise<Answer> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(join(torrent.path, torrent.files[0]!.path)), hash)
+  return { sha256: hash.digest('hex') }
+}
+
+function main (): void {
+  let running: Running | undefined
+  const obey = async (order: Order): Promise<Answer> => {
+    if (order.order === 'add') {
+      running = await add(order)
+      return { port: running.client.torrentPort }
+    }
+    if (order.order === 'connect') await connect(running!, order.ports, order.peers)
+    if (order.order === 'compute') return compute(running!)
+    if (order.order === 'check') return check(running!)
+    if (order.order === 'leave') await new Promise(resolve => { running!.client.destroy(resolve) })
+    return {}
+  }
+  process.on('message', order => { void obey(order as Order).then(answer => process.send!(answer)) })
+  process.once('disconnect', () => process.exit())
+}
+
+main()
