@@ -1,4 +1,5 @@
 import { defineConfig } from 'rolldown'
+import { lean } from './scripts/lean.ts'
 import { licences } from './scripts/licences.ts'
 
 // One bundle is the only form that installs everywhere without overrides on the consumer's side: WebTorrent's own
@@ -6,7 +7,7 @@ import { licences } from './scripts/licences.ts'
 export default defineConfig({
   input: { index: 'lib/index.ts', cli: 'lib/cli/main.ts' },
   platform: 'node',
-  plugins: [licences()],
+  plugins: [lean(), licences()],
   external: ['node-datachannel', 'utp-native', 'bufferutil', 'utf-8-validate'],
   output: { dir: 'dist', format: 'esm', cleanDir: false, sourcemap: false, comments: { legal: true }, chunkFileNames: 'chunks/[name]-[hash].js' }
 })
