@@ -13,46 +13,68 @@ const LSD_MS = 300
 /** Peers that a source named are connected to a moment later. */
 const POLL_MS = 10
 
-/** What is waited for. */
-export interface Settling {
-  /** emits 'trackerAnnounce', 'dhtAnnounce', 'warning' and 'close'; `discovery` has the sources that are asked */
-  torrent: EventEmitter & { announce: string[], discovery: { tracker: unknown, dht: unknown } | null }
-  /** LSD is asked, too */
-  lsd: boolean
-  isConnecting: () => boolean
+type Source = 'tracker' | 'dht' | 'lsd'
+
+/** The part of a torrent that is looked at. */
+export interface DiscoveringTorrent extends EventEmitter {
+  announce: string[]
+  /** the sources that are asked */
+  discovery: { tracker: unknown, dht: unknown } | null
 }
 
-/** Resolves when every source has answered for the first time and the connections that followed are made, or time is up. */
-export async function settled ({ torrent, lsd, isConnecting }: Settling): Promise<void> {
-  const { tracker, dht } = torrent.discovery ?? { tracker: null, dht: null }
-  const sources = { tracker: tracker !== null && torrent.announce.length > 0, dht: dht !== null, lsd }
+/**
+ * Which sources of peers have answered, from the moment on that they are asked: whoever is told to compute later, because a
+ * question had to be answered first, does not wait for them again.
+ */
+export class Sources {
+  readonly #torrent: DiscoveringTorrent
+  readonly #lsd: boolean
+  readonly #answered = new Set<Source>()
+  readonly #since = performance.now()
+
+  /**
+   * @param torrent emits 'trackerAnnounce', 'dhtAnnounce' and 'warning'
+   * @param lsd LSD is asked, too
+   */
+  constructor (torrent: DiscoveringTorrent, lsd: boolean) {
+    this.#torrent = torrent
+    this.#lsd = lsd
+    torrent.on('trackerAnnounce', () => { this.#answered.add('tracker') })
+    // a tracker that cannot be reached makes a warning
+    torrent.on('warning', () => { this.#answered.add('tracker') })
+    torrent.on('dhtAnnounce', () => { this.#answered.add('dht') })
+  }
+
+  /** Every source has answered for the first time, or time is up. */
+  get haveAnswered (): boolean {
+    const waited = performance.now() - this.#since
+    if (waited > LSD_MS) this.#answered.add('lsd')
+    return waited > SOURCES_MS || this.#asked().every(source => this.#answered.has(source))
+  }
+
+  #asked (): Source[] {
+    const { announce, discovery } = this.#torrent
+    const { tracker, dht } = discovery ?? { tracker: null, dht: null }
+    const isAsked = { tracker: tracker !== null && announce.length > 0, dht: dht !== null, lsd: this.#lsd }
+    return (['tracker', 'dht', 'lsd'] as const).filter(source => isAsked[source])
+  }
+}
+
+/** Resolves when the sources have answered and the connections that followed are made, time is up, or the torrent closes. */
+export async function settled (sources: Sources, torrent: EventEmitter, isConnecting: () => boolean): Promise<void> {
   await new Promise<void>(resolve => {
-    const waiting = new Set((['tracker', 'dht', 'lsd'] as const).filter(source => sources[source]))
-    const start = performance.now()
-    let answeredAt: number | undefined = waiting.size === 0 ? start : undefined
-    const answer = (source: 'tracker' | 'dht' | 'lsd'): void => {
-      waiting.delete(source)
-      if (waiting.size === 0) answeredAt ??= performance.now()
-    }
-    const listeners: Array<[event: string, listener: () => void]> = [
-      ['trackerAnnounce', () => { answer('tracker') }],
-      // a tracker that cannot be reached makes a warning
-      ['warning', () => { answer('tracker') }],
-      ['dhtAnnounce', () => { answer('dht') }],
-      ['close', end]
-    ]
-    for (const [event, listener] of listeners) torrent.on(event, listener)
+    let answeredAt: number | undefined
     const timer = setInterval(check, POLL_MS)
+    torrent.once('close', end)
     function check (): void {
+      if (answeredAt === undefined && !sources.haveAnswered) return
       const now = performance.now()
-      if (now - start > LSD_MS) answer('lsd')
-      if (now - start > SOURCES_MS) answeredAt ??= now
-      if (answeredAt === undefined) return
+      answeredAt ??= now
       if (!isConnecting() || now - answeredAt > CONNECTIONS_MS) end()
     }
     function end (): void {
       clearInterval(timer)
-      for (const [event, listener] of listeners) torrent.off(event, listener)
+      torrent.off('close', end)
       resolve()
     }
     check()

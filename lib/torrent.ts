@@ -24,7 +24,7 @@ import { checkComputeOptions } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { fromMetadata, toParsedTorrent } from './parsed-torrent.ts'
 import { isDuplicate, PeerExchange } from './peer-exchange.ts'
-import { settled } from './settling.ts'
+import { settled, Sources } from './settling.ts'
 import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from './task.ts'
 import type { Task } from './task.ts'
 import { noStats } from './task-events.ts'
@@ -55,6 +55,7 @@ export class ComputeTorrent extends Base {
   _session: WorkSession | null = null
   _computeOptions: ComputeOptions | null = null
   _isSettling = false
+  _sources: Sources | null = null
   _isPaused = false
   /** the one that was made here, to be closed here */
   _executor: BashExecutor | null = null
@@ -224,11 +225,8 @@ export class ComputeTorrent extends Base {
     session.store.configure({ binds: [], timeoutMs: 0, ...options, executor: options.executor ?? (this._executor ??= new BashExecutor()) })
     if (this._isSettling) return
     this._isSettling = true
-    void settled({
-      torrent: this,
-      lsd: this.client.lsd,
-      isConnecting: () => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length || session.isMeetingPeers
-    }).then(() => {
+    const isConnecting = (): boolean => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length || session.isMeetingPeers
+    void settled(this._sources ??= new Sources(this, this.client.lsd), this, isConnecting).then(() => {
       this._isSettling = false
       if (this._computeOptions === null || this.destroyed) return
       // complete commands that were held back are due: not done after all
@@ -244,6 +242,7 @@ export class ComputeTorrent extends Base {
   override _startDiscovery (): void {
     const isFirst = this.discovery === null || this.discovery === undefined
     super._startDiscovery()
+    if (!this.destroyed) this._sources ??= new Sources(this, this.client.lsd)
     const { dht } = this.client ?? {}
     const isOrdinary = this.task === null && this.metadata !== null
     if (!isFirst || isOrdinary || this.destroyed || !dht || this.private === true) return
