@@ -50,6 +50,10 @@ function isUrl (torrentId: string): boolean {
 
 async function download (url: string): Promise<Uint8Array> {
   const response = await fetch(url, { ...FETCH_OPTIONS, signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) })
+  if (!response.ok) {
+    await response.body?.cancel()
+    throw new Error(`HTTP ${response.status} ${response.statusText}`.trimEnd())
+  }
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of response.body ?? []) {

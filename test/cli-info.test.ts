@@ -87,3 +87,14 @@ test('without a folder for temporary files', async t => {
   t.equal(code, 2)
   t.match(stderr, /^bitworker: \/nowhere, the folder for temporary files \(TMPDIR\): no such file or folder; [^\n]*\n$/)
 })
+
+test('a URL where there is nothing: what the server said', async t => {
+  const server = createServer((_, response) => { response.writeHead(404).end('not here') }).listen(0, '127.0.0.1')
+  t.teardown(() => { server.close() })
+  await once(server, 'listening')
+  const { run } = await workspace(t)
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/task`
+  const { code, stderr } = await run(['info', url, ...OFFLINE])
+  t.equal(code, 2)
+  t.match(stderr, /cannot be fetched \(HTTP 404 Not Found\); check the URL/)
+})

@@ -61,3 +61,15 @@ test('no colours where they are not wanted', async t => {
   t.ok(wanted.stdout.includes('\u001b[31m'), 'a terminal gets them')
   t.notOk(unwanted.stdout.includes('\u001b'), 'unless NO_COLOR is set')
 })
+
+test('a terminal that cannot move its cursor gets plain lines; a stop after the end is no stop', async t => {
+  const files = await workspace(t)
+  await files.run(['create', '--name', 'squares', '--parts', '4', '--command', 'echo'])
+  const run = files.start(['run', 'squares.bitworker', '--yes', ...OFFLINE], { terminal: true, env: { TERM: 'dumb' } })
+  await run.output(/Seeding for the others/)
+  process.kill(Number(await readFile(`/proc/${run.pid}/task/${run.pid}/children`, 'utf8')), 'SIGINT')
+  const { stdout } = await run.ended
+  t.match(stdout, /100 %, 4 computed here/)
+  t.notOk(stdout.includes('\u001b['), 'no control sequences')
+  t.doesNotMatch(stdout, /the same command continues/)
+})

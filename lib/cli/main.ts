@@ -1,8 +1,12 @@
 #!/usr/bin/env node
 /** The command: streams, last-resort handlers and the exit; everything else is in program.ts. */
+import { existsSync } from 'node:fs'
+import module from 'node:module'
+import { homedir } from 'node:os'
+import path from 'node:path'
 import process from 'node:process'
 import { EXIT, explain, report } from './failure.ts'
-import { main } from './program.ts'
+import { version } from '../version.ts'
 
 const options = { json: process.argv.includes('--json'), debug: process.argv.includes('--debug'), started: true }
 
@@ -30,6 +34,13 @@ const crash = (error: unknown): void => { process.exit(report(error, options)) }
 process.on('uncaughtException', crash)
 process.on('unhandledRejection', crash)
 
-exitCode = await main(process.argv.slice(2))
+// What a command loads from here on is compiled once. In a folder of the user's own: Node's default is one that others can write to.
+const home = homedir()
+if (existsSync(home)) module.enableCompileCache?.(path.join(process.env['XDG_CACHE_HOME'] || path.join(home, '.cache'), 'bitworker'))
+
+const args = process.argv.slice(2)
+// As Commander would; but loading it takes longer than the answer may.
+if (args.length === 1 && args[0] === '--version') process.stdout.write(`${version}\n`)
+else exitCode = await (await import('./program.ts')).main(args)
 // Sockets of a swarm that are still closing must not keep the user waiting.
 process.stdout.write('', error => { if (error) outputFailed(error); else process.exit(exitCode) })

@@ -55,7 +55,7 @@ export async function run (id: string, flags: RunFlags): Promise<number> {
   const stop = new AbortController()
   const release = onInterrupt(() => { stop.abort() })
   const out = new JsonOutput(flags.json)
-  const screen = process.stderr.isTTY ? new LiveScreen() : new PlainScreen()
+  const screen = process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen()
   if (source.kind === 'remote') screen.note('looking for the task; Ctrl-C stops')
   const { output, force = false, legacySwarm = false } = flags
   const session = await openSession(source.id, flags, { path: output, force, legacySwarm }, out)
@@ -70,11 +70,14 @@ interface Surroundings { out: JsonOutput, screen: Screen, trust: TrustStore, int
 
 async function takePart (session: Session, flags: RunFlags, surroundings: Surroundings): Promise<number> {
   const { out, screen, interrupted } = surroundings
-  const progress = { started: false, ended: false, stop: () => {} }
+  const progress = { started: false, finished: false, ended: false, stop: () => {} }
   const question = new AbortController()
   report(session, out, screen)
   const outcome = outcomeOf(session.torrent, flags, out, screen)
-  outcome.finished.then(() => { question.abort() }, () => {})
+  outcome.finished.then(() => {
+    progress.finished = true
+    question.abort()
+  }, () => {})
   try {
     return await Promise.race([
       aborted(interrupted).catch(() => EXIT.interrupted),
@@ -96,7 +99,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     question.abort()
     progress.stop()
     screen.close()
-    if (interrupted.aborted) screen.note('stopped; the same command continues where it was')
+    if (interrupted.aborted && !progress.finished) screen.note('stopped; the same command continues where it was')
   }
 }
 
