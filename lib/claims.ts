@@ -8,7 +8,7 @@
  */
 
 /** Claims respected of a peer that has not delivered a piece yet: the slots of a common machine. */
-export const NEWCOMER_CLAIMS = 8
+const NEWCOMER_CLAIMS = 8
 /** More for each piece it delivered, up to what the protocol allows. */
 const CLAIMS_PER_DELIVERY = 2
 const MAX_CLAIMS = 64

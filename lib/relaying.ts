@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts'
 import type { TaskPeer } from './task-peer.ts'
 
 /** Claims wait this long for others, so that many make one message; what has ended by then is never passed on. */
-export const RELAY_MS = 250
+const RELAY_MS = 250
 /** Shorter work is over before it has got around. */
 const MIN_ESTIMATE_MS = 2 * RELAY_MS
 
