@@ -108,7 +108,7 @@ export class ClaimExchange {
   }
 
   /** The peer sent a piece that matched its digest. */
-  delivered (peer: TaskPeer): void { this.#scheduler.claims.delivered(peer.id) }
+  delivered (peer: TaskPeer): void { this.#scheduler.claims.delivered(peer.id, [peer.claims, peer.relays]) }
 
   /** To be called every few seconds. */
   tidy (): void { this.#strangerYields = Math.max(0, this.#strangerYields - 1) }

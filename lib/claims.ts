@@ -18,6 +18,8 @@ const MIN_LEASE_MS = 2_000
 const MAX_LEASE_MS = 3_600_000
 /** The lease while nobody knows what a piece takes. */
 const UNKNOWN_LEASE_MS = 90_000
+/** A peer that passed on this many claims that lapsed, and delivered nothing in between, is not listened to. */
+const MAX_RELAYED_LAPSES = 16
 /** An estimate counts up to this many times our own pace: slow machines are welcome, endless promises are not. */
 const MAX_SLOWNESS = 10
 /** A peer that let this many claims lapse, and delivered nothing in between, is not respected for a while. */
@@ -64,12 +66,16 @@ export class ClaimSource {
   readonly entries = new Set<Entry>()
   /** claims it may bring at a time: words cost a liar nothing */
   readonly limit: number
-  /** whether the claimant's credit counts */
-  readonly needsCredit: boolean
+  /** the claimant itself, a peer that relays, or what follows from what the claimant announced */
+  readonly kind: 'own' | 'relay' | 'promise'
+  /** the peer at the other end has delivered a piece: its word counts for more */
+  isCredible = false
+  /** @internal claims it vouched for that lapsed since it last delivered */
+  lapses = 0
 
-  constructor ({ limit, needsCredit = true }: { limit: number, needsCredit?: boolean }) {
+  constructor ({ limit, kind = 'own' }: { limit: number, kind?: ClaimSource['kind'] }) {
     this.limit = limit
-    this.needsCredit = needsCredit
+    this.kind = kind
   }
 }
 
@@ -133,8 +139,10 @@ export class ClaimTable {
     entry.sources.add(source)
     source.entries.add(entry)
     entry.estimateMs = heard.estimateMs
+    entry.leaseUntil = Math.max(entry.leaseUntil, this.#leaseOf(entry))
     if (entry.isRespected || this.#host.now() >= entry.leaseUntil) return
-    if (!source.needsCredit || this.#hasCredit(claimant)) this.#respect(entry)
+    if (source.lapses >= MAX_RELAYED_LAPSES) return
+    if (source.kind === 'promise' || this.#hasCredit(claimant)) this.#respect(entry)
   }
 
   /** The source says that the claim has ended. */
@@ -159,8 +167,9 @@ export class ClaimTable {
     for (const entry of source.entries) this.#unsay(source, entry)
   }
 
-  /** The peer delivered a piece that matched its digest. */
-  delivered (peerId: string): void {
+  /** The peer delivered a piece that matched its digest; `sources` is what comes from it. */
+  delivered (peerId: string, sources: readonly ClaimSource[]): void {
+    for (const source of sources) Object.assign(source, { isCredible: true, lapses: 0 })
     const claimant = this.#claimant(peerId)
     claimant.delivered++
     claimant.lapses = 0
@@ -199,7 +208,9 @@ export class ClaimTable {
 
   #lapse (entry: Entry): void {
     this.#disrespect(entry)
-    this.#blame(entry.claimant)
+    for (const source of entry.sources) source.lapses++
+    // one that we only hear of can never redeem itself by delivering to us: then who passed it on answers for it
+    if ([...entry.sources].some(({ kind }) => kind !== 'relay')) this.#blame(entry.claimant)
   }
 
   #blame (claimant: Claimant): void {
@@ -208,10 +219,9 @@ export class ClaimTable {
     for (const other of claimant.claims.values()) this.#disrespect(other)
   }
 
-  #leaseOf ({ heardAt, estimateMs, claimant }: Entry): number {
+  #leaseOf ({ heardAt, estimateMs, sources }: Entry): number {
     const pace = this.#host.pace()
-    // the estimate of a peer that never delivered is a stranger's word
-    const estimate = claimant.delivered === 0 ? 0 : pace === 0 ? estimateMs : Math.min(estimateMs, MAX_SLOWNESS * pace)
+    const estimate = !areCredible(sources) ? 0 : pace === 0 ? estimateMs : Math.min(estimateMs, MAX_SLOWNESS * pace)
     const pieceMs = Math.max(pace, estimate)
     if (pieceMs === 0) return heardAt + UNKNOWN_LEASE_MS
     return heardAt + Math.min(MAX_LEASE_MS, Math.max(MIN_LEASE_MS, LEASE_PIECES * pieceMs))
@@ -222,7 +232,6 @@ export class ClaimTable {
     const entry: Entry = {
       index, isBackup, claimant, startedAt: now - elapsedMs, heardAt: now, estimateMs, leaseUntil: 0, isRespected: false, sources: new Set()
     }
-    entry.leaseUntil = this.#leaseOf(entry)
     claimant.claims.set(index, entry)
     const entries = this.#pieces.get(index)
     if (entries === undefined) this.#pieces.set(index, new Set([entry]))
@@ -277,4 +286,10 @@ export class ClaimTable {
       return
     }
   }
+}
+
+/** The estimate of a peer that never delivered, passed on by such, is a stranger's word. */
+function areCredible (sources: Iterable<ClaimSource>): boolean {
+  for (const { isCredible } of sources) if (isCredible) return true
+  return false
 }

@@ -30,9 +30,9 @@ export class TaskPeer {
   /** what it computes */
   readonly claims = new ClaimSource({ limit: MAX_CLAIMS })
   /** what its neighbours compute, by its word */
-  readonly relays = new ClaimSource({ limit: MAX_RELAYS })
+  readonly relays = new ClaimSource({ limit: MAX_RELAYS, kind: 'relay' })
   /** pieces whose result came without their bit so far: the bit is on its way, and nobody should begin to compute them */
-  readonly promises = new ClaimSource({ limit: MAX_PROMISES, needsCredit: false })
+  readonly promises = new ClaimSource({ limit: MAX_PROMISES, kind: 'promise' })
   /** pieces that we left to it because of its claim, and that it does not have yet */
   readonly owed = new Set<number>()
   /** for how long it has choked us though we need its pieces (neighbours.ts) */

@@ -201,7 +201,7 @@ test('a newcomer has credit for a few claims, more with what it delivers', t => 
   const scheduler = create(64, first, noTime)
   for (let index = 0; index < 64; index++) scheduler.claims.add(source, PEER, claim(index))
   t.equal(claimed(scheduler), 8)
-  scheduler.claims.delivered(PEER)
+  scheduler.claims.delivered(PEER, [source])
   for (let index = 0; index < 64; index++) scheduler.claims.add(source, PEER, claim(index))
   t.equal(claimed(scheduler), 10, 'at the renewal')
   t.end()
@@ -227,7 +227,7 @@ test('claims lapse, and who lets them lapse is not listened to', t => {
   t.equal(claimed(scheduler), 0)
   scheduler.claims.add(source, PEER, claim(9))
   t.equal(claimed(scheduler), 0, 'disregarded')
-  scheduler.claims.delivered(PEER)
+  scheduler.claims.delivered(PEER, [source])
   scheduler.claims.add(source, PEER, claim(9, 5000))
   t.equal(claimed(scheduler), 1, 'until it delivers')
   now = 17_000
