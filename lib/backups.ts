@@ -8,14 +8,14 @@ import type { Claim } from './claims.ts'
 
 /** Copies of one piece in the swarm, the first one counted. */
 const MAX_COPIES = 3
-/** A claim is late when it has run for this many times what was expected: work that takes as long as ever has just ended then. */
+/** A claim is late when it has run for this many times what was expected. */
 const LATE = 1
-/** And this much more, milliseconds: hashing, storing and telling take time that does not grow with the work. */
+/** And for this much more, milliseconds: hashing, storing and telling take time that does not grow with the work. */
 const LATE_MS = 250
 /** A claim is slow when it is expected to run on for this many times what the piece would take us. */
-const SLOW = 1.15
+const SLOW = 1.1
 /** Idle peers wait for a random part of this share of a piece's time: meanwhile they hear of each other's backups. */
-const DELAY = 0.1
+const DELAY = 0.05
 /** Without any estimate a claim is late after this. */
 const UNKNOWN_MS = 30_000
 
