@@ -4,6 +4,7 @@
  * layout, lock, restore (start), folder (state), generate, finish, complete.
  */
 import { EventEmitter } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import { BitWorkerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import type { Result } from './results.ts'
@@ -13,7 +14,12 @@ import { TaskFolder } from './store-folder.ts'
 import { checkBinds, generate } from './store-generate.ts'
 import type { Bind, Generation, RunOptions } from './store-generate.ts'
 import { PlainStore } from './store-plain.ts'
+import type { Incoming } from './store-receive.ts'
 import type { Task } from './task.ts'
+
+/** What is checked in the background works for this long, and then leaves disk and processor to others for so many times that. */
+const CHECK_SLICE_MS = 5
+const CHECK_PAUSES = 4
 
 export type { FinishOptions, FinishedFile } from './store-finish.ts'
 export type { Bind, Generation } from './store-generate.ts'
@@ -80,7 +86,8 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
   }
 
   /**
-   * Opens a task's folder, and checks what is stored there: resolves with what is intact. Rejects with
+   * Opens a task's folder: resolves with what is stored there by names and sizes. Each piece is compared with its digest
+   * before its first byte is used, and 'lost' if it does not match; see `verifyOnce`. Rejects with
    * BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, or BW_ERR_ABORTED if it is
    * closed meanwhile.
    */
@@ -124,10 +131,8 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
 
   async #put (index: number, bytes: Uint8Array, opts: { digest?: Uint8Array, replace?: boolean }): Promise<Result> {
     const folder = this.#openFolder()
-    const { pieceCount, pieceLength } = folder.task
-    if (Number.isInteger(index) && index >= 0 && index < pieceCount && bytes.length <= pieceLength) return folder.put(index, bytes, opts)
-    throw new BitWorkerError('BW_ERR_PIECE_RANGE', 'usage',
-      `piece ${index} with ${bytes.length} bytes does not fit the task, which has ${pieceCount} pieces of at most ${pieceLength} bytes`)
+    checkRange(folder.task, index, bytes.length)
+    return folder.put(index, bytes, opts)
   }
 
   /** Reads a chunk or a part of it. A missing one is an error, and never computed: BW_ERR_PIECE_MISSING, _RANGE, _LOST. */
@@ -135,19 +140,52 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
   get (index: number, opts: GetOptions | null | undefined, cb?: GetCallback): void
   get (index: number, opts?: GetOptions | GetCallback | null, cb: GetCallback = () => {}): void {
     if (typeof opts === 'function') return this.get(index, null, opts)
+    const { offset, length } = opts ?? {}
+    const cached = this.#closing === null && length !== undefined ? this.#folder?.reader.readCached(index, offset ?? 0, length) : undefined
+    if (cached !== undefined) return queueMicrotask(() => cb(null, cached))
     this.#track(this.#get(index, opts ?? {}))
       .then(chunk => queueMicrotask(() => cb(null, chunk)), (err: Error) => queueMicrotask(() => cb(err)))
   }
 
   async #get (index: number, { offset, length }: GetOptions): Promise<Buffer> {
-    if (this.#opts !== null) return this.#openFolder().read(index, offset, length)
+    if (this.#opts !== null) return this.#openFolder().reader.read(index, offset, length)
     if (this.#closing !== null) throw closed()
     return this.#plain.read(index, offset, length)
   }
 
   /** Compares a stored piece with its digest; false, after 'lost', if it does not match or is not there. */
   async verify (index: number): Promise<boolean> {
-    return this.#track(Promise.resolve(this.#openFolder().verify(index)))
+    return this.#track(Promise.resolve(this.#openFolder().reader.verify(index)))
+  }
+
+  /** As `verify`, unless the piece was compared with its digest since the store was opened. */
+  async verifyOnce (index: number): Promise<boolean> {
+    return this.#track(Promise.resolve(this.#openFolder().reader.verifyOnce(index)))
+  }
+
+  /**
+   * Compares what was stored before the store was opened with its digests, little by little: what is damaged is to be
+   * known before somebody waits for it. Resolves when all was looked at, or the store is closing.
+   */
+  async verifyRest (): Promise<void> {
+    const { signal } = this.#abort
+    const indices = [...this.results.keys()]
+    let since = performance.now()
+    for (const index of indices) {
+      if (signal.aborted) return
+      await this.verifyOnce(index).catch(() => {}) // whoever needs the piece will meet the error
+      const elapsed = performance.now() - since
+      if (elapsed < CHECK_SLICE_MS) continue
+      await setTimeout(elapsed * CHECK_PAUSES, undefined, { signal, ref: false }).catch(() => {})
+      since = performance.now()
+    }
+  }
+
+  /** Begins to store a piece of `size` bytes that comes bit by bit. Throws BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED. */
+  receive (index: number, size: number): Incoming {
+    const folder = this.#openFolder()
+    checkRange(folder.task, index, size)
+    return folder.receive(index, size)
   }
 
   /** Starts computing a piece, at once. Throws BW_ERR_STORE_CLOSED. */
@@ -212,6 +250,12 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
 }
 
 const NONE: ReadonlyMap<number, Result> = new Map()
+
+function checkRange ({ pieceCount, pieceLength }: Task, index: number, size: number): void {
+  if (Number.isInteger(index) && index >= 0 && index < pieceCount && size <= pieceLength) return
+  throw new BitWorkerError('BW_ERR_PIECE_RANGE', 'usage',
+    `piece ${index} with ${size} bytes does not fit the task, which has ${pieceCount} pieces of at most ${pieceLength} bytes`)
+}
 
 function closed (): BitWorkerError {
   return new BitWorkerError('BW_ERR_STORE_CLOSED', 'usage', 'the store is not open; open it before use, and not after close')

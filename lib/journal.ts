@@ -13,14 +13,20 @@ import { ioError } from './io-errors.ts'
 
 /** The piece `index` is stored. */
 export const PIECE_STORED = 1
-/** The file `index` is finished; size and digest are those of the whole file. */
+/** The file `index` is finished; size and digest are those of the whole file, but a concatenation is known by its parts: NO_DIGEST. */
 export const FILE_FINISHED = 2
 /** The piece `index` is not there any more; size and digest are void. */
 export const PIECE_DROPPED = 3
 
+/** The stored piece `index` begins at byte `size` of its file's draft; it has no part. Comes right after PIECE_STORED. */
+export const PIECE_PLACED = 4
+
+/** Where a record needs none. */
+export const NO_DIGEST: Uint8Array = new Uint8Array(32)
+
 /** One line of the journal; the last one of an index and kind is what holds. */
 export interface JournalRecord {
-  type: typeof PIECE_STORED | typeof FILE_FINISHED | typeof PIECE_DROPPED
+  type: typeof PIECE_STORED | typeof FILE_FINISHED | typeof PIECE_DROPPED | typeof PIECE_PLACED
   /** of a piece, or of a file */
   index: number
   /** bytes */
@@ -105,6 +111,7 @@ function readRecord (buf: Buffer): Omit<JournalRecord, 'type'> & { type: number 
 
 function isWithin ({ type, index, size }: { type: number, index: number, size: number }, bounds: JournalBounds): boolean {
   if (type === FILE_FINISHED) return index < bounds.fileCount && Number.isSafeInteger(size)
+  if (type === PIECE_PLACED) return index < bounds.pieceCount && Number.isSafeInteger(size)
   return (type === PIECE_STORED || type === PIECE_DROPPED) && index < bounds.pieceCount && size <= bounds.pieceLength
 }
 

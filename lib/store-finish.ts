@@ -6,16 +6,16 @@
 import { closeSync, constants, fsyncSync, mkdirSync, openSync, renameSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { BitWorkerError } from './errors.ts'
 import { ioError } from './io-errors.ts'
+import { NO_DIGEST } from './journal.ts'
 import type { Result } from './results.ts'
 import { runCompleteCommand } from './store-complete.ts'
 import type { Draft } from './store-complete.ts'
 import type { TaskFolder } from './store-folder.ts'
 import type { RunOptions } from './store-generate.ts'
-import { Pacer, checkAborted, copyRegion, isGone, isSameDigest, openRegular } from './store-io.ts'
+import { Pacer, checkAborted, copyRegion, hashFile, isGone, isSameDigest, openRegular } from './store-io.ts'
 import { lstatOrNull, makeParents, removeTree } from './store-layout.ts'
 import { foreign, offsetsOf } from './store-restore.ts'
 import type { Place } from './store-table.ts'
@@ -49,7 +49,7 @@ export async function finishFile (folder: TaskFolder, file: number, opts: Finish
   if (description === undefined) throw new BitWorkerError('BW_ERR_TASK_PIECE', 'usage', `there is no file ${file}; the task has ${task.files.length} files`)
   const final = layout.final(description)
   const length = folder.table.finished.get(file)
-  if (length !== undefined) return { path: final, length }
+  if (length !== undefined && await isAsWritten(folder, file, opts.signal)) return { path: final, length }
   const snapshot = partsOf(folder, file)
   if (task.completeCommand !== undefined && !opts.run) return null
   checkAborted(opts.signal)
@@ -58,7 +58,7 @@ export async function finishFile (folder: TaskFolder, file: number, opts: Finish
   try {
     mkdirSync(work, { mode: 0o700 })
     const out = task.completeCommand === undefined
-      ? await concatenate(folder, file, path.join(work, 'out'), opts.signal)
+      ? await concatenate(folder, file, work, opts.signal)
       : await runCompleteCommand(folder, file, work, run, opts.signal)
     await install(folder, file, out, snapshot)
     return { path: final, length: out.size }
@@ -79,20 +79,72 @@ function partsOf ({ task, table: { results } }: TaskFolder, file: number): Resul
   })
 }
 
-async function concatenate (folder: TaskFolder, file: number, out: string, signal: AbortSignal | undefined): Promise<Draft> {
+/** A finished file that was there at the start is compared with what was written then. Throws BW_ERR_PART_CORRUPT (after `onLost`). */
+async function isAsWritten (folder: TaskFolder, file: number, signal: AbortSignal | undefined): Promise<boolean> {
+  const { task, table } = folder
+  if (table.checkedFiles.has(file)) return true
+  const isIntact = task.completeCommand === undefined ? await arePartsIntact(folder, file, signal) : await isFileIntact(folder, file)
+  if (isIntact) table.checkedFiles.add(file)
+  else folder.reopenFile(file)
+  return isIntact
+}
+
+async function arePartsIntact (folder: TaskFolder, file: number, signal: AbortSignal | undefined): Promise<boolean> {
   const { firstPiece, parts } = folder.task.files[file]!
   const pacer = new Pacer(signal)
-  const handle = await open(out, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW)
+  let damaged = -1
+  for (let index = firstPiece; index < firstPiece + parts; index++) {
+    if (!await folder.reader.verifyOnce(index)) damaged = index
+    await pacer.step()
+  }
+  if (damaged !== -1) throw corrupt(damaged)
+  return true
+}
+
+async function isFileIntact ({ task, layout, table }: TaskFolder, file: number): Promise<boolean> {
+  try {
+    const { digest } = await hashFile(layout.final(task.files[file]!))
+    return isSameDigest(digest, table.digests.get(file)!)
+  } catch (err) {
+    if (isGone(err)) return false
+    throw err
+  }
+}
+
+function corrupt (index: number, cause?: unknown): BitWorkerError {
+  return new BitWorkerError('BW_ERR_PART_CORRUPT', 'system', `piece ${index} was damaged on disk; it will be fetched or computed again`, { cause })
+}
+
+/** All parts one after another: in the draft, if its pieces are where they must be, else in a new file. */
+async function concatenate (folder: TaskFolder, file: number, work: string, signal: AbortSignal | undefined): Promise<Draft> {
+  const { task, table, layout } = folder
+  const { firstPiece, parts } = task.files[file]!
+  const offsets = offsetsOf(task, file, { get: piece => table.results.get(piece)?.size })!
+  const isInPlace = (index: number): boolean => table.position(index) === offsets[index - firstPiece]
+  const isDraft = table.drafts.has(file) && isEvery(firstPiece, parts, index => !table.isMerged(index) || isInPlace(index))
+  const out = isDraft ? layout.draft(file) : path.join(work, 'out')
+  const pacer = new Pacer(signal)
+  const handle = await open(out, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW)
   try {
     const writer = new BatchWriter(handle)
     for (let index = firstPiece; index < firstPiece + parts; index++) {
-      await copyPart(folder, index, writer)
+      if (!isDraft || !isInPlace(index)) await copyPart(folder, index, writer.at(offsets[index - firstPiece]!))
+      else if (!await folder.reader.verifyOnce(index)) throw corrupt(index)
       await pacer.step()
     }
-    return { path: out, ...await writer.end() }
+    await writer.end()
+    // behind the last part there may be what was given up
+    await handle.truncate(offsets[parts])
+    await handle.sync()
+    return { path: out, size: offsets[parts]!, digest: NO_DIGEST }
   } finally {
     await handle.close()
   }
+}
+
+function isEvery (from: number, count: number, test: (index: number) => boolean): boolean {
+  for (let index = from; index < from + count; index++) if (!test(index)) return false
+  return true
 }
 
 async function copyPart (folder: TaskFolder, index: number, writer: BatchWriter): Promise<void> {
@@ -104,7 +156,7 @@ async function copyPart (folder: TaskFolder, index: number, writer: BatchWriter)
     cause = err
   }
   folder.lose(index)
-  throw new BitWorkerError('BW_ERR_PART_CORRUPT', 'system', `piece ${index} was damaged on disk; it will be fetched or computed again`, { cause })
+  throw corrupt(index, cause)
 }
 
 async function copyIntact (place: Place | null, writer: BatchWriter): Promise<boolean> {
@@ -119,38 +171,44 @@ async function copyIntact (place: Place | null, writer: BatchWriter): Promise<bo
   }
 }
 
-/** Writes small chunks in large steps, and hashes what it writes. */
+/** Writes small chunks in large steps. */
 class BatchWriter {
   readonly #handle: FileHandle
-  readonly #digest = createHash('sha256')
   #chunks: Buffer[] = []
   #pending = 0
-  #size = 0
+  /** of the first pending byte */
+  #position = 0
+  #next: number | undefined
 
   constructor (handle: FileHandle) {
     this.#handle = handle
   }
 
+  /** What is written next goes there. */
+  at (position: number): this {
+    this.#next = position
+    return this
+  }
+
   async write (chunk: Buffer): Promise<void> {
-    this.#digest.update(chunk)
+    const at = this.#next ?? this.#position + this.#pending
+    this.#next = undefined
+    if (at !== this.#position + this.#pending) {
+      await this.end()
+      this.#position = at
+    }
     this.#chunks.push(chunk)
     this.#pending += chunk.length
-    if (this.#pending >= WRITE_BYTES) await this.#flush()
+    if (this.#pending >= WRITE_BYTES) await this.end()
   }
 
-  /** Makes the file survive a power cut. */
-  async end (): Promise<Result> {
-    await this.#flush()
-    await this.#handle.sync()
-    return { size: this.#size, digest: this.#digest.digest() }
-  }
-
-  async #flush (): Promise<void> {
+  /** Writes what is pending. */
+  async end (): Promise<void> {
     const bytes = Buffer.concat(this.#chunks)
     this.#chunks = []
     this.#pending = 0
-    for (let at = 0; at < bytes.length;) at += (await this.#handle.write(bytes, at)).bytesWritten
-    this.#size += bytes.length
+    for (let at = 0; at < bytes.length;) at += (await this.#handle.write(bytes, at, bytes.length - at, this.#position + at)).bytesWritten
+    this.#position += bytes.length
   }
 }
 

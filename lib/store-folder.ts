@@ -2,16 +2,18 @@
  * A task's folder on disk while it is open: which pieces are stored and where, reading and storing them.
  * Used by ComputeStore, generate() and finish; makes no decision about what to compute or when.
  */
-import { renameSync, statfsSync } from 'node:fs'
+import { renameSync, statfsSync, truncateSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
-import { BitWorkerError } from './errors.ts'
 import { diskFull, errnoOf, ioError } from './io-errors.ts'
-import { FILE_FINISHED, Journal, PIECE_DROPPED, PIECE_STORED } from './journal.ts'
+import { FILE_FINISHED, Journal, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
 import type { Result } from './results.ts'
-import { OpenFiles, Pacer, hashRegion, isGone, isSameDigest, readAt, sha256, writeNew } from './store-io.ts'
+import { FileDrafts } from './store-draft.ts'
+import { OpenFiles, Pacer, isSameDigest, openDraft, sha256 } from './store-io.ts'
 import { StoreLayout, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile } from './store-layout.ts'
 import { acquireLock } from './store-lock.ts'
+import { PieceReader } from './store-reader.ts'
+import { Incoming } from './store-receive.ts'
 import { restore } from './store-restore.ts'
 import type { PieceTable } from './store-table.ts'
 import type { Place } from './store-table.ts'
@@ -27,7 +29,7 @@ export interface FolderOptions {
   force?: boolean
   /** a stored piece turned out to be gone or damaged */
   onLost?: (index: number) => void
-  /** ends the check of what is stored */
+  /** ends the opening */
   signal?: AbortSignal
 }
 
@@ -49,7 +51,10 @@ export class TaskFolder {
   readonly #journal: Journal
   readonly #release: () => void
   readonly #onLost: (index: number) => void
-  readonly #files = new OpenFiles()
+  readonly reader: PieceReader
+  readonly #draftFiles = new OpenFiles(openDraft)
+  readonly #partFiles = new OpenFiles(at => openDraft(at, 0o600))
+  readonly #drafts: FileDrafts
   #count = 0
 
   private constructor (layout: StoreLayout, { task, force = false, onLost = () => {} }: FolderOptions,
@@ -61,10 +66,12 @@ export class TaskFolder {
     this.#journal = journal
     this.#release = release
     this.#onLost = onLost
+    this.reader = new PieceReader(table, task.pieceLength, (index, place, cause) => { this.#onDamage(index, place, cause) })
+    this.#drafts = new FileDrafts(task, layout, table)
   }
 
   /**
-   * Makes or opens a task's folder and checks what is in it. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL,
+   * Makes or opens a task's folder, and sees by names and sizes what is in it. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL,
    * BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, BW_ERR_ABORTED.
    */
   static async open (opts: FolderOptions): Promise<TaskFolder> {
@@ -90,45 +97,46 @@ export class TaskFolder {
     }
   }
 
-  /** Bytes of a stored piece. Rejects with BW_ERR_PIECE_MISSING, BW_ERR_PIECE_RANGE, BW_ERR_PIECE_LOST (after telling `onLost`) … */
-  async read (index: number, offset = 0, length?: number): Promise<Buffer> {
-    const place = this.table.where(index)
-    if (place === null) throw new BitWorkerError('BW_ERR_PIECE_MISSING', 'usage', `piece ${index} is not stored; download or compute it first`)
-    const { size } = place.result
-    const bytes = length ?? size - offset
-    if (!Number.isInteger(offset) || !Number.isInteger(bytes) || offset < 0 || bytes < 0 || offset + bytes > size) {
-      throw new BitWorkerError('BW_ERR_PIECE_RANGE', 'usage', `piece ${index} has ${size} bytes; ${bytes} from ${offset} leave it`)
-    }
-    const data = await this.#using(index, place, fd => readAt(fd, place.position + offset, bytes))
-    if (data.length < bytes) throw this.#losing(index, place, 'it is shorter than it was')
-    return data
-  }
-
-  /** Reads a piece and compares it with its digest; false, after telling `onLost`, if it does not match. */
-  async verify (index: number): Promise<boolean> {
-    const place = this.table.where(index)
-    if (place === null) return false
-    try {
-      const digest = await this.#using(index, place, fd => hashRegion(fd, place.position, place.result.size))
-      if (digest !== null && isSameDigest(digest, place.result.digest)) return true
-      this.#losing(index, place, 'its content changed')
-      return false
-    } catch (err) {
-      if (err instanceof BitWorkerError && err.code === 'BW_ERR_PIECE_LOST') return false
-      throw err
-    }
-  }
-
   /** Stores a piece's bytes; resolves with what is stored, see `commit`. */
   async put (index: number, bytes: Uint8Array, { digest = sha256(bytes), replace = false }: PutOptions): Promise<Result> {
-    const draft = path.join(this.layout.work, `put-${this.#count++}`)
+    const incoming = this.receive(index, bytes.length, replace)
     try {
-      await writeNew(draft, bytes)
-      return await this.commit(index, draft, { size: bytes.length, digest: Uint8Array.from(digest) }, replace)
+      await incoming.write(0, bytes)
+      return await incoming.commit({ size: bytes.length, digest: Uint8Array.from(digest) })
     } catch (err) {
-      removeFile(draft)
+      incoming.discard()
       throw ioError(err, this.layout.folder)
     }
+  }
+
+  /** A piece of `size` bytes is to be written: in its place in the file if that is known, else into a part. */
+  receive (index: number, size: number, replace = false): Incoming {
+    const place = this.#drafts.reserve(index, size)
+    if (place !== null) {
+      return new Incoming({
+        ...place,
+        commit: async result => {
+          this.#drafts.release(index)
+          return this.#commitPlaced(index, place.position, result)
+        },
+        // what was written of it may have filled the disk
+        discard: () => { if (this.#drafts.giveUp(index)) truncate(place) }
+      }, this.#draftFiles)
+    }
+    const draft = path.join(this.layout.work, `put-${this.#count++}`)
+    const close = (): void => { this.#partFiles.forget(draft) }
+    return new Incoming({
+      path: draft,
+      position: 0,
+      commit: async result => {
+        close()
+        return this.commit(index, draft, result, replace)
+      },
+      discard: () => {
+        close()
+        removeFile(draft)
+      }
+    }, this.#partFiles)
   }
 
   /**
@@ -142,13 +150,34 @@ export class TaskFolder {
       return known
     }
     const part = this.layout.part(index)
-    this.#files.forget(part)
+    this.reader.forgetFile(part)
     renameSync(draft, part)
+    this.reader.forgetPiece(index)
     this.table.setPart(index, result)
+    this.table.setChecked(index)
     try {
       await this.#journal.append({ type: PIECE_STORED, index, ...result })
     } catch (err) {
       if (this.table.results.get(index) === result) this.#remove(index)
+      throw err
+    }
+    return result
+  }
+
+  /** As `commit`, for a piece that was written to where it belongs in its file's draft. */
+  async #commitPlaced (index: number, position: number, result: Result): Promise<Result> {
+    const known = this.table.results.get(index)
+    if (known !== undefined) return known
+    this.table.setPart(index, result)
+    this.table.moveToFile(index, position)
+    this.table.setChecked(index)
+    try {
+      await Promise.all([
+        this.#journal.append({ type: PIECE_STORED, index, ...result }),
+        this.#journal.append({ type: PIECE_PLACED, index, size: position, digest: result.digest })
+      ])
+    } catch (err) {
+      if (this.table.results.get(index) === result) this.table.delete(index)
       throw err
     }
     return result
@@ -184,20 +213,42 @@ export class TaskFolder {
   /** A finished file has its name. With `offsets` its pieces are served from it from now on, and their parts are removed. */
   async adoptFile (file: number, length: number, offsets: Float64Array | null): Promise<void> {
     const { firstPiece, parts } = this.task.files[file]!
-    this.#files.forget(this.layout.final(this.task.files[file]!))
+    this.reader.forgetFile(this.layout.final(this.task.files[file]!))
+    this.#forgetDraft(file)
     this.table.setFinished(file, length)
+    this.table.checkedFiles.add(file)
+    removeFile(this.layout.draft(file)) // one that could not be used
     if (offsets === null) return
-    for (let part = 0; part < parts; part++) this.table.moveToFile(firstPiece + part, offsets[part]!)
-    const pacer = new Pacer()
+    const merged: number[] = []
     for (let index = firstPiece; index < firstPiece + parts; index++) {
+      if (!this.table.isMerged(index)) merged.push(index)
+      this.table.moveToFile(index, offsets[index - firstPiece]!)
+    }
+    const pacer = new Pacer()
+    for (const index of merged) {
       if (this.table.isMerged(index)) this.#removePart(index)
       await pacer.step()
     }
   }
 
+  /** The finished file is not what was written: it will be made again. */
+  reopenFile (file: number): void {
+    this.table.finished.delete(file)
+  }
+
+  /** What is open of the draft is not used any more. */
+  #forgetDraft (file: number): void {
+    const draft = this.layout.draft(file)
+    this.reader.forgetFile(draft)
+    this.#draftFiles.forget(draft)
+    this.#drafts.forget(file)
+  }
+
   /** Closes the journal and gives the folder back. */
   close (): void {
-    this.#files.close()
+    this.reader.close()
+    this.#draftFiles.close()
+    this.#partFiles.close()
     this.#journal.close()
     this.#release()
   }
@@ -208,40 +259,37 @@ export class TaskFolder {
     await removeTraces(this.layout)
   }
 
-  async #using<T> (index: number, place: Place, use: (fd: number) => Promise<T>): Promise<T> {
-    try {
-      return await this.#files.use(place.path, use)
-    } catch (err) {
-      if (isGone(err)) throw this.#losing(index, place, errnoOf(err), err)
-      throw ioError(err, place.path)
-    }
-  }
-
-  #losing (index: number, place: Place, why: string, cause?: unknown): BitWorkerError {
+  #onDamage (index: number, place: Place, cause: unknown): void {
     // it may have moved, or have been replaced, while it was read
     if (this.table.results.get(index) === place.result && this.table.where(index)?.path === place.path) this.lose(index)
     if (errnoOf(cause) === 'ENOENT') this.#loseFile(locate(this.task, index).file)
-    return new BitWorkerError('BW_ERR_PIECE_LOST', 'system', `piece ${index} cannot be read from ${place.path} (${why}); it will be fetched or computed again`, { cause })
   }
 
   /** The finished file was removed: everything in it is lost, not only what is asked for next. */
   #loseFile (file: number): void {
     const { firstPiece, parts } = this.task.files[file]!
-    if (lstatOrNull(this.layout.final(this.task.files[file]!)) !== null) return
+    const at = this.table.drafts.has(file) ? this.layout.draft(file) : this.layout.final(this.task.files[file]!)
+    if (lstatOrNull(at) !== null) return
+    this.#forgetDraft(file)
     for (let index = firstPiece; index < firstPiece + parts; index++) {
       if (this.table.isMerged(index)) this.lose(index)
     }
   }
 
   #remove (index: number): void {
+    this.reader.forgetPiece(index)
     if (!this.table.delete(index)) this.#removePart(index)
   }
 
   #removePart (index: number): void {
     const part = this.layout.part(index)
-    this.#files.forget(part)
+    this.reader.forgetFile(part)
     removeFile(part)
   }
+}
+
+function truncate ({ path: at, position }: { path: string, position: number }): void {
+  try { truncateSync(at, position) } catch {} // it was not even made
 }
 
 /** What we keep beside the finished files. */

@@ -11,7 +11,7 @@ import { errnoOf } from './io-errors.ts'
 import { removeFile } from './store-layout.ts'
 
 /** Up to here a piece is read and written in one call: cheaper than three trips to the thread pool. */
-const SYNC_BYTES = 128 * 1024
+export const SYNC_BYTES = 128 * 1024
 const CHUNK_BYTES = 1024 * 1024
 /** For how long a loop over many small pieces may keep the event loop to itself. */
 const SLICE_MS = 5
@@ -39,7 +39,16 @@ export function isSameDigest (a: Uint8Array, b: Uint8Array): boolean {
 /** Opens for reading. Throws ELOOP for a symbolic link, EINVAL for anything else that is not a regular file. */
 export function openRegular (path: string): number {
   // O_NONBLOCK: a FIFO in a part's place would hold us for ever
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  return regular(path, openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK))
+}
+
+/** Opens for reading and writing, and makes the file if there is none. Throws as openRegular does. */
+export function openDraft (path: string, mode = 0o666): number {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
+  return regular(path, openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode))
+}
+
+function regular (path: string, fd: number): number {
   if (fstatSync(fd).isFile()) return fd
   closeSync(fd)
   throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EINVAL' })
@@ -47,6 +56,7 @@ export function openRegular (path: string): number {
 
 /** Reads up to `length` bytes from `position`; fewer only at the end of the file. */
 export async function readAt (fd: number, position: number, length: number): Promise<Buffer> {
+  if (length <= SYNC_BYTES) return readAtSync(fd, position, length)
   const buf = Buffer.allocUnsafe(length)
   let at = 0
   while (at < length) {
@@ -174,13 +184,19 @@ export class Pacer {
   }
 }
 
-/** Open files that were read lately: a peer asks for a piece block by block. */
+/** Open files that were used lately: pieces come and go block by block. */
 export class OpenFiles {
   readonly #files = new Map<string, { fd: number, users: number, isForgotten: boolean }>()
+  readonly #open: (path: string) => number
 
-  /** Opens, or takes the one that is open, for as long as `use` takes. Errors are openRegular's. */
+  /** @param opener opens a file that is not open yet */
+  constructor (opener: (path: string) => number) {
+    this.#open = opener
+  }
+
+  /** Opens, or takes the one that is open, for as long as `use` takes. Errors are the opening function's. */
   async use<T> (path: string, use: (fd: number) => Promise<T>): Promise<T> {
-    const file = this.#files.get(path) ?? { fd: openRegular(path), users: 0, isForgotten: false }
+    const file = this.#files.get(path) ?? { fd: this.#open(path), users: 0, isForgotten: false }
     this.#files.delete(path)
     this.#files.set(path, file) // to the end: the least recently used stands first
     file.users++

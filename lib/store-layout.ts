@@ -4,6 +4,7 @@
  *   <path>/<file paths of the task>                finished files
  *   <path>/.bitworker/<info-hash>/task.bitworker   the task file
  *                                 p/000012         parts, by global piece index
+ *                                 f/000000         drafts of files, by file index
  *                                 journal, lock
  *                                 work/<id>, …     scratch folders and unfinished output
  */
@@ -24,6 +25,7 @@ export class StoreLayout {
   readonly root: string
   readonly taskFile: string
   readonly parts: string
+  readonly drafts: string
   readonly journal: string
   readonly lock: string
   readonly work: string
@@ -33,6 +35,7 @@ export class StoreLayout {
     this.root = path.join(this.folder, '.bitworker', infoHash)
     this.taskFile = path.join(this.root, 'task.bitworker')
     this.parts = path.join(this.root, 'p')
+    this.drafts = path.join(this.root, 'f')
     this.journal = path.join(this.root, 'journal')
     this.lock = path.join(this.root, 'lock')
     this.work = path.join(this.root, 'work')
@@ -43,13 +46,18 @@ export class StoreLayout {
     return path.join(this.parts, partName(index))
   }
 
+  /** Where a file is put together. */
+  draft (file: number): string {
+    return path.join(this.drafts, partName(file))
+  }
+
   /** Where a file of the task will be. */
   final (file: Task['files'][number]): string {
     return path.join(this.folder, file.path)
   }
 }
 
-/** Name of a part file: at least six digits, so that names sort as their pieces do. */
+/** Name of a part or draft: at least six digits, so that names sort as their pieces do. */
 export function partName (index: number): string {
   return String(index).padStart(6, '0')
 }
@@ -71,7 +79,7 @@ export function makeFolders (layout: StoreLayout): void {
   } catch (err) {
     throw ioError(err, layout.folder)
   }
-  for (const dir of [path.dirname(layout.root), layout.root, layout.parts, layout.work]) makeRealFolder(dir, 0o700)
+  for (const dir of [path.dirname(layout.root), layout.root, layout.parts, layout.drafts, layout.work]) makeRealFolder(dir, 0o700)
 }
 
 /** Node's own `recursive` never returns where a folder cannot be made below one that exists (/proc). */

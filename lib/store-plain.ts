@@ -6,13 +6,13 @@ import os from 'node:os'
 import path from 'node:path'
 import { BitWorkerError } from './errors.ts'
 import { ioError } from './io-errors.ts'
-import { OpenFiles, readAt, writeNew } from './store-io.ts'
+import { OpenFiles, openRegular, readAt, writeNew } from './store-io.ts'
 import { partName, removeFile, removeTree } from './store-layout.ts'
 
 /** Keeps chunks until it is closed. */
 export class PlainStore {
   readonly #chunkLength: number
-  readonly #files = new OpenFiles()
+  readonly #files = new OpenFiles(openRegular)
   #folder: string | null = null
   #count = 0
 

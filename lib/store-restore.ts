@@ -1,14 +1,16 @@
 /**
- * What of a task is on disk, after whatever ended the last run: the journal says what should be there, and only what
- * matches its digest is believed. Called by TaskFolder.open.
+ * What of a task is on disk, after whatever ended the last run: the journal says what should be there, and names and
+ * sizes whether it can be. Nothing is read here, however much there is: a piece is compared with its digest before its
+ * first byte is used (store-reader.ts), and a finished file before it counts as done (store-finish.ts).
+ * Called by TaskFolder.open.
  */
-import { closeSync, fstatSync, readdirSync, renameSync } from 'node:fs'
+import { closeSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from './errors.ts'
-import { FILE_FINISHED, PIECE_DROPPED, PIECE_STORED } from './journal.ts'
+import { FILE_FINISHED, NO_DIGEST, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
 import type { Journal, JournalRecord } from './journal.ts'
 import type { Result } from './results.ts'
-import { Pacer, hashFile, hashRegion, isGone, isSameDigest, openRegular, readAt, writeNew } from './store-io.ts'
+import { Pacer, hashRegion, isSameDigest, openRegular } from './store-io.ts'
 import { checkParents, lstatOrNull, partName, removeFile } from './store-layout.ts'
 import type { StoreLayout } from './store-layout.ts'
 import { PieceTable } from './store-table.ts'
@@ -17,49 +19,79 @@ import type { Task } from './task.ts'
 
 interface Sources { task: Task, layout: StoreLayout, journal: Journal, records: JournalRecord[], force: boolean, signal?: AbortSignal }
 
-interface FinishedRecord { size: number, digest: Uint8Array, offsets: Float64Array | null }
+interface FinishedRecord extends Result { offsets: Float64Array | null }
 
-interface Claims { pieces: Map<number, Result>, files: Map<number, FinishedRecord> }
+/** What the journal says. */
+interface Claims {
+  pieces: Map<number, Result>
+  files: Map<number, FinishedRecord>
+  /** where in the draft of its file a piece is */
+  placed: Map<number, number>
+  /** pieces that were stored after their file was finished: they are not in it */
+  newer: Set<number>
+}
 
-/** A finished file's state: where its pieces are, and which of them are intact. */
-interface Final { isOurs: boolean, isFinished: boolean, length: number, offsets: Float64Array | null, intact: Set<number> }
+/** The file that has a task's file's name: where the pieces in it are. */
+interface Final extends Result {
+  offsets: Float64Array | null
+  /** as long as what was written down; else there may be anything in it */
+  isOurs: boolean
+}
 
 /**
- * Checks everything the journal names, and removes the parts that nothing vouches for. Throws BW_ERR_FILE_EXISTS if a
- * file of somebody else stands in a finished file's place (unless `force`), BW_ERR_SYMLINK, BW_ERR_OUTPUT_FOLDER.
+ * Finds what the journal names, and removes what nothing vouches for. Throws BW_ERR_FILE_EXISTS if a file of somebody
+ * else stands in a finished file's place (unless `force`), BW_ERR_SYMLINK, BW_ERR_OUTPUT_FOLDER.
  */
 export async function restore (sources: Sources): Promise<PieceTable> {
   const { task, layout } = sources
   const claims = replay(task, sources.records)
+  const table = new PieceTable(task, layout)
   const finals = new Map<number, Final>()
+  const drafts = new Map<number, number>()
   for (let file = 0; file < task.files.length; file++) {
     const final = await inspectFinal(sources, claims, file)
-    if (final !== null) finals.set(file, final)
-  }
-  const table = new PieceTable(task, layout)
-  for (const [file, { isOurs, isFinished, length }] of finals) {
-    if (isFinished) table.setFinished(file, length)
-    else if (isOurs) table.ours.set(file, length)
+    if (final !== null) {
+      finals.set(file, final)
+      if (final.isOurs) table.setFinished(file, final.size)
+      table.ours.set(file, final.size)
+      table.digests.set(file, final.digest)
+      continue
+    }
+    const draft = lstatOrNull(layout.draft(file))
+    if (draft?.isFile() === true) drafts.set(file, draft.size)
+    else removeFile(layout.draft(file))
   }
   const names = new Set(readdirSync(layout.parts))
-  await restorePieces(sources, { claims, finals, names }, table)
+  await restorePieces(sources, { claims, finals, drafts, names }, table)
   for (const name of names) removeFile(path.join(layout.parts, name))
+  for (const file of drafts.keys()) if (!table.drafts.has(file)) removeFile(layout.draft(file))
   return table
 }
 
 function replay (task: Task, records: JournalRecord[]): Claims {
-  const claims: Claims = { pieces: new Map(), files: new Map() }
+  const claims: Claims = { pieces: new Map(), files: new Map(), placed: new Map(), newer: new Set() }
   const sizes = new Map<number, number>()
   for (const { type, index, size, digest } of records) {
+    if (type === PIECE_DROPPED || type === PIECE_STORED) claims.placed.delete(index)
     if (type === PIECE_DROPPED) claims.pieces.delete(index)
+    if (type === PIECE_PLACED) claims.placed.set(index, size)
     if (type === PIECE_STORED) {
       claims.pieces.set(index, { size, digest })
+      claims.newer.add(index)
       sizes.set(index, size)
     }
+    if (type !== FILE_FINISHED) continue
     // the offsets as they were then: a piece that was lost and computed again may have another size now
-    if (type === FILE_FINISHED) claims.files.set(index, { size, digest, offsets: offsetsOf(task, index, sizes) })
+    claims.files.set(index, { size, digest, offsets: offsetsOf(task, index, sizes) })
+    forgetParts(task, index, claims.newer)
   }
   return claims
+}
+
+/** The file was made of its parts. */
+function forgetParts (task: Task, file: number, newer: Set<number>): void {
+  const { firstPiece, parts } = task.files[file]!
+  for (let index = firstPiece; index < firstPiece + parts; index++) newer.delete(index)
 }
 
 /** Where each part of a concatenated file begins, and as last entry its length; null if a size is not known, or it is no concatenation. */
@@ -75,7 +107,7 @@ export function offsetsOf (task: Task, file: number, sizes: { get (piece: number
   return offsets
 }
 
-async function inspectFinal (sources: Sources, { pieces, files }: Claims, file: number): Promise<Final | null> {
+async function inspectFinal (sources: Sources, { pieces, files, newer }: Claims, file: number): Promise<Final | null> {
   const { task, layout, force } = sources
   const at = layout.final(task.files[file]!)
   checkParents(layout.folder, task.files[file]!.path)
@@ -86,21 +118,18 @@ async function inspectFinal (sources: Sources, { pieces, files }: Claims, file: 
     throw foreign(at)
   }
   const record = files.get(file)
-  const isOurs = record?.size === stats.size
-  const offsets = record?.offsets ?? offsetsOf(task, file, { get: piece => pieces.get(piece)?.size })
-  const intact = offsets === null ? new Set<number>() : await intactIn(at, task.files[file]!, offsets, pieces, sources.signal)
-  const isConcatenation = offsets?.at(-1) === stats.size && intact.size === task.files[file]!.parts
-  if (isOurs) {
-    const isFinished = isConcatenation || (task.completeCommand !== undefined && isSameDigest((await hashFile(at)).digest, record.digest))
-    return { isOurs, isFinished, length: stats.size, offsets, intact }
+  if (record?.size === stats.size) return { ...record, isOurs: true }
+  // a rename that the journal knows nothing of, after a power cut, is recognised by its content
+  const offsets = offsetsOf(task, file, { get: piece => pieces.get(piece)?.size })
+  if (offsets?.at(-1) === stats.size && await isIntact(at, task.files[file]!, offsets, pieces, sources.signal)) {
+    const result = { size: stats.size, digest: NO_DIGEST }
+    await sources.journal.append({ type: FILE_FINISHED, index: file, ...result })
+    forgetParts(task, file, newer)
+    return { ...result, offsets, isOurs: true }
   }
-  if (isConcatenation) {
-    // a rename that the journal knows nothing of, after a power cut, is recognised by its content
-    await sources.journal.append({ type: FILE_FINISHED, index: file, ...await hashFile(at) })
-  } else if (!force) {
-    throw foreign(at)
-  }
-  return { isOurs: isConcatenation, isFinished: isConcatenation, length: stats.size, offsets, intact }
+  if (!force) throw foreign(at)
+  // it will be overwritten; until then it may be what we wrote, cut short
+  return record === undefined ? null : { ...record, size: stats.size, isOurs: false }
 }
 
 /** The error for a file of somebody else's where one of ours should go. */
@@ -109,76 +138,76 @@ export function foreign (at: string): BitWorkerError {
     `${at} exists already and is not what bitworker wrote; move it away, choose another folder with -o, or overwrite files with --force`)
 }
 
-async function intactIn (at: string, { firstPiece, parts }: Task['files'][number], offsets: Float64Array,
-  pieces: Map<number, Result>, signal?: AbortSignal): Promise<Set<number>> {
-  const intact = new Set<number>()
+async function isIntact (at: string, { firstPiece, parts }: Task['files'][number], offsets: Float64Array,
+  pieces: Map<number, Result>, signal?: AbortSignal): Promise<boolean> {
   const pacer = new Pacer(signal)
   const fd = openRegular(at)
   try {
     for (let part = 0; part < parts; part++) {
-      const result = pieces.get(firstPiece + part)
-      const position = offsets[part]!
-      if (result === undefined || result.size !== offsets[part + 1]! - position) continue
-      const digest = await hashRegion(fd, position, result.size)
-      if (digest !== null && isSameDigest(digest, result.digest)) intact.add(firstPiece + part)
+      const { size, digest } = pieces.get(firstPiece + part)!
+      const actual = await hashRegion(fd, offsets[part]!, size)
+      if (actual === null || !isSameDigest(actual, digest)) return false
       await pacer.step()
     }
   } finally {
     closeSync(fd)
   }
-  return intact
+  return true
 }
 
-interface OnDisk { claims: Claims, finals: Map<number, Final>, names: Set<string> }
+interface OnDisk { claims: Claims, finals: Map<number, Final>, drafts: Map<number, number>, names: Set<string> }
 
-/** Takes the names of good parts out of `names`: what is left there is not. */
-async function restorePieces (sources: Sources, { claims, finals, names }: OnDisk, table: PieceTable): Promise<void> {
+/** Takes the names of parts that are there out of `names`: what is left is nobody's. */
+async function restorePieces (sources: Sources, { claims, finals, drafts, names }: OnDisk, table: PieceTable): Promise<void> {
   const { task, layout, journal } = sources
   const pacer = new Pacer(sources.signal)
+  const drops: Array<Promise<void>> = []
   for (const [index, result] of claims.pieces) {
     const { file, part } = locate(task, index)
-    const final = finals.get(file)
     const name = partName(index)
-    if (final?.isFinished === true && final.offsets !== null) {
+    const final = claims.newer.has(index) ? undefined : finals.get(file)
+    const inFinal = final !== undefined && (final.isOurs || !names.has(name)) ? positionIn(final, part, result.size) : null
+    const position = claims.placed.get(index)
+    if (inFinal !== null) {
       table.setPart(index, result)
-      table.moveToFile(index, final.offsets[part]!)
-    } else if (names.has(name) && await isIntact(layout.part(index), result)) {
+      table.moveToFile(index, inFinal)
+    } else if (names.has(name) && isPart(layout.part(index), result)) {
       names.delete(name)
       table.setPart(index, result)
-    } else if (final?.intact.has(index) === true) {
-      await salvage(sources, file, index, final.offsets![part]!, result.size)
-      names.delete(name)
+    } else if (position !== undefined && position + result.size <= (drafts.get(file) ?? -1)) {
       table.setPart(index, result)
+      table.moveToFile(index, position)
+      table.drafts.add(file)
     } else {
-      await journal.append({ type: PIECE_DROPPED, index, ...result })
+      drops.push(journal.append({ type: PIECE_DROPPED, index, ...result }))
     }
     await pacer.step()
   }
+  await Promise.all(drops)
+  reopenDamaged(task, finals, table)
 }
 
-async function isIntact (part: string, { size, digest }: Result): Promise<boolean> {
-  let fd = -1
-  try {
-    fd = openRegular(part)
-    if (fstatSync(fd).size !== size) return false
-    const actual = await hashRegion(fd, 0, size)
-    return actual !== null && isSameDigest(actual, digest)
-  } catch (err) {
-    if (isGone(err)) return false
-    throw err
-  } finally {
-    if (fd !== -1) closeSync(fd)
-  }
+/** Where the part begins in the file, if the file goes as far. */
+function positionIn ({ offsets, size }: Final, part: number, partSize: number): number | null {
+  const start = offsets?.[part] ?? -1
+  const end = offsets?.[part + 1] ?? -1
+  return start !== -1 && end - start === partSize && end <= size ? start : null
 }
 
-/** An intact piece of a damaged finished file becomes a part again: the file will be written anew. */
-async function salvage ({ task, layout }: Sources, file: number, index: number, position: number, size: number): Promise<void> {
-  const draft = path.join(layout.work, `salvage-${partName(index)}`)
-  const fd = openRegular(layout.final(task.files[file]!))
-  try {
-    await writeNew(draft, await readAt(fd, position, size))
-  } finally {
-    closeSync(fd)
+function isPart (at: string, { size }: Result): boolean {
+  const stats = lstatOrNull(at)
+  return stats?.isFile() === true && stats.size === size
+}
+
+/** A file that lacks one of its pieces is not finished, though the others may be read from it. */
+function reopenDamaged (task: Task, finals: Map<number, Final>, table: PieceTable): void {
+  for (const [file, { offsets }] of finals) {
+    if (task.completeCommand !== undefined) continue
+    const { firstPiece, parts } = task.files[file]!
+    for (let index = firstPiece; index < firstPiece + parts; index++) {
+      if (offsets !== null && table.isMerged(index)) continue
+      table.finished.delete(file)
+      break
+    }
   }
-  renameSync(draft, layout.part(index))
 }

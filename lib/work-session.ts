@@ -151,6 +151,7 @@ export class WorkSession {
     this.#isOpen = true
     this.#wakeAll()
     this.#finisher.checkAll()
+    void this.store.verifyRest()
   }
 
   /** Ends everything: kills work items, forgets peers, closes the store. */

@@ -214,6 +214,7 @@ test('a finished file that was damaged, changed or removed', async t => {
   const damaged = await finished()
   writeFileSync(damaged.final, whole.replace('piece 3', 'PIECE 3'))
   const store = await openStore(t, task, damaged.folder)
+  t.equal((await rejection(store.finishFile(0, { run: false }))).code, 'BW_ERR_PART_CORRUPT', 'it does not count as finished before it was looked at')
   t.deepEqual([[...store.results.keys()], store.isFinished(0)], [[0, 1, 2, 4, 5, 6], false], 'only the damaged piece is missing')
   t.equal(await get(store, 6), textOf(6))
   await close(store)
@@ -325,7 +326,8 @@ test('what a complete command finds', async t => {
   await close(again)
   writeFileSync(final, readFileSync(final, 'utf8').replace('HEADER', 'header'))
   const changed = await openStore(t, task, store.layout.folder, { binds })
-  t.deepEqual([changed.isFinished(1), changed.results.size], [false, 5], 'a changed one is not finished')
+  t.equal(await changed.finishFile(1, { run: false }), null, 'a changed one is not finished')
+  t.deepEqual([changed.isFinished(1), changed.results.size], [false, 5])
   t.equal(await finish(changed, 1, true), lines.join('\n').replaceAll(/work\/\w+/g, 'work/0'), 'and is made again')
 })
 

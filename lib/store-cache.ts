@@ -1,0 +1,61 @@
+/**
+ * What was read from disk lately: a peer asks for a piece in blocks of 16 KiB, and is better served from one read of it.
+ * Holds only bytes that were checked.
+ */
+
+/** Bytes of a window, the unit in which pieces are read for peers. */
+export const WINDOW_BYTES = 1 << 20
+/** Enough for sixteen peers that fetch different pieces. */
+const MAX_BYTES = 16 * WINDOW_BYTES
+
+/** A bounded set of windows, the one used longest ago goes first. */
+export class PieceCache {
+  readonly #windows = new Map<number, Buffer>()
+  readonly #perPiece: number
+  #bytes = 0
+
+  /** @param pieceLength the most bytes a piece may have */
+  constructor (pieceLength: number) {
+    this.#perPiece = Math.ceil(pieceLength / WINDOW_BYTES)
+  }
+
+  /** A view of the piece's bytes, if they are all here; not to be written to. */
+  slice (index: number, offset: number, length: number): Buffer | undefined {
+    if (!Number.isInteger(offset) || !(offset >= 0 && length > 0)) return undefined
+    const window = Math.floor(offset / WINDOW_BYTES)
+    const start = offset - window * WINDOW_BYTES
+    const bytes = this.#windows.get(index * this.#perPiece + window)
+    if (bytes === undefined || start + length > bytes.length) return undefined
+    return bytes.subarray(start, start + length)
+  }
+
+  /** Keeps a window of a piece. */
+  set (index: number, window: number, bytes: Buffer): void {
+    const key = index * this.#perPiece + window
+    this.#drop(key)
+    this.#windows.set(key, bytes)
+    this.#bytes += bytes.length
+    for (const oldest of this.#windows.keys()) {
+      if (this.#bytes <= MAX_BYTES) return
+      this.#drop(oldest)
+    }
+  }
+
+  /** The piece has, or may have, other bytes. */
+  forget (index: number): void {
+    if (this.#windows.size === 0) return
+    for (let window = 0; window < this.#perPiece; window++) this.#drop(index * this.#perPiece + window)
+  }
+
+  clear (): void {
+    this.#windows.clear()
+    this.#bytes = 0
+  }
+
+  #drop (key: number): void {
+    const bytes = this.#windows.get(key)
+    if (bytes === undefined) return
+    this.#windows.delete(key)
+    this.#bytes -= bytes.length
+  }
+}

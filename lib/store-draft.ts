@@ -1,0 +1,95 @@
+/**
+ * Where in the draft of its file a piece goes that comes from a peer: where it will be in the finished file, so that its
+ * bytes are written once. That place is known as soon as the sizes of all pieces before it are; other pieces, and all
+ * that are computed here, become part files, and are copied when the file is finished. So do small ones: a part each
+ * costs little, and needs no second record in the journal. Decides only, writes nothing.
+ */
+import type { StoreLayout } from './store-layout.ts'
+import type { PieceTable } from './store-table.ts'
+import { locate } from './task.ts'
+import type { Task } from './task.ts'
+
+/** A piece of fewer bytes becomes a part. */
+const MIN_BYTES = 64 * 1024
+
+interface Draft {
+  /** where each part begins, up to and including `next` */
+  readonly starts: Float64Array
+  /** the first part whose size is not known */
+  next: number
+  /** parts that are being written */
+  readonly busy: Set<number>
+}
+
+/** The drafts of a task's files. */
+export class FileDrafts {
+  readonly #task: Task
+  readonly #layout: StoreLayout
+  readonly #table: PieceTable
+  readonly #drafts = new Map<number, Draft>()
+
+  constructor (task: Task, layout: StoreLayout, table: PieceTable) {
+    this.#task = task
+    this.#layout = layout
+    this.#table = table
+  }
+
+  /** A place for a piece of that size that nothing else will be written to until `release`; null: it must become a part. */
+  reserve (index: number, size: number): { path: string, position: number } | null {
+    const { file, part } = locate(this.#task, index)
+    if (size < MIN_BYTES) return null
+    // what a complete command makes is no concatenation; and the pieces of a finished file that was damaged are read from there
+    if (this.#task.completeCommand !== undefined || this.#table.ours.has(file) || this.#table.results.has(index)) return null
+    const draft = this.#open(file)
+    this.#advance(draft, file, part)
+    if (part > draft.next || draft.busy.has(part)) return null
+    const position = draft.starts[part]!
+    if (part === draft.next) draft.starts[++draft.next] = position + size
+    else if (draft.starts[part + 1] !== position + size) return null
+    draft.busy.add(part)
+    this.#table.drafts.add(file)
+    return { path: this.#layout.draft(file), position }
+  }
+
+  /** Ends a reservation: the piece was written. */
+  release (index: number): void {
+    const { file, part } = locate(this.#task, index)
+    this.#drafts.get(file)?.busy.delete(part)
+  }
+
+  /** Ends a reservation of which nothing came; returns whether nothing stands behind it. */
+  giveUp (index: number): boolean {
+    this.release(index)
+    const { file, part } = locate(this.#task, index)
+    const draft = this.#drafts.get(file)
+    if (draft?.next !== part + 1) return false
+    draft.next--
+    return true
+  }
+
+  /** The file is finished. */
+  forget (file: number): void { this.#drafts.delete(file) }
+
+  #open (file: number): Draft {
+    const known = this.#drafts.get(file)
+    if (known !== undefined) return known
+    const draft: Draft = { starts: new Float64Array(this.#task.files[file]!.parts + 1), next: 0, busy: new Set() }
+    this.#drafts.set(file, draft)
+    return draft
+  }
+
+  /** Goes over the parts that are stored. */
+  #advance (draft: Draft, file: number, upTo: number): void {
+    const { firstPiece } = this.#task.files[file]!
+    while (draft.next < upTo) {
+      const index = firstPiece + draft.next
+      const result = this.#table.results.get(index)
+      if (result === undefined) return
+      const start = draft.starts[draft.next]!
+      const position = this.#table.position(index)
+      // one before it was replaced by one of another size: what is added here would be in the way of what is there
+      if (position !== -1 && position !== start) return
+      draft.starts[++draft.next] = start + result.size
+    }
+  }
+}
