@@ -182,10 +182,20 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
   }
 
   /** Begins to store a piece of `size` bytes that comes bit by bit. Throws BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED. */
-  receive (index: number, size: number): Incoming {
+  receive (index: number, size: number): Pick<Incoming, keyof Incoming> {
     const folder = this.#openFolder()
     checkRange(folder.task, index, size)
-    return folder.receive(index, size)
+    const incoming = folder.receive(index, size)
+    const whileOpen = async <T>(use: () => Promise<T>): Promise<T> => {
+      this.#openFolder()
+      return this.#track(use())
+    }
+    return {
+      write: (at, bytes) => whileOpen(() => incoming.write(at, bytes)),
+      hashInto: (digest, at, length) => whileOpen(() => incoming.hashInto(digest, at, length)),
+      commit: result => whileOpen(() => incoming.commit(result)),
+      discard: () => { incoming.discard() }
+    }
   }
 
   /** Starts computing a piece, at once. Throws BW_ERR_STORE_CLOSED. */

@@ -5,9 +5,12 @@
  * A piece's blocks come only from peers that announced the same result. A small piece comes from one peer as a whole;
  * so does one whose blocks came from several and did not match: then the next mismatch has exactly one possible author.
  * No clock and no store in here: both ends are the `DownloadHost`.
+ *
+ * End game: a holder that has nothing else to send may be asked for what another one has kept us waiting for, so that
+ * a peer that trickles cannot keep a piece to itself (`hasten`).
  */
-import { createHash, webcrypto } from 'node:crypto'
-import Piece from 'torrent-piece'
+import { Assembly, BLOCK_BYTES } from './assembly.ts'
+import type { PieceSink } from './assembly.ts'
 import { sameResult } from './results.ts'
 import type { Result } from './results.ts'
 import type { TaskPeer } from './task-peer.ts'
@@ -19,8 +22,8 @@ const MIN_PIPELINE = 64
 const MAX_PIPELINE = 250
 /** From this size on several peers share the work on one piece. */
 const SHARED_PIECE_BYTES = 1 << 20
-/** Above it, hashing leaves the main thread: 4 MiB take it about 2 ms. */
-const SYNC_HASH_BYTES = 4 << 20
+/** Nothing more is requested while so much waits to be written: a disk may be slower than the network. */
+const MAX_UNWRITTEN_BYTES = 32 << 20
 /** A peer that refuses every block of a piece it announced this often is no longer believed that it has it. */
 const MAX_REFUSALS = 3
 
@@ -32,18 +35,30 @@ export interface DownloadHost {
   readonly urgent: Iterable<number>
   /** connected peers, in no particular order */
   readonly peers: Iterable<TaskPeer>
-  /** checked data and who sent it; resolves when it is on disk */
-  store (index: number, result: Result, data: Uint8Array, peers: Iterable<TaskPeer>): Promise<void>
+  /** where the bytes of a piece go */
+  receive (index: number, size: number): DownloadSink
+  /** the piece was written, its digest is right, and these sent it; resolves when it is stored */
+  store (index: number, result: Result, sink: DownloadSink, peers: Iterable<TaskPeer>): Promise<void>
+  /** nothing can be written */
+  broken (err: Error): void
   /** `peer` alone is to blame for data of this piece that does not match, or for refusing it: its result is void */
   distrust (peer: TaskPeer, index: number, reason: string): void
+}
+
+/** A piece being written. */
+export interface DownloadSink extends PieceSink {
+  commit (result: Result): Promise<Result>
 }
 
 interface Download {
   readonly index: number
   readonly result: Result
-  readonly piece: Piece
+  readonly sink: DownloadSink
+  readonly piece: Assembly
   readonly sources: Set<TaskPeer>
   isEnded: boolean
+  /** rounds of `hasten` that it has seen */
+  rounds: number
 }
 
 /** The downloads of one task. */
@@ -54,6 +69,10 @@ export class Downloader {
   readonly #refusals = new WeakMap<TaskPeer, Map<number, number>>()
   /** pieces whose blocks came from several peers and did not match */
   readonly #singleSource = new Set<number>()
+  /** how often a piece was begun afresh because its source was slow */
+  readonly #switches = new Map<number, number>()
+  /** bytes on their way to disk */
+  #unwritten = 0
   #state: 'waiting' | 'open' | 'closed' = 'waiting'
 
   constructor (host: DownloadHost) {
@@ -66,7 +85,7 @@ export class Downloader {
   /** Bytes of unfinished pieces received so far. */
   get bufferedBytes (): number {
     let bytes = 0
-    for (const { piece } of this.#active.values()) bytes += piece.length - piece.missing
+    for (const { piece } of this.#active.values()) bytes += piece.received
     return bytes
   }
 
@@ -77,7 +96,7 @@ export class Downloader {
 
   /** Requests as much from the peer as its pipeline takes. */
   requestMore (peer: TaskPeer): void {
-    if (this.#state !== 'open' || peer.wire.destroyed || peer.wire.peerChoking) return
+    if (this.#state !== 'open' || this.#unwritten > MAX_UNWRITTEN_BYTES || peer.wire.destroyed || peer.wire.peerChoking) return
     const limit = pipelineLength(peer.wire)
     while (peer.wire.requests.length < limit && this.#requestNext(peer)) { /* one request a turn */ }
   }
@@ -96,14 +115,27 @@ export class Downloader {
     const download = this.#active.get(index)
     if (download === undefined) return
     this.#end(download)
-    for (const { wire } of this.#host.peers) {
-      for (const request of wire.requests.filter(({ piece }) => piece === index)) wire.cancel(index, request.offset, request.length)
+    this.#takeBack(index)
+  }
+
+  /**
+   * To be called every few seconds: what has been under way for longer is also asked for from a holder that has nothing
+   * else to send. A piece that comes from one peer as a whole is begun afresh there, each time after twice the patience.
+   */
+  hasten (): void {
+    for (const download of [...this.#active.values()]) {
+      const patience = 1 << (this.#switches.get(download.index) ?? 0)
+      if (download.isEnded || download.rounds++ < patience) continue
+      const helper = this.#idleHolder(download)
+      if (helper === undefined) continue
+      if (this.#isShared(download)) this.#duplicate(helper, download)
+      else this.#switch(helper, download)
     }
   }
 
   close (): void {
     this.#state = 'closed'
-    this.#active.clear()
+    for (const download of this.#active.values()) this.#end(download)
   }
 
   #requestNext (peer: TaskPeer): boolean {
@@ -141,18 +173,20 @@ export class Downloader {
   }
 
   #begin (peer: TaskPeer, index: number, result: Result): Download | undefined {
-    const download: Download = { index, result, piece: new Piece(result.size), sources: new Set(), isEnded: false }
+    const sink = this.#host.receive(index, result.size)
+    const piece = new Assembly(result.size, this.#counting(sink))
+    const download: Download = { index, result, sink, piece, sources: new Set(), isEnded: false, rounds: 0 }
     this.#active.set(index, download)
     if (result.size > 0) return download
     // nothing to request: an empty piece is its digest
     download.sources.add(peer)
-    void this.#complete(download, new Uint8Array(0))
+    void this.#complete(download)
     return undefined
   }
 
   #request (peer: TaskPeer, download: Download, block: number): void {
     const { index, piece } = download
-    peer.wire.request(index, piece.chunkOffset(block), piece.chunkLength(block), (err, data) => {
+    peer.wire.request(index, piece.offset(block), piece.length(block), (err, data) => {
       const isLate = this.#state === 'closed' || download.isEnded
       if (err !== null || data === undefined) {
         piece.cancel(block)
@@ -161,7 +195,10 @@ export class Downloader {
         queueMicrotask(() => { this.requestMore(peer) })
         return
       }
-      if (!isLate && piece.set(block, data, peer)) void this.#complete(download, piece.flush()!)
+      if (!isLate) {
+        piece.set(block, data)
+        if (piece.isComplete) void this.#complete(download)
+      }
       this.requestMore(peer)
     })
   }
@@ -178,7 +215,7 @@ export class Downloader {
     const refusals = this.#refusals.get(peer) ?? new Map<number, number>()
     const count = (refusals.get(index) ?? 0) + 1
     this.#refusals.set(peer, refusals.set(index, count))
-    if (count < MAX_REFUSALS * Math.ceil(result.size / Piece.BLOCK_LENGTH)) return
+    if (count < MAX_REFUSALS * Math.ceil(result.size / BLOCK_BYTES)) return
     refusals.delete(index)
     this.#host.distrust(peer, index, `refused piece ${index}, which it had announced`)
   }
@@ -200,17 +237,26 @@ export class Downloader {
     return false
   }
 
-  async #complete (download: Download, data: Uint8Array): Promise<void> {
-    const { index, result, sources } = download
+  async #complete (download: Download): Promise<void> {
+    const { index, result, sources, piece, sink } = download
     download.isEnded = true
-    const digest = await sha256(data)
-    if (this.#state === 'closed' || this.#active.get(index) !== download) return
-    if (Buffer.compare(digest, result.digest) === 0) {
-      await this.#host.store(index, result, data, sources)
-      this.#singleSource.delete(index)
-      this.#end(download)
-      return
+    try {
+      const digest = await piece.digest()
+      if (this.#state === 'closed' || this.#active.get(index) !== download) return
+      if (Buffer.compare(digest, result.digest) !== 0) return this.#onMismatch(download)
+      await piece.write()
+      if (this.#active.get(index) !== download) return
+      await this.#host.store(index, result, sink, sources)
+    } catch (err) {
+      this.#host.broken(err as Error)
     }
+    this.#singleSource.delete(index)
+    this.#switches.delete(index)
+    this.#end(download)
+  }
+
+  #onMismatch (download: Download): void {
+    const { index, sources } = download
     this.#end(download)
     const [peer, ...others] = sources
     if (others.length > 0) this.#singleSource.add(index)
@@ -220,7 +266,61 @@ export class Downloader {
 
   #end (download: Download): void {
     download.isEnded = true
-    if (this.#active.get(download.index) === download) this.#active.delete(download.index)
+    if (this.#active.get(download.index) !== download) return
+    this.#active.delete(download.index)
+    download.piece.discard() // does nothing to what is stored
+  }
+
+  /** Open requests for the piece are of no use any more. */
+  #takeBack (index: number): void {
+    for (const { wire } of this.#host.peers) {
+      for (const request of wire.requests.filter(({ piece }) => piece === index)) wire.cancel(index, request.offset, request.length)
+    }
+  }
+
+  /** A holder of the same result that nothing is asked of. */
+  #idleHolder ({ index, result }: Download): TaskPeer | undefined {
+    for (const peer of this.#host.peers) {
+      const { wire, results } = peer
+      const isIdle = !wire.destroyed && !wire.peerChoking && wire.requests.length === 0 && peer.queue.length === 0
+      if (isIdle && results.holds(index) && sameResult(results.result(index)!, result)) return peer
+    }
+    return undefined
+  }
+
+  /** Blocks that others were asked for: who comes first has sent them. */
+  #duplicate (helper: TaskPeer, download: Download): void {
+    const limit = pipelineLength(helper.wire)
+    const blocks = download.piece.reserved().slice(0, limit)
+    if (blocks.length > 0) download.sources.add(helper)
+    for (const block of blocks) this.#request(helper, download, block)
+  }
+
+  #switch (helper: TaskPeer, download: Download): void {
+    const { index } = download
+    this.#switches.set(index, (this.#switches.get(index) ?? 0) + 1)
+    this.#end(download)
+    this.#takeBack(index)
+    this.#current.set(helper, index)
+    this.requestMore(helper)
+  }
+
+  /** Keeps count of what is on its way to disk, and goes on when it has become less. */
+  #counting (sink: DownloadSink): PieceSink {
+    return {
+      write: async (at, bytes) => {
+        this.#unwritten += bytes.length
+        try {
+          await sink.write(at, bytes)
+        } finally {
+          const wasFull = this.#unwritten > MAX_UNWRITTEN_BYTES
+          this.#unwritten -= bytes.length
+          if (wasFull && this.#unwritten <= MAX_UNWRITTEN_BYTES) for (const peer of this.#host.peers) this.requestMore(peer)
+        }
+      },
+      hashInto: async (digest, at, length) => sink.hashInto(digest, at, length),
+      discard: () => { sink.discard() }
+    }
   }
 
   /** All holders may try the piece again. */
@@ -236,14 +336,8 @@ export class Downloader {
 }
 
 function pipelineLength (wire: Wire): number {
-  const bySpeed = Math.ceil(wire.downloadSpeed() / Piece.BLOCK_LENGTH)
+  const bySpeed = Math.ceil(wire.downloadSpeed() / BLOCK_BYTES)
   const { reqq } = wire.peerExtendedHandshake
   const allowed = typeof reqq === 'number' && reqq > 0 ? reqq : MAX_PIPELINE
   return Math.min(allowed, MAX_PIPELINE, Math.max(MIN_PIPELINE, bySpeed))
-}
-
-/** The SHA-256 digest of the data, 32 bytes. */
-async function sha256 (data: Uint8Array): Promise<Uint8Array> {
-  if (data.length <= SYNC_HASH_BYTES) return createHash('sha256').update(data).digest()
-  return new Uint8Array(await webcrypto.subtle.digest('SHA-256', data))
 }

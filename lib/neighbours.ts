@@ -5,6 +5,7 @@
  * pieces that became available. Called by work-session.ts.
  */
 import BitField from 'bitfield'
+import { BLOCK_BYTES } from './assembly.ts'
 import type { ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost } from './claim-exchange.ts'
@@ -18,6 +19,8 @@ const MAX_STARVING_ROUNDS = 6
 
 /** As in WebTorrent: who asks for more at once wants our memory, not the piece. */
 const MAX_BLOCK_BYTES = 128 * 1024
+/** Requests of one peer that wait: as many as common clients keep open (libtorrent: 500), and 8 MiB in blocks of 16 KiB. */
+const MAX_PENDING_REQUESTS = 500
 /** A peer may be caught with this many pieces of wrong data; at the next one it is banned. */
 const STRIKES_TOLERATED = 1
 /** Peer ids whose strikes are remembered: they cost nothing to make up. */
@@ -251,6 +254,9 @@ export class Neighbours implements Iterable<TaskPeer> {
       this.#host.strike(peer, `requested ${length} bytes at ${offset} of piece ${index}, which has ${own.size}`)
       return respond(new Error('the request leaves the piece'))
     }
+    // what a peer does not fetch must not pile up here
+    const unsent = peer.wire._readableState.buffered / BLOCK_BYTES
+    if (peer.wire.peerRequests.length + unsent > MAX_PENDING_REQUESTS) return respond(new Error('too many requests'))
     this.#host.serve(index, offset, length, respond)
   }
 

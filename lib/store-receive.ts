@@ -2,7 +2,6 @@
  * Bytes of a piece on their way to disk, in any order and in as many writes as they come in.
  */
 import { writeSync, write } from 'node:fs'
-import type { Hash } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Result } from './results.ts'
 import { SYNC_BYTES, readAt } from './store-io.ts'
@@ -45,7 +44,7 @@ export class Incoming {
   }
 
   /** Hashes bytes that were written. */
-  async hashInto (digest: Hash, at: number, length: number): Promise<void> {
+  async hashInto (digest: { update (bytes: Uint8Array): unknown }, at: number, length: number): Promise<void> {
     const { path, position } = this.#to
     await this.#files.use(path, async fd => { digest.update(await readAt(fd, position + at, length)) })
   }

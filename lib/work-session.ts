@@ -11,6 +11,7 @@ import { systemClock } from './clock.ts'
 import { Computing } from './computing.ts'
 import type { ComputeStore } from './compute-store.ts'
 import { Downloader } from './downloader.ts'
+import type { DownloadSink } from './downloader.ts'
 import { CommandError } from './errors.ts'
 import { Finisher } from './finisher.ts'
 import { Neighbours } from './neighbours.ts'
@@ -78,7 +79,10 @@ export class WorkSession {
     this.#neighbours = this.#createNeighbours()
     this.#downloader = this.#createDownloader()
     store.on('lost', index => { this.#onLost(index) })
-    this.#housekeeping = setInterval(() => { this.#neighbours.tidy() }, HOUSEKEEPING_MS)
+    this.#housekeeping = setInterval(() => {
+      this.#neighbours.tidy()
+      this.#downloader.hasten()
+    }, HOUSEKEEPING_MS)
     this.#housekeeping.unref()
   }
 
@@ -128,7 +132,9 @@ export class WorkSession {
       needs: index => this.#needs(index),
       urgent: this.scheduler.urgent,
       peers: this.#neighbours,
-      store: (index, result, data, peers) => this.#storeDownloaded(index, result, data, peers),
+      receive: (index, size) => this.store.receive(index, size),
+      store: (index, result, sink, peers) => this.#storeDownloaded(index, result, sink, peers),
+      broken: err => { if (!this.#isClosed) this.#host.broken(err) },
       distrust: (peer, index, reason) => {
         this.#neighbours.distrust(peer, index, reason)
         this.#computing?.run()
@@ -291,15 +297,15 @@ export class WorkSession {
   // PIECES
   //
 
-  async #storeDownloaded (index: number, result: Result, data: Uint8Array, peers: Iterable<TaskPeer>): Promise<void> {
-    if (data.length > 0) for (const peer of peers) this.#neighbours.delivered(peer)
+  async #storeDownloaded (index: number, result: Result, sink: DownloadSink, peers: Iterable<TaskPeer>): Promise<void> {
+    if (result.size > 0) for (const peer of peers) this.#neighbours.delivered(peer)
     this.#computing?.abort(index, 'it was downloaded')
     if (this.results.own(index) !== undefined) return // computed meanwhile
     this.#storing.add(index)
     let stored: Result
     try {
       // if a work item here was faster, what it stored stays
-      stored = await this.store.putResult(index, data, result.digest)
+      stored = await sink.commit(result)
     } catch (err) {
       this.#host.broken(err as Error)
       return

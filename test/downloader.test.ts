@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import test from 'tape'
 import { Downloader } from '../lib/downloader.ts'
+import type { DownloadSink } from '../lib/downloader.ts'
 import { ResultTable } from '../lib/results.ts'
 import { TaskPeer } from '../lib/task-peer.ts'
 import type { Wire } from '../lib/webtorrent-types.ts'
@@ -26,6 +27,11 @@ class FakeWire {
     this.requests.push({ piece, offset, length, respond })
   }
 
+  cancel (piece: number, offset: number): void {
+    const at = this.requests.findIndex(request => request.piece === piece && request.offset === offset)
+    for (const { respond } of this.requests.splice(at, 1)) respond(new Error('request was cancelled'))
+  }
+
   /** Answers all open requests and those that follow. */
   answer (data: (piece: number) => Uint8Array): void {
     for (let request = this.requests.shift(); request !== undefined; request = this.requests.shift()) {
@@ -45,6 +51,10 @@ interface Swarm {
   peers: TaskPeer[]
   wires: FakeWire[]
   stored: Map<number, Uint8Array>
+  /** the most bytes that were written at a time */
+  largest: { write: number }
+  /** takes writes up, or holds them back */
+  disk: { isReady: Promise<void> }
   /** the peers that were blamed, by their place */
   blamed: number[]
 }
@@ -56,11 +66,31 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
   const peers = wires.map(wire => new TaskPeer(wire as unknown as Wire, {} as TaskPeer['ext'], table.addPeer()))
   const stored = new Map<number, Uint8Array>()
   const blamed: number[] = []
+  const largest = { write: 0 }
+  const disk = { isReady: Promise.resolve() }
   const downloader = new Downloader({
     needs: index => !stored.has(index),
     urgent: [],
     peers,
-    store: async (index, _result, data) => { stored.set(index, data) },
+    receive: (index, size) => {
+      const bytes = Buffer.alloc(size)
+      const sink: DownloadSink = {
+        write: async (at, data) => {
+          largest.write = Math.max(largest.write, data.length)
+          await disk.isReady
+          bytes.set(data, at)
+        },
+        hashInto: async (digest, at, length) => { digest.update(bytes.subarray(at, at + length)) },
+        commit: async result => {
+          stored.set(index, bytes)
+          return result
+        },
+        discard: () => {}
+      }
+      return sink
+    },
+    store: async (_index, result, sink) => { await sink.commit(result) },
+    broken: err => { throw err },
     distrust: (peer, index) => {
       blamed.push(peers.indexOf(peer))
       peer.results.forget(index)
@@ -73,7 +103,7 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
       downloader.offer(peer, index)
     }
   }
-  return { downloader, peers, wires, stored, blamed }
+  return { downloader, peers, wires, stored, blamed, largest, disk }
 }
 
 /** All microtasks that are due have run. */
@@ -138,4 +168,67 @@ test('a small piece that nobody asks for any more is no obstacle', async t => {
   wires[1]!.answer(() => LARGE)
   await settle()
   t.same([...stored.keys()], [0])
+})
+
+const HUGE = new Uint8Array(9 * (1 << 20) + 5).map((_, i) => i * 7 >> 5)
+
+/** Answers the oldest requests only. */
+function trickle (wire: FakeWire, data: Uint8Array, count: number): void {
+  for (const { offset, length, respond } of wire.requests.splice(0, count)) respond(null, data.subarray(offset, offset + length))
+}
+
+test('a huge piece is written as it comes, and goes on when a source is lost', async t => {
+  const { downloader, peers, wires, stored, largest, blamed } = createSwarm([HUGE], 2)
+  downloader.open()
+  for (const peer of peers) downloader.requestMore(peer)
+  for (let i = 0; i < 3; i++) for (const wire of wires) trickle(wire, HUGE, 50)
+  t.ok(largest.write > 0 && largest.write <= 1 << 20, 'written in windows, long before it is complete')
+  const before = downloader.bufferedBytes
+  const [leaving] = peers.splice(0, 1)
+  wires[0]!.close()
+  leaving!.results.clear()
+  downloader.removePeer(leaving!)
+  t.equal(downloader.bufferedBytes, before, 'what has come stays')
+  await settle()
+  wires[1]!.answer(() => HUGE)
+  for (let i = 0; i < 20 && stored.size === 0; i++) await settle()
+  t.ok(Buffer.from(stored.get(0)!).equals(HUGE))
+  t.same(blamed, [])
+})
+
+test('a slow disk holds requests back', async t => {
+  const pieces = Array.from({ length: 6 }, () => HUGE)
+  const { downloader, peers, wires, stored, disk } = createSwarm(pieces, 1)
+  let flush = (): void => {}
+  disk.isReady = new Promise(resolve => { flush = resolve })
+  downloader.open()
+  downloader.requestMore(peers[0]!)
+  wires[0]!.answer(() => HUGE)
+  t.equal(wires[0]!.requests.length, 0)
+  t.ok(downloader.bufferedBytes < 40 << 20, `${downloader.bufferedBytes} bytes wait`)
+  flush()
+  for (let i = 0; i < 100 && stored.size < 6; i++) {
+    await settle()
+    wires[0]!.answer(() => HUGE)
+  }
+  t.equal(stored.size, 6)
+})
+
+test('a peer that trickles cannot keep a piece to itself', async t => {
+  const small = LARGE.subarray(0, 100_000)
+  for (const data of [small, LARGE]) {
+    const { downloader, peers, wires, stored, blamed } = createSwarm([data], 2)
+    downloader.open()
+    for (const peer of peers) downloader.requestMore(peer)
+    wires[1]!.answer(() => data)
+    downloader.hasten()
+    trickle(wires[0]!, data, 1)
+    t.equal(wires[1]!.requests.length, 0, 'it is given some time')
+    downloader.hasten()
+    t.ok(wires[1]!.requests.length > 0, 'then another holder is asked, too')
+    wires[1]!.answer(() => data)
+    await settle()
+    t.same([...stored.keys()], [0])
+    t.same(blamed, [])
+  }
 })
