@@ -13,7 +13,7 @@ import { Assembly, BLOCK_BYTES } from './assembly.ts'
 import type { PieceSink } from './assembly.ts'
 import { sameResult } from './results.ts'
 import type { Result } from './results.ts'
-import type { TaskPeer } from './task-peer.ts'
+import type { PieceQueue, TaskPeer } from './task-peer.ts'
 import type { Wire } from './webtorrent-types.ts'
 
 /** Requests kept open with one peer: enough for tiny pieces, which are one request each, to not wait for round trips. */
@@ -31,8 +31,8 @@ const MAX_REFUSALS = 3
 export interface DownloadHost {
   /** the piece is wanted and neither stored nor being stored */
   needs (index: number): boolean
-  /** pieces that a reader waits for */
-  readonly urgent: Iterable<number>
+  /** a reader waits for the piece */
+  isUrgent (index: number): boolean
   /** connected peers, in no particular order */
   readonly peers: Iterable<TaskPeer>
   /** where the bytes of a piece go */
@@ -91,7 +91,7 @@ export class Downloader {
 
   /** The peer now holds the piece: fetch it if it is needed. */
   offer (peer: TaskPeer, index: number): void {
-    if (this.#host.needs(index)) peer.queue.push(index)
+    if (this.#host.needs(index)) this.#enqueue(peer, index)
   }
 
   /** Requests as much from the peer as its pipeline takes. */
@@ -139,16 +139,30 @@ export class Downloader {
   }
 
   #requestNext (peer: TaskPeer): boolean {
-    for (const index of this.#host.urgent) if (this.#requestFrom(peer, index)) return true
-    // go on with what this peer has begun before taking up another piece
+    // go on with what this peer has begun before taking up another piece, unless a reader waits for that
     const current = this.#current.get(peer)
-    if (current !== undefined && this.#requestFrom(peer, current)) return true
-    for (let index = peer.queue.shift(); index !== undefined; index = peer.queue.shift()) {
+    const isFirst = current !== undefined && (peer.urgent.length === 0 || this.#host.isUrgent(current))
+    if (isFirst && this.#requestFrom(peer, current)) return true
+    if (this.#requestFirst(peer, peer.urgent)) {
+      if (!isFirst && current !== undefined) peer.queue.push(current)
+      return true
+    }
+    if (!isFirst && current !== undefined && this.#requestFrom(peer, current)) return true
+    return this.#requestFirst(peer, peer.queue)
+  }
+
+  /** Takes up the first piece of the queue that this peer may send. */
+  #requestFirst (peer: TaskPeer, queue: PieceQueue): boolean {
+    for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
       if (!this.#requestFrom(peer, index)) continue
       this.#current.set(peer, index)
       return true
     }
     return false
+  }
+
+  #enqueue (peer: TaskPeer, index: number): void {
+    (this.#host.isUrgent(index) ? peer.urgent : peer.queue).push(index)
   }
 
   #requestFrom (peer: TaskPeer, index: number): boolean {
@@ -282,7 +296,7 @@ export class Downloader {
   #idleHolder ({ index, result }: Download): TaskPeer | undefined {
     for (const peer of this.#host.peers) {
       const { wire, results } = peer
-      const isIdle = !wire.destroyed && !wire.peerChoking && wire.requests.length === 0 && peer.queue.length === 0
+      const isIdle = !wire.destroyed && !wire.peerChoking && wire.requests.length === 0 && !peer.isAwaited
       if (isIdle && results.holds(index) && sameResult(results.result(index)!, result)) return peer
     }
     return undefined
@@ -328,7 +342,7 @@ export class Downloader {
     if (!this.#host.needs(index)) return
     for (const peer of this.#host.peers) {
       if (!peer.results.holds(index)) continue
-      peer.queue.push(index)
+      this.#enqueue(peer, index)
       // not at once: this may be called from within a wire's own loop over its requests
       queueMicrotask(() => this.requestMore(peer))
     }

@@ -146,8 +146,8 @@ export class Scheduler {
     this.#refresh(index)
   }
 
-  /** Pieces that readers wait for. */
-  get urgent (): Iterable<number> { return this.#urgent }
+  /** A reader waits for the piece. */
+  isUrgent (index: number): boolean { return this.#urgent.has(index) }
 
   /** What to start now, or undefined when there is nothing. */
   next (): Choice | undefined {

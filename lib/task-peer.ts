@@ -15,6 +15,8 @@ export class TaskPeer {
   readonly results: PeerResults
   /** pieces it holds that were missing here when it announced them, oldest first */
   readonly queue: PieceQueue = new PieceQueue()
+  /** those of them that a reader waits for */
+  readonly urgent: PieceQueue = new PieceQueue()
   /** it was sent our bitfield */
   isGreeted = false
   /** pieces stored since then, to be announced once the task digests have matched */
@@ -46,6 +48,9 @@ export class TaskPeer {
 
   /** hex, 40 digits */
   get id (): string { return this.wire.peerId ?? '' }
+
+  /** It may have something that is needed. */
+  get isAwaited (): boolean { return this.queue.length > 0 || this.urgent.length > 0 }
 
   /** For people: the address if there is one, else the peer id. */
   get name (): string {

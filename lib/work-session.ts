@@ -115,7 +115,7 @@ export class WorkSession {
         this.#downloader.removePeer(peer)
         this.#computing?.run()
       },
-      wants: peer => peer.queue.some(index => this.#needs(index)),
+      wants: peer => [peer.urgent, peer.queue].some(queue => queue.some(index => this.#needs(index))),
       serve: (index, offset, length, respond) => { this.store.get(index, { offset, length }, respond) },
       strike: ({ name }, reason) => { host.report('strike', { peer: name, reason }) },
       ban: ({ wire, name, ext }, reason) => {
@@ -130,7 +130,7 @@ export class WorkSession {
   #createDownloader (): Downloader {
     return new Downloader({
       needs: index => this.#needs(index),
-      urgent: this.scheduler.urgent,
+      isUrgent: index => this.scheduler.isUrgent(index),
       peers: this.#neighbours,
       receive: (index, size) => this.store.receive(index, size),
       store: (index, result, sink, peers) => this.#storeDownloaded(index, result, sink, peers),
@@ -256,10 +256,12 @@ export class WorkSession {
 
   /** The piece goes before others from now on, even if the user did not select it. */
   urge (index: number): void {
-    if (!this.scheduler.isMissing(index)) return
+    if (!this.scheduler.isMissing(index) || this.scheduler.isUrgent(index)) return
     this.scheduler.setUrgent(index, true)
     for (const peer of this.#neighbours) {
-      if (peer.results.holds(index)) peer.wire.interested()
+      if (!peer.results.holds(index)) continue
+      this.#downloader.offer(peer, index)
+      peer.wire.interested()
       this.#downloader.requestMore(peer)
     }
     this.#computing?.run()
@@ -372,7 +374,7 @@ export class WorkSession {
   /** Something about the peer changed: request what it has, compute what nobody has. */
   #update (peer: TaskPeer): void {
     if (this.#isClosed) return
-    if (peer.queue.length > 0) peer.wire.interested()
+    if (peer.isAwaited) peer.wire.interested()
     this.#downloader.requestMore(peer)
     this.#computing?.run()
   }

@@ -51,6 +51,8 @@ interface Swarm {
   peers: TaskPeer[]
   wires: FakeWire[]
   stored: Map<number, Uint8Array>
+  /** what a reader waits for */
+  urgent: Set<number>
   /** the most bytes that were written at a time */
   largest: { write: number }
   /** takes writes up, or holds them back */
@@ -66,11 +68,12 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
   const peers = wires.map(wire => new TaskPeer(wire as unknown as Wire, {} as TaskPeer['ext'], table.addPeer()))
   const stored = new Map<number, Uint8Array>()
   const blamed: number[] = []
+  const urgent = new Set<number>()
   const largest = { write: 0 }
   const disk = { isReady: Promise.resolve() }
   const downloader = new Downloader({
     needs: index => !stored.has(index),
-    urgent: [],
+    isUrgent: index => urgent.has(index),
     peers,
     receive: (index, size) => {
       const bytes = Buffer.alloc(size)
@@ -103,7 +106,7 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
       downloader.offer(peer, index)
     }
   }
-  return { downloader, peers, wires, stored, blamed, largest, disk }
+  return { downloader, peers, wires, stored, blamed, largest, disk, urgent }
 }
 
 /** All microtasks that are due have run. */
@@ -231,4 +234,24 @@ test('a peer that trickles cannot keep a piece to itself', async t => {
     t.same([...stored.keys()], [0])
     t.same(blamed, [])
   }
+})
+
+test('what a reader waits for comes first, and then what was begun', async t => {
+  const pieces = Array.from({ length: 40 }, (_, i) => new Uint8Array(100_000).fill(i))
+  const { downloader, peers, wires, stored, urgent } = createSwarm(pieces, 1)
+  downloader.open()
+  downloader.requestMore(peers[0]!)
+  for (const index of [30, 31]) {
+    urgent.add(index)
+    downloader.offer(peers[0]!, index)
+  }
+  const begun = new Set(wires[0]!.requests.map(({ piece }) => piece))
+  const before = wires[0]!.requests.length
+  for (let i = 0; i < 7; i++) trickle(wires[0]!, pieces[0]!, 1)
+  t.same([...new Set(wires[0]!.requests.slice(before - 7).map(({ piece }) => piece))], [30], 'not before what was asked for already')
+  wires[0]!.answer(piece => pieces[piece]!)
+  await settle()
+  t.ok(begun.size < 12)
+  t.same([...stored.keys()].slice(0, begun.size + 2).filter(index => index >= 30), [30, 31])
+  t.equal(stored.size, 40, 'and nothing is left out')
 })
