@@ -11,7 +11,7 @@ import { ComputeStore } from '../lib/compute-store.ts'
 import BitWorker, { createTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
 
-interface Report { readyMs: number, checkedMs: number, stored: number, rssBytes: number }
+interface Report { readyMs: number, cpuMs: number, checkedMs: number, stored: number, rssBytes: number }
 
 const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false }
 
@@ -38,13 +38,19 @@ async function restart (pieces: number, path: string): Promise<void> {
   await once(client, 'listening')
   const task = taskOf(pieces)
   const begin = performance.now()
+  const cpu = process.cpuUsage()
   const torrent = client.add(task, { path })
   await once(torrent, 'ready')
   const readyMs = performance.now() - begin
+  const { user, system } = process.cpuUsage(cpu)
   // a finished file is done once all of it was compared with its digests
   if (torrent.progress === 1 && !torrent.done) await once(torrent, 'done')
   const report: Report = {
-    readyMs, checkedMs: performance.now() - begin, stored: torrent.stats().stored, rssBytes: process.resourceUsage().maxRSS * 1024
+    readyMs,
+    cpuMs: (user + system) / 1000,
+    checkedMs: performance.now() - begin,
+    stored: torrent.stats().stored,
+    rssBytes: process.resourceUsage().maxRSS * 1024
   }
   process.send!(report)
   client.destroy(() => { process.exit(0) })
@@ -59,8 +65,10 @@ async function measure (pieces: number, isFinished: boolean): Promise<void> {
     reports.push((await once(child, 'message') as [Report])[0])
     await once(child, 'exit')
   }
-  const { readyMs, checkedMs, stored, rssBytes } = reports.sort((a, b) => a.readyMs - b.readyMs)[1]!
-  console.log(`| ${stored} | ${isFinished ? 'finished file' : 'parts'} | ${readyMs.toFixed(0)} ms | ${isFinished ? `${checkedMs.toFixed(0)} ms` : ''} | ${(rssBytes / 2 ** 20).toFixed(0)} MiB |`)
+  const { readyMs, cpuMs, checkedMs, stored, rssBytes } = reports.sort((a, b) => a.readyMs - b.readyMs)[1]!
+  const kind = isFinished ? 'finished file' : 'parts'
+  const done = isFinished ? `${checkedMs.toFixed(0)} ms` : ''
+  console.log(`| ${stored} | ${kind} | ${readyMs.toFixed(0)} ms | ${cpuMs.toFixed(0)} ms | ${done} | ${(rssBytes / 2 ** 20).toFixed(0)} MiB |`)
   await rm(path, { recursive: true })
 }
 
@@ -68,7 +76,7 @@ if (process.argv[2] === '--restart') {
   await restart(Number(process.argv[3]), process.argv[4]!)
 } else {
   const counts = process.argv.slice(2).map(Number)
-  console.log('| stored pieces | as | ready | done | peak memory |\n|---|---|---|---|---|')
+  console.log('| stored pieces | as | ready | processor time of it | done | peak memory |\n|---|---|---|---|---|---|')
   for (const pieces of counts.length > 0 ? counts : [1_000, 10_000, 100_000]) {
     for (const isFinished of [false, true]) await measure(pieces, isFinished)
   }

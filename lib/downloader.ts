@@ -123,7 +123,7 @@ export class Downloader {
    * else to send. A piece that comes from one peer as a whole is begun afresh there, each time after twice the patience.
    */
   hasten (): void {
-    for (const download of [...this.#active.values()]) {
+    for (const download of this.#active.values()) {
       const patience = 1 << (this.#switches.get(download.index) ?? 0)
       if (download.isEnded || download.rounds++ < patience) continue
       const helper = this.#idleHolder(download)

@@ -13,6 +13,7 @@ import type { Result, ResultTable } from './results.ts'
 import type { Scheduler } from './scheduler.ts'
 import { TaskPeer } from './task-peer.ts'
 import type { Wire } from './webtorrent-types.ts'
+import { unsentBytes } from './wires.ts'
 
 /** Rounds of `tidy` that a peer may choke us while we need its pieces: the optimistic unchoking of common clients takes three. */
 const MAX_STARVING_ROUNDS = 6
@@ -255,7 +256,7 @@ export class Neighbours implements Iterable<TaskPeer> {
       return respond(new Error('the request leaves the piece'))
     }
     // what a peer does not fetch must not pile up here
-    const unsent = peer.wire._readableState.buffered / BLOCK_BYTES
+    const unsent = unsentBytes(peer.wire) / BLOCK_BYTES
     if (peer.wire.peerRequests.length + unsent > MAX_PENDING_REQUESTS) return respond(new Error('too many requests'))
     this.#host.serve(index, offset, length, respond)
   }

@@ -73,8 +73,6 @@ export interface Wire {
   readonly requests: ReadonlyArray<{ piece: number, offset: number, length: number }>
   /** the peer's, not answered yet */
   readonly peerRequests: readonly unknown[]
-  /** streamx's: bytes that were answered and not sent yet */
-  readonly _readableState: { readonly buffered: number }
   /** set by webtorrent: a seeder is left out of its choking rounds */
   isSeeder?: boolean
   ut_pex?: WireExtension

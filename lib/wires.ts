@@ -42,3 +42,9 @@ export function onceSpeaking (wire: Wire, use: () => void): void {
   else if (Object.keys(wire.peerExtendedHandshake).length > 0) check()
   else wire.on('extended', extension => { if (extension === 'handshake') check() })
 }
+
+/** Bytes that were given to the wire and that its peer has not fetched yet. */
+export function unsentBytes (wire: Wire): number {
+  const { _readableState: state } = wire as Wire & { _readableState?: { buffered: number } } // streamx has no other way to ask
+  return state?.buffered ?? 0
+}

@@ -258,12 +258,8 @@ export class WorkSession {
   urge (index: number): void {
     if (!this.scheduler.isMissing(index) || this.scheduler.isUrgent(index)) return
     this.scheduler.setUrgent(index, true)
-    for (const peer of this.#neighbours) {
-      if (!peer.results.holds(index)) continue
-      this.#downloader.offer(peer, index)
-      peer.wire.interested()
-      this.#downloader.requestMore(peer)
-    }
+    this.#offerAgain(index)
+    for (const peer of this.#neighbours) this.#update(peer)
     this.#computing?.run()
   }
 

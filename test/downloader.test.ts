@@ -1,5 +1,6 @@
 // Fetching pieces, from wires that are driven by hand.
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import test from 'tape'
 import { Downloader } from '../lib/downloader.ts'
 import type { DownloadSink } from '../lib/downloader.ts'
@@ -202,14 +203,14 @@ test('a huge piece is written as it comes, and goes on when a source is lost', a
 test('a slow disk holds requests back', async t => {
   const pieces = Array.from({ length: 6 }, () => HUGE)
   const { downloader, peers, wires, stored, disk } = createSwarm(pieces, 1)
-  let flush = (): void => {}
-  disk.isReady = new Promise(resolve => { flush = resolve })
+  const gate = new AbortController()
+  disk.isReady = once(gate.signal, 'abort').then(() => {})
   downloader.open()
   downloader.requestMore(peers[0]!)
   wires[0]!.answer(() => HUGE)
   t.equal(wires[0]!.requests.length, 0)
   t.ok(downloader.bufferedBytes < 40 << 20, `${downloader.bufferedBytes} bytes wait`)
-  flush()
+  gate.abort()
   for (let i = 0; i < 100 && stored.size < 6; i++) {
     await settle()
     wires[0]!.answer(() => HUGE)

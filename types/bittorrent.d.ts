@@ -14,23 +14,6 @@ declare module 'bencode' {
   export default bencode
 }
 
-declare module 'torrent-piece' {
-  export default class Piece {
-    static readonly BLOCK_LENGTH: number
-    constructor (length: number)
-    readonly length: number
-    missing: number
-    chunkLength (i: number): number
-    chunkOffset (i: number): number
-    reserve (): number
-    cancel (i: number): void
-    get (i: number): Uint8Array | null
-    set (i: number, data: Uint8Array, source: unknown): boolean
-    flush (): Uint8Array | null
-    init (): boolean
-  }
-}
-
 declare module 'bittorrent-dht' {
   import type { EventEmitter } from 'node:events'
   export class Client extends EventEmitter {
