@@ -147,6 +147,11 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
       .then(chunk => queueMicrotask(() => cb(null, chunk)), (err: Error) => queueMicrotask(() => cb(err)))
   }
 
+  /** As `get`. */
+  async read (index: number, offset: number, length: number): Promise<Buffer> {
+    return this.#track(this.#get(index, { offset, length }))
+  }
+
   async #get (index: number, { offset, length }: GetOptions): Promise<Buffer> {
     if (this.#opts !== null) return this.#openFolder().reader.read(index, offset, length)
     if (this.#closing !== null) throw closed()

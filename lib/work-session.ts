@@ -239,12 +239,7 @@ export class WorkSession {
 
   /** Bytes of a stored piece. Rejects when it cannot be read: then it is missing again. */
   async read (index: number, offset: number, length: number): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      this.store.get(index, { offset, length }, (err, data) => {
-        if (err !== null || data === undefined) reject(err ?? new Error(`piece ${index} cannot be read`))
-        else resolve(data)
-      })
-    })
+    return this.store.read(index, offset, length)
   }
 
   /** Checks every stored piece against its digest again; those that do not match are missing from then on. */
