@@ -11,10 +11,12 @@ import type { Result } from './results.ts'
 import { finishFile } from './store-finish.ts'
 import type { FinishOptions, FinishedFile } from './store-finish.ts'
 import { TaskFolder } from './store-folder.ts'
-import { checkBinds, generate } from './store-generate.ts'
-import type { Bind, Generation, RunOptions } from './store-generate.ts'
+import { generate } from './store-generate.ts'
+import type { Generation, RunOptions } from './store-generate.ts'
 import { PlainStore } from './store-plain.ts'
 import type { Incoming } from './store-receive.ts'
+import { checkBinds } from './store-scratch.ts'
+import type { Bind } from './store-scratch.ts'
 import type { Task } from './task.ts'
 
 /** What is checked in the background works for this long, and then leaves disk and processor to others for so many times that. */
@@ -22,7 +24,8 @@ const CHECK_SLICE_MS = 5
 const CHECK_PAUSES = 4
 
 export type { FinishOptions, FinishedFile } from './store-finish.ts'
-export type { Bind, Generation } from './store-generate.ts'
+export type { Generation } from './store-generate.ts'
+export type { Bind } from './store-scratch.ts'
 
 /** How a task's store runs commands. */
 export interface StoreRunOptions {
@@ -246,6 +249,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
     this.#abort.abort()
     for (const generation of this.#generations) generation.kill()
     await Promise.allSettled(this.#pending)
+    await this.#folder?.scratch.close()
     this.#folder?.close()
     await this.#plain.close()
   }

@@ -7,9 +7,10 @@ import process from 'node:process'
 import { killed } from './executor/failures.ts'
 import { Guard } from './executor/guard.ts'
 import { BashItem } from './executor/item.ts'
-import { Sessions, signalGroup } from './executor/session.ts'
+import { Sessions, killSessions, signalGroup } from './executor/session.ts'
 import { StderrFiles } from './executor/stderr.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor/types.ts'
+import { WarmShells } from './executor/warm.ts'
 
 export type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor/types.ts'
 
@@ -22,9 +23,14 @@ export interface BashExecutorOptions {
   shell?: string
   /** the environment the allow-listed variables are taken from; default process.env */
   env?: NodeJS.ProcessEnv
+  /**
+   * 'fresh': every item has a bash of its own; 'warm': a subshell of one that runs many, wherever that makes no
+   * difference to the command; 'auto' (default): the latter when items are short
+   */
+  shells?: 'auto' | 'warm' | 'fresh'
 }
 
-/** Runs each work item in a bash of its own, without a sandbox. Errors: see RunningItem. */
+/** Runs each work item in a bash of its own, or in a warm one's subshell, without a sandbox. Errors: see RunningItem. */
 export class BashExecutor implements Executor {
   readonly #shell: string
   readonly #env: NodeJS.ProcessEnv
@@ -32,13 +38,15 @@ export class BashExecutor implements Executor {
   readonly #sessions = new Sessions()
   readonly #stderrs = new StderrFiles()
   readonly #guard: Guard
+  readonly #warm: WarmShells
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor ({ shell = '/bin/bash', env = process.env }: BashExecutorOptions = {}) {
+  constructor ({ shell = '/bin/bash', env = process.env, shells = 'auto' }: BashExecutorOptions = {}) {
     this.#shell = shell
     this.#env = env
     this.#guard = new Guard(shell)
+    this.#warm = new WarmShells({ shell, parentEnv: env, sessions: this.#sessions, stderrs: this.#stderrs, guard: this.#guard }, shells)
   }
 
   /** pid of the process that kills everything when this process dies; undefined before the first item */
@@ -52,6 +60,7 @@ export class BashExecutor implements Executor {
       parentEnv: this.#env,
       sessions: this.#sessions,
       stderrs: this.#stderrs,
+      warm: this.#warm,
       onStart: pgid => this.#guard.watch(pgid),
       onEnd: (ended, pgid) => this.#onEnd(ended, pgid)
     })
@@ -69,6 +78,7 @@ export class BashExecutor implements Executor {
     const items = [...this.#items]
     for (const item of items) item.kill()
     await Promise.allSettled(items.map(item => item.done))
+    await this.#warm.close()
     this.#sessions.sweep()
     this.#stderrs.close()
     await this.#guard.close()
@@ -79,6 +89,8 @@ export class BashExecutor implements Executor {
   /** Kills every group without waiting: for the end of this process. */
   killNow (): void {
     for (const { pid } of this.#items) if (pid !== undefined) signalGroup(pid, 'SIGKILL')
+    const sids = this.#warm.sids()
+    if (sids.length > 0) killSessions(sids)
   }
 
   #tick (): void {

@@ -10,10 +10,11 @@ import type { ItemOutcome } from './executor.ts'
 import { ioError } from './io-errors.ts'
 import type { Result } from './results.ts'
 import type { TaskFolder } from './store-folder.ts'
-import { makeScratch, runItem } from './store-generate.ts'
+import { runItem } from './store-generate.ts'
 import type { RunOptions } from './store-generate.ts'
 import { hashFile } from './store-io.ts'
 import { lstatOrNull, partName } from './store-layout.ts'
+import { makeScratch } from './store-scratch.ts'
 
 /** A complete file, ready for its name. */
 export interface Draft extends Result { path: string }

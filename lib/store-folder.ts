@@ -15,6 +15,7 @@ import { acquireLock } from './store-lock.ts'
 import { PieceReader } from './store-reader.ts'
 import { Incoming } from './store-receive.ts'
 import { restore } from './store-restore.ts'
+import { ScratchFolders } from './store-scratch.ts'
 import type { PieceTable } from './store-table.ts'
 import type { Place } from './store-table.ts'
 import { locate } from './task.ts'
@@ -48,6 +49,8 @@ export class TaskFolder {
   readonly force: boolean
   /** read it, but let this class write it */
   readonly table: PieceTable
+  /** where work items run */
+  readonly scratch = new ScratchFolders(() => this.newWork())
   readonly #journal: Journal
   readonly #release: () => void
   readonly #onLost: (index: number) => void

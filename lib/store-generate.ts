@@ -1,8 +1,6 @@
 /**
- * Computes one piece: a fresh scratch folder, the command, one hashing pass, and the part gets its name.
+ * Computes one piece: an empty scratch folder, the command, one hashing pass, and the part gets its name.
  */
-import { mkdirSync, statSync, symlinkSync } from 'node:fs'
-import path from 'node:path'
 import { BitWorkerError, CommandError } from './errors.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor.ts'
 import { killed } from './executor/failures.ts'
@@ -10,21 +8,14 @@ import { ioError } from './io-errors.ts'
 import type { Result } from './results.ts'
 import type { TaskFolder } from './store-folder.ts'
 import { hashFile, isGone } from './store-io.ts'
-import { removeFile, removeTree } from './store-layout.ts'
+import { removeFile } from './store-layout.ts'
+import type { Binds, Scratch } from './store-scratch.ts'
 import { workItemEnv } from './task.ts'
-
-/** A file or folder of this machine that appears in every scratch folder. */
-export interface Bind {
-  /** absolute, or relative to the process's working directory */
-  path: string
-  /** default: the path's last component */
-  name?: string
-}
 
 /** How commands are run. */
 export interface RunOptions {
   executor?: Executor
-  binds: ReadonlyArray<Required<Bind>>
+  binds: Binds
   /** milliseconds; 0 = no limit but the task's */
   timeoutMs: number
 }
@@ -39,37 +30,6 @@ export interface Generation {
   kill (): void
   pause (): void
   resume (): void
-}
-
-/** Checks binds and fills their names in. Throws BW_ERR_BIND. */
-export function checkBinds (binds: readonly Bind[]): Array<Required<Bind>> {
-  const names = new Set(['p']) // where a complete command finds the parts
-  return binds.map(bind => {
-    const from = path.resolve(bind.path)
-    const name = bind.name ?? path.basename(from)
-    if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw badBind(`the name "${name}" is not a file name`)
-    if (names.has(name)) throw badBind(name === 'p' ? 'the name "p" is taken by the parts' : `the name "${name}" is given twice`)
-    if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist`)
-    names.add(name)
-    return { path: from, name }
-  })
-}
-
-function badBind (why: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_BIND', 'usage', `cannot bind into the work items' folder: ${why}; use PATH:NAME to give another name`)
-}
-
-/** Makes the folder a command runs in, with the binds as links. Throws BW_ERR_BIND, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
-export function makeScratch (scratch: string, binds: ReadonlyArray<Required<Bind>>): void {
-  try {
-    mkdirSync(scratch, { mode: 0o700 })
-    for (const { path: from, name } of binds) {
-      if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist any more`)
-      symlinkSync(from, path.join(scratch, name))
-    }
-  } catch (err) {
-    throw ioError(err, scratch)
-  }
 }
 
 /** Runs a work item. Throws BW_ERR_NO_EXECUTOR. */
@@ -107,23 +67,26 @@ class PieceGeneration implements Generation {
   resume (): void { this.#item?.resume() }
 
   async #run (run: RunOptions): Promise<Result & { ms: number }> {
-    const { task, layout } = this.#folder
+    const { task, layout, scratch } = this.#folder
     const env = workItemEnv(task, this.piece)
-    const scratch = this.#folder.newWork()
-    const stdout = `${scratch}.out` // outside of the working directory
+    const stdout = `${this.#folder.newWork()}.out` // outside of the working directory
+    let cwd: Scratch | undefined
+    let isGood = false
     try {
-      makeScratch(scratch, run.binds)
+      cwd = scratch.take(run.binds)
       const timeoutMs = strictest(task.timeoutMs, run.timeoutMs)
-      this.#item = runItem(run, { command: task.command, env, cwd: scratch, stdout, maxOutputBytes: task.pieceLength, timeoutMs })
+      this.#item = runItem(run, { command: task.command, env, cwd: cwd.path, stdout, maxOutputBytes: task.pieceLength, timeoutMs })
       const outcome = await this.#finish(this.#item)
       const result = await hashOutput(stdout, outcome)
       if (this.#isKilled) throw killed()
-      return { ...await this.#folder.commit(this.piece, stdout, result), ms: Math.round(outcome.ms) }
+      const stored = await this.#folder.commit(this.piece, stdout, result)
+      isGood = true
+      return { ...stored, ms: Math.round(outcome.ms) }
     } catch (err) {
+      removeFile(stdout)
       throw ioError(err, layout.folder)
     } finally {
-      await removeScratch(scratch, run.binds)
-      removeFile(stdout)
+      if (cwd !== undefined) await scratch.giveBack(cwd, isGood)
     }
   }
 
@@ -152,12 +115,6 @@ async function hashOutput (stdout: string, { size, stderr }: ItemOutcome): Promi
   }
   throw new CommandError('BW_ERR_COMMAND_OUTPUT', 'the command ended well, but removed or changed the file that its stdout goes to',
     { exitCode: 0, signal: null, stderr }, { cause })
-}
-
-/** Links first: a folder that is empty then is removed without a look into it. */
-async function removeScratch (scratch: string, binds: ReadonlyArray<Required<Bind>>): Promise<void> {
-  for (const { name } of binds) removeFile(path.join(scratch, name))
-  await removeTree(scratch)
 }
 
 function strictest (a = 0, b = 0): number {

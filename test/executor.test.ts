@@ -49,7 +49,8 @@ const fakes: Record<string, () => ReturnType<ConstructorParameters<typeof FakeEx
 }
 
 const executors: Array<[string, () => Executor]> = [
-  ['bash', () => new BashExecutor()],
+  ['bash', () => new BashExecutor({ shells: 'fresh' })],
+  ['warm bash', () => new BashExecutor({ shells: 'warm' })],
   ['fake', () => new FakeExecutor(({ command }) => fakes[command]!())]
 ]
 
@@ -98,9 +99,15 @@ for (const [name, create] of executors) {
 // BASH
 //
 
-test('the environment is an allow-list', async t => {
+/** Tests both ways of running an item; `leaders` of a session are left when an item has ended: the warm shell. */
+function both (name: string, run: (t: Test, shells: 'fresh' | 'warm', leaders: 0 | 1) => Promise<void>): void {
+  test(name, async t => run(t, 'fresh', 0))
+  test(`${name} (warm shells)`, async t => run(t, 'warm', 1))
+}
+
+both('the environment is an allow-list', async (t, shells) => {
   const parent = { PATH: process.env['PATH'], LANG: 'C.UTF-8', LC_ALL: 'C', TZ: 'UTC', SECRET_TOKEN: 's3cret', HOME: '/root', BASH_ENV: '/x', LD_PRELOAD: '' }
-  const { folder, executor } = bash(t, { env: parent })
+  const { folder, executor } = bash(t, { env: parent, shells })
   const item = work(folder, 'env -0', { env: { PIECE_IDX: '7', TRICKY: 'a\nb=c' } })
   await executor.run(item).done
   const seen = Object.fromEntries(readFileSync(item.stdout, 'utf8').split('\0').slice(0, -1).map(entry => /^([^=]*)=(.*)$/s.exec(entry)!.slice(1, 3) as [string, string]))
@@ -112,16 +119,19 @@ test('the environment is an allow-list', async t => {
   t.equal(commandEnv({ LC_X$: 'a', LCD: 'b', LANGUAGE: 'c' }, '/s', {})['LANGUAGE'], undefined, 'no near misses')
 })
 
-test('no file descriptor of the parent, no stdin, arguments', async t => {
-  const { folder, executor } = bash(t)
-  const item = work(folder, 'echo "$0 $1"; cat; cd /proc/$$/fd; echo *', { args: ['zero', 'one two'] })
+both('no file descriptor of the parent, no stdin, arguments', async (t, shells) => {
+  const { folder, executor } = bash(t, { shells })
+  const item = work(folder, 'cat; cd /proc/$BASHPID/fd; echo *')
   await executor.run(item).done
   const inherited = spawnSync('/bin/bash', ['-c', 'cd /proc/$$/fd; echo *'], { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }).stdout
-  t.equal(readFileSync(item.stdout, 'utf8'), `zero one two\n${inherited}`, 'only what any child of this process inherits')
+  t.equal(readFileSync(item.stdout, 'utf8'), inherited, 'only what any child of this process inherits')
+  const given = work(folder, 'echo "$0 $1"', { args: ['zero', 'one two'] })
+  await executor.run(given).done
+  t.equal(readFileSync(given.stdout, 'utf8'), 'zero one two\n')
 })
 
-test('stderr: a flood, escape sequences, /dev/stderr, the last lines', async t => {
-  const { folder, executor } = bash(t)
+both('stderr: a flood, escape sequences, /dev/stderr, the last lines', async (t, shells) => {
+  const { folder, executor } = bash(t, { shells })
   const run = (command: string): RunningItem => executor.run(work(folder, command))
   const temporary = tempFolder(t)
   const before = process.env['TMPDIR']
@@ -164,8 +174,8 @@ test('lastLines and cleanText', t => {
   t.end()
 })
 
-test('a kill takes everything in the session', async t => {
-  const { folder, executor } = bash(t)
+both('a kill takes everything in the session', async (t, shells) => {
+  const { folder, executor } = bash(t, { shells })
   const commands = [
     'sleep 1000',
     'sleep 1000 & sleep 1000 & wait',
@@ -187,23 +197,23 @@ test('a kill takes everything in the session', async t => {
   }
 })
 
-test('what an item leaves running ends with it', async t => {
-  const { folder, executor } = bash(t)
+both('what an item leaves running ends with it', async (t, shells, leaders) => {
+  const { folder, executor } = bash(t, { shells })
   for (const command of ['sleep 1000 & echo hi', 'nohup sleep 1000 >/dev/null 2>&1 & echo hi', '(sleep 1000; echo late) & echo hi']) {
     const item = executor.run(work(folder, command))
     const sid = item.pid!
     t.equal((await item.done).size, 3, command)
-    t.deepEqual(livingIn(sid), [])
+    t.equal(livingIn(sid).length, leaders, 'nothing of it lives')
   }
-  const item = executor.run(work(folder, 'timeout 1000 sleep 1000 & until read -r _ _ _ _ group _ < /proc/$!/stat && [ "$group" != $$ ]; do :; done'))
+  const item = executor.run(work(folder, 'timeout 1000 sleep 1000 & until read -r _ _ _ _ group _ < /proc/$!/stat && [ "$group" != $BASHPID ]; do :; done'))
   const sid = item.pid!
   await item.done
-  await until('what made itself a group of its own is gone too', () => livingIn(sid).length === 0)
+  await until('what made itself a group of its own is gone too', () => livingIn(sid).length === leaders)
   t.pass('even in a group of its own')
 })
 
-test('output beyond the limit ends an endless command', async t => {
-  const { folder, executor } = bash(t)
+both('output beyond the limit ends an endless command', async (t, shells) => {
+  const { folder, executor } = bash(t, { shells })
   const endless = executor.run(work(folder, 'yes & yes'))
   const sid = endless.pid!
   const err = await failure(endless)
@@ -212,17 +222,17 @@ test('output beyond the limit ends an endless command', async t => {
   t.equal((await failure(executor.run(work(folder, 'truncate -s 1T /dev/stdout; sleep 1000')))).code, 'BW_ERR_COMMAND_OUTPUT', 'a hole counts as well')
 })
 
-test('pause and resume; the time-out stands still', async t => {
-  const { folder, executor } = bash(t)
+both('pause and resume; the time-out stands still', async (t, shells, leaders) => {
+  const { folder, executor } = bash(t, { shells })
   const item = executor.run(work(folder, 'timeout 1000 sleep 1000 & wait', { timeoutMs: 1500 }))
   const sid = item.pid!
-  await until('all run', () => livingIn(sid).length === 3)
+  await until('all run', () => livingIn(sid).length === 3 + leaders)
   item.pause()
   item.pause()
   await until('all are stopped', () => statesIn(sid).every(state => state === 'T'))
   const other = executor.run(work(folder, 'sleep 1000', { timeoutMs: 1700 }))
   t.equal((await failure(other)).code, 'BW_ERR_COMMAND_TIMEOUT', 'another item, started later, ran out of a longer time')
-  t.equal(livingIn(sid).length, 3, 'the paused one did not')
+  t.equal(livingIn(sid).length, 3 + leaders, 'the paused one did not')
   item.resume()
   item.resume()
   t.equal((await failure(item)).code, 'BW_ERR_COMMAND_TIMEOUT', 'it goes on, and then does')
@@ -236,8 +246,8 @@ test('pause and resume; the time-out stands still', async t => {
   quick.kill()
 })
 
-test('stopped and let go on while it starts processes', async t => {
-  const { folder, executor } = bash(t)
+both('stopped and let go on while it starts processes', async (t, shells) => {
+  const { folder, executor } = bash(t, { shells })
   const one = async (): Promise<number> => {
     const item = executor.run(work(folder, 'for i in 1 2 3; do sleep 0.01; done; echo done'))
     item.pause()
@@ -263,8 +273,8 @@ test('what cannot be started', async t => {
   t.equal((await failure(bash(t, { shell: path.join(folder, 'not-bash') }).executor.run(work(folder, 'true')))).code, 'BW_ERR_NO_SHELL', 'a shell without x')
 })
 
-test('one guard, which ends with its executor and is replaced when killed', async t => {
-  const { folder, executor } = bash(t)
+both('one guard, which ends with its executor and is replaced when killed', async (t, shells) => {
+  const { folder, executor } = bash(t, { shells })
   t.equal(executor.guardPid, undefined, 'none before it is needed')
   await executor.run(work(folder, 'true')).done
   const guard = executor.guardPid!
@@ -281,8 +291,8 @@ test('one guard, which ends with its executor and is replaced when killed', asyn
   t.notOk(isRunning(second), 'gone after close')
 })
 
-test('the guard outlives signals that it is not meant to obey', async t => {
-  const { folder, executor } = bash(t)
+both('the guard outlives signals that it is not meant to obey', async (t, shells) => {
+  const { folder, executor } = bash(t, { shells })
   const item = executor.run(work(folder, 'sleep 1000'))
   const guard = executor.guardPid!
   await until('it waits for lines', () => readFileSync(`/proc/${guard}/comm`, 'utf8') === 'bash\n' && /^SigIgn:\s*0*[0-9a-f]*[4-7c-f][0-9a-f]{3}$/m.test(readFileSync(`/proc/${guard}/status`, 'utf8')))
@@ -293,30 +303,30 @@ test('the guard outlives signals that it is not meant to obey', async t => {
   item.kill()
 })
 
-for (const [how, end] of [['SIGKILL', pid => process.kill(pid, 'SIGKILL')], ['SIGTERM', pid => process.kill(pid, 'SIGTERM')]] as Array<[string, (pid: number) => void]>) {
-  test(`nothing survives the client's ${how}`, async t => {
+for (const how of ['SIGKILL', 'SIGTERM'] as const) {
+  both(`nothing survives the client's ${how}`, async (t, shells) => {
     const folder = tempFolder(t)
     const program = fileURLToPath(new URL('fixtures/runaway-client.ts', import.meta.url))
     const commands = ['sleep 1000 & sleep 1000', 'trap "" TERM; timeout 1000 sleep 1000; sleep 1000', 'kill -STOP $$']
-    const client = spawn(process.execPath, [program, folder, ...commands], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const client = spawn(process.execPath, [program, folder, shells, ...commands], { stdio: ['ignore', 'pipe', 'inherit'] })
     const [line] = await once(client.stdout.setEncoding('utf8'), 'data') as [string]
     const { items, guard } = JSON.parse(line) as { items: number[], guard: number }
     cleanUp(t, () => { for (const sid of items) try { process.kill(-sid, 'SIGKILL') } catch {} })
     await until('everything runs', () => livingIn(...items).length >= 6)
     t.ok(isRunning(guard), 'a guard watches')
-    end(client.pid!)
+    process.kill(client.pid!, how)
     await once(client, 'exit')
     await until('nothing lives', () => livingIn(...items, guard).length === 0)
     t.pass('all is gone, the guard too')
   })
 }
 
-test('nothing survives process.exit, and a guard keeps no process alive', async t => {
+both('nothing survives process.exit, and a guard keeps no process alive', async (t, shells) => {
   const folder = tempFolder(t)
   const lib = new URL('../lib/executor.ts', import.meta.url).href
   const script = `
     import { BashExecutor } from ${JSON.stringify(lib)}
-    const executor = new BashExecutor()
+    const executor = new BashExecutor({ shells: '${shells}' })
     const item = (n, command) => ({ command, env: {}, cwd: '.', stdout: 'o' + n, maxOutputBytes: 9, timeoutMs: 0 })
     await executor.run(item(1, 'true')).done
     if (process.argv[1] === 'exit') {
@@ -334,8 +344,8 @@ test('nothing survives process.exit, and a guard keeps no process alive', async 
   }
 })
 
-test('a stream of tiny items leaves the event loop its turns', async t => {
-  const { folder, executor } = bash(t)
+both('a stream of tiny items leaves the event loop its turns', async (t, shells) => {
+  const { folder, executor } = bash(t, { shells })
   let turns = 0
   const timer = setInterval(() => { turns++ }, 1)
   cleanUp(t, () => { clearInterval(timer) })
@@ -344,9 +354,9 @@ test('a stream of tiny items leaves the event loop its turns', async t => {
   t.ok(turns >= 10, `a timer ran ${turns} times`)
 })
 
-test('many items leave no handle, no listener and no file behind', async t => {
+both('many items leave no handle, no listener and no file behind', async (t, shells) => {
   const atStart = openFiles()
-  const { folder, executor } = bash(t)
+  const { folder, executor } = bash(t, { shells })
   const one = async (i: number): Promise<number> => (await executor.run(work(folder, 'echo $((PIECE_IDX*PIECE_IDX))', { env: { PIECE_IDX: String(i) } })).done).size
   await Promise.all(Array.from({ length: 8 }, () => one(0)))
   const before = openFiles()

@@ -13,6 +13,9 @@ import { signalGroup } from './session.ts'
 import type { Sessions } from './session.ts'
 import type { StderrFile, StderrFiles } from './stderr.ts'
 import type { ItemOutcome, RunningItem, WorkItem } from './types.ts'
+import type { WarmEnd } from './warm-job.ts'
+import type { WarmShell } from './warm-shell.ts'
+import type { WarmShells } from './warm.ts'
 
 /** What an item needs of its executor. */
 export interface ItemHost {
@@ -20,6 +23,7 @@ export interface ItemHost {
   parentEnv: NodeJS.ProcessEnv
   sessions: Sessions
   stderrs: StderrFiles
+  warm: WarmShells
   /** the process group `pgid` exists from now on */
   onStart (pgid: number): void
   /** nothing of the item runs any more; `pgid` is undefined if nothing ever ran */
@@ -28,7 +32,7 @@ export interface ItemHost {
 
 interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error) => void }
 
-/** A bash that runs one work item. */
+/** A bash that runs one work item; or, with `#warm`, a subshell of one that runs many. */
 export class BashItem implements RunningItem {
   readonly done: Promise<ItemOutcome>
   readonly #item: WorkItem
@@ -37,6 +41,7 @@ export class BashItem implements RunningItem {
   #fd = -1
   #stderr: StderrFile | null = null
   #child: ChildProcess | null = null
+  #warm: WarmShell | null = null
   #stopped: StopReason | null = null
   #isOver = false
   #ranMs = 0
@@ -52,23 +57,34 @@ export class BashItem implements RunningItem {
     this.done.catch(() => {}) // who only kills an item need not look at its end
   }
 
-  get pid (): number | undefined { return this.#isOver ? undefined : this.#child?.pid }
+  /** of the process that leads the session in which all of it is */
+  get pid (): number | undefined { return this.#isOver ? undefined : (this.#warm ?? this.#child)?.pid }
 
   /** Starts the command; a failure to do so rejects `done`. */
   start (): void {
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
     try {
       this.#fd = openSync(this.#item.stdout, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-      this.#stderr = this.#host.stderrs.get(this.#item.stdout)
+      this.#warm = this.#host.warm.take(this.#item)
+      if (this.#warm === null) this.#startFresh()
+      else this.#startWarm(this.#warm)
     } catch (err) {
       this.#abort(ioError(err, this.#item.stdout))
-      return
     }
+  }
+
+  #startFresh (): void {
+    this.#stderr = this.#host.stderrs.get(this.#item.stdout)
     try {
       this.#spawn(this.#fd, this.#stderr.fd)
     } catch (err) {
       this.#abort(spawnFailure(err, this.#host.shell))
     }
+  }
+
+  #startWarm (warm: WarmShell): void {
+    this.#stderr = warm.stderr
+    if (!warm.run(this.#item, this.#fd, end => this.#settleBy(this.#onWarmEnd(warm, end)))) this.#settleBy(this.#onWarmEnd(warm, 'unsaid'))
   }
 
   kill (): void { this.stop('killed') }
@@ -124,21 +140,45 @@ export class BashItem implements RunningItem {
     child.on('exit', (code, signal) => {
       // Not within the event: whoever starts the next item there starves the event loop, since Node goes on reaping
       // children for as long as there are any. (Measured: 8 slots of tiny items let a timer run 3 times in 1.5 s.)
-      setImmediate(() => {
-        this.#onExit(code, signal).catch((err: unknown) => this.#abort(ioError(err, this.#item.stdout)))
-      })
+      setImmediate(() => this.#settleBy(this.#onExit(code, signal)))
     })
     if (child.pid !== undefined) this.#host.onStart(child.pid)
+  }
+
+  #settleBy (ending: Promise<void>): void {
+    ending.catch((err: unknown) => this.#abort(ioError(err, this.#item.stdout)))
+  }
+
+  async #onWarmEnd (warm: WarmShell, end: WarmEnd): Promise<void> {
+    const ms = this.#elapsedMs()
+    const sid = warm.pid
+    // a pause that came too late
+    if (this.#since === null) this.resume()
+    if (sid !== undefined && (warm.isGone || (end !== 'unsaid' && end.hasLeft))) await this.#host.sessions.end(sid, !warm.isGone)
+    if (this.#isOver) return
+    if (end !== 'unsaid' || this.#stopped !== null) {
+      const { exitCode, signal } = end === 'unsaid' ? { exitCode: null, signal: null } : end
+      this.#finish(undefined, exitCode, signal, ms)
+      return
+    }
+    this.#leaveWarm()
+    this.#host.warm.note(this.#item, null)
+    this.#since = performance.now()
+    this.#startFresh()
   }
 
   async #onExit (exitCode: number | null, signal: NodeJS.Signals | null): Promise<void> {
     const ms = this.#elapsedMs()
     const pgid = this.#child?.pid
     if (pgid !== undefined) await this.#endRest(pgid)
-    if (this.#isOver) return
+    if (!this.#isOver) this.#finish(pgid, exitCode, signal, ms)
+  }
+
+  #finish (pgid: number | undefined, exitCode: number | null, signal: NodeJS.Signals | null, ms: number): void {
     const { maxOutputBytes, timeoutMs } = this.#item
     const size = fstatSync(this.#fd).size
     const stderr = this.#stderr?.take() ?? ''
+    if (this.#stopped === null) this.#host.warm.note(this.#item, ms)
     const failure = failureOf({ exitCode, signal, stderr, size, maxOutputBytes, timeoutMs, stopped: this.#stopped })
     this.#end(pgid)
     if (failure === null) this.#settle.resolve({ ms, size, stderr })
@@ -160,8 +200,18 @@ export class BashItem implements RunningItem {
   #end (pgid: number | undefined): void {
     this.#isOver = true
     if (this.#fd !== -1) closeSync(this.#fd)
-    if (this.#stderr !== null) this.#host.stderrs.giveBack(this.#stderr)
+    if (this.#warm !== null) this.#leaveWarm()
+    else if (this.#stderr !== null) this.#host.stderrs.giveBack(this.#stderr)
     this.#stderr = null
     this.#host.onEnd(this, pgid)
+  }
+
+  /** With its stderr file. */
+  #leaveWarm (): void {
+    const warm = this.#warm!
+    this.#stderr?.take()
+    this.#stderr = null
+    this.#warm = null
+    this.#host.warm.giveBack(warm)
   }
 }

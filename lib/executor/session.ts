@@ -36,7 +36,7 @@ const MAX_LOOKS = 20
 
 interface Member { pid: number, state: string }
 interface Order { signal: 'SIGSTOP' | 'SIGCONT', looks: number, calm: number }
-interface Ending { since: number, resolve: () => void }
+interface Ending { since: number, isLeaderKept: boolean, resolve: () => void }
 
 /**
  * Signals to whole sessions. Reading the process table takes milliseconds on a busy machine, so the wishes of one
@@ -57,11 +57,11 @@ export class Sessions {
     this.#schedule(0)
   }
 
-  /** Kills the whole session; resolves when it has no living process. */
-  async end (sid: number): Promise<void> {
+  /** Kills the whole session, but for its leader if that is to be kept; resolves when nothing of it lives. */
+  async end (sid: number, isLeaderKept = false): Promise<void> {
     this.#orders.delete(sid)
     await new Promise<void>(resolve => {
-      this.#ending.set(sid, { since: performance.now(), resolve })
+      this.#ending.set(sid, { since: performance.now(), isLeaderKept, resolve })
       this.#schedule(0)
     })
   }
@@ -85,6 +85,11 @@ export class Sessions {
     this.#left.clear()
   }
 
+  /** Kills, now, all of these sessions but their leaders. */
+  sweepOthers (sids: number[]): void {
+    for (const [sid, members] of membersOf(new Set(sids))) sendAll(members.filter(({ pid }) => pid !== sid), 'SIGKILL')
+  }
+
   #schedule (ms: number): void {
     if (this.#isDue) return
     this.#isDue = true
@@ -100,8 +105,8 @@ export class Sessions {
     const members = membersOf(new Set([...this.#orders.keys(), ...this.#ending.keys()]))
     for (const [sid, order] of this.#orders) this.#enforce(sid, order, members.get(sid) ?? [])
     const now = performance.now()
-    for (const [sid, { since, resolve }] of this.#ending) {
-      const left = members.get(sid) ?? []
+    for (const [sid, { since, isLeaderKept, resolve }] of this.#ending) {
+      const left = (members.get(sid) ?? []).filter(({ pid }) => pid !== sid || !isLeaderKept)
       sendAll(left, 'SIGKILL')
       const isAlive = left.length > 0 || (!HAS_PROC && signalGroup(sid, 'SIGKILL'))
       if (isAlive && now - since < GIVE_UP_MS) continue
@@ -117,6 +122,11 @@ export class Sessions {
     order.calm = others.length === 0 ? order.calm + 1 : 0
     if (order.calm >= CALM_LOOKS || ++order.looks >= MAX_LOOKS) this.#orders.delete(sid)
   }
+}
+
+/** Kills all of these sessions, as far as they can be found at once: for the end of this process. */
+export function killSessions (sids: number[]): void {
+  for (const members of membersOf(new Set(sids)).values()) sendAll(members, 'SIGKILL')
 }
 
 function sendAll (members: Member[], signal: NodeJS.Signals): void {
