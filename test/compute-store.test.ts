@@ -22,9 +22,12 @@ suite(test, ComputeStore)
 
 /** What is in a task's work folder but the folders that wait for the next work items, with nothing but binds in them. */
 function leftIn (work: string): string[] {
-  const isWaiting = (dir: string): boolean => readdirSync(dir, { withFileTypes: true }).every(entry => entry.isSymbolicLink())
   return readdirSync(work, { withFileTypes: true })
-    .filter(entry => !entry.isDirectory() || !isWaiting(path.join(work, entry.name))).map(({ name }) => name)
+    .filter(entry => !entry.isDirectory() || !holdsLinksOnly(path.join(work, entry.name))).map(({ name }) => name)
+}
+
+function holdsLinksOnly (dir: string): boolean {
+  return readdirSync(dir, { withFileTypes: true }).every(entry => entry.isSymbolicLink())
 }
 
 test('pieces of any length up to the piece length', async t => {

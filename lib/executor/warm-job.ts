@@ -74,7 +74,8 @@ export function loopArgs (shell: string, command: string): string[] {
  */
 export function encodeJob ({ cwd, env }: WorkItem, stdout: string, base: Record<string, string>): string | null {
   const dir = quote(cwd)
-  let job = `cd -P -- ${dir}||exit 1;exec >${stdout};`
+  // not ">": cutting a file that exists makes ext4 write it to the disk when it is closed
+  let job = `cd -P -- ${dir}||exit 1;exec 1<>${stdout};`
   if (!('HOME' in env)) job += `HOME=${dir};`
   if (!('TMPDIR' in env)) job += `TMPDIR=${dir};`
   for (const name of Object.keys(env)) {
