@@ -29,7 +29,16 @@ export interface ComputingHost {
   idle (): void
 }
 
-interface Running { readonly generation: Generation, readonly since: number, readonly isBackup: boolean, reason: string | null }
+interface Running {
+  readonly generation: Generation
+  readonly since: number
+  readonly isBackup: boolean
+  /** why it was aborted */
+  reason: string | null
+}
+
+/** Pieces being stored, for each slot: a disk that cannot keep up holds the commands back. */
+const STORING_PER_SLOT = 4
 
 /** Pieces are claimed ahead for this long: other peers wait for them that long at most, and a message costs a thousandth of it. */
 const AHEAD_MS = 100
@@ -43,6 +52,8 @@ export class Computing {
   readonly #slots: number
   readonly #clock: Clock
   readonly #running = new Map<number, Running>()
+  /** commands that run: those of `#running` that are not only being stored */
+  #busy = 0
   /** claimed, and next to run */
   readonly #ahead = new Set<number>()
   #cancelRenewal: () => void
@@ -77,7 +88,7 @@ export class Computing {
 
   /** Starts work items while there are free slots and pieces to compute. Cheap when there is nothing to do. */
   run (): void {
-    while (this.#state === 'on' && this.#running.size < this.#slots) {
+    while (this.#state === 'on' && this.#hasRoom) {
       if (this.#ahead.size === 0 && !this.#choose()) break
       const [index] = this.#ahead
       if (index === undefined) continue // a backup: it has started
@@ -87,6 +98,14 @@ export class Computing {
     this.#armWakeUp()
     this.#host.idle()
   }
+
+  /** A slot is free as soon as its command has ended: what is left to do for its piece needs no slot. */
+  get #hasRoom (): boolean {
+    return this.#busy < this.#slots && this.#running.size - this.#busy < STORING_PER_SLOT * this.#slots
+  }
+
+  /** What a piece takes here, milliseconds; 0: unknown. */
+  get paceMs (): number { return this.#paceMs }
 
   /** Ends the piece's work item, if there is one. */
   abort (index: number, reason: string): void {
@@ -156,7 +175,7 @@ export class Computing {
   }
 
   #batchSize (): number {
-    const free = this.#slots - this.#running.size
+    const free = this.#slots - this.#busy
     if (this.#paceMs === 0 || this.#paceMs > AHEAD_MS) return free
     const room = MAX_CLAIMS - this.#running.size
     return Math.max(free, Math.min(room, Math.ceil(AHEAD_MS / this.#paceMs) * this.#slots))
@@ -173,6 +192,8 @@ export class Computing {
     const generation = this.#host.generate(index)
     const running: Running = { generation, since: this.#clock.now(), isBackup, reason: null }
     this.#running.set(index, running)
+    this.#busy++
+    void generation.ended.then(() => { this.#onEnded() })
     generation.done.then(
       ({ size, digest, ms }) => this.#onResult(index, { size, digest }, ms),
       (err: unknown) => this.#onFailure(index, running, err as Error)
@@ -182,6 +203,11 @@ export class Computing {
     })
     // last: whoever hears of it may stop everything
     this.#host.started(index)
+  }
+
+  #onEnded (): void {
+    this.#busy--
+    this.run()
   }
 
   #onResult (index: number, result: Result, ms: number): void {
@@ -229,7 +255,7 @@ export class Computing {
   /** A failed piece becomes due again, or patience with others ends, without anything else happening. */
   #armWakeUp (): void {
     this.#cancelWakeUp()
-    if (this.#state !== 'on' || this.#running.size >= this.#slots) return
+    if (this.#state !== 'on' || !this.#hasRoom) return
     const at = this.#scheduler.wakeAt()
     if (at === Infinity) return
     this.#cancelWakeUp = this.#clock.after(Math.max(1, Math.ceil(at - this.#clock.now())), () => { this.run() })

@@ -101,6 +101,9 @@ export class Scheduler {
   /** Pieces that failed here so often that they are left to other peers. */
   get givenUp (): number { return this.#givenUp }
 
+  /** There are pieces that nobody has or claims credibly. */
+  get hasCandidates (): boolean { return this.#candidates.size > 0 }
+
   isMissing (index: number): boolean { return this.#missing.has(index) }
   /** The user wants it, or a reader waits for it. */
   isWanted (index: number): boolean { return this.#wanted[index] === 1 || this.#urgent.has(index) }

@@ -24,6 +24,8 @@ export interface RunOptions {
 export interface Generation {
   /** its index */
   readonly piece: number
+  /** Resolves when the command has ended, at the latest with `done`: hashing and storing may be left. Never rejects. */
+  readonly ended: Promise<void>
   /** Resolves when it is stored; rejects as RunningItem does, or with BW_ERR_BIND, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
   readonly done: Promise<Result & { ms: number }>
   /** kills the command; `done` rejects with BW_ERR_COMMAND_KILLED unless the piece is stored already */
@@ -45,16 +47,19 @@ export function generate (folder: TaskFolder, piece: number, run: RunOptions): G
 
 class PieceGeneration implements Generation {
   readonly piece: number
+  readonly ended: Promise<void>
   readonly done: Promise<Result & { ms: number }>
   readonly #folder: TaskFolder
+  #end: () => void = () => {}
   #item: RunningItem | null = null
   #isKilled = false
 
   constructor (folder: TaskFolder, piece: number, run: RunOptions) {
     this.piece = piece
     this.#folder = folder
+    this.ended = new Promise(resolve => { this.#end = resolve })
     this.done = this.#run(run)
-    this.done.catch(() => {}) // who kills it need not look at its end
+    this.done.then(this.#end, this.#end) // who kills it need not look at its end
   }
 
   kill (): void {
@@ -77,6 +82,7 @@ class PieceGeneration implements Generation {
       const timeoutMs = strictest(task.timeoutMs, run.timeoutMs)
       this.#item = runItem(run, { command: task.command, env, cwd: cwd.path, stdout, maxOutputBytes: task.pieceLength, timeoutMs })
       const outcome = await this.#finish(this.#item)
+      this.#end()
       const result = await hashOutput(stdout, outcome)
       if (this.#isKilled) throw killed()
       const stored = await this.#folder.commit(this.piece, stdout, result)

@@ -13,6 +13,7 @@ import type { ComputeStore } from './compute-store.ts'
 import { Downloader } from './downloader.ts'
 import type { DownloadSink } from './downloader.ts'
 import { CommandError } from './errors.ts'
+import { Fetching } from './fetching.ts'
 import { Finisher } from './finisher.ts'
 import { Neighbours } from './neighbours.ts'
 import { Progress } from './progress.ts'
@@ -23,6 +24,7 @@ import type { TaskPeer } from './task-peer.ts'
 import type { Task } from './task.ts'
 import { pieceResult } from './task-events.ts'
 import type { FinishedFile, SessionEvents, TaskStats } from './task-events.ts'
+import { Waiters } from './waiters.ts'
 import type { Wire } from './webtorrent-types.ts'
 
 /** What happens in a session, for torrent.ts to act on and to pass on as events. */
@@ -54,12 +56,14 @@ export class WorkSession {
   readonly progress: Progress
   readonly #host: SessionHost
   readonly #downloader: Downloader
+  readonly #fetching: Fetching
   readonly #finisher: Finisher
   readonly #neighbours: Neighbours
   readonly #housekeeping: NodeJS.Timeout
   /** downloaded pieces on their way to disk */
   readonly #storing = new Set<number>()
-  readonly #waiting = new Map<number, Set<() => void>>()
+  /** readers of pieces that are not stored yet */
+  readonly #readers = new Waiters()
   #computing: Computing | null = null
   #counts = { computed: 0, downloaded: 0 }
   #isStuck = false
@@ -78,6 +82,7 @@ export class WorkSession {
     this.#finisher = this.#createFinisher()
     this.#neighbours = this.#createNeighbours()
     this.#downloader = this.#createDownloader()
+    this.#fetching = this.#createFetching()
     store.on('lost', index => { this.#onLost(index) })
     this.#housekeeping = setInterval(() => {
       this.#neighbours.tidy()
@@ -127,6 +132,15 @@ export class WorkSession {
     })
   }
 
+  #createFetching (): Fetching {
+    return new Fetching({
+      clock: systemClock,
+      isComputing: () => this.computing === 'on' && this.scheduler.hasCandidates,
+      paceMs: () => this.#computing!.paceMs,
+      fetch: peer => { this.#downloader.requestMore(peer) }
+    })
+  }
+
   #createDownloader (): Downloader {
     return new Downloader({
       needs: index => this.#needs(index),
@@ -155,7 +169,7 @@ export class WorkSession {
       this.#host.stored(index)
     }
     this.#isOpen = true
-    this.#wakeAll()
+    this.#readers.wakeAll()
     this.#finisher.checkAll()
     void this.store.verifyRest()
   }
@@ -167,7 +181,8 @@ export class WorkSession {
     clearInterval(this.#housekeeping)
     this.#downloader.close()
     this.#neighbours.close()
-    this.#wakeAll()
+    this.#fetching.close()
+    this.#readers.wakeAll()
     await Promise.all([this.#computing?.stop(), this.#finisher.stop()])
   }
 
@@ -234,7 +249,10 @@ export class WorkSession {
 
   /** Resolves when the piece is stored or the session closes; until then it is fetched or computed before others. */
   async waitFor (index: number): Promise<void> {
-    while (this.results.own(index) === undefined && !this.#isClosed) await this.#news(index)
+    while (this.results.own(index) === undefined && !this.#isClosed) {
+      this.urge(index)
+      await this.#readers.wait(index)
+    }
   }
 
   /** Bytes of a stored piece. Rejects when it cannot be read: then it is missing again. */
@@ -331,7 +349,7 @@ export class WorkSession {
     this.progress.add(index, result.size, performance.now())
     this.#host.stored(index)
     this.#neighbours.announce(index, result, sources)
-    this.#wake(index)
+    this.#readers.wake(index)
     this.#finisher.check(index)
   }
 
@@ -366,32 +384,13 @@ export class WorkSession {
   #update (peer: TaskPeer): void {
     if (this.#isClosed) return
     if (peer.isAwaited) peer.wire.interested()
-    this.#downloader.requestMore(peer)
     this.#computing?.run()
+    this.#fetching.consider(peer)
   }
 
   #checkStuck (): void {
     const pieces = this.#isOpen ? this.scheduler.hopeless() : []
     if (pieces.length > 0 && !this.#isStuck) this.#host.report('stuck', { pieces })
     this.#isStuck = pieces.length > 0
-  }
-
-  /** The piece was stored; it is urgent until then. */
-  async #news (index: number): Promise<void> {
-    this.urge(index)
-    await new Promise<void>(resolve => {
-      const waiting = this.#waiting.get(index) ?? new Set()
-      this.#waiting.set(index, waiting.add(resolve))
-    })
-  }
-
-  #wake (index: number): void {
-    const waiting = this.#waiting.get(index)
-    this.#waiting.delete(index)
-    for (const resolve of waiting ?? []) resolve()
-  }
-
-  #wakeAll (): void {
-    for (const index of this.#waiting.keys()) this.#wake(index)
   }
 }
