@@ -61,7 +61,7 @@ export function makeScratch (scratch: string, binds: Binds): void {
 }
 
 /** Links first: a folder that is empty then is removed without a look into it. Never throws. */
-export async function removeScratch (scratch: string, binds: Binds): Promise<void> {
+async function removeScratch (scratch: string, binds: Binds): Promise<void> {
   for (const { name } of binds) removeFile(path.join(scratch, name))
   await removeTree(scratch)
 }
