@@ -141,7 +141,7 @@ export class ClaimTable {
     entry.estimateMs = heard.estimateMs
     entry.leaseUntil = Math.max(entry.leaseUntil, this.#leaseOf(entry))
     if (entry.isRespected || this.#host.now() >= entry.leaseUntil) return
-    if (source.lapses >= MAX_RELAYED_LAPSES) return
+    if (source.kind === 'relay' && !mayRelay(source)) return
     if (source.kind === 'promise' || this.#hasCredit(claimant)) this.#respect(entry)
   }
 
@@ -286,6 +286,11 @@ export class ClaimTable {
       return
     }
   }
+}
+
+/** A peer can invent as many neighbours as it likes: until it delivers, all of them together have the credit of one newcomer. */
+function mayRelay ({ lapses, isCredible, entries }: ClaimSource): boolean {
+  return lapses < MAX_RELAYED_LAPSES && (isCredible || entries.size <= NEWCOMER_CLAIMS)
 }
 
 /** The estimate of a peer that never delivered, passed on by such, is a stranger's word. */

@@ -255,6 +255,20 @@ test('claims that are released late, over and over, are no better than lapsed on
   t.end()
 })
 
+test('who relays the claims of many neighbours has the credit of one newcomer, until it delivers', t => {
+  const relays = new ClaimSource({ limit: 1024, kind: 'relay' })
+  const scheduler = create(100, first, noTime)
+  const hear = (): void => {
+    for (let index = 0; index < 100; index++) scheduler.claims.add(relays, index.toString(16).padStart(40, '0'), claim(index))
+  }
+  hear()
+  t.equal(claimed(scheduler), 8)
+  scheduler.claims.delivered(PEER, [relays])
+  hear()
+  t.equal(claimed(scheduler), 100)
+  t.end()
+})
+
 test('one source may vouch for a limited number of claims', t => {
   const relays = new ClaimSource({ limit: 3 })
   const scheduler = create(10, first, noTime)

@@ -32,6 +32,9 @@ export interface ItemHost {
 
 interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error) => void }
 
+/** An item that has run for so long in a fresh shell is not the shortest: there is time to prepare a warm one for the next. */
+const PREPARE_MS = 300
+
 /** A bash that runs one work item; or, with `#warm`, a subshell of one that runs many. */
 export class BashItem implements RunningItem {
   readonly done: Promise<ItemOutcome>
@@ -42,6 +45,7 @@ export class BashItem implements RunningItem {
   #stderr: StderrFile | null = null
   #child: ChildProcess | null = null
   #warm: WarmShell | null = null
+  #hasPrepared = false
   #stopped: StopReason | null = null
   #isOver = false
   #ranMs = 0
@@ -113,8 +117,15 @@ export class BashItem implements RunningItem {
   tick (): void {
     if (this.#isOver || this.#stderr === null) return
     this.#stderr.trim()
+    this.#prepareNext()
     if (fstatSync(this.#fd).size > this.#item.maxOutputBytes) this.stop('output')
     else if (this.#item.timeoutMs > 0 && this.#elapsedMs() > this.#item.timeoutMs) this.stop('timeout')
+  }
+
+  #prepareNext (): void {
+    if (this.#hasPrepared || this.#warm !== null || this.#elapsedMs() < PREPARE_MS) return
+    this.#hasPrepared = true
+    this.#host.warm.prepare(this.#item)
   }
 
   #elapsedMs (): number {

@@ -1,6 +1,7 @@
 /**
  * Which items run in warm shells, and the shells that wait for them. An item goes to a warm shell when the last ones of
- * its command were short: then starting a bash costs more than what it does.
+ * its command were short: then starting a bash costs more than what it does. Or when one was prepared while the item
+ * before ran: to start a process stops us for milliseconds, which is better done then than when a slot is free.
  */
 import { HAS_PROC } from '../process-table.ts'
 import type { Guard } from './guard.ts'
@@ -54,14 +55,23 @@ export class WarmShells {
   take (work: WorkItem): WarmShell | null {
     if (this.#mode === 'fresh' || work.args !== undefined) return null
     const pace = this.#paceOf(work)
-    if (pace.unsaid >= MAX_UNSAID || !pace.canBeWarm || (this.#mode === 'auto' && !isShort(pace))) return null
+    if (pace.unsaid >= MAX_UNSAID || !pace.canBeWarm) return null
     for (const kept of this.#kept.values()) {
       if (!kept.isIdle || kept.pace !== pace || kept.shell.isGone) continue
       kept.isIdle = false
       kept.idleTidies = 0
       return kept.shell
     }
-    return this.#start(work, pace)
+    return this.#mode === 'auto' && !isShort(pace) ? null : this.#start(work, pace)
+  }
+
+  /** The item runs in a fresh shell, and has done so for a while: the next one finds a warm shell, if it comes soon. */
+  prepare (work: WorkItem): void {
+    if (this.#mode === 'fresh' || work.args !== undefined) return
+    const pace = this.#paceOf(work)
+    if (!pace.canBeWarm || pace.unsaid >= MAX_UNSAID) return
+    const shell = this.#start(work, pace)
+    if (shell !== null) this.#kept.get(shell)!.isIdle = true
   }
 
   /** The item took so long; null when it had to be started again in a fresh shell. */
