@@ -1,0 +1,210 @@
+/**
+ * One peer: the parts of lib/ and the extension, connected to each other as lib/work-session.ts connects them, with
+ * virtual work and virtual downloads in place of the store and the downloader.
+ */
+import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
+import type { LocalTask, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
+import { Computing } from '../../lib/computing.ts'
+import { Neighbours } from '../../lib/neighbours.ts'
+import { ResultTable } from '../../lib/results.ts'
+import type { Result } from '../../lib/results.ts'
+import { Scheduler } from '../../lib/scheduler.ts'
+import type { TaskPeer } from '../../lib/task-peer.ts'
+import type { VirtualClock } from './clock.ts'
+import { Downloads } from './downloads.ts'
+import { RandomScheduler } from './random-scheduler.ts'
+import type { Random } from './random.ts'
+import type { Scenario } from './scenario.ts'
+import type { Tally } from './tally.ts'
+import type { SimulatedWire } from './wire.ts'
+import { compute } from './work.ts'
+
+/** As in lib/work-session.ts. */
+const HOUSEKEEPING_MS = 10_000
+
+/** What all peers of a swarm share. */
+export interface World {
+  readonly scenario: Scenario
+  readonly clock: VirtualClock
+  readonly tally: Tally
+  readonly task: LocalTask
+  /** the one result of each piece */
+  readonly results: Result[]
+  /** of each piece, in milliseconds at speed 1 */
+  readonly work: Float64Array
+  /** pieces that somebody has computed */
+  readonly computed: Uint8Array
+  /** the peer has every piece */
+  completed (peer: Peer): void
+}
+
+/** A peer that computes. */
+export class Peer {
+  readonly peerId: Uint8Array
+  readonly speed: number
+  isAlive = true
+  readonly #world: World
+  readonly #results: ResultTable
+  readonly #scheduler: Scheduler
+  readonly #neighbours: Neighbours
+  readonly #downloads: Downloads
+  readonly #computing: Computing
+  readonly #isSilent: boolean
+
+  constructor (world: World, peerId: Uint8Array, speed: number, random: Random) {
+    const { scenario, clock, task } = world
+    this.#world = world
+    this.peerId = peerId
+    this.speed = speed
+    this.#isSilent = scenario.policy !== 'bitworker'
+    this.#results = new ResultTable(task.pieceCount)
+    this.#scheduler = this.#isSilent
+      ? new RandomScheduler(task.pieceCount, random, clock)
+      : new Scheduler(task.pieceCount, random, () => clock.now())
+    this.#neighbours = this.#createNeighbours()
+    this.#downloads = this.#createDownloads()
+    this.#computing = this.#createComputing()
+    this.#computing.pause()
+    clock.after(random() * HOUSEKEEPING_MS, () => { this.#keepHouse() })
+  }
+
+  /** Starts work items from now on. */
+  start (): void { this.#computing.resume() }
+
+  /** It ends without a word. */
+  die (): void {
+    this.isAlive = false
+    void this.#computing.stop()
+  }
+
+  /** Takes up one end of a connection. */
+  connect (wire: SimulatedWire): void {
+    const { task, clock, scenario, tally } = this.#world
+    const ext: UtBitworker = new (utBitworker({
+      task,
+      now: () => clock.now(),
+      schedule: flush => { clock.after(scenario.batchMs, flush) }
+    }))(wire.asWire)
+    ext.on('claims', claims => { tally.claims += claims.length })
+    wire.once('extended', () => {
+      this.#neighbours.add(wire.asWire, ext)
+      this.#neighbours.greet(wire.asWire)
+    })
+    wire.open(ext)
+  }
+
+  #createNeighbours (): Neighbours {
+    return new Neighbours(this.#results, this.#scheduler, {
+      peerId: this.peerId,
+      claims: () => this.#isSilent ? [] : this.#computing.claims(),
+      available: (peer, index) => {
+        if (peer.hasDelivered) this.#abort(index, 'another peer has it')
+        this.#downloads.offer(peer, index)
+      },
+      yield: index => { this.#abort(index, 'another peer computes it') },
+      updated: () => { this.#computing.run() },
+      left: peer => {
+        this.#downloads.removePeer(peer)
+        this.#computing.run()
+      },
+      wants: () => false,
+      serve: () => {},
+      strike: (_peer, reason) => { throw new Error(`the simulation broke the protocol: ${reason}`) },
+      ban: (_peer, reason) => { throw new Error(`the simulation broke the protocol: ${reason}`) }
+    })
+  }
+
+  #createDownloads (): Downloads {
+    const { scenario, clock } = this.#world
+    const pieceMs = scenario.pieceBytes / scenario.bytesPerSecond * 1000
+    return new Downloads({
+      clock,
+      peers: this.#neighbours,
+      needs: index => this.#scheduler.isMissing(index),
+      transferMs: peer => {
+        const wire = peer.wire as unknown as SimulatedWire
+        return wire.isCut ? Infinity : 2 * wire.latencyMs + pieceMs
+      },
+      stored: (index, peer) => { this.#onDownloaded(index, peer) }
+    })
+  }
+
+  #createComputing (): Computing {
+    const { clock, scenario } = this.#world
+    return new Computing(this.#scheduler, {
+      generate: index => this.#generate(index),
+      started: () => {},
+      claim: (index, elapsedMs, estimateMs) => { if (!this.#isSilent) this.#neighbours.claim([{ index, elapsedMs, estimateMs }]) },
+      release: indices => { if (!this.#isSilent) this.#neighbours.release(indices) },
+      computed: (index, result) => { this.#onComputed(index, result) },
+      failed: (_index, err) => { throw err },
+      aborted: () => {},
+      idle: () => {}
+    }, { slots: scenario.slots, clock })
+  }
+
+  #generate (index: number): ReturnType<typeof compute> {
+    const { clock, results, work, tally } = this.#world
+    tally.started++
+    return compute({
+      clock,
+index,
+result: results[index]!,
+ms: work[index]! / this.speed,
+      ended: (ms, wasKilled) => { this.#count(index, ms, wasKilled) }
+    })
+  }
+
+  #count (index: number, ms: number, wasKilled: boolean): void {
+    const { tally, computed } = this.#world
+    tally.computedMs += ms
+    if (wasKilled) {
+      tally.aborted++
+      if (this.isAlive) tally.wastedMs += ms
+      else tally.lostMs += ms
+      return
+    }
+    tally.finished++
+    if (computed[index] === 1) {
+      tally.duplicates++
+      tally.wastedMs += ms
+    }
+    computed[index] = 1
+  }
+
+  /** Peers that only choose at random finish what they began. */
+  #abort (index: number, reason: string): void {
+    if (!this.#isSilent) this.#computing.abort(index, reason)
+  }
+
+  #onComputed (index: number, result: Result): void {
+    if (!this.isAlive) return
+    // a round ends for all at once: nobody chooses before everybody's news are here
+    if (this.#world.scenario.policy === 'random') this.#computing.pause()
+    if (this.#results.own(index) !== undefined) return
+    this.#downloads.cancel(index)
+    this.#onStored(index, result)
+  }
+
+  #onDownloaded (index: number, peer: TaskPeer): void {
+    if (!this.isAlive) return
+    peer.hasDelivered = true
+    this.#abort(index, 'it was downloaded')
+    if (this.#results.own(index) !== undefined) return
+    this.#world.tally.downloads++
+    this.#onStored(index, this.#world.results[index]!)
+  }
+
+  #onStored (index: number, result: Result): void {
+    this.#results.setOwn(index, result)
+    this.#scheduler.setMissing(index, false)
+    this.#neighbours.announce(index, result)
+    if (this.#scheduler.missing === 0) this.#world.completed(this)
+  }
+
+  #keepHouse (): void {
+    if (!this.isAlive) return
+    this.#neighbours.tidy()
+    this.#world.clock.after(HOUSEKEEPING_MS, () => { this.#keepHouse() })
+  }
+}

@@ -1,0 +1,51 @@
+/** The swarms whose figures bench/README.md has. */
+import { DEFAULTS, LOCK_STEP } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
+
+/** One line of a table: the same swarm, several times. */
+export interface Cell {
+  label: string
+  scenario: Scenario
+  runs: number
+  /** what the last column compares with: E(n, m), or the same swarm without squatters */
+  compare?: 'expected' | 'honest'
+}
+
+function cell (label: string, differences: Partial<Scenario>, runs: number, compare?: Cell['compare']): Cell {
+  return { label, scenario: { ...DEFAULTS, ...differences }, runs, ...(compare !== undefined && { compare }) }
+}
+
+/** The paper's twelve swarms. */
+const GRID = [64, 128, 192].flatMap(pieces => [4, 8, 12, 16].map(peers => ({ pieces, peers })))
+const SPARSE = { pieces: 1_000, peers: 100, degree: 20 }
+const STRESS: Partial<Scenario> = { speedSigma: 0.6, slow: 0.05, dying: 0.03 }
+
+/** By the name that `--preset` takes. */
+export const PRESETS = {
+  /** the paper's model: proves the simulator */
+  paper: GRID.map(size => cell(`${size.pieces}/${size.peers} random, lock-step`, { ...LOCK_STEP, ...size }, 400, 'expected')),
+  mesh: [
+    ...GRID.map(size => cell(`${size.pieces}/${size.peers}`, size, 40)),
+    cell('1000/16', { pieces: 1_000, peers: 16 }, 10),
+    cell('1000/100', { pieces: 1_000, peers: 100 }, 5)
+  ],
+  sparse: [
+    cell('1000/100, degree 20', SPARSE, 5),
+    cell('1000/100, degree 20, random', { ...SPARSE, policy: 'random-async' }, 5),
+    cell('1000/100, degree 20, 1 s a piece', { ...SPARSE, workMs: 1_000 }, 5),
+    cell('1000/100, degree 20, 60 s a piece', { ...SPARSE, workMs: 60_000 }, 5),
+    cell('1000/100, degree 50', { ...SPARSE, degree: 50 }, 5)
+  ],
+  large: [cell('10000/1000, degree 50', { pieces: 10_000, peers: 1_000, degree: 50 }, 1)],
+  stress: [
+    cell('192/16, σ .6, 5 % ten times slower, 3 % die', STRESS, 100),
+    cell('the same, deaths noticed at once', { ...STRESS, deathNoticeMs: 0 }, 100),
+    cell('the same, random', { ...STRESS, policy: 'random-async' }, 100),
+    cell('1000/100, degree 20, the same', { ...SPARSE, ...STRESS }, 5)
+  ],
+  squatters: (['hold', 'cycle', 'lapse'] as const).flatMap(squat => [
+    cell(`192/16 and 20 % squatters that ${squat}`, { squatters: 0.2, squat }, 30, 'honest'),
+    cell(`192/16 and 40 % squatters that ${squat}`, { squatters: 0.4, squat }, 30, 'honest'),
+    cell(`1000/100, degree 20, and 40 % squatters that ${squat}`, { ...SPARSE, squatters: 0.4, squat }, 3, 'honest')
+  ])
+} satisfies Record<string, Cell[]>

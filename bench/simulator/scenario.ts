@@ -1,0 +1,72 @@
+/** What is simulated: the numbers of a swarm, and their defaults. */
+
+/**
+ * `bitworker`: what lib/ does. `random`: the paper's model, lock-step rounds in which everybody takes any missing piece
+ * without a word to others. `random-async`: the same without the rounds: everybody goes on at once.
+ */
+export type Policy = 'bitworker' | 'random' | 'random-async'
+
+/** What a squatter does with its claims: renews them for ever, releases and claims others, or lets them lapse. */
+export type Squat = 'hold' | 'cycle' | 'lapse'
+
+/** One swarm. Times are milliseconds of virtual time. */
+export interface Scenario {
+  pieces: number
+  /** that compute; squatters come on top of these */
+  peers: number
+  /** connections of each; 0: everybody with everybody */
+  degree: number
+  /** median work of a piece on a peer of median speed */
+  workMs: number
+  /** of the log-normal distributions */
+  workSigma: number
+  speedSigma: number
+  /** one way, uniformly distributed */
+  minLatencyMs: number
+  maxLatencyMs: number
+  /** for how long announcements wait for others to travel with */
+  batchMs: number
+  pieceBytes: number
+  /** of one download */
+  bytesPerSecond: number
+  slots: number
+  /** share of peers that are `slowFactor` times slower */
+  slow: number
+  slowFactor: number
+  /** share of peers that die at a random time within the ideal time */
+  dying: number
+  /** after how long the others find out; 0: their connections close at once */
+  deathNoticeMs: number
+  /** squatters as a share of all peers */
+  squatters: number
+  squat: Squat
+  policy: Policy
+}
+
+/** security.md's parameters: a full mesh on three continents with a machine of each kind. */
+export const DEFAULTS: Scenario = {
+  pieces: 192,
+  peers: 16,
+  degree: 0,
+  workMs: 10_000,
+  workSigma: 0.2,
+  speedSigma: 0.3,
+  minLatencyMs: 1,
+  maxLatencyMs: 200,
+  batchMs: 100,
+  pieceBytes: 65_536,
+  bytesPerSecond: 1_250_000,
+  slots: 1,
+  slow: 0,
+  slowFactor: 10,
+  dying: 0,
+  deathNoticeMs: 120_000,
+  squatters: 0,
+  squat: 'hold',
+  policy: 'bitworker'
+}
+
+/** The paper's model: all alike, and news travel in no time. */
+export const LOCK_STEP: Partial<Scenario> = {
+  policy: 'random', workSigma: 0, speedSigma: 0, minLatencyMs: 0, maxLatencyMs: 0, batchMs: 0, pieceBytes: 0
+}

@@ -1,0 +1,199 @@
+/** Sets a swarm up, lets it work, and says how it went. */
+import { createHash } from 'node:crypto'
+import process from 'node:process'
+import { connections } from './graph.ts'
+import { VirtualClock } from './clock.ts'
+import { Peer } from './peer.ts'
+import type { World } from './peer.ts'
+import { branch, lognormal, share } from './random.ts'
+import type { Random } from './random.ts'
+import type { Scenario } from './scenario.ts'
+import { Squatter } from './squatter.ts'
+import { Tally } from './tally.ts'
+import { SimulatedWire } from './wire.ts'
+
+/** How one run went. Times are milliseconds; `wallMs` is real, the others are virtual. */
+export interface Outcome {
+  seed: number
+  /** total work / total speed of the peers that are there */
+  idealMs: number
+  /** until the first peer, and until the last one alive, had every piece; Infinity: did not happen */
+  firstMs: number
+  lastMs: number
+  tally: Tally
+  events: number
+  wallMs: number
+  rssBytes: number
+}
+
+/** What each random source is for. */
+const DRAWS = { work: 0, speed: 1, graph: 2, latency: 3, fate: 4, peer: 5, squatter: 6, identity: 7 }
+/** Connected, and digests exchanged. */
+const START_MS = 1_000
+/** A round of the paper's model lasts a little longer than the work: news have to be taken in. */
+const ROUND_GAP_MS = 1
+/** A swarm that takes this often the ideal time is stuck. */
+const MAX_RATIO = 100
+
+interface Fate { speed: number, diesAtMs: number }
+
+/** One run. The same scenario and seed give the same outcome. */
+export async function simulate (scenario: Scenario, seed: number): Promise<Outcome> {
+  const begin = performance.now()
+  const swarm = new Swarm(scenario, seed)
+  await swarm.run()
+  const { idealMs, firstMs, lastMs, tally, clock: { events } } = swarm
+  return {
+    seed,
+idealMs,
+firstMs,
+lastMs,
+tally,
+events,
+    wallMs: performance.now() - begin,
+rssBytes: process.memoryUsage.rss()
+  }
+}
+
+class Swarm implements World {
+  readonly scenario: Scenario
+  readonly clock = new VirtualClock()
+  readonly tally = new Tally()
+  readonly task: World['task']
+  readonly results: World['results']
+  readonly work: Float64Array
+  readonly computed: Uint8Array
+  readonly idealMs: number
+  firstMs = Infinity
+  lastMs = Infinity
+  readonly #seed: number
+  readonly #peers: Peer[]
+  readonly #fates: Fate[]
+  readonly #squatters: Squatter[]
+  readonly #wires = new Map<Peer, SimulatedWire[]>()
+  readonly #incomplete: Set<Peer>
+
+  constructor (scenario: Scenario, seed: number) {
+    const { pieces, pieceBytes } = scenario
+    this.scenario = scenario
+    this.#seed = seed
+    this.task = { digest: sha256('task'), pieceCount: pieces, pieceLength: Math.max(1, pieceBytes) }
+    this.results = Array.from({ length: pieces }, (_, index) => ({ size: this.task.pieceLength, digest: sha256(`piece ${index}`) }))
+    this.computed = new Uint8Array(pieces)
+    const random = this.#random('work')
+    this.work = Float64Array.from({ length: pieces }, () => scenario.workMs * lognormal(random, scenario.workSigma))
+    this.#fates = this.#drawFates()
+    this.idealMs = idealMs(this.work, this.#fates)
+    this.#peers = this.#fates.map(({ speed }, i) => new Peer(this, this.#peerId(i), speed, branch(seed, DRAWS.peer, i)))
+    this.#incomplete = new Set(this.#peers)
+    this.#squatters = this.#createSquatters()
+    this.#connect()
+  }
+
+  async run (): Promise<void> {
+    this.clock.after(START_MS, () => { this.#start() })
+    await this.clock.run(() => this.#incomplete.size === 0, START_MS + MAX_RATIO * this.idealMs)
+    if (this.#incomplete.size === 0) this.lastMs = this.clock.now() - START_MS
+  }
+
+  completed (peer: Peer): void {
+    this.firstMs = Math.min(this.firstMs, this.clock.now() - START_MS)
+    this.#incomplete.delete(peer)
+  }
+
+  #random (purpose: keyof typeof DRAWS): Random { return branch(this.#seed, DRAWS[purpose]) }
+
+  #peerId (i: number): Uint8Array {
+    const random = branch(this.#seed, DRAWS.identity, i)
+    return Uint8Array.from({ length: 20 }, () => random() * 256)
+  }
+
+  #drawFates (): Fate[] {
+    const { peers, speedSigma, slow, slowFactor, dying } = this.scenario
+    const random = this.#random('speed')
+    const fates = Array.from({ length: peers }, () => ({ speed: lognormal(random, speedSigma), diesAtMs: Infinity }))
+    const chance = this.#random('fate')
+    // drawn independently of each other: a peer may be both
+    for (const fate of some(fates, slow, chance)) fate.speed /= slowFactor
+    const ideal = idealMs(this.work, fates)
+    for (const fate of some(fates, dying, chance)) fate.diesAtMs = chance() * ideal
+    return fates
+  }
+
+  #createSquatters (): Squatter[] {
+    const { peers, squatters } = this.scenario
+    const count = Math.round(peers * squatters / (1 - squatters))
+    return Array.from({ length: count }, (_, i) => new Squatter(this, this.#peerId(peers + i), branch(this.#seed, DRAWS.squatter, i)))
+  }
+
+  #connect (): void {
+    const { scenario: { minLatencyMs, maxLatencyMs, degree, pieces }, clock, tally } = this
+    const everybody = [...this.#peers, ...this.#squatters]
+    const random = this.#random('latency')
+    for (const [i, j] of connections(everybody.length, degree, this.#random('graph'))) {
+      const [a, b] = [everybody[i]!, everybody[j]!]
+      const latency = minLatencyMs + random() * (maxLatencyMs - minLatencyMs)
+      const here = new SimulatedWire(clock, tally, latency, { peerId: b.peerId, pieceCount: pieces })
+      const there = new SimulatedWire(clock, tally, latency, { peerId: a.peerId, pieceCount: pieces })
+      SimulatedWire.link(here, there)
+      this.#join(a, here)
+      this.#join(b, there)
+    }
+  }
+
+  #join (peer: Peer | Squatter, wire: SimulatedWire): void {
+    peer.connect(wire)
+    if (!(peer instanceof Peer)) return
+    const wires = this.#wires.get(peer)
+    if (wires === undefined) this.#wires.set(peer, [wire])
+    else wires.push(wire)
+  }
+
+  #start (): void {
+    for (const squatter of this.#squatters) squatter.start()
+    for (const peer of this.#peers) peer.start()
+    this.#fates.forEach(({ diesAtMs }, i) => {
+      if (diesAtMs < Infinity) this.clock.after(diesAtMs, () => { this.#kill(this.#peers[i]!) })
+    })
+    if (this.scenario.policy === 'random') this.#nextRound()
+  }
+
+  /** Everybody has finished a work item and knows of all others'. */
+  #nextRound (): void {
+    this.clock.after(this.scenario.workMs + ROUND_GAP_MS, () => {
+      for (const peer of this.#peers) peer.start()
+      this.#nextRound()
+    })
+  }
+
+  #kill (peer: Peer): void {
+    const wires = this.#wires.get(peer) ?? []
+    for (const wire of wires) wire.cut()
+    peer.die()
+    this.#incomplete.delete(peer)
+    this.clock.after(this.scenario.deathNoticeMs, () => { for (const wire of wires) wire.lose() })
+  }
+}
+
+/** Without waiting and waste: every peer computes until the last piece is done, or until it dies. */
+function idealMs (work: Float64Array, fates: Fate[]): number {
+  let left = work.reduce((sum, ms) => sum + ms, 0)
+  let speed = fates.reduce((sum, fate) => sum + fate.speed, 0)
+  let now = 0
+  for (const fate of fates.toSorted((a, b) => a.diesAtMs - b.diesAtMs)) {
+    if (now + left / speed <= fate.diesAtMs) break
+    left -= (fate.diesAtMs - now) * speed
+    now = fate.diesAtMs
+    speed -= fate.speed
+  }
+  return now + left / speed
+}
+
+function some<T> (items: T[], fraction: number, random: Random): T[] {
+  const rest = [...items]
+  return Array.from({ length: share(items.length, fraction, random) }, () => rest.splice(Math.floor(random() * rest.length), 1)[0]!)
+}
+
+function sha256 (text: string): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(text).digest())
+}
