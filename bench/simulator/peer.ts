@@ -50,6 +50,8 @@ export class Peer {
   readonly #downloads: Downloads
   readonly #computing: Computing
   readonly #isSilent: boolean
+  /** of announcements that wait to be sent */
+  #flushes: Array<() => void> = []
 
   constructor (world: World, peerId: Uint8Array, speed: number, random: Random) {
     const { scenario, clock, task } = world
@@ -60,7 +62,7 @@ export class Peer {
     this.#results = new ResultTable(task.pieceCount)
     this.#scheduler = this.#isSilent
       ? new RandomScheduler(task.pieceCount, random, clock)
-      : new Scheduler(task.pieceCount, random, () => clock.now())
+      : new Scheduler(task.pieceCount, random, clock.now)
     this.#neighbours = this.#createNeighbours()
     this.#downloads = this.#createDownloads()
     this.#computing = this.#createComputing()
@@ -79,12 +81,8 @@ export class Peer {
 
   /** Takes up one end of a connection. */
   connect (wire: SimulatedWire): void {
-    const { task, clock, scenario, tally } = this.#world
-    const ext: UtBitworker = new (utBitworker({
-      task,
-      now: () => clock.now(),
-      schedule: flush => { clock.after(scenario.batchMs, flush) }
-    }))(wire.asWire)
+    const { task, clock: { now }, tally } = this.#world
+    const ext: UtBitworker = new (utBitworker({ task, now, schedule: flush => { this.#flushLater(flush) } }))(wire.asWire)
     ext.on('claims', claims => { tally.claims += claims.length })
     wire.once('extended', () => {
       this.#neighbours.add(wire.asWire, ext)
@@ -148,9 +146,9 @@ export class Peer {
     tally.started++
     return compute({
       clock,
-index,
-result: results[index]!,
-ms: work[index]! / this.speed,
+      index,
+      result: results[index]!,
+      ms: work[index]! / this.speed,
       ended: (ms, wasKilled) => { this.#count(index, ms, wasKilled) }
     })
   }
@@ -200,6 +198,17 @@ ms: work[index]! / this.speed,
     this.#scheduler.setMissing(index, false)
     this.#neighbours.announce(index, result)
     if (this.#scheduler.missing === 0) this.#world.completed(this)
+  }
+
+  /** What one peer announces within the same while goes out together. */
+  #flushLater (flush: () => void): void {
+    this.#flushes.push(flush)
+    if (this.#flushes.length > 1) return
+    this.#world.clock.post(this.#world.scenario.batchMs, () => {
+      const flushes = this.#flushes
+      this.#flushes = []
+      for (const send of flushes) send()
+    })
   }
 
   #keepHouse (): void {

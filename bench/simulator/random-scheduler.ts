@@ -2,7 +2,7 @@
 import { IndexSet } from '../../lib/index-set.ts'
 import { Scheduler } from '../../lib/scheduler.ts'
 import type { Choice } from '../../lib/scheduler.ts'
-import type { Clock } from '../../lib/clock.ts'
+import type { VirtualClock } from './clock.ts'
 import type { Random } from './random.ts'
 
 /** In the scheduler's place for the policies without communication. */
@@ -11,8 +11,8 @@ export class RandomScheduler extends Scheduler {
   readonly #draw: Random
   readonly #held: Uint8Array
 
-  constructor (pieceCount: number, random: Random, clock: Clock) {
-    super(pieceCount, random, () => clock.now())
+  constructor (pieceCount: number, random: Random, clock: VirtualClock) {
+    super(pieceCount, random, clock.now)
     this.#draw = random
     this.#held = new Uint8Array(pieceCount)
     this.#free = new IndexSet(pieceCount)

@@ -24,8 +24,8 @@ export interface Line {
   bytesPerPiece: number
   /** E(n, m) as a multiple of n / m, or the makespan as a multiple of that without squatters */
   compared: number | null
-  /** real seconds and MiB */
-  wall: number
+  /** seconds that the simulation took, and MiB */
+  cpu: number
   memory: number
 }
 
@@ -45,7 +45,7 @@ export function summarise ({ label, scenario, compare }: Cell, outcomes: Outcome
     messagesPerPiece: perPiece(({ tally }) => tally.messages),
     bytesPerPiece: perPiece(({ tally }) => tally.messageBytes),
     compared: compared(),
-    wall: outcomes.reduce((sum, { wallMs }) => sum + wallMs, 0) / 1000,
+    cpu: outcomes.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1000,
     memory: Math.max(...outcomes.map(({ rssBytes }) => rssBytes)) / 2 ** 20
   }
 
@@ -58,16 +58,16 @@ export function summarise ({ label, scenario, compare }: Cell, outcomes: Outcome
 
 /** The table's head, in Markdown. */
 export const HEAD = [
-  '| pieces/peers | runs | ideal | first complete / ideal | last / ideal | wasted | claims | messages | bytes | E, or / honest | took | memory |',
+  '| pieces/peers | runs | ideal | first complete / ideal | last / ideal | wasted | claims | messages | bytes | E, or / honest | CPU | memory |',
   '|---|---|---|---|---|---|---|---|---|---|---|---|'
 ].join('\n')
 
 /** One row of it. */
 export function row (line: Line): string {
-  const { label, runs, ideal, first, last, wastePercent, claimsPerPiece, messagesPerPiece, bytesPerPiece, compared, wall, memory } = line
+  const { label, runs, ideal, first, last, wastePercent, claimsPerPiece, messagesPerPiece, bytesPerPiece, compared, cpu, memory } = line
   const cells = [
     label, runs, `${ideal.toFixed(1)} s`, ratio(first), ratio(last), `${wastePercent.mean.toFixed(1)} %`, claimsPerPiece.toFixed(0),
-    messagesPerPiece.toFixed(0), bytesPerPiece.toFixed(0), compared === null ? '' : compared.toFixed(3), `${wall.toFixed(1)} s`, `${memory.toFixed(0)} MiB`
+    messagesPerPiece.toFixed(0), bytesPerPiece.toFixed(0), compared === null ? '' : compared.toFixed(3), `${cpu.toFixed(1)} s`, `${memory.toFixed(0)} MiB`
   ]
   return `| ${cells.join(' | ')} |`
 }

@@ -32,7 +32,7 @@ export class Squatter {
 
   connect (wire: SimulatedWire): void {
     const { task, clock } = this.#world
-    const ext: UtBitworker = new (utBitworker({ task, now: () => clock.now(), schedule: flush => { clock.after(0, flush) } }))(wire.asWire)
+    const ext: UtBitworker = new (utBitworker({ task, now: clock.now, schedule: flush => { clock.post(0, flush) } }))(wire.asWire)
     this.#exts.add(ext)
     wire.open(ext)
   }

@@ -12,7 +12,7 @@ import { Squatter } from './squatter.ts'
 import { Tally } from './tally.ts'
 import { SimulatedWire } from './wire.ts'
 
-/** How one run went. Times are milliseconds; `wallMs` is real, the others are virtual. */
+/** How one run went. Times are milliseconds; `cpuMs` is what the simulation itself took, the others are virtual. */
 export interface Outcome {
   seed: number
   /** total work / total speed of the peers that are there */
@@ -22,7 +22,7 @@ export interface Outcome {
   lastMs: number
   tally: Tally
   events: number
-  wallMs: number
+  cpuMs: number
   rssBytes: number
 }
 
@@ -39,19 +39,19 @@ interface Fate { speed: number, diesAtMs: number }
 
 /** One run. The same scenario and seed give the same outcome. */
 export async function simulate (scenario: Scenario, seed: number): Promise<Outcome> {
-  const begin = performance.now()
+  const begin = process.cpuUsage()
   const swarm = new Swarm(scenario, seed)
   await swarm.run()
   const { idealMs, firstMs, lastMs, tally, clock: { events } } = swarm
   return {
     seed,
-idealMs,
-firstMs,
-lastMs,
-tally,
-events,
-    wallMs: performance.now() - begin,
-rssBytes: process.memoryUsage.rss()
+    idealMs,
+    firstMs,
+    lastMs,
+    tally,
+    events,
+    cpuMs: process.cpuUsage(begin).user / 1000,
+    rssBytes: process.memoryUsage.rss()
   }
 }
 
@@ -83,7 +83,7 @@ class Swarm implements World {
     const random = this.#random('work')
     this.work = Float64Array.from({ length: pieces }, () => scenario.workMs * lognormal(random, scenario.workSigma))
     this.#fates = this.#drawFates()
-    this.idealMs = idealMs(this.work, this.#fates)
+    this.idealMs = fastest(this.work, this.#fates)
     this.#peers = this.#fates.map(({ speed }, i) => new Peer(this, this.#peerId(i), speed, branch(seed, DRAWS.peer, i)))
     this.#incomplete = new Set(this.#peers)
     this.#squatters = this.#createSquatters()
@@ -115,7 +115,7 @@ class Swarm implements World {
     const chance = this.#random('fate')
     // drawn independently of each other: a peer may be both
     for (const fate of some(fates, slow, chance)) fate.speed /= slowFactor
-    const ideal = idealMs(this.work, fates)
+    const ideal = fastest(this.work, fates)
     for (const fate of some(fates, dying, chance)) fate.diesAtMs = chance() * ideal
     return fates
   }
@@ -176,7 +176,7 @@ class Swarm implements World {
 }
 
 /** Without waiting and waste: every peer computes until the last piece is done, or until it dies. */
-function idealMs (work: Float64Array, fates: Fate[]): number {
+function fastest (work: Float64Array, fates: Fate[]): number {
   let left = work.reduce((sum, ms) => sum + ms, 0)
   let speed = fates.reduce((sum, fate) => sum + fate.speed, 0)
   let now = 0

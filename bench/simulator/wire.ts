@@ -4,10 +4,10 @@
  */
 import { EventEmitter } from 'node:events'
 import BitField from 'bitfield'
-import type { Clock } from '../../lib/clock.ts'
 import type { Wire, WireEvents } from '../../lib/webtorrent-types.ts'
 import { EXTENSION_NAME } from '../../extensions/ut_bitworker/constants.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
+import type { VirtualClock } from './clock.ts'
 import type { Tally } from './tally.ts'
 
 /** Bytes: a message of ut_bitworker; a number: a `have`; a function: anything else that happens at the other end. */
@@ -36,7 +36,7 @@ export class SimulatedWire extends EventEmitter<WireEvents> {
   isCut = false
   /** milliseconds, one way */
   readonly latencyMs: number
-  readonly #clock: Clock
+  readonly #clock: VirtualClock
   readonly #tally: Tally
   #other!: SimulatedWire
   #ext: UtBitworker | undefined
@@ -44,7 +44,7 @@ export class SimulatedWire extends EventEmitter<WireEvents> {
   #outgoing: Item[] = []
   #sentAt = -1
 
-  constructor (clock: Clock, tally: Tally, latencyMs: number, { peerId, pieceCount }: End) {
+  constructor (clock: VirtualClock, tally: Tally, latencyMs: number, { peerId, pieceCount }: End) {
     super()
     this.#clock = clock
     this.#tally = tally
@@ -105,7 +105,7 @@ export class SimulatedWire extends EventEmitter<WireEvents> {
     const items = [item]
     this.#sentAt = now
     this.#outgoing = items
-    this.#clock.after(this.latencyMs, () => {
+    this.#clock.post(this.latencyMs, () => {
       if (items === this.#outgoing) this.#sentAt = -1
       if (!this.isCut) this.#other.#receive(items)
     })
