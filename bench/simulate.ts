@@ -15,7 +15,7 @@ import type { Outcome } from './simulator/swarm.ts'
 
 type Key = keyof Scenario
 
-const CHOICES = { policy: ['bitworker', 'random', 'random-async'], squat: ['hold', 'cycle', 'lapse'] }
+const CHOICES = { policy: ['bitworker', 'random', 'random-async'], squat: ['hold', 'cycle', 'lapse', 'invent'] }
 
 /** workMs → work-ms */
 function flag (key: string): string {

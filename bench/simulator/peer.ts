@@ -60,9 +60,8 @@ export class Peer {
     this.speed = speed
     this.#isSilent = scenario.policy !== 'bitworker'
     this.#results = new ResultTable(task.pieceCount)
-    this.#scheduler = this.#isSilent
-      ? new RandomScheduler(task.pieceCount, random, clock)
-      : new Scheduler(task.pieceCount, random, clock.now)
+    const options = { pieceCount: task.pieceCount, peerId: Buffer.from(peerId).toString('hex'), random, now: clock.now }
+    this.#scheduler = this.#isSilent ? new RandomScheduler(options) : new Scheduler(options)
     this.#neighbours = this.#createNeighbours()
     this.#downloads = this.#createDownloads()
     this.#computing = this.#createComputing()
@@ -76,14 +75,17 @@ export class Peer {
   /** It ends without a word. */
   die (): void {
     this.isAlive = false
+    this.#neighbours.close()
     void this.#computing.stop()
   }
 
   /** Takes up one end of a connection. */
   connect (wire: SimulatedWire): void {
     const { task, clock: { now }, tally } = this.#world
-    const ext: UtBitworker = new (utBitworker({ task, now, schedule: flush => { this.#flushLater(flush) } }))(wire.asWire)
+    const ext: UtBitworker = new (utBitworker({ task, now, schedule: (flush, ms) => { this.#flushLater(flush, ms) } }))(wire.asWire)
     ext.on('claims', claims => { tally.claims += claims.length })
+    ext.on('backups', backups => { tally.claims += backups.length })
+    ext.on('relays', relays => { tally.relays += relays.length })
     wire.once('extended', () => {
       this.#neighbours.add(wire.asWire, ext)
       this.#neighbours.greet(wire.asWire)
@@ -93,8 +95,9 @@ export class Peer {
 
   #createNeighbours (): Neighbours {
     return new Neighbours(this.#results, this.#scheduler, {
+      clock: this.#world.clock,
       peerId: this.peerId,
-      claims: () => this.#isSilent ? [] : this.#computing.claims(),
+      claims: opts => this.#isSilent ? [] : this.#computing.claims(opts),
       available: (peer, index) => {
         if (peer.hasDelivered) this.#abort(index, 'another peer has it')
         this.#downloads.offer(peer, index)
@@ -132,7 +135,7 @@ export class Peer {
     return new Computing(this.#scheduler, {
       generate: index => this.#generate(index),
       started: () => {},
-      claim: (index, elapsedMs, estimateMs) => { if (!this.#isSilent) this.#neighbours.claim([{ index, elapsedMs, estimateMs }]) },
+      claim: (claims, opts) => { if (!this.#isSilent) this.#neighbours.claim(claims, opts) },
       release: indices => { if (!this.#isSilent) this.#neighbours.release(indices) },
       computed: (index, result) => { this.#onComputed(index, result) },
       failed: (_index, err) => { throw err },
@@ -186,7 +189,7 @@ export class Peer {
 
   #onDownloaded (index: number, peer: TaskPeer): void {
     if (!this.isAlive) return
-    peer.hasDelivered = true
+    this.#neighbours.delivered(peer)
     this.#abort(index, 'it was downloaded')
     if (this.#results.own(index) !== undefined) return
     this.#world.tally.downloads++
@@ -201,10 +204,12 @@ export class Peer {
   }
 
   /** What one peer announces within the same while goes out together. */
-  #flushLater (flush: () => void): void {
+  #flushLater (flush: () => void, ms: number): void {
+    const { clock, scenario: { batchMs } } = this.#world
+    if (batchMs === 0) return clock.post(ms, flush)
     this.#flushes.push(flush)
     if (this.#flushes.length > 1) return
-    this.#world.clock.post(this.#world.scenario.batchMs, () => {
+    clock.post(batchMs, () => {
       const flushes = this.#flushes
       this.#flushes = []
       for (const send of flushes) send()

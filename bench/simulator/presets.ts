@@ -43,7 +43,7 @@ export const PRESETS = {
     cell('the same, random', { ...STRESS, policy: 'random-async' }, 100),
     cell('1000/100, degree 20, the same', { ...SPARSE, ...STRESS }, 5)
   ],
-  squatters: (['hold', 'cycle', 'lapse'] as const).flatMap(squat => [
+  squatters: (['hold', 'cycle', 'lapse', 'invent'] as const).flatMap(squat => [
     cell(`192/16 and 20 % squatters that ${squat}`, { squatters: 0.2, squat }, 30, 'honest'),
     cell(`192/16 and 40 % squatters that ${squat}`, { squatters: 0.4, squat }, 30, 'honest'),
     cell(`1000/100, degree 20, and 40 % squatters that ${squat}`, { ...SPARSE, squatters: 0.4, squat }, 3, 'honest')

@@ -1,22 +1,20 @@
 /** The paper's choice of a piece (its section 4.1): any of those that are missing, whatever others are doing. */
-import { IndexSet } from '../../lib/index-set.ts'
+import { Candidates } from '../../lib/candidates.ts'
 import { Scheduler } from '../../lib/scheduler.ts'
-import type { Choice } from '../../lib/scheduler.ts'
-import type { VirtualClock } from './clock.ts'
-import type { Random } from './random.ts'
+import type { Choice, SchedulerOptions } from '../../lib/scheduler.ts'
 
 /** In the scheduler's place for the policies without communication. */
 export class RandomScheduler extends Scheduler {
-  readonly #free: IndexSet
-  readonly #draw: Random
+  readonly #options: SchedulerOptions
+  readonly #free: Candidates
   readonly #held: Uint8Array
 
-  constructor (pieceCount: number, random: Random, clock: VirtualClock) {
-    super(pieceCount, random, clock.now)
-    this.#draw = random
-    this.#held = new Uint8Array(pieceCount)
-    this.#free = new IndexSet(pieceCount)
-    for (let index = 0; index < pieceCount; index++) this.#free.add(index)
+  constructor (options: SchedulerOptions) {
+    super(options)
+    this.#options = options
+    this.#held = new Uint8Array(options.pieceCount)
+    this.#free = new Candidates(options.pieceCount, () => 0)
+    for (let index = 0; index < options.pieceCount; index++) this.#free.set(index, true)
   }
 
   override setMissing (index: number, missing: boolean): void {
@@ -41,7 +39,8 @@ export class RandomScheduler extends Scheduler {
   }
 
   override next (): Choice | undefined {
-    const index = this.#free.pick(this.#draw)
+    const { random, now } = this.#options
+    const index = this.#free.pick(random, now())
     return index === undefined ? undefined : { index, isBackup: false }
   }
 

@@ -20,6 +20,7 @@ export interface Line {
   wastePercent: Spread
   lostPercent: number
   claimsPerPiece: number
+  relaysPerPiece: number
   messagesPerPiece: number
   bytesPerPiece: number
   /** E(n, m) as a multiple of n / m, or the makespan as a multiple of that without squatters */
@@ -42,6 +43,7 @@ export function summarise ({ label, scenario, compare }: Cell, outcomes: Outcome
     wastePercent: spread(outcomes.map(({ tally }) => 100 * tally.wastedMs / tally.computedMs)),
     lostPercent: mean(outcomes.map(({ tally }) => 100 * tally.lostMs / tally.computedMs)),
     claimsPerPiece: perPiece(({ tally }) => tally.claims),
+    relaysPerPiece: perPiece(({ tally }) => tally.relays),
     messagesPerPiece: perPiece(({ tally }) => tally.messages),
     bytesPerPiece: perPiece(({ tally }) => tally.messageBytes),
     compared: compared(),
@@ -58,16 +60,16 @@ export function summarise ({ label, scenario, compare }: Cell, outcomes: Outcome
 
 /** The table's head, in Markdown. */
 export const HEAD = [
-  '| pieces/peers | runs | ideal | first complete / ideal | last / ideal | wasted | claims | messages | bytes | E, or / honest | CPU | memory |',
+  '| pieces/peers | runs | ideal | first complete / ideal | last / ideal | wasted | claims + relays | messages | bytes | E, or / honest | CPU | memory |',
   '|---|---|---|---|---|---|---|---|---|---|---|---|'
 ].join('\n')
 
 /** One row of it. */
 export function row (line: Line): string {
-  const { label, runs, ideal, first, last, wastePercent, claimsPerPiece, messagesPerPiece, bytesPerPiece, compared, cpu, memory } = line
   const cells = [
-    label, runs, `${ideal.toFixed(1)} s`, ratio(first), ratio(last), `${wastePercent.mean.toFixed(1)} %`, claimsPerPiece.toFixed(0),
-    messagesPerPiece.toFixed(0), bytesPerPiece.toFixed(0), compared === null ? '' : compared.toFixed(3), `${cpu.toFixed(1)} s`, `${memory.toFixed(0)} MiB`
+    line.label, line.runs, `${line.ideal.toFixed(1)} s`, ratio(line.first), ratio(line.last), `${line.wastePercent.mean.toFixed(1)} %`,
+    `${line.claimsPerPiece.toFixed(0)} + ${line.relaysPerPiece.toFixed(0)}`, line.messagesPerPiece.toFixed(0), line.bytesPerPiece.toFixed(0),
+    line.compared === null ? '' : line.compared.toFixed(3), `${line.cpu.toFixed(1)} s`, `${line.memory.toFixed(0)} MiB`
   ]
   return `| ${cells.join(' | ')} |`
 }

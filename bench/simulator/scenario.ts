@@ -6,8 +6,11 @@
  */
 export type Policy = 'bitworker' | 'random' | 'random-async'
 
-/** What a squatter does with its claims: renews them for ever, releases and claims others, or lets them lapse. */
-export type Squat = 'hold' | 'cycle' | 'lapse'
+/**
+ * What a squatter does with its claims: renews them for ever, releases and claims others, or lets them lapse. Or it invents
+ * neighbours that claim, too.
+ */
+export type Squat = 'hold' | 'cycle' | 'lapse' | 'invent'
 
 /** One swarm. Times are milliseconds of virtual time. */
 export interface Scenario {
@@ -24,7 +27,7 @@ export interface Scenario {
   /** one way, uniformly distributed */
   minLatencyMs: number
   maxLatencyMs: number
-  /** for how long announcements wait for others to travel with */
+  /** for how long announcements wait for others to travel with; 0: as long as the extension lets them */
   batchMs: number
   pieceBytes: number
   /** of one download */
@@ -53,7 +56,7 @@ export const DEFAULTS: Scenario = {
   speedSigma: 0.3,
   minLatencyMs: 1,
   maxLatencyMs: 200,
-  batchMs: 100,
+  batchMs: 0,
   pieceBytes: 65_536,
   bytesPerSecond: 1_250_000,
   slots: 1,
@@ -68,5 +71,5 @@ export const DEFAULTS: Scenario = {
 
 /** The paper's model: all alike, and news travel in no time. */
 export const LOCK_STEP: Partial<Scenario> = {
-  policy: 'random', workSigma: 0, speedSigma: 0, minLatencyMs: 0, maxLatencyMs: 0, batchMs: 0, pieceBytes: 0
+  policy: 'random', workSigma: 0, speedSigma: 0, minLatencyMs: 0, maxLatencyMs: 0, pieceBytes: 0
 }

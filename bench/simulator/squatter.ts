@@ -1,7 +1,7 @@
 /** A peer that claims as many pieces as the protocol permits, and never delivers one. */
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
-import { CLAIM_LEASE_MS, CLAIM_RENEW_MS, MAX_CLAIMS } from '../../extensions/ut_bitworker/constants.ts'
+import { CLAIM_LEASE_MS, CLAIM_RENEW_MS, MAX_CLAIMS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
 import type { World } from './peer.ts'
 import { shuffle } from './random.ts'
 import type { Random } from './random.ts'
@@ -10,6 +10,9 @@ import type { SimulatedWire } from './wire.ts'
 /** What a squatter says its pieces have been running for: longer than anybody, so that it wins every collision. */
 const ELAPSED_MS = 3_600_000
 
+/** Claims of each invented neighbour: what newcomers are believed. */
+const CLAIMS_EACH = 8
+
 /** A peer that only pretends. */
 export class Squatter {
   readonly peerId: Uint8Array
@@ -17,6 +20,7 @@ export class Squatter {
   readonly #random: Random
   readonly #exts = new Set<UtBitworker>()
   #claimed: number[] = []
+  #invented: string[] = []
 
   constructor (world: World, peerId: Uint8Array, random: Random) {
     this.#world = world
@@ -25,35 +29,53 @@ export class Squatter {
   }
 
   start (): void {
-    this.#choose()
+    this.#claimed = this.#choose()
     this.#claim(this.#exts)
     this.#again()
   }
 
   connect (wire: SimulatedWire): void {
     const { task, clock } = this.#world
-    const ext: UtBitworker = new (utBitworker({ task, now: clock.now, schedule: flush => { clock.post(0, flush) } }))(wire.asWire)
+    const ext: UtBitworker = new (utBitworker({ task, now: clock.now, schedule: (flush, ms) => { clock.post(ms, flush) } }))(wire.asWire)
     this.#exts.add(ext)
     wire.open(ext)
   }
 
-  #choose (): void {
+  #choose (): number[] {
     const open = Array.from(this.#world.computed.keys()).filter(index => this.#world.computed[index] === 0)
-    this.#claimed = shuffle(open, this.#random).slice(0, MAX_CLAIMS)
+    return shuffle(open, this.#random).slice(0, MAX_CLAIMS)
   }
 
   #claim (exts: Iterable<UtBitworker>): void {
     const claims = this.#claimed.map(index => ({ index, elapsedMs: ELAPSED_MS, estimateMs: 2 * ELAPSED_MS }))
     for (const ext of exts) ext.claim(claims)
+    if (this.#world.scenario.squat === 'invent') this.#invent(exts)
+  }
+
+  #invent (exts: Iterable<UtBitworker>): void {
+    const ids = Array.from({ length: MAX_RELAYS / CLAIMS_EACH }, () => hex(this.#random))
+    const relays = ids.flatMap(peerId => this.#choose().slice(0, CLAIMS_EACH).map(index => (
+      { index, elapsedMs: ELAPSED_MS, estimateMs: 2 * ELAPSED_MS, firstElapsedMs: ELAPSED_MS, isBackup: false, peerId }
+    )))
+    for (const ext of exts) {
+      for (const id of this.#invented) ext.setNeighbour(id, false)
+      for (const id of ids) ext.setNeighbour(id, true)
+      ext.relay(relays)
+    }
+    this.#invented = ids
   }
 
   #again (): void {
     const { squat } = this.#world.scenario
     this.#world.clock.after(squat === 'lapse' ? CLAIM_LEASE_MS : CLAIM_RENEW_MS, () => {
       if (squat === 'cycle') for (const ext of this.#exts) ext.release(this.#claimed)
-      if (squat !== 'hold') this.#choose()
+      if (squat !== 'hold') this.#claimed = this.#choose()
       this.#claim(this.#exts)
       this.#again()
     })
   }
+}
+
+function hex (random: Random): string {
+  return Buffer.from(Uint8Array.from({ length: 20 }, () => random() * 256)).toString('hex')
 }

@@ -15,6 +15,7 @@ export class Tally {
   /** ut_bitworker messages sent, and their bytes */
   messages = 0
   messageBytes = 0
-  /** claims received, renewed ones included */
+  /** claims and backups received, and claims of others passed on; renewed ones included */
   claims = 0
+  relays = 0
 }
