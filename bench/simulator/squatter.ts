@@ -2,7 +2,6 @@
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import { CLAIM_LEASE_MS, CLAIM_RENEW_MS, MAX_CLAIMS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
-import { NEWCOMER_CLAIMS } from '../../lib/claims.ts'
 import type { World } from './peer.ts'
 import { shuffle } from './random.ts'
 import type { Random } from './random.ts'
@@ -10,6 +9,8 @@ import type { SimulatedWire } from './wire.ts'
 
 /** What a squatter says its pieces have been running for: longer than anybody, so that it wins every collision. */
 const ELAPSED_MS = 3_600_000
+/** Claims of each invented neighbour: what newcomers are believed (lib/claims.ts). */
+const CLAIMS_EACH = 8
 
 /** A peer that only pretends. */
 export class Squatter {
@@ -51,8 +52,8 @@ export class Squatter {
   }
 
   #invent (exts: Iterable<UtBitworker>): void {
-    const ids = Array.from({ length: MAX_RELAYS / NEWCOMER_CLAIMS }, () => hex(this.#random))
-    const relays = ids.flatMap(peerId => this.#choose().slice(0, NEWCOMER_CLAIMS).map(index => (
+    const ids = Array.from({ length: MAX_RELAYS / CLAIMS_EACH }, () => hex(this.#random))
+    const relays = ids.flatMap(peerId => this.#choose().slice(0, CLAIMS_EACH).map(index => (
       { index, elapsedMs: ELAPSED_MS, estimateMs: 2 * ELAPSED_MS, firstElapsedMs: ELAPSED_MS, isBackup: false, peerId }
     )))
     for (const ext of exts) {
