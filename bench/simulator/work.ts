@@ -18,22 +18,26 @@ export interface Work {
 }
 
 /** Starts a work item; pausing it is not part of any simulation. */
-export function compute ({ clock, index, result, ms, ended }: Work): Generation {
+export function compute ({ clock, index, result, ms, ended: report }: Work): Generation {
   const since = clock.now()
   let kill: (() => void) | undefined
+  let end: (() => void) | undefined
+  const ended = new Promise<void>(resolve => { end = resolve })
   const done = new Promise<Result & { ms: number }>((resolve, reject) => {
-    const cancel = clock.after(ms, () => {
-      ended(ms, false)
-      resolve({ ...result, ms })
-      clock.settled()
-    })
-    kill = () => {
+    const settle = (wasKilled: boolean): void => {
       kill = undefined
-      cancel()
-      ended(clock.now() - since, true)
-      reject(KILLED)
+      report(clock.now() - since, wasKilled)
+      // the result first: in the paper's rounds nobody chooses before it is known
+      if (wasKilled) reject(KILLED)
+      else resolve({ ...result, ms })
+      end?.()
       clock.settled()
     }
+    const cancel = clock.after(ms, () => { settle(false) })
+    kill = () => {
+      cancel()
+      settle(true)
+    }
   })
-  return { piece: index, done, kill: () => { kill?.() }, pause: () => {}, resume: () => {} }
+  return { piece: index, ended, done, kill: () => { kill?.() }, pause: () => {}, resume: () => {} }
 }
