@@ -1,5 +1,7 @@
 // The paper's experiment (section 5) on real processes: peers × pieces, one work item at a time each, a full mesh on loopback.
-//   node bench/paper.ts [--runs 3] [--cells 16x64,…] [--seconds 1] [--bytes 65536] [--full] [--write | --draw]
+//   node bench/paper.ts [--runs 3] [--cells 16x64,…] [--seconds 1] [--bytes 65536] [--warm-up 1000] [--full] [--write | --draw]
+//   --warm-up  pieces of a task that is not measured, before the first cell: what is measured is a swarm at work, not sixteen
+//             processes that compile their code on one machine
 //   --full    the paper's own: 64 minutes of work and 64 MB in all, however many pieces
 //   --write   keeps the runs in bench/paper.json, where a cell that is run again replaces its former runs with the same seconds and
 //             bytes; then draws bench/paper-*.svg (of the same seconds and bytes) and the tables in bench/README.md
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     cells: { type: 'string', default: PIECES.flatMap(pieces => PEERS.map(peers => `${peers}x${pieces}`)).join(',') },
     seconds: { type: 'string', default: '1' },
     bytes: { type: 'string', default: '65536' },
+    'warm-up': { type: 'string', default: '1000' },
     full: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     draw: { type: 'boolean', default: false }
@@ -52,6 +55,8 @@ async function measure (cells: Cell[], runs: number): Promise<void> {
     peers.close()
     process.exit(130)
   })
+  const warmUp = { peers: Math.max(...cells.map(cell => cell.peers)), pieces: Number(values['warm-up']), seconds: 0.02, bytes: 65536 }
+  if (warmUp.pieces > 0) console.log(`warm-up: ${warmUp.peers} peers, ${warmUp.pieces} pieces in ${(await peers.run(warmUp)).last.toFixed(1)} s`)
   for (const cell of cells) {
     console.log(`${cell.peers} peers, ${cell.pieces} pieces of ${cell.bytes} bytes and ${cell.seconds} s: ideal ${idealSeconds(cell)} s`)
     for (let i = 0; i < runs; i++) {

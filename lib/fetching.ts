@@ -1,18 +1,20 @@
 /**
- * When to ask for pieces that were announced: at once, or, while there is something to compute, a moment later. Peers that
- * are alike end their work items at the same time; their next ones should start before all of them exchange what they have.
- * Called by work-session.ts.
+ * When to ask for pieces that were announced: at once, or, while there is something to compute, some time later. Peers that
+ * are alike end their work items together, and would exchange what they have when the next ones should start; a random
+ * delay spreads it over the time in which they compute. Called by work-session.ts.
  */
 import type { Clock } from './clock.ts'
 import type { TaskPeer } from './task-peer.ts'
 
-/** The moment: this share of what a piece takes, and never longer. */
-const SHARE = 0.1
-const MAX_DELAY_MS = 100
+/** The longest delay: this share of what a piece takes, and never longer than a second. */
+const SHARE = 0.5
+const MAX_DELAY_MS = 1_000
 
 /** What fetching needs from its surroundings. */
 export interface FetchingHost {
   readonly clock: Clock
+  /** gives numbers in [0, 1) */
+  readonly random: () => number
   /** whether there is something to compute here and now */
   isComputing (): boolean
   /** what a piece takes here, milliseconds; 0: unknown */
@@ -24,8 +26,7 @@ export interface FetchingHost {
 /** The peers that are to be asked. */
 export class Fetching {
   readonly #host: FetchingHost
-  readonly #peers = new Set<TaskPeer>()
-  #cancel: (() => void) | null = null
+  readonly #timers = new Map<TaskPeer, () => void>()
 
   constructor (host: FetchingHost) {
     this.#host = host
@@ -33,18 +34,23 @@ export class Fetching {
 
   /** The peer may have something that is needed. */
   consider (peer: TaskPeer): void {
-    const delayMs = this.#host.isComputing() ? Math.min(MAX_DELAY_MS, SHARE * this.#host.paceMs()) : 0
-    if (delayMs < 1) return this.#host.fetch(peer)
-    this.#peers.add(peer)
-    this.#cancel ??= this.#host.clock.after(delayMs, () => { this.#fetchAll() })
+    const host = this.#host
+    const delayMs = host.isComputing() ? host.random() * Math.min(MAX_DELAY_MS, SHARE * host.paceMs()) : 0
+    if (delayMs < 1) {
+      this.#forget(peer)
+      return host.fetch(peer)
+    }
+    if (this.#timers.has(peer)) return
+    this.#timers.set(peer, host.clock.after(delayMs, () => {
+      this.#timers.delete(peer)
+      host.fetch(peer)
+    }))
   }
 
-  close (): void { this.#cancel?.() }
+  close (): void { for (const peer of this.#timers.keys()) this.#forget(peer) }
 
-  #fetchAll (): void {
-    const peers = [...this.#peers]
-    this.#cancel = null
-    this.#peers.clear()
-    for (const peer of peers) this.#host.fetch(peer)
+  #forget (peer: TaskPeer): void {
+    this.#timers.get(peer)?.()
+    this.#timers.delete(peer)
   }
 }

@@ -135,6 +135,7 @@ export class WorkSession {
   #createFetching (): Fetching {
     return new Fetching({
       clock: systemClock,
+      random: Math.random,
       isComputing: () => this.computing === 'on' && this.scheduler.hasCandidates,
       paceMs: () => this.#computing!.paceMs,
       fetch: peer => { this.#downloader.requestMore(peer) }
