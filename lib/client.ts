@@ -2,6 +2,7 @@
  * The client: a WebTorrent client whose torrents may be tasks.
  */
 import WebTorrent from 'webtorrent'
+import { limitIncoming } from './incoming.ts'
 import { patchServer } from './server.ts'
 import { createTask, isTask, isTaskObject, parseTask } from './task.ts'
 import type { CreateTaskOptions, Task } from './task.ts'
@@ -9,7 +10,7 @@ import type { TaskTorrentOptions } from './options.ts'
 import { ComputeTorrent } from './torrent.ts'
 import { bytesOf } from './torrent-id.ts'
 import type { InternalClient } from './webtorrent-internals.ts'
-import type { Torrent, TorrentId, WebTorrentConstructor, WebTorrentServer } from './webtorrent-types.ts'
+import type { Torrent, TorrentId, WebTorrentConstructor, WebTorrentOptions, WebTorrentServer } from './webtorrent-types.ts'
 
 const Base: WebTorrentConstructor = WebTorrent
 
@@ -29,6 +30,13 @@ export type TorrentCallback = (torrent: ComputeTorrent) => void
 export default class BitWorker extends Base {
   /** tasks that were destroyed or removed, until their folders were given back */
   readonly [CLOSING] = new Set<Promise<void>>()
+
+  constructor (options?: WebTorrentOptions) {
+    super(options)
+    const { _connPool: pool } = this as unknown as InternalClient
+    // none in a browser
+    if (pool !== null && pool !== undefined) limitIncoming(pool)
+  }
 
   /**
    * Adds a torrent or a task: a path, URL, Blob, bytes, magnet link, info-hash or parsed object, a `Task` among them.

@@ -1,22 +1,31 @@
 /**
  * Closes weaknesses of inherited packages that a remote peer could use to stop this process, before any socket opens:
- * both copies of `bencode` (WebTorrent's and the DHT's), the wire's unbounded messages, and `ut_metadata`'s unchecked
- * piece number. docs/SECURITY.md, "Inherited", says what each one is.
+ * both copies of `bencode` (WebTorrent's and the DHT's), and, for each wire, `ut_metadata` and `ut_pex`; wire-guards.ts
+ * does the wire itself. docs/SECURITY.md, "Inherited", says what each one is.
  *
  * Importing this file installs them; a copy that cannot be found is an error at start-up, not a hole.
  */
+import { createHash } from 'node:crypto'
 import bencode from 'bencode'
-import Wire from 'bittorrent-protocol'
 import dhtBencode from 'k-rpc-socket/node_modules/bencode/lib/index.js'
-import type { Wire as WireType } from './webtorrent-types.ts'
+import { guardWires } from './wire-guards.ts'
+import type { Wire } from './webtorrent-types.ts'
 
 /** Nested deeper than any message of BEP 3, 5, 9, 10 and 11. */
 const MAX_DEPTH = 64
-/** The longest legitimate message is a bitfield of 2^20 pieces (128 KiB) or a block of 128 KiB; extensions use less. */
-const MAX_MESSAGE_BYTES = 1 << 20
+/** Values in one message or file: two bytes of input can become 50 of memory. A torrent of 100 000 files has fewer. */
+const MAX_VALUES = 1_000_000
 
 /** BEP 9. */
 const METADATA_PIECE_BYTES = 1 << 14
+/** How often a peer may have each piece of the metadata: a request of 30 bytes is answered by 16 KiB. */
+const METADATA_COPIES = 4
+/** And how often it may ask on top, e.g. before we have it ourselves. */
+const METADATA_EARLY = 64
+/** More than ten times what BEP 11 allows (50 addresses come, 50 gone): each one named costs a kilobyte here. */
+const MAX_PEX_BYTES = 8 * 1024
+/** So many bytes of peer exchange from one peer are remembered, to not take the same address twice. */
+const PEX_MEMORY_BYTES = 256 * 1024
 
 /** The decoder of `bencode` 2 and 4: one object with the state of the decoding that is under way. */
 interface Decode {
@@ -26,17 +35,12 @@ interface Decode {
   buffer: () => unknown
 }
 
-interface InternalWire {
-  _onMessageLength: (this: InternalWire, buffer: Uint8Array) => void
-  _parse (size: number, parser: () => void): void
-  destroy (): void
-}
-
 /** A string's length is digits, and reading it moves forward; nesting ends somewhere. */
 function guardDecode (decode: Decode): void {
   const { buffer, next } = decode
   if (typeof buffer !== 'function' || typeof next !== 'function') throw new Error('bencode has changed: its decoder cannot be guarded')
   let depth = 0
+  let values = 0
   decode.buffer = () => {
     const { position, data } = decode
     const first = data?.[position] ?? 0
@@ -47,7 +51,8 @@ function guardDecode (decode: Decode): void {
   }
   decode.next = () => {
     // `position` is 0 only at the start of a decoding: an earlier one may have ended by an exception
-    if (decode.position === 0) depth = 0
+    if (decode.position === 0) depth = values = 0
+    if (++values > MAX_VALUES) throw new Error('bencode: too many values')
     if (++depth > MAX_DEPTH) throw new Error('bencode: nested too deeply')
     const value = next()
     depth--
@@ -55,41 +60,36 @@ function guardDecode (decode: Decode): void {
   }
 }
 
-/** A message longer than any legitimate one ends the connection instead of filling the memory. */
-function guardMessageLength (prototype: InternalWire): void {
-  const { _onMessageLength: onMessageLength } = prototype
-  if (typeof onMessageLength !== 'function') throw new Error('bittorrent-protocol has changed: its messages cannot be bounded')
-  prototype._onMessageLength = function (buffer) {
-    const length = new DataView(buffer.buffer, buffer.byteOffset).getUint32(0)
-    if (length <= MAX_MESSAGE_BYTES) return onMessageLength.call(this, buffer)
-    // nothing of what is buffered already is looked at any more
-    this._parse(Number.MAX_VALUE, () => {})
-    this.destroy()
-  }
-}
-
 interface InternalMetadata {
   onMessage?: (bytes: Uint8Array) => void
   onHandshake?: (infoHash: string, peerId: string, extensions: object) => void
+  metadata?: Uint8Array
   _infoHash?: string
   _metadataSize: number | null
+  _numPieces?: number
+  _bitfield: { get (piece: number): boolean }
   _onRequest (piece: unknown): void
   _reject (piece: unknown): void
+  _checkDone (): Promise<void>
+  _failedMetadata (): void
+  setMetadata (metadata: Uint8Array): Promise<boolean>
 }
 
 /**
- * For each new wire: metadata is checked against the info-hash, pieces that do not exist are refused, and a malformed
- * message closes the connection it came by.
+ * For each new wire: metadata is checked against the info-hash before it is decoded, pieces that do not exist are refused,
+ * and a malformed message, or asking for everything again and again, closes the connection.
  */
-export function guardMetadata (wire: WireType, infoHash: string): void {
+export function guardMetadata (wire: Wire, infoHash: string): void {
   const extension = wire.ut_metadata as unknown as InternalMetadata
   // on an incoming connection the extension comes after the handshake, and without it compares nothing
   if (extension._infoHash === undefined) extension.onHandshake?.(infoHash, wire.peerId ?? '', wire.peerExtensions)
-  const onRequest = extension._onRequest.bind(extension)
-  extension._onRequest = piece => {
-    const pieces = Math.ceil((extension._metadataSize ?? 0) / METADATA_PIECE_BYTES)
-    if (Number.isInteger(piece) && Number(piece) >= 0 && Number(piece) < pieces) onRequest(piece)
-    else extension._reject(piece)
+  guardMetadataRequests(wire, extension)
+  extension._checkDone = async () => {
+    const { metadata, _numPieces: pieces = 0 } = extension
+    for (let piece = 0; piece < pieces; piece++) if (!extension._bitfield.get(piece)) return
+    if (metadata === undefined || createHash('sha1').update(metadata).digest('hex') !== infoHash) return extension._failedMetadata()
+    // an author can make metadata that has the hash and is no bencode: a rejection here would be nobody's
+    await extension.setMetadata(metadata).catch(() => { wire.destroy() })
   }
   const onMessage = extension.onMessage?.bind(extension)
   extension.onMessage = bytes => {
@@ -101,5 +101,40 @@ export function guardMetadata (wire: WireType, infoHash: string): void {
   }
 }
 
+function guardMetadataRequests (wire: Wire, extension: InternalMetadata): void {
+  const onRequest = extension._onRequest.bind(extension)
+  let requests = 0
+  extension._onRequest = piece => {
+    const pieces = Math.ceil((extension._metadataSize ?? 0) / METADATA_PIECE_BYTES)
+    if (++requests > METADATA_COPIES * pieces + METADATA_EARLY) wire.destroy()
+    else if (Number.isInteger(piece) && Number(piece) >= 0 && Number(piece) < pieces) onRequest(piece)
+    else extension._reject(piece)
+  }
+}
+
+interface InternalPex {
+  onMessage: (bytes: Uint8Array) => void
+  _remoteAddedPeers: object
+  _remoteDroppedPeers: object
+}
+
+/** For each new wire: peer exchange cannot fill the memory. */
+export function guardPex (wire: Wire): void {
+  const extension = wire.ut_pex as unknown as InternalPex | undefined
+  if (extension === undefined) return
+  const onMessage = extension.onMessage.bind(extension)
+  let remembered = 0
+  extension.onMessage = bytes => {
+    if (bytes.length > MAX_PEX_BYTES) return wire.destroy()
+    remembered += bytes.length
+    if (remembered > PEX_MEMORY_BYTES) {
+      remembered = bytes.length
+      extension._remoteAddedPeers = {}
+      extension._remoteDroppedPeers = {}
+    }
+    onMessage(bytes)
+  }
+}
+
 for (const { decode } of [bencode, dhtBencode] as unknown as Array<{ decode: Decode }>) guardDecode(decode)
-guardMessageLength(Wire.prototype)
+guardWires()

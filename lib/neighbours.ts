@@ -7,6 +7,7 @@
 import BitField from 'bitfield'
 import { BLOCK_BYTES } from './assembly.ts'
 import type { ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import { identityOf } from './admission.ts'
 import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost } from './claim-exchange.ts'
 import type { Result, ResultTable } from './results.ts'
@@ -24,7 +25,7 @@ const MAX_BLOCK_BYTES = 128 * 1024
 const MAX_PENDING_REQUESTS = 500
 /** A peer may be caught with this many pieces of wrong data; at the next one it is banned. */
 const STRIKES_TOLERATED = 1
-/** Peer ids whose strikes are remembered: they cost nothing to make up. */
+/** Peers whose strikes are remembered: ids cost nothing to make up. */
 const MAX_STRIKERS = 10_000
 /** What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then. */
 const LATER_MS = 500
@@ -191,9 +192,10 @@ export class Neighbours implements Iterable<TaskPeer> {
   distrust (peer: TaskPeer, index: number, reason: string): void {
     if (peer.isBanned) return // what it had sent before it was closed
     this.#forget(peer, index)
-    // counted by peer id: coming back is no way out
-    const strikes = (this.#strikes.get(peer.wire.peerId!) ?? 0) + 1
-    if (this.#strikes.size < MAX_STRIKERS) this.#strikes.set(peer.wire.peerId!, strikes)
+    // across connections: coming back is no way out
+    const identity = identityOf(peer.wire)
+    const strikes = (this.#strikes.get(identity) ?? 0) + 1
+    if (this.#strikes.size < MAX_STRIKERS) this.#strikes.set(identity, strikes)
     peer.isBanned = strikes > STRIKES_TOLERATED
     if (peer.isBanned) this.#host.ban(peer, reason)
     else this.#host.strike(peer, reason)

@@ -65,22 +65,8 @@ export class PeerExchange {
   }
 }
 
-/**
- * Whether this connection is to be closed because there is another one between the same two peers: the one that the peer
- * with the higher id opened goes, by the decision of both. (Of two that one side opened, neither: the older may be dead.)
- */
-export function isDuplicate (wire: Wire, wires: Iterable<Wire>, ownPeerId: string): boolean {
-  const isOurs = openedByUs(wire)
-  for (const other of wires) {
-    if (other.destroyed || other.peerId !== wire.peerId || isOurs === undefined || openedByUs(other) !== !isOurs) continue
-    if (isOurs === (ownPeerId > wire.peerId!)) return true
-    other.destroy()
-  }
-  return false
-}
-
-/** undefined for WebRTC, where nobody is called. */
-function openedByUs (wire: Wire): boolean | undefined {
+/** Whether we called the peer; undefined for WebRTC, where nobody is called. */
+export function openedByUs (wire: Wire): boolean | undefined {
   if (wire.type.endsWith('Outgoing')) return true
   return wire.type.endsWith('Incoming') ? false : undefined
 }

@@ -11,6 +11,7 @@ import BitField from 'bitfield'
 import parseTorrent from 'parse-torrent'
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import { utBitworker } from '../extensions/ut_bitworker/index.ts'
+import { Admission, MAX_KNOWN_PEERS } from './admission.ts'
 import { Attempts } from './attempts.ts'
 import { closeAfter } from './closing.ts'
 import { ComputeStore } from './compute-store.ts'
@@ -18,12 +19,12 @@ import { announceWhileAlone } from './dht-retry.ts'
 import { BitWorkerError } from './errors.ts'
 import { BashExecutor } from './executor.ts'
 import { TaskFileView } from './file.ts'
-import { guardMetadata } from './guards.ts'
+import { guardMetadata, guardPex } from './guards.ts'
 import { magnetOf } from './magnet.ts'
 import { checkComputeOptions } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { fromMetadata, toParsedTorrent } from './parsed-torrent.ts'
-import { isDuplicate, PeerExchange } from './peer-exchange.ts'
+import { PeerExchange } from './peer-exchange.ts'
 import { settled, Sources } from './settling.ts'
 import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from './task.ts'
 import type { Task } from './task.ts'
@@ -35,6 +36,7 @@ import type {
   DestroyCallback, DestroyOptions, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
 } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
+import { limitWire } from './wire-limits.ts'
 import { extensionOf, localTask, onceSpeaking, replayHandshake, sendAtOnce } from './wires.ts'
 import { WorkSession } from './work-session.ts'
 
@@ -62,8 +64,7 @@ export class ComputeTorrent extends Base {
   readonly _options: TaskTorrentOptions
   readonly _attempts = new Attempts()
   readonly _exchange = new PeerExchange()
-  /** peer ids of peers that were caught sending wrong data */
-  readonly _banned = new Set<string>()
+  readonly _admission = new Admission()
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
     super(torrentId, client, opts)
@@ -166,7 +167,8 @@ export class ComputeTorrent extends Base {
       report: (event, payload) => { (this as EventEmitter).emit(event, payload) },
       fileFinished: (file, finished) => { this._onFileFinished(file, finished) },
       done: () => { this._onDone() },
-      ban: wire => { this._banned.add(wire.peerId!) },
+      ban: wire => { this._admission.ban(wire) },
+      struck: wire => { this._admission.struck(wire) },
       broken: err => { if (!this.destroyed) this._destroy(err) }
     })
     return this._session
@@ -253,6 +255,7 @@ export class ComputeTorrent extends Base {
 
   override _addPeer (peer: unknown, type: string, source?: string): InternalPeer | null {
     if (typeof peer === 'string' && this._exchange.isConnected(peer)) return null
+    if (source !== 'manual' && (this._peers?.size ?? 0) >= MAX_KNOWN_PEERS) return null
     const newPeer = super._addPeer(peer, type, source)
     const isOrdinary = this.task === null && this.metadata !== null
     // 0: never encrypted, 2: always; that is the user's decision
@@ -264,10 +267,8 @@ export class ComputeTorrent extends Base {
   override _onWire (wire: Wire, addr?: string): void {
     // with a magnet link it may turn out to be a task
     const isOrdinary = this.task === null && this.metadata !== null
-    if (!isOrdinary && this._isUnwelcome(wire)) {
-      wire.destroy()
-      return
-    }
+    const { peerId, maxConns } = this.client
+    if (!isOrdinary && this._admission.refuses(wire, addr, { peerId, maxConns, wires: this.wires })) return wire.destroy()
     if (!isOrdinary) {
       wire.extendedHandshake['p'] = this.client.torrentPort
       wire.use(utBitworker(this.task === null ? {} : { task: localTask(this.task) }))
@@ -275,13 +276,9 @@ export class ComputeTorrent extends Base {
     if (addr !== undefined) this._attempts.succeeded(addr)
     super._onWire(wire, addr)
     guardMetadata(wire, this.infoHash)
+    guardPex(wire)
     if (!isOrdinary) replayHandshake(wire)
     if (this._session !== null) this._join(wire)
-  }
-
-  /** Ourselves (which WebTorrent does not notice), a banned peer, or one that is connected already. */
-  _isUnwelcome (wire: Wire): boolean {
-    return wire.peerId === this.client.peerId || this._banned.has(wire.peerId ?? '') || isDuplicate(wire, this.wires, this.client.peerId)
   }
 
   override _onWireWithMetadata (wire: Wire): void {
@@ -304,6 +301,7 @@ export class ComputeTorrent extends Base {
     const ext = extensionOf(wire)
     if (ext === undefined || this._session!.has(wire)) return
     sendAtOnce(wire, this._peers?.values() ?? [])
+    limitWire(wire, ext, this.task!.pieceCount)
     this._session!.addPeer(wire, ext)
     ext.setTask(localTask(this.task!))
     onceSpeaking(wire, () => { this._exchange.add(wire) })

@@ -96,6 +96,19 @@ export interface InternalDht {
   announce (infoHash: string, port: number, cb?: (err: Error | null) => void): void
 }
 
+/** A connection that somebody else opened. */
+export interface IncomingConnection extends EventEmitter {
+  readonly remoteAddress?: string
+  destroy (): void
+}
+
+/** webtorrent/lib/conn-pool.js: what listens, and the connections without a handshake so far. */
+export interface ConnPool {
+  readonly tcpServer: EventEmitter
+  readonly utpServer?: EventEmitter
+  readonly _pendingConns: Set<IncomingConnection>
+}
+
 /** webtorrent/index.js, inside. */
 export interface InternalClient extends WebTorrentClient {
   readonly peerIdBuffer: Uint8Array
@@ -104,6 +117,7 @@ export interface InternalClient extends WebTorrentClient {
   readonly lsd: boolean
   readonly tracker: unknown
   readonly dht: false | InternalDht | null
+  readonly _connPool: ConnPool | null
   torrents: Torrent[]
 }
 

@@ -9,6 +9,9 @@ export function extensionOf (wire: Wire): UtBitworker | undefined {
   return (wire as Wire & { ut_bitworker?: UtBitworker }).ut_bitworker
 }
 
+/** After the handshake, a peer has this long to say what it speaks. */
+const EXTENDED_HANDSHAKE_MS = 10_000
+
 /** What ut_bitworker must know of the task. */
 export function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask {
   return { digest, pieceCount, pieceLength }
@@ -40,7 +43,18 @@ export function onceSpeaking (wire: Wire, use: () => void): void {
   }
   if (wire.peerExtensions.extended !== true) wire.destroy()
   else if (Object.keys(wire.peerExtendedHandshake).length > 0) check()
-  else wire.on('extended', extension => { if (extension === 'handshake') check() })
+  else awaitHandshake(wire, check)
+}
+
+function awaitHandshake (wire: Wire, check: () => void): void {
+  const timer = setTimeout(() => { wire.destroy() }, EXTENDED_HANDSHAKE_MS)
+  timer.unref()
+  wire.once('close', () => { clearTimeout(timer) })
+  wire.on('extended', extension => {
+    if (extension !== 'handshake') return
+    clearTimeout(timer)
+    check()
+  })
 }
 
 /** Bytes that were given to the wire and that its peer has not fetched yet. */

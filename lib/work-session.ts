@@ -40,6 +40,8 @@ export interface SessionHost {
   done (): void
   /** the peer may not come back */
   ban (wire: Wire): void
+  /** the peer broke a rule */
+  struck (wire: Wire): void
   /** the store cannot go on (disk full, folder gone) */
   broken (err: Error): void
 }
@@ -122,7 +124,10 @@ export class WorkSession {
       },
       wants: peer => [peer.urgent, peer.queue].some(queue => queue.some(index => this.#needs(index))),
       serve: (index, offset, length, respond) => { this.store.get(index, { offset, length }, respond) },
-      strike: ({ name }, reason) => { host.report('strike', { peer: name, reason }) },
+      strike: ({ wire, name }, reason) => {
+        host.struck(wire)
+        host.report('strike', { peer: name, reason })
+      },
       ban: ({ wire, name, ext }, reason) => {
         host.report('ban', { peer: name, reason })
         host.ban(wire)
