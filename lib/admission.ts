@@ -26,10 +26,9 @@ interface Misdeeds { count: number, since: number }
 
 /** What the owner says about itself and its connections. */
 export interface Surroundings {
-  /** our own peer id, in hex */
-  peerId: string
+  /** `peerId` in hex */
+  client: { peerId: string, maxConns: number }
   wires: Iterable<Wire>
-  maxConns: number
 }
 
 /** An address as far as peers are told apart by it: of IPv6 the network of 64 bits, which is one customer's. */
@@ -77,7 +76,7 @@ export class Admission {
    * Whether a new wire is to be closed at once; `address` is its `host:port`, if known. Of two connections with one peer it
    * may close the other one instead.
    */
-  refuses (wire: Wire, address: string | undefined, { peerId, wires, maxConns }: Surroundings): boolean {
+  refuses (wire: Wire, address: string | undefined, { client: { peerId, maxConns }, wires }: Surroundings): boolean {
     const host = hostOf(address?.replace(/:\d+$/, ''))
     if (wire.peerId === peerId || this.#banned.has(identityOf(wire, host))) return true
     if ((this.#recent(host)?.count ?? 0) >= MAX_MISDEEDS) return true

@@ -6,6 +6,7 @@ import { limitIncoming } from './incoming.ts'
 import { patchServer } from './server.ts'
 import { createTask, isTask, isTaskObject, parseTask } from './task.ts'
 import type { CreateTaskOptions, Task } from './task.ts'
+import { magnetProblem } from './magnet-check.ts'
 import type { TaskTorrentOptions } from './options.ts'
 import { ComputeTorrent } from './torrent.ts'
 import { bytesOf } from './torrent-id.ts'
@@ -83,6 +84,7 @@ export default class BitWorker extends Base {
    * Not async, and nothing is awaited before WebTorrent's own: every incoming connection waits for it.
    */
   override get (torrentId: TorrentId | Task | Torrent): Promise<ComputeTorrent | null> {
+    if (magnetProblem(torrentId) !== undefined) return Promise.resolve(null)
     const [infoHash, legacy] = taskInfoHashes(torrentId)
     const found = super.get(infoHash ?? torrentId) as Promise<ComputeTorrent | null>
     // a legacy file can be here as it was, or converted

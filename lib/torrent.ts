@@ -21,6 +21,7 @@ import { BashExecutor } from './executor.ts'
 import { TaskFileView } from './file.ts'
 import { guardMetadata, guardPex } from './guards.ts'
 import { magnetOf } from './magnet.ts'
+import { magnetProblem } from './magnet-check.ts'
 import { checkComputeOptions } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { fromMetadata, toParsedTorrent } from './parsed-torrent.ts'
@@ -79,6 +80,8 @@ export class ComputeTorrent extends Base {
 
   override async _onTorrentId (torrentId: unknown): Promise<void> {
     if (this.destroyed) return
+    const problem = magnetProblem(torrentId)
+    if (problem !== undefined) return queueMicrotask(() => { this._destroy(problem) })
     if (isTaskObject(torrentId)) {
       queueMicrotask(() => { this._onTask(() => torrentId) })
     } else if (ArrayBuffer.isView(torrentId) && isTask(bytesOf(torrentId))) {
@@ -267,8 +270,7 @@ export class ComputeTorrent extends Base {
   override _onWire (wire: Wire, addr?: string): void {
     // with a magnet link it may turn out to be a task
     const isOrdinary = this.task === null && this.metadata !== null
-    const { peerId, maxConns } = this.client
-    if (!isOrdinary && this._admission.refuses(wire, addr, { peerId, maxConns, wires: this.wires })) return wire.destroy()
+    if (!isOrdinary && this._admission.refuses(wire, addr, this)) return wire.destroy()
     if (!isOrdinary) {
       wire.extendedHandshake['p'] = this.client.torrentPort
       wire.use(utBitworker(this.task === null ? {} : { task: localTask(this.task) }))

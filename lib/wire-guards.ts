@@ -33,7 +33,7 @@ export interface InternalWire {
   _onMessage: (this: InternalWire, buffer: Uint8Array) => void
   _onExtended: (this: InternalWire, id: number, buffer: Uint8Array) => void
   _processBuffer: (this: InternalWire) => void
-  _parse (size: number, parser: () => void): void
+  _parse (size: number, parser: (this: InternalWire, buffer: Uint8Array) => void): void
   destroy (): void
 }
 

@@ -40,6 +40,7 @@ type WriteCallback = (err?: Error | null) => void
 interface TaskWire extends InternalWire {
   peerPieces: Bits
   readonly requests: readonly Request[]
+  readonly _parser: unknown
   readonly _readableState: { readonly buffered: number }
   _onKeepAlive (): void
   _onHave (index: number): void
@@ -84,12 +85,14 @@ class WireLimits {
   boundMessages (): void {
     const wire = this.#wire
     const onMessageLength = wire._onMessageLength.bind(wire)
+    const isBetweenMessages = wire._parser === wire._onMessageLength
     const longest = Math.max(MAX_MESSAGE_BYTES, Math.ceil(this.#pieceCount / 8) + 1)
     wire._onMessageLength = buffer => {
       const length = messageLength(buffer)
       if (length > longest) this.#close(`announced a message of ${length} bytes`)
       else onMessageLength(buffer)
     }
+    if (isBetweenMessages) wire._parse(4, wire._onMessageLength)
     this.#boundKeepAlives()
   }
 

@@ -104,3 +104,13 @@ declare module 'k-rpc-socket/node_modules/bencode/lib/index.js' {
 declare module 'ut_metadata' {
   export default function utMetadata (metadata?: Uint8Array): import('../lib/webtorrent-types.ts').WireExtensionConstructor
 }
+
+declare module 'ut_pex' {
+  const create: () => import('../lib/webtorrent-types.ts').WireExtensionConstructor
+  export default create
+}
+
+declare module 'lt_donthave' {
+  const create: () => import('../lib/webtorrent-types.ts').WireExtensionConstructor
+  export default create
+}

@@ -1,0 +1,199 @@
+/** Everything of ours that decodes foreign bytes, and the guarded decoders of other packages, as targets of the fuzzer. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import bencode from 'bencode'
+import Wire from 'bittorrent-protocol'
+import dhtBencode from 'k-rpc-socket/node_modules/bencode/lib/index.js'
+import decodeMagnet from 'magnet-uri'
+import utMetadata from 'ut_metadata'
+import utPex from 'ut_pex'
+import ltDontHave from 'lt_donthave'
+import { decodeMessage, encodeMessages } from '../../extensions/ut_bitworker/codec.ts'
+import type { Message } from '../../extensions/ut_bitworker/codec.ts'
+import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
+import { PeerState } from '../../extensions/ut_bitworker/state.ts'
+import { decode, encode } from '../../lib/bencode.ts'
+import { BitWorkerError } from '../../lib/errors.ts'
+import { guardMetadata, guardPex } from '../../lib/guards.ts'
+import { decodeJournal, encodeHeader, encodeRecord } from '../../lib/journal.ts'
+import { magnetProblem } from '../../lib/magnet-check.ts'
+import { createTask, encodeTask, isTask, magnetOf, parseTask } from '../../lib/task.ts'
+import { limitWire } from '../../lib/wire-limits.ts'
+import type { Wire as WireType } from '../../lib/webtorrent-types.ts'
+import type { FuzzTarget } from './fuzzer.ts'
+
+const BENCODE_TOKENS = ['d', 'l', 'i', 'e', '0:', '1:', ':', '-', 'i0e', 'de', 'le', '4:', '99999999999', '9:__proto__', '8:toString1:x']
+const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value, 'latin1'))
+const fixture = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)))
+const digest = createHash('sha256').update('task').digest()
+const bounds = { pieceCount: 1000, pieceLength: 65_536 }
+const task = createTask({ name: 'out', command: 'true', parts: 1000, pieceLength: 65_536 })
+
+/** Runs what may refuse its input with an error of ours, and with no other. */
+function mayRefuse (fn: () => void): void {
+  try {
+    fn()
+  } catch (err) {
+    if (!(err instanceof BitWorkerError)) throw err
+  }
+}
+
+/** Runs a decoder of somebody else's, which may refuse with any error but must end. */
+function mayThrow (fn: () => void): void {
+  try { fn() } catch {}
+}
+
+function demand (isSo: boolean, what: string): void {
+  if (!isSo) throw new Error(what)
+}
+
+const messages: Message[] = [
+  { task: digest },
+  { results: [{ index: 3, size: 10, digest }, { index: 999, size: 65_536, digest }] },
+  { claims: [{ index: 1, elapsedMs: 5, estimateMs: 1000 }] },
+  { releases: [1, 2, 999] },
+  { task: digest, results: [{ index: 0, size: 1, digest }], releases: [7], claims: [{ index: 8, elapsedMs: 0, estimateMs: 0 }] }
+]
+
+const journalBounds = { infoHash: task.infoHash, digest, ...bounds, fileCount: 2 }
+const journalRecord = encodeRecord({ type: 1, index: 5, size: 10, digest })
+
+/** A connection that got as far as the handshake, with everything that listens to a task's peer. */
+function connected (): WireType & { _write (data: Uint8Array, cb: () => void): void } {
+  const wire = new Wire('tcpIncoming', 1)
+  wire.once('handshake', () => {
+    wire.use(utBitworker({ task: { digest, ...bounds } }))
+    wire.use(utMetadata())
+    ;(wire.ut_metadata as unknown as { fetch: () => void }).fetch()
+    wire.use(utPex())
+    wire.use(ltDontHave())
+    guardMetadata(wire, task.infoHash)
+    guardPex(wire)
+    limitWire(wire, (wire as unknown as { ut_bitworker: Parameters<typeof limitWire>[1] }).ut_bitworker, bounds.pieceCount)
+    wire.handshake(task.infoHash, Buffer.alloc(20, 2), { fast: true })
+  })
+  wire.resume()
+  return wire as unknown as ReturnType<typeof connected>
+}
+
+function frame (...bytes: number[]): Uint8Array {
+  return text(String.fromCharCode(0, 0, bytes.length >> 8, bytes.length & 255, ...bytes))
+}
+
+const HANDSHAKE = text(`\x13BitTorrent protocol\0\0\0\0\0\x10\0\x04${'\x01'.repeat(40)}`)
+const extended = (id: number, payload: Uint8Array): Uint8Array => frame(20, id, ...payload)
+const extendedHandshake = encode({ m: { ut_bitworker: 1, ut_metadata: 2, ut_pex: 3 }, metadata_size: 20_000, bitworker: { v: 1, task: digest }, p: 6881, reqq: 250 })
+const u32 = (...values: number[]): number[] => values.flatMap(value => [value >>> 24, (value >> 16) & 255, (value >> 8) & 255, value & 255])
+
+/** What a wire is sent: a handshake (which is not mutated), then the input; or the input as it is if that is a key exchange. */
+function runWire (input: Uint8Array): void {
+  const wire = connected()
+  const isKeyExchange = input[0] === 0xff
+  for (const bytes of isKeyExchange ? [input.subarray(1)] : [HANDSHAKE, input]) wire._write(bytes, () => {})
+  open.push(wire)
+}
+
+const open: WireType[] = []
+
+async function closeAll (): Promise<void> {
+  for (const wire of open.splice(0)) wire.destroy()
+  await new Promise(resolve => { setImmediate(resolve) })
+}
+
+/** All of them. */
+export const targets: FuzzTarget[] = [
+  {
+    name: 'task',
+    files: /\/lib\/(task|bencode)[^/]*\.ts$/,
+    seeds: ['squares.bitworker', 'tables.bitworker', 'legacy-squares.rbw', 'legacy-films.worker'].map(fixture),
+    tokens: [...BENCODE_TOKENS, '12:piece length', '6:length', '5:files', '4:path', '2:..', '4:name', '9:bitworker', '7:command', '13:announce-list'],
+    run: input => {
+      isTask(input)
+      mayRefuse(() => {
+        const parsed = parseTask(input)
+        demand(parseTask(encodeTask(parsed)).infoHash === parsed.infoHash, 'a task file is not the same after writing it again')
+      })
+    }
+  },
+  {
+    name: 'bencode',
+    files: /\/lib\/bencode[^/]*\.ts$/,
+    seeds: [fixture('squares.bitworker'), text('d1:ai1e1:bl1:ci-5eee'), text('i0e'), text('le')],
+    tokens: BENCODE_TOKENS,
+    run: input => {
+      mayRefuse(() => { demand(Buffer.compare(encode(decode(input)), input) === 0, 'what was decoded is not the same when encoded') })
+    }
+  },
+  {
+    name: 'magnet',
+    files: /\/lib\/magnet[^/]*\.ts$|magnet-uri|bep53-range/,
+    seeds: [text(magnetOf(task, { peers: ['127.0.0.1:6881'] })), text('magnet:?xt=urn:btih:aaaabbbbccccddddeeeeffffgggghhhh&so=0,2-4&ws=http%3A%2F%2Fx&kt=a+b')],
+    tokens: ['&so=', '0-99', '-', ',', '999999999', '&tr=', '%', '%25', '&x.pe=', 'urn:btih:', 'urn:btmh:1220', '=', '&dn=', '&xt=', '__proto__'],
+    run: input => {
+      const link = Buffer.from(input).toString('latin1')
+      // as parse-torrent does, whose errors WebTorrent turns into the torrent's
+      if (magnetProblem(link) === undefined && /^(stream-)?magnet:/.test(link)) mayThrow(() => { decodeMagnet(link) })
+    }
+  },
+  {
+    name: 'message',
+    files: /\/extensions\/ut_bitworker\/(codec|state)\.ts$|\/lib\/bencode\.ts$/,
+    seeds: messages.flatMap(message => encodeMessages(message)),
+    tokens: [...BENCODE_TOKENS, '4:task32:', '7:results44:', '8:releases4:', '6:claims12:', '\0\0\0\x01', '\xff\xff\xff\xff'],
+    run: input => {
+      mayRefuse(() => {
+        const message = decodeMessage(input, bounds)
+        for (const bytes of encodeMessages(message)) decodeMessage(bytes, bounds)
+      })
+      mayRefuse(() => { decodeMessage(input) })
+      const state = new PeerState({ localTask: { digest, ...bounds } })
+      state.onHandshake({ bitworker: { v: 1, task: digest } })
+      for (let now = 0; now < 3; now++) state.onMessage(input, now * 60_000)
+      demand(state.claims.size <= 64, 'more than 64 claims')
+    }
+  },
+  {
+    name: 'handshake',
+    files: /\/extensions\/ut_bitworker\/state\.ts$|\/lib\/(wire-guards|guards)\.ts$|\/bencode\/lib|\/bittorrent-protocol\/index/,
+    seeds: [extendedHandshake, encode({ m: { ut_bitworker: 1 }, bitworker: { v: 1 } }), encode({ m: {}, v: 'x' })],
+    tokens: [...BENCODE_TOKENS, '1:m', '12:ut_bitworker', '9:bitworker', '1:v', '4:task32:', '13:metadata_size'],
+    settle: closeAll,
+    run: input => {
+      mayThrow(() => { new PeerState({ localTask: { digest, ...bounds } }).onHandshake(bencode.decode(input)) })
+      if (input.length < 60_000) runWire(extended(0, input))
+    }
+  },
+  {
+    name: 'journal',
+    files: /\/lib\/journal\.ts$/,
+    seeds: [Buffer.concat([encodeHeader(journalBounds), journalRecord]), Buffer.concat([encodeHeader(journalBounds), journalRecord, journalRecord.subarray(0, 20)])],
+    tokens: ['BWJ1', Buffer.from(journalRecord).toString('latin1'), '\0\0\0\0'],
+    run: input => {
+      const { records, validBytes } = decodeJournal(input, journalBounds)
+      demand(validBytes <= input.length && records.every(({ index }) => index < bounds.pieceCount), 'a record out of bounds')
+    }
+  },
+  ...[['bencode-webtorrent', bencode] as const, ['bencode-dht', dhtBencode] as const].map(([name, copy]): FuzzTarget => ({
+    name,
+    files: /\/lib\/guards\.ts$|\/bencode\/lib/,
+    seeds: [extendedHandshake, text('d1:ad2:id20:aaaaaaaaaaaaaaaaaaaae1:q4:ping1:t2:aa1:y1:qe')],
+    tokens: BENCODE_TOKENS,
+    run: input => { mayThrow(() => { copy.decode(input) }) }
+  })),
+  {
+    name: 'wire',
+    files: /\/lib\/(wire-guards|wire-limits|guards|token-bucket)\.ts$|\/extensions\/|\/bittorrent-protocol\/|\/ut_metadata\/|\/ut_pex\/|\/lt_donthave\//,
+    seeds: [
+      Buffer.concat([extended(0, extendedHandshake), frame(14), frame(1), frame(2), frame(4, ...u32(7))]),
+      Buffer.concat([frame(5, ...new Uint8Array(125)), frame(6, ...u32(0, 0, 16_384)), frame(7, ...u32(0, 0), 1, 2, 3), frame(8, ...u32(0, 0, 16_384))]),
+      Buffer.concat([extended(0, extendedHandshake), extended(2, text('d8:msg_typei0e5:piecei0ee')), extended(2, text('d8:msg_typei1e5:piecei0e10:total_sizei20000eexxxx'))]),
+      Buffer.concat([extended(0, extendedHandshake), extended(3, encode({ added: Uint8Array.of(127, 0, 0, 1, 26, 225), 'added.f': Uint8Array.of(0), dropped: '' }))]),
+      Buffer.concat([extended(0, extendedHandshake), ...messages.flatMap(message => encodeMessages(message)).map(bytes => extended(1, bytes))]),
+      Buffer.concat([frame(9, 26, 225), frame(13, ...u32(1)), frame(15), frame(16, ...u32(1, 0, 4)), frame(17, ...u32(2)), extended(4, Uint8Array.from(u32(7))), new Uint8Array(8)]),
+      Buffer.concat([Uint8Array.of(0xff), Buffer.alloc(96, 0x55), Buffer.alloc(80, 7)])
+    ],
+    tokens: [...BENCODE_TOKENS, '\0\0\0\0', '\0\0\0\x01', '\0\0\0\x05\x04', '\0\0\0\x0d\x06', '\xff\xff\xff\xff', '\x14\0', '\x14\x01', '\0'.repeat(96)],
+    settle: closeAll,
+    run: runWire
+  }
+]
