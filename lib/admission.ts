@@ -62,7 +62,10 @@ export class Admission {
   }
 
   /** The peer may not come back. */
-  ban (wire: Wire): void { remember(this.#banned, identityOf(wire), true) }
+  ban (wire: Wire): void {
+    remember(this.#banned, identityOf(wire), true)
+    this.struck(wire)
+  }
 
   /** The peer broke a rule. */
   struck ({ remoteAddress }: Wire): void {

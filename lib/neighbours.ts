@@ -254,7 +254,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     if (own === undefined) return respond(new Error(`piece ${index} is not here`))
     if (length > MAX_BLOCK_BYTES) return peer.ext.close()
     if (offset < 0 || length <= 0 || offset + length > own.size) {
-      this.#host.strike(peer, `requested ${length} bytes at ${offset} of piece ${index}, which has ${own.size}`)
+      peer.ext.reportViolation(`requested ${length} bytes at ${offset} of piece ${index}, which has ${own.size}`)
       return respond(new Error('the request leaves the piece'))
     }
     // what a peer does not fetch must not pile up here

@@ -171,7 +171,6 @@ export class ComputeTorrent extends Base {
       fileFinished: (file, finished) => { this._onFileFinished(file, finished) },
       done: () => { this._onDone() },
       ban: wire => { this._admission.ban(wire) },
-      struck: wire => { this._admission.struck(wire) },
       broken: err => { if (!this.destroyed) this._destroy(err) }
     })
     return this._session
@@ -304,6 +303,7 @@ export class ComputeTorrent extends Base {
     if (ext === undefined || this._session!.has(wire)) return
     sendAtOnce(wire, this._peers?.values() ?? [])
     limitWire(wire, ext, this.task!.pieceCount)
+    ext.on('violation', () => { this._admission.struck(wire) })
     this._session!.addPeer(wire, ext)
     ext.setTask(localTask(this.task!))
     onceSpeaking(wire, () => { this._exchange.add(wire) })

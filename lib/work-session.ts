@@ -40,8 +40,6 @@ export interface SessionHost {
   done (): void
   /** the peer may not come back */
   ban (wire: Wire): void
-  /** the peer broke a rule */
-  struck (wire: Wire): void
   /** the store cannot go on (disk full, folder gone) */
   broken (err: Error): void
 }
@@ -124,10 +122,7 @@ export class WorkSession {
       },
       wants: peer => [peer.urgent, peer.queue].some(queue => queue.some(index => this.#needs(index))),
       serve: (index, offset, length, respond) => { this.store.get(index, { offset, length }, respond) },
-      strike: ({ wire, name }, reason) => {
-        host.struck(wire)
-        host.report('strike', { peer: name, reason })
-      },
+      strike: ({ name }, reason) => { host.report('strike', { peer: name, reason }) },
       ban: ({ wire, name, ext }, reason) => {
         host.report('ban', { peer: name, reason })
         host.ban(wire)

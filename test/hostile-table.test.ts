@@ -73,9 +73,13 @@ const ROWS: Row[] = [
   { name: 'messages that nobody knows', closes: false, play: async hostile => { for (const id of [10, 11, 12, 18, 19, 21, 255]) hostile.send(frame(id, randomBytes(50))); await hostile.heard() } },
   { name: 'keep-alives without end', closes: true, strike: /nothing but keep-alive/, play: hostile => { hostile.send(Buffer.alloc(400_000)) } },
   ...[6, 1000, 2 ** 31, 2 ** 32 - 1].map((index): Row => ({
-    name: `have, donthave, suggest, allow and reject piece ${index}`, closes: true, strike: /which the task does not have/,
+    name: `have, donthave, suggest, allow and reject piece ${index}`,
+    closes: true,
+    strike: /which the task does not have/,
     play: hostile => {
-      for (let i = 0; i < 3; i++) hostile.send(frame(4, u32(index)), frame(13, u32(index)), frame(17, u32(index)), frame(16, u32(index, 0, 16)))
+      for (let i = 0; i < 3; i++) {
+        hostile.send(frame(4, u32(index)), frame(13, u32(index)), frame(17, u32(index)), frame(16, u32(index, 0, 16)))
+      }
       for (let i = 0; i < 3; i++) hostile.extended('lt_donthave', u32(index))
     }
   })),
@@ -89,7 +93,9 @@ const ROWS: Row[] = [
     play: async hostile => {
       hostile.send(frame(2))
       for (const index of [0, 5, 6, 2 ** 31, 2 ** 32 - 1]) {
-        for (const [offset, length] of [[0, 2 ** 32 - 1], [2 ** 32 - 1, 16], [0, 0], [19_999, 2], [0, 131_073]] as const) hostile.send(frame(6, u32(index, offset, length)))
+        for (const [offset, length] of [[0, 2 ** 32 - 1], [2 ** 32 - 1, 16], [0, 0], [19_999, 2], [0, 131_073]] as const) {
+          hostile.send(frame(6, u32(index, offset, length)))
+        }
       }
       await hostile.heard()
     }
@@ -124,11 +130,10 @@ const ROWS: Row[] = [
 
 /** Answers each request with the bytes that `make` makes, until the connection is closed. */
 async function serve (hostile: HostilePeer, make: (index: number, offset: number, length: number) => Buffer, shift = 0): Promise<void> {
-  let served = 0
   while (!hostile.isClosed) {
-    await hostile.until(() => hostile.received(6).length > served)
-    for (const request of hostile.received(6).slice(served)) {
-      served++
+    let requests: Buffer[] = []
+    await hostile.until(() => (requests = hostile.takeRequests()).length > 0)
+    for (const request of requests) {
       const [index, offset, length] = [0, 4, 8].map(at => request.readUInt32BE(at)) as [number, number, number]
       hostile.send(block(u32(index, offset + shift), make(index, offset, length)))
     }

@@ -7,6 +7,8 @@ import type { Session } from './session.ts'
 
 // A command that always fails would otherwise fill the terminal; `--json` has them all.
 const MAX_FAILURES_SHOWN = 10
+// A flood of strangers must not, either.
+const MAX_MISDEEDS_SHOWN = 10
 const STDERR_LINES_SHOWN = 10
 
 /** Passes on everything but the end: that is run.ts's. */
@@ -20,8 +22,23 @@ export function report (session: Session, out: JsonOutput, screen: Screen): void
     out.emit('failed', failure)
     if (failure.final) showFailure(failure)
   })
+  reportMisdeeds(torrent, screen)
   reportPeers(torrent, out)
   reportWarnings(session, out, screen)
+}
+
+/** The first thing that each peer does wrong, and its ban. */
+function reportMisdeeds (torrent: Session['torrent'], screen: Screen): void {
+  const told = new Set<string>()
+  const tell = (event: string, peer: string, what: string): void => {
+    const key = `${event} ${peer}`
+    if (told.size === MAX_MISDEEDS_SHOWN || told.has(key)) return
+    told.add(key)
+    screen.note(`peer ${escapeText(peer)} ${what}`)
+    if (told.size === MAX_MISDEEDS_SHOWN) screen.note('(what other peers do wrong is not shown; --json lists it all)')
+  }
+  torrent.on('strike', ({ peer, reason }) => { tell('strike', peer, `broke a rule: ${escapeText(reason)}`) })
+  torrent.on('ban', ({ peer, reason }) => { tell('ban', peer, `may not come back: ${escapeText(reason)}`) })
 }
 
 function reportPeers (torrent: Session['torrent'], out: JsonOutput): void {

@@ -52,6 +52,9 @@ const messages: Message[] = [
   { results: [{ index: 3, size: 10, digest }, { index: 999, size: 65_536, digest }] },
   { claims: [{ index: 1, elapsedMs: 5, estimateMs: 1000 }] },
   { releases: [1, 2, 999] },
+  { neighbours: ['ab'.repeat(20)], parted: ['cd'.repeat(20)] },
+  { withdrawals: [{ index: 4, peerId: 'ab'.repeat(20) }], backups: [{ index: 5, elapsedMs: 1, estimateMs: 2 }] },
+  { relays: [{ index: 6, elapsedMs: 3, estimateMs: 4, peerId: 'ef'.repeat(20), firstElapsedMs: 1, isBackup: true }] },
   { task: digest, results: [{ index: 0, size: 1, digest }], releases: [7], claims: [{ index: 8, elapsedMs: 0, estimateMs: 0 }] }
 ]
 
@@ -82,7 +85,9 @@ function frame (...bytes: number[]): Uint8Array {
 
 const HANDSHAKE = text(`\x13BitTorrent protocol\0\0\0\0\0\x10\0\x04${'\x01'.repeat(40)}`)
 const extended = (id: number, payload: Uint8Array): Uint8Array => frame(20, id, ...payload)
-const extendedHandshake = encode({ m: { ut_bitworker: 1, ut_metadata: 2, ut_pex: 3 }, metadata_size: 20_000, bitworker: { v: 1, task: digest }, p: 6881, reqq: 250 })
+const extendedHandshake = encode({
+  m: { ut_bitworker: 1, ut_metadata: 2, ut_pex: 3 }, metadata_size: 20_000, bitworker: { v: 1, task: digest }, p: 6881, reqq: 250
+})
 const u32 = (...values: number[]): number[] => values.flatMap(value => [value >>> 24, (value >> 16) & 255, (value >> 8) & 255, value & 255])
 
 /** What a wire is sent: a handshake (which is not mutated), then the input; or the input as it is if that is a key exchange. */
@@ -137,7 +142,7 @@ export const targets: FuzzTarget[] = [
   },
   {
     name: 'message',
-    files: /\/extensions\/ut_bitworker\/(codec|state)\.ts$|\/lib\/bencode\.ts$/,
+    files: /\/extensions\/ut_bitworker\/[a-z-]+\.ts$|\/lib\/bencode\.ts$/,
     seeds: messages.flatMap(message => encodeMessages(message)),
     tokens: [...BENCODE_TOKENS, '4:task32:', '7:results44:', '8:releases4:', '6:claims12:', '\0\0\0\x01', '\xff\xff\xff\xff'],
     run: input => {
@@ -166,7 +171,7 @@ export const targets: FuzzTarget[] = [
   {
     name: 'journal',
     files: /\/lib\/journal\.ts$/,
-    seeds: [Buffer.concat([encodeHeader(journalBounds), journalRecord]), Buffer.concat([encodeHeader(journalBounds), journalRecord, journalRecord.subarray(0, 20)])],
+    seeds: [20, 0].map(cut => Buffer.concat([encodeHeader(journalBounds), journalRecord, journalRecord.subarray(0, cut)])),
     tokens: ['BWJ1', Buffer.from(journalRecord).toString('latin1'), '\0\0\0\0'],
     run: input => {
       const { records, validBytes } = decodeJournal(input, journalBounds)
@@ -185,11 +190,12 @@ export const targets: FuzzTarget[] = [
     files: /\/lib\/(wire-guards|wire-limits|guards|token-bucket)\.ts$|\/extensions\/|\/bittorrent-protocol\/|\/ut_metadata\/|\/ut_pex\/|\/lt_donthave\//,
     seeds: [
       Buffer.concat([extended(0, extendedHandshake), frame(14), frame(1), frame(2), frame(4, ...u32(7))]),
-      Buffer.concat([frame(5, ...new Uint8Array(125)), frame(6, ...u32(0, 0, 16_384)), frame(7, ...u32(0, 0), 1, 2, 3), frame(8, ...u32(0, 0, 16_384))]),
-      Buffer.concat([extended(0, extendedHandshake), extended(2, text('d8:msg_typei0e5:piecei0ee')), extended(2, text('d8:msg_typei1e5:piecei0e10:total_sizei20000eexxxx'))]),
-      Buffer.concat([extended(0, extendedHandshake), extended(3, encode({ added: Uint8Array.of(127, 0, 0, 1, 26, 225), 'added.f': Uint8Array.of(0), dropped: '' }))]),
-      Buffer.concat([extended(0, extendedHandshake), ...messages.flatMap(message => encodeMessages(message)).map(bytes => extended(1, bytes))]),
-      Buffer.concat([frame(9, 26, 225), frame(13, ...u32(1)), frame(15), frame(16, ...u32(1, 0, 4)), frame(17, ...u32(2)), extended(4, Uint8Array.from(u32(7))), new Uint8Array(8)]),
+      Buffer.concat([frame(5, ...new Uint8Array(125)), frame(6, ...u32(0, 0, 16_384)), frame(7, ...u32(0, 0)), frame(8, ...u32(0, 0, 1))]),
+      Buffer.concat([extended(0, extendedHandshake), ...[0, 1].map(type => extended(2, text(`d8:msg_typei${type}e5:piecei0eexxxx`)))]),
+      Buffer.concat([extended(0, extendedHandshake), extended(3, encode({ added: Uint8Array.of(127, 0, 0, 1, 26, 225), dropped: '' }))]),
+      Buffer.concat([extended(0, extendedHandshake), ...messages.flatMap(each => encodeMessages(each)).map(bytes => extended(1, bytes))]),
+      Buffer.concat([frame(9, 26, 225), frame(13, ...u32(1)), frame(15), frame(16, ...u32(1, 0, 4)), frame(17, ...u32(2)), Buffer.alloc(8)]),
+      Buffer.concat([frame(14), extended(4, Uint8Array.from(u32(7)))]),
       Buffer.concat([Uint8Array.of(0xff), Buffer.alloc(96, 0x55), Buffer.alloc(80, 7)])
     ],
     tokens: [...BENCODE_TOKENS, '\0\0\0\0', '\0\0\0\x01', '\0\0\0\x05\x04', '\0\0\0\x0d\x06', '\xff\xff\xff\xff', '\x14\0', '\x14\x01', '\0'.repeat(96)],

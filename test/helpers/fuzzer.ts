@@ -43,9 +43,9 @@ export function randomSource (seed: number): (n: number) => number {
 }
 
 /** One input must not take longer. */
-export const MAX_INPUT_MS = 50
+const MAX_INPUT_MS = 50
 /** And all of them must not leave more behind. */
-export const MAX_GROWTH_BYTES = 16 << 20
+const MAX_GROWTH_BYTES = 16 << 20
 const MAX_INPUT_BYTES = 2048
 const BATCH = 64
 /** Later on news are rare, and asking for them would take most of the time. */

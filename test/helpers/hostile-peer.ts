@@ -1,6 +1,6 @@
 /**
- * A peer driven by hand: bytes on a socket, and what comes back. It connects only to a client of this process, whose task
- * it knows; what it sends is up to the test.
+ * A peer driven by hand: bytes on a socket, and what comes back. It connects only to peers of a test's own task, on this
+ * machine; what it sends is up to the test.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -49,10 +49,13 @@ export interface HostileOptions {
 export class HostilePeer {
   readonly socket: Socket
   readonly peerId: Uint8Array
+  /** for whoever plays it, to count */
+  turns = 0
   readonly #task: Task
   readonly #arrived: Array<{ id: number, payload: Buffer }> = []
   #buffer = Buffer.alloc(0)
   #isShaking = true
+  #taken = 0
   #theirIds: Record<string, number> = {}
   #onMessage: () => void = () => {}
 
@@ -65,13 +68,22 @@ export class HostilePeer {
     socket.on('close', () => { this.#onMessage() })
   }
 
-  /** Connects, and says nothing. */
-  static async connect (t: Test, victim: Peer, task: Task, { localAddress, peerId = randomBytes(20) }: HostileOptions = {}): Promise<HostilePeer> {
-    const socket = connect({ port: victim.client.torrentPort, host: '127.0.0.1', ...(localAddress !== undefined && { localAddress }) })
-    t.teardown(() => { socket.destroy() })
+  /** Connects to a client of this process, and says nothing. */
+  static async connect (t: Test, victim: Peer, task: Task, options?: HostileOptions): Promise<HostilePeer> {
+    const peer = await HostilePeer.open(victim.client.torrentPort, task, options)
+    t.teardown(() => { peer.socket.destroy() })
+    return peer
+  }
+
+  /** Connects to a port on this machine; the caller closes the socket. */
+  static async open (port: number, task: Task, { localAddress, peerId = randomBytes(20) }: HostileOptions = {}): Promise<HostilePeer> {
+    const socket = connect({ port, host: '127.0.0.1', ...(localAddress !== undefined && { localAddress }) })
     await once(socket, 'connect')
     return new HostilePeer(socket, task, peerId)
   }
+
+  /** It knows by which ids the victim takes extended messages. */
+  get isIntroduced (): boolean { return Object.keys(this.#theirIds).length > 0 }
 
   get isClosed (): boolean { return this.socket.destroyed || this.socket.readableEnded }
 
@@ -79,7 +91,7 @@ export class HostilePeer {
   async introduce (more: Record<string, Encodable> = {}): Promise<this> {
     this.sendHandshake()
     this.extended(0, encode({ m: OUR_IDS, bitworker: { v: 1, task: this.#task.digest }, ...more }))
-    await this.until(() => Object.keys(this.#theirIds).length > 0)
+    await this.until(() => this.isIntroduced)
     return this
   }
 
@@ -110,6 +122,13 @@ export class HostilePeer {
   /** Messages that came with this id. */
   received (id: number): Buffer[] {
     return this.#arrived.filter(message => message.id === id).map(({ payload }) => payload)
+  }
+
+  /** Requests that came since the last time. */
+  takeRequests (): Buffer[] {
+    const requests = this.received(6).slice(this.#taken)
+    this.#taken += requests.length
+    return requests
   }
 
   /** Resolves when it is so, or the connection was closed. */
