@@ -193,8 +193,8 @@ export const targets: FuzzTarget[] = [
       Buffer.concat([frame(5, ...new Uint8Array(125)), frame(6, ...u32(0, 0, 16_384)), frame(7, ...u32(0, 0)), frame(8, ...u32(0, 0, 1))]),
       Buffer.concat([extended(0, extendedHandshake), ...[0, 1].map(type => extended(2, text(`d8:msg_typei${type}e5:piecei0eexxxx`)))]),
       Buffer.concat([extended(0, extendedHandshake), extended(3, encode({ added: Uint8Array.of(127, 0, 0, 1, 26, 225), dropped: '' }))]),
-      Buffer.concat([extended(0, extendedHandshake), ...messages.flatMap(each => encodeMessages(each)).map(bytes => extended(1, bytes))]),
-      Buffer.concat([frame(9, 26, 225), frame(13, ...u32(1)), frame(15), frame(16, ...u32(1, 0, 4)), frame(17, ...u32(2)), Buffer.alloc(8)]),
+      Buffer.concat([extended(0, extendedHandshake), ...messages.flatMap(each => encodeMessages(each)).map(each => extended(1, each))]),
+      Buffer.concat([frame(9, 1, 2), frame(13, ...u32(1)), frame(15), frame(16, ...u32(1, 0, 4)), frame(17, ...u32(2)), Buffer.alloc(4)]),
       Buffer.concat([frame(14), extended(4, Uint8Array.from(u32(7)))]),
       Buffer.concat([Uint8Array.of(0xff), Buffer.alloc(96, 0x55), Buffer.alloc(80, 7)])
     ],
