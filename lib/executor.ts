@@ -7,10 +7,17 @@ import process from 'node:process'
 import { killed } from './executor/failures.ts'
 import { Guard } from './executor/guard.ts'
 import { BashItem } from './executor/item.ts'
+import { PlainLauncher } from './executor/launch.ts'
+import type { Launcher } from './executor/launch.ts'
+import { checkLimits } from './executor/limits.ts'
+import type { Limits } from './executor/limits.ts'
+import { Pool } from './executor/pool.ts'
+import type { Sandbox } from './executor/sandbox/detect.ts'
 import { Sessions, killSessions, signalGroup } from './executor/session.ts'
 import { StderrFiles } from './executor/stderr.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor/types.ts'
 import { WarmShells } from './executor/warm.ts'
+import { Watch } from './executor/watch.ts'
 
 export type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor/types.ts'
 
@@ -25,29 +32,50 @@ export interface BashExecutorOptions {
   env?: NodeJS.ProcessEnv
   /**
    * 'fresh': every item has a bash of its own; 'warm': a subshell of one that runs many, wherever that makes no
-   * difference to the command; 'auto' (default): the latter when items are short
+   * difference to the command; 'auto' (default): the latter when items are short. Without a sandbox only: in one, each item has its own
    */
   shells?: 'auto' | 'warm' | 'fresh'
+  /** how commands are confined; default: not at all */
+  sandbox?: Sandbox
+  /** what each command may use at most; default: docs/SECURITY.md */
+  limits?: Partial<Limits>
 }
 
-/** Runs each work item in a bash of its own, or in a warm one's subshell, without a sandbox. Errors: see RunningItem. */
+/** Runs each work item in a bash of its own, in a sandbox if there is one; or in a warm bash's subshell. Errors: see RunningItem. */
 export class BashExecutor implements Executor {
   readonly #shell: string
-  readonly #env: NodeJS.ProcessEnv
+  readonly #launcher: Launcher
+  readonly #limits: Partial<Limits>
   readonly #items = new Set<BashItem>()
   readonly #sessions = new Sessions()
   readonly #stderrs = new StderrFiles()
   readonly #guard: Guard
+  readonly #watch = new Watch()
+  readonly #pool: Pool
   readonly #warm: WarmShells
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor ({ shell = '/bin/bash', env = process.env, shells = 'auto' }: BashExecutorOptions = {}) {
+  /** Throws BW_ERR_COMPUTE_OPTIONS. */
+  constructor ({ shell = '/bin/bash', env = process.env, shells = 'auto', sandbox, limits = {} }: BashExecutorOptions = {}) {
+    checkLimits(limits)
     this.#shell = shell
-    this.#env = env
-    this.#guard = new Guard(shell)
-    this.#warm = new WarmShells({ shell, parentEnv: env, sessions: this.#sessions, stderrs: this.#stderrs, guard: this.#guard }, shells)
+    this.#limits = limits
+    this.#launcher = sandbox?.createLauncher() ?? new PlainLauncher(shell, env)
+    this.#guard = new Guard(shell, this.#launcher.mark)
+    this.#pool = new Pool({
+      launcher: this.#launcher,
+      stderrs: this.#stderrs,
+      running: () => this.#items.size,
+      onStart: pgid => { this.#guard.watch(pgid) },
+      onEnd: pgid => { this.#guard.forget(pgid) }
+    })
+    const warmHost = { shell, parentEnv: env, sessions: this.#sessions, stderrs: this.#stderrs, guard: this.#guard }
+    this.#warm = new WarmShells(warmHost, sandbox === undefined ? shells : 'fresh')
   }
+
+  /** the folder that every command finds itself in; undefined without a sandbox: the `cwd` of its item */
+  get scratch (): string | undefined { return this.#launcher.scratch }
 
   /** pid of the process that kills everything when this process dies; undefined before the first item */
   get guardPid (): number | undefined { return this.#guard.pid }
@@ -57,7 +85,9 @@ export class BashExecutor implements Executor {
     if (this.#isClosed) return refused()
     const item = new BashItem(work, {
       shell: this.#shell,
-      parentEnv: this.#env,
+      launcher: this.#launcher,
+      pool: this.#pool,
+      limits: this.#limits,
       sessions: this.#sessions,
       stderrs: this.#stderrs,
       warm: this.#warm,
@@ -79,8 +109,10 @@ export class BashExecutor implements Executor {
     for (const item of items) item.kill()
     await Promise.allSettled(items.map(item => item.done))
     await this.#warm.close()
+    await this.#pool.close()
     this.#sessions.sweep()
     this.#stderrs.close()
+    this.#launcher.close()
     await this.#guard.close()
     open.delete(this)
     if (open.size === 0) process.off('exit', onProcessExit)
@@ -91,10 +123,12 @@ export class BashExecutor implements Executor {
     for (const { pid } of this.#items) if (pid !== undefined) signalGroup(pid, 'SIGKILL')
     const sids = this.#warm.sids()
     if (sids.length > 0) killSessions(sids)
+    this.#pool.killNow()
   }
 
   #tick (): void {
     for (const item of this.#items) item.tick()
+    this.#watch.look(this.#items)
   }
 
   #onEnd (item: BashItem, pgid: number | undefined): void {

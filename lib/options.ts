@@ -1,6 +1,9 @@
 /** What `client.add` and `torrent.startComputing` take for tasks, besides WebTorrent's options. */
 import { BitWorkerError } from './errors.ts'
 import type { Executor } from './executor.ts'
+import { checkLimits } from './executor/limits.ts'
+import type { Limits } from './executor/limits.ts'
+import type { SandboxChoice } from './executor/sandbox/detect.ts'
 import type { ParseTaskOptions } from './task.ts'
 import type { TorrentOptions } from './webtorrent-types.ts'
 
@@ -19,7 +22,14 @@ export interface ComputeOptions {
   binds?: readonly Bind[]
   /** limit for one work item in milliseconds, if the task allows more; default: the task's */
   timeoutMs?: number
-  /** runs the commands; default: a BashExecutor */
+  /** what each command may use at most, whatever the task asks for; default: docs/SECURITY.md */
+  limits?: Partial<Limits>
+  /**
+   * How commands are confined. Default 'auto': as well as this machine can; where it cannot, nothing is computed, and
+   * the torrent emits a 'warning' with BW_ERR_NO_SANDBOX. 'none': with all the rights of this process.
+   */
+  sandbox?: SandboxChoice
+  /** runs the commands, in place of a BashExecutor with `limits` and `sandbox` */
   executor?: Executor
 }
 
@@ -35,7 +45,8 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
 }
 
 /** Throws BW_ERR_COMPUTE_OPTIONS. */
-export function checkComputeOptions ({ slots }: ComputeOptions): void {
+export function checkComputeOptions ({ slots, limits = {} }: ComputeOptions): void {
+  checkLimits(limits)
   if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return
   throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}; give a whole number of at least 1.`)
 }

@@ -9,12 +9,14 @@ import type { Test } from 'tape'
 import { CommandError } from '../lib/errors.ts'
 import { BashExecutor } from '../lib/executor.ts'
 import type { Executor, RunningItem, WorkItem } from '../lib/executor.ts'
+import { detectSandbox } from '../lib/executor/sandbox/detect.ts'
 import { commandEnv } from '../lib/executor/env.ts'
 import { cleanText, lastLines } from '../lib/executor/stderr.ts'
 import { isRunning } from '../lib/process-table.ts'
 import { FakeExecutor } from './helpers/fake-executor.ts'
 import { cleanUp, livingIn, rejection, statesIn, tempFolder, until } from './helpers/disk.ts'
 
+const { sandbox, problems } = await detectSandbox()
 let count = 0
 
 const openFiles = (): number => readdirSync('/proc/self/fd').length
@@ -51,11 +53,13 @@ const fakes: Record<string, () => ReturnType<ConstructorParameters<typeof FakeEx
 const executors: Array<[string, () => Executor]> = [
   ['bash', () => new BashExecutor({ shells: 'fresh' })],
   ['warm bash', () => new BashExecutor({ shells: 'warm' })],
+  ['bash in a sandbox', () => new BashExecutor({ sandbox: sandbox! })],
   ['fake', () => new FakeExecutor(({ command }) => fakes[command]!())]
 ]
 
 for (const [name, create] of executors) {
   test(`${name} executor: ends of an item`, async t => {
+    if (name === 'bash in a sandbox' && sandbox === null) return t.fail(problems.join('; '))
     const folder = tempFolder(t)
     const executor = create()
     const run = (command: string, more?: Partial<WorkItem>): RunningItem => executor.run(work(folder, command, more))

@@ -16,6 +16,14 @@ export function commandEnv (parent: NodeJS.ProcessEnv, scratch: string, own: Rec
   return { ...env, HOME: scratch, TMPDIR: scratch, ...own }
 }
 
+/**
+ * What a command gets in a sandbox: the same on every machine, so that its output can be. The last place to look for
+ * programs is its folder: one that the volunteer binds there is found by its name.
+ */
+export function sandboxEnv (scratch: string, own: Record<string, string>): Record<string, string> {
+  return { PATH: `${DEFAULT_PATH}:${scratch}`, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: scratch, TMPDIR: scratch, ...own }
+}
+
 function isAllowed (name: string): boolean {
   return name === 'PATH' || name === 'LANG' || name === 'TZ' || /^LC_[A-Z]+$/.test(name)
 }

@@ -5,16 +5,17 @@ import { accessSync, constants } from 'node:fs'
 import { CommandError } from '../errors.ts'
 import type { CommandFailure } from '../errors.ts'
 import { errnoOf } from '../io-errors.ts'
+import type { Limits } from './limits.ts'
 
 /** Why we ended an item ourselves. */
-export type StopReason = 'killed' | 'timeout' | 'output'
+export type StopReason = 'killed' | 'timeout' | 'output' | 'memory' | 'disk'
 
 /** What is known when an item has ended. */
 export interface Ending extends CommandFailure {
   stopped: StopReason | null
   size: number
   maxOutputBytes: number
-  timeoutMs: number
+  limits: Limits
 }
 
 /** The error of an item that has ended; null when it went well. */
@@ -22,12 +23,19 @@ export function failureOf (end: Ending): CommandError | null {
   const failure = { exitCode: end.exitCode, signal: end.signal, stderr: end.stderr }
   if (end.stopped === 'killed') return killed(failure)
   if (end.stopped === 'timeout') {
-    return new CommandError('BW_ERR_COMMAND_TIMEOUT', `the command ran longer than its time-out of ${end.timeoutMs / 1000} s and was killed`, failure)
+    return new CommandError('BW_ERR_COMMAND_TIMEOUT', `the command ran longer than its time-out of ${end.limits.timeoutMs / 1000} s and was killed`, failure)
   }
-  if (end.stopped === 'output') return tooMuch(end, failure)
+  if (end.stopped === 'memory') {
+    return new CommandError('BW_ERR_COMMAND_MEMORY', `the command took more memory than the ${mib(end.limits.memoryBytes)} it may have, and was killed`, failure)
+  }
+  if (end.stopped === 'disk') {
+    return new CommandError('BW_ERR_COMMAND_DISK', `the command wrote more than the ${mib(end.limits.fileBytes)} it may, or too many files, and was killed`, failure)
+  }
+  // first: a command is ended by SIGXFSZ when it goes on writing
+  if (end.size > end.maxOutputBytes) return tooMuch(end, failure)
   if (end.signal !== null) return new CommandError('BW_ERR_COMMAND_SIGNAL', `the command was killed by ${end.signal}${because(end)}`, failure)
   if (end.exitCode !== 0) return new CommandError('BW_ERR_COMMAND_EXIT', `the command exited with code ${end.exitCode}${because(end)}`, failure)
-  return end.size > end.maxOutputBytes ? tooMuch(end, failure) : null
+  return null
 }
 
 /** BW_ERR_COMMAND_KILLED: we killed it, or it came too late to be started. */
@@ -47,6 +55,10 @@ export function spawnFailure (err: unknown, shell: string): CommandError {
 function tooMuch (end: Ending, failure: CommandFailure): CommandError {
   return new CommandError('BW_ERR_COMMAND_OUTPUT',
     `the command wrote ${end.size} bytes to stdout, beyond the piece length of ${end.maxOutputBytes} bytes; the task needs a larger piece length`, failure)
+}
+
+function mib (bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MiB`
 }
 
 function because ({ stderr }: CommandFailure): string {

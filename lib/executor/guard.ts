@@ -8,32 +8,42 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 
 // The second loop finds the rest of each session (see session.ts): after the last ')' of /proc/PID/stat come
-// state, parent, group, session.
+// state, parent, group, session. bwrap dies with us, and its sandbox with bwrap, but for the few milliseconds in which it
+// sets itself up: the last loop finds by its environment what was in there, and what that started meanwhile.
 const SCRIPT = `
 trap '' INT TERM HUP QUIT PIPE
+mark=$1
 while read -r line; do
   case $line in
     +*) groups_[\${line#+}]=1 ;;
     -*) unset "groups_[\${line#-}]" ;;
   esac
 done
-[ \${#groups_[@]} -gt 0 ] || exit 0
+[ \${#groups_[@]} -gt 0 ] || [ -n "$mark" ] || exit 0
 for g in "\${!groups_[@]}"; do kill -KILL -- "-$g"; done
 for f in /proc/[0-9]*/stat; do
   read -r s < "$f" || continue
   set -- \${s##*) }
   [ -n "\${4:-}" ] && [ -n "\${groups_[$4]:-}" ] && f=\${f#/proc/} && kill -KILL "\${f%/stat}"
 done
+[ -n "$mark" ] && for i in {1..100}; do
+  files=$(grep -lsF -- "$mark" /proc/[0-9]*/environ)
+  [ -n "$files" ] || break
+  for f in $files; do f=\${f#/proc/}; kill -KILL "\${f%/environ}"; done
+done
 `
 
 /** Keeps one guard process for an executor; started with the first group, started again if someone kills it. */
 export class Guard {
   readonly #shell: string
+  readonly #mark: string
   readonly #groups = new Set<number>()
   #child: ChildProcess | null = null
 
-  constructor (shell: string) {
+  /** @param mark stands in the environment of what is to be found wherever it is; default: nothing is */
+  constructor (shell: string, mark = '') {
     this.#shell = shell
+    this.#mark = mark
   }
 
   /** undefined while there is none */
@@ -67,7 +77,7 @@ export class Guard {
   }
 
   #start (): void {
-    const child: ChildProcess = spawn(this.#shell, ['--noprofile', '--norc', '-c', SCRIPT], {
+    const child: ChildProcess = spawn(this.#shell, ['--noprofile', '--norc', '-c', SCRIPT, 'guard', this.#mark], {
       detached: true, // a Ctrl-C at the terminal is not meant for it
       cwd: '/',
       env: {},

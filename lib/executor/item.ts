@@ -2,15 +2,18 @@
  * One running command, from spawn to the last process's end. Its stdout goes straight into the part file.
  * Created, ticked and closed by BashExecutor only.
  */
-import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, constants, fstatSync, openSync } from 'node:fs'
+import { closeSync, fchmodSync, fstatSync } from 'node:fs'
 import { ioError } from '../io-errors.ts'
-import { commandEnv } from './env.ts'
 import { failureOf, spawnFailure } from './failures.ts'
 import type { StopReason } from './failures.ts'
+import type { Launch, Launcher } from './launch.ts'
+import { limitsFor } from './limits.ts'
+import type { Limits } from './limits.ts'
+import type { Pool, Spare } from './pool.ts'
 import { signalGroup } from './session.ts'
 import type { Sessions } from './session.ts'
+import { createPartFile, spawnLaunch } from './spawn.ts'
 import type { StderrFile, StderrFiles } from './stderr.ts'
 import type { ItemOutcome, RunningItem, WorkItem } from './types.ts'
 import type { WarmEnd } from './warm-job.ts'
@@ -20,7 +23,10 @@ import type { WarmShells } from './warm.ts'
 /** What an item needs of its executor. */
 export interface ItemHost {
   shell: string
-  parentEnv: NodeJS.ProcessEnv
+  launcher: Launcher
+  pool: Pool
+  /** what the volunteer gives each command */
+  limits: Partial<Limits>
   sessions: Sessions
   stderrs: StderrFiles
   warm: WarmShells
@@ -38,6 +44,7 @@ const PREPARE_MS = 300
 /** A bash that runs one work item; or, with `#warm`, a subshell of one that runs many. */
 export class BashItem implements RunningItem {
   readonly done: Promise<ItemOutcome>
+  readonly limits: Limits
   readonly #item: WorkItem
   readonly #host: ItemHost
   readonly #settle: Settle
@@ -46,6 +53,7 @@ export class BashItem implements RunningItem {
   #child: ChildProcess | null = null
   #warm: WarmShell | null = null
   #hasPrepared = false
+  #launch: Launch | null = null
   #stopped: StopReason | null = null
   #isOver = false
   #ranMs = 0
@@ -55,20 +63,25 @@ export class BashItem implements RunningItem {
   constructor (item: WorkItem, host: ItemHost) {
     this.#item = item
     this.#host = host
+    this.limits = limitsFor({ ...item.asks, ...(item.timeoutMs > 0 && { timeoutMs: item.timeoutMs }) }, host.limits)
     const settle = {} as Settle
     this.done = new Promise<ItemOutcome>((resolve, reject) => { Object.assign(settle, { resolve, reject }) })
     this.#settle = settle
     this.done.catch(() => {}) // who only kills an item need not look at its end
   }
 
+  /** the folder outside of its own that it may write to */
+  get writable (): string | null { return this.#item.mounts?.find(({ writable }) => writable)?.path ?? null }
+
   /** of the process that leads the session in which all of it is */
   get pid (): number | undefined { return this.#isOver ? undefined : (this.#warm ?? this.#child)?.pid }
 
   /** Starts the command; a failure to do so rejects `done`. */
   start (): void {
-    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+    const spare = this.#host.pool.take(this.#item, this.limits)
+    if (spare !== null) return this.#adopt(spare)
     try {
-      this.#fd = openSync(this.#item.stdout, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      this.#fd = createPartFile(this.#item.stdout)
       this.#warm = this.#host.warm.take(this.#item)
       if (this.#warm === null) this.#startFresh()
       else this.#startWarm(this.#warm)
@@ -80,7 +93,8 @@ export class BashItem implements RunningItem {
   #startFresh (): void {
     this.#stderr = this.#host.stderrs.get(this.#item.stdout)
     try {
-      this.#spawn(this.#fd, this.#stderr.fd)
+      this.#launch = this.#host.launcher.launch(this.#item, this.limits)
+      this.#follow(spawnLaunch(this.#launch, this.#fd, this.#stderr.fd, pid => { this.#host.onStart(pid) }))
     } catch (err) {
       this.#abort(spawnFailure(err, this.#host.shell))
     }
@@ -119,7 +133,7 @@ export class BashItem implements RunningItem {
     this.#stderr.trim()
     this.#prepareNext()
     if (fstatSync(this.#fd).size > this.#item.maxOutputBytes) this.stop('output')
-    else if (this.#item.timeoutMs > 0 && this.#elapsedMs() > this.#item.timeoutMs) this.stop('timeout')
+    else if (this.#elapsedMs() > this.limits.timeoutMs) this.stop('timeout')
   }
 
   #prepareNext (): void {
@@ -138,14 +152,14 @@ export class BashItem implements RunningItem {
     this.#host.sessions.order(this.pid, signal)
   }
 
-  #spawn (stdout: number, stderr: number): void {
-    const { command, args = [], cwd, env } = this.#item
-    const child = spawn(this.#host.shell, ['--noprofile', '--norc', '-c', command, ...args], {
-      cwd,
-      env: commandEnv(this.#host.parentEnv, cwd, env),
-      detached: true, // leads a session and process group of its own: a kill reaches all of it
-      stdio: ['ignore', stdout, stderr]
-    })
+  #adopt ({ child, launch, fd, stderr }: Spare): void {
+    this.#fd = fd
+    this.#stderr = stderr
+    this.#launch = launch
+    this.#follow(child)
+  }
+
+  #follow (child: ChildProcess): void {
     this.#child = child
     child.on('error', err => { if (child.pid === undefined) this.#abort(spawnFailure(err, this.#host.shell)) })
     child.on('exit', (code, signal) => {
@@ -153,7 +167,6 @@ export class BashItem implements RunningItem {
       // children for as long as there are any. (Measured: 8 slots of tiny items let a timer run 3 times in 1.5 s.)
       setImmediate(() => this.#settleBy(this.#onExit(code, signal)))
     })
-    if (child.pid !== undefined) this.#host.onStart(child.pid)
   }
 
   #settleBy (ending: Promise<void>): void {
@@ -178,22 +191,28 @@ export class BashItem implements RunningItem {
     this.#startFresh()
   }
 
-  async #onExit (exitCode: number | null, signal: NodeJS.Signals | null): Promise<void> {
+  async #onExit (code: number | null, killedBy: NodeJS.Signals | null): Promise<void> {
     const ms = this.#elapsedMs()
     const pgid = this.#child?.pid
     if (pgid !== undefined) await this.#endRest(pgid)
-    if (!this.#isOver) this.#finish(pgid, exitCode, signal, ms)
+    await this.#settled()
+    if (this.#isOver) return
+    const told = code === null ? undefined : this.#launch?.ended?.(code)
+    const { exitCode, signal } = told ?? { exitCode: code, signal: killedBy }
+    this.#finish(pgid, exitCode, signal, ms)
   }
 
   #finish (pgid: number | undefined, exitCode: number | null, signal: NodeJS.Signals | null, ms: number): void {
-    const { maxOutputBytes, timeoutMs } = this.#item
+    const { maxOutputBytes } = this.#item
     const size = fstatSync(this.#fd).size
     const stderr = this.#stderr?.take() ?? ''
     if (this.#stopped === null) this.#host.warm.note(this.#item, ms)
-    const failure = failureOf({ exitCode, signal, stderr, size, maxOutputBytes, timeoutMs, stopped: this.#stopped })
+    const failure = failureOf({ exitCode, signal, stderr, size, maxOutputBytes, limits: this.limits, stopped: this.#stopped })
     this.#end(pgid)
-    if (failure === null) this.#settle.resolve({ ms, size, stderr })
-    else this.#settle.reject(failure)
+    if (failure === null) {
+      this.#host.pool.learn(this.#item, this.limits, ms)
+      this.#settle.resolve({ ms, size, stderr })
+    } else this.#settle.reject(failure)
   }
 
   /** What it left running goes with it. Usually nothing is, and one call shows it. */
@@ -202,8 +221,15 @@ export class BashItem implements RunningItem {
     else this.#host.sessions.leave(pgid)
   }
 
+  async #settled (): Promise<void> {
+    const launch = this.#launch
+    await launch?.settled?.()
+    if (launch?.isForeign === true && this.#fd !== -1) fchmodSync(this.#fd, 0o600)
+  }
+
   #abort (err: Error): void {
     if (this.#isOver) return
+    if (this.#child?.pid === undefined) this.#launch?.settled?.().catch(() => {})
     this.#end(undefined)
     this.#settle.reject(err)
   }

@@ -34,7 +34,8 @@ export function signalGroup (pgid: number, signal: NodeJS.Signals): boolean {
 const CALM_LOOKS = 2
 const MAX_LOOKS = 20
 
-interface Member { pid: number, state: string }
+/** A living process. */
+export interface Member { pid: number, state: string }
 interface Order { signal: 'SIGSTOP' | 'SIGCONT', looks: number, calm: number }
 interface Ending { since: number, isLeaderKept: boolean, resolve: () => void }
 
@@ -135,17 +136,40 @@ function sendAll (members: Member[], signal: NodeJS.Signals): void {
   }
 }
 
-/** The living processes of each session: a zombie is dead already, and where nobody reaps it, it stays one for ever. */
-function membersOf (sids: ReadonlySet<number>): Map<number, Member[]> {
+/**
+ * The living processes of each session, and their descendants, who may have made sessions of their own (a sandbox does).
+ * A zombie is dead already, and where nobody reaps it, it stays one for ever.
+ */
+export function membersOf (sids: ReadonlySet<number>): Map<number, Member[]> {
   const found = new Map<number, Member[]>()
-  for (const name of HAS_PROC ? readdirSync('/proc') : []) {
-    const stat = /^\d+$/.test(name) ? readStat(name) : null
-    const state = stat?.[0] ?? 'X'
-    const sid = Number(stat?.[3])
-    if (!sids.has(sid) || state === 'Z' || state === 'X') continue
+  const table = readTable()
+  for (const [pid, { state }] of table) {
+    const sid = state === 'Z' || state === 'X' ? undefined : belongsTo(pid, sids, table)
+    if (sid === undefined) continue
     const known = found.get(sid) ?? []
-    known.push({ pid: Number(name), state })
+    known.push({ pid, state })
     found.set(sid, known)
   }
   return found
+}
+
+interface Entry { state: string, parent: number, sid: number }
+
+function readTable (): Map<number, Entry> {
+  const table = new Map<number, Entry>()
+  for (const name of HAS_PROC ? readdirSync('/proc') : []) {
+    const stat = /^\d+$/.test(name) ? readStat(name) : null
+    if (stat !== null) table.set(Number(name), { state: stat[0] ?? 'X', parent: Number(stat[1]), sid: Number(stat[3]) })
+  }
+  return table
+}
+
+function belongsTo (pid: number, sids: ReadonlySet<number>, table: ReadonlyMap<number, Entry>): number | undefined {
+  const above = new Set<number>() // a number can be given to another process while the table is read
+  for (let at = table.get(pid); at !== undefined; at = table.get(at.parent)) {
+    if (sids.has(at.sid)) return at.sid
+    if (above.has(at.parent)) break
+    above.add(at.parent)
+  }
+  return undefined
 }

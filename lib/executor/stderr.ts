@@ -10,7 +10,7 @@ import { join } from 'node:path'
 /** What is kept of stderr: enough for a stack trace or a compiler's complaint, and harmless to hold for every slot. */
 const STDERR_KEEP_BYTES = 64 * 1024
 /** The file is emptied beyond this, so a command that only writes to stderr cannot fill the disk; what it writes just then is lost. */
-const STDERR_FILE_BYTES = 16 * 1024 * 1024
+export const STDERR_FILE_BYTES = 16 * 1024 * 1024
 /** Stands where something was left out. */
 const GAP = Buffer.from('\n')
 const STDERR_LINES = 20

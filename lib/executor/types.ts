@@ -2,19 +2,26 @@
  * What an executor is. The store depends on these shapes only, so a test, or a sandbox, can stand in for bash.
  */
 
+import type { Asks } from './limits.ts'
+import type { Mount } from './sandbox/bwrap-args.ts'
+
 /** One execution of a command: a work item, or a file's complete command. */
 export interface WorkItem {
   /** run by `/bin/bash -c` */
   command: string
   /** added to the allow-listed variables of the parent; wins over them */
   env: Record<string, string>
-  /** working directory; also HOME and TMPDIR */
+  /** working directory; also HOME and TMPDIR. A sandbox has a fresh one of its own instead */
   cwd: string
+  /** what a sandbox shows of this machine besides the system; without one the command sees everything anyway */
+  mounts?: readonly Mount[]
+  /** what the command would like to use; default: what each gets */
+  asks?: Omit<Asks, 'timeoutMs'>
   /** path of the part file to create for stdout; must not exist yet */
   stdout: string
   /** bytes of stdout; one more is a failure */
   maxOutputBytes: number
-  /** milliseconds of running time, 0 = no limit */
+  /** milliseconds of running time it may ask for; 0: what each gets */
   timeoutMs: number
   /** $0, $1 … of the command */
   args?: string[]
@@ -36,7 +43,7 @@ export interface RunningItem {
   readonly pid: number | undefined
   /**
    * Settles when nothing of the item runs any more. Rejects with a CommandError: BW_ERR_COMMAND_EXIT, _SIGNAL,
-   * _TIMEOUT, _OUTPUT, _KILLED, _SPAWN or BW_ERR_NO_SHELL; or, when its part file cannot be made, with
+   * _TIMEOUT, _OUTPUT, _MEMORY, _DISK, _KILLED, _SPAWN or BW_ERR_NO_SHELL; or, when its part file cannot be made, with
    * BW_ERR_DISK_FULL or BW_ERR_OUTPUT_FOLDER. Never an unhandled rejection.
    */
   readonly done: Promise<ItemOutcome>
@@ -50,6 +57,8 @@ export interface RunningItem {
 
 /** Runs work items; as many at a time as it is given. */
 export interface Executor {
+  /** the folder that every command finds itself in; undefined: the `cwd` of its item */
+  readonly scratch?: string | undefined
   run (item: WorkItem): RunningItem
   /** Kills everything; resolves when all of it is gone. Items given later are refused with BW_ERR_COMMAND_KILLED. */
   close (): Promise<void>

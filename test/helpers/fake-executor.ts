@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { failureOf } from '../../lib/executor/failures.ts'
 import type { StopReason } from '../../lib/executor/failures.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../../lib/executor.ts'
+import { DEFAULT_LIMITS } from '../../lib/executor/limits.ts'
 import { ioError } from '../../lib/io-errors.ts'
 
 /** How a command would have ended; default: well, without output, at once. */
@@ -105,7 +106,7 @@ class FakeItem implements RunningItem {
     writeFileSync(path, stdout)
     const size = Buffer.byteLength(stdout)
     const end = { exitCode: signal === null ? exitCode : null, signal, stderr }
-    const failure = failureOf({ ...end, size, maxOutputBytes, timeoutMs, stopped: this.#reason })
+    const failure = failureOf({ ...end, size, maxOutputBytes, limits: { ...DEFAULT_LIMITS, timeoutMs }, stopped: this.#reason })
     if (failure !== null) throw failure
     return { ms, size, stderr }
   }

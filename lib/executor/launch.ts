@@ -1,0 +1,69 @@
+/**
+ * How a command becomes a process: what to spawn for a work item. Without a sandbox that is bash itself; sandbox/ has
+ * the others. Nothing is started here: item.ts does that.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { commandEnv } from './env.ts'
+import type { Limits } from './limits.ts'
+import type { WorkItem } from './types.ts'
+
+/** One process to spawn; its descriptors 0 to 2 are nothing, the part file, and the file for stderr. */
+export interface Launch {
+  file: string
+  args: string[]
+  cwd: string
+  env: Record<string, string>
+  /** the user to become before anything else; default: who we are */
+  uid?: number
+  gid?: number
+  /** default 'ignore': empty */
+  stdin?: 'pipe'
+  /** its descriptors from 3 on: one of ours, or a pipe */
+  fds: Array<number | 'pipe'>
+  /** it runs as another user than we do; default false */
+  isForeign?: boolean
+  /** The process exists, and is ended when we end: now it may begin. */
+  started? (child: ChildProcess): void
+  /** The process was prepared, and here is its item: it goes on. */
+  hand? (child: ChildProcess, env: Record<string, string>): void
+  /** How the command ended, told by how the process did. */
+  ended? (exitCode: number): { exitCode: number | null, signal: NodeJS.Signals | null }
+  /** Called when the process has ended, or could not be started; resolves when nothing that it started runs. */
+  settled? (): Promise<void>
+}
+
+/** Makes launches; belongs to one executor. */
+export interface Launcher {
+  /** the folder that every command finds itself in, HOME and TMPDIR; undefined: the item's own `cwd` */
+  readonly scratch?: string | undefined
+  /** stands in the environment of what is spawned, for the guard to find what has left its group and session */
+  readonly mark?: string
+  /** Throws what `RunningItem.done` rejects with. */
+  launch (item: WorkItem, limits: Limits): Launch
+  /** The same, but it waits for the item's variables; undefined: not worth it. */
+  prepare? (item: WorkItem, limits: Limits): Launch
+  close (): void
+}
+
+/** Runs commands with the rights of this process. */
+export class PlainLauncher implements Launcher {
+  readonly #shell: string
+  readonly #parentEnv: NodeJS.ProcessEnv
+
+  constructor (shell: string, parentEnv: NodeJS.ProcessEnv) {
+    this.#shell = shell
+    this.#parentEnv = parentEnv
+  }
+
+  launch ({ command, args = [], cwd, env }: WorkItem): Launch {
+    return {
+      file: this.#shell,
+      args: ['--noprofile', '--norc', '-c', command, ...args],
+      cwd,
+      env: commandEnv(this.#parentEnv, cwd, env),
+      fds: []
+    }
+  }
+
+  close (): void {}
+}

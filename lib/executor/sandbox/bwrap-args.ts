@@ -1,0 +1,66 @@
+/**
+ * The arguments of bubblewrap: what a command in the sandbox sees. Pure. A sandbox of bwrap is what its arguments make
+ * of it, so all of them are here.
+ */
+import type { Limits } from '../limits.ts'
+
+/** Where a command finds itself in the sandbox: its working directory, HOME and TMPDIR. */
+export const SCRATCH = '/scratch'
+
+/** Something of this machine in the sandbox. */
+export interface Mount {
+  /** absolute path outside */
+  path: string
+  /** absolute path inside */
+  at: string
+  /** default: read-only */
+  writable?: boolean
+}
+
+/** How a system's programs are laid out: `/bin` is a link to `usr/bin`, or a folder. */
+export interface SystemFolder { path: string, link: string | null }
+
+/** What is to be seen in a sandbox. */
+export interface SandboxOptions {
+  limits: Pick<Limits, 'scratchBytes'>
+  system: readonly SystemFolder[]
+  mounts?: readonly Mount[]
+  /** /proc of its own; containers may forbid it */
+  proc: boolean
+  /** descriptor to read the seccomp filter from */
+  seccompFd: number
+  /** descriptor that bwrap writes the pid of the first process inside to */
+  infoFd: number
+}
+
+const SHM_BYTES = 64 * 1024 ** 2
+/** Needed by programs in /usr, and nobody's secret. */
+const ETC = ['/etc/alternatives', '/etc/ld.so.cache']
+
+/** The arguments, for `--args FD`: not on the command line, which the sandbox can read. */
+export function bwrapArgs ({ limits, system, mounts = [], proc, seccompFd, infoFd }: SandboxOptions): string[] {
+  return [
+    // first what takes away, so that nothing of it is missing should we be killed while we write this
+    // each by its name: --unshare-all means "if possible" for the first one
+    '--unshare-user', '--disable-userns', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try',
+    '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--uid', '65534', '--gid', '65534', '--hostname', 'bitworker',
+    '--seccomp', String(seccompFd), '--info-fd', String(infoFd),
+    '--ro-bind', '/usr', '/usr',
+    ...system.flatMap(({ path, link }) => link === null ? ['--ro-bind', path, path] : ['--symlink', link, path]),
+    ...ETC.flatMap(path => ['--ro-bind-try', path, path]),
+    ...proc ? ['--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys'] : [],
+    '--dev', '/dev',
+    ...tmpfs('/dev/shm', Math.min(SHM_BYTES, limits.scratchBytes)),
+    ...tmpfs('/tmp', limits.scratchBytes),
+    ...tmpfs(SCRATCH, limits.scratchBytes),
+    ...mounts.flatMap(({ path, at, writable }) => [writable === true ? '--bind' : '--ro-bind', path, at]),
+    '--chdir', SCRATCH,
+    // last: bwrap makes the places of all others in them
+    '--remount-ro', '/dev', '--remount-ro', '/'
+  ]
+}
+
+/** Without a size each would take half of the memory. */
+function tmpfs (at: string, bytes: number): string[] {
+  return ['--size', String(bytes), '--tmpfs', at]
+}

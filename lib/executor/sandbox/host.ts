@@ -1,0 +1,64 @@
+/**
+ * What the sandbox needs to know of this machine: where programs are, who we are, how the system is laid out.
+ */
+import { accessSync, constants, lstatSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import type { SystemFolder } from './bwrap-args.ts'
+import type { HardLimits } from './prelude.ts'
+import type { Arch } from './syscalls.ts'
+
+/** Who commands run as when we are root: nobody, on every Linux. */
+export const NOBODY = 65534
+
+const STANDARD_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** The absolute path of a program: in PATH, or where systems have them; null if it is not there. */
+export function findProgram (name: string): string | null {
+  const folders = `${process.env['PATH'] ?? ''}:${STANDARD_PATH}`.split(':').filter(folder => path.isAbsolute(folder))
+  return folders.map(folder => path.join(folder, name)).find(isExecutable) ?? null
+}
+
+function isExecutable (file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** Whether we are root, and so must become somebody else before a command runs. */
+export function isRoot (): boolean {
+  return process.getuid?.() === 0
+}
+
+/** The folders beside /usr that programs are in; on today's systems they are links into it. */
+export function systemFolders (): SystemFolder[] {
+  return ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'].flatMap(folder => {
+    const stats = lstatSync(folder, { throwIfNoEntry: false })
+    if (stats === undefined) return []
+    return [{ path: folder, link: stats.isSymbolicLink() ? readlinkSync(folder) : null }]
+  })
+}
+
+/** This machine, if there is a filter of system calls for it. */
+export function archOf (): Arch | null {
+  return process.arch === 'x64' || process.arch === 'arm64' ? process.arch : null
+}
+
+/** What this process may not exceed; a limit of a command cannot be higher. */
+export function hardLimits (): HardLimits {
+  try {
+    const text = readFileSync('/proc/self/limits', 'latin1')
+    const hard = (name: string): number => Number(new RegExp(`^${name} +\\S+ +(\\d+)`, 'm').exec(text)?.[1] ?? Infinity)
+    return { openFiles: hard('Max open files'), processes: hard('Max processes') }
+  } catch {
+    return { openFiles: Infinity, processes: Infinity }
+  }
+}
+
+/** The highest file descriptor that is open here, and that a child could inherit. */
+export function highestFd (): number {
+  return Math.max(...readdirSync('/proc/self/fd').map(Number))
+}

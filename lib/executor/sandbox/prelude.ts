@@ -1,0 +1,47 @@
+/**
+ * What bash does inside of a sandbox before the command: limits, which it cannot raise again, and no file but its own
+ * three. On the command's first line, so that bash's messages count its lines right. Pure.
+ */
+import type { Limits } from '../limits.ts'
+
+/** A process that is told to end at its limit of processor time, and does not, is killed this much later. */
+const CPU_GRACE_S = 5
+const KIB = 1024
+
+/** The variable by which the guard finds what is left of a sandbox; the command does not see it. */
+export const MARK = 'BITWORKER_MARK'
+
+/** In place of the variables that the command would be spawned with: reads them, until an empty one, and goes on with an empty stdin. */
+export const READ_VARIABLES = 'while IFS= read -r -d \'\' v||exit 125;[ "$v" ];do export "$v";done;exec </dev/null;unset v;'
+
+/** Hard limits of this process, which cannot be exceeded; Infinity where there are none. */
+export interface HardLimits { openFiles: number, processes: number }
+
+/** What a prelude is made from. */
+export interface PreludeOptions {
+  limits: Limits
+  /** bytes that any file may have: its output, its error messages, what it writes to its folder */
+  fileBytes: number
+  hard?: HardLimits
+  /** the highest file descriptor that may be open; needed where /proc cannot tell */
+  highestFd?: number
+}
+
+/**
+ * One line of bash, ending in a semicolon. The limits of processes and memory must be set here, within the sandbox: the
+ * first counts what else the user runs outside, and the second would hold for bwrap.
+ */
+export function prelude ({ limits, fileBytes, hard = { openFiles: Infinity, processes: Infinity }, highestFd }: PreludeOptions): string {
+  const cpu = Math.ceil(limits.cpuMs / 1000)
+  const flags = [
+    '-c 0',
+    `-f ${Math.ceil(fileBytes / KIB)}`,
+    `-d ${Math.ceil(limits.memoryBytes / KIB)}`,
+    `-n ${Math.min(limits.openFiles, hard.openFiles)}`,
+    `-u ${Math.min(limits.processes, hard.processes)}`
+  ]
+  const files = highestFd === undefined ? '/proc/self/fd/*' : `{3..${Math.max(3, highestFd)}}`
+  return `unset ${MARK};ulimit -S -t ${cpu};ulimit -H -t ${cpu + CPU_GRACE_S};ulimit ${flags.join(' ')};` +
+    // no redirection around it: bash would keep a copy of what it redirects, to be closed here
+    `for f in ${files};do f=\${f##*/};((f>2))&&eval "exec $f>&-";done;unset f;`
+}

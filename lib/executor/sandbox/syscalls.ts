@@ -1,0 +1,103 @@
+/**
+ * Numbers of the system calls that the filter knows, from Linux's unistd.h (6.x). Pure data, used by seccomp.ts alone.
+ */
+
+/** The machines there is a filter for, as Node names them. */
+export type Arch = 'x64' | 'arm64'
+
+/** Number on x64 and on arm64; null where the machine has no such call. */
+type Numbers = readonly [x64: number | null, arm64: number | null]
+
+/** Refused with EPERM: what reaches the kernel's inside, other processes, or what no computation needs. */
+export const FORBIDDEN: Record<string, Numbers> = {
+  // the kernel and the machine
+  syslog: [103, 116],
+  acct: [163, 89],
+  bpf: [321, 280],
+  perf_event_open: [298, 241],
+  lookup_dcookie: [212, 18],
+  kexec_load: [246, 104],
+  kexec_file_load: [320, 294],
+  reboot: [169, 142],
+  swapon: [167, 224],
+  swapoff: [168, 225],
+  init_module: [175, 105],
+  finit_module: [313, 273],
+  delete_module: [176, 106],
+  create_module: [174, null],
+  quotactl: [179, 60],
+  quotactl_fd: [443, 443],
+  nfsservctl: [180, 42],
+  _sysctl: [156, null],
+  uselib: [134, null],
+  settimeofday: [164, 170],
+  clock_settime: [227, 112],
+  clock_adjtime: [305, 266],
+  adjtimex: [159, 171],
+  sethostname: [170, 161],
+  setdomainname: [171, 162],
+  vhangup: [153, 58],
+  iopl: [172, null],
+  ioperm: [173, null],
+  modify_ldt: [154, null],
+  // keys, which are not in any namespace
+  add_key: [248, 217],
+  request_key: [249, 218],
+  keyctl: [250, 219],
+  // namespaces and mounts
+  unshare: [272, 97],
+  setns: [308, 268],
+  chroot: [161, 51],
+  pivot_root: [155, 41],
+  mount: [165, 40],
+  umount2: [166, 39],
+  open_tree: [428, 428],
+  move_mount: [429, 429],
+  fsopen: [430, 430],
+  fsconfig: [431, 431],
+  fsmount: [432, 432],
+  fspick: [433, 433],
+  mount_setattr: [442, 442],
+  name_to_handle_at: [303, 264],
+  open_by_handle_at: [304, 265],
+  fanotify_init: [300, 262],
+  fanotify_mark: [301, 263],
+  // other processes
+  ptrace: [101, 117],
+  process_vm_readv: [310, 270],
+  process_vm_writev: [311, 271],
+  process_madvise: [440, 440],
+  kcmp: [312, 272],
+  pidfd_getfd: [438, 438],
+  // where attacks on the kernel begin
+  userfaultfd: [323, 282],
+  move_pages: [279, 239],
+  mbind: [237, 235],
+  get_mempolicy: [239, 236],
+  set_mempolicy: [238, 237],
+  migrate_pages: [256, 238],
+  set_mempolicy_home_node: [450, 450],
+  // back from idle I/O
+  ioprio_set: [251, 30]
+}
+
+/** Answered with ENOSYS, so that programs take the older way which the filter can look into, or do without. */
+export const UNKNOWN: Record<string, Numbers> = {
+  clone3: [435, 435], // its flags are behind a pointer
+  io_uring_setup: [425, 425],
+  io_uring_enter: [426, 426],
+  io_uring_register: [427, 427], // does what the filter refuses
+  memfd_create: [319, 279],
+  memfd_secret: [447, 447],
+  shmget: [29, 194] // memory that no limit counts
+}
+
+/** Looked at more closely: by what they are called with. */
+export const CHECKED = {
+  clone: [56, 220], ioctl: [16, 29], personality: [135, 92], socket: [41, 198]
+} satisfies Record<string, Numbers>
+
+/** The number of a call on a machine. */
+export function numberOn (arch: Arch, numbers: Numbers): number | null {
+  return numbers[arch === 'x64' ? 0 : 1]
+}

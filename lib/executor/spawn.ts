@@ -1,0 +1,40 @@
+/**
+ * Spawns what a launcher made. Called by item.ts, and by pool.ts ahead of time.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { constants, fchmodSync, openSync } from 'node:fs'
+import { setPriority } from 'node:os'
+import type { Launch } from './launch.ts'
+
+/** The least that a process can be favoured: what is computed for others waits for everything else. */
+const NICE = 19
+
+/** Creates a part file, which must not exist; nobody else can read it. */
+export function createPartFile (at: string): number {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+  return openSync(at, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+}
+
+/**
+ * Starts a process, which leads a session and process group of its own: a kill reaches all of it.
+ * @param onStart called with its pid before it may begin
+ */
+export function spawnLaunch (launch: Launch, stdout: number, stderr: number, onStart: (pid: number) => void): ChildProcess {
+  const { file, args, cwd, env, uid, gid, fds, stdin = 'ignore' } = launch
+  // `>/dev/stdout` opens it once more, as whoever the command runs as
+  if (launch.isForeign === true) for (const fd of [stdout, stderr]) fchmodSync(fd, 0o666)
+  const child = spawn(file, args, {
+    cwd,
+    env,
+    ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
+    detached: true,
+    stdio: [stdin, stdout, stderr, ...fds]
+  })
+  if (child.pid === undefined) return child
+  onStart(child.pid)
+  try { setPriority(child.pid, NICE) } catch {} // it has ended already
+  launch.started?.(child)
+  return child
+}

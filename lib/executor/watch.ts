@@ -1,0 +1,77 @@
+/**
+ * What no limit of the system counts: the memory of all processes of a command together, and what a complete command
+ * writes to the one folder of this machine that it may. Looked at now and then; called by the executor's tick.
+ */
+import { lstatSync, readFileSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import type { Limits } from './limits.ts'
+import { membersOf } from './session.ts'
+
+/** What is watched. */
+export interface Watched {
+  readonly pid: number | undefined
+  readonly limits: Limits
+  /** the folder that it may write to; null: none */
+  readonly writable: string | null
+  stop (reason: 'memory' | 'disk'): void
+}
+
+/** A command that takes memory as fast as it can gets about a gigabyte a second. */
+const WATCH_MS = 250
+/** Looking may take up to one part in so many of the time. */
+const SHARE = 20
+/** A complete command writes one file, and perhaps some beside it. */
+const MAX_FILES = 1000
+
+/** Ends what takes too much. */
+export class Watch {
+  #next = performance.now() + WATCH_MS
+
+  /** Looks, unless it has just done so. */
+  look (items: ReadonlySet<Watched>): void {
+    const start = performance.now()
+    if (start < this.#next) return
+    const running = [...items].filter(({ pid }) => pid !== undefined)
+    const members = membersOf(new Set(running.map(({ pid }) => pid!)))
+    for (const item of running) {
+      const pids = members.get(item.pid!) ?? []
+      if (pids.reduce((sum, { pid }) => sum + memoryOf(pid), 0) > item.limits.memoryBytes) item.stop('memory')
+      if (item.writable !== null && isTooMuch(item.writable, item.limits.fileBytes)) item.stop('disk')
+    }
+    const end = performance.now()
+    this.#next = end + Math.max(WATCH_MS, (end - start) * SHARE)
+  }
+}
+
+/** Bytes that the process has for itself or shares with others of its kind, but not the programs that it runs. */
+function memoryOf (pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+    const kib = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)?.[1] ?? 0)
+    return (kib('RssAnon') + kib('RssShmem')) * 1024
+  } catch {
+    return 0 // it has ended
+  }
+}
+
+function isTooMuch (folder: string, most: number): boolean {
+  let [files, bytes] = [0, 0]
+  const folders = [folder]
+  for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
+    for (const name of namesIn(at)) {
+      const stats = lstatSync(path.join(at, name), { throwIfNoEntry: false })
+      bytes += (stats?.blocks ?? 0) * 512
+      if (++files > MAX_FILES || bytes > most) return true
+      if (stats?.isDirectory() === true) folders.push(path.join(at, name))
+    }
+  }
+  return false
+}
+
+function namesIn (folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return [] // it was removed just now
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * The executors that a torrent makes for itself, one for each way of running commands that it was asked for. They come
+ * with a sandbox, or not at all: doing without one must have been asked for.
+ */
+import { BitWorkerError } from './errors.ts'
+import { BashExecutor } from './executor.ts'
+import type { Executor } from './executor.ts'
+import { detectSandbox } from './executor/sandbox/detect.ts'
+import type { ComputeOptions } from './options.ts'
+
+/** With which options computing begins, and what runs the commands. */
+export interface Choice { options: ComputeOptions, executor: Executor }
+
+/** Makes executors when they are needed, and closes them together. */
+export class OwnExecutors {
+  readonly #made = new Map<string, Promise<BashExecutor>>()
+
+  /**
+   * Resolves when computing is to begin, with how; null if it is not any more. Trying a sandbox out takes a moment, and
+   * `current` may change during it. Rejects with BW_ERR_NO_SANDBOX if there is none here.
+   */
+  async choose (settling: Promise<void>, current: () => ComputeOptions | null): Promise<Choice | null> {
+    let options = current()
+    while (options !== null) {
+      const [executor] = await Promise.all([this.#get(options), settling])
+      if (options === current()) return { options, executor }
+      options = current()
+    }
+    return null
+  }
+
+  async #get ({ executor, sandbox = 'auto', limits = {} }: ComputeOptions): Promise<Executor> {
+    if (executor !== undefined) return executor
+    const key = JSON.stringify([sandbox, limits])
+    const made = this.#made.get(key) ?? create(sandbox, limits)
+    this.#made.set(key, made)
+    return made
+  }
+
+  /** Kills what runs; resolves when all of it is gone. */
+  async close (): Promise<void> {
+    await Promise.allSettled(Array.from(this.#made.values(), async made => (await made).close()))
+  }
+}
+
+async function create (choice: NonNullable<ComputeOptions['sandbox']>, limits: NonNullable<ComputeOptions['limits']>): Promise<BashExecutor> {
+  if (choice === 'none') return new BashExecutor({ limits })
+  const { sandbox, problems } = await detectSandbox(choice)
+  if (sandbox !== null) return new BashExecutor({ sandbox, limits })
+  throw new BitWorkerError('BW_ERR_NO_SANDBOX', 'system', `nothing is computed, as there is no sandbox to do it in: ${problems.join('; ')}`)
+}

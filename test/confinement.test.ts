@@ -1,0 +1,82 @@
+// The pure parts of the sandbox: limits, arguments of bwrap, what bash does before the command, remedies.
+import test from 'tape'
+import { DEFAULT_LIMITS, checkLimits, limitsFor } from '../lib/executor/limits.ts'
+import { bwrapArgs } from '../lib/executor/sandbox/bwrap-args.ts'
+import { mountsOf } from '../lib/executor/sandbox/mounts.ts'
+import { prelude } from '../lib/executor/sandbox/prelude.ts'
+import { remedyFor } from '../lib/executor/sandbox/remedies.ts'
+
+const HOUR_MS = 3_600_000
+
+test('limits: the task asks, the volunteer decides', t => {
+  t.deepEqual(limitsFor({}), DEFAULT_LIMITS, 'nobody says anything')
+  t.equal(limitsFor({ timeoutMs: 1000 }).timeoutMs, 1000, 'the task asks for less')
+  t.equal(limitsFor({ timeoutMs: 10 * HOUR_MS }).timeoutMs, 10 * HOUR_MS, 'for more')
+  t.equal(limitsFor({ timeoutMs: 10 * HOUR_MS }).cpuMs, 40 * HOUR_MS, 'which takes processor time, too')
+  t.equal(limitsFor({ timeoutMs: 1000 * HOUR_MS }).timeoutMs, 24 * HOUR_MS, 'for too much')
+  t.equal(limitsFor({ memoryBytes: 2 ** 40 }).memoryBytes, DEFAULT_LIMITS.memoryBytes)
+  t.equal(limitsFor({ timeoutMs: 10 * HOUR_MS }, { timeoutMs: HOUR_MS }).timeoutMs, HOUR_MS, 'the volunteer gives less')
+  t.equal(limitsFor({ memoryBytes: 2 ** 33 }, { memoryBytes: 2 ** 34 }).memoryBytes, 2 ** 33, 'more than the task asks for')
+  t.equal(limitsFor({}, { memoryBytes: 2 ** 34 }).memoryBytes, 2 ** 34, 'more, and the task does not ask')
+  t.equal(limitsFor({ timeoutMs: 10 * HOUR_MS }, { cpuMs: 5000 }).cpuMs, 5000, 'less processor time')
+  for (const wrong of [{ timeoutMs: 0 }, { processes: 1.5 }, { memoryBytes: NaN }, { speed: 1 } as object]) {
+    t.throws(() => checkLimits(wrong), { code: 'BW_ERR_COMPUTE_OPTIONS' }, JSON.stringify(wrong))
+  }
+  checkLimits(DEFAULT_LIMITS)
+  t.end()
+})
+
+const SYSTEM = [{ path: '/bin', link: 'usr/bin' }, { path: '/lib64', link: null }]
+
+test('the arguments of bwrap', t => {
+  const args = bwrapArgs({
+    limits: { scratchBytes: 1000 },
+    system: SYSTEM,
+    proc: true,
+    seccompFd: 3,
+    infoFd: 5,
+    mounts: [...mountsOf([{ path: '/home/ada/data', name: 'data' }]), { path: '/w/o', at: '/o', writable: true }]
+  })
+  const has = (...sequence: string[]): boolean => args.some((_, i) => sequence.every((arg, j) => args[i + j] === arg))
+  for (const namespace of ['user', 'pid', 'net', 'ipc', 'uts', 'cgroup-try']) t.ok(has(`--unshare-${namespace}`), `a ${namespace} namespace`)
+  for (const flag of ['--disable-userns', '--die-with-parent', '--new-session']) t.ok(has(flag), flag)
+  const expected: string[][] = [
+    ['--cap-drop', 'ALL'], ['--uid', '65534'], ['--gid', '65534'], ['--seccomp', '3'], ['--info-fd', '5'],
+    ['--ro-bind', '/usr', '/usr'], ['--symlink', 'usr/bin', '/bin'], ['--ro-bind', '/lib64', '/lib64'],
+    ['--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys'],
+    ['--size', '1000', '--tmpfs', '/dev/shm'], ['--size', '1000', '--tmpfs', '/tmp'], ['--size', '1000', '--tmpfs', '/scratch'],
+    ['--ro-bind', '/home/ada/data', '/scratch/data'], ['--bind', '/w/o', '/o']
+  ]
+  for (const sequence of expected) t.ok(has(...sequence), sequence.join(' '))
+  t.deepEqual(args.slice(-4), ['--remount-ro', '/dev', '--remount-ro', '/'], 'in the end nothing else can be written')
+  t.equal(args.filter(arg => arg === '--bind').length, 1, 'one thing outside is writable')
+  for (const tmpfs of args.flatMap((arg, i) => arg === '--tmpfs' ? [i] : [])) t.equal(args[tmpfs - 2], '--size', `a size for ${args[tmpfs + 1]}`)
+  t.ok(args.indexOf('--seccomp') < args.indexOf('--ro-bind'), 'what takes away comes before what shows')
+  const poor = bwrapArgs({ limits: { scratchBytes: 1000 }, system: [], proc: false, seccompFd: 3, infoFd: 5 })
+  t.notOk(poor.includes('--proc') || poor.includes('/proc/sys'), 'without /proc')
+  t.end()
+})
+
+test('what bash does before the command', t => {
+  const limits = { ...DEFAULT_LIMITS, cpuMs: 1500, memoryBytes: 1024 ** 2 }
+  const text = prelude({ limits, fileBytes: 1025, hard: { openFiles: 100, processes: Infinity } })
+  t.notOk(text.includes('\n'), 'one line, so that messages count the lines of the command')
+  t.ok(text.endsWith(';'))
+  t.match(text, /ulimit -S -t 2;ulimit -H -t 7;ulimit -c 0 -f 2 -d 1024 -n 100 -u 128;/, 'rounded up, and no more than the machine gives')
+  t.match(text, /in \/proc\/self\/fd\/\*;/)
+  t.match(prelude({ limits, fileBytes: 1, highestFd: 40 }), /in \{3\.\.40\};/, 'without /proc')
+  t.end()
+})
+
+test('what to do where a sandbox does not work', t => {
+  const table: Array<[string, RegExp]> = [
+    ['bwrap: setting up uid map: Permission denied', /AppArmor/],
+    ['bwrap: No permissions to create new namespace, likely because the kernel does not allow …', /allow them/],
+    ['bwrap: Creating new namespace failed: No space left on device', /max_user_namespaces/],
+    ['bwrap: Unknown option --disable-userns', /older than 0\.8; update/],
+    ["bwrap: Can't mount proc on /newroot/proc: Operation not permitted", /hides parts of \/proc/]
+  ]
+  for (const [said, remedy] of table) t.match(remedyFor('bwrap', said), remedy, said)
+  t.equal(remedyFor('bwrap', 'what\nelse'), 'bwrap does not work here (what else)', 'one line, whatever it said')
+  t.end()
+})

@@ -1,0 +1,172 @@
+/**
+ * What commands try in order to get out of the sandbox, as root and as an ordinary user. Nothing of any of them is left
+ * running, and the client goes on.
+ */
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { chownSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
+import path from 'node:path'
+import test from 'tape'
+import type { Test } from 'tape'
+import { BashExecutor } from '../lib/executor.ts'
+import { detectSandbox } from '../lib/executor/sandbox/detect.ts'
+import { USERS, startConfined } from './helpers/confined.ts'
+import type { Confined, Outcome } from './helpers/confined.ts'
+import { cleanUp, tempFolder, until } from './helpers/disk.ts'
+import type { Order } from './fixtures/confined.ts'
+
+const MIB = 1024 ** 2
+
+interface Escape extends Order {
+  name: string
+  /** what must be so afterwards, beside what holds for all */
+  check: (t: Test, outcome: Outcome) => void
+}
+
+/** It must say so itself: a command that ends badly, or not at all, proves nothing. */
+const contained = (t: Test, { code, stdout, message, stderr }: Outcome): void => {
+  t.equal(code, null, `it came to its end: ${message} ${stderr}`)
+  t.equal(stdout.trim().split('\n').at(-1), 'contained', stdout)
+}
+const endedBy = (...codes: string[]) => (t: Test, { code, message }: Outcome): void => { t.ok(codes.includes(String(code)), `${code}: ${message}`) }
+
+/** In bash: each must fail. */
+const allFail = (...commands: string[]): string =>
+  `${commands.map(command => `if (${command}) >/dev/null 2>&1; then echo ${JSON.stringify(`escaped: ${command.replaceAll(/[$`"\\]/g, '')}`)}; fi`).join('\n')}\necho contained`
+
+const noSecret = (t: Test, outcome: Outcome): void => {
+  t.doesNotMatch(outcome.stdout + outcome.stderr, /the-secret/, 'no secret')
+  t.match(outcome.stdout, /contained\n$/, 'it came to its end')
+}
+
+const perl = (code: string): string => `perl -e '${code} or die'`
+
+interface Targets { folder: string, tcp: number, udp: number, unix: string, abstract: string }
+
+function escapes ({ folder, tcp, udp, unix, abstract }: Targets): Escape[] {
+  return [
+    { name: 'reads the home directory', command: `cat ${folder}/secret ~root/.bashrc /home/*/* /root/* /etc/passwd /etc/shadow ../*; ls /; echo contained`, check: noSecret },
+    { name: "reads other processes' environment", command: 'cat /proc/*/environ /proc/*/cmdline | tr "\\0" "\\n"; env; echo contained', check: noSecret },
+    { name: 'sees other processes', command: 'set -- /proc/[0-9]*; (($# < 10)) && echo contained', check: contained },
+    { name: 'signals other processes', command: `kill -9 ${process.pid} ${process.ppid}; echo contained`, check: contained },
+    { name: 'writes to /proc/sys and its like', command: allFail('echo x > /proc/sys/kernel/core_pattern', 'echo x > /proc/sys/vm/drop_caches', 'echo b > /proc/sysrq-trigger', 'echo 0 > /proc/1/oom_score_adj', 'mount -o remount,rw /proc/sys'), check: contained },
+    { name: 'writes to the system', command: allFail('echo > /x', 'echo > /usr/x', 'echo > /usr/bin/x', 'echo > /dev/x', 'echo > /etc/x', 'mkdir /home', 'rm /usr/bin/env', 'mknod sda b 8 0'), check: contained },
+    { name: 'connects by TCP', command: allFail(`exec 3<>/dev/tcp/127.0.0.1/${tcp}`, 'exec 3<>/dev/tcp/1.1.1.1/80', 'exec 3<>/dev/tcp/169.254.169.254/80'), check: contained },
+    { name: 'sends by UDP', command: `for i in 1 2 3; do echo x > /dev/udp/127.0.0.1/${udp}; done 2>/dev/null; echo contained`, check: contained },
+    { name: 'connects by unix sockets', command: allFail(perl(`socket(S,1,1,0) && connect(S,pack("S a*",1,"${unix}"))`), perl(`socket(S,1,1,0) && connect(S,pack("S a*",1,"\\0${abstract}"))`)), check: contained },
+    { name: 'opens vsock, netlink, packet and raw sockets', command: allFail(perl('socket(S,40,1,0)'), perl('socket(S,16,3,0)'), perl('socket(S,17,3,0)'), perl('socket(S,2,3,1)')), check: contained },
+    { name: 'makes namespaces, mounts, traces', command: allFail('unshare -U true', 'unshare -m true', 'mount -t tmpfs none /tmp', 'umount /proc/sys', 'chroot /', perl('syscall(101,16,1,0,0)==0')), check: contained },
+    { name: 'gets LD_PRELOAD and BASH_ENV', command: 'env; bash -c true; echo contained', check: noSecret },
+    { name: 'uses inherited descriptors', command: 'cat <&251; cat /proc/*/fd/251; for p in self 1; do for f in /proc/$p/fd/*; do readlink $f; done; done | grep secret; echo contained', check: noSecret },
+    { name: 'has only its own descriptors', command: 'for f in /proc/$$/fd/*; do [ -e $f ] && echo ${f##*/}; done', check: (t, { stdout }) => { t.equal(stdout, '0\n1\n2\n') } },
+    { name: 'has no capabilities, and cannot get any', command: 'grep -E "^(Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):" /proc/self/status | tr -d "\\t\\n"; echo', check: (t, { stdout }) => { t.match(stdout, /^CapPrm:0+CapEff:0+CapBnd:0+CapAmb:0+NoNewPrivs:1Seccomp:2$/m) } },
+    { name: 'is a fork bomb', command: ':(){ :|:& };:; while :; do sleep 1; done', limits: { timeoutMs: 1500 }, check: endedBy('BW_ERR_COMMAND_TIMEOUT', 'BW_ERR_COMMAND_EXIT') },
+    { name: 'has no more processes than it may', command: 'n=0; for i in {1..60}; do sleep 1000 & ((++n)); done 2>/dev/null; jobs -r | wc -l >&2; echo contained', limits: { processes: 32 }, check: (t, { code, stderr }) => { t.ok(code !== null || Number(stderr.split('\n').at(-1)) <= 32, `${code} ${stderr}`) } },
+    { name: 'is a memory bomb', command: allFail('perl -e \'$x = "a" x 300_000_000; print length $x\'', 'head -c 300M /dev/zero | tail -c 300M'), limits: { memoryBytes: 128 * MIB }, check: contained },
+    { name: 'is a memory bomb of many', command: 'for i in {1..20}; do perl -e \'$x = "a" x 20_000_000; sleep 1000\' & done; wait; echo escaped', limits: { memoryBytes: 200 * MIB, timeoutMs: 20_000 }, check: endedBy('BW_ERR_COMMAND_MEMORY') },
+    { name: 'takes memory that nothing counts', command: allFail(perl('syscall(319,"x",0)>=0'), perl('shmget(0,1<<30,01600)')), check: contained },
+    { name: 'is a disk bomb', command: allFail('head -c 40M /dev/zero > big', 'head -c 40M /dev/zero > /tmp/big', 'head -c 80M /dev/zero > /dev/shm/big', 'truncate -s 1T sparse'), limits: { scratchBytes: 16 * MIB }, check: contained },
+    { name: 'has an endless output', command: 'yes', check: endedBy('BW_ERR_COMMAND_OUTPUT') },
+    { name: 'writes a hole', command: 'truncate -s 1T /dev/stdout && echo escaped', check: endedBy('BW_ERR_COMMAND_OUTPUT', 'BW_ERR_COMMAND_SIGNAL', 'BW_ERR_COMMAND_EXIT') },
+    { name: 'has endless errors', command: 'yes >&2', limits: { timeoutMs: 500 }, check: endedBy('BW_ERR_COMMAND_TIMEOUT') },
+    { name: 'leaves a daemon', command: 'setsid sleep 1000 & (setsid bash -c "trap \'\' HUP TERM; sleep 1000; :" &) ; setsid -f sleep 1000; echo contained', check: contained },
+    { name: 'stops itself', command: 'kill -STOP $$; echo', limits: { timeoutMs: 500 }, check: endedBy('BW_ERR_COMMAND_TIMEOUT') },
+    { name: 'ignores TERM', command: 'trap "" TERM INT HUP QUIT; sleep 1000 & sleep 1000; sleep 1000', limits: { timeoutMs: 500 }, check: endedBy('BW_ERR_COMMAND_TIMEOUT') },
+    { name: 'computes for ever', command: 'while :; do :; done', limits: { cpuMs: 1000, timeoutMs: 30_000 }, check: (t, { code, message }) => { t.match(`${code} ${message}`, /SIGNAL.*SIGXCPU/) } },
+    { name: 'kills everything it can', command: 'kill -9 -1; sleep 1000', limits: { timeoutMs: 1500 }, check: endedBy('BW_ERR_COMMAND_SIGNAL', 'BW_ERR_COMMAND_EXIT', 'BW_ERR_COMMAND_TIMEOUT') },
+    { name: 'raises its limits', command: allFail('ulimit -n 10000', 'ulimit -d unlimited', 'ulimit -u unlimited', 'ulimit -f unlimited', 'ulimit -c unlimited', 'ulimit -t unlimited', 'renice -n 0 $$', 'ionice -c 2 -n 0 -p $$'), check: contained }
+  ]
+}
+
+/** What commands are to reach for, each counting how often it was. */
+async function targets (t: Test, folder: string): Promise<Targets & { reached (): number }> {
+  let reached = 0
+  const listen = async (where: object): Promise<Server> => {
+    const server = createServer(() => { reached++ }).listen(where)
+    cleanUp(t, () => new Promise(resolve => { server.close(resolve) }))
+    await once(server, 'listening')
+    return server
+  }
+  const udp = createSocket('udp4', () => { reached++ }).bind(0, '127.0.0.1')
+  cleanUp(t, () => new Promise<void>(resolve => { udp.close(resolve) }))
+  await once(udp, 'listening')
+  const unix = path.join(tempFolder(t), 'socket')
+  const abstract = `bitworker-test-${process.pid}-${performance.now()}`
+  await Promise.all([listen({ path: unix }), listen({ path: `\0${abstract}` })])
+  const tcp = await listen({ port: 0, host: '127.0.0.1' })
+  return { folder, tcp: (tcp.address() as AddressInfo).port, udp: udp.address().port, unix, abstract, reached: () => reached }
+}
+
+for (const { name: user, uid } of USERS) {
+  test(`as ${user}: what commands try`, async t => {
+    const client = await startConfined(t, uid)
+    t.match(client.tier, /^bwrap/, `there is a sandbox: ${client.problems.join('; ')}`)
+    const found = await targets(t, client.folder)
+    for (const { name, check, ...order } of escapes(found)) {
+      t.comment(`a command that ${name}`)
+      check(t, await client.run(order))
+      await until(`nothing is left of a command that ${name}`, () => client.survivors().length === 0)
+      const { code, stdout } = await client.run({ command: 'echo fine' })
+      t.deepEqual([code, stdout], [null, 'fine\n'], 'the client goes on')
+    }
+    t.equal(found.reached(), 0, 'nothing was reached outside')
+  })
+
+  test(`as ${user}: what is mounted`, async t => {
+    const client = await startConfined(t, uid)
+    const out = path.join(client.folder, 'o')
+    const shown = path.join(client.folder, 'shown')
+    for (const folder of [out, shown]) mkdirSync(folder)
+    writeFileSync(path.join(shown, 'file'), 'shown\n')
+    if (process.getuid?.() === 0) for (const folder of [out, shown]) chownSync(folder, uid === 0 ? 65_534 : uid, uid)
+    const mounts = [{ path: shown, at: '/scratch/data' }, { path: path.join(shown, 'file'), at: '/scratch/one' }, { path: out, at: '/out', writable: true }]
+    const command = 'cat data/file one; echo made > /out/file; for f in data/new data/file one; do if (echo > $f) 2>/dev/null; then echo "wrote $f"; fi; done; rm -f data/file; ls'
+    const { code, stdout, stderr } = await client.run({ command, mounts })
+    t.deepEqual([code, stdout], [null, 'shown\nshown\ndata\none\n'], `read-only: ${stderr}`)
+    t.equal(readFileSync(path.join(out, 'file'), 'utf8'), 'made\n', 'what is writable can be written')
+    const flood = await client.run({ command: 'head -c 64M /dev/zero | tee /out/{1..20} >/dev/null; sleep 1000', mounts, limits: { fileBytes: 100 * MIB, timeoutMs: 60_000 } })
+    t.equal(flood.code, 'BW_ERR_COMMAND_DISK', `but not without end: ${flood.message}`)
+  })
+
+  test(`as ${user}: kill -9 of the client at any moment`, async t => {
+    const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+    t.comment(`SEED=${seed}`)
+    let state = seed
+    const random = (): number => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31
+    for (let round = 0; round < 12; round++) {
+      const client: Confined = await startConfined(t, uid)
+      const begun = client.begin({ command: 'setsid sleep 1000 & trap "" TERM; sleep 1000' }).catch(() => 0)
+      if (round % 3 > 0) await begun
+      await new Promise(resolve => { setTimeout(resolve, random() * 30) })
+      client.child.kill('SIGKILL')
+      await until(`nothing is left, round ${round}`, () => client.survivors().length === 0)
+      await client.end()
+    }
+    t.pass('nothing is left')
+  })
+}
+
+test('sandboxes that are built ahead serve one item each', async t => {
+  const { sandbox, problems } = await detectSandbox()
+  if (sandbox === null) return t.fail(problems.join('; '))
+  const folder = tempFolder(t)
+  const executor = new BashExecutor({ sandbox })
+  cleanUp(t, () => executor.close())
+  const command = 'ls -A /scratch /tmp | tr -d "\\n"; echo "$PIECE_IDX$v $(wc -c)"; touch /scratch/a /tmp/b'
+  const spares = (): string[] => readdirSync(folder).filter(name => name.startsWith('spare-'))
+  const run = async (i: number): Promise<string> => {
+    const stdout = path.join(folder, `out-${i}`)
+    const work = { command, env: { PIECE_IDX: String(i), LINES: 'one\ntwo' }, cwd: folder, stdout, maxOutputBytes: 1000, timeoutMs: 0 }
+    await executor.run(work).done
+    return readFileSync(stdout, 'utf8')
+  }
+  // on a machine that is busy even short items take long at first
+  let count = 0
+  await until('one is built ahead', () => spares().length > 0 || (void run(count++).catch(() => {}), false))
+  for (let i = 1000; i < 1040; i++) t.equal(await run(i), `/scratch:/tmp:${i} 0\n`, 'nothing of the one before it, and its own variables')
+  t.equal((await Promise.all(Array.from({ length: 40 }, (_, i) => run(2000 + i)))).join(''), Array.from({ length: 40 }, (_, i) => `/scratch:/tmp:${2000 + i} 0\n`).join(''))
+  await executor.close()
+  t.deepEqual(spares(), [], 'none is left when the executor is closed')
+})

@@ -1,0 +1,133 @@
+// The sandbox's filter of system calls, run instruction by instruction.
+import test from 'tape'
+import { seccompFilter } from '../lib/executor/sandbox/seccomp.ts'
+import type { Arch } from '../lib/executor/sandbox/seccomp.ts'
+import { FORBIDDEN, UNKNOWN, numberOn } from '../lib/executor/sandbox/syscalls.ts'
+
+const ARCH: Record<Arch, number> = { x64: 0xC000003E, arm64: 0xC00000B7 }
+const MACHINES: Arch[] = ['x64', 'arm64']
+const ALLOW = 0x7FFF0000
+const KILL = 0x80000000
+const errno = (n: number): number => 0x00050000 | n
+const [EPERM, ENOSYS, EAFNOSUPPORT] = [errno(1), errno(38), errno(97)]
+
+interface Call { arch: number, nr: number, args?: bigint[] }
+
+/** What the kernel does with the program for a call: classic BPF over struct seccomp_data. */
+function run (program: Buffer, { arch, nr, args = [] }: Call): number {
+  const data = Buffer.alloc(64)
+  data.writeUInt32LE(nr >>> 0, 0)
+  data.writeUInt32LE(arch, 4)
+  args.forEach((arg, i) => data.writeBigUInt64LE(BigInt.asUintN(64, arg), 16 + 8 * i))
+  let accumulator = 0
+  for (let at = 0; at * 8 < program.length;) {
+    const [code, jt, jf, k] = [program.readUInt16LE(at * 8), program[at * 8 + 2]!, program[at * 8 + 3]!, program.readUInt32LE(at * 8 + 4)]
+    at++
+    switch (code) {
+      case 0x20: accumulator = data.readUInt32LE(k); break
+      case 0x15: at += accumulator === k ? jt : jf; break
+      case 0x35: at += accumulator >= k ? jt : jf; break
+      case 0x45: at += (accumulator & k) !== 0 ? jt : jf; break
+      case 0x06: return k
+      default: throw new Error(`no such instruction: ${code}`)
+    }
+  }
+  throw new Error('the program has no end')
+}
+
+// what a computation lives on: number on x64, on arm64
+const ORDINARY: Record<string, [number, number]> = {
+  read: [0, 63],
+  write: [1, 64],
+  openat: [257, 56],
+  close: [3, 57],
+  mmap: [9, 222],
+  mprotect: [10, 226],
+  brk: [12, 214],
+  execve: [59, 221],
+  exit_group: [231, 94],
+  wait4: [61, 260],
+  pipe2: [293, 59],
+  dup3: [292, 24],
+  fcntl: [72, 25],
+  futex: [202, 98],
+  getrandom: [318, 278],
+  prctl: [157, 167],
+  socketpair: [53, 199],
+  kill: [62, 129],
+  rt_sigaction: [13, 134],
+  setpriority: [141, 140],
+  sched_setaffinity: [203, 122],
+  seccomp: [317, 277],
+  landlock_restrict_self: [446, 446]
+}
+
+test('calls that are let through, refused, or unknown', t => {
+  MACHINES.forEach((machine, i) => {
+    const program = seccompFilter(machine)
+    const arch = ARCH[machine]
+    for (const [name, numbers] of Object.entries(ORDINARY)) t.equal(run(program, { arch, nr: numbers[i]! }), ALLOW, `${machine}: ${name}`)
+    for (const [table, verdict] of [[FORBIDDEN, EPERM], [UNKNOWN, ENOSYS]] as const) {
+      for (const [name, numbers] of Object.entries(table)) {
+        const nr = numberOn(machine, numbers)
+        if (nr !== null) t.equal(run(program, { arch, nr }), verdict, `${machine}: ${name}`)
+      }
+    }
+  })
+  t.end()
+})
+
+test('calls that depend on their arguments', t => {
+  const HIGH = 0x1_0000_0000n
+  const table: Array<[name: string, numbers: [number, number], args: bigint[], verdict: number]> = [
+    ['fork', [56, 220], [0x01200011n], ALLOW],
+    ['a thread', [56, 220], [0x003D0F00n], ALLOW],
+    ...[0x00020000n, 0x02000000n, 0x04000000n, 0x08000000n, 0x10000000n, 0x20000000n, 0x40000000n]
+      .map((flag): [string, [number, number], bigint[], number] => [`clone with 0x${flag.toString(16)}`, [56, 220], [flag | 0x11n], EPERM]),
+    ['ioctl FIONREAD', [16, 29], [0n, 0x541Bn], ALLOW],
+    ['ioctl TIOCSTI', [16, 29], [0n, 0x5412n], EPERM],
+    ['ioctl TIOCSTI, high bits set', [16, 29], [0n, HIGH | 0x5412n], EPERM],
+    ['ioctl TIOCLINUX', [16, 29], [0n, 0x541Cn], EPERM],
+    ['personality(0)', [135, 92], [0n], ALLOW],
+    ['personality(-1)', [135, 92], [0xFFFFFFFFn], ALLOW],
+    ['personality(ADDR_NO_RANDOMIZE)', [135, 92], [0x40000n], EPERM],
+    ['a unix socket', [41, 198], [1n], ALLOW],
+    ['an IPv4 socket', [41, 198], [2n], ALLOW],
+    ['an IPv6 socket', [41, 198], [10n], ALLOW],
+    ['a netlink socket', [41, 198], [16n], EAFNOSUPPORT],
+    ['a packet socket', [41, 198], [17n], EAFNOSUPPORT],
+    ['a vsock socket', [41, 198], [40n], EAFNOSUPPORT],
+    ['a vsock socket, high bits set', [41, 198], [HIGH | 40n], EAFNOSUPPORT]
+  ]
+  MACHINES.forEach((machine, i) => {
+    const program = seccompFilter(machine)
+    for (const [name, numbers, args, verdict] of table) t.equal(run(program, { arch: ARCH[machine], nr: numbers[i]!, args }), verdict, `${machine}: ${name}`)
+    const closed = seccompFilter(machine, { sockets: 'none' })
+    for (const family of [1n, 2n, 10n, 40n]) t.equal(run(closed, { arch: ARCH[machine], nr: [41, 198][i]!, args: [family] }), EAFNOSUPPORT, `${machine}: no family ${family}`)
+  })
+  t.end()
+})
+
+test('another machine’s calls, and x32', t => {
+  for (const machine of MACHINES) {
+    const other = machine === 'x64' ? 'arm64' : 'x64'
+    t.equal(run(seccompFilter(machine), { arch: ARCH[other], nr: 0 }), KILL, `${other} on ${machine}`)
+    t.equal(run(seccompFilter(machine), { arch: 0x40000003, nr: 1 }), KILL, `i386 on ${machine}`)
+  }
+  t.equal(run(seccompFilter('x64'), { arch: ARCH.x64, nr: 0x40000000 }), ENOSYS, 'x32 on x64')
+  t.equal(run(seccompFilter('x64'), { arch: ARCH.x64, nr: 0x40000000 + 101 }), ENOSYS, 'whichever it is')
+  t.end()
+})
+
+test('the kernel takes no more than 4096 instructions, and every jump stays within', t => {
+  for (const machine of MACHINES) {
+    const program = seccompFilter(machine)
+    const count = program.length / 8
+    t.ok(count < 4096, `${machine}: ${count}`)
+    const isWithin = Array.from({ length: count }, (_, at) => at + 1 + Math.max(program[at * 8 + 2]!, program[at * 8 + 3]!))
+      .every((target, at) => program.readUInt16LE(at * 8) === 0x06 || target < count)
+    t.ok(isWithin, 'jumps')
+    t.equal(program.readUInt16LE((count - 1) * 8), 0x06, 'it ends')
+  }
+  t.end()
+})
