@@ -7,6 +7,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { CommandError } from './errors.ts'
 import type { ItemOutcome } from './executor.ts'
+import type { Mount } from './executor/sandbox/bwrap-args.ts'
+import { mountsOf } from './executor/sandbox/mounts.ts'
 import { ioError } from './io-errors.ts'
 import type { Result } from './results.ts'
 import type { TaskFolder } from './store-folder.ts'
@@ -15,12 +17,15 @@ import type { RunOptions } from './store-generate.ts'
 import { hashFile } from './store-io.ts'
 import { lstatOrNull, partName } from './store-layout.ts'
 import { makeScratch } from './store-scratch.ts'
+import { reclaim, share } from './store-share.ts'
 
 /** A complete file, ready for its name. */
 export interface Draft extends Result { path: string }
 
 /** Its stdout is not used; what is beyond this is taken for a runaway. */
 const MAX_LOG_BYTES = 1024 ** 3
+/** All parts in one go: more than a piece gets unless the task asks for more, a day. */
+const COMPLETE_MS = 86_400_000
 /** Linux takes no more in one variable (MAX_ARG_STRLEN, 128 KiB with name and NUL); other systems take more. */
 const MAX_ENV_BYTES = 100 * 1024
 /** Splits where bash would, unquoted. */
@@ -42,10 +47,18 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
     symlinkSync(folder.layout.parts, path.join(scratch, 'p'))
     const out = path.join('o', `out${extensionOf(task.files[file]!.name)}`)
     mkdirSync(path.join(work, 'o'), { mode: 0o700 })
-    const { env, prelude } = completeEnv(folder, file, seen, path.join(seen, out))
+    const places = run.executor?.scratch === undefined ? placesIn(folder, seen, out) : sandboxPlaces(run.executor.scratch, out)
+    const { env, prelude } = completeEnv(folder, file, places)
     writeFileSync(path.join(work, 'list'), partNames(folder, file).join('\n') + '\n', { mode: 0o600 })
     const stdout = path.join(work, 'log')
-    const item = runItem(run, { command: prelude + command, env, cwd: scratch, stdout, maxOutputBytes: MAX_LOG_BYTES, timeoutMs: 0 })
+    if (run.executor?.scratch !== undefined) {
+      const names = partNames(folder, file).map(name => path.basename(name))
+      share({ parts: folder.layout.parts, names, list: path.join(work, 'list'), out: path.join(work, 'o') })
+    }
+    const mounts = [...mountsOf(run.binds), ...mountsOfComplete(folder, work, places)]
+    const item = runItem(run, {
+      command: prelude + command, env, cwd: scratch, mounts, stdout, maxOutputBytes: MAX_LOG_BYTES, timeoutMs: COMPLETE_MS
+    })
     const outcome = await untilAborted(item, signal)
     folder.checkRoom()
     return await takeFile(path.join(work, out), path.join(work, 'out'), outcome)
@@ -57,16 +70,37 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
   }
 }
 
-function completeEnv (folder: TaskFolder, file: number, seen: string, out: string): { env: Record<string, string>, prelude: string } {
-  const { task, layout } = folder
+/** Where a complete command finds what it needs. */
+interface Places { file: string, list: string, parts: string }
+
+/** @param seen a way to the folder `work` that needs no quotes */
+function placesIn ({ layout }: TaskFolder, seen: string, out: string): Places {
+  return { file: path.join(seen, out), list: path.join(seen, 'list'), parts: UNSAFE.test(layout.parts) ? path.join(seen, 's', 'p') : layout.parts }
+}
+
+function sandboxPlaces (scratch: string, out: string): Places {
+  return { file: path.posix.join('/', out), list: '/list', parts: path.posix.join(scratch, 'p') }
+}
+
+/** The one folder of this machine that a command may write to is the one for its file. */
+function mountsOfComplete ({ layout }: TaskFolder, work: string, { file, list, parts }: Places): Mount[] {
+  return [
+    { path: layout.parts, at: parts },
+    { path: path.join(work, 'list'), at: list },
+    { path: path.join(work, 'o'), at: path.posix.dirname(file), writable: true }
+  ]
+}
+
+function completeEnv (folder: TaskFolder, file: number, places: Places): { env: Record<string, string>, prelude: string } {
+  const { task } = folder
   const list = partNames(folder, file).join(' ')
   const isShort = list.length <= MAX_ENV_BYTES
   const env = {
-    FILE: out,
+    FILE: places.file,
     FILE_IDX: String(file),
     PART_COUNT: String(task.files[file]!.parts),
-    PART_DIR: UNSAFE.test(layout.parts) ? path.join(seen, 's', 'p') : layout.parts,
-    PART_LIST_FILE: path.join(seen, 'list'),
+    PART_DIR: places.parts,
+    PART_LIST_FILE: places.list,
     ...(isShort && { PART_LIST: list }),
     TASK_NAME: task.name
   }
@@ -113,6 +147,7 @@ async function takeFile (written: string, to: string, { stderr }: ItemOutcome): 
   // a hard link, perhaps to a part: the finished file must be a file of its own
   if (stats.nlink > 1) copyFileSync(written, to, constants.COPYFILE_EXCL)
   else renameSync(written, to)
+  reclaim(to, stats.mode)
   const fd = openSync(to, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     fsyncSync(fd)

@@ -4,6 +4,7 @@
 import { BitWorkerError, CommandError } from './errors.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor.ts'
 import { killed } from './executor/failures.ts'
+import { mountsOf } from './executor/sandbox/mounts.ts'
 import { ioError } from './io-errors.ts'
 import type { Result } from './results.ts'
 import type { TaskFolder } from './store-folder.ts'
@@ -80,7 +81,8 @@ class PieceGeneration implements Generation {
     try {
       cwd = scratch.take(run.binds)
       const timeoutMs = strictest(task.timeoutMs, run.timeoutMs)
-      this.#item = runItem(run, { command: task.command, env, cwd: cwd.path, stdout, maxOutputBytes: task.pieceLength, timeoutMs })
+      const mounts = mountsOf(run.binds)
+      this.#item = runItem(run, { command: task.command, env, cwd: cwd.path, mounts, stdout, maxOutputBytes: task.pieceLength, timeoutMs })
       const outcome = await this.#finish(this.#item)
       this.#end()
       const result = await hashOutput(stdout, outcome)

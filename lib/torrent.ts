@@ -17,12 +17,12 @@ import { closeAfter } from './closing.ts'
 import { ComputeStore } from './compute-store.ts'
 import { announceWhileAlone } from './dht-retry.ts'
 import { BitWorkerError } from './errors.ts'
-import { BashExecutor } from './executor.ts'
 import { TaskFileView } from './file.ts'
 import { guardMetadata, guardPex } from './guards.ts'
 import { magnetOf } from './magnet.ts'
 import { magnetProblem } from './magnet-check.ts'
 import { checkComputeOptions } from './options.ts'
+import { OwnExecutors } from './own-executors.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { fromMetadata, toParsedTorrent } from './parsed-torrent.ts'
 import { PeerExchange } from './peer-exchange.ts'
@@ -60,8 +60,7 @@ export class ComputeTorrent extends Base {
   _isSettling = false
   _sources: Sources | null = null
   _isPaused = false
-  /** the one that was made here, to be closed here */
-  _executor: BashExecutor | null = null
+  readonly _executors = new OwnExecutors()
   readonly _options: TaskTorrentOptions
   readonly _attempts = new Attempts()
   readonly _exchange = new PeerExchange()
@@ -226,16 +225,21 @@ export class ComputeTorrent extends Base {
     const session = this._session
     if (session === null || session.computing !== 'off') return
     checkComputeOptions(options)
-    session.store.configure({ binds: [], timeoutMs: 0, ...options, executor: options.executor ?? (this._executor ??= new BashExecutor()) })
+    session.store.configure({ binds: [], timeoutMs: 0, ...options })
     if (this._isSettling) return
     this._isSettling = true
     const isConnecting = (): boolean => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length || session.isMeetingPeers
-    void settled(this._sources ??= new Sources(this, this.client.lsd), this, isConnecting).then(() => {
-      this._isSettling = false
-      if (this._computeOptions === null || this.destroyed) return
+    const settling = settled(this._sources ??= new Sources(this, this.client.lsd), this, isConnecting)
+    const choice = this._executors.choose(settling, () => this.destroyed ? null : this._computeOptions)
+    choice.finally(() => { this._isSettling = false }).then(chosen => {
+      if (chosen === null) return
+      session.store.configure({ executor: chosen.executor })
       // complete commands that were held back are due: not done after all
       if (session.hasUnmergedFiles) this.done = false
-      session.startComputing(this._computeOptions.slots ?? availableParallelism(), this._isPaused)
+      session.startComputing(chosen.options.slots ?? availableParallelism(), this._isPaused)
+    }, (err: Error) => {
+      this._computeOptions = null
+      if (!this.destroyed) this.emit('warning', err)
     })
   }
 
@@ -385,7 +389,7 @@ export class ComputeTorrent extends Base {
     const session = this._session
     const { store } = this
     if (!this.destroyed && session !== null && store !== null) {
-      const closing = session.close().then(() => this._executor?.close())
+      const closing = session.close().then(() => this._executors.close())
       // WebTorrent closes the store at once; work items must be gone before
       this._closed = new Promise(resolve => { this.store = closeAfter(closing, store, resolve) })
     }

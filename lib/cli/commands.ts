@@ -7,9 +7,11 @@ import { Option } from 'commander'
 import { EXAMPLES } from './examples.ts'
 import { EXIT } from './failure.ts'
 import {
-  collect, parseAnnounce, parseBind, parseCount, parseDate, parseFileParts, parseHostPort, parsePieceLength, parsePort, parseRate, parseSize
+  collect, parseAnnounce, parseBind, parseCount, parseDate, parseFileParts, parseHostPort, parseLimit, parsePieceLength, parsePort,
+  parseRate, parseSize
 } from './options.ts'
 import type { CreateFlags } from './create.ts'
+import type { DoctorFlags } from './doctor.ts'
 import type { InfoFlags } from './info.ts'
 import type { KeygenFlags } from './keygen.ts'
 import type { RunFlags } from './run.ts'
@@ -57,6 +59,18 @@ const signer = (): Option[] => [
 
 const legacySwarm = (): Option => new Option('--legacy-swarm', 'join the old swarm of a task file of 2014 instead of converting it').default(false)
 
+const confinement = (): Option[] => [
+  new Option('--sandbox <kind>', 'what confines the command; without one nothing is computed').choices(['auto', 'bwrap', 'none']).default('auto'),
+  new Option('--unsafe-no-sandbox', 'run the command with all your rights: it can read and delete your files and use your network').default(false),
+  value('--max-time <seconds>', 'the longest a command may run, whatever the task asks for (default: 3600, or what the task asks for, up to a day)', parseCount),
+  value('--max-cpu <seconds>', 'processor time for each process of a command (default: four times the longest it may run)', parseCount),
+  value('--max-memory <size>', 'memory of a command (default: 2G)', parseLimit),
+  value('--max-processes <n>', 'processes of a command at a time (default: 128)', parseCount),
+  value('--max-open-files <n>', 'files that a process may have open (default: 256)', parseCount),
+  value('--max-scratch <size>', 'what a command may write to its folder, which is in memory (default: 512M)', parseLimit),
+  value('--max-file <size>', 'what a complete command may write (default: 16G)', parseLimit)
+]
+
 function addCreate (program: Command): void {
   addOptions(program.command('create').summary('make a task file')
     .description('Makes a task file: a command that runs once for every piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment; its standard output is the piece.'), [
@@ -91,6 +105,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     many('--bind <path[:name]>', 'a file or folder of this machine that the command sees in its working folder', parseBind),
     new Option('--force', 'overwrite files that are in the way').default(false),
     legacySwarm(),
+    ...confinement(),
     ...network(),
     ...common()
   ]).addHelpText('after', EXAMPLES.run).action(async (task: string, flags: RunFlags) => {
@@ -108,6 +123,16 @@ function addInfo (program: Command): void {
     ...common()
   ]).addHelpText('after', EXAMPLES.info).action(async (task: string, flags: InfoFlags) => {
     await (await import('./info.ts')).info(task, flags)
+  })
+}
+
+function addDoctor (program: Command, done: (exitCode: number) => void): void {
+  addOptions(program.command('doctor').summary('check that this machine has what computing needs')
+    .description('Checks shell, sandbox, ports and discovery of this machine, and says how to mend what is missing. Asks no other machine anything.'), [
+    value('--port <n>', 'the port to listen on, 0 for any free one', parsePort).default(0),
+    ...common()
+  ]).addHelpText('after', EXAMPLES.doctor).action(async (flags: DoctorFlags) => {
+    done(await (await import('./doctor.ts')).doctor(flags))
   })
 }
 
@@ -181,4 +206,5 @@ export function addCommands (program: Command, done: (exitCode: number) => void)
   addSign(program)
   addTrust(program)
   addTracker(program, done)
+  addDoctor(program, done)
 }

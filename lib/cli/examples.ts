@@ -1,7 +1,7 @@
 /** The examples at the end of each command's help. */
 
 /** By command. */
-export const EXAMPLES: Record<'create' | 'run' | 'info' | 'keygen' | 'sign' | 'trust' | 'tracker', string> = {
+export const EXAMPLES: Record<'create' | 'run' | 'info' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor', string> = {
   create: `
 Examples:
   The first hundred squares, one piece each:
@@ -27,9 +27,10 @@ Examples:
   In a private swarm (see bitworker tracker --help):
     bitworker run squares.bitworker --announce http://192.0.2.7:8000/announce --dht-bootstrap 192.0.2.7:20000
 
-Events of --json: listening, task, torrent, computing, computed, downloaded, failed, aborted, file, peers, warning,
+Events of --json: listening, task, torrent, sandbox, computing, computed, downloaded, failed, aborted, file, peers, warning,
 strike, ban, stuck, done, error, stopped.
-The command runs with your rights: run only what you understand, from people you trust.`,
+The command runs in a sandbox: without network, in an empty folder, within limits. Where there is none, nothing is
+computed; bitworker doctor says how to get one. --bind PATH shows the command a file or folder of yours, read-only.`,
   info: `
 Examples:
   bitworker info squares.bitworker
@@ -55,6 +56,10 @@ Examples:
     bitworker trust add 3f1c… --deny
 
 Compare the key with its owner by another way than the one it came by.`,
+  doctor: `
+Examples:
+  bitworker doctor
+  bitworker doctor --json --port 6881`,
   tracker: `
 Examples:
   For your own network:

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { detectSandbox } from '../executor/sandbox/detect.ts'
 import type { Task } from '../task.ts'
 import type { ComputeTorrent } from '../torrent.ts'
 import { readTrustStore } from '../trust/files.ts'
@@ -36,6 +37,7 @@ export async function info (id: string, flags: InfoFlags): Promise<void> {
   const trust = await readTrustStore()
   const out = new JsonOutput(flags.json)
   const description = source.task === null ? await lookUp(source, flags, trust) : describeJudged(source.task, trust)
+  if (description.event === 'task') await addSandbox(description)
   out.emit(description.event, description.fields)
   if (!flags.json) process.stdout.write(`${description.lines.join('\n')}\n`)
 }
@@ -43,6 +45,12 @@ export async function info (id: string, flags: InfoFlags): Promise<void> {
 function describeJudged (task: Task, trust: TrustStore): Description {
   const judgement = judgeTask(task, trust, new Date())
   return { event: 'task', fields: taskFields(task, judgement), lines: describeTask(task, { columns: process.stdout.columns, judgement }) }
+}
+
+async function addSandbox (description: Description): Promise<void> {
+  const { tier, problems } = await detectSandbox()
+  description.fields = { ...description.fields, sandbox: { tier, problems } }
+  description.lines.push(`  sandbox     ${tier === 'none' ? 'none here: nothing would be computed; see bitworker doctor' : tier}`)
 }
 
 // The folder stays empty: nothing is downloaded, but a torrent wants one.

@@ -33,6 +33,13 @@ export function parsePieceLength (text: string): number {
   return bytes
 }
 
+/** A limit in bytes: at least 1 MiB, below which not even bash runs. */
+export function parseLimit (text: string): number {
+  const bytes = parseSize(text)
+  if (bytes < 1024 ** 2) throw new InvalidArgumentError('It must be at least 1M.')
+  return bytes
+}
+
 /** Bytes a second, written like a size, with or without `/s`. */
 export function parseRate (text: string): number {
   const bytes = parseSize(text.replace(/\/s$/, ''))

@@ -9,6 +9,8 @@ import { readTrustStore } from '../trust/files.ts'
 import { judgeTask } from '../trust/judge.ts'
 import type { Judgement } from '../trust/judge.ts'
 import type { TrustStore } from '../trust/store-format.ts'
+import { confine } from './confinement.ts'
+import type { Confinement, ConfinementFlags } from './confinement.ts'
 import { describeTask, taskFields } from './describe.ts'
 import { EXIT, report as reportError } from './failure.ts'
 import { escapeText } from './format.ts'
@@ -28,7 +30,7 @@ import { describeTrust, refuseDenied } from './signers.ts'
 import { readSource } from './source.ts'
 
 /** The flags as typed. */
-export interface RunFlags extends NetworkFlags {
+export interface RunFlags extends NetworkFlags, ConfinementFlags {
   output: string
   /** default: one for each core */
   slots?: number
@@ -47,7 +49,9 @@ const CLOSE_MS = 800
 const NEVER = new Promise<never>(() => {})
 
 /** Runs until it is done, fails or is interrupted; resolves with the exit code. Throws what is wrong with the arguments. */
-export async function run (id: string, flags: RunFlags): Promise<number> {
+export async function run (id: string, typed: RunFlags): Promise<number> {
+  const confinement = typed.compute ? await confine(typed) : null
+  const flags = { ...typed, compute: confinement?.mayCompute === true }
   const source = await readSource(id, flags)
   const trust = await readTrustStore()
   if (source.task !== null && mustAsk(flags, judge(source.task, flags, trust))) demandTerminal()
@@ -59,14 +63,21 @@ export async function run (id: string, flags: RunFlags): Promise<number> {
   if (source.kind === 'remote') screen.note('looking for the task; Ctrl-C stops')
   const { output, force = false, legacySwarm = false } = flags
   const session = await openSession(source.id, flags, { path: output, force, legacySwarm }, out)
-  const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal })
+  const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })
   await withDeadline(session.close(), CLOSE_MS)
   out.emit('stopped', { exitCode })
   release()
   return exitCode
 }
 
-interface Surroundings { out: JsonOutput, screen: Screen, trust: TrustStore, interrupted: AbortSignal }
+interface Surroundings {
+  out: JsonOutput
+  screen: Screen
+  trust: TrustStore
+  interrupted: AbortSignal
+  /** null with --no-compute */
+  confinement: Confinement | null
+}
 
 async function takePart (session: Session, flags: RunFlags, surroundings: Surroundings): Promise<number> {
   const { out, screen, interrupted } = surroundings
@@ -104,7 +115,8 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
 }
 
 /** Waits for the task, shows it, asks, and starts computing. */
-async function begin ({ torrent }: Session, flags: RunFlags, { out, screen, trust }: Surroundings, settled: AbortSignal): Promise<void> {
+async function begin ({ torrent }: Session, flags: RunFlags, surroundings: Surroundings, settled: AbortSignal): Promise<void> {
+  const { out, screen, trust, confinement } = surroundings
   await reached(torrent, 'metadata')
   const { task } = torrent
   if (task === null) {
@@ -120,13 +132,16 @@ async function begin ({ torrent }: Session, flags: RunFlags, { out, screen, trus
   out.emit('task', taskFields(task, judgement))
   if (task.convertedFrom !== undefined) warnConverted(out, screen)
   await reached(torrent, 'ready')
-  if (!flags.compute) return screen.note('Only downloading what others compute (--no-compute).')
-  screen.note('The command runs on this machine with your rights; there is no sandbox yet.')
+  if (confinement === null) return screen.note('Only downloading what others compute (--no-compute).')
+  out.emit('sandbox', confinement.fields)
+  screen.note(confinement.banner)
+  if (!confinement.mayCompute) return
   if (flags.yes !== true && judgement.verdict === 'trusted') screen.note(describeTrust(judgement))
   // What is finished already needs no answer, and without one nothing runs.
   if (mustAsk(flags, judgement) && (settled.aborted || !await askConsent(settled))) return
   torrent.startComputing({
     ...(flags.slots !== undefined && { slots: flags.slots }),
+    ...confinement.options,
     binds: flags.bind.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
   })
 }

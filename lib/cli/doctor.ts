@@ -1,0 +1,97 @@
+/** `bitworker doctor`: does this machine have what computing needs, and if not, what to do. */
+import { accessSync, constants } from 'node:fs'
+import { createSocket } from 'node:dgram'
+import { createServer } from 'node:net'
+import os from 'node:os'
+import { detectSandbox } from '../executor/sandbox/detect.ts'
+import { EXIT, explain } from './failure.ts'
+import { escapeText } from './format.ts'
+import { JsonOutput } from './json-output.ts'
+
+/** The flags as typed. */
+export interface DoctorFlags {
+  /** 0: any free one */
+  port: number
+  json: boolean
+}
+
+/** One thing that was looked at. */
+interface Finding {
+  check: 'shell' | 'sandbox' | 'port' | 'discovery'
+  /** 'limited': it works, but not as well as it could */
+  state: 'ok' | 'limited' | 'missing'
+  /** one line */
+  message: string
+}
+
+// Where uTP and the DHT listen, and what local discovery sends to (BEP 14).
+const LSD_GROUP = '239.192.152.143'
+
+/** Says what works; resolves with exit code 0 if a task can be computed here, else 1. */
+export async function doctor ({ port, json }: DoctorFlags): Promise<number> {
+  const out = new JsonOutput(json)
+  const findings = [checkShell(), await checkSandbox(), await checkPort(port), await checkDiscovery()]
+  for (const finding of findings) {
+    out.emit('check', finding)
+    if (!json) process.stdout.write(`${finding.check.padEnd(9)}  ${finding.state.padEnd(7)}  ${escapeText(finding.message)}\n`)
+  }
+  const canCompute = findings.every(({ state }) => state !== 'missing')
+  out.emit('doctor', { canCompute })
+  if (!json) process.stdout.write(canCompute ? 'Tasks can be computed here.\n' : 'Tasks can be downloaded and seeded here, but not all that computing needs is there.\n')
+  return canCompute ? EXIT.done : EXIT.workFailed
+}
+
+function checkShell (): Finding {
+  try {
+    accessSync('/bin/bash', constants.X_OK)
+    return { check: 'shell', state: 'ok', message: '/bin/bash' }
+  } catch {
+    return { check: 'shell', state: 'missing', message: '/bin/bash is missing or cannot be executed; install bash' }
+  }
+}
+
+async function checkSandbox (): Promise<Finding> {
+  const { tier, problems } = await detectSandbox()
+  const why = problems.join('; ')
+  if (tier === 'bwrap') return { check: 'sandbox', state: 'ok', message: tier }
+  if (tier === 'none') return { check: 'sandbox', state: 'missing', message: why }
+  return { check: 'sandbox', state: 'limited', message: `${tier}; ${why}` }
+}
+
+async function checkPort (port: number): Promise<Finding> {
+  try {
+    const tcp = createServer()
+    await new Promise<void>((resolve, reject) => { tcp.once('error', reject).listen(port, resolve) })
+    const { port: actual } = tcp.address() as { port: number }
+    await new Promise(resolve => { tcp.close(resolve) })
+    await bindUdp(actual)
+    return { check: 'port', state: 'ok', message: port === 0 ? 'any free one, TCP and UDP' : `${port}, TCP and UDP` }
+  } catch (err) {
+    const reason = explain(err)
+    return { check: 'port', state: 'missing', message: reason instanceof Error ? reason.message : String(reason) }
+  }
+}
+
+/** Only whether it could work: nothing is sent. */
+async function checkDiscovery (): Promise<Finding> {
+  const addresses = Object.values(os.networkInterfaces()).flatMap(each => each ?? []).filter(({ internal }) => !internal)
+  if (addresses.length === 0) {
+    return { check: 'discovery', state: 'limited', message: 'no network but this machine itself; connect it, or name peers with --peer' }
+  }
+  try {
+    await bindUdp(0, LSD_GROUP)
+    return { check: 'discovery', state: 'ok', message: 'DHT, trackers, local network' }
+  } catch {
+    return { check: 'discovery', state: 'limited', message: 'DHT and trackers; the local network takes no multicast, so peers in it are found by --peer or a tracker' }
+  }
+}
+
+async function bindUdp (port: number, group?: string): Promise<void> {
+  const socket = createSocket('udp4')
+  try {
+    await new Promise<void>((resolve, reject) => { socket.once('error', reject).bind(port, resolve) })
+    if (group !== undefined) socket.addMembership(group)
+  } finally {
+    socket.close()
+  }
+}
