@@ -4,10 +4,11 @@
  *   node examples/demo.ts [--quick]
  */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { encodeTask } from '../lib/index.ts'
+import { detectSandbox, encodeTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
 import { POSTER, posterTask } from './mandelbrot/make-task.ts'
 import { runOneProcess } from './mandelbrot/one-process.ts'
@@ -43,12 +44,26 @@ async function prepare (task: Task): Promise<void> {
 
 /** Resolves with the milliseconds it took. */
 async function bySwarm (task: Task): Promise<number> {
-  const [peers, ms] = await swarm(task, { taskFile: TASK_FILE, dir: OUTPUT, peers: PEERS })
+  const [peers, ms] = await swarm(task, { taskFile: TASK_FILE, dir: OUTPUT, peers: PEERS, flags: await confinement() })
   for (const { name, computed, downloaded } of peers) screen.note(`  ${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
   const files = peers.flatMap(peer => peer.files ?? [])
   screen.note(`All ${files.length} peers have the same file: SHA-256 ${await digestOfAll(files)}`)
   await copyFile(files[0]!, PICTURE)
   return ms
+}
+
+/**
+ * The demo runs its own command, so where there is no sandbox it does without, and says so. A sandbox shows the system's
+ * programs only: this Node, if the system has none.
+ */
+async function confinement (): Promise<string[]> {
+  const { sandbox, problems } = await detectSandbox()
+  if (sandbox === null) {
+    screen.note(`There is no sandbox on this machine, so this demo runs its own command without one. (${problems.join('; ')})`)
+    return ['--unsafe-no-sandbox']
+  }
+  const hasNode = ['/usr/local/bin/node', '/usr/bin/node'].some(file => existsSync(file))
+  return hasNode ? [] : ['--bind', `${process.execPath}:node`]
 }
 
 async function byOneProcess (task: Task): Promise<number> {

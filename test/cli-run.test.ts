@@ -43,7 +43,7 @@ test('run computes a task and leaves', async t => {
 
   t.match(stderr, /│ echo \$\(\(PIECE_IDX\*PIECE_IDX\)\)/, 'people see the command')
   t.match(stderr, /out\/squares/, 'and where the file goes')
-  t.match(stderr, /your rights/, 'and a warning')
+  t.match(stderr, /in a sandbox \(bwrap\)|UNSANDBOXED/, 'and a warning')
 
   const again = await files.run(['run', 'squares.bitworker', '-o', 'out', '--yes', '--exit', '--json', ...OFFLINE])
   t.equal(again.code, 0)
@@ -83,16 +83,17 @@ test('two peers; one computes, the other only has the magnet link and computes n
 
 test('an interrupted run takes its commands with it and continues later', async t => {
   const files = await workspace(t)
-  const command = 'if test -e ../../../go -o $PIECE_IDX = 0; then echo $PIECE_IDX; else echo $$ >&2; sleep 600; fi'
-  await create(files, ['--name', 'slow', '--parts', '3', '--command', command.replace('../../../go', `'${files.dir}/go'`)])
-  const args = ['run', 'slow.bitworker', '-j', '3', '--yes', '--exit', '--json', ...OFFLINE]
+  const command = 'if test -e switch/go -o $PIECE_IDX = 0; then echo $PIECE_IDX; else sleep 600; fi'
+  await create(files, ['--name', 'slow', '--parts', '3', '--command', command])
+  await mkdir(path.join(files.dir, 'switch'))
+  const args = ['run', 'slow.bitworker', '-j', '3', '--bind', 'switch', '--yes', '--exit', '--json', ...OFFLINE]
   const first = files.start(args)
   await Promise.all([first.event('computed', ({ piece }) => piece === 0), first.event('computing', ({ piece }) => piece === 1), first.event('computing', ({ piece }) => piece === 2)])
   const at = performance.now()
   first.kill('SIGTERM')
   t.equal((await first.ended).code, 130)
   t.ok(performance.now() - at < 1500, 'ends within about a second')
-  await writeFile(path.join(files.dir, 'go'), '')
+  await writeFile(path.join(files.dir, 'switch/go'), '')
   const second = await files.run(args)
   t.equal(second.code, 0, second.stderr)
   t.deepEqual(piecesOf('computed', second.events), [1, 2], 'what was stored is not computed again')

@@ -8,7 +8,7 @@ test('help', async t => {
   const { code, stdout, stderr } = await run(['--help'])
   t.equal(code, 0)
   t.equal(stderr, '')
-  for (const command of ['create', 'run', 'info', 'tracker']) {
+  for (const command of ['create', 'run', 'info', 'tracker', 'doctor']) {
     t.match(stdout, new RegExp(`^ {2}${command} `, 'm'), `lists ${command}`)
     const help = await run([command, '--help'])
     t.equal(help.code, 0, `${command} --help`)
@@ -41,6 +41,10 @@ const WRONG: Array<[args: string[], says: RegExp]> = [
   [['run', 'x', '--peer', 'somewhere'], /HOST:PORT/],
   [['run', 'x', '--download-limit', 'fast'], /number of bytes/],
   [['run', 'x', '--port', '70000'], /port from 0 to 65535/],
+  [['run', 'x', '--sandbox', 'none'], /all that you can do.*--unsafe-no-sandbox/],
+  [['run', 'x', '--sandbox', 'bwrap', '--unsafe-no-sandbox'], /contradicts/],
+  [['run', 'x', '--sandbox', 'jail'], /Allowed choices are auto, bwrap/],
+  [['run', 'x', '--max-memory', '10K'], /at least 1M/],
   [['tracker', '--host', 'localhost'], /not an IPv4 address/]
 ]
 

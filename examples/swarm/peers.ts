@@ -31,7 +31,7 @@ export interface Work {
   onChange: (peers: Peer[]) => void
 }
 
-interface Event { event: string, piece: number, announce: string[], files: Array<{ path: string }> }
+interface Event { event: string, tier: string, problems: string[], piece: number, announce: string[], files: Array<{ path: string }> }
 
 /** Resolves when every peer has the finished files. The peers go on seeding; `processes.stop()` ends them. */
 export async function runPeers (processes: Processes, { taskFile, dir, peers: count, flags = [], onChange }: Work): Promise<Peer[]> {
@@ -41,6 +41,9 @@ export async function runPeers (processes: Processes, { taskFile, dir, peers: co
   await new Promise<void>((resolve, reject) => {
     for (const peer of peers) {
       const onEvent = (event: Event): void => {
+        if (event.event === 'sandbox' && event.tier === 'none' && !flags.includes('--unsafe-no-sandbox')) {
+          reject(processes.problem(peer.name, `there is no sandbox to compute in (${event.problems.join('; ')})`))
+        }
         if (event.event === 'stuck') reject(processes.problem(peer.name, 'nothing is left that it could do'))
         follow(peer, event)
         onChange(peers)
