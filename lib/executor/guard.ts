@@ -1,6 +1,6 @@
 /**
  * The guard: a tiny process that outlives a client killed with SIGKILL, just long enough to kill what the client ran.
- * It reads "+PGID" and "-PGID" lines from a pipe; the pipe's end means that the client is gone.
+ * It reads "+PGID" and "-PGID" lines from a pipe; the pipe's end, unless "." came before, means that the client is gone.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -17,6 +17,7 @@ while read -r line; do
   case $line in
     +*) groups_[\${line#+}]=1 ;;
     -*) unset "groups_[\${line#-}]" ;;
+    .) exit ;;
   esac
 done
 [ \${#groups_[@]} -gt 0 ] || [ -n "$mark" ] || exit 0
@@ -66,13 +67,13 @@ export class Guard {
     if (this.#groups.delete(pgid)) this.#send(`-${pgid}\n`)
   }
 
-  /** Resolves when the guard process is gone. */
+  /** Nothing runs any more. Resolves when the guard process is gone. */
   async close (): Promise<void> {
     const child = this.#child
     if (child === null || child.exitCode !== null || child.signalCode !== null) return
     child.ref()
     const exit = once(child, 'exit')
-    child.stdin?.end()
+    child.stdin?.end('.\n')
     await exit
   }
 
