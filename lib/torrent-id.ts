@@ -10,6 +10,9 @@ const FETCH_TIMEOUT_MS = 30_000
 /** No torrent file is larger; a body without end must not fill the memory. */
 const MAX_TORRENT_FILE_BYTES = 64 << 20
 
+/** What every torrent file and task file begins with: 'd'. */
+const DICTIONARY = 0x64
+
 const MAGNET = /^(stream-)?magnet:/
 const INFO_HASH = /^([a-f0-9]{40}|[a-z2-7]{32})$/i
 
@@ -50,10 +53,6 @@ function isUrl (torrentId: string): boolean {
 
 async function download (url: string): Promise<Uint8Array> {
   const response = await fetch(url, { ...FETCH_OPTIONS, signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) })
-  if (!response.ok) {
-    await response.body?.cancel()
-    throw new Error(`HTTP ${response.status} ${response.statusText}`.trimEnd())
-  }
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of response.body ?? []) {
@@ -61,6 +60,8 @@ async function download (url: string): Promise<Uint8Array> {
     if (bytes > MAX_TORRENT_FILE_BYTES) throw new Error(`larger than ${MAX_TORRENT_FILE_BYTES} bytes`)
     chunks.push(chunk)
   }
+  // like WebTorrent we take a torrent file whatever the status; but the page of an error is none
+  if (!response.ok && chunks[0]?.[0] !== DICTIONARY) throw new Error(`HTTP ${response.status} ${response.statusText}`.trimEnd())
   return Buffer.concat(chunks)
 }
 

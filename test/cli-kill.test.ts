@@ -41,7 +41,7 @@ test('all peers but one are killed', async t => {
   const survivor = startPeer(work, 'survivor', '--exit')
   const { port } = await survivor.event('listening')
   const others = ['a', 'b', 'c'].map(name => startPeer(work, name, '--peer', `127.0.0.1:${Number(port)}`))
-  await Promise.all(others.map(other => other.event('computed')))
+  await Promise.all([survivor.event('downloaded'), ...others.map(other => other.event('computed'))])
   for (const other of others) other.kill('SIGKILL')
   t.equal((await survivor.ended).code, 0)
   t.ok(pieces(survivor.events, 'downloaded').length > 0, 'it took from them what they had')

@@ -78,7 +78,7 @@ const invalid: Record<string, MakeId> = {
   'corrupt Blob': () => new Blob([corrupt.torrent]),
   'empty Blob': () => new Blob([]),
   'corrupt URL': t => serve(t, corrupt.torrent),
-  'URL of something else': t => serve(t, '<html></html>', 404),
+  'URL of something else': t => serve(t, '<html></html>'),
   'URL where nobody listens': () => 'http://127.0.0.1:1/',
   'URL that is none': () => 'http://',
   'magnet link without an info-hash': () => 'magnet:?dn=x',

@@ -10,6 +10,11 @@ import type { Launch } from './launch.ts'
 /** The least that a process can be favoured: what is computed for others waits for everything else. */
 const NICE = 19
 
+/** From now on the process, and what it starts, waits for everything else. */
+export function favourLeast (pid: number): void {
+  try { setPriority(pid, NICE) } catch {} // it has ended already
+}
+
 /** Creates a part file, which must not exist; nobody else can read it. */
 export function createPartFile (at: string): number {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
@@ -34,7 +39,7 @@ export function spawnLaunch (launch: Launch, stdout: number, stderr: number, onS
   })
   if (child.pid === undefined) return child
   onStart(child.pid)
-  try { setPriority(child.pid, NICE) } catch {} // it has ended already
+  favourLeast(child.pid)
   launch.started?.(child)
   return child
 }

@@ -10,6 +10,7 @@ import type { Socket } from 'node:net'
 import process from 'node:process'
 import { commandEnv } from './env.ts'
 import { signalGroup } from './session.ts'
+import { favourLeast } from './spawn.ts'
 import type { StderrFile } from './stderr.ts'
 import type { WorkItem } from './types.ts'
 import { decodeEnd, encodeJob, loopArgs } from './warm-job.ts'
@@ -50,6 +51,7 @@ export class WarmShell {
       detached: true,
       stdio: ['pipe', 'pipe', log.fd, stderr.fd]
     })
+    if (this.#child.pid !== undefined) favourLeast(this.#child.pid)
     // pipes are sockets here, which their declared types hide
     this.#jobs = this.#child.stdin as unknown as Socket
     this.#answers = this.#child.stdout as unknown as Socket

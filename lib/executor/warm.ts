@@ -32,7 +32,15 @@ export interface WarmHost {
   guard: Guard
 }
 
-interface Kept { shell: WarmShell, pace: Pace, idleTidies: number, isIdle: boolean, isSweepDue: boolean }
+interface Kept {
+  shell: WarmShell
+  pace: Pace
+  idleTidies: number
+  isIdle: boolean
+  isSweepDue: boolean
+  /** it was started for longer items */
+  isPrepared: boolean
+}
 
 /** The last items of a command. */
 interface Pace { canBeWarm: boolean, times: number[], count: number, unsaid: number }
@@ -56,13 +64,15 @@ export class WarmShells {
     if (this.#mode === 'fresh' || work.args !== undefined) return null
     const pace = this.#paceOf(work)
     if (pace.unsaid >= MAX_UNSAID || !pace.canBeWarm) return null
+    const areShort = this.#mode === 'warm' || isShort(pace)
     for (const kept of this.#kept.values()) {
+      if (!areShort && !kept.isPrepared) continue
       if (!kept.isIdle || kept.pace !== pace || kept.shell.isGone) continue
       kept.isIdle = false
       kept.idleTidies = 0
       return kept.shell
     }
-    return this.#mode === 'auto' && !isShort(pace) ? null : this.#start(work, pace)
+    return areShort ? this.#start(work, pace) : null
   }
 
   /** The item runs in a fresh shell, and has done so for a while: the next one finds a warm shell, if it comes soon. */
@@ -71,7 +81,7 @@ export class WarmShells {
     const pace = this.#paceOf(work)
     if (!pace.canBeWarm || pace.unsaid >= MAX_UNSAID) return
     const shell = this.#start(work, pace)
-    if (shell !== null) this.#kept.get(shell)!.isIdle = true
+    if (shell !== null) Object.assign(this.#kept.get(shell)!, { isIdle: true, isPrepared: true })
   }
 
   /** The item took so long; null when it had to be started again in a fresh shell. */
@@ -125,7 +135,7 @@ export class WarmShells {
     const log = stderrs.get(work.stdout)
     try {
       const shell = new WarmShell({ shell: path, parentEnv, work, stderr, log })
-      this.#kept.set(shell, { shell, pace, idleTidies: 0, isIdle: false, isSweepDue: false })
+      this.#kept.set(shell, { shell, pace, idleTidies: 0, isIdle: false, isSweepDue: false, isPrepared: false })
       if (shell.pid !== undefined) guard.watch(shell.pid)
       this.#timer ??= setInterval(() => this.#tidy(), TIDY_MS).unref()
       return shell
