@@ -10,7 +10,8 @@ export const HAS_PROC = existsSync('/proc/self/stat')
 /** Fields of /proc/PID/stat from the third on (state, parent, group, session …); null when there is no such process. */
 export function readStat (pid: string | number): string[] | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // UTF-8, whatever the name is: Node reads that in one call
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // the second field is the program's name in parentheses, and may itself contain blanks and parentheses
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {

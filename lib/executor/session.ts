@@ -12,7 +12,7 @@ const LOOK_MS = 5
 /** A killed process can be held by a hanging disk; whoever waits for it is let go after this. */
 const GIVE_UP_MS = 5000
 /** How soon after an item's end the process table is searched for what it left behind in groups of its own. */
-const LEFT_MS = 1000
+const LEFT_MS = 5000
 
 /** Sends a signal to the whole group; false when the group has no process any more. */
 export function signalGroup (pgid: number, signal: NodeJS.Signals): boolean {
@@ -67,7 +67,7 @@ export class Sessions {
     })
   }
 
-  /** The leader has ended, and its group is empty; what else is in the session is killed within a second. */
+  /** The leader has ended, and its group is empty; what else is in the session is killed within some seconds. */
   leave (sid: number): void {
     this.#orders.delete(sid)
     this.#left.add(sid)

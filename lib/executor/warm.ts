@@ -17,9 +17,9 @@ const SHORT_MS = 100
 const LAST_ITEMS = 9
 const FIRST_ITEMS = 3
 /** How often what items left in groups of their own is looked for, and shells that nobody needs are ended. */
-const TIDY_MS = 1000
+const TIDY_MS = 5000
 /** A shell that waits for longer is ended: it holds 4 MB. */
-const MAX_IDLE_TIDIES = 10
+const MAX_IDLE_TIDIES = 2
 /** After so many items that had to be started again in fresh shells, this system has no use for warm ones. */
 const MAX_UNSAID = 5
 

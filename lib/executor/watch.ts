@@ -16,8 +16,10 @@ export interface Watched {
   stop (reason: 'memory' | 'disk'): void
 }
 
-/** A command that takes memory as fast as it can gets about a gigabyte a second. */
+/** A command that takes memory as fast as it can gets about a gigabyte a second; the next look comes when half of what is left may be gone. */
 const WATCH_MS = 250
+const MAX_WATCH_MS = 2_000
+const BYTES_PER_MS = 2e6
 /** Looking may take up to one part in so many of the time. */
 const SHARE = 20
 /** A complete command writes one file, and perhaps some beside it. */
@@ -33,20 +35,24 @@ export class Watch {
     if (start < this.#next) return
     const running = [...items].filter(({ pid }) => pid !== undefined)
     const members = membersOf(new Set(running.map(({ pid }) => pid!)))
+    let waitMs = MAX_WATCH_MS
     for (const item of running) {
-      const pids = members.get(item.pid!) ?? []
-      if (pids.reduce((sum, { pid }) => sum + memoryOf(pid), 0) > item.limits.memoryBytes) item.stop('memory')
-      if (item.writable !== null && isTooMuch(item.writable, item.limits.fileBytes)) item.stop('disk')
+      const bytes = (members.get(item.pid!) ?? []).reduce((sum, { pid }) => sum + memoryOf(pid), 0)
+      waitMs = Math.min(waitMs, (item.limits.memoryBytes - bytes) / BYTES_PER_MS)
+      if (bytes > item.limits.memoryBytes) item.stop('memory')
+      if (item.writable === null) continue
+      waitMs = WATCH_MS
+      if (isTooMuch(item.writable, item.limits.fileBytes)) item.stop('disk')
     }
     const end = performance.now()
-    this.#next = end + Math.max(WATCH_MS, (end - start) * SHARE)
+    this.#next = end + Math.max(WATCH_MS, waitMs, (end - start) * SHARE)
   }
 }
 
 /** Bytes that the process has for itself or shares with others of its kind, but not the programs that it runs. */
 function memoryOf (pid: number): number {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
     const kib = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)?.[1] ?? 0)
     return (kib('RssAnon') + kib('RssShmem')) * 1024
   } catch {
