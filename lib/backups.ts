@@ -11,7 +11,7 @@ const MAX_COPIES = 3
 /** A claim is late when it has run for this many times what was expected. */
 const LATE = 1
 /** And for this much more, milliseconds: hashing, storing and telling take time that does not grow with the work. */
-const LATE_MS = 250
+const LATE_MS = 600
 /** A claim is slow when it is expected to run on for this many times what the piece would take us. */
 const SLOW = 1.1
 /** Idle peers wait for a random part of this share of a piece's time: meanwhile they hear of each other's backups. */
