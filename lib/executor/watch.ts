@@ -16,7 +16,7 @@ export interface Watched {
   stop (reason: 'memory' | 'disk'): void
 }
 
-/** A command that takes memory as fast as it can gets about a gigabyte a second; the next look comes when half of what is left may be gone. */
+/** A command that takes memory as fast as it can gets about a gigabyte a second; looks come before it can take half of what is left. */
 const WATCH_MS = 250
 const MAX_WATCH_MS = 2_000
 const BYTES_PER_MS = 2e6
