@@ -137,23 +137,15 @@ export class PeerState {
 
   #lapsed (now: number): number[] {
     if (now < this.#claimsLapseAt) return NONE
-    this.#claimsLapseAt = now + CLAIM_LEASE_MS
-    const lapsed: number[] = []
-    for (const [index, { receivedAt }] of this.claims) {
-      if (hasLapsed(receivedAt, now)) lapsed.push(index)
-      else this.#claimsLapseAt = Math.min(this.#claimsLapseAt, receivedAt + CLAIM_LEASE_MS)
-    }
+    const { lapsed, nextAt } = lapse(this.claims, ({ receivedAt }) => receivedAt, now)
+    this.#claimsLapseAt = nextAt
     return lapsed
   }
 
   #sentLapsed (now: number): number[] {
     if (now < this.#sentLapseAt) return NONE
-    this.#sentLapseAt = now + CLAIM_LEASE_MS
-    const lapsed: number[] = []
-    for (const [index, { sentAt }] of this.sentClaims) {
-      if (hasLapsed(sentAt, now)) lapsed.push(index)
-      else this.#sentLapseAt = Math.min(this.#sentLapseAt, sentAt + CLAIM_LEASE_MS)
-    }
+    const { lapsed, nextAt } = lapse(this.sentClaims, ({ sentAt }) => sentAt, now)
+    this.#sentLapseAt = nextAt
     return lapsed
   }
 
@@ -270,8 +262,16 @@ function withdrawn (withdrawals: WithdrawalRecord[]): PeerEvent[] {
   return withdrawals.length === 0 ? [] : [{ type: 'withdrawals', withdrawals }]
 }
 
-function hasLapsed (since: number, now: number): boolean {
-  return now - since >= CLAIM_LEASE_MS
+/** The claims that have lapsed, and when the next one may. */
+function lapse<T> (claims: ReadonlyMap<number, T>, sinceOf: (claim: T) => number, now: number): { lapsed: number[], nextAt: number } {
+  const lapsed: number[] = []
+  let nextAt = now + CLAIM_LEASE_MS
+  for (const [index, claim] of claims) {
+    const lapsesAt = sinceOf(claim) + CLAIM_LEASE_MS
+    if (lapsesAt <= now) lapsed.push(index)
+    else nextAt = Math.min(nextAt, lapsesAt)
+  }
+  return { lapsed, nextAt }
 }
 
 function violation (reason: string): PeerEvent {
