@@ -9,7 +9,7 @@ import type { Test } from 'tape'
 import { CommandError } from '../lib/errors.ts'
 import { BashExecutor } from '../lib/executor.ts'
 import { decodeEnd, encodeJob, quote } from '../lib/executor/warm-job.ts'
-import { isRunning } from '../lib/process-table.ts'
+import { isRunning, readStat } from '../lib/process-table.ts'
 import { ScratchFolders } from '../lib/store-scratch.ts'
 import { cleanUp, tempFolder, until } from './helpers/disk.ts'
 
@@ -186,4 +186,20 @@ test('a scratch folder is used again only if nothing touched it', async t => {
   t.notEqual(next.path, waiting.path, 'nor is one that was touched while it waited')
   t.deepEqual(readdirSync(next.path), ['in'])
   t.deepEqual(readdirSync(folders.take([]).path), [], 'nor one with other binds')
+})
+
+test('an item that is killed when it has just ended does not take the next one with it', async t => {
+  const { executor, folder, run } = runner(t, 'warm')
+  const command = 'echo $N'
+  const { sid } = await run(command, { N: '1' })
+  mkdirSync(path.join(folder, 'cwd'))
+  const item = executor.run({ command, env: { N: '2' }, cwd: path.join(folder, 'cwd'), stdout: path.join(folder, 'out'), maxOutputBytes: 100, timeoutMs: 15_000 })
+  // its answer lies in the pipe, unread, as nothing else gets a turn here: the shell waits for a job again
+  const isWaiting = (): boolean => readStat(sid)![0] === 'S' && readFileSync(`/proc/${sid}/task/${sid}/children`, 'utf8') === ''
+  while (readFileSync(path.join(folder, 'out'), 'utf8') !== '2\n' || !isWaiting()) { /* look again */ }
+  item.kill()
+  t.ok(await item.done.catch((err: unknown) => err) instanceof Error, 'killed')
+  const next = await run(command, { N: '3' })
+  t.deepEqual([next.out, next.signal], ['3\n', null])
+  t.notEqual(next.sid, sid, 'another shell')
 })

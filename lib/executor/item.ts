@@ -111,7 +111,8 @@ export class BashItem implements RunningItem {
   stop (reason: StopReason): void {
     if (this.#isOver) return
     this.#stopped ??= reason
-    if (this.pid !== undefined) signalGroup(this.pid, 'SIGKILL')
+    if (this.#warm !== null) this.#warm.kill()
+    else if (this.pid !== undefined) signalGroup(this.pid, 'SIGKILL')
   }
 
   pause (): void {

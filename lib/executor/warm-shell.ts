@@ -39,6 +39,7 @@ export class WarmShell {
   #onEnd: ((end: WarmEnd) => void) | null = null
   #text = ''
   #isGone = false
+  #isKilled = false
 
   /** Starts it; whether that works is seen with the first item. Throws what spawn() throws. */
   constructor ({ shell, parentEnv, work, stderr, log }: WarmShellOptions) {
@@ -66,8 +67,17 @@ export class WarmShell {
   /** its process, session and process group; undefined if it could not be started */
   get pid (): number | undefined { return this.#child.pid }
 
-  /** It runs no more items. */
+  /** Its process has ended. */
   get isGone (): boolean { return this.#isGone }
+
+  /** It runs no more items. */
+  get isDoomed (): boolean { return this.#isGone || this.#isKilled }
+
+  /** Ends its item by its own end; whether the item's last word was said already is seen later. */
+  kill (): void {
+    this.#isKilled = true
+    if (this.pid !== undefined) signalGroup(this.pid, 'SIGKILL')
+  }
 
   /**
    * Runs an item whose stdout is our open file `stdout`; `onEnd` is called once, unless this returns false: then the
@@ -75,7 +85,7 @@ export class WarmShell {
    */
   run (work: WorkItem, stdout: number, onEnd: (end: WarmEnd) => void): boolean {
     // by our open file, not by its path: whatever has that path now, this is the file that was made for the item
-    const job = this.#isGone ? null : encodeJob(work, `/proc/${process.pid}/fd/${stdout}`, this.#base)
+    const job = this.isDoomed ? null : encodeJob(work, `/proc/${process.pid}/fd/${stdout}`, this.#base)
     if (job === null) return false
     this.#onEnd = onEnd
     this.#ref(true)
@@ -88,7 +98,7 @@ export class WarmShell {
     if (this.#isGone) return
     const exit = once(this.#child, 'exit')
     this.#ref(true)
-    if (this.pid !== undefined) signalGroup(this.pid, 'SIGKILL')
+    this.kill()
     await exit.catch(() => {})
   }
 

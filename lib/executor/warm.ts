@@ -67,7 +67,7 @@ export class WarmShells {
     const areShort = this.#mode === 'warm' || isShort(pace)
     for (const kept of this.#kept.values()) {
       if (!areShort && !kept.isPrepared) continue
-      if (!kept.isIdle || kept.pace !== pace || kept.shell.isGone) continue
+      if (!kept.isIdle || kept.pace !== pace || kept.shell.isDoomed) continue
       kept.isIdle = false
       kept.idleTidies = 0
       return kept.shell
@@ -96,10 +96,8 @@ export class WarmShells {
   giveBack (shell: WarmShell): void {
     const kept = this.#kept.get(shell)
     if (kept === undefined) return
-    if (shell.isGone) {
-      this.#forget(shell)
-      return
-    }
+    if (shell.isGone) return this.#forget(shell)
+    if (shell.isDoomed) return void this.#end(shell)
     if (kept.isSweepDue) this.#host.sessions.sweepOthers([shell.pid!])
     kept.isSweepDue = false
     kept.isIdle = true
