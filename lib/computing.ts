@@ -2,7 +2,8 @@
  * Keeps the slots of one task busy: asks the scheduler for pieces, claims them, has the store generate them, and ends it
  * when another peer was first. Starts no process itself (executor.ts) and speaks to no peer itself (`ComputingHost`).
  *
- * Short pieces are chosen and claimed ahead, many at a time: one message and one look at the swarm for all of them.
+ * What is to start soon is chosen and claimed ahead: of short pieces many at a time, with one message and one look at the
+ * swarm for all of them; of longer ones the next, so that peers which choose alike notice before either has begun.
  */
 import { CLAIM_RENEW_MS, MAX_CLAIMS } from '../extensions/ut_bitworker/constants.ts'
 import type { ClaimRecord } from '../extensions/ut_bitworker/index.ts'
@@ -33,6 +34,8 @@ interface Running {
   readonly generation: Generation
   readonly since: number
   readonly isBackup: boolean
+  /** its command has ended */
+  hasEnded: boolean
   /** why it was aborted */
   reason: string | null
 }
@@ -40,7 +43,7 @@ interface Running {
 /** Pieces being stored, for each slot: a disk that cannot keep up holds the commands back. */
 const STORING_PER_SLOT = 4
 
-/** Pieces are claimed ahead for this long: other peers wait for them that long at most, and a message costs a thousandth of it. */
+/** Pieces are claimed ahead for this long: other peers wait for them that long at most, and hear of them in less. */
 const AHEAD_MS = 100
 /** The pace follows about this many of the latest pieces. */
 const PACE_PIECES = 32
@@ -58,6 +61,7 @@ export class Computing {
   readonly #ahead = new Set<number>()
   #cancelRenewal: () => void
   #cancelWakeUp = (): void => {}
+  #cancelAhead = (): void => {}
   #state: 'on' | 'paused' | 'stopped' = 'on'
   /** what a piece takes here, milliseconds; 0: unknown */
   #paceMs = 0
@@ -112,6 +116,7 @@ export class Computing {
     if (this.#ahead.delete(index)) {
       this.#scheduler.stop(index)
       this.#host.release([index])
+      this.#chooseAhead()
       return
     }
     const running = this.#running.get(index)
@@ -142,6 +147,7 @@ export class Computing {
     this.#state = 'stopped'
     this.#cancelRenewal()
     this.#cancelWakeUp()
+    this.#cancelAhead()
     this.#forgetAhead()
     const ends = Array.from(this.#running.values(), ({ generation }) => generation.done.catch(() => {}))
     for (const index of this.#running.keys()) this.abort(index, 'stopped')
@@ -181,6 +187,29 @@ export class Computing {
     return Math.max(free, Math.min(room, Math.ceil(AHEAD_MS / this.#paceMs) * this.#slots))
   }
 
+  /** For the slots that will be free soon; the others have time. */
+  #chooseAhead (): void {
+    this.#cancelAhead()
+    if (this.#state !== 'on' || this.#paceMs <= AHEAD_MS) return
+    const now = this.#clock.now()
+    const waits: number[] = []
+    for (const { since, hasEnded, reason } of this.#running.values()) {
+      if (!hasEnded && reason === null) waits.push(Math.max(0, since + this.#paceMs - AHEAD_MS - now))
+    }
+    const soon = waits.filter(ms => ms === 0).length
+    const later = Math.min(...waits.filter(ms => ms > 0))
+    const chosen: ClaimRecord[] = []
+    while (this.#ahead.size < soon && this.#scheduler.hasCandidates) {
+      const choice = this.#scheduler.next()
+      if (choice === undefined || choice.isBackup) break
+      this.#scheduler.start(choice.index)
+      this.#ahead.add(choice.index)
+      chosen.push({ index: choice.index, elapsedMs: 0, estimateMs: this.#estimateMs() })
+    }
+    if (chosen.length > 0) this.#host.claim(chosen, { isBackup: false })
+    if (later < Infinity) this.#cancelAhead = this.#clock.after(Math.ceil(later), () => { this.#chooseAhead() })
+  }
+
   #forgetAhead (): void {
     const indices = [...this.#ahead]
     this.#ahead.clear()
@@ -190,10 +219,10 @@ export class Computing {
 
   #start (index: number, isBackup: boolean): void {
     const generation = this.#host.generate(index)
-    const running: Running = { generation, since: this.#clock.now(), isBackup, reason: null }
+    const running: Running = { generation, since: this.#clock.now(), isBackup, hasEnded: false, reason: null }
     this.#running.set(index, running)
     this.#busy++
-    void generation.ended.then(() => { this.#onEnded() })
+    void generation.ended.then(() => { this.#onEnded(running) })
     generation.done.then(
       ({ size, digest, ms }) => this.#onResult(index, { size, digest }, ms),
       (err: unknown) => this.#onFailure(index, running, err as Error)
@@ -201,11 +230,13 @@ export class Computing {
       // an error of our own, not the command's: it must surface
       queueMicrotask(() => { throw err })
     })
+    this.#chooseAhead()
     // last: whoever hears of it may stop everything
     this.#host.started(index)
   }
 
-  #onEnded (): void {
+  #onEnded (running: Running): void {
+    running.hasEnded = true
     this.#busy--
     this.run()
   }

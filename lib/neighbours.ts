@@ -27,8 +27,11 @@ const MAX_PENDING_REQUESTS = 500
 const STRIKES_TOLERATED = 1
 /** Peers whose strikes are remembered: ids cost nothing to make up. */
 const MAX_STRIKERS = 10_000
-/** What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then. */
-const LATER_MS = 500
+/**
+ * What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then;
+ * as long as a peer with something to compute puts off fetching (fetching.ts).
+ */
+const LATER_MS = 1_000
 
 type Respond = (err: Error | null, block?: Uint8Array) => void
 
@@ -130,6 +133,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   #announceLate (): void {
+    this.#cancelLater?.()
     this.#cancelLater = null
     for (const peer of this) {
       const indices = peer.late.filter(index => !peer.results.holds(index) && this.#results.own(index) !== undefined)
@@ -204,6 +208,8 @@ export class Neighbours implements Iterable<TaskPeer> {
   #remove (peer: TaskPeer): void {
     if (!this.#peers.delete(peer.wire)) return
     this.#claims.remove(peer)
+    // what it alone could have sent is to be had from us, too
+    if (this.#cancelLater !== null) for (let round = 0; round < 2; round++) this.#announceLate()
     for (const index of peer.results.clear()) this.#scheduler.setAvailable(index, false)
     this.#host.left(peer)
   }

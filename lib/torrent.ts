@@ -37,8 +37,8 @@ import type {
   DestroyCallback, DestroyOptions, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
 } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
-import { limitWire } from './wire-limits.ts'
-import { extensionOf, localTask, onceSpeaking, replayHandshake, sendAtOnce } from './wires.ts'
+import { WireBatches } from './wire-batches.ts'
+import { extensionOf, localTask, onceSpeaking, replayHandshake, setUpWire } from './wires.ts'
 import { WorkSession } from './work-session.ts'
 
 const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
@@ -65,6 +65,7 @@ export class ComputeTorrent extends Base {
   readonly _attempts = new Attempts()
   readonly _exchange = new PeerExchange()
   readonly _admission = new Admission()
+  readonly _batches = new WireBatches()
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
     super(torrentId, client, opts)
@@ -305,8 +306,7 @@ export class ComputeTorrent extends Base {
   _join (wire: Wire): void {
     const ext = extensionOf(wire)
     if (ext === undefined || this._session!.has(wire)) return
-    sendAtOnce(wire, this._peers?.values() ?? [])
-    limitWire(wire, ext, this.task!.pieceCount)
+    setUpWire(wire, ext, { pieceCount: this.task!.pieceCount, peers: this._peers?.values() ?? [], batches: this._batches })
     ext.on('violation', () => { this._admission.struck(wire) })
     this._session!.addPeer(wire, ext)
     ext.setTask(localTask(this.task!))

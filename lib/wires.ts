@@ -3,6 +3,8 @@ import type { LocalTask, UtBitworker } from '../extensions/ut_bitworker/index.ts
 import type { Task } from './task.ts'
 import type { InternalPeer } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
+import type { WireBatches } from './wire-batches.ts'
+import { limitWire } from './wire-limits.ts'
 
 /** The wire's ut_bitworker, if it uses it. */
 export function extensionOf (wire: Wire): UtBitworker | undefined {
@@ -17,10 +19,15 @@ export function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask
   return { digest, pieceCount, pieceLength }
 }
 
-/** A block's header and data are two writes: Nagle's algorithm would hold the second back until the first is acknowledged. */
-export function sendAtOnce (wire: Wire, peers: Iterable<InternalPeer>): void {
+/** How a wire takes part in a task of so many pieces: bounded, and sending once a turn. `peers` are the torrent's. */
+export function setUpWire (wire: Wire, ext: UtBitworker, { pieceCount, peers, batches }: WireSetUp): void {
+  // news is small: Nagle's algorithm would hold it back until what went before is acknowledged
   for (const peer of peers) if (peer.wire === wire) peer.conn?.setNoDelay?.(true)
+  limitWire(wire, ext, pieceCount)
+  batches.add(wire)
 }
+
+interface WireSetUp { pieceCount: number, peers: Iterable<InternalPeer>, batches: WireBatches }
 
 /**
  * WebTorrent looks an incoming connection's torrent up asynchronously; an eager peer's extended handshake can be here
