@@ -19,6 +19,18 @@ export function readStat (pid: string | number): string[] | null {
   }
 }
 
+const HAS_CHILDREN = existsSync(`/proc/self/task/${process.pid}/children`)
+
+/** Children of a process's first thread, as those of shells are; null where the system does not tell. */
+export function childrenOf (pid: number): number[] | null {
+  if (!HAS_CHILDREN) return null
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(text => text !== '').map(Number)
+  } catch {
+    return [] // it has ended
+  }
+}
+
 /** When a process was started, in ticks since the system booted; '' where that is not known. Tells it from a later one with its pid. */
 export function startTimeOf (pid: number): string {
   return readStat(pid)?.[19] ?? ''

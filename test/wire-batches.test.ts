@@ -29,7 +29,7 @@ test('messages of a turn are one chunk for each wire, in their order', async t =
   a.wire.have(2)
   t.same([a.chunks, b.chunks], [[], []])
   await turn()
-  t.same(a.chunks.map(chunk => Buffer.from(chunk).toString('hex')), ['000000050400000001' + '000000050400000002'])
+  t.same(a.chunks.map(chunk => Buffer.from(chunk).toString('hex')), ['000000050400000001000000050400000002'])
   t.same(b.chunks.map(chunk => Buffer.from(chunk).toString('hex')), ['000000050400000003'])
   a.wire.have(4)
   await turn()

@@ -5,6 +5,7 @@
 import { lstatSync, readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Limits } from './limits.ts'
+import { childrenOf } from '../process-table.ts'
 import { membersOf } from './session.ts'
 
 /** What is watched. */
@@ -20,6 +21,8 @@ export interface Watched {
 const WATCH_MS = 250
 const MAX_WATCH_MS = 2_000
 const BYTES_PER_MS = 2e6
+/** Without a sandbox a process can leave its parents, or be the child of a thread: among all processes it is found, at their cost. */
+const SEARCH_MS = 5_000
 /** Looking may take up to one part in so many of the time. */
 const SHARE = 20
 /** A complete command writes one file, and perhaps some beside it. */
@@ -28,16 +31,17 @@ const MAX_FILES = 1000
 /** Ends what takes too much. */
 export class Watch {
   #next = performance.now() + WATCH_MS
+  #nextSearch = performance.now() + SEARCH_MS
 
   /** Looks, unless it has just done so. */
   look (items: ReadonlySet<Watched>): void {
     const start = performance.now()
     if (start < this.#next) return
     const running = [...items].filter(({ pid }) => pid !== undefined)
-    const members = membersOf(new Set(running.map(({ pid }) => pid!)))
+    const members = this.#pids(running.map(({ pid }) => pid!), start)
     let waitMs = MAX_WATCH_MS
     for (const item of running) {
-      const bytes = (members.get(item.pid!) ?? []).reduce((sum, { pid }) => sum + memoryOf(pid), 0)
+      const bytes = (members.get(item.pid!) ?? []).reduce((sum, pid) => sum + memoryOf(pid), 0)
       waitMs = Math.min(waitMs, (item.limits.memoryBytes - bytes) / BYTES_PER_MS)
       if (bytes > item.limits.memoryBytes) item.stop('memory')
       if (item.writable === null) continue
@@ -47,6 +51,25 @@ export class Watch {
     const end = performance.now()
     this.#next = end + Math.max(WATCH_MS, waitMs, (end - start) * SHARE)
   }
+
+  /** The processes of each of these sessions. */
+  #pids (sids: number[], now: number): Map<number, number[]> {
+    const families = new Map(sids.map(sid => [sid, familyOf(sid)]))
+    if (now < this.#nextSearch && ![...families.values()].includes(null)) return families as Map<number, number[]>
+    this.#nextSearch = now + SEARCH_MS
+    return new Map(Array.from(membersOf(new Set(sids)), ([sid, members]) => [sid, members.map(({ pid }) => pid)]))
+  }
+}
+
+/** The process and its descendants (a sandbox has no others); null where the system does not tell. */
+function familyOf (pid: number): number[] | null {
+  const family = [pid]
+  for (const member of family) {
+    const children = childrenOf(member)
+    if (children === null) return null
+    family.push(...children)
+  }
+  return family
 }
 
 /** Bytes that the process has for itself or shares with others of its kind, but not the programs that it runs. */
