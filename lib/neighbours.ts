@@ -12,6 +12,7 @@ import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost } from './claim-exchange.ts'
 import type { Result, ResultTable } from './results.ts'
 import type { Scheduler } from './scheduler.ts'
+import type { Meeting } from './settling.ts'
 import { TaskPeer } from './task-peer.ts'
 import type { Wire } from './webtorrent-types.ts'
 import { unsentBytes } from './wires.ts'
@@ -71,10 +72,10 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   has (wire: Wire): boolean { return this.#peers.has(wire) }
 
-  /** True while a peer's first announcements are on their way. */
-  get areIntroducing (): boolean {
-    for (const { ext, results } of this) if (ext.state.status === 'waiting' || results.unexplained > 0) return true
-    return false
+  /** Who has told what it has, and whose first announcements are on their way. */
+  get meeting (): Meeting {
+    const isMeeting = [...this].map(({ ext, results }) => ext.state.status === 'waiting' || results.unexplained > 0)
+    return { isConnecting: isMeeting.includes(true), hasMet: isMeeting.includes(false) }
   }
 
   /** Listens to a peer; what it says may come before `greet`. */

@@ -3,11 +3,15 @@
  * what it could have downloaded.
  */
 import type { EventEmitter } from 'node:events'
+import { systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
 
 /** No source of peers is waited for longer: a tracker that is down must not keep anybody from working. */
 const SOURCES_MS = 5_000
 /** Nor connections that are being made, from then on: addresses of peers that left are common. */
 const CONNECTIONS_MS = 3_000
+/** Once somebody has told what it has, the others are waited for no longer: they have much the same. */
+const OTHERS_MS = 300
 /** LSD (BEP 14) does not say when it has heard everybody; on a local network answers take milliseconds. */
 const LSD_MS = 300
 /** Peers that a source named are connected to a moment later. */
@@ -60,23 +64,32 @@ export class Sources {
   }
 }
 
+/** How far the connections are. */
+export interface Meeting {
+  /** some are being made, or were made and their peers have not told what they have */
+  isConnecting: boolean
+  /** a peer has told what it has */
+  hasMet: boolean
+}
+
 /** Resolves when the sources have answered and the connections that followed are made, time is up, or the torrent closes. */
-export async function settled (sources: Sources, torrent: EventEmitter, isConnecting: () => boolean): Promise<void> {
+export async function settled (sources: Sources, torrent: EventEmitter, meeting: () => Meeting, clock: Clock = systemClock): Promise<void> {
   await new Promise<void>(resolve => {
     let answeredAt: number | undefined
-    const timer = setInterval(check, POLL_MS)
+    let cancel = (): void => {}
     torrent.once('close', end)
+    check()
     function check (): void {
+      cancel = clock.after(POLL_MS, check)
       if (answeredAt === undefined && !sources.haveAnswered) return
-      const now = performance.now()
-      answeredAt ??= now
-      if (!isConnecting() || now - answeredAt > CONNECTIONS_MS) end()
+      answeredAt ??= clock.now()
+      const { isConnecting, hasMet } = meeting()
+      if (!isConnecting || clock.now() - answeredAt > (hasMet ? OTHERS_MS : CONNECTIONS_MS)) end()
     }
     function end (): void {
-      clearInterval(timer)
+      cancel()
       torrent.off('close', end)
       resolve()
     }
-    check()
   })
 }

@@ -27,6 +27,7 @@ import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { fromMetadata, toParsedTorrent } from './parsed-torrent.ts'
 import { PeerExchange } from './peer-exchange.ts'
 import { settled, Sources } from './settling.ts'
+import type { Meeting } from './settling.ts'
 import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from './task.ts'
 import type { Task } from './task.ts'
 import { noStats } from './task-events.ts'
@@ -229,8 +230,9 @@ export class ComputeTorrent extends Base {
     session.store.configure({ binds: [], timeoutMs: 0, ...options })
     if (this._isSettling) return
     this._isSettling = true
-    const isConnecting = (): boolean => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length || session.isMeetingPeers
-    const settling = settled(this._sources ??= new Sources(this, this.client.lsd), this, isConnecting)
+    const isConnecting = (): boolean => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length
+    const meeting = (): Meeting => ({ hasMet: session.meeting.hasMet, isConnecting: isConnecting() || session.meeting.isConnecting })
+    const settling = settled(this._sources ??= new Sources(this, this.client.lsd), this, meeting)
     const choice = this._executors.choose(settling, () => this.destroyed ? null : this._computeOptions)
     choice.finally(() => { this._isSettling = false }).then(chosen => {
       if (chosen === null) return

@@ -20,6 +20,7 @@ import { Progress } from './progress.ts'
 import { ResultTable } from './results.ts'
 import type { Result } from './results.ts'
 import { Scheduler } from './scheduler.ts'
+import type { Meeting } from './settling.ts'
 import type { TaskPeer } from './task-peer.ts'
 import type { Task } from './task.ts'
 import { pieceResult } from './task-events.ts'
@@ -302,8 +303,8 @@ export class WorkSession {
   /** The wire is ready for messages and our bitfield was sent: tell the peer what we have and do. */
   greet (wire: Wire): void { this.#neighbours.greet(wire) }
 
-  /** True while a peer's first announcements are on their way. */
-  get isMeetingPeers (): boolean { return this.#neighbours.areIntroducing }
+  /** How far the connected peers have told what they have. */
+  get meeting (): Meeting { return this.#neighbours.meeting }
 
   //
   // PIECES

@@ -1,6 +1,7 @@
 /** When computing may begin: once the sources of peers have answered, whenever that was. */
 import { EventEmitter } from 'node:events'
 import test from 'tape'
+import { VirtualClock } from '../bench/simulator/clock.ts'
 import { settled, Sources } from '../lib/settling.ts'
 
 function torrentWith (discovery: { tracker: unknown, dht: unknown }): EventEmitter & { announce: string[], discovery: typeof discovery } {
@@ -8,9 +9,9 @@ function torrentWith (discovery: { tracker: unknown, dht: unknown }): EventEmitt
 }
 
 /** Whether it resolves before the next timers have run. */
-async function isSettledNow (sources: Sources, torrent: EventEmitter, isConnecting = (): boolean => false): Promise<boolean> {
+async function isSettledNow (sources: Sources, torrent: EventEmitter, isConnecting = false): Promise<boolean> {
   const later = new Promise<boolean>(resolve => { setImmediate(() => { resolve(false) }) })
-  const isSettled = await Promise.race([settled(sources, torrent, isConnecting).then(() => true), later])
+  const isSettled = await Promise.race([settled(sources, torrent, () => ({ isConnecting, hasMet: false })).then(() => true), later])
   torrent.emit('close')
   return isSettled
 }
@@ -28,7 +29,7 @@ test('every source is waited for', async t => {
   t.notOk(await isSettledNow(sources, torrent), 'one has')
   torrent.emit('dhtAnnounce')
   t.ok(await isSettledNow(sources, torrent), 'both have, before anybody asked')
-  t.notOk(await isSettledNow(sources, torrent, () => true), 'a peer is still being connected to')
+  t.notOk(await isSettledNow(sources, torrent, true), 'a peer is still being connected to')
 })
 
 test('a tracker that cannot be reached has answered', async t => {
@@ -41,10 +42,23 @@ test('a tracker that cannot be reached has answered', async t => {
 test('an answer ends the wait; so does the end of the torrent', async t => {
   const torrent = torrentWith({ tracker: {}, dht: null })
   const sources = new Sources(torrent, false)
-  const [first, second] = [settled(sources, torrent, () => false), settled(sources, torrent, () => true)]
+  const [first, second] = [false, true].map(async isConnecting => settled(sources, torrent, () => ({ isConnecting, hasMet: false })))
   torrent.emit('trackerAnnounce')
   await first
   torrent.emit('close')
   await second
   t.equal(torrent.listenerCount('close'), 0, 'nothing is left behind')
+})
+
+test('connections that are not made are given up, soon if somebody else has told what it has', async t => {
+  const torrent = torrentWith({ tracker: null, dht: null })
+  for (const [hasMet, ms] of [[false, 3_010], [true, 310]] as const) {
+    const clock = new VirtualClock()
+    let isOver = false
+    const end = settled(new Sources(torrent, false), torrent, () => ({ isConnecting: true, hasMet }), clock).then(() => { isOver = true })
+    clock.settled()
+    await clock.run(() => isOver, 10_000)
+    await end
+    t.equal(clock.now(), ms)
+  }
 })
