@@ -74,8 +74,8 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   /** Who has told what it has, and whose first announcements are on their way. */
   get meeting (): Meeting {
-    const isMeeting = [...this].map(({ ext, results }) => ext.state.status === 'waiting' || results.unexplained > 0)
-    return { isConnecting: isMeeting.includes(true), hasMet: isMeeting.includes(false) }
+    const areNew = new Set(Array.from(this, ({ ext, results }) => ext.state.status === 'waiting' || results.unexplained > 0))
+    return { isConnecting: areNew.has(true), hasMet: areNew.has(false) }
   }
 
   /** Listens to a peer; what it says may come before `greet`. */

@@ -1,11 +1,13 @@
 /** A task in the form that WebTorrent expects of a torrent; and what its metadata was. Called by torrent.ts. */
 import bencode from 'bencode'
+import parseTorrent from 'parse-torrent'
 import { BitWorkerError } from './errors.ts'
 import { isTask, parseTask } from './task.ts'
-import type { Task } from './task.ts'
+import type { ParseTaskOptions, Task } from './task.ts'
 import { refusePins, withPins } from './trust/pins.ts'
 import type { LinkPins } from './trust/pins.ts'
-import { bytesOf } from './torrent-id.ts'
+import { bytesOf, loadTorrentId } from './torrent-id.ts'
+import type { RemoteId } from './torrent-id.ts'
 import type { ParsedTorrent } from './webtorrent-internals.ts'
 
 /** What parse-torrent would make of it. */
@@ -29,6 +31,12 @@ export function toParsedTorrent (task: Task): ParsedTorrent {
     ...(createdBy !== undefined && { createdBy }),
     ...(created !== undefined && { created })
   }
+}
+
+/** What is at the path or URL: a task or an ordinary torrent. Rejects as `loadTorrentId`, `parseTask` and parse-torrent do. */
+export async function loadTorrent (torrentId: RemoteId, options: ParseTaskOptions): Promise<ParsedTorrent> {
+  const bytes = await loadTorrentId(torrentId)
+  return isTask(bytes) ? toParsedTorrent(parseTask(bytes, options)) : await parseTorrent(bytes) as ParsedTorrent
 }
 
 /** As much of a torrent that was added by its link as decides about the metadata that comes for it. */

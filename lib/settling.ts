@@ -76,7 +76,7 @@ export interface Meeting {
 export async function settled (sources: Sources, torrent: EventEmitter, meeting: () => Meeting, clock: Clock = systemClock): Promise<void> {
   await new Promise<void>(resolve => {
     let answeredAt: number | undefined
-    let cancel = (): void => {}
+    let cancel: (() => void) | undefined
     torrent.once('close', end)
     check()
     function check (): void {
@@ -87,7 +87,7 @@ export async function settled (sources: Sources, torrent: EventEmitter, meeting:
       if (!isConnecting || clock.now() - answeredAt > (hasMet ? OTHERS_MS : CONNECTIONS_MS)) end()
     }
     function end (): void {
-      cancel()
+      cancel?.()
       torrent.off('close', end)
       resolve()
     }

@@ -8,7 +8,6 @@ import type { EventEmitter } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import BitField from 'bitfield'
-import parseTorrent from 'parse-torrent'
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import { utBitworker } from '../extensions/ut_bitworker/index.ts'
 import { Admission, MAX_KNOWN_PEERS } from './admission.ts'
@@ -24,7 +23,7 @@ import { magnetProblem } from './magnet-check.ts'
 import { checkComputeOptions } from './options.ts'
 import { OwnExecutors } from './own-executors.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
-import { fromMetadata, toParsedTorrent } from './parsed-torrent.ts'
+import { fromMetadata, loadTorrent, toParsedTorrent } from './parsed-torrent.ts'
 import { PeerExchange } from './peer-exchange.ts'
 import { settled, Sources } from './settling.ts'
 import type { Meeting } from './settling.ts'
@@ -32,7 +31,7 @@ import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from './t
 import type { Task } from './task.ts'
 import { noStats } from './task-events.ts'
 import type { TaskStats } from './task-events.ts'
-import { bytesOf, harmlessId, isRemoteId, loadTorrentId } from './torrent-id.ts'
+import { bytesOf, harmlessId, isRemoteId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
 import type {
   DestroyCallback, DestroyOptions, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
@@ -95,14 +94,8 @@ export class ComputeTorrent extends Base {
   }
 
   async _load (torrentId: RemoteId): Promise<void> {
-    let parsed: ParsedTorrent
-    try {
-      const bytes = await loadTorrentId(torrentId)
-      parsed = isTask(bytes) ? toParsedTorrent(parseTask(bytes, this._options)) : await parseTorrent(bytes) as ParsedTorrent
-    } catch (err) {
-      return this._destroy(err as Error)
-    }
-    this._onParsedTorrent(parsed)
+    const parsed = await loadTorrent(torrentId, this._options).catch((err: unknown) => { this._destroy(err as Error) })
+    if (parsed !== undefined) this._onParsedTorrent(parsed)
   }
 
   _onTask (read: () => Task): void {
