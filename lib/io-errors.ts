@@ -11,14 +11,15 @@ export function errnoOf (err: unknown): string {
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 /**
- * Turns an error of the file system into BW_ERR_DISK_FULL or BW_ERR_OUTPUT_FOLDER (blame 'system'); any other error, ours
+ * Turns an error of the file system into BW_ERR_DISK_FULL, BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER (blame 'system'); any other error, ours
  * or a bug, is returned as it is.
  */
 export function ioError (err: unknown, path: string): Error {
   const errno = errnoOf(err)
   if (errno === '') return err instanceof Error ? err : new Error(String(err))
   if (FULL.has(errno)) return diskFull(path, err)
-  return new BitWorkerError('BW_ERR_OUTPUT_FOLDER', 'system', `cannot use ${path}: ${reason(err, errno)}`, { cause: err })
+  const code = errno === 'ELOOP' ? 'BW_ERR_SYMLINK' : 'BW_ERR_OUTPUT_FOLDER'
+  return new BitWorkerError(code, 'system', `cannot use ${path}: ${reason(err, errno)}`, { cause: err })
 }
 
 /** BW_ERR_DISK_FULL for a path on the disk that is full. */
@@ -32,6 +33,10 @@ function reason (err: unknown, errno: string): string {
     case 'EACCES': case 'EPERM': return 'permission denied; choose a folder you may write to'
     case 'EROFS': return 'the file system is read-only; choose another folder'
     case 'ENOTDIR': case 'EEXIST': return 'it, or a part of its path, is not a folder; choose another folder'
+    case 'ELOOP': return 'a symbolic link is in its place, through which nothing is written; remove it'
+    case 'EMLINK': return 'it has another name (a hard link), whose content would change too; remove it'
+    case 'EISDIR': return 'a folder is in its place; move it away'
+    case 'EINVAL': case 'ENXIO': return 'something that is not a regular file is in its place; remove it'
     case 'EMFILE': case 'ENFILE': return 'too many open files; raise the limit (ulimit -n), or use fewer slots'
     default: return `${err instanceof Error ? err.message : String(err)}; check the disk, or choose another folder`
   }

@@ -6,7 +6,7 @@
  *
  * The codec is pure; the class Journal at the end is the file around it. Called by the store.
  */
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { BitWorkerError } from './errors.ts'
 import { ioError } from './io-errors.ts'
@@ -137,11 +137,10 @@ export class Journal {
    * belongs to another command under the same info-hash) and BW_ERR_DISK_FULL.
    */
   static open (path: string, bounds: JournalBounds): { journal: Journal, records: JournalRecord[] } {
-    const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants
     let fd = -1
     try {
-      fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
-      const { records, validBytes, isOtherTask } = decodeJournal(fstatSync(fd).isFile() ? readFileSync(fd) : new Uint8Array(), bounds)
+      fd = openAlone(path)
+      const { records, validBytes, isOtherTask } = decodeJournal(readFileSync(fd), bounds)
       if (isOtherTask) throw otherTask(path)
       ftruncateSync(fd, validBytes)
       const header = validBytes === 0 ? encodeHeader(bounds) : Buffer.alloc(0)
@@ -196,6 +195,31 @@ export class Journal {
   /** A half-written batch must not stand before the next one. */
   #cutOff (): void {
     try { ftruncateSync(this.#fd, this.#size) } catch {} // then the next write overwrites it
+  }
+}
+
+/** Opens a file that has no other name: what is done to the journal must happen to nothing else (a copy by hard links, say). */
+function openAlone (path: string): number {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_EXCL } = constants
+  const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
+  const stats = fstatSync(fd)
+  if (stats.isFile() && stats.nlink === 1) return fd
+  try {
+    if (!stats.isFile()) throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EINVAL' })
+    const draft = `${path}.copy`
+    rmSync(draft, { force: true })
+    const copy = openSync(draft, O_RDWR | O_CREAT | O_NOFOLLOW | O_EXCL, 0o600)
+    try {
+      writeAll(copy, readFileSync(fd), 0)
+      renameSync(draft, path)
+      return copy
+    } catch (err) {
+      closeSync(copy)
+      rmSync(draft, { force: true })
+      throw err
+    }
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -3,10 +3,9 @@
  * them. Either way it is written elsewhere, written down in the journal, and only then renamed: a half-written file
  * never carries the final name, and a file with the final name is always recognised as ours.
  */
-import { closeSync, constants, fsyncSync, mkdirSync, openSync, renameSync } from 'node:fs'
-import { open } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { closeSync, constants, fsync, fsyncSync, ftruncate, mkdirSync, openSync, renameSync, write } from 'node:fs'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { BitWorkerError } from './errors.ts'
 import { ioError } from './io-errors.ts'
 import { NO_DIGEST } from './journal.ts'
@@ -15,7 +14,7 @@ import { runCompleteCommand } from './store-complete.ts'
 import type { Draft } from './store-complete.ts'
 import type { TaskFolder } from './store-folder.ts'
 import type { RunOptions } from './store-generate.ts'
-import { Pacer, checkAborted, copyRegion, hashFile, isGone, isSameDigest, openRegular } from './store-io.ts'
+import { Pacer, checkAborted, copyRegion, hashFile, isGone, isSameDigest, openDraft, openRegular } from './store-io.ts'
 import { lstatOrNull, makeParents, removeTree } from './store-layout.ts'
 import { foreign, offsetsOf } from './store-restore.ts'
 import type { Place } from './store-table.ts'
@@ -38,6 +37,10 @@ export interface FinishOptions {
 /** Written at a time, so that a file of many tiny parts is not written in tiny steps. */
 const WRITE_BYTES = 1024 * 1024
 
+const writeAsync = promisify(write)
+const syncAsync = promisify(fsync)
+const truncateAsync = promisify(ftruncate)
+
 /**
  * Finishes a file; null if its complete command may not run. Rejects with BW_ERR_PART_MISSING, BW_ERR_PART_CORRUPT
  * (after `onLost`), BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, BW_ERR_ABORTED, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER, and for
@@ -59,7 +62,7 @@ export async function finishFile (folder: TaskFolder, file: number, opts: Finish
     mkdirSync(work, { mode: 0o700 })
     const out = task.completeCommand === undefined
       ? await concatenate(folder, file, work, opts.signal)
-      : await runCompleteCommand(folder, file, work, run, opts.signal)
+      : await completeFrom(folder, file, work, run, opts.signal)
     await install(folder, file, out, snapshot)
     return { path: final, length: out.size }
   } catch (err) {
@@ -67,6 +70,13 @@ export async function finishFile (folder: TaskFolder, file: number, opts: Finish
   } finally {
     await removeTree(work)
   }
+}
+
+/** The complete command sees parts that were compared with their digests. */
+async function completeFrom (folder: TaskFolder, file: number, work: string, run: RunOptions, signal?: AbortSignal): Promise<Draft> {
+  folder.guard.check('parts')
+  await arePartsIntact(folder, file, signal)
+  return runCompleteCommand(folder, file, work, run, signal)
 }
 
 /** The results of all parts of a file, in order. Throws BW_ERR_PART_MISSING. */
@@ -124,9 +134,10 @@ async function concatenate (folder: TaskFolder, file: number, work: string, sign
   const isDraft = table.drafts.has(file) && isEvery(firstPiece, parts, index => !table.isMerged(index) || isInPlace(index))
   const out = isDraft ? layout.draft(file) : path.join(work, 'out')
   const pacer = new Pacer(signal)
-  const handle = await open(out, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW)
+  folder.guard.check('work', 'drafts')
+  const fd = openDraft(out)
   try {
-    const writer = new BatchWriter(handle)
+    const writer = new BatchWriter(fd)
     for (let index = firstPiece; index < firstPiece + parts; index++) {
       if (!isDraft || !isInPlace(index)) await copyPart(folder, index, writer.at(offsets[index - firstPiece]!))
       else if (!await folder.reader.verifyOnce(index)) throw corrupt(index)
@@ -134,11 +145,11 @@ async function concatenate (folder: TaskFolder, file: number, work: string, sign
     }
     await writer.end()
     // behind the last part there may be what was given up
-    await handle.truncate(offsets[parts])
-    await handle.sync()
+    await truncateAsync(fd, offsets[parts])
+    await syncAsync(fd)
     return { path: out, size: offsets[parts]!, digest: NO_DIGEST }
   } finally {
-    await handle.close()
+    closeSync(fd)
   }
 }
 
@@ -173,15 +184,15 @@ async function copyIntact (place: Place | null, writer: BatchWriter): Promise<bo
 
 /** Writes small chunks in large steps. */
 class BatchWriter {
-  readonly #handle: FileHandle
+  readonly #fd: number
   #chunks: Buffer[] = []
   #pending = 0
   /** of the first pending byte */
   #position = 0
   #next: number | undefined
 
-  constructor (handle: FileHandle) {
-    this.#handle = handle
+  constructor (fd: number) {
+    this.#fd = fd
   }
 
   /** What is written next goes there. */
@@ -207,7 +218,7 @@ class BatchWriter {
     const bytes = Buffer.concat(this.#chunks)
     this.#chunks = []
     this.#pending = 0
-    for (let at = 0; at < bytes.length;) at += (await this.#handle.write(bytes, at, bytes.length - at, this.#position + at)).bytesWritten
+    for (let at = 0; at < bytes.length;) at += (await writeAsync(this.#fd, bytes, at, bytes.length - at, this.#position + at)).bytesWritten
     this.#position += bytes.length
   }
 }
@@ -217,11 +228,14 @@ async function install (folder: TaskFolder, file: number, draft: Draft, snapshot
   const { task, layout } = folder
   const { firstPiece, path: relative } = task.files[file]!
   const final = layout.final(task.files[file]!)
+  folder.guard.check('folder')
   makeParents(layout.folder, relative)
   await folder.announceFile(file, draft)
   if (snapshot.some((result, part) => folder.table.results.get(firstPiece + part) !== result)) {
     throw new BitWorkerError('BW_ERR_PART_MISSING', 'usage', `${relative} cannot be finished yet: one of its parts was lost meanwhile`)
   }
+  folder.guard.check('folder', 'work', 'drafts')
+  makeParents(layout.folder, relative) // once more: writing it down took its time
   refuseForeign(folder, file)
   renameSync(draft.path, final)
   syncFolder(path.dirname(final))

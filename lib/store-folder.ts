@@ -2,15 +2,16 @@
  * A task's folder on disk while it is open: which pieces are stored and where, reading and storing them.
  * Used by ComputeStore, generate() and finish; makes no decision about what to compute or when.
  */
-import { renameSync, statfsSync, truncateSync } from 'node:fs'
+import { closeSync, ftruncateSync, lstatSync, renameSync, statfsSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { diskFull, errnoOf, ioError } from './io-errors.ts'
 import { FILE_FINISHED, Journal, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
 import type { Result } from './results.ts'
 import { FileDrafts } from './store-draft.ts'
-import { OpenFiles, Pacer, isSameDigest, openDraft, sha256 } from './store-io.ts'
-import { StoreLayout, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile } from './store-layout.ts'
+import { FolderGuard } from './store-guard.ts'
+import { OpenFiles, Pacer, isSameDigest, openDraft, openRegular, sha256 } from './store-io.ts'
+import { StoreLayout, checkReadable, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile } from './store-layout.ts'
 import { acquireLock } from './store-lock.ts'
 import { PieceReader } from './store-reader.ts'
 import { Incoming } from './store-receive.ts'
@@ -46,6 +47,8 @@ export interface PutOptions {
 export class TaskFolder {
   readonly task: Task
   readonly layout: StoreLayout
+  /** to be asked before anything is written by its path */
+  readonly guard: FolderGuard
   readonly force: boolean
   /** read it, but let this class write it */
   readonly table: PieceTable
@@ -60,16 +63,21 @@ export class TaskFolder {
   readonly #drafts: FileDrafts
   #count = 0
 
-  private constructor (layout: StoreLayout, { task, force = false, onLost = () => {} }: FolderOptions,
+  private constructor (guard: FolderGuard, layout: StoreLayout, { task, force = false, onLost = () => {} }: FolderOptions,
     journal: Journal, table: PieceTable, release: () => void) {
     this.task = task
     this.layout = layout
+    this.guard = guard
     this.force = force
     this.table = table
     this.#journal = journal
     this.#release = release
     this.#onLost = onLost
-    this.reader = new PieceReader(table, task.pieceLength, (index, place, cause) => { this.#onDamage(index, place, cause) })
+    const open = (at: string): number => {
+      checkReadable(layout, at)
+      return openRegular(at)
+    }
+    this.reader = new PieceReader(table, task.pieceLength, open, (index, place, cause) => { this.#onDamage(index, place, cause) })
     this.#drafts = new FileDrafts(task, layout, table)
   }
 
@@ -87,11 +95,12 @@ export class TaskFolder {
     try {
       await removeTree(layout.work)
       makeFolders(layout)
+      const guard = new FolderGuard(layout)
       writeTaskFile(layout, task)
       const opened = Journal.open(layout.journal, { ...task, fileCount: task.files.length })
       journal = opened.journal
       const table = await restore({ task, layout, force, ...opened, ...(signal !== undefined && { signal }) })
-      return new TaskFolder(layout, opts, journal, table, release)
+      return new TaskFolder(guard, layout, opts, journal, table, release)
     } catch (err) {
       journal?.close()
       release()
@@ -114,6 +123,7 @@ export class TaskFolder {
 
   /** A piece of `size` bytes is to be written: in its place in the file if that is known, else into a part. */
   receive (index: number, size: number, replace = false): Incoming {
+    this.guard.check('work', 'drafts')
     const place = this.#drafts.reserve(index, size)
     if (place !== null) {
       return new Incoming({
@@ -123,10 +133,10 @@ export class TaskFolder {
           return this.#commitPlaced(index, place.position, result)
         },
         // what was written of it may have filled the disk
-        discard: () => { if (this.#drafts.giveUp(index)) truncate(place) }
+        discard: () => { if (this.#drafts.giveUp(index)) this.#truncate(place) }
       }, this.#draftFiles)
     }
-    const draft = path.join(this.layout.work, `put-${this.#count++}`)
+    const draft = `${this.newWork()}.put`
     const close = (): void => { this.#partFiles.forget(draft) }
     return new Incoming({
       path: draft,
@@ -153,11 +163,12 @@ export class TaskFolder {
       return known
     }
     const part = this.layout.part(index)
+    this.guard.check('work', 'parts')
     this.reader.forgetFile(part)
     renameSync(draft, part)
     this.reader.forgetPiece(index)
     this.table.setPart(index, result)
-    this.table.setChecked(index)
+    this.table.setChecked(index, lstatSync(part).mtimeMs)
     try {
       await this.#journal.append({ type: PIECE_STORED, index, ...result })
     } catch (err) {
@@ -173,7 +184,7 @@ export class TaskFolder {
     if (known !== undefined) return known
     this.table.setPart(index, result)
     this.table.moveToFile(index, position)
-    this.table.setChecked(index)
+    this.table.setChecked(index, 0)
     try {
       await Promise.all([
         this.#journal.append({ type: PIECE_STORED, index, ...result }),
@@ -195,8 +206,9 @@ export class TaskFolder {
     this.#onLost(index)
   }
 
-  /** A path below `work/` that nobody else uses, for a folder to be made. */
+  /** A path below `work/` that nobody else uses, for a file or folder to be made. Throws BW_ERR_SYMLINK, BW_ERR_OUTPUT_FOLDER. */
   newWork (): string {
+    this.guard.check('work')
     return path.join(this.layout.work, (this.#count++).toString(36))
   }
 
@@ -220,12 +232,14 @@ export class TaskFolder {
     this.#forgetDraft(file)
     this.table.setFinished(file, length)
     this.table.checkedFiles.add(file)
-    removeFile(this.layout.draft(file)) // one that could not be used
+    if (this.guard.isSame('drafts')) removeFile(this.layout.draft(file)) // one that could not be used
+    const { mtimeMs } = lstatSync(this.layout.final(this.task.files[file]!))
     if (offsets === null) return
     const merged: number[] = []
     for (let index = firstPiece; index < firstPiece + parts; index++) {
       if (!this.table.isMerged(index)) merged.push(index)
       this.table.moveToFile(index, offsets[index - firstPiece]!)
+      this.table.setChecked(index, mtimeMs) // each was compared on its way
     }
     const pacer = new Pacer()
     for (const index of merged) {
@@ -258,8 +272,8 @@ export class TaskFolder {
 
   /** Removes everything the task has on disk; the folder must be closed. */
   async destroy (): Promise<void> {
-    for (const file of this.table.finished.keys()) removeFinal(this.layout, this.task.files[file]!)
-    await removeTraces(this.layout)
+    if (this.guard.isSame('folder')) for (const file of this.table.finished.keys()) removeFinal(this.layout, this.task.files[file]!)
+    if (this.guard.isSame('root')) await removeTraces(this.layout)
   }
 
   #onDamage (index: number, place: Place, cause: unknown): void {
@@ -279,6 +293,15 @@ export class TaskFolder {
     }
   }
 
+  #truncate ({ path: at, position }: { path: string, position: number }): void {
+    if (!this.guard.isSame('drafts')) return
+    try {
+      const fd = openDraft(at)
+      ftruncateSync(fd, position)
+      closeSync(fd)
+    } catch {} // something else is in its place
+  }
+
   #remove (index: number): void {
     this.reader.forgetPiece(index)
     if (!this.table.delete(index)) this.#removePart(index)
@@ -287,12 +310,8 @@ export class TaskFolder {
   #removePart (index: number): void {
     const part = this.layout.part(index)
     this.reader.forgetFile(part)
-    removeFile(part)
+    if (this.guard.isSame('parts')) removeFile(part)
   }
-}
-
-function truncate ({ path: at, position }: { path: string, position: number }): void {
-  try { truncateSync(at, position) } catch {} // it was not even made
 }
 
 /** What we keep beside the finished files. */

@@ -42,10 +42,13 @@ export function openRegular (path: string): number {
   return regular(path, openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK))
 }
 
-/** Opens for reading and writing, and makes the file if there is none. Throws as openRegular does. */
+/** Opens for reading and writing, and makes the file if there is none. Throws as openRegular does, and EMLINK if it has another name. */
 export function openDraft (path: string, mode = 0o666): number {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
-  return regular(path, openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode))
+  const fd = regular(path, openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode))
+  if (fstatSync(fd).nlink <= 1) return fd
+  closeSync(fd)
+  throw Object.assign(new Error(`${path} has another name`), { code: 'EMLINK' })
 }
 
 function regular (path: string, fd: number): number {

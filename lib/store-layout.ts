@@ -115,6 +115,14 @@ export function checkParents (folder: string, relative: string): void {
   }
 }
 
+/** Throws ELOOP if a folder on the way to a finished file is a symbolic link; other paths of the layout are guarded otherwise. */
+export function checkReadable ({ folder, root }: StoreLayout, at: string): void {
+  if (at.startsWith(root + path.sep)) return
+  for (let dir = path.dirname(at); dir.length > folder.length; dir = path.dirname(dir)) {
+    if (lstatOrNull(dir)?.isSymbolicLink() === true) throw Object.assign(new Error(`${dir} is a symbolic link`), { code: 'ELOOP' })
+  }
+}
+
 function makeRealFolder (dir: string, mode: number): void {
   if (isRealFolder(dir)) return
   try {
@@ -136,7 +144,7 @@ function isRealFolder (dir: string): boolean {
 export function writeTaskFile ({ taskFile, work }: StoreLayout, task: Task): void {
   const bytes = encodeTask(task)
   try {
-    if (readFileSync(taskFile).equals(bytes)) return
+    if (lstatOrNull(taskFile)?.isFile() === true && readFileSync(taskFile).equals(bytes)) return
   } catch {}
   const draft = path.join(work, 'task')
   writeFileSync(draft, bytes, { flag: 'wx' })
@@ -174,6 +182,11 @@ export function removeFile (at: string): void {
 
 /** Removes a finished file, and the folders that were made for it if nothing else is in them. Never throws. */
 export function removeFinal (layout: StoreLayout, file: Task['files'][number]): void {
+  try {
+    checkParents(layout.folder, file.path)
+  } catch {
+    return // what is behind a link is not what we made
+  }
   removeFile(layout.final(file))
   for (let dir = path.dirname(file.path); dir !== '.'; dir = path.dirname(dir)) removeIfEmpty(path.join(layout.folder, dir))
 }

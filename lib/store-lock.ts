@@ -6,7 +6,7 @@ import process from 'node:process'
 import { BitWorkerError } from './errors.ts'
 import { errnoOf, ioError } from './io-errors.ts'
 import { isRunning, startTimeOf } from './process-table.ts'
-import { removeFile } from './store-layout.ts'
+import { lstatOrNull, removeFile } from './store-layout.ts'
 
 let count = 0
 
@@ -52,6 +52,8 @@ function create (path: string, draft: string, own: string): boolean {
 function takeOver (path: string, draft: string, own: string): void {
   const stale = read(path)
   refuseIfAlive(stale)
+  // a link or the like is nobody's lock
+  if (lstatOrNull(path)?.isFile() === false) removeFile(path)
   const aside = `${draft}.stale`
   if (stale !== null) {
     try { renameSync(path, aside) } catch {} // someone else was faster, which create() will tell
@@ -87,7 +89,8 @@ function locked (pid: string): BitWorkerError {
 
 function read (path: string): string | null {
   try {
-    return readFileSync(path, 'utf8')
+    // neither through a link, nor from a FIFO, which would hold us for ever
+    return lstatOrNull(path)?.isFile() === true ? readFileSync(path, 'utf8') : null
   } catch {
     return null
   }

@@ -1,10 +1,11 @@
 /**
  * Reads stored pieces, and compares each with its digest before its first byte leaves. Called by TaskFolder.
  */
+import { fstatSync } from 'node:fs'
 import { BitWorkerError } from './errors.ts'
 import { errnoOf, ioError } from './io-errors.ts'
 import { PieceCache, WINDOW_BYTES } from './store-cache.ts'
-import { OpenFiles, hashRegion, isGone, isSameDigest, openRegular, readAt, sha256 } from './store-io.ts'
+import { OpenFiles, hashRegion, isGone, isSameDigest, readAt, sha256 } from './store-io.ts'
 import type { PieceTable, Place } from './store-table.ts'
 
 /** Told when a piece turns out to be gone or damaged. */
@@ -14,15 +15,19 @@ export type OnDamage = (index: number, place: Place, cause: unknown) => void
 export class PieceReader {
   readonly #table: PieceTable
   readonly #onDamage: OnDamage
-  readonly #files = new OpenFiles(openRegular)
+  readonly #files: OpenFiles
   readonly #cache: PieceCache
   /** what is under way, and others want, too: pieces being checked, and windows being read, by piece and number */
   readonly #checks = new Map<number, Promise<boolean>>()
   readonly #reads = new Map<string, Promise<Buffer>>()
 
-  /** @param pieceLength the most bytes a piece may have */
-  constructor (table: PieceTable, pieceLength: number, onDamage: OnDamage) {
+  /**
+   * @param pieceLength the most bytes a piece may have
+   * @param open opens a file with pieces in it
+   */
+  constructor (table: PieceTable, pieceLength: number, open: (path: string) => number, onDamage: OnDamage) {
     this.#table = table
+    this.#files = new OpenFiles(open)
     this.#cache = new PieceCache(pieceLength)
     this.#onDamage = onDamage
   }
@@ -58,14 +63,19 @@ export class PieceReader {
     return place !== null && this.#matches(index, place)
   }
 
-  /** As `verify`, unless that was done since the start. */
+  /** As `verify`, unless that was done since the start, and since the last change of the file. */
   async verifyOnce (index: number): Promise<boolean> {
-    if (this.#table.isChecked(index)) return true
+    if (this.#table.isSurelyChecked(index)) return true
     const known = this.#checks.get(index)
     if (known !== undefined) return known
-    const check = this.verify(index).finally(() => this.#checks.delete(index))
+    const check = this.#verifyChanged(index).finally(() => this.#checks.delete(index))
     this.#checks.set(index, check)
     return check
+  }
+
+  async #verifyChanged (index: number): Promise<boolean> {
+    const place = this.#table.where(index)
+    return place !== null && this.#matches(index, place, true)
   }
 
   /** The file has, or will have, other content. */
@@ -90,11 +100,15 @@ export class PieceReader {
     const known = this.#reads.get(key)
     if (known !== undefined) return known
     const start = window * WINDOW_BYTES
-    const read = this.#readExactly(index, place, start, Math.min(WINDOW_BYTES, place.result.size - start))
-      .then(bytes => {
-        if (!this.#table.isChecked(index) && !isSameDigest(sha256(bytes), place.result.digest)) throw this.#losing(index, place, 'its content changed')
+    const read = this.#readWindow(index, place, start)
+      .then(({ bytes, mtimeMs }) => {
+        const isKnown = this.#table.isChecked(index, mtimeMs)
+        // of one that is larger nothing is known once its file has changed: it was compared as a whole, just before
+        if (!isKnown && (bytes.length < place.result.size || !isSameDigest(sha256(bytes), place.result.digest))) {
+          throw this.#losing(index, place, 'its content changed')
+        }
         if (this.#table.results.get(index) === place.result) {
-          this.#table.setChecked(index)
+          if (!isKnown) this.#table.setChecked(index, mtimeMs)
           this.#cache.set(index, window, bytes)
         }
         return bytes
@@ -104,17 +118,35 @@ export class PieceReader {
     return read
   }
 
-  async #readExactly (index: number, place: Place, offset: number, length: number): Promise<Buffer> {
-    const data = await this.#using(index, place, fd => readAt(fd, place.position + offset, length))
+  async #readWindow (index: number, place: Place, start: number): Promise<{ bytes: Buffer, mtimeMs: number }> {
+    let mtimeMs = 0
+    const bytes = await this.#readExactly(index, place, start, Math.min(WINDOW_BYTES, place.result.size - start), fd => {
+      mtimeMs = fstatSync(fd).mtimeMs // before it is read: what is changed later will be seen
+    })
+    return { bytes, mtimeMs }
+  }
+
+  async #readExactly (index: number, place: Place, offset: number, length: number, before = (_fd: number): void => {}): Promise<Buffer> {
+    const data = await this.#using(index, place, fd => {
+      before(fd)
+      return readAt(fd, place.position + offset, length)
+    })
     if (data.length < length) throw this.#losing(index, place, 'it is shorter than it was')
     return data
   }
 
-  async #matches (index: number, place: Place): Promise<boolean> {
+  async #matches (index: number, place: Place, onlyIfChanged = false): Promise<boolean> {
     try {
-      const digest = await this.#using(index, place, fd => hashRegion(fd, place.position, place.result.size))
+      let mtimeMs = 0
+      let isKnown = false
+      const digest = await this.#using(index, place, fd => {
+        ({ mtimeMs } = fstatSync(fd))
+        isKnown = onlyIfChanged && this.#table.isChecked(index, mtimeMs)
+        return isKnown ? Promise.resolve(null) : hashRegion(fd, place.position, place.result.size)
+      })
+      if (isKnown) return true
       if (digest !== null && isSameDigest(digest, place.result.digest)) {
-        if (this.#table.results.get(index) === place.result) this.#table.setChecked(index)
+        if (this.#table.results.get(index) === place.result) this.#table.setChecked(index, mtimeMs)
         return true
       }
       this.#losing(index, place, 'its content changed')

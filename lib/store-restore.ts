@@ -58,7 +58,8 @@ export async function restore (sources: Sources): Promise<PieceTable> {
       continue
     }
     const draft = lstatOrNull(layout.draft(file))
-    if (draft?.isFile() === true) drafts.set(file, draft.size)
+    // one with another name may be anybody's: it is not written to
+    if (draft?.isFile() === true && draft.nlink === 1) drafts.set(file, draft.size)
     else removeFile(layout.draft(file))
   }
   const names = new Set(readdirSync(layout.parts))

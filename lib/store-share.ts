@@ -2,10 +2,11 @@
  * For root only: commands in a sandbox run as another user then, who must reach what a complete command needs. All of
  * it stays in folders that only root may enter; a sandbox shows it nevertheless.
  */
-import { chmodSync, chownSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, fchmodSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { NOBODY, isRoot } from './executor/sandbox/host.ts'
+import { openRegular } from './store-io.ts'
 
 /** What a complete command needs: paths outside of the sandbox. */
 export interface Shared {
@@ -22,9 +23,19 @@ export interface Shared {
 export function share ({ parts, names, list, out }: Shared): void {
   if (!isRoot()) return
   chmodSync(parts, 0o755)
-  for (const name of names) chmodSync(path.join(parts, name), 0o644)
+  for (const name of names) allowReading(path.join(parts, name))
   chmodSync(list, 0o644)
   chownSync(out, NOBODY, NOBODY)
+}
+
+/** chmod(2) would follow a symbolic link. */
+function allowReading (part: string): void {
+  const fd = openRegular(part)
+  try {
+    fchmodSync(fd, 0o644)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** Makes a file ours that a command wrote: owner, and the mode a new file would have, without set-user-id and the like. */

@@ -12,6 +12,9 @@ export interface Place { path: string, position: number, result: Result }
 
 /** Stands in the table of positions for a piece that has a part file. */
 const IN_PART = -1
+/** Stand in the table of checked pieces. */
+const UNCHECKED = 0
+const UNCHANGING = Infinity
 
 /** What is on disk. */
 export class PieceTable {
@@ -30,14 +33,14 @@ export class PieceTable {
   readonly #layout: StoreLayout
   /** where in its file a piece begins */
   readonly #positions: Float64Array
-  /** 1: the bytes were seen to match the digest since the start */
-  readonly #checked: Uint8Array
+  /** of the bytes that were seen to match the digest since the start: when their file was last changed, see setChecked */
+  readonly #checked: Float64Array
 
   constructor (task: Task, layout: StoreLayout) {
     this.#task = task
     this.#layout = layout
     this.#positions = new Float64Array(task.pieceCount).fill(IN_PART)
-    this.#checked = new Uint8Array(task.pieceCount)
+    this.#checked = new Float64Array(task.pieceCount)
   }
 
   /** null if the piece is not stored */
@@ -56,14 +59,24 @@ export class PieceTable {
   /** Where it begins in its file; −1 if it has a part. */
   position (index: number): number { return this.#positions[index]! }
 
-  isChecked (index: number): boolean { return this.#checked[index] === 1 }
+  /** Its bytes were compared with the digest since the start, and its file was not changed since; `mtimeMs` is the file's. */
+  isChecked (index: number, mtimeMs: number): boolean {
+    const at = this.#checked[index]!
+    return at === UNCHANGING || (at !== UNCHECKED && at === mtimeMs)
+  }
 
-  setChecked (index: number): void { this.#checked[index] = 1 }
+  /** As isChecked, where nobody but us changes the file. */
+  isSurelyChecked (index: number): boolean { return this.#checked[index] === UNCHANGING }
+
+  /** The bytes match, as of that change of their file. A draft is changed by us, and out of reach of others. */
+  setChecked (index: number, mtimeMs: number): void {
+    this.#checked[index] = this.isMerged(index) && this.drafts.has(locate(this.#task, index).file) ? UNCHANGING : mtimeMs
+  }
 
   /** The piece is in its part file. */
   setPart (index: number, result: Result): void {
     this.#leaveFile(index)
-    this.#checked[index] = 0
+    this.#checked[index] = UNCHECKED
     this.results.set(index, result)
   }
 

@@ -38,11 +38,19 @@ function checkPath (path: readonly string[]): void {
   if (fold(path[0]!) === RESERVED) throw nameError(joined, `begins with ${RESERVED}, which BitWorker keeps for itself`)
 }
 
+// What Windows takes for a device whatever follows the first dot, and characters and endings that it cannot have in a name:
+// one who fetches the files there must get them all, under these names and no others.
+const DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ ]*(?:\.|$)/i
+const NOT_ON_WINDOWS = /[<>:"|?*]/
+
 function checkComponent (name: string): void {
   if (name === '') throw nameError(name, 'is empty')
   if (name === '.' || name === '..') throw nameError(name, 'does not name a file')
   if (/[/\\]/.test(name)) throw nameError(name, 'contains a slash or a backslash')
   if (UNPRINTABLE.test(name)) throw nameError(name, 'contains a control character or one that changes the direction of text')
+  if (NOT_ON_WINDOWS.test(name)) throw nameError(name, 'contains one of < > : " | ? *, which not every disk can hold')
+  if (/[ .]$/.test(name)) throw nameError(name, 'ends with a dot or a space, which not every disk can hold')
+  if (DEVICE.test(name)) throw nameError(name, 'is the name of a device on Windows')
   if (Buffer.byteLength(name) > MAX_COMPONENT_BYTES) throw nameError(name, `is longer than ${MAX_COMPONENT_BYTES} bytes`)
 }
 

@@ -134,7 +134,7 @@ test('journal file: not ours', async t => {
   t.equal(statSync(path.join(folder, 'other')).size, HEADER_BYTES, 'and not touched')
   writeFileSync(path.join(folder, 'target'), '')
   symlinkSync(path.join(folder, 'target'), path.join(folder, 'link'))
-  t.equal(code('link'), 'BW_ERR_OUTPUT_FOLDER', 'a symbolic link is not followed')
+  t.equal(code('link'), 'BW_ERR_SYMLINK', 'a symbolic link is not followed')
   mkdirSync(path.join(folder, 'dir'))
   t.equal(code('dir'), 'BW_ERR_OUTPUT_FOLDER', 'a folder')
   writeFileSync(path.join(folder, 'text'), 'hello, I am something else')

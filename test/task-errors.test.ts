@@ -106,6 +106,15 @@ const badFiles: Array<[name: string, code: string, input: Uint8Array]> = [
 
 const badNames: Array<[name: string, name: string | Uint8Array]> = [
   ['empty', ''],
+  ['dots', '...'],
+  ['a space', ' '],
+  ['a dot at the end', 'a.'],
+  ['a space at the end', 'a '],
+  ['a stream', 'a:b'],
+  ['a wildcard', 'what?'],
+  ['a device', 'NUL'],
+  ['a device with an extension', 'com1.tar.gz'],
+  ['a device with a space', 'aux .txt'],
   ['.', '.'],
   ['..', '..'],
   ['a slash', 'a/b'],
@@ -166,7 +175,7 @@ test('bad names', t => {
 })
 
 test('good names that look odd', t => {
-  const odd = ['x'.repeat(255), '...', ' ', '-rf', '~', '$(reboot)', 'é', '日本語', '🎬', '.hidden', 'a:b', 'bitworker']
+  const odd = ['x'.repeat(255), '...x', ' x', 'console', 'nul-1', 'com', '-rf', '~', '$(reboot)', 'é', '日本語', '🎬', '.hidden', 'bitworker']
   for (const name of odd) t.equal(thrownBy(() => parseTask(info({ name }))), null, name)
   t.equal(thrownBy(() => parseTask(paths(Array.from({ length: 31 }, () => 'a')))), null, '32 components')
   t.equal(thrownBy(() => parseTask(paths(['.bitworker']))), null, '.bitworker further down')
