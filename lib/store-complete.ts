@@ -18,14 +18,13 @@ import { hashFile } from './store-io.ts'
 import { lstatOrNull, partName } from './store-layout.ts'
 import { makeScratch } from './store-scratch.ts'
 import { reclaim, share } from './store-share.ts'
+import { completeMsOf, spaceAsked } from './task-asks.ts'
 
 /** A complete file, ready for its name. */
 export interface Draft extends Result { path: string }
 
 /** Its stdout is not used; what is beyond this is taken for a runaway. */
 const MAX_LOG_BYTES = 1024 ** 3
-/** All parts in one go: more than a piece gets unless the task asks for more, a day. */
-const COMPLETE_MS = 86_400_000
 /** Linux takes no more in one variable (MAX_ARG_STRLEN, 128 KiB with name and NUL); other systems take more. */
 const MAX_ENV_BYTES = 100 * 1024
 /** Splits where bash would, unquoted. */
@@ -57,7 +56,14 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
     }
     const mounts = [...mountsOf(run.binds), ...mountsOfComplete(folder, work, places)]
     const item = runItem(run, {
-      command: prelude + command, env, cwd: scratch, mounts, stdout, maxOutputBytes: MAX_LOG_BYTES, timeoutMs: COMPLETE_MS
+      command: prelude + command,
+      env,
+      cwd: scratch,
+      mounts,
+      asks: spaceAsked(task),
+      stdout,
+      maxOutputBytes: MAX_LOG_BYTES,
+      timeoutMs: completeMsOf(task)
     })
     const outcome = await untilAborted(item, signal)
     folder.checkRoom()

@@ -11,6 +11,7 @@ import type { TaskFolder } from './store-folder.ts'
 import { hashFile, isGone } from './store-io.ts'
 import { removeFile } from './store-layout.ts'
 import type { Binds, Scratch } from './store-scratch.ts'
+import { spaceAsked } from './task-asks.ts'
 import { workItemEnv } from './task.ts'
 
 /** How commands are run. */
@@ -82,7 +83,9 @@ class PieceGeneration implements Generation {
       cwd = scratch.take(run.binds)
       const timeoutMs = strictest(task.timeoutMs, run.timeoutMs)
       const mounts = mountsOf(run.binds)
-      this.#item = runItem(run, { command: task.command, env, cwd: cwd.path, mounts, stdout, maxOutputBytes: task.pieceLength, timeoutMs })
+      this.#item = runItem(run, {
+        command: task.command, env, cwd: cwd.path, mounts, asks: spaceAsked(task), stdout, maxOutputBytes: task.pieceLength, timeoutMs
+      })
       const outcome = await this.#finish(this.#item)
       this.#end()
       const result = await hashOutput(stdout, outcome)

@@ -4,6 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { encode, textOf } from './bencode.ts'
+import { readAsks } from './task-asks.ts'
+import type { TaskAsks } from './task-asks.ts'
 import { taskError } from './task-types.ts'
 import type { Bdict, Bvalue } from './bencode.ts'
 import type { Task } from './task-types.ts'
@@ -12,7 +14,6 @@ import type { Task } from './task-types.ts'
 export const TASK_VERSION = 1
 /** Linux takes 128 KiB as one argument of a program; half of it leaves room for wrappers. */
 const MAX_COMMAND_BYTES = 64 * 1024
-const MAX_TIMEOUT_S = 31_536_000
 
 const TASK_PREFIX = 'BitWorker/task/1\0'
 const LEGACY_PREFIX = 'BitWorker/legacy/1\0'
@@ -22,13 +23,12 @@ export type Commands = Pick<Task, 'command' | 'completeCommand'>
 
 /**
  * Reads the `bitworker` dictionary of an info dictionary. Unknown keys are ignored; what changes their meaning raises `version`.
- * Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT.
+ * Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS.
  */
-export function readBitworker (value: Bvalue | undefined): Commands & Pick<Task, 'timeoutMs'> {
+export function readBitworker (value: Bvalue | undefined): Commands & TaskAsks {
   if (!(value instanceof Map)) throw noCommand()
   checkVersion(value.get('version'))
-  const timeout = value.get('timeout')
-  return { ...readCommands(value), ...(timeout !== undefined && { timeoutMs: checkTimeout(timeout) * 1000 }) }
+  return { ...readCommands(value), ...readAsks(value) }
 }
 
 /** Reads `command` and `complete command`. Throws BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND. */
@@ -38,13 +38,6 @@ export function readCommands (dict: Bdict): Commands {
   // Empty means none: the old files write it so.
   const completeCommand = readCommand(dict, 'complete command')
   return { command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }
-}
-
-/** Returns the time limit in seconds, if it is one. Throws BW_ERR_TASK_TIMEOUT. */
-export function checkTimeout (seconds: unknown): number {
-  if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_TIMEOUT_S) return seconds
-  const what = typeof seconds === 'number' ? `${seconds} s` : 'not a number'
-  throw taskError('BW_ERR_TASK_TIMEOUT', `The task's timeout is ${what}; it must be 1 to ${MAX_TIMEOUT_S} whole seconds.`)
 }
 
 /**

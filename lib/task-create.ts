@@ -2,7 +2,8 @@
  * From createTask's options to dictionaries. Checked here: only what would otherwise be lost or misread on the way into
  * bencode; every other rule is the reader's, which reads each new task before anyone gets it. Pure. Called by lib/task.ts.
  */
-import { checkTimeout, commandsDict, TASK_VERSION } from './task-command.ts'
+import { asksDict } from './task-asks.ts'
+import { commandsDict, TASK_VERSION } from './task-command.ts'
 import { checkPieceLength, MAX_PIECES, tooManyPieces } from './task-info.ts'
 import { quote } from './task-names.ts'
 import { isTrackerUrl, MAX_REMARK_LENGTH, MAX_TRACKERS } from './task-trackers.ts'
@@ -15,9 +16,12 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 
 type EncodableDict = Record<string, Encodable | undefined>
 
-/** The info dictionary. Throws BW_ERR_TASK_OPTIONS, BW_ERR_TASK_PIECE_LENGTH, BW_ERR_TASK_TOO_MANY_PIECES, BW_ERR_TASK_TIMEOUT. */
+/**
+ * The info dictionary. Throws BW_ERR_TASK_OPTIONS, BW_ERR_TASK_PIECE_LENGTH, BW_ERR_TASK_TOO_MANY_PIECES, BW_ERR_TASK_TIMEOUT,
+ * BW_ERR_TASK_LIMITS.
+ */
 export function createInfo (opts: CreateTaskOptions): EncodableDict {
-  const { name, command, completeCommand, timeoutMs } = opts
+  const { name, command, completeCommand } = opts
   checkText('name', name)
   checkText('command', command)
   checkOptionalText('completeCommand', completeCommand)
@@ -30,7 +34,7 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
     bitworker: {
       version: TASK_VERSION,
       ...commandsDict({ command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }),
-      timeout: timeoutMs === undefined ? undefined : checkTimeout(timeoutMs / 1000)
+      ...asksDict(opts)
     }
   }
 }

@@ -54,8 +54,14 @@ export interface Task {
   command: string
   /** run once per file, when all its parts are there; absent: the file is the parts, one after another */
   completeCommand?: string
-  /** limit for one work item, milliseconds; absent: none */
+  /** what one work item asks for, milliseconds; absent: it does not say */
   timeoutMs?: number
+  /** what the complete command of one file asks for, milliseconds; absent: it does not say */
+  completeTimeoutMs?: number
+  /** memory that each command asks for, bytes; absent: it does not say */
+  memoryBytes?: number
+  /** room in its folder that each command asks for, bytes; absent: it does not say */
+  scratchBytes?: number
   /** trackers (BEP 3, BEP 12), without duplicates: http(s), udp and ws(s) only */
   announce: string[]
   comment?: string
@@ -84,8 +90,14 @@ export interface CreateTaskOptions {
   pieceLength?: number
   /** run once per file, when all its parts are there; default: the parts are concatenated */
   completeCommand?: string
-  /** limit for one work item: whole seconds in milliseconds, 1 s … a year; default: none */
+  /** limit for one work item: whole seconds in milliseconds, 1 s … a year; default: what the volunteer gives */
   timeoutMs?: number
+  /** limit for the complete command of one file; as `timeoutMs` */
+  completeTimeoutMs?: number
+  /** memory that each command needs: 1 MiB … 1 TiB, in bytes; default: what the volunteer gives */
+  memoryBytes?: number
+  /** room that each command needs in its folder; as `memoryBytes` */
+  scratchBytes?: number
   /** trackers: http(s), udp and ws(s) URLs, at most 128; default: none */
   announce?: readonly string[]
   comment?: string

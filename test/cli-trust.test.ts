@@ -12,8 +12,8 @@ test('trust add, list, remove', async t => {
   const files = await author(t)
   const { run, at, key } = files
   t.match((await run(['trust', 'list'])).stdout, /nobody yet/)
-  const added = await json(files, ['trust', 'add', key, '--label', 'Ada', '--expires', '2099-01-31', '--max-hours', '5', '--max-size', '1G'])
-  const expected = { key, label: 'Ada', expires: '2099-01-31T00:00:00.000Z', maxHours: 5, maxBytes: 2 ** 30 }
+  const added = await json(files, ['trust', 'add', key, '--label', 'Ada', '--expires', '2099-01-31', '--max-hours', '5', '--max-size', '1G', '--max-memory', '2G', '--max-scratch', '1M'])
+  const expected = { key, label: 'Ada', expires: '2099-01-31T00:00:00.000Z', maxHours: 5, maxBytes: 2 ** 30, maxMemory: 2 ** 31, maxScratch: 2 ** 20 }
   t.deepEqual(added, { event: 'added', ...expected })
   t.deepEqual(await json(files, ['trust', 'list']), { event: 'author', ...expected })
   t.equal((await stat(at(`${CONFIG}/trust.json`))).mode & 0o777, 0o600)
@@ -49,7 +49,7 @@ test('a task by a trusted key starts without a question, within the scope', asyn
   const files = await author(t, { signed: true })
   const { run, at, key } = files
   await refused(t, files, RUN, 'BW_ERR_CONSENT', /no terminal/)
-  for (const scope of [['--max-size', '4095'], ['--expires', '2020-01-01']]) {
+  for (const scope of [['--max-size', '4095'], ['--expires', '2020-01-01'], ['--max-memory', '1G']]) {
     await run(['trust', 'add', key, ...scope])
     await refused(t, files, RUN, 'BW_ERR_CONSENT', /no terminal/)
   }

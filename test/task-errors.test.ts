@@ -81,6 +81,12 @@ const badFiles: Array<[name: string, code: string, input: Uint8Array]> = [
   ['version 2', 'VERSION', bitworker({ version: 2 })],
   ['a version that is a text', 'VERSION', bitworker({ version: '1' })],
   ...[0, -1, 31_536_001, '60'].map((timeout): [string, string, Uint8Array] => [`timeout ${inspect(timeout)}`, 'TIMEOUT', bitworker({ timeout })]),
+  ...[0, -1, 31_536_001, '60', []].map((timeout): [string, string, Uint8Array] =>
+    [`complete timeout ${inspect(timeout)}`, 'TIMEOUT', bitworker({ 'complete timeout': timeout })]),
+  ...[0, -1, 2 ** 20 - 1, 2 ** 40 + 1, Number.MAX_SAFE_INTEGER, '4G', [], {}].flatMap((size): Array<[string, string, Uint8Array]> => [
+    [`memory ${inspect(size)}`, 'LIMITS', bitworker({ memory: size })],
+    [`scratch ${inspect(size)}`, 'LIMITS', bitworker({ scratch: size })]
+  ]),
 
   ...[undefined, 0, -4, 2 ** 30 + 1, '4', []].map((pieceLength): [string, string, Uint8Array] =>
     [`piece length ${inspect(pieceLength)}`, 'PIECE_LENGTH', info({ 'piece length': pieceLength })]),
@@ -239,6 +245,11 @@ const badOptions: Array<[name: string, code: string, opts: unknown]> = [
     [`pieceLength ${inspect(pieceLength)}`, 'PIECE_LENGTH', { ...good, pieceLength }]),
   ...[0, 999, 1500, -1000, 31_536_001_000, NaN].map((timeoutMs): [string, string, unknown] =>
     [`timeoutMs ${timeoutMs}`, 'TIMEOUT', { ...good, timeoutMs }]),
+  ['a complete command without time', 'TIMEOUT', { ...good, completeTimeoutMs: 0 }],
+  ...[0, -1, 1024, 2 ** 20 + 0.5, NaN, '4G', null].flatMap((size): Array<[string, string, unknown]> => [
+    [`memoryBytes ${inspect(size)}`, 'LIMITS', { ...good, memoryBytes: size }],
+    [`scratchBytes ${inspect(size)}`, 'LIMITS', { ...good, scratchBytes: size }]
+  ]),
   ['announce is a text', 'OPTIONS', { ...good, announce: 'udp://127.0.0.1:1' }],
   ['a tracker that is none', 'OPTIONS', { ...good, announce: ['ftp://127.0.0.1/'] }],
   ['a tracker that is a number', 'OPTIONS', { ...good, announce: [1] }],

@@ -31,7 +31,7 @@ test('createTask: a single file', t => {
   t.equal(task.command, 'echo $((PIECE_IDX * PIECE_IDX))')
   t.equal(task.legacy, false)
   t.deepEqual(task.announce, [])
-  for (const key of ['completeCommand', 'timeoutMs', 'comment', 'createdBy', 'created', 'private']) t.notOk(key in task, `no ${key}`)
+  for (const key of ['completeCommand', 'timeoutMs', 'completeTimeoutMs', 'memoryBytes', 'scratchBytes', 'comment', 'createdBy', 'created', 'private']) t.notOk(key in task, `no ${key}`)
   t.equal(Buffer.from(task.info).toString(), 'd9:bitworkerd7:command31:echo $((PIECE_IDX * PIECE_IDX))7:versioni1ee' +
     '6:lengthi3145728e4:name11:squares.txt12:piece lengthi1048576ee')
   t.equal(Buffer.from(encodeTask(task)).toString(), `d4:info${Buffer.from(task.info).toString()}e`)
@@ -45,6 +45,9 @@ const everything: CreateTaskOptions = {
   pieceLength: 1000,
   completeCommand: 'sort $PART_LIST > "$FILE"',
   timeoutMs: 90_000,
+  completeTimeoutMs: 600_000,
+  memoryBytes: 4 * 2 ** 30,
+  scratchBytes: 2 ** 20,
   announce: ['http://127.0.0.1:1/announce', 'udp://127.0.0.1:2', 'wss://127.0.0.1:3/', 'http://127.0.0.1:1/announce'],
   comment: 'smørrebrød',
   createdBy: 'a test',
@@ -62,7 +65,7 @@ test('createTask: several files and every option', t => {
   t.equal(task.pieceCount, 6)
   t.equal(task.length, 6000)
   t.equal(task.completeCommand, everything.completeCommand)
-  t.equal(task.timeoutMs, 90_000)
+  t.deepEqual([task.timeoutMs, task.completeTimeoutMs, task.memoryBytes, task.scratchBytes], [90_000, 600_000, 2 ** 32, 2 ** 20])
   t.deepEqual(task.announce, everything.announce?.slice(0, 3), 'without duplicates')
   t.equal(task.comment, everything.comment)
   t.equal(task.createdBy, everything.createdBy)

@@ -19,6 +19,17 @@ const both = sign(ada, 'Ben')
 const [ADA, BEN] = both.signatures.map(({ publicKey }) => publicKey) as [string, string]
 const endless = sign(createTask({ name: 'x', command: 'true', parts: 1 }))
 const completed = sign(createTask({ name: 'x', command: 'true', parts: 1, timeoutMs: 1000, completeCommand: 'sleep 1e9' }))
+const bounded = sign(createTask({
+  name: 'x',
+  command: 'true',
+  files: [{ path: 'a', parts: 1 }, { path: 'b', parts: 1 }],
+  completeCommand: 'true',
+  timeoutMs: 1_800_000,
+  completeTimeoutMs: 3_600_000,
+  memoryBytes: 2 ** 30,
+  scratchBytes: 2 ** 20
+}))
+const BOUNDED = bounded.signatures[0]!.publicKey
 const day = (text: string): Date => new Date(`${text}T00:00:00Z`)
 
 const cases: Array<[what: string, task: Task, authors: KnownAuthor[], verdict: string, standings: string[]]> = [
@@ -35,6 +46,14 @@ const cases: Array<[what: string, task: Task, authors: KnownAuthor[], verdict: s
   ['fewer hours', ada, [{ key: ADA, maxHours: 1 }], 'ask', ['limited']],
   ['hours for a task without limit', endless, [{ key: endless.signatures[0]!.publicKey, maxHours: 1e9 }], 'ask', ['limited']],
   ['hours for a complete command', completed, [{ key: completed.signatures[0]!.publicKey, maxHours: 1e9 }], 'ask', ['limited']],
+  ['hours with complete commands', bounded, [{ key: BOUNDED, maxHours: 3 }], 'trusted', ['trusted']],
+  ['fewer hours with complete commands', bounded, [{ key: BOUNDED, maxHours: 2.9 }], 'ask', ['limited']],
+  ['as much memory', bounded, [{ key: BOUNDED, maxMemory: 2 ** 30 }], 'trusted', ['trusted']],
+  ['less memory', bounded, [{ key: BOUNDED, maxMemory: 2 ** 30 - 1 }], 'ask', ['limited']],
+  ['memory for a task that does not say', ada, [{ key: ADA, maxMemory: 2 ** 50 }], 'ask', ['limited']],
+  ['as much room', bounded, [{ key: BOUNDED, maxScratch: 2 ** 20 }], 'trusted', ['trusted']],
+  ['less room', bounded, [{ key: BOUNDED, maxScratch: 2 ** 20 - 1 }], 'ask', ['limited']],
+  ['room for a task that does not say', ada, [{ key: ADA, maxScratch: 2 ** 50 }], 'ask', ['limited']],
   ['as many bytes', ada, [{ key: ADA, maxBytes: 4096 }], 'trusted', ['trusted']],
   ['fewer bytes', ada, [{ key: ADA, maxBytes: 4095 }], 'ask', ['limited']],
   ['denied, whatever the limits', ada, [{ key: ADA, denied: true, maxBytes: 1 }], 'denied', ['denied']]
@@ -60,7 +79,7 @@ test('a task object whose signature is of another task', t => {
 const of = (author: object): string => JSON.stringify({ version: 1, authors: [author] })
 
 test('the trust list as text', t => {
-  const authors: KnownAuthor[] = [{ key: ADA, label: 'Ada', expires: NOW, maxHours: 2, maxBytes: 3 }, { key: BEN, denied: true }]
+  const authors: KnownAuthor[] = [{ key: ADA, label: 'Ada', expires: NOW, maxHours: 2, maxBytes: 3, maxMemory: 4, maxScratch: 5 }, { key: BEN, denied: true }]
   t.deepEqual(parseTrustStore(formatTrustStore({ authors })), { authors }, 'written and read')
   t.deepEqual(parseTrustStore(formatTrustStore({ authors: [] })), { authors: [] })
   for (const [what, text] of [
@@ -68,7 +87,7 @@ test('the trust list as text', t => {
     ['no authors', '{"version":1}'], ['authors that are none', '{"version":1,"authors":[1]}'], ['something else, too', '{"version":1,"authors":[],"x":1}'],
     ['a restriction of a later version', of({ key: ADA, onlyOnSundays: true })], ['no key', of({})], ['a key in capitals', of({ key: ADA.toUpperCase() })],
     ['a small key', of({ key: `01${'0'.repeat(62)}` })], ['a label that is none', of({ key: ADA, label: 1 })], ['no date', of({ key: ADA, expires: 'soon' })],
-    ['a date as a number', of({ key: ADA, expires: 1 })], ['hours as text', of({ key: ADA, maxHours: '1' })], ['negative bytes', of({ key: ADA, maxBytes: -1 })],
+    ['a date as a number', of({ key: ADA, expires: 1 })], ['hours as text', of({ key: ADA, maxHours: '1' })], ['negative bytes', of({ key: ADA, maxBytes: -1 })], ['memory as text', of({ key: ADA, maxMemory: '1G' })],
     ['denied?', of({ key: ADA, denied: 'no' })], ['a key twice', JSON.stringify({ version: 1, authors: [{ key: ADA }, { key: ADA, denied: true }] })]
   ] as const) isRefused(t, what, 'BW_ERR_TRUST_STORE', () => parseTrustStore(text))
   t.end()

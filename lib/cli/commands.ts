@@ -81,6 +81,9 @@ function addCreate (program: Command): void {
     value('--piece-length <size>', 'what a piece may have at most, such as 64K or 4M (default: 1M)', parsePieceLength),
     new Option('--complete-command <cmd>', 'run by bash once for every file when its parts are there; writes $FILE from $PART_LIST'),
     value('--timeout <seconds>', 'the longest a piece may take', parseCount),
+    value('--complete-timeout <seconds>', 'the longest the complete command may take for a file', parseCount),
+    value('--memory <size>', 'the memory a command needs, such as 4G', parseLimit),
+    value('--scratch <size>', 'what a command needs to write to its folder, which is in memory', parseLimit),
     many('--announce <url>', 'a tracker of the task', parseAnnounce),
     new Option('--comment <text>', 'a line for whoever considers running it'),
     new Option('--sign', 'sign it (see bitworker sign --help)').default(false),
@@ -183,8 +186,10 @@ function addTrust (program: Command): void {
     new Option('--label <name>', 'what you call its owner'),
     new Option('--deny', 'never run what it signed, whoever else signed it').default(false),
     value('--expires <date>', 'trust it until the beginning of this day (UTC), such as 2027-01-31', parseDate),
-    value('--max-hours <n>', 'trust tasks that take at most so long, all pieces one after another', parseCount),
+    value('--max-hours <n>', 'trust tasks that take at most so long, all commands one after another', parseCount),
     value('--max-size <size>', 'trust tasks whose files have at most this size, such as 10G', parseSize),
+    value('--max-memory <size>', 'trust tasks that ask for at most so much memory', parseLimit),
+    value('--max-scratch <size>', 'trust tasks that ask for at most so much room in their folder', parseLimit),
     ...common()
   ]).action(async (key: string, flags: TrustAddFlags) => { await (await import('./trust.ts')).trustAdd(key, flags) })
   addOptions(trust.command('list').summary('show the keys').description('Shows the keys with their limits.'), common())

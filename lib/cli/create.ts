@@ -21,6 +21,10 @@ export interface CreateFlags extends SignerFlags {
   completeCommand?: string
   /** seconds */
   timeout?: number
+  completeTimeout?: number
+  /** bytes */
+  memory?: number
+  scratch?: number
   announce: string[]
   comment?: string
   sign: boolean
@@ -53,6 +57,9 @@ function taskOptions (flags: CreateFlags): CreateTaskOptions {
     ...(flags.pieceLength !== undefined && { pieceLength: flags.pieceLength }),
     ...(flags.completeCommand !== undefined && { completeCommand: flags.completeCommand }),
     ...(flags.timeout !== undefined && { timeoutMs: flags.timeout * 1000 }),
+    ...(flags.completeTimeout !== undefined && { completeTimeoutMs: flags.completeTimeout * 1000 }),
+    ...(flags.memory !== undefined && { memoryBytes: flags.memory }),
+    ...(flags.scratch !== undefined && { scratchBytes: flags.scratch }),
     ...(flags.announce.length > 0 && { announce: flags.announce }),
     ...(flags.comment !== undefined && { comment: flags.comment }),
     createdBy: `BitWorker/${version}`,

@@ -1,5 +1,8 @@
 /** What a task is and what it would run: for people as lines, for `--json` as an object. Runs nothing. */
 import path from 'node:path'
+import { limitsFor } from '../executor/limits.ts'
+import type { Limits } from '../executor/limits.ts'
+import { completeMsOf, spaceAsked } from '../task-asks.ts'
 import { magnetOf } from '../task.ts'
 import type { Task } from '../task.ts'
 import type { Judgement } from '../trust/judge.ts'
@@ -46,6 +49,8 @@ export interface DescribeOptions {
   judgement?: Judgement
   /** what of this machine the command is to see */
   binds?: Bind[]
+  /** also say how much each command gets here, where the volunteer gives this */
+  limits?: Partial<Limits>
 }
 
 function describeSigners ({ signers }: Judgement): Row[] {
@@ -57,13 +62,37 @@ function describeSigners ({ signers }: Judgement): Row[] {
   ])
 }
 
-function describeTime ({ timeoutMs, pieceCount }: Task): string {
-  if (timeoutMs === undefined) return 'none'
-  return `${formatDuration(timeoutMs)} a piece, ${formatDuration(timeoutMs * pieceCount)} for all of them`
+function describeTime ({ timeoutMs, pieceCount, completeCommand, completeTimeoutMs }: Task): string[] {
+  const atEnd = completeCommand === undefined || completeTimeoutMs === undefined ? [] : [`${formatDuration(completeTimeoutMs)} a file at the end`]
+  if (timeoutMs === undefined) return ['none', ...atEnd]
+  return [`${formatDuration(timeoutMs)} a piece, ${formatDuration(timeoutMs * pieceCount)} for all of them`, ...atEnd]
+}
+
+function describeNeeds ({ memoryBytes, scratchBytes }: Task): Row[] {
+  const needs = [
+    ...(memoryBytes === undefined ? [] : [`${formatBytes(memoryBytes)} of memory`]),
+    ...(scratchBytes === undefined ? [] : [`${formatBytes(scratchBytes)} in its folder`])
+  ]
+  return needs.length === 0 ? [] : [['it needs', [`${needs.join(', ')}, each command`]]]
+}
+
+/** How much of this machine a command gets; and what to say for it to get what it asks for. */
+function describeUse (task: Task, given: Partial<Limits>): Row[] {
+  const { timeoutMs } = task
+  const asks = { ...spaceAsked(task), ...(timeoutMs !== undefined && { timeoutMs }) }
+  const gets = limitsFor(asks, given)
+  const atEnd = task.completeCommand === undefined ? '' : ` (${formatDuration(limitsFor({ timeoutMs: completeMsOf(task) }, given).timeoutMs)} for a file at the end)`
+  const use = `${formatDuration(gets.timeoutMs)}${atEnd}, ${formatBytes(gets.memoryBytes)} of memory, ${formatBytes(gets.scratchBytes)} in its folder, ${gets.processes} processes`
+  const lacks = [
+    ...((asks.timeoutMs ?? 0) > gets.timeoutMs ? [`--max-time ${asks.timeoutMs! / 1000}`] : []),
+    ...((asks.memoryBytes ?? 0) > gets.memoryBytes ? [`--max-memory ${asks.memoryBytes}`] : []),
+    ...((asks.scratchBytes ?? 0) > gets.scratchBytes ? [`--max-scratch ${asks.scratchBytes}`] : [])
+  ]
+  return [['it may use', [`${use}, each command`, ...lacks.length === 0 ? [] : [`that is less than it needs; to give it more: ${lacks.join(' ')}`]]]]
 }
 
 /** A task in lines for a person. */
-export function describeTask (task: Task, { outDir, columns = Infinity, judgement, binds = [] }: DescribeOptions = {}): string[] {
+export function describeTask (task: Task, { outDir, columns = Infinity, judgement, binds = [], limits }: DescribeOptions = {}): string[] {
   const optional: Array<Row | false> = [
     task.legacy && ['format', ['of 2014: the info-hash does not cover the command']],
     task.convertedFrom !== undefined && ['converted', [`from a task file of 2014, whose info-hash ${task.convertedFrom} does not cover the command`]],
@@ -79,7 +108,9 @@ export function describeTask (task: Task, { outDir, columns = Infinity, judgemen
     [task.files.length === 1 ? 'file' : 'files', describeFiles(task, outDir)],
     ...(binds.length === 0 ? [] : [['it sees', binds.map(bind => escapeText(path.resolve(bind.path)))] satisfies Row]),
     ['piece size', [`at most ${formatBytes(task.pieceLength)}, ${formatBytes(task.length)} for all of them`]],
-    ['time limit', [describeTime(task)]],
+    ['time limit', describeTime(task)],
+    ...describeNeeds(task),
+    ...(limits === undefined ? [] : describeUse(task, limits)),
     ['trackers', task.announce.length === 0 ? ['none'] : capped(task.announce.map(escapeText))],
     ...optional.filter(row => row !== false)
   ], columns)]
@@ -96,6 +127,11 @@ export interface TaskFields {
   completeCommand?: string
   /** seconds for one work item */
   timeout?: number
+  /** seconds for the complete command of one file */
+  completeTimeout?: number
+  /** bytes that each command asks for */
+  memory?: number
+  scratch?: number
   files: Array<{ path: string, parts: number }>
   announce: string[]
   comment?: string
@@ -120,6 +156,9 @@ export function taskFields (task: Task, judgement?: Judgement): TaskFields {
     command: task.command,
     ...(task.completeCommand !== undefined && { completeCommand: task.completeCommand }),
     ...(task.timeoutMs !== undefined && { timeout: task.timeoutMs / 1000 }),
+    ...(task.completeTimeoutMs !== undefined && { completeTimeout: task.completeTimeoutMs / 1000 }),
+    ...(task.memoryBytes !== undefined && { memory: task.memoryBytes }),
+    ...(task.scratchBytes !== undefined && { scratch: task.scratchBytes }),
     files: task.files.map(file => ({ path: file.path, parts: file.parts })),
     announce: task.announce,
     ...(task.comment !== undefined && { comment: task.comment }),

@@ -127,7 +127,11 @@ async function begin ({ torrent }: Session, flags: RunFlags, surroundings: Surro
     return
   }
   const judgement = judge(task, flags, trust)
-  const description = describeTask(task, { outDir: flags.output, columns: process.stderr.columns, judgement, binds: flags.bind })
+  // without a sandbox most limits do not hold
+  const limits = confinement === null || confinement.fields.tier === 'none' ? undefined : confinement.options.limits
+  const description = describeTask(task, {
+    outDir: flags.output, columns: process.stderr.columns, judgement, binds: flags.bind, ...(limits !== undefined && { limits })
+  })
   for (const line of description) screen.note(line)
   out.emit('task', taskFields(task, judgement))
   if (task.convertedFrom !== undefined) warnConverted(out, screen)

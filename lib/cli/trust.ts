@@ -4,7 +4,7 @@ import { BitWorkerError } from '../errors.ts'
 import { readTrustStore, writeTrustStore } from '../trust/files.ts'
 import { parsePublicKey } from '../trust/key-format.ts'
 import type { PublicKey } from '../trust/key-format.ts'
-import type { KnownAuthor } from '../trust/store-format.ts'
+import type { KnownAuthor, TrustScope } from '../trust/store-format.ts'
 import { explain } from './failure.ts'
 import { escapeText, formatBytes } from './format.ts'
 import { JsonOutput } from './json-output.ts'
@@ -18,6 +18,8 @@ export interface TrustAddFlags {
   maxHours?: number
   /** bytes */
   maxSize?: number
+  maxMemory?: number
+  maxScratch?: number
   json: boolean
 }
 
@@ -33,20 +35,23 @@ export async function trustAdd (text: string, flags: TrustAddFlags): Promise<voi
   const { key, label: named } = HEX_KEY.test(text) ? parsePublicKey(text) : await readPublicKey(text)
   const label = flags.label ?? named
   if (label !== undefined) checkLabel(label)
-  const { deny, expires, maxHours, maxSize } = flags
-  if (deny && (expires !== undefined || maxHours !== undefined || maxSize !== undefined)) throw usage('--deny has no limits; leave out either it or them')
-  const author: KnownAuthor = {
-    key,
-    ...(label !== undefined && { label }),
-    ...(deny && { denied: true }),
-    ...(expires !== undefined && { expires }),
-    ...(maxHours !== undefined && { maxHours }),
-    ...(maxSize !== undefined && { maxBytes: maxSize })
-  }
+  const scope = scopeOf(flags)
+  if (flags.deny && Object.keys(scope).length > 0) throw usage('--deny has no limits; leave out either it or them')
+  const author: KnownAuthor = { key, ...(label !== undefined && { label }), ...(flags.deny && { denied: true }), ...scope }
   const { authors } = await readTrustStore()
   await save([...authors.filter(other => other.key !== key), author])
   new JsonOutput(flags.json).emit('added', author)
   say(flags.json, describe(author))
+}
+
+function scopeOf ({ expires, maxHours, maxSize, maxMemory, maxScratch }: TrustAddFlags): TrustScope {
+  return {
+    ...(expires !== undefined && { expires }),
+    ...(maxHours !== undefined && { maxHours }),
+    ...(maxSize !== undefined && { maxBytes: maxSize }),
+    ...(maxMemory !== undefined && { maxMemory }),
+    ...(maxScratch !== undefined && { maxScratch })
+  }
 }
 
 /** Lists all keys. Throws BW_ERR_TRUST_STORE. */
@@ -68,11 +73,13 @@ export async function trustRemove (text: string, { json }: { json: boolean }): P
   say(json, [`${author.key}  forgotten: you are asked again before its tasks run`])
 }
 
-function describe ({ key, label, denied, expires, maxHours, maxBytes }: KnownAuthor): string[] {
+function describe ({ key, label, denied, expires, maxHours, maxBytes, maxMemory, maxScratch }: KnownAuthor): string[] {
   const limits = [
     ...(expires === undefined ? [] : [`until ${expires.toISOString()}`]),
     ...(maxHours === undefined ? [] : [`for tasks of at most ${maxHours} h`]),
-    ...(maxBytes === undefined ? [] : [`for files of at most ${formatBytes(maxBytes)}`])
+    ...(maxBytes === undefined ? [] : [`for files of at most ${formatBytes(maxBytes)}`]),
+    ...(maxMemory === undefined ? [] : [`with at most ${formatBytes(maxMemory)} of memory`]),
+    ...(maxScratch === undefined ? [] : [`with at most ${formatBytes(maxScratch)} in their folder`])
   ]
   const standing = denied === true ? 'denied: its tasks do not run' : ['trusted', ...limits].join(', ')
   return [`${key}  ${label === undefined ? '' : `${escapeText(label)}, `}${standing}`]

@@ -9,10 +9,14 @@ import { parsePublicKey } from './key-format.ts'
 export interface TrustScope {
   /** not at this time or later */
   expires?: Date
-  /** hours that a task may take, all its pieces one after another at their time limit; what has none (as complete commands) is too long */
+  /** hours that a task may take, all its commands one after another at their time limit; one that has none is too long */
   maxHours?: number
   /** bytes that a task's files may have together */
   maxBytes?: number
+  /** bytes of memory that each command of a task may ask for; one that does not say is too much */
+  maxMemory?: number
+  /** bytes in its folder, likewise */
+  maxScratch?: number
 }
 
 /** Somebody whose key is known. */
@@ -29,7 +33,7 @@ export interface KnownAuthor extends TrustScope {
 export interface TrustStore { authors: readonly KnownAuthor[] }
 
 const VERSION = 1
-const AUTHOR_KEYS = new Set(['key', 'label', 'denied', 'expires', 'maxHours', 'maxBytes'])
+const AUTHOR_KEYS = new Set(['key', 'label', 'denied', 'expires', 'maxHours', 'maxBytes', 'maxMemory', 'maxScratch'])
 
 /** Reads the text of trust.json. Throws BW_ERR_TRUST_STORE. */
 export function parseTrustStore (text: string): TrustStore {
@@ -62,7 +66,7 @@ function parseObject (text: string): Record<string, unknown> {
 function readAuthor (value: unknown): KnownAuthor {
   if (!isObject(value)) throw malformed('an author is not an object')
   refuseOthers(value, AUTHOR_KEYS, 'an author')
-  const { label, denied, expires, maxHours, maxBytes } = value
+  const { label, denied, expires } = value
   if (label !== undefined && typeof label !== 'string') throw malformed('a `label` is not text')
   if (denied !== undefined && typeof denied !== 'boolean') throw malformed('a `denied` is neither true nor false')
   return {
@@ -70,8 +74,7 @@ function readAuthor (value: unknown): KnownAuthor {
     ...(label !== undefined && { label }),
     ...(denied !== undefined && { denied }),
     ...(expires !== undefined && { expires: readDate(expires) }),
-    ...(maxHours !== undefined && { maxHours: readNumber(maxHours, 'maxHours') }),
-    ...(maxBytes !== undefined && { maxBytes: readNumber(maxBytes, 'maxBytes') })
+    ...readNumbers(value)
   }
 }
 
@@ -89,9 +92,15 @@ function readDate (value: unknown): Date {
   return date
 }
 
-function readNumber (value: unknown, name: string): number {
-  if (typeof value === 'number' && value >= 0) return value
-  throw malformed(`a \`${name}\` is no number`)
+function readNumbers (author: Record<string, unknown>): TrustScope {
+  const scope: TrustScope = {}
+  for (const name of ['maxHours', 'maxBytes', 'maxMemory', 'maxScratch'] as const) {
+    const value = author[name]
+    if (value === undefined) continue
+    if (typeof value !== 'number' || !(value >= 0)) throw malformed(`a \`${name}\` is no number`)
+    scope[name] = value
+  }
+  return scope
 }
 
 function refuseOthers (object: Record<string, unknown>, names: Set<string>, what: string): void {
