@@ -44,6 +44,17 @@ test('a command gets what its task asks for, and no more than the volunteer give
   t.deepEqual([capped.memory, capped.scratch], [128 * MIB, 4 * MIB], 'the volunteer decides')
 })
 
+test('a task that asks for little room cannot write endlessly either, before anybody looks', async t => {
+  const { run } = await workspace(t)
+  // pauses first: what writes later than a moment after its start is looked at less often
+  await run(['create', '--name', 'x', '--parts', '1', '--piece-length', '1M', '--scratch', '1M', '--command', 'sleep 0.2; cat /dev/zero'])
+  const { code, events } = await run(['run', 'x.bitworker', '--yes', '--exit', '--json', ...OFFLINE])
+  t.equal(code, 1)
+  const failures = events.filter(({ event }) => event === 'failed')
+  t.ok(failures.length > 0 && failures.every(failure => failure['code'] === 'BW_ERR_COMMAND_OUTPUT'))
+  for (const { message } of failures) t.ok(Number(/wrote (\d+) bytes/.exec(String(message))?.[1]) <= 16 * MIB, String(message))
+})
+
 test('a complete command has what the task asks for, too', async t => {
   const { dir, run } = await workspace(t)
   await run(['create', '--name', 'x', '--parts', '1', '--command', 'true', '--memory', '64M', '--complete-command', 'ulimit -d > "$FILE"'])

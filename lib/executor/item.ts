@@ -40,6 +40,9 @@ interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error)
 
 /** An item that has run for so long in a fresh shell is not the shortest: there is time to prepare a warm one for the next. */
 const PREPARE_MS = 300
+/** Output is looked at so often for a while after the start: what writes without end mostly does so at once, a gigabyte a second. */
+const EARLY_LOOK_MS = 5
+const EARLY_LOOKS = 12
 
 /** A bash that runs one work item; or, with `#warm`, a subshell of one that runs many. */
 export class BashItem implements RunningItem {
@@ -56,6 +59,9 @@ export class BashItem implements RunningItem {
   #launch: Launch | null = null
   #stopped: StopReason | null = null
   #isOver = false
+  /** bytes of output at the last look */
+  #seen = 0
+  #early: NodeJS.Timeout | undefined
   #ranMs = 0
   /** since when it runs; null while it is paused */
   #since: number | null = performance.now()
@@ -78,6 +84,7 @@ export class BashItem implements RunningItem {
 
   /** Starts the command; a failure to do so rejects `done`. */
   start (): void {
+    this.#lookEarly(EARLY_LOOKS)
     const spare = this.#host.pool.take(this.#item, this.limits)
     if (spare !== null) return this.#adopt(spare)
     try {
@@ -133,8 +140,27 @@ export class BashItem implements RunningItem {
     if (this.#isOver || this.#stderr === null) return
     this.#stderr.trim()
     this.#prepareNext()
-    if (fstatSync(this.#fd).size > this.#item.maxOutputBytes) this.stop('output')
-    else if (this.#elapsedMs() > this.limits.timeoutMs) this.stop('timeout')
+    // at this pace, the next look would come too late
+    if (this.#lookAtOutput()) this.#lookEarly(EARLY_LOOKS)
+    if (this.#elapsedMs() > this.limits.timeoutMs) this.stop('timeout')
+  }
+
+  /** Ends it if there is too much; returns whether there will be after as long as since the last look, if it goes on like this. */
+  #lookAtOutput (): boolean {
+    const { size } = fstatSync(this.#fd)
+    const grown = size - this.#seen
+    this.#seen = size
+    if (size > this.#item.maxOutputBytes) this.stop('output')
+    return size + grown > this.#item.maxOutputBytes
+  }
+
+  #lookEarly (times: number): void {
+    clearTimeout(this.#early)
+    if (times === 0 || this.#isOver || this.#stopped !== null) return
+    this.#early = setTimeout(() => {
+      if (this.#fd !== -1) this.#lookAtOutput()
+      this.#lookEarly(times - 1)
+    }, EARLY_LOOK_MS).unref()
   }
 
   #prepareNext (): void {
@@ -237,6 +263,7 @@ export class BashItem implements RunningItem {
 
   #end (pgid: number | undefined): void {
     this.#isOver = true
+    clearTimeout(this.#early)
     if (this.#fd !== -1) closeSync(this.#fd)
     if (this.#warm !== null) this.#leaveWarm()
     else if (this.#stderr !== null) this.#host.stderrs.giveBack(this.#stderr)
