@@ -10,6 +10,8 @@ import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { createTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
 import type { Wire as WireType } from '../lib/webtorrent-types.ts'
+import { unsentBytes } from '../lib/wires.ts'
+import { HostilePeer, frame, u32 } from './helpers/hostile-peer.ts'
 import { allDone, connect, createPeer, digestOf, ready } from './helpers/task-swarm.ts'
 import type { Peer } from './helpers/task-swarm.ts'
 
@@ -117,6 +119,50 @@ test('requests that leave the piece, and pieces that are not there', async t => 
   t.ok(await ask(10, 0, 16) instanceof Error)
   t.equal(strikes.length, 1)
   t.equal(await ask(0, 0, 1000), null, 'what is in order is served')
+})
+
+test('a peer that requests without end and does not read: no more than 500 wait, the rest is rejected', async t => {
+  const BLOCK = 16_384
+  const most = 500
+  const count = 3000
+  const big = createTask({ name: 'big.bin', command: 'head -c 1048576 /dev/zero | tr "\\0" x', parts: 1, pieceLength: 1_048_576 })
+  const peer = await createPeer(t, big, { compute: true })
+  await allDone([peer])
+  const hostile = await HostilePeer.connect(t, peer, big)
+  await hostile.introduce()
+  hostile.send(frame(2))
+  await hostile.until(() => hostile.received(1).length > 0)
+
+  const [wire] = peer.torrent.wires as Array<WireType & { peerRequests: unknown[], push (data: Uint8Array): boolean }>
+  const seen = { requests: 0, waiting: 0, unsent: 0 }
+  wire!.on('request', () => {
+    seen.requests++
+    seen.waiting = Math.max(seen.waiting, wire!.peerRequests.length)
+  })
+  const push = wire!.push.bind(wire)
+  wire!.push = data => {
+    const isTaken = push(data)
+    seen.unsent = Math.max(seen.unsent, unsentBytes(wire!))
+    return isTaken
+  }
+  hostile.socket.pause()
+  for (const share of [1000, 400, 1600]) {
+    // each of another place, so that each answer is to one of them
+    const [from, to] = [seen.requests, seen.requests + share]
+    hostile.send(...Array.from({ length: share }, (_, i) => frame(6, u32(0, (from + i) * 256, BLOCK))))
+    while (seen.requests < to || wire!.peerRequests.length > 0) await new Promise(resolve => { setImmediate(resolve) })
+  }
+  t.ok(seen.waiting <= most, `${seen.waiting} requests waited`)
+  t.ok(seen.unsent <= (most + 1) * BLOCK + count * 17, `${seen.unsent} bytes waited to be read`)
+
+  hostile.socket.resume()
+  await hostile.until(() => hostile.received(7).length + hostile.received(16).length === count)
+  const [blocks, rejects] = [hostile.received(7), hostile.received(16)]
+  t.ok(blocks.length >= most && rejects.length > 0, `${blocks.length} blocks, ${rejects.length} rejects: each has an answer`)
+  t.ok(blocks.every(block => block.subarray(8).equals(Buffer.alloc(BLOCK, 'x'))), 'with the right bytes')
+  hostile.send(frame(6, u32(0, 1, BLOCK)))
+  await hostile.until(() => hostile.received(7).length === blocks.length + 1)
+  t.notOk(hostile.isClosed, 'and once it has read, the next request is served')
 })
 
 test('a peer that claims what we compute, again and again, does not stop us', async t => {
