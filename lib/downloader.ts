@@ -11,7 +11,6 @@
  */
 import { Assembly, BLOCK_BYTES } from './assembly.ts'
 import type { PieceSink } from './assembly.ts'
-import { sameResult } from './results.ts'
 import type { Result } from './results.ts'
 import type { PieceQueue, TaskPeer } from './task-peer.ts'
 import type { Wire } from './webtorrent-types.ts'
@@ -178,10 +177,9 @@ export class Downloader {
   /** The piece's download, if this peer may take part in it. */
   #join (peer: TaskPeer, index: number): Download | undefined {
     if (!peer.results.holds(index) || !this.#host.needs(index)) return undefined
-    const result = peer.results.result(index)!
     const download = this.#active.get(index)
-    if (download === undefined) return this.#begin(peer, index, result)
-    if (download.isEnded || !sameResult(download.result, result)) return undefined
+    if (download === undefined) return this.#begin(peer, index, peer.results.result(index)!)
+    if (download.isEnded || !peer.results.holdsResult(index, download.result)) return undefined
     if (download.sources.has(peer) || download.sources.size === 0) return download
     return this.#isShared(download) ? download : undefined
   }
@@ -244,9 +242,9 @@ export class Downloader {
     return !this.#isShared(download) || !this.#isHeld(download)
   }
 
-  #isHeld (download: Download): boolean {
+  #isHeld ({ index, result }: Download): boolean {
     for (const { wire, results } of this.#host.peers) {
-      if (!wire.destroyed && results.holds(download.index) && sameResult(results.result(download.index)!, download.result)) return true
+      if (!wire.destroyed && results.holdsResult(index, result)) return true
     }
     return false
   }
@@ -297,7 +295,7 @@ export class Downloader {
     for (const peer of this.#host.peers) {
       const { wire, results } = peer
       const isIdle = !wire.destroyed && !wire.peerChoking && wire.requests.length === 0 && !peer.isAwaited
-      if (isIdle && results.holds(index) && sameResult(results.result(index)!, result)) return peer
+      if (isIdle && results.holdsResult(index, result)) return peer
     }
     return undefined
   }

@@ -120,7 +120,7 @@ export class TaskFileView extends Base {
     for (let index = firstPiece; index < firstPiece + parts && offset <= end; index++) {
       for (let ahead = index; ahead < Math.min(index + READ_AHEAD, firstPiece + parts); ahead++) this._session.urge(ahead)
       await this._session.waitFor(index)
-      const size = this._session.results.own(index)?.size
+      const size = this._session.results.ownSize(index)
       if (size === undefined || this._destroyed) return
       const last = Math.min(end - offset, size - 1)
       for (let at = Math.max(0, start - offset); at <= last && !this._destroyed; at += SLICE_BYTES) {

@@ -137,7 +137,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#cancelLater?.()
     this.#cancelLater = null
     for (const peer of this) {
-      const indices = peer.late.filter(index => !peer.results.holds(index) && this.#results.own(index) !== undefined)
+      const indices = peer.late.filter(index => !peer.results.holds(index) && this.#results.has(index))
       peer.ext.announce(indices.map(index => ({ index, ...this.#results.own(index)! })), indices)
       peer.late = peer.later
       peer.later = []
@@ -257,11 +257,11 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: Respond): void {
-    const own = this.#results.own(index)
-    if (own === undefined) return respond(new Error(`piece ${index} is not here`))
+    const size = this.#results.ownSize(index)
+    if (size === undefined) return respond(new Error(`piece ${index} is not here`))
     if (length > MAX_BLOCK_BYTES) return peer.ext.close()
-    if (offset < 0 || length <= 0 || offset + length > own.size) {
-      peer.ext.reportViolation(`requested ${length} bytes at ${offset} of piece ${index}, which has ${own.size}`)
+    if (offset < 0 || length <= 0 || offset + length > size) {
+      peer.ext.reportViolation(`requested ${length} bytes at ${offset} of piece ${index}, which has ${size}`)
       return respond(new Error('the request leaves the piece'))
     }
     // what a peer does not fetch must not pile up here

@@ -5,9 +5,11 @@
  * results in a swarm; each distinct one is a *variant* of the piece, kept once however many peers announce it. A peer
  * *holds* a piece when it has both said which result it has (`results`) and set the piece's bit (`have`, `bitfield`).
  *
- * Called by work-session.ts only. Memory: one byte per piece and peer, plus one record per variant that a connected peer
- * announces: what nobody says any more makes room, or peers that come and go would use up all numbers.
+ * Our own result is a variant like any other. Called by work-session.ts only. Memory: one byte per piece and peer, 45 per
+ * piece, and a record per further variant (variants.ts): what nobody says any more makes room, or peers that come and go
+ * would use up all numbers.
  */
+import { Variants } from './variants.ts'
 
 /** What one execution of the command produced: its size in bytes and the SHA-256 digest (32 bytes). */
 export interface Result {
@@ -15,20 +17,14 @@ export interface Result {
   readonly digest: Uint8Array
 }
 
-/** A variant and how many connected peers announce it. */
-interface Variant { readonly result: Result, peers: number }
-
 /** What `PeerResults.announce` made of a record. */
 export type Announcement = 'new' | 'same' | 'changed' | 'ignored'
 
 /** The bit of a peer's byte for a piece that says "its have bit is set"; the other seven number the variant. */
 const HAVE = 0x80
 const VARIANT = 0x7f
-
-/** True when both are the same result. */
-export function sameResult (a: Result, b: Result): boolean {
-  return a === b || (a.size === b.size && Buffer.compare(a.digest, b.digest) === 0)
-}
+/** Peers that flood with variants cannot keep us from having one. */
+const OWN_LIMIT = VARIANT + 1
 
 /** What one connected peer has announced. Made by `ResultTable.addPeer`. */
 export class PeerResults {
@@ -56,15 +52,20 @@ export class PeerResults {
 
   /** The result it announced for the piece, whether or not the bit is set. */
   result (index: number): Result | undefined {
-    return this.#table.variant(index, this.#flags[index]! & VARIANT)
+    return this.#table.variants.get(index, this.#flags[index]! & VARIANT)
+  }
+
+  /** True when the piece can be downloaded from this peer, and is this very result. */
+  holdsResult (index: number, result: Result): boolean {
+    return this.holds(index) && this.#table.variants.matches(index, this.#flags[index]! & VARIANT, result)
   }
 
   /** The peer says which result it has. A result is final: 'changed' is a violation, and changes nothing here. */
   announce (index: number, result: Result): Announcement {
     const flags = this.#flags[index]!
-    const known = this.#table.variant(index, flags & VARIANT)
-    if (known !== undefined) return sameResult(known, result) ? 'same' : 'changed'
-    const variant = this.#table.intern(index, result)
+    const known = flags & VARIANT
+    if (known !== 0) return this.#table.variants.matches(index, known, result) ? 'same' : 'changed'
+    const variant = this.#table.variants.add(index, result, VARIANT)
     if (variant === 0) return 'ignored'
     if ((flags & HAVE) !== 0) this.#unexplained--
     this.#update(index, flags | variant)
@@ -84,7 +85,7 @@ export class PeerResults {
     const flags = this.#flags[index]!
     if (flags === HAVE) this.#unexplained--
     this.#update(index, 0)
-    this.#table.drop(index, flags & VARIANT)
+    this.#table.variants.drop(index, flags & VARIANT)
   }
 
   /** Forgets everything; the indices whose last holder this peer was. */
@@ -110,14 +111,16 @@ export class PeerResults {
 /** All results known for one task: our own and the connected peers'. */
 export class ResultTable {
   readonly pieceCount: number
-  readonly #variants: Array<Array<Variant | undefined> | undefined>
-  readonly #own: Array<Result | undefined>
+  /** @internal what anybody says, ourselves included */
+  readonly variants: Variants
+  /** the number of the variant stored here; 0: none */
+  readonly #own: Uint8Array
   readonly #holders: Uint16Array
 
   constructor (pieceCount: number) {
     this.pieceCount = pieceCount
-    this.#variants = Array.from({ length: pieceCount }, () => undefined)
-    this.#own = Array.from({ length: pieceCount }, () => undefined)
+    this.variants = new Variants(pieceCount)
+    this.#own = new Uint8Array(pieceCount)
     this.#holders = new Uint16Array(pieceCount)
   }
 
@@ -130,44 +133,25 @@ export class ResultTable {
     return this.#holders[index]!
   }
 
+  /** True when the piece is stored here. */
+  has (index: number): boolean {
+    return (this.#own[index] ?? 0) !== 0
+  }
+
   /** The result stored here. */
   own (index: number): Result | undefined {
-    return this.#own[index]
+    return this.has(index) ? this.variants.get(index, this.#own[index]!) : undefined
+  }
+
+  /** The size in bytes of the result stored here. */
+  ownSize (index: number): number | undefined {
+    return this.has(index) ? this.variants.sizeOf(index, this.#own[index]!) : undefined
   }
 
   setOwn (index: number, result: Result | undefined): void {
-    this.#own[index] = result
-  }
-
-  /** @internal the variant's record; `number` counts from 1 */
-  variant (index: number, number: number): Result | undefined {
-    return number === 0 ? undefined : this.#variants[index]?.[number - 1]?.result
-  }
-
-  /** @internal the variant's number, from 1; 0 when the piece has too many (a peer that floods with variants gains nothing) */
-  intern (index: number, result: Result): number {
-    const variants = this.#variants[index] ??= []
-    const found = variants.findIndex(known => known !== undefined && sameResult(known.result, result))
-    if (found !== -1) {
-      variants[found]!.peers++
-      return found + 1
-    }
-    const gap = variants.indexOf(undefined)
-    const at = gap === -1 ? variants.length : gap
-    if (at === VARIANT) return 0
-    // our own result, being stored already, is shared rather than kept twice
-    const own = this.#own[index]
-    variants[at] = { result: own !== undefined && sameResult(own, result) ? own : result, peers: 1 }
-    return at + 1
-  }
-
-  /** @internal a peer that announced the variant does so no longer */
-  drop (index: number, number: number): void {
-    const variants = this.#variants[index]
-    const variant = variants?.[number - 1]
-    if (variants === undefined || variant === undefined || --variant.peers > 0) return
-    variants[number - 1] = undefined
-    if (variants.every(known => known === undefined)) this.#variants[index] = undefined
+    const before = this.#own[index]!
+    this.#own[index] = result === undefined ? 0 : this.variants.add(index, result, OWN_LIMIT)
+    this.variants.drop(index, before)
   }
 
   /** @internal */

@@ -251,7 +251,7 @@ export class WorkSession {
 
   /** Resolves when the piece is stored or the session closes; until then it is fetched or computed before others. */
   async waitFor (index: number): Promise<void> {
-    while (this.results.own(index) === undefined && !this.#isClosed) {
+    while (!this.results.has(index) && !this.#isClosed) {
       this.urge(index)
       await this.#readers.wait(index)
     }
@@ -265,7 +265,7 @@ export class WorkSession {
   /** Checks every stored piece against its digest again; those that do not match are missing from then on. */
   async rescan (): Promise<void> {
     for (let index = 0; index < this.task.pieceCount && !this.#isClosed; index++) {
-      if (this.results.own(index) !== undefined) await this.store.verify(index)
+      if (this.results.has(index)) await this.store.verify(index)
     }
   }
 
@@ -313,7 +313,7 @@ export class WorkSession {
   async #storeDownloaded (index: number, result: Result, sink: DownloadSink, peers: Iterable<TaskPeer>): Promise<void> {
     if (result.size > 0) for (const peer of peers) this.#neighbours.delivered(peer)
     this.#computing?.abort(index, 'it was downloaded')
-    if (this.results.own(index) !== undefined) return // computed meanwhile
+    if (this.results.has(index)) return // computed meanwhile
     this.#storing.add(index)
     let stored: Result
     try {
@@ -325,14 +325,14 @@ export class WorkSession {
     } finally {
       this.#storing.delete(index)
     }
-    if (this.#isClosed || this.results.own(index) !== undefined) return
+    if (this.#isClosed || this.results.has(index)) return
     this.#counts.downloaded++
     this.#host.report('downloaded', pieceResult(index, stored))
     this.#onStored(index, stored, peers)
   }
 
   #onComputed (index: number, result: Result, ms: number): void {
-    if (this.#isClosed || this.results.own(index) !== undefined) return
+    if (this.#isClosed || this.results.has(index)) return
     this.#counts.computed++
     this.#downloader.cancel(index)
     this.#host.report('computed', { ...pieceResult(index, result), ms })
@@ -364,10 +364,10 @@ export class WorkSession {
 
   /** A stored piece is gone or damaged: fetch or compute it again. */
   #onLost (index: number): void {
-    const own = this.results.own(index)
-    if (own === undefined || this.#isClosed) return
+    const size = this.results.ownSize(index)
+    if (size === undefined || this.#isClosed) return
     this.results.setOwn(index, undefined)
-    this.progress.remove(index, own.size)
+    this.progress.remove(index, size)
     this.scheduler.setMissing(index, true)
     this.#host.lost(index)
     this.#finisher.reopen(index)

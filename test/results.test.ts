@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import test from 'tape'
+import { PackedResults } from '../lib/packed-results.ts'
 import { ResultTable } from '../lib/results.ts'
 import type { Result } from '../lib/results.ts'
 
@@ -45,8 +46,10 @@ test('two results of one piece are kept apart', t => {
     peer.setHave(0)
   }
   t.equal(table.holders(0), 3)
-  t.equal(first.result(0), third.result(0), 'equal ones are one record')
-  t.notEqual(first.result(0), second.result(0))
+  t.same([first, second, third].map(peer => peer.result(0)?.size), [a.size, b.size, a.size])
+  t.same([first, second, third].map(peer => peer.holdsResult(0, a)), [true, false, true])
+  first.forget(0)
+  t.ok(third.holdsResult(0, a), 'kept while one peer says it')
   t.end()
 })
 
@@ -88,5 +91,47 @@ test('peers that left do not use the room for results up', t => {
   t.equal(second.result(0)?.size, b.size, 'and the others stay what they were')
   t.equal(third.announce(0, a), 'new')
   t.same([third.result(0)?.size, second.result(0)?.size], [a.size, b.size])
+  t.end()
+})
+
+test('our own result is a variant like any other', t => {
+  const table = new ResultTable(2)
+  const peer = table.addPeer()
+  table.setOwn(1, a)
+  t.same([table.has(0), table.has(1), table.ownSize(1), table.own(1)?.size], [false, true, a.size, a.size])
+  t.equal(peer.announce(1, b), 'new')
+  table.setOwn(1, a)
+  t.ok(Buffer.from(a.digest).equals(table.own(1)!.digest), 'said twice is said once')
+  table.setOwn(1, undefined)
+  t.same([table.has(1), table.own(1), peer.result(1)?.size], [false, undefined, b.size])
+  table.setOwn(1, b)
+  peer.clear()
+  t.equal(table.own(1)?.size, b.size, 'a peer that leaves takes nothing of ours along')
+  t.end()
+})
+
+test('a flood of results leaves room for our own', t => {
+  const table = new ResultTable(1)
+  for (let i = 0; i < 200; i++) table.addPeer().announce(0, result(String(i)))
+  table.setOwn(0, a)
+  t.equal(table.own(0)?.size, a.size)
+  t.equal(table.addPeer().announce(0, a), 'ignored')
+  t.end()
+})
+
+test('packed results are a map', t => {
+  const packed = new PackedResults(4)
+  t.same([packed.size, packed.has(0), packed.get(0), packed.sizeOf(9)], [0, false, undefined, undefined])
+  packed.set(3, b)
+  packed.set(1, { ...a, size: 2 ** 40 })
+  packed.set(1, { ...a, size: 0 })
+  t.same([packed.size, [...packed.keys()], packed.sizeOf(1)], [2, [1, 3], 0])
+  t.same([packed.matches(3, b), packed.matches(3, a), packed.matches(2, a)], [true, false, false])
+  t.ok(Buffer.from(b.digest).equals(packed.get(3)!.digest))
+  packed.get(3)!.digest.fill(0)
+  t.ok(packed.matches(3, b), 'what is handed out is a copy')
+  packed.delete(3)
+  packed.delete(3)
+  t.same([packed.size, Array.from(packed, ([index, { size }]) => [index, size])], [1, [[1, 0]]])
   t.end()
 })

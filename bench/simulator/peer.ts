@@ -182,7 +182,7 @@ export class Peer {
     if (!this.isAlive) return
     // a round ends for all at once: nobody chooses before everybody's news are here
     if (this.#world.scenario.policy === 'random') this.#computing.pause()
-    if (this.#results.own(index) !== undefined) return
+    if (this.#results.has(index)) return
     this.#downloads.cancel(index)
     this.#onStored(index, result)
   }
@@ -191,7 +191,7 @@ export class Peer {
     if (!this.isAlive) return
     this.#neighbours.delivered(peer)
     this.#abort(index, 'it was downloaded')
-    if (this.#results.own(index) !== undefined) return
+    if (this.#results.has(index)) return
     this.#world.tally.downloads++
     this.#onStored(index, this.#world.results[index]!)
   }
