@@ -7,6 +7,8 @@ import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { BitWorkerError } from './errors.ts'
 import type { Executor } from './executor.ts'
+import { PackedResults } from './packed-results.ts'
+import type { ReadonlyResults } from './packed-results.ts'
 import type { Result } from './results.ts'
 import { finishFile } from './store-finish.ts'
 import type { FinishOptions, FinishedFile } from './store-finish.ts'
@@ -68,7 +70,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
   readonly #abort = new AbortController()
   #run: RunOptions = { binds: [], timeoutMs: 0 }
   #folder: TaskFolder | null = null
-  #opening: Promise<ReadonlyMap<number, Result>> | null = null
+  #opening: Promise<ReadonlyResults> | null = null
   #closing: Promise<void> | null = null
 
   /** Throws BW_ERR_BIND. */
@@ -80,8 +82,8 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
     if (this.#opts !== null) this.configure(this.#opts)
   }
 
-  /** What is stored: index → size and digest. Empty until the store is open. */
-  get results (): ReadonlyMap<number, Result> { return this.#folder?.table.results ?? NONE }
+  /** What is stored, by index. Empty until the store is open. */
+  get results (): ReadonlyResults { return this.#folder?.table.results ?? NONE }
 
   /** Changes how commands started from now on are run; what is not given stays. Throws BW_ERR_BIND. */
   configure ({ executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs }: StoreRunOptions): void {
@@ -94,12 +96,12 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
    * BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, or BW_ERR_ABORTED if it is
    * closed meanwhile.
    */
-  async open (): Promise<ReadonlyMap<number, Result>> {
+  async open (): Promise<ReadonlyResults> {
     this.#opening ??= this.#track(this.#open())
     return this.#opening
   }
 
-  async #open (): Promise<ReadonlyMap<number, Result>> {
+  async #open (): Promise<ReadonlyResults> {
     if (this.#opts === null || this.#closing !== null) throw closed()
     const { task, path, force = false } = this.#opts
     const onLost = (index: number): void => { this.emit('lost', index) }
@@ -177,9 +179,8 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
    */
   async verifyRest (): Promise<void> {
     const { signal } = this.#abort
-    const indices = [...this.results.keys()]
     let since = performance.now()
-    for (const index of indices) {
+    for (const index of this.results.keys()) {
       if (signal.aborted) return
       await this.verifyOnce(index).catch(() => {}) // whoever needs the piece will meet the error
       const elapsed = performance.now() - since
@@ -268,7 +269,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
   }
 }
 
-const NONE: ReadonlyMap<number, Result> = new Map()
+const NONE: ReadonlyResults = new PackedResults(0)
 
 function checkRange ({ pieceCount, pieceLength }: Task, index: number, size: number): void {
   if (Number.isInteger(index) && index >= 0 && index < pieceCount && size <= pieceLength) return

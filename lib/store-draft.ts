@@ -83,13 +83,13 @@ export class FileDrafts {
     const { firstPiece } = this.#task.files[file]!
     while (draft.next < upTo) {
       const index = firstPiece + draft.next
-      const result = this.#table.results.get(index)
-      if (result === undefined) return
+      const size = this.#table.results.sizeOf(index)
+      if (size === undefined) return
       const start = draft.starts[draft.next]!
       const position = this.#table.position(index)
       // one before it was replaced by one of another size: what is added here would be in the way of what is there
       if (position !== -1 && position !== start) return
-      draft.starts[++draft.next] = start + result.size
+      draft.starts[++draft.next] = start + size
     }
   }
 }

@@ -9,7 +9,6 @@ import { promisify } from 'node:util'
 import { BitWorkerError } from './errors.ts'
 import { ioError } from './io-errors.ts'
 import { NO_DIGEST } from './journal.ts'
-import type { Result } from './results.ts'
 import { runCompleteCommand } from './store-complete.ts'
 import type { Draft } from './store-complete.ts'
 import type { TaskFolder } from './store-folder.ts'
@@ -53,7 +52,8 @@ export async function finishFile (folder: TaskFolder, file: number, opts: Finish
   const final = layout.final(description)
   const length = folder.table.finished.get(file)
   if (length !== undefined && await isAsWritten(folder, file, opts.signal)) return { path: final, length }
-  const snapshot = partsOf(folder, file)
+  checkParts(folder, file)
+  const changes = folder.table.changes(file)
   if (task.completeCommand !== undefined && !opts.run) return null
   checkAborted(opts.signal)
   refuseForeign(folder, file)
@@ -63,7 +63,7 @@ export async function finishFile (folder: TaskFolder, file: number, opts: Finish
     const out = task.completeCommand === undefined
       ? await concatenate(folder, file, work, opts.signal)
       : await completeFrom(folder, file, work, run, opts.signal)
-    await install(folder, file, out, snapshot)
+    await install(folder, file, out, changes)
     return { path: final, length: out.size }
   } catch (err) {
     throw ioError(err, layout.folder)
@@ -79,14 +79,12 @@ async function completeFrom (folder: TaskFolder, file: number, work: string, run
   return runCompleteCommand(folder, file, work, run, signal)
 }
 
-/** The results of all parts of a file, in order. Throws BW_ERR_PART_MISSING. */
-function partsOf ({ task, table: { results } }: TaskFolder, file: number): Result[] {
+/** Throws BW_ERR_PART_MISSING. */
+function checkParts ({ task, table: { results } }: TaskFolder, file: number): void {
   const { firstPiece, parts, path: name } = task.files[file]!
-  return Array.from({ length: parts }, (_, part) => {
-    const result = results.get(firstPiece + part)
-    if (result === undefined) throw new BitWorkerError('BW_ERR_PART_MISSING', 'usage', `${name} cannot be finished yet: its part ${part} is not stored`)
-    return result
-  })
+  for (let part = 0; part < parts; part++) {
+    if (!results.has(firstPiece + part)) throw new BitWorkerError('BW_ERR_PART_MISSING', 'usage', `${name} cannot be finished yet: its part ${part} is not stored`)
+  }
 }
 
 /** A finished file that was there at the start is compared with what was written then. Throws BW_ERR_PART_CORRUPT (after `onLost`). */
@@ -129,7 +127,7 @@ function corrupt (index: number, cause?: unknown): BitWorkerError {
 async function concatenate (folder: TaskFolder, file: number, work: string, signal: AbortSignal | undefined): Promise<Draft> {
   const { task, table, layout } = folder
   const { firstPiece, parts } = task.files[file]!
-  const offsets = offsetsOf(task, file, { get: piece => table.results.get(piece)?.size })!
+  const offsets = offsetsOf(task, file, piece => table.results.sizeOf(piece))!
   const isInPlace = (index: number): boolean => table.position(index) === offsets[index - firstPiece]
   const isDraft = table.drafts.has(file) && isEvery(firstPiece, parts, index => !table.isMerged(index) || isInPlace(index))
   const out = isDraft ? layout.draft(file) : path.join(work, 'out')
@@ -224,14 +222,14 @@ class BatchWriter {
 }
 
 /** In this order: journal, name, parts. Whatever ends us in between, the next start finds either all parts or a file it knows. */
-async function install (folder: TaskFolder, file: number, draft: Draft, snapshot: Result[]): Promise<void> {
+async function install (folder: TaskFolder, file: number, draft: Draft, changes: number): Promise<void> {
   const { task, layout } = folder
-  const { firstPiece, path: relative } = task.files[file]!
+  const { path: relative } = task.files[file]!
   const final = layout.final(task.files[file]!)
   folder.guard.check('folder')
   makeParents(layout.folder, relative)
   await folder.announceFile(file, draft)
-  if (snapshot.some((result, part) => folder.table.results.get(firstPiece + part) !== result)) {
+  if (folder.table.changes(file) !== changes) {
     throw new BitWorkerError('BW_ERR_PART_MISSING', 'usage', `${relative} cannot be finished yet: one of its parts was lost meanwhile`)
   }
   folder.guard.check('folder', 'work', 'drafts')
@@ -239,7 +237,7 @@ async function install (folder: TaskFolder, file: number, draft: Draft, snapshot
   refuseForeign(folder, file)
   renameSync(draft.path, final)
   syncFolder(path.dirname(final))
-  await folder.adoptFile(file, draft.size, offsetsOf(task, file, { get: piece => folder.table.results.get(piece)?.size }))
+  await folder.adoptFile(file, draft.size, offsetsOf(task, file, piece => folder.table.results.sizeOf(piece)))
 }
 
 /** Throws BW_ERR_FILE_EXISTS if what stands in the file's place is not ours to overwrite. */

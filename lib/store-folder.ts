@@ -172,7 +172,7 @@ export class TaskFolder {
     try {
       await this.#journal.append({ type: PIECE_STORED, index, ...result })
     } catch (err) {
-      if (this.table.results.get(index) === result) this.#remove(index)
+      if (this.table.results.matches(index, result)) this.#remove(index)
       throw err
     }
     return result
@@ -191,7 +191,7 @@ export class TaskFolder {
         this.#journal.append({ type: PIECE_PLACED, index, size: position, digest: result.digest })
       ])
     } catch (err) {
-      if (this.table.results.get(index) === result) this.table.delete(index)
+      if (this.table.results.matches(index, result)) this.table.delete(index)
       throw err
     }
     return result
@@ -278,7 +278,7 @@ export class TaskFolder {
 
   #onDamage (index: number, place: Place, cause: unknown): void {
     // it may have moved, or have been replaced, while it was read
-    if (this.table.results.get(index) === place.result && this.table.where(index)?.path === place.path) this.lose(index)
+    if (this.table.results.matches(index, place.result) && this.table.where(index)?.path === place.path) this.lose(index)
     if (errnoOf(cause) === 'ENOENT') this.#loseFile(locate(this.task, index).file)
   }
 

@@ -107,7 +107,7 @@ export class PieceReader {
         if (!isKnown && (bytes.length < place.result.size || !isSameDigest(sha256(bytes), place.result.digest))) {
           throw this.#losing(index, place, 'its content changed')
         }
-        if (this.#table.results.get(index) === place.result) {
+        if (this.#table.results.matches(index, place.result)) {
           if (!isKnown) this.#table.setChecked(index, mtimeMs)
           this.#cache.set(index, window, bytes)
         }
@@ -146,7 +146,7 @@ export class PieceReader {
       })
       if (isKnown) return true
       if (digest !== null && isSameDigest(digest, place.result.digest)) {
-        if (this.#table.results.get(index) === place.result) this.#table.setChecked(index, mtimeMs)
+        if (this.#table.results.matches(index, place.result)) this.#table.setChecked(index, mtimeMs)
         return true
       }
       this.#losing(index, place, 'its content changed')

@@ -9,6 +9,7 @@ import path from 'node:path'
 import { BitWorkerError } from './errors.ts'
 import { FILE_FINISHED, NO_DIGEST, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
 import type { Journal, JournalRecord } from './journal.ts'
+import { PackedResults } from './packed-results.ts'
 import type { Result } from './results.ts'
 import { Pacer, hashRegion, isSameDigest, openRegular } from './store-io.ts'
 import { checkParents, lstatOrNull, partName, removeFile } from './store-layout.ts'
@@ -23,7 +24,7 @@ interface FinishedRecord extends Result { offsets: Float64Array | null }
 
 /** What the journal says. */
 interface Claims {
-  pieces: Map<number, Result>
+  pieces: PackedResults
   files: Map<number, FinishedRecord>
   /** where in the draft of its file a piece is */
   placed: Map<number, number>
@@ -70,7 +71,7 @@ export async function restore (sources: Sources): Promise<PieceTable> {
 }
 
 function replay (task: Task, records: JournalRecord[]): Claims {
-  const claims: Claims = { pieces: new Map(), files: new Map(), placed: new Map(), newer: new Set() }
+  const claims: Claims = { pieces: new PackedResults(task.pieceCount), files: new Map(), placed: new Map(), newer: new Set() }
   const sizes = new Map<number, number>()
   for (const { type, index, size, digest } of records) {
     if (type === PIECE_DROPPED || type === PIECE_STORED) claims.placed.delete(index)
@@ -83,7 +84,7 @@ function replay (task: Task, records: JournalRecord[]): Claims {
     }
     if (type !== FILE_FINISHED) continue
     // the offsets as they were then: a piece that was lost and computed again may have another size now
-    claims.files.set(index, { size, digest, offsets: offsetsOf(task, index, sizes) })
+    claims.files.set(index, { size, digest, offsets: offsetsOf(task, index, piece => sizes.get(piece)) })
     forgetParts(task, index, claims.newer)
   }
   return claims
@@ -96,12 +97,12 @@ function forgetParts (task: Task, file: number, newer: Set<number>): void {
 }
 
 /** Where each part of a concatenated file begins, and as last entry its length; null if a size is not known, or it is no concatenation. */
-export function offsetsOf (task: Task, file: number, sizes: { get (piece: number): number | undefined }): Float64Array | null {
+export function offsetsOf (task: Task, file: number, sizeOf: (piece: number) => number | undefined): Float64Array | null {
   if (task.completeCommand !== undefined) return null
   const { firstPiece, parts } = task.files[file]!
   const offsets = new Float64Array(parts + 1)
   for (let part = 0; part < parts; part++) {
-    const size = sizes.get(firstPiece + part)
+    const size = sizeOf(firstPiece + part)
     if (size === undefined) return null
     offsets[part + 1] = offsets[part]! + size
   }
@@ -121,7 +122,7 @@ async function inspectFinal (sources: Sources, { pieces, files, newer }: Claims,
   const record = files.get(file)
   if (record?.size === stats.size) return { ...record, isOurs: true }
   // a rename that the journal knows nothing of, after a power cut, is recognised by its content
-  const offsets = offsetsOf(task, file, { get: piece => pieces.get(piece)?.size })
+  const offsets = offsetsOf(task, file, piece => pieces.sizeOf(piece))
   if (offsets?.at(-1) === stats.size && await isIntact(at, task.files[file]!, offsets, pieces, sources.signal)) {
     const result = { size: stats.size, digest: NO_DIGEST }
     await sources.journal.append({ type: FILE_FINISHED, index: file, ...result })
@@ -140,7 +141,7 @@ export function foreign (at: string): BitWorkerError {
 }
 
 async function isIntact (at: string, { firstPiece, parts }: Task['files'][number], offsets: Float64Array,
-  pieces: Map<number, Result>, signal?: AbortSignal): Promise<boolean> {
+  pieces: PackedResults, signal?: AbortSignal): Promise<boolean> {
   const pacer = new Pacer(signal)
   const fd = openRegular(at)
   try {

@@ -2,6 +2,7 @@
  * Which pieces are stored, and where: each in its part file, in the draft of its file, or in the finished file.
  * Memory only; the journal on disk says the same.
  */
+import { PackedResults } from './packed-results.ts'
 import type { Result } from './results.ts'
 import type { StoreLayout } from './store-layout.ts'
 import { locate } from './task.ts'
@@ -18,7 +19,7 @@ const UNCHANGING = Infinity
 
 /** What is on disk. */
 export class PieceTable {
-  readonly results = new Map<number, Result>()
+  readonly results: PackedResults
   /** finished file → its length in bytes */
   readonly finished = new Map<number, number>()
   /** files that bitworker wrote, finished or damaged: file → its length in bytes */
@@ -29,6 +30,8 @@ export class PieceTable {
   readonly drafts = new Set<number>()
   /** finished files that were looked at since the start: until then only their length is known to be right */
   readonly checkedFiles = new Set<number>()
+  /** file → how often one of its pieces was stored or lost */
+  readonly #changes: Uint32Array
   readonly #task: Task
   readonly #layout: StoreLayout
   /** where in its file a piece begins */
@@ -39,8 +42,10 @@ export class PieceTable {
   constructor (task: Task, layout: StoreLayout) {
     this.#task = task
     this.#layout = layout
+    this.results = new PackedResults(task.pieceCount)
     this.#positions = new Float64Array(task.pieceCount).fill(IN_PART)
     this.#checked = new Float64Array(task.pieceCount)
+    this.#changes = new Uint32Array(task.files.length)
   }
 
   /** null if the piece is not stored */
@@ -58,6 +63,9 @@ export class PieceTable {
 
   /** Where it begins in its file; −1 if it has a part. */
   position (index: number): number { return this.#positions[index]! }
+
+  /** A number that changes whenever a piece of the file is stored or lost. */
+  changes (file: number): number { return this.#changes[file]! }
 
   /** Its bytes were compared with the digest since the start, and its file was not changed since; `mtimeMs` is the file's. */
   isChecked (index: number, mtimeMs: number): boolean {
@@ -97,9 +105,11 @@ export class PieceTable {
 
   /** Without it, the finished file is not what its pieces are. (What a complete command made stays finished.) */
   #leaveFile (index: number): boolean {
+    const { file } = locate(this.#task, index)
+    this.#changes[file]!++
     const wasMerged = this.isMerged(index)
     this.#positions[index] = IN_PART
-    if (wasMerged) this.finished.delete(locate(this.#task, index).file)
+    if (wasMerged) this.finished.delete(file)
     return wasMerged
   }
 }

@@ -12,6 +12,7 @@ import type { CommandError } from '../lib/errors.ts'
 import { startTimeOf } from '../lib/process-table.ts'
 import { StoreLayout, removeTree } from '../lib/store-layout.ts'
 import { createTask, parseTask } from '../lib/task.ts'
+import { sameResult } from '../lib/variants.ts'
 import { FakeExecutor } from './helpers/fake-executor.ts'
 import { cleanUp, livingIn, rejection, tempFolder, until } from './helpers/disk.ts'
 import { close, createStore, filesIn, get, openStore, put, sha256, squares } from './helpers/stores.ts'
@@ -107,7 +108,7 @@ test('what is stored is there after a restart, and only what is intact', async t
   await put(second, 0, 'piece 0')
   await close(second)
   const third = await openStore(t, task, folder)
-  t.deepEqual([...third.results.keys()], [5, 6, 0], 'what was stored anew counts')
+  t.deepEqual([...third.results.keys()], [0, 5, 6], 'what was stored anew counts')
 })
 
 test('a piece that is gone or damaged is told, once', async t => {
@@ -308,7 +309,7 @@ test('generate computes a piece in a fresh scratch folder', async t => {
   const lines = (await get(store, 4)).trimEnd().split('\n')
   t.match(lines.shift()!, /\/work\/[^/]+$/, 'its working directory')
   t.deepEqual(lines, ['d', 'dir', 'input', 'junk', 'frames4 1 1 5 2 squares/b 1000 squares'])
-  t.deepEqual(store.result(4), { size, digest })
+  t.ok(sameResult(store.result(4)!, { size, digest }))
   t.deepEqual(Buffer.from(digest), sha256(Buffer.from(await get(store, 4), 'latin1')))
   t.ok(Number.isInteger(ms))
   t.deepEqual(leftIn(store.layout.work), [], 'nothing is left of the scratch folder')

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from '
 import test from 'tape'
 import { filesIn, get, openStore, close, squares, sha256 } from './helpers/stores.ts'
 import type { OpenStore } from './helpers/stores.ts'
+import { sameResult } from '../lib/variants.ts'
 import { rejection, tempFolder } from './helpers/disk.ts'
 
 const SIZE = 200_000
@@ -109,7 +110,7 @@ test('a piece that comes bit by bit', async t => {
   await rival.write(0, content)
   await incoming.write(0, content.subarray(0, 1_000_000))
   t.deepEqual(await incoming.commit(result), result)
-  t.deepEqual(await rival.commit(result), result, 'twice at the same time')
+  t.ok(sameResult(await rival.commit(result), result), 'twice at the same time')
   t.deepEqual(readdirSync(store.layout.work), [])
   t.ok(Buffer.from(await get(store, 0), 'latin1').equals(content))
   t.throws(() => store.receive(6, 1), /does not fit the task/)
