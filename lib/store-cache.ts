@@ -5,7 +5,7 @@
 
 /** Bytes of a window, the unit in which pieces are read for peers. */
 export const WINDOW_BYTES = 1 << 20
-/** Enough for sixteen peers that fetch different pieces. */
+/** Enough for sixteen peers that fetch different pieces. A window of few bytes keeps all of the pool in memory that it was cut from. */
 const MAX_BYTES = 16 * WINDOW_BYTES
 
 /** A bounded set of windows, the one used longest ago goes first. */
@@ -34,7 +34,7 @@ export class PieceCache {
     const key = index * this.#perPiece + window
     this.#drop(key)
     this.#windows.set(key, bytes)
-    this.#bytes += bytes.length
+    this.#bytes += costOf(bytes)
     for (const oldest of this.#windows.keys()) {
       if (this.#bytes <= MAX_BYTES) return
       this.#drop(oldest)
@@ -56,6 +56,8 @@ export class PieceCache {
     const bytes = this.#windows.get(key)
     if (bytes === undefined) return
     this.#windows.delete(key)
-    this.#bytes -= bytes.length
+    this.#bytes -= costOf(bytes)
   }
 }
+
+function costOf ({ length }: Buffer): number { return Math.max(length, Buffer.poolSize) }

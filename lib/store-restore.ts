@@ -55,7 +55,7 @@ export async function restore (sources: Sources): Promise<PieceTable> {
       finals.set(file, final)
       if (final.isOurs) table.setFinished(file, final.size)
       table.ours.set(file, final.size)
-      table.digests.set(file, final.digest)
+      table.digests.set(file, final.digest.slice()) // a view would keep all of the journal in memory
       continue
     }
     const draft = lstatOrNull(layout.draft(file))
