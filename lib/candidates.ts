@@ -8,9 +8,17 @@
 /** Longer between two sortings: the order is a hint, and members of a large swarm come and go all the time. */
 const SORT_MS = 1_000
 
+/** What the order is by. */
+export interface Order {
+  /** from 0; changes in `catchUp` alone */
+  rank (index: number): number
+  /** takes in what was changed; false if there is more to do another time */
+  catchUp (): boolean
+}
+
 /** A set of piece indices with an order. */
 export class Candidates {
-  readonly #rank: (index: number) => number
+  readonly #order: Order
   readonly #isMember: Uint8Array
   /** it stands in a list, as a candidate or not */
   readonly #isListed: Uint8Array
@@ -21,9 +29,8 @@ export class Candidates {
   #isStale = false
   #sortedAt = -Infinity
 
-  /** @param rank from 0; when it changes, `outdate` is to be called */
-  constructor (pieceCount: number, rank: (index: number) => number) {
-    this.#rank = rank
+  constructor (pieceCount: number, order: Order) {
+    this.#order = order
     this.#isMember = new Uint8Array(pieceCount)
     this.#isListed = new Uint8Array(pieceCount)
   }
@@ -39,7 +46,7 @@ export class Candidates {
     if (isMember && this.#isListed[index] === 0) this.#list(index)
   }
 
-  /** Ranks have changed. */
+  /** The order has something to catch up with. */
   outdate (): void { this.#isStale = true }
 
   /**
@@ -64,7 +71,7 @@ export class Candidates {
   }
 
   #list (index: number): void {
-    const rank = this.#rank(index)
+    const rank = this.#order.rank(index)
     while (this.#lists.length <= rank) this.#lists.push([])
     this.#lists[rank]!.push(index)
     this.#isListed[index] = 1
@@ -72,7 +79,7 @@ export class Candidates {
   }
 
   #sort (now: number): void {
-    this.#isStale = false
+    this.#isStale = !this.#order.catchUp()
     this.#sortedAt = now
     this.#lists = []
     this.#first = 0

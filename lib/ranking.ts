@@ -3,17 +3,24 @@
  * computes alike, and each peer begins with the pieces for which it comes first. So peers seldom take the same piece even
  * before they have heard of each other's claims (docs/ut_bitworker.md, "Which piece"). Pure.
  *
- * Memory: two bytes a piece. A member that comes or goes costs one pass over the pieces, about a millisecond for 100 000.
+ * Memory: two bytes a piece. A member that comes or goes costs one pass over the pieces, about a millisecond for 100 000;
+ * `catchUp` makes these passes, some at a time, however often peers say that somebody came or went.
  */
 
 /** The order is only a hint: more members than this make it no better, and cost time. */
 const MAX_MEMBERS = 256
+/** Weights compared in one `catchUp`: some 20 ms. */
+const MAX_WEIGHTS = 2_000_000
 
 /** The ranks of one peer. */
 export class Ranking {
   readonly #self: number
   readonly #ranks: Uint16Array
   readonly #members = new Set<string>()
+  /** those of them that the ranks know */
+  readonly #ranked = new Set<string>()
+  /** members that came or went since the ranks were true */
+  readonly #changed = new Set<string>()
 
   /** @param peerId hex, 40 digits; our own */
   constructor (pieceCount: number, peerId: string) {
@@ -21,20 +28,39 @@ export class Ranking {
     this.#ranks = new Uint16Array(pieceCount)
   }
 
-  /** How many members come before us for this piece. */
+  /** How many members came before us for this piece when `catchUp` was last called. */
   rank (index: number): number { return this.#ranks[index]! }
 
-  /** A peer (hex peer id) is alive, or is not any more. True when ranks changed. */
+  /** A peer (hex peer id) is alive, or is not any more. True when `catchUp` has something to do. */
   setMember (peerId: string, isAlive: boolean): boolean {
     if (isAlive === this.#members.has(peerId) || (isAlive && this.#members.size >= MAX_MEMBERS)) return false
     if (isAlive) this.#members.add(peerId)
     else this.#members.delete(peerId)
+    if (isAlive === this.#ranked.has(peerId)) this.#changed.delete(peerId)
+    else this.#changed.add(peerId)
+    return this.#changed.size > 0
+  }
+
+  /** Changes the ranks as the members have changed, or as far as that takes no longer than it may; false if there is more to do. */
+  catchUp (): boolean {
+    let passes = Math.max(1, Math.floor(MAX_WEIGHTS / this.#ranks.length))
+    for (const peerId of this.#changed) {
+      if (passes-- === 0) return false
+      this.#changed.delete(peerId)
+      this.#pass(peerId)
+    }
+    return true
+  }
+
+  #pass (peerId: string): void {
+    const isAlive = this.#members.has(peerId)
+    if (isAlive) this.#ranked.add(peerId)
+    else this.#ranked.delete(peerId)
     const seed = seedOf(peerId)
     const step = isAlive ? 1 : -1
     for (let index = 0; index < this.#ranks.length; index++) {
       if (rendezvousWeight(seed, index) > rendezvousWeight(this.#self, index)) this.#ranks[index]! += step
     }
-    return true
   }
 }
 

@@ -63,6 +63,9 @@ export class Scheduler {
   /** pieces that wait to be tried again, by when, soonest first; one map for each number of failures, whose wait is the same */
   readonly #retries = Array.from({ length: MAX_ATTEMPTS - 1 }, () => new Map<number, number>())
   #givenUp = 0
+  /** 1: the piece is missing, wanted and not given up here */
+  readonly #open: Uint8Array
+  #openCount = 0
   readonly #urgent = new Set<number>()
   readonly #urgentCandidates = new Set<number>()
   /** pieces that others hold and that might be computed here, by since when, oldest first */
@@ -83,9 +86,11 @@ export class Scheduler {
     this.claims = new ClaimTable({ now, pace: () => this.#paceMs, changed: index => { this.#onClaims(index) } })
     this.#ranking = new Ranking(pieceCount, peerId)
     this.#missing = new IndexSet(pieceCount)
-    this.#candidates = new Candidates(pieceCount, index => this.#ranking.rank(index))
+    this.#candidates = new Candidates(pieceCount, this.#ranking)
     this.#wanted = new Uint8Array(pieceCount).fill(1)
     this.#available = new Uint8Array(pieceCount)
+    this.#open = new Uint8Array(pieceCount).fill(1)
+    this.#openCount = pieceCount
     for (let index = 0; index < pieceCount; index++) {
       this.#missing.add(index)
       this.#candidates.set(index, true)
@@ -203,18 +208,14 @@ export class Scheduler {
    * empty otherwise.
    */
   hopeless (): number[] {
-    if (this.#running.size > 0 || this.#candidates.size > 0 || this.#givenUp === 0) return []
+    if (this.#running.size > 0 || this.#openCount > 0 || this.#givenUp === 0) return []
     const wanted: number[] = []
-    for (const index of this.#missing) {
-      if (!this.isWanted(index)) continue
-      if (!this.#isHopeless(index)) return [] // as a rule one of the first: this is asked after every change
+    for (const index of this.#failures.keys()) {
+      if (!this.isMissing(index) || !this.isWanted(index)) continue
+      if (this.#available[index] === 1 || this.claims.isClaimed(index)) return []
       wanted.push(index)
     }
     return wanted
-  }
-
-  #isHopeless (index: number): boolean {
-    return this.#attempts(index) >= MAX_ATTEMPTS && this.#available[index] === 0 && !this.claims.isClaimed(index)
   }
 
   #attempts (index: number): number { return this.#failures.get(index) ?? 0 }
@@ -297,12 +298,15 @@ export class Scheduler {
   /** Keeps the sets of candidates and `#promised` true to their definitions; called after every change of what they depend on. */
   #refresh (index: number): void {
     const isAvailable = this.#available[index] === 1
+    const isOpen = this.#isOpen(index)
+    this.#openCount += Number(isOpen) - this.#open[index]!
+    this.#open[index] = Number(isOpen)
     const isCandidate = !isAvailable && this.#mayRun(index) && !this.claims.isClaimed(index)
     this.#candidates.set(index, isCandidate)
     if (isCandidate && this.#urgent.has(index)) this.#urgentCandidates.add(index)
     else this.#urgentCandidates.delete(index)
     // a promise that was broken and made again is as old as the first one
-    if (!this.#isOpen(index)) this.#promised.delete(index)
+    if (!isOpen) this.#promised.delete(index)
     else if (isAvailable && !this.#promised.has(index)) this.#promised.set(index, this.#now())
   }
 }

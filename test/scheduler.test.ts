@@ -1,6 +1,7 @@
 import test from 'tape'
 import { ClaimSource } from '../lib/claims.ts'
 import { IndexSet } from '../lib/index-set.ts'
+import { Ranking } from '../lib/ranking.ts'
 import { MAX_ATTEMPTS, PATIENCE_MS, RETRY_MS, Scheduler } from '../lib/scheduler.ts'
 
 /** Random numbers from a seed, so that a red run can be replayed (mulberry32). */
@@ -311,5 +312,45 @@ test('what a reader waits for is wanted', t => {
   t.equal(scheduler.next()?.index, 1)
   scheduler.setUrgent(1, false)
   t.equal(scheduler.next(), undefined)
+  t.end()
+})
+
+test('whether there is hope is known without a look at every piece', t => {
+  let [now, looks] = [0, 0]
+  const scheduler = new class extends Scheduler {
+    override isWanted (index: number): boolean {
+      looks++
+      return super.isWanted(index)
+    }
+  }({ pieceCount: 1000, peerId: SELF, random: first, now: () => now })
+  for (let index = 2; index < 1000; index++) scheduler.setWanted(index, false)
+  scheduler.setAvailable(0, true)
+  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+    scheduler.start(1)
+    scheduler.fail(1)
+    now += 1e6
+  }
+  looks = 0
+  t.same([scheduler.hopeless(), looks], [[], 0], 'one piece is on its way')
+  scheduler.setMissing(0, false)
+  looks = 0
+  t.same([scheduler.hopeless(), looks], [[1], 1])
+  t.end()
+})
+
+test('however often peers come and go, the pieces are gone over now and then only', t => {
+  const pieces = 500_000
+  const ids = Array.from({ length: 10 }, (_, i) => String(i).repeat(40))
+  const ranking = new Ranking(pieces, SELF)
+  const ranks = (): number[] => Array.from({ length: 1000 }, (_, i) => ranking.rank(i * 500))
+  for (const id of ids) t.ok(ranking.setMember(id, true))
+  t.ok(ranks().every(rank => rank === 0), 'nothing happens at once')
+  t.same([1, 2, 3].map(() => ranking.catchUp()), [false, false, true], 'and later four passes at a time')
+  const settled = ranks()
+  t.ok(settled.some(rank => rank > 5))
+  for (let i = 0; i < 100_000; i++) ranking.setMember(ids[i % 10]!, Math.floor(i / 10) % 2 === 1)
+  t.notOk(ranking.setMember(ids[0]!, true), 'who went and came back has changed nothing')
+  t.ok(ranking.catchUp())
+  t.same(ranks(), settled)
   t.end()
 })

@@ -13,7 +13,7 @@ export class RandomScheduler extends Scheduler {
     super(options)
     this.#options = options
     this.#held = new Uint8Array(options.pieceCount)
-    this.#free = new Candidates(options.pieceCount, () => 0)
+    this.#free = new Candidates(options.pieceCount, { rank: () => 0, catchUp: () => true })
     for (let index = 0; index < options.pieceCount; index++) this.#free.set(index, true)
   }
 
