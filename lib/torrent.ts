@@ -27,7 +27,7 @@ import { fromMetadata, loadTorrent, toParsedTorrent } from './parsed-torrent.ts'
 import { PeerExchange } from './peer-exchange.ts'
 import { settled, Sources } from './settling.ts'
 import type { Meeting } from './settling.ts'
-import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from './task.ts'
+import { encodeTask, isTask, isTaskObject, locate, parseTask, usableTrackers } from './task.ts'
 import type { Task } from './task.ts'
 import { noStats } from './task-events.ts'
 import type { TaskStats } from './task-events.ts'
@@ -359,7 +359,7 @@ export class ComputeTorrent extends Base {
     this.pieces[index] = MISSING
     this.bitfield.set(index, false)
     this.done = false
-    ;(this.files.find(file => file.includes(index)) as TaskFileView | undefined)?.reopen()
+    ;(this.files[locate(this.task!, index).file] as TaskFileView | undefined)?.reopen()
   }
 
   _onFileFinished (index: number, finished: { path: string, length: number } | null): void {
