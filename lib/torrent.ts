@@ -37,6 +37,7 @@ import type {
   DestroyCallback, DestroyOptions, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
 } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
+import { Wanted } from './wanted.ts'
 import { WireBatches } from './wire-batches.ts'
 import { extensionOf, localTask, onceSpeaking, replayHandshake, setUpWire } from './wires.ts'
 import { WorkSession } from './work-session.ts'
@@ -66,6 +67,7 @@ export class ComputeTorrent extends Base {
   readonly _exchange = new PeerExchange()
   readonly _admission = new Admission()
   readonly _batches = new WireBatches()
+  readonly _wanted = new Wanted()
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
     super(torrentId, client, opts)
@@ -321,9 +323,7 @@ export class ComputeTorrent extends Base {
   override _updateSelections (): void {
     if (this._session === null) return super._updateSelections()
     if (!this.ready || this.destroyed) return
-    const wanted = new Uint8Array(this.pieces.length)
-    for (const { from, to } of this._selections) wanted.fill(1, from, to + 1)
-    this._session.setWanted(index => wanted[index] === 1)
+    this._wanted.update(this._selections, this.pieces.length, isWanted => { if (!this.destroyed) this._session?.setWanted(isWanted) })
   }
 
   override critical (start: number, end: number): void {

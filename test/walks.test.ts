@@ -1,4 +1,6 @@
 // Nothing walks all pieces on every message: what is looked up is counted, not the time that it takes.
+import { once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
 import test from 'tape'
 import BitField from 'bitfield'
 import { createTask } from '../lib/index.ts'
@@ -42,4 +44,15 @@ test('two peers compute a task, and a third one gets it', async t => {
   await allDone(peers)
   t.ok(counts.get('setHave')! >= PIECES, 'there was something to count')
   for (const [name, calls] of counts) t.ok(calls < MOST_A_PIECE * PIECES, `${name}: ${(calls / PIECES).toFixed(1)} a piece, three peers together`)
+})
+
+test('a thousand selections in one turn are one look at all pieces', async t => {
+  const task = createTask({ name: 'many.txt', command: 'echo $PIECE_IDX', parts: 1000, pieceLength: 64 })
+  const { torrent } = await createPeer(t, task, { deselect: true })
+  if (!torrent.ready) await once(torrent, 'ready')
+  const counts = new Map<string, number>()
+  t.teardown(count(Scheduler.prototype, ['setWanted'], counts))
+  for (let index = 0; index < 1000; index += 2) torrent.select(index, index)
+  await setImmediate()
+  t.equal(counts.get('setWanted'), 1000)
 })
