@@ -10,7 +10,8 @@ import type { StopReason } from './failures.ts'
 import type { Launch, Launcher } from './launch.ts'
 import { limitsFor } from './limits.ts'
 import type { Limits } from './limits.ts'
-import type { Pool, Spare } from './pool.ts'
+import { Nest } from './nest.ts'
+import type { Pool } from './pool.ts'
 import { signalGroup } from './session.ts'
 import type { Sessions } from './session.ts'
 import { createPartFile, spawnLaunch } from './spawn.ts'
@@ -44,7 +45,7 @@ const PREPARE_MS = 300
 const EARLY_LOOK_MS = 5
 const EARLY_LOOKS = 12
 
-/** A bash that runs one work item; or, with `#warm`, a subshell of one that runs many. */
+/** A bash that runs one work item; or, with `#warm`, a subshell of one that runs many, or a sandbox of one that makes many. */
 export class BashItem implements RunningItem {
   readonly done: Promise<ItemOutcome>
   readonly limits: Limits
@@ -54,7 +55,7 @@ export class BashItem implements RunningItem {
   #fd = -1
   #stderr: StderrFile | null = null
   #child: ChildProcess | null = null
-  #warm: WarmShell | null = null
+  #warm: WarmShell | Nest | null = null
   #hasPrepared = false
   #launch: Launch | null = null
   #stopped: StopReason | null = null
@@ -85,13 +86,13 @@ export class BashItem implements RunningItem {
   /** Starts the command; a failure to do so rejects `done`. */
   start (): void {
     this.#lookEarly(EARLY_LOOKS)
-    const spare = this.#host.pool.take(this.#item, this.limits)
-    if (spare !== null) return this.#adopt(spare)
+    const nest = this.#host.pool.take(this.#item, this.limits)
+    if (nest !== null) return this.#startIn(nest)
     try {
       this.#fd = createPartFile(this.#item.stdout)
-      this.#warm = this.#host.warm.take(this.#item)
-      if (this.#warm === null) this.#startFresh()
-      else this.#startWarm(this.#warm)
+      const warm = this.#host.warm.take(this.#item)
+      if (warm === null) this.#startFresh()
+      else this.#startWarm(warm)
     } catch (err) {
       this.#abort(ioError(err, this.#item.stdout))
     }
@@ -107,7 +108,15 @@ export class BashItem implements RunningItem {
     }
   }
 
+  #startIn ({ nest, fd }: { nest: Nest, fd: number }): void {
+    this.#warm = nest
+    this.#fd = fd
+    this.#stderr = nest.stderr
+    nest.run(this.#item.env, end => this.#settleBy(this.#onWarmEnd(nest, end)))
+  }
+
   #startWarm (warm: WarmShell): void {
+    this.#warm = warm
     this.#stderr = warm.stderr
     if (!warm.run(this.#item, this.#fd, end => this.#settleBy(this.#onWarmEnd(warm, end)))) this.#settleBy(this.#onWarmEnd(warm, 'unsaid'))
   }
@@ -179,13 +188,6 @@ export class BashItem implements RunningItem {
     this.#host.sessions.order(this.pid, signal)
   }
 
-  #adopt ({ child, launch, fd, stderr }: Spare): void {
-    this.#fd = fd
-    this.#stderr = stderr
-    this.#launch = launch
-    this.#follow(child)
-  }
-
   #follow (child: ChildProcess): void {
     this.#child = child
     child.on('error', err => { if (child.pid === undefined) this.#abort(spawnFailure(err, this.#host.shell)) })
@@ -200,7 +202,7 @@ export class BashItem implements RunningItem {
     ending.catch((err: unknown) => this.#abort(ioError(err, this.#item.stdout)))
   }
 
-  async #onWarmEnd (warm: WarmShell, end: WarmEnd): Promise<void> {
+  async #onWarmEnd (warm: WarmShell | Nest, end: WarmEnd): Promise<void> {
     const ms = this.#elapsedMs()
     const sid = warm.pid
     // a pause that came too late
@@ -277,6 +279,7 @@ export class BashItem implements RunningItem {
     this.#stderr?.take()
     this.#stderr = null
     this.#warm = null
-    this.#host.warm.giveBack(warm)
+    if (warm instanceof Nest) this.#host.pool.giveBack(warm)
+    else this.#host.warm.giveBack(warm)
   }
 }

@@ -24,8 +24,6 @@ export interface Launch {
   isForeign?: boolean
   /** The process exists, and is ended when we end: now it may begin. */
   started? (child: ChildProcess): void
-  /** The process was prepared, and here is its item: it goes on. */
-  hand? (child: ChildProcess, env: Record<string, string>): void
   /** How the command ended, told by how the process did. */
   ended? (exitCode: number): { exitCode: number | null, signal: NodeJS.Signals | null }
   /** Called when the process has ended, or could not be started; resolves when nothing that it started runs. */
@@ -40,8 +38,10 @@ export interface Launcher {
   readonly mark?: string
   /** Throws what `RunningItem.done` rejects with. */
   launch (item: WorkItem, limits: Limits): Launch
-  /** The same, but it waits for the item's variables; undefined: not worth it. */
-  prepare? (item: WorkItem, limits: Limits): Launch
+  /** Whether there are nests (nest.ts) for such items. */
+  canNest? (item: WorkItem): boolean
+  /** A nest, which runs items like this one, with other variables; `parts` are for their stdouts. */
+  nest? (item: WorkItem, limits: Limits, parts: number[]): Launch
   close (): void
 }
 

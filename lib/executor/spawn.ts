@@ -25,10 +25,10 @@ export function createPartFile (at: string): number {
  * Starts a process, which leads a session and process group of its own: a kill reaches all of it.
  * @param onStart called with its pid before it may begin
  */
-export function spawnLaunch (launch: Launch, stdout: number, stderr: number, onStart: (pid: number) => void): ChildProcess {
+export function spawnLaunch (launch: Launch, stdout: number | 'pipe', stderr: number, onStart: (pid: number) => void): ChildProcess {
   const { file, args, cwd, env, uid, gid, fds, stdin = 'ignore' } = launch
   // `>/dev/stdout` opens it once more, as whoever the command runs as
-  if (launch.isForeign === true) for (const fd of [stdout, stderr]) fchmodSync(fd, 0o666)
+  if (launch.isForeign === true) for (const fd of [stdout, stderr]) if (fd !== 'pipe') fchmodSync(fd, 0o666)
   const child = spawn(file, args, {
     cwd,
     env,

@@ -27,28 +27,32 @@ export interface SandboxOptions {
   mounts?: readonly Mount[]
   /** /proc of its own; containers may forbid it */
   proc: boolean
-  /** descriptor to read the seccomp filter from */
-  seccompFd: number
+  /** descriptor to read the seccomp filter from; undefined: it is for a nest, which filters what it runs itself */
+  seccompFd?: number
+  /** what a nest needs in order to make sandboxes; default: none */
+  capabilities?: readonly string[]
   /** descriptor that bwrap writes the pid of the first process inside to */
   infoFd: number
 }
 
-const SHM_BYTES = 64 * 1024 ** 2
+/** Most that /dev/shm holds. */
+export const SHM_BYTES = 64 * 1024 ** 2
 /** Needed by programs in /usr, and nobody's secret. */
 const ETC = ['/etc/alternatives', '/etc/ld.so.cache']
 
 /** The arguments, for `--args FD`: not on the command line, which the sandbox can read. */
-export function bwrapArgs ({ limits, system, mounts = [], proc, seccompFd, infoFd }: SandboxOptions): string[] {
+export function bwrapArgs ({ limits, system, mounts = [], proc, seccompFd, capabilities = [], infoFd }: SandboxOptions): string[] {
   return [
     // first what takes away, so that nothing of it is missing should we be killed while we write this
     // each by its name: --unshare-all means "if possible" for the first one
     '--unshare-user', '--disable-userns', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try',
-    '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--uid', '65534', '--gid', '65534', '--hostname', 'bitworker',
-    '--seccomp', String(seccompFd), '--info-fd', String(infoFd),
+    '--die-with-parent', '--new-session', '--cap-drop', 'ALL', ...capabilities.flatMap(name => ['--cap-add', name]), '--uid', '65534', '--gid', '65534', '--hostname', 'bitworker',
+    ...seccompFd === undefined ? [] : ['--seccomp', String(seccompFd)], '--info-fd', String(infoFd),
     '--ro-bind', '/usr', '/usr',
     ...system.flatMap(({ path, link }) => link === null ? ['--ro-bind', path, path] : ['--symlink', link, path]),
     ...ETC.flatMap(path => ['--ro-bind-try', path, path]),
-    ...proc ? ['--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys'] : [],
+    // one of which parts are covered would keep a nest from mounting others
+    ...proc ? ['--proc', '/proc', ...capabilities.length > 0 ? [] : ['--ro-bind', '/proc/sys', '/proc/sys']] : [],
     '--dev', '/dev',
     ...tmpfs('/dev/shm', Math.min(SHM_BYTES, limits.scratchBytes)),
     ...tmpfs('/tmp', limits.scratchBytes),

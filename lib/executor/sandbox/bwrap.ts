@@ -17,9 +17,10 @@ import { STDERR_FILE_BYTES, StderrFiles } from '../stderr.ts'
 import type { StderrFile } from '../stderr.ts'
 import type { WorkItem } from '../types.ts'
 import { SCRATCH, bwrapArgs } from './bwrap-args.ts'
-import type { Mount, SystemFolder } from './bwrap-args.ts'
+import type { Mount, SandboxOptions, SystemFolder } from './bwrap-args.ts'
 import { NOBODY, findProgram, hardLimits, highestFd, isRoot, systemFolders } from './host.ts'
-import { MARK, READ_VARIABLES, prelude } from './prelude.ts'
+import { NEST_CAPABILITIES, NEST_MOUNTS, nestCommand } from './nest-script.ts'
+import { MARK, prelude } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
 import { seccompFilter } from './seccomp.ts'
 import type { Arch } from './seccomp.ts'
@@ -35,7 +36,7 @@ export interface BwrapOptions {
   stage: boolean
 }
 
-const [SECCOMP_FD, ARGS_FD, INFO_FD] = [3, 4, 5]
+const [SECCOMP_FD, ARGS_FD, INFO_FD, PART_FD] = [3, 4, 5, 6]
 /** Between two looks at whether what was killed is gone. */
 const LOOK_MS = 1
 /** A killed process can be held by a hanging disk. */
@@ -60,6 +61,7 @@ export class BwrapLauncher implements Launcher {
   readonly #opts: BwrapOptions
   readonly #system: SystemFolder[] = systemFolders()
   readonly #hard: HardLimits = hardLimits()
+  readonly #perl = findProgram('perl', '/usr/')
   readonly #ionice = findProgram('ionice')
   readonly #filter: number
   readonly #infos = new StderrFiles()
@@ -70,24 +72,44 @@ export class BwrapLauncher implements Launcher {
     this.#filter = unnamedFile(seccompFilter(opts.arch))
   }
 
-  /** A sandbox that is built, and waits for the variables of the item. */
-  prepare (item: WorkItem, limits: Limits): Launch {
-    const command = READ_VARIABLES + item.command
-    return { ...this.launch({ ...item, env: {}, command }, limits), stdin: 'pipe', hand }
+  /** A nest needs perl and a /proc, and has nothing writable, which would outlive an item. */
+  canNest ({ mounts = [] }: WorkItem): boolean {
+    return this.#perl !== null && this.#opts.proc && mounts.every(({ at, writable }) => writable !== true && at.startsWith(`${SCRATCH}/`))
+  }
+
+  nest (item: WorkItem, limits: Limits, parts: number[]): Launch {
+    const mounts = (item.mounts ?? []).map(({ path: from, at }) => ({ path: from, at, isFolder: isFolder(from) }))
+    const command = nestCommand({
+      perl: this.#perl!,
+      arch: this.#opts.arch,
+      parts: parts.length,
+      firstPart: PART_FD,
+      scratchBytes: limits.scratchBytes,
+      mounts,
+      command: this.#command(item, limits)
+    })
+    const shown = mounts.map((mount, i) => ({ path: mount.path, at: `${NEST_MOUNTS}/${i}` }))
+    const launch = this.#launch({ ...item, env: {}, mounts: shown }, limits, command, { capabilities: NEST_CAPABILITIES })
+    return { ...launch, stdin: 'pipe', fds: [...launch.fds, ...parts] }
   }
 
   launch (item: WorkItem, limits: Limits): Launch {
-    const { mounts = [], args = [], env } = item
+    return this.#launch(item, limits, this.#command(item, limits), { seccompFd: SECCOMP_FD })
+  }
+
+  #command (item: WorkItem, limits: Limits): string[] {
+    return ['/bin/bash', '--noprofile', '--norc', '-c', this.#prelude(item, limits) + item.command, ...item.args ?? []]
+  }
+
+  #launch (item: WorkItem, limits: Limits, command: string[], more: Pick<SandboxOptions, 'capabilities' | 'seccompFd'>): Launch {
+    const { mounts = [], env } = item
     const info = this.#infos.get(item.stdout)
     const filter = openAgain(this.#filter)
     const staged = isRoot() && this.#opts.stage && mounts.length > 0
     const { outer, shown } = staged ? this.#stage(mounts) : { outer: [], shown: mounts }
-    const options = bwrapArgs({
-      limits, system: this.#system, mounts: shown, proc: this.#opts.proc, infoFd: INFO_FD, seccompFd: SECCOMP_FD
-    })
+    const options = bwrapArgs({ limits, system: this.#system, mounts: shown, proc: this.#opts.proc, infoFd: INFO_FD, ...more })
     const [file = '', ...rest] = [
-      ...outer, ...(this.#ionice === null ? [] : [this.#ionice, '-c', '3']), this.#opts.bwrap, '--args', String(ARGS_FD), '--',
-      '/bin/bash', '--noprofile', '--norc', '-c', this.#prelude(item, limits) + item.command, ...args
+      ...outer, ...(this.#ionice === null ? [] : [this.#ionice, '-c', '3']), this.#opts.bwrap, '--args', String(ARGS_FD), '--', ...command
     ]
     return {
       file,
@@ -166,12 +188,6 @@ function begin (child: ChildProcess, options: string[]): void {
   const pipe = child.stdio[ARGS_FD] as Writable
   pipe.on('error', () => {}) // EPIPE: it has ended, which is seen by other means
   pipe.end(options.join('\0') + '\0')
-}
-
-/** The variables are ended by an empty one: without it the sandbox knows that we are gone, and ends. */
-function hand ({ stdin }: ChildProcess, env: Record<string, string>): void {
-  stdin?.on('error', () => {}) // EPIPE: it has ended, which is seen by other means
-  stdin?.end(Object.entries(env).map(([name, value]) => `${name}=${value}\0`).join('') + '\0')
 }
 
 /** bwrap says 128 + n for a command that signal n ended, as shells do. */

@@ -13,9 +13,9 @@ export const NOBODY = 65534
 
 const STANDARD_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** The absolute path of a program: in PATH, or where systems have them; null if it is not there. */
-export function findProgram (name: string): string | null {
-  const folders = `${process.env['PATH'] ?? ''}:${STANDARD_PATH}`.split(':').filter(folder => path.isAbsolute(folder))
+/** The absolute path of a program: in PATH, or where systems have them, and below `base`; null if it is not there. */
+export function findProgram (name: string, base = '/'): string | null {
+  const folders = `${process.env['PATH'] ?? ''}:${STANDARD_PATH}`.split(':').filter(folder => folder.startsWith(base))
   return folders.map(folder => path.join(folder, name)).find(isExecutable) ?? null
 }
 

@@ -11,9 +11,6 @@ const KIB = 1024
 /** The variable by which the guard finds what is left of a sandbox; the command does not see it. */
 export const MARK = 'BITWORKER_MARK'
 
-/** In place of the variables that the command would be spawned with: reads them, until an empty one, and goes on with an empty stdin. */
-export const READ_VARIABLES = 'while IFS= read -r -d \'\' v||exit 125;[ "$v" ];do export "$v";done;exec </dev/null;unset v;'
-
 /** Hard limits of this process, which cannot be exceeded; Infinity where there are none. */
 export interface HardLimits { openFiles: number, processes: number }
 

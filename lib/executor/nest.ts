@@ -1,0 +1,194 @@
+/**
+ * A nest: a sandbox in which sandboxes are made, one for each work item, with less effort than one from the outside.
+ * Its items' part files are made with it, as it cannot be given any later. Made and kept by Pool (pool.ts), used by
+ * BashItem; what runs inside: sandbox/nest-script.ts.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { closeSync, fchmodSync, linkSync, unlinkSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import path from 'node:path'
+import type { Launch } from './launch.ts'
+import { signalGroup } from './session.ts'
+import { createPartFile, spawnLaunch } from './spawn.ts'
+import type { StderrFile } from './stderr.ts'
+import type { WorkItem } from './types.ts'
+import type { WarmEnd } from './warm-job.ts'
+
+/** Items of one nest: the more, the less its making counts; each has two open files meanwhile. */
+const PARTS = 32
+/** Variables beyond this are not worth it. */
+const MAX_JOB_BYTES = 16 * 1024
+
+interface Part { at: string, fd: number }
+
+/** What a nest is made with. */
+export interface NestOptions {
+  /** folder of the part files */
+  folder: string
+  stderr: StderrFile
+  /** how it is started, with the files for its items' stdout */
+  launch: (parts: number[]) => Launch
+  onStart: (pgid: number) => void
+  /** nothing of it runs any more */
+  onGone: (nest: Nest) => void
+}
+
+/** One nest. */
+export class Nest {
+  readonly stderr: StderrFile
+  readonly #parts: Part[] = []
+  readonly #launch: Launch
+  readonly #child: ChildProcess
+  readonly #gone: Promise<void>
+  #part: number | null = null
+  #onEnd: ((end: WarmEnd) => void) | null = null
+  #text = ''
+  #isReady = false
+  #hasFailed = false
+  #isGone = false
+  #isDoomed = false
+
+  /** Starts it; throws what stands in the way. */
+  constructor ({ folder, stderr, launch, onStart, onGone }: NestOptions) {
+    this.stderr = stderr
+    try {
+      for (let i = 0; i < PARTS; i++) {
+        const at = path.join(folder, `spare-${randomUUID()}`)
+        this.#parts.push({ at, fd: createPartFile(at) })
+      }
+      this.#launch = launch(this.#parts.map(({ fd }) => fd))
+      if (this.#launch.isForeign === true) for (const { fd } of this.#parts) fchmodSync(fd, 0o666)
+      this.#child = spawnLaunch(this.#launch, 'pipe', stderr.fd, onStart)
+    } catch (err) {
+      this.#clear()
+      throw err
+    }
+    this.#child.stdin?.on('error', () => {}) // EPIPE: 'exit' tells the same
+    this.#child.stdout?.setEncoding('latin1').on('data', (text: string) => { this.#onText(text) }).on('error', () => {})
+    this.#gone = new Promise<void>(resolve => {
+      this.#child.once('error', () => { if (this.pid === undefined) resolve() })
+      this.#child.once('close', () => { resolve() }) // not 'exit', which may come before its last answer
+    }).then(async () => this.#launch.settled?.()).then(() => {
+      this.#onGone()
+      onGone(this)
+    })
+    this.#ref(false)
+  }
+
+  /** its process, session and process group; undefined if it could not be started */
+  get pid (): number | undefined { return this.#child.pid }
+
+  /** It could not make a sandbox. */
+  get hasFailed (): boolean { return this.#hasFailed }
+
+  /** Nothing of it runs any more. */
+  get isGone (): boolean { return this.#isGone }
+
+  /** It takes an item now. */
+  get isIdle (): boolean { return this.#isReady && !this.#isDoomed && !this.isBusy && this.#parts.length > 0 }
+
+  /** It runs an item. */
+  get isBusy (): boolean { return this.#part !== null }
+
+  /** It can take so many more items. */
+  get left (): number { return this.#isDoomed ? 0 : this.#parts.length }
+
+  /** Gives the item the next part file, open; null if there is such a file already, or it is nothing for a nest. */
+  adopt ({ stdout, env }: WorkItem): number | null {
+    if (encodeJob(env) === null) return null
+    const { at, fd } = this.#parts[0]!
+    try {
+      linkSync(at, stdout)
+    } catch {
+      return null
+    }
+    unlinkSync(at)
+    this.#parts.shift()
+    return this.#part = fd
+  }
+
+  /** Runs the item that it has the part file of; `onEnd` is called once. */
+  run (env: Record<string, string>, onEnd: (end: WarmEnd) => void): void {
+    this.#onEnd = onEnd
+    this.#ref(true)
+    this.#child.stdin?.write(encodeJob(env)!)
+  }
+
+  /** Ends it, and its item with it, which is told when nothing of both is left. */
+  kill (): void {
+    this.#isDoomed = true
+    if (this.pid !== undefined && !this.#isGone) signalGroup(this.pid, 'SIGKILL')
+  }
+
+  /** Ends it; resolves when nothing of it is left. */
+  async close (): Promise<void> {
+    this.#ref(true)
+    this.kill()
+    await this.#gone
+  }
+
+  #onText (text: string): void {
+    this.#text += text
+    const lines = this.#text.split('\n')
+    this.#text = lines.pop()!
+    for (const line of lines) this.#onAnswer(line)
+  }
+
+  #onAnswer (line: string): void {
+    if (this.#isDoomed) return
+    if (line === 'r') this.#isReady = true
+    else if (line === 'x') this.#fail()
+    else this.#end({ hasLeft: false, ...this.#launch.ended?.(Number(line)) ?? { exitCode: Number(line), signal: null } })
+  }
+
+  /** It could not make the sandbox that the item was to run in. */
+  #fail (): void {
+    this.#hasFailed = true
+    this.kill()
+  }
+
+  #onGone (): void {
+    if (!this.#isDoomed && !this.#isReady) this.#hasFailed = true
+    this.#isGone = this.#isDoomed = true
+    this.#clear()
+    // unless it failed, the item may have written something: it cannot begin again
+    this.#end(this.#hasFailed ? 'unsaid' : { exitCode: null, signal: 'SIGKILL', hasLeft: false })
+  }
+
+  #end (end: WarmEnd): void {
+    const onEnd = this.#onEnd
+    if (onEnd === null) return
+    this.#onEnd = null
+    this.#ref(false)
+    if (this.#launch.isForeign === true && this.#part !== null) fchmodSync(this.#part, 0o600)
+    this.#part = null
+    onEnd(end)
+  }
+
+  /** Part files that no item had. */
+  #clear (): void {
+    for (const { at, fd } of this.#parts.splice(0)) {
+      closeSync(fd)
+      try { unlinkSync(at) } catch {} // its folder may be gone
+    }
+  }
+
+  /** One that waits keeps no process alive. */
+  #ref (isBusy: boolean): void {
+    const how = isBusy ? 'ref' : 'unref'
+    this.#child[how]()
+    // pipes are sockets here, which their declared types hide
+    const [stdin, stdout] = [this.#child.stdin, this.#child.stdout] as unknown as Array<Socket | null>
+    stdin?.[how]()
+    stdout?.[how]()
+  }
+}
+
+/** The variables, ended by an empty one; null if they cannot be said so. */
+function encodeJob (env: Record<string, string>): string | null {
+  const entries = Object.entries(env)
+  if (entries.some(([name, value]) => name === '' || name.includes('=') || `${name}${value}`.includes('\0'))) return null
+  const job = entries.map(([name, value]) => `${name}=${value}\0`).join('') + '\0'
+  return Buffer.byteLength(job) > MAX_JOB_BYTES ? null : job
+}
