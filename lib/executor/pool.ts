@@ -43,6 +43,8 @@ export class Pool {
   /** those of which something may still run */
   readonly #all = new Set<Nest>()
   #failed = 0
+  /** items that ran at a time since there were none */
+  #atATime = 1
   #idle: NodeJS.Timeout | undefined
   #isDue = false
   #isClosed = false
@@ -54,6 +56,7 @@ export class Pool {
   /** One that is ready for this item, and the item's part file; null if there is none, or there is such a file already. */
   take (item: WorkItem, limits: Limits): { nest: Nest, fd: number } | null {
     if (this.#nests.length === 0 || keyOf(item, limits) !== this.#key) return null
+    this.#atATime = Math.max(this.#atATime, this.#host.running())
     const nest = this.#nests.find(({ isIdle }) => isIdle)
     const fd = nest?.adopt(item) ?? null
     return nest === undefined || fd === null ? null : { nest, fd }
@@ -106,7 +109,7 @@ export class Pool {
   }
 
   #isNeeded (): boolean {
-    return this.#nests.filter(({ left }) => left > FEW).length < Math.min(MOST, Math.max(1, this.#host.running()))
+    return this.#nests.filter(({ left }) => left > FEW).length < Math.min(MOST, this.#atATime)
   }
 
   #add (): void {
@@ -132,6 +135,7 @@ export class Pool {
   /** Ends those that wait; the others when their items have ended. */
   #drop (): void {
     clearTimeout(this.#idle)
+    this.#atATime = 1
     for (const nest of this.#nests.splice(0)) if (!nest.isBusy) nest.kill()
   }
 

@@ -18,14 +18,14 @@ export const NEST_MOUNTS = '/tmp'
 /** Calls that perl has no function for: numbers on x64 and on arm64. */
 const CALLS = {
   CLONE: [56, 220],
-MOUNT: [165, 40],
-PRCTL: [157, 167],
-CAPSET: [126, 91],
-SETSID: [112, 157],
-DUP3: [292, 24],
-CLOSE: [3, 57],
+  MOUNT: [165, 40],
+  PRCTL: [157, 167],
+  CAPSET: [126, 91],
+  SETSID: [112, 157],
+  DUP3: [292, 24],
+  CLOSE: [3, 57],
   CLOSE_RANGE: [436, 436],
-EXIT_GROUP: [231, 94]
+  EXIT_GROUP: [231, 94]
 } as const
 
 /**
