@@ -3,6 +3,7 @@ import test from 'tape'
 import { DEFAULT_LIMITS, checkLimits, limitsFor } from '../lib/executor/limits.ts'
 import { bwrapArgs } from '../lib/executor/sandbox/bwrap-args.ts'
 import { mountsOf } from '../lib/executor/sandbox/mounts.ts'
+import { NEST_CAPABILITIES, nestCommand } from '../lib/executor/sandbox/nest-script.ts'
 import { prelude } from '../lib/executor/sandbox/prelude.ts'
 import { remedyFor } from '../lib/executor/sandbox/remedies.ts'
 
@@ -54,6 +55,22 @@ test('the arguments of bwrap', t => {
   t.ok(args.indexOf('--seccomp') < args.indexOf('--ro-bind'), 'what takes away comes before what shows')
   const poor = bwrapArgs({ limits: { scratchBytes: 1000 }, system: [], proc: false, seccompFd: 3, infoFd: 5 })
   t.notOk(poor.includes('--proc') || poor.includes('/proc/sys'), 'without /proc')
+  t.end()
+})
+
+test('the arguments of a nest', t => {
+  const args = bwrapArgs({ limits: { scratchBytes: 1000 }, system: SYSTEM, proc: true, capabilities: NEST_CAPABILITIES, infoFd: 5 })
+  t.deepEqual(args.filter((_, i) => args[i - 1] === '--cap-add'), ['CAP_SETPCAP', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'])
+  t.ok(args.indexOf('--cap-drop') < args.indexOf('--cap-add'), 'and no others')
+  t.notOk(args.includes('--seccomp') || args.includes('/proc/sys'), 'what is done for each item')
+  for (const arch of ['x64', 'arm64'] as const) {
+    const mounts = [{ at: '/scratch/data', isFolder: true }, { at: '/scratch/one', isFolder: false }]
+    const [perl, f, e, script = '', ...rest] = nestCommand({ perl: '/usr/bin/perl', arch, parts: 32, firstPart: 6, scratchBytes: 1000, mounts, command: ['bash', '-c', 'echo'] })
+    t.deepEqual([perl, f, e], ['/usr/bin/perl', '-f', '-e'])
+    t.deepEqual(rest, ['32', '6', '1000', '1000', '2', 'd', '/scratch/data', 'f', '/scratch/one', 'bash', '-c', 'echo'])
+    t.notOk(/\b(call|syscall)\([A-Z]/.test(script), 'numbers of all calls')
+    t.match(script, arch === 'x64' ? /call\(165, 'proc'/ : /call\(40, 'proc'/)
+  }
   t.end()
 })
 

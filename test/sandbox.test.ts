@@ -12,6 +12,8 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { BashExecutor } from '../lib/executor.ts'
 import { detectSandbox } from '../lib/executor/sandbox/detect.ts'
+import { membersOf } from '../lib/executor/session.ts'
+import { isRunning } from '../lib/process-table.ts'
 import { USERS, startConfined } from './helpers/confined.ts'
 import type { Confined, Outcome } from './helpers/confined.ts'
 import { cleanUp, tempFolder, until } from './helpers/disk.ts'
@@ -100,13 +102,13 @@ async function targets (t: Test, folder: string): Promise<Targets & { reached ()
 }
 
 for (const { name: user, uid } of USERS) {
-  test(`as ${user}: what commands try`, async t => {
+  for (const nested of [false, true]) test(`as ${user}: what commands try${nested ? ' in a nest' : ''}`, async t => {
     const client = await startConfined(t, uid)
     t.match(client.tier, /^bwrap/, `there is a sandbox: ${client.problems.join('; ')}`)
     const found = await targets(t, client.folder)
     for (const { name, check, ...order } of escapes(found)) {
       t.comment(`a command that ${name}`)
-      check(t, await client.run(order))
+      check(t, await client.run({ ...order, nested }))
       await until(`nothing is left of a command that ${name}`, () => client.survivors().length === 0)
       const { code, stdout } = await client.run({ command: 'echo fine' })
       t.deepEqual([code, stdout], [null, 'fine\n'], 'the client goes on')
@@ -126,6 +128,8 @@ for (const { name: user, uid } of USERS) {
     const { code, stdout, stderr } = await client.run({ command, mounts })
     t.deepEqual([code, stdout], [null, 'shown\nshown\ndata\none\n'], `read-only: ${stderr}`)
     t.equal(readFileSync(path.join(out, 'file'), 'utf8'), 'made\n', 'what is writable can be written')
+    const nested = await client.run({ command: 'cat data/file one; for f in data/new data/file one; do if (echo > $f) 2>/dev/null; then echo "wrote $f"; fi; done; rm -f data/file; ls', mounts: mounts.slice(0, 2), nested: true })
+    t.deepEqual([nested.code, nested.stdout], [null, 'shown\nshown\ndata\none\n'], `the same in a nest: ${nested.stderr}`)
     const flood = await client.run({ command: 'head -c 64M /dev/zero | tee /out/{1..20} >/dev/null; sleep 1000', mounts, limits: { fileBytes: 100 * MIB, timeoutMs: 60_000 } })
     t.equal(flood.code, 'BW_ERR_COMMAND_DISK', `but not without end: ${flood.message}`)
   })
@@ -137,36 +141,45 @@ for (const { name: user, uid } of USERS) {
     const random = (): number => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31
     for (let round = 0; round < 12; round++) {
       const client: Confined = await startConfined(t, uid)
-      const begun = client.begin({ command: 'setsid sleep 1000 & trap "" TERM; sleep 1000' }).catch(() => 0)
-      if (round % 3 > 0) await begun
+      const nested = round % 2 === 1
+      const begun = client.begin({ command: 'setsid sleep 1000 & trap "" TERM; sleep 1000', nested }).catch(() => 0)
+      const pid = nested || round % 3 > 0 ? await begun : 0
+      const inside = (membersOf(new Set([pid])).get(pid) ?? []).map(member => member.pid)
+      if (nested) t.ok(inside.length > 3, `a nest, round ${round}: ${inside.length} processes`)
       await new Promise(resolve => { setTimeout(resolve, random() * 30) })
       client.child.kill('SIGKILL')
-      await until(`nothing is left, round ${round}`, () => client.survivors().length === 0)
+      await until(`nothing is left, round ${round}`, () => client.survivors().length === 0 && !inside.some(isRunning))
       await client.end()
     }
     t.pass('nothing is left')
   })
 }
 
-test('sandboxes that are built ahead serve one item each', async t => {
+test('the sandboxes of a nest serve one item each', async t => {
   const { sandbox, problems } = await detectSandbox()
   if (sandbox === null) return t.fail(problems.join('; '))
   const folder = tempFolder(t)
   const executor = new BashExecutor({ sandbox })
   cleanUp(t, () => executor.close())
-  const command = 'ls -A /scratch /tmp | tr -d "\\n"; echo "$PIECE_IDX$v $(wc -c)"; touch /scratch/a /tmp/b'
+  const seen = 'cat /proc/1/comm; grep -E "^(Sig|Shd|Cap|NoNew|Seccomp|Uid|Gid|Groups|NSpid)" /proc/self/status; stat -c "%A %u %g %n" / /dev/* /dev/pts/* /scratch /tmp; env | grep -v PIECE_IDX | sort; ulimit -a; umask; nice; hostname; wc -l < /proc/net/dev; echo /proc/[0-9]* $$ $PPID; ls /proc/self/fd; stat -fc %b /scratch /tmp /dev/shm'
+  const command = `ls -A /scratch /tmp /dev/shm | tr -d "\\n"; echo "$PIECE_IDX $(wc -c)"; if ((PIECE_IDX < 0)); then ${seen}; fi; touch /scratch/a /tmp/b /dev/shm/c`
   const spares = (): string[] => readdirSync(folder).filter(name => name.startsWith('spare-'))
   const run = async (i: number): Promise<string> => {
     const stdout = path.join(folder, `out-${i}`)
-    const work = { command, env: { PIECE_IDX: String(i), LINES: 'one\ntwo' }, cwd: folder, stdout, maxOutputBytes: 1000, timeoutMs: 0 }
+    const work = { command, env: { PIECE_IDX: String(i), LINES: 'one\ntwo' }, cwd: folder, stdout, maxOutputBytes: 10_000, timeoutMs: 0 }
     await executor.run(work).done
     return readFileSync(stdout, 'utf8')
   }
+  const look = async (i: number): Promise<string[]> => (await run(i)).split('\n').slice(1)
+  const [first, ...fresh] = await look(-1)
+  t.equal(first, 'bwrap', 'no nest at first')
+  t.ok(fresh.length > 50, 'what a fresh sandbox looks like')
   // on a machine that is busy even short items take long at first
   let count = 0
   await until('one is built ahead', () => spares().length > 0 || (void run(count++).catch(() => {}), false))
-  for (let i = 1000; i < 1040; i++) t.equal(await run(i), `/scratch:/tmp:${i} 0\n`, 'nothing of the one before it, and its own variables')
-  t.equal((await Promise.all(Array.from({ length: 40 }, (_, i) => run(2000 + i)))).join(''), Array.from({ length: 40 }, (_, i) => `/scratch:/tmp:${2000 + i} 0\n`).join(''))
+  for (let i = 1000; i < 1040; i++) t.equal(await run(i), `/dev/shm:/scratch:/tmp:${i} 0\n`, 'nothing of the one before it, and its own variables')
+  t.equal((await Promise.all(Array.from({ length: 40 }, (_, i) => run(2000 + i)))).join(''), Array.from({ length: 40 }, (_, i) => `/dev/shm:/scratch:/tmp:${2000 + i} 0\n`).join(''))
+  t.deepEqual(await look(-2), ['perl', ...fresh], 'one in a nest looks like a fresh one')
   await executor.close()
   t.deepEqual(spares(), [], 'none is left when the executor is closed')
 })
