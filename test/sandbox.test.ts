@@ -178,8 +178,11 @@ test('the sandboxes of a nest serve one item each', async t => {
   let count = 0
   await until('one is built ahead', () => spares().length > 0 || (void run(count++).catch(() => {}), false))
   for (let i = 1000; i < 1040; i++) t.equal(await run(i), `/dev/shm:/scratch:/tmp:${i} 0\n`, 'nothing of the one before it, and its own variables')
+  let nested = await look(-2)
+  // where looking takes long, nests are given up
+  for (let i = 3000; nested[0] !== 'perl' && i < 4000; i++) nested = await look(i % 10 === 9 ? -i : i)
+  t.deepEqual(nested, ['perl', ...fresh], 'one in a nest looks like a fresh one')
   t.equal((await Promise.all(Array.from({ length: 40 }, (_, i) => run(2000 + i)))).join(''), Array.from({ length: 40 }, (_, i) => `/dev/shm:/scratch:/tmp:${2000 + i} 0\n`).join(''))
-  t.deepEqual(await look(-2), ['perl', ...fresh], 'one in a nest looks like a fresh one')
   await executor.close()
   t.deepEqual(spares(), [], 'none is left when the executor is closed')
 })
