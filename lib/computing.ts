@@ -247,6 +247,7 @@ export class Computing {
     this.#completed++
     this.#paceMs += (ms - this.#paceMs) / Math.min(this.#completed, PACE_PIECES)
     this.#scheduler.setPace(this.#paceMs)
+    this.#chooseAhead()
     this.#host.computed(index, result, ms)
     this.run()
   }
