@@ -1,8 +1,10 @@
 /**
  * Where in the draft of its file a piece goes that comes from a peer: where it will be in the finished file, so that its
- * bytes are written once. That place is known as soon as the sizes of all pieces before it are; other pieces, and all
- * that are computed here, become part files, and are copied when the file is finished. So do small ones: a part each
- * costs little, and needs no second record in the journal. Decides only, writes nothing.
+ * bytes are written once. That place is known as soon as the sizes of all pieces before it are. Before that it is guessed
+ * as long as all known pieces have the piece length: a wrong guess costs a copy at the end, and nothing can be in another's
+ * way, since the true place of a piece is never behind its guessed one. Other pieces, and all that are computed here, become
+ * part files, and are copied when the file is finished. So do small ones: a part each costs little, and needs no second
+ * record in the journal. Decides only, writes nothing.
  */
 import type { StoreLayout } from './store-layout.ts'
 import type { PieceTable } from './store-table.ts'
@@ -19,6 +21,10 @@ interface Draft {
   next: number
   /** parts that are being written */
   readonly busy: Set<number>
+  /** the last part for which there was a place */
+  top: number
+  /** as far as is known, all parts but the last one have the piece length */
+  isEven: boolean
 }
 
 /** The drafts of a task's files. */
@@ -42,13 +48,21 @@ export class FileDrafts {
     if (this.#task.completeCommand !== undefined || this.#table.ours.has(file) || this.#table.results.has(index)) return null
     const draft = this.#open(file)
     this.#advance(draft, file, part)
-    if (part > draft.next || draft.busy.has(part)) return null
-    const position = draft.starts[part]!
+    const position = this.#positionOf(draft, file, part, size)
+    if (position === null || draft.busy.has(part)) return null
     if (part === draft.next) draft.starts[++draft.next] = position + size
-    else if (draft.starts[part + 1] !== position + size) return null
     draft.busy.add(part)
+    draft.top = Math.max(draft.top, part)
     this.#table.drafts.add(file)
     return { path: this.#layout.draft(file), position }
+  }
+
+  #positionOf (draft: Draft, file: number, part: number, size: number): number | null {
+    const isFull = size === this.#task.pieceLength || part === this.#task.files[file]!.parts - 1
+    if (!isFull) draft.isEven = false
+    if (part > draft.next) return draft.isEven ? part * this.#task.pieceLength : null
+    const position = draft.starts[part]!
+    return part === draft.next || draft.starts[part + 1] === position + size ? position : null
   }
 
   /** Ends a reservation: the piece was written. */
@@ -64,7 +78,7 @@ export class FileDrafts {
     const draft = this.#drafts.get(file)
     if (draft?.next !== part + 1) return false
     draft.next--
-    return true
+    return draft.top === part
   }
 
   /** The file is finished. */
@@ -73,7 +87,13 @@ export class FileDrafts {
   #open (file: number): Draft {
     const known = this.#drafts.get(file)
     if (known !== undefined) return known
-    const draft: Draft = { starts: new Float64Array(this.#task.files[file]!.parts + 1), next: 0, busy: new Set() }
+    const { firstPiece, parts } = this.#task.files[file]!
+    const draft: Draft = { starts: new Float64Array(parts + 1), next: 0, busy: new Set(), top: -1, isEven: true }
+    for (let part = 0; part < parts; part++) {
+      const size = this.#table.results.sizeOf(firstPiece + part)
+      if (size !== undefined && size !== this.#task.pieceLength && part !== parts - 1) draft.isEven = false
+      if (this.#table.isMerged(firstPiece + part)) draft.top = part
+    }
     this.#drafts.set(file, draft)
     return draft
   }
@@ -85,6 +105,7 @@ export class FileDrafts {
       const index = firstPiece + draft.next
       const size = this.#table.results.sizeOf(index)
       if (size === undefined) return
+      if (size !== this.#task.pieceLength) draft.isEven = false // the last one is never gone over
       const start = draft.starts[draft.next]!
       const position = this.#table.position(index)
       // one before it was replaced by one of another size: what is added here would be in the way of what is there

@@ -116,3 +116,50 @@ test('a piece that comes bit by bit', async t => {
   t.throws(() => store.receive(6, 1), /does not fit the task/)
   t.throws(() => store.receive(1, 3_000_001), /does not fit the task/)
 })
+
+const even = squares({ parts: 6, pieceLength: SIZE })
+const evenContent = (index: number): Buffer => Buffer.alloc(index === 5 ? 70_000 : SIZE, `${index};`)
+
+async function putEven (store: OpenStore, ...indices: number[]): Promise<void> {
+  for (const index of indices) await store.putResult(index, evenContent(index))
+}
+
+test('pieces of piece length go to their place in any order', async t => {
+  const store = await openStore(t, even, tempFolder(t))
+  await putEven(store, 4, 1, 5)
+  await close(store)
+  const again = await openStore(t, even, store.layout.folder)
+  t.deepEqual([...again.results.keys()], [1, 4, 5])
+  await putEven(again, 3, 0, 2)
+  t.deepEqual(readdirSync(again.layout.parts), [], 'no parts')
+  const draft = statSync(again.layout.draft(0)).ino
+  const { path } = (await again.finishFile(0, { run: false }))!
+  t.equal(statSync(path).ino, draft, 'the draft became the file')
+  t.ok(readFileSync(path).equals(Buffer.concat([0, 1, 2, 3, 4, 5].map(evenContent))))
+  t.deepEqual(again.lost, [])
+})
+
+test('what stands behind a piece is not cut off with it', async t => {
+  const store = await openStore(t, even, tempFolder(t))
+  const first = store.receive(0, SIZE)
+  await first.write(0, evenContent(0))
+  await putEven(store, 1, 2)
+  first.discard()
+  for (const index of [1, 2]) t.ok(Buffer.from(await get(store, index), 'latin1').equals(evenContent(index)))
+  await putEven(store, 5, 4, 3, 0)
+  t.deepEqual(readdirSync(store.layout.parts), [])
+})
+
+test('a shorter piece among them: the file is put together anew, whatever comes in whatever order', async t => {
+  for (const order of [[4, 5, 1, 0, 2, 3], [1, 2, 3, 0, 5, 4], [5, 4, 3, 2, 1, 0], [0, 3, 1, 2, 5, 4], [1, 4, 0, 3, 2, 5]]) {
+    for (const short of [0, 1, 2, 4]) {
+      const content = (index: number): Buffer => index === short ? Buffer.alloc(90_000, 's') : evenContent(index)
+      const store = await openStore(t, even, tempFolder(t))
+      for (const index of order) await store.putResult(index, content(index))
+      for (const index of order) if (!Buffer.from(await get(store, index), 'latin1').equals(content(index))) t.fail(`${index} of ${order.join()}, short ${short}`)
+      const { path } = (await store.finishFile(0, { run: false }))!
+      if (!readFileSync(path).equals(Buffer.concat([0, 1, 2, 3, 4, 5].map(content)))) t.fail(`${order.join()}, short ${short}`)
+      t.deepEqual([store.lost, filesIn(store.layout.root)], [[], ['journal', 'lock', 'task.bitworker']], `${order.join()}, short ${short}`)
+    }
+  }
+})
