@@ -38,7 +38,8 @@ export class Peers {
   /** Starts what is missing of so many. */
   ensure (count: number): void {
     while (this.#children.length < count) {
-      this.#children.push(fork(join(import.meta.dirname, 'paper-peer.ts'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }))
+      // a session each: the kernel shares the processors out among sessions, and each peer stands for a machine
+      this.#children.push(fork(join(import.meta.dirname, 'paper-peer.ts'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true }))
     }
   }
 

@@ -43,8 +43,10 @@ interface Running {
 /** Pieces being stored, for each slot: a disk that cannot keep up holds the commands back. */
 const STORING_PER_SLOT = 4
 
-/** Pieces are claimed ahead for this long: other peers wait for them that long at most, and hear of them in less. */
+/** Short pieces are claimed ahead for this long: other peers wait for them that long at most, and a message costs a thousandth of it. */
 const AHEAD_MS = 100
+/** The next of longer ones is claimed so long before its slot is free: a busy peer has heard of it by then. */
+const NEXT_MS = 200
 /** The pace follows about this many of the latest pieces. */
 const PACE_PIECES = 32
 
@@ -194,7 +196,7 @@ export class Computing {
     const now = this.#clock.now()
     const waits: number[] = []
     for (const { since, hasEnded, reason } of this.#running.values()) {
-      if (!hasEnded && reason === null) waits.push(Math.max(0, since + this.#paceMs - AHEAD_MS - now))
+      if (!hasEnded && reason === null) waits.push(Math.max(0, since + this.#paceMs - NEXT_MS - now))
     }
     const soon = waits.filter(ms => ms === 0).length
     const later = Math.min(...waits.filter(ms => ms > 0))
