@@ -88,7 +88,7 @@ export class ClaimExchange {
 
   #send (peer: TaskPeer, claims: ClaimRecord[], opts: { isBackup: boolean }): void {
     peer.ext.claim(claims, opts)
-    // now, not at the end of the turn: a claim must be out before the work item starts
+    // with this turn, not with the next batch of news: the work item is about to start
     peer.ext.flush()
     if (opts.isBackup) return
     for (const { index } of claims) {

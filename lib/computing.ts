@@ -131,7 +131,7 @@ export class Computing {
   pause (): void {
     if (this.#state !== 'on') return
     this.#state = 'paused'
-    this.#forgetAhead()
+    this.#keepAhead(0)
     for (const { generation } of this.#running.values()) generation.pause()
     this.#host.release([...this.#running.keys()])
   }
@@ -150,7 +150,7 @@ export class Computing {
     this.#cancelRenewal()
     this.#cancelWakeUp()
     this.#cancelAhead()
-    this.#forgetAhead()
+    this.#keepAhead(0)
     const ends = Array.from(this.#running.values(), ({ generation }) => generation.done.catch(() => {}))
     for (const index of this.#running.keys()) this.abort(index, 'stopped')
     await Promise.all(ends)
@@ -189,19 +189,17 @@ export class Computing {
     return Math.max(free, Math.min(room, Math.ceil(AHEAD_MS / this.#paceMs) * this.#slots))
   }
 
-  /** For the slots that will be free soon; the others have time. */
+  /** For the slots that will be free soon: the others have time, and what is late may be so for long. */
   #chooseAhead (): void {
     this.#cancelAhead()
     if (this.#state !== 'on' || this.#paceMs <= AHEAD_MS) return
     const now = this.#clock.now()
-    const waits: number[] = []
-    for (const { since, hasEnded, reason } of this.#running.values()) {
-      if (!hasEnded && reason === null) waits.push(Math.max(0, since + this.#paceMs - NEXT_MS - now))
-    }
-    const soon = waits.filter(ms => ms === 0).length
-    const later = Math.min(...waits.filter(ms => ms > 0))
+    const working = [...this.#running.values()].filter(({ hasEnded, reason }) => !hasEnded && reason === null)
+    const ends = working.map(({ since }) => since + this.#paceMs - now)
+    const soon = this.#slots - ends.filter(ms => Math.abs(ms) > NEXT_MS).length
+    this.#keepAhead(soon)
     const chosen: ClaimRecord[] = []
-    while (this.#ahead.size < soon && this.#scheduler.hasCandidates) {
+    while (this.#ahead.size < Math.min(soon, MAX_CLAIMS - this.#running.size) && this.#scheduler.hasCandidates) {
       const choice = this.#scheduler.next()
       if (choice === undefined || choice.isBackup) break
       this.#scheduler.start(choice.index)
@@ -209,13 +207,17 @@ export class Computing {
       chosen.push({ index: choice.index, elapsedMs: 0, estimateMs: this.#estimateMs() })
     }
     if (chosen.length > 0) this.#host.claim(chosen, { isBackup: false })
-    if (later < Infinity) this.#cancelAhead = this.#clock.after(Math.ceil(later), () => { this.#chooseAhead() })
+    const changes = ends.flatMap(ms => [Math.ceil(ms - NEXT_MS), Math.floor(ms + NEXT_MS) + 1]).filter(ms => ms > 0)
+    if (changes.length > 0) this.#cancelAhead = this.#clock.after(Math.min(...changes), () => { this.#chooseAhead() })
   }
 
-  #forgetAhead (): void {
-    const indices = [...this.#ahead]
-    this.#ahead.clear()
-    for (const index of indices) this.#scheduler.stop(index)
+  /** Gives up all but so many of those that were chosen ahead: others wait for them. */
+  #keepAhead (count: number): void {
+    const indices = [...this.#ahead].slice(count)
+    for (const index of indices) {
+      this.#ahead.delete(index)
+      this.#scheduler.stop(index)
+    }
     if (indices.length > 0) this.#host.release(indices)
   }
 
@@ -249,9 +251,9 @@ export class Computing {
     this.#completed++
     this.#paceMs += (ms - this.#paceMs) / Math.min(this.#completed, PACE_PIECES)
     this.#scheduler.setPace(this.#paceMs)
-    this.#chooseAhead()
     this.#host.computed(index, result, ms)
     this.run()
+    this.#chooseAhead() // now that the pace is known, and the piece is not missing any more
   }
 
   #onFailure (index: number, running: Running, err: Error): void {

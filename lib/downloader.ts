@@ -185,7 +185,8 @@ export class Downloader {
   }
 
   #begin (peer: TaskPeer, index: number, result: Result): Download | undefined {
-    const sink = this.#host.receive(index, result.size)
+    const sink = this.#receive(index, result.size)
+    if (sink === undefined) return undefined
     const piece = new Assembly(result.size, this.#counting(sink))
     const download: Download = { index, result, sink, piece, sources: new Set(), isEnded: false, rounds: 0 }
     this.#active.set(index, download)
@@ -194,6 +195,16 @@ export class Downloader {
     download.sources.add(peer)
     void this.#complete(download)
     return undefined
+  }
+
+  /** undefined when nothing can be written: this is called from within the wire's parser, which must not see it. */
+  #receive (index: number, size: number): DownloadSink | undefined {
+    try {
+      return this.#host.receive(index, size)
+    } catch (err) {
+      queueMicrotask(() => { this.#host.broken(err as Error) })
+      return undefined
+    }
   }
 
   #request (peer: TaskPeer, download: Download, block: number): void {

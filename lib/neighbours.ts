@@ -163,6 +163,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   close (): void {
     this.#claims.close()
     this.#cancelLater?.()
+    this.#cancelLater = null
   }
 
   #sendSnapshot (peer: TaskPeer): void {

@@ -1,7 +1,7 @@
 /**
  * Looks into the system's table of processes, where there is one (/proc on Linux).
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import process from 'node:process'
 
 /** Whether this system has a process table that can be read. */
@@ -21,11 +21,12 @@ export function readStat (pid: string | number): string[] | null {
 
 const HAS_CHILDREN = existsSync(`/proc/self/task/${process.pid}/children`)
 
-/** Children of a process's first thread, as those of shells are; null where the system does not tell. */
+/** Children of a process; null where the system does not tell. */
 export function childrenOf (pid: number): number[] | null {
   if (!HAS_CHILDREN) return null
   try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(text => text !== '').map(Number)
+    const lists = readdirSync(`/proc/${pid}/task`).map(thread => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8'))
+    return lists.join(' ').split(' ').filter(text => text !== '').map(Number)
   } catch {
     return [] // it has ended
   }

@@ -68,7 +68,7 @@ export class Sources {
 export interface Meeting {
   /** some are being made, or were made and their peers have not told what they have */
   isConnecting: boolean
-  /** a peer has told what it has */
+  /** a peer works on the very same task, and tells what it has as soon as anybody */
   hasMet: boolean
 }
 

@@ -1,10 +1,10 @@
 /**
  * Where in the draft of its file a piece goes that comes from a peer: where it will be in the finished file, so that its
  * bytes are written once. That place is known as soon as the sizes of all pieces before it are. Before that it is guessed
- * as long as all known pieces have the piece length: a wrong guess costs a copy at the end, and nothing can be in another's
- * way, since the true place of a piece is never behind its guessed one. Other pieces, and all that are computed here, become
- * part files, and are copied when the file is finished. So do small ones: a part each costs little, and needs no second
- * record in the journal. Decides only, writes nothing.
+ * as long as all known pieces have the piece length, and are where they were guessed to be: a wrong guess costs a copy at
+ * the end, and nothing can be in another's way, since the true place of a piece is never behind its guessed one. Other
+ * pieces, and all that are computed here, become part files, and are copied when the file is finished. So do small ones: a
+ * part each costs little, and needs no second record in the journal. Decides only, writes nothing.
  */
 import type { StoreLayout } from './store-layout.ts'
 import type { PieceTable } from './store-table.ts'
@@ -62,7 +62,17 @@ export class FileDrafts {
     if (!isFull) draft.isEven = false
     if (part > draft.next) return draft.isEven ? part * this.#task.pieceLength : null
     const position = draft.starts[part]!
-    return part === draft.next || draft.starts[part + 1] === position + size ? position : null
+    const doesFit = part === draft.next ? position + size <= this.#endOfGap(draft, file, part) : position + size === draft.starts[part + 1]
+    return doesFit ? position : null
+  }
+
+  /** Where the next piece in the draft begins: one that was stored before a restart, when this one had another size. */
+  #endOfGap (draft: Draft, file: number, part: number): number {
+    const { firstPiece } = this.#task.files[file]!
+    for (let next = part + 1; next <= draft.top; next++) {
+      if (this.#table.isMerged(firstPiece + next)) return this.#table.position(firstPiece + next)
+    }
+    return Infinity
   }
 
   /** Ends a reservation: the piece was written. */
@@ -92,7 +102,9 @@ export class FileDrafts {
     for (let part = 0; part < parts; part++) {
       const size = this.#table.results.sizeOf(firstPiece + part)
       if (size !== undefined && size !== this.#task.pieceLength && part !== parts - 1) draft.isEven = false
-      if (this.#table.isMerged(firstPiece + part)) draft.top = part
+      if (!this.#table.isMerged(firstPiece + part)) continue
+      draft.top = part
+      if (this.#table.position(firstPiece + part) !== part * this.#task.pieceLength) draft.isEven = false
     }
     this.#drafts.set(file, draft)
     return draft

@@ -11,6 +11,9 @@ import type { PieceTable, Place } from './store-table.ts'
 /** Told when a piece turns out to be gone or damaged. */
 export type OnDamage = (index: number, place: Place, cause: unknown) => void
 
+/** Looks at a window of a piece whose file somebody changes. */
+const MAX_ATTEMPTS = 3
+
 /** The reading side of an open folder. */
 export class PieceReader {
   readonly #table: PieceTable
@@ -99,23 +102,28 @@ export class PieceReader {
     const key = `${index}.${window}`
     const known = this.#reads.get(key)
     if (known !== undefined) return known
-    const start = window * WINDOW_BYTES
-    const read = this.#readWindow(index, place, start)
-      .then(({ bytes, mtimeMs }) => {
-        const isKnown = this.#table.isChecked(index, mtimeMs)
-        // of one that is larger nothing is known once its file has changed: it was compared as a whole, just before
-        if (!isKnown && (bytes.length < place.result.size || !isSameDigest(sha256(bytes), place.result.digest))) {
-          throw this.#losing(index, place, 'its content changed')
-        }
+    const read = this.#readIntact(index, place, window).finally(() => this.#reads.delete(key))
+    this.#reads.set(key, read)
+    return read
+  }
+
+  async #readIntact (index: number, place: Place, window: number): Promise<Buffer> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const { bytes, mtimeMs } = await this.#readWindow(index, place, window * WINDOW_BYTES)
+      const isWhole = bytes.length === place.result.size
+      const isIntact = this.#table.isChecked(index, mtimeMs) || (isWhole && isSameDigest(sha256(bytes), place.result.digest))
+      if (isIntact) {
         if (this.#table.results.matches(index, place.result)) {
-          if (!isKnown) this.#table.setChecked(index, mtimeMs)
+          if (isWhole) this.#table.setChecked(index, mtimeMs)
           this.#cache.set(index, window, bytes)
         }
         return bytes
-      })
-      .finally(() => this.#reads.delete(key))
-    this.#reads.set(key, read)
-    return read
+      }
+      if (isWhole) throw this.#losing(index, place, 'its content changed')
+      // its file was changed since it was compared as a whole
+      await this.#check(index, place)
+    }
+    throw this.#losing(index, place, 'it is changed all the time')
   }
 
   async #readWindow (index: number, place: Place, start: number): Promise<{ bytes: Buffer, mtimeMs: number }> {

@@ -14,7 +14,7 @@ export interface Place { path: string, position: number, result: Result }
 /** Stands in the table of positions for a piece that has a part file. */
 const IN_PART = -1
 /** Stand in the table of checked pieces. */
-const UNCHECKED = 0
+const UNCHECKED = NaN
 const UNCHANGING = Infinity
 
 /** What is on disk. */
@@ -44,7 +44,7 @@ export class PieceTable {
     this.#layout = layout
     this.results = new PackedResults(task.pieceCount)
     this.#positions = new Float64Array(task.pieceCount).fill(IN_PART)
-    this.#checked = new Float64Array(task.pieceCount)
+    this.#checked = new Float64Array(task.pieceCount).fill(UNCHECKED)
     this.#changes = new Uint32Array(task.files.length)
   }
 
@@ -70,7 +70,7 @@ export class PieceTable {
   /** Its bytes were compared with the digest since the start, and its file was not changed since; `mtimeMs` is the file's. */
   isChecked (index: number, mtimeMs: number): boolean {
     const at = this.#checked[index]!
-    return at === UNCHANGING || (at !== UNCHECKED && at === mtimeMs)
+    return at === UNCHANGING || at === mtimeMs
   }
 
   /** As isChecked, where nobody but us changes the file. */

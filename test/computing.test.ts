@@ -5,21 +5,25 @@ import { VirtualClock } from '../bench/simulator/clock.ts'
 import { Computing } from '../lib/computing.ts'
 import { Scheduler } from '../lib/scheduler.ts'
 
-interface Played { clock: VirtualClock, computing: Computing, log: string[], until: (ms: number) => Promise<void> }
+interface Played { clock: VirtualClock, computing: Computing, log: string[], computed: number[], until: (ms: number) => Promise<void> }
+
+interface Work { pieceCount: number, slots: number, workMs: number | ((nth: number) => number) }
 
 /** Computes pieces of `workMs`; the log tells what is claimed, started and released, and when. */
-function play (t: Test, { pieceCount, slots, workMs }: { pieceCount: number, slots: number, workMs: number }): Played {
+function play (t: Test, { pieceCount, slots, workMs }: Work): Played {
   const clock = new VirtualClock()
   const log: string[] = []
+  const computed: number[] = []
+  let started = 0
   const note = (text: string): void => { log.push(`${clock.now()}: ${text}`) }
   const scheduler = new Scheduler({ pieceCount, peerId: '00'.repeat(20), random: () => 0, now: clock.now })
   const computing = new Computing(scheduler, {
     generate: piece => {
-      const result = { size: 1, digest: Buffer.alloc(32), ms: workMs }
+      const ms = typeof workMs === 'number' ? workMs : workMs(started++)
+      const result = { size: 1, digest: Buffer.alloc(32), ms }
       const done = new Promise<typeof result>(resolve => {
-        clock.after(workMs, () => {
+        clock.after(ms, () => {
           clock.settled()
-          scheduler.setMissing(piece, false)
           resolve(result)
         })
       })
@@ -28,13 +32,16 @@ function play (t: Test, { pieceCount, slots, workMs }: { pieceCount: number, slo
     started: () => { note('starts') },
     claim: claims => { note(`claims ${claims.length}`) },
     release: indices => { note(`releases ${indices.length}`) },
-    computed: () => {},
+    computed: index => {
+      computed.push(index)
+      scheduler.setMissing(index, false)
+    },
     failed: (_index, err) => { t.fail(err.message) },
     aborted: () => {},
     idle: () => {}
   }, { slots, clock })
   t.teardown(() => { void computing.stop() })
-  return { clock, computing, log, until: async ms => clock.run(() => clock.now() >= ms, ms) }
+  return { clock, computing, log, computed, until: async ms => clock.run(() => clock.now() >= ms, ms) }
 }
 
 test('the next piece is claimed a moment before its slot is free, once it is known when that is', async t => {
@@ -62,4 +69,28 @@ test('as many are claimed as slots will be free', async t => {
   await until(960)
   t.equal(log.at(-1), '800: claims 2')
   t.equal(computing.claims({ isBackup: false }).length, 4)
+})
+
+test('what was computed just now is not chosen again', async t => {
+  const { computing, computed, until } = play(t, { pieceCount: 2, slots: 2, workMs: nth => 1_000 + 150 * nth })
+  computing.run()
+  await until(5_000)
+  t.equal(computed.length, 2)
+})
+
+test('what was chosen for a slot that is late is given up', async t => {
+  const { computing, log, until } = play(t, { pieceCount: 4, slots: 1, workMs: nth => nth === 2 ? 20_000 : 1_000 })
+  computing.run()
+  await until(3_500)
+  t.same(log.slice(-2), ['2800: claims 1', '3201: releases 1'])
+  t.equal(computing.claims({ isBackup: false }).length, 1, 'what runs')
+  await until(22_500)
+  t.same(log.slice(-2), ['22000: claims 1', '22000: starts'])
+})
+
+test('no more is claimed than peers take in', async t => {
+  const { computing, until } = play(t, { pieceCount: 500, slots: 48, workMs: 1_000 })
+  computing.run()
+  await until(1_900)
+  t.equal(computing.claims({ isBackup: false }).length, 64)
 })

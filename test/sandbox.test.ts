@@ -10,6 +10,7 @@ import type { AddressInfo, Server } from 'node:net'
 import path from 'node:path'
 import test from 'tape'
 import type { Test } from 'tape'
+import type { CommandError } from '../lib/errors.ts'
 import { BashExecutor } from '../lib/executor.ts'
 import { detectSandbox } from '../lib/executor/sandbox/detect.ts'
 import { membersOf } from '../lib/executor/session.ts'
@@ -163,7 +164,7 @@ test('the sandboxes of a nest serve one item each', async t => {
   cleanUp(t, () => executor.close())
   const seen = 'cat /proc/1/comm; grep -E "^(Sig|Shd|Cap|NoNew|Seccomp|Uid|Gid|Groups|NSpid)" /proc/self/status; stat -c "%A %u %g %n" / /dev/* /dev/pts/* /scratch /tmp; env | grep -v PIECE_IDX | sort; ulimit -a; umask; nice; hostname; wc -l < /proc/net/dev; echo /proc/[0-9]* $$ $PPID; ls /proc/self/fd; stat -fc %b /scratch /tmp /dev/shm'
   const command = `ls -A /scratch /tmp /dev/shm | tr -d "\\n"; echo "$PIECE_IDX $(wc -c)"; if ((PIECE_IDX < 0)); then ${seen}; fi; touch /scratch/a /tmp/b /dev/shm/c`
-  const spares = (): string[] => readdirSync(folder).filter(name => name.startsWith('spare-'))
+  const spares = (): string[] => readdirSync(folder).filter(name => name.startsWith('nest-'))
   const run = async (i: number): Promise<string> => {
     const stdout = path.join(folder, `out-${i}`)
     const work = { command, env: { PIECE_IDX: String(i), LINES: 'one\ntwo' }, cwd: folder, stdout, maxOutputBytes: 10_000, timeoutMs: 0 }
@@ -185,4 +186,61 @@ test('the sandboxes of a nest serve one item each', async t => {
   t.equal((await Promise.all(Array.from({ length: 40 }, (_, i) => run(2000 + i)))).join(''), Array.from({ length: 40 }, (_, i) => `/dev/shm:/scratch:/tmp:${2000 + i} 0\n`).join(''))
   await executor.close()
   t.deepEqual(spares(), [], 'none is left when the executor is closed')
+})
+
+test('what a command does to its stderr is not seen by the next one', async t => {
+  const { sandbox, problems } = await detectSandbox()
+  if (sandbox === null) return t.fail(problems.join('; '))
+  const folder = tempFolder(t)
+  // F_SETFL without O_APPEND, and a place far behind every limit
+  const command = 'if ((PIECE_IDX % 2)); then echo told >&2; else perl -e \'use Fcntl; fcntl(STDERR, F_SETFL, O_RDWR); sysseek(STDERR, 1 << 40, 0)\'; fi'
+  for (const count of [4, 60]) {
+    const executor = new BashExecutor({ sandbox })
+    cleanUp(t, () => executor.close())
+    const seen = new Set<string>()
+    for (let i = 0; i < count; i++) {
+      const item = executor.run({ command, env: { PIECE_IDX: String(i) }, cwd: folder, stdout: path.join(folder, `${count}-${i}`), maxOutputBytes: 100, timeoutMs: 0 })
+      const said = await item.done.then(({ stderr }) => stderr, (err: Error) => err.message)
+      if (i % 2 === 1) seen.add(said)
+    }
+    t.deepEqual([...seen], ['told'], `${count} items`)
+    await executor.close()
+  }
+})
+
+test('a short item that is killed tells what it said', async t => {
+  const { sandbox, problems } = await detectSandbox()
+  if (sandbox === null) return t.fail(problems.join('; '))
+  const folder = tempFolder(t)
+  const executor = new BashExecutor({ sandbox })
+  cleanUp(t, () => executor.close())
+  const command = 'echo why >&2; ((PIECE_IDX < 30)) || sleep 1000'
+  for (let i = 0; i < 31; i++) {
+    const item = executor.run({ command, env: { PIECE_IDX: String(i) }, cwd: folder, stdout: path.join(folder, `out-${i}`), maxOutputBytes: 100, timeoutMs: 500 })
+    const { stderr, code } = await item.done.then(end => ({ ...end, code: '' }), (err: CommandError) => err)
+    if (i === 30) t.deepEqual([code, stderr], ['BW_ERR_COMMAND_TIMEOUT', 'why'])
+    else if (stderr !== 'why') t.fail(`item ${i}: ${stderr}`)
+  }
+})
+
+test('a sandbox that is killed while it waits for an item spoils no other', async t => {
+  const { sandbox, problems } = await detectSandbox()
+  if (sandbox === null) return t.fail(problems.join('; '))
+  const folder = tempFolder(t)
+  const executor = new BashExecutor({ sandbox })
+  cleanUp(t, () => executor.close())
+  let count = 0
+  // with a third one, nests are given up
+  for (let kills = 0; kills < 2; count++) {
+    const stdout = path.join(folder, `out-${count}`)
+    const item = executor.run({ command: 'echo "$PIECE_IDX"', env: { PIECE_IDX: String(count) }, cwd: folder, stdout, maxOutputBytes: 100, timeoutMs: 0 })
+    const sid = item.pid!
+    const seen = await item.done.then(() => readFileSync(stdout, 'utf8'), (err: unknown) => err)
+    if (!(seen instanceof Error) && seen !== `${count}\n`) t.fail(`item ${count} is told to have printed ${JSON.stringify(seen)}`)
+    const members = (membersOf(new Set([sid])).get(sid) ?? []).map(({ pid }) => pid)
+    if (members.length < 4) continue // no nest, or it makes the next sandbox just now
+    process.kill(Math.max(...members), 'SIGKILL')
+    kills++
+  }
+  t.ok(count > 2, `${count} items`)
 })

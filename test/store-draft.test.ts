@@ -163,3 +163,23 @@ test('a shorter piece among them: the file is put together anew, whatever comes 
     }
   }
 })
+
+test('nothing is written over a piece that was stored before a restart, when others had other sizes', async t => {
+  // the pieces 0 and 1 are lost, and what is known of the others looks even
+  const store = await openStore(t, even, tempFolder(t))
+  await store.putResult(0, Buffer.alloc(90_000, '0'))
+  await putEven(store, 1, 2)
+  const draft = store.layout.draft(0)
+  const bytes = readFileSync(draft)
+  await close(store)
+  bytes[7] = bytes[90_007] = 0x21
+  writeFileSync(draft, bytes)
+  const again = await openStore(t, even, store.layout.folder)
+  for (const index of [0, 1]) await again.verify(index)
+  await putEven(again, 1, 0)
+  t.ok(Buffer.from(await get(again, 2), 'latin1').equals(evenContent(2)), 'a guess is not in the way')
+  await putEven(again, 3, 4, 5)
+  const { path } = (await again.finishFile(0, { run: false }))!
+  t.ok(readFileSync(path).equals(Buffer.concat([0, 1, 2, 3, 4, 5].map(evenContent))))
+  t.deepEqual(again.lost, [0, 1])
+})

@@ -144,7 +144,7 @@ export class BashItem implements RunningItem {
     this.#signal('SIGCONT')
   }
 
-  /** Enforces the limits of size and time; called every few milliseconds. */
+  /** Enforces the limits of size and time; called every 50 ms. */
   tick (): void {
     if (this.#isOver || this.#stderr === null) return
     this.#stderr.trim()
@@ -207,7 +207,8 @@ export class BashItem implements RunningItem {
     const sid = warm.pid
     // a pause that came too late
     if (this.#since === null) this.resume()
-    if (sid !== undefined && (warm.isGone || (end !== 'unsaid' && end.hasLeft))) await this.#host.sessions.end(sid, !warm.isGone)
+    // a nest that is gone has left nothing
+    if (sid !== undefined && !(warm instanceof Nest) && (warm.isGone || (end !== 'unsaid' && end.hasLeft))) await this.#host.sessions.end(sid, !warm.isGone)
     if (this.#isOver) return
     if (end !== 'unsaid' || this.#stopped !== null) {
       const { exitCode, signal } = end === 'unsaid' ? { exitCode: null, signal: null } : end

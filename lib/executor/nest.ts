@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, fchmodSync, linkSync, unlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import path from 'node:path'
+import { errnoOf } from '../io-errors.ts'
 import type { Launch } from './launch.ts'
 import { signalGroup } from './session.ts'
 import { createPartFile, spawnLaunch } from './spawn.ts'
@@ -45,6 +46,8 @@ export class Nest {
   #onEnd: ((end: WarmEnd) => void) | null = null
   #text = ''
   #isReady = false
+  /** a sandbox has taken the item's variables */
+  #hasBegun = false
   #hasFailed = false
   #isGone = false
   #isDoomed = false
@@ -54,7 +57,7 @@ export class Nest {
     this.stderr = stderr
     try {
       for (let i = 0; i < PARTS; i++) {
-        const at = path.join(folder, `spare-${randomUUID()}`)
+        const at = path.join(folder, `nest-${randomUUID()}`)
         this.#parts.push({ at, fd: createPartFile(at) })
       }
       this.#launch = launch(this.#parts.map(({ fd }) => fd))
@@ -100,7 +103,8 @@ export class Nest {
     const { at, fd } = this.#parts[0]!
     try {
       linkSync(at, stdout)
-    } catch {
+    } catch (err) {
+      if (errnoOf(err) !== 'EEXIST') this.#fail() // this disk may have no links
       return null
     }
     unlinkSync(at)
@@ -139,10 +143,19 @@ export class Nest {
     if (this.#isDoomed) return
     if (line === 'r') this.#isReady = true
     else if (line === 'x') this.#fail()
-    else this.#end({ hasLeft: false, ...this.#launch.ended?.(Number(line)) ?? { exitCode: Number(line), signal: null } })
+    else if (line === 's') this.#hasBegun = true
+    else this.#onEnded(Number(line))
   }
 
-  /** It could not make the sandbox that the item was to run in. */
+  #onEnded (code: number): void {
+    const end = this.#launch.ended?.(code) ?? { exitCode: code, signal: null }
+    // it was killed while it waited (by the kernel, for memory): the next sandbox would take this item into its own file
+    if (!this.#hasBegun) return this.#fail()
+    this.#hasBegun = false
+    this.#end({ hasLeft: false, ...end })
+  }
+
+  /** It could not make the sandbox that an item was to run in. */
   #fail (): void {
     this.#hasFailed = true
     this.kill()

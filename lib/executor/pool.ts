@@ -6,13 +6,15 @@ import path from 'node:path'
 import type { Launcher } from './launch.ts'
 import type { Limits } from './limits.ts'
 import { Nest } from './nest.ts'
+import { hardLimits } from './sandbox/host.ts'
 import type { StderrFiles } from './stderr.ts'
 import type { WorkItem } from './types.ts'
 
 /** Commands that take longer do not notice what a sandbox takes. */
 const SHORT_MS = 100
-/** Kept at most; each is four small processes. */
+/** Kept at most; each is four small processes, and so many open files, of which all together may have a quarter. */
 const MOST = 8
+const FILES = 40
 /** A nest for so few more items gets its successor, which takes some milliseconds to be built. */
 const FEW = 8
 /** What nobody has come for is given up. */
@@ -42,6 +44,7 @@ export class Pool {
   #nests: Nest[] = []
   /** those of which something may still run */
   readonly #all = new Set<Nest>()
+  readonly #most: number
   #failed = 0
   /** items that ran at a time since there were none */
   #atATime = 1
@@ -51,6 +54,7 @@ export class Pool {
 
   constructor (host: PoolHost) {
     this.#host = host
+    this.#most = Math.min(MOST, Math.floor(hardLimits().openFiles / 4 / FILES))
   }
 
   /** One that is ready for this item, and the item's part file; null if there is none, or there is such a file already. */
@@ -109,7 +113,7 @@ export class Pool {
   }
 
   #isNeeded (): boolean {
-    return this.#nests.filter(({ left }) => left > FEW).length < Math.min(MOST, this.#atATime)
+    return this.#nests.filter(({ left }) => left > FEW).length < Math.min(this.#most, this.#atATime)
   }
 
   #add (): void {

@@ -1,5 +1,5 @@
 /**
- * Spawns what a launcher made. Called by item.ts, and by pool.ts ahead of time.
+ * Spawns what a launcher made. Called by item.ts and nest.ts.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'

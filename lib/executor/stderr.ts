@@ -2,7 +2,7 @@
  * The stderr of a running command. It goes to a file without a name, not to a pipe: Node's pipes are sockets, on which
  * `echo oops > /dev/stderr` fails, and a flood of text would pass through this process. Only the tail is kept.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, readSync, unlinkSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +19,7 @@ const STDERR_LINE_CHARS = 2000
 /** Takes a command's stderr; hand its `fd` to the process. */
 export class StderrFile {
   readonly fd: number
+  readonly #flags: string
   #kept: Buffer = Buffer.alloc(0)
 
   /** Creates and at once unlinks the file `path`, so nothing is left over whatever happens. */
@@ -27,7 +28,11 @@ export class StderrFile {
     const { O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants
     this.fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0o600)
     unlinkSync(path)
+    this.#flags = this.#readFlags()
   }
+
+  /** Whether it is open as it was made: a command can change that for whoever has it after it. */
+  get isAsMade (): boolean { return this.#readFlags() === this.#flags }
 
   /** Keeps the tail and empties the file when it has grown too large. */
   trim (): void {
@@ -49,6 +54,14 @@ export class StderrFile {
   }
 
   close (): void { closeSync(this.fd) }
+
+  #readFlags (): string {
+    try {
+      return /^flags:.*/m.exec(readFileSync(`/proc/self/fdinfo/${this.fd}`, 'latin1'))?.[0] ?? ''
+    } catch {
+      return '' // not Linux
+    }
+  }
 
   #tail (size: number): Buffer {
     const buf = Buffer.alloc(Math.min(size, STDERR_KEEP_BYTES))
@@ -73,7 +86,10 @@ export class StderrFiles {
   }
 
   /** Nothing writes to it any more. */
-  giveBack (file: StderrFile): void { this.#free.push(file) }
+  giveBack (file: StderrFile): void {
+    if (file.isAsMade) this.#free.push(file)
+    else file.close()
+  }
 
   /** Closes those that are not in use. */
   close (): void {

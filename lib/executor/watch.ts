@@ -21,7 +21,7 @@ export interface Watched {
 const WATCH_MS = 250
 const MAX_WATCH_MS = 2_000
 const BYTES_PER_MS = 2e6
-/** Without a sandbox a process can leave its parents, or be the child of a thread: among all processes it is found, at their cost. */
+/** Without a sandbox a process can leave its parents: among all processes it is found, at their cost. */
 const SEARCH_MS = 5_000
 /** Looking may take up to one part in so many of the time. */
 const SHARE = 20

@@ -29,8 +29,9 @@ const CALLS = {
 } as const
 
 /**
- * fd 0: variables of the items, 1: answers ("r": an inner sandbox waits; "x": it cannot be made; a number: how the
- * command ended), 2: the items' stderr, 3: the seccomp filter. Each inner sandbox is made ahead and has all that it is to
+ * fd 0: variables of the items, 1: answers ("r": an inner sandbox waits; "x": it cannot be made; "s": it has read an item's
+ * variables; a number: how it ended), 2: the items' stderr, which each opens anew, as what one does to an open file others
+ * would see, 3: the seccomp filter. Each inner sandbox is made ahead and has all that it is to
  * have, rights taken away and filter included, before it reads its item's variables; the supervisor never sees them.
  *
  * The first process inside (`inner`) has the same user as the command. It cannot be traced or read (PR_SET_DUMPABLE), has
@@ -74,14 +75,17 @@ sub inner {
   chdir '${SCRATCH}' or bad();
   open my $null, '<', '/dev/null' or bad();
   call(DUP3, $part, 1, 0);
+  open my $err, '>>', '/proc/self/fd/2' or bad();
+  call(DUP3, fileno $err, 2, 0);
   call(PRCTL, 38, 1, 0, 0, 0);
   call(CAPSET, $head, pack('L6', (0) x 6));
   call(PRCTL, 22, 2, pack('Sx6P', length($filter) / 8, $filter), 0, 0);
   syswrite $say, "r\n";
-  call(DUP3, fileno $null, 3, 02000000);
-  call(CLOSE_RANGE, 4, 4294967295, 0);
   my $job = '';
   while ($job !~ /(?:^|\0)\0\z/) { sysread(STDIN, $job, 65536, length $job) or quit(125) }
+  syswrite $say, "s\n";
+  call(DUP3, fileno $null, 3, 02000000);
+  call(CLOSE_RANGE, 4, 4294967295, 0);
   for (split /\0/, $job) { $ENV{$1} = $2 if /^([^=]*)=(.*)/s }
   syscall(DUP3, 3, 0, 0) == 0 or quit(125);
   my $pid = fork;
