@@ -43,7 +43,7 @@ const WRONG: Array<[args: string[], says: RegExp]> = [
   [['run', 'x', '--port', '70000'], /port from 0 to 65535/],
   [['run', 'x', '--sandbox', 'none'], /all that you can do.*--unsafe-no-sandbox/],
   [['run', 'x', '--sandbox', 'bwrap', '--unsafe-no-sandbox'], /contradicts/],
-  [['run', 'x', '--sandbox', 'jail'], /Allowed choices are auto, bwrap/],
+  [['run', 'x', '--sandbox', 'jail'], /Allowed choices are auto, bwrap, landlock/],
   [['run', 'x', '--max-memory', '10K'], /at least 1M/],
   [['tracker', '--host', 'localhost'], /not an IPv4 address/]
 ]

@@ -26,6 +26,8 @@ interface Escape extends Order {
   name: string
   /** what must be so afterwards, beside what holds for all */
   check: (t: Test, outcome: Outcome) => void
+  /** only in these tiers; default: in all */
+  only?: 'bwrap' | 'landlock'
 }
 
 /** It must say so itself: a command that ends badly, or not at all, proves nothing. */
@@ -46,6 +48,21 @@ const noSecret = (t: Test, outcome: Outcome): void => {
 
 const perl = (code: string): string => `perl -e '${code} or die'`
 
+// where files can be there but not be opened; numbers are those of x64
+const capabilities = '$h = pack("Ll", 0x20080522, 0); $d = "\\0" x 24; syscall(125, $h, $d) == 0 or die; print join " ", unpack("L3", $d), syscall(157, 39, 0, 0, 0, 0), syscall(157, 21, 0, 0, 0, 0)'
+const reach = (folder: string): string[] => [
+  `ls ${folder}`, `cat ${folder}/evil.sh`, `chmod 777 ${folder}/secret`, `chmod 777 ${folder}`, 'touch made; chmod 777 made', `touch -d 2001-01-01 ${folder}/secret`, `touch ${folder}/new`,
+  `truncate -s 0 ${folder}/secret`, `rm ${folder}/secret`, `mv ${folder}/secret .`, `mv made ${folder}`, `ln ${folder}/secret x`, `mkfifo ${folder}/pipe`, `mkdir ${folder}/d`,
+  `ln -s ${folder}/secret x && cat x`, 'cd / && cat */passwd', perl(`chown(12345,12345,"${folder}/secret")`), perl(`utime(1,1,"${folder}/secret")`), perl(`syscall(188,"${folder}/secret","user.x","y",1,0)==0`),
+  perl('open(F,"<","/usr/bin/env") && syscall(190,fileno(F),"user.x","y",1,0)==0'), perl(`($i=syscall(253))>=0 && syscall(254,$i,"${folder}",2)>=0`)
+]
+const others = [
+  `kill -0 ${process.pid}`, 'kill -0 $PPID', 'kill -STOP $PPID', 'renice -n 19 $PPID', 'renice -n 19 -u $(id -u)', 'prlimit --pid $PPID --nofile=10', 'taskset -p 1 $PPID', 'chrt -o -p 0 $PPID', 'setsid true',
+  'cat /proc/$PPID/environ', 'cat /proc/$PPID/cmdline', 'readlink /proc/$PPID/fd/251', 'cat /proc/$PPID/maps', perl('syscall(310,getppid,0,0,0,0,0)>=0'),
+  perl('socketpair(A,B,1,2,0)'), perl('socketpair(A,B,1,5,0)'), perl('socket(S,1,1,0)'), perl('socket(S,2,2,0)'), perl('socket(S,10,1,0)'), perl('syscall(30,0,0,4096)!=-1'), perl('syscall(68,1,01600)>=0'), perl('syscall(64,1,1,01600)>=0'),
+  perl('$n="x"; syscall(240,$n,0102,0600,0)>=0')
+]
+
 interface Targets { folder: string, tcp: number, udp: number, unix: string, abstract: string }
 
 function escapes ({ folder, tcp, udp, unix, abstract }: Targets): Escape[] {
@@ -63,10 +80,17 @@ function escapes ({ folder, tcp, udp, unix, abstract }: Targets): Escape[] {
     { name: 'makes namespaces, mounts, traces', command: allFail('unshare -U true', 'unshare -m true', 'mount -t tmpfs none /tmp', 'umount /proc/sys', 'chroot /', perl('syscall(101,16,1,0,0)==0')), check: contained },
     { name: 'gets LD_PRELOAD and BASH_ENV', command: 'env; bash -c true; echo contained', check: noSecret },
     { name: 'uses inherited descriptors', command: 'cat <&251; cat /proc/*/fd/251; for p in self 1; do for f in /proc/$p/fd/*; do readlink $f; done; done | grep secret; echo contained', check: noSecret },
-    { name: 'has only its own descriptors', command: 'for f in /proc/$$/fd/*; do [ -e $f ] && echo ${f##*/}; done', check: (t, { stdout }) => { t.equal(stdout, '0\n1\n2\n') } },
-    { name: 'has no capabilities, and cannot get any', command: 'grep -E "^(Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):" /proc/self/status | tr -d "\\t\\n"; echo', check: (t, { stdout }) => { t.match(stdout, /^CapPrm:0+CapEff:0+CapBnd:0+CapAmb:0+NoNewPrivs:1Seccomp:2$/m) } },
+    { name: 'has only its own descriptors', only: 'landlock', command: 'for f in {0..999}; do (: <&$f) 2>/dev/null && echo $f; done', check: (t, { stdout }) => { t.equal(stdout, '0\n1\n2\n') } },
+    { name: 'has only its own descriptors', only: 'bwrap', command: 'for f in /proc/$$/fd/*; do [ -e $f ] && echo ${f##*/}; done', check: (t, { stdout }) => { t.equal(stdout, '0\n1\n2\n') } },
+    { name: 'has no capability but one', only: 'landlock', command: `perl -e '${capabilities}'`, check: (t, { stdout }) => { t.match(stdout, process.getuid?.() === 0 ? /^([02]) \1 \1 1 2$/ : /^0 0 0 1 2$/) } },
+    { name: 'reaches for files that are there', only: 'landlock', command: allFail(...reach(folder)), check: contained },
+    { name: 'reaches for other processes', only: 'landlock', command: allFail(...others), check: contained },
+    { name: 'fills its folder', only: 'landlock', command: 'for i in {1..100}; do head -c 4M /dev/zero > $i; done; sleep 1000', limits: { scratchBytes: 16 * MIB }, check: endedBy('BW_ERR_COMMAND_DISK') },
+    { name: 'makes very many files', only: 'landlock', command: 'for i in {1..2000}; do : > $i; done; sleep 1000', check: endedBy('BW_ERR_COMMAND_DISK') },
+    { name: 'does what programs do', only: 'landlock', command: 'set -e; cat <(echo a) - <<< b >/dev/stdout; echo c > f; touch f; mkdir d; mv f d; sort d/f | sed s/c/d/; mktemp >/dev/null; perl -e \'socketpair(A,B,1,1,0) or die\'; timeout 9 env -i /bin/true; echo contained', check: contained },
+    { name: 'has no capabilities, and cannot get any', only: 'bwrap', command: 'grep -E "^(Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):" /proc/self/status | tr -d "\\t\\n"; echo', check: (t, { stdout }) => { t.match(stdout, /^CapPrm:0+CapEff:0+CapBnd:0+CapAmb:0+NoNewPrivs:1Seccomp:2$/m) } },
     { name: 'is a fork bomb', command: ':(){ :|:& };:; while :; do sleep 1; done', limits: { timeoutMs: 1500 }, check: endedBy('BW_ERR_COMMAND_TIMEOUT', 'BW_ERR_COMMAND_EXIT') },
-    { name: 'has no more processes than it may', command: 'n=0; for i in {1..60}; do sleep 1000 & ((++n)); done 2>/dev/null; jobs -r | wc -l >&2; echo contained', limits: { processes: 32 }, check: (t, { code, stderr }) => { t.ok(code !== null || Number(stderr.split('\n').at(-1)) <= 32, `${code} ${stderr}`) } },
+    { name: 'has no more processes than it may', only: 'bwrap', command: 'n=0; for i in {1..60}; do sleep 1000 & ((++n)); done 2>/dev/null; jobs -r | wc -l >&2; echo contained', limits: { processes: 32 }, check: (t, { code, stderr }) => { t.ok(code !== null || Number(stderr.split('\n').at(-1)) <= 32, `${code} ${stderr}`) } },
     { name: 'is a memory bomb', command: allFail('perl -e \'$x = "a" x 300_000_000; print length $x\'', 'head -c 300M /dev/zero | tail -c 300M'), limits: { memoryBytes: 128 * MIB }, check: contained },
     { name: 'is a memory bomb of many', command: 'for i in {1..20}; do perl -e \'$x = "a" x 20_000_000; sleep 1000\' & done; wait; echo escaped', limits: { memoryBytes: 200 * MIB, timeoutMs: 20_000 }, check: endedBy('BW_ERR_COMMAND_MEMORY') },
     { name: 'takes memory that nothing counts', command: allFail(perl('syscall(319,"x",0)>=0'), perl('shmget(0,1<<30,01600)')), check: contained },
@@ -102,12 +126,24 @@ async function targets (t: Test, folder: string): Promise<Targets & { reached ()
   return { folder, tcp: (tcp.address() as AddressInfo).port, udp: udp.address().port, unix, abstract, reached: () => reached }
 }
 
+/** Where the kernel is too old for Landlock, it must say so. */
+async function startLandlock (t: Test, uid: number): Promise<Confined | null> {
+  const client = await startConfined(t, uid, 'landlock')
+  if (client.tier === 'landlock') return client
+  t.match(client.problems.join('; '), /^landlock does not work here .*Linux 6\.12|seccomp profile/, 'there is none, and it is said why')
+  return null
+}
+
+const kinds = [{ kind: 'bwrap', nested: false }, { kind: 'bwrap', nested: true }, { kind: 'landlock', nested: false }] as const
+
 for (const { name: user, uid } of USERS) {
-  for (const nested of [false, true]) test(`as ${user}: what commands try${nested ? ' in a nest' : ''}`, async t => {
-    const client = await startConfined(t, uid)
-    t.match(client.tier, /^bwrap/, `there is a sandbox: ${client.problems.join('; ')}`)
+  for (const { kind, nested } of kinds) test(`as ${user}: what commands try in ${nested ? 'a nest' : kind}`, async t => {
+    const client = kind === 'bwrap' ? await startConfined(t, uid) : await startLandlock(t, uid)
+    if (client === null) return
+    t.ok(client.tier.startsWith(kind), `there is a sandbox: ${client.problems.join('; ')}`)
     const found = await targets(t, client.folder)
-    for (const { name, check, ...order } of escapes(found)) {
+    for (const { name, check, only, ...order } of escapes(found)) {
+      if (only !== undefined && only !== kind) continue
       t.comment(`a command that ${name}`)
       check(t, await client.run({ ...order, nested }))
       await until(`nothing is left of a command that ${name}`, () => client.survivors().length === 0)
@@ -135,15 +171,45 @@ for (const { name: user, uid } of USERS) {
     t.equal(flood.code, 'BW_ERR_COMMAND_DISK', `but not without end: ${flood.message}`)
   })
 
-  test(`as ${user}: kill -9 of the client at any moment`, async t => {
+  test(`as ${user}: what is shown to a command in landlock`, async t => {
+    const client = await startLandlock(t, uid)
+    if (client === null) return
+    const [out, shown] = ['o', 'shown'].map(name => path.join(client.folder, name)) as [string, string]
+    for (const folder of [out, shown]) mkdirSync(folder, { mode: 0o700 })
+    writeFileSync(path.join(shown, 'file'), 'shown\n', { mode: 0o600 })
+    for (const at of [out, shown, path.join(shown, 'file')]) chownSync(at, uid, uid)
+    const mounts = [{ path: shown, at: '/scratch/data' }, { path: path.join(shown, 'file'), at: '/scratch/one' }, { path: out, at: '/out', writable: true }]
+    const tries = allFail('echo > data/new', 'echo > data/file', 'echo > one', 'rm data/file', 'chmod 777 data/file', 'ln data/file x && echo > x', 'mv data/file .')
+    const { code, stdout, stderr } = await client.run({ command: `cat data/file one; echo made > ${out}/file; ${tries}; ls`, mounts })
+    t.deepEqual([code, stdout], [null, 'shown\nshown\ncontained\ndata\none\n'], `links to what cannot be written to: ${stderr}`)
+    t.equal(readFileSync(path.join(out, 'file'), 'utf8'), 'made\n', 'what is writable can be written')
+    const flood = await client.run({ command: `head -c 64M /dev/zero | tee ${out}/{1..20} >/dev/null; sleep 1000`, mounts, limits: { fileBytes: 100 * MIB, timeoutMs: 60_000 } })
+    t.equal(flood.code, 'BW_ERR_COMMAND_DISK', `but not without end: ${flood.message}`)
+  })
+
+  if (process.getuid?.() === 0) test(`as ${user}: where parts of /proc are hidden`, async t => {
+    // as containers do
+    const hide = 'mount --bind /dev/null /proc/kcore && exec setpriv --reuid "$0" --regid "$0" --clear-groups "$@"'
+    const client = await startConfined(t, uid, 'bwrap', ['unshare', '--mount', '/bin/sh', '-c', hide, String(uid)])
+    t.equal(client.tier, 'bwrap-noproc', client.problems.join('; '))
+    t.match(client.problems.join('; '), /hides parts of \/proc/)
+    const { code, stdout } = await client.run({ command: 'ls -A /proc; for f in {3..999}; do (: <&$f) 2>/dev/null && echo $f; done; cat | wc -c; echo x > /tmp/x; ls /scratch /tmp' })
+    t.deepEqual([code, stdout], [null, '0\n/scratch:\n\n/tmp:\nx\n'], 'a command runs, and sees nothing in /proc')
+    const daemon = await client.run({ command: 'setsid sleep 1000 & echo contained' })
+    contained(t, daemon)
+    await until('nothing is left of it', () => client.survivors().length === 0)
+  })
+
+  for (const kind of ['bwrap', 'landlock']) test(`as ${user}: kill -9 of the client at any moment, in ${kind}`, async t => {
+    if (kind === 'landlock' && await startLandlock(t, uid) === null) return
     const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
     t.comment(`SEED=${seed}`)
     let state = seed
     const random = (): number => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31
     for (let round = 0; round < 12; round++) {
-      const client: Confined = await startConfined(t, uid)
-      const nested = round % 2 === 1
-      const begun = client.begin({ command: 'setsid sleep 1000 & trap "" TERM; sleep 1000', nested }).catch(() => 0)
+      const client: Confined = await startConfined(t, uid, kind === 'landlock' ? kind : 'auto')
+      const nested = kind === 'bwrap' && round % 2 === 1
+      const begun = client.begin({ command: 'setsid sleep 1000 & timeout 1000 sleep 1000 & trap "" TERM; sleep 1000', nested }).catch(() => 0)
       const pid = nested || round % 3 > 0 ? await begun : 0
       const inside = nested ? membersOf(new Set([pid])).get(pid)!.map(member => member.pid) : []
       if (nested) t.ok(inside.length >= 3, `a nest, round ${round}: ${inside.length} processes`)

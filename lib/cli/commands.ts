@@ -60,7 +60,7 @@ const signer = (): Option[] => [
 const legacySwarm = (): Option => new Option('--legacy-swarm', 'join the old swarm of a task file of 2014 instead of converting it').default(false)
 
 const confinement = (): Option[] => [
-  new Option('--sandbox <kind>', 'what confines the command; without one nothing is computed').choices(['auto', 'bwrap', 'none']).default('auto'),
+  new Option('--sandbox <kind>', 'what confines the command; without one nothing is computed').choices(['auto', 'bwrap', 'landlock', 'none']).default('auto'),
   new Option('--unsafe-no-sandbox', 'run the command with all your rights: it can read and delete your files and use your network').default(false),
   value('--max-time <seconds>', 'the longest a command may run, whatever the task asks for (default: 3600, or what the task asks for, up to a day)', parseCount),
   value('--max-cpu <seconds>', 'processor time for each process of a command (default: four times the longest it may run)', parseCount),

@@ -29,7 +29,7 @@ export function failureOf (end: Ending): CommandError | null {
     return new CommandError('BW_ERR_COMMAND_MEMORY', `the command took more memory than the ${mib(end.limits.memoryBytes)} it may have, and was killed`, failure)
   }
   if (end.stopped === 'disk') {
-    return new CommandError('BW_ERR_COMMAND_DISK', `the command wrote more than the ${mib(end.limits.fileBytes)} it may, or too many files, and was killed`, failure)
+    return new CommandError('BW_ERR_COMMAND_DISK', `the command wrote more than it may (${mib(end.limits.fileBytes)} to its file, ${mib(end.limits.scratchBytes)} besides), or too many files, and was killed`, failure)
   }
   // first: a command is ended by SIGXFSZ when it goes on writing
   if (end.size > end.maxOutputBytes) return tooMuch(end, failure)

@@ -7,9 +7,9 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 
-// The second loop finds the rest of each session (see session.ts): after the last ')' of /proc/PID/stat come
-// state, parent, group, session. bwrap dies with us, and its sandbox with bwrap, but for the few milliseconds in which it
-// sets itself up: the last loop finds by its environment what was in there, and what that started meanwhile.
+// The second loop finds the rest of each session (see session.ts), until nothing is left that could start more: after the
+// last ')' of /proc/PID/stat come state, parent, group, session. bwrap dies with us, and its sandbox with bwrap, but for the
+// few milliseconds in which it sets itself up: the last loop finds by its environment what was in there, and what that started meanwhile.
 const SCRIPT = `
 trap '' INT TERM HUP QUIT PIPE
 mark=$1
@@ -22,10 +22,14 @@ while read -r line; do
 done
 [ \${#groups_[@]} -gt 0 ] || [ -n "$mark" ] || exit 0
 for g in "\${!groups_[@]}"; do kill -KILL -- "-$g"; done
-for f in /proc/[0-9]*/stat; do
-  read -r s < "$f" || continue
-  set -- \${s##*) }
-  [ -n "\${4:-}" ] && [ -n "\${groups_[$4]:-}" ] && f=\${f#/proc/} && kill -KILL "\${f%/stat}"
+for i in {1..100}; do
+  found=
+  for f in /proc/[0-9]*/stat; do
+    read -r s < "$f" || continue
+    set -- \${s##*) }
+    [ -n "\${4:-}" ] && [ -n "\${groups_[$4]:-}" ] && [ "$1" != Z ] && f=\${f#/proc/} && found=yes && kill -KILL "\${f%/stat}"
+  done
+  [ -n "$found" ] || break
 done
 [ -n "$mark" ] && for i in {1..100}; do
   files=$(grep -lsF -- "$mark" /proc/[0-9]*/environ)

@@ -20,6 +20,7 @@ import type { ItemOutcome, RunningItem, WorkItem } from './types.ts'
 import type { WarmEnd } from './warm-job.ts'
 import type { WarmShell } from './warm-shell.ts'
 import type { WarmShells } from './warm.ts'
+import type { Writable } from './watch.ts'
 
 /** What an item needs of its executor. */
 export interface ItemHost {
@@ -77,8 +78,15 @@ export class BashItem implements RunningItem {
     this.done.catch(() => {}) // who only kills an item need not look at its end
   }
 
-  /** the folder outside of its own that it may write to */
-  get writable (): string | null { return this.#item.mounts?.find(({ writable }) => writable)?.path ?? null }
+  /** the folders of this machine that it may write to, and how much */
+  get writable (): Writable[] {
+    const { folder } = this.#launch ?? {}
+    const mounts = this.#item.mounts?.filter(({ writable }) => writable === true) ?? []
+    return [
+      ...folder === undefined ? [] : [{ folder, bytes: this.limits.scratchBytes }],
+      ...mounts.map(({ path }) => ({ folder: path, bytes: this.limits.fileBytes }))
+    ]
+  }
 
   /** of the process that leads the session in which all of it is */
   get pid (): number | undefined { return this.#isOver ? undefined : (this.#warm ?? this.#child)?.pid }
@@ -247,7 +255,7 @@ export class BashItem implements RunningItem {
 
   /** What it left running goes with it. Usually nothing is, and one call shows it. */
   async #endRest (pgid: number): Promise<void> {
-    if (signalGroup(pgid, 'SIGKILL') || this.#stopped !== null) await this.#host.sessions.end(pgid)
+    if (signalGroup(pgid, 'SIGKILL') || this.#stopped !== null || this.#launch?.isHeld === true) await this.#host.sessions.end(pgid)
     else this.#host.sessions.leave(pgid)
   }
 

@@ -22,6 +22,10 @@ export interface Launch {
   fds: Array<number | 'pipe'>
   /** it runs as another user than we do; default false */
   isForeign?: boolean
+  /** the folder of this machine that it writes to as it likes, up to `scratchBytes`: looked at now and then */
+  folder?: string
+  /** nothing that it starts can leave its session, all of which ends with it; default false: what does outlives it by seconds */
+  isHeld?: boolean
   /** The process exists, and is ended when we end: now it may begin. */
   started? (child: ChildProcess): void
   /** How the command ended, told by how the process did. */

@@ -1,6 +1,6 @@
 /**
  * What no limit of the system counts: the memory of all processes of a command together, and what a complete command
- * writes to the one folder of this machine that it may. Looked at now and then; called by the executor's tick.
+ * writes to the folders of this machine that it may. Looked at now and then; called by the executor's tick.
  */
 import { lstatSync, readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
@@ -8,12 +8,14 @@ import type { Limits } from './limits.ts'
 import { childrenOf } from '../process-table.ts'
 import { membersOf } from './session.ts'
 
+/** A folder of this machine that a command may write to. */
+export interface Writable { folder: string, bytes: number }
+
 /** What is watched. */
 export interface Watched {
   readonly pid: number | undefined
   readonly limits: Limits
-  /** the folder that it may write to; null: none */
-  readonly writable: string | null
+  readonly writable: readonly Writable[]
   stop (reason: 'memory' | 'disk'): void
 }
 
@@ -44,9 +46,8 @@ export class Watch {
       const bytes = (members.get(item.pid!) ?? []).reduce((sum, pid) => sum + memoryOf(pid), 0)
       waitMs = Math.min(waitMs, (item.limits.memoryBytes - bytes) / BYTES_PER_MS)
       if (bytes > item.limits.memoryBytes) item.stop('memory')
-      if (item.writable === null) continue
-      waitMs = WATCH_MS
-      if (isTooMuch(item.writable, item.limits.fileBytes)) item.stop('disk')
+      if (item.writable.length > 0) waitMs = WATCH_MS
+      if (item.writable.some(({ folder, bytes: most }) => isTooMuch(folder, most))) item.stop('disk')
     }
     const end = performance.now()
     this.#next = end + Math.max(WATCH_MS, waitMs, (end - start) * SHARE)

@@ -40,8 +40,8 @@ export interface Confined {
   end (): Promise<void>
 }
 
-/** Starts it. Descriptor 251 of it is open on a file with a secret. */
-export async function startConfined (t: Test, uid: number): Promise<Confined> {
+/** Starts it, by the command `around` if there is one. Descriptor 251 of it is open on a file with a secret. */
+export async function startConfined (t: Test, uid: number, choice = 'auto', around: string[] = []): Promise<Confined> {
   const home = tempFolder(t)
   const folder = path.join(home, 'private')
   mkdirSync(folder, { mode: 0o700 })
@@ -50,8 +50,10 @@ export async function startConfined (t: Test, uid: number): Promise<Confined> {
   const { node, script } = uid === process.getuid?.() ? { node: process.execPath, script: path.join(ROOT, 'test/fixtures/confined.ts') } : copyFor(uid, home)
   const marker = randomUUID()
   chownSync(folder, uid, uid)
-  const child = spawn('/bin/bash', ['-c', 'exec 251<"$1/secret"; exec "$2" "$3" "$1"', 'confined', folder, node, script], {
-    uid, gid: uid, cwd: '/', stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: '/usr/local/bin:/usr/bin:/bin', TMPDIR: folder, HOME: folder }
+  const own = ['/bin/bash', '-c', 'exec 251<"$1/secret"; exec "$2" "$3" "$1" "$4"', 'confined', folder, node, script, choice]
+  const [file = '', ...args] = [...around, ...own]
+  const child = spawn(file, args, {
+    ...(around.length === 0 && { uid, gid: uid }), cwd: '/', stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: '/usr/local/bin:/usr/bin:/bin', TMPDIR: folder, HOME: folder }
   })
   const end = async (): Promise<void> => {
     child.stdin.end()

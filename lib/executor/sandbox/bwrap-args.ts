@@ -38,7 +38,7 @@ export interface SandboxOptions {
 /** Most that /dev/shm holds. */
 export const SHM_BYTES = 64 * 1024 ** 2
 /** Needed by programs in /usr, and nobody's secret. */
-const ETC = ['/etc/alternatives', '/etc/ld.so.cache']
+export const ETC = ['/etc/alternatives', '/etc/ld.so.cache']
 
 /** The arguments, for `--args FD`: not on the command line, which the sandbox can read. */
 export function bwrapArgs ({ limits, system, mounts = [], proc, seccompFd, capabilities = [], infoFd }: SandboxOptions): string[] {

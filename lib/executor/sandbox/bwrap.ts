@@ -3,24 +3,24 @@
  * nothing that gets out but stdout.
  */
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, constants as fsConstants, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import os from 'node:os'
-import path from 'node:path'
 import process from 'node:process'
 import type { Writable } from 'node:stream'
 import { readStat } from '../../process-table.ts'
 import { sandboxEnv } from '../env.ts'
 import type { Launch, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
-import { STDERR_FILE_BYTES, StderrFiles } from '../stderr.ts'
+import { StderrFiles } from '../stderr.ts'
 import type { StderrFile } from '../stderr.ts'
 import type { WorkItem } from '../types.ts'
 import { SCRATCH, bwrapArgs } from './bwrap-args.ts'
 import type { Mount, SandboxOptions, SystemFolder } from './bwrap-args.ts'
-import { NOBODY, findProgram, hardLimits, highestFd, isRoot, systemFolders } from './host.ts'
+import { FilterFile } from './filter-file.ts'
+import { NOBODY, endFirst, findProgram, hardLimits, highestFd, isFolder, isRoot, systemFolders } from './host.ts'
 import { NEST_CAPABILITIES, NEST_MOUNTS, nestCommand } from './nest-script.ts'
-import { MARK, prelude } from './prelude.ts'
+import { MARK, bashCommand, fileBytesOf, prelude } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
 import { seccompFilter } from './seccomp.ts'
 import type { Arch } from './seccomp.ts'
@@ -63,13 +63,12 @@ export class BwrapLauncher implements Launcher {
   readonly #hard: HardLimits = hardLimits()
   readonly #perl = findProgram('perl', '/usr/')
   readonly #ionice = findProgram('ionice')
-  readonly #filter: number
+  readonly #filter: FilterFile
   readonly #infos = new StderrFiles()
-  #isClosed = false
 
   constructor (opts: BwrapOptions) {
     this.#opts = opts
-    this.#filter = unnamedFile(seccompFilter(opts.arch))
+    this.#filter = new FilterFile(seccompFilter(opts.arch))
   }
 
   /** A nest needs perl and a /proc, and has nothing writable, which would outlive an item. */
@@ -98,13 +97,18 @@ export class BwrapLauncher implements Launcher {
   }
 
   #command (item: WorkItem, limits: Limits): string[] {
-    return ['/bin/bash', '--noprofile', '--norc', '-c', this.#prelude(item, limits) + item.command, ...item.args ?? []]
+    return bashCommand(item, prelude({
+      limits,
+      fileBytes: fileBytesOf(item, limits),
+      hard: this.#hard,
+      ...(!this.#opts.proc && { highestFd: highestFd() })
+    }))
   }
 
   #launch (item: WorkItem, limits: Limits, command: string[], more: Pick<SandboxOptions, 'capabilities' | 'seccompFd'>): Launch {
     const { mounts = [], env } = item
     const info = this.#infos.get(item.stdout)
-    const filter = openAgain(this.#filter)
+    const filter = this.#filter.open()
     const staged = isRoot() && this.#opts.stage && mounts.length > 0
     const { outer, shown } = staged ? this.#stage(mounts) : { outer: [], shown: mounts }
     const options = bwrapArgs({ limits, system: this.#system, mounts: shown, proc: this.#opts.proc, infoFd: INFO_FD, ...more })
@@ -129,21 +133,8 @@ export class BwrapLauncher implements Launcher {
   }
 
   close (): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    closeSync(this.#filter)
+    this.#filter.close()
     this.#infos.close()
-  }
-
-  /** One limit for all files: of what it prints, which is bounded more tightly from outside, and of what it writes to its folder. */
-  #prelude ({ maxOutputBytes, mounts = [] }: WorkItem, limits: Limits): string {
-    const written = mounts.some(({ writable }) => writable === true) ? limits.fileBytes : 0
-    return prelude({
-      limits,
-      fileBytes: Math.max(maxOutputBytes + 1, limits.scratchBytes, written, STDERR_FILE_BYTES),
-      hard: this.#hard,
-      ...(!this.#opts.proc && { highestFd: highestFd() })
-    })
   }
 
   #stage (mounts: readonly Mount[]): { outer: string[], shown: Mount[] } {
@@ -182,9 +173,7 @@ function isAlive (pid: string): boolean {
  * bwrap waits for its arguments. If we are killed before they are written, it reads none, and ends.
  */
 function begin (child: ChildProcess, options: string[]): void {
-  try {
-    if (child.pid !== undefined) writeFileSync(`/proc/${child.pid}/oom_score_adj`, '1000')
-  } catch {} // then the system chooses by itself who has to go
+  endFirst(child.pid)
   const pipe = child.stdio[ARGS_FD] as Writable
   pipe.on('error', () => {}) // EPIPE: it has ended, which is seen by other means
   pipe.end(options.join('\0') + '\0')
@@ -194,23 +183,4 @@ function begin (child: ChildProcess, options: string[]): void {
 function endOf (exitCode: number): { exitCode: number | null, signal: NodeJS.Signals | null } {
   const signal = Object.entries(os.constants.signals).find(([, number]) => number === exitCode - 128)?.[0]
   return signal === undefined ? { exitCode, signal: null } : { exitCode: null, signal: signal as NodeJS.Signals }
-}
-
-function isFolder (at: string): boolean {
-  return statSync(at, { throwIfNoEntry: false })?.isDirectory() === true
-}
-
-/** The same file from its beginning; it needs no name. */
-function openAgain (fd: number): number {
-  return openSync(`/proc/self/fd/${fd}`, fsConstants.O_RDONLY)
-}
-
-/** A file that nobody else can open: its descriptor. */
-function unnamedFile (bytes: Uint8Array): number {
-  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fsConstants
-  const at = path.join(os.tmpdir(), `bitworker-${randomUUID()}`)
-  const fd = openSync(at, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-  unlinkSync(at)
-  writeFileSync(fd, bytes)
-  return fd
 }

@@ -1,7 +1,7 @@
 /**
  * Finds out which sandbox this machine has, by running a command in it: in the very configuration that work items get.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
@@ -11,13 +11,15 @@ import type { Launcher } from '../launch.ts'
 import { SCRATCH } from './bwrap-args.ts'
 import { BwrapLauncher } from './bwrap.ts'
 import { archOf, findProgram, isRoot } from './host.ts'
+import { LandlockLauncher } from './landlock.ts'
 import { remedyFor } from './remedies.ts'
+import type { Arch } from './syscalls.ts'
 
-/** How commands are confined: by bwrap, by bwrap where a container keeps it from having a /proc, or not at all. */
-export type Tier = 'bwrap' | 'bwrap-noproc' | 'none'
+/** How commands are confined: by bwrap, by bwrap where a container keeps it from having a /proc, by Landlock, or not at all. */
+export type Tier = 'bwrap' | 'bwrap-noproc' | 'landlock' | 'none'
 
 /** What a user may ask for; 'auto' is the best there is. */
-export type SandboxChoice = 'auto' | 'bwrap' | 'none'
+export type SandboxChoice = 'auto' | 'bwrap' | 'landlock' | 'none'
 
 /** A sandbox that works here. */
 export interface Sandbox {
@@ -37,10 +39,14 @@ export interface SandboxReport {
 
 /** Says 'ok' only where all holds that can be tried without harm. */
 const SELF_TEST = `
-[ "$PWD $HOME $TMPDIR" = '${SCRATCH} ${SCRATCH} ${SCRATCH}' ] || { echo "the working directory is $PWD" >&2; exit 1; }
+[ "$PWD $HOME $TMPDIR" = "$SCRATCH $SCRATCH $SCRATCH" ] || { echo "the working directory is $PWD" >&2; exit 1; }
 : > here || exit 1
-[ -r m/f ] || { echo 'what is mounted cannot be read' >&2; exit 1; }
-for f in m/f /x /usr/x /dev/x; do if (: > $f) 2> /dev/null; then echo "$f can be written" >&2; exit 1; fi; done
+[ "$(< "$SHOWN")" = shown ] || { echo 'what is mounted cannot be read' >&2; exit 1; }
+for f in "$SHOWN" "$HIDDEN" /x /usr/x /dev/x; do if (: > "$f") 2> /dev/null; then echo "$f can be written" >&2; exit 1; fi; done
+if (: < "$HIDDEN") 2> /dev/null; then echo "$HIDDEN can be read" >&2; exit 1; fi
+`
+
+const IN_NAMESPACES = `
 for f in /home /root /var /run /sys /etc/passwd; do if [ -e $f ]; then echo "$f can be seen" >&2; exit 1; fi; done
 if [ -e /proc/self ]; then
   net=$(< /proc/net/dev); [[ $net =~ eth|wlan|en[ops] ]] && { echo 'the network can be seen' >&2; exit 1; }
@@ -49,6 +55,15 @@ if [ -e /proc/self ]; then
   [[ $status =~ CapEff:[[:space:]]*0+$'\\n' ]] || { echo 'it has capabilities' >&2; exit 1; }
   [[ $status =~ Seccomp:[[:space:]]*2 ]] || { echo 'system calls are not filtered' >&2; exit 1; }
 fi
+echo ok
+`
+
+/** Files are there, but cannot be opened. Perl has what it takes to try the rest. */
+const IN_LANDLOCK = `
+for f in /home /root /var /run /sys /tmp /proc; do if compgen -G "$f/*" > /dev/null; then echo "$f can be listed" >&2; exit 1; fi; done
+if (: < /etc/passwd) 2> /dev/null; then echo '/etc/passwd can be read' >&2; exit 1; fi
+if kill -0 $PPID 2> /dev/null; then echo 'signals reach other processes' >&2; exit 1; fi
+perl -e 'for (1, 2, 10, 16) { exit 1 if socket(my $s, $_, 1, 0) } require POSIX; exit(POSIX::setsid() > 0)' || { echo 'system calls are not filtered' >&2; exit 1; }
 echo ok
 `
 
@@ -65,7 +80,7 @@ export async function detectSandbox (choice: SandboxChoice = 'auto'): Promise<Sa
 async function detect (choice: SandboxChoice): Promise<SandboxReport> {
   if (choice === 'none') return { tier: 'none', sandbox: null, problems: [] }
   const problems: string[] = []
-  for (const candidate of candidates(problems)) {
+  for (const candidate of candidates(choice, problems)) {
     const problem = await tryOut(candidate)
     if (problem === null) return { tier: candidate.tier, sandbox: candidate, problems }
     problems.push(remedyFor(candidate.tier, problem))
@@ -73,12 +88,21 @@ async function detect (choice: SandboxChoice): Promise<SandboxReport> {
   return { tier: 'none', sandbox: null, problems: [...new Set(problems)] }
 }
 
-function * candidates (problems: string[]): Generator<Sandbox> {
-  const [bwrap, arch] = [findProgram('bwrap'), archOf()]
+function * candidates (choice: SandboxChoice, problems: string[]): Generator<Sandbox> {
+  const arch = archOf()
   if (arch === null) {
     problems.push(`there is no filter of system calls for this kind of machine (${process.arch}); use one with x86-64 or arm64`)
     return
   }
+  if (choice !== 'landlock') yield * bwraps(arch, problems)
+  if (choice === 'bwrap') return
+  const perl = findProgram('perl')
+  if (perl === null) problems.push('perl is not installed, which the sandbox landlock needs; install it')
+  else yield { tier: 'landlock', createLauncher: () => new LandlockLauncher({ perl, arch }) }
+}
+
+function * bwraps (arch: Arch, problems: string[]): Generator<Sandbox> {
+  const bwrap = findProgram('bwrap')
   if (bwrap === null) {
     problems.push('bubblewrap is not installed; install the package bubblewrap (Debian and Ubuntu: apt-get install bubblewrap)')
     return
@@ -96,11 +120,15 @@ async function tryOut (sandbox: Sandbox): Promise<string | null> {
   let folder: string | null = null
   try {
     folder = mkdtempSync(path.join(tmpdir(), 'bitworker-sandbox-'))
-    const stdout = path.join(folder, 'out')
-    writeFileSync(path.join(folder, 'f'), '', { mode: 0o644 })
+    const [stdout, shown, hidden, cwd] = ['out', 'shown', 'hidden', 'scratch'].map(name => path.join(folder!, name)) as [string, string, string, string]
+    for (const file of [shown, hidden]) writeFileSync(file, 'shown\n', { mode: 0o644 })
+    mkdirSync(cwd)
     executor = new BashExecutor({ sandbox })
-    const mounts = [{ path: path.join(folder, 'f'), at: `${SCRATCH}/m/f` }]
-    await executor.run({ command: SELF_TEST, env: {}, cwd: folder, stdout, mounts, maxOutputBytes: 1000, timeoutMs: TEST_MS }).done
+    const { scratch } = executor
+    const at = `${SCRATCH}/m/f`
+    const env = { SCRATCH: scratch ?? cwd, SHOWN: scratch === undefined ? shown : at, HIDDEN: hidden }
+    const command = SELF_TEST + (sandbox.tier === 'landlock' ? IN_LANDLOCK : IN_NAMESPACES)
+    await executor.run({ command, env, cwd, stdout, mounts: [{ path: shown, at }], maxOutputBytes: 1000, timeoutMs: TEST_MS }).done
     return readFileSync(stdout, 'utf8') === 'ok\n' ? null : 'it runs commands, but does not give back what they say'
   } catch (err) {
     if (err instanceof CommandError) return err.stderr === '' ? err.message : err.stderr.slice(err.stderr.lastIndexOf('\n') + 1)

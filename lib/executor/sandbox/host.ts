@@ -1,7 +1,7 @@
 /**
  * What the sandbox needs to know of this machine: where programs are, who we are, how the system is laid out.
  */
-import { accessSync, constants, lstatSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import { accessSync, constants, lstatSync, readFileSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import type { SystemFolder } from './bwrap-args.ts'
@@ -56,6 +56,27 @@ export function hardLimits (): HardLimits {
   } catch {
     return { openFiles: Infinity, processes: Infinity }
   }
+}
+
+/** Threads there are on this machine, whoever's they are; 0 where the system does not tell. */
+export function countThreads (): number {
+  try {
+    return Number(/\/(\d+)/.exec(readFileSync('/proc/loadavg', 'latin1'))?.[1] ?? 0)
+  } catch {
+    return 0
+  }
+}
+
+/** From now on the system ends this process first when memory runs out. */
+export function endFirst (pid: number | undefined): void {
+  try {
+    if (pid !== undefined) writeFileSync(`/proc/${pid}/oom_score_adj`, '1000')
+  } catch {} // then the system chooses by itself who has to go
+}
+
+/** Whether there is a folder, or a link to one. */
+export function isFolder (at: string): boolean {
+  return statSync(at, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 /** The highest file descriptor that is open here, and that a child could inherit. */

@@ -3,6 +3,8 @@
  * three. On the command's first line, so that bash's messages count its lines right. Pure.
  */
 import type { Limits } from '../limits.ts'
+import { STDERR_FILE_BYTES } from '../stderr.ts'
+import type { WorkItem } from '../types.ts'
 
 /** A process that is told to end at its limit of processor time, and does not, is killed this much later. */
 const CPU_GRACE_S = 5
@@ -13,6 +15,17 @@ export const MARK = 'BITWORKER_MARK'
 
 /** Hard limits of this process, which cannot be exceeded; Infinity where there are none. */
 export interface HardLimits { openFiles: number, processes: number }
+
+/** One limit for all files: of what it prints, which is bounded more tightly from outside, and of what it writes to its folder. */
+export function fileBytesOf ({ maxOutputBytes, mounts = [] }: WorkItem, limits: Limits): number {
+  const written = mounts.some(({ writable }) => writable === true) ? limits.fileBytes : 0
+  return Math.max(maxOutputBytes + 1, limits.scratchBytes, written, STDERR_FILE_BYTES)
+}
+
+/** The shell that runs an item's command. */
+export function bashCommand ({ command, args = [] }: WorkItem, before: string): string[] {
+  return ['/bin/bash', '--noprofile', '--norc', '-c', before + command, ...args]
+}
 
 /** What a prelude is made from. */
 export interface PreludeOptions {

@@ -9,6 +9,9 @@ const REMEDIES: Array<[said: RegExp, remedy: string]> = [
     'the system or its container forbids user namespaces; allow them (kernel.unprivileged_userns_clone=1, or a container with a seccomp profile that allows them)'],
   [/No space left on device|max_user_namespaces/, 'no more user namespaces are allowed; raise user.max_user_namespaces, or leave the sandbox that this runs in'],
   [/Unknown option/, 'bubblewrap is older than 0.8; update it'],
+  [/^Landlock: (Function not implemented|Operation not supported)/, 'the kernel has no Landlock, or it is off; use Linux 6.12 or later with landlock in its list of security modules (lsm=)'],
+  [/^Landlock: Operation not permitted/, 'the container forbids it; use one whose seccomp profile allows landlock_create_ruleset'],
+  [/^Landlock has version/, 'the kernel is too old; use Linux 6.12 or later'],
   [/mount proc/i, 'the container hides parts of /proc']
 ]
 

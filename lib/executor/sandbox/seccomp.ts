@@ -4,15 +4,18 @@
  *
  * It is a straight line of comparisons: about 100 of them cost tens of nanoseconds a call, and can be read.
  */
-import { CHECKED, FORBIDDEN, UNKNOWN, numberOn } from './syscalls.ts'
+import { CHECKED, FORBIDDEN, OWN_ONLY, SHARED, SHARED_CHECKED, UNKNOWN, numberOn } from './syscalls.ts'
 import type { Arch } from './syscalls.ts'
 
 export type { Arch } from './syscalls.ts'
 
 /** What a filter lets through. */
 export interface FilterOptions {
-  /** which families `socket` may have; default: unix and internet, which without a network reach nothing */
-  sockets?: 'local' | 'none'
+  /**
+   * the command shares processes, network and IPC with the rest of the machine: it gets no sockets, and nothing that
+   * reaches other processes, or files but by opening them. Default false: namespaces keep these apart
+   */
+  isShared?: boolean
 }
 
 /** code, jt, jf, k of `struct sock_filter` */
@@ -47,7 +50,7 @@ const TERMINAL_INPUT = [0x5412, 0x541C]
 const AF = { unix: 1, inet: 2, inet6: 10 }
 
 /** The filter for a machine, in the machine's byte order. */
-export function seccompFilter (arch: Arch, { sockets = 'local' }: FilterOptions = {}): Buffer {
+export function seccompFilter (arch: Arch, { isShared = false }: FilterOptions = {}): Buffer {
   return assemble([
     [LOAD, 0, 0, ARCHITECTURE],
     [JUMP_EQ, 1, 0, AUDIT_ARCH[arch]],
@@ -74,11 +77,36 @@ export function seccompFilter (arch: Arch, { sockets = 'local' }: FilterOptions 
     ]),
     ...onCall(numberOn(arch, CHECKED.socket), [
       [LOAD, 0, 0, argument(0)],
-      ...sockets === 'none' ? [] : Object.values(AF).flatMap(family => refuse(JUMP_EQ, family, ALLOW)),
+      ...isShared ? [] : Object.values(AF).flatMap(family => refuse(JUMP_EQ, family, ALLOW)),
       [RETURN, 0, 0, EAFNOSUPPORT]
     ]),
+    ...isShared ? refuseShared(arch) : [],
     [RETURN, 0, 0, ALLOW]
   ])
+}
+
+/** What would reach beyond the command where nothing but this filter and Landlock is in the way. */
+function refuseShared (arch: Arch): Instruction[] {
+  const isNot = (n: number, value: number): Instruction[] => [[LOAD, 0, 0, argument(n)], [JUMP_EQ, 1, 0, value], [RETURN, 0, 0, EPERM]]
+  return [
+    ...Object.values(SHARED).flatMap(numbers => onCall(numberOn(arch, numbers), [[RETURN, 0, 0, EPERM]])),
+    ...Object.values(OWN_ONLY).flatMap(numbers => onCall(numberOn(arch, numbers), [...isNot(0, 0), [RETURN, 0, 0, ALLOW]])),
+    ...onCall(numberOn(arch, SHARED_CHECKED.setpriority), [...isNot(0, 0), ...isNot(1, 0), [RETURN, 0, 0, ALLOW]]),
+    // of a file that is open, not of one by its path: both halves of a pointer
+    ...onCall(numberOn(arch, SHARED_CHECKED.utimensat), [
+      ...isNot(1, 0),
+      [LOAD, 0, 0, argument(1) + 4],
+      [JUMP_EQ, 0, 1, 0],
+      [RETURN, 0, 0, ALLOW],
+      [RETURN, 0, 0, EPERM]
+    ]),
+    // SOCK_STREAM (1), which is connected for good; others could be connected to a socket outside
+    ...onCall(numberOn(arch, SHARED_CHECKED.socketpair), [
+      [LOAD, 0, 0, argument(1)],
+      ...refuse(JUMP_SET, 0xE, EPERM),
+      [RETURN, 0, 0, ALLOW]
+    ])
+  ]
 }
 
 /** Returns `result` if the comparison holds, else goes on. */

@@ -97,6 +97,61 @@ export const CHECKED = {
   clone: [56, 220], ioctl: [16, 29], personality: [135, 92], socket: [41, 198]
 } satisfies Record<string, Numbers>
 
+/** Refused, too, where no namespaces are in the way. */
+export const SHARED: Record<string, Numbers> = {
+  setsid: [112, 157], // what leaves its session could outlive the command
+  // Landlock says which files are opened, not whose mode, owner or time is changed, or what is listened to
+  chmod: [90, null],
+  fchmod: [91, 52],
+  fchmodat: [268, 53],
+  fchmodat2: [452, 452],
+  chown: [92, null],
+  fchown: [93, 55],
+  lchown: [94, null],
+  fchownat: [260, 54],
+  utime: [132, null],
+  utimes: [235, null],
+  futimesat: [261, null],
+  setxattr: [188, 5],
+  lsetxattr: [189, 6],
+  fsetxattr: [190, 7],
+  removexattr: [197, 14],
+  lremovexattr: [198, 15],
+  fremovexattr: [199, 16],
+  setxattrat: [463, 463],
+  removexattrat: [466, 466],
+  file_setattr: [469, 469],
+  inotify_add_watch: [254, 27],
+  // memory, semaphores and queues that others have
+  shmat: [30, 196],
+  shmctl: [31, 195],
+  semget: [64, 190],
+  semop: [65, 193],
+  semctl: [66, 191],
+  semtimedop: [220, 192],
+  msgget: [68, 186],
+  msgsnd: [69, 189],
+  msgrcv: [70, 188],
+  msgctl: [71, 187],
+  mq_open: [240, 180],
+  mq_unlink: [241, 181],
+  process_mrelease: [448, 448]
+}
+
+/** Only of the process itself: pid 0. */
+export const OWN_ONLY: Record<string, Numbers> = {
+  prlimit64: [302, 261],
+  sched_setaffinity: [203, 122],
+  sched_setscheduler: [144, 119],
+  sched_setparam: [142, 118],
+  sched_setattr: [314, 274]
+}
+
+/** Looked at more closely where no namespaces are in the way. */
+export const SHARED_CHECKED = {
+  setpriority: [141, 140], utimensat: [280, 88], socketpair: [53, 199]
+} satisfies Record<string, Numbers>
+
 /** The number of a call on a machine. */
 export function numberOn (arch: Arch, numbers: Numbers): number | null {
   return numbers[arch === 'x64' ? 0 : 1]

@@ -1,0 +1,32 @@
+/**
+ * The filter of system calls as a file without a name, which each command's launcher reads from its beginning.
+ */
+import { closeSync, constants, openSync, unlinkSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import os from 'node:os'
+import path from 'node:path'
+
+/** A file that nobody else can open. */
+export class FilterFile {
+  readonly #fd: number
+  #isClosed = false
+
+  constructor (bytes: Uint8Array) {
+    const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+    const at = path.join(os.tmpdir(), `bitworker-${randomUUID()}`)
+    this.#fd = openSync(at, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+    unlinkSync(at)
+    writeFileSync(this.#fd, bytes)
+  }
+
+  /** A descriptor of its own for each reader: they would share how far they have read. */
+  open (): number {
+    return openSync(`/proc/self/fd/${this.#fd}`, constants.O_RDONLY)
+  }
+
+  close (): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    closeSync(this.#fd)
+  }
+}

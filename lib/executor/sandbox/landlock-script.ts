@@ -1,0 +1,130 @@
+/**
+ * What confines a command where there can be no namespaces: Landlock (which files), seccomp (which system calls). Both
+ * are taken on by a process itself and are kept by all that it starts, so a little script does it and then becomes bash.
+ * Perl, because it can do system calls itself, and is wherever Debian is. Pure.
+ */
+import { numberOn } from './syscalls.ts'
+import type { Arch } from './syscalls.ts'
+
+/** Version of Landlock from which on signals to processes outside, and abstract unix sockets, are refused: Linux 6.12. */
+const NEEDED = 6
+
+/** Calls that perl has no function for: numbers on x64 and on arm64. */
+const CALLS = {
+  CREATE_RULESET: [444, 444],
+  ADD_RULE: [445, 445],
+  RESTRICT_SELF: [446, 446],
+  PRCTL: [157, 167],
+  CAPSET: [126, 91],
+  SETGROUPS: [116, 159],
+  SETRESGID: [119, 149],
+  SETRESUID: [117, 147]
+} as const
+
+/** `LANDLOCK_ACCESS_FS_*`, by bit. */
+const ACCESS = {
+  EXECUTE: 0,
+  WRITE_FILE: 1,
+  READ_FILE: 2,
+  READ_DIR: 3,
+  REMOVE_DIR: 4,
+  REMOVE_FILE: 5,
+  MAKE_CHAR: 6,
+  MAKE_DIR: 7,
+  MAKE_REG: 8,
+  MAKE_SOCK: 9,
+  MAKE_FIFO: 10,
+  MAKE_BLOCK: 11,
+  MAKE_SYM: 12,
+  REFER: 13,
+  TRUNCATE: 14,
+  IOCTL_DEV: 15
+} as const
+
+const bits = (...names: Array<keyof typeof ACCESS>): number => names.reduce((sum, name) => sum + 2 ** ACCESS[name], 0)
+
+/** All are refused but where a rule allows them. */
+const HANDLED = bits(...Object.keys(ACCESS) as Array<keyof typeof ACCESS>)
+/** What may be done with something; of the rights to a folder, a file takes those that it can have. */
+const RIGHTS = {
+  read: bits('EXECUTE', 'READ_FILE', 'READ_DIR'),
+  device: bits('READ_FILE', 'WRITE_FILE', 'TRUNCATE'),
+  write: HANDLED - bits('MAKE_CHAR', 'MAKE_BLOCK', 'MAKE_SOCK', 'IOCTL_DEV')
+}
+const FOR_FILES = bits('EXECUTE', 'WRITE_FILE', 'READ_FILE', 'TRUNCATE')
+
+/**
+ * As root it becomes nobody, but keeps CAP_DAC_OVERRIDE (1): nobody may not enter every folder that what root shows is
+ * in, and it is Landlock that says which files there are. stdout and stderr may be opened once more (/dev/stdout).
+ */
+const SCRIPT = String.raw`
+use strict;
+my ($user, $count) = splice @ARGV, 0, 2;
+my @rules = splice @ARGV, 0, 2 * $count;
+sub bad { print STDERR "@_\n"; exit 125 }
+sub call { my ($what, $n, @a) = @_; my $r = syscall($n, map { /^-?\d+\z/ ? $_ + 0 : $_ } @a); bad("$what: $!") if $r < 0; $r }
+my $none = 0;
+my $version = syscall(CREATE_RULESET, $none, 0, 1);
+bad("Landlock: $!") if $version < 0;
+bad("Landlock has version $version, but NEEDED is needed") if $version < NEEDED;
+open my $file, '<&=', 3 or bad("no filter: $!");
+binmode $file;
+my $filter = do { local $/; <$file> };
+bad('no filter') if !$filter;
+my $attr = pack('Q3', HANDLED, 3, 3);
+my $rules = call('landlock_create_ruleset', CREATE_RULESET, $attr, length $attr, 0);
+sub allow {
+  my ($fd, $rights, $what) = @_;
+  my $rule = pack('Ql', $rights, $fd);
+  syscall(ADD_RULE, $rules, 1, $rule, 0) == 0 or bad("$what cannot be allowed: $!");
+}
+while (my ($rights, $at) = splice @rules, 0, 2) {
+  sysopen my $to, $at, 010000000 or bad("$at cannot be reached: $!");
+  allow(fileno $to, -d $to ? $rights + 0 : $rights & FOR_FILES, $at);
+}
+for (1, 2) { allow($_, WRITABLE, "descriptor $_") if -f (($_ == 1) ? *STDOUT : *STDERR) }
+if ($user) {
+  for my $cap (0 .. 63) { $cap == 1 or syscall(PRCTL, 24, $cap, 0, 0, 0) == 0 or $!{EINVAL} or bad("capabilities: $!") }
+  call('capabilities', PRCTL, 8, 1, 0, 0, 0);
+  call('setgroups', SETGROUPS, 0, 0);
+  call('setresgid', SETRESGID, $user, $user, $user);
+  call('setresuid', SETRESUID, $user, $user, $user);
+  my ($head, $caps) = (pack('Ll', 0x20080522, 0), pack('L6', 2, 2, 2, 0, 0, 0));
+  syscall(CAPSET, $head, $caps) == 0 or bad("capabilities: $!");
+  call('capabilities', PRCTL, 47, 2, 1, 0, 0);
+}
+call('no_new_privs', PRCTL, 38, 1, 0, 0, 0);
+call('landlock_restrict_self', RESTRICT_SELF, $rules, 0);
+my $program = pack('Sx6P', length($filter) / 8, $filter);
+syscall(PRCTL, 22, 2, $program, 0, 0) == 0 or bad("seccomp: $!");
+exec { $ARGV[0] } @ARGV;
+bad("$ARGV[0]: $!");
+`
+
+/** Something of this machine that a command may reach, and how. */
+export interface Rule { path: string, may: keyof typeof RIGHTS }
+
+/** What a command is to be confined to. */
+export interface LandlockOptions {
+  /** absolute path */
+  perl: string
+  arch: Arch
+  /** who root is to become; null: we are not root */
+  user: number | null
+  rules: readonly Rule[]
+  /** what is run */
+  command: readonly string[]
+}
+
+/** The command line. Its descriptor 3 is the filter of system calls. */
+export function landlockCommand ({ perl, arch, user, rules, command }: LandlockOptions): string[] {
+  const words: Record<string, number | null> = {
+    HANDLED,
+    FOR_FILES,
+    NEEDED,
+    WRITABLE: RIGHTS.device,
+    ...Object.fromEntries(Object.entries(CALLS).map(([name, numbers]) => [name, numberOn(arch, numbers)]))
+  }
+  const script = SCRIPT.replaceAll(/\b[A-Z]+[A-Z_]+\b/g, word => String(words[word] ?? word))
+  return [perl, '-f', '-e', script, String(user ?? 0), String(rules.length), ...rules.flatMap(({ path, may }) => [String(RIGHTS[may]), path]), ...command]
+}

@@ -1,0 +1,86 @@
+/**
+ * Launches commands that Landlock and seccomp confine, for machines that forbid the namespaces bwrap needs. The command
+ * runs in its item's own folder, where binds are links.
+ */
+import { closeSync, existsSync } from 'node:fs'
+import { sandboxEnv } from '../env.ts'
+import type { Launch, Launcher } from '../launch.ts'
+import type { Limits } from '../limits.ts'
+import type { WorkItem } from '../types.ts'
+import { ETC } from './bwrap-args.ts'
+import { FilterFile } from './filter-file.ts'
+import { NOBODY, countThreads, endFirst, findProgram, hardLimits, highestFd, isRoot, systemFolders } from './host.ts'
+import { landlockCommand } from './landlock-script.ts'
+import type { Rule } from './landlock-script.ts'
+import { bashCommand, fileBytesOf, prelude } from './prelude.ts'
+import type { HardLimits } from './prelude.ts'
+import { seccompFilter } from './seccomp.ts'
+import type { Arch } from './seccomp.ts'
+
+/** Which machine. */
+export interface LandlockLauncherOptions {
+  /** absolute path of perl */
+  perl: string
+  arch: Arch
+}
+
+const DEVICES = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom']
+/** What programs size themselves by; nothing of other processes. */
+const PROC = ['/proc/cpuinfo', '/proc/meminfo', '/proc/stat']
+
+/** Confines each command anew. */
+export class LandlockLauncher implements Launcher {
+  readonly #opts: LandlockLauncherOptions
+  readonly #hard: HardLimits = hardLimits()
+  readonly #ionice = findProgram('ionice')
+  readonly #filter: FilterFile
+  readonly #system: Rule[]
+
+  constructor (opts: LandlockLauncherOptions) {
+    this.#opts = opts
+    this.#filter = new FilterFile(seccompFilter(opts.arch, { isShared: true }))
+    const folders = systemFolders().filter(({ link }) => link === null).map(({ path }) => path)
+    this.#system = [
+      ...[...folders, '/usr', ...ETC, ...PROC].map(path => ({ path, may: 'read' as const })),
+      ...DEVICES.map(path => ({ path, may: 'device' as const }))
+    ].filter(({ path }) => existsSync(path))
+  }
+
+  launch (item: WorkItem, limits: Limits): Launch {
+    const { cwd, env, mounts = [] } = item
+    const rules: Rule[] = [
+      ...this.#system,
+      { path: cwd, may: 'write' },
+      ...mounts.map(({ path, writable }): Rule => ({ path, may: writable === true ? 'write' : 'read' }))
+    ]
+    const [file = '', ...args] = [
+      ...this.#ionice === null ? [] : [this.#ionice, '-c', '3'],
+      ...landlockCommand({ ...this.#opts, user: isRoot() ? NOBODY : null, rules, command: this.#command(item, limits) })
+    ]
+    const filter = this.#filter.open()
+    return {
+      file,
+      args,
+      cwd,
+      env: sandboxEnv(cwd, env),
+      fds: [filter],
+      folder: cwd,
+      isHeld: true,
+      started: child => { endFirst(child.pid) },
+      settled: async () => { closeSync(filter) }
+    }
+  }
+
+  close (): void { this.#filter.close() }
+
+  /** The system counts all that the user runs, here and elsewhere: no more than all that is running, and what the command may. */
+  #command (item: WorkItem, limits: Limits): string[] {
+    const processes = countThreads() + limits.processes
+    return bashCommand(item, prelude({
+      limits: { ...limits, processes },
+      fileBytes: fileBytesOf(item, limits),
+      hard: this.#hard,
+      highestFd: highestFd()
+    }))
+  }
+}
