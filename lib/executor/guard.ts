@@ -7,9 +7,10 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 
-// The second loop finds the rest of each session (see session.ts), until nothing is left that could start more: after the
-// last ')' of /proc/PID/stat come state, parent, group, session. bwrap dies with us, and its sandbox with bwrap, but for the
-// few milliseconds in which it sets itself up: the last loop finds by its environment what was in there, and what that started meanwhile.
+// What was started so late that nobody could tell us of it is found by its environment. Then comes the rest of each session
+// (see session.ts), until nothing is left that could start more: after the last ')' of /proc/PID/stat come state, parent,
+// group, session. bwrap dies with us, and its sandbox with bwrap, but for the few milliseconds in which it sets itself up:
+// the last loop finds by its environment what was in there, and what that started meanwhile.
 const SCRIPT = `
 trap '' INT TERM HUP QUIT PIPE
 mark=$1
@@ -22,6 +23,11 @@ while read -r line; do
 done
 [ \${#groups_[@]} -gt 0 ] || [ -n "$mark" ] || exit 0
 for g in "\${!groups_[@]}"; do kill -KILL -- "-$g"; done
+[ -n "$mark" ] && for f in $(grep -lsF -- "$mark" /proc/[0-9]*/environ); do
+  read -r s < "\${f%environ}stat" || continue
+  set -- \${s##*) }
+  [ "\${4:-0}" -gt 1 ] && groups_[$4]=1
+done
 for i in {1..100}; do
   found=
   for f in /proc/[0-9]*/stat; do

@@ -49,7 +49,7 @@ export async function startConfined (t: Test, uid: number, choice = 'auto', arou
   writeFileSync(path.join(folder, 'evil.sh'), 'echo the-secret\n')
   const { node, script } = uid === process.getuid?.() ? { node: process.execPath, script: path.join(ROOT, 'test/fixtures/confined.ts') } : copyFor(uid, home)
   const marker = randomUUID()
-  chownSync(folder, uid, uid)
+  for (const at of [folder, path.join(folder, 'secret'), path.join(folder, 'evil.sh')]) chownSync(at, uid, uid)
   const own = ['/bin/bash', '-c', 'exec 251<"$1/secret"; exec "$2" "$3" "$1" "$4"', 'confined', folder, node, script, choice]
   const [file = '', ...args] = [...around, ...own]
   const child = spawn(file, args, {

@@ -3,6 +3,7 @@
  * runs in its item's own folder, where binds are links.
  */
 import { closeSync, existsSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
 import { sandboxEnv } from '../env.ts'
 import type { Launch, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
@@ -12,7 +13,7 @@ import { FilterFile } from './filter-file.ts'
 import { NOBODY, countThreads, endFirst, findProgram, hardLimits, highestFd, isRoot, systemFolders } from './host.ts'
 import { landlockCommand } from './landlock-script.ts'
 import type { Rule } from './landlock-script.ts'
-import { bashCommand, fileBytesOf, prelude } from './prelude.ts'
+import { MARK, bashCommand, fileBytesOf, prelude } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
 import { seccompFilter } from './seccomp.ts'
 import type { Arch } from './seccomp.ts'
@@ -30,6 +31,7 @@ const PROC = ['/proc/cpuinfo', '/proc/meminfo', '/proc/stat']
 
 /** Confines each command anew. */
 export class LandlockLauncher implements Launcher {
+  readonly mark = randomUUID()
   readonly #opts: LandlockLauncherOptions
   readonly #hard: HardLimits = hardLimits()
   readonly #ionice = findProgram('ionice')
@@ -62,7 +64,7 @@ export class LandlockLauncher implements Launcher {
       file,
       args,
       cwd,
-      env: sandboxEnv(cwd, env),
+      env: { ...sandboxEnv(cwd, env), [MARK]: this.mark },
       fds: [filter],
       folder: cwd,
       isHeld: true,
