@@ -24,11 +24,12 @@ async function doctor (t: Test, env: Record<string, string> = {}, args: string[]
   return run(['doctor', '--port', '0', '--json', ...args], { env })
 }
 
-/** A folder for PATH with a bwrap that only says something. */
-function pathWith (t: Test, bwrap: string): string {
+/** A folder for PATH with a bwrap that only says something; and a perl, without which there is no sandbox landlock either. */
+function pathWith (t: Test, bwrap: string, perl: string | null = "echo 'Landlock: Function not implemented' >&2; exit 125"): string {
   const dir = tempFolder(t)
-  writeFileSync(path.join(dir, 'bwrap'), `#!/bin/sh\n${bwrap}\n`)
-  chmodSync(path.join(dir, 'bwrap'), 0o755)
+  for (const [name, script] of [['bwrap', bwrap], ['perl', perl]] as const) {
+    if (script !== null) writeFileSync(path.join(dir, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  }
   chmodSync(dir, 0o755)
   return dir
 }
@@ -69,6 +70,20 @@ test('doctor with a bwrap that does not work', async t => {
     t.match(message, remedy)
     t.notOk(message.includes('\n'), 'one line')
   }
+  const landlock: Array<[says: string, remedy: RegExp]> = [
+    ['Landlock: Function not implemented', /use Linux 6\.12 or later with landlock in its list/],
+    ['Landlock: Operation not permitted', /seccomp profile allows landlock_create_ruleset/],
+    ['Landlock has version 4, but 6 is needed', /too old; use Linux 6\.12/]
+  ]
+  for (const [says, remedy] of landlock) {
+    const { code, events } = await doctor(t, { PATH: pathWith(t, 'exit 1', `echo '${says}' >&2; exit 125`) })
+    t.equal(code, 1, says)
+    t.match(finding(events, 'sandbox').message, remedy)
+  }
+  const second = await doctor(t, { PATH: pathWith(t, 'exit 1', null) })
+  const { state, message } = finding(second.events, 'sandbox')
+  if (state === 'limited') t.match(message, /^landlock; bwrap does not work here/, 'Landlock where bwrap does not work')
+  else t.match(message, /landlock does not work here/, 'where neither does')
   const mute = await doctor(t, { PATH: pathWith(t, 'exit 0') })
   t.deepEqual([mute.code, finding(mute.events, 'sandbox').state], [1, 'missing'], 'one that ends well, but runs nothing, is none')
 })
@@ -104,11 +119,11 @@ test('doctor without bash, without bwrap, without a network', t => {
     t.equal(finding(noBash.events, 'sandbox').state, 'missing', 'nor is there a sandbox that could run it')
   }
   // found wherever it is usually, whatever PATH says; one not executable is none
-  const noBwrap = inNamespaces([...user, '--mount'], 'for at in /usr/local/bin /usr/bin /bin; do [ ! -e $at/bwrap ] || mount --bind /dev/null $at/bwrap; done', dir)
+  const noBwrap = inNamespaces([...user, '--mount'], 'for at in /usr/local/bin /usr/bin /bin; do for of in bwrap perl; do [ ! -e $at/$of ] || mount --bind /dev/null $at/$of; done; done', dir)
   if (noBwrap === null) t.comment('no namespaces here')
   else {
     t.deepEqual([noBwrap.code, finding(noBwrap.events, 'sandbox').state, noBwrap.events.at(-1)?.['canCompute']], [1, 'missing', false])
-    t.match(finding(noBwrap.events, 'sandbox').message, /^bubblewrap is not installed; install the package bubblewrap/)
+    t.match(finding(noBwrap.events, 'sandbox').message, /^bubblewrap is not installed; install the package bubblewrap.*perl is not installed/)
     t.equal(finding(noBwrap.events, 'shell').state, 'ok', 'the rest is still looked at')
   }
   const noNetwork = inNamespaces([...user, '--net'], 'true', dir)

@@ -2,6 +2,7 @@
 import test from 'tape'
 import { DEFAULT_LIMITS, checkLimits, limitsFor } from '../lib/executor/limits.ts'
 import { bwrapArgs } from '../lib/executor/sandbox/bwrap-args.ts'
+import { landlockCommand } from '../lib/executor/sandbox/landlock-script.ts'
 import { mountsOf } from '../lib/executor/sandbox/mounts.ts'
 import { NEST_CAPABILITIES, nestCommand } from '../lib/executor/sandbox/nest-script.ts'
 import { prelude } from '../lib/executor/sandbox/prelude.ts'
@@ -82,6 +83,18 @@ test('what bash does before the command', t => {
   t.match(text, /ulimit -S -t 2;ulimit -H -t 7;ulimit -c 0 -f 2 -d 1024 -n 100 -u 128;/, 'rounded up, and no more than the machine gives')
   t.match(text, /in \/proc\/self\/fd\/\*;/)
   t.match(prelude({ limits, fileBytes: 1, highestFd: 40 }), /in \{3\.\.40\};/, 'without /proc')
+  t.end()
+})
+
+test('the command line for Landlock', t => {
+  for (const arch of ['x64', 'arm64'] as const) {
+    const rules = [{ path: '/usr', may: 'read' }, { path: '/w', may: 'write' }, { path: '/dev/null', may: 'device' }] as const
+    const [perl, f, e, script = '', ...rest] = landlockCommand({ perl: '/usr/bin/perl', arch, user: 65_534, rules, command: ['bash', '-c', 'echo'] })
+    t.deepEqual([perl, f, e], ['/usr/bin/perl', '-f', '-e'])
+    t.deepEqual(rest, ['65534', '3', '13', '/usr', String(0xFFFF - 0x8A40), '/w', String(0x4006), '/dev/null', 'bash', '-c', 'echo'])
+    t.notOk(/\b(HANDLED|FOR_FILES|NEEDED|WRITABLE|[A-Z]+_RULE\w*|[A-Z]+_SELF|PRCTL|CAPSET|SET[A-Z]+)\b/.test(script), 'numbers in place of all names')
+    t.match(script, arch === 'x64' ? /'setgroups', 116/ : /'setgroups', 159/)
+  }
   t.end()
 })
 

@@ -2,7 +2,7 @@
 import test from 'tape'
 import { seccompFilter } from '../lib/executor/sandbox/seccomp.ts'
 import type { Arch } from '../lib/executor/sandbox/seccomp.ts'
-import { FORBIDDEN, UNKNOWN, numberOn } from '../lib/executor/sandbox/syscalls.ts'
+import { FORBIDDEN, SHARED, UNKNOWN, numberOn } from '../lib/executor/sandbox/syscalls.ts'
 
 const ARCH: Record<Arch, number> = { x64: 0xC000003E, arm64: 0xC00000B7 }
 const MACHINES: Arch[] = ['x64', 'arm64']
@@ -104,6 +104,37 @@ test('calls that depend on their arguments', t => {
     for (const [name, numbers, args, verdict] of table) t.equal(run(program, { arch: ARCH[machine], nr: numbers[i]!, args }), verdict, `${machine}: ${name}`)
     const closed = seccompFilter(machine, { isShared: true })
     for (const family of [1n, 2n, 10n, 40n]) t.equal(run(closed, { arch: ARCH[machine], nr: [41, 198][i]!, args: [family] }), EAFNOSUPPORT, `${machine}: no family ${family}`)
+  })
+  t.end()
+})
+
+test('calls where no namespaces are in the way', t => {
+  const table: Array<[name: string, numbers: [number, number], args: bigint[], verdict: number]> = [
+    ['its own limits', [302, 261], [0n], ALLOW],
+    ["another's limits", [302, 261], [1n], EPERM],
+    ['its own processors', [203, 122], [0n], ALLOW],
+    ["another's processors", [203, 122], [4000n], EPERM],
+    ['its own priority', [141, 140], [0n, 0n], ALLOW],
+    ["another's priority", [141, 140], [0n, 7n], EPERM],
+    ["a user's priority", [141, 140], [2n, 0n], EPERM],
+    ['the time of an open file', [280, 88], [3n, 0n], ALLOW],
+    ['the time of a path', [280, 88], [3n, 0x7FFF_1234_5678n], EPERM],
+    ['the time of a path whose low half is 0', [280, 88], [3n, 0x7FFF_0000_0000n], EPERM],
+    ['a stream pair', [53, 199], [1n, 0x80801n], ALLOW],
+    ['a datagram pair', [53, 199], [1n, 2n], EPERM],
+    ['a pair of packets', [53, 199], [1n, 0x80005n], EPERM]
+  ]
+  MACHINES.forEach((machine, i) => {
+    const program = seccompFilter(machine, { isShared: true })
+    const apart = seccompFilter(machine)
+    for (const [name, numbers, args, verdict] of table) {
+      t.equal(run(program, { arch: ARCH[machine], nr: numbers[i]!, args }), verdict, `${machine}: ${name}`)
+      t.equal(run(apart, { arch: ARCH[machine], nr: numbers[i]!, args }), ALLOW, `${machine}: ${name}, in namespaces`)
+    }
+    for (const [name, numbers] of Object.entries(SHARED)) {
+      const nr = numberOn(machine, numbers)
+      if (nr !== null) t.equal(run(program, { arch: ARCH[machine], nr }), EPERM, `${machine}: ${name}`)
+    }
   })
   t.end()
 })

@@ -82,7 +82,7 @@ async function detect (choice: SandboxChoice): Promise<SandboxReport> {
   const problems: string[] = []
   for (const candidate of candidates(choice, problems)) {
     const problem = await tryOut(candidate)
-    if (problem === null) return { tier: candidate.tier, sandbox: candidate, problems }
+    if (problem === null) return { tier: candidate.tier, sandbox: candidate, problems: [...new Set(problems)] }
     problems.push(remedyFor(candidate.tier, problem))
   }
   return { tier: 'none', sandbox: null, problems: [...new Set(problems)] }
