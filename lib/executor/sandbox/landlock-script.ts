@@ -55,7 +55,8 @@ const FOR_FILES = bits('EXECUTE', 'WRITE_FILE', 'READ_FILE', 'TRUNCATE')
 
 /**
  * As root it becomes nobody, but keeps CAP_DAC_OVERRIDE (1): nobody may not enter every folder that what root shows is
- * in, and it is Landlock that says which files there are. stdout and stderr may be opened once more (/dev/stdout).
+ * in, and it is Landlock that says which files there are. SECBIT_NO_SETUID_FIXUP (4): it is not lost with root's number,
+ * and access(2) counts it, by which gcc decides whether it can write. stdout and stderr may be opened once more (/dev/stdout).
  */
 const SCRIPT = String.raw`
 use strict;
@@ -84,8 +85,8 @@ while (my ($rights, $at) = splice @rules, 0, 2) {
 }
 for (1, 2) { allow($_, WRITABLE, "descriptor $_") if -f (($_ == 1) ? *STDOUT : *STDERR) }
 if ($user) {
+  call('securebits', PRCTL, 28, 4, 0, 0, 0);
   for my $cap (0 .. 63) { $cap == 1 or syscall(PRCTL, 24, $cap, 0, 0, 0) == 0 or $!{EINVAL} or bad("capabilities: $!") }
-  call('capabilities', PRCTL, 8, 1, 0, 0, 0);
   call('setgroups', SETGROUPS, 0, 0);
   call('setresgid', SETRESGID, $user, $user, $user);
   call('setresuid', SETRESUID, $user, $user, $user);
