@@ -22,6 +22,7 @@ export function limitIncoming (pool: ConnPool): void {
 
 function check (conn: IncomingConnection, pool: ConnPool): void {
   const pending = pool._pendingConns
+  if (pending === null) return conn.destroy() // it was accepted just as the client was destroyed
   const host = hostOf(conn.remoteAddress)
   const isTooMany = pending.size >= MAX_PENDING || (!isLocal(host) && fromHost(pending, host) >= MAX_PENDING_PER_ADDRESS)
   if (isTooMany) return conn.destroy()

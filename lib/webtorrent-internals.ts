@@ -106,7 +106,8 @@ export interface IncomingConnection extends EventEmitter {
 export interface ConnPool {
   readonly tcpServer: EventEmitter
   readonly utpServer?: EventEmitter
-  readonly _pendingConns: Set<IncomingConnection>
+  /** null once it is destroyed */
+  readonly _pendingConns: Set<IncomingConnection> | null
 }
 
 /** webtorrent/index.js, inside. */

@@ -1,6 +1,6 @@
 // What one peer may cost: rates without sockets, doors with them.
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
 import type { Socket } from 'node:net'
 import Wire from 'bittorrent-protocol'
@@ -11,6 +11,7 @@ import { createTask } from '../lib/index.ts'
 import { magnetProblem } from '../lib/magnet-check.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import { limitWire } from '../lib/wire-limits.ts'
+import type { InternalClient } from '../lib/webtorrent-internals.ts'
 import type { Wire as WireType } from '../lib/webtorrent-types.ts'
 import { HostilePeer, frame, latin1, u32 } from './helpers/hostile-peer.ts'
 import { allDone, connect, createPeer, ready } from './helpers/task-swarm.ts'
@@ -160,4 +161,13 @@ test('magnet links that would fill the memory are refused', async t => {
   const [err] = await within(once(client.add(`${link}&so=0-999999999`), 'error'), 'an error') as Array<{ code: string }>
   t.equal(err!.code, 'BW_ERR_MAGNET')
   t.equal(await client.get(`${link}&so=0-999999999`), null)
+})
+
+test('a connection that comes while a client is destroyed harms nobody', async t => {
+  const { client } = await createPeer(t, task)
+  const { tcpServer } = (client as unknown as InternalClient)._connPool!
+  await new Promise(resolve => { client.destroy(resolve) })
+  let isDestroyed = false
+  tcpServer.emit('connection', Object.assign(new EventEmitter(), { remoteAddress: '127.0.0.1', destroy: () => { isDestroyed = true } }))
+  t.ok(isDestroyed)
 })
