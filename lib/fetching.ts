@@ -6,9 +6,9 @@
 import type { Clock } from './clock.ts'
 import type { TaskPeer } from './task-peer.ts'
 
-/** The longest delay: this share of what a piece takes, and never longer than a second. */
+/** The longest delay: this share of what a piece takes, and never longer than three seconds. */
 const SHARE = 0.5
-const MAX_DELAY_MS = 1_000
+const MAX_DELAY_MS = 3_000
 
 /** What fetching needs from its surroundings. */
 export interface FetchingHost {

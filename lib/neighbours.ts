@@ -28,10 +28,7 @@ const MAX_PENDING_REQUESTS = 500
 const STRIKES_TOLERATED = 1
 /** Peers whose strikes are remembered: ids cost nothing to make up. */
 const MAX_STRIKERS = 10_000
-/**
- * What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then;
- * as long as a peer with something to compute puts off fetching (fetching.ts).
- */
+/** What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then. */
 const LATER_MS = 1_000
 
 type Respond = (err: Error | null, block?: Uint8Array) => void
