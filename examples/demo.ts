@@ -27,9 +27,10 @@ await main(async () => {
   const task = posterTask(poster)
   await prepare(task)
   screen.note(`${PEERS} bitworker processes render a poster of ${poster.width} × ${poster.height} pixels in ${poster.parts} pieces.`)
-  const swarmMs = await bySwarm(task)
+  const { flags, env } = await confinement()
+  const swarmMs = await bySwarm(task, flags)
   screen.note('The same, without BitWorker, by one process:')
-  const aloneMs = await byOneProcess(task)
+  const aloneMs = await byOneProcess(task, env)
   screen.note(`${PEERS} peers took ${seconds(swarmMs)}, one process took ${seconds(aloneMs)}: ${(aloneMs / swarmMs).toFixed(1)} times as fast on ${os.availableParallelism()} cores.`)
   screen.note(`Look at it: ${PICTURE}`)
 })
@@ -43,8 +44,8 @@ async function prepare (task: Task): Promise<void> {
 }
 
 /** Resolves with the milliseconds it took. */
-async function bySwarm (task: Task): Promise<number> {
-  const [peers, ms] = await swarm(task, { taskFile: TASK_FILE, dir: OUTPUT, peers: PEERS, flags: await confinement() })
+async function bySwarm (task: Task, flags: string[]): Promise<number> {
+  const [peers, ms] = await swarm(task, { taskFile: TASK_FILE, dir: OUTPUT, peers: PEERS, flags })
   for (const { name, computed, downloaded } of peers) screen.note(`  ${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
   const files = peers.flatMap(peer => peer.files ?? [])
   screen.note(`All ${files.length} peers have the same file: SHA-256 ${await digestOfAll(files)}`)
@@ -54,22 +55,23 @@ async function bySwarm (task: Task): Promise<number> {
 
 /**
  * The demo runs its own command, so where there is no sandbox it does without, and says so. A sandbox shows the system's
- * programs only: this Node, if the system has none.
+ * programs only: this Node, if the system has none. To compare with, "one process" finds the same Node by `env`.
  */
-async function confinement (): Promise<string[]> {
+async function confinement (): Promise<{ flags: string[], env: Record<string, string> }> {
   const { sandbox, problems } = await detectSandbox()
   if (sandbox === null) {
     screen.note(`There is no sandbox on this machine, so this demo runs its own command without one. (${problems.join('; ')})`)
-    return ['--unsafe-no-sandbox']
+    return { flags: ['--unsafe-no-sandbox'], env: {} }
   }
   const hasNode = ['/usr/local/bin/node', '/usr/bin/node'].some(file => existsSync(file))
-  return hasNode ? [] : ['--bind', `${process.execPath}:node`]
+  const env = { PATH: `/usr/local/bin:/usr/bin:/bin:${path.dirname(process.execPath)}` }
+  return { flags: hasNode ? [] : ['--bind', `${process.execPath}:node`], env }
 }
 
-async function byOneProcess (task: Task): Promise<number> {
+async function byOneProcess (task: Task, env: Record<string, string>): Promise<number> {
   let done = 0
   const dir = path.join(OUTPUT, 'one-process')
-  const [file, ms] = await timed(task, () => ({ done, details: [] }), changed => runOneProcess(processes, task, dir, () => {
+  const [file, ms] = await timed(task, () => ({ done, details: [] }), changed => runOneProcess(processes, task, dir, env, () => {
     done++
     changed()
   }))

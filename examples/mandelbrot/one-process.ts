@@ -17,16 +17,19 @@ PART_LIST_FILE=parts bash -c "$COMPLETE_COMMAND"
 
 /**
  * Resolves with the path of the file.
+ * @param env variables beside the task's
  * @param onPiece called after each piece
  */
-export async function runOneProcess (processes: Processes, task: Task, dir: string, onPiece: () => void): Promise<string> {
+export async function runOneProcess (
+  processes: Processes, task: Task, dir: string, env: Record<string, string>, onPiece: () => void
+): Promise<string> {
   const file = path.join(dir, task.name)
   await mkdir(dir, { recursive: true })
   await processes.start({
     name: 'the loop',
     command: '/bin/bash',
     args: ['-c', LOOP],
-    env: { DIR: dir, PIECE_COUNT: String(task.pieceCount), COMMAND: task.command, COMPLETE_COMMAND: task.completeCommand ?? '', FILE: file },
+    env: { ...env, DIR: dir, PIECE_COUNT: String(task.pieceCount), COMMAND: task.command, COMPLETE_COMMAND: task.completeCommand ?? '', FILE: file },
     onLine: onPiece
   })
   return file
