@@ -210,7 +210,8 @@ for (const { name: user, uid } of USERS) {
       const client: Confined = await startConfined(t, uid, kind === 'landlock' ? kind : 'auto')
       const nested = kind === 'bwrap' && round % 2 === 1
       const begun = client.begin({ command: 'setsid sleep 1000 & timeout 1000 sleep 1000 & trap "" TERM; sleep 1000', nested }).catch(() => 0)
-      const pid = nested || round % 3 > 0 ? await begun : 0
+      // landlock does not hold what is being started at that moment: docs/SECURITY.md, "Landlock"
+      const pid = nested || kind === 'landlock' || round % 3 > 0 ? await begun : 0
       const inside = nested ? membersOf(new Set([pid])).get(pid)!.map(member => member.pid) : []
       if (nested) t.ok(inside.length >= 3, `a nest, round ${round}: ${inside.length} processes`)
       await new Promise(resolve => { setTimeout(resolve, random() * 30) })
