@@ -88,7 +88,7 @@ export class Computing {
     for (const [index, running] of this.#running) {
       if (running.isBackup === isBackup) claims.push({ index, elapsedMs: Math.round(now - running.since), estimateMs: this.#estimateMs() })
     }
-    if (!isBackup) for (const index of this.#ahead) claims.push({ index, elapsedMs: 0, estimateMs: this.#estimateMs() })
+    if (!isBackup) for (const index of this.#ahead) claims.push(this.#fresh(index))
     return claims
   }
 
@@ -115,9 +115,8 @@ export class Computing {
 
   /** Ends the piece's work item, if there is one. */
   abort (index: number, reason: string): void {
-    if (this.#ahead.delete(index)) {
-      this.#scheduler.stop(index)
-      this.#host.release([index])
+    if (this.#ahead.has(index)) {
+      this.#giveUpAhead([index])
       this.#chooseAhead()
       return
     }
@@ -131,7 +130,7 @@ export class Computing {
   pause (): void {
     if (this.#state !== 'on') return
     this.#state = 'paused'
-    this.#keepAhead(0)
+    this.#giveUpAhead([...this.#ahead])
     for (const { generation } of this.#running.values()) generation.pause()
     this.#host.release([...this.#running.keys()])
   }
@@ -150,7 +149,7 @@ export class Computing {
     this.#cancelRenewal()
     this.#cancelWakeUp()
     this.#cancelAhead()
-    this.#keepAhead(0)
+    this.#giveUpAhead([...this.#ahead])
     const ends = Array.from(this.#running.values(), ({ generation }) => generation.done.catch(() => {}))
     for (const index of this.#running.keys()) this.abort(index, 'stopped')
     await Promise.all(ends)
@@ -169,7 +168,7 @@ export class Computing {
       }
       // only when nothing else is left, so the batch ends here
       this.#claimAhead()
-      this.#host.claim([{ index: choice.index, elapsedMs: 0, estimateMs: this.#estimateMs() }], { isBackup: true })
+      this.#host.claim([this.#fresh(choice.index)], { isBackup: true })
       this.#start(choice.index, true)
       return true
     }
@@ -178,8 +177,7 @@ export class Computing {
   }
 
   #claimAhead (): void {
-    const estimateMs = this.#estimateMs()
-    if (this.#ahead.size > 0) this.#host.claim(Array.from(this.#ahead, index => ({ index, elapsedMs: 0, estimateMs })), { isBackup: false })
+    if (this.#ahead.size > 0) this.#host.claim(Array.from(this.#ahead, index => this.#fresh(index)), { isBackup: false })
   }
 
   #batchSize (): number {
@@ -197,23 +195,25 @@ export class Computing {
     const working = [...this.#running.values()].filter(({ hasEnded, reason }) => !hasEnded && reason === null)
     const ends = working.map(({ since }) => since + this.#paceMs - now)
     const soon = this.#slots - ends.filter(ms => Math.abs(ms) > NEXT_MS).length
-    this.#keepAhead(soon)
+    this.#giveUpAhead([...this.#ahead].slice(soon))
     const chosen: ClaimRecord[] = []
     while (this.#ahead.size < Math.min(soon, MAX_CLAIMS - this.#running.size) && this.#scheduler.hasCandidates) {
       const choice = this.#scheduler.next()
       if (choice === undefined || choice.isBackup) break
       this.#scheduler.start(choice.index)
       this.#ahead.add(choice.index)
-      chosen.push({ index: choice.index, elapsedMs: 0, estimateMs: this.#estimateMs() })
+      chosen.push(this.#fresh(choice.index))
     }
     if (chosen.length > 0) this.#host.claim(chosen, { isBackup: false })
     const changes = ends.flatMap(ms => [Math.ceil(ms - NEXT_MS), Math.floor(ms + NEXT_MS) + 1]).filter(ms => ms > 0)
     if (changes.length > 0) this.#cancelAhead = this.#clock.after(Math.min(...changes), () => { this.#chooseAhead() })
   }
 
-  /** Gives up all but so many of those that were chosen ahead: others wait for them. */
-  #keepAhead (count: number): void {
-    const indices = [...this.#ahead].slice(count)
+  /** The claim of a piece that has not begun. */
+  #fresh (index: number): ClaimRecord { return { index, elapsedMs: 0, estimateMs: this.#estimateMs() } }
+
+  /** Gives up some of those that were chosen ahead: others wait for them. */
+  #giveUpAhead (indices: number[]): void {
     for (const index of indices) {
       this.#ahead.delete(index)
       this.#scheduler.stop(index)

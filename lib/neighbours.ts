@@ -127,8 +127,10 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #announceLater (peer: TaskPeer, index: number): void {
     peer.later.push(index)
-    this.#cancelLater ??= this.#host.clock.after(LATER_MS, () => { this.#announceLate() })
+    this.#armLater()
   }
+
+  #armLater (): void { this.#cancelLater ??= this.#host.clock.after(LATER_MS, () => { this.#announceLate() }) }
 
   #announceLate (): void {
     this.#cancelLater?.()
@@ -138,7 +140,7 @@ export class Neighbours implements Iterable<TaskPeer> {
       peer.ext.announce(indices.map(index => ({ index, ...this.#results.own(index)! })), indices)
       peer.late = peer.later
       peer.later = []
-      if (peer.late.length > 0) this.#cancelLater ??= this.#host.clock.after(LATER_MS, () => { this.#announceLate() })
+      if (peer.late.length > 0) this.#armLater()
     }
   }
 

@@ -223,12 +223,18 @@ for (const { name: user, uid } of USERS) {
   })
 }
 
-test('the sandboxes of a nest serve one item each', async t => {
+/** An executor in this machine's sandbox, and a folder for what its items print. */
+async function sandboxed (t: Test): Promise<{ folder: string, executor: BashExecutor }> {
   const { sandbox, problems } = await detectSandbox()
-  if (sandbox === null) return t.fail(problems.join('; '))
+  if (sandbox === null) throw new Error(problems.join('; '))
   const folder = tempFolder(t)
   const executor = new BashExecutor({ sandbox })
   cleanUp(t, () => executor.close())
+  return { folder, executor }
+}
+
+test('the sandboxes of a nest serve one item each', async t => {
+  const { folder, executor } = await sandboxed(t)
   const seen = 'cat /proc/1/comm; grep -E "^(Sig|Shd|Cap|NoNew|Seccomp|Uid|Gid|Groups|NSpid)" /proc/self/status; stat -c "%A %u %g %n" / /dev/* /dev/pts/* /scratch /tmp; env | grep -v PIECE_IDX | sort; ulimit -a; umask; nice; hostname; wc -l < /proc/net/dev; echo /proc/[0-9]* $$ $PPID; ls /proc/self/fd; stat -fc %b /scratch /tmp /dev/shm'
   const command = `ls -A /scratch /tmp /dev/shm | tr -d "\\n"; echo "$PIECE_IDX $(wc -c)"; if ((PIECE_IDX < 0)); then ${seen}; fi; touch /scratch/a /tmp/b /dev/shm/c`
   const spares = (): string[] => readdirSync(folder).filter(name => name.startsWith('nest-'))
@@ -256,14 +262,10 @@ test('the sandboxes of a nest serve one item each', async t => {
 })
 
 test('what a command does to its stderr is not seen by the next one', async t => {
-  const { sandbox, problems } = await detectSandbox()
-  if (sandbox === null) return t.fail(problems.join('; '))
-  const folder = tempFolder(t)
   // F_SETFL without O_APPEND, and a place far behind every limit
   const command = 'if ((PIECE_IDX % 2)); then echo told >&2; else perl -e \'use Fcntl; fcntl(STDERR, F_SETFL, O_RDWR); sysseek(STDERR, 1 << 40, 0)\'; fi'
   for (const count of [4, 60]) {
-    const executor = new BashExecutor({ sandbox })
-    cleanUp(t, () => executor.close())
+    const { folder, executor } = await sandboxed(t)
     const seen = new Set<string>()
     for (let i = 0; i < count; i++) {
       const item = executor.run({ command, env: { PIECE_IDX: String(i) }, cwd: folder, stdout: path.join(folder, `${count}-${i}`), maxOutputBytes: 100, timeoutMs: 0 })
@@ -276,11 +278,7 @@ test('what a command does to its stderr is not seen by the next one', async t =>
 })
 
 test('a short item that is killed tells what it said', async t => {
-  const { sandbox, problems } = await detectSandbox()
-  if (sandbox === null) return t.fail(problems.join('; '))
-  const folder = tempFolder(t)
-  const executor = new BashExecutor({ sandbox })
-  cleanUp(t, () => executor.close())
+  const { folder, executor } = await sandboxed(t)
   const command = 'echo why >&2; ((PIECE_IDX < 30)) || sleep 1000'
   for (let i = 0; i < 31; i++) {
     const item = executor.run({ command, env: { PIECE_IDX: String(i) }, cwd: folder, stdout: path.join(folder, `out-${i}`), maxOutputBytes: 100, timeoutMs: 500 })
@@ -291,11 +289,7 @@ test('a short item that is killed tells what it said', async t => {
 })
 
 test('a sandbox that is killed while it waits for an item spoils no other', async t => {
-  const { sandbox, problems } = await detectSandbox()
-  if (sandbox === null) return t.fail(problems.join('; '))
-  const folder = tempFolder(t)
-  const executor = new BashExecutor({ sandbox })
-  cleanUp(t, () => executor.close())
+  const { folder, executor } = await sandboxed(t)
   let count = 0
   // with a third one, nests are given up
   for (let kills = 0; kills < 2; count++) {

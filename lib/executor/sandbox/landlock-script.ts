@@ -3,23 +3,11 @@
  * are taken on by a process itself and are kept by all that it starts, so a little script does it and then becomes bash.
  * Perl, because it can do system calls itself, and is wherever Debian is. Pure.
  */
-import { numberOn } from './syscalls.ts'
+import { perlScript } from './syscalls.ts'
 import type { Arch } from './syscalls.ts'
 
 /** Version of Landlock from which on signals to processes outside, and abstract unix sockets, are refused: Linux 6.12. */
 const NEEDED = 6
-
-/** Calls that perl has no function for: numbers on x64 and on arm64. */
-const CALLS = {
-  CREATE_RULESET: [444, 444],
-  ADD_RULE: [445, 445],
-  RESTRICT_SELF: [446, 446],
-  PRCTL: [157, 167],
-  CAPSET: [126, 91],
-  SETGROUPS: [116, 159],
-  SETRESGID: [119, 149],
-  SETRESUID: [117, 147]
-} as const
 
 /** `LANDLOCK_ACCESS_FS_*`, by bit. */
 const ACCESS = {
@@ -119,13 +107,6 @@ export interface LandlockOptions {
 
 /** The command line. Its descriptor 3 is the filter of system calls. */
 export function landlockCommand ({ perl, arch, user, rules, command }: LandlockOptions): string[] {
-  const words: Record<string, number | null> = {
-    HANDLED,
-    FOR_FILES,
-    NEEDED,
-    WRITABLE: RIGHTS.device,
-    ...Object.fromEntries(Object.entries(CALLS).map(([name, numbers]) => [name, numberOn(arch, numbers)]))
-  }
-  const script = SCRIPT.replaceAll(/\b[A-Z]+[A-Z_]+\b/g, word => String(words[word] ?? word))
+  const script = perlScript(SCRIPT, arch, { HANDLED, FOR_FILES, NEEDED, WRITABLE: RIGHTS.device })
   return [perl, '-f', '-e', script, String(user ?? 0), String(rules.length), ...rules.flatMap(({ path, may }) => [String(RIGHTS[may]), path]), ...command]
 }

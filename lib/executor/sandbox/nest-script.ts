@@ -6,7 +6,7 @@
  */
 import type { Mount } from './bwrap-args.ts'
 import { SCRATCH, SHM_BYTES } from './bwrap-args.ts'
-import { numberOn } from './syscalls.ts'
+import { perlScript } from './syscalls.ts'
 import type { Arch } from './syscalls.ts'
 
 /** The capabilities that the supervisor has in the outer sandbox's user namespace; by number: 8, 12, 21. */
@@ -14,19 +14,6 @@ export const NEST_CAPABILITIES = ['CAP_SETPCAP', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN
 
 /** Where the outer sandbox has what is mounted in the inner ones; they have a /tmp of their own over it. */
 export const NEST_MOUNTS = '/tmp'
-
-/** Calls that perl has no function for: numbers on x64 and on arm64. */
-const CALLS = {
-  CLONE: [56, 220],
-  MOUNT: [165, 40],
-  PRCTL: [157, 167],
-  CAPSET: [126, 91],
-  SETSID: [112, 157],
-  DUP3: [292, 24],
-  CLOSE: [3, 57],
-  CLOSE_RANGE: [436, 436],
-  EXIT_GROUP: [231, 94]
-} as const
 
 /**
  * fd 0: variables of the items, 1: answers ("r": an inner sandbox waits; "x": it cannot be made; "s": it has read an item's
@@ -132,9 +119,7 @@ export interface NestOptions {
 
 /** The supervisor's command line, for the outer sandbox. */
 export function nestCommand ({ perl, arch, parts, firstPart, scratchBytes, mounts, command }: NestOptions): string[] {
-  const script = SCRIPT.replaceAll(/\b[A-Z]+[A-Z0-9_]+\b/g, word => {
-    return word in CALLS ? String(numberOn(arch, CALLS[word as keyof typeof CALLS])) : word
-  })
+  const script = perlScript(SCRIPT, arch)
   const numbers = [parts, firstPart, scratchBytes, Math.min(SHM_BYTES, scratchBytes), mounts.length]
   return [perl, '-f', '-e', script, ...numbers.map(String), ...mounts.flatMap(({ at, isFolder }) => [isFolder ? 'd' : 'f', at]), ...command]
 }

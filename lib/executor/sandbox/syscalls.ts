@@ -156,3 +156,30 @@ export const SHARED_CHECKED = {
 export function numberOn (arch: Arch, numbers: Numbers): number | null {
   return numbers[arch === 'x64' ? 0 : 1]
 }
+
+/** What our perl scripts call that perl has no function for. */
+const PERL_CALLS: Record<string, Numbers> = {
+  CLONE: [56, 220],
+  MOUNT: [165, 40],
+  PRCTL: [157, 167],
+  CAPSET: [126, 91],
+  SETSID: [112, 157],
+  DUP3: [292, 24],
+  CLOSE: [3, 57],
+  CLOSE_RANGE: [436, 436],
+  EXIT_GROUP: [231, 94],
+  CREATE_RULESET: [444, 444],
+  ADD_RULE: [445, 445],
+  RESTRICT_SELF: [446, 446],
+  SETGROUPS: [116, 159],
+  SETRESGID: [119, 149],
+  SETRESUID: [117, 147]
+}
+
+/** A perl script with numbers instead of the names of calls, and of other words. */
+export function perlScript (script: string, arch: Arch, words: Record<string, number> = {}): string {
+  return script.replaceAll(/\b[A-Z]+[A-Z0-9_]+\b/g, word => {
+    const call = PERL_CALLS[word]
+    return String((call === undefined ? words[word] : numberOn(arch, call)) ?? word)
+  })
+}
