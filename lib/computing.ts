@@ -110,8 +110,11 @@ export class Computing {
     return this.#busy < this.#slots && this.#running.size - this.#busy < STORING_PER_SLOT * this.#slots
   }
 
-  /** What a piece takes here, milliseconds; 0: unknown. */
-  get paceMs (): number { return this.#paceMs }
+  /** For how long there is work, as far as can be seen, milliseconds: what a piece takes, or what is left of those that run; 0: unknown. */
+  get busyMs (): number {
+    if (this.#state !== 'on') return 0
+    return this.#scheduler.hasCandidates ? this.#paceMs : Math.max(0, ...this.#ends())
+  }
 
   /** Ends the piece's work item, if there is one. */
   abort (index: number, reason: string): void {
@@ -191,9 +194,7 @@ export class Computing {
   #chooseAhead (): void {
     this.#cancelAhead()
     if (this.#state !== 'on' || this.#paceMs <= AHEAD_MS) return
-    const now = this.#clock.now()
-    const working = [...this.#running.values()].filter(({ hasEnded, reason }) => !hasEnded && reason === null)
-    const ends = working.map(({ since }) => since + this.#paceMs - now)
+    const ends = this.#ends()
     const soon = this.#slots - ends.filter(ms => Math.abs(ms) > NEXT_MS).length
     this.#giveUpAhead([...this.#ahead].slice(soon))
     const chosen: ClaimRecord[] = []
@@ -207,6 +208,13 @@ export class Computing {
     if (chosen.length > 0) this.#host.claim(chosen, { isBackup: false })
     const changes = ends.flatMap(ms => [Math.ceil(ms - NEXT_MS), Math.floor(ms + NEXT_MS) + 1]).filter(ms => ms > 0)
     if (changes.length > 0) this.#cancelAhead = this.#clock.after(Math.min(...changes), () => { this.#chooseAhead() })
+  }
+
+  /** In how many milliseconds the commands that run will end, as the last ones did; negative: should have ended. */
+  #ends (): number[] {
+    const now = this.#clock.now()
+    const working = [...this.#running.values()].filter(({ hasEnded, reason }) => !hasEnded && reason === null)
+    return working.map(({ since }) => since + this.#paceMs - now)
   }
 
   /** The claim of a piece that has not begun. */

@@ -1,12 +1,12 @@
 /**
- * When to ask for pieces that were announced: at once, or, while there is something to compute, some time later. Peers that
+ * When to ask for pieces that were announced: at once, or, while work goes on here anyway, some time later. Peers that
  * are alike end their work items together, and would exchange what they have when the next ones should start; a random
  * delay spreads it over the time in which they compute. Called by work-session.ts.
  */
 import type { Clock } from './clock.ts'
 import type { TaskPeer } from './task-peer.ts'
 
-/** The longest delay: this share of what a piece takes, and never longer than three seconds. */
+/** The longest delay: this share of the time for which work goes on anyway, and never longer than three seconds. */
 const SHARE = 0.5
 const MAX_DELAY_MS = 3_000
 
@@ -15,10 +15,8 @@ export interface FetchingHost {
   readonly clock: Clock
   /** gives numbers in [0, 1) */
   readonly random: () => number
-  /** whether there is something to compute here and now */
-  isComputing (): boolean
-  /** what a piece takes here, milliseconds; 0: unknown */
-  paceMs (): number
+  /** how long work goes on here, as far as can be seen, and for a piece's time at most; 0: nobody knows, or there is none */
+  busyMs (): number
   /** requests what the peer has */
   fetch (peer: TaskPeer): void
 }
@@ -35,7 +33,7 @@ export class Fetching {
   /** The peer may have something that is needed. */
   consider (peer: TaskPeer): void {
     const host = this.#host
-    const delayMs = host.isComputing() ? host.random() * Math.min(MAX_DELAY_MS, SHARE * host.paceMs()) : 0
+    const delayMs = host.random() * Math.min(MAX_DELAY_MS, SHARE * host.busyMs())
     if (delayMs < 1) {
       this.#forget(peer)
       return host.fetch(peer)

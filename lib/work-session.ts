@@ -137,8 +137,7 @@ export class WorkSession {
     return new Fetching({
       clock: systemClock,
       random: Math.random,
-      isComputing: () => this.computing === 'on' && this.scheduler.hasCandidates,
-      paceMs: () => this.#computing!.paceMs,
+      busyMs: () => this.#computing?.busyMs ?? 0,
       fetch: peer => { this.#downloader.requestMore(peer) }
     })
   }

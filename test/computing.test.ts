@@ -94,3 +94,20 @@ test('no more is claimed than peers take in', async t => {
   await until(1_900)
   t.equal(computing.claims({ isBackup: false }).length, 64)
 })
+
+test('it is known for how long there is work: a piece\'s time, and in the end what is left of it', async t => {
+  const { clock, computing, until } = play(t, { pieceCount: 3, slots: 1, workMs: 1_000 })
+  clock.after(2_300, () => {}) // the clock stops at events only
+  computing.run()
+  await until(900)
+  t.equal(computing.busyMs, 0, 'nothing is known of the first one')
+  await until(1_700)
+  t.equal(computing.busyMs, 1_000, 'another one follows')
+  await until(2_300)
+  t.equal(computing.busyMs, 700, 'none follows')
+  computing.pause()
+  t.equal(computing.busyMs, 0)
+  computing.resume()
+  await until(3_100)
+  t.equal(computing.busyMs, 0, 'all is done')
+})
