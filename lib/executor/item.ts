@@ -40,8 +40,6 @@ export interface ItemHost {
 
 interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error) => void }
 
-/** An item that has run for so long in a fresh shell is not the shortest: there is time to prepare a warm one for the next. */
-const PREPARE_MS = 300
 /** Output is looked at so often for a while after the start: what writes without end mostly does so at once, a gigabyte a second. */
 const EARLY_LOOK_MS = 5
 const EARLY_LOOKS = 12
@@ -57,7 +55,6 @@ export class BashItem implements RunningItem {
   #stderr: StderrFile | null = null
   #child: ChildProcess | null = null
   #warm: WarmShell | Nest | null = null
-  #hasPrepared = false
   #launch: Launch | null = null
   #stopped: StopReason | null = null
   #isOver = false
@@ -156,7 +153,6 @@ export class BashItem implements RunningItem {
   tick (): void {
     if (this.#isOver || this.#stderr === null) return
     this.#stderr.trim()
-    this.#prepareNext()
     // at this pace, the next look would come too late
     if (this.#lookAtOutput()) this.#lookEarly(EARLY_LOOKS)
     if (this.#elapsedMs() > this.limits.timeoutMs) this.stop('timeout')
@@ -178,12 +174,6 @@ export class BashItem implements RunningItem {
       if (this.#fd !== -1) this.#lookAtOutput()
       this.#lookEarly(times - 1)
     }, EARLY_LOOK_MS).unref()
-  }
-
-  #prepareNext (): void {
-    if (this.#hasPrepared || this.#warm !== null || this.#elapsedMs() < PREPARE_MS) return
-    this.#hasPrepared = true
-    this.#host.warm.prepare(this.#item)
   }
 
   #elapsedMs (): number {
@@ -224,7 +214,7 @@ export class BashItem implements RunningItem {
       return
     }
     this.#leaveWarm()
-    this.#host.warm.note(this.#item, null)
+    this.#host.warm.failed(this.#item)
     this.#since = performance.now()
     this.#startFresh()
   }
@@ -244,7 +234,6 @@ export class BashItem implements RunningItem {
     const { maxOutputBytes } = this.#item
     const size = fstatSync(this.#fd).size
     const stderr = this.#stderr?.take() ?? ''
-    if (this.#stopped === null) this.#host.warm.note(this.#item, ms)
     const failure = failureOf({ exitCode, signal, stderr, size, maxOutputBytes, limits: this.limits, stopped: this.#stopped })
     this.#end(pgid)
     if (failure === null) {

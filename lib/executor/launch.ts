@@ -49,6 +49,15 @@ export interface Launcher {
   close (): void
 }
 
+/** Waits for the word to begin; without it, it ends: we were killed before the guard heard of it. */
+const GATE = 'read -r&&exec "$@"</dev/null'
+
+/** Gives the word to a process whose stdin is a pipe that it waits for. */
+export function letBegin (child: ChildProcess): void {
+  child.stdin?.on('error', () => {}) // EPIPE: it has ended, which is seen by other means
+  child.stdin?.end('\n')
+}
+
 /** Runs commands with the rights of this process. */
 export class PlainLauncher implements Launcher {
   readonly #shell: string
@@ -62,10 +71,12 @@ export class PlainLauncher implements Launcher {
   launch ({ command, args = [], cwd, env }: WorkItem): Launch {
     return {
       file: this.#shell,
-      args: ['--noprofile', '--norc', '-c', command, ...args],
+      args: ['--noprofile', '--norc', '-c', GATE, 'gate', this.#shell, '--noprofile', '--norc', '-c', command, ...args],
       cwd,
       env: commandEnv(this.#parentEnv, cwd, env),
-      fds: []
+      stdin: 'pipe',
+      fds: [],
+      started: letBegin
     }
   }
 

@@ -27,16 +27,17 @@ export function signalGroup (pgid: number, signal: NodeJS.Signals): boolean {
 }
 
 /**
- * A process that is born while SIGSTOP and SIGCONT reach its parent can stay stopped for ever (seen with Linux 6). So a
- * session is looked at until all of it is as it should be, twice in a row; but not for ever, as a command may stop parts
- * of itself.
+ * A process that is born while SIGSTOP and SIGCONT reach its parent can stay stopped for ever (seen with Linux 6), and on
+ * a busy machine be seen late. So a session is looked at until all of it is as it should be, and after these times once
+ * more; but not for ever, as a command may stop parts of itself.
  */
-const CALM_LOOKS = 2
+const AGAIN_MS = [LOOK_MS, 50, 500, 5_000]
+/** In a row, of which each had something to mend. */
 const MAX_LOOKS = 20
 
 /** A living process. */
 export interface Member { pid: number, state: string }
-interface Order { signal: 'SIGSTOP' | 'SIGCONT', looks: number, calm: number }
+interface Order { signal: 'SIGSTOP' | 'SIGCONT', looks: number, again: number, at: number }
 interface Ending { since: number, isLeaderKept: boolean, resolve: () => void }
 
 /**
@@ -49,12 +50,14 @@ export class Sessions {
   /** sessions whose leader has ended, not looked at since */
   readonly #left = new Set<number>()
   #leftTimer: NodeJS.Timeout | undefined
-  #isDue = false
+  #timer: NodeJS.Timeout | undefined
+  /** when the next look is due */
+  #dueAt = Infinity
 
   /** Sees to it that every process of the session stops, or goes on; a later order replaces an earlier one. */
   order (sid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
     if (this.#ending.has(sid)) return
-    this.#orders.set(sid, { signal, looks: 0, calm: 0 })
+    this.#orders.set(sid, { signal, looks: 0, again: 0, at: performance.now() })
     this.#schedule(0)
   }
 
@@ -92,19 +95,24 @@ export class Sessions {
   }
 
   #schedule (ms: number): void {
-    if (this.#isDue) return
-    this.#isDue = true
-    const look = (): void => {
-      this.#isDue = false
-      this.#look()
+    const at = performance.now() + ms
+    if (this.#dueAt > at) {
+      this.#dueAt = at
+      clearTimeout(this.#timer)
+      if (ms === 0) setImmediate(() => { this.#look() })
+      else this.#timer = setTimeout(() => { this.#look() }, ms)
     }
-    if (ms === 0) setImmediate(look)
-    else setTimeout(look, ms)
+    // who waits for a session's end keeps the process alive, an order does not
+    if (this.#ending.size > 0) this.#timer?.ref()
+    else this.#timer?.unref()
   }
 
   #look (): void {
-    const members = membersOf(new Set([...this.#orders.keys(), ...this.#ending.keys()]))
-    for (const [sid, order] of this.#orders) this.#enforce(sid, order, members.get(sid) ?? [])
+    this.#dueAt = Infinity
+    const start = performance.now()
+    const due = [...this.#orders].filter(([, { at }]) => at <= start)
+    const members = membersOf(new Set([...due.map(([sid]) => sid), ...this.#ending.keys()]))
+    for (const [sid, order] of due) this.#enforce(sid, order, members.get(sid) ?? [])
     const now = performance.now()
     for (const [sid, { since, isLeaderKept, resolve }] of this.#ending) {
       const left = (members.get(sid) ?? []).filter(({ pid }) => pid !== sid || !isLeaderKept)
@@ -114,14 +122,21 @@ export class Sessions {
       this.#ending.delete(sid)
       resolve()
     }
-    if (this.#ending.size + this.#orders.size > 0) this.#schedule(LOOK_MS)
+    if (this.#ending.size > 0) this.#schedule(LOOK_MS)
+    for (const { at } of this.#orders.values()) this.#schedule(Math.max(1, at - now))
   }
 
   #enforce (sid: number, order: Order, members: Member[]): void {
     const others = members.filter(({ state }) => (state === 'T') !== (order.signal === 'SIGSTOP'))
     sendAll(others, order.signal)
-    order.calm = others.length === 0 ? order.calm + 1 : 0
-    if (order.calm >= CALM_LOOKS || ++order.looks >= MAX_LOOKS) this.#orders.delete(sid)
+    if (others.length > 0 && ++order.looks < MAX_LOOKS) {
+      order.at = performance.now() + LOOK_MS
+      return
+    }
+    const againMs = AGAIN_MS[order.again++]
+    order.looks = 0
+    if (againMs === undefined) this.#orders.delete(sid)
+    else order.at = performance.now() + againMs
   }
 }
 

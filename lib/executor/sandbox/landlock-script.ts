@@ -42,6 +42,8 @@ const RIGHTS = {
 const FOR_FILES = bits('EXECUTE', 'WRITE_FILE', 'READ_FILE', 'TRUNCATE')
 
 /**
+ * First it waits for the word to begin (`letBegin`, launch.ts).
+ *
  * As root it becomes nobody, but keeps CAP_DAC_OVERRIDE (1): nobody may not enter every folder that what root shows is
  * in, and it is Landlock that says which files there are. SECBIT_NO_SETUID_FIXUP (4): it is not lost with root's number,
  * and access(2) counts it, by which gcc decides whether it can write. stdout and stderr may be opened once more (/dev/stdout).
@@ -52,6 +54,8 @@ my ($user, $count) = splice @ARGV, 0, 2;
 my @rules = splice @ARGV, 0, 2 * $count;
 sub bad { print STDERR "@_\n"; exit 125 }
 sub call { my ($what, $n, @a) = @_; my $r = syscall($n, map { /^-?\d+\z/ ? $_ + 0 : $_ } @a); bad("$what: $!") if $r < 0; $r }
+sysread STDIN, my $word, 1 or exit 125;
+open STDIN, '<', '/dev/null' or bad("/dev/null: $!");
 my $none = 0;
 my $version = syscall(CREATE_RULESET, $none, 0, 1);
 bad("Landlock: $!") if $version < 0;

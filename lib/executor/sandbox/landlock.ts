@@ -5,6 +5,7 @@
 import { closeSync, existsSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { sandboxEnv } from '../env.ts'
+import { letBegin } from '../launch.ts'
 import type { Launch, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
 import type { WorkItem } from '../types.ts'
@@ -65,10 +66,14 @@ export class LandlockLauncher implements Launcher {
       args,
       cwd,
       env: { ...sandboxEnv(cwd, env), [MARK]: this.mark },
+      stdin: 'pipe',
       fds: [filter],
       folder: cwd,
       isHeld: true,
-      started: child => { endFirst(child.pid) },
+      started: child => {
+        endFirst(child.pid)
+        letBegin(child)
+      },
       settled: async () => { closeSync(filter) }
     }
   }
