@@ -31,10 +31,10 @@ export interface BashExecutorOptions {
   /** the environment the allow-listed variables are taken from; default process.env */
   env?: NodeJS.ProcessEnv
   /**
-   * 'fresh': every item has a bash of its own; 'warm' (default): a subshell of one that runs many, wherever that makes no
-   * difference to the command. Without a sandbox only: in one, each item has its own
+   * 'fresh': every item has a bash of its own; 'warm': a subshell of one that runs many, wherever that makes no
+   * difference to the command; 'auto' (default): the latter when items are short. Without a sandbox only: in one, each item has its own
    */
-  shells?: 'warm' | 'fresh'
+  shells?: 'auto' | 'warm' | 'fresh'
   /** how commands are confined; default: not at all */
   sandbox?: Sandbox
   /** what each command may use at most; default: docs/SECURITY.md */
@@ -57,7 +57,7 @@ export class BashExecutor implements Executor {
   #isClosed = false
 
   /** Throws BW_ERR_COMPUTE_OPTIONS. */
-  constructor ({ shell = '/bin/bash', env = process.env, shells = 'warm', sandbox, limits = {} }: BashExecutorOptions = {}) {
+  constructor ({ shell = '/bin/bash', env = process.env, shells = 'auto', sandbox, limits = {} }: BashExecutorOptions = {}) {
     checkLimits(limits)
     this.#shell = shell
     this.#limits = limits

@@ -299,7 +299,7 @@ both('the guard outlives signals that it is not meant to obey', async (t, shells
   const { folder, executor } = bash(t, { shells })
   const item = executor.run(work(folder, 'sleep 1000'))
   const guard = executor.guardPid!
-  await until('it waits for lines', () => readFileSync(`/proc/${guard}/comm`, 'utf8') === 'bash\n' && /^SigIgn:\s*0*[0-9a-f]*[4-7c-f][0-9a-f]{3}$/m.test(readFileSync(`/proc/${guard}/status`, 'utf8')))
+  await until('it waits for lines', () => readFileSync(`/proc/${guard}/comm`, 'utf8') === 'sh\n' && /^SigIgn:\s*0*[0-9a-f]*[4-7c-f][0-9a-f]{3}$/m.test(readFileSync(`/proc/${guard}/status`, 'utf8')))
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.kill(guard, signal)
   await executor.run(work(folder, 'true')).done
   t.equal(executor.guardPid, guard)

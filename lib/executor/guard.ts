@@ -1,5 +1,5 @@
 /**
- * The guard: a tiny process that outlives a client killed with SIGKILL, just long enough to kill what the client ran.
+ * The guard: a tiny shell that outlives a client killed with SIGKILL, just long enough to kill what the client ran.
  * It reads "+PGID" and "-PGID" lines from a pipe; the pipe's end, unless "." came before, means that the client is gone.
  */
 import { spawn } from 'node:child_process'
@@ -7,22 +7,35 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 
+/** Starts in half the time of bash, and takes a third of its memory. */
+const SH = '/bin/sh'
+
+// $1: the shell, $2: KILL, $3: the mark; then what is to be killed
+const WAIT = `
+trap '' INT TERM HUP QUIT PIPE
+groups=' '
+while read -r line; do
+  case $line in
+    +*) groups="$groups\${line#+} " ;;
+    -*) case $groups in *" \${line#-} "*) groups="\${groups%% \${line#-} *} \${groups#* \${line#-} }" ;; esac ;;
+    .) exit ;;
+  esac
+done
+[ "$groups" != ' ' ] || [ -n "$3" ] || exit 0
+exec "$1" --noprofile --norc -c "$2" guard "$3" $groups
+`
+
 // What was started so late that nobody could tell us of it is found by its environment. Then comes the rest of each session
 // (see session.ts), until nothing is left that could start more: after the last ')' of /proc/PID/stat come state, parent,
 // group, session. bwrap dies with us, and its sandbox with bwrap, but for the few milliseconds in which it sets itself up:
 // the last loop finds by its environment what was in there, and what that started meanwhile.
-const SCRIPT = `
-trap '' INT TERM HUP QUIT PIPE
+const KILL = `
 mark=$1
-while read -r line; do
-  case $line in
-    +*) groups_[\${line#+}]=1 ;;
-    -*) unset "groups_[\${line#-}]" ;;
-    .) exit ;;
-  esac
+shift
+for g; do
+  groups_[$g]=1
+  kill -KILL -- "-$g"
 done
-[ \${#groups_[@]} -gt 0 ] || [ -n "$mark" ] || exit 0
-for g in "\${!groups_[@]}"; do kill -KILL -- "-$g"; done
 [ -n "$mark" ] && for f in $(grep -lsF -- "$mark" /proc/[0-9]*/environ); do
   read -r s < "\${f%environ}stat" || continue
   set -- \${s##*) }
@@ -88,7 +101,7 @@ export class Guard {
   }
 
   #start (): void {
-    const child: ChildProcess = spawn(this.#shell, ['--noprofile', '--norc', '-c', SCRIPT, 'guard', this.#mark], {
+    const child: ChildProcess = spawn(SH, ['-c', WAIT, 'guard', this.#shell, KILL, this.#mark], {
       detached: true, // a Ctrl-C at the terminal is not meant for it
       cwd: '/',
       env: {},

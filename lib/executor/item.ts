@@ -40,6 +40,8 @@ export interface ItemHost {
 
 interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error) => void }
 
+/** An item that has run for so long in a fresh shell is not the shortest: there is time to prepare a warm one for the next. */
+const PREPARE_MS = 300
 /** Output is looked at so often for a while after the start: what writes without end mostly does so at once, a gigabyte a second. */
 const EARLY_LOOK_MS = 5
 const EARLY_LOOKS = 12
@@ -55,6 +57,7 @@ export class BashItem implements RunningItem {
   #stderr: StderrFile | null = null
   #child: ChildProcess | null = null
   #warm: WarmShell | Nest | null = null
+  #hasPrepared = false
   #launch: Launch | null = null
   #stopped: StopReason | null = null
   #isOver = false
@@ -153,6 +156,7 @@ export class BashItem implements RunningItem {
   tick (): void {
     if (this.#isOver || this.#stderr === null) return
     this.#stderr.trim()
+    this.#prepareNext()
     // at this pace, the next look would come too late
     if (this.#lookAtOutput()) this.#lookEarly(EARLY_LOOKS)
     if (this.#elapsedMs() > this.limits.timeoutMs) this.stop('timeout')
@@ -174,6 +178,12 @@ export class BashItem implements RunningItem {
       if (this.#fd !== -1) this.#lookAtOutput()
       this.#lookEarly(times - 1)
     }, EARLY_LOOK_MS).unref()
+  }
+
+  #prepareNext (): void {
+    if (this.#hasPrepared || this.#warm !== null || this.#elapsedMs() < PREPARE_MS) return
+    this.#hasPrepared = true
+    this.#host.warm.prepare(this.#item)
   }
 
   #elapsedMs (): number {
@@ -214,7 +224,7 @@ export class BashItem implements RunningItem {
       return
     }
     this.#leaveWarm()
-    this.#host.warm.failed(this.#item)
+    this.#host.warm.note(this.#item, null)
     this.#since = performance.now()
     this.#startFresh()
   }
@@ -234,6 +244,7 @@ export class BashItem implements RunningItem {
     const { maxOutputBytes } = this.#item
     const size = fstatSync(this.#fd).size
     const stderr = this.#stderr?.take() ?? ''
+    if (this.#stopped === null) this.#host.warm.note(this.#item, ms)
     const failure = failureOf({ exitCode, signal, stderr, size, maxOutputBytes, limits: this.limits, stopped: this.#stopped })
     this.#end(pgid)
     if (failure === null) {

@@ -3,6 +3,7 @@
  * the others. Nothing is started here: item.ts does that.
  */
 import type { ChildProcess } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
 import { commandEnv } from './env.ts'
 import type { Limits } from './limits.ts'
 import type { WorkItem } from './types.ts'
@@ -49,8 +50,8 @@ export interface Launcher {
   close (): void
 }
 
-/** Waits for the word to begin; without it, it ends: we were killed before the guard heard of it. */
-const GATE = 'read -r&&exec "$@"</dev/null'
+/** Waits for the word to begin; without it, it ends: we were killed before the guard heard of it. By sh, which starts sooner than bash. */
+const GATE = ['/bin/sh', '-c', 'read -r word&&exec "$@"</dev/null', 'gate'] as const
 
 /** Gives the word to a process whose stdin is a pipe that it waits for. */
 export function letBegin (child: ChildProcess): void {
@@ -69,9 +70,11 @@ export class PlainLauncher implements Launcher {
   }
 
   launch ({ command, args = [], cwd, env }: WorkItem): Launch {
+    accessSync(this.#shell, constants.X_OK) // the gate would only find out when it is open
+    const [file, ...gate] = GATE
     return {
-      file: this.#shell,
-      args: ['--noprofile', '--norc', '-c', GATE, 'gate', this.#shell, '--noprofile', '--norc', '-c', command, ...args],
+      file,
+      args: [...gate, this.#shell, '--noprofile', '--norc', '-c', command, ...args],
       cwd,
       env: commandEnv(this.#parentEnv, cwd, env),
       stdin: 'pipe',

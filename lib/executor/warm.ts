@@ -1,6 +1,7 @@
 /**
- * Which items run in warm shells, and the shells that wait for them. All do that find there what a fresh shell has: to
- * start a process stops us for milliseconds, which is better done once than whenever a slot is free.
+ * Which items run in warm shells, and the shells that wait for them. An item goes to a warm shell when the last ones of
+ * its command were short: then starting a bash costs more than what it does. Or when one was prepared while the item
+ * before ran: to start a process stops us for milliseconds, which is better done then than when a slot is free.
  */
 import { HAS_PROC } from '../process-table.ts'
 import type { Guard } from './guard.ts'
@@ -10,6 +11,11 @@ import type { WorkItem } from './types.ts'
 import { canBeWarm, keyOf } from './warm-job.ts'
 import { WarmShell } from './warm-shell.ts'
 
+/** Below this a fresh shell's few milliseconds are noticed. */
+const SHORT_MS = 100
+/** Of so many last items the median decides; so many must have ended before the first warm shell is started. */
+const LAST_ITEMS = 9
+const FIRST_ITEMS = 3
 /** How often what items left in groups of their own is looked for, and shells that nobody needs are ended. */
 const TIDY_MS = 5000
 /** A shell that waits for longer is ended: it holds 4 MB. */
@@ -28,44 +34,63 @@ export interface WarmHost {
 
 interface Kept {
   shell: WarmShell
-  kind: Kind
+  pace: Pace
   idleTidies: number
   isIdle: boolean
   isSweepDue: boolean
+  /** it was started for longer items */
+  isPrepared: boolean
 }
 
-/** What items of one command have in common. */
-interface Kind { canBeWarm: boolean, unsaid: number }
+/** The last items of a command. */
+interface Pace { canBeWarm: boolean, times: number[], count: number, unsaid: number }
 
 /** The warm shells of an executor. */
 export class WarmShells {
   readonly #host: WarmHost
-  readonly #isOn: boolean
-  readonly #kinds = new Map<string, Kind>()
+  readonly #mode: 'auto' | 'warm' | 'fresh'
+  readonly #paces = new Map<string, Pace>()
   readonly #kept = new Map<WarmShell, Kept>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor (host: WarmHost, mode: 'warm' | 'fresh') {
+  /** @param mode 'warm' and 'fresh' decide for all items, as far as they can */
+  constructor (host: WarmHost, mode: 'auto' | 'warm' | 'fresh') {
     this.#host = host
-    this.#isOn = HAS_PROC && mode === 'warm'
+    this.#mode = HAS_PROC ? mode : 'fresh'
   }
 
   /** A warm shell for the item, or null when it should have a fresh one. */
   take (work: WorkItem): WarmShell | null {
-    if (!this.#isOn || work.args !== undefined) return null
-    const kind = this.#kindOf(work)
-    if (kind.unsaid >= MAX_UNSAID || !kind.canBeWarm) return null
+    if (this.#mode === 'fresh' || work.args !== undefined) return null
+    const pace = this.#paceOf(work)
+    if (pace.unsaid >= MAX_UNSAID || !pace.canBeWarm) return null
+    const areShort = this.#mode === 'warm' || isShort(pace)
     for (const kept of this.#kept.values()) {
-      if (!kept.isIdle || kept.kind !== kind || kept.shell.isDoomed) continue
+      if (!areShort && !kept.isPrepared) continue
+      if (!kept.isIdle || kept.pace !== pace || kept.shell.isDoomed) continue
       kept.isIdle = false
       kept.idleTidies = 0
       return kept.shell
     }
-    return this.#start(work, kind)
+    return areShort ? this.#start(work, pace) : null
   }
 
-  /** The item had to be started again in a fresh shell. */
-  failed (work: WorkItem): void { this.#kindOf(work).unsaid++ }
+  /** The item runs in a fresh shell, and has done so for a while: the next one finds a warm shell, if it comes soon. */
+  prepare (work: WorkItem): void {
+    if (this.#mode === 'fresh' || work.args !== undefined) return
+    const pace = this.#paceOf(work)
+    if (!pace.canBeWarm || pace.unsaid >= MAX_UNSAID) return
+    const shell = this.#start(work, pace)
+    if (shell !== null) Object.assign(this.#kept.get(shell)!, { isIdle: true, isPrepared: true })
+  }
+
+  /** The item took so long; null when it had to be started again in a fresh shell. */
+  note (work: WorkItem, ms: number | null): void {
+    if (this.#mode === 'fresh' || work.args !== undefined) return
+    const pace = this.#paceOf(work)
+    if (ms === null) pace.unsaid++
+    else pace.times[pace.count++ % LAST_ITEMS] = ms
+  }
 
   /** The item has ended, and with it all of its group. */
   giveBack (shell: WarmShell): void {
@@ -95,27 +120,27 @@ export class WarmShells {
     this.#forget(shell)
   }
 
-  #kindOf (work: WorkItem): Kind {
+  #paceOf (work: WorkItem): Pace {
     const key = keyOf(work)
-    let kind = this.#kinds.get(key)
-    if (kind === undefined) this.#kinds.set(key, kind = { canBeWarm: canBeWarm(work), unsaid: 0 })
-    return kind
+    let pace = this.#paces.get(key)
+    if (pace === undefined) this.#paces.set(key, pace = { canBeWarm: canBeWarm(work), times: [], count: 0, unsaid: 0 })
+    return pace
   }
 
-  #start (work: WorkItem, kind: Kind): WarmShell | null {
+  #start (work: WorkItem, pace: Pace): WarmShell | null {
     const { shell: path, parentEnv, stderrs, guard } = this.#host
     const stderr = stderrs.get(work.stdout)
     const log = stderrs.get(work.stdout)
     try {
       const shell = new WarmShell({ shell: path, parentEnv, work, stderr, log })
-      this.#kept.set(shell, { shell, kind, idleTidies: 0, isIdle: false, isSweepDue: false })
+      this.#kept.set(shell, { shell, pace, idleTidies: 0, isIdle: false, isSweepDue: false, isPrepared: false })
       if (shell.pid !== undefined) guard.watch(shell.pid)
       this.#timer ??= setInterval(() => this.#tidy(), TIDY_MS).unref()
       return shell
     } catch {
       stderrs.giveBack(stderr)
       stderrs.giveBack(log)
-      kind.unsaid++
+      pace.unsaid++
       return null // a fresh shell tells why
     }
   }
@@ -145,4 +170,8 @@ export class WarmShells {
     }
     if (idle.length > 0) this.#host.sessions.sweepOthers(idle)
   }
+}
+
+function isShort ({ times, count }: Pace): boolean {
+  return count >= FIRST_ITEMS && times.toSorted((a, b) => a - b)[times.length >> 1]! < SHORT_MS
 }
