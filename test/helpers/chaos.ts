@@ -39,7 +39,7 @@ export interface ChaosReport {
   /** of each peer's file, in hex */
   digests: string[]
   expected: string
-  /** work items that ended with a result, in all */
+  /** work items that ended with a result, in all: more than pieces where a peer was killed before others had what it computed */
   computed: number
   /** of hostile peers, as the honest ones said */
   bans: number
@@ -89,13 +89,17 @@ class Chaos {
     for (;;) {
       await Promise.race([sleep(killEveryMs), this.#changed()])
       if (performance.now() - start > deadlineMs) throw new Error(`not done within ${deadlineMs} ms: ${this.#peers.map(peer => peer.state).join(', ')}`)
-      if (this.#peers.every(peer => peer.isDone)) break
-      // once somebody has it all, the rest is left in peace, or the last could be killed for ever
-      if (this.#peers.some(peer => peer.isDone) || performance.now() - start < killEveryMs * (kills + 1)) continue
-      // one at a time: where starting takes longer than a second, the next one waits
-      if (this.#peers.some(peer => peer.port === 0)) continue
+      // then the rest is left in peace: the last could be killed for ever
+      if (this.#peers.every(peer => peer.wasDone)) break
+      if (performance.now() - start < killEveryMs * (kills + 1)) continue
+      // where starting takes long, some have to be there
+      if (this.#peers.filter(peer => peer.port === 0).length > peers / 2) continue
       kills++
       await this.#peers[this.#random(peers)]!.killAndRestart(log)
+    }
+    while (!this.#peers.every(peer => peer.isDone)) {
+      if (performance.now() - start > deadlineMs) throw new Error(`not done again within ${deadlineMs} ms: ${this.#peers.map(peer => peer.state).join(', ')}`)
+      await Promise.race([sleep(killEveryMs), this.#changed()])
     }
     this.#isOver = true
     await Promise.all(hostile)
@@ -177,6 +181,8 @@ class Honest {
   readonly index: number
   readonly events: Record<string, number> = {}
   port = 0
+  /** now, or before it was killed again */
+  wasDone = false
   isDone = false
   readonly #args: string[]
   #child: ChildProcess
@@ -202,6 +208,7 @@ class Honest {
 
   async end (): Promise<void> {
     this.port = 0
+    this.isDone = false
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const closed = once(this.#child, 'close')
     this.#child.kill('SIGKILL')
@@ -218,7 +225,7 @@ class Honest {
     this.events[event] = (this.events[event] ?? 0) + 1
     if (event === 'listening') this.port = port
     if (event !== 'done') return
-    this.isDone = true
+    this.isDone = this.wasDone = true
     this.#wake()
   }
 }
