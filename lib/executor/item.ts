@@ -10,14 +10,14 @@ import type { StopReason } from './failures.ts'
 import type { Launch, Launcher } from './launch.ts'
 import { limitsFor } from './limits.ts'
 import type { Limits } from './limits.ts'
-import { Nest } from './nest.ts'
+import type { Nest } from './nest.ts'
 import type { Pool } from './pool.ts'
 import { signalGroup } from './session.ts'
 import type { Sessions } from './session.ts'
 import { createPartFile, spawnLaunch } from './spawn.ts'
 import type { StderrFile, StderrFiles } from './stderr.ts'
 import type { ItemOutcome, RunningItem, WorkItem } from './types.ts'
-import type { WarmEnd } from './warm-job.ts'
+import type { Reused, WarmEnd } from './warm-job.ts'
 import type { WarmShell } from './warm-shell.ts'
 import type { WarmShells } from './warm.ts'
 import type { Writable } from './watch.ts'
@@ -56,7 +56,8 @@ export class BashItem implements RunningItem {
   #fd = -1
   #stderr: StderrFile | null = null
   #child: ChildProcess | null = null
-  #warm: WarmShell | Nest | null = null
+  #warm: Reused | null = null
+  #giveBack = (): void => {}
   #hasPrepared = false
   #launch: Launch | null = null
   #stopped: StopReason | null = null
@@ -118,6 +119,7 @@ export class BashItem implements RunningItem {
 
   #startIn ({ nest, fd }: { nest: Nest, fd: number }): void {
     this.#warm = nest
+    this.#giveBack = () => { this.#host.pool.giveBack(nest) }
     this.#fd = fd
     this.#stderr = nest.stderr
     nest.run(this.#item.env, end => this.#settleBy(this.#onWarmEnd(nest, end)))
@@ -125,6 +127,7 @@ export class BashItem implements RunningItem {
 
   #startWarm (warm: WarmShell): void {
     this.#warm = warm
+    this.#giveBack = () => { this.#host.warm.giveBack(warm) }
     this.#stderr = warm.stderr
     if (!warm.run(this.#item, this.#fd, end => this.#settleBy(this.#onWarmEnd(warm, end)))) this.#settleBy(this.#onWarmEnd(warm, 'unsaid'))
   }
@@ -210,13 +213,12 @@ export class BashItem implements RunningItem {
     ending.catch((err: unknown) => this.#abort(ioError(err, this.#item.stdout)))
   }
 
-  async #onWarmEnd (warm: WarmShell | Nest, end: WarmEnd): Promise<void> {
+  async #onWarmEnd (warm: Reused, end: WarmEnd): Promise<void> {
     const ms = this.#elapsedMs()
     const sid = warm.pid
     // a pause that came too late
     if (this.#since === null) this.resume()
-    // a nest that is gone has left nothing
-    if (sid !== undefined && !(warm instanceof Nest) && (warm.isGone || (end !== 'unsaid' && end.hasLeft))) await this.#host.sessions.end(sid, !warm.isGone)
+    if (sid !== undefined && warm.hasLeft(end)) await this.#host.sessions.end(sid, !warm.isGone)
     if (this.#isOver) return
     if (end !== 'unsaid' || this.#stopped !== null) {
       const { exitCode, signal } = end === 'unsaid' ? { exitCode: null, signal: null } : end
@@ -284,11 +286,9 @@ export class BashItem implements RunningItem {
 
   /** With its stderr file. */
   #leaveWarm (): void {
-    const warm = this.#warm!
     this.#stderr?.take()
     this.#stderr = null
     this.#warm = null
-    if (warm instanceof Nest) this.#host.pool.giveBack(warm)
-    else this.#host.warm.giveBack(warm)
+    this.#giveBack()
   }
 }

@@ -14,7 +14,7 @@ import { signalGroup } from './session.ts'
 import { createPartFile, spawnLaunch } from './spawn.ts'
 import type { StderrFile } from './stderr.ts'
 import type { WorkItem } from './types.ts'
-import type { WarmEnd } from './warm-job.ts'
+import type { Reused, WarmEnd } from './warm-job.ts'
 
 /** Items of one nest: the more, the less its making counts; each has two open files meanwhile. */
 const PARTS = 32
@@ -36,7 +36,7 @@ export interface NestOptions {
 }
 
 /** One nest. */
-export class Nest {
+export class Nest implements Reused {
   readonly stderr: StderrFile
   readonly #parts: Part[] = []
   readonly #launch: Launch
@@ -118,6 +118,9 @@ export class Nest {
     this.#ref(true)
     this.#child.stdin?.write(encodeJob(env)!)
   }
+
+  /** The kernel ended all of the item before we heard of its end. */
+  hasLeft (): boolean { return false }
 
   /** Ends it, and its item with it, which is told when nothing of both is left. */
   kill (): void {

@@ -102,6 +102,18 @@ export function quote (text: string): string {
 /** How an item in a warm shell ended. 'unsaid': it did not begin, or it is not known how it ended; a fresh shell tells. */
 export type WarmEnd = 'unsaid' | { exitCode: number | null, signal: NodeJS.Signals | null, hasLeft: boolean }
 
+/** What runs one item after the other. */
+export interface Reused {
+  /** its process, session and process group; undefined if it could not be started */
+  readonly pid: number | undefined
+  /** Its process has ended. */
+  readonly isGone: boolean
+  /** Whether an item that ended so may have left something in the session. */
+  hasLeft (end: WarmEnd): boolean
+  /** Ends the item by its own end. */
+  kill (): void
+}
+
 /**
  * Reads an answer. A status above 128 is a signal or an exit code: the log, where bash announces the ends of jobs, tells
  * them apart ("[1]+  Exit 137", but "Killed").

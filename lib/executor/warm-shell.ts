@@ -14,7 +14,7 @@ import { favourLeast } from './spawn.ts'
 import type { StderrFile } from './stderr.ts'
 import type { WorkItem } from './types.ts'
 import { decodeEnd, encodeJob, loopArgs } from './warm-job.ts'
-import type { WarmEnd } from './warm-job.ts'
+import type { Reused, WarmEnd } from './warm-job.ts'
 
 /** What a warm shell is started with. */
 export interface WarmShellOptions {
@@ -29,7 +29,7 @@ export interface WarmShellOptions {
 }
 
 /** One warm shell. */
-export class WarmShell {
+export class WarmShell implements Reused {
   readonly stderr: StderrFile
   readonly log: StderrFile
   readonly #child: ChildProcess
@@ -72,6 +72,8 @@ export class WarmShell {
 
   /** It runs no more items. */
   get isDoomed (): boolean { return this.#isGone || this.#isKilled }
+
+  hasLeft (end: WarmEnd): boolean { return this.#isGone || (end !== 'unsaid' && end.hasLeft) }
 
   /** Ends its item by its own end; whether the item's last word was said already is seen later. */
   kill (): void {
