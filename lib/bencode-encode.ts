@@ -14,7 +14,6 @@ export const MAX_DEPTH = 32
 const D = 0x64
 const E = 0x65
 const L = 0x6c
-const utf8 = new TextEncoder()
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
@@ -29,7 +28,9 @@ export function encode (value: Encodable): Uint8Array<ArrayBuffer> {
 
 /** Joins byte arrays into a new one. */
 export function concatBytes (chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  // not `new Uint8Array`, which fills it with zeros, and asks the system for anything above 64 bytes
+  const { buffer, byteOffset, length } = Buffer.allocUnsafe(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+  const joined = new Uint8Array(buffer, byteOffset, length)
   let offset = 0
   for (const chunk of chunks) {
     joined.set(chunk, offset)
@@ -38,10 +39,16 @@ export function concatBytes (chunks: readonly Uint8Array[]): Uint8Array<ArrayBuf
   return joined
 }
 
-/** Scalars are the bencode package's work. Order is ours: that package sorts keys by UTF-16 code units, BEP 3 by bytes. */
+/**
+ * Numbers are the bencode package's work. It would copy byte strings, which are most of what peers say, once more, and
+ * sorts keys by UTF-16 code units, BEP 3 by bytes.
+ */
 function write (value: Encodable, depth: number, chunks: Uint8Array[]): void {
-  if (typeof value === 'number' || typeof value === 'string' || value instanceof Uint8Array) {
-    chunks.push(encodeScalar(value))
+  if (value instanceof Uint8Array) return writeBytes(value, chunks)
+  if (typeof value === 'string') return writeBytes(bytesOf(value), chunks)
+  if (typeof value === 'number') {
+    if (!Number.isSafeInteger(value)) throw unencodable(`the number ${value}`)
+    chunks.push(bencode.encode(value))
     return
   }
   if (!isCollection(value)) throw unencodable(`a value of type ${value === null ? 'null' : typeof value}`)
@@ -52,17 +59,20 @@ function write (value: Encodable, depth: number, chunks: Uint8Array[]): void {
   } else {
     chunks.push(Uint8Array.of(D))
     for (const [key, item] of sortedEntries(value)) {
-      chunks.push(key)
+      writeBytes(key, chunks)
       write(item, depth + 1, chunks)
     }
   }
   chunks.push(Uint8Array.of(E))
 }
 
-function encodeScalar (value: number | string | Uint8Array): Uint8Array {
-  if (typeof value === 'number' && !Number.isSafeInteger(value)) throw unencodable(`the number ${value}`)
-  if (typeof value === 'string' && LONE_SURROGATE.test(value)) throw unencodable('a string with a lone surrogate')
-  return bencode.encode(value)
+function writeBytes (bytes: Uint8Array, chunks: Uint8Array[]): void {
+  chunks.push(Buffer.from(`${bytes.length}:`), bytes)
+}
+
+function bytesOf (text: string): Uint8Array {
+  if (LONE_SURROGATE.test(text)) throw unencodable('a string with a lone surrogate')
+  return Buffer.from(text)
 }
 
 /** Lists, maps and plain objects; a Date or a Set would become an empty dictionary without a word. */
@@ -81,9 +91,8 @@ function sortedEntries (dict: Exclude<Encodable, number | string | Uint8Array | 
   const entries: Array<[string, Encodable | undefined]> = dict instanceof Map ? [...dict] : Object.entries(dict)
   return entries
     .filter((entry): entry is [string, Encodable] => entry[1] !== undefined)
-    .map(([key, item]) => ({ raw: utf8.encode(key), key, item }))
-    .sort((a, b) => Buffer.compare(a.raw, b.raw))
-    .map(({ key, item }) => [encodeScalar(key), item])
+    .map(([key, item]): [Uint8Array, Encodable] => [bytesOf(key), item])
+    .sort(([a], [b]) => Buffer.compare(a, b))
 }
 
 function unencodable (what: string): BitWorkerError {

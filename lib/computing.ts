@@ -110,10 +110,13 @@ export class Computing {
     return this.#busy < this.#slots && this.#running.size - this.#busy < STORING_PER_SLOT * this.#slots
   }
 
-  /** For how long there is work, as far as can be seen, milliseconds: what a piece takes, or what is left of those that run; 0: unknown. */
+  /**
+   * For how long there is work, as far as can be seen, milliseconds: what a piece takes, or what is left of those that run;
+   * 0: none, or unknown.
+   */
   get busyMs (): number {
     if (this.#state !== 'on') return 0
-    return this.#scheduler.hasCandidates ? this.#paceMs : Math.max(0, ...this.#ends())
+    return this.#ahead.size > 0 || this.#scheduler.hasCandidates ? this.#paceMs : Math.max(0, ...this.#ends())
   }
 
   /** Ends the piece's work item, if there is one. */

@@ -26,7 +26,7 @@ const TICK_MS = 50
 
 /** Options of BashExecutor. */
 export interface BashExecutorOptions {
-  /** path of the shell; default /bin/bash */
+  /** path of the shell, a bash; default /bin/bash */
   shell?: string
   /** the environment the allow-listed variables are taken from; default process.env */
   env?: NodeJS.ProcessEnv

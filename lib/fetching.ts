@@ -1,7 +1,7 @@
 /**
- * When to ask for pieces that were announced: at once, or, while work goes on here anyway, some time later. Peers that
- * are alike end their work items together, and would exchange what they have when the next ones should start; a random
- * delay spreads it over the time in which they compute. Called by work-session.ts.
+ * When to ask for pieces that were announced: at once; or some time later, while work goes on here anyway and nobody waits
+ * for them. Peers that are alike end their work items together, and would exchange what they have when the next ones should
+ * start; a random delay spreads it over the time in which they compute. Called by work-session.ts.
  */
 import type { Clock } from './clock.ts'
 import type { TaskPeer } from './task-peer.ts'
@@ -33,7 +33,7 @@ export class Fetching {
   /** The peer may have something that is needed. */
   consider (peer: TaskPeer): void {
     const host = this.#host
-    const delayMs = host.random() * Math.min(MAX_DELAY_MS, SHARE * host.busyMs())
+    const delayMs = peer.urgent.length > 0 ? 0 : host.random() * Math.min(MAX_DELAY_MS, SHARE * host.busyMs())
     if (delayMs < 1) {
       this.#forget(peer)
       return host.fetch(peer)

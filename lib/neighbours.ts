@@ -249,11 +249,16 @@ export class Neighbours implements Iterable<TaskPeer> {
       if (announcement === 'changed') peer.ext.reportViolation(`changed its result for piece ${index}`)
       if (announcement !== 'new') continue
       if (peer.results.holds(index)) this.#onAvailable(peer, index)
-      else this.#scheduler.claims.add(peer.promises, peer.id, { index, elapsedMs: 0, estimateMs: 0, isBackup: false })
+      else if (this.#scheduler.isLacking(index)) this.#promise(peer, index)
     }
     // last, so that a claim passes into a promise and nobody begins the piece in between
     this.#claims.fulfil(peer, records.map(({ index }) => index))
     this.#host.updated(peer)
+  }
+
+  /** Its `have` is to follow; nobody is to begin the piece meanwhile. */
+  #promise (peer: TaskPeer, index: number): void {
+    this.#scheduler.claims.add(peer.promises, peer.id, { index, elapsedMs: 0, estimateMs: 0, isBackup: false })
   }
 
   #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: Respond): void {

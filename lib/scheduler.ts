@@ -109,6 +109,9 @@ export class Scheduler {
   /** There are pieces that nobody has or claims credibly. */
   get hasCandidates (): boolean { return this.#candidates.size > 0 }
 
+  /** It is neither here nor to be had from a connected peer. */
+  isLacking (index: number): boolean { return this.#missing.has(index) && this.#available[index] === 0 }
+
   isMissing (index: number): boolean { return this.#missing.has(index) }
   /** The user wants it, or a reader waits for it. */
   isWanted (index: number): boolean { return this.#wanted[index] === 1 || this.#urgent.has(index) }

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
 import test from 'tape'
 import { workspace } from './helpers/cli.ts'
 
@@ -81,9 +84,22 @@ test('output that cannot be written is an error', async t => {
   const { dir, run } = await workspace(t)
   await run(['create', '--name', 'squares', '--parts', '3', '--command', 'echo'])
   const main = new URL('../lib/cli/main.ts', import.meta.url).pathname
-  const child = spawn('bash', ['-c', `'${process.execPath}' '${main}' info squares.bitworker > /dev/full; echo $?`], { cwd: dir })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
+  for (const args of ['info squares.bitworker', '--version']) {
+    const child = spawn('bash', ['-c', `'${process.execPath}' '${main}' ${args} > /dev/full; echo $?`], { cwd: dir })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
+    await once(child, 'close')
+    t.match(output, /^bitworker: standard output: the disk is full; [^\n]*\n1\n$/, args)
+  }
+})
+
+test('--version loads nothing else', async t => {
+  const { dir } = await workspace(t)
+  const main = new URL('../lib/cli/main.ts', import.meta.url)
+  const child = spawn(process.execPath, [main.pathname, '--version'], { cwd: dir, env: { ...process.env, NODE_V8_COVERAGE: dir }, stdio: 'ignore' })
   await once(child, 'close')
-  t.match(output, /^bitworker: standard output: the disk is full; [^\n]*\n1\n$/)
+  const coverage = JSON.parse(readFileSync(path.join(dir, readdirSync(dir).find(name => name.startsWith('coverage-'))!), 'utf8')) as { result: Array<{ url: string }> }
+  const lib = new URL('../lib/', import.meta.url).href
+  const loaded = coverage.result.map(({ url }) => url).filter(url => url.startsWith(lib)).sort()
+  t.deepEqual(loaded.map(url => url.slice(lib.length)), ['cli/main.ts', 'version.ts'])
 })

@@ -11,8 +11,10 @@ import { BashExecutor } from '../lib/executor.ts'
 import type { Executor, RunningItem, WorkItem } from '../lib/executor.ts'
 import { detectSandbox } from '../lib/executor/sandbox/detect.ts'
 import { commandEnv } from '../lib/executor/env.ts'
+import { WAIT } from '../lib/executor/guard.ts'
+import { Sessions } from '../lib/executor/session.ts'
 import { cleanText, lastLines } from '../lib/executor/stderr.ts'
-import { isRunning } from '../lib/process-table.ts'
+import { isRunning, readStat } from '../lib/process-table.ts'
 import { FakeExecutor } from './helpers/fake-executor.ts'
 import { cleanUp, livingIn, rejection, statesIn, tempFolder, until } from './helpers/disk.ts'
 
@@ -305,6 +307,77 @@ both('the guard outlives signals that it is not meant to obey', async (t, shells
   t.equal(executor.guardPid, guard)
   t.ok(isRunning(guard))
   item.kill()
+})
+
+test('the guard remembers what is left', t => {
+  const folder = tempFolder(t)
+  const shell = path.join(folder, 'shell')
+  writeFileSync(shell, '#!/bin/sh\necho "$6|$7 $8 $9"\n', { mode: 0o755 })
+  // far beyond every process's number, as it is to kill them
+  const [a, b, c] = [90_000_001, 900_000_012, 90_000_0123]
+  const table: Array<[string, string]> = [
+    [`+${a}\n+${b}\n+${c}\n`, `m|${a} ${b} ${c}\n`], [`+${a}\n+${b}\n+${c}\n-${a}\n`, `m|${b} ${c} \n`],
+    [`+${a}\n+${b}\n+${c}\n-${b}\n`, `m|${a} ${c} \n`], [`+${a}\n+${b}\n+${c}\n-${c}\n`, `m|${a} ${b} \n`],
+    [`+${b}\n-${a}\n-1\n-9\n`, `m|${b}  \n`], [`+${a}\n-${a}\n+${b}\n-${b}\n+${a}\n`, `m|${a}  \n`], [`+${a}\n-${a}\n`, 'm|  \n'], ['', 'm|  \n'],
+    [`+${a}\n.\n`, ''], [`+${a}\n+${b}`, `m|${a}  \n`]
+  ]
+  for (const sh of ['/bin/sh', '/bin/bash']) {
+    for (const [input, expected] of table) {
+      t.equal(spawnSync(sh, ['-c', WAIT, 'guard', shell, 'KILL', 'm'], { input, encoding: 'utf8' }).stdout, expected, `${sh}: ${JSON.stringify(input)}`)
+    }
+    t.equal(spawnSync(sh, ['-c', WAIT, 'guard', shell, 'KILL', ''], { input: `+${a}\n-${a}\n`, encoding: 'utf8' }).stdout, '', 'nothing is left')
+  }
+  t.end()
+})
+
+test('no command begins before the guard has heard of it', async t => {
+  const folder = tempFolder(t)
+  const [launch, spawned] = ['launch', 'spawn'].map(name => JSON.stringify(new URL(`../lib/executor/${name}.ts`, import.meta.url).href))
+  const script = `
+    import { openSync, writeFileSync } from 'node:fs'
+    import { PlainLauncher } from ${launch}
+    import { spawnLaunch } from ${spawned}
+    const launch = new PlainLauncher('/bin/bash', process.env).launch({ command: 'echo begun; sleep 1000', cwd: '.', env: {} })
+    spawnLaunch(launch, openSync('out', 'wx'), openSync('err', 'wx'), pid => {
+      writeFileSync('pid', String(pid))
+      process.kill(process.pid, 'SIGKILL')
+    })`
+  const client = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: folder, stdio: 'ignore' })
+  await once(client, 'exit')
+  const pid = Number(readFileSync(path.join(folder, 'pid'), 'utf8'))
+  await until('it has ended', () => livingIn(pid).length === 0)
+  t.equal(readFileSync(path.join(folder, 'out'), 'utf8'), '')
+})
+
+test('a process that is seen late is let go on, too', async t => {
+  const sessions = new Sessions()
+  const child = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' })
+  cleanUp(t, () => sessions.end(child.pid!))
+  sessions.order(child.pid!, 'SIGCONT')
+  for (const ms of [20, 200]) {
+    await new Promise(resolve => { setTimeout(resolve, ms) }) // later than the first looks, or than the second
+    process.kill(child.pid!, 'SIGSTOP')
+    await until('it runs', () => readStat(child.pid!)?.[0] === 'S')
+  }
+  t.pass('both times')
+})
+
+test('a pause at the very end of an item does not stop the next one', async t => {
+  const { folder, executor } = bash(t, { shells: 'warm' })
+  const start = (): RunningItem => executor.run(work(folder, 'sleep 1000 & echo $ROUND', { env: { ROUND: '1' }, timeoutMs: 10_000 }))
+  for (let round = 0; round < 30; round++) {
+    const item = start()
+    const state = { isOver: false }
+    const done = item.done.finally(() => { state.isOver = true })
+    for (let turn = round; !state.isOver; turn++) {
+      if (turn % 2 === 0) item.pause()
+      else item.resume()
+      await new Promise(resolve => { setImmediate(resolve) })
+    }
+    await done
+    await start().done
+  }
+  t.pass('none hangs')
 })
 
 for (const how of ['SIGKILL', 'SIGTERM'] as const) {

@@ -4,14 +4,15 @@ import { VirtualClock } from '../bench/simulator/clock.ts'
 import { Fetching } from '../lib/fetching.ts'
 import type { TaskPeer } from '../lib/task-peer.ts'
 
-const PEER = {} as TaskPeer
+const PEER = { urgent: [] } as unknown as TaskPeer
+const URGENT = { urgent: [7] } as unknown as TaskPeer
 
 /** When the peer is asked, at which times it is considered; work goes on for `busyMs` more. */
-async function asked (busyMs: (now: number) => number, considered: number[], random = 1): Promise<number[]> {
+async function asked (busyMs: (now: number) => number, considered: number[], { random = 1, peer = PEER } = {}): Promise<number[]> {
   const clock = new VirtualClock()
   const at: number[] = []
   const fetching = new Fetching({ clock, random: () => random, busyMs: () => busyMs(clock.now()), fetch: () => { at.push(clock.now()) } })
-  for (const ms of considered) clock.after(ms, () => { fetching.consider(PEER) })
+  for (const ms of considered) clock.after(ms, () => { fetching.consider(peer) })
   await clock.run(() => clock.now() >= 20_000, 20_000)
   return at
 }
@@ -19,8 +20,9 @@ async function asked (busyMs: (now: number) => number, considered: number[], ran
 test('a peer is asked at once when nothing is computed, and some time within half of the work otherwise', async t => {
   t.same(await asked(() => 0, [10]), [10])
   t.same(await asked(() => 1_000, [10]), [510])
-  t.same(await asked(() => 1_000, [10], 0.5), [260])
+  t.same(await asked(() => 1_000, [10], { random: 0.5 }), [260])
   t.same(await asked(() => 60_000, [10]), [3_010], 'never later than this')
+  t.same(await asked(() => 60_000, [10], { peer: URGENT }), [10], 'unless somebody waits for what it has')
 })
 
 test('one delay serves all that is announced meanwhile, and ends when the work does', async t => {

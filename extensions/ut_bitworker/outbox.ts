@@ -17,8 +17,9 @@ export class Outbox {
   readonly #claims = new Map<number, Queued<ClaimRecord>>()
   readonly #backups = new Map<number, Queued<ClaimRecord>>()
   readonly #releases = new Set<number>()
-  readonly #relays = new Map<string, Queued<RelayRecord>>()
-  readonly #withdrawals = new Map<string, WithdrawalRecord>()
+  /** by claimant, and piece: one key for both would take longer to make than everything else here */
+  readonly #relays = new Map<string, Map<number, Queued<RelayRecord>>>()
+  readonly #withdrawals = new Map<string, Set<number>>()
   /** peer id → whether we are connected to it */
   readonly #neighbours = new Map<string, boolean>()
 
@@ -51,13 +52,19 @@ export class Outbox {
   }
 
   relay (relays: Iterable<RelayRecord>, now: number): void {
-    for (const relay of relays) this.#relays.set(keyOf(relay), { record: relay, queuedAt: now })
+    for (const record of relays) {
+      const queue = this.#relays.get(record.peerId)
+      if (queue === undefined) this.#relays.set(record.peerId, new Map([[record.index, { record, queuedAt: now }]]))
+      else queue.set(record.index, { record, queuedAt: now })
+    }
   }
 
   withdraw (withdrawals: Iterable<WithdrawalRecord>): void {
-    for (const withdrawal of withdrawals) {
-      this.#relays.delete(keyOf(withdrawal))
-      this.#withdrawals.set(keyOf(withdrawal), withdrawal)
+    for (const { index, peerId } of withdrawals) {
+      this.#relays.get(peerId)?.delete(index)
+      const indices = this.#withdrawals.get(peerId)
+      if (indices === undefined) this.#withdrawals.set(peerId, new Set([index]))
+      else indices.add(index)
     }
   }
 
@@ -70,10 +77,10 @@ export class Outbox {
     if (this.#neighbours.size > 0) Object.assign(message, { neighbours: this.#neighboursThat(true), parted: this.#neighboursThat(false) })
     if (this.#results.size > 0) message.results = [...this.#results.values()]
     if (this.#releases.size > 0) message.releases = [...this.#releases]
-    if (this.#withdrawals.size > 0) message.withdrawals = [...this.#withdrawals.values()]
+    if (this.#withdrawals.size > 0) message.withdrawals = [...withdrawalsOf(this.#withdrawals)]
     if (this.#claims.size > 0) message.claims = aged(this.#claims, now)
     if (this.#backups.size > 0) message.backups = aged(this.#backups, now)
-    if (this.#relays.size > 0) message.relays = aged(this.#relays, now)
+    if (this.#relays.size > 0) message.relays = [...this.#relays.values()].flatMap(queue => aged(queue, now))
     const batch = { message, haves: [...this.#haves] }
     this.clear()
     return batch
@@ -90,7 +97,9 @@ export class Outbox {
   }
 }
 
-function keyOf ({ index, peerId }: WithdrawalRecord): string { return `${index}/${peerId}` }
+function * withdrawalsOf (queue: ReadonlyMap<string, ReadonlySet<number>>): Generator<WithdrawalRecord> {
+  for (const [peerId, indices] of queue) for (const index of indices) yield { index, peerId }
+}
 
 function aged<T extends ClaimRecord> (queue: ReadonlyMap<unknown, Queued<T>>, now: number): T[] {
   return Array.from(queue.values(), ({ record, queuedAt }) => ({ ...record, elapsedMs: record.elapsedMs + now - queuedAt }))

@@ -61,6 +61,8 @@ export class BashItem implements RunningItem {
   #hasPrepared = false
   #launch: Launch | null = null
   #stopped: StopReason | null = null
+  /** its own process has: the rest of it is being ended */
+  #hasExited = false
   #isOver = false
   /** bytes of output at the last look */
   #seen = 0
@@ -143,7 +145,7 @@ export class BashItem implements RunningItem {
   }
 
   pause (): void {
-    if (this.#since === null || this.pid === undefined) return
+    if (this.#since === null || this.pid === undefined || this.#hasExited) return
     this.#ranMs += performance.now() - this.#since
     this.#since = null
     this.#signal('SIGSTOP')
@@ -203,6 +205,7 @@ export class BashItem implements RunningItem {
     this.#child = child
     child.on('error', err => { if (child.pid === undefined) this.#abort(spawnFailure(err, this.#host.shell)) })
     child.on('exit', (code, signal) => {
+      this.#hasExited = true
       // Not within the event: whoever starts the next item there starves the event loop, since Node goes on reaping
       // children for as long as there are any. (Measured: 8 slots of tiny items let a timer run 3 times in 1.5 s.)
       setImmediate(() => this.#settleBy(this.#onExit(code, signal)))
@@ -216,9 +219,9 @@ export class BashItem implements RunningItem {
   async #onWarmEnd (warm: Reused, end: WarmEnd): Promise<void> {
     const ms = this.#elapsedMs()
     const sid = warm.pid
-    // a pause that came too late
-    if (this.#since === null) this.resume()
     if (sid !== undefined && warm.hasLeft(end)) await this.#host.sessions.end(sid, !warm.isGone)
+    // a pause that came too late: the next item needs it running
+    if (this.#since === null) this.resume()
     if (this.#isOver) return
     if (end !== 'unsaid' || this.#stopped !== null) {
       const { exitCode, signal } = end === 'unsaid' ? { exitCode: null, signal: null } : end

@@ -1,14 +1,14 @@
 /**
- * How a command becomes a process: what to spawn for a work item. Without a sandbox that is bash itself; sandbox/ has
+ * How a command becomes a process: what to spawn for a work item. Without a sandbox that is bash, behind a gate; sandbox/ has
  * the others. Nothing is started here: item.ts does that.
  */
 import type { ChildProcess } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { commandEnv } from './env.ts'
 import type { Limits } from './limits.ts'
 import type { WorkItem } from './types.ts'
 
-/** One process to spawn; its descriptors 0 to 2 are nothing, the part file, and the file for stderr. */
+/** One process to spawn; its descriptors 0 to 2 are nothing (or `stdin`), the part file, and the file for stderr. */
 export interface Launch {
   file: string
   args: string[]
@@ -51,12 +51,18 @@ export interface Launcher {
 }
 
 /** Waits for the word to begin; without it, it ends: we were killed before the guard heard of it. By sh, which starts sooner than bash. */
-const GATE = ['/bin/sh', '-c', 'read -r word&&exec "$@"</dev/null', 'gate'] as const
+const GATE = ['/bin/sh', '-c', 'read -r __go&&exec "$@"</dev/null', 'gate'] as const
 
 /** Gives the word to a process whose stdin is a pipe that it waits for. */
 export function letBegin (child: ChildProcess): void {
   child.stdin?.on('error', () => {}) // EPIPE: it has ended, which is seen by other means
   child.stdin?.end('\n')
+}
+
+/** Throws what spawn() would: the gate only finds out when it is open. */
+function checkShell (at: string): void {
+  accessSync(at, constants.X_OK)
+  if (!statSync(at).isFile()) throw new Error(`${at} is no file`)
 }
 
 /** Runs commands with the rights of this process. */
@@ -70,7 +76,7 @@ export class PlainLauncher implements Launcher {
   }
 
   launch ({ command, args = [], cwd, env }: WorkItem): Launch {
-    accessSync(this.#shell, constants.X_OK) // the gate would only find out when it is open
+    checkShell(this.#shell)
     const [file, ...gate] = GATE
     return {
       file,

@@ -109,11 +109,11 @@ export class Sessions {
 
   #look (): void {
     this.#dueAt = Infinity
-    const start = performance.now()
-    const due = [...this.#orders].filter(([, { at }]) => at <= start)
-    const members = membersOf(new Set([...due.map(([sid]) => sid), ...this.#ending.keys()]))
-    for (const [sid, order] of due) this.#enforce(sid, order, members.get(sid) ?? [])
     const now = performance.now()
+    const due = [...this.#orders].filter(([, { at }]) => at <= now + LOOK_MS)
+    const sids = new Set([...due.map(([sid]) => sid), ...this.#ending.keys()])
+    const members = sids.size === 0 ? new Map<number, Member[]>() : membersOf(sids)
+    for (const [sid, order] of due) this.#enforce(sid, order, members.get(sid) ?? [], now)
     for (const [sid, { since, isLeaderKept, resolve }] of this.#ending) {
       const left = (members.get(sid) ?? []).filter(({ pid }) => pid !== sid || !isLeaderKept)
       sendAll(left, 'SIGKILL')
@@ -123,20 +123,16 @@ export class Sessions {
       resolve()
     }
     if (this.#ending.size > 0) this.#schedule(LOOK_MS)
-    for (const { at } of this.#orders.values()) this.#schedule(Math.max(1, at - now))
+    for (const { at } of this.#orders.values()) this.#schedule(Math.max(1, Math.ceil(at - now)))
   }
 
-  #enforce (sid: number, order: Order, members: Member[]): void {
+  #enforce (sid: number, order: Order, members: Member[], now: number): void {
     const others = members.filter(({ state }) => (state === 'T') !== (order.signal === 'SIGSTOP'))
     sendAll(others, order.signal)
-    if (others.length > 0 && ++order.looks < MAX_LOOKS) {
-      order.at = performance.now() + LOOK_MS
-      return
-    }
-    const againMs = AGAIN_MS[order.again++]
-    order.looks = 0
-    if (againMs === undefined) this.#orders.delete(sid)
-    else order.at = performance.now() + againMs
+    const nextMs = others.length > 0 ? LOOK_MS : AGAIN_MS[order.again++]
+    order.looks = others.length > 0 ? order.looks + 1 : 0
+    if (nextMs === undefined || order.looks >= MAX_LOOKS) this.#orders.delete(sid)
+    else order.at = now + nextMs
   }
 }
 

@@ -85,17 +85,19 @@ class Chaos {
     writeFileSync(file, encodeTask(this.#task))
     for (let i = 0; i < peers; i++) this.#peers.push(new Honest(file, join(dir, String(i)), announce, i))
     const hostile = Object.entries(HOSTILE).map(async ([name, play]) => this.#haunt(name, play))
-    let kills = 0
+    let [kills, killedAt] = [0, start]
     for (;;) {
       await Promise.race([sleep(killEveryMs), this.#changed()])
       if (performance.now() - start > deadlineMs) throw new Error(`not done within ${deadlineMs} ms: ${this.#peers.map(peer => peer.state).join(', ')}`)
       // then the rest is left in peace: the last could be killed for ever
       if (this.#peers.every(peer => peer.wasDone)) break
-      if (performance.now() - start < killEveryMs * (kills + 1)) continue
-      // where starting takes long, some have to be there
-      if (this.#peers.filter(peer => peer.port === 0).length > peers / 2) continue
+      if (performance.now() - killedAt < killEveryMs) continue
+      // those that are about to start must be let: where that takes long, they would never be there
+      const running = this.#peers.filter(peer => peer.port !== 0)
+      if (running.length === 0) continue
       kills++
-      await this.#peers[this.#random(peers)]!.killAndRestart(log)
+      killedAt = performance.now()
+      await running[this.#random(running.length)]!.killAndRestart(log)
     }
     while (!this.#peers.every(peer => peer.isDone)) {
       if (performance.now() - start > deadlineMs) throw new Error(`not done again within ${deadlineMs} ms: ${this.#peers.map(peer => peer.state).join(', ')}`)
@@ -207,12 +209,13 @@ class Honest {
   }
 
   async end (): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const closed = once(this.#child, 'close')
+      this.#child.kill('SIGKILL')
+      await closed
+    }
     this.port = 0
     this.isDone = false
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const closed = once(this.#child, 'close')
-    this.#child.kill('SIGKILL')
-    await closed
   }
 
   #start (): ChildProcess {
