@@ -139,7 +139,8 @@ export class ClaimExchange {
       this.#scheduler.claims.add(peer.claims, peer.id, { ...claim, isBackup })
       this.#yieldIfLost(peer, claim.index)
     }
-    this.#relaying.claimed(peer, claims)
+    // what we do not believe we do not pass on: others would believe us
+    this.#relaying.claimed(peer, claims.filter(({ index }) => this.#scheduler.claims.isRespected(peer.id, index)))
   }
 
   #onReleases (peer: TaskPeer, indices: number[]): void {
