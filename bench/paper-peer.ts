@@ -24,6 +24,8 @@ async function add ({ pieces, seconds, bytes, path }: Extract<Order, { order: 'a
   const torrent = client.add(createTask({ name: 'paper.txt', command, parts: pieces, pieceLength: bytes }), { path })
   torrent.on('failed', ({ message }) => { throw new Error(message) })
   if (!torrent.ready) await once(torrent, 'ready')
+  torrent.startComputing({ slots: 1, sandbox: 'none' })
+  torrent.pauseComputing()
   return { client, torrent }
 }
 
@@ -54,7 +56,7 @@ async function compute ({ torrent }: Running): Promise<Answer> {
     end(piece, false)
   })
   const done = once(torrent, 'done').then(clock)
-  torrent.startComputing({ slots: 1, sandbox: 'none' })
+  torrent.resumeComputing()
   const doneMs = await done
   for (const piece of open.keys()) end(piece, false)
   return { report: { doneMs, items, aborted } }

@@ -13,7 +13,7 @@ import type { Result } from './results.ts'
 import { finishFile } from './store-finish.ts'
 import type { FinishOptions, FinishedFile } from './store-finish.ts'
 import { TaskFolder } from './store-folder.ts'
-import { generate } from './store-generate.ts'
+import { generate, prepare } from './store-generate.ts'
 import type { Generation, RunOptions } from './store-generate.ts'
 import { PlainStore } from './store-plain.ts'
 import type { Incoming } from './store-receive.ts'
@@ -206,6 +206,9 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
       discard: () => { incoming.discard() }
     }
   }
+
+  /** So many pieces at a time are to be computed soon, by this executor: it starts what it can. Throws BW_ERR_STORE_CLOSED. */
+  prepare (executor: Executor, count: number): void { prepare(this.#openFolder(), executor, count) }
 
   /** Starts computing a piece, at once. Throws BW_ERR_STORE_CLOSED. */
   generate (index: number): Generation {

@@ -24,6 +24,9 @@ export type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor/ty
 /** How often sizes and times of running items are looked at; what a runaway can write meanwhile is bounded by the disk's speed. */
 const TICK_MS = 50
 
+/** Shells started ahead; others are started with their items. */
+const MAX_PREPARED = 8
+
 /** Options of BashExecutor. */
 export interface BashExecutorOptions {
   /** path of the shell, a bash; default /bin/bash */
@@ -100,6 +103,14 @@ export class BashExecutor implements Executor {
     this.#guard.ensure()
     item.start()
     return item
+  }
+
+  /** Starts the guard, and warm shells: to start a process stops us for milliseconds, for which nobody waits yet. */
+  prepare (work: WorkItem, count: number): void {
+    if (this.#isClosed) return
+    killAtExit(this)
+    this.#guard.ensure()
+    for (let i = 0; i < Math.min(count, MAX_PREPARED); i++) this.#warm.prepare(work)
   }
 
   /** Kills everything; resolves when it and the guard are gone. */

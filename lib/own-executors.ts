@@ -18,11 +18,14 @@ export class OwnExecutors {
   /**
    * Resolves when computing is to begin, with how; null if it is not any more. Trying a sandbox out takes a moment, and
    * `current` may change during it. Rejects with BW_ERR_NO_SANDBOX if there is none here.
+   * @param prepare called with what it is going to be, as far as is known before `settling` ends
    */
-  async choose (settling: Promise<void>, current: () => ComputeOptions | null): Promise<Choice | null> {
+  async choose (settling: Promise<void>, current: () => ComputeOptions | null, prepare: (choice: Choice) => void): Promise<Choice | null> {
     let options = current()
     while (options !== null) {
-      const [executor] = await Promise.all([this.#get(options), settling])
+      const executor = await this.#get(options)
+      if (options === current()) prepare({ options, executor })
+      await settling
       if (options === current()) return { options, executor }
       options = current()
     }

@@ -42,6 +42,16 @@ export function runItem ({ executor }: RunOptions, item: WorkItem): RunningItem 
   return executor.run(item)
 }
 
+/** Has the executor start what so many work items of the folder's task will need. */
+export function prepare (folder: TaskFolder, executor: Executor, count: number): void {
+  const { task, layout, table } = folder
+  if (table.results.size === task.pieceCount) return
+  const like: WorkItem = {
+    command: task.command, env: workItemEnv(task, 0), cwd: layout.folder, stdout: folder.newWork(), maxOutputBytes: task.pieceLength, timeoutMs: 0
+  }
+  executor.prepare?.(like, count)
+}
+
 /** Starts computing a piece of the folder's task, at once. */
 export function generate (folder: TaskFolder, piece: number, run: RunOptions): Generation {
   return new PieceGeneration(folder, piece, run)

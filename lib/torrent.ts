@@ -22,6 +22,7 @@ import { magnetOf } from './magnet.ts'
 import { magnetProblem } from './magnet-check.ts'
 import { checkComputeOptions } from './options.ts'
 import { OwnExecutors } from './own-executors.ts'
+import type { Choice } from './own-executors.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { fromMetadata, loadTorrent, toParsedTorrent } from './parsed-torrent.ts'
 import { PeerExchange } from './peer-exchange.ts'
@@ -228,13 +229,15 @@ export class ComputeTorrent extends Base {
     const isConnecting = (): boolean => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length
     const meeting = (): Meeting => ({ hasMet: session.meeting.hasMet, isConnecting: isConnecting() || session.meeting.isConnecting })
     const settling = settled(this._sources ??= new Sources(this, this.client.lsd), this, meeting)
-    const choice = this._executors.choose(settling, () => this.destroyed ? null : this._computeOptions)
+    const slotsOf = ({ options }: Choice): number => options.slots ?? availableParallelism()
+    const prepare = (choice: Choice): void => { if (session === this._session) session.store.prepare(choice.executor, slotsOf(choice)) }
+    const choice = this._executors.choose(settling, () => this.destroyed ? null : this._computeOptions, prepare)
     choice.finally(() => { this._isSettling = false }).then(chosen => {
       if (chosen === null) return
       session.store.configure({ executor: chosen.executor })
       // complete commands that were held back are due: not done after all
       if (session.hasUnmergedFiles) this.done = false
-      session.startComputing(chosen.options.slots ?? availableParallelism(), this._isPaused)
+      session.startComputing(slotsOf(chosen), this._isPaused)
     }, (err: Error) => {
       this._computeOptions = null
       if (!this.destroyed) this.emit('warning', err)

@@ -48,6 +48,20 @@ test('paused before it begins', async t => {
   t.equal(peer.torrent.computing, 'on')
 })
 
+test('what pieces need is prepared before they are computed, if there are any left to compute', async t => {
+  const executor = new FakeExecutor(({ env }) => ({ stdout: `part ${env['PIECE_IDX']}\n` }))
+  const peer = await createPeer(t, task, { compute: { executor, slots: 3 } })
+  await allDone([peer], 5_000)
+  const [{ like, ...rest } = { like: null }] = executor.prepared
+  t.same(rest, { count: 3, items: 0 })
+  t.equal(like?.command, task.command)
+  t.same(Object.keys(like?.env ?? {}), Object.keys(executor.items[0]!.env), 'with the same variables')
+  await peer.torrent.stopComputing()
+  peer.torrent.startComputing({ executor, slots: 3 })
+  while (peer.torrent.computing !== 'on') await new Promise(resolve => { setImmediate(resolve) })
+  t.equal(executor.prepared.length, 1, 'nothing is left')
+})
+
 test('who hears that a piece is computed may stop it', async t => {
   const executor = new FakeExecutor(() => new Promise(() => {}))
   const peer = await createPeer(t, task)

@@ -9,7 +9,7 @@ import type { Test } from 'tape'
 import { CommandError } from '../lib/errors.ts'
 import { BashExecutor } from '../lib/executor.ts'
 import { decodeEnd, encodeJob, quote } from '../lib/executor/warm-job.ts'
-import { isRunning, readStat } from '../lib/process-table.ts'
+import { childrenOf, isRunning, readStat } from '../lib/process-table.ts'
 import { ScratchFolders } from '../lib/store-scratch.ts'
 import { cleanUp, tempFolder, until } from './helpers/disk.ts'
 
@@ -110,6 +110,23 @@ test('a warm shell for short items, a fresh one for others', async t => {
   t.equal((await missing.done.catch((err: unknown) => err as CommandError) as CommandError).code, 'BW_ERR_COMMAND_SPAWN', 'what cannot begin says why')
   await executor.close()
   t.notOk(isRunning(warm), 'none is left after close')
+})
+
+test('shells are started ahead, also for long items', async t => {
+  const { executor, folder, run } = runner(t, 'warm')
+  const command = 'sleep 0.15; echo $I'
+  executor.prepare({ command, env: { I: '' }, cwd: folder, stdout: path.join(folder, 'x'), maxOutputBytes: 9, timeoutMs: 0 }, 2)
+  const guard = executor.guardPid!
+  t.ok(isRunning(guard), 'and the guard')
+  const shells = childrenOf(process.pid)!.filter(pid => pid !== guard)
+  t.equal(shells.length, 2)
+  const [a, b] = await Promise.all([run(command, { I: '1' }), run(command, { I: '2' })])
+  t.same([a.out, b.out], ['1\n', '2\n'])
+  t.same([a.sid, b.sid].sort(), shells.sort())
+  await executor.close()
+  t.notOk(shells.some(isRunning), 'none is left after close')
+  executor.prepare({ command, env: { I: '' }, cwd: folder, stdout: path.join(folder, 'x'), maxOutputBytes: 9, timeoutMs: 0 }, 2)
+  t.same(childrenOf(process.pid), [], 'nor comes one after it')
 })
 
 test('a warm shell that dies is replaced', async t => {

@@ -60,6 +60,8 @@ export interface Executor {
   /** the folder that every command finds itself in; undefined: the `cwd` of its item */
   readonly scratch?: string | undefined
   run (item: WorkItem): RunningItem
+  /** Items like this one are to come, so many at a time: what they need is started ahead, as far as that can be. */
+  prepare? (item: WorkItem, count: number): void
   /** Kills everything; resolves when all of it is gone. Items given later are refused with BW_ERR_COMMAND_KILLED. */
   close (): Promise<void>
 }

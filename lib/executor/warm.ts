@@ -1,7 +1,7 @@
 /**
  * Which items run in warm shells, and the shells that wait for them. An item goes to a warm shell when the last ones of
- * its command were short: then starting a bash costs more than what it does. Or when one was prepared while the item
- * before ran: to start a process stops us for milliseconds, which is better done then than when a slot is free.
+ * its command were short: then starting a bash costs more than what it does. Or when one was prepared before the first
+ * item, or while the item before ran: to start a process stops us for milliseconds, better then than when a slot is free.
  */
 import { HAS_PROC } from '../process-table.ts'
 import type { Guard } from './guard.ts'
@@ -75,7 +75,7 @@ export class WarmShells {
     return areShort ? this.#start(work, pace) : null
   }
 
-  /** The item runs in a fresh shell, and has done so for a while: the next one finds a warm shell, if it comes soon. */
+  /** The next item like this one finds a warm shell, if it comes soon. */
   prepare (work: WorkItem): void {
     if (this.#mode === 'fresh' || work.args !== undefined) return
     const pace = this.#paceOf(work)

@@ -25,6 +25,8 @@ export type Behaviour = (item: WorkItem) => FakeRun | Promise<FakeRun>
 export class FakeExecutor implements Executor {
   /** every work item, in the order they were started */
   readonly items: WorkItem[] = []
+  /** what it was told to prepare for: how many at a time, and how many items it had been given by then */
+  readonly prepared: Array<{ like: WorkItem, count: number, items: number }> = []
   /** most items that ran at the same time */
   maxRunning = 0
   readonly #behaviour: Behaviour
@@ -47,6 +49,8 @@ export class FakeExecutor implements Executor {
     if (this.#isClosed) item.kill()
     return item
   }
+
+  prepare (like: WorkItem, count: number): void { this.prepared.push({ like, count, items: this.items.length }) }
 
   async close (): Promise<void> {
     this.#isClosed = true
