@@ -229,7 +229,6 @@ export class ComputeTorrent extends Base {
     const isConnecting = (): boolean => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length
     const meeting = (): Meeting => ({ hasMet: session.meeting.hasMet, isConnecting: isConnecting() || session.meeting.isConnecting })
     const settling = settled(this._sources ??= new Sources(this, this.client.lsd), this, meeting)
-    const slotsOf = ({ options }: Choice): number => options.slots ?? availableParallelism()
     const prepare = (choice: Choice): void => { if (session === this._session) session.store.prepare(choice.executor, slotsOf(choice)) }
     const choice = this._executors.choose(settling, () => this.destroyed ? null : this._computeOptions, prepare)
     choice.finally(() => { this._isSettling = false }).then(chosen => {
@@ -394,3 +393,5 @@ export class ComputeTorrent extends Base {
     super._destroy(err, opts, cb)
   }
 }
+
+function slotsOf ({ options: { slots } }: Choice): number { return slots ?? availableParallelism() }
