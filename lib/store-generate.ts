@@ -47,8 +47,12 @@ export function prepare (folder: TaskFolder, executor: Executor, count: number):
   const { task, layout, table } = folder
   if (table.results.size === task.pieceCount) return
   const like: WorkItem = {
-    command: task.command, env: workItemEnv(task, 0), cwd: layout.folder, stdout: folder.newWork(),
-    maxOutputBytes: task.pieceLength, timeoutMs: 0
+    command: task.command,
+    env: workItemEnv(task, 0),
+    cwd: layout.folder,
+    stdout: folder.newWork(),
+    maxOutputBytes: task.pieceLength,
+    timeoutMs: 0
   }
   executor.prepare?.(like, count)
 }
