@@ -110,7 +110,7 @@ export class BashExecutor implements Executor {
     if (this.#isClosed) return
     killAtExit(this)
     this.#guard.ensure()
-    for (let i = 0; i < Math.min(count, MAX_PREPARED); i++) this.#warm.prepare(work)
+    for (let i = this.#warm.idle(work); i < Math.min(count, MAX_PREPARED); i++) this.#warm.prepare(work)
   }
 
   /** Kills everything; resolves when it and the guard are gone. */

@@ -61,8 +61,6 @@ export class BashItem implements RunningItem {
   #hasPrepared = false
   #launch: Launch | null = null
   #stopped: StopReason | null = null
-  /** its own process has: the rest of it is being ended */
-  #hasExited = false
   #isOver = false
   /** bytes of output at the last look */
   #seen = 0
@@ -93,6 +91,9 @@ export class BashItem implements RunningItem {
 
   /** of the process that leads the session in which all of it is */
   get pid (): number | undefined { return this.#isOver ? undefined : (this.#warm ?? this.#child)?.pid }
+
+  /** Its own process has: the rest of it is being ended. */
+  get #hasExited (): boolean { return this.#child !== null && (this.#child.exitCode !== null || this.#child.signalCode !== null) }
 
   /** Starts the command; a failure to do so rejects `done`. */
   start (): void {
@@ -205,7 +206,6 @@ export class BashItem implements RunningItem {
     this.#child = child
     child.on('error', err => { if (child.pid === undefined) this.#abort(spawnFailure(err, this.#host.shell)) })
     child.on('exit', (code, signal) => {
-      this.#hasExited = true
       // Not within the event: whoever starts the next item there starves the event loop, since Node goes on reaping
       // children for as long as there are any. (Measured: 8 slots of tiny items let a timer run 3 times in 1.5 s.)
       setImmediate(() => this.#settleBy(this.#onExit(code, signal)))

@@ -112,7 +112,7 @@ export class Sessions {
     const now = performance.now()
     const due = [...this.#orders].filter(([, { at }]) => at <= now + LOOK_MS)
     const sids = new Set([...due.map(([sid]) => sid), ...this.#ending.keys()])
-    const members = sids.size === 0 ? new Map<number, Member[]>() : membersOf(sids)
+    const members = membersOf(sids)
     for (const [sid, order] of due) this.#enforce(sid, order, members.get(sid) ?? [], now)
     for (const [sid, { since, isLeaderKept, resolve }] of this.#ending) {
       const left = (members.get(sid) ?? []).filter(({ pid }) => pid !== sid || !isLeaderKept)
@@ -153,6 +153,7 @@ function sendAll (members: Member[], signal: NodeJS.Signals): void {
  */
 export function membersOf (sids: ReadonlySet<number>): Map<number, Member[]> {
   const found = new Map<number, Member[]>()
+  if (sids.size === 0) return found
   const table = readTable()
   for (const [pid, { state }] of table) {
     const sid = state === 'Z' || state === 'X' ? undefined : belongsTo(pid, sids, table)

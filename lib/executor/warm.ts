@@ -75,6 +75,12 @@ export class WarmShells {
     return areShort ? this.#start(work, pace) : null
   }
 
+  /** How many shells wait for items like this one. */
+  idle (work: WorkItem): number {
+    const pace = this.#paceOf(work)
+    return [...this.#kept.values()].filter(kept => kept.isIdle && kept.pace === pace && !kept.shell.isDoomed).length
+  }
+
   /** The next item like this one finds a warm shell, if it comes soon. */
   prepare (work: WorkItem): void {
     if (this.#mode === 'fresh' || work.args !== undefined) return
