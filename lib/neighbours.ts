@@ -6,10 +6,11 @@
  */
 import BitField from 'bitfield'
 import { BLOCK_BYTES } from './assembly.ts'
-import type { ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { Announcements, ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { identityOf } from './admission.ts'
 import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost } from './claim-exchange.ts'
+import { News } from './news.ts'
 import type { Result, ResultTable } from './results.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Meeting } from './settling.ts'
@@ -56,6 +57,12 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly #peers = new Map<Wire, TaskPeer>()
   readonly #strikes = new Map<string, number>()
   readonly #claims: ClaimExchange
+  /** greeted, and not known to work on the task so far */
+  readonly #unmatched = new Set<TaskPeer>()
+  /** what was stored lately, and where it was downloaded */
+  readonly #news = new News<{ record: ResultRecord, sources: TaskPeer[] }>()
+  /** all peers are going to ask for the news */
+  #areAwake = false
   #cancelLater: (() => void) | null = null
 
   constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
@@ -93,6 +100,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     ext.on('releases', () => { this.#host.updated(peer) })
     ext.on('withdrawals', () => { this.#host.updated(peer) })
     ext.on('violation', reason => { this.#host.strike(peer, reason) })
+    ext.pending = () => this.#tell(peer)
     // only bittorrent-protocol's stand-in has bits without bytes
     if (wire.peerPieces.buffer.length === 0 && wire.peerPieces.get(0)) this.#onHaveAll(peer)
     else this.#onBits(peer)
@@ -108,6 +116,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     if (peer === undefined || peer.isGreeted) return
     peer.isGreeted = true
     if (peer.ext.state.status === 'matched') this.#sendSnapshot(peer)
+    else this.#unmatched.add(peer)
   }
 
   /**
@@ -116,18 +125,35 @@ export class Neighbours implements Iterable<TaskPeer> {
    * @param sources where it was downloaded; none if it was computed here
    */
   announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
-    const [records, haves, from] = [[{ index, ...result }], [index], [...sources]]
-    for (const peer of this) {
-      if (!peer.isGreeted || peer.results.holds(index)) continue // not greeted: its bitfield is still to be sent
-      if (peer.ext.state.status !== 'matched') peer.heldBack.push(index)
-      else if (from.some(source => isConnected(source, peer))) this.#announceLater(peer, index)
-      else peer.ext.announce(records, haves)
-    }
+    this.#news.add({ record: { index, ...result }, sources: [...sources] }, () => this.#toldUntil())
+    for (const peer of this.#unmatched) peer.heldBack.push(index)
+    if (this.#areAwake) return
+    this.#areAwake = true
+    for (const peer of this) if (peer.toldUntil !== undefined) peer.ext.wake()
   }
 
-  #announceLater (peer: TaskPeer, index: number): void {
-    peer.later.push(index)
-    this.#armLater()
+  * #toldUntil (): Generator<number> {
+    for (const { toldUntil } of this) if (toldUntil !== undefined) yield toldUntil
+  }
+
+  /** Something is about to be sent to the peer: the news go with it. */
+  #tell (peer: TaskPeer): Announcements {
+    const results: ResultRecord[] = []
+    const haves: number[] = []
+    if (peer.toldUntil === undefined) return { results, haves }
+    this.#areAwake = false
+    for (const { record, sources } of this.#news.since(peer.toldUntil)) {
+      const { index } = record
+      if (peer.results.holds(index) || !this.#results.has(index)) continue
+      if (sources.some(source => isConnected(source, peer) && this.#peers.has(source.wire))) peer.later.push(index)
+      else {
+        results.push(record)
+        haves.push(index)
+      }
+    }
+    peer.toldUntil = this.#news.end
+    if (peer.later.length > 0) this.#armLater()
+    return { results, haves }
   }
 
   #armLater (): void { this.#cancelLater ??= this.#host.clock.after(LATER_MS, () => { this.#announceLate() }) }
@@ -173,6 +199,8 @@ export class Neighbours implements Iterable<TaskPeer> {
     }
     peer.ext.announce(records, peer.heldBack)
     peer.heldBack.length = 0
+    this.#unmatched.delete(peer)
+    peer.toldUntil = this.#news.end
     this.#claims.sendSnapshot(peer)
   }
 
@@ -208,6 +236,7 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #remove (peer: TaskPeer): void {
     if (!this.#peers.delete(peer.wire)) return
+    this.#unmatched.delete(peer)
     this.#claims.remove(peer)
     // what it alone could have sent is to be had from us, too
     if (this.#cancelLater !== null) for (let round = 0; round < 2; round++) this.#announceLate()

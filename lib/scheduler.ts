@@ -139,6 +139,7 @@ export class Scheduler {
 
   /** Whether a connected peer holds the piece: then it is downloaded, never computed. */
   setAvailable (index: number, available: boolean): void {
+    if ((this.#available[index] === 1) === available) return // as a rule: told with every holder
     this.#available[index] = available ? 1 : 0
     this.#refresh(index)
   }

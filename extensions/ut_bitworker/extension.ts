@@ -12,11 +12,12 @@ import { Outbox } from './outbox.ts'
 import type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
 import { PeerState } from './state.ts'
 import type { LocalTask, PeerEvent } from './state.ts'
-import type { UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
+import type { Announcements, UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
 
 /** @see UtBitworker */
 export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitworker {
   readonly state: PeerState
+  pending: (() => Announcements) | null = null
   readonly #wire: Wire
   readonly #now: () => number
   readonly #schedule: (flush: () => void, ms: number) => void
@@ -63,6 +64,8 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     this.#scheduleFlush()
   }
 
+  wake (): void { if (!this.#isInactive) this.#scheduleFlush() }
+
   claim (claims: Iterable<ClaimRecord>, opts?: { isBackup?: boolean }): void {
     if (this.#isInactive) return
     this.#outbox.claim(claims, this.#now(), opts)
@@ -94,7 +97,10 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
   }
 
   flush (): void {
-    if (this.#isInactive || this.state.status !== 'matched' || this.#outbox.isEmpty) return
+    if (this.#isInactive || this.state.status !== 'matched') return
+    const pending = this.pending?.()
+    if (pending !== undefined) this.#outbox.announce(pending.results, pending.haves)
+    if (this.#outbox.isEmpty) return
     const now = this.#now()
     this.#flushedAt = now
     const { message, haves } = this.#outbox.take(now)

@@ -49,16 +49,19 @@ export interface Records {
 /** A key of a message whose value is a string of records. */
 export type RecordKey = keyof Records
 
+/** Records one after the other: the same bytes for whole numbers and for strings of bytes. */
+interface Packed { readonly view: DataView, readonly bytes: Uint8Array }
+
 interface RecordType<T> {
   readonly bytes: number
-  readonly write: (view: DataView, record: T) => void
-  readonly read: (view: DataView, bounds: Bounds) => T
+  readonly write: (to: Packed, at: number, record: T) => void
+  readonly read: (from: Packed, at: number, bounds: Bounds) => T
 }
 
 /** In the order in which a receiver processes them. */
 const TYPES: { readonly [K in RecordKey]-?: RecordType<NonNullable<Records[K]>[number]> } = {
-  neighbours: { bytes: PEER_ID_BYTES, write: (view, id) => { writePeerId(view, 0, id) }, read: view => readPeerId(view, 0) },
-  parted: { bytes: PEER_ID_BYTES, write: (view, id) => { writePeerId(view, 0, id) }, read: view => readPeerId(view, 0) },
+  neighbours: { bytes: PEER_ID_BYTES, write: writePeerId, read: readPeerId },
+  parted: { bytes: PEER_ID_BYTES, write: writePeerId, read: readPeerId },
   results: { bytes: RESULT_BYTES, write: writeResult, read: readResult },
   releases: { bytes: RELEASE_BYTES, write: writeIndex, read: readIndex },
   withdrawals: { bytes: WITHDRAWAL_BYTES, write: writeWithdrawal, read: readWithdrawal },
@@ -79,22 +82,26 @@ export function recordBytes (key: RecordKey): number { return TYPES[key].bytes }
  */
 export function packRecords<K extends RecordKey> (key: K, records: NonNullable<Records[K]>): Uint8Array {
   const { bytes, write } = TYPES[key] as RecordType<unknown>
-  const packed = new Uint8Array(records.length * bytes)
-  records.forEach((record, i) => { write(new DataView(packed.buffer, i * bytes, bytes), record) })
-  return packed
+  // all of it is written to; a new Uint8Array would ask the system for the memory
+  const packed = packedIn(Buffer.allocUnsafe(records.length * bytes))
+  records.forEach((record, i) => { write(packed, i * bytes, record) })
+  return packed.bytes
 }
 
 /**
  * The records of a string whose length is a multiple of the record size.
  * @throws BitWorkerError 'BW_ERR_PEER_MESSAGE' (blame 'peer') when one of them breaks the protocol
  */
-export function readRecords (key: RecordKey, packed: Uint8Array, bounds: Bounds): Records {
+export function readRecords (key: RecordKey, string: Uint8Array, bounds: Bounds): Records {
   const { bytes, read } = TYPES[key] as RecordType<unknown>
+  const packed = packedIn(string)
   const records: unknown[] = []
-  for (let at = 0; at < packed.length; at += bytes) {
-    records.push(read(new DataView(packed.buffer, packed.byteOffset + at, bytes), bounds))
-  }
+  for (let at = 0; at < string.length; at += bytes) records.push(read(packed, at, bounds))
   return { [key]: records }
+}
+
+function packedIn (bytes: Uint8Array): Packed {
+  return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
 }
 
 /** The claim as the wire carries it: times in whole milliseconds that fit a u32 (49 days). */
@@ -122,81 +129,84 @@ export function demand (ok: boolean, what: string, value: number): void {
 //
 
 /** <index u32><size u64><digest 32> */
-function writeResult (view: DataView, { index, size, digest }: ResultRecord): void {
+function writeResult (to: Packed, at: number, { index, size, digest }: ResultRecord): void {
   demand(Number.isSafeInteger(size) && size >= 0, 'size', size)
   demand(digest.length === DIGEST_BYTES, 'digest length', digest.length)
-  writeIndex(view, index)
-  view.setUint32(4, Math.floor(size / 2 ** 32))
-  view.setUint32(8, size >>> 0)
-  new Uint8Array(view.buffer, view.byteOffset + 12, DIGEST_BYTES).set(digest)
+  writeIndex(to, at, index)
+  to.view.setUint32(at + 4, Math.floor(size / 2 ** 32))
+  to.view.setUint32(at + 8, size >>> 0)
+  to.bytes.set(digest, at + 12)
 }
 
-function readResult (view: DataView, bounds: Bounds): ResultRecord {
-  const index = readIndex(view, bounds)
+function readResult (from: Packed, at: number, bounds: Bounds): ResultRecord {
+  const index = readIndex(from, at, bounds)
   // beyond 2^53 it is no longer exact, and far beyond any piece length
-  const size = view.getUint32(4) * 2 ** 32 + view.getUint32(8)
+  const size = from.view.getUint32(at + 4) * 2 ** 32 + from.view.getUint32(at + 8)
   if (size > bounds.pieceLength) throw refuse(`piece ${index} of ${size} bytes, more than the piece length ${bounds.pieceLength}`)
   // A copy: a digest is kept as long as the task, and must not keep the received buffer with it.
-  const digest = new Uint8Array(view.buffer, view.byteOffset + 12, DIGEST_BYTES).slice()
+  const digest = from.bytes.slice(at + 12, at + 12 + DIGEST_BYTES)
   if (size === 0 && !equalBytes(digest, EMPTY_DIGEST)) throw refuse(`piece ${index} of 0 bytes whose digest is not that of 0 bytes`)
   return { index, size, digest }
 }
 
 /** <index u32><elapsed ms u32><estimate ms u32> */
-function writeClaim (view: DataView, { index, elapsedMs, estimateMs }: ClaimRecord): void {
-  writeIndex(view, index)
-  view.setUint32(4, clampUint32(elapsedMs))
-  view.setUint32(8, clampUint32(estimateMs))
+function writeClaim (to: Packed, at: number, { index, elapsedMs, estimateMs }: ClaimRecord): void {
+  writeIndex(to, at, index)
+  to.view.setUint32(at + 4, clampUint32(elapsedMs))
+  to.view.setUint32(at + 8, clampUint32(estimateMs))
 }
 
-function readClaim (view: DataView, bounds: Bounds): ClaimRecord {
-  return { index: readIndex(view, bounds), elapsedMs: view.getUint32(4), estimateMs: view.getUint32(8) }
+function readClaim (from: Packed, at: number, bounds: Bounds): ClaimRecord {
+  return { index: readIndex(from, at, bounds), elapsedMs: from.view.getUint32(at + 4), estimateMs: from.view.getUint32(at + 8) }
 }
 
 /** <index u32><elapsed ms u32><estimate ms u32><first elapsed ms u32><kind u8: 0 claim, 1 backup><peer id 20> */
-function writeRelay (view: DataView, relay: RelayRecord): void {
-  writeClaim(view, relay)
-  view.setUint32(12, clampUint32(relay.firstElapsedMs))
-  view.setUint8(16, relay.isBackup ? 1 : 0)
-  writePeerId(view, 17, relay.peerId)
+function writeRelay (to: Packed, at: number, relay: RelayRecord): void {
+  writeClaim(to, at, relay)
+  to.view.setUint32(at + 12, clampUint32(relay.firstElapsedMs))
+  to.view.setUint8(at + 16, relay.isBackup ? 1 : 0)
+  writePeerId(to, at + 17, relay.peerId)
 }
 
-function readRelay (view: DataView, bounds: Bounds): RelayRecord {
-  const kind = view.getUint8(16)
+function readRelay (from: Packed, at: number, bounds: Bounds): RelayRecord {
+  const kind = from.view.getUint8(at + 16)
   if (kind > 1) throw refuse(`a relay of kind ${kind}`)
-  return { ...readClaim(view, bounds), peerId: readPeerId(view, 17), firstElapsedMs: view.getUint32(12), isBackup: kind === 1 }
+  const { index, elapsedMs, estimateMs } = readClaim(from, at, bounds)
+  const [peerId, firstElapsedMs] = [readPeerId(from, at + 17), from.view.getUint32(at + 12)]
+  return { index, elapsedMs, estimateMs, peerId, firstElapsedMs, isBackup: kind === 1 }
 }
 
 /** <index u32><peer id 20> */
-function writeWithdrawal (view: DataView, { index, peerId }: WithdrawalRecord): void {
-  writeIndex(view, index)
-  writePeerId(view, 4, peerId)
+function writeWithdrawal (to: Packed, at: number, { index, peerId }: WithdrawalRecord): void {
+  writeIndex(to, at, index)
+  writePeerId(to, at + 4, peerId)
 }
 
-function readWithdrawal (view: DataView, bounds: Bounds): WithdrawalRecord {
-  return { index: readIndex(view, bounds), peerId: readPeerId(view, 4) }
+function readWithdrawal (from: Packed, at: number, bounds: Bounds): WithdrawalRecord {
+  return { index: readIndex(from, at, bounds), peerId: readPeerId(from, at + 4) }
 }
 
 /** <index u32> */
-function writeIndex (view: DataView, index: number): void {
+function writeIndex ({ view }: Packed, at: number, index: number): void {
   demand(Number.isInteger(index) && index >= 0 && index <= MAX_UINT32, 'index', index)
-  view.setUint32(0, index)
+  view.setUint32(at, index)
 }
 
-function readIndex (view: DataView, { pieceCount }: Bounds): number {
-  const index = view.getUint32(0)
+function readIndex ({ view }: Packed, at: number, { pieceCount }: Bounds): number {
+  const index = view.getUint32(at)
   if (index >= pieceCount) throw refuse(`piece ${index} of a task with ${pieceCount} pieces`)
   return index
 }
 
-function writePeerId (view: DataView, at: number, peerId: string): void {
-  const bytes = Buffer.from(peerId, 'hex')
-  demand(bytes.length === PEER_ID_BYTES, 'peer id length', bytes.length)
-  new Uint8Array(view.buffer, view.byteOffset + at, PEER_ID_BYTES).set(bytes)
+/** <peer id 20> */
+function writePeerId ({ bytes }: Packed, at: number, peerId: string): void {
+  const id = Buffer.from(peerId, 'hex')
+  demand(id.length === PEER_ID_BYTES, 'peer id length', id.length)
+  bytes.set(id, at)
 }
 
-function readPeerId (view: DataView, at: number): string {
-  return Buffer.from(view.buffer, view.byteOffset + at, PEER_ID_BYTES).toString('hex')
+function readPeerId ({ bytes: { buffer, byteOffset } }: Packed, at: number): string {
+  return Buffer.from(buffer, byteOffset + at, PEER_ID_BYTES).toString('hex')
 }
 
 function clampUint32 (ms: number): number {

@@ -48,7 +48,9 @@ export class RelayTable {
 
   /** Forgets all of one piece; tells which. */
   deletePiece (index: number): WithdrawalRecord[] {
-    const withdrawals = Array.from(this.#pieces.get(index)?.keys() ?? [], peerId => ({ index, peerId }))
+    const claims = this.#pieces.get(index)
+    if (claims === undefined) return [] // as a rule: asked with every result
+    const withdrawals = Array.from(claims.keys(), peerId => ({ index, peerId }))
     for (const { peerId } of withdrawals) this.delete(index, peerId)
     return withdrawals
   }

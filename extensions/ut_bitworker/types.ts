@@ -38,6 +38,9 @@ export interface UtBitworkerEvents {
   violation: [reason: string]
 }
 
+/** Results of ours, and the pieces whose `have` messages must not precede them. */
+export interface Announcements { results: Iterable<ResultRecord>, haves: Iterable<number> }
+
 /** The extension on one wire. */
 export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtension {
   /** what the peer told us, and `status`, `claims`, `sentClaims` */
@@ -46,6 +49,12 @@ export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtens
   setTask: (task: LocalTask) => void
   /** Queues our results, and the `have` messages that must not precede them. */
   announce: (results: Iterable<ResultRecord>, haves?: Iterable<number>) => void
+  /**
+   * Asked when something is sent, for more that goes with it, as `announce` takes it: for owners of many connections that
+   * queue for all of them at once. `wake` sees to it that it is asked.
+   */
+  pending: (() => Announcements) | null
+  wake: () => void
   /** Queues claims: before the work starts, and every CLAIM_RENEW_MS from then on. Those beyond 64 live ones are not sent. */
   claim: (claims: Iterable<ClaimRecord>, opts?: { isBackup?: boolean }) => void
   /** Queues releases of claims; those the peer never heard of are not sent. */
