@@ -103,7 +103,7 @@ export class ClaimExchange {
 
   /** The peer announced results: what it claimed of them is done. */
   fulfil (peer: TaskPeer, indices: number[]): void {
-    for (const index of indices) this.#scheduler.claims.remove(peer.claims, peer.id, index)
+    this.#scheduler.claims.removePieces(peer.claims, indices)
     this.#relaying.ended(peer, indices, { withResult: true })
   }
 

@@ -147,8 +147,14 @@ export class ClaimTable {
 
   /** The source says that the claim has ended. */
   remove (source: ClaimSource, peerId: string, index: number): void {
+    if (source.entries.size === 0) return // asked of many that never said anything
     const entry = this.#claimants.get(peerId)?.claims.get(index)
     if (entry !== undefined) this.#unsay(source, entry)
+  }
+
+  /** The source's claims for these pieces have ended: of many pieces, as a rule, it claims few. */
+  removePieces (source: ClaimSource, indices: readonly number[]): void {
+    for (const entry of source.entries) if (indices.includes(entry.index)) this.#unsay(source, entry)
   }
 
   /** The claimant itself ended the claim without a result; to do so late, and over and over, is as bad as to let it lapse. */

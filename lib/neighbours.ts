@@ -261,7 +261,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   #onHave (peer: TaskPeer, index: number): void {
     if (index < 0 || index >= this.#results.pieceCount) return this.#host.strike(peer, `announced piece ${index}, which the task does not have`)
     this.#setHave(peer, index)
-    this.#host.updated(peer)
+    if (this.#scheduler.isMissing(index)) this.#host.updated(peer)
   }
 
   #onDontHave (peer: TaskPeer, index: number): void {
@@ -313,7 +313,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   #onAvailable (peer: TaskPeer, index: number): void {
     this.#scheduler.setAvailable(index, true)
     this.#scheduler.claims.remove(peer.promises, peer.id, index)
-    peer.owed.delete(index)
+    if (peer.owed.size > 0) peer.owed.delete(index)
     this.#host.available(peer, index)
   }
 

@@ -58,15 +58,15 @@ export class Relaying {
   }
 
   /** Claims of the peer ended: with a result, which makes its own way, or without one. */
-  ended (peer: TaskPeer, indices: Iterable<number>, { withResult }: { withResult: boolean }): void {
+  ended (peer: TaskPeer, indices: readonly number[], { withResult }: { withResult: boolean }): void {
     const relayed = this.#claimants.get(peer)
     if (relayed === undefined) return
-    const withdrawals: Array<{ index: number, peerId: string }> = []
-    for (const index of indices) {
-      relayed.waiting.delete(index)
-      if (relayed.told.delete(index)) withdrawals.push({ index, peerId: peer.id })
-    }
-    if (withResult || withdrawals.length === 0) return
+    // results are many, claims few
+    for (const index of relayed.waiting) if (indices.includes(index)) relayed.waiting.delete(index)
+    const told = [...relayed.told].filter(index => indices.includes(index))
+    for (const index of told) relayed.told.delete(index)
+    if (withResult || told.length === 0) return
+    const withdrawals = told.map(index => ({ index, peerId: peer.id }))
     for (const other of this.#strangersTo(peer, this.#others(peer))) other.ext.withdraw(withdrawals)
   }
 

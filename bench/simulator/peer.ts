@@ -99,6 +99,7 @@ export class Peer {
       peerId: this.peerId,
       claims: opts => this.#isSilent ? [] : this.#computing.claims(opts),
       available: (peer, index) => {
+        if (!this.#scheduler.isMissing(index)) return
         if (peer.hasDelivered) this.#abort(index, 'another peer has it')
         this.#downloads.offer(peer, index)
       },

@@ -162,7 +162,7 @@ export class PeerState {
    * (beyond MAX_CLAIMS), which `sentClaims` then remembers. A claim of ours that lapsed is released.
    */
   prepareSend (message: Message, now: number): Message {
-    for (const { index } of message.results ?? []) this.sentClaims.delete(index)
+    dropFulfilled(this.sentClaims, message.results ?? [])
     const releases = [...message.releases ?? [], ...this.#sentLapsed(now)].filter(index => this.sentClaims.delete(index))
     const claims = (message.claims ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, false, now))
     const backups = (message.backups ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, true, now))
@@ -225,10 +225,8 @@ export class PeerState {
     if (results.length === 0) return []
     // A result ends the claims for its piece: the peer's own, and those it passed on, since the piece can be had from it.
     const withdrawals: WithdrawalRecord[] = []
-    for (const { index } of results) {
-      this.claims.delete(index)
-      withdrawals.push(...this.relays.deletePiece(index))
-    }
+    dropFulfilled(this.claims, results)
+    for (const { index } of results) withdrawals.push(...this.relays.deletePiece(index))
     return [{ type: 'results', results }, ...withdrawn(withdrawals)]
   }
 
@@ -257,6 +255,11 @@ export class PeerState {
 }
 
 const NONE: number[] = []
+
+/** Ends the claims for pieces that have a result now. Claims are few: to look each of many results up would take longer. */
+function dropFulfilled (claims: Map<number, unknown>, results: ResultRecord[]): void {
+  for (const index of claims.keys()) if (results.some(result => result.index === index)) claims.delete(index)
+}
 
 function withdrawn (withdrawals: WithdrawalRecord[]): PeerEvent[] {
   return withdrawals.length === 0 ? [] : [{ type: 'withdrawals', withdrawals }]
