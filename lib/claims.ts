@@ -57,7 +57,7 @@ interface Entry extends Claim {
   leaseUntil: number
   isRespected: boolean
   /** who said so: connections, of the claimant's own or of peers that relayed it */
-  readonly sources: Set<ClaimSource>
+  readonly sources: ClaimSource[]
 }
 
 /** Where claims come from: what one connection says of its peer, what it relays, or what follows from what it announces. */
@@ -96,7 +96,7 @@ export interface ClaimHost {
 export class ClaimTable {
   readonly #host: ClaimHost
   readonly #claimants = new Map<string, Claimant>()
-  readonly #pieces = new Map<number, Set<Entry>>()
+  readonly #pieces = new Map<number, Entry[]>()
   /** no lease ends before */
   #expireAt = Infinity
 
@@ -110,7 +110,7 @@ export class ClaimTable {
   /** Pieces with respected claims, and these. */
   * [Symbol.iterator] (): Generator<[index: number, claims: Claim[]]> {
     for (const [index, entries] of this.#pieces) {
-      const respected = [...entries].filter(({ isRespected }) => isRespected)
+      const respected = entries.filter(({ isRespected }) => isRespected)
       if (respected.length > 0) yield [index, respected]
     }
   }
@@ -134,9 +134,9 @@ export class ClaimTable {
   add (source: ClaimSource, peerId: string, heard: HeardClaim): void {
     const claimant = this.#claimant(peerId)
     const known = claimant.claims.get(heard.index)
-    if (known?.sources.has(source) !== true && source.entries.size >= source.limit) return
+    if (known?.sources.includes(source) !== true && source.entries.size >= source.limit) return
     const entry = known ?? this.#create(claimant, heard)
-    entry.sources.add(source)
+    if (!entry.sources.includes(source)) entry.sources.push(source)
     source.entries.add(entry)
     entry.estimateMs = heard.estimateMs
     entry.leaseUntil = Math.max(entry.leaseUntil, this.#leaseOf(entry))
@@ -216,7 +216,7 @@ export class ClaimTable {
     this.#disrespect(entry)
     for (const source of entry.sources) source.lapses++
     // one that we only hear of can never redeem itself by delivering to us: then who passed it on answers for it
-    if ([...entry.sources].some(({ kind }) => kind !== 'relay')) this.#blame(entry.claimant)
+    if (entry.sources.some(({ kind }) => kind !== 'relay')) this.#blame(entry.claimant)
   }
 
   #blame (claimant: Claimant): void {
@@ -236,12 +236,12 @@ export class ClaimTable {
   #create (claimant: Claimant, { index, elapsedMs, estimateMs, isBackup }: HeardClaim): Entry {
     const now = this.#host.now()
     const entry: Entry = {
-      index, isBackup, claimant, startedAt: now - elapsedMs, heardAt: now, estimateMs, leaseUntil: 0, isRespected: false, sources: new Set()
+      index, isBackup, claimant, startedAt: now - elapsedMs, heardAt: now, estimateMs, leaseUntil: 0, isRespected: false, sources: []
     }
     claimant.claims.set(index, entry)
     const entries = this.#pieces.get(index)
-    if (entries === undefined) this.#pieces.set(index, new Set([entry]))
-    else entries.add(entry)
+    if (entries === undefined) this.#pieces.set(index, [entry])
+    else entries.push(entry)
     return entry
   }
 
@@ -265,13 +265,12 @@ export class ClaimTable {
 
   #unsay (source: ClaimSource, entry: Entry): void {
     source.entries.delete(entry)
-    if (entry.sources.delete(source) && entry.sources.size === 0) this.#remove(entry)
+    if (removed(entry.sources, source) && entry.sources.length === 0) this.#remove(entry)
   }
 
   #remove (entry: Entry): void {
     const entries = this.#pieces.get(entry.index)
-    entries?.delete(entry)
-    if (entries?.size === 0) this.#pieces.delete(entry.index)
+    if (entries !== undefined && removed(entries, entry) && entries.length === 0) this.#pieces.delete(entry.index)
     entry.claimant.claims.delete(entry.index)
     this.#disrespect(entry)
   }
@@ -292,6 +291,13 @@ export class ClaimTable {
       return
     }
   }
+}
+
+/** Takes an item out of a list of few; false if it is not there. */
+function removed<T> (list: T[], item: T): boolean {
+  const at = list.indexOf(item)
+  if (at !== -1) list.splice(at, 1)
+  return at !== -1
 }
 
 /** A peer can invent as many neighbours as it likes: until it delivers, all of them together have the credit of one newcomer. */

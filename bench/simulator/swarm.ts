@@ -10,6 +10,7 @@ import type { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
 import { Squatter } from './squatter.ts'
 import { Tally } from './tally.ts'
+import { Transit } from './transit.ts'
 import { SimulatedWire } from './wire.ts'
 
 /** How one run went. Times are milliseconds; `cpuMs` is what the simulation itself took, the others are virtual. */
@@ -59,6 +60,7 @@ class Swarm implements World {
   readonly scenario: Scenario
   readonly clock = new VirtualClock()
   readonly tally = new Tally()
+  readonly transit = new Transit(this.clock)
   readonly task: World['task']
   readonly results: World['results']
   readonly work: Float64Array
@@ -127,14 +129,14 @@ class Swarm implements World {
   }
 
   #connect (): void {
-    const { scenario: { minLatencyMs, maxLatencyMs, degree, pieces }, clock, tally } = this
+    const { scenario: { minLatencyMs, maxLatencyMs, degree, pieces } } = this
     const everybody = [...this.#peers, ...this.#squatters]
     const random = this.#random('latency')
     for (const [i, j] of connections(everybody.length, degree, this.#random('graph'))) {
       const [a, b] = [everybody[i]!, everybody[j]!]
       const latency = minLatencyMs + random() * (maxLatencyMs - minLatencyMs)
-      const here = new SimulatedWire(clock, tally, latency, { peerId: b.peerId, pieceCount: pieces })
-      const there = new SimulatedWire(clock, tally, latency, { peerId: a.peerId, pieceCount: pieces })
+      const here = new SimulatedWire(this, latency, { peerId: b.peerId, pieceCount: pieces })
+      const there = new SimulatedWire(this, latency, { peerId: a.peerId, pieceCount: pieces })
       SimulatedWire.link(here, there)
       this.#join(a, here)
       this.#join(b, there)

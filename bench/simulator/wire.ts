@@ -9,6 +9,7 @@ import { EXTENSION_NAME } from '../../extensions/ut_bitworker/constants.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { VirtualClock } from './clock.ts'
 import type { Tally } from './tally.ts'
+import type { Transit } from './transit.ts'
 
 /** Bytes: a message of ut_bitworker; a number: a `have`; a function: anything else that happens at the other end. */
 type Item = Uint8Array | number | (() => void)
@@ -18,6 +19,9 @@ interface End {
   peerId: Uint8Array
   pieceCount: number
 }
+
+/** What all wires of a swarm share. */
+export interface Surroundings { readonly clock: VirtualClock, readonly tally: Tally, readonly transit: Transit }
 
 /** One end of a connection. */
 export class SimulatedWire extends EventEmitter<WireEvents> {
@@ -38,16 +42,18 @@ export class SimulatedWire extends EventEmitter<WireEvents> {
   readonly latencyMs: number
   readonly #clock: VirtualClock
   readonly #tally: Tally
+  readonly #transit: Transit
   #other!: SimulatedWire
   #ext: UtBitworker | undefined
   /** what is sent at one instant travels together, as one event */
   #outgoing: Item[] = []
   #sentAt = -1
 
-  constructor (clock: VirtualClock, tally: Tally, latencyMs: number, { peerId, pieceCount }: End) {
+  constructor ({ clock, tally, transit }: Surroundings, latencyMs: number, { peerId, pieceCount }: End) {
     super()
     this.#clock = clock
     this.#tally = tally
+    this.#transit = transit
     this.latencyMs = latencyMs
     this.peerIdBuffer = peerId
     this.peerId = Buffer.from(peerId).toString('hex')
@@ -73,7 +79,7 @@ export class SimulatedWire extends EventEmitter<WireEvents> {
   extended (_name: string | number, bytes: Uint8Array): void {
     this.#tally.messages++
     this.#tally.messageBytes += bytes.length
-    this.#push(bytes)
+    if (!this.destroyed && !this.isCut) this.#push(this.#transit.copy(bytes, this.latencyMs))
   }
 
   have (index: number): void { this.#push(index) }

@@ -2,11 +2,11 @@
 import { MAX_CLAIMS, MAX_RELAYS } from './constants.ts'
 import type { RelayRecord, WithdrawalRecord } from './records.ts'
 
-interface Relay { readonly relay: RelayRecord, readonly receivedAt: number }
+interface Relay extends RelayRecord { receivedAt: number }
 
-/** Live relayed claims, by piece and claimant. Bounded. */
+/** Live relayed claims, by piece; seldom does a piece have more than one. Bounded. */
 export class RelayTable {
-  readonly #pieces = new Map<number, Map<string, Relay>>()
+  readonly #pieces = new Map<number, Relay[]>()
   /** how many each claimant has */
   readonly #counts = new Map<string, number>()
   #size = 0
@@ -14,31 +14,34 @@ export class RelayTable {
   #oldest = Infinity
 
   /** The relayed claims for a piece. */
-  of (index: number): RelayRecord[] { return Array.from(this.#pieces.get(index)?.values() ?? [], ({ relay }) => relay) }
+  of (index: number): readonly RelayRecord[] { return this.#pieces.get(index) ?? [] }
 
   /** Adds or renews one; false if it is beyond what one connection, or one claimant, may have, or of another kind than before. */
-  add (relay: RelayRecord, now: number): boolean {
-    const { index, peerId, isBackup } = relay
-    const known = this.#pieces.get(index)?.get(peerId)?.relay
+  add ({ index, peerId, elapsedMs, estimateMs, firstElapsedMs, isBackup }: RelayRecord, now: number): boolean {
+    const relays = this.#pieces.get(index)
+    const known = relays?.find(relay => relay.peerId === peerId)
     if (known !== undefined && known.isBackup !== isBackup) return false
-    if (known === undefined) {
+    if (known !== undefined) Object.assign(known, { elapsedMs, estimateMs, receivedAt: now })
+    else {
       const count = this.#counts.get(peerId) ?? 0
       if (this.#size >= MAX_RELAYS || count >= MAX_CLAIMS) return false
       this.#counts.set(peerId, count + 1)
       this.#size++
+      const relay = { index, peerId, elapsedMs, estimateMs, firstElapsedMs, isBackup, receivedAt: now }
+      if (relays === undefined) this.#pieces.set(index, [relay])
+      else relays.push(relay)
     }
     this.#oldest = Math.min(this.#oldest, now)
-    const claims = this.#pieces.get(index) ?? new Map<string, Relay>()
-    const firstElapsedMs = known?.firstElapsedMs ?? relay.firstElapsedMs
-    this.#pieces.set(index, claims.set(peerId, { relay: { ...relay, firstElapsedMs }, receivedAt: now }))
     return true
   }
 
   /** False if there was none. */
   delete (index: number, peerId: string): boolean {
-    const claims = this.#pieces.get(index)
-    if (claims?.delete(peerId) !== true) return false
-    if (claims.size === 0) this.#pieces.delete(index)
+    const relays = this.#pieces.get(index)
+    const at = relays?.findIndex(relay => relay.peerId === peerId) ?? -1
+    if (relays === undefined || at === -1) return false
+    if (relays.length === 1) this.#pieces.delete(index)
+    else relays.splice(at, 1)
     const count = this.#counts.get(peerId)! - 1
     if (count === 0) this.#counts.delete(peerId)
     else this.#counts.set(peerId, count)
@@ -48,26 +51,21 @@ export class RelayTable {
 
   /** Forgets all of one piece; tells which. */
   deletePiece (index: number): WithdrawalRecord[] {
-    const claims = this.#pieces.get(index)
-    if (claims === undefined) return [] // as a rule: asked with every result
-    const withdrawals = Array.from(claims.keys(), peerId => ({ index, peerId }))
-    for (const { peerId } of withdrawals) this.delete(index, peerId)
-    return withdrawals
+    const relays = this.#pieces.get(index)
+    if (relays === undefined) return [] // as a rule: asked with every result
+    return this.#forget([...relays])
   }
 
   /** Forgets those that were last heard of at `limit` or before; tells which. */
   expire (limit: number): WithdrawalRecord[] {
-    const lapsed: WithdrawalRecord[] = []
-    if (this.#oldest > limit) return lapsed // asked with every message
+    if (this.#oldest > limit) return [] // asked with every message
+    const lapsed: Relay[] = []
     this.#oldest = Infinity
-    for (const [index, claims] of this.#pieces) {
-      for (const [peerId, { receivedAt }] of claims) {
-        if (receivedAt <= limit) lapsed.push({ index, peerId })
-        else this.#oldest = Math.min(this.#oldest, receivedAt)
-      }
+    for (const relay of [...this.#pieces.values()].flat()) {
+      if (relay.receivedAt <= limit) lapsed.push(relay)
+      else this.#oldest = Math.min(this.#oldest, relay.receivedAt)
     }
-    for (const { index, peerId } of lapsed) this.delete(index, peerId)
-    return lapsed
+    return this.#forget(lapsed)
   }
 
   clear (): void {
@@ -75,5 +73,10 @@ export class RelayTable {
     this.#counts.clear()
     this.#size = 0
     this.#oldest = Infinity
+  }
+
+  #forget (relays: Relay[]): WithdrawalRecord[] {
+    for (const { index, peerId } of relays) this.delete(index, peerId)
+    return relays.map(({ index, peerId }) => ({ index, peerId }))
   }
 }
