@@ -96,6 +96,8 @@ export interface ClaimHost {
 export class ClaimTable {
   readonly #host: ClaimHost
   readonly #claimants = new Map<string, Claimant>()
+  /** those of them that claim nothing now */
+  readonly #idle = new Set<Claimant>()
   readonly #pieces = new Map<number, Entry[]>()
   /** no lease ends before */
   #expireAt = Infinity
@@ -239,6 +241,7 @@ export class ClaimTable {
       index, isBackup, claimant, startedAt: now - elapsedMs, heardAt: now, estimateMs, leaseUntil: 0, isRespected: false, sources: []
     }
     claimant.claims.set(index, entry)
+    this.#idle.delete(claimant)
     const entries = this.#pieces.get(index)
     if (entries === undefined) this.#pieces.set(index, [entry])
     else entries.push(entry)
@@ -272,6 +275,7 @@ export class ClaimTable {
     const entries = this.#pieces.get(entry.index)
     if (entries !== undefined && removed(entries, entry) && entries.length === 0) this.#pieces.delete(entry.index)
     entry.claimant.claims.delete(entry.index)
+    if (entry.claimant.claims.size === 0) this.#idle.add(entry.claimant)
     this.#disrespect(entry)
   }
 
@@ -279,15 +283,17 @@ export class ClaimTable {
     const known = this.#claimants.get(id)
     if (known !== undefined) return known
     const claimant: Claimant = { id, claims: new Map(), delivered: 0, lapses: 0, respected: 0, disregardedUntil: -Infinity }
+    if (this.#claimants.size >= MAX_CLAIMANTS) this.#forgetOne()
     this.#claimants.set(id, claimant)
-    if (this.#claimants.size > MAX_CLAIMANTS) this.#forgetOne()
+    this.#idle.add(claimant)
     return claimant
   }
 
+  /** Those that claim something are bounded by what their sources may bring. */
   #forgetOne (): void {
-    for (const { id, claims } of this.#claimants.values()) {
-      if (claims.size > 0) continue
-      this.#claimants.delete(id)
+    for (const claimant of this.#idle) {
+      this.#idle.delete(claimant)
+      this.#claimants.delete(claimant.id)
       return
     }
   }

@@ -280,6 +280,18 @@ test('one source may vouch for a limited number of claims', t => {
   t.end()
 })
 
+test('beyond the claimants that are remembered, a claim still ends when it is withdrawn', t => {
+  const { claims } = create(2, first, noTime)
+  const crowd = new ClaimSource({ limit: 20_000, kind: 'relay' })
+  for (let i = 0; i < 10_000; i++) claims.add(crowd, i.toString(16).padStart(40, '0'), claim(0))
+  const source = new ClaimSource({ limit: 1 })
+  claims.add(source, PEER, claim(1))
+  t.ok(claims.isClaimed(1))
+  claims.remove(source, PEER, 1)
+  t.notOk(claims.isClaimed(1))
+  t.end()
+})
+
 test('a promised piece that cannot run here wakes nobody', t => {
   const rules: Array<[string, (s: Scheduler) => void]> = [
     ['not wanted', s => { s.setWanted(0, false) }],

@@ -249,6 +249,29 @@ test('one turn makes one message; a handed-in schedule decides when', async t =>
   t.equal(received.length, 1, 'an empty queue sends nothing')
 })
 
+test('what waits elsewhere goes with the next message', async t => {
+  const flushes: Array<() => void> = []
+  const { ext, a, b, received } = await connectByHand(t, { task: TASK, schedule: flush => { flushes.push(flush) } })
+  flushes.splice(0).forEach(flush => { flush() })
+  let waiting = [result(1)]
+  ext.pending = () => {
+    const results = waiting
+    waiting = []
+    return { results, haves: [] }
+  }
+  ext.wake()
+  ext.wake()
+  t.equal(flushes.length, 1, 'it is asked for soon, once')
+  flushes.splice(0).forEach(flush => { flush() })
+  waiting = [result(2)]
+  ext.claim([claim(3, 0)])
+  ext.flush()
+  ext.wake()
+  flushes.splice(0).forEach(flush => { flush() })
+  await delivered(a, b)
+  t.deepEqual(received, [{ results: [result(1)] }, { results: [result(2)], claims: [claim(3, 0)] }].flatMap(encodeMessages), 'nothing waits: nothing is sent')
+})
+
 test('a large snapshot is split, and every have follows all of its results', async t => {
   const { a, b, extA, logB } = await connect(t)
   extA.announce(upTo(2500).map(result), upTo(2500))
