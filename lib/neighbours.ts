@@ -32,11 +32,14 @@ const MAX_STRIKERS = 10_000
 /** What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then. */
 const LATER_MS = 1_000
 
+/** A piece that was stored here, where it was downloaded, and whether it is gone again. */
+interface NewPiece { readonly record: ResultRecord, readonly sources: readonly TaskPeer[], isGone: boolean }
+
 type Respond = (err: Error | null, block?: Uint8Array) => void
 
 /** What the neighbours need from their surroundings. */
 export interface NeighbourHost extends ClaimExchangeHost {
-  /** the peer holds the piece from now on */
+  /** the peer holds the piece, which is missing here, from now on */
   available (peer: TaskPeer, index: number): void
   /** news of this peer were taken in: see what can be fetched from it, and computed */
   updated (peer: TaskPeer): void
@@ -60,10 +63,11 @@ export class Neighbours implements Iterable<TaskPeer> {
   /** greeted, and not known to work on the task so far */
   readonly #unmatched = new Set<TaskPeer>()
   /** what was stored lately, and where it was downloaded */
-  readonly #news = new News<{ record: ResultRecord, sources: TaskPeer[] }>()
+  readonly #news = new News<NewPiece>()
   /** all peers are going to ask for the news */
   #areAwake = false
   #cancelLater: (() => void) | null = null
+  #isClosed = false
 
   constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
     this.#results = results
@@ -125,7 +129,7 @@ export class Neighbours implements Iterable<TaskPeer> {
    * @param sources where it was downloaded; none if it was computed here
    */
   announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
-    this.#news.add({ record: { index, ...result }, sources: [...sources] }, () => this.#toldUntil())
+    this.#news.add({ record: { index, ...result }, sources: [...sources], isGone: false }, () => this.#toldUntil())
     for (const peer of this.#unmatched) peer.heldBack.push(index)
     if (this.#areAwake) return
     this.#areAwake = true
@@ -136,16 +140,19 @@ export class Neighbours implements Iterable<TaskPeer> {
     for (const { toldUntil } of this) if (toldUntil !== undefined) yield toldUntil
   }
 
-  /** Something is about to be sent to the peer: the news go with it. */
+  /** The news for the peer, which is about to be sent what waits for it. */
   #tell (peer: TaskPeer): Announcements {
+    this.#areAwake = false
+    if (peer.toldUntil === undefined || peer.toldUntil === this.#news.end) return NO_NEWS
     const results: ResultRecord[] = []
     const haves: number[] = []
-    if (peer.toldUntil === undefined) return { results, haves }
-    this.#areAwake = false
-    for (const { record, sources } of this.#news.since(peer.toldUntil)) {
+    for (const { record, sources, isGone } of this.#news.since(peer.toldUntil)) {
       const { index } = record
-      if (peer.results.holds(index) || !this.#results.has(index)) continue
-      if (sources.some(source => isConnected(source, peer) && this.#peers.has(source.wire))) peer.later.push(index)
+      if (isGone) continue
+      if (peer.results.holds(index)) {
+        // no news to it, but the end of what we claimed
+        if (peer.ext.state.sentClaims.has(index)) results.push(record)
+      } else if (sources.some(source => isConnected(source, peer) && this.#peers.has(source.wire))) peer.later.push(index)
       else {
         results.push(record)
         haves.push(index)
@@ -156,7 +163,10 @@ export class Neighbours implements Iterable<TaskPeer> {
     return { results, haves }
   }
 
-  #armLater (): void { this.#cancelLater ??= this.#host.clock.after(LATER_MS, () => { this.#announceLate() }) }
+  #armLater (): void {
+    if (this.#isClosed) return
+    this.#cancelLater ??= this.#host.clock.after(LATER_MS, () => { this.#announceLate() })
+  }
 
   #announceLate (): void {
     this.#cancelLater?.()
@@ -172,6 +182,7 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   /** The piece is not here any more. */
   withdraw (index: number): void {
+    for (const piece of this.#news.since(0)) if (piece.record.index === index) piece.isGone = true
     for (const { wire } of this) wire.lt_donthave.donthave(index)
   }
 
@@ -186,6 +197,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   close (): void {
+    this.#isClosed = true
     this.#claims.close()
     this.#cancelLater?.()
     this.#cancelLater = null
@@ -213,6 +225,7 @@ export class Neighbours implements Iterable<TaskPeer> {
    */
   tidy (): void {
     this.#claims.tidy()
+    this.#news.trim(this.#toldUntil())
     for (const peer of this) {
       peer.ext.expireClaims()
       const isStarving = peer.wire.peerChoking && (peer.wire.requests.length > 0 || this.#host.wants(peer))
@@ -314,7 +327,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#scheduler.setAvailable(index, true)
     this.#scheduler.claims.remove(peer.promises, peer.id, index)
     if (peer.owed.size > 0) peer.owed.delete(index)
-    this.#host.available(peer, index)
+    if (this.#scheduler.isMissing(index)) this.#host.available(peer, index)
   }
 
   #forget (peer: TaskPeer, index: number): void {
@@ -322,6 +335,8 @@ export class Neighbours implements Iterable<TaskPeer> {
     if (this.#results.holders(index) === 0) this.#scheduler.setAvailable(index, false)
   }
 }
+
+const NO_NEWS: Announcements = { results: [], haves: [] }
 
 /** As far as either has said so. */
 function isConnected (a: TaskPeer, b: TaskPeer): boolean { return a.neighbours.has(b.id) || b.neighbours.has(a.id) }

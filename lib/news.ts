@@ -16,21 +16,23 @@ export class News<T> {
   /** The place of the next entry. */
   get end (): number { return this.#start + this.#entries.length }
 
-  /** @param readAt gives the places up to which the readers have read; called now and then */
-  add (entry: T, readAt: () => Iterable<number>): void {
+  /** @param readUntil gives the places up to which the readers have read; called now and then */
+  add (entry: T, readUntil: () => Iterable<number>): void {
     this.#entries.push(entry)
-    if (this.#entries.length >= this.#trimAt) this.#trim(Math.min(this.end, ...readAt()))
+    if (this.#entries.length >= this.#trimAt) this.trim(readUntil())
+  }
+
+  /** Drops what all readers have read. */
+  trim (readUntil: Iterable<number>): void {
+    const until = Math.max(this.#start, Math.min(this.end, ...readUntil))
+    this.#entries = this.#entries.slice(until - this.#start)
+    this.#start = until
+    // what a slow reader holds back is not looked at again for each entry
+    this.#trimAt = 2 * this.#entries.length + TRIM
   }
 
   /** What was added from this place on. */
   * since (place: number): Generator<T> {
     for (let at = Math.max(0, place - this.#start); at < this.#entries.length; at++) yield this.#entries[at]!
-  }
-
-  #trim (until: number): void {
-    this.#entries = this.#entries.slice(until - this.#start)
-    this.#start = until
-    // what a slow reader holds back is not looked at again for each entry
-    this.#trimAt = 2 * this.#entries.length + TRIM
   }
 }

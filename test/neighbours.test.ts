@@ -86,9 +86,9 @@ class Node {
     return [...this.neighbours].find(peer => peer.id === hexOf(other.peerId))!
   }
 
-  store (index: number, sources: TaskPeer[] = []): void {
-    this.#results.setOwn(index, resultOf(index))
-    this.neighbours.announce(index, resultOf(index), sources)
+  store (index: number, sources: TaskPeer[] = [], result = resultOf(index)): void {
+    this.#results.setOwn(index, result)
+    this.neighbours.announce(index, result, sources)
   }
 
   lose (index: number): void {
@@ -129,6 +129,38 @@ test('a piece that is lost before it was told is not told', async t => {
   a.store(1)
   await swarm.wait(500)
   t.same(b.heard, [0, 2, 1], 'until it is there again')
+})
+
+test('a piece that is stored again with another result is told as it is now', async t => {
+  const swarm = new Swarm()
+  const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
+  swarm.connect(a, b)
+  await swarm.wait(500)
+  a.store(0)
+  await swarm.wait(LATENCY_MS)
+  a.store(1)
+  a.store(2)
+  a.lose(2)
+  a.store(2, [], resultOf(9))
+  await swarm.wait(500)
+  t.same(b.heard, [0, 1, 2])
+  t.same(b.peer(a).results.result(2), resultOf(9))
+})
+
+test('a claim ends with its result even if the peer was as fast', async t => {
+  const swarm = new Swarm()
+  const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
+  const { exts } = swarm.connect(a, b)
+  await swarm.wait(500)
+  for (const index of [0, 1]) a.neighbours.claim([{ index, elapsedMs: 0, estimateMs: 1_000 }], { isBackup: false })
+  await swarm.wait(500)
+  t.same([...exts[1]!.state.claims.keys()], [0, 1])
+  b.store(0)
+  await swarm.wait(500)
+  a.store(0)
+  await swarm.wait(500)
+  t.same([...exts[1]!.state.claims.keys()], [1])
+  t.same([...exts[0]!.state.sentClaims.keys()], [1])
 })
 
 test('who has the piece already is not told', async t => {

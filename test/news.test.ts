@@ -42,6 +42,8 @@ test('what all have read is dropped; a reader that does not read is asked for ra
   for (let i = 0; i < 10_000; i++) news.add(i, readAt([slow, news.end]))
   t.equal([...news.since(slow)].length, 10_000, 'nothing is lost to the slow one')
   t.ok(asked < 20, `asked ${asked} times`)
+  news.trim([0])
+  t.equal(news.end, 20_000, 'what was dropped is not counted again')
   for (let i = 0; i < 20_000; i++) news.add(i, readAt([]))
   t.ok([...news.since(0)].length < 20_000, 'nobody is there any more')
   t.end()

@@ -270,6 +270,17 @@ test('who relays the claims of many neighbours has the credit of one newcomer, u
   t.end()
 })
 
+test('a source ends its claims for many pieces at once', t => {
+  const scheduler = create(10, first, noTime)
+  const [source, other] = [new ClaimSource({ limit: 5 }), new ClaimSource({ limit: 5 })]
+  for (const index of [1, 2, 3]) scheduler.claims.add(source, PEER, claim(index))
+  scheduler.claims.add(other, OTHER, claim(2))
+  scheduler.claims.removePieces(source, [0, 2, 3, 4])
+  t.same([1, 2, 3].map(index => scheduler.claims.isClaimed(index)), [true, true, false])
+  t.notOk(scheduler.claims.isRespected(PEER, 2), 'but not those of others')
+  t.end()
+})
+
 test('one source may vouch for a limited number of claims', t => {
   const relays = new ClaimSource({ limit: 3 })
   const scheduler = create(10, first, noTime)
@@ -281,14 +292,18 @@ test('one source may vouch for a limited number of claims', t => {
 })
 
 test('beyond the claimants that are remembered, a claim still ends when it is withdrawn', t => {
-  const { claims } = create(2, first, noTime)
+  const { claims } = create(3, () => 0, noTime)
   const crowd = new ClaimSource({ limit: 20_000, kind: 'relay' })
-  for (let i = 0; i < 10_000; i++) claims.add(crowd, i.toString(16).padStart(40, '0'), claim(0))
+  const first = '0'.repeat(40)
+  claims.add(crowd, first, claim(2))
+  for (let i = 1; i < 10_000; i++) claims.add(crowd, i.toString(16).padStart(40, '0'), claim(0))
   const source = new ClaimSource({ limit: 1 })
   claims.add(source, PEER, claim(1))
   t.ok(claims.isClaimed(1))
   claims.remove(source, PEER, 1)
-  t.notOk(claims.isClaimed(1))
+  t.notOk(claims.isClaimed(1), 'its own')
+  claims.remove(crowd, first, 2)
+  t.notOk(claims.isClaimed(2), "and that of the one heard of first, which is not what made room")
   t.end()
 })
 

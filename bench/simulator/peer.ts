@@ -99,7 +99,6 @@ export class Peer {
       peerId: this.peerId,
       claims: opts => this.#isSilent ? [] : this.#computing.claims(opts),
       available: (peer, index) => {
-        if (!this.#scheduler.isMissing(index)) return
         if (peer.hasDelivered) this.#abort(index, 'another peer has it')
         this.#downloads.offer(peer, index)
       },

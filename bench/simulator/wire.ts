@@ -79,6 +79,7 @@ export class SimulatedWire extends EventEmitter<WireEvents> {
   extended (_name: string | number, bytes: Uint8Array): void {
     this.#tally.messages++
     this.#tally.messageBytes += bytes.length
+    // nothing is copied that #push would drop
     if (!this.destroyed && !this.isCut) this.#push(this.#transit.copy(bytes, this.latencyMs))
   }
 

@@ -57,6 +57,9 @@ export const MAX_CLAIMS = 64
 /** Live relayed claims one connection may bring: what 16 full claimants have, and more than a neighbourhood runs at a time. */
 export const MAX_RELAYS = 1_024
 
+/** And for one piece: three peers at a time compute one as a rule, and a list this short is gone through in no time. */
+export const MAX_PIECE_RELAYS = 16
+
 /** Neighbours that a peer may name on one connection: beyond what clients connect to (WebTorrent: 55). */
 export const MAX_NEIGHBOURS = 256
 

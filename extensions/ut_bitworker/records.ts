@@ -92,16 +92,17 @@ export function packRecords<K extends RecordKey> (key: K, records: NonNullable<R
  * The records of a string whose length is a multiple of the record size.
  * @throws BitWorkerError 'BW_ERR_PEER_MESSAGE' (blame 'peer') when one of them breaks the protocol
  */
-export function readRecords (key: RecordKey, string: Uint8Array, bounds: Bounds): Records {
+export function readRecords (key: RecordKey, value: Uint8Array, bounds: Bounds): Records {
   const { bytes, read } = TYPES[key] as RecordType<unknown>
-  const packed = packedIn(string)
+  const packed = packedIn(value)
   const records: unknown[] = []
-  for (let at = 0; at < string.length; at += bytes) records.push(read(packed, at, bounds))
+  for (let at = 0; at < packed.bytes.length; at += bytes) records.push(read(packed, at, bounds))
   return { [key]: records }
 }
 
-function packedIn (bytes: Uint8Array): Packed {
-  return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
+function packedIn ({ buffer, byteOffset, length }: Uint8Array): Packed {
+  // plain, whatever it was: a Buffer's slice() copies nothing
+  return { view: new DataView(buffer, byteOffset, length), bytes: new Uint8Array(buffer, byteOffset, length) }
 }
 
 /** The claim as the wire carries it: times in whole milliseconds that fit a u32 (49 days). */

@@ -1,5 +1,5 @@
 /** The claims of a peer's neighbours that it has passed on to us. Pure: the state of one connection. Used by state.ts. */
-import { MAX_CLAIMS, MAX_RELAYS } from './constants.ts'
+import { MAX_CLAIMS, MAX_PIECE_RELAYS, MAX_RELAYS } from './constants.ts'
 import type { RelayRecord, WithdrawalRecord } from './records.ts'
 
 interface Relay extends RelayRecord { receivedAt: number }
@@ -13,10 +13,10 @@ export class RelayTable {
   /** none was received before */
   #oldest = Infinity
 
-  /** The relayed claims for a piece. */
+  /** The relayed claims for a piece: to be looked at, not kept. */
   of (index: number): readonly RelayRecord[] { return this.#pieces.get(index) ?? [] }
 
-  /** Adds or renews one; false if it is beyond what one connection, or one claimant, may have, or of another kind than before. */
+  /** Adds or renews one; false if it is beyond what one connection, claimant or piece may have, or of another kind than before. */
   add ({ index, peerId, elapsedMs, estimateMs, firstElapsedMs, isBackup }: RelayRecord, now: number): boolean {
     const relays = this.#pieces.get(index)
     const known = relays?.find(relay => relay.peerId === peerId)
@@ -24,7 +24,7 @@ export class RelayTable {
     if (known !== undefined) Object.assign(known, { elapsedMs, estimateMs, receivedAt: now })
     else {
       const count = this.#counts.get(peerId) ?? 0
-      if (this.#size >= MAX_RELAYS || count >= MAX_CLAIMS) return false
+      if (this.#size >= MAX_RELAYS || count >= MAX_CLAIMS || (relays?.length ?? 0) >= MAX_PIECE_RELAYS) return false
       this.#counts.set(peerId, count + 1)
       this.#size++
       const relay = { index, peerId, elapsedMs, estimateMs, firstElapsedMs, isBackup, receivedAt: now }

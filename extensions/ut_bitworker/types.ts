@@ -50,8 +50,8 @@ export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtens
   /** Queues our results, and the `have` messages that must not precede them. */
   announce: (results: Iterable<ResultRecord>, haves?: Iterable<number>) => void
   /**
-   * Asked when something is sent, for more that goes with it, as `announce` takes it: for owners of many connections that
-   * queue for all of them at once. `wake` sees to it that it is asked.
+   * Asked at each flush for more that goes with what is queued, as `announce` takes it: for owners of many connections that
+   * queue for all of them at once. `wake` has a flush made.
    */
   pending: (() => Announcements) | null
   wake: () => void
