@@ -292,18 +292,18 @@ test('one source may vouch for a limited number of claims', t => {
 })
 
 test('beyond the claimants that are remembered, a claim still ends when it is withdrawn', t => {
-  const { claims } = create(3, () => 0, noTime)
+  const { claims } = create(3, first, noTime)
   const crowd = new ClaimSource({ limit: 20_000, kind: 'relay' })
-  const first = '0'.repeat(40)
-  claims.add(crowd, first, claim(2))
+  const oldest = '0'.repeat(40)
+  claims.add(crowd, oldest, claim(2))
   for (let i = 1; i < 10_000; i++) claims.add(crowd, i.toString(16).padStart(40, '0'), claim(0))
   const source = new ClaimSource({ limit: 1 })
   claims.add(source, PEER, claim(1))
   t.ok(claims.isClaimed(1))
   claims.remove(source, PEER, 1)
   t.notOk(claims.isClaimed(1), 'its own')
-  claims.remove(crowd, first, 2)
-  t.notOk(claims.isClaimed(2), "and that of the one heard of first, which is not what made room")
+  claims.remove(crowd, oldest, 2)
+  t.notOk(claims.isClaimed(2), 'and that of the one heard of first: it did not make room')
   t.end()
 })
 
