@@ -97,6 +97,15 @@ class Node {
   }
 }
 
+/** Two that have met. */
+async function pair (): Promise<{ swarm: Swarm, a: Node, b: Node, exts: UtBitworker[] }> {
+  const swarm = new Swarm()
+  const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
+  const { exts } = swarm.connect(a, b)
+  await swarm.wait(500)
+  return { swarm, a, b, exts }
+}
+
 test('what is stored before two peers meet, and after, is told once', async t => {
   const swarm = new Swarm()
   const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
@@ -115,10 +124,7 @@ test('what is stored before two peers meet, and after, is told once', async t =>
 })
 
 test('a piece that is lost before it was told is not told', async t => {
-  const swarm = new Swarm()
-  const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
-  swarm.connect(a, b)
-  await swarm.wait(500)
+  const { swarm, a, b } = await pair()
   a.store(0)
   await swarm.wait(20)
   a.store(1)
@@ -132,10 +138,7 @@ test('a piece that is lost before it was told is not told', async t => {
 })
 
 test('a piece that is stored again with another result is told as it is now', async t => {
-  const swarm = new Swarm()
-  const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
-  swarm.connect(a, b)
-  await swarm.wait(500)
+  const { swarm, a, b } = await pair()
   a.store(0)
   await swarm.wait(LATENCY_MS)
   a.store(1)
@@ -148,10 +151,7 @@ test('a piece that is stored again with another result is told as it is now', as
 })
 
 test('a claim ends with its result even if the peer was as fast', async t => {
-  const swarm = new Swarm()
-  const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
-  const { exts } = swarm.connect(a, b)
-  await swarm.wait(500)
+  const { swarm, a, b, exts } = await pair()
   for (const index of [0, 1]) a.neighbours.claim([{ index, elapsedMs: 0, estimateMs: 1_000 }], { isBackup: false })
   await swarm.wait(500)
   t.same([...exts[1]!.state.claims.keys()], [0, 1])
@@ -164,10 +164,7 @@ test('a claim ends with its result even if the peer was as fast', async t => {
 })
 
 test('who has the piece already is not told', async t => {
-  const swarm = new Swarm()
-  const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
-  swarm.connect(a, b)
-  await swarm.wait(500)
+  const { swarm, a, b } = await pair()
   b.store(0)
   await swarm.wait(500)
   a.store(0, [a.peer(b)])
