@@ -2,7 +2,8 @@
 // thousands of peers in one process; only the network, the commands and the downloads are simulated.
 //   node bench/simulate.ts --preset paper|mesh|sparse|large|stress|squatters [--runs N] [--seed N] [--json]
 //   node bench/simulate.ts [--pieces 192] [--peers 16] [--degree 0] … one swarm; --help lists the rest
-// The same options and seed give the same outcome. Prints a table; the columns: bench/README.md.
+// The same options and seed give the same outcome. Prints a table (the columns: bench/README.md), and on stderr how far a
+// run is that takes longer than ten seconds.
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { PRESETS } from './simulator/presets.ts'
@@ -11,10 +12,12 @@ import { HEAD, row, summarise } from './simulator/report.ts'
 import { DEFAULTS, LOCK_STEP } from './simulator/scenario.ts'
 import type { Scenario } from './simulator/scenario.ts'
 import { simulate } from './simulator/swarm.ts'
-import type { Outcome } from './simulator/swarm.ts'
+import type { Outcome, Progress } from './simulator/swarm.ts'
 
 type Key = keyof Scenario
 
+/** Between two lines on stderr. */
+const REPORT_MS = 10_000
 const CHOICES = { policy: ['bitworker', 'random', 'random-async'], squat: ['hold', 'cycle', 'lapse', 'invent'] }
 
 /** workMs → work-ms */
@@ -25,6 +28,11 @@ function flag (key: string): string {
 function fail (message: string): never {
   console.error(message)
   process.exit(2)
+}
+
+function whole (name: 'runs' | 'seed', least: number): number {
+  const number = Number(values[name])
+  return Number.isSafeInteger(number) && number >= least ? number : fail(`--${name} is a whole number of at least ${least}, not ${values[name]}`)
 }
 
 function scenarioOf (values: Record<string, string | boolean | undefined>): Scenario {
@@ -50,8 +58,18 @@ function cellsOf (values: Record<string, string | boolean | undefined>): Cell[] 
 
 async function runs (scenario: Scenario, count: number, firstSeed: number): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
-  for (let i = 0; i < count; i++) outcomes.push(await simulate(scenario, firstSeed + i))
+  for (let seed = firstSeed; seed < firstSeed + count; seed++) outcomes.push(await simulate(scenario, seed, reporter(scenario, seed)))
   return outcomes
+}
+
+function reporter ({ pieces, peers }: Scenario, seed: number): (progress: Progress) => void {
+  let reportedAt = performance.now()
+  return ({ elapsedMs, idealMs, done }) => {
+    if (performance.now() - reportedAt < REPORT_MS) return
+    reportedAt = performance.now()
+    const ideal = (idealMs / 1000).toFixed(1)
+    console.error(`${pieces}/${peers}, seed ${seed}: ${elapsedMs / 1000} s simulated (ideal: ${ideal} s), ${done} pieces done`)
+  }
 }
 
 const { values } = parseArgs({
@@ -72,10 +90,13 @@ if (values['help'] === true) {
   process.exit(0)
 }
 
-if (values['json'] !== true) console.log(`seeds from ${values['seed']} on\n${HEAD}`)
-for (const cell of cellsOf(values)) {
-  const count = Number(values['runs'] ?? cell.runs)
-  const seed = Number(values['seed'])
+const cells = cellsOf(values)
+const seed = whole('seed', 0)
+const runsOfEach = values['runs'] === undefined ? null : whole('runs', 1)
+
+if (values['json'] !== true) console.log(`seeds from ${seed} on\n${HEAD}`)
+for (const cell of cells) {
+  const count = runsOfEach ?? cell.runs
   const outcomes = await runs(cell.scenario, count, seed)
   const honest = cell.compare === 'honest' ? await runs({ ...cell.scenario, squatters: 0 }, count, seed) : []
   const line = summarise(cell, outcomes, honest)

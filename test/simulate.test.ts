@@ -7,6 +7,7 @@ import { seeded } from '../bench/simulator/random.ts'
 import { DEFAULTS, LOCK_STEP } from '../bench/simulator/scenario.ts'
 import type { Scenario } from '../bench/simulator/scenario.ts'
 import { simulate } from '../bench/simulator/swarm.ts'
+import type { Progress } from '../bench/simulator/swarm.ts'
 
 const SEED = Number(process.env['SEED'] ?? 1)
 
@@ -69,6 +70,14 @@ test('the same seed gives the same outcome', async t => {
   t.same([a.firstMs, a.lastMs, a.events, a.tally], [b.firstMs, b.lastMs, b.events, b.tally])
   t.notEqual(a.firstMs, other.firstMs, 'another seed, another outcome')
   t.ok(a.lastMs < Infinity, 'everybody who lives has everything')
+})
+
+test('a run says after each simulated second how far it is', async t => {
+  const reports: Progress[] = []
+  const { lastMs, idealMs } = await simulate({ ...DEFAULTS, pieces: 20, peers: 4 }, SEED, progress => { reports.push(progress) })
+  t.same(reports.map(({ elapsedMs }) => elapsedMs), Array.from({ length: Math.ceil(lastMs / 1000) }, (_, i) => 1000 * (i + 1)))
+  t.ok(reports.every((report, i) => report.idealMs === idealMs && report.done >= (reports[i - 1]?.done ?? 0)))
+  t.equal(reports.at(-1)!.done, 20)
 })
 
 test('claims spare a swarm most of what random choice wastes', async t => {

@@ -33,16 +33,24 @@ const DRAWS = { work: 0, speed: 1, graph: 2, latency: 3, fate: 4, peer: 5, squat
 const START_MS = 1_000
 /** A round of the paper's model lasts a little longer than the work: news have to be taken in. */
 const ROUND_GAP_MS = 1
+/** Virtual time between two reports of how far it is. */
+const PROGRESS_MS = 1_000
 /** A swarm that takes this often the ideal time is stuck. */
 const MAX_RATIO = 100
 
+/** How far a run is: virtual milliseconds since the start, those that it would take if nothing were lost, and pieces done by somebody. */
+export interface Progress { readonly elapsedMs: number, readonly idealMs: number, readonly done: number }
+
 interface Fate { speed: number, diesAtMs: number }
 
-/** One run. The same scenario and seed give the same outcome. */
-export async function simulate (scenario: Scenario, seed: number): Promise<Outcome> {
+/**
+ * One run. The same scenario and seed give the same outcome.
+ * @param onProgress called after every simulated second
+ */
+export async function simulate (scenario: Scenario, seed: number, onProgress: (progress: Progress) => void = () => {}): Promise<Outcome> {
   const begin = process.cpuUsage()
   const swarm = new Swarm(scenario, seed)
-  await swarm.run()
+  await swarm.run(onProgress)
   const { idealMs, firstMs, lastMs, tally, clock: { events } } = swarm
   return {
     seed,
@@ -92,9 +100,15 @@ class Swarm implements World {
     this.#connect()
   }
 
-  async run (): Promise<void> {
+  async run (onProgress: (progress: Progress) => void): Promise<void> {
+    const { idealMs } = this
     this.clock.after(START_MS, () => { this.#start() })
-    await this.clock.run(() => this.#incomplete.size === 0, START_MS + MAX_RATIO * this.idealMs)
+    const longest = MAX_RATIO * idealMs
+    for (let elapsedMs = 0; elapsedMs < longest && this.#incomplete.size > 0;) {
+      elapsedMs = Math.min(elapsedMs + PROGRESS_MS, longest)
+      await this.clock.run(() => this.#incomplete.size === 0, START_MS + elapsedMs)
+      onProgress({ elapsedMs, idealMs, done: this.computed.reduce((sum, isDone) => sum + isDone, 0) })
+    }
     if (this.#incomplete.size === 0) this.lastMs = this.clock.now() - START_MS
   }
 
