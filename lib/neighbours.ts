@@ -1,16 +1,17 @@
 /**
- * The connected peers of one task: takes in what they announce, tells them what we have. Claims are claim-exchange.ts's.
+ * The connected peers of one task: takes in what they announce. What they are told of stored pieces is announcer.ts's, claims
+ * are claim-exchange.ts's.
  *
  * What follows from it is decided elsewhere: results.ts and scheduler.ts are kept true, and the `NeighbourHost` hears of
  * pieces that became available. Called by work-session.ts.
  */
 import BitField from 'bitfield'
 import { BLOCK_BYTES } from './assembly.ts'
-import type { Announcements, ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
+import type { ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { identityOf } from './admission.ts'
+import { Announcer } from './announcer.ts'
 import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost } from './claim-exchange.ts'
-import { News } from './news.ts'
 import type { Result, ResultTable } from './results.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Meeting } from './settling.ts'
@@ -29,11 +30,6 @@ const MAX_PENDING_REQUESTS = 500
 const STRIKES_TOLERATED = 1
 /** Peers whose strikes are remembered: ids cost nothing to make up. */
 const MAX_STRIKERS = 10_000
-/** What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then. */
-const LATER_MS = 1_000
-
-/** A piece that was stored here, where it was downloaded, and whether it is gone again. */
-interface NewPiece { readonly record: ResultRecord, readonly sources: readonly TaskPeer[], isGone: boolean }
 
 type Respond = (err: Error | null, block?: Uint8Array) => void
 
@@ -60,20 +56,14 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly #peers = new Map<Wire, TaskPeer>()
   readonly #strikes = new Map<string, number>()
   readonly #claims: ClaimExchange
-  /** greeted, and not known to work on the task so far */
-  readonly #unmatched = new Set<TaskPeer>()
-  /** what was stored lately, and where it was downloaded */
-  readonly #news = new News<NewPiece>()
-  /** all peers are going to ask for the news */
-  #areAwake = false
-  #cancelLater: (() => void) | null = null
-  #isClosed = false
+  readonly #announcer: Announcer
 
   constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
     this.#results = results
     this.#scheduler = scheduler
     this.#host = host
     this.#claims = new ClaimExchange(scheduler, host)
+    this.#announcer = new Announcer(results, this.#peers, host.clock)
   }
 
   [Symbol.iterator] (): IterableIterator<TaskPeer> { return this.#peers.values() }
@@ -104,7 +94,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     ext.on('releases', () => { this.#host.updated(peer) })
     ext.on('withdrawals', () => { this.#host.updated(peer) })
     ext.on('violation', reason => { this.#host.strike(peer, reason) })
-    ext.pending = () => this.#tell(peer)
+    this.#announcer.add(peer)
     // only bittorrent-protocol's stand-in has bits without bytes
     if (wire.peerPieces.buffer.length === 0 && wire.peerPieces.get(0)) this.#onHaveAll(peer)
     else this.#onBits(peer)
@@ -120,71 +110,17 @@ export class Neighbours implements Iterable<TaskPeer> {
     if (peer === undefined || peer.isGreeted) return
     peer.isGreeted = true
     if (peer.ext.state.status === 'matched') this.#sendSnapshot(peer)
-    else this.#unmatched.add(peer)
+    else this.#announcer.holdBack(peer)
   }
 
   /**
-   * The piece is stored here. Who holds it already is not told, and who has heard of it from the peers it came from only
-   * if it does not get it there: where everybody is connected to everybody, each piece is announced once, not once a peer.
+   * The piece is stored here: the peers are told.
    * @param sources where it was downloaded; none if it was computed here
    */
-  announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
-    this.#news.add({ record: { index, ...result }, sources: [...sources], isGone: false }, () => this.#toldUntil())
-    for (const peer of this.#unmatched) peer.heldBack.push(index)
-    if (this.#areAwake) return
-    this.#areAwake = true
-    for (const peer of this) if (peer.toldUntil !== undefined) peer.ext.wake()
-  }
-
-  * #toldUntil (): Generator<number> {
-    for (const { toldUntil } of this) if (toldUntil !== undefined) yield toldUntil
-  }
-
-  /** The news for the peer, which is about to be sent what waits for it. */
-  #tell (peer: TaskPeer): Announcements {
-    this.#areAwake = false
-    if (peer.toldUntil === undefined || peer.toldUntil === this.#news.end) return NO_NEWS
-    const results: ResultRecord[] = []
-    const haves: number[] = []
-    for (const { record, sources, isGone } of this.#news.since(peer.toldUntil)) {
-      const { index } = record
-      if (isGone) continue
-      if (peer.results.holds(index)) {
-        // no news to it, but the end of what we claimed
-        if (peer.ext.state.sentClaims.has(index)) results.push(record)
-      } else if (sources.some(source => isConnected(source, peer) && this.#peers.has(source.wire))) peer.later.push(index)
-      else {
-        results.push(record)
-        haves.push(index)
-      }
-    }
-    peer.toldUntil = this.#news.end
-    if (peer.later.length > 0) this.#armLater()
-    return { results, haves }
-  }
-
-  #armLater (): void {
-    if (this.#isClosed) return
-    this.#cancelLater ??= this.#host.clock.after(LATER_MS, () => { this.#announceLate() })
-  }
-
-  #announceLate (): void {
-    this.#cancelLater?.()
-    this.#cancelLater = null
-    for (const peer of this) {
-      const indices = peer.late.filter(index => !peer.results.holds(index) && this.#results.has(index))
-      peer.ext.announce(indices.map(index => ({ index, ...this.#results.own(index)! })), indices)
-      peer.late = peer.later
-      peer.later = []
-      if (peer.late.length > 0) this.#armLater()
-    }
-  }
+  announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void { this.#announcer.announce(index, result, sources) }
 
   /** The piece is not here any more. */
-  withdraw (index: number): void {
-    for (const piece of this.#news.since(0)) if (piece.record.index === index) piece.isGone = true
-    for (const { wire } of this) wire.lt_donthave.donthave(index)
-  }
+  withdraw (index: number): void { this.#announcer.withdraw(index) }
 
   claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void { this.#claims.claim(claims, opts) }
 
@@ -197,22 +133,12 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   close (): void {
-    this.#isClosed = true
     this.#claims.close()
-    this.#cancelLater?.()
-    this.#cancelLater = null
+    this.#announcer.close()
   }
 
   #sendSnapshot (peer: TaskPeer): void {
-    const records: ResultRecord[] = []
-    for (let index = 0; index < this.#results.pieceCount; index++) {
-      const own = this.#results.own(index)
-      if (own !== undefined) records.push({ index, ...own })
-    }
-    peer.ext.announce(records, peer.heldBack)
-    peer.heldBack.length = 0
-    this.#unmatched.delete(peer)
-    peer.toldUntil = this.#news.end
+    this.#announcer.sendSnapshot(peer)
     this.#claims.sendSnapshot(peer)
   }
 
@@ -225,7 +151,7 @@ export class Neighbours implements Iterable<TaskPeer> {
    */
   tidy (): void {
     this.#claims.tidy()
-    this.#news.trim(this.#toldUntil())
+    this.#announcer.tidy()
     for (const peer of this) {
       peer.ext.expireClaims()
       const isStarving = peer.wire.peerChoking && (peer.wire.requests.length > 0 || this.#host.wants(peer))
@@ -249,10 +175,8 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #remove (peer: TaskPeer): void {
     if (!this.#peers.delete(peer.wire)) return
-    this.#unmatched.delete(peer)
     this.#claims.remove(peer)
-    // what it alone could have sent is to be had from us, too
-    if (this.#cancelLater !== null) for (let round = 0; round < 2; round++) this.#announceLate()
+    this.#announcer.remove(peer)
     for (const index of peer.results.clear()) this.#scheduler.setAvailable(index, false)
     this.#host.left(peer)
   }
@@ -279,9 +203,7 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #onDontHave (peer: TaskPeer, index: number): void {
     if (index < this.#results.pieceCount) this.#forget(peer, index)
-    // it was not told while it had the piece itself
-    const own = this.#results.own(index)
-    if (own !== undefined && peer.isGreeted) peer.ext.announce([{ index, ...own }], [index])
+    this.#announcer.remind(peer, index)
     this.#host.updated(peer)
   }
 
@@ -335,8 +257,3 @@ export class Neighbours implements Iterable<TaskPeer> {
     if (this.#results.holders(index) === 0) this.#scheduler.setAvailable(index, false)
   }
 }
-
-const NO_NEWS: Announcements = { results: [], haves: [] }
-
-/** As far as either has said so. */
-function isConnected (a: TaskPeer, b: TaskPeer): boolean { return a.neighbours.has(b.id) || b.neighbours.has(a.id) }

@@ -11,7 +11,7 @@ const PURE = [
   ...globSync('lib/trust/*.ts').filter(file => file !== 'lib/trust/files.ts'),
   'lib/results.ts', 'lib/variants.ts', 'lib/packed-results.ts', 'lib/scheduler.ts', 'lib/claims.ts', 'lib/candidates.ts', 'lib/ranking.ts', 'lib/backups.ts', 'lib/progress.ts', 'lib/index-set.ts',
   'lib/token-bucket.ts', 'lib/magnet-check.ts',
-  'lib/claim-exchange.ts', 'lib/relaying.ts', 'lib/news.ts',
+  'lib/claim-exchange.ts', 'lib/relaying.ts', 'lib/announcer.ts', 'lib/news.ts',
   'extensions/ut_bitworker/codec.ts', 'extensions/ut_bitworker/records.ts', 'extensions/ut_bitworker/relay-table.ts', 'extensions/ut_bitworker/state.ts', 'extensions/ut_bitworker/outbox.ts',
   'extensions/ut_bitworker/collision.ts', 'extensions/ut_bitworker/constants.ts'
 ]
