@@ -1,6 +1,7 @@
 /**
  * The client: a WebTorrent client whose torrents may be tasks.
  */
+import type { EventEmitter } from 'node:events'
 import WebTorrent from 'webtorrent'
 import { limitIncoming } from './incoming.ts'
 import { patchServer } from './server.ts'
@@ -10,24 +11,16 @@ import { magnetProblem } from './magnet-check.ts'
 import type { TaskTorrentOptions } from './options.ts'
 import { ComputeTorrent } from './torrent.ts'
 import { bytesOf } from './torrent-id.ts'
-import type { InternalClient } from './webtorrent-internals.ts'
-import type { Torrent, TorrentId, WebTorrentConstructor, WebTorrentOptions, WebTorrentServer } from './webtorrent-types.ts'
+import type { Torrent, TorrentCallback } from './webtorrent/public-types.ts'
+import type { InternalClient, InternalClientConstructor } from './webtorrent-internals.ts'
+import type { ServerOptions, TorrentId, WebTorrentConstructor, WebTorrentOptions, WebTorrentServer } from './webtorrent-types.ts'
 
-const Base: WebTorrentConstructor = WebTorrent
+const Base = WebTorrent as unknown as InternalClientConstructor<Torrent> & Pick<WebTorrentConstructor, 'VERSION' | 'UTP_SUPPORT' | 'WEBRTC_SUPPORT'>
 
 /** A symbol: a client has no properties by name but WebTorrent's. */
 const CLOSING: unique symbol = Symbol('closing')
 
-/** Called with the torrent once it is ready. */
-export type TorrentCallback = (torrent: ComputeTorrent) => void
-
-/**
- * A drop-in replacement for a WebTorrent client, which in addition computes tasks.
- *
- *   const client = new BitWorker()
- *   const torrent = client.add('squares.bitworker', { path: 'out', compute: true })
- *   torrent.on('done', () => { … })
- */
+/** A drop-in replacement for a WebTorrent client, which in addition computes tasks: see `BitWorker` in webtorrent/public-types.ts. */
 export default class BitWorker extends Base {
   /** tasks that were destroyed or removed, until their folders were given back */
   readonly [CLOSING] = new Set<Promise<void>>()
@@ -39,11 +32,6 @@ export default class BitWorker extends Base {
     if (pool !== null && pool !== undefined) limitIncoming(pool)
   }
 
-  /**
-   * Adds a torrent or a task: a path, URL, Blob, bytes, magnet link, info-hash or parsed object, a `Task` among them.
-   * Adding alone never runs anything: see the option `compute` and `torrent.startComputing`.
-   * Errors are emitted by the torrent, or by the client when the torrent has no listener for them.
-   */
   override add (
     torrentId: TorrentId | Task,
     opts?: TaskTorrentOptions | TorrentCallback | null,
@@ -66,10 +54,10 @@ export default class BitWorker extends Base {
       ontorrent?.(torrent)
       this.emit('torrent', torrent)
     }
-    torrent.once('_infoHash', onInfoHash)
+    ;(torrent as EventEmitter).once('_infoHash', onInfoHash)
     torrent.once('ready', onReady)
     torrent.once('close', () => {
-      torrent.off('_infoHash', onInfoHash)
+      ;(torrent as EventEmitter).off('_infoHash', onInfoHash)
       torrent.off('ready', onReady)
       if (torrent.task === null) return
       const closed = torrent._closed.finally(() => this[CLOSING].delete(closed))
@@ -112,7 +100,7 @@ export default class BitWorker extends Base {
   }
 
   /** WebTorrent's HTTP server, which streams files of unfinished tasks as well. */
-  override createServer (options?: Record<string, unknown>, force?: 'browser' | 'node'): WebTorrentServer {
+  override createServer (options?: ServerOptions, force?: 'browser' | 'node'): WebTorrentServer {
     return patchServer(super.createServer(options, force), this)
   }
 

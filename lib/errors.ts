@@ -6,8 +6,22 @@
 /** Whose fault it is: the caller's, the input's, a remote peer's, the task's command's, or this machine's. */
 export type Blame = 'usage' | 'input' | 'peer' | 'command' | 'system'
 
-/** What every error code looks like. */
-export type ErrorCode = `BW_ERR_${string}`
+/** Every code there is: docs/errors.md says what each means. */
+export type ErrorCode =
+  | 'BW_ERR_ABORTED' | 'BW_ERR_ADDRESS' | 'BW_ERR_BENCODE' | 'BW_ERR_BIND' | 'BW_ERR_COMMAND_DISK' | 'BW_ERR_COMMAND_EXIT'
+  | 'BW_ERR_COMMAND_KILLED' | 'BW_ERR_COMMAND_MEMORY' | 'BW_ERR_COMMAND_OUTPUT' | 'BW_ERR_COMMAND_SIGNAL' | 'BW_ERR_COMMAND_SPAWN'
+  | 'BW_ERR_COMMAND_TIMEOUT' | 'BW_ERR_COMPLETE_NO_FILE' | 'BW_ERR_COMPUTE_OPTIONS' | 'BW_ERR_CONSENT' | 'BW_ERR_DENIED'
+  | 'BW_ERR_DESTROYED' | 'BW_ERR_DISK_FULL' | 'BW_ERR_FILE_EXISTS' | 'BW_ERR_FILE_TOO_LARGE' | 'BW_ERR_HOST' | 'BW_ERR_INTERNAL'
+  | 'BW_ERR_INTERRUPTED' | 'BW_ERR_KEY' | 'BW_ERR_KEY_FILE' | 'BW_ERR_LOCKED' | 'BW_ERR_MAGNET' | 'BW_ERR_NOT_A_FILE'
+  | 'BW_ERR_NOT_A_TASK' | 'BW_ERR_NOT_FOUND' | 'BW_ERR_NOT_LISTED' | 'BW_ERR_NOT_PERMITTED' | 'BW_ERR_NO_EXECUTOR'
+  | 'BW_ERR_NO_METADATA' | 'BW_ERR_NO_SANDBOX' | 'BW_ERR_NO_SHELL' | 'BW_ERR_OUTPUT_FOLDER' | 'BW_ERR_PART_CORRUPT'
+  | 'BW_ERR_PART_MISSING' | 'BW_ERR_PEER_MESSAGE' | 'BW_ERR_PIECE_LOST' | 'BW_ERR_PIECE_MISSING' | 'BW_ERR_PIECE_RANGE'
+  | 'BW_ERR_PORT_IN_USE' | 'BW_ERR_RECORD' | 'BW_ERR_REFUSED' | 'BW_ERR_STORE_CLOSED' | 'BW_ERR_SYMLINK' | 'BW_ERR_TASK_COMMAND'
+  | 'BW_ERR_TASK_FILES' | 'BW_ERR_TASK_INFO_HASH' | 'BW_ERR_TASK_LENGTH' | 'BW_ERR_TASK_LIMITS' | 'BW_ERR_TASK_NAME'
+  | 'BW_ERR_TASK_NOT_BENCODE' | 'BW_ERR_TASK_NO_COMMAND' | 'BW_ERR_TASK_NO_FILES' | 'BW_ERR_TASK_NO_INFO' | 'BW_ERR_TASK_OPTIONS'
+  | 'BW_ERR_TASK_ORDINARY' | 'BW_ERR_TASK_PIECE' | 'BW_ERR_TASK_PIECE_LENGTH' | 'BW_ERR_TASK_SIGNATURE' | 'BW_ERR_TASK_SIGNER'
+  | 'BW_ERR_TASK_TIMEOUT' | 'BW_ERR_TASK_TOO_LARGE' | 'BW_ERR_TASK_TOO_MANY_FILES' | 'BW_ERR_TASK_TOO_MANY_PIECES'
+  | 'BW_ERR_TASK_VERSION' | 'BW_ERR_TOO_MANY_FILES' | 'BW_ERR_TORRENT' | 'BW_ERR_TRUST_STORE' | 'BW_ERR_USAGE'
 
 /** An error with a stable `code`, whose message is one line: what, why, and what to do. */
 export class BitWorkerError extends Error {

@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises'
 import WebTorrentFile from 'webtorrent/lib/file.js'
 import type { TaskFile } from './task.ts'
 import type { FinishedFile } from './task-events.ts'
-import type { TorrentFile } from './webtorrent-types.ts'
+import type { ByteRange, TorrentFile } from './webtorrent-types.ts'
 import type { WorkSession } from './work-session.ts'
 
 /** Parts are read in slices of at most this many bytes, so that a large one is not held in memory whole. */
@@ -18,9 +18,6 @@ const Base = WebTorrentFile as unknown as new (torrent: object, file: object) =>
   _destroyed: boolean
   [Symbol.asyncIterator] (opts?: ByteRange): AsyncIterableIterator<Uint8Array>
 }
-
-/** Bytes `start` to `end`, both included; default: all. */
-export interface ByteRange { start?: number, end?: number }
 
 /** One file of a task. Underscores for what is private: see ComputeTorrent. */
 export class TaskFileView extends Base {

@@ -3,10 +3,20 @@
  *
  *   import BitWorker from 'bitworker' // where it was: import WebTorrent from 'webtorrent'
  */
-export { default } from './client.ts'
-export type { TorrentCallback } from './client.ts'
-export type { ComputeTorrent } from './torrent.ts'
-export type { TaskFileView } from './file.ts'
+import Client from './client.ts'
+import type { BitWorker as Instance, BitWorkerConstructor } from './webtorrent/public-types.ts'
+
+/** The client's class, and the type of a client. */
+const BitWorker: BitWorkerConstructor = Client
+type BitWorker = Instance
+export default BitWorker
+
+export type { BitWorkerConstructor, TaskFileView, Torrent, Torrent as ComputeTorrent, TorrentCallback } from './webtorrent/public-types.ts'
+export type {
+  ByteRange, DestroyOptions, Dht, FileRequest, SeedItem, SeedOptions, ServerOptions, TorrentError, TorrentEvents, TorrentFile,
+  TorrentFileEvents, TorrentId, TorrentOptions, TorrentPiece, TrackerOptions, WebTorrentEvents, WebTorrentOptions, WebTorrentServer
+} from './webtorrent-types.ts'
+export type { BitField, Wire, WireEvents, WireExtension, WireExtensionConstructor, WireExtensions } from './base/wire.ts'
 export { detectSandbox } from './executor/sandbox/detect.ts'
 export type { Sandbox, SandboxChoice, SandboxReport, Tier } from './executor/sandbox/detect.ts'
 export type { Limits } from './executor/limits.ts'

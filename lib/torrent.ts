@@ -35,9 +35,9 @@ import type { TaskStats } from './task-events.ts'
 import { bytesOf, harmlessId, isRemoteId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
 import type {
-  DestroyCallback, DestroyOptions, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
+  DestroyCallback, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
 } from './webtorrent-internals.ts'
-import type { Wire } from './webtorrent-types.ts'
+import type { DestroyOptions, Wire } from './webtorrent-types.ts'
 import { Wanted } from './wanted.ts'
 import { WireBatches } from './wire-batches.ts'
 import { extensionOf, localTask, onceSpeaking, replayHandshake, setUpWire } from './wires.ts'

@@ -3,7 +3,7 @@
  * That file is the only one to touch them: what breaks with another WebTorrent breaks there, and shows here.
  */
 import type { EventEmitter } from 'node:events'
-import type { BitField, Torrent, TorrentFile, TorrentOptions, WebTorrentClient, Wire } from './webtorrent-types.ts'
+import type { BitField, Dht, DestroyOptions, Torrent, TorrentFile, TorrentOptions, TorrentPiece, WebTorrentClient, WebTorrentOptions, Wire } from './webtorrent-types.ts'
 
 /** What parse-torrent makes of a torrent id. */
 export interface ParsedTorrent {
@@ -40,7 +40,6 @@ export interface Discovery extends EventEmitter {
 }
 
 export type DestroyCallback = (err?: Error | null) => void
-export interface DestroyOptions { destroyStore?: boolean }
 
 /** webtorrent/lib/torrent.js, inside. */
 export interface InternalTorrent extends Torrent {
@@ -55,7 +54,7 @@ export interface InternalTorrent extends Torrent {
   magnetURI: string
   name: string
   files: TorrentFile[]
-  pieces: unknown[]
+  pieces: Array<TorrentPiece | null>
   bitfield: BitField
   store: ClosableStore | null
   discovery: Discovery | null
@@ -89,9 +88,7 @@ export interface InternalTorrent extends Torrent {
 }
 
 /** bittorrent-dht's. */
-export interface InternalDht {
-  readonly listening: boolean
-  address (): { port: number }
+export interface InternalDht extends Dht {
   lookup (infoHash: string, cb?: (err: Error | null) => void): void
   announce (infoHash: string, port: number, cb?: (err: Error | null) => void): void
 }
@@ -113,13 +110,15 @@ export interface ConnPool {
 /** webtorrent/index.js, inside. */
 export interface InternalClient extends WebTorrentClient {
   readonly peerIdBuffer: Uint8Array
-  readonly maxConns: number
   readonly secure: number
-  readonly lsd: boolean
-  readonly tracker: unknown
   readonly dht: false | InternalDht | null
   readonly _connPool: ConnPool | null
   torrents: Torrent[]
+}
+
+/** Constructor of a client, whose torrents are `T`. */
+export type InternalClientConstructor<T extends Torrent> = new (opts?: WebTorrentOptions) => WebTorrentClient<T> & {
+  _destroy (err: Error | null, cb?: (err?: Error | null) => void): void
 }
 
 /** Constructor of `InternalTorrent`. */

@@ -1,112 +1,28 @@
 /**
- * Hand-written types for the parts of webtorrent 3 and bittorrent-protocol 5 that bitworker
- * uses or hands out. They live here (not only as ambient modules) so that the emitted
- * .d.ts files are self-contained for consumers, who have no types for webtorrent 3.
+ * Hand-written types for the parts of webtorrent 3 that bitworker uses or hands out. They live here (not only as ambient
+ * modules) so that the emitted .d.ts files are self-contained for consumers, who have no types for webtorrent 3.
  */
 import type { EventEmitter } from 'node:events'
+import type { Server } from 'node:http'
+import type { ErrorCode } from './errors.ts'
 import type { FinishedFile, SessionEvents } from './task-events.ts'
+import type { Wire } from './base/wire.ts'
 
-export interface WireEvents {
-  handshake: [infoHash: string, peerId: string, extensions: WireExtensions]
-  extended: [ext: string | number, payload: unknown]
-  piece: [index: number, offset: number, block: Uint8Array]
-  request: [index: number, offset: number, length: number, respond: (err: Error | null, block?: Uint8Array) => void]
-  have: [index: number]
-  bitfield: [bitfield: BitField]
-  'have-all': []
-  'have-none': []
-  port: [port: number]
-  download: [bytes: number]
-  upload: [bytes: number]
-  choke: []
-  unchoke: []
-  interested: []
-  uninterested: []
-  close: []
-  timeout: []
-}
+export type { BitField, Wire, WireEvents, WireExtension, WireExtensionConstructor, WireExtensions } from './base/wire.ts'
 
-/** The `bitfield` package's, or bittorrent-protocol's stand-in for a peer that has everything (its buffer is empty). */
-export interface BitField {
-  readonly buffer: Uint8Array
-  get(index: number): boolean
-  set(index: number, value?: boolean): void
-}
-
-export interface WireExtensions {
-  extended?: boolean
-  dht?: boolean
-  fast?: boolean
-}
-
-/** What `wire.use()` takes: a class with a `name` on its prototype. */
-export interface WireExtensionConstructor {
-  new (wire: Wire): WireExtension
-}
-
-export interface WireExtension {
-  name: string
-  onHandshake?: (infoHash: string, peerId: string, extensions: WireExtensions) => void
-  onExtendedHandshake?: (handshake: Record<string, unknown>) => void
-  onMessage?: (buf: Uint8Array) => void
-}
-
-export interface Wire {
-  readonly peerId: string | null
-  readonly peerIdBuffer: Uint8Array | null
-  readonly type: string
-  readonly amChoking: boolean
-  readonly amInterested: boolean
-  readonly peerChoking: boolean
-  readonly peerInterested: boolean
-  readonly hasFast: boolean
-  readonly destroyed: boolean
-  readonly uploaded: number
-  readonly downloaded: number
-  readonly remoteAddress?: string
-  readonly remotePort?: number
-  extendedHandshake: Record<string, unknown>
-  peerExtendedHandshake: Record<string, unknown>
-  peerExtendedMapping: Record<string, number>
-  peerPieces: BitField
-  readonly peerExtensions: WireExtensions
-  readonly requests: ReadonlyArray<{ piece: number, offset: number, length: number }>
-  /** the peer's, not answered yet */
-  readonly peerRequests: readonly unknown[]
-  /** set by webtorrent: a seeder is left out of its choking rounds */
-  isSeeder?: boolean
-  ut_pex?: WireExtension
-  ut_metadata: WireExtension & EventEmitter & { setMetadata(metadata: Uint8Array): Promise<boolean> }
-  lt_donthave: WireExtension & EventEmitter<{ donthave: [index: number] }> & { donthave(index: number): void }
-  uploadSpeed(bytes?: number): number
-  downloadSpeed(bytes?: number): number
-  choke(): void
-  unchoke(): void
-  interested(): void
-  uninterested(): void
-  have(index: number): void
-  haveAll(): void
-  haveNone(): void
-  bitfield(bitfield: BitField | Uint8Array): void
-  cancel(index: number, offset: number, length: number): void
-  port(port: number): void
-  use(ext: WireExtensionConstructor): void
-  extended(ext: string | number, obj: unknown): void
-  handshake(infoHash: string | Uint8Array, peerId: string | Uint8Array, extensions?: WireExtensions): void
-  request(index: number, offset: number, length: number, cb?: (err: Error | null, block?: Uint8Array) => void): void
-  piece(index: number, offset: number, block: Uint8Array): void
-  destroy(): void
-  on<K extends keyof WireEvents>(event: K, listener: (...args: WireEvents[K]) => void): this
-  once<K extends keyof WireEvents>(event: K, listener: (...args: WireEvents[K]) => void): this
-}
-
+/** Options of a client. */
 export interface WebTorrentOptions {
+  /** 20 bytes, or their hex; default: random, as WebTorrent's */
   peerId?: string | Uint8Array
   nodeId?: string | Uint8Array
+  /** connections a torrent may have; default 55 */
   maxConns?: number
+  /** 0, the default: any free port */
   torrentPort?: number
   dhtPort?: number
-  tracker?: boolean | Record<string, unknown>
+  /** false: no trackers */
+  tracker?: boolean | TrackerOptions
+  /** false: no DHT; else options of bittorrent-dht, such as `bootstrap: ['192.0.2.7:20000']` */
   dht?: boolean | Record<string, unknown>
   lsd?: boolean
   utPex?: boolean
@@ -114,20 +30,41 @@ export interface WebTorrentOptions {
   natPmp?: boolean
   webSeeds?: boolean
   utp?: boolean
-  secure?: 0 | 1 | 2
+  /** encryption: 0 never, 1 (default) where the peer wants it, 2 always */
+  secure?: boolean | 0 | 1 | 2
   blocklist?: string | Array<string | { start: string, end: string }>
+  /** bytes a second; -1, the default: no limit */
   downloadLimit?: number
   uploadLimit?: number
   seedOutgoingConnections?: boolean
   userAgent?: string
 }
 
-export interface TorrentOptions {
+/** How trackers are asked. */
+export interface TrackerOptions {
   announce?: string[]
+  getAnnounceOpts?: () => Record<string, unknown>
+  rtcConfig?: Record<string, unknown>
+  userAgent?: string
+  wrtc?: unknown
+  [option: string]: unknown
+}
+
+/** Options of a torrent. */
+export interface TorrentOptions {
+  /** trackers besides the torrent's own */
+  announce?: string[]
+  /** web seeds besides the torrent's own */
   urlList?: string[]
+  /** the folder of its files */
   path?: string
+  /** in a folder of its own inside `path` */
   addUID?: boolean
+  /** browsers: a FileSystemDirectoryHandle */
+  rootDir?: unknown
+  /** no DHT, no peer exchange (BEP 27); default: as the torrent says */
   private?: boolean
+  /** an abstract-chunk-store */
   store?: unknown
   preloadedStore?: unknown
   storeCacheSlots?: number
@@ -135,61 +72,117 @@ export interface TorrentOptions {
   destroyStoreOnDestroy?: boolean
   strategy?: 'sequential' | 'rarest'
   skipVerify?: boolean
-  bitfield?: Uint8Array
+  bitfield?: Uint8Array | ArrayLike<number>
   deselect?: boolean
   paused?: boolean
   /** peers unchoked at a time; default 10, for tasks as many as there may be connections */
   uploads?: number | false
+  /** connections to one web seed; default 4 */
   maxWebConns?: number
   alwaysChokeSeeders?: boolean
+  /** seconds between two looks whether there are no peers; default 30 */
   noPeersIntervalTime?: number
   getAnnounceOpts?: () => Record<string, unknown>
-  name?: string
-  pieceLength?: number
+  fileModtimes?: number[]
 }
+
+/** Options of `client.seed`: those of a torrent, and of create-torrent. */
+export interface SeedOptions extends TorrentOptions {
+  name?: string
+  comment?: string
+  createdBy?: string
+  creationDate?: Date | number
+  /** bytes */
+  pieceLength?: number
+  maxPieceLength?: number
+  announceList?: string[][]
+  filterJunkFiles?: boolean
+  /** more keys for the info dictionary */
+  info?: Record<string, unknown>
+  onProgress?: (hashedBytes: number, totalBytes: number) => void
+}
+
+/** Something to seed: a path, bytes, a Blob, a File or a stream. Those without a `name` need `opts.name`. */
+export type SeedItem = string | Uint8Array | Blob | (NodeJS.ReadableStream & { name?: string })
 
 type TaskEventArguments = { [K in keyof SessionEvents]: [event: SessionEvents[K]] }
 
+/** An error of a torrent or client: BitWorker's with one of its codes, the system's with its own, or WebTorrent's without. */
+export interface TorrentError extends Error {
+  code?: ErrorCode | (string & {})
+}
+
 export interface TorrentEvents extends TaskEventArguments {
-  _infoHash: [infoHash: string]
   infoHash: [infoHash: string]
   idle: []
+  interested: []
+  uninterested: []
   noPeers: [source: string]
   trackerAnnounce: []
   dhtAnnounce: []
   peer: [peer: string]
+  invalidPeer: [peer: string]
+  blockedPeer: [peer: string]
   file: [event: FinishedFile]
   metadata: []
   ready: []
   done: []
+  seed: []
   close: []
   verified: [index: number]
   wire: [wire: Wire, addr?: string]
-  warning: [err: Error]
-  error: [err: Error]
+  warning: [err: TorrentError]
+  error: [err: TorrentError]
   download: [bytes: number]
   upload: [bytes: number]
 }
 
-export interface TorrentFile extends EventEmitter {
+/** Bytes `start` to `end`, both included; default: all. */
+export interface ByteRange { start?: number, end?: number }
+
+/** A request to the HTTP server, or to a service worker. */
+export interface FileRequest { url: string, method: string, headers: Record<string, string | string[] | undefined> }
+
+export interface TorrentFileEvents {
+  done: []
+  /** the server is about to send `stream`; `pipe` puts another one in its place */
+  stream: [event: { stream: NodeJS.ReadableStream, req: FileRequest, file: TorrentFile }, pipe: (target: unknown) => void]
+  iterator: [event: { iterator: AsyncIterable<Uint8Array>, req: FileRequest, file: TorrentFile }, transform: (target: unknown) => void]
+}
+
+export interface TorrentFile extends EventEmitter<TorrentFileEvents> {
   readonly name: string
   readonly path: string
+  /** bytes */
   readonly length: number
   readonly size: number
+  /** MIME type */
   readonly type: string
   readonly offset: number
+  /** bytes */
   readonly downloaded: number
+  /** 0 to 1 */
   readonly progress: number
+  /** where the server of `client.createServer()` has it; throws without one */
   readonly streamURL: string
   done: boolean
   select(priority?: number): void
   deselect(): void
   includes(piece: number): boolean
-  arrayBuffer(opts?: { start?: number, end?: number }): Promise<ArrayBuffer>
-  blob(opts?: { start?: number, end?: number }): Promise<Blob>
-  createReadStream(opts?: { start?: number, end?: number }): NodeJS.ReadableStream & AsyncIterable<Uint8Array> & { destroy(): void }
-  stream(opts?: { start?: number, end?: number }): ReadableStream<Uint8Array>
-  [Symbol.asyncIterator](opts?: { start?: number, end?: number }): AsyncIterableIterator<Uint8Array>
+  arrayBuffer(opts?: ByteRange): Promise<ArrayBuffer>
+  blob(opts?: ByteRange): Promise<Blob>
+  createReadStream(opts?: ByteRange): NodeJS.ReadableStream & AsyncIterable<Uint8Array> & { destroy(): void }
+  stream(opts?: ByteRange): ReadableStream<Uint8Array>
+  /** sets the `src` of a media element */
+  streamTo<Element extends { src: string }>(elem: Element): Element
+  [Symbol.asyncIterator](opts?: ByteRange): AsyncIterableIterator<Uint8Array>
+}
+
+/** A piece that is not here yet. A task's have no length before there is a result. */
+export interface TorrentPiece {
+  readonly length?: number
+  /** bytes of it that are missing; true in a task */
+  readonly missing: number | boolean
 }
 
 export interface Torrent extends EventEmitter<TorrentEvents> {
@@ -198,82 +191,148 @@ export interface Torrent extends EventEmitter<TorrentEvents> {
   readonly name: string
   readonly magnetURI: string
   readonly torrentFile: Uint8Array
+  /** the info dictionary's torrent file; null before 'metadata' */
+  readonly metadata: Uint8Array | null
+  /** null before there is a torrent file */
+  readonly torrentFileBlob: Blob | null
+  readonly comment?: string
+  readonly created?: Date
+  readonly createdBy?: string
+  /** no DHT, no peer exchange (BEP 27) */
+  readonly private?: boolean
   readonly length: number
   readonly pieceLength: number
   readonly lastPieceLength: number
   readonly files: TorrentFile[]
   readonly wires: Wire[]
   readonly numPeers: number
+  /** connections to one web seed */
+  maxWebConns: number
+  /** bytes */
   readonly downloaded: number
   readonly received: number
   readonly uploaded: number
+  /** bytes a second */
   readonly downloadSpeed: number
   readonly uploadSpeed: number
+  /** uploaded : received */
+  readonly ratio: number
   /** milliseconds */
   readonly timeRemaining: number
+  /** 0 to 1 */
   readonly progress: number
-  readonly pieces: readonly unknown[]
+  /** null: it is here */
+  readonly pieces: ReadonlyArray<TorrentPiece | null>
   readonly announce: string[]
+  readonly urlList: string[]
   readonly path: string
   readonly ready: boolean
+  readonly paused: boolean
   readonly done: boolean
   readonly destroyed: boolean
+  /** `ADDRESS:PORT`; false: it is known, blocked or malformed */
   addPeer(peer: string): boolean
+  /** `ADDRESS:PORT`, or the id that an event gave */
+  removePeer(peer: string): void
+  addWebSeed(urlOrConn: string | { id: string }): void
   select(start: number, end: number, priority?: number | false, notify?: () => void): void
   deselect(start: number, end: number): void
   critical(start: number, end: number): void
   pause(): void
   resume(): void
-  destroy(opts?: { destroyStore?: boolean }, cb?: (err?: Error) => void): void
+  rescanFiles(cb?: (err?: Error | null) => void): void
+  destroy(cb?: (err?: Error | null) => void): void
+  destroy(opts?: DestroyOptions | null, cb?: (err?: Error | null) => void): void
 }
 
-export interface WebTorrentEvents {
+/** How a torrent is removed. */
+export interface DestroyOptions { destroyStore?: boolean }
+
+export interface WebTorrentEvents<T extends Torrent = Torrent> {
   ready: []
   listening: []
-  add: [torrent: Torrent]
-  torrent: [torrent: Torrent]
-  remove: [torrent: Torrent]
-  seed: [torrent: Torrent]
-  error: [err: Error]
+  add: [torrent: T]
+  torrent: [torrent: T]
+  remove: [torrent: T]
+  seed: [torrent: T]
+  download: [bytes: number]
+  upload: [bytes: number]
+  error: [err: TorrentError]
 }
 
 export type TorrentId = string | Uint8Array | Blob | { infoHash: string } | null
 
-/** What `client.createServer` returns on Node. */
-export interface WebTorrentServer {
-  listen(port?: number, hostname?: string, onlistening?: () => void): unknown
-  address(): { port: number, address: string, family: string } | null
-  close(cb?: (err?: Error) => void): void
+/** Options of `client.createServer`. */
+export interface ServerOptions {
+  /** whom CORS allows; default '*', false: nobody */
+  origin?: string | false
+  /** requests with another `Host` are refused */
+  hostname?: string
+  /** default '/webtorrent' */
+  pathname?: string
+  /** browsers: a ServiceWorkerRegistration */
+  controller?: unknown
 }
 
-export interface WebTorrentClient extends EventEmitter<WebTorrentEvents> {
+/** What `client.createServer` returns on Node. */
+export interface WebTorrentServer {
+  readonly server: Server
+  readonly pathname: string
+  listen: Server['listen']
+  address(): { port: number, address: string, family: string } | null
+  close(cb?: (err?: Error) => void): void
+  destroy(cb?: (err?: Error) => void): void
+}
+
+/** The client's node of the DHT (bittorrent-dht). */
+export interface Dht extends EventEmitter {
+  readonly listening: boolean
+  address(): { port: number, address: string, family: string }
+  addNode(node: { host: string, port: number }): void
+  /** the nodes that it knows, to bootstrap from next time */
+  toJSON(): { nodes: Array<{ host: string, port: number }> }
+}
+
+export interface WebTorrentClient<T extends Torrent = Torrent> extends EventEmitter<WebTorrentEvents<T>> {
   readonly peerId: string
   readonly nodeId: string
-  readonly torrents: Torrent[]
+  readonly torrents: T[]
   readonly torrentPort: number
   readonly dhtPort: number
+  /** false: there is none; null: the client is destroyed */
+  readonly dht: Dht | false | null
+  readonly tracker: TrackerOptions | false
+  maxConns: number
+  readonly utp: boolean
+  readonly lsd: boolean
+  readonly utPex: boolean
+  readonly natUpnp: boolean | 'permanent'
+  readonly natPmp: boolean
+  readonly seedOutgoingConnections: boolean
+  readonly userAgent: string
   readonly destroyed: boolean
   readonly listening: boolean
   readonly ready: boolean
+  /** 0 to 1 */
   readonly progress: number
   readonly ratio: number
+  /** bytes a second */
   readonly downloadSpeed: number
   readonly uploadSpeed: number
-  add(id: TorrentId, opts?: TorrentOptions | ((torrent: Torrent) => void) | null, cb?: (torrent: Torrent) => void): Torrent
-  seed(input: string | Uint8Array | Array<string | Uint8Array>, opts?: TorrentOptions, cb?: (torrent: Torrent) => void): Torrent
-  get(id: TorrentId | Torrent): Promise<Torrent | null>
-  remove(id: TorrentId | Torrent, opts?: { destroyStore?: boolean }, cb?: (err?: Error) => void): Promise<void>
+  add(id: TorrentId, opts?: TorrentOptions | ((torrent: T) => void) | null, cb?: (torrent: T) => void): T
+  seed(input: SeedItem | readonly SeedItem[], opts?: SeedOptions | ((torrent: T) => void) | null, cb?: (torrent: T) => void): T
+  get(id: TorrentId | T): Promise<T | null>
+  remove(id: TorrentId | T, opts?: DestroyOptions | ((err?: Error | null) => void) | null, cb?: (err?: Error | null) => void): Promise<void>
+  /** bytes a second; -1: no limit */
   throttleDownload(rate: number): boolean | undefined
   throttleUpload(rate: number): boolean | undefined
-  createServer(options?: Record<string, unknown>, force?: 'browser' | 'node'): WebTorrentServer
+  createServer(options?: ServerOptions, force?: 'browser' | 'node'): WebTorrentServer
   address(): { port: number, address: string, family: string } | null
   destroy(cb?: (err?: Error | null) => void): void
-  /** @internal */
-  _destroy(err: Error | null, cb?: (err?: Error | null) => void): void
 }
 
-export interface WebTorrentConstructor {
-  new (opts?: WebTorrentOptions): WebTorrentClient
+export interface WebTorrentConstructor<T extends Torrent = Torrent> {
+  new (opts?: WebTorrentOptions): WebTorrentClient<T>
   readonly VERSION: string
   readonly UTP_SUPPORT: boolean
   readonly WEBRTC_SUPPORT: boolean

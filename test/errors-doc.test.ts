@@ -10,7 +10,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const ROW = /^\| `(BW_ERR_[A-Z_]+)` \| (.+) \| (.+) \|$/gm
 
 const document = await readFile(path.join(ROOT, 'docs/errors.md'), 'utf8')
-const sources = globSync('{lib,extensions}/**/*.ts', { cwd: ROOT }).map(file => path.join(ROOT, file))
+const DECLARED = path.join(ROOT, 'lib/errors.ts')
+const sources = globSync('{lib,extensions}/**/*.ts', { cwd: ROOT }).map(file => path.join(ROOT, file)).filter(file => file !== DECLARED)
 const source = (await Promise.all(sources.map(file => readFile(file, 'utf8')))).join('\n')
 const documented = [...document.matchAll(ROW)].map(([, code = '']) => code)
 
@@ -28,6 +29,11 @@ test('every code in docs/errors.md is thrown', t => {
   const thrown = codesIn(/'(BW_ERR_[A-Z_]+)'/g)
   t.deepEqual(documented.filter(code => !thrown.includes(code)), [], 'none is unknown')
   t.end()
+})
+
+test('the type ErrorCode is these', async t => {
+  const codes = [...(await readFile(DECLARED, 'utf8')).matchAll(/'(BW_ERR_[A-Z_]+)'/g)].map(([, code = '']) => code)
+  t.deepEqual(codes.toSorted(), documented.toSorted(), 'no other')
 })
 
 test('a code has one row, which can be found', t => {

@@ -192,6 +192,7 @@ test('docs/ARCHITECTURE.md knows every source file, and none that is not there',
   const named = new Set([...text.matchAll(/[\w./-]+\.ts\b/g)].map(([name]) => name))
   const isNamed = (file: string): boolean => [...named].some(name => file === name || file.endsWith(`/${name}`))
   t.deepEqual(files.filter(file => !isNamed(file)), [], 'every file has its place')
-  const known = [...files, ...(await readdir(path.join(ROOT, 'test'))).map(name => `test/${name}`), 'bench/pieces.ts', 'examples/demo.ts', 'rolldown.config.ts']
+  const others = (await Promise.all(['test', 'scripts'].map(async folder => (await readdir(path.join(ROOT, folder))).map(name => `${folder}/${name}`)))).flat()
+  const known = [...files, ...others, 'bench/pieces.ts', 'examples/demo.ts', 'rolldown.config.ts']
   t.deepEqual([...named].filter(name => !known.some(file => file === name || file.endsWith(`/${name}`))), [], 'every name has its file')
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { detectSandbox } from '../executor/sandbox/detect.ts'
 import type { Task } from '../task.ts'
-import type { ComputeTorrent } from '../torrent.ts'
+import type { Torrent } from '../webtorrent/public-types.ts'
 import { readTrustStore } from '../trust/files.ts'
 import { judgeTask } from '../trust/judge.ts'
 import type { TrustStore } from '../trust/store-format.ts'
@@ -88,7 +88,7 @@ function noMetadata (seconds: number): ExitError {
     `no peer gave the task within ${seconds} s: perhaps nobody is there, or not reachable; try again later, or name one with --peer, --announce or --dht-bootstrap`)
 }
 
-function describe (torrent: ComputeTorrent, trust: TrustStore): Description {
+function describe (torrent: Torrent, trust: TrustStore): Description {
   if (torrent.task !== null) return describeJudged(torrent.task, trust)
   const { infoHash, name, length } = torrent
   const files = torrent.files.map(file => ({ path: file.path, length: file.length }))

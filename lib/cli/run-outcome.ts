@@ -1,6 +1,6 @@
 /** When a task has ended, and how. */
 import path from 'node:path'
-import type { ComputeTorrent } from '../torrent.ts'
+import type { Torrent } from '../webtorrent/public-types.ts'
 import { EXIT } from './failure.ts'
 import { plural } from './format.ts'
 import type { JsonOutput } from './json-output.ts'
@@ -21,7 +21,7 @@ export interface Outcome {
 }
 
 /** Watches for the end, and tells people and `--json` about it. */
-export function outcomeOf (torrent: ComputeTorrent, flags: OutcomeFlags, out: JsonOutput, screen: Screen): Outcome {
+export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, out: JsonOutput, screen: Screen): Outcome {
   const files = new Map<string, number>()
   torrent.on('file', file => { files.set(file.path, file.length) })
   const finished = new Promise<void>(resolve => {
@@ -44,7 +44,7 @@ export function outcomeOf (torrent: ComputeTorrent, flags: OutcomeFlags, out: Js
   return { finished, exitCode: flags.exit === true ? end : NEVER }
 }
 
-function announceDone (torrent: ComputeTorrent, finished: Map<string, number>, flags: OutcomeFlags, out: JsonOutput, screen: Screen): void {
+function announceDone (torrent: Torrent, finished: Map<string, number>, flags: OutcomeFlags, out: JsonOutput, screen: Screen): void {
   const files = torrent.task === null
     ? torrent.files.map(file => ({ path: path.resolve(torrent.path, file.path), length: file.length }))
     : [...finished].map(([file, length]) => ({ path: file, length }))

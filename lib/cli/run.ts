@@ -4,7 +4,7 @@ import { access } from 'node:fs/promises'
 import path from 'node:path'
 import { BitWorkerError } from '../errors.ts'
 import type { Task } from '../task.ts'
-import type { ComputeTorrent } from '../torrent.ts'
+import type { Torrent } from '../webtorrent/public-types.ts'
 import { readTrustStore } from '../trust/files.ts'
 import { judgeTask } from '../trust/judge.ts'
 import type { Judgement } from '../trust/judge.ts'
@@ -154,7 +154,7 @@ async function begin ({ torrent }: Session, flags: RunFlags, surroundings: Surro
  * WebTorrent writes over whatever has the name of a file of an ordinary torrent; what contains not one piece of the torrent
  * is not ours. Throws BW_ERR_FILE_EXISTS.
  */
-function refuseForeignFiles (torrent: ComputeTorrent): void {
+function refuseForeignFiles (torrent: Torrent): void {
   for (const file of torrent.files) {
     const location = path.join(torrent.path, file.path)
     const size = statSync(location, { throwIfNoEntry: false })?.size ?? 0

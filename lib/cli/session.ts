@@ -1,8 +1,7 @@
 /** One client with one torrent in it, from the flags to a clean end. Loads WebTorrent, which takes a while. */
-import type BitWorker from '../client.ts'
+import type { BitWorker, Torrent } from '../webtorrent/public-types.ts'
 import { BitWorkerError } from '../errors.ts'
 import type { TaskTorrentOptions } from '../options.ts'
-import type { ComputeTorrent } from '../torrent.ts'
 import { explain } from './failure.ts'
 import type { JsonOutput } from './json-output.ts'
 import { clientOptions, resolvePeers } from './network.ts'
@@ -14,7 +13,7 @@ const RECONNECT_MS = 5000
 /** A client and its torrent. */
 export interface Session {
   client: BitWorker
-  torrent: ComputeTorrent
+  torrent: Torrent
   /** rejects when the client or the torrent ends with an error; never resolves */
   failed: Promise<never>
   /** what was not fatal; may be called several times with the same message */
@@ -57,7 +56,7 @@ export async function openSession (
 }
 
 // WebTorrent's own errors have no code. Before the metadata is there, the id is to blame.
-function torrentError (error: Error, torrent: ComputeTorrent, id: string | Uint8Array): unknown {
+function torrentError (error: Error, torrent: Torrent, id: string | Uint8Array): unknown {
   const known = explain(error)
   if (known instanceof BitWorkerError) return known
   const isInput = torrent.metadata === null
@@ -79,7 +78,7 @@ function reasons (error: Error): string {
   return cause === '' || error.message.endsWith(cause) ? error.message : `${error.message}: ${cause}`
 }
 
-function keepConnecting (torrent: ComputeTorrent, peers: string[]): () => void {
+function keepConnecting (torrent: Torrent, peers: string[]): () => void {
   const connect = (): void => {
     // addPeer ignores those that are connected; before the info-hash is known it throws.
     if (torrent.infoHash && !torrent.destroyed) for (const peer of peers) torrent.addPeer(peer)
@@ -92,7 +91,7 @@ function keepConnecting (torrent: ComputeTorrent, peers: string[]): () => void {
 }
 
 /** Resolves at the torrent's next `event`, or at once if it has happened already. */
-export async function reached (torrent: ComputeTorrent, event: 'metadata' | 'ready'): Promise<void> {
+export async function reached (torrent: Torrent, event: 'metadata' | 'ready'): Promise<void> {
   const has = event === 'ready' ? torrent.ready : torrent.metadata !== null
   if (!has) await new Promise<void>(resolve => { torrent.once(event, resolve) })
 }
