@@ -1,11 +1,14 @@
 /**
  * A file of a task, with the interface of a WebTorrent file: sizes vary, and reading waits for parts that are not there yet.
  */
+import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import WebTorrentFile from 'webtorrent/lib/file.js'
+import { BitWorkerError } from './errors.ts'
 import type { TaskFile } from './task.ts'
 import type { FinishedFile } from './task-events.ts'
 import type { ByteRange, TorrentFile } from './webtorrent-types.ts'
+import { shortRead } from './webtorrent/whole-reads.ts'
 import type { WorkSession } from './work-session.ts'
 
 /** Parts are read in slices of at most this many bytes, so that a large one is not held in memory whole. */
@@ -16,6 +19,8 @@ const READ_AHEAD = 3
 
 const Base = WebTorrentFile as unknown as new (torrent: object, file: object) => TorrentFile & {
   _destroyed: boolean
+  readonly _fileStreams: Set<{ destroy (err: Error): void }>
+  _destroy (): void
   [Symbol.asyncIterator] (opts?: ByteRange): AsyncIterableIterator<Uint8Array>
 }
 
@@ -25,6 +30,10 @@ export class TaskFileView extends Base {
   readonly _index: number
   /** what is on disk, once the file is finished */
   _finished: FinishedFile | undefined
+  /** all parts are here, but what makes the file of them may not run */
+  _isUnmerged = false
+  /** aborted, with the reason, when nothing can be read any more */
+  readonly _end = new AbortController()
 
   /** @param torrent the ComputeTorrent that WebTorrent's file refers to */
   constructor (torrent: object, session: WorkSession, file: TaskFile, index: number) {
@@ -42,13 +51,23 @@ export class TaskFileView extends Base {
   /** All parts are here; null: they are all there is, since the complete command may not run here. */
   finish (finished: FinishedFile | null): void {
     this._finished = finished ?? undefined
+    this._isUnmerged = finished === null
     this.done = true
   }
 
   /** A part was lost. */
   reopen (): void {
     this._finished = undefined
+    this._isUnmerged = false
     this.done = false
+  }
+
+  /** Whoever reads it hears of the end as an error: what was read until then is not the file. */
+  override _destroy (): void {
+    const reason = this._session.endReason
+    this._end.abort(reason)
+    for (const stream of this._fileStreams) stream.destroy(reason)
+    super._destroy()
   }
 
   /** Bytes: exact when the file is finished, an upper bound before. */
@@ -73,13 +92,17 @@ export class TaskFileView extends Base {
     return this._destroyed ? 0 : this._session.progress.fraction(this._index)
   }
 
+  /**
+   * The bytes in order, as they come. Throws BW_ERR_DESTROYED (the torrent was removed; `cause` says why if it failed),
+   * BW_ERR_PIECE_LOST, BW_ERR_SHORT_READ, BW_ERR_UNMERGED: it never just ends before the last one.
+   */
   override [Symbol.asyncIterator] (opts: ByteRange = {}): AsyncIterableIterator<Uint8Array> {
     const { start = 0, end = Infinity } = opts ?? {}
-    return this._finished === undefined ? this._readParts(start, end) : this._readFinished(this._finished, start, end)
+    if (this._finished !== undefined) return this._readFinished(this._finished, start, end)
+    return this._session.task.completeCommand === undefined ? this._readParts(start, end) : this._readMade(start, end)
   }
 
   override async arrayBuffer (opts: ByteRange = {}): Promise<ArrayBuffer> {
-    if (this._destroyed) throw new Error('File is destroyed')
     const chunks: Uint8Array[] = []
     for await (const chunk of this[Symbol.asyncIterator](opts)) chunks.push(chunk)
     const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
@@ -96,9 +119,11 @@ export class TaskFileView extends Base {
     const last = Math.min(end, length - 1)
     const handle = await open(path)
     try {
-      for (let at = start; at <= last && !this._destroyed;) {
+      if ((await handle.stat()).size !== length) throw shortRead(this.path)
+      for (let at = start; at <= last;) {
+        this._end.signal.throwIfAborted()
         const { bytesRead, buffer } = await handle.read(Buffer.alloc(Math.min(SLICE_BYTES, last - at + 1)), { position: at })
-        if (bytesRead === 0) return
+        if (bytesRead === 0) throw shortRead(this.path)
         at += bytesRead
         yield buffer.subarray(0, bytesRead)
       }
@@ -115,15 +140,43 @@ export class TaskFileView extends Base {
     const { firstPiece, parts } = this._session.task.files[this._index]!
     let offset = 0
     for (let index = firstPiece; index < firstPiece + parts && offset <= end; index++) {
-      for (let ahead = index; ahead < Math.min(index + READ_AHEAD, firstPiece + parts); ahead++) this._session.urge(ahead)
-      await this._session.waitFor(index)
-      const size = this._session.results.ownSize(index)
-      if (size === undefined || this._destroyed) return
-      const last = Math.min(end - offset, size - 1)
-      for (let at = Math.max(0, start - offset); at <= last && !this._destroyed; at += SLICE_BYTES) {
-        yield await this._session.read(index, at, Math.min(SLICE_BYTES, last - at + 1))
+      await this._waitFor(index)
+      const result = this._session.results.own(index)!
+      const last = Math.min(end - offset, result.size - 1)
+      for (let at = Math.max(0, start - offset); at <= last; at += SLICE_BYTES) {
+        const slice = await this._session.read(index, at, Math.min(SLICE_BYTES, last - at + 1))
+        const now = this._session.results.own(index)
+        // lost and replaced meanwhile, by what need not have the same bytes
+        if (now === undefined || Buffer.compare(now.digest, result.digest) !== 0) throw lostPiece(index)
+        yield slice
       }
-      offset += size
+      offset += result.size
     }
   }
+
+  /** A file that a complete command makes: there is nothing of it before it is made. */
+  async * _readMade (start: number, end: number): AsyncIterableIterator<Uint8Array> {
+    const { firstPiece, parts } = this._session.task.files[this._index]!
+    for (let index = firstPiece; index < firstPiece + parts; index++) await this._waitFor(index)
+    while (this._finished === undefined) {
+      if (this._isUnmerged) throw unmerged(this.path)
+      await once(this, 'done', { signal: this._end.signal }).catch(() => { throw this._session.endReason })
+    }
+    yield * this._readFinished(this._finished, start, end)
+  }
+
+  /** Resolves when the piece is stored; it goes before all others, and after it those that will be read next. */
+  async _waitFor (index: number): Promise<void> {
+    const { firstPiece, parts } = this._session.task.files[this._index]!
+    for (let ahead = index; ahead < Math.min(index + READ_AHEAD, firstPiece + parts); ahead++) this._session.urge(ahead)
+    await this._session.waitFor(index)
+  }
+}
+
+function lostPiece (index: number): BitWorkerError {
+  return new BitWorkerError('BW_ERR_PIECE_LOST', 'system', `piece ${index} was lost while it was read, and replaced; read the file again`)
+}
+
+function unmerged (path: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_UNMERGED', 'usage', `${path}: its parts are here, but the complete command that makes the file of them has not run; compute the task, or get the file elsewhere`)
 }

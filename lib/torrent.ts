@@ -386,7 +386,7 @@ export class ComputeTorrent extends Base {
     const session = this._session
     const { store } = this
     if (!this.destroyed && session !== null && store !== null) {
-      const closing = session.close().then(() => this._executors.close())
+      const closing = session.close(err).then(() => this._executors.close())
       // WebTorrent closes the store at once; work items must be gone before
       this._closed = new Promise(resolve => { this.store = closeAfter(closing, store, resolve) })
     }

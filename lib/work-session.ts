@@ -12,7 +12,7 @@ import { Computing } from './computing.ts'
 import type { ComputeStore } from './compute-store.ts'
 import { Downloader } from './downloader.ts'
 import type { DownloadSink } from './downloader.ts'
-import { CommandError } from './errors.ts'
+import { BitWorkerError, CommandError } from './errors.ts'
 import { Fetching } from './fetching.ts'
 import { Finisher } from './finisher.ts'
 import { Neighbours } from './neighbours.ts'
@@ -24,26 +24,10 @@ import type { Meeting } from './settling.ts'
 import type { TaskPeer } from './task-peer.ts'
 import type { Task } from './task.ts'
 import { pieceResult } from './task-events.ts'
-import type { FinishedFile, SessionEvents, TaskStats } from './task-events.ts'
+import type { SessionHost } from './session/session-host.ts'
+import type { TaskStats } from './task-events.ts'
 import { Waiters } from './waiters.ts'
 import type { Wire } from './webtorrent-types.ts'
-
-/** What happens in a session, for torrent.ts to act on and to pass on as events. */
-export interface SessionHost {
-  readonly peerId: Uint8Array
-  report<K extends keyof SessionEvents> (event: K, payload: SessionEvents[K]): void
-  /** the piece is on disk; called before peers are told */
-  stored (index: number): void
-  /** a piece that was on disk is not any more */
-  lost (index: number): void
-  fileFinished (file: number, finished: FinishedFile | null): void
-  /** all pieces are stored and all files are finished, as far as they may be */
-  done (): void
-  /** the peer may not come back */
-  ban (wire: Wire): void
-  /** the store cannot go on (disk full, folder gone) */
-  broken (err: Error): void
-}
 
 /** How often claims that lapsed and peers that only choke us are looked for. */
 const HOUSEKEEPING_MS = 10_000
@@ -70,6 +54,7 @@ export class WorkSession {
   #isStuck = false
   #isOpen = false
   #isClosed = false
+  #error: Error | null = null
 
   constructor (task: Task, store: ComputeStore, host: SessionHost) {
     this.task = task
@@ -175,10 +160,11 @@ export class WorkSession {
     void this.store.verifyRest()
   }
 
-  /** Ends everything: kills work items, forgets peers, closes the store. */
-  async close (): Promise<void> {
+  /** Ends everything: kills work items, forgets peers. @param error why, unless it was asked for */
+  async close (error: Error | null): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#error = error
     clearInterval(this.#housekeeping)
     this.#downloader.close()
     this.#neighbours.close()
@@ -248,12 +234,19 @@ export class WorkSession {
   // READING
   //
 
-  /** Resolves when the piece is stored or the session closes; until then it is fetched or computed before others. */
+  /** What readers are told when the session is closed. */
+  get endReason (): BitWorkerError {
+    const why = this.#error === null ? 'was removed' : `ended (${this.#error.message})`
+    return new BitWorkerError('BW_ERR_DESTROYED', 'usage', `the torrent ${why} before all was read; add it again`, { cause: this.#error })
+  }
+
+  /** Resolves when the piece is stored; until then it is fetched or computed before others. Rejects with BW_ERR_DESTROYED. */
   async waitFor (index: number): Promise<void> {
     while (!this.results.has(index) && !this.#isClosed) {
       this.urge(index)
       await this.#readers.wait(index)
     }
+    if (this.#isClosed) throw this.endReason
   }
 
   /** Bytes of a stored piece. Rejects when it cannot be read: then it is missing again. */

@@ -1,0 +1,20 @@
+/** Those for whom a task is at work: torrent.ts. */
+import type { FinishedFile, SessionEvents } from '../task-events.ts'
+import type { Wire } from '../webtorrent-types.ts'
+
+/** What happens in a session, for torrent.ts to act on and to pass on as events. */
+export interface SessionHost {
+  readonly peerId: Uint8Array
+  report<K extends keyof SessionEvents> (event: K, payload: SessionEvents[K]): void
+  /** the piece is on disk; called before peers are told */
+  stored (index: number): void
+  /** a piece that was on disk is not any more */
+  lost (index: number): void
+  fileFinished (file: number, finished: FinishedFile | null): void
+  /** all pieces are stored and all files are finished, as far as they may be */
+  done (): void
+  /** the peer may not come back */
+  ban (wire: Wire): void
+  /** the store cannot go on (disk full, folder gone) */
+  broken (err: Error): void
+}

@@ -1,0 +1,102 @@
+/**
+ * Files of ordinary torrents are read to their end, or the reader gets an error. In WebTorrent 3.0.21 a read that fails, and one
+ * of a torrent that is removed meanwhile, just ends, or never does: `arrayBuffer` then resolves with zeros in place of what
+ * is missing. Importing this file guards WebTorrent's class; a copy that has changed is an error at start-up.
+ */
+import WebTorrentFile from 'webtorrent/lib/file.js'
+import { BitWorkerError } from '../errors.ts'
+
+/** Bytes `start` to `end`, both included. */
+interface ByteRange { start?: number, end?: number }
+
+interface InternalFile {
+  readonly path: string
+  readonly length: number
+  readonly _destroyed: boolean
+  _destroy: (this: InternalFile) => void
+  [Symbol.asyncIterator]: (this: InternalFile, opts?: ByteRange) => InternalIterator
+}
+
+type InternalIterator = AsyncIterator<Uint8Array> & { destroy? (): void }
+
+/** Those who read a file. */
+const readers = new WeakMap<InternalFile, Set<WholeRead>>()
+
+/** The bytes of a range, all of them or an error. */
+class WholeRead implements AsyncIterableIterator<Uint8Array> {
+  readonly #file: InternalFile
+  readonly #inner: InternalIterator
+  #missing: number
+  #settle: (end: IteratorResult<Uint8Array, undefined> | Promise<never>) => void = () => {}
+  /** an end that comes from here; WebTorrent's iterators leave those who wait for bytes waiting */
+  readonly #end: Promise<IteratorResult<Uint8Array, undefined>>
+  #isLeft = false
+
+  constructor (file: InternalFile, inner: InternalIterator, bytes: number) {
+    this.#file = file
+    this.#inner = inner
+    this.#missing = bytes
+    this.#end = new Promise(resolve => { this.#settle = resolve })
+    this.#end.catch(() => {})
+    if (file._destroyed) this.breakOff()
+    else readers.set(file, (readers.get(file) ?? new Set()).add(this))
+  }
+
+  [Symbol.asyncIterator] (): this { return this }
+
+  async next (): Promise<IteratorResult<Uint8Array, undefined>> {
+    const result = await Promise.race([this.#end, this.#inner.next()])
+    if (result.done !== true) {
+      this.#missing -= result.value.length
+      return result
+    }
+    this.#forget()
+    if (this.#missing > 0 && !this.#isLeft) throw shortRead(this.#file.path)
+    return { done: true, value: undefined }
+  }
+
+  async return (): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.destroy()
+    await this.#inner.return?.()
+    return { done: true, value: undefined }
+  }
+
+  /** The reader has enough. */
+  destroy (): void {
+    this.#isLeft = true
+    this.#settle({ done: true, value: undefined })
+    this.#forget()
+    this.#inner.destroy?.()
+  }
+
+  /** The torrent is gone. */
+  breakOff (): void {
+    const err = new BitWorkerError('BW_ERR_DESTROYED', 'usage', `${this.#file.path}: the torrent was removed before all of it was read; add it again`)
+    this.#settle(Promise.reject(err))
+  }
+
+  #forget (): void { readers.get(this.#file)?.delete(this) }
+}
+
+/** What is on disk has fewer bytes than the file, or cannot be read. */
+export function shortRead (path: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_SHORT_READ', 'system', `${path}: not all of it could be read; the file on disk was changed or removed`)
+}
+
+function guardReads (prototype: InternalFile): void {
+  const { [Symbol.asyncIterator]: iterate, _destroy: destroy } = prototype
+  if (typeof iterate !== 'function' || typeof destroy !== 'function') throw new Error('WebTorrent has changed: reading files cannot be guarded')
+  prototype[Symbol.asyncIterator] = function (opts) {
+    // as WebTorrent understands the range
+    const { start = 0, end = 0 } = opts ?? {}
+    const last = end > 0 && end < this.length ? end : this.length - 1
+    return new WholeRead(this, iterate.call(this, opts), last - start + 1)
+  }
+  prototype._destroy = function () {
+    // first: WebTorrent tells its streams that they end, which they take for a reader's wish
+    for (const reader of readers.get(this) ?? []) reader.breakOff()
+    destroy.call(this)
+  }
+}
+
+guardReads((WebTorrentFile as unknown as { prototype: InternalFile }).prototype)
