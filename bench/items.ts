@@ -14,7 +14,7 @@ import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import BitWorker, { createTask } from '../lib/index.ts'
 
-const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false }
+const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 
 /** The child: one peer. Prints how long it took from `add` to `done`, in milliseconds, and its memory in bytes. */
 async function peer (pieces: number, path: string): Promise<void> {

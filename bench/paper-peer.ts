@@ -11,7 +11,7 @@ import type { Wire } from '../lib/webtorrent-types.ts'
 import { clock } from './paper-orders.ts'
 import type { Answer, Item, Order } from './paper-orders.ts'
 
-const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false }
+const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 const POLL_MS = 5
 
 interface Running { client: BitWorker, torrent: ReturnType<BitWorker['add']> }

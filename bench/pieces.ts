@@ -12,7 +12,7 @@ import BitWorker, { createTask } from '../lib/index.ts'
 
 interface Report { addMs: number, doneMs: number, computed: number, rssBytes: number }
 
-const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false }
+const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 
 /** The child: one peer. */
 async function peer (pieces: number, path: string, peerPort: number): Promise<void> {

@@ -13,7 +13,7 @@ import type { Task } from '../lib/index.ts'
 
 interface Report { readyMs: number, cpuMs: number, checkedMs: number, stored: number, rssBytes: number }
 
-const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false }
+const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 
 function taskOf (pieces: number): Task {
   return createTask({ name: 'squares.txt', command: 'echo $((PIECE_IDX * PIECE_IDX))', parts: pieces, pieceLength: 1024 })

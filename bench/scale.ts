@@ -19,7 +19,7 @@ import { ComputeStore } from '../lib/compute-store.ts'
 import BitWorker, { createTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
 
-const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false }
+const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 /** of /proc/PID/stat, on every architecture of today */
 const TICK_MS = 10
 

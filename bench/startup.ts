@@ -13,8 +13,8 @@ import { createTask, encodeTask } from '../lib/index.ts'
 
 const run = promisify(execFile)
 const DIST = join(import.meta.dirname, '..', 'dist')
-const OFF = ['--no-dht', '--no-lsd', '--no-nat', '--no-utp']
-const OPTIONS = '{ dht: false, lsd: false, natUpnp: false, natPmp: false, utp: false }'
+const OFF = ['--no-dht', '--no-lsd', '--no-nat']
+const OPTIONS = '{ dht: false, lsd: false, natUpnp: false, natPmp: false }'
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '15' }, node: { type: 'string', default: process.execPath } } })
 const folder = await mkdtemp(join(tmpdir(), 'bitworker-startup-'))

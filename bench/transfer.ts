@@ -1,5 +1,5 @@
-// How fast a finished task moves, next to an ordinary torrent of the same bytes that plain `webtorrent` moves: each time
-// a seeding process and a fresh downloading one, over TCP on loopback.
+// How fast a finished task moves, with and without uTP (`--no-utp`), next to an ordinary torrent of the same bytes that plain
+// `webtorrent` moves over TCP: each time a seeding process and a fresh downloading one, on loopback.
 //   node bench/transfer.ts [MIB] [PIECE_MIB] [RUNS]       default: 1024 1 5; takes turns, prints medians and their ratio
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -14,13 +14,13 @@ import { pipeline } from 'node:stream/promises'
 import type { Task } from '../lib/index.ts'
 import type { Torrent, WebTorrentClient } from '../lib/webtorrent-types.ts'
 
-type Kind = 'bitworker' | 'webtorrent'
+type Kind = 'bitworker' | 'no-utp' | 'webtorrent'
 
 interface Report { cpuMs: number, storedMs: number, doneMs: number, stallMs: number, rssBytes: number }
 
 interface Job { kind: Kind, path: string, pieces: number, pieceLength: number, port: number }
 
-const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false, secure: 0 as const }
+const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, secure: 0 as const }
 const NAME = 'bytes.bin'
 
 /** Bytes that differ from piece to piece and do not compress. */
@@ -67,11 +67,11 @@ async function add (job: Job, torrentPath: string): Promise<{ client: WebTorrent
   const { kind, path } = job
   if (kind === 'webtorrent') {
     const { default: WebTorrent } = await import('webtorrent')
-    const client = new WebTorrent(OPTIONS)
+    const client = new WebTorrent({ ...OPTIONS, utp: false })
     return { client, torrent: client.add(await readFile(`${torrentPath}.torrent`), { path }) }
   }
   const { default: BitWorker } = await import('../lib/index.ts')
-  const client = new BitWorker(OPTIONS)
+  const client = new BitWorker({ ...OPTIONS, utp: kind === 'bitworker' })
   return { client, torrent: client.add(await taskOf(job), { path }) }
 }
 
@@ -130,10 +130,10 @@ async function main (mibs: number, pieceMib: number, runs: number): Promise<void
   const folder = await mkdtemp(join(tmpdir(), 'bitworker-bench-'))
   const pieceLength = pieceMib * 2 ** 20
   const shape = { pieces: mibs / pieceMib, pieceLength }
-  const kinds = ['bitworker', 'webtorrent'] as const
+  const kinds = ['bitworker', 'no-utp', 'webtorrent'] as const
   const seeders = kinds.map(kind => start('seed', { kind, path: join(folder, kind), port: 0, ...shape }))
   const ports = await Promise.all(seeders.map(async child => (await message<{ port: number }>(child)).port))
-  const reports: Record<Kind, Report[]> = { bitworker: [], webtorrent: [] }
+  const reports: Record<Kind, Report[]> = { bitworker: [], 'no-utp': [], webtorrent: [] }
   for (let run = 0; run < runs; run++) {
     for (const [at, kind] of kinds.entries()) {
       const path = join(folder, `${kind}-${run}`)
@@ -152,8 +152,11 @@ async function main (mibs: number, pieceMib: number, runs: number): Promise<void
     const [cpu, stored, done, stall, rss] = (['cpuMs', 'storedMs', 'doneMs', 'stallMs', 'rssBytes'] as const).map(key => median(reports[kind].map(report => report[key])))
     console.log(`| ${kind} | ${(stored! / 1000).toFixed(2)} s | ${(done! / 1000).toFixed(2)} s | ${(mibs / done! * 1000).toFixed(0)} | ${(cpu! / 1000).toFixed(2)} s | ${(served.cpuMs / runs / 1000).toFixed(2)} s | ${stall!.toFixed(0)} ms | ${mib(rss!)} | ${mib(served.rssBytes)} |`)
   }
-  const ratio = (key: 'storedMs' | 'doneMs'): string => median(reports.bitworker.map((report, i) => reports.webtorrent[i]![key] / report[key])).toFixed(2)
-  console.log(`throughput next to webtorrent's: ${ratio('storedMs')} × until the last piece is stored, ${ratio('doneMs')} × until done`)
+  const ratio = (key: keyof Report, a: Kind, b: Kind): string => {
+    return median(reports[a].map((report, i) => reports[b][i]![key] / report[key])).toFixed(2)
+  }
+  console.log(`throughput next to webtorrent's: ${ratio('storedMs', 'bitworker', 'webtorrent')} × until the last piece is stored, ${ratio('doneMs', 'bitworker', 'webtorrent')} × until done`)
+  console.log(`next to --no-utp: ${ratio('doneMs', 'no-utp', 'bitworker')} × the time, ${ratio('cpuMs', 'no-utp', 'bitworker')} × the processor time`)
   await rm(folder, { recursive: true })
 }
 

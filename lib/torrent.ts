@@ -9,10 +9,8 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import BitField from 'bitfield'
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
-import { utBitworker } from '../extensions/ut_bitworker/index.ts'
-import { Admission, MAX_KNOWN_PEERS } from './admission.ts'
-import { Attempts } from './attempts.ts'
 import { closeAfter } from './closing.ts'
+import { TaskWires } from './connections/task-wires.ts'
 import { ComputeStore } from './compute-store.ts'
 import { announceWhileAlone } from './dht-retry.ts'
 import { BitWorkerError } from './errors.ts'
@@ -25,7 +23,6 @@ import { OwnExecutors } from './own-executors.ts'
 import type { Choice } from './own-executors.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { fromMetadata, loadTorrent, toParsedTorrent } from './parsed-torrent.ts'
-import { PeerExchange } from './peer-exchange.ts'
 import { settled, Sources } from './settling.ts'
 import type { Meeting } from './settling.ts'
 import { encodeTask, isTask, isTaskObject, locate, parseTask, usableTrackers } from './task.ts'
@@ -39,8 +36,7 @@ import type {
 } from './webtorrent-internals.ts'
 import type { DestroyOptions, Wire } from './webtorrent-types.ts'
 import { Wanted } from './wanted.ts'
-import { WireBatches } from './wire-batches.ts'
-import { extensionOf, localTask, onceSpeaking, replayHandshake, setUpWire } from './wires.ts'
+import { extensionOf, replayHandshake } from './wires.ts'
 import { WorkSession } from './work-session.ts'
 
 const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
@@ -64,10 +60,7 @@ export class ComputeTorrent extends Base {
   _isPaused = false
   readonly _executors = new OwnExecutors()
   readonly _options: TaskTorrentOptions
-  readonly _attempts = new Attempts()
-  readonly _exchange = new PeerExchange()
-  readonly _admission = new Admission()
-  readonly _batches = new WireBatches()
+  readonly _taskWires = new TaskWires(this)
   readonly _wanted = new Wanted()
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
@@ -143,7 +136,7 @@ export class ComputeTorrent extends Base {
     const session = this._createSession(task)
     this.files = task.files.map((file, index) => new TaskFileView(this, session, file, index))
     this._selectFiles()
-    for (const wire of this.wires) this._join(wire)
+    for (const wire of this.wires) this._taskWires.join(wire, session)
     this.emit('metadata')
     if (this.destroyed) return
     try {
@@ -167,7 +160,7 @@ export class ComputeTorrent extends Base {
       report: (event, payload) => { (this as EventEmitter).emit(event, payload) },
       fileFinished: (file, finished) => { this._onFileFinished(file, finished) },
       done: () => { this._onDone() },
-      ban: wire => { this._admission.ban(wire) },
+      ban: wire => { this._taskWires.ban(wire) },
       broken: err => { if (!this.destroyed) this._destroy(err) }
     })
     return this._session
@@ -259,31 +252,23 @@ export class ComputeTorrent extends Base {
     }))
   }
 
-  override _addPeer (peer: unknown, type: string, source?: string): InternalPeer | null {
-    if (typeof peer === 'string' && this._exchange.isConnected(peer)) return null
-    if (source !== 'manual' && (this._peers?.size ?? 0) >= MAX_KNOWN_PEERS) return null
-    const newPeer = super._addPeer(peer, type, source)
-    const isOrdinary = this.task === null && this.metadata !== null
-    // 0: never encrypted, 2: always; that is the user's decision
-    if (newPeer === null || typeof peer !== 'string' || isOrdinary || this.client.secure !== 1) return newPeer
-    newPeer.secure = this._attempts.next(peer, this.task !== null)
+  override _addPeer (peer: unknown, _type: string, source?: string): InternalPeer | null {
+    if (!this._taskWires.takes(peer, source)) return null
+    // uTP comes later, if at all
+    const newPeer = super._addPeer(peer, 'tcp', source)
+    if (newPeer !== null && typeof peer === 'string') this._taskWires.prepareCall(newPeer)
     return newPeer
   }
 
+  override _drain (): void { this._taskWires.dialler.drain() }
+
   override _onWire (wire: Wire, addr?: string): void {
-    // with a magnet link it may turn out to be a task
-    const isOrdinary = this.task === null && this.metadata !== null
-    if (!isOrdinary && this._admission.refuses(wire, addr, this)) return wire.destroy()
-    if (!isOrdinary) {
-      wire.extendedHandshake['p'] = this.client.torrentPort
-      wire.use(utBitworker(this.task === null ? {} : { task: localTask(this.task) }))
-    }
-    if (addr !== undefined) this._attempts.succeeded(addr)
+    if (this._taskWires.refuses(wire, addr)) return wire.destroy()
     super._onWire(wire, addr)
     guardMetadata(wire, this.infoHash)
     guardPex(wire)
-    if (!isOrdinary) replayHandshake(wire)
-    if (this._session !== null) this._join(wire)
+    if (extensionOf(wire) !== undefined) replayHandshake(wire)
+    if (this._session !== null) this._taskWires.join(wire, this._session)
   }
 
   override _onWireWithMetadata (wire: Wire): void {
@@ -299,17 +284,6 @@ export class ComputeTorrent extends Base {
     const { dht } = this.client
     if (wire.peerExtensions.dht === true && dht && dht.listening) wire.port(dht.address().port)
     this._session.greet(wire)
-  }
-
-  /** The wire takes part in the task. */
-  _join (wire: Wire): void {
-    const ext = extensionOf(wire)
-    if (ext === undefined || this._session!.has(wire)) return
-    setUpWire(wire, ext, { pieceCount: this.task!.pieceCount, peers: this._peers?.values() ?? [], batches: this._batches })
-    ext.on('violation', () => { this._admission.struck(wire) })
-    this._session!.addPeer(wire, ext)
-    ext.setTask(localTask(this.task!))
-    onceSpeaking(wire, () => { this._exchange.add(wire) })
   }
 
   //

@@ -21,12 +21,38 @@ export interface ClosableStore {
   destroy (cb: (err?: Error | null) => void): void
 }
 
-/** One of a torrent's connections, or an attempt at one. */
+/** A connection that we open: a socket, or utp-native's. */
+export interface OutgoingConnection {
+  setNoDelay?: (noDelay: boolean) => unknown
+  once (event: 'connect' | 'close', listener: () => void): unknown
+  once (event: 'error', listener: (err: Error) => void): unknown
+}
+
+/** One of a torrent's connections, or an attempt at one (webtorrent/lib/peer.js). */
 export interface InternalPeer {
+  /** its key in `_peers`: the address, as a rule */
+  id: string
+  /** `host:port`; of peers that we call */
+  readonly addr: string
+  readonly source: string | null
+  readonly connected: boolean
+  readonly destroyed: boolean
   readonly wire: Wire | null
-  readonly conn: { setNoDelay?: (noDelay: boolean) => void } | null
+  conn: OutgoingConnection | null
   /** 0: plaintext, 1: encrypted, 2: encrypted or not at all; looked at once it is connected */
   secure: number
+  /** attempts since its last handshake */
+  retries: number
+  onConnect (): void
+  startConnectTimeout (): void
+  destroy (err?: Error): void
+}
+
+/** What makes peers. */
+export interface InternalPeerConstructor {
+  createUTPOutgoingPeer (
+    addr: string, torrent: InternalTorrent, throttleGroups: unknown, source: string | null, secure: number
+  ): InternalPeer
 }
 
 /** A selection of pieces (webtorrent/lib/selections.js). */
@@ -65,7 +91,10 @@ export interface InternalTorrent extends Torrent {
   _hashes: unknown[]
   _reservations: unknown[]
   _rechokeNumSlots: number
+  _numConns: number
   _numPending: number
+  /** peers to be called */
+  _queue: InternalPeer[]
   _peers: Map<string, InternalPeer> | null
   _selections: Iterable<Selection> & { readonly length: number, clear (): void }
   _startAsDeselected: boolean
@@ -78,6 +107,8 @@ export interface InternalTorrent extends Torrent {
   _onStore (): void
   _startDiscovery (): void
   _addPeer (peer: unknown, type: string, source?: string): InternalPeer | null
+  _registerPeer (peer: InternalPeer): void
+  _drain (): void
   _onWire (wire: Wire, addr?: string): void
   _onWireWithMetadata (wire: Wire): void
   _updateSelections (): void
@@ -112,7 +143,10 @@ export interface InternalClient extends WebTorrentClient {
   readonly peerIdBuffer: Uint8Array
   readonly secure: number
   readonly dht: false | InternalDht | null
+  readonly utp: boolean
+  readonly throttleGroups: unknown
   readonly _connPool: ConnPool | null
+  readonly _utpServer: { connect (port: number, host: string): OutgoingConnection } | null
   torrents: Torrent[]
 }
 

@@ -67,17 +67,6 @@ test('a tracker (WebSocket), which connects by WebRTC', async t => {
   await finishTogether(t, peers)
 })
 
-test('uTP', async t => {
-  const task = createCounting()
-  const client = { utp: true }
-  const peers = [await createPeer(t, task, { client }), await createPeer(t, task, { client })]
-  await connect(...peers)
-  await Promise.all(peers.map(({ torrent }) => once(torrent, 'wire')))
-  t.same(transports(peers[1]!), ['utpOutgoing'])
-  for (const { torrent } of peers) torrent.startComputing({ slots: 1 })
-  await finishTogether(t, peers)
-})
-
 test('peer exchange: who knows one peer soon knows the others', async t => {
   const task = createCounting()
   const peers = [await createPeer(t, task), await createPeer(t, task), await createPeer(t, task), await createPeer(t, task)]

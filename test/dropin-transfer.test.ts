@@ -35,7 +35,8 @@ async function logDownload ({ log }: Run, torrent: Torrent): Promise<void> {
   torrent.on('download', bytes => { received += bytes })
   torrent.on('upload', bytes => { uploaded += bytes })
   torrent.once('metadata', () => { for (const file of torrent.files) file.on('done', () => files.push(file.path)) })
-  torrent.once('wire', (wire, addr) => { log('wire', wire.type, addr?.replace(/\d+$/, 'port')) })
+  // where both have uTP, WebTorrent uses that, and BitWorker TCP: see lib/connections/dialling.ts
+  torrent.once('wire', (wire, addr) => { log('wire', wire.type.replace(/^(?:tcp|utp)/, ''), addr?.replace(/\d+$/, 'port')) })
   await eventOf(torrent, 'done')
   log(pieces.sort((a, b) => a - b), files, torrent.progress, torrent.downloaded, torrent.numPeers, torrent.timeRemaining)
   log(received === torrent.received, received > torrent.length, uploaded === torrent.uploaded)

@@ -12,6 +12,11 @@ declare module 'webtorrent/lib/torrent.js' {
   export default TorrentClass
 }
 
+declare module 'webtorrent/lib/peer.js' {
+  const Peer: import('../lib/webtorrent-internals.ts').InternalPeerConstructor
+  export default Peer
+}
+
 declare module 'webtorrent/lib/file.js' {
   type TorrentFile = import('../lib/webtorrent-types.ts').TorrentFile
   const FileClass: { new (torrent: object, file: object): TorrentFile, prototype: TorrentFile }

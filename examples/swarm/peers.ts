@@ -5,7 +5,7 @@ import type { Processes } from './processes.ts'
 
 const BITWORKER = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url))
 // Nothing leaves this machine.
-const LOOPBACK = ['--no-dht', '--no-lsd', '--no-nat', '--no-utp']
+const LOOPBACK = ['--no-dht', '--no-lsd', '--no-nat']
 
 /** A peer, and what it did. */
 export interface Peer {

@@ -1,0 +1,91 @@
+/**
+ * The connections of one torrent that is a task, or may turn out to be one: whom it calls, whom it lets in, and what a wire is
+ * given before its peer is one of the session's. Called by torrent.ts, which asks for ordinary torrents only what any
+ * connection needs.
+ */
+import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
+import { Admission, MAX_KNOWN_PEERS } from '../admission.ts'
+import { Attempts } from '../attempts.ts'
+import { PeerExchange } from '../peer-exchange.ts'
+import type { Task } from '../task.ts'
+import type { InternalPeer, InternalTorrent } from '../webtorrent-internals.ts'
+import type { Wire } from '../webtorrent-types.ts'
+import { WireBatches } from '../wire-batches.ts'
+import { extensionOf, localTask, onceSpeaking, setUpWire } from '../wires.ts'
+import type { WorkSession } from '../work-session.ts'
+import { Dialler } from './dialling.ts'
+
+/** The part of ComputeTorrent that is looked at. */
+export interface WiredTorrent extends InternalTorrent { readonly task: Task | null }
+
+/** A wire as far as its extended handshake (BEP 10) may have to be repeated. */
+interface HandshakingWire { readonly _extendedHandshakeSent?: boolean, _sendExtendedHandshake (): void }
+
+/** The connections of one torrent. */
+export class TaskWires {
+  readonly dialler: Dialler
+  readonly #torrent: WiredTorrent
+  readonly #attempts = new Attempts()
+  readonly #exchange = new PeerExchange()
+  readonly #admission = new Admission()
+  readonly #batches = new WireBatches()
+
+  constructor (torrent: WiredTorrent) {
+    this.#torrent = torrent
+    this.dialler = new Dialler(torrent)
+  }
+
+  /** With a magnet link it may turn out to be a task. */
+  get #isOrdinary (): boolean { return this.#torrent.task === null && this.#torrent.metadata !== null }
+
+  /** Whether a peer that `source` named is taken in. */
+  takes (peer: unknown, source: string | undefined): boolean {
+    if (typeof peer === 'string' && this.#exchange.isConnected(peer)) return false
+    return source === 'manual' || (this.#torrent._peers?.size ?? 0) < MAX_KNOWN_PEERS
+  }
+
+  /** How a peer that was taken in is called: plaintext or encrypted. 0 (never encrypted) and 2 (always) are the user's decision. */
+  prepareCall (peer: InternalPeer): void {
+    const { task, client } = this.#torrent
+    if (!this.#isOrdinary && client.secure === 1) peer.secure = this.#attempts.next(peer.addr, task !== null)
+  }
+
+  /** Whether a wire is to be closed at once; otherwise it is given what a task needs before the handshake is answered. */
+  refuses (wire: Wire, address: string | undefined): boolean {
+    if (!this.#isOrdinary) {
+      const { task, client } = this.#torrent
+      if (this.#admission.refuses(wire, address, this.#torrent)) return true
+      wire.extendedHandshake['p'] = client.torrentPort
+      wire.use(utBitworker(task === null ? {} : { task: localTask(task) }))
+    }
+    if (address !== undefined) this.#attempts.succeeded(address)
+    return false
+  }
+
+  /** The wire takes part in the task. */
+  join (wire: Wire, session: WorkSession): void {
+    const ext = extensionOf(wire)
+    if (ext === undefined || session.has(wire)) return
+    const { task, _peers: peers, metadata } = this.#torrent
+    setUpWire(wire, ext, { pieceCount: task!.pieceCount, peers: peers?.values() ?? [], batches: this.#batches })
+    ext.on('violation', () => { this.#admission.struck(wire) })
+    session.addPeer(wire, ext)
+    ext.setTask(localTask(task!))
+    void offerMetadata(wire, metadata!)
+    onceSpeaking(wire, () => { this.#exchange.add(wire) })
+  }
+
+  /** The wire's peer may not come back. */
+  ban (wire: Wire): void { this.#admission.ban(wire) }
+}
+
+/**
+ * What came by this connection or another one is to be had from us from now on: who has but a link, too, learns it from a
+ * further extended handshake.
+ */
+async function offerMetadata (wire: Wire, metadata: Uint8Array): Promise<void> {
+  const handshaking = wire as unknown as HandshakingWire
+  // otherwise it is said by the first one
+  if (handshaking._extendedHandshakeSent !== true) return
+  if (await wire.ut_metadata.setMetadata(metadata) && !wire.destroyed) handshaking._sendExtendedHandshake()
+}
