@@ -4,7 +4,8 @@ import type { Executor } from './executor.ts'
 import { checkLimits } from './executor/limits.ts'
 import type { Limits } from './executor/limits.ts'
 import type { SandboxChoice } from './executor/sandbox/detect.ts'
-import type { ParseTaskOptions } from './task.ts'
+import { unsupportedProblem } from './task.ts'
+import type { ParseTaskOptions, Task } from './task.ts'
 import type { TorrentOptions } from './webtorrent-types.ts'
 
 /** A file or folder of this machine that a task needs. */
@@ -49,4 +50,16 @@ export function checkComputeOptions ({ slots, limits = {} }: ComputeOptions): vo
   checkLimits(limits)
   if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return
   throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}; give a whole number of at least 1.`)
+}
+
+/**
+ * Throws where nothing can be computed, whatever the options are: BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK for an ordinary torrent,
+ * BW_ERR_TASK_REQUIRES for a task of a later version. What is not known yet may be.
+ */
+export function checkComputable ({ destroyed, metadata, task }: { destroyed: boolean, metadata: unknown, task: Task | null }): void {
+  if (destroyed) throw new BitWorkerError('BW_ERR_DESTROYED', 'usage', 'The torrent is destroyed; add it again.')
+  if (metadata === null) return
+  if (task === null) throw new BitWorkerError('BW_ERR_NOT_A_TASK', 'usage', 'This is an ordinary torrent, which has nothing to compute; add a task file.')
+  const problem = unsupportedProblem(task)
+  if (problem !== null) throw problem
 }

@@ -7,6 +7,8 @@ import { BashExecutor } from './executor.ts'
 import type { Executor } from './executor.ts'
 import { detectSandbox } from './executor/sandbox/detect.ts'
 import type { ComputeOptions } from './options.ts'
+import { unsupportedProblem } from './task.ts'
+import type { Task } from './task.ts'
 
 /** With which options computing begins, and what runs the commands. */
 export interface Choice { options: ComputeOptions, executor: Executor }
@@ -17,10 +19,15 @@ export class OwnExecutors {
 
   /**
    * Resolves when computing is to begin, with how; null if it is not any more. Trying a sandbox out takes a moment, and
-   * `current` may change during it. Rejects with BW_ERR_NO_SANDBOX if there is none here.
+   * `current` may change during it. Rejects with BW_ERR_TASK_REQUIRES for a task that must not be computed here, and with
+   * BW_ERR_NO_SANDBOX if there is no sandbox.
    * @param prepare called with what it is going to be, as far as is known before `settling` ends
    */
-  async choose (settling: Promise<void>, current: () => ComputeOptions | null, prepare: (choice: Choice) => void): Promise<Choice | null> {
+  async choose (
+    task: Task, settling: Promise<void>, current: () => ComputeOptions | null, prepare: (choice: Choice) => void
+  ): Promise<Choice | null> {
+    const problem = unsupportedProblem(task)
+    if (problem !== null) throw problem
     let options = current()
     while (options !== null) {
       const executor = await this.#get(options)

@@ -9,6 +9,7 @@
 import type { StoreLayout } from './store-layout.ts'
 import type { PieceTable } from './store-table.ts'
 import { locate } from './task.ts'
+import { isConcatenation } from './task/unsupported.ts'
 import type { Task } from './task.ts'
 
 /** A piece of fewer bytes becomes a part. */
@@ -45,7 +46,7 @@ export class FileDrafts {
     const { file, part } = locate(this.#task, index)
     if (size < MIN_BYTES) return null
     // what a complete command makes is no concatenation; and the pieces of a finished file that was damaged are read from there
-    if (this.#task.completeCommand !== undefined || this.#table.ours.has(file) || this.#table.results.has(index)) return null
+    if (!isConcatenation(this.#task) || this.#table.ours.has(file) || this.#table.results.has(index)) return null
     const draft = this.#open(file)
     this.#advance(draft, file, part)
     const position = this.#positionOf(draft, file, part, size)

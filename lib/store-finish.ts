@@ -54,7 +54,8 @@ export async function finishFile (folder: TaskFolder, file: number, opts: Finish
   if (length !== undefined && await isAsWritten(folder, file, opts.signal)) return { path: final, length }
   checkParts(folder, file)
   const changes = folder.table.changes(file)
-  if (task.completeCommand !== undefined && !opts.run) return null
+  // parts of a task that is not understood stay parts: joining them may not be what makes the file
+  if (task.unsupported !== undefined || (task.completeCommand !== undefined && !opts.run)) return null
   checkAborted(opts.signal)
   refuseForeign(folder, file)
   const work = folder.newWork()

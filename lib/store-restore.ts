@@ -16,6 +16,7 @@ import { checkParents, lstatOrNull, partName, removeFile } from './store-layout.
 import type { StoreLayout } from './store-layout.ts'
 import { PieceTable } from './store-table.ts'
 import { locate } from './task.ts'
+import { isConcatenation } from './task/unsupported.ts'
 import type { Task } from './task.ts'
 
 interface Sources { task: Task, layout: StoreLayout, journal: Journal, records: JournalRecord[], force: boolean, signal?: AbortSignal }
@@ -98,7 +99,7 @@ function forgetParts (task: Task, file: number, newer: Set<number>): void {
 
 /** Where each part of a concatenated file begins, and as last entry its length; null if a size is not known, or it is no concatenation. */
 export function offsetsOf (task: Task, file: number, sizeOf: (piece: number) => number | undefined): Float64Array | null {
-  if (task.completeCommand !== undefined) return null
+  if (!isConcatenation(task)) return null
   const { firstPiece, parts } = task.files[file]!
   const offsets = new Float64Array(parts + 1)
   for (let part = 0; part < parts; part++) {
@@ -204,7 +205,7 @@ function isPart (at: string, { size }: Result): boolean {
 /** A file that lacks one of its pieces is not finished, though the others may be read from it. */
 function reopenDamaged (task: Task, finals: Map<number, Final>, table: PieceTable): void {
   for (const [file, { offsets }] of finals) {
-    if (task.completeCommand !== undefined) continue
+    if (!isConcatenation(task)) continue
     const { firstPiece, parts } = task.files[file]!
     for (let index = firstPiece; index < firstPiece + parts; index++) {
       if (offsets !== null && table.isMerged(index)) continue

@@ -7,11 +7,10 @@ import { encode, textOf } from './bencode.ts'
 import { readAsks } from './task-asks.ts'
 import type { TaskAsks } from './task-asks.ts'
 import { taskError } from './task-types.ts'
+import { TASK_VERSION, unsupportedIn } from './task/unsupported.ts'
 import type { Bdict, Bvalue } from './bencode.ts'
 import type { Task } from './task-types.ts'
 
-/** The version of the `bitworker` dictionary that this package writes, and the newest it reads. */
-export const TASK_VERSION = 1
 /** Linux takes 128 KiB as one argument of a program; half of it leaves room for wrappers. */
 const MAX_COMMAND_BYTES = 64 * 1024
 
@@ -22,13 +21,14 @@ const LEGACY_PREFIX = 'BitWorker/legacy/1\0'
 export type Commands = Pick<Task, 'command' | 'completeCommand'>
 
 /**
- * Reads the `bitworker` dictionary of an info dictionary. Unknown keys are ignored; what changes their meaning raises `version`.
+ * Reads the `bitworker` dictionary of an info dictionary. What this version does not know is listed, so that nobody computes.
  * Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS.
  */
-export function readBitworker (value: Bvalue | undefined): Commands & TaskAsks {
+export function readBitworker (value: Bvalue | undefined): Commands & TaskAsks & Pick<Task, 'unsupported'> {
   if (!(value instanceof Map)) throw noCommand()
-  checkVersion(value.get('version'))
-  return { ...readCommands(value), ...readAsks(value) }
+  const unsupported = unsupportedIn(value)
+  if (value.get('version') !== TASK_VERSION) return { command: '', unsupported }
+  return { ...readCommands(value), ...readAsks(value), ...(unsupported.length > 0 && { unsupported }) }
 }
 
 /** Reads `command` and `complete command`. Throws BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND. */
@@ -69,14 +69,6 @@ function readCommand (dict: Bdict, key: string): string | undefined {
   if (text.includes('\0')) throw badCommand(key, 'contains a NUL character')
   if (Buffer.byteLength(text) > MAX_COMMAND_BYTES) throw badCommand(key, `is longer than ${MAX_COMMAND_BYTES} bytes: put it into a script the command fetches`)
   return text
-}
-
-function checkVersion (version: Bvalue | undefined): void {
-  if (version === TASK_VERSION) return
-  if (typeof version === 'number' && version > TASK_VERSION) {
-    throw taskError('BW_ERR_TASK_VERSION', `The task was made for a newer BitWorker (format ${version}, this one reads ${TASK_VERSION}); update BitWorker.`)
-  }
-  throw taskError('BW_ERR_TASK_VERSION', `The task does not say which format it has (\`version\` must be ${TASK_VERSION}); ask its author for a correct file.`)
 }
 
 function noCommand (): Error {

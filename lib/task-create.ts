@@ -3,11 +3,12 @@
  * bencode; every other rule is the reader's, which reads each new task before anyone gets it. Pure. Called by lib/task.ts.
  */
 import { asksDict } from './task-asks.ts'
-import { commandsDict, TASK_VERSION } from './task-command.ts'
+import { commandsDict } from './task-command.ts'
 import { checkPieceLength, MAX_PIECES, tooManyPieces } from './task-info.ts'
 import { quote } from './task-names.ts'
 import { isTrackerUrl, MAX_REMARK_LENGTH, MAX_TRACKERS } from './task-trackers.ts'
 import { taskError } from './task-types.ts'
+import { TASK_VERSION } from './task/unsupported.ts'
 import type { Encodable } from './bencode.ts'
 import type { CreateTaskOptions } from './task-types.ts'
 

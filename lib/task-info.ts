@@ -59,7 +59,10 @@ function readEntries (info: Bdict, name: string): Entry[] {
   const length = info.get('length')
   if (files === undefined && length === undefined) throw noFiles('neither `files` nor `length`')
   if (files !== undefined && length !== undefined) throw badFiles('both `files` and `length`, so it is not clear which counts')
-  if (files === undefined) return [{ path: [name], length: checkLength(length, name) }]
+  if (files === undefined) {
+    checkAttributes(info)
+    return [{ path: [name], length: checkLength(length, name) }]
+  }
   if (!Array.isArray(files)) throw badFiles('a `files` that is not a list')
   if (files.length === 0) throw noFiles('an empty list of files')
   if (files.length > MAX_FILES) {
@@ -72,8 +75,15 @@ function readEntry (file: Bvalue, name: string): Entry {
   if (!(file instanceof Map)) throw badFiles('a file that is not a dictionary')
   const path = file.get('path')
   if (!Array.isArray(path) || path.length === 0) throw badFiles('a file without a path')
+  checkAttributes(file)
   const components = path.map(component => nameOf(component, 'path'))
   return { path: [name, ...components], length: checkLength(file.get('length'), components.join('/')) }
+}
+
+/** BEP 47: neither a symbolic link nor padding is what a command computes. */
+function checkAttributes (entry: Bdict): void {
+  const attributes = entry.has('attr') ? textOf(entry.get('attr')) : ''
+  if (entry.has('symlink path') || attributes === undefined || /[lp]/.test(attributes)) throw badFiles('a file that is a symbolic link or padding (BEP 47)')
 }
 
 function nameOf (value: Bvalue | undefined, key: string): string {

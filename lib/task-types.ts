@@ -50,8 +50,13 @@ export interface Task {
   length: number
   /** in the order of their pieces */
   files: TaskFile[]
-  /** run by /bin/bash -c, once per piece */
+  /** run by /bin/bash -c, once per piece; empty in a task of a later version, which may say it in another way */
   command: string
+  /**
+   * what it needs that this version does not know, in words, such as `the key "inputs"`; absent: nothing. Such a task is not
+   * computed here, and no files are made of its parts; it can be downloaded and passed on.
+   */
+  unsupported?: readonly string[]
   /** run once per file, when all its parts are there; absent: the file is the parts, one after another */
   completeCommand?: string
   /** what one work item asks for, milliseconds; absent: it does not say */

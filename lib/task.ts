@@ -6,11 +6,12 @@
 import { createHash } from 'node:crypto'
 import { concatBytes, decodeDict, encode } from './bencode.ts'
 import { BitWorkerError } from './errors.ts'
-import { commandsDict, readBitworker, readCommands, TASK_VERSION, taskDigest } from './task-command.ts'
+import { commandsDict, readBitworker, readCommands, taskDigest } from './task-command.ts'
 import { createInfo, createRemarks } from './task-create.ts'
 import { readInfo } from './task-info.ts'
 import { readRemarks } from './task-trackers.ts'
 import { taskError } from './task-types.ts'
+import { TASK_VERSION } from './task/unsupported.ts'
 import { readSignatures, signaturesDict } from './trust/signature.ts'
 import type { Bdict, Bvalue, DecodedDict, Encodable } from './bencode.ts'
 import type { Remarks } from './task-trackers.ts'
@@ -20,6 +21,7 @@ export { magnetOf } from './magnet.ts'
 export { taskDigest } from './task-command.ts'
 export { locate, pieceOf, workItemEnv } from './task-pieces.ts'
 export { isTask, isTaskObject } from './task-sniff.ts'
+export { unsupportedProblem } from './task/unsupported.ts'
 export { usableTrackers } from './task-trackers.ts'
 export type { Part } from './task-pieces.ts'
 export type { CreateTaskOptions, ParseTaskOptions, Task, TaskFile, TaskSignature } from './task-types.ts'
@@ -28,6 +30,8 @@ export type { CreateTaskOptions, ParseTaskOptions, Task, TaskFile, TaskSignature
 const MAX_TASK_BYTES = 4 * 1024 * 1024
 /** Leaves room around it, so that metadata that came from a peer can always be written as a task file. */
 const MAX_INFO_BYTES = 3 * 1024 * 1024
+/** What makes an ordinary torrent of an info dictionary: BEP 3, BEP 30, BEP 52. */
+const ORDINARY_KEYS = ['pieces', 'root hash', 'file tree', 'meta version']
 const INFO_KEY = new TextEncoder().encode('4:info')
 const DICT_END = new TextEncoder().encode('e')
 
@@ -108,7 +112,7 @@ function decodeFile (bytes: Uint8Array, unsortedRootKeys: boolean): DecodedDict 
 
 /** A dictionary with both `bitworker` and piece hashes would be one thing here and another in every other client: refused. */
 function refuseOrdinary (info: Bdict): void {
-  if (!info.has('pieces') && !info.has('file tree')) return
+  if (!ORDINARY_KEYS.some(key => info.has(key))) return
   throw taskError('BW_ERR_TASK_ORDINARY', 'This is an ordinary torrent (it has piece hashes), not a task; add it as a torrent.')
 }
 

@@ -13,12 +13,11 @@ import { closeAfter } from './closing.ts'
 import { TaskWires } from './connections/task-wires.ts'
 import { ComputeStore } from './compute-store.ts'
 import { announceWhileAlone } from './dht-retry.ts'
-import { BitWorkerError } from './errors.ts'
 import { TaskFileView } from './file.ts'
 import { guardMetadata, guardPex } from './guards.ts'
 import { magnetOf } from './magnet.ts'
 import { magnetProblem } from './magnet-check.ts'
-import { checkComputeOptions } from './options.ts'
+import { checkComputable, checkComputeOptions } from './options.ts'
 import { OwnExecutors } from './own-executors.ts'
 import type { Choice } from './own-executors.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
@@ -181,13 +180,11 @@ export class ComputeTorrent extends Base {
   /**
    * Computes missing pieces from now on. Starts once the sources of peers that are enabled have answered for the first
    * time (at most 5 s), so that nothing is computed that a peer already has.
-   * Throws BW_ERR_NOT_A_TASK, BW_ERR_COMPUTE_OPTIONS, and for a missing `binds` path BW_ERR_BIND.
+   * Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK, BW_ERR_TASK_REQUIRES (before 'metadata' a 'warning' brings it), BW_ERR_COMPUTE_OPTIONS,
+   * and for a missing `binds` path BW_ERR_BIND.
    */
   startComputing (options: ComputeOptions = {}): void {
-    if (this.destroyed) throw new BitWorkerError('BW_ERR_DESTROYED', 'usage', 'The torrent is destroyed; add it again.')
-    if (this.metadata !== null && this.task === null) {
-      throw new BitWorkerError('BW_ERR_NOT_A_TASK', 'usage', 'This is an ordinary torrent, which has nothing to compute; add a task file.')
-    }
+    checkComputable(this)
     checkComputeOptions(options)
     this._computeOptions = options
     this.resumeComputing()
@@ -223,7 +220,7 @@ export class ComputeTorrent extends Base {
     const meeting = (): Meeting => ({ hasMet: session.meeting.hasMet, isConnecting: isConnecting() || session.meeting.isConnecting })
     const settling = settled(this._sources ??= new Sources(this, this.client.lsd), this, meeting)
     const prepare = (choice: Choice): void => { if (session === this._session) session.store.prepare(choice.executor, slotsOf(choice)) }
-    const choice = this._executors.choose(settling, () => this.destroyed ? null : this._computeOptions, prepare)
+    const choice = this._executors.choose(session.task, settling, () => this.destroyed ? null : this._computeOptions, prepare)
     choice.finally(() => { this._isSettling = false }).then(chosen => {
       if (chosen === null) return
       session.store.configure({ executor: chosen.executor })

@@ -7,7 +7,7 @@ const SOURCES = globSync(['lib/**/*.ts', 'extensions/**/*.ts'])
 
 /** No clock, random source, file, process or socket of their own: all of it is handed in. */
 const PURE = [
-  ...globSync('lib/task*.ts').filter(file => file !== 'lib/task-peer.ts'), 'lib/bencode.ts', 'lib/bencode-encode.ts', 'lib/magnet.ts',
+  ...globSync('lib/task*.ts').filter(file => file !== 'lib/task-peer.ts'), ...globSync('lib/task/*.ts'), 'lib/bencode.ts', 'lib/bencode-encode.ts', 'lib/magnet.ts',
   ...globSync('lib/trust/*.ts').filter(file => file !== 'lib/trust/files.ts'),
   'lib/results.ts', 'lib/variants.ts', 'lib/packed-results.ts', 'lib/scheduler.ts', 'lib/claims.ts', 'lib/candidates.ts', 'lib/ranking.ts', 'lib/backups.ts', 'lib/progress.ts', 'lib/index-set.ts',
   'lib/token-bucket.ts', 'lib/magnet-check.ts',

@@ -103,12 +103,13 @@ export function describeTask (task: Task, { outDir, columns = Infinity, judgemen
   return [`${escapeText(task.name)}: a task of ${plural(task.pieceCount, 'piece')}`, ...section([
     ['info-hash', [task.infoHash]],
     ...(judgement === undefined ? [] : describeSigners(judgement)),
-    ['command', escapeLines(task.command), BAR],
-    task.completeCommand === undefined ? ['at the end', ['the parts are joined']] : ['at the end', escapeLines(task.completeCommand), BAR],
+    ...(task.unsupported === undefined ? [] : [['unknown', [`${escapeText(task.unsupported.join(', '))}: not computed here; update BitWorker`]] satisfies Row]),
+    ...(task.command === '' ? [] : [['command', escapeLines(task.command), BAR] satisfies Row]),
+    task.unsupported !== undefined ? ['at the end', ['not known to this version']] : task.completeCommand === undefined ? ['at the end', ['the parts are joined']] : ['at the end', escapeLines(task.completeCommand), BAR],
     [task.files.length === 1 ? 'file' : 'files', describeFiles(task, outDir)],
     ...(binds.length === 0 ? [] : [['it sees', binds.map(bind => escapeText(path.resolve(bind.path)))] satisfies Row]),
     ['piece size', [`at most ${formatBytes(task.pieceLength)}, ${formatBytes(task.length)} for all of them`]],
-    ['time limit', describeTime(task)],
+    ...(task.command === '' ? [] : [['time limit', describeTime(task)] satisfies Row]),
     ...describeNeeds(task),
     ...(limits === undefined ? [] : describeUse(task, limits)),
     ['trackers', task.announce.length === 0 ? ['none'] : capped(task.announce.map(escapeText))],
@@ -125,6 +126,8 @@ export interface TaskFields {
   pieceLength: number
   command: string
   completeCommand?: string
+  /** what it needs that this version does not know */
+  unsupported?: readonly string[]
   /** seconds for one work item */
   timeout?: number
   /** seconds for the complete command of one file */
@@ -155,6 +158,7 @@ export function taskFields (task: Task, judgement?: Judgement): TaskFields {
     pieceLength: task.pieceLength,
     command: task.command,
     ...(task.completeCommand !== undefined && { completeCommand: task.completeCommand }),
+    ...(task.unsupported !== undefined && { unsupported: task.unsupported }),
     ...(task.timeoutMs !== undefined && { timeout: task.timeoutMs / 1000 }),
     ...(task.completeTimeoutMs !== undefined && { completeTimeout: task.completeTimeoutMs / 1000 }),
     ...(task.memoryBytes !== undefined && { memory: task.memoryBytes }),

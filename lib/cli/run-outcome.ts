@@ -28,7 +28,7 @@ export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, out: JsonOutpu
     torrent.on('done', () => {
       // The parts are here, but the complete command waits for the answer to the question.
       const { task } = torrent
-      if (task?.completeCommand !== undefined && flags.compute && files.size < task.files.length) return
+      if (task?.completeCommand !== undefined && task.unsupported === undefined && flags.compute && files.size < task.files.length) return
       announceDone(torrent, files, flags, out, screen)
       resolve()
     })
@@ -40,7 +40,9 @@ export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, out: JsonOutpu
       resolve()
     })
   })
-  const end = Promise.race([finished.then(() => EXIT.done), stuck.then(() => EXIT.workFailed)])
+  // a task that is not understood leaves parts, and whoever asked for files has none
+  const done = finished.then(() => torrent.task?.unsupported === undefined ? EXIT.done : EXIT.workFailed)
+  const end = Promise.race([done, stuck.then(() => EXIT.workFailed)])
   return { finished, exitCode: flags.exit === true ? end : NEVER }
 }
 
@@ -51,7 +53,9 @@ function announceDone (torrent: Torrent, finished: Map<string, number>, flags: O
   out.emit('done', { files })
   screen.note(['done:', ...describeFiles(files)].join('\n'))
   if (torrent.task !== null && finished.size < torrent.task.files.length) {
-    screen.note('All parts are here; the complete command, which makes the files of them, was not run (--no-compute).')
+    screen.note(torrent.task.unsupported === undefined
+      ? 'All parts are here; the complete command, which makes the files of them, was not run (--no-compute).'
+      : 'All parts are here, but no files are made of them, as this version does not know all that the task needs; update BitWorker and run the same command again.')
   }
   if (flags.exit !== true) screen.note('Seeding for the others; Ctrl-C stops.')
 }

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import path from 'node:path'
 import { BitWorkerError } from '../errors.ts'
+import { unsupportedProblem } from '../task.ts'
 import type { Task } from '../task.ts'
 import type { Torrent } from '../webtorrent/public-types.ts'
 import { readTrustStore } from '../trust/files.ts'
@@ -28,6 +29,7 @@ import { openSession, reached } from './session.ts'
 import type { Session } from './session.ts'
 import { describeTrust, refuseDenied } from './signers.ts'
 import { readSource } from './source.ts'
+import { nothingComes } from './run/unsupported.ts'
 
 /** The flags as typed. */
 export interface RunFlags extends NetworkFlags, ConfinementFlags {
@@ -54,7 +56,7 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
   const flags = { ...typed, compute: confinement?.mayCompute === true }
   const source = await readSource(id, flags)
   const trust = await readTrustStore()
-  if (source.task !== null && mustAsk(flags, judge(source.task, flags, trust))) demandTerminal()
+  if (source.task !== null && mustAsk(source.task, flags, judge(source.task, flags, trust))) demandTerminal()
   await checkBinds(flags.bind)
   const stop = new AbortController()
   const release = onInterrupt(() => { stop.abort() })
@@ -99,7 +101,8 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
         if (progress.ended) return NEVER
         progress.started = true
         progress.stop = watch(session, screen)
-        return NEVER
+        const problem = problemOf(session.torrent)
+        return problem !== null && flags.exit === true && flags.compute ? nothingComes(session.torrent, problem) : NEVER
       })
     ])
   } catch (error) {
@@ -135,14 +138,17 @@ async function begin ({ torrent }: Session, flags: RunFlags, surroundings: Surro
   for (const line of description) screen.note(line)
   out.emit('task', taskFields(task, judgement))
   if (task.convertedFrom !== undefined) warnConverted(out, screen)
+  const problem = problemOf(torrent)
+  if (problem !== null) warn(problem, out, screen)
   await reached(torrent, 'ready')
+  if (problem !== null) return
   if (confinement === null) return screen.note('Only downloading what others compute (--no-compute).')
   out.emit('sandbox', confinement.fields)
   screen.note(confinement.banner)
   if (!confinement.mayCompute) return
   if (flags.yes !== true && judgement.verdict === 'trusted') screen.note(describeTrust(judgement))
   // What is finished already needs no answer, and without one nothing runs.
-  if (mustAsk(flags, judgement) && (settled.aborted || !await askConsent(settled))) return
+  if (mustAsk(task, flags, judgement) && (settled.aborted || !await askConsent(settled))) return
   torrent.startComputing({
     ...(flags.slots !== undefined && { slots: flags.slots }),
     ...confinement.options,
@@ -171,8 +177,18 @@ function judge (task: Task, flags: RunFlags, trust: TrustStore): Judgement {
   return judgement
 }
 
-function mustAsk (flags: RunFlags, { verdict }: Judgement): boolean {
-  return flags.compute && flags.yes !== true && verdict !== 'trusted'
+function mustAsk ({ unsupported }: Task, flags: RunFlags, { verdict }: Judgement): boolean {
+  return flags.compute && flags.yes !== true && verdict !== 'trusted' && unsupported === undefined
+}
+
+/** Why the task is not computed here, whatever the flags are. */
+function problemOf ({ task }: ComputeTorrent): BitWorkerError | null {
+  return task === null ? null : unsupportedProblem(task)
+}
+
+function warn ({ code, message }: BitWorkerError, out: JsonOutput, screen: Screen): void {
+  out.emit('warning', { code, message })
+  screen.note(`warning: ${message}`)
 }
 
 function warnConverted (out: JsonOutput, screen: Screen): void {
