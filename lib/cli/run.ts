@@ -182,7 +182,7 @@ function mustAsk ({ unsupported }: Task, flags: RunFlags, { verdict }: Judgement
 }
 
 /** Why the task is not computed here, whatever the flags are. */
-function problemOf ({ task }: ComputeTorrent): BitWorkerError | null {
+function problemOf ({ task }: Torrent): BitWorkerError | null {
   return task === null ? null : unsupportedProblem(task)
 }
 

@@ -18,7 +18,8 @@ export interface Torrent extends WebTorrentTorrent {
   /**
    * Computes missing pieces from now on. Starts once the sources of peers that are enabled have answered for the first
    * time (at most 5 s), so that nothing is computed that a peer already has.
-   * Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK, BW_ERR_COMPUTE_OPTIONS, and for a missing `binds` path BW_ERR_BIND.
+   * Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK, BW_ERR_TASK_REQUIRES (before 'metadata' a 'warning' brings it), BW_ERR_COMPUTE_OPTIONS,
+   * and for a missing `binds` path BW_ERR_BIND.
    */
   startComputing (options?: ComputeOptions): void
   /** Suspends the running work items and starts no others. */
