@@ -14,9 +14,9 @@ import type { Task } from '../task-types.ts'
 /** The version of the `bitworker` dictionary that this package writes, and the only one that it computes. */
 export const TASK_VERSION = 1
 /** All keys of the dictionary, in version 1. */
-export const TASK_KEYS: readonly string[] = [
+const TASK_KEYS: ReadonlySet<string> = new Set([
   'command', 'complete command', 'complete timeout', 'memory', 'requires', 'scratch', 'timeout', 'version'
-]
+])
 /** More than this many are counted, not named: a message is one line. */
 const MAX_NAMED = 5
 
@@ -31,7 +31,7 @@ export function unsupportedIn (dict: Bdict): string[] {
   }
   // a later version may say all the rest in its own way
   if (version !== TASK_VERSION) return [`version ${version} of the format`]
-  const keys = [...dict.keys()].filter(key => !TASK_KEYS.includes(key)).map(key => `the key ${quote(key)}`)
+  const keys = [...dict.keys()].filter(key => !TASK_KEYS.has(key)).map(key => `the key ${quote(key)}`)
   return capped([...keys, ...featuresIn(dict.get('requires'))])
 }
 
