@@ -66,6 +66,7 @@ export class BashExecutor implements Executor {
     this.#limits = limits
     this.#launcher = sandbox?.createLauncher() ?? new PlainLauncher(shell, env)
     this.#guard = new Guard(shell, this.#launcher.mark)
+    this.#launcher.guardBy?.(this.#guard)
     this.#pool = new Pool({
       launcher: this.#launcher,
       stderrs: this.#stderrs,

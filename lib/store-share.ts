@@ -5,7 +5,7 @@
 import { chmodSync, chownSync, closeSync, fchmodSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
-import { NOBODY, isRoot } from './executor/sandbox/host.ts'
+import { COMMAND_UID, isRoot } from './executor/sandbox/host.ts'
 import { openRegular } from './store-io.ts'
 
 /** What a complete command needs: paths outside of the sandbox. */
@@ -25,7 +25,7 @@ export function share ({ parts, names, list, out }: Shared): void {
   chmodSync(parts, 0o755)
   for (const name of names) allowReading(path.join(parts, name))
   chmodSync(list, 0o644)
-  chownSync(out, NOBODY, NOBODY)
+  chownSync(out, COMMAND_UID, COMMAND_UID)
 }
 
 /** chmod(2) would follow a symbolic link. */

@@ -1,6 +1,6 @@
 import test from 'tape'
 import { describeTask } from '../lib/cli/describe.ts'
-import { escapeLines, escapeText, formatBar, formatBytes, formatDuration, formatRate, plural, wrap } from '../lib/cli/format.ts'
+import { escapeJson, escapeLines, escapeText, formatBar, formatBytes, formatDuration, formatRate, plural, wrap } from '../lib/cli/format.ts'
 import { renderPlain } from '../lib/cli/progress.ts'
 import { createTask } from '../lib/task.ts'
 
@@ -68,5 +68,13 @@ test('a plain line says everything', t => {
     done: false
   })
   t.equal(line, '42 %, 12 computed here, 15 downloaded, 4 computing now, 37 missing, 1 failed here, 1 peer, ↓ 2 KiB/s, ↑ 0 B/s, 1 min 20 s left')
+  t.end()
+})
+
+test('JSON that can be shown', t => {
+  const text = 'a\u009B31m\u007F\u202Eevil\u200B\u{E0041}\n"é😀'
+  const json = escapeJson(JSON.stringify({ text }))
+  t.deepEqual(JSON.parse(json), { text }, 'says the same')
+  t.equal(json, '{"text":"a\\u009b31m\\u007f\\u202eevil\\u200b\\udb40\\udc41\\n\\"é😀"}')
   t.end()
 })

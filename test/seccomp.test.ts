@@ -9,7 +9,7 @@ const MACHINES: Arch[] = ['x64', 'arm64']
 const ALLOW = 0x7FFF0000
 const KILL = 0x80000000
 const errno = (n: number): number => 0x00050000 | n
-const [EPERM, ENOSYS, EAFNOSUPPORT] = [errno(1), errno(38), errno(97)]
+const [EPERM, ENOSYS, EAFNOSUPPORT, ENOTTY, EOPNOTSUPP] = [errno(1), errno(38), errno(97), errno(25), errno(95)]
 
 interface Call { arch: number, nr: number, args?: bigint[] }
 
@@ -53,7 +53,6 @@ const ORDINARY: Record<string, [number, number]> = {
   futex: [202, 98],
   getrandom: [318, 278],
   prctl: [157, 167],
-  socketpair: [53, 199],
   kill: [62, 129],
   rt_sigaction: [13, 134],
   setpriority: [141, 140],
@@ -88,6 +87,20 @@ test('calls that depend on their arguments', t => {
     ['ioctl TIOCSTI', [16, 29], [0n, 0x5412n], EPERM],
     ['ioctl TIOCSTI, high bits set', [16, 29], [0n, HIGH | 0x5412n], EPERM],
     ['ioctl TIOCLINUX', [16, 29], [0n, 0x541Cn], EPERM],
+    ['ioctl FS_IOC_GETFLAGS', [16, 29], [0n, 0x80086601n], ALLOW],
+    ...[0x40086602n, 0x401C5820n, 0x40087602n, 0x40806685n, 0x800C6613n, 0xC0045877n]
+      .map((request): [string, [number, number], bigint[], number] => [`ioctl 0x${request.toString(16)}, of a file's flags`, [16, 29], [0n, request], EPERM]),
+    ['fcntl F_SETLK', [72, 25], [3n, 6n], ALLOW],
+    ['fcntl F_SETFL', [72, 25], [3n, 4n], ALLOW],
+    ['fcntl F_SETLEASE', [72, 25], [3n, 1024n], EPERM],
+    ['fcntl F_NOTIFY', [72, 25], [3n, 1026n], EPERM],
+    ['fallocate', [285, 47], [3n, 0n], ALLOW],
+    ['fallocate, a hole', [285, 47], [3n, 3n], ALLOW],
+    ['fallocate beyond the end', [285, 47], [3n, 1n], EOPNOTSUPP],
+    ['fallocate, zeros beyond the end', [285, 47], [3n, 0x11n], EOPNOTSUPP],
+    ['a pair of unix sockets', [53, 199], [1n, 2n], ALLOW],
+    ['a pair of TIPC sockets', [53, 199], [30n, 1n], EAFNOSUPPORT],
+    ['a pair of unix sockets, high bits set', [53, 199], [HIGH | 30n, 1n], EAFNOSUPPORT],
     ['personality(0)', [135, 92], [0n], ALLOW],
     ['personality(-1)', [135, 92], [0xFFFFFFFFn], ALLOW],
     ['personality(ADDR_NO_RANDOMIZE)', [135, 92], [0x40000n], EPERM],
@@ -103,6 +116,11 @@ test('calls that depend on their arguments', t => {
     const program = seccompFilter(machine)
     for (const [name, numbers, args, verdict] of table) t.equal(run(program, { arch: ARCH[machine], nr: numbers[i]!, args }), verdict, `${machine}: ${name}`)
     const closed = seccompFilter(machine, { isShared: true })
+    const [ioctl, fcntl] = [[16, 29][i]!, [72, 25][i]!]
+    const asked = (nr: number, request: bigint): number => run(closed, { arch: ARCH[machine], nr, args: [0n, request] })
+    for (const request of [0x5401n, 0x541Bn, 0x5421n]) t.equal(asked(ioctl, request), ALLOW, `${machine}: ioctl ${request}`)
+    for (const request of [0x5412n, 0x40086602n, 0x1234n]) t.equal(asked(ioctl, request), ENOTTY, `${machine}: ioctl ${request}`)
+    for (const request of [8n, 10n, 15n, 1024n]) t.equal(asked(fcntl, request), EPERM, `${machine}: fcntl ${request}`)
     for (const family of [1n, 2n, 10n, 40n]) t.equal(run(closed, { arch: ARCH[machine], nr: [41, 198][i]!, args: [family] }), EAFNOSUPPORT, `${machine}: no family ${family}`)
   })
   t.end()

@@ -18,6 +18,11 @@ export function escapeText (text: string): string {
   return text.replace(DECEPTIVE, escapeChar)
 }
 
+/** JSON that says the same, with what `escapeText` escapes as `\\uXXXX`: it may be shown on a terminal. */
+export function escapeJson (json: string): string {
+  return json.replace(DECEPTIVE, char => char.split('').map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''))
+}
+
 /** The text escaped, broken after each (visible) `\x0a`, so that a script of many lines can be read. */
 export function escapeLines (text: string): string[] {
   return text.split(/(?<=\n)/).map(escapeText)

@@ -1,5 +1,6 @@
 /** `--json`: one object a line on stdout. The only place that writes there while `--json` is on. */
 import type { Writable } from 'node:stream'
+import { escapeJson } from './format.ts'
 
 /** Writes events as JSON lines, or nothing at all where nobody asked for them. */
 export class JsonOutput {
@@ -13,6 +14,6 @@ export class JsonOutput {
 
   /** One line: `event` first, then the fields; fields that are undefined are left out. */
   emit (event: string, fields: object = {}): void {
-    if (this.enabled) this.#stream.write(`${JSON.stringify({ event, ...fields })}\n`)
+    if (this.enabled) this.#stream.write(`${escapeJson(JSON.stringify({ event, ...fields }))}\n`)
   }
 }

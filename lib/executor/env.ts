@@ -18,10 +18,11 @@ export function commandEnv (parent: NodeJS.ProcessEnv, scratch: string, own: Rec
 
 /**
  * What a command gets in a sandbox: the same on every machine, so that its output can be. The last place to look for
- * programs is its folder: one that the volunteer binds there is found by its name.
+ * programs is its folder: one that the volunteer binds there is found by its name. Git fails where there is a configuration of
+ * the machine's that it cannot read.
  */
 export function sandboxEnv (scratch: string, own: Record<string, string>): Record<string, string> {
-  return { PATH: `${DEFAULT_PATH}:${scratch}`, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: scratch, TMPDIR: scratch, ...own }
+  return { PATH: `${DEFAULT_PATH}:${scratch}`, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: scratch, TMPDIR: scratch, GIT_CONFIG_NOSYSTEM: '1', ...own }
 }
 
 function isAllowed (name: string): boolean {

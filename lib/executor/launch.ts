@@ -35,12 +35,20 @@ export interface Launch {
   settled? (): Promise<void>
 }
 
+/** Whoever ends process groups when this process dies. */
+export interface Groups {
+  watch (pgid: number): void
+  forget (pgid: number): void
+}
+
 /** Makes launches; belongs to one executor. */
 export interface Launcher {
   /** the folder that every command finds itself in, HOME and TMPDIR; undefined: the item's own `cwd` */
   readonly scratch?: string | undefined
   /** stands in the environment of what is spawned, for the guard to find what has left its group and session */
   readonly mark?: string
+  /** Who is told of the groups that a launch makes beside its own. */
+  guardBy? (guard: Groups): void
   /** Throws what `RunningItem.done` rejects with. */
   launch (item: WorkItem, limits: Limits): Launch
   /** Whether there are nests (nest.ts) for such items. */

@@ -3,6 +3,7 @@
  * of it, so all of them are here.
  */
 import type { Limits } from '../limits.ts'
+import type { Shown } from './shown.ts'
 
 /** Where a command finds itself in the sandbox: its working directory, HOME and TMPDIR. */
 export const SCRATCH = '/scratch'
@@ -24,6 +25,10 @@ export interface SystemFolder { path: string, link: string | null }
 export interface SandboxOptions {
   limits: Pick<Limits, 'scratchBytes'>
   system: readonly SystemFolder[]
+  /** what programs need of /etc and /var; shown.ts */
+  shown?: readonly Shown[]
+  /** descriptors to read /etc/passwd and /etc/group from; default: there are none */
+  users?: { passwdFd: number, groupFd: number }
   mounts?: readonly Mount[]
   /** /proc of its own; containers may forbid it */
   proc: boolean
@@ -37,11 +42,14 @@ export interface SandboxOptions {
 
 /** Most that /dev/shm holds. */
 export const SHM_BYTES = 64 * 1024 ** 2
-/** Needed by programs in /usr, and nobody's secret. */
-export const ETC = ['/etc/alternatives', '/etc/ld.so.cache']
-
+/**
+ * The first process is bwrap's own, and no limit of the command's holds for it: it is hidden. What stands in the way of
+ * all others (their order when memory runs out, /proc/sys) can be read, not written.
+ */
+const CLOSED_PROC = ['--ro-bind', '/proc/sys', '/proc/sys', ...tmpfs('/proc/1', 4096), '--remount-ro', '/proc/1', '--remount-ro', '/proc']
 /** The arguments, for `--args FD`: not on the command line, which the sandbox can read. */
-export function bwrapArgs ({ limits, system, mounts = [], proc, seccompFd, capabilities = [], infoFd }: SandboxOptions): string[] {
+export function bwrapArgs (options: SandboxOptions): string[] {
+  const { limits, system, shown = [], users, mounts = [], proc, seccompFd, capabilities = [], infoFd } = options
   return [
     // first what takes away, so that nothing of it is missing should we be killed while we write this
     // each by its name: --unshare-all means "if possible" for the first one
@@ -50,9 +58,12 @@ export function bwrapArgs ({ limits, system, mounts = [], proc, seccompFd, capab
     ...seccompFd === undefined ? [] : ['--seccomp', String(seccompFd)], '--info-fd', String(infoFd),
     '--ro-bind', '/usr', '/usr',
     ...system.flatMap(({ path, link }) => link === null ? ['--ro-bind', path, path] : ['--symlink', link, path]),
-    ...ETC.flatMap(path => ['--ro-bind-try', path, path]),
+    ...shown.flatMap(({ path }) => ['--ro-bind-try', path, path]),
+    ...shown.flatMap(({ hidden }) => hidden).flatMap(at => ['--ro-bind', '/dev/null', at]),
+    '--symlink', '/usr/share/zoneinfo/Etc/UTC', '/etc/localtime',
+    ...users === undefined ? [] : ['--ro-bind-data', String(users.passwdFd), '/etc/passwd', '--ro-bind-data', String(users.groupFd), '/etc/group'],
     // one of which parts are covered would keep a nest from mounting others
-    ...proc ? ['--proc', '/proc', ...capabilities.length > 0 ? [] : ['--ro-bind', '/proc/sys', '/proc/sys']] : [],
+    ...proc ? ['--proc', '/proc', ...capabilities.length > 0 ? [] : CLOSED_PROC] : [],
     '--dev', '/dev',
     ...tmpfs('/dev/shm', Math.min(SHM_BYTES, limits.scratchBytes)),
     ...tmpfs('/tmp', limits.scratchBytes),

@@ -7,23 +7,24 @@ import { closeSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import os from 'node:os'
 import process from 'node:process'
+import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { readStat } from '../../process-table.ts'
 import { sandboxEnv } from '../env.ts'
-import type { Launch, Launcher } from '../launch.ts'
+import type { Groups, Launch, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
-import { StderrFiles } from '../stderr.ts'
-import type { StderrFile } from '../stderr.ts'
 import type { WorkItem } from '../types.ts'
 import { SCRATCH, bwrapArgs } from './bwrap-args.ts'
 import type { Mount, SandboxOptions, SystemFolder } from './bwrap-args.ts'
 import { FilterFile } from './filter-file.ts'
-import { NOBODY, endFirst, findProgram, hardLimits, highestFd, isFolder, isRoot, systemFolders } from './host.ts'
+import { COMMAND_UID, endFirst, findProgram, hardLimits, highestFd, isFolder, isRoot, systemFolders, systemProgram } from './host.ts'
 import { NEST_CAPABILITIES, NEST_MOUNTS, nestCommand } from './nest-script.ts'
+import { outerCommand } from './outer.ts'
 import { MARK, bashCommand, fileBytesOf, prelude } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
 import { seccompFilter } from './seccomp.ts'
 import type { Arch } from './seccomp.ts'
+import { GROUP, PASSWD, shownHere } from './shown.ts'
 
 /** Which bubblewrap sandbox. */
 export interface BwrapOptions {
@@ -36,7 +37,7 @@ export interface BwrapOptions {
   stage: boolean
 }
 
-const [SECCOMP_FD, ARGS_FD, INFO_FD, PART_FD] = [3, 4, 5, 6]
+const [SECCOMP_FD, ARGS_FD, INFO_FD, PASSWD_FD, GROUP_FD, NEXT_FD] = [3, 4, 5, 6, 7, 8]
 /** Between two looks at whether what was killed is gone. */
 const LOOK_MS = 1
 /** A killed process can be held by a hanging disk. */
@@ -44,12 +45,12 @@ const GIVE_UP_MS = 5000
 
 /**
  * Run as root in a mount namespace of its own, before anything of the command: nobody may not enter every folder that
- * what root has is in. $1 is a folder to use, the others what is to be mounted, up to `--`.
+ * what root has is in. $1 to $3 are mount, mkdir and setpriv, $4 is a folder to use, the others what is to be mounted, up to `--`.
  */
 const STAGE = `set -e
-b=$1;shift;mount -t tmpfs -o mode=711,size=1m none "$b";i=0
-while [ "$1" != -- ];do if [ -d "$1" ];then mkdir "$b/$i";else : >"$b/$i";fi;mount --rbind "$1" "$b/$i";i=$((i+1));shift;done;shift
-exec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups "$@"`
+m=$1 d=$2 p=$3 b=$4;shift 4;"$m" -t tmpfs -o mode=711,size=1m none "$b";i=0
+while [ "$1" != -- ];do if [ -d "$1" ];then "$d" "$b/$i";else : >"$b/$i";fi;"$m" --rbind "$1" "$b/$i";i=$((i+1));shift;done;shift
+exec "$p" --reuid ${COMMAND_UID} --regid ${COMMAND_UID} --clear-groups "$@"`
 
 /** Folders every system has, one of which is covered for what is staged. */
 const STAGES = ['/mnt', '/media', '/srv', '/opt', '/run']
@@ -64,12 +65,16 @@ export class BwrapLauncher implements Launcher {
   readonly #perl = findProgram('perl', '/usr/')
   readonly #ionice = findProgram('ionice')
   readonly #filter: FilterFile
-  readonly #infos = new StderrFiles()
+  readonly #shown = shownHere()
+  readonly #users = [new FilterFile(PASSWD), new FilterFile(GROUP)]
+  #guard: Groups | null = null
 
   constructor (opts: BwrapOptions) {
     this.#opts = opts
     this.#filter = new FilterFile(seccompFilter(opts.arch))
   }
+
+  guardBy (guard: Groups): void { this.#guard = guard }
 
   /** A nest needs perl and a /proc, and has nothing writable, which would outlive an item. */
   canNest ({ mounts = [] }: WorkItem): boolean {
@@ -82,7 +87,7 @@ export class BwrapLauncher implements Launcher {
       perl: this.#perl!,
       arch: this.#opts.arch,
       parts: parts.length,
-      firstPart: PART_FD,
+      firstPart: NEXT_FD,
       scratchBytes: limits.scratchBytes,
       mounts,
       command: this.#command(item, limits)
@@ -107,41 +112,55 @@ export class BwrapLauncher implements Launcher {
 
   #launch (item: WorkItem, limits: Limits, command: string[], more: Pick<SandboxOptions, 'capabilities' | 'seccompFd'>): Launch {
     const { mounts = [], env } = item
-    const info = this.#infos.get(item.stdout)
-    const filter = this.#filter.open()
+    const given = [this.#filter, ...this.#users].map(file => file.open()) as [number, number, number]
     const staged = isRoot() && this.#opts.stage && mounts.length > 0
     const { outer, shown } = staged ? this.#stage(mounts) : { outer: [], shown: mounts }
-    const options = bwrapArgs({ limits, system: this.#system, mounts: shown, proc: this.#opts.proc, infoFd: INFO_FD, ...more })
+    const options = bwrapArgs({
+      limits,
+      system: this.#system,
+      shown: this.#shown,
+      users: { passwdFd: PASSWD_FD, groupFd: GROUP_FD },
+      mounts: shown,
+      proc: this.#opts.proc,
+      infoFd: INFO_FD,
+      ...more
+    })
     const [file = '', ...rest] = [
-      ...outer, ...(this.#ionice === null ? [] : [this.#ionice, '-c', '3']), this.#opts.bwrap, '--args', String(ARGS_FD), '--', ...command
+      ...outer,
+      ...outerCommand({ limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard }),
+      ...(this.#ionice === null ? [] : [this.#ionice, '-c', '3']),
+      this.#opts.bwrap, '--args', String(ARGS_FD), '--', ...command
     ]
+    let inside: Promise<number | null> = Promise.resolve(null)
     return {
       file,
       args: rest,
       cwd: '/',
       env: { ...sandboxEnv(SCRATCH, env), [MARK]: this.mark },
-      ...(isRoot() && !staged && { uid: NOBODY, gid: NOBODY }),
+      ...(isRoot() && !staged && { uid: COMMAND_UID, gid: COMMAND_UID }),
       isForeign: isRoot(),
-      fds: [filter, 'pipe', info.fd],
-      started: child => { begin(child, options) },
+      fds: [given[0], 'pipe', 'pipe', given[1], given[2]],
+      started: child => {
+        inside = this.#firstProcess(child)
+        begin(child, options)
+      },
       ended: endOf,
       settled: async () => {
-        closeSync(filter)
-        await this.#gone(info)
+        for (const fd of given) closeSync(fd)
+        await this.#gone(await inside)
       }
     }
   }
 
   close (): void {
-    this.#filter.close()
-    this.#infos.close()
+    for (const file of [this.#filter, ...this.#users]) file.close()
   }
 
   #stage (mounts: readonly Mount[]): { outer: string[], shown: Mount[] } {
     const base = STAGES.find(folder => isFolder(folder) && !mounts.some(mount => `${mount.path}/`.startsWith(`${folder}/`))) ?? '/mnt'
     return {
-      outer: ['unshare', '--mount', '--propagation', 'private', '--', '/bin/bash', '--noprofile', '--norc', '-c', STAGE, 'stage',
-        base, ...mounts.map(mount => mount.path), '--'],
+      outer: [systemProgram('unshare'), '--mount', '--propagation', 'private', '--', '/bin/bash', '--noprofile', '--norc', '-c', STAGE, 'stage',
+        ...['mount', 'mkdir', 'setpriv'].map(systemProgram), base, ...mounts.map(mount => mount.path), '--'],
       shown: mounts.map((mount, i) => ({ ...mount, path: `${base}/${i}` }))
     }
   }
@@ -151,20 +170,35 @@ export class BwrapLauncher implements Launcher {
    * takes the kernel a moment. Until it is gone, something may still write to the part file. And if bwrap was killed while
    * it set itself up, nobody else does it.
    */
-  async #gone (info: StderrFile): Promise<void> {
-    const pid = /"child-pid": (\d+)/.exec(info.take())?.[1]
-    this.#infos.giveBack(info)
-    if (pid === undefined) return
+  async #gone (pid: number | null): Promise<void> {
+    if (pid === null) return
     const end = performance.now() + GIVE_UP_MS
     for (let isGone = !isAlive(pid); !isGone && performance.now() < end; isGone = !isAlive(pid)) {
-      try { process.kill(Number(pid), 'SIGKILL') } catch {} // it has gone meanwhile
+      try { process.kill(pid, 'SIGKILL') } catch {} // it has gone meanwhile
       await new Promise(resolve => { setTimeout(resolve, LOOK_MS) })
     }
+    this.#guard?.forget(pid)
+  }
+
+  /** Its pid, told by bwrap; null if it came to none. It leads a session of its own, in which the whole sandbox is. */
+  async #firstProcess (child: ChildProcess): Promise<number | null> {
+    const pipe = child.stdio[INFO_FD] as Socket
+    let text = ''
+    return new Promise(resolve => {
+      pipe.setEncoding('latin1').on('data', (more: string) => {
+        text += more
+        if (!text.includes('}')) return // bwrap would be ended by a pipe that is closed while it writes
+        pipe.destroy()
+        const pid = Number(/"child-pid": (\d+)/.exec(text)?.[1] ?? 0)
+        if (pid > 1) this.#guard?.watch(pid)
+        resolve(pid > 1 ? pid : null)
+      }).on('error', () => {}).once('close', () => { resolve(null) })
+    })
   }
 }
 
 /** The first process of a namespace becomes a zombie only when all others in it are gone. */
-function isAlive (pid: string): boolean {
+function isAlive (pid: number): boolean {
   const state = readStat(pid)?.[0]
   return state !== undefined && state !== 'Z' && state !== 'X'
 }

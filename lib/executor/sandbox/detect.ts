@@ -47,7 +47,7 @@ if (: < "$HIDDEN") 2> /dev/null; then echo "$HIDDEN can be read" >&2; exit 1; fi
 `
 
 const IN_NAMESPACES = `
-for f in /home /root /var /run /sys /etc/passwd; do if [ -e $f ]; then echo "$f can be seen" >&2; exit 1; fi; done
+for f in /home /root /run /sys /var/lib/dpkg /var/log /etc/shadow /etc/hostname /etc/machine-id /etc/ssh /etc/ssl/private; do if [ -e $f ]; then echo "$f can be seen" >&2; exit 1; fi; done
 if [ -e /proc/self ]; then
   net=$(< /proc/net/dev); [[ $net =~ eth|wlan|en[ops] ]] && { echo 'the network can be seen' >&2; exit 1; }
   if (: > /proc/sys/kernel/core_pattern) 2> /dev/null; then echo '/proc/sys can be written' >&2; exit 1; fi

@@ -1,5 +1,5 @@
 /**
- * The filter of system calls as a file without a name, which each command's launcher reads from its beginning.
+ * A file without a name, which each command's launcher reads from its beginning: the filter of system calls, and others.
  */
 import { closeSync, constants, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
@@ -11,7 +11,7 @@ export class FilterFile {
   readonly #fd: number
   #isClosed = false
 
-  constructor (bytes: Uint8Array) {
+  constructor (bytes: Uint8Array | string) {
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
     const at = path.join(os.tmpdir(), `bitworker-${randomUUID()}`)
     this.#fd = openSync(at, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)

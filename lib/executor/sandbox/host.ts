@@ -8,15 +8,24 @@ import type { SystemFolder } from './bwrap-args.ts'
 import type { HardLimits } from './prelude.ts'
 import type { Arch } from './syscalls.ts'
 
-/** Who commands run as when we are root: nobody, on every Linux. */
-export const NOBODY = 65534
+/**
+ * Who commands run as when we are root. Not `nobody` (65534), whom daemons and network file systems use, too: of the numbers
+ * beside it no distribution gives any to anybody (Debian policy 9.2, systemd's UIDS-GIDS: 65520 to 65533 are unused).
+ */
+export const COMMAND_UID = 65_529
 
 const STANDARD_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const SYSTEM_PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 /** The absolute path of a program: in PATH, or where systems have them, and below `base`; null if it is not there. */
 export function findProgram (name: string, base = '/'): string | null {
   const folders = `${process.env['PATH'] ?? ''}:${STANDARD_PATH}`.split(':').filter(folder => folder.startsWith(base))
   return folders.map(folder => path.join(folder, name)).find(isExecutable) ?? null
+}
+
+/** The absolute path of a program of the system, for root to run: wherever PATH leads. */
+export function systemProgram (name: string): string {
+  return SYSTEM_PATH.map(folder => path.join(folder, name)).find(isExecutable) ?? `/usr/bin/${name}`
 }
 
 function isExecutable (file: string): boolean {

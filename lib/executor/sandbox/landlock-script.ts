@@ -36,6 +36,7 @@ const HANDLED = bits(...Object.keys(ACCESS) as Array<keyof typeof ACCESS>)
 /** What may be done with something; of the rights to a folder, a file takes those that it can have. */
 const RIGHTS = {
   read: bits('EXECUTE', 'READ_FILE', 'READ_DIR'),
+  list: bits('READ_DIR'),
   device: bits('READ_FILE', 'WRITE_FILE', 'TRUNCATE'),
   write: HANDLED - bits('MAKE_CHAR', 'MAKE_BLOCK', 'MAKE_SOCK', 'IOCTL_DEV')
 }

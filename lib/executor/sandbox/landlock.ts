@@ -9,14 +9,15 @@ import { letBegin } from '../launch.ts'
 import type { Launch, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
 import type { WorkItem } from '../types.ts'
-import { ETC } from './bwrap-args.ts'
 import { FilterFile } from './filter-file.ts'
-import { NOBODY, countThreads, endFirst, findProgram, hardLimits, highestFd, isRoot, systemFolders } from './host.ts'
+import { COMMAND_UID, countThreads, endFirst, findProgram, hardLimits, highestFd, isRoot, systemFolders } from './host.ts'
 import { landlockCommand } from './landlock-script.ts'
 import type { Rule } from './landlock-script.ts'
 import { MARK, bashCommand, fileBytesOf, prelude } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
 import { seccompFilter } from './seccomp.ts'
+import { shownHere, visibleIn } from './shown.ts'
+import type { Shown } from './shown.ts'
 import type { Arch } from './seccomp.ts'
 
 /** Which machine. */
@@ -29,6 +30,12 @@ export interface LandlockLauncherOptions {
 const DEVICES = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom']
 /** What programs size themselves by; nothing of other processes. */
 const PROC = ['/proc/cpuinfo', '/proc/meminfo', '/proc/stat']
+
+/** What is allowed of a folder is allowed of all that is in it: where something of it is hidden, what is not is named. */
+function visibleRules (shown: Shown): Rule[] {
+  const { lists, reads } = visibleIn(shown)
+  return [...lists.map((path): Rule => ({ path, may: 'list' })), ...reads.map((path): Rule => ({ path, may: 'read' }))]
+}
 
 /** Confines each command anew. */
 export class LandlockLauncher implements Launcher {
@@ -44,7 +51,8 @@ export class LandlockLauncher implements Launcher {
     this.#filter = new FilterFile(seccompFilter(opts.arch, { isShared: true }))
     const folders = systemFolders().filter(({ link }) => link === null).map(({ path }) => path)
     this.#system = [
-      ...[...folders, '/usr', ...ETC, ...PROC].map(path => ({ path, may: 'read' as const })),
+      ...[...folders, '/usr', ...PROC].map(path => ({ path, may: 'read' as const })),
+      ...shownHere().flatMap(shown => shown.hidden.length === 0 ? [{ path: shown.path, may: 'read' as const }] : visibleRules(shown)),
       ...DEVICES.map(path => ({ path, may: 'device' as const }))
     ].filter(({ path }) => existsSync(path))
   }
@@ -58,7 +66,7 @@ export class LandlockLauncher implements Launcher {
     ]
     const [file = '', ...args] = [
       ...this.#ionice === null ? [] : [this.#ionice, '-c', '3'],
-      ...landlockCommand({ ...this.#opts, user: isRoot() ? NOBODY : null, rules, command: this.#command(item, limits) })
+      ...landlockCommand({ ...this.#opts, user: isRoot() ? COMMAND_UID : null, rules, command: this.#command(item, limits) })
     ]
     const filter = this.#filter.open()
     return {

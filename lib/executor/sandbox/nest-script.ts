@@ -21,7 +21,7 @@ export const NEST_MOUNTS = '/tmp'
  * would see, 3: the seccomp filter. Each inner sandbox is made ahead and has all that it is to
  * have, rights taken away and filter included, before it reads its item's variables; the supervisor never sees them.
  *
- * The first process inside (`inner`) has the same user as the command. It cannot be traced or read (PR_SET_DUMPABLE), has
+ * The first process inside (`inner`) has the same user as the command. It is hidden, cannot be traced (PR_SET_DUMPABLE), has
  * no capability and no descriptor left, and waits for the command, as bwrap's does. When it has ended, nothing of the
  * item is left: the kernel kills what is in a namespace of processes before its first one is gone.
  */
@@ -47,7 +47,7 @@ sub show {
 
 sub inner {
   my ($part, $head, $filter) = @_;
-  call(SETSID);
+  setpgrp(0, 0) or bad();
   socket(my $s, 2, 2, 0) or bad();
   my $up = pack 'a16sx22', 'lo', 0x41;
   ioctl($s, 0x8914, $up) or bad();
@@ -64,6 +64,8 @@ sub inner {
   call(DUP3, $part, 1, 0);
   open my $err, '>>', '/proc/self/fd/2' or bad();
   call(DUP3, fileno $err, 2, 0);
+  call(MOUNT, 'tmpfs', '/proc/1', 'tmpfs', 15, 'mode=0755,size=4096');
+  call(MOUNT, 'none', '/proc', 'none', 4096 | 32 | 15, 0);
   call(PRCTL, 38, 1, 0, 0, 0);
   call(CAPSET, $head, pack('L6', (0) x 6));
   call(PRCTL, 22, 2, pack('Sx6P', length($filter) / 8, $filter), 0, 0);

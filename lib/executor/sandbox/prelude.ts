@@ -7,7 +7,7 @@ import { STDERR_FILE_BYTES } from '../stderr.ts'
 import type { WorkItem } from '../types.ts'
 
 /** A process that is told to end at its limit of processor time, and does not, is killed this much later. */
-const CPU_GRACE_S = 5
+export const CPU_GRACE_S = 5
 const KIB = 1024
 
 /** The variable by which the guard finds what is left of a sandbox; the command does not see it. */

@@ -4,7 +4,7 @@
  *
  * It is a straight line of comparisons: about 100 of them cost tens of nanoseconds a call, and can be read.
  */
-import { CHECKED, FORBIDDEN, OWN_ONLY, SHARED, SHARED_CHECKED, UNKNOWN, numberOn } from './syscalls.ts'
+import { CHECKED, FORBIDDEN, OWN_ONLY, PRETENDED, SHARED, SHARED_CHECKED, UNKNOWN, numberOn } from './syscalls.ts'
 import type { Arch } from './syscalls.ts'
 
 export type { Arch } from './syscalls.ts'
@@ -38,16 +38,35 @@ const ARCHITECTURE = 4
 const argument = (n: number): number => 16 + 8 * n
 
 const ALLOW = 0x7FFF0000
+/** It does nothing, and says that it went well. */
+const PRETEND = 0x00050000
 const KILL = 0x80000000
 const EPERM = 0x00050000 | 1
 const ENOSYS = 0x00050000 | 38
 const EAFNOSUPPORT = 0x00050000 | 97
+const ENOTTY = 0x00050000 | 25
+const EOPNOTSUPP = 0x00050000 | 95
 
 /** All CLONE_NEW*: a namespace of one's own is where most holes of the kernel are reached from. */
 const CLONE_NEW = 0x7E020000
 /** TIOCSTI and TIOCLINUX type into the terminal. */
 const TERMINAL_INPUT = [0x5412, 0x541C]
 const AF = { unix: 1, inet: 2, inet6: 10 }
+/**
+ * What changes a file that one can only read, its flags or whether it can be written to: FS_IOC_SETFLAGS (also of 32 bits), _FSSETXATTR,
+ * _SETVERSION (also of 32 bits, and ext4's), _ENABLE_VERITY, _SET_ENCRYPTION_POLICY, FIFREEZE, FITHAW.
+ */
+const FILE_FLAGS = [0x40086602, 0x40046602, 0x401C5820, 0x40087602, 0x40047602, 0x40086604, 0x40806685, 0x800C6613, 0xC0045877, 0xC0045878]
+/**
+ * All that can be asked of a file where no mount says that it can only be read: TCGETS, TIOCGPGRP, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX,
+ * FIOCLEX, FIOQSIZE, FIGETBSZ, FS_IOC_GETFLAGS, FICLONE, FICLONERANGE, FS_IOC_FIEMAP.
+ */
+const PLAIN_REQUESTS = [0x5401, 0x540F, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451, 0x5460, 2, 0x80086601, 0x40049409, 0x4020940D, 0xC020660B]
+/** F_SETLEASE and F_NOTIFY: who opens the file elsewhere waits, or is told of. */
+const FILE_LEASES = [1024, 1026]
+/** F_SETOWN, F_SETSIG, F_SETOWN_EX: a signal to whoever is named. */
+const FILE_OWNERS = [8, 10, 15]
+const [KEEP_SIZE, PUNCH_HOLE] = [1, 2]
 
 /** The filter for a machine, in the machine's byte order. */
 export function seccompFilter (arch: Arch, { isShared = false }: FilterOptions = {}): Buffer {
@@ -66,7 +85,20 @@ export function seccompFilter (arch: Arch, { isShared = false }: FilterOptions =
     ]),
     ...onCall(numberOn(arch, CHECKED.ioctl), [
       [LOAD, 0, 0, argument(1)],
-      ...TERMINAL_INPUT.flatMap(request => refuse(JUMP_EQ, request, EPERM)),
+      ...isShared
+        ? [...PLAIN_REQUESTS.flatMap(request => refuse(JUMP_EQ, request, ALLOW)), [RETURN, 0, 0, ENOTTY] as const]
+        : [...[...TERMINAL_INPUT, ...FILE_FLAGS].flatMap(request => refuse(JUMP_EQ, request, EPERM)), [RETURN, 0, 0, ALLOW] as const]
+    ]),
+    ...onCall(numberOn(arch, CHECKED.fcntl), [
+      [LOAD, 0, 0, argument(1)],
+      ...[...FILE_LEASES, ...isShared ? FILE_OWNERS : []].flatMap(request => refuse(JUMP_EQ, request, EPERM)),
+      [RETURN, 0, 0, ALLOW]
+    ]),
+    // room that no size shows: of a file that it writes to, only the size is looked at often
+    ...onCall(numberOn(arch, CHECKED.fallocate), [
+      [LOAD, 0, 0, argument(1)],
+      ...refuse(JUMP_SET, PUNCH_HOLE, ALLOW),
+      ...refuse(JUMP_SET, KEEP_SIZE, EOPNOTSUPP),
       [RETURN, 0, 0, ALLOW]
     ]),
     // 0 is Linux as it is, -1 only asks; others turn protections off
@@ -80,6 +112,14 @@ export function seccompFilter (arch: Arch, { isShared = false }: FilterOptions =
       ...isShared ? [] : Object.values(AF).flatMap(family => refuse(JUMP_EQ, family, ALLOW)),
       [RETURN, 0, 0, EAFNOSUPPORT]
     ]),
+    ...onCall(numberOn(arch, CHECKED.socketpair), [
+      [LOAD, 0, 0, argument(0)],
+      [JUMP_EQ, 1, 0, AF.unix],
+      [RETURN, 0, 0, EAFNOSUPPORT],
+      // SOCK_STREAM (1), which is connected for good; others could be connected to a socket outside
+      ...isShared ? [[LOAD, 0, 0, argument(1)] as const, ...refuse(JUMP_SET, 0xE, EPERM)] : [],
+      [RETURN, 0, 0, ALLOW]
+    ]),
     ...isShared ? refuseShared(arch) : [],
     [RETURN, 0, 0, ALLOW]
   ])
@@ -90,6 +130,7 @@ function refuseShared (arch: Arch): Instruction[] {
   const isNot = (n: number, value: number): Instruction[] => [[LOAD, 0, 0, argument(n)], [JUMP_EQ, 1, 0, value], [RETURN, 0, 0, EPERM]]
   return [
     ...Object.values(SHARED).flatMap(numbers => onCall(numberOn(arch, numbers), [[RETURN, 0, 0, EPERM]])),
+    ...Object.values(PRETENDED).flatMap(numbers => onCall(numberOn(arch, numbers), [[RETURN, 0, 0, PRETEND]])),
     ...Object.values(OWN_ONLY).flatMap(numbers => onCall(numberOn(arch, numbers), [...isNot(0, 0), [RETURN, 0, 0, ALLOW]])),
     ...onCall(numberOn(arch, SHARED_CHECKED.setpriority), [...isNot(0, 0), ...isNot(1, 0), [RETURN, 0, 0, ALLOW]]),
     // of a file that is open, not of one by its path: both halves of a pointer
@@ -99,12 +140,6 @@ function refuseShared (arch: Arch): Instruction[] {
       [JUMP_EQ, 0, 1, 0],
       [RETURN, 0, 0, ALLOW],
       [RETURN, 0, 0, EPERM]
-    ]),
-    // SOCK_STREAM (1), which is connected for good; others could be connected to a socket outside
-    ...onCall(numberOn(arch, SHARED_CHECKED.socketpair), [
-      [LOAD, 0, 0, argument(1)],
-      ...refuse(JUMP_SET, 0xE, EPERM),
-      [RETURN, 0, 0, ALLOW]
     ])
   ]
 }

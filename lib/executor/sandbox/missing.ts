@@ -1,0 +1,79 @@
+/**
+ * Why a program that a command needs is not in the sandbox: what a shell said of it, and where this machine has it.
+ */
+import { lstatSync, realpathSync, statSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import { SHOWN_FOLDERS } from './shown.ts'
+
+/** What is known of a command that failed. */
+export interface Failure { exitCode: number | null, stderr: string }
+
+// bash: "bash: line 1: foo: command not found", "foo: No such file or directory", "foo: bad interpreter: No such file or
+// directory", "foo: cannot execute: required file not found"; sh: "sh: 1: foo: not found"; env: "env: 'foo': No such file …"
+const SAID = [
+  /(?:^|: )([^\s:]+): command not found$/,
+  /: \d+: ([^\s:]+): not found$/,
+  /^(?:\/usr\/bin\/)?env: [‘'"]?([^’'":]+)[’'"]?: No such file or directory/,
+  /: ([^\s:]+): bad interpreter: /,
+  /(?:^|: )([^\s:]+): cannot execute: required file not found$/,
+  /(?:^|: )(\/[^\s:]+): (?:No such file or directory|Permission denied)$/
+]
+const NOT_FOUND = 127
+const NOT_EXECUTABLE = 126
+const DOCS = 'docs/SECURITY.md#programs-elsewhere'
+
+/** Where a program is on this machine, by PATH as the user has it, whom it really is included; null if it is nowhere. */
+export function findOnHost (program: string, folders = (process.env['PATH'] ?? '').split(':')): string | null {
+  const places = program.includes('/') ? [program] : folders.filter(folder => folder.startsWith('/')).map(folder => path.join(folder, program))
+  return places.find(at => {
+    try {
+      return statSync(at).isFile() && (lstatSync(at).isSymbolicLink() || (statSync(at).mode & 0o111) !== 0)
+    } catch {
+      return false
+    }
+  }) ?? null
+}
+
+/**
+ * One line for people, if the command failed because a program is not there or cannot be run; else null.
+ * @param find where this machine has a program; for tests
+ */
+export function explainMissing ({ exitCode, stderr }: Failure, find: (program: string) => string | null = findOnHost): string | null {
+  if (exitCode !== NOT_FOUND && exitCode !== NOT_EXECUTABLE) return null
+  const program = missingIn(stderr)
+  if (program === null || (program.includes('/') && !path.isAbsolute(program))) return null // what the command made itself
+  const at = find(program)
+  if (at === null) return `${program} is not on this machine either; install it, or correct the command.`
+  const real = realPathOf(at)
+  if (isShown(at) && isShown(real)) return null
+  const where = at === real ? at : `${at} (${real})`
+  return `${program} is ${where} on this machine, and the sandbox shows programs in ${listOf(SHOWN_FOLDERS)} only; install it there, or see ${DOCS}.`
+}
+
+/** The program that the last complaint is of. */
+function missingIn (stderr: string): string | null {
+  for (const line of stderr.split('\n').toReversed()) {
+    for (const pattern of SAID) {
+      const program = pattern.exec(line.trim())?.[1]
+      if (program !== undefined) return program
+    }
+  }
+  return null
+}
+
+function isShown (at: string): boolean {
+  return [...SHOWN_FOLDERS, '/bin', '/sbin', '/lib', '/lib64'].some(folder => at.startsWith(`${folder}/`))
+}
+
+function realPathOf (at: string): string {
+  try {
+    return realpathSync(at)
+  } catch {
+    return at
+  }
+}
+
+function listOf (words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
+}
