@@ -12,6 +12,8 @@ import type { FailedEvent, FinishedFile } from './task-events.ts'
 export interface FinisherHost {
   /** all parts of the file are stored */
   isComplete (file: number): boolean
+  /** its complete command is about to run */
+  completing (file: number): void
   /** null: its parts are there, but its complete command may not run here (nothing was asked to be computed) */
   finished (file: number, finished: FinishedFile | null): void
   failed (failure: FailedEvent): void
@@ -45,6 +47,12 @@ export class Finisher {
 
   /** Files whose complete command was held back. */
   get hasUnmerged (): boolean { return this.#states.includes('unmerged') }
+
+  /** A complete command runs, or one has failed: nobody knows when the files are finished. */
+  get isOpenEnded (): boolean {
+    const isRunning = this.#mayRun && this.#task.completeCommand !== undefined && this.#states.includes('finishing')
+    return isRunning || this.#states.includes('failed')
+  }
 
   /** Complete commands may run from now on; those that were held back, or failed before, are due. */
   allowCommands (): void {
@@ -90,6 +98,7 @@ export class Finisher {
   async #finish (file: number): Promise<void> {
     if (this.#abort.signal.aborted || this.#states[file] !== 'finishing') return
     let finished: FinishedFile | null
+    if (this.#mayRun && this.#task.completeCommand !== undefined) this.#host.completing(file)
     try {
       finished = await this.#store.finishFile(file, { run: this.#mayRun, signal: this.#abort.signal })
     } catch (err) {

@@ -9,6 +9,9 @@ import type { Task } from './task.ts'
 
 /** The pace is taken over this many of the latest pieces. */
 const PACE_PIECES = 64
+/** When nothing came for this long, and for so many times the longest wait for one of those pieces, there is no pace. */
+const STALL_MS = 10_000
+const STALL_WAITS = 3
 
 interface Tally { pieces: number, stored: number, bytes: number }
 
@@ -31,7 +34,7 @@ export class Progress {
     this.#count(index, 1, size)
     if (now === undefined) return
     this.#times.push(now)
-    if (this.#times.length > PACE_PIECES * 2) this.#times = this.#times.slice(-PACE_PIECES)
+    if (this.#times.length > PACE_PIECES * 2) this.#times = this.#times.slice(-PACE_PIECES - 1)
   }
 
   /** A stored piece was lost. */
@@ -56,12 +59,19 @@ export class Progress {
     return stored / pieces
   }
 
-  /** Milliseconds at the pace of the latest pieces; Infinity while there is none. */
+  /** Work begins: the time until the first piece counts, too. */
+  begin (now: number): void {
+    if (this.#times.length === 0) this.#times.push(now)
+  }
+
+  /** Milliseconds at the pace of the latest pieces; Infinity while there is none, or nothing has come for long. */
   remainingMs (now: number): number {
     const missing = this.#all.pieces - this.#all.stored
     if (missing === 0) return 0
-    const times = this.#times.slice(-PACE_PIECES)
+    const times = this.#times.slice(-PACE_PIECES - 1)
     if (times.length < 2) return Infinity
+    const longest = Math.max(...times.slice(1).map((time, at) => time - times[at]!))
+    if (now - times.at(-1)! > Math.max(STALL_MS, STALL_WAITS * longest)) return Infinity
     // counted up to now, so that the estimate grows while nothing arrives
     return missing * (now - times[0]!) / (times.length - 1)
   }

@@ -133,6 +133,9 @@ export class ResultTable {
     return this.#holders[index]!
   }
 
+  /** Somebody has a result of some piece: we, or a connected peer. */
+  get hasAny (): boolean { return this.#own.some(variant => variant !== 0) || this.#holders.some(holders => holders > 0) }
+
   /** True when the piece is stored here. */
   has (index: number): boolean {
     return (this.#own[index] ?? 0) !== 0

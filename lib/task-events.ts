@@ -30,6 +30,15 @@ export interface FailedEvent extends CommandFailure {
   final: boolean
 }
 
+/** 'hopeless': the first pieces all failed alike, and no more are computed here; what others have is still downloaded. */
+export interface HopelessEvent extends CommandFailure {
+  code: 'BW_ERR_HOPELESS'
+  /** one line for people */
+  message: string
+  /** those that failed */
+  pieces: number[]
+}
+
 /** 'aborted': a work item was ended from here because its result was not needed any more. */
 export interface AbortedEvent {
   piece: number
@@ -57,7 +66,10 @@ export interface SessionEvents {
   computed: ComputedEvent
   downloaded: PieceResult
   failed: FailedEvent
+  hopeless: HopelessEvent
   aborted: AbortedEvent
+  /** the complete command of this file (its index) has begun; it ends with 'file', or with 'failed' */
+  completing: { file: number }
   /** nobody can be expected to provide these pieces; none: a complete command failed */
   stuck: { pieces: number[] }
   strike: MisdeedEvent
@@ -72,7 +84,7 @@ export interface TaskStats {
   /** stored pieces that were computed here, or downloaded, since the torrent was added */
   computed: number
   downloaded: number
-  /** being computed here, now */
+  /** being computed here, now; at most one a slot */
   running: number
   /** being computed by connected peers, as they say */
   claimed: number

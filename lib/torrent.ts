@@ -291,7 +291,7 @@ export class ComputeTorrent extends Base {
 
   override get progress (): number { return this._session?.progress.fraction() ?? super.progress }
 
-  override get timeRemaining (): number { return this._session?.progress.remainingMs(performance.now()) ?? super.timeRemaining }
+  override get timeRemaining (): number { return this._session?.remainingMs ?? super.timeRemaining }
 
   override _updateSelections (): void {
     if (this._session === null) return super._updateSelections()

@@ -12,7 +12,8 @@ import { Computing } from './computing.ts'
 import type { ComputeStore } from './compute-store.ts'
 import { Downloader } from './downloader.ts'
 import type { DownloadSink } from './downloader.ts'
-import { BitWorkerError, CommandError } from './errors.ts'
+import { CommandError } from './errors.ts'
+import type { BitWorkerError } from './errors.ts'
 import { Fetching } from './fetching.ts'
 import { Finisher } from './finisher.ts'
 import { Neighbours } from './neighbours.ts'
@@ -24,7 +25,9 @@ import type { Meeting } from './settling.ts'
 import type { TaskPeer } from './task-peer.ts'
 import type { Task } from './task.ts'
 import { pieceResult } from './task-events.ts'
+import { endOfReading } from './session/session-host.ts'
 import type { SessionHost } from './session/session-host.ts'
+import { WorkReports } from './session/work-reports.ts'
 import type { TaskStats } from './task-events.ts'
 import { Waiters } from './waiters.ts'
 import type { Wire } from './webtorrent-types.ts'
@@ -50,6 +53,7 @@ export class WorkSession {
   /** readers of pieces that are not stored yet */
   readonly #readers = new Waiters()
   #computing: Computing | null = null
+  #reports: WorkReports | null = null
   #counts = { computed: 0, downloaded: 0 }
   #isStuck = false
   #isOpen = false
@@ -81,6 +85,7 @@ export class WorkSession {
     const host = this.#host
     return new Finisher(this.task, this.store, {
       isComplete: file => this.progress.fraction(file) === 1,
+      completing: file => { host.report('completing', { file }) },
       finished: (file, finished) => { host.fileFinished(file, finished) },
       failed: failure => { host.report('failed', failure) },
       done: () => { host.done() },
@@ -183,10 +188,16 @@ export class WorkSession {
       stored,
       missing: this.task.pieceCount - stored,
       ...this.#counts,
-      running: this.scheduler.running,
+      running: this.#reports?.running ?? 0,
       claimed: this.scheduler.claims.size,
       failed: this.scheduler.givenUp
     }
+  }
+
+  /** How long the rest may take, milliseconds; Infinity: nobody knows. */
+  get remainingMs (): number {
+    if (this.#isStuck || this.#finisher.isOpenEnded) return Infinity
+    return Math.max(this.progress.remainingMs(performance.now()), this.#computing?.busyMs ?? 0)
   }
 
   //
@@ -204,14 +215,16 @@ export class WorkSession {
   /** @param slots work items at a time; none are started while it is paused */
   startComputing (slots: number, isPaused: boolean): void {
     if (this.#isClosed || this.computing !== 'off') return
+    this.progress.begin(performance.now())
+    const reports = this.#reports = new WorkReports(slots, this.#host)
     this.#computing = new Computing(this.scheduler, {
       generate: index => this.store.generate(index),
-      started: piece => { this.#host.report('computing', { piece }) },
+      started: piece => { reports.begun(piece) },
       claim: (claims, opts) => { this.#neighbours.claim(claims, opts) },
       release: indices => { this.#neighbours.release(indices) },
-      computed: (index, result, ms) => { this.#onComputed(index, result, ms) },
-      failed: (index, err, final) => { this.#onFailed(index, err, final) },
-      aborted: (piece, reason) => { this.#host.report('aborted', { piece, reason }) },
+      computed: (index, result, ms) => { this.#onComputed(index, result, ms, reports) },
+      failed: (index, err, final) => { this.#onFailed(index, err, final, reports) },
+      aborted: (piece, reason) => { reports.aborted(piece, reason) },
       idle: () => { this.#checkStuck() }
     }, { slots, clock: systemClock })
     if (isPaused) this.#computing.pause()
@@ -235,10 +248,7 @@ export class WorkSession {
   //
 
   /** What readers are told when the session is closed. */
-  get endReason (): BitWorkerError {
-    const why = this.#error === null ? 'was removed' : `ended (${this.#error.message})`
-    return new BitWorkerError('BW_ERR_DESTROYED', 'usage', `the torrent ${why} before all was read; add it again`, { cause: this.#error })
-  }
+  get endReason (): BitWorkerError { return endOfReading(this.#error) }
 
   /** Resolves when the piece is stored; until then it is fetched or computed before others. Rejects with BW_ERR_DESTROYED. */
   async waitFor (index: number): Promise<void> {
@@ -323,19 +333,18 @@ export class WorkSession {
     this.#onStored(index, stored, peers)
   }
 
-  #onComputed (index: number, result: Result, ms: number): void {
-    if (this.#isClosed || this.results.has(index)) return
+  #onComputed (index: number, result: Result, ms: number, reports: WorkReports): void {
+    if (this.#isClosed || this.results.has(index)) return reports.aborted(index, 'it was downloaded')
     this.#counts.computed++
     this.#downloader.cancel(index)
-    this.#host.report('computed', { ...pieceResult(index, result), ms })
+    reports.computed(index, result, ms)
     this.#onStored(index, result)
   }
 
-  #onFailed (index: number, err: Error, final: boolean): void {
+  #onFailed (index: number, err: Error, final: boolean, reports: WorkReports): void {
     // nothing here can be computed: the command is not to blame
     if (!(err instanceof CommandError) || err.code === 'BW_ERR_NO_SHELL') return this.#host.broken(err)
-    const { code, exitCode, signal, stderr, message } = err
-    this.#host.report('failed', { piece: index, code, exitCode, signal, stderr, message, final })
+    if (reports.failed(index, err, final, () => this.results.hasAny)) void this.#computing?.stop()
   }
 
   #onStored (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {

@@ -1,4 +1,5 @@
 /** Those for whom a task is at work: torrent.ts. */
+import { BitWorkerError } from '../errors.ts'
 import type { FinishedFile, SessionEvents } from '../task-events.ts'
 import type { Wire } from '../webtorrent-types.ts'
 
@@ -17,4 +18,10 @@ export interface SessionHost {
   ban (wire: Wire): void
   /** the store cannot go on (disk full, folder gone) */
   broken (err: Error): void
+}
+
+/** BW_ERR_DESTROYED: for those who read a file whose torrent ended, with this error or because it was removed. */
+export function endOfReading (error: Error | null): BitWorkerError {
+  const why = error === null ? 'was removed' : `ended (${error.message})`
+  return new BitWorkerError('BW_ERR_DESTROYED', 'usage', `the torrent ${why} before all was read; add it again`, { cause: error })
 }

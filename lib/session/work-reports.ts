@@ -1,0 +1,47 @@
+/** What a task's work items are reported to do: one `computing`, then one of `computed`, `failed`, `aborted` for each, in order. */
+import type { CommandError } from '../errors.ts'
+import type { Result } from '../results.ts'
+import { pieceResult } from '../task-events.ts'
+import { EarlyStop } from './early-stop.ts'
+import type { SessionHost } from './session-host.ts'
+import { SlotReports } from './slot-reports.ts'
+
+/** The reports of the work that was started at a time. */
+export class WorkReports {
+  readonly #host: SessionHost
+  readonly #items: SlotReports
+  readonly #earlyStop: EarlyStop
+
+  constructor (slots: number, host: SessionHost) {
+    this.#host = host
+    this.#items = new SlotReports(slots, piece => { host.report('computing', { piece }) })
+    this.#earlyStop = new EarlyStop(slots)
+  }
+
+  /** Work items that were reported to have begun, and not to have ended. */
+  get running (): number { return this.#items.running }
+
+  begun (piece: number): void { this.#items.begin(piece) }
+
+  computed (piece: number, result: Result, ms: number): void {
+    this.#earlyStop.succeeded()
+    this.#items.end(piece, () => { this.#host.report('computed', { ...pieceResult(piece, result), ms }) })
+  }
+
+  aborted (piece: number, reason: string): void {
+    this.#items.end(piece, () => { this.#host.report('aborted', { piece, reason }) })
+  }
+
+  /**
+   * @param final it is not tried again here
+   * @param elsewhere whether somebody has a result of any piece
+   * @returns true when it is not worth going on: that was reported, too
+   */
+  failed (piece: number, err: CommandError, final: boolean, elsewhere: () => boolean): boolean {
+    const { code, exitCode, signal, stderr, message } = err
+    this.#items.end(piece, () => { this.#host.report('failed', { piece, code, exitCode, signal, stderr, message, final }) })
+    const hopeless = this.#earlyStop.failed(piece, err, elsewhere)
+    if (hopeless !== null) this.#host.report('hopeless', hopeless)
+    return hopeless !== null
+  }
+}
