@@ -1,13 +1,16 @@
 /**
  * Closes weaknesses of inherited packages that a remote peer could use to stop this process, before any socket opens:
- * both copies of `bencode` (WebTorrent's and the DHT's), and, for each wire, `ut_metadata` and `ut_pex`; wire-guards.ts
- * does the wire itself. docs/SECURITY.md, "Inherited", says what each one is.
+ * both copies of `bencode` (WebTorrent's and the DHT's), and, for each wire, `ut_metadata` and `ut_pex`. The wire itself is
+ * wire-guards.ts's business, what finds peers that of discovery/. docs/SECURITY.md, "Inherited", says what each one is.
  *
  * Importing this file installs them; a copy that cannot be found is an error at start-up, not a hole.
  */
 import { createHash } from 'node:crypto'
 import bencode from 'bencode'
 import dhtBencode from 'k-rpc-socket/node_modules/bencode/lib/index.js'
+import { guardDht } from './discovery/dht-guards.ts'
+import { guardLan } from './discovery/lan-guards.ts'
+import { guardTrackers } from './discovery/tracker-guards.ts'
 import { guardWires } from './wire-guards.ts'
 import type { Wire } from './webtorrent-types.ts'
 
@@ -137,4 +140,7 @@ export function guardPex (wire: Wire): void {
 }
 
 for (const { decode } of [bencode, dhtBencode] as unknown as Array<{ decode: Decode }>) guardDecode(decode)
+guardDht(dhtBencode)
+guardTrackers()
+guardLan()
 guardWires()

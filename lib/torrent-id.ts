@@ -3,12 +3,13 @@
  * messages, since applications that switched from it may show them.
  */
 import { readFile } from 'node:fs/promises'
+import { fetchBounded } from './system/fetch.ts'
 
 /** The user agent and the patience of WebTorrent when it fetches a torrent file. */
 const FETCH_OPTIONS = { headers: { 'user-agent': 'WebTorrent (https://webtorrent.io)' } }
 const FETCH_TIMEOUT_MS = 30_000
 /** No torrent file is larger; a body without end must not fill the memory. */
-const MAX_TORRENT_FILE_BYTES = 64 << 20
+export const MAX_TORRENT_FILE_BYTES = 64 << 20
 
 /** What every torrent file and task file begins with: 'd'. */
 const DICTIONARY = 0x64
@@ -52,17 +53,11 @@ function isUrl (torrentId: string): boolean {
 }
 
 async function download (url: string): Promise<Uint8Array> {
-  const response = await fetch(url, { ...FETCH_OPTIONS, signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) })
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length
-    if (bytes > MAX_TORRENT_FILE_BYTES) throw new Error(`larger than ${MAX_TORRENT_FILE_BYTES} bytes`)
-    chunks.push(chunk)
-  }
+  const options = { ...FETCH_OPTIONS, timeoutMs: FETCH_TIMEOUT_MS, maxBytes: MAX_TORRENT_FILE_BYTES }
+  const { status, statusText, bytes } = await fetchBounded(url, options)
   // like WebTorrent we take a torrent file whatever the status; but the page of an error is none
-  if (!response.ok && chunks[0]?.[0] !== DICTIONARY) throw new Error(`HTTP ${response.status} ${response.statusText}`.trimEnd())
-  return Buffer.concat(chunks)
+  if (status >= 300 && bytes[0] !== DICTIONARY) throw new Error(`HTTP ${status} ${statusText}`.trimEnd())
+  return bytes
 }
 
 /**

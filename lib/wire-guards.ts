@@ -7,6 +7,7 @@
  */
 import bencode from 'bencode'
 import Wire from 'bittorrent-protocol'
+import { inheritedMethod } from './base/inherited.ts'
 
 /** The longest legitimate message is a bitfield of 2^20 pieces (128 KiB) or a block of 128 KiB; extensions use less. */
 const MAX_MESSAGE_BYTES = 1 << 20
@@ -51,9 +52,7 @@ export function messageLength (prefix: Uint8Array): number {
 }
 
 function method<K extends keyof InternalWire> (prototype: InternalWire, name: K): NonNullable<InternalWire[K]> {
-  const found = prototype[name]
-  if (typeof found !== 'function') throw new Error(`bittorrent-protocol has changed: it has no ${name}, so that it cannot be guarded`)
-  return found
+  return inheritedMethod(prototype, name, 'bittorrent-protocol')
 }
 
 /** A message longer than any legitimate one ends the connection instead of filling the memory; so does one of the wrong length. */

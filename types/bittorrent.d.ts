@@ -53,6 +53,44 @@ declare module 'bittorrent-tracker/server' {
   }
 }
 
+// Of these only the classes are needed, whose methods are guarded; their insides are typed where that is done.
+declare module 'bittorrent-tracker' {
+  export const Client: new (opts: { infoHash: string, peerId: string, port: number, announce: string[] }) => object
+}
+
+declare module 'bittorrent-tracker/websocket-tracker' {
+  const WebSocketTracker: { prototype: object }
+  export default WebSocketTracker
+}
+
+declare module '@thaunknown/simple-websocket' {
+  const Socket: {
+    new (opts: { url: string, agent?: unknown, maxPayload?: number, handshakeTimeout?: number, perMessageDeflate?: boolean }): object
+    prototype: object
+  }
+  export default Socket
+}
+
+declare module 'bittorrent-lsd' {
+  const LSD: { prototype: object }
+  export default LSD
+}
+
+declare module '@silentbot1/nat-api/lib/pmp/index.js' {
+  const Client: { prototype: object }
+  export default Client
+}
+
+declare module '@silentbot1/nat-api/lib/upnp/ssdp.js' {
+  const Ssdp: { prototype: object }
+  export default Ssdp
+}
+
+declare module '@silentbot1/nat-api/lib/upnp/device.js' {
+  const Device: { prototype: object }
+  export default Device
+}
+
 declare module 'memory-chunk-store' {
   export default class MemoryChunkStore {
     constructor (chunkLength: number, opts?: { length?: number })

@@ -1,0 +1,59 @@
+/** HTTP requests whose answers cannot be larger or take longer than the caller allows. Everything that is fetched comes from here. */
+
+/** What may be asked of `fetchBounded`. */
+export interface FetchOptions {
+  /** of the body, decompressed */
+  maxBytes: number
+  /** from the request to the last byte */
+  timeoutMs: number
+  headers?: Record<string, string>
+  /** default GET */
+  method?: 'GET' | 'POST'
+  body?: string
+  /** default: as fetch does it, 20 times at most, to http and https only */
+  redirect?: 'follow' | 'error'
+  /** ends it earlier */
+  signal?: AbortSignal
+  /** undici's, for a proxy */
+  dispatcher?: unknown
+}
+
+/** An answer with its whole body. */
+export interface FetchedAnswer { status: number, statusText: string, bytes: Uint8Array<ArrayBuffer> }
+
+/** Rejects with whatever fetch does, with a TimeoutError, and for a body that is too long. */
+export async function fetchBounded (url: string, { maxBytes, timeoutMs, signal, ...options }: FetchOptions): Promise<FetchedAnswer> {
+  const signals = [AbortSignal.timeout(timeoutMs), ...signal === undefined ? [] : [signal]]
+  const response = await fetch(url, { ...options, signal: AbortSignal.any(signals) } as RequestInit)
+  const chunks: Uint8Array[] = []
+  let length = 0
+  // leaving the loop cancels the body
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length
+    if (length > maxBytes) throw new Error(`larger than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return { status: response.status, statusText: response.statusText, bytes: new Uint8Array(Buffer.concat(chunks)) }
+}
+
+const REASONS: Record<string, string> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'host not reachable',
+  ENETUNREACH: 'network not reachable',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the name cannot be resolved at the moment',
+  ETIMEDOUT: 'no answer',
+  TimeoutError: 'no answer in time',
+  UND_ERR_CONNECT_TIMEOUT: 'no answer',
+  UND_ERR_SOCKET: 'the connection was closed'
+}
+
+/** Why something did not work over the network, in a few words: the innermost cause that says something. */
+export function networkReason (error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const inner = error.cause instanceof AggregateError ? error.cause.errors[0] as unknown : error.cause
+  if (inner instanceof Error) return networkReason(inner)
+  const { code } = error as NodeJS.ErrnoException
+  return REASONS[code ?? ''] ?? REASONS[error.name] ?? (error.message || code || error.name)
+}
