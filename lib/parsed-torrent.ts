@@ -1,6 +1,5 @@
 /** A task in the form that WebTorrent expects of a torrent; and what its metadata was. Called by torrent.ts. */
 import bencode from 'bencode'
-import parseTorrent from 'parse-torrent'
 import { BitWorkerError } from './errors.ts'
 import { isTask, parseTask } from './task.ts'
 import type { ParseTaskOptions, Task } from './task.ts'
@@ -8,6 +7,7 @@ import { refusePins, withPins } from './trust/pins.ts'
 import type { LinkPins } from './trust/pins.ts'
 import { bytesOf, loadTorrentId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
+import { readOrdinary } from './webtorrent/ordinary.ts'
 import type { ParsedTorrent } from './webtorrent-internals.ts'
 
 /** What parse-torrent would make of it. */
@@ -33,10 +33,10 @@ export function toParsedTorrent (task: Task): ParsedTorrent {
   }
 }
 
-/** What is at the path or URL: a task or an ordinary torrent. Rejects as `loadTorrentId`, `parseTask` and parse-torrent do. */
+/** What is at the path or URL: a task or an ordinary torrent. Rejects as `loadTorrentId`, `parseTask` and `readOrdinary` do. */
 export async function loadTorrent (torrentId: RemoteId, options: ParseTaskOptions): Promise<ParsedTorrent> {
   const bytes = await loadTorrentId(torrentId)
-  return isTask(bytes) ? toParsedTorrent(parseTask(bytes, options)) : await parseTorrent(bytes) as ParsedTorrent
+  return isTask(bytes) ? toParsedTorrent(parseTask(bytes, options)) : await readOrdinary(bytes)
 }
 
 /** As much of a torrent that was added by its link as decides about the metadata that comes for it. */

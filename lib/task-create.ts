@@ -6,7 +6,7 @@ import { asksDict } from './task-asks.ts'
 import { commandsDict } from './task-command.ts'
 import { checkPieceLength, MAX_PIECES, tooManyPieces } from './task-info.ts'
 import { quote } from './task-names.ts'
-import { isTrackerUrl, MAX_REMARK_LENGTH, MAX_TRACKERS } from './task-trackers.ts'
+import { isTrackerUrl, MAX_REMARK_LENGTH, MAX_TRACKERS, trackerProblem } from './task-trackers.ts'
 import { taskError } from './task-types.ts'
 import { TASK_VERSION } from './task/unsupported.ts'
 import type { Encodable } from './bencode.ts'
@@ -79,10 +79,14 @@ function checkTrackers (announce: readonly string[]): readonly string[] {
   if (!Array.isArray(announce)) throw badOption('announce must be a list of URLs.')
   if (announce.length > MAX_TRACKERS) throw badOption(`announce has ${announce.length} trackers; at most ${MAX_TRACKERS} are allowed.`)
   for (const url of announce) {
-    if (typeof url === 'string' && isTrackerUrl(url)) continue
-    throw badOption(`The tracker ${quote(String(url))} is not an http, https, udp, ws or wss URL.`)
+    if (isTrackerUrl(url)) continue
+    throw badOption(`The tracker ${quote(String(url))} is not an http, https, udp, ws or wss URL${because(trackerProblem(url))}.`)
   }
   return announce
+}
+
+function because (problem: string | undefined): string {
+  return problem === undefined ? '' : `: ${problem}`
 }
 
 function toSeconds (date: Date): number {

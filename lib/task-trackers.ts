@@ -8,7 +8,7 @@ import type { Task } from './task-types.ts'
 
 /** So that a task file cannot turn its volunteers against thousands of hosts. */
 export const MAX_TRACKERS = 128
-const MAX_URL_LENGTH = 2048
+export const MAX_URL_LENGTH = 2048
 /** Length of a comment or an author, in UTF-16 units. */
 export const MAX_REMARK_LENGTH = 16 * 1024
 /** What a Date can hold, in seconds. */
@@ -36,11 +36,21 @@ function readRemark (root: Bdict, key: string): string | undefined {
   return text !== undefined && text.length <= MAX_REMARK_LENGTH ? text : undefined
 }
 
-/** Whether this is the URL of a tracker of a kind we can ask. */
-export function isTrackerUrl (url: string): boolean {
+/** Why this cannot be the URL of a tracker, of whatever kind; undefined if it can. The only judge: of files, links, options and flags. */
+export function trackerProblem (url: unknown): string | undefined {
+  if (typeof url !== 'string') return 'it is not text'
+  if (url.length > MAX_URL_LENGTH) return `it is longer than ${MAX_URL_LENGTH} characters`
   // The URL parser silently drops line breaks and blanks, which may not reach a log or a request.
-  if (url.length > MAX_URL_LENGTH || /[\s\p{C}]/u.test(url)) return false
-  return URL.canParse(url) && PROTOCOLS.has(new URL(url).protocol)
+  if (/[\s\p{C}]/u.test(url)) return 'it has blanks or control characters'
+  if (!URL.canParse(url)) return 'it is not a URL with a port from 1 to 65535'
+  const { hostname, port } = new URL(url)
+  if (hostname === '') return 'it names no host'
+  return Number(port || 1) === 0 ? 'its port is 0' : undefined
+}
+
+/** Whether this is the URL of a tracker of a kind we can ask. */
+export function isTrackerUrl (url: unknown): url is string {
+  return trackerProblem(url) === undefined && PROTOCOLS.has(new URL(url as string).protocol)
 }
 
 /** BEP 12: where there is an announce-list, announce is ignored. Tiers are flattened, as WebTorrent does. */

@@ -8,7 +8,6 @@ import type { EventEmitter } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import BitField from 'bitfield'
-import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import { closeAfter } from './closing.ts'
 import { TaskWires } from './connections/task-wires.ts'
 import { ComputeStore } from './compute-store.ts'
@@ -31,14 +30,13 @@ import type { TaskStats } from './task-events.ts'
 import { bytesOf, harmlessId, isRemoteId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
 import type {
-  DestroyCallback, InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent
+  DestroyCallback, InternalClient, InternalPeer, ParsedTorrent
 } from './webtorrent-internals.ts'
 import type { DestroyOptions, Wire } from './webtorrent-types.ts'
 import { Wanted } from './wanted.ts'
+import { GuardedTorrent } from './webtorrent/guarded-torrent.ts'
 import { extensionOf, replayHandshake } from './wires.ts'
 import { WorkSession } from './work-session.ts'
-
-const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
 
 /** Stands in `torrent.pieces` for a piece that is not here; WebTorrent's are null once a piece is. */
 const MISSING = Object.freeze({ missing: true })
@@ -47,7 +45,7 @@ const MISSING = Object.freeze({ missing: true })
  * The torrents of a BitWorker client. What is private has WebTorrent's underscore instead of a #: user interfaces wrap
  * torrents into proxies, through which # cannot be reached.
  */
-export class ComputeTorrent extends Base {
+export class ComputeTorrent extends GuardedTorrent {
   /** the task, once its metadata is known; null for an ordinary torrent */
   task: Task | null = null
   /** resolves when a destroyed task's folder was given back; at once for what has none */
@@ -250,7 +248,10 @@ export class ComputeTorrent extends Base {
   }
 
   override _addPeer (peer: unknown, _type: string, source?: string): InternalPeer | null {
-    if (!this._taskWires.takes(peer, source)) return null
+    if (!this._taskWires.takes(peer, source)) {
+      if (typeof peer !== 'string') (peer as { destroy (): void }).destroy()
+      return null
+    }
     // uTP comes later, if at all
     const newPeer = super._addPeer(peer, 'tcp', source)
     if (newPeer !== null && typeof peer === 'string') this._taskWires.prepareCall(newPeer)

@@ -1,6 +1,6 @@
 /**
- * Types of the parts of webtorrent 3.0.21 that are not public API and that lib/torrent.ts overrides or calls.
- * That file is the only one to touch them: what breaks with another WebTorrent breaks there, and shows here.
+ * Types of the parts of webtorrent 3.0.21 that are not public API and that lib/torrent.ts and lib/webtorrent/ override or call.
+ * Those are the only ones to touch them: what breaks with another WebTorrent breaks there, and shows here.
  */
 import type { EventEmitter } from 'node:events'
 import type { BitField, Dht, DestroyOptions, Torrent, TorrentFile, TorrentOptions, TorrentPiece, WebTorrentClient, WebTorrentOptions, Wire } from './webtorrent-types.ts'
@@ -74,6 +74,8 @@ export interface InternalTorrent extends Torrent {
   announce: string[]
   private?: boolean
   so?: number[]
+  xs?: string | string[]
+  urlList: string[]
   path: string
   metadata: Uint8Array | null
   torrentFile: Uint8Array
@@ -104,6 +106,7 @@ export interface InternalTorrent extends Torrent {
   _onParsedTorrent (parsed: ParsedTorrent): void
   _processParsedTorrent (parsed: ParsedTorrent): void
   _onMetadata (metadata: unknown): Promise<void>
+  _getMetadataFromServer (): void
   _onStore (): void
   _startDiscovery (): void
   _addPeer (peer: unknown, type: string, source?: string): InternalPeer | null
@@ -141,6 +144,7 @@ export interface ConnPool {
 /** webtorrent/index.js, inside. */
 export interface InternalClient extends WebTorrentClient {
   readonly peerIdBuffer: Uint8Array
+  readonly userAgent: string
   readonly secure: number
   readonly dht: false | InternalDht | null
   readonly utp: boolean

@@ -1,0 +1,107 @@
+/**
+ * WebTorrent's torrent behind our doors: nothing that a torrent file, a link, a web server or a tracker says gets into it unread.
+ * Of ordinary torrents and tasks alike; torrent.ts builds on it.
+ */
+import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
+import { fetchBounded, networkReason } from '../system/fetch.ts'
+import { isTask, parseTask } from '../task.ts'
+import { MAX_TRACKERS, MAX_URL_LENGTH, trackerProblem } from '../task-trackers.ts'
+import { bytesOf, MAX_TORRENT_FILE_BYTES } from '../torrent-id.ts'
+import type { InternalTorrentConstructor, ParsedTorrent } from '../webtorrent-internals.ts'
+import { parsedProblem, readOrdinary } from './ordinary.ts'
+
+const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
+
+/** For what a link names by `xs`, until its last byte. */
+const SOURCE_MS = 30_000
+/** Servers that a link may have us ask for metadata. */
+const MAX_SOURCES = 8
+/** Of an ordinary torrent; some have hundreds of dead ones. */
+const MAX_ORDINARY_TRACKERS = 4 * MAX_TRACKERS
+const MAX_WEB_SEEDS = 64
+
+/** The torrents of a BitWorker client, as far as they are WebTorrent's. */
+export class GuardedTorrent extends Base {
+  override async _onTorrentId (torrentId: unknown): Promise<void> {
+    // an info-hash has 20 bytes
+    if (!ArrayBuffer.isView(torrentId) || torrentId.byteLength === 20) return super._onTorrentId(torrentId)
+    const parsed = await this._read(bytesOf(torrentId))
+    if (parsed === null || this.destroyed) return
+    Object.assign(this, { infoHash: parsed.infoHash })
+    queueMicrotask(() => { this._onParsedTorrent(parsed) })
+  }
+
+  /** An ordinary torrent; null, and this one destroyed, if it is not in order. */
+  async _read (bytes: Uint8Array): Promise<ParsedTorrent | null> {
+    return readOrdinary(bytes).catch((err: unknown) => {
+      this._refuse(err)
+      return null
+    })
+  }
+
+  /** In WebTorrent's words; the reason, which it does not give, is the cause. */
+  _refuse (reason: unknown): void { this._destroy(new Error('Invalid torrent identifier', { cause: reason })) }
+
+  override _onParsedTorrent (parsed: ParsedTorrent): void {
+    const problem = parsed['task'] === undefined ? parsedProblem(parsed) : null
+    if (problem === null) super._onParsedTorrent(parsed)
+    else this._refuse(problem)
+  }
+
+  override _processParsedTorrent (parsed: ParsedTorrent): void {
+    parsed.announce = this._usableTrackers(parsed.announce)
+    parsed.urlList = usableWebSeeds(parsed.urlList)
+    if (Array.isArray(this.announce)) this.announce = this._usableTrackers(this.announce)
+    if (Array.isArray(this.urlList)) this.urlList = usableWebSeeds(this.urlList)
+    super._processParsedTorrent(parsed)
+    // the client has some of its own
+    this.announce = this._usableTrackers(this.announce)
+  }
+
+  /** Without those that could not be asked; each one makes a warning. */
+  _usableTrackers (urls: unknown): string[] {
+    if (!Array.isArray(urls)) return []
+    const usable: string[] = []
+    for (const url of urls.slice(0, MAX_ORDINARY_TRACKERS)) {
+      const problem = trackerProblem(url)
+      if (problem === undefined) usable.push(url as string)
+      else this.emit('warning', new Error(`tracker ${String(url).slice(0, 200)}: ${problem}; it is not asked`))
+    }
+    return usable
+  }
+
+  override async _onMetadata (metadata: unknown): Promise<void> {
+    if (this.metadata !== null || this.destroyed) return
+    const parsed = ArrayBuffer.isView(metadata) ? await this._read(bytesOf(metadata)) : metadata
+    if (parsed === null) return
+    // what goes wrong in it, such as a store that cannot be made, would be nobody's rejection
+    await super._onMetadata(parsed).catch((err: unknown) => { this._destroy(err as Error) })
+  }
+
+  /** What a link names by `xs`: WebTorrent takes bodies of any length, for any time. */
+  override _getMetadataFromServer (): void {
+    const controller = this._xsRequestsController = new AbortController()
+    for (const url of [this.xs].flat().slice(0, MAX_SOURCES)) {
+      if (typeof url !== 'string' || !/^https?:\/\//.test(url)) {
+        this.emit('warning', new Error(`skipping non-http xs param: ${String(url).slice(0, 200)}`))
+        continue
+      }
+      this._getMetadataFrom(url, controller.signal).catch((err: unknown) => {
+        if (!this.destroyed && this.metadata === null) this.emit('warning', new Error(`${url} (xs): ${networkReason(err)}`))
+      })
+    }
+  }
+
+  async _getMetadataFrom (url: string, signal: AbortSignal): Promise<void> {
+    const headers = { 'user-agent': this.client.userAgent }
+    const { status, bytes } = await fetchBounded(url, { maxBytes: MAX_TORRENT_FILE_BYTES, timeoutMs: SOURCE_MS, headers, signal })
+    if (status !== 200) throw new Error(`HTTP ${status}`)
+    const { infoHash } = isTask(bytes) ? parseTask(bytes) : await readOrdinary(bytes)
+    if (infoHash !== this.infoHash) throw new Error('what is there has another info-hash')
+    await this._onMetadata(bytes)
+  }
+}
+
+function usableWebSeeds (urls: unknown): string[] {
+  return Array.isArray(urls) ? urls.filter(url => typeof url === 'string' && url.length <= MAX_URL_LENGTH).slice(0, MAX_WEB_SEEDS) as string[] : []
+}
