@@ -241,12 +241,12 @@ async function install (folder: TaskFolder, file: number, draft: Draft, changes:
   await folder.adoptFile(file, draft.size, offsetsOf(task, file, piece => folder.table.results.sizeOf(piece)))
 }
 
-/** Throws BW_ERR_FILE_EXISTS if what stands in the file's place is not ours to overwrite. */
+/** Throws BW_ERR_FILE_EXISTS or BW_ERR_OUTPUT_FOLDER if what stands in the file's place is not ours to overwrite. */
 function refuseForeign ({ task, layout, force, table: { ours } }: TaskFolder, file: number): void {
   const final = layout.final(task.files[file]!)
   const stats = lstatOrNull(final)
   if (stats === null || (force && !stats.isDirectory())) return
-  if (!stats.isFile() || stats.size !== ours.get(file)) throw foreign(final)
+  if (!stats.isFile() || stats.size !== ours.get(file)) throw foreign(final, stats)
 }
 
 /** The name must be on disk before the parts are removed. */

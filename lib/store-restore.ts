@@ -5,6 +5,7 @@
  * Called by TaskFolder.open.
  */
 import { closeSync, readdirSync } from 'node:fs'
+import type { Stats } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from './errors.ts'
 import { FILE_FINISHED, NO_DIGEST, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
@@ -118,7 +119,7 @@ async function inspectFinal (sources: Sources, { pieces, files, newer }: Claims,
   if (stats === null) return null
   if (!stats.isFile()) {
     if (force && !stats.isDirectory()) return null
-    throw foreign(at)
+    throw foreign(at, stats)
   }
   const record = files.get(file)
   if (record?.size === stats.size) return { ...record, isOurs: true }
@@ -130,15 +131,16 @@ async function inspectFinal (sources: Sources, { pieces, files, newer }: Claims,
     forgetParts(task, file, newer)
     return { ...result, offsets, isOurs: true }
   }
-  if (!force) throw foreign(at)
+  if (!force) throw foreign(at, stats)
   // it will be overwritten; until then it may be what we wrote, cut short
   return record === undefined ? null : { ...record, size: stats.size, isOurs: false }
 }
 
-/** The error for a file of somebody else's where one of ours should go. */
-export function foreign (at: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
-    `${at} exists already and is not what bitworker wrote; move it away, choose another folder with -o, or overwrite files with --force`)
+/** The error for what somebody else put where a file of ours should go. A folder has another code: `force` does not overwrite it. */
+export function foreign (at: string, stats: Stats): BitWorkerError {
+  return stats.isDirectory()
+    ? new BitWorkerError('BW_ERR_OUTPUT_FOLDER', 'usage', `${at} is a folder, where a file of that name is to go; move it away`)
+    : new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${at} exists already and is not what BitWorker wrote; move it away`)
 }
 
 async function isIntact (at: string, { firstPiece, parts }: Task['files'][number], offsets: Float64Array,

@@ -31,8 +31,8 @@ export function checkBinds (binds: readonly Bind[]): Array<Required<Bind>> {
   return binds.map(bind => {
     const from = path.resolve(bind.path)
     const name = bind.name ?? path.basename(from)
-    if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw badBind(`the name "${name}" is not a file name`)
-    if (names.has(name)) throw badBind(name === 'p' ? 'the name "p" is taken by the parts' : `the name "${name}" is given twice`)
+    if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw badBind(`the name "${name}" is not a file name; give it another one`)
+    if (names.has(name)) throw badBind(name === 'p' ? 'the name "p" is taken by the parts; give it another one' : `the name "${name}" is given twice; give one of them another`)
     if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist`)
     names.add(name)
     return { path: from, name }
@@ -40,7 +40,7 @@ export function checkBinds (binds: readonly Bind[]): Array<Required<Bind>> {
 }
 
 function badBind (why: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_BIND', 'usage', `cannot bind into the work items' folder: ${why}; use PATH:NAME to give another name`)
+  return new BitWorkerError('BW_ERR_BIND', 'usage', `cannot bind into the work items' folder: ${why}`)
 }
 
 function checkBindsExist (binds: Binds): void {

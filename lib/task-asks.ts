@@ -2,7 +2,7 @@
  * What a task asks for its commands: time, memory, room in its scratch folder. That it asks does not mean that it gets: the volunteer
  * decides (executor/limits.ts). Pure. Called by lib/task-command.ts, lib/task-create.ts and whoever runs or describes a task.
  */
-import { taskError } from './task-types.ts'
+import { TaskFlaw } from './task-types.ts'
 import type { Bdict, Encodable } from './bencode.ts'
 import type { Task } from './task-types.ts'
 
@@ -49,11 +49,11 @@ export function spaceAsked ({ memoryBytes, scratchBytes }: TaskAsks): Pick<TaskA
 function checkTimeout (seconds: unknown, key: string): number {
   if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_TIMEOUT_S) return seconds
   const what = typeof seconds === 'number' ? `${seconds} s` : 'not a number'
-  throw taskError('BW_ERR_TASK_TIMEOUT', `The task's ${key} is ${what}; it must be 1 to ${MAX_TIMEOUT_S} whole seconds.`)
+  throw new TaskFlaw('BW_ERR_TASK_TIMEOUT', `The task's ${key} is ${what}, not 1 to ${MAX_TIMEOUT_S} whole seconds`)
 }
 
 function checkBytes (bytes: unknown, key: string): number {
   if (typeof bytes === 'number' && Number.isInteger(bytes) && bytes >= MIN_ASKED_BYTES && bytes <= MAX_ASKED_BYTES) return bytes
   const what = typeof bytes === 'number' ? `${bytes} bytes` : 'not a number'
-  throw taskError('BW_ERR_TASK_LIMITS', `The task asks for ${key} of ${what}; it must be ${MIN_ASKED_BYTES} to ${MAX_ASKED_BYTES} whole bytes.`)
+  throw new TaskFlaw('BW_ERR_TASK_LIMITS', `The task asks for ${key} of ${what}, not ${MIN_ASKED_BYTES} to ${MAX_ASKED_BYTES} whole bytes`)
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { encode, textOf } from './bencode.ts'
 import { readAsks } from './task-asks.ts'
 import type { TaskAsks } from './task-asks.ts'
-import { taskError } from './task-types.ts'
+import { taskError, TaskFlaw } from './task-types.ts'
 import { TASK_VERSION, unsupportedIn } from './task/unsupported.ts'
 import type { Bdict, Bvalue } from './bencode.ts'
 import type { Task } from './task-types.ts'
@@ -25,6 +25,8 @@ export type Commands = Pick<Task, 'command' | 'completeCommand'>
  * Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS.
  */
 export function readBitworker (value: Bvalue | undefined): Commands & TaskAsks & Pick<Task, 'unsupported'> {
+  // of what a peer sent
+  if (value === undefined) throw taskError('BW_ERR_TASK_NO_COMMAND', 'The task is one of 2014, whose command is in its file alone; get the file from its author.')
   if (!(value instanceof Map)) throw noCommand()
   const unsupported = unsupportedIn(value)
   if (value.get('version') !== TASK_VERSION) return { command: '', unsupported }
@@ -67,14 +69,14 @@ function readCommand (dict: Bdict, key: string): string | undefined {
   const text = textOf(value)
   if (text === undefined) throw badCommand(key, 'is not UTF-8 text')
   if (text.includes('\0')) throw badCommand(key, 'contains a NUL character')
-  if (Buffer.byteLength(text) > MAX_COMMAND_BYTES) throw badCommand(key, `is longer than ${MAX_COMMAND_BYTES} bytes: put it into a script the command fetches`)
+  if (Buffer.byteLength(text) > MAX_COMMAND_BYTES) throw badCommand(key, `is ${Buffer.byteLength(text)} bytes long; at most ${MAX_COMMAND_BYTES} are allowed`)
   return text
 }
 
 function noCommand (): Error {
-  return taskError('BW_ERR_TASK_NO_COMMAND', 'The task has no command, so there is nothing to run; get the task file from its author (the magnet link of a legacy task carries none).')
+  return new TaskFlaw('BW_ERR_TASK_NO_COMMAND', 'The task has no command, so there is nothing to run')
 }
 
 function badCommand (key: string, why: string): Error {
-  return taskError('BW_ERR_TASK_COMMAND', `The task's ${key} ${why}; ask its author to correct it.`)
+  return new TaskFlaw('BW_ERR_TASK_COMMAND', `The task's ${key} ${why}`)
 }

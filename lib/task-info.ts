@@ -4,7 +4,7 @@
  */
 import { textOf } from './bencode.ts'
 import { checkPaths, quote } from './task-names.ts'
-import { taskError } from './task-types.ts'
+import { TaskFlaw } from './task-types.ts'
 import type { Bdict, Bvalue } from './bencode.ts'
 import type { Task, TaskFile } from './task-types.ts'
 
@@ -44,12 +44,12 @@ export function readInfo (info: Bdict): InfoFields {
 export function checkPieceLength (value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PIECE_LENGTH) return value
   const what = value === undefined ? 'no piece length' : `the piece length ${typeof value === 'number' ? value : 'of a wrong type'}`
-  throw taskError('BW_ERR_TASK_PIECE_LENGTH', `The task has ${what}; it must be a whole number from 1 to ${MAX_PIECE_LENGTH} bytes.`)
+  throw new TaskFlaw('BW_ERR_TASK_PIECE_LENGTH', `The task has ${what}, not a whole number from 1 to ${MAX_PIECE_LENGTH} bytes`)
 }
 
 /** The error for a task of more pieces than any may have. */
 export function tooManyPieces (): Error {
-  return taskError('BW_ERR_TASK_TOO_MANY_PIECES', `The task has more than ${MAX_PIECES} pieces; its author must make the pieces longer.`)
+  return new TaskFlaw('BW_ERR_TASK_TOO_MANY_PIECES', `The task has more than ${MAX_PIECES} pieces; each must do more, or it must be several tasks`)
 }
 
 interface Entry { path: string[], length: number }
@@ -66,7 +66,7 @@ function readEntries (info: Bdict, name: string): Entry[] {
   if (!Array.isArray(files)) throw badFiles('a `files` that is not a list')
   if (files.length === 0) throw noFiles('an empty list of files')
   if (files.length > MAX_FILES) {
-    throw taskError('BW_ERR_TASK_TOO_MANY_FILES', `The task has ${files.length} files; at most ${MAX_FILES} are allowed: split it into several tasks.`)
+    throw new TaskFlaw('BW_ERR_TASK_TOO_MANY_FILES', `The task has ${files.length} files; at most ${MAX_FILES} are allowed`)
   }
   return files.map(file => readEntry(file, name))
 }
@@ -90,13 +90,13 @@ function nameOf (value: Bvalue | undefined, key: string): string {
   const text = textOf(value)
   if (text !== undefined) return text
   const why = value === undefined ? `no \`${key}\`` : `a \`${key}\` that is not UTF-8 text`
-  throw taskError('BW_ERR_TASK_NAME', `The task has ${why}; ask its author for a correct file.`)
+  throw new TaskFlaw('BW_ERR_TASK_NAME', `The task has ${why}`)
 }
 
 function checkLength (value: Bvalue | undefined, path: string): number {
   if (typeof value === 'number' && value >= 1 && value <= MAX_LENGTH) return value
   const what = value === undefined ? 'no length' : typeof value === 'number' ? `the length ${value}` : 'a length that is not a number'
-  throw taskError('BW_ERR_TASK_LENGTH', `The task's file ${quote(path)} has ${what}; it must be 1 to 2^50 bytes.`)
+  throw new TaskFlaw('BW_ERR_TASK_LENGTH', `The task's file ${quote(path)} has ${what}, not 1 to 2^50 bytes`)
 }
 
 /** Every file starts on a piece boundary (design: a part belongs to one file), so offsets are our own, not BEP 3's running sum. */
@@ -112,9 +112,9 @@ function layOut (entries: Entry[], pieceLength: number): TaskFile[] {
 }
 
 function noFiles (what: string): Error {
-  return taskError('BW_ERR_TASK_NO_FILES', `The task has ${what}, so there is nothing to compute; ask its author for a correct file.`)
+  return new TaskFlaw('BW_ERR_TASK_NO_FILES', `The task has ${what}, so there is nothing to compute`)
 }
 
 function badFiles (what: string): Error {
-  return taskError('BW_ERR_TASK_FILES', `The task has ${what}; ask its author for a correct file.`)
+  return new TaskFlaw('BW_ERR_TASK_FILES', `The task has ${what}`)
 }

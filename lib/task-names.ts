@@ -3,7 +3,7 @@
  * so whatever could leave the task's folder, hide what it is, or mean two things on one disk is refused, never repaired.
  * Called by lib/task-info.ts.
  */
-import { taskError } from './task-types.ts'
+import { TaskFlaw } from './task-types.ts'
 
 /** What every common file system can hold in one name, in bytes. */
 const MAX_COMPONENT_BYTES = 255
@@ -77,5 +77,5 @@ function fold (path: string): string {
 }
 
 function nameError (name: string, why: string): Error {
-  return taskError('BW_ERR_TASK_NAME', `The task's file name ${quote(name)} ${why}; rename it, or ask the task's author to.`)
+  return new TaskFlaw('BW_ERR_TASK_NAME', `The task's file name ${quote(name)} ${why}`)
 }

@@ -122,7 +122,21 @@ export interface ParseTaskOptions {
   legacySwarm?: boolean
 }
 
-/** The error for a task file (or its metadata, or createTask's options) that breaks a rule. */
+/**
+ * A rule that a task breaks, which only its author can mend. Who reads the task is told to ask for that; the author, who is
+ * about to make it, is not: see `createTask`.
+ */
+export class TaskFlaw extends BitWorkerError {
+  /** what is wrong, without advice and without a full stop */
+  readonly what: string
+
+  constructor (code: `BW_ERR_TASK_${string}` & ErrorCode, what: string) {
+    super(code, 'input', `${what}; ask its author to correct it.`)
+    this.what = what
+  }
+}
+
+/** Every other error about a task file, its metadata, or createTask's options. */
 export function taskError (code: `BW_ERR_TASK_${string}` & ErrorCode, message: string, blame: Blame = 'input', cause?: unknown): BitWorkerError {
   return new BitWorkerError(code, blame, message, cause === undefined ? undefined : { cause })
 }

@@ -10,7 +10,7 @@ import { commandsDict, readBitworker, readCommands, taskDigest } from './task-co
 import { createInfo, createRemarks } from './task-create.ts'
 import { readInfo } from './task-info.ts'
 import { readRemarks } from './task-trackers.ts'
-import { taskError } from './task-types.ts'
+import { taskError, TaskFlaw } from './task-types.ts'
 import { TASK_VERSION } from './task/unsupported.ts'
 import { readSignatures, signaturesDict } from './trust/signature.ts'
 import type { Bdict, Bvalue, DecodedDict, Encodable } from './bencode.ts'
@@ -45,7 +45,7 @@ export function createTask (opts: CreateTaskOptions): Task {
     return parseTask(joinFile(createRemarks(opts), encode(createInfo(opts))))
   } catch (error) {
     if (!(error instanceof BitWorkerError)) throw error
-    throw new BitWorkerError(error.code, 'usage', error.message, { cause: error })
+    throw new BitWorkerError(error.code, 'usage', error instanceof TaskFlaw ? `${error.what}.` : error.message, { cause: error })
   }
 }
 

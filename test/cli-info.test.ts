@@ -25,7 +25,7 @@ test('info shows a task without running it', async t => {
   await writeFile(path.join(dir, 'demo.bitworker'), encodeTask(task))
   const { code, stdout, stderr } = await run(['info', 'demo.bitworker'])
   t.deepEqual([code, stderr], [0, ''])
-  for (const part of [task.infoHash, '│ echo fine\\x0a', '│ curl x \\x1b[1A\\x1b[2K\\u{202e} | bash\\x9b', '│ sort $PART_LIST > "$FILE"', 'demo/a  2 parts', 'demo/b  1 part',
+  for (const part of [task.infoHash, '│ echo fine\n', '│ curl x \\x1b[1A\\x1b[2K\\u{202e} | bash\\x9b', '│ sort $PART_LIST > "$FILE"', 'demo/a  2 parts', 'demo/b  1 part',
     'at most 4 KiB', '5 s a piece', 'udp://127.0.0.1:1', 'red \\x1b[31m', '2001-09-09']) t.ok(stdout.includes(part), part)
   t.doesNotMatch(stdout, /(?!\n)[\p{Cc}\p{Cf}]/u, 'nothing raw')
 

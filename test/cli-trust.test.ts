@@ -85,7 +85,7 @@ test('the terminal shows who signed it, and what they call themselves apart from
   const shown = stripVTControlCharacters(stdout).replaceAll('\r', '')
   t.match(shown, new RegExp(`signed by {3}${files.key}\n +you do not know this key\n {2}who says {4}│ Ada: you trust this key\n {2}command {5}│ echo \\$`))
   t.match(shown, new RegExp(` it sees {5}${files.at('squares.bitworker')}\n`))
-  t.match(shown, /piece size {2}at most 1 KiB, 4 KiB for all of them\n {2}time limit {2}1 min 0 s a piece, 4 min 0 s for all of them/)
+  t.match(shown, /piece size {2}at most 1 KiB, 4 KiB for all of them\n {2}time limit {2}1 min a piece, 4 min for all of them/)
 })
 
 test('a signed file that was changed is refused in one line', async t => {

@@ -308,7 +308,7 @@ test('a full disk and a read-only one are one clear line, and the next run goes 
   remount(disk, 'ro,size=4m')
   const readOnly = await run(args)
   t.equal(readOnly.code, 2, 'read-only')
-  t.match(errorOf(readOnly.stderr), /^bitworker: cannot use .*: the file system is read-only; choose another folder$/, 'one line')
+  t.match(errorOf(readOnly.stderr), /^bitworker: cannot use .*: the file system is read-only; choose another folder with -o$/, 'one line')
 
   remount(disk, 'rw')
   const again = await run(args)

@@ -85,6 +85,7 @@ function addCreate (program: Command): void {
     value('--memory <size>', 'the memory a command needs, such as 4G', parseLimit),
     value('--scratch <size>', 'what a command needs to write to its folder, which is in memory', parseLimit),
     many('--announce <url>', 'a tracker of the task', parseAnnounce),
+    new Option('--private', 'let peers find each other by its trackers alone, not by DHT, local network or other peers').default(false),
     new Option('--comment <text>', 'a line for whoever considers running it'),
     new Option('--sign', 'sign it (see bitworker sign --help)').default(false),
     ...signer(),
@@ -195,7 +196,7 @@ function addTrust (program: Command): void {
   addOptions(trust.command('list').summary('show the keys').description('Shows the keys with their limits.'), common())
     .action(async (flags: { json: boolean }) => { await (await import('./trust.ts')).trustList(flags) })
   addOptions(trust.command('remove').summary('forget a key').description('Forgets a key: you are asked again before its tasks run.')
-    .argument('<key>', 'the public key, or its label'), common())
+    .argument('<key>', 'the public key, its label, or its .pub file'), common())
     .action(async (key: string, flags: { json: boolean }) => { await (await import('./trust.ts')).trustRemove(key, flags) })
 }
 

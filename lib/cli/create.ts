@@ -26,6 +26,7 @@ export interface CreateFlags extends SignerFlags {
   memory?: number
   scratch?: number
   announce: string[]
+  private: boolean
   comment?: string
   sign: boolean
   output?: string
@@ -50,6 +51,7 @@ function taskOptions (flags: CreateFlags): CreateTaskOptions {
   if ((flags.parts === undefined) === (flags.file.length === 0)) {
     throw usage('how many pieces? say either --parts N, or --file PATH:PARTS once for every file')
   }
+  if (flags.private && flags.announce.length === 0) throw usage('--private tasks are found by their trackers alone; say --announce URL, too')
   return {
     name: flags.name,
     command: flags.command,
@@ -61,6 +63,7 @@ function taskOptions (flags: CreateFlags): CreateTaskOptions {
     ...(flags.memory !== undefined && { memoryBytes: flags.memory }),
     ...(flags.scratch !== undefined && { scratchBytes: flags.scratch }),
     ...(flags.announce.length > 0 && { announce: flags.announce }),
+    ...(flags.private && { private: true }),
     ...(flags.comment !== undefined && { comment: flags.comment }),
     createdBy: `BitWorker/${version}`,
     created: new Date()

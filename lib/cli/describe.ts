@@ -1,12 +1,12 @@
 /** What a task is and what it would run: for people as lines, for `--json` as an object. Runs nothing. */
 import path from 'node:path'
-import { limitsFor } from '../executor/limits.ts'
+import { DEFAULT_LIMITS, limitsFor } from '../executor/limits.ts'
 import type { Limits } from '../executor/limits.ts'
 import { completeMsOf, spaceAsked } from '../task-asks.ts'
 import { magnetOf } from '../task.ts'
 import type { Task } from '../task.ts'
 import type { Judgement } from '../trust/judge.ts'
-import { escapeLines, escapeText, formatBytes, formatDuration, plural, wrap } from './format.ts'
+import { escapeLines, escapeText, formatBytes, formatDuration, plural, quote, wrap } from './format.ts'
 import type { Bind } from './options.ts'
 import { describeSigner } from './signers.ts'
 
@@ -18,13 +18,14 @@ const MARGIN = LABEL_COLUMNS + 4
 type Row = [label: string, lines: string[], bar?: string]
 
 // The bar on the left is ours alone, and lines are wrapped here: no line of a command, however long, can pass for one
-// of the report.
+// of the report, nor its continuation for another line of the command.
 const BAR = '│ '
 
 function section (rows: Row[], columns: number): string[] {
-  return rows.flatMap(([label, lines, bar = '']) => lines
-    .flatMap(line => wrap(line, Math.max(20, columns - MARGIN - bar.length)))
-    .map((line, i) => `  ${(i === 0 ? label : '').padEnd(LABEL_COLUMNS)}  ${bar}${line}`))
+  const room = Math.max(20, columns - MARGIN)
+  return rows.flatMap(([label, lines, bar]) => lines
+    .flatMap(line => bar === undefined ? wrap(line, room).map(part => part.trimStart()) : quote(line, bar, room - bar.length))
+    .map((line, i) => `  ${(i === 0 ? label : '').padEnd(LABEL_COLUMNS)}  ${line}`))
 }
 
 function capped (lines: string[]): string[] {
@@ -64,7 +65,7 @@ function describeSigners ({ signers }: Judgement): Row[] {
 
 function describeTime ({ timeoutMs, pieceCount, completeCommand, completeTimeoutMs }: Task): string[] {
   const atEnd = completeCommand === undefined || completeTimeoutMs === undefined ? [] : [`${formatDuration(completeTimeoutMs)} a file at the end`]
-  if (timeoutMs === undefined) return ['none', ...atEnd]
+  if (timeoutMs === undefined) return [`not stated: a piece gets ${formatDuration(DEFAULT_LIMITS.timeoutMs)} unless the volunteer says otherwise`, ...atEnd]
   return [`${formatDuration(timeoutMs)} a piece, ${formatDuration(timeoutMs * pieceCount)} for all of them`, ...atEnd]
 }
 
@@ -107,12 +108,13 @@ export function describeTask (task: Task, { outDir, columns = Infinity, judgemen
     ...(task.command === '' ? [] : [['command', escapeLines(task.command), BAR] satisfies Row]),
     task.unsupported !== undefined ? ['at the end', ['not known to this version']] : task.completeCommand === undefined ? ['at the end', ['the parts are joined']] : ['at the end', escapeLines(task.completeCommand), BAR],
     [task.files.length === 1 ? 'file' : 'files', describeFiles(task, outDir)],
-    ...(binds.length === 0 ? [] : [['it sees', binds.map(bind => escapeText(path.resolve(bind.path)))] satisfies Row]),
+    ...(binds.length === 0 ? [] : [['it sees', binds.map(({ path: from, name }) => escapeText(path.resolve(from)) + (name === undefined ? '' : ` as ${escapeText(name)}`))] satisfies Row]),
     ['piece size', [`at most ${formatBytes(task.pieceLength)}, ${formatBytes(task.length)} for all of them`]],
     ...(task.command === '' ? [] : [['time limit', describeTime(task)] satisfies Row]),
     ...describeNeeds(task),
     ...(limits === undefined ? [] : describeUse(task, limits)),
     ['trackers', task.announce.length === 0 ? ['none'] : capped(task.announce.map(escapeText))],
+    ...(task.private === true ? [['private', ['no DHT, local network or peer exchange: its trackers alone name peers']] satisfies Row] : []),
     ...optional.filter(row => row !== false)
   ], columns)]
 }
@@ -137,6 +139,7 @@ export interface TaskFields {
   scratch?: number
   files: Array<{ path: string, parts: number }>
   announce: string[]
+  private?: boolean
   comment?: string
   createdBy?: string
   created?: string
@@ -165,6 +168,7 @@ export function taskFields (task: Task, judgement?: Judgement): TaskFields {
     ...(task.scratchBytes !== undefined && { scratch: task.scratchBytes }),
     files: task.files.map(file => ({ path: file.path, parts: file.parts })),
     announce: task.announce,
+    ...(task.private !== undefined && { private: task.private }),
     ...(task.comment !== undefined && { comment: task.comment }),
     ...(task.createdBy !== undefined && { createdBy: task.createdBy }),
     ...(task.created !== undefined && { created: task.created.toISOString() }),

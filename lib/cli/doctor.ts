@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import os from 'node:os'
 import { detectSandbox } from '../executor/sandbox/detect.ts'
 import { EXIT, explain } from './failure.ts'
-import { escapeText } from './format.ts'
+import { escapeText, fit } from './format.ts'
 import { JsonOutput } from './json-output.ts'
 
 /** The flags as typed. */
@@ -33,12 +33,17 @@ export async function doctor ({ port, json }: DoctorFlags): Promise<number> {
   const findings = [checkShell(), await checkSandbox(), await checkPort(port), await checkDiscovery()]
   for (const finding of findings) {
     out.emit('check', finding)
-    if (!json) process.stdout.write(`${finding.check.padEnd(9)}  ${finding.state.padEnd(7)}  ${escapeText(finding.message)}\n`)
+    if (!json) process.stdout.write(`${layOut(finding)}\n`)
   }
   const canCompute = findings.every(({ state }) => state !== 'missing')
   out.emit('doctor', { canCompute })
   if (!json) process.stdout.write(canCompute ? 'Tasks can be computed here.\n' : 'Tasks can be downloaded and seeded here, but not all that computing needs is there.\n')
   return canCompute ? EXIT.done : EXIT.workFailed
+}
+
+function layOut ({ check, state, message }: Finding): string {
+  const label = `${check.padEnd(9)}  ${state.padEnd(7)}  `
+  return fit(' '.repeat(label.length) + escapeText(message), process.stdout.columns).join('\n').replace(/^ */, label)
 }
 
 function checkShell (): Finding {

@@ -2,7 +2,7 @@
 import { styleText } from 'node:util'
 import { BitWorkerError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
-import { escapeText } from './format.ts'
+import { escapeText, fit } from './format.ts'
 import { JsonOutput } from './json-output.ts'
 
 /** The exit codes, which scripts rely on. */
@@ -31,6 +31,46 @@ const SYSTEM: Record<string, [code: ErrorCode, why: string, what: string]> = {
   ENOTDIR: ['BW_ERR_NOT_FOUND', 'a part of the path is not a folder', 'check the path'],
   EISDIR: ['BW_ERR_NOT_A_FILE', 'it is a folder', 'name a file'],
   EMFILE: ['BW_ERR_TOO_MANY_FILES', 'too many files are open', 'raise the limit with ulimit -n']
+}
+
+const KEYS = '; bitworker keygen makes a key, and --key names the file of another'
+// The folder is not always what has to be changed (too many open files), and sometimes it is said already.
+const ELSEWHERE = (message: string): string => {
+  if (/another (?:output )?folder$/.test(message)) return ' with -o'
+  return /(?:move it away|remove it)$/.test(message) ? ', or choose another folder with -o' : ''
+}
+
+/**
+ * What a command can do about an error of the library, which knows no flags: by code and command, to go on the end of the
+ * message. The only place where such advice stands.
+ */
+const ADVICE: Partial<Record<ErrorCode, Record<string, string | ((message: string) => string)>>> = {
+  BW_ERR_BIND: { run: ' (--bind PATH:NAME)' },
+  BW_ERR_FILE_EXISTS: {
+    run: ', choose another folder with -o, or overwrite it with --force',
+    create: '; choose another name with -o, or overwrite it with --force',
+    sign: '; choose another name with -o, or overwrite it with --force',
+    keygen: '; choose another file with -o, or overwrite it with --force'
+  },
+  BW_ERR_KEY: { create: KEYS, sign: KEYS },
+  BW_ERR_KEY_FILE: { create: KEYS, sign: KEYS },
+  BW_ERR_LOCKED: { run: '; choose another folder with -o, or end the other one' },
+  BW_ERR_OUTPUT_FOLDER: { run: ELSEWHERE },
+  BW_ERR_SYMLINK: { run: ELSEWHERE },
+  BW_ERR_TASK_COMMAND: { create: '; let it call a script that every volunteer has, and shows it with --bind' },
+  BW_ERR_TASK_LIMITS: { create: '; choose another --memory or --scratch' },
+  BW_ERR_TASK_NAME: { create: '; choose another one: --name, --file' },
+  BW_ERR_TASK_NO_COMMAND: { create: '; say --command CMD' },
+  BW_ERR_TASK_PIECE_LENGTH: { create: '; choose another --piece-length' },
+  BW_ERR_TASK_TIMEOUT: { create: '; choose another --timeout or --complete-timeout' }
+}
+
+/** The error's message, with what this command can do about it. */
+function advised (error: BitWorkerError, command: string | undefined): string {
+  const advice = ADVICE[error.code]?.[command ?? '']
+  if (advice === undefined) return error.message
+  const message = error.message.replace(/\.$/, '')
+  return message + (typeof advice === 'string' ? advice : advice(message))
 }
 
 /** A system error as a BitWorkerError that names what it was about; every other value as it is. */
@@ -65,14 +105,17 @@ export interface ReportOptions {
   debug: boolean
   /** whether work had started; default false */
   started?: boolean
+  /** which command it was, for its advice */
+  command?: string | undefined
 }
 
 /** Says on stderr (and with `--json` on stdout) what happened; returns the exit code. */
-export function report (error: unknown, { json, debug, started = false }: ReportOptions): number {
+export function report (error: unknown, { json, debug, started = false, command }: ReportOptions): number {
   const cause = explain(error)
-  const message = cause instanceof Error ? cause.message : String(cause)
+  const message = isBitWorkerError(cause) ? advised(cause, command) : cause instanceof Error ? cause.message : String(cause)
   const code = isBitWorkerError(cause) ? cause.code : 'BW_ERR_INTERNAL'
-  process.stderr.write(`${styleText('red', 'bitworker:', { stream: process.stderr })} ${escapeText(message)}\n`)
+  const [first = '', ...rest] = fit(`bitworker: ${escapeText(message)}`, process.stderr.columns)
+  process.stderr.write([first.replace('bitworker:', styleText('red', 'bitworker:', { stream: process.stderr })), ...rest, ''].join('\n'))
   if (debug && cause instanceof Error) process.stderr.write(`${cause.stack}\n`)
   if (debug && cause instanceof Error && cause.cause instanceof Error) process.stderr.write(`caused by ${cause.cause.stack}\n`)
   new JsonOutput(json).emit('error', { code, message })

@@ -23,17 +23,48 @@ export function escapeJson (json: string): string {
   return json.replace(DECEPTIVE, char => char.split('').map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''))
 }
 
-/** The text escaped, broken after each (visible) `\x0a`, so that a script of many lines can be read. */
+/** A script as its lines, each escaped; tabs as blanks. The line break at its end, if there is one, is no line of its own. */
 export function escapeLines (text: string): string[] {
-  return text.split(/(?<=\n)/).map(escapeText)
+  return text.replace(/\n$/, '').split('\n').map(line => escapeText(line.replaceAll('\t', '    ')))
 }
 
-/** The text in lines of at most `columns`. Errs on the narrow side: what is not Latin counts as two columns wide. */
-export function wrap (text: string, columns: number): string[] {
+// Errs on the narrow side: what is not Latin counts as two columns wide.
+function widthOf (text: string): number {
+  let width = 0
+  for (const char of text) width += char < '\u0300' ? 1 : 2
+  return width
+}
+
+const UNIT = /^ (?:[KMGTP]?i?B(?:\/s)?|ms|s|min|h|d|%)(?![A-Za-z])/
+
+/** Words, each with the blanks before it. A number and its unit, a flag and its value are one word. */
+function wordsOf (text: string): string[] {
+  const words: string[] = []
+  for (const word of text.split(/(?<! )(?= )/)) {
+    const before = words.at(-1)
+    const isOne = before !== undefined && ((/\d$/.test(before) && UNIT.test(word)) || (/ --[a-z-]+$/.test(before) && /^ [A-Z\d]/.test(word)))
+    if (isOne) words[words.length - 1] = before + word
+    else words.push(word)
+  }
+  return words
+}
+
+/** As many words in each line as there is room for; at least one. */
+function fill (text: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const word of wordsOf(text)) {
+    const line = lines.at(-1)
+    if (line === undefined || widthOf(line) + widthOf(word) > columns) lines.push(word)
+    else lines[lines.length - 1] = line + word
+  }
+  return lines
+}
+
+function cut (text: string, columns: number): string[] {
   const lines = ['']
   let used = 0
   for (const char of text) {
-    const width = char < '\u0300' ? 1 : 2
+    const width = widthOf(char)
     if (used + width > columns) {
       lines.push('')
       used = 0
@@ -42,6 +73,36 @@ export function wrap (text: string, columns: number): string[] {
     used += width
   }
   return lines
+}
+
+/**
+ * Foreign text in lines of at most `columns`, broken between words where that can be. A line that goes on after a blank begins
+ * with it: joined, the lines are the text.
+ */
+export function wrap (text: string, columns: number): string[] {
+  return fill(text, columns).flatMap(line => cut(line, columns))
+}
+
+// What a quoted line begins with; its continuation is marked, as it must not pass for a line of its own.
+const QUOTED = /^ *│ /
+
+/**
+ * A message in lines for a terminal of so many columns, without it in one: each paragraph keeps its indentation. Words
+ * that are longer than a line are left whole, to be copied; what stands behind a bar is cut, and stays behind one.
+ */
+export function fit (text: string, columns: number | undefined): string[] {
+  return text.split('\n').flatMap(line => {
+    if (columns === undefined || widthOf(line) <= columns) return [line]
+    const [quoted] = QUOTED.exec(line) ?? []
+    if (quoted !== undefined) return quote(line.slice(quoted.length), quoted, Math.max(20, columns - quoted.length))
+    const indent = /^ */.exec(line)![0]
+    return fill(line.trim(), Math.max(20, columns - indent.length)).map(part => indent + part.trimStart())
+  })
+}
+
+/** Foreign text behind a bar; a dashed one where a line goes on. */
+export function quote (text: string, bar: string, columns: number): string[] {
+  return wrap(text, columns).map((part, index) => (index === 0 ? bar : bar.replace('│', '┆')) + part)
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
@@ -64,15 +125,18 @@ export function formatRate (bytesPerSecond: number): string {
   return `${formatBytes(Math.round(bytesPerSecond))}/s`
 }
 
-/** A duration of at least a second in its two largest units, e.g. `2 h 5 min`. */
+/** A duration of at least a second in its two largest units, e.g. `2 h 5 min`, `1 d`. */
 export function formatDuration (ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1000))
   if (seconds < 60) return `${seconds} s`
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  if (seconds < 3600) return both(seconds, 60, 'min', 's')
   const minutes = Math.floor(seconds / 60)
-  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-  const hours = Math.floor(minutes / 60)
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`
+  if (minutes < 24 * 60) return both(minutes, 60, 'h', 'min')
+  return both(Math.floor(minutes / 60), 24, 'd', 'h')
+}
+
+function both (amount: number, each: number, large: string, small: string): string {
+  return `${Math.floor(amount / each)} ${large}${amount % each === 0 ? '' : ` ${amount % each} ${small}`}`
 }
 
 /** `1 piece`, `2 pieces`. */

@@ -13,6 +13,7 @@ import { EXIT, ExitError, explain } from './failure.ts'
 import { escapeText, formatBytes, plural } from './format.ts'
 import { aborted, onInterrupt, withDeadline } from './interrupt.ts'
 import { JsonOutput } from './json-output.ts'
+import { lookupNote } from './run/link.ts'
 import type { NetworkFlags } from './network.ts'
 import { openSession, reached } from './session.ts'
 import { readSource } from './source.ts'
@@ -67,7 +68,7 @@ async function lookUp (source: Source, flags: InfoFlags, trust: TrustStore): Pro
 interface Aids { folder: string, trust: TrustStore }
 
 async function describeFromSwarm (source: Source, flags: InfoFlags, { folder, trust }: Aids): Promise<Description> {
-  if (source.kind === 'remote') process.stderr.write('looking for the task; Ctrl-C stops\n')
+  if (source.kind === 'remote') process.stderr.write(`${lookupNote(source.id)}\n`)
   const opts = { path: folder, deselect: true, legacySwarm: flags.legacySwarm === true }
   const session = await openSession(source.id, flags, opts, new JsonOutput(false))
   const giveUp = new AbortController()

@@ -6,7 +6,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { EXIT, explain, report } from './failure.ts'
 
-const options = { json: process.argv.includes('--json'), debug: process.argv.includes('--debug'), started: true }
+const options = { json: process.argv.includes('--json'), debug: process.argv.includes('--debug'), started: true, command: process.argv[2] }
 
 let exitCode: number = EXIT.done
 let isStopping = false

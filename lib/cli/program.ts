@@ -25,7 +25,7 @@ export async function main (args: string[]): Promise<number> {
     if (isAnswer) return EXIT.done
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.refused
     const shown = error instanceof CommanderError ? new ExitError(EXIT.refused, 'BW_ERR_USAGE', restate(error.message, args)) : error
-    return report(shown, { json: args.includes('--json'), debug: args.includes('--debug') })
+    return report(shown, { json: args.includes('--json'), debug: args.includes('--debug'), command: args[0] })
   }
 }
 

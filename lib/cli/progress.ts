@@ -5,7 +5,7 @@
 import { styleText } from 'node:util'
 import { createLogUpdate } from 'log-update'
 import type { TaskStats } from '../task-events.ts'
-import { formatBar, formatDuration, formatRate } from './format.ts'
+import { fit, formatBar, formatDuration, formatRate } from './format.ts'
 
 /** What is shown. */
 export interface Snapshot {
@@ -77,7 +77,7 @@ export class LiveScreen implements Screen {
   #shownAt = -Infinity
 
   note (text: string): void {
-    this.#log.persist(text)
+    this.#log.persist(fit(text, process.stderr.columns).join('\n'))
   }
 
   show (snapshot: Snapshot): void {

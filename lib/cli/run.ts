@@ -1,6 +1,5 @@
 /** `bitworker run`: takes part in a task, from the question to the exit code. */
 import { statSync } from 'node:fs'
-import { access } from 'node:fs/promises'
 import path from 'node:path'
 import { BitWorkerError } from '../errors.ts'
 import { unsupportedProblem } from '../task.ts'
@@ -22,6 +21,8 @@ import type { Bind } from './options.ts'
 import { LiveScreen, PlainScreen } from './progress.ts'
 import type { Screen } from './progress.ts'
 import { askConsent, demandTerminal } from './prompt.ts'
+import { checkBinds } from './run/binds.ts'
+import { lookupNote } from './run/link.ts'
 import { outcomeOf } from './run-outcome.ts'
 import { report } from './run-events.ts'
 import { watch } from './run-progress.ts'
@@ -62,7 +63,7 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
   const release = onInterrupt(() => { stop.abort() })
   const out = new JsonOutput(flags.json)
   const screen = process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen()
-  if (source.kind === 'remote') screen.note('looking for the task; Ctrl-C stops')
+  if (source.kind === 'remote') screen.note(lookupNote(source.id))
   const { output, force = false, legacySwarm = false } = flags
   const session = await openSession(source.id, flags, { path: output, force, legacySwarm }, out)
   const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })
@@ -107,7 +108,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     ])
   } catch (error) {
     screen.close()
-    return reportError(error, { ...flags, started: progress.started })
+    return reportError(error, { ...flags, started: progress.started, command: 'run' })
   } finally {
     progress.ended = true
     question.abort()
@@ -166,7 +167,7 @@ function refuseForeignFiles (torrent: Torrent): void {
     const size = statSync(location, { throwIfNoEntry: false })?.size ?? 0
     if (size === 0 || file.downloaded > 0) continue
     throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
-      `${location} exists and is not from this torrent; choose another folder with -o, or overwrite it with --force`)
+      `${location} exists and is not from this torrent; move it away`)
   }
 }
 
@@ -195,14 +196,4 @@ function warnConverted (out: JsonOutput, screen: Screen): void {
   const message = 'this task file of 2014 was converted, since its info-hash does not cover the command; to meet peers of its old swarm pass --legacy-swarm'
   out.emit('warning', { message })
   screen.note(`warning: ${message}`)
-}
-
-async function checkBinds (binds: Bind[]): Promise<void> {
-  for (const bind of binds) {
-    try {
-      await access(bind.path)
-    } catch (error) {
-      throw new BitWorkerError('BW_ERR_BIND', 'usage', `--bind ${bind.path}: no such file or folder, or not readable; check the path`, { cause: error })
-    }
-  }
 }

@@ -4,11 +4,10 @@ import { BitWorkerError } from '../errors.ts'
 import { isTask, parseTask } from '../task.ts'
 import type { ParseTaskOptions, Task } from '../task.ts'
 import { explain } from './failure.ts'
+import { checkLink, isInfoHash, tidyLink } from './run/link.ts'
 
 // The largest torrents in use are around 10 MB; task files carry no hashes and are far smaller.
 const MAX_FILE_BYTES = 16 * 1024 * 1024
-
-const REMOTE_SCHEME = /^(?:magnet:|https?:\/\/)/i
 
 /** A TASK argument, resolved as far as that is possible without a network. */
 export interface Source {
@@ -19,18 +18,21 @@ export interface Source {
   task: Task | null
 }
 
-/** Whether the argument needs the network to become a task. */
-function isRemote (text: string): boolean {
-  return REMOTE_SCHEME.test(text) || /^(?:[0-9a-f]{40}|[a-z2-7]{32})$/i.test(text)
+/** What needs the network to become a task; undefined: it is a file. Throws BW_ERR_MAGNET. */
+function remoteId (text: string): string | undefined {
+  const link = tidyLink(text)
+  if (/^(?:stream-)?magnet:/.test(link)) checkLink(link)
+  else if (!isInfoHash(link) && !/^https?:\/\//.test(link)) return undefined
+  return link
 }
 
 /**
- * Reads TASK. Throws BW_ERR_NOT_FOUND, BW_ERR_NOT_A_FILE, BW_ERR_NOT_PERMITTED, BW_ERR_FILE_TOO_LARGE, and
+ * Reads TASK. Throws BW_ERR_MAGNET, BW_ERR_NOT_FOUND, BW_ERR_NOT_A_FILE, BW_ERR_NOT_PERMITTED, BW_ERR_FILE_TOO_LARGE, and
  * whatever `parseTask` finds wrong with the file.
  */
 export async function readSource (text: string, opts: ParseTaskOptions = {}): Promise<Source> {
-  // Schemes are case-insensitive, to all but WebTorrent.
-  if (isRemote(text)) return { kind: 'remote', id: text.replace(REMOTE_SCHEME, scheme => scheme.toLowerCase()), task: null }
+  const remote = remoteId(text)
+  if (remote !== undefined) return { kind: 'remote', id: remote, task: null }
   const bytes = await readCapped(text)
   if (!isTask(bytes) && looksLikeTorrent(bytes)) return { kind: 'torrent', id: bytes, task: null }
   return { kind: 'task', id: bytes, task: parse(text, bytes, opts) }

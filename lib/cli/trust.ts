@@ -1,4 +1,5 @@
 /** `bitworker trust`: whose tasks start without a question, and whose never start. */
+import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { BitWorkerError } from '../errors.ts'
 import { readTrustStore, writeTrustStore } from '../trust/files.ts'
@@ -61,16 +62,27 @@ export async function trustList ({ json }: { json: boolean }): Promise<void> {
   say(json, authors.length === 0 ? ['You trust nobody yet: add a key with bitworker trust add KEY'] : authors.flatMap(describe))
 }
 
-/** Forgets a key. Throws BW_ERR_NOT_LISTED, BW_ERR_TRUST_STORE and errors of the file system. */
+/**
+ * Forgets a key. Throws BW_ERR_NOT_LISTED, BW_ERR_KEY, BW_ERR_TRUST_STORE and errors of the file system.
+ * @param text the public key, its label, or the path of its `.pub` file
+ */
 export async function trustRemove (text: string, { json }: { json: boolean }): Promise<void> {
   const { authors } = await readTrustStore()
-  const found = authors.filter(({ key, label }) => key === text.toLowerCase() || label === text)
+  const named = authors.filter(({ key, label }) => key === text.trim().toLowerCase() || label === text)
+  const found = named.length > 0 ? named : await ofFile(text, authors)
   const [author] = found
   if (author === undefined) throw new BitWorkerError('BW_ERR_NOT_LISTED', 'usage', `${text}: no such key or name in the trust list; see bitworker trust list`)
   if (found.length > 1) throw usage(`${text}: there are ${found.length} keys of that name; name the key`)
   await save(authors.filter(other => other !== author))
   new JsonOutput(json).emit('removed', author)
   say(json, [`${author.key}  forgotten: you are asked again before its tasks run`])
+}
+
+/** Whom the `.pub` file is of, as for `trust add`; nobody where there is no such file. */
+async function ofFile (text: string, authors: readonly KnownAuthor[]): Promise<KnownAuthor[]> {
+  if (HEX_KEY.test(text) || !existsSync(text)) return []
+  const { key } = await readPublicKey(text)
+  return authors.filter(other => other.key === key)
 }
 
 function describe ({ key, label, denied, expires, maxHours, maxBytes, maxMemory, maxScratch }: KnownAuthor): string[] {

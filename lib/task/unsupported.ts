@@ -7,7 +7,7 @@
 import { textOf } from '../bencode.ts'
 import type { BitWorkerError } from '../errors.ts'
 import { quote } from '../task-names.ts'
-import { taskError } from '../task-types.ts'
+import { taskError, TaskFlaw } from '../task-types.ts'
 import type { Bdict, Bvalue } from '../bencode.ts'
 import type { Task } from '../task-types.ts'
 
@@ -27,7 +27,7 @@ const MAX_NAMED = 5
 export function unsupportedIn (dict: Bdict): string[] {
   const version = dict.get('version')
   if (typeof version !== 'number' || version < TASK_VERSION) {
-    throw taskError('BW_ERR_TASK_VERSION', `The task does not say which format it has (\`version\` must be ${TASK_VERSION}); ask its author for a correct file.`)
+    throw new TaskFlaw('BW_ERR_TASK_VERSION', `The task does not say which format it has (\`version\` must be ${TASK_VERSION})`)
   }
   // a later version may say all the rest in its own way
   if (version !== TASK_VERSION) return [`version ${version} of the format`]

@@ -69,5 +69,5 @@ export function publicKeyOf (key: KeyObject): Uint8Array<ArrayBuffer> {
 /** The error for a key that cannot be used. @param why continues 'The key …'
  */
 export function badKey (why: string, cause?: unknown): BitWorkerError {
-  return new BitWorkerError('BW_ERR_KEY', 'usage', `The key ${why}; use one that bitworker keygen made.`, { cause })
+  return new BitWorkerError('BW_ERR_KEY', 'usage', `The key ${why}; use an Ed25519 key.`, { cause })
 }

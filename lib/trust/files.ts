@@ -49,19 +49,19 @@ export async function createSigningKey (file: string, { label, force }: { label?
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error
     throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
-      `${file}: there is a key already, and nobody could sign with it again if it were overwritten; choose another file with -o, or overwrite it with --force`)
+      `${file}: there is a key already, and nobody could sign with it again if it were overwritten`)
   }
   await replace(publicFile, formatPublicKey({ key, ...(label !== undefined && { label }) }), 0o644)
   return { key, file, publicFile }
 }
 
 /**
- * Reads a secret key that `bitworker keygen` made.
+ * Reads a secret key: Ed25519, PKCS #8 in PEM.
  * Rejects with BW_ERR_KEY_FILE if it is missing, not this user's, a symbolic link or readable by others, and with BW_ERR_KEY.
  * @param file default: signing.key in the configuration folder
  */
 export async function readSigningKey (file: string = defaultKeyFile()): Promise<KeyObject> {
-  const pem = await readOwn(file, { code: 'BW_ERR_KEY_FILE', mayNot: MAY_READ | MAY_WRITE, flags: constants.O_NOFOLLOW, hint: `make one with bitworker keygen -o ${file}` })
+  const pem = await readOwn(file, { code: 'BW_ERR_KEY_FILE', mayNot: MAY_READ | MAY_WRITE, flags: constants.O_NOFOLLOW, hint: 'make a key, or name another file' })
   try {
     return toSigningKey(pem)
   } catch (error) {

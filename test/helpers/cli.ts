@@ -51,6 +51,8 @@ export interface StartOptions {
   env?: Record<string, string>
   /** with a terminal at all three ends, by util-linux's script(1); stdout and stderr arrive together on stdout */
   terminal?: boolean
+  /** of the terminal; default: none are known, which counts as 80 */
+  columns?: number
 }
 
 /** Makes a workspace that lives as long as the test. */
@@ -71,11 +73,12 @@ export async function workspace (t: Test): Promise<Workspace> {
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
-function launch (args: string[], { cwd, env, terminal = false }: StartOptions, dir: string): Child {
+function launch (args: string[], { cwd, env, terminal = false, columns }: StartOptions, dir: string): Child {
   // CI would take the colours from a terminal, too
   const { DEBUG: _, CI: __, ...inherited } = process.env
   const argv = [process.execPath, MAIN, ...args]
-  const [command = '', ...rest] = terminal ? ['script', '-qefc', argv.map(quote).join(' '), '/dev/null'] : argv
+  const size = columns === undefined ? '' : `stty cols ${columns} rows 50; `
+  const [command = '', ...rest] = terminal ? ['script', '-qefc', `${size}${argv.map(quote).join(' ')}`, '/dev/null'] : argv
   return spawn(command, rest, {
     cwd: cwd ?? dir, env: { ...inherited, SHELL: '/bin/bash', HOME: dir, XDG_CONFIG_HOME: '', ...env }, stdio: ['pipe', 'pipe', 'pipe']
   })

@@ -1,0 +1,20 @@
+/** What `--bind` names: whether it is there, before anything starts. */
+import { access } from 'node:fs/promises'
+import { BitWorkerError } from '../../errors.ts'
+import type { Bind } from '../options.ts'
+
+/** Throws BW_ERR_BIND. */
+export async function checkBinds (binds: Bind[]): Promise<void> {
+  for (const { path } of binds) {
+    const cause = await access(path).then(() => null, (error: unknown) => error)
+    if (cause !== null) throw new BitWorkerError('BW_ERR_BIND', 'usage', `--bind ${path}: ${await reason(path)}`, { cause })
+  }
+}
+
+/** `--bind NAME:PATH` has it the wrong way round; everything after a colon with a slash belongs to the path. */
+async function reason (path: string): Promise<string> {
+  const [, first = '', second = ''] = /^([^/:]+):(.*\/.*)$/.exec(path) ?? []
+  if (second === '') return 'no such file or folder, or not readable; check the path'
+  const isThere = await access(second).then(() => true, () => false)
+  return `${second} is not a name for it in the command's folder; ${isThere ? `say --bind ${second}:${first}` : 'a name has no slash'}`
+}
