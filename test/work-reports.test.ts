@@ -133,8 +133,9 @@ test('never more at work than there are slots, nor an end without a begin', asyn
 test('a complete command says when it begins, and nobody knows how long it takes', async t => {
   const peer = await createPeer(t, createTask({ name: 'sum', command: 'echo $PIECE_IDX', completeCommand: 'x', parts: 3, pieceLength: 64 }))
   const gate = new EventEmitter()
+  const opened = once(gate, 'open')
   const executor = new FakeExecutor(async ({ command }) => {
-    if (command === 'x') await once(gate, 'open')
+    if (command === 'x') await opened
     return command === 'x' ? { exitCode: 1 } : { stdout: '1' }
   })
   const begun = once(peer.torrent, 'completing')
