@@ -6,7 +6,6 @@
  * pieces that became available. Called by work-session.ts.
  */
 import BitField from 'bitfield'
-import { BLOCK_BYTES } from './assembly.ts'
 import type { ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { identityOf } from './admission.ts'
 import { Announcer } from './announcer.ts'
@@ -17,15 +16,10 @@ import type { Scheduler } from './scheduler.ts'
 import type { Meeting } from './settling.ts'
 import { TaskPeer } from './task-peer.ts'
 import type { Wire } from './webtorrent-types.ts'
-import { unsentBytes } from './wires.ts'
 
 /** Rounds of `tidy` that a peer may choke us while we need its pieces: the optimistic unchoking of common clients takes three. */
 const MAX_STARVING_ROUNDS = 6
 
-/** As in WebTorrent: who asks for more at once wants our memory, not the piece. */
-const MAX_BLOCK_BYTES = 128 * 1024
-/** Requests of one peer that wait: as many as common clients keep open (libtorrent: 500), and 8 MiB in blocks of 16 KiB. */
-const MAX_PENDING_REQUESTS = 500
 /** A peer may be caught with this many pieces of wrong data; at the next one it is banned. */
 const STRIKES_TOLERATED = 1
 /** Peers whose strikes are remembered: ids cost nothing to make up. */
@@ -85,7 +79,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     wire.on('have', index => { this.#onHave(peer, index) })
     wire.lt_donthave.on('donthave', index => { this.#onDontHave(peer, index) })
     wire.on('unchoke', () => { this.#host.updated(peer) })
-    wire.on('request', (index, offset, length, respond) => { this.#onRequest(peer, index, offset, length, respond) })
+    wire.on('request', (index, offset, length, respond) => { this.#onRequest(index, offset, length, respond) })
     wire.once('close', () => { this.#remove(peer) })
     this.#claims.add(peer)
     ext.on('matched', () => { if (peer.isGreeted) this.#sendSnapshot(peer) })
@@ -225,17 +219,11 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#scheduler.claims.add(peer.promises, peer.id, { index, elapsedMs: 0, estimateMs: 0, isBackup: false })
   }
 
-  #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: Respond): void {
+  #onRequest (index: number, offset: number, length: number, respond: Respond): void {
     const size = this.#results.ownSize(index)
     if (size === undefined) return respond(new Error(`piece ${index} is not here`))
-    if (length > MAX_BLOCK_BYTES) return peer.ext.close()
-    if (offset < 0 || length <= 0 || offset + length > size) {
-      peer.ext.reportViolation(`requested ${length} bytes at ${offset} of piece ${index}, which has ${size}`)
-      return respond(new Error('the request leaves the piece'))
-    }
-    // what a peer does not fetch must not pile up here
-    const unsent = unsentBytes(peer.wire) / BLOCK_BYTES
-    if (peer.wire.peerRequests.length + unsent > MAX_PENDING_REQUESTS) return respond(new Error('too many requests'))
+    // somebody may go by another result of the piece
+    if (offset < 0 || length <= 0 || offset + length > size) return respond(new Error('the request leaves the piece'))
     this.#host.serve(index, offset, length, respond)
   }
 

@@ -3,6 +3,7 @@
  * Those are the only ones to touch them: what breaks with another WebTorrent breaks there, and shows here.
  */
 import type { EventEmitter } from 'node:events'
+import type { ThrottleGroup } from './connections/rate-limit.ts'
 import type { BitField, Dht, DestroyOptions, Torrent, TorrentFile, TorrentOptions, TorrentPiece, WebTorrentClient, WebTorrentOptions, Wire } from './webtorrent-types.ts'
 
 /** What parse-torrent makes of a torrent id. */
@@ -148,7 +149,7 @@ export interface InternalClient extends WebTorrentClient {
   readonly secure: number
   readonly dht: false | InternalDht | null
   readonly utp: boolean
-  readonly throttleGroups: unknown
+  readonly throttleGroups: { up: ThrottleGroup, down: ThrottleGroup }
   readonly _connPool: ConnPool | null
   readonly _utpServer: { connect (port: number, host: string): OutgoingConnection } | null
   torrents: Torrent[]

@@ -8,6 +8,8 @@
 import bencode from 'bencode'
 import Wire from 'bittorrent-protocol'
 import { inheritedMethod } from './base/inherited.ts'
+import { assembleOnce } from './connections/wire-buffer.ts'
+import type { AssemblingWire } from './connections/wire-buffer.ts'
 
 /** The longest legitimate message is a bitfield of 2^20 pieces (128 KiB) or a block of 128 KiB; extensions use less. */
 const MAX_MESSAGE_BYTES = 1 << 20
@@ -130,6 +132,7 @@ function orMalformed<T> (fn: () => T): T {
 /** Installs the guards. */
 export function guardWires (): void {
   const prototype = Wire.prototype as InternalWire
+  assembleOnce(Wire.prototype as AssemblingWire, MAX_MESSAGE_BYTES)
   guardMessages(prototype)
   guardHandshake(prototype)
   guardEncryption(prototype)

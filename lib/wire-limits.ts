@@ -9,12 +9,10 @@
 import BitField from 'bitfield'
 import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { TokenBucket } from './token-bucket.ts'
-import { messageLength, stop } from './wire-guards.ts'
+import { stop } from './wire-guards.ts'
 import type { InternalWire } from './wire-guards.ts'
 import type { BitField as Bits, Wire } from './webtorrent-types.ts'
 
-/** A block is 16 KiB, a ut_bitworker message 64 KiB; what arrives a byte at a time is copied each time, so not more. */
-const MAX_MESSAGE_BYTES = 65_536 + 64
 /** Messages a second but blocks and requests for them: at some 10 µs each, a flood takes 1 % of a core. */
 const MESSAGES_PER_SECOND = 1_000
 /** Messages at once; and as many again for each piece, which has a claim, a release, a result and a bit. */
@@ -29,6 +27,11 @@ const KEEP_ALIVE_BURST = 100
 const MAX_UNREAD_BYTES = 16 << 20
 /** And for each piece: its result (44 bytes) and its bit (9). */
 const UNREAD_BYTES_PER_PIECE = 64
+/**
+ * How often a peer may say all that it has: at the start, and when it gets the metadata. Each time costs a look at every
+ * piece.
+ */
+const MAX_BITFIELDS = 16
 /** Not a byte in so long: BEP 3's keep-alives come every two minutes. */
 const MAX_SILENCE_MS = 240_000
 
@@ -59,7 +62,7 @@ interface TaskWire extends InternalWire {
 /** Limits what the peer of a task may do from now on. Violations go to `ext`, which counts them. */
 export function limitWire (wire: Wire, ext: UtBitworker, pieceCount: number, now: () => number = () => performance.now()): void {
   const limits = new WireLimits(wire as unknown as TaskWire, ext, pieceCount, now)
-  limits.boundMessages()
+  limits.boundKeepAlives()
   limits.throttle()
   limits.checkBits()
   limits.dropUnrequested()
@@ -82,21 +85,7 @@ class WireLimits {
     this.#messages = new TokenBucket(MESSAGES_PER_SECOND, MESSAGE_BURST + MESSAGES_PER_PIECE * pieceCount, now())
   }
 
-  boundMessages (): void {
-    const wire = this.#wire
-    const onMessageLength = wire._onMessageLength.bind(wire)
-    const isBetweenMessages = wire._parser === wire._onMessageLength
-    const longest = Math.max(MAX_MESSAGE_BYTES, Math.ceil(this.#pieceCount / 8) + 1)
-    wire._onMessageLength = buffer => {
-      const length = messageLength(buffer)
-      if (length > longest) this.#close(`announced a message of ${length} bytes`)
-      else onMessageLength(buffer)
-    }
-    if (isBetweenMessages) wire._parse(4, wire._onMessageLength)
-    this.#boundKeepAlives()
-  }
-
-  #boundKeepAlives (): void {
+  boundKeepAlives (): void {
     const wire = this.#wire
     const bucket = new TokenBucket(KEEP_ALIVES_PER_SECOND, KEEP_ALIVE_BURST, this.#now())
     const onKeepAlive = wire._onKeepAlive.bind(wire)
@@ -147,7 +136,7 @@ class WireLimits {
     }
   }
 
-  /** Bits are said once, and only of pieces that there are; each time anew they would cost a look at every piece. */
+  /** Bits may be said again at any time, of pieces that there are: what was said before stays. */
   checkBits (): void {
     const wire = this.#wire
     const onHave = wire._onHave.bind(wire)
@@ -157,11 +146,10 @@ class WireLimits {
     const byteLength = Math.ceil(this.#pieceCount / 8)
     const early = wire.peerPieces.buffer
     if (wire.peerPieces instanceof BitField && early.length !== byteLength) wire.peerPieces = fitted(early, byteLength)
-    let isFirst = true
-    const once = (fn: () => void): void => {
-      if (!isFirst) return this.#close('said twice which pieces it has from the start')
-      isFirst = false
-      fn()
+    let count = 0
+    const bounded = (fn: () => void): void => {
+      if (++count > MAX_BITFIELDS) this.#close(`said more than ${MAX_BITFIELDS} times which pieces it has`)
+      else fn()
     }
     wire._onHave = index => {
       if (index >= 0 && index < this.#pieceCount) onHave(index)
@@ -172,10 +160,10 @@ class WireLimits {
       if (bits.length !== byteLength || (bits[byteLength - 1]! & ((1 << spare) - 1)) !== 0) {
         return this.#close(`sent a bitfield that is not one of ${this.#pieceCount} pieces`)
       }
-      once(() => { onBitField(bits.slice()) })
+      bounded(() => { onBitField(union(wire.peerPieces.buffer, bits)) })
     }
-    wire._onHaveAll = () => { once(onHaveAll) }
-    wire._onHaveNone = () => { once(onHaveNone) }
+    wire._onHaveAll = () => { bounded(onHaveAll) }
+    wire._onHaveNone = () => { bounded(onHaveNone) }
   }
 
   /** A block is taken in if it was asked for; each request that ended without one may still be answered too late. */
@@ -210,7 +198,7 @@ class WireLimits {
 
   noticeSilence (): void {
     const wire = this.#wire
-    const timer = setTimeout(() => { this.#close('was silent for too long') }, MAX_SILENCE_MS)
+    const timer = setTimeout(() => { this.#ext.close() }, MAX_SILENCE_MS)
     timer.unref()
     const write = wire._write.bind(wire)
     wire._write = (data, cb) => {
@@ -232,4 +220,9 @@ function fitted (bits: Uint8Array, byteLength: number): Bits {
   const exact = new Uint8Array(byteLength)
   exact.set(bits.subarray(0, byteLength))
   return new BitField(exact)
+}
+
+/** Bits that are in one of both, which are of the same length; `known` may be empty. */
+function union (known: Uint8Array, bits: Uint8Array): Uint8Array {
+  return bits.map((byte, at) => byte | (known[at] ?? 0))
 }

@@ -4,6 +4,9 @@ import type { Task } from './task.ts'
 import type { InternalPeer } from './webtorrent-internals.ts'
 import type { Wire } from './webtorrent-types.ts'
 import type { WireBatches } from './wire-batches.ts'
+import { queueBlocks } from './connections/block-queues.ts'
+import { bypassThrottles, rateLimitOf } from './connections/rate-limit.ts'
+import type { ThrottleGroup } from './connections/rate-limit.ts'
 import { limitWire } from './wire-limits.ts'
 
 /** The wire's ut_bitworker, if it uses it. */
@@ -20,14 +23,21 @@ export function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask
 }
 
 /** How a wire takes part in a task of so many pieces: bounded, and sending once a turn. `peers` are the torrent's. */
-export function setUpWire (wire: Wire, ext: UtBitworker, { pieceCount, peers, batches }: WireSetUp): void {
+export function setUpWire (wire: Wire, ext: UtBitworker, { pieceCount, peers, batches, throttleGroups: { up, down } }: WireSetUp): void {
   // news is small: Nagle's algorithm would hold it back until what went before is acknowledged
   for (const peer of peers) if (peer.wire === wire) peer.conn?.setNoDelay?.(true)
   limitWire(wire, ext, pieceCount)
   batches.add(wire)
+  bypassThrottles(wire)
+  queueBlocks(wire, { up: rateLimitOf(up), down: rateLimitOf(down) })
 }
 
-interface WireSetUp { pieceCount: number, peers: Iterable<InternalPeer>, batches: WireBatches }
+interface WireSetUp {
+  pieceCount: number
+  peers: Iterable<InternalPeer>
+  batches: WireBatches
+  throttleGroups: { up: ThrottleGroup, down: ThrottleGroup }
+}
 
 /**
  * WebTorrent looks an incoming connection's torrent up asynchronously; an eager peer's extended handshake can be here
@@ -62,10 +72,4 @@ function awaitHandshake (wire: Wire, check: () => void): void {
     clearTimeout(timer)
     check()
   })
-}
-
-/** Bytes that were given to the wire and that its peer has not fetched yet. */
-export function unsentBytes (wire: Wire): number {
-  const { _readableState: state } = wire as Wire & { _readableState?: { buffered: number } } // streamx has no other way to ask
-  return state?.buffered ?? 0
 }

@@ -13,6 +13,7 @@ import type { Wire } from '../webtorrent-types.ts'
 import { WireBatches } from '../wire-batches.ts'
 import { extensionOf, localTask, onceSpeaking, setUpWire } from '../wires.ts'
 import type { WorkSession } from '../work-session.ts'
+import { MAX_PENDING_REQUESTS } from './block-queues.ts'
 import { Dialler } from './dialling.ts'
 
 /** The part of ComputeTorrent that is looked at. */
@@ -56,6 +57,7 @@ export class TaskWires {
       const { task, client } = this.#torrent
       if (this.#admission.refuses(wire, address, this.#torrent)) return true
       wire.extendedHandshake['p'] = client.torrentPort
+      wire.extendedHandshake['reqq'] = MAX_PENDING_REQUESTS
       wire.use(utBitworker(task === null ? {} : { task: localTask(task) }))
     }
     if (address !== undefined) this.#attempts.succeeded(address)
@@ -66,8 +68,8 @@ export class TaskWires {
   join (wire: Wire, session: WorkSession): void {
     const ext = extensionOf(wire)
     if (ext === undefined || session.has(wire)) return
-    const { task, _peers: peers, metadata } = this.#torrent
-    setUpWire(wire, ext, { pieceCount: task!.pieceCount, peers: peers?.values() ?? [], batches: this.#batches })
+    const { task, _peers: peers, metadata, client: { throttleGroups } } = this.#torrent
+    setUpWire(wire, ext, { pieceCount: task!.pieceCount, peers: peers?.values() ?? [], batches: this.#batches, throttleGroups })
     ext.on('violation', () => { this.#admission.struck(wire) })
     session.addPeer(wire, ext)
     ext.setTask(localTask(task!))
