@@ -49,7 +49,7 @@ export function stop (wire: InternalWire): void {
 }
 
 /** The length that precedes a message; bittorrent-protocol reads it as signed. */
-export function messageLength (prefix: Uint8Array): number {
+function messageLength (prefix: Uint8Array): number {
   return new DataView(prefix.buffer, prefix.byteOffset).getUint32(0)
 }
 
