@@ -6,6 +6,7 @@
  * known by the address, once it has misbehaved often; that may be the address of honest peers as well, so it passes.
  */
 import { isIPv6 } from 'node:net'
+import { mostCrowded } from './connections/crowding.ts'
 import { openedByUs } from './peer-exchange.ts'
 import type { Wire } from './webtorrent-types.ts'
 
@@ -13,6 +14,12 @@ import type { Wire } from './webtorrent-types.ts'
 const MAX_PER_ADDRESS = 8
 /** Of all connections, how many others may open: the rest is left for peers that we choose to call. */
 const MAX_INCOMING_SHARE = 0.75
+/**
+ * Without room for incoming connections, one with which no block was exchanged for so long makes room for a newcomer; and
+ * another one not before so long after that, since who was closed comes back.
+ */
+const IDLE_MS = 60_000
+const EVICTION_MS = 10_000
 /** Misdeeds from one address, whatever the peer ids, until it has to pause; a lone peer is closed before that. */
 const MAX_MISDEEDS = 10
 /** For how long misdeeds are remembered, and an address has to pause. */
@@ -55,6 +62,11 @@ export class Admission {
   readonly #now: () => number
   readonly #banned = new Map<string, true>()
   readonly #misdeeds = new Map<string, Misdeeds>()
+  /** when they were let in */
+  readonly #since = new WeakMap<Wire, number>()
+  /** they are being closed */
+  readonly #leaving = new WeakSet<Wire>()
+  #evictedAt = -Infinity
 
   /** @param now milliseconds on any steady clock */
   constructor (now: () => number = () => performance.now()) {
@@ -83,12 +95,29 @@ export class Admission {
     const host = hostOf(address?.replace(/:\d+$/, ''))
     if (wire.peerId === peerId || this.#banned.has(identityOf(wire, host))) return true
     if ((this.#recent(host)?.count ?? 0) >= MAX_MISDEEDS) return true
-    const others = [...wires].filter(other => other !== wire && !other.destroyed)
+    const others = [...wires].filter(other => other !== wire && !other.destroyed && !this.#leaving.has(other))
     if (isDuplicate(wire, host, others, peerId)) return true
     if (openedByUs(wire) !== false) return false
     const incoming = others.filter(other => openedByUs(other) === false)
-    if (incoming.length >= Math.ceil(maxConns * MAX_INCOMING_SHARE)) return true
-    return !isLocal(host) && incoming.filter(other => hostOf(other.remoteAddress) === host).length >= MAX_PER_ADDRESS
+    if (!isLocal(host) && incoming.filter(other => hostOf(other.remoteAddress) === host).length >= MAX_PER_ADDRESS) return true
+    if (incoming.length >= Math.ceil(maxConns * MAX_INCOMING_SHARE) && !this.#makeRoom(incoming, host)) return true
+    this.#since.set(wire, this.#now())
+    return false
+  }
+
+  /** Who has delivered stays; else one makes room from where the crowd is, or one that has been idle for long. */
+  #makeRoom (incoming: Wire[], host: string): boolean {
+    const now = this.#now()
+    const isIdle = (other: Wire): boolean => other.uploaded + other.downloaded === 0 && now - (this.#since.get(other) ?? now) > IDLE_MS
+    let evicted = mostCrowded(incoming, host, other => hostOf(other.remoteAddress), ({ downloaded }) => downloaded === 0)
+    if (evicted === undefined && now - this.#evictedAt > EVICTION_MS) {
+      evicted = incoming.find(isIdle)
+      if (evicted !== undefined) this.#evictedAt = now
+    }
+    if (evicted === undefined) return false
+    this.#leaving.add(evicted)
+    evicted.destroy()
+    return true
   }
 
   #recent (host: string): Misdeeds | undefined {

@@ -3,11 +3,12 @@
  * peers a task lets in afterwards is admission.ts's business.
  */
 import { hostOf, isLocal } from './admission.ts'
+import { mostCrowded } from './connections/crowding.ts'
 import type { ConnPool, IncomingConnection } from './webtorrent-internals.ts'
 
 /** From the connection to the handshake; WebTorrent alone waits 25 s. */
 const HANDSHAKE_MS = 10_000
-/** At a time: each one has a buffer and a file descriptor. */
+/** At a time: each one has a buffer and a file descriptor. For the next one the longest silent makes room. */
 const MAX_PENDING = 256
 /** Of them, from one address (but this machine's own). */
 const MAX_PENDING_PER_ADDRESS = 16
@@ -23,16 +24,16 @@ export function limitIncoming (pool: ConnPool): void {
 function check (conn: IncomingConnection, pool: ConnPool): void {
   const pending = pool._pendingConns
   if (pending === null) return conn.destroy() // it was accepted just as the client was destroyed
-  const host = hostOf(conn.remoteAddress)
-  const isTooMany = pending.size >= MAX_PENDING || (!isLocal(host) && fromHost(pending, host) >= MAX_PENDING_PER_ADDRESS)
-  if (isTooMany) return conn.destroy()
+  makeRoom(pending, hostOf(conn.remoteAddress))
   const timer = setTimeout(() => { if (pending.has(conn)) conn.destroy() }, HANDSHAKE_MS)
   timer.unref()
   conn.once('close', () => { clearTimeout(timer) })
 }
 
-function fromHost (pending: Iterable<IncomingConnection>, host: string): number {
-  let count = 0
-  for (const { remoteAddress } of pending) if (hostOf(remoteAddress) === host) count++
-  return count
+/** Who has been silent for longest goes: of the same address, of where the crowd is, or of all. An honest peer speaks at once. */
+function makeRoom (pending: ReadonlySet<IncomingConnection>, host: string): void {
+  const silent = [...pending]
+  const fromHere = silent.filter(({ remoteAddress }) => hostOf(remoteAddress) === host)
+  if (!isLocal(host) && fromHere.length >= MAX_PENDING_PER_ADDRESS) fromHere[0]!.destroy()
+  else if (silent.length >= MAX_PENDING) (mostCrowded(silent, host, ({ remoteAddress }) => hostOf(remoteAddress)) ?? silent[0]!).destroy()
 }
