@@ -43,16 +43,16 @@ export async function loadTorrent (torrentId: RemoteId, options: ParseTaskOption
 interface Link extends LinkPins { infoHash: string, announce: string[] }
 
 /**
- * The task that metadata from peers is, trackers and signatures being the link's; null if it is none. Throws
+ * The task that metadata is, wherever it came from, trackers and pins being the link's; null if it is none. Throws
  * BW_ERR_TASK_INFO_HASH, `parseTask`'s errors, and those of `withPins`.
  */
 export function fromMetadata (metadata: unknown, link: Link): ParsedTorrent | null {
-  if (!ArrayBuffer.isView(metadata)) return null
-  const bytes = bytesOf(metadata)
-  if (!isTask(bytes)) {
+  // parsed by whoever added it: of tasks it has none, as links are not their ids
+  if (!ArrayBuffer.isView(metadata) || !isTask(bytesOf(metadata))) {
     refusePins(link)
     return null
   }
+  const bytes = bytesOf(metadata)
   const task = parseTask(bytes)
   // BEP 9 metadata was re-encoded on its way here: what is not canonical has another hash now
   if (task.infoHash !== link.infoHash) throw new BitWorkerError('BW_ERR_TASK_INFO_HASH', 'input', 'The metadata does not match the info-hash; ask for the task file itself.')
