@@ -4,7 +4,7 @@
  * A claim keeps its piece from being computed here only while it is *respected*: claims are free, and a peer that claims
  * everything and delivers nothing must not stop a task. So a peer has credit for a few claims until it delivers, a claim
  * lapses when the piece takes far longer than pieces take, and whoever lets claims lapse is not listened to for a while
- * (docs/ut_bitworker.md, "Whom to believe"). Called by scheduler.ts.
+ * (docs/scheduling.md, "Whom to believe"). Called by scheduler.ts.
  */
 
 /** Claims respected of a peer that has not delivered a piece yet: the slots of a common machine. */

@@ -1,7 +1,7 @@
 /**
  * Rendezvous order (highest random weight): for every piece, the peers known to be alive stand in an order that everybody
  * computes alike, and each peer begins with the pieces for which it comes first. So peers seldom take the same piece even
- * before they have heard of each other's claims (docs/ut_bitworker.md, "Which piece"). Pure.
+ * before they have heard of each other's claims (docs/scheduling.md, "Which piece"). Pure.
  *
  * Memory: two bytes a piece. A member that comes or goes costs one pass over the pieces, about a millisecond for 100 000;
  * `catchUp` makes these passes, some at a time, however often peers say that somebody came or went.

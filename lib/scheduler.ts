@@ -2,7 +2,7 @@
  * Which piece to compute next. Pure: the clock and the random source are handed in, so that a whole swarm can be
  * simulated on a virtual clock with this very code.
  *
- * The rule (paper section 4.1, with the collision avoidance its section 6.1 asks for; docs/ut_bitworker.md, "Which piece"):
+ * The rule (paper section 4.1, with the collision avoidance its section 6.1 asks for; docs/scheduling.md, "Which piece"):
  * of the pieces that are wanted, missing, held by no connected peer, claimed by none that is believed, and not given up
  * here, one of those for which we come first in rendezvous order (ranking.ts); pieces that a reader waits for before all
  * others. When there is none, a piece that others compute slowly, or promised and did not deliver, is computed as a backup

@@ -1,38 +1,13 @@
-// docs/LIMITS.md is true: each limit that it names is in the code, with that value.
+// docs/LIMITS.md and docs/scheduling.md are true: each constant that they name is in the code, with that value.
 import { readFileSync } from 'node:fs'
 import test from 'tape'
+import { constantRows, numberOf, valueInCode } from './helpers/constants.ts'
 
-const doc = readFileSync('docs/LIMITS.md', 'utf8')
-
-/** | `NAME` | value | why | `file` | */
-const rows = [...doc.matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \| [^|]+ \| `([^`]+)` \|$/gm)].map(([, name = '', value = '', file = '']) => ({ name, value: value.trim(), file }))
-
-const UNITS: Record<string, number> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, ms: 1, s: 1000, min: 60_000, h: 3_600_000 }
-
-/** `10 000`, `64 KiB`, `10 s` as the number in the code; a time in seconds is in seconds there if its name ends with `_S`. */
-function numberOf (value: string, name: string): number {
-  const [, digits = '', unit = ''] = /^([\d .^]+?) ?([A-Za-z]*)$/.exec(value) ?? []
-  const [base = 0, power = 1] = digits.replaceAll(' ', '').split('^').map(Number)
-  const scale = UNITS[unit] ?? 1
-  return base ** power * (name.endsWith('_S') ? scale / 1000 : scale)
+for (const [document, least] of [['docs/LIMITS.md', 60], ['docs/scheduling.md', 35]] as const) {
+  test(`each constant of ${document} is in the code`, t => {
+    const rows = constantRows(readFileSync(document, 'utf8'))
+    t.ok(rows.length > least, `${rows.length} constants`)
+    for (const row of rows) t.equal(valueInCode(row), numberOf(row), `${row.file}: ${row.name}`)
+    t.end()
+  })
 }
-
-/** What the constant is set to: a number, or two with `*`, `**`, `+` or `<<` between them. */
-function valueIn (file: string, name: string): number {
-  const expression = new RegExp(`const ${name} = ([^\\n]+)`).exec(readFileSync(file, 'utf8'))?.[1] ?? ''
-  const [, left = '', operator = '', right = ''] = /^([\d_.]+)(?: (\*\*?|\+|<<) ([\d_.]+)(?: \* 1024)?)?$/.exec(expression) ?? []
-  const [a, b] = [left, right].map(digits => Number(digits.replaceAll('_', ''))) as [number, number]
-  switch (operator) {
-    case '*': return a * b * (expression.endsWith(' * 1024 * 1024') ? 1024 : 1)
-    case '**': return a ** b
-    case '+': return a + b
-    case '<<': return a << b
-    default: return a
-  }
-}
-
-test('each limit of docs/LIMITS.md is in the code', t => {
-  t.ok(rows.length > 60, `${rows.length} limits`)
-  for (const { name, value, file } of rows) t.equal(valueIn(file, name), numberOf(value, name), `${file}: ${name}`)
-  t.end()
-})

@@ -18,7 +18,7 @@ import { startProgram } from './helpers/shell.ts'
 import type { Program } from './helpers/shell.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const DOCUMENTS = ['README.md', 'CHANGELOG.md', ...(await readdir(path.join(ROOT, 'docs'))).map(name => `docs/${name}`)]
+const DOCUMENTS = ['README.md', 'CHANGELOG.md', ...(await readdir(path.join(ROOT, 'docs'))).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
 const HOME = '/home/ada/squares'
 const PORTS = ['8000', '20000']
 const DEADLINE_MS = 30_000

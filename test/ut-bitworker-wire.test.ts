@@ -8,7 +8,7 @@ import { utBitworker } from '../extensions/ut_bitworker/index.ts'
 import type { LocalTask, UtBitworker, UtBitworkerOptions } from '../extensions/ut_bitworker/index.ts'
 import { encode } from '../lib/bencode.ts'
 import type { Wire } from '../lib/webtorrent-types.ts'
-import { ofKind, toHex, vectorsOfDocument } from './helpers/bitworker-vectors.ts'
+import { bitworkerVectors, ofKind, toHex } from './helpers/bitworker-vectors.ts'
 import { delivered, event, INFO_HASH, PEER_ID_A, PEER_ID_B, shakeHands, wirePair } from './helpers/wire-pair.ts'
 
 const TASK: LocalTask = { digest: new Uint8Array(32).fill(1), pieceCount: 3000, pieceLength: 1000 }
@@ -80,7 +80,7 @@ test('the extension can be used like ut_metadata and ut_pex', t => {
 })
 
 test('the extended handshakes are those of the test vectors', async t => {
-  const vectors = ofKind(vectorsOfDocument(), 'handshake')
+  const vectors = ofKind(bitworkerVectors(), 'handshake')
   t.equal(vectors.length, 2)
   for (const { name, frame, task } of vectors) {
     const { a, b } = wirePair(t)

@@ -17,7 +17,7 @@ import { RelayTable } from './relay-table.ts'
 
 /** Our own task, as far as the protocol must know it. */
 export interface LocalTask extends Bounds {
-  /** the task digest, 32 bytes (docs/ut_bitworker.md, "Task digest") */
+  /** the task digest, 32 bytes (docs/task-file.md, "Task digest") */
   digest: Uint8Array
 }
 

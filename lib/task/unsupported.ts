@@ -14,7 +14,7 @@ import type { Task } from '../task-types.ts'
 /** The version of the `bitworker` dictionary that this package writes, and the only one that it computes. */
 export const TASK_VERSION = 1
 /** All keys of the dictionary, in version 1. */
-const TASK_KEYS: ReadonlySet<string> = new Set([
+export const TASK_KEYS: ReadonlySet<string> = new Set([
   'command', 'complete command', 'complete timeout', 'memory', 'requires', 'scratch', 'timeout', 'version'
 ])
 /** More than this many are counted, not named: a message is one line. */

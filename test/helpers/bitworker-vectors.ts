@@ -1,4 +1,4 @@
-/** The test vectors of docs/ut_bitworker.md, as fixtures/ut_bitworker-vectors.json and as the document prints them. */
+/** The test vectors beside docs/ut_bitworker.md. */
 import { readFileSync } from 'node:fs'
 import type { Message } from '../../extensions/ut_bitworker/codec.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from '../../extensions/ut_bitworker/records.ts'
@@ -34,14 +34,9 @@ export type Vector = { name: string } & (
   | { kind: 'weight', peerId: string, index: number, weight: number }
   | CollisionVector)
 
-export function vectorsOfFixture (): Vector[] {
-  return JSON.parse(read('fixtures/ut_bitworker-vectors.json')) as Vector[]
-}
-
-/** Those in the JSON blocks of the section "Test vectors". */
-export function vectorsOfDocument (): Vector[] {
-  const section = read('docs/ut_bitworker.md').split(/^## /m).find(text => text.startsWith('Test vectors')) ?? ''
-  return [...section.matchAll(/^```json\n(.*?)^```$/gms)].flatMap(match => JSON.parse(match[1]!) as Vector[])
+/** All of docs/ut_bitworker-vectors.json. */
+export function bitworkerVectors (): Vector[] {
+  return JSON.parse(readFileSync(new URL('../../docs/ut_bitworker-vectors.json', import.meta.url), 'utf8')) as Vector[]
 }
 
 /** The vectors of one kind. */
@@ -64,8 +59,4 @@ export function messageOf ({ task, results, ...others }: JsonMessage): Message {
     ...(results !== undefined && { results: results.map(({ index, size, digest }) => ({ index, size, digest: fromHex(digest) })) }),
     ...others
   }
-}
-
-function read (path: string): string {
-  return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 }

@@ -38,6 +38,13 @@ export function frame (id: number, payload: Uint8Array = Buffer.alloc(0)): Buffe
   return Buffer.concat([u32(1 + payload.length), Uint8Array.of(id), payload])
 }
 
+/** What a message says by ut_bitworker; null if it is another one. */
+export function bitworkerMessage (id: number, payload: Buffer): Record<string, Buffer> | null {
+  if (id !== 20 || payload[0] !== OUR_IDS.ut_bitworker) return null
+  const dict = bencode.decode(payload.subarray(1)) as Record<string, Uint8Array>
+  return Object.fromEntries(Object.entries(dict).map(([key, value]) => [key, Buffer.from(value)]))
+}
+
 /** How it connects. */
 export interface HostileOptions {
   /** this end's address on the loopback: another one looks like another host */
@@ -122,6 +129,14 @@ export class HostilePeer {
   /** Messages that came with this id. */
   received (id: number): Buffer[] {
     return this.#arrived.filter(message => message.id === id).map(({ payload }) => payload)
+  }
+
+  /** All messages, in the order in which they came. */
+  get messages (): ReadonlyArray<{ id: number, payload: Buffer }> { return this.#arrived }
+
+  /** The ut_bitworker messages among them. */
+  get bitworkerMessages (): Array<Record<string, Buffer>> {
+    return this.#arrived.map(({ id, payload }) => bitworkerMessage(id, payload)).filter(message => message !== null)
   }
 
   /** Requests that came since the last time. */

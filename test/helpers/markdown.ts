@@ -36,3 +36,21 @@ export function anchorsOf (markdown: string): string[] {
 function withoutBlocks (markdown: string): string {
   return markdown.replace(/^```[^]*?^```$/gm, '')
 }
+
+/** The tables below a heading of any level, each as rows of cells; the head of each is left out. */
+export function tablesUnder (markdown: string, heading: string): string[][][] {
+  const [, after = ''] = markdown.split(new RegExp(`^#+ ${heading.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`, 'm'))
+  const section = after.split(/^#+ /m)[0]!
+  return [...section.matchAll(/(?:^\|.*\|$\n?)+/gm)].map(([table]) => table.trim().split('\n').slice(2).map(cellsOf))
+}
+
+function cellsOf (row: string): string[] {
+  return row.replaceAll('\\|', '\u0000').split('|').slice(1, -1).map(cell => cell.trim().replaceAll('\u0000', '|'))
+}
+
+/** The sentences outside of code blocks and tables that have a word in them, each on one line. */
+export function sentencesWith (markdown: string, word: RegExp): string[] {
+  const prose = withoutBlocks(markdown).replace(/^ {4}.*$/gm, '').replace(/^\|.*\|$/gm, '\n')
+  const paragraphs = prose.split(/\n\n|\n(?=(?:\d+\.|-) )/).map(text => text.replace(/\s+/g, ' ').trim())
+  return paragraphs.flatMap(text => text.split(/(?<=[.:;?!)]) (?=[A-Z`*("])/)).filter(sentence => word.test(sentence))
+}

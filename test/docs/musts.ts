@@ -1,0 +1,61 @@
+/** Where each MUST of docs/ut_bitworker.md is played, by words that only its sentence has; or why it is not. */
+
+/** One of them. */
+interface Must {
+  /** a row of "Violations and closing" */
+  row?: string
+  /** a test file, and the title of the test in it */
+  test?: string
+  title?: string
+  /** why nothing plays it */
+  why?: string
+}
+
+const sends = (title: string): Must => ({ test: 'docs/ut-bitworker-sends.test.ts', title })
+const state = (title: string): Must => ({ test: 'ut-bitworker-state.test.ts', title })
+
+export const MUSTS: Record<string, Must> = {
+  'MUST accept incoming connections in plaintext': sends('the snapshot: results of all pieces, in messages that are not too long; bits once; no have before'),
+  'MUST try plaintext': sends('the peer that opens a connection says its handshake in plaintext, and then waits'),
+  'MUST NOT send anything else before it has received': sends('the peer that opens a connection says its handshake in plaintext, and then waits'),
+  'has connected to itself': { row: "the receiver's own peer id" },
+  'otherwise the message MUST NOT be sent': sends('without BEP 6 none of its messages is sent'),
+  'Messages with other ids MUST be ignored': { row: 'a message with an unknown id' },
+  'MUST accept these three at any time': sends('bits may come at any time, and are added to what was known'),
+  'MUST NOT send more than 16 of them': sends('the snapshot: results of all pieces, in messages that are not too long; bits once; no have before'),
+  'Requests MUST NOT be longer': sends('requests: within the size, in steps of 16 KiB, and no more than reqq'),
+  "MUST NOT have more unanswered ones than the other side's": sends('requests: within the size, in steps of 16 KiB, and no more than reqq'),
+  'MUST answer each request exactly once': sends('with BEP 6 each request has one answer'),
+  'MUST be sent before any other extended message': sends('the snapshot: results of all pieces, in messages that are not too long; bits once; no have before'),
+  'A higher `v` MUST be treated like 1': sends('handshakes: a higher v and unknown keys say nothing'),
+  'Unknown keys, also inside `bitworker`, MUST be ignored': sends('handshakes: a higher v and unknown keys say nothing'),
+  'MUST send one that has `metadata_size`': sends('metadata: what is not there is rejected; a link becomes a task for others, too'),
+  'MUST NOT have any other effect than to close the connection': { test: 'hostile-table.test.ts', title: 'the table of hostile inputs' },
+  'a receiver MUST refuse a longer one': { test: 'task-errors.test.ts', title: 'a huge file is refused without looking at it' },
+  'MUST be answered with *reject*': sends('metadata: what is not there is rejected; a link becomes a task for others, too'),
+  'The SHA-1 of the assembled bytes MUST equal': { test: 'task-errors.test.ts', title: 'metadata from a peer' },
+  'if a peer ever sends two different ones, the receiver MUST close': { row: 'two different digests' },
+  'MUST close connections to peers that lack the extension bit': { row: 'an extended handshake without `ut_bitworker`' },
+  'Unknown keys MUST be ignored, whatever their values': { row: 'unknown keys in a `ut_bitworker` message' },
+  'Keys other than `task` MUST NOT be sent before': sends('the snapshot: results of all pieces, in messages that are not too long; bits once; no have before'),
+  'MUST be sent before the `have` of that piece': sends('the result of a piece comes before its have'),
+  'then the result MUST be sent, since it ends the claim': { test: 'neighbours.test.ts', title: 'a claim ends with its result even if the peer was as fast' },
+  'it MUST be able to upload them': sends('the snapshot: results of all pieces, in messages that are not too long; bits once; no have before'),
+  'MUST NOT announce a different result for the same piece': { test: 'neighbours.test.ts', title: 'a piece that is stored again with another result is told as it is now' },
+  'A message MUST NOT be longer than 65 536 bytes': { test: 'ut-bitworker-wire.test.ts', title: 'a large snapshot is split, and every have follows all of its results' },
+  'all of it MUST be ignored': state('a violation is ignored as a whole'),
+  'with *that same* size and digest': { test: 'swarm.test.ts', title: 'a command need not be deterministic' },
+  'MUST NOT exceed the size': sends('requests: within the size, in steps of 16 KiB, and no more than reqq'),
+  'MUST NOT be combined with blocks of another result': { test: 'downloader.test.ts', title: 'a large piece that is fetched from one peer alone, which leaves' },
+  'MUST check the SHA-256 of the whole piece': { test: 'hostile.test.ts', title: 'wrong data: a strike, a ban, and the task is finished from others' },
+  'MUST NOT claim what it neither computes nor is about to compute': { test: 'computing.test.ts', title: 'what was chosen for a slot that is late is given up' },
+  'A claim that ends without a result MUST be released': sends('claims: made before, released when they end without a result, and when they lose'),
+  'Before a lapsed claim is made again': state('our claim that lapsed is released before it is made again'),
+  'MUST NOT claim a piece whose result it has announced': { test: 'computing.test.ts', title: 'what was computed just now is not chosen again' },
+  'MUST release its claim, towards all its peers': sends('claims: made before, released when they end without a result, and when they lose'),
+  'What came as a relay MUST NOT be relayed again': sends('what came as a relay is not relayed, and what was relayed is withdrawn'),
+  'a `withdrawals` record MUST be sent': sends('what came as a relay is not relayed, and what was relayed is withdrawn'),
+  'MUST close the connection at the third violation': { test: 'docs/ut-bitworker.test.ts', title: 'at the third violation the connection is closed' },
+  '*close* means that the connection MUST be closed at once': { why: 'says what the words of the table mean, which is played row by row' },
+  'an implementation MUST ask for the second one': { test: 'cli-run.test.ts', title: 'run does not run a command that nobody agreed to' }
+}
