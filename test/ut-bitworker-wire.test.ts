@@ -251,7 +251,7 @@ test('one turn makes one message; a handed-in schedule decides when', async t =>
 
 test('what waits elsewhere goes with the next message', async t => {
   const flushes: Array<() => void> = []
-  const { ext, a, b, received } = await connectByHand(t, { task: TASK, schedule: flush => { flushes.push(flush) } })
+  const { ext, a, b, received } = await connectByHand(t, { task: TASK, now: () => 0, schedule: flush => { flushes.push(flush) } })
   flushes.splice(0).forEach(flush => { flush() })
   let waiting = [result(1)]
   ext.pending = () => {
