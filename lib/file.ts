@@ -6,6 +6,7 @@ import { open } from 'node:fs/promises'
 import WebTorrentFile from 'webtorrent/lib/file.js'
 import { BitWorkerError } from './errors.ts'
 import type { TaskFile } from './task.ts'
+import { isConcatenation, unsupportedProblem } from './task/unsupported.ts'
 import type { FinishedFile } from './task-events.ts'
 import type { ByteRange, TorrentFile } from './webtorrent-types.ts'
 import { shortRead } from './webtorrent/whole-reads.ts'
@@ -94,12 +95,12 @@ export class TaskFileView extends Base {
 
   /**
    * The bytes in order, as they come. Throws BW_ERR_DESTROYED (the torrent was removed; `cause` says why if it failed),
-   * BW_ERR_PIECE_LOST, BW_ERR_SHORT_READ, BW_ERR_UNMERGED: it never just ends before the last one.
+   * BW_ERR_PIECE_LOST, BW_ERR_SHORT_READ, BW_ERR_UNMERGED, BW_ERR_TASK_REQUIRES: it never just ends before the last one.
    */
   override [Symbol.asyncIterator] (opts: ByteRange = {}): AsyncIterableIterator<Uint8Array> {
     const { start = 0, end = Infinity } = opts ?? {}
     if (this._finished !== undefined) return this._readFinished(this._finished, start, end)
-    return this._session.task.completeCommand === undefined ? this._readParts(start, end) : this._readMade(start, end)
+    return isConcatenation(this._session.task) ? this._readParts(start, end) : this._readMade(start, end)
   }
 
   override async arrayBuffer (opts: ByteRange = {}): Promise<ArrayBuffer> {
@@ -154,8 +155,10 @@ export class TaskFileView extends Base {
     }
   }
 
-  /** A file that a complete command makes: there is nothing of it before it is made. */
+  /** A file that a complete command makes, or nobody knows what: there is nothing of it before it is made. */
   async * _readMade (start: number, end: number): AsyncIterableIterator<Uint8Array> {
+    const problem = unsupportedProblem(this._session.task)
+    if (problem !== null) throw problem
     const { firstPiece, parts } = this._session.task.files[this._index]!
     for (let index = firstPiece; index < firstPiece + parts; index++) await this._waitFor(index)
     while (this._finished === undefined) {

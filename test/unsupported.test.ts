@@ -121,6 +121,8 @@ test('it can be downloaded and passed on; files are made of it by who knows how'
   await once(second.torrent, 'done')
   t.deepEqual(second.torrent.stats().downloaded, 4, 'from a peer that does not know it either')
   t.notOk(existsSync(path.join(second.path, 'x')), 'no file')
+  const reading = await second.torrent.files[0]!.arrayBuffer().then(() => 'read', (error: BitWorkerError) => error.code)
+  t.equal(reading, 'BW_ERR_TASK_REQUIRES', 'nor can it be read as if it were its parts')
 
   await destroy(second.client)
   const { unsupported: _, ...known } = NEEDS_INPUTS
