@@ -1,6 +1,6 @@
 // Swarms on a virtual clock: the scheduler, the claims and the wire protocol of lib/ and extensions/, with hundreds to
 // thousands of peers in one process; only the network, the commands and the downloads are simulated.
-//   node bench/simulate.ts --preset paper|mesh|sparse|large|stress|squatters [--runs N] [--seed N] [--json]
+//   node bench/simulate.ts --preset paper|mesh|sparse|large|stress|squatters|liars [--runs N] [--seed N] [--json]
 //   node bench/simulate.ts [--pieces 192] [--peers 16] [--degree 0] … one swarm; --help lists the rest
 // The same options and seed give the same outcome. Prints a table (the columns: bench/README.md), and on stderr how far a
 // run is that takes longer than ten seconds.
@@ -18,7 +18,11 @@ type Key = keyof Scenario
 
 /** Between two lines on stderr. */
 const REPORT_MS = 10_000
-const CHOICES = { policy: ['bitworker', 'random', 'random-async'], squat: ['hold', 'cycle', 'lapse', 'invent'] }
+const CHOICES = {
+  policy: ['bitworker', 'random', 'random-async'],
+  squat: ['hold', 'cycle', 'lapse', 'invent'],
+  lie: ['silent', 'trickle', 'slow', 'reborn', 'bait', 'garbage', 'sizes']
+}
 
 /** workMs → work-ms */
 function flag (key: string): string {
@@ -40,7 +44,7 @@ function scenarioOf (values: Record<string, string | boolean | undefined>): Scen
   return Object.fromEntries(Object.entries(base).map(([key, usual]) => {
     const text = values[flag(key)]
     if (typeof text !== 'string') return [key, usual]
-    if (key === 'policy' || key === 'squat') return CHOICES[key].includes(text) ? [key, text] : fail(`--${flag(key)}: ${CHOICES[key].join(', ')}`)
+    if (key === 'policy' || key === 'squat' || key === 'lie') return CHOICES[key].includes(text) ? [key, text] : fail(`--${flag(key)}: ${CHOICES[key].join(', ')}`)
     return Number(text) >= 0 ? [key, Number(text)] : fail(`--${flag(key)} is a number, not ${text}`)
   })) as Record<Key, unknown> as Scenario
 }
@@ -52,7 +56,7 @@ function cellsOf (values: Record<string, string | boolean | undefined>): Cell[] 
   }
   const scenario = scenarioOf(values)
   const label = `${scenario.pieces}/${scenario.peers}`
-  if (scenario.squatters > 0) return [{ label, scenario, runs: 5, compare: 'honest' }]
+  if (scenario.squatters > 0 || scenario.liars > 0) return [{ label, scenario, runs: 5, compare: 'honest' }]
   return [{ label, scenario, runs: 5, ...(scenario.policy === 'random' && { compare: 'expected' }) }]
 }
 
@@ -98,7 +102,7 @@ if (values['json'] !== true) console.log(`seeds from ${seed} on\n${HEAD}`)
 for (const cell of cells) {
   const count = runsOfEach ?? cell.runs
   const outcomes = await runs(cell.scenario, count, seed)
-  const honest = cell.compare === 'honest' ? await runs({ ...cell.scenario, squatters: 0 }, count, seed) : []
+  const honest = cell.compare === 'honest' ? await runs({ ...cell.scenario, squatters: 0, liars: 0 }, count, seed) : []
   const line = summarise(cell, outcomes, honest)
   console.log(values['json'] === true ? JSON.stringify({ ...line, scenario: cell.scenario }) : row(line))
 }

@@ -58,7 +58,7 @@ export class ClaimExchange {
 
   /** The peer is gone, and with it all that it claimed and passed on. */
   remove (peer: TaskPeer): void {
-    for (const source of [peer.claims, peer.relays, peer.promises]) this.#scheduler.claims.removeSource(source)
+    for (const source of [peer.claims, peer.relays]) this.#scheduler.claims.removeSource(source)
     if (this.#peers.get(peer.id) !== peer) return
     this.#peers.delete(peer.id)
     this.#relaying.leave(peer)

@@ -60,14 +60,14 @@ interface Entry extends Claim {
   readonly sources: ClaimSource[]
 }
 
-/** Where claims come from: what one connection says of its peer, what it relays, or what follows from what it announces. */
+/** Where claims come from: what one connection says of its peer, or what it relays. */
 export class ClaimSource {
   /** @internal the claims it vouches for */
   readonly entries = new Set<Entry>()
   /** claims it may bring at a time: words cost a liar nothing */
   readonly limit: number
-  /** the claimant itself, a peer that relays, or what follows from what the claimant announced */
-  readonly kind: 'own' | 'relay' | 'promise'
+  /** the claimant itself, or a peer that relays */
+  readonly kind: 'own' | 'relay'
   /** the peer at the other end has delivered a piece: its word counts for more */
   isCredible = false
   /** @internal claims it vouched for that lapsed since it last delivered */
@@ -144,7 +144,7 @@ export class ClaimTable {
     entry.leaseUntil = Math.max(entry.leaseUntil, this.#leaseOf(entry))
     if (entry.isRespected || this.#host.now() >= entry.leaseUntil) return
     if (source.kind === 'relay' && !mayRelay(source)) return
-    if (source.kind === 'promise' || this.#hasCredit(claimant)) this.#respect(entry)
+    if (this.#hasCredit(claimant)) this.#respect(entry)
   }
 
   /** The source says that the claim has ended. */

@@ -7,58 +7,20 @@
  * No clock and no store in here: both ends are the `DownloadHost`.
  *
  * End game: a holder that has nothing else to send may be asked for what another one has kept us waiting for, so that
- * a peer that trickles cannot keep a piece to itself (`hasten`).
+ * a peer that trickles cannot keep a piece to itself (`hasten`). What was asked of a holder of which it is not expected
+ * (scheduling/delivery-forecast.ts) is asked of one of which it is as soon as there is one (`reassign`, `offer`).
  */
 import { Assembly, BLOCK_BYTES } from './assembly.ts'
-import type { PieceSink } from './assembly.ts'
+import type { Download, DownloadHost, DownloadSink } from './download/download-host.ts'
+import { pipelineLength } from './download/pipeline.ts'
+import { WriteBacklog } from './download/write-backlog.ts'
 import type { Result } from './results.ts'
 import type { PieceQueue, TaskPeer } from './task-peer.ts'
-import type { Wire } from './webtorrent-types.ts'
 
-/** Requests kept open with one peer: enough for tiny pieces, which are one request each, to not wait for round trips. */
-const MIN_PIPELINE = 64
-/** Below what common clients accept (libtorrent: 500; BEP 10 `reqq` says otherwise where it does). */
-const MAX_PIPELINE = 250
 /** From this size on several peers share the work on one piece. */
 const SHARED_PIECE_BYTES = 1 << 20
-/** Nothing more is requested while so much waits to be written: a disk may be slower than the network. */
-const MAX_UNWRITTEN_BYTES = 32 << 20
 /** A peer that refuses every block of a piece it announced this often is no longer believed that it has it. */
 const MAX_REFUSALS = 3
-
-/** What the downloader needs from its surroundings. */
-export interface DownloadHost {
-  /** the piece is wanted and neither stored nor being stored */
-  needs (index: number): boolean
-  /** a reader waits for the piece */
-  isUrgent (index: number): boolean
-  /** connected peers, in no particular order */
-  readonly peers: Iterable<TaskPeer>
-  /** where the bytes of a piece go */
-  receive (index: number, size: number): DownloadSink
-  /** the piece was written, its digest is right, and these sent it; resolves when it is stored */
-  store (index: number, result: Result, sink: DownloadSink, peers: Iterable<TaskPeer>): Promise<void>
-  /** nothing can be written */
-  broken (err: Error): void
-  /** `peer` alone is to blame for data of this piece that does not match, or for refusing it: its result is void */
-  distrust (peer: TaskPeer, index: number, reason: string): void
-}
-
-/** A piece being written. */
-export interface DownloadSink extends PieceSink {
-  commit (result: Result): Promise<Result>
-}
-
-interface Download {
-  readonly index: number
-  readonly result: Result
-  readonly sink: DownloadSink
-  readonly piece: Assembly
-  readonly sources: Set<TaskPeer>
-  isEnded: boolean
-  /** rounds of `hasten` that it has seen */
-  rounds: number
-}
 
 /** The downloads of one task. */
 export class Downloader {
@@ -70,8 +32,7 @@ export class Downloader {
   readonly #singleSource = new Set<number>()
   /** how often a piece was begun afresh because its source was slow */
   readonly #switches = new Map<number, number>()
-  /** bytes on their way to disk */
-  #unwritten = 0
+  readonly #backlog = new WriteBacklog(() => { for (const peer of this.#host.peers) this.requestMore(peer) })
   #state: 'waiting' | 'open' | 'closed' = 'waiting'
 
   constructor (host: DownloadHost) {
@@ -90,12 +51,19 @@ export class Downloader {
 
   /** The peer now holds the piece: fetch it if it is needed. */
   offer (peer: TaskPeer, index: number): void {
-    if (this.#host.needs(index)) this.#enqueue(peer, index)
+    if (!this.#host.needs(index)) return
+    const download = this.#active.get(index)
+    if (download !== undefined && this.#isBetter(peer, download)) this.#drop(download)
+    this.#enqueue(peer, index)
   }
 
   /** Requests as much from the peer as its pipeline takes. */
   requestMore (peer: TaskPeer): void {
-    if (this.#state !== 'open' || this.#unwritten > MAX_UNWRITTEN_BYTES || peer.wire.destroyed || peer.wire.peerChoking) return
+    if (this.#state !== 'open' || this.#backlog.isFull || peer.wire.destroyed) return
+    if (peer.wire.peerChoking) {
+      if (peer.isAwaited) this.#host.deliveries.asked(peer.holder)
+      return
+    }
     const limit = pipelineLength(peer.wire)
     while (peer.wire.requests.length < limit && this.#requestNext(peer)) { /* one request a turn */ }
   }
@@ -107,14 +75,34 @@ export class Downloader {
       this.#end(download)
       this.#requeue(download.index)
     }
+    // what others were not asked for because this one was to send it
+    for (const queue of [peer.urgent, peer.queue]) {
+      for (let index = queue.shift(); index !== undefined; index = queue.shift()) if (!this.#active.has(index)) this.#requeued(index)
+    }
+    for (const other of this.#host.peers) queueMicrotask(() => { this.requestMore(other) })
+    this.#askOverdue()
+  }
+
+  /** What is not expected any more of those that were asked for it is asked of one of which it is. */
+  reassign (): void {
+    for (const download of this.#active.values()) {
+      if (!this.#isStalled(download)) continue
+      const { index, result } = download
+      const isSame = ({ results }: TaskPeer): boolean => results.holdsResult(index, result)
+      const helper = this.#isShared(download) ? this.#find(index, isSame) : undefined
+      if (helper !== undefined) this.#duplicate(helper, download)
+      else if (this.#find(index) !== undefined) {
+        this.#drop(download)
+        this.#requeue(index)
+      }
+    }
+    this.#askOverdue()
   }
 
   /** The piece is here by other means, or not wanted any more: its open requests are taken back. */
   cancel (index: number): void {
     const download = this.#active.get(index)
-    if (download === undefined) return
-    this.#end(download)
-    this.#takeBack(index)
+    if (download !== undefined) this.#drop(download)
   }
 
   /**
@@ -122,6 +110,7 @@ export class Downloader {
    * else to send. A piece that comes from one peer as a whole is begun afresh there, each time after twice the patience.
    */
   hasten (): void {
+    this.reassign()
     for (const download of this.#active.values()) {
       const patience = 1 << (this.#switches.get(download.index) ?? 0)
       if (download.isEnded || download.rounds++ < patience) continue
@@ -177,6 +166,7 @@ export class Downloader {
   /** The piece's download, if this peer may take part in it. */
   #join (peer: TaskPeer, index: number): Download | undefined {
     if (!peer.results.holds(index) || !this.#host.needs(index)) return undefined
+    if (!peer.holder.expected.has(index) && this.#find(index) !== undefined) return undefined // left to others
     const download = this.#active.get(index)
     if (download === undefined) return this.#begin(peer, index, peer.results.result(index)!)
     if (download.isEnded || !peer.results.holdsResult(index, download.result)) return undefined
@@ -187,7 +177,7 @@ export class Downloader {
   #begin (peer: TaskPeer, index: number, result: Result): Download | undefined {
     const sink = this.#receive(index, result.size)
     if (sink === undefined) return undefined
-    const piece = new Assembly(result.size, this.#counting(sink))
+    const piece = new Assembly(result.size, this.#backlog.counting(sink))
     const download: Download = { index, result, sink, piece, sources: new Set(), isEnded: false, rounds: 0 }
     this.#active.set(index, download)
     if (result.size > 0) return download
@@ -209,21 +199,31 @@ export class Downloader {
 
   #request (peer: TaskPeer, download: Download, block: number): void {
     const { index, piece } = download
+    this.#host.deliveries.asked(peer.holder)
     peer.wire.request(index, piece.offset(block), piece.length(block), (err, data) => {
       const isLate = this.#state === 'closed' || download.isEnded
       if (err !== null || data === undefined) {
         piece.cancel(block)
         if (!isLate) this.#refused(peer, download)
         // a wire that is closing fails every request at once: from within here, thousands would nest
-        queueMicrotask(() => { this.requestMore(peer) })
+        queueMicrotask(() => {
+          this.requestMore(peer)
+          if (isLate && !peer.wire.peerChoking) this.#checkRest(peer)
+        })
         return
       }
+      this.#host.deliveries.received(peer.holder, data.length)
       if (!isLate) {
         piece.set(block, data)
         if (piece.isComplete) void this.#complete(download)
       }
       this.requestMore(peer)
+      this.#checkRest(peer)
     })
+  }
+
+  #checkRest (peer: TaskPeer): void {
+    if (peer.wire.requests.length === 0) this.#host.deliveries.rests(peer.holder)
   }
 
   /** The peer did not send a block: it chokes us, closed the connection, took the piece back, or refused. */
@@ -287,6 +287,45 @@ export class Downloader {
     this.#requeue(index)
   }
 
+  /** Something else than to wait for those that were asked: they are slow, or nothing has come of it yet. */
+  #isBetter ({ holder }: TaskPeer, download: Download): boolean {
+    const { index, piece, sources, isEnded } = download
+    if (!holder.expected.has(index) || isEnded) return false
+    if (this.#isStalled(download)) return true
+    return piece.received === 0 && [...sources].every(other => this.#host.deliveries.isSooner(holder, other.holder))
+  }
+
+  /** It is expected of nobody that was asked for it. */
+  #isStalled ({ isEnded, index, sources }: Download): boolean {
+    return !isEnded && ![...sources].some(({ holder }) => holder.expected.has(index))
+  }
+
+  /** A peer of which the piece is expected, and that can be asked. */
+  #find (index: number, isMeant: (peer: TaskPeer) => boolean = () => true): TaskPeer | undefined {
+    for (const peer of this.#host.peers) {
+      const { wire, holder, results } = peer
+      if (!holder.expected.has(index) || !results.holds(index) || !isMeant(peer)) continue
+      if (!wire.destroyed && !wire.peerChoking) return peer
+    }
+    return undefined
+  }
+
+  /** Peers that are overdue are asked for what nobody else has. */
+  #askOverdue (): void {
+    for (const peer of this.#host.peers) {
+      if (!peer.holder.isOverdue) continue
+      peer.queue.clear()
+      for (const index of peer.holder.pieces.keys()) if (this.#host.needs(index)) this.#enqueue(peer, index)
+      queueMicrotask(() => { this.requestMore(peer) })
+    }
+  }
+
+  /** Nothing will come of it; its requests are taken back. */
+  #drop (download: Download): void {
+    this.#end(download)
+    this.#takeBack(download.index)
+  }
+
   #end (download: Download): void {
     download.isEnded = true
     if (this.#active.get(download.index) !== download) return
@@ -322,45 +361,25 @@ export class Downloader {
   #switch (helper: TaskPeer, download: Download): void {
     const { index } = download
     this.#switches.set(index, (this.#switches.get(index) ?? 0) + 1)
-    this.#end(download)
-    this.#takeBack(index)
+    this.#drop(download)
     this.#current.set(helper, index)
     this.requestMore(helper)
   }
 
-  /** Keeps count of what is on its way to disk, and goes on when it has become less. */
-  #counting (sink: DownloadSink): PieceSink {
-    return {
-      write: async (at, bytes) => {
-        this.#unwritten += bytes.length
-        try {
-          await sink.write(at, bytes)
-        } finally {
-          const wasFull = this.#unwritten > MAX_UNWRITTEN_BYTES
-          this.#unwritten -= bytes.length
-          if (wasFull && this.#unwritten <= MAX_UNWRITTEN_BYTES) for (const peer of this.#host.peers) this.requestMore(peer)
-        }
-      },
-      hashInto: async (digest, at, length) => sink.hashInto(digest, at, length),
-      discard: () => { sink.discard() }
-    }
-  }
-
-  /** All holders may try the piece again. */
+  /** All holders may try the piece again; if it is expected of some, only they. */
   #requeue (index: number): void {
-    if (!this.#host.needs(index)) return
-    for (const peer of this.#host.peers) {
-      if (!peer.results.holds(index)) continue
-      this.#enqueue(peer, index)
+    for (const peer of this.#requeued(index)) {
       // not at once: this may be called from within a wire's own loop over its requests
       queueMicrotask(() => this.requestMore(peer))
     }
   }
-}
 
-function pipelineLength (wire: Wire): number {
-  const bySpeed = Math.ceil(wire.downloadSpeed() / BLOCK_BYTES)
-  const { reqq } = wire.peerExtendedHandshake
-  const allowed = typeof reqq === 'number' && reqq > 0 ? reqq : MAX_PIPELINE
-  return Math.min(allowed, MAX_PIPELINE, Math.max(MIN_PIPELINE, bySpeed))
+  #requeued (index: number): TaskPeer[] {
+    if (!this.#host.needs(index)) return []
+    const isExpected = this.#find(index) !== undefined
+    const mayTry = ({ results, holder }: TaskPeer): boolean => results.holds(index) && (!isExpected || holder.expected.has(index))
+    const peers = Array.from(this.#host.peers).filter(mayTry)
+    for (const peer of peers) this.#enqueue(peer, index)
+    return peers
+  }
 }

@@ -1,7 +1,7 @@
 /**
  * When to ask for pieces that were announced: at once; or some time later, while work goes on here anyway and nobody waits
  * for them. Peers that are alike end their work items together, and would exchange what they have when the next ones should
- * start; a random delay spreads it over the time in which they compute. Called by work-session.ts.
+ * start; a random delay spreads it over the time in which they compute, and ends with it. Called by work-session.ts.
  */
 import type { Clock } from './clock.ts'
 import type { TaskPeer } from './task-peer.ts'
@@ -43,6 +43,14 @@ export class Fetching {
       this.#timers.delete(peer)
       host.fetch(peer)
     }))
+  }
+
+  /** There is nothing else to do: everything is asked for now. */
+  hurry (): void {
+    for (const peer of this.#timers.keys()) {
+      this.#forget(peer)
+      this.#host.fetch(peer)
+    }
   }
 
   close (): void { for (const peer of this.#timers.keys()) this.#forget(peer) }

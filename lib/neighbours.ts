@@ -120,10 +120,15 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   release (indices: number[]): void { this.#claims.release(indices) }
 
-  /** The peer sent a piece that matched its digest. */
-  delivered (peer: TaskPeer): void {
-    peer.hasDelivered = true
+  /** The peer sent so many bytes of a piece, which matched its digest. */
+  delivered (peer: TaskPeer, bytes: number): void {
+    this.#scheduler.deliveries.delivered(peer.holder, bytes)
     this.#claims.delivered(peer)
+  }
+
+  /** The piece is needed again: whoever holds it is expected to deliver it. */
+  offerAgain (index: number): void {
+    for (const peer of this) if (peer.results.holds(index)) this.#onAvailable(peer, index)
   }
 
   close (): void {
@@ -171,7 +176,8 @@ export class Neighbours implements Iterable<TaskPeer> {
     if (!this.#peers.delete(peer.wire)) return
     this.#claims.remove(peer)
     this.#announcer.remove(peer)
-    for (const index of peer.results.clear()) this.#scheduler.setAvailable(index, false)
+    peer.results.clear()
+    this.#scheduler.deliveries.remove(peer.holder)
     this.#host.left(peer)
   }
 
@@ -207,16 +213,16 @@ export class Neighbours implements Iterable<TaskPeer> {
       if (announcement === 'changed') peer.ext.reportViolation(`changed its result for piece ${index}`)
       if (announcement !== 'new') continue
       if (peer.results.holds(index)) this.#onAvailable(peer, index)
-      else if (this.#scheduler.isLacking(index)) this.#promise(peer, index)
+      else this.#expect(peer, index) // its `have` is to follow
     }
     // last, so that a claim passes into a promise and nobody begins the piece in between
     this.#claims.fulfil(peer, records.map(({ index }) => index))
     this.#host.updated(peer)
   }
 
-  /** Its `have` is to follow; nobody is to begin the piece meanwhile. */
-  #promise (peer: TaskPeer, index: number): void {
-    this.#scheduler.claims.add(peer.promises, peer.id, { index, elapsedMs: 0, estimateMs: 0, isBackup: false })
+  #expect (peer: TaskPeer, index: number): void {
+    if (!this.#scheduler.isMissing(index) || !this.#scheduler.isWanted(index)) return
+    this.#scheduler.deliveries.announced(peer.holder, index, peer.results.size(index)!)
   }
 
   #onRequest (index: number, offset: number, length: number, respond: Respond): void {
@@ -234,14 +240,13 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   #onAvailable (peer: TaskPeer, index: number): void {
-    this.#scheduler.setAvailable(index, true)
-    this.#scheduler.claims.remove(peer.promises, peer.id, index)
+    this.#expect(peer, index)
     if (peer.owed.size > 0) peer.owed.delete(index)
     if (this.#scheduler.isMissing(index)) this.#host.available(peer, index)
   }
 
   #forget (peer: TaskPeer, index: number): void {
     peer.results.forget(index)
-    if (this.#results.holders(index) === 0) this.#scheduler.setAvailable(index, false)
+    this.#scheduler.deliveries.withdrawn(peer.holder, index)
   }
 }

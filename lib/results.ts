@@ -55,6 +55,9 @@ export class PeerResults {
     return this.#table.variants.get(index, this.#flags[index]! & VARIANT)
   }
 
+  /** The size in bytes of that result. */
+  size (index: number): number | undefined { return this.#table.variants.sizeOf(index, this.#flags[index]! & VARIANT) }
+
   /** True when the piece can be downloaded from this peer, and is this very result. */
   holdsResult (index: number, result: Result): boolean {
     return this.holds(index) && this.#table.variants.matches(index, this.#flags[index]! & VARIANT, result)

@@ -3,27 +3,30 @@
  * simulated on a virtual clock with this very code.
  *
  * The rule (paper section 4.1, with the collision avoidance its section 6.1 asks for; docs/scheduling.md, "Which piece"):
- * of the pieces that are wanted, missing, held by no connected peer, claimed by none that is believed, and not given up
+ * of the pieces that are wanted, missing, announced by no connected peer, claimed by none that is believed, and not given up
  * here, one of those for which we come first in rendezvous order (ranking.ts); pieces that a reader waits for before all
- * others. When there is none, a piece that others compute slowly, or promised and did not deliver, is computed as a backup
- * (backups.ts): nobody can stop a task by a word, and the slowest machine does not set its end.
+ * others. When there is none, one that was announced and that nobody is expected to deliver in time
+ * (scheduling/delivery-forecast.ts); and then a piece that others compute slowly is computed as a backup (backups.ts): nobody
+ * can stop a task by a word, and the slowest machine does not set its end.
  */
 import { chooseBackup } from './backups.ts'
 import { Candidates } from './candidates.ts'
 import { ClaimTable } from './claims.ts'
 import { IndexSet } from './index-set.ts'
 import { Ranking } from './ranking.ts'
+import { DeliveryForecast } from './scheduling/delivery-forecast.ts'
 
 /** Runs of one piece's command here before it is left to other peers. */
 export const MAX_ATTEMPTS = 3
 /** Wait before a failed piece is tried again here, times four for each failure: others go first. */
 export const RETRY_MS = 1_000
 
-/** Without any progress for this long, or for PATIENCE_PIECES times what a piece takes, announced pieces are no longer waited for. */
-export const PATIENCE_MS = 30_000
-const PATIENCE_PIECES = 3
-/** Overdue pieces looked at: enough that idle peers rarely choose the same one. */
-const OVERDUE_CHOICE = 64
+/** What is announced is not computed before this part of a piece's time has passed, within bounds: who has it can show that it delivers. */
+const GRACE_SHARE = 0.25
+export const MIN_GRACE_MS = 500
+const MAX_GRACE_MS = 30_000
+/** How many times as long as our own lag others are given: what they send passes through several hands that may lag as ours do. */
+const LAGS = 4
 /** Estimates of others that stand in for our own pace while we have none. */
 const FOREIGN_ESTIMATES = 16
 
@@ -44,19 +47,28 @@ export interface SchedulerOptions {
   random: () => number
   /** milliseconds on any steady clock */
   now: () => number
+  /** by how much everything is late here, milliseconds (scheduling/lag.ts); default: by nothing */
+  lag?: () => number
+  /** a holder does not deliver: what it was asked for should be asked of others */
+  overdue?: () => void
 }
 
 /** The state of one task's pieces as far as it decides what to compute. */
 export class Scheduler {
   /** what other peers compute; tell it, and the scheduler follows */
   readonly claims: ClaimTable
+  /** what they announced and we lack; tell it, too */
+  readonly deliveries: DeliveryForecast
   readonly #random: () => number
   readonly #now: () => number
+  /** for what comes late because we look late, milliseconds */
+  readonly #allowance: () => number
   readonly #ranking: Ranking
   readonly #missing: IndexSet
   readonly #candidates: Candidates
+  /** announced, and not expected in time */
+  readonly #doubtful: Candidates
   readonly #wanted: Uint8Array
-  readonly #available: Uint8Array
   readonly #running = new Set<number>()
   /** failures here so far */
   readonly #failures = new Map<number, number>()
@@ -68,9 +80,10 @@ export class Scheduler {
   #openCount = 0
   readonly #urgent = new Set<number>()
   readonly #urgentCandidates = new Set<number>()
-  /** pieces that others hold and that might be computed here, by since when, oldest first */
-  readonly #promised = new Map<number, number>()
-  #progressAt: number
+  /** pieces that were announced just now, by since when, oldest first */
+  readonly #fresh = new Map<number, number>()
+  /** 1: the piece was announced before */
+  readonly #wasAnnounced: Uint8Array
   /** what a piece takes here on average, 0 = not known yet */
   #paceMs = 0
   /** there is no backup to be made of claims before */
@@ -78,17 +91,21 @@ export class Scheduler {
   /** how long we let others go first; drawn anew for each backup */
   #delay: number
 
-  constructor ({ pieceCount, peerId, random, now }: SchedulerOptions) {
+  constructor ({ pieceCount, peerId, random, now, lag = () => 0, overdue = () => {} }: SchedulerOptions) {
     this.#random = random
     this.#now = now
-    this.#progressAt = now()
+    this.#allowance = () => LAGS * lag()
     this.#delay = random()
     this.claims = new ClaimTable({ now, pace: () => this.#paceMs, changed: index => { this.#onClaims(index) } })
+    this.deliveries = new DeliveryForecast(pieceCount, {
+      now, overdue, lag: this.#allowance, pace: () => this.#pace(), changed: index => { this.update(index) }
+    })
     this.#ranking = new Ranking(pieceCount, peerId)
     this.#missing = new IndexSet(pieceCount)
     this.#candidates = new Candidates(pieceCount, this.#ranking)
+    this.#doubtful = new Candidates(pieceCount, this.#ranking)
     this.#wanted = new Uint8Array(pieceCount).fill(1)
-    this.#available = new Uint8Array(pieceCount)
+    this.#wasAnnounced = new Uint8Array(pieceCount)
     this.#open = new Uint8Array(pieceCount).fill(1)
     this.#openCount = pieceCount
     for (let index = 0; index < pieceCount; index++) {
@@ -107,10 +124,7 @@ export class Scheduler {
   get givenUp (): number { return this.#givenUp }
 
   /** There are pieces that nobody has or claims credibly. */
-  get hasCandidates (): boolean { return this.#candidates.size > 0 }
-
-  /** It is neither here nor to be had from a connected peer. */
-  isLacking (index: number): boolean { return this.#missing.has(index) && this.#available[index] === 0 }
+  get hasCandidates (): boolean { return this.#candidates.size > 0 || this.#doubtful.size > 0 }
 
   isMissing (index: number): boolean { return this.#missing.has(index) }
   /** The user wants it, or a reader waits for it. */
@@ -119,29 +133,26 @@ export class Scheduler {
 
   /** A peer (hex peer id) is alive and works on the task, or does not any more: it has its share in the order. */
   setMember (peerId: string, isAlive: boolean): void {
-    if (this.#ranking.setMember(peerId, isAlive)) this.#candidates.outdate()
+    if (!this.#ranking.setMember(peerId, isAlive)) return
+    this.#candidates.outdate()
+    this.#doubtful.outdate()
   }
 
   setMissing (index: number, missing: boolean): void {
     this.#missing.set(index, missing)
     if (!missing) {
       this.#forgetFailures(index)
-      this.#progressAt = this.#now()
+      this.#wasAnnounced[index] = 0
+      this.deliveries.settled(index)
     }
-    this.#refresh(index)
+    this.update(index)
   }
 
-  /** Whether the user wants the piece (BEP 53 selections, `deselect`). */
+  /** Whether the user wants the piece (BEP 53 selections, `deselect`). Who holds it is told anew when it is. */
   setWanted (index: number, wanted: boolean): void {
     this.#wanted[index] = wanted ? 1 : 0
-    this.#refresh(index)
-  }
-
-  /** Whether a connected peer holds the piece: then it is downloaded, never computed. */
-  setAvailable (index: number, available: boolean): void {
-    if ((this.#available[index] === 1) === available) return // as a rule: told with every holder
-    this.#available[index] = available ? 1 : 0
-    this.#refresh(index)
+    if (!this.isWanted(index)) this.deliveries.settled(index)
+    this.update(index)
   }
 
   /** What a piece takes here on average, milliseconds; until it is told, the estimates of others stand in. */
@@ -155,7 +166,7 @@ export class Scheduler {
   setUrgent (index: number, urgent: boolean): void {
     if (urgent) this.#urgent.add(index)
     else this.#urgent.delete(index)
-    this.#refresh(index)
+    this.update(index)
   }
 
   /** A reader waits for the piece. */
@@ -165,24 +176,25 @@ export class Scheduler {
   next (): Choice | undefined {
     this.#readmit()
     this.claims.expire()
+    if (this.#urgent.size > 0 || this.#candidates.size === 0) this.#doubt()
     for (const index of this.#urgentCandidates) return { index, isBackup: false }
-    const index = this.#candidates.pick(this.#random, this.#now())
+    const index = this.#candidates.pick(this.#random, this.#now()) ?? this.#doubtful.pick(this.#random, this.#now())
     if (index !== undefined) return { index, isBackup: false }
-    const backup = this.#backup() ?? this.#overdue()
+    const backup = this.#backup()
     return backup === undefined ? undefined : { index: backup, isBackup: true }
   }
 
   /** The piece is being computed here from now on. */
   start (index: number): void {
     this.#running.add(index)
-    this.#refresh(index)
+    this.update(index)
   }
 
   /** The work item ended without a result that counts against the piece (killed, yielded). */
   stop (index: number): void {
     this.#running.delete(index)
     this.#backupAt = -Infinity
-    this.#refresh(index)
+    this.update(index)
   }
 
   /** The work item failed. True when the piece is given up here. */
@@ -198,13 +210,13 @@ export class Scheduler {
 
   /** When there may be something to do without anything else happening, or Infinity. Asked after `next` had nothing. */
   wakeAt (): number {
-    let at = Math.min(this.claims.expireAt, this.#backupAt)
+    let at = Math.min(this.claims.expireAt, this.deliveries.expireAt, this.#backupAt)
     for (const retries of this.#retries) {
       const [soonest = Infinity] = retries.values()
       at = Math.min(at, soonest)
     }
-    for (const [index, since] of this.#promised) if (this.#mayRun(index)) return Math.min(at, this.#overdueAt(since))
-    return at
+    const [since = Infinity] = this.#fresh.values()
+    return Math.min(at, since + this.#graceMs)
   }
 
   /**
@@ -216,7 +228,7 @@ export class Scheduler {
     const wanted: number[] = []
     for (const index of this.#failures.keys()) {
       if (!this.isMissing(index) || !this.isWanted(index)) continue
-      if (this.#available[index] === 1 || this.claims.isClaimed(index)) return []
+      if (this.deliveries.isAnnounced(index) || this.claims.isClaimed(index)) return []
       wanted.push(index)
     }
     return wanted
@@ -239,14 +251,29 @@ export class Scheduler {
       for (const [index, retryAt] of retries) {
         if (retryAt > now) break
         retries.delete(index)
-        this.#refresh(index)
+        this.update(index)
       }
     }
   }
 
   #onClaims (index: number): void {
     this.#backupAt = -Infinity
-    this.#refresh(index)
+    this.update(index)
+  }
+
+  /** Finds out what others announced and do not deliver in time. */
+  #doubt (): void {
+    this.deliveries.expire()
+    const now = this.#now()
+    for (const [index, since] of this.#fresh) {
+      if (since + this.#graceMs > now) break
+      this.#fresh.delete(index)
+      this.update(index)
+    }
+  }
+
+  get #graceMs (): number {
+    return Math.min(MAX_GRACE_MS, Math.max(MIN_GRACE_MS, GRACE_SHARE * this.#paceMs) + this.#allowance())
   }
 
   /** A piece whose claims promise little; looked for only when something has changed, or time has. */
@@ -260,7 +287,7 @@ export class Scheduler {
   }
 
   * #openClaims (): ReturnType<ClaimTable[typeof Symbol.iterator]> {
-    for (const entry of this.claims) if (this.#available[entry[0]] === 0 && this.#mayRun(entry[0])) yield entry
+    for (const entry of this.claims) if (!this.#isOnItsWay(entry[0]) && this.#mayRun(entry[0])) yield entry
   }
 
   /** What a piece takes: here, or else by the estimates of others. */
@@ -274,20 +301,8 @@ export class Scheduler {
     return estimates.toSorted((a, b) => a - b)[estimates.length >> 1] ?? 0
   }
 
-  /** A random one of the pieces that others announced and should have delivered long ago. */
-  #overdue (): number | undefined {
-    const now = this.#now()
-    const overdue: number[] = []
-    for (const [index, since] of this.#promised) {
-      if (this.#overdueAt(since) > now || overdue.length === OVERDUE_CHOICE) break
-      if (this.#mayRun(index)) overdue.push(index)
-    }
-    return overdue[Math.floor(this.#random() * overdue.length)]
-  }
-
-  #overdueAt (since: number): number {
-    return Math.max(since, this.#progressAt) + Math.max(PATIENCE_MS, PATIENCE_PIECES * this.#paceMs)
-  }
+  /** It will come from a peer, or may still. */
+  #isOnItsWay (index: number): boolean { return this.deliveries.isExpected(index) || this.#fresh.has(index) }
 
   /** Apart from what others say, the piece can be started here. */
   #mayRun (index: number): boolean {
@@ -299,18 +314,23 @@ export class Scheduler {
     return this.#missing.has(index) && this.isWanted(index) && this.#attempts(index) < MAX_ATTEMPTS
   }
 
-  /** Keeps the sets of candidates and `#promised` true to their definitions; called after every change of what they depend on. */
-  #refresh (index: number): void {
-    const isAvailable = this.#available[index] === 1
+  /**
+   * Keeps the sets of candidates true to their definitions: to be called after every change of what they depend on, as all
+   * methods do, and the tables of claims and deliveries.
+   */
+  update (index: number): void {
+    const isAnnounced = this.deliveries.isAnnounced(index)
     const isOpen = this.#isOpen(index)
     this.#openCount += Number(isOpen) - this.#open[index]!
     this.#open[index] = Number(isOpen)
-    const isCandidate = !isAvailable && this.#mayRun(index) && !this.claims.isClaimed(index)
-    this.#candidates.set(index, isCandidate)
-    if (isCandidate && this.#urgent.has(index)) this.#urgentCandidates.add(index)
-    else this.#urgentCandidates.delete(index)
+    if (!isOpen || !isAnnounced) this.#fresh.delete(index)
     // a promise that was broken and made again is as old as the first one
-    if (!isOpen) this.#promised.delete(index)
-    else if (isAvailable && !this.#promised.has(index)) this.#promised.set(index, this.#now())
+    else if (this.#wasAnnounced[index] === 0) this.#fresh.set(index, this.#now())
+    if (isAnnounced) this.#wasAnnounced[index] = 1
+    const isFree = !this.#isOnItsWay(index) && this.#mayRun(index) && !this.claims.isClaimed(index)
+    this.#candidates.set(index, isFree && !isAnnounced)
+    this.#doubtful.set(index, isFree && isAnnounced)
+    if (isFree && this.#urgent.has(index)) this.#urgentCandidates.add(index)
+    else this.#urgentCandidates.delete(index)
   }
 }

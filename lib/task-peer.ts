@@ -3,10 +3,8 @@ import { MAX_CLAIMS, MAX_RELAYS } from '../extensions/ut_bitworker/constants.ts'
 import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { ClaimSource } from './claims.ts'
 import type { PeerResults } from './results.ts'
+import { Holder } from './scheduling/delivery-forecast.ts'
 import type { Wire } from './webtorrent-types.ts'
-
-/** Pieces one peer may keep from being computed by saying their results without their bits: a batch of announcements. */
-const MAX_PROMISES = 2 * 1024
 
 /** A wire together with what its peer has announced. */
 export class TaskPeer {
@@ -26,8 +24,6 @@ export class TaskPeer {
   /** pieces of those that it hears of from others, and those of the round before (announcer.ts) */
   later: number[] = []
   late: number[] = []
-  /** it sent at least one piece that matched its digest */
-  hasDelivered = false
   isBanned = false
   /** peers that it says it is connected to (hex peer ids); kept here because a closed connection forgets */
   readonly neighbours = new Set<string>()
@@ -35,8 +31,8 @@ export class TaskPeer {
   readonly claims = new ClaimSource({ limit: MAX_CLAIMS })
   /** what its neighbours compute, by its word */
   readonly relays = new ClaimSource({ limit: MAX_RELAYS, kind: 'relay' })
-  /** pieces whose result came without their bit so far: the bit is on its way, and nobody should begin to compute them */
-  readonly promises = new ClaimSource({ limit: MAX_PROMISES, kind: 'promise' })
+  /** what it announced and we lack, and how it delivers */
+  readonly holder = new Holder()
   /** pieces that we left to it because of its claim, and that it does not have yet */
   readonly owed = new Set<number>()
   /** for how long it has choked us though we need its pieces (neighbours.ts) */
@@ -50,6 +46,9 @@ export class TaskPeer {
 
   /** hex, 40 digits */
   get id (): string { return this.wire.peerId ?? '' }
+
+  /** it sent at least one piece that matched its digest */
+  get hasDelivered (): boolean { return this.holder.delivered > 0 }
 
   /** It may have something that is needed. */
   get isAwaited (): boolean { return this.queue.length > 0 || this.urgent.length > 0 }
@@ -69,6 +68,11 @@ export class PieceQueue {
   get length (): number { return this.#items.length - this.#head }
 
   push (index: number): void { this.#items.push(index) }
+
+  clear (): void {
+    this.#items = []
+    this.#head = 0
+  }
 
   some (test: (index: number) => boolean): boolean {
     return this.#items.some((index, at) => at >= this.#head && test(index))

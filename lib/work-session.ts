@@ -3,15 +3,14 @@
  *
  * It decides nothing itself: neighbours.ts talks with the peers, results.ts knows who has which result, scheduler.ts what
  * to compute, downloader.ts what to fetch from whom, computing.ts keeps the slots busy, compute-store.ts keeps the pieces,
- * finisher.ts makes files of them. torrent.ts owns a session and is its `SessionHost`; nothing in here knows WebTorrent's
- * internals.
+ * finisher.ts makes files of them. torrent.ts owns a session and is its `SessionHost`; WebTorrent's internals are unknown here.
  */
 import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { systemClock } from './clock.ts'
 import { Computing } from './computing.ts'
 import type { ComputeStore } from './compute-store.ts'
 import { Downloader } from './downloader.ts'
-import type { DownloadSink } from './downloader.ts'
+import type { DownloadSink } from './download/download-host.ts'
 import { CommandError } from './errors.ts'
 import type { BitWorkerError } from './errors.ts'
 import { Fetching } from './fetching.ts'
@@ -20,7 +19,7 @@ import { Neighbours } from './neighbours.ts'
 import { Progress } from './progress.ts'
 import { ResultTable } from './results.ts'
 import type { Result } from './results.ts'
-import { Scheduler } from './scheduler.ts'
+import { OwnScheduler } from './session/own-scheduler.ts'
 import type { Meeting } from './settling.ts'
 import type { TaskPeer } from './task-peer.ts'
 import type { Task } from './task.ts'
@@ -29,6 +28,7 @@ import { endOfReading } from './session/session-host.ts'
 import type { SessionHost } from './session/session-host.ts'
 import { WorkReports } from './session/work-reports.ts'
 import type { TaskStats } from './task-events.ts'
+import { sameResult } from './variants.ts'
 import { Waiters } from './waiters.ts'
 import type { Wire } from './webtorrent-types.ts'
 
@@ -40,7 +40,7 @@ export class WorkSession {
   readonly task: Task
   readonly store: ComputeStore
   readonly results: ResultTable
-  readonly scheduler: Scheduler
+  readonly scheduler: OwnScheduler
   readonly progress: Progress
   readonly #host: SessionHost
   readonly #downloader: Downloader
@@ -65,9 +65,8 @@ export class WorkSession {
     this.store = store
     this.#host = host
     this.results = new ResultTable(task.pieceCount)
-    this.scheduler = new Scheduler({
-      pieceCount: task.pieceCount, peerId: Buffer.from(host.peerId).toString('hex'), random: Math.random, now: () => systemClock.now()
-    })
+    const overdue = (): void => { this.#downloader.reassign() }
+    this.scheduler = new OwnScheduler({ pieceCount: task.pieceCount, peerId: host.peerId, overdue })
     this.progress = new Progress(task)
     this.#finisher = this.#createFinisher()
     this.#neighbours = this.#createNeighbours()
@@ -76,9 +75,9 @@ export class WorkSession {
     store.on('lost', index => { this.#onLost(index) })
     this.#housekeeping = setInterval(() => {
       this.#neighbours.tidy()
+      this.scheduler.deliveries.expire()
       this.#downloader.hasten()
-    }, HOUSEKEEPING_MS)
-    this.#housekeeping.unref()
+    }, HOUSEKEEPING_MS).unref()
   }
 
   #createFinisher (): Finisher {
@@ -101,8 +100,8 @@ export class WorkSession {
       peerId: host.peerId,
       claims: opts => this.#computing?.claims(opts) ?? [],
       available: (peer, index) => {
-        // whoever has never delivered anything must not be able to end our work by a word
-        if (peer.hasDelivered) this.#computing?.abort(index, 'another peer has it')
+        // whoever has delivered nothing, or not enough for this piece, must not be able to end our work by a word
+        if (peer.hasDelivered && this.scheduler.deliveries.isExpectedFrom(peer.holder, index)) this.#computing?.abort(index, 'another peer has it')
         this.#downloader.offer(peer, index)
       },
       yield: index => { this.#computing?.abort(index, 'another peer computes it') },
@@ -140,6 +139,7 @@ export class WorkSession {
       receive: (index, size) => this.store.receive(index, size),
       store: (index, result, sink, peers) => this.#storeDownloaded(index, result, sink, peers),
       broken: err => { if (!this.#isClosed) this.#host.broken(err) },
+      deliveries: this.scheduler.deliveries,
       distrust: (peer, index, reason) => {
         this.#neighbours.distrust(peer, index, reason)
         this.#computing?.run()
@@ -171,6 +171,7 @@ export class WorkSession {
     this.#isClosed = true
     this.#error = error
     clearInterval(this.#housekeeping)
+    this.scheduler.close()
     this.#downloader.close()
     this.#neighbours.close()
     this.#fetching.close()
@@ -225,7 +226,7 @@ export class WorkSession {
       computed: (index, result, ms) => { this.#onComputed(index, result, ms, reports) },
       failed: (index, err, final) => { this.#onFailed(index, err, final, reports) },
       aborted: (piece, reason) => { reports.aborted(piece, reason) },
-      idle: () => { this.#checkStuck() }
+      idle: () => { this.#onIdle() }
     }, { slots, clock: systemClock })
     if (isPaused) this.#computing.pause()
     this.#finisher.allowCommands()
@@ -275,7 +276,7 @@ export class WorkSession {
   urge (index: number): void {
     if (!this.scheduler.isMissing(index) || this.scheduler.isUrgent(index)) return
     this.scheduler.setUrgent(index, true)
-    this.#offerAgain(index)
+    this.#neighbours.offerAgain(index)
     for (const peer of this.#neighbours) this.#update(peer)
     this.#computing?.run()
   }
@@ -285,7 +286,7 @@ export class WorkSession {
     for (let index = 0; index < this.task.pieceCount; index++) {
       const wasWanted = this.scheduler.isWanted(index)
       this.scheduler.setWanted(index, isWanted(index))
-      if (!wasWanted && this.scheduler.isWanted(index)) this.#offerAgain(index)
+      if (!wasWanted && this.scheduler.isWanted(index)) this.#neighbours.offerAgain(index)
     }
     this.#downloader.open()
     for (const peer of this.#neighbours) this.#update(peer)
@@ -313,7 +314,8 @@ export class WorkSession {
   //
 
   async #storeDownloaded (index: number, result: Result, sink: DownloadSink, peers: Iterable<TaskPeer>): Promise<void> {
-    if (result.size > 0) for (const peer of peers) this.#neighbours.delivered(peer)
+    const sources = [...peers]
+    if (result.size > 0) for (const peer of sources) this.#neighbours.delivered(peer, result.size / sources.length)
     this.#computing?.abort(index, 'it was downloaded')
     if (this.results.has(index)) return // computed meanwhile
     this.#storing.add(index)
@@ -327,7 +329,8 @@ export class WorkSession {
     } finally {
       this.#storing.delete(index)
     }
-    if (this.#isClosed || this.results.has(index)) return
+    // a work item that was faster tells what it stored itself
+    if (this.#isClosed || this.results.has(index) || !sameResult(stored, result)) return
     this.#counts.downloaded++
     this.#host.report('downloaded', pieceResult(index, stored))
     this.#onStored(index, stored, peers)
@@ -373,25 +376,22 @@ export class WorkSession {
     this.#host.lost(index)
     this.#finisher.reopen(index)
     this.#neighbours.withdraw(index)
-    this.#offerAgain(index)
+    this.#neighbours.offerAgain(index)
     for (const peer of this.#neighbours) this.#update(peer)
     this.#computing?.run()
-  }
-
-  /** The piece is needed after all: whoever holds it is asked. */
-  #offerAgain (index: number): void {
-    for (const peer of this.#neighbours) if (peer.results.holds(index)) this.#downloader.offer(peer, index)
   }
 
   /** Something about the peer changed: request what it has, compute what nobody has. */
   #update (peer: TaskPeer): void {
     if (this.#isClosed) return
+    this.scheduler.deliveries.expire()
     if (peer.isAwaited) peer.wire.interested()
     this.#computing?.run()
     this.#fetching.consider(peer)
   }
 
-  #checkStuck (): void {
+  #onIdle (): void {
+    if (this.scheduler.running === 0) this.#fetching.hurry()
     const pieces = this.#isOpen ? this.scheduler.hopeless() : []
     if (pieces.length > 0 && !this.#isStuck) this.#host.report('stuck', { pieces })
     this.#isStuck = pieces.length > 0

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import test from 'tape'
 import { Downloader } from '../lib/downloader.ts'
-import type { DownloadSink } from '../lib/downloader.ts'
+import type { DownloadSink } from '../lib/download/download-host.ts'
 import { ResultTable } from '../lib/results.ts'
 import { TaskPeer } from '../lib/task-peer.ts'
 import type { Wire } from '../lib/webtorrent-types.ts'
@@ -95,6 +95,7 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
     },
     store: async (_index, result, sink) => { await sink.commit(result) },
     broken: err => { throw err },
+    deliveries: { asked () {}, rests () {}, received () {}, isSooner: () => false },
     distrust: (peer, index) => {
       blamed.push(peers.indexOf(peer))
       peer.results.forget(index)
@@ -255,4 +256,36 @@ test('what a reader waits for comes first, and then what was begun', async t => 
   t.ok(begun.size < 12)
   t.same([...stored.keys()].slice(0, begun.size + 2).filter(index => index >= 30), [30, 31])
   t.equal(stored.size, 40, 'and nothing is left out')
+})
+
+test('what is not expected of a peer that was asked is asked of one of which it is', async t => {
+  const [small, other] = [new Uint8Array(1000).fill(1), new Uint8Array(1000).fill(2)]
+  const { downloader, peers, wires, stored } = createSwarm([small, other], 3)
+  const [liar, slow, honest] = peers
+  for (const peer of peers.slice(1)) peer.results.clear()
+  downloader.open()
+  downloader.requestMore(liar!)
+  t.equal(wires[0]!.requests.length, 2)
+  const announce = (peer: TaskPeer, index: number, isExpected: boolean): void => {
+    peer.results.announce(index, liar!.results.result(index)!)
+    peer.results.setHave(index)
+    if (isExpected) peer.holder.expected.add(index)
+    downloader.offer(peer, index)
+    downloader.requestMore(peer)
+  }
+  announce(slow!, 0, false)
+  t.equal(wires[1]!.requests.length, 0, 'no better than who was asked first')
+  announce(honest!, 0, true)
+  t.same(wires.map(({ requests }) => requests.length), [1, 0, 1], 'as soon as it is announced')
+  liar!.holder.expected.add(1)
+  announce(honest!, 1, true)
+  t.same(wires.map(({ requests }) => requests.length), [1, 0, 1], 'the other piece is expected of who was asked')
+  liar!.holder.expected.clear()
+  downloader.reassign()
+  await settle()
+  t.same(wires.map(({ requests }) => requests.length), [0, 0, 2], 'or as soon as it is not any more')
+  wires[2]!.answer(index => index === 0 ? small : other)
+  await settle()
+  await settle()
+  t.equal(stored.size, 2)
 })

@@ -2,7 +2,8 @@ import test from 'tape'
 import { ClaimSource } from '../lib/claims.ts'
 import { IndexSet } from '../lib/index-set.ts'
 import { Ranking } from '../lib/ranking.ts'
-import { MAX_ATTEMPTS, PATIENCE_MS, RETRY_MS, Scheduler } from '../lib/scheduler.ts'
+import { MAX_ATTEMPTS, MIN_GRACE_MS, RETRY_MS, Scheduler } from '../lib/scheduler.ts'
+import { Holder, MIN_PATIENCE_MS } from '../lib/scheduling/delivery-forecast.ts'
 
 /** Random numbers from a seed, so that a red run can be replayed (mulberry32). */
 function seeded (seed: number): () => number {
@@ -67,9 +68,10 @@ test('every piece is taken exactly once', t => {
 test('what is not taken', t => {
   const peer = new ClaimSource({ limit: 9 })
   const other = new ClaimSource({ limit: 9 })
+  const holder = new Holder()
   const rules: Array<[string, (s: Scheduler) => void, (s: Scheduler) => void]> = [
     ['stored', s => { s.setMissing(0, false) }, s => { s.setMissing(0, true) }],
-    ['held by a connected peer', s => { s.setAvailable(0, true) }, s => { s.setAvailable(0, false) }],
+    ['held by a connected peer', s => { s.deliveries.announced(holder, 0, 1) }, s => { s.deliveries.withdrawn(holder, 0) }],
     ['claimed', s => { s.claims.add(peer, PEER, claim(0)) }, s => { s.claims.remove(peer, PEER, 0) }],
     ['claimed by a peer that leaves', s => { s.claims.add(peer, PEER, claim(0)) }, s => { s.claims.removeSource(peer) }],
     ['claimed twice', s => { s.claims.add(peer, PEER, claim(0)); s.claims.add(other, OTHER, claim(0)); s.claims.remove(peer, PEER, 0) },
@@ -129,19 +131,36 @@ test('a failing piece is tried again later, then left to others', t => {
 test('what others announced and do not send is not waited for without end', t => {
   let now = 0
   const scheduler = create(2, first, () => now)
-  scheduler.setAvailable(0, true)
+  const holder = new Holder()
+  scheduler.deliveries.announced(holder, 0, 1000)
   scheduler.start(1)
-  now = 10_000
-  scheduler.setAvailable(0, false)
-  scheduler.setAvailable(0, true)
-  scheduler.setMissing(1, false)
-  scheduler.stop(1)
+  now = 5_000
+  t.equal(scheduler.next(), undefined)
+  t.equal(scheduler.wakeAt(), Infinity, 'nothing was asked')
+  scheduler.deliveries.asked(holder)
   t.equal(scheduler.next(), undefined, 'patience')
-  t.equal(scheduler.wakeAt(), 10_000 + PATIENCE_MS, 'counted from the last progress')
-  now = 10_000 + PATIENCE_MS
-  t.same(scheduler.next(), { index: 0, isBackup: true }, 'an announcement that was made again is as old as the first')
-  scheduler.setPace(PATIENCE_MS)
-  t.equal(scheduler.next(), undefined, 'longer where pieces take long')
+  t.equal(scheduler.wakeAt(), 5_000 + MIN_PATIENCE_MS)
+  scheduler.setMissing(1, false)
+  t.equal(scheduler.wakeAt(), 5_000 + MIN_PATIENCE_MS, 'whatever else makes progress')
+  now = 5_000 + MIN_PATIENCE_MS
+  t.same(scheduler.next(), { index: 0, isBackup: false })
+  scheduler.deliveries.withdrawn(holder, 0)
+  scheduler.deliveries.announced(new Holder(), 0, 1000)
+  t.same(scheduler.next(), { index: 0, isBackup: false }, 'an announcement that was made again is as old as the first')
+  t.end()
+})
+
+test('what is announced and not expected has a moment of grace', t => {
+  let now = 0
+  const scheduler = create(20, first, () => now)
+  const holder = new Holder()
+  for (let index = 0; index < 20; index++) scheduler.deliveries.announced(holder, index, 1000)
+  t.equal(scheduler.next(), undefined)
+  t.equal(scheduler.wakeAt(), MIN_GRACE_MS)
+  now = MIN_GRACE_MS
+  t.ok(scheduler.next()!.index >= 8, 'what is beyond the credit of a newcomer')
+  scheduler.claims.add(new ClaimSource({ limit: 99 }), PEER, claim(8))
+  t.notEqual(scheduler.next()!.index, 8, 'and claimed by nobody else')
   t.end()
 })
 
@@ -313,7 +332,7 @@ test('a promised piece that cannot run here wakes nobody', t => {
     ['running', s => { s.start(0) }],
     ['given up', s => {
       for (let i = 0; i < MAX_ATTEMPTS; i++) {
-        now += PATIENCE_MS
+        now += 30_000
         s.start(s.next()!.index)
         s.fail(0)
       }
@@ -323,8 +342,8 @@ test('a promised piece that cannot run here wakes nobody', t => {
   for (const [name, exclude] of rules) {
     const scheduler = create(1, first, () => now)
     exclude(scheduler)
-    scheduler.setAvailable(0, true)
-    now += 2 * PATIENCE_MS
+    scheduler.deliveries.announced(new Holder(), 0, 1)
+    now += 60_000
     t.equal(scheduler.next(), undefined)
     t.equal(scheduler.wakeAt(), Infinity, name)
   }
@@ -351,7 +370,7 @@ test('whether there is hope is known without a look at every piece', t => {
     }
   }({ pieceCount: 1000, peerId: SELF, random: first, now: () => now })
   for (let index = 2; index < 1000; index++) scheduler.setWanted(index, false)
-  scheduler.setAvailable(0, true)
+  scheduler.deliveries.announced(new Holder(), 0, 1)
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
     scheduler.start(1)
     scheduler.fail(1)

@@ -35,8 +35,8 @@ test('two peers compute a task, and a third one gets it', async t => {
   const restore = [
     count(BitField.prototype as { get: unknown, set: unknown }, ['get', 'set'], counts),
     count(PeerResults.prototype, ['holds', 'result', 'announce', 'setHave', 'forget'], counts),
-    count(ResultTable.prototype, ['has', 'own', 'ownSize', 'holders'], counts),
-    count(Scheduler.prototype, ['isMissing', 'isWanted', 'setAvailable', 'setMissing', 'setWanted', 'next'], counts)
+    count(ResultTable.prototype, ['has', 'own', 'ownSize'], counts),
+    count(Scheduler.prototype, ['isMissing', 'isWanted', 'update', 'setMissing', 'setWanted', 'next'], counts)
   ]
   t.teardown(() => { for (const undo of restore) undo() })
   await connect(...peers)

@@ -1,5 +1,6 @@
-/** Downloads that take virtual time: what lib/downloader.ts is to a work session. Data always match their digest. */
+/** Downloads that take virtual time: what lib/downloader.ts is to a work session. */
 import type { Clock } from '../../lib/clock.ts'
+import type { DeliveryWatch } from '../../lib/download/download-host.ts'
 import type { TaskPeer } from '../../lib/task-peer.ts'
 
 /** When a peer says nothing for this long, its blocks are asked of others. */
@@ -8,26 +9,41 @@ const GIVE_UP_MS = 30_000
 /** What downloads need from their surroundings. */
 export interface DownloadsHost {
   readonly clock: Clock
+  readonly deliveries: DeliveryWatch
   needs (index: number): boolean
   readonly peers: Iterable<TaskPeer>
-  /** how long the piece takes from this peer; Infinity: it will not answer */
+  /** how long the piece takes from this peer, which is asked for it now; Infinity: it will not answer */
   transferMs (peer: TaskPeer): number
+  /** the peer died */
+  isGone (peer: TaskPeer): boolean
+  /** what it sends matches its digest */
+  isGood (peer: TaskPeer): boolean
+  distrust (peer: TaskPeer, index: number): void
   stored (index: number, peer: TaskPeer): void
 }
 
 interface Download { peer: TaskPeer, readonly failed: Set<TaskPeer>, cancel: () => void }
 
-/** The downloads of one peer: each piece from the first one that offers it. */
+/** The downloads of one peer: each piece from the first one that offers it, unless it is expected of another one. */
 export class Downloads {
   readonly #host: DownloadsHost
   readonly #active = new Map<number, Download>()
+  /** how many pieces each peer is asked for */
+  readonly #asked = new Map<TaskPeer, number>()
 
   constructor (host: DownloadsHost) {
     this.#host = host
   }
 
   offer (peer: TaskPeer, index: number): void {
-    if (this.#active.has(index) || !this.#host.needs(index)) return
+    if (!this.#host.needs(index)) return
+    const known = this.#active.get(index)
+    if (known !== undefined) {
+      const { peer: { holder } } = known
+      if (!peer.holder.expected.has(index)) return
+      if (!holder.expected.has(index) || this.#host.deliveries.isSooner(peer.holder, holder)) this.#switch(index, known, peer)
+      return
+    }
     const download: Download = { peer, failed: new Set(), cancel: () => {} }
     this.#active.set(index, download)
     this.#ask(index, download)
@@ -35,18 +51,51 @@ export class Downloads {
 
   /** The piece is here by other means. */
   cancel (index: number): void {
-    this.#active.get(index)?.cancel()
-    this.#active.delete(index)
+    const download = this.#active.get(index)
+    if (download !== undefined) this.#end(index, download)
   }
 
   removePeer (peer: TaskPeer): void {
     for (const [index, download] of this.#active) if (download.peer === peer) this.#askNext(index, download)
   }
 
+  /** What is not expected of the peer that was asked for it is asked of one of which it is. */
+  hasten (): void {
+    for (const [index, download] of this.#active) {
+      if (download.peer.holder.expected.has(index)) continue
+      const other = this.#find(({ holder }) => holder.expected.has(index))
+      if (other !== undefined) this.#switch(index, download, other)
+    }
+  }
+
   #ask (index: number, download: Download): void {
-    const ms = this.#host.transferMs(download.peer)
+    const { peer } = download
+    this.#asked.set(peer, (this.#asked.get(peer) ?? 0) + 1)
+    this.#host.deliveries.asked(peer.holder)
+    const ms = this.#host.isGone(peer) ? Infinity : this.#host.transferMs(peer)
     if (ms === Infinity) this.#giveUpLater(index, download)
     else download.cancel = this.#host.clock.after(ms, () => { this.#onEnd(index, download) })
+  }
+
+  #unask ({ peer, cancel }: Download): void {
+    cancel()
+    const left = this.#asked.get(peer)! - 1
+    if (left > 0) this.#asked.set(peer, left)
+    else {
+      this.#asked.delete(peer)
+      this.#host.deliveries.rests(peer.holder)
+    }
+  }
+
+  #end (index: number, download: Download): void {
+    this.#unask(download)
+    this.#active.delete(index)
+  }
+
+  #switch (index: number, download: Download, peer: TaskPeer): void {
+    this.#unask(download)
+    download.peer = peer
+    this.#ask(index, download)
   }
 
   #giveUpLater (index: number, download: Download): void {
@@ -54,20 +103,28 @@ export class Downloads {
   }
 
   #onEnd (index: number, download: Download): void {
+    const { peer } = download
     // who died on the way sends nothing more
-    if (this.#host.transferMs(download.peer) === Infinity) return this.#giveUpLater(index, download)
+    if (this.#host.isGone(peer)) return this.#giveUpLater(index, download)
+    if (!this.#host.isGood(peer)) {
+      this.#host.distrust(peer, index)
+      if (this.#active.get(index) === download) this.#askNext(index, download)
+      return
+    }
     this.#active.delete(index)
-    this.#host.stored(index, download.peer)
+    this.#host.stored(index, peer)
+    this.#unask(download)
   }
 
   #askNext (index: number, download: Download): void {
-    download.cancel()
     download.failed.add(download.peer)
-    for (const peer of this.#host.peers) {
-      if (download.failed.has(peer) || !peer.results.holds(index)) continue
-      download.peer = peer
-      return this.#ask(index, download)
-    }
-    this.#active.delete(index)
+    const other = this.#find(peer => !download.failed.has(peer) && peer.results.holds(index))
+    if (other === undefined) this.#end(index, download)
+    else this.#switch(index, download, other)
+  }
+
+  #find (isMeant: (peer: TaskPeer) => boolean): TaskPeer | undefined {
+    for (const peer of this.#host.peers) if (isMeant(peer)) return peer
+    return undefined
   }
 }

@@ -12,6 +12,7 @@ import { Scheduler } from '../../lib/scheduler.ts'
 import type { TaskPeer } from '../../lib/task-peer.ts'
 import type { VirtualClock } from './clock.ts'
 import { Downloads } from './downloads.ts'
+import type { Liar } from './liar.ts'
 import { RandomScheduler } from './random-scheduler.ts'
 import type { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
@@ -34,6 +35,12 @@ export interface World {
   readonly work: Float64Array
   /** pieces that somebody has computed */
   readonly computed: Uint8Array
+  /** by peer id, hex */
+  readonly liars: ReadonlyMap<string, Liar>
+  /** a liar goes by another id now */
+  renamed (liar: Liar, before: string): void
+  /** connects two peers */
+  link (liar: Liar, peer: Peer, latency: number): void
   /** the peer has every piece */
   completed (peer: Peer): void
 }
@@ -61,7 +68,8 @@ export class Peer {
     this.#isSilent = scenario.policy !== 'bitworker'
     this.#results = new ResultTable(task.pieceCount)
     const options = { pieceCount: task.pieceCount, peerId: Buffer.from(peerId).toString('hex'), random, now: clock.now }
-    this.#scheduler = this.#isSilent ? new RandomScheduler(options) : new Scheduler(options)
+    const overdue = (): void => { this.#downloads.hasten() }
+    this.#scheduler = this.#isSilent ? new RandomScheduler(options) : new Scheduler({ ...options, overdue })
     this.#neighbours = this.#createNeighbours()
     this.#downloads = this.#createDownloads()
     this.#computing = this.#createComputing()
@@ -99,7 +107,7 @@ export class Peer {
       peerId: this.peerId,
       claims: opts => this.#isSilent ? [] : this.#computing.claims(opts),
       available: (peer, index) => {
-        if (peer.hasDelivered) this.#abort(index, 'another peer has it')
+        if (peer.hasDelivered && this.#scheduler.deliveries.isExpectedFrom(peer.holder, index)) this.#abort(index, 'another peer has it')
         this.#downloads.offer(peer, index)
       },
       yield: index => { this.#abort(index, 'another peer computes it') },
@@ -110,8 +118,11 @@ export class Peer {
       },
       wants: () => false,
       serve: () => {},
-      strike: (_peer, reason) => { throw new Error(`the simulation broke the protocol: ${reason}`) },
-      ban: (_peer, reason) => { throw new Error(`the simulation broke the protocol: ${reason}`) }
+      strike: (peer, reason) => { this.#onMisdeed(peer, reason) },
+      ban: (peer, reason) => {
+        this.#onMisdeed(peer, reason)
+        peer.wire.destroy()
+      }
     })
   }
 
@@ -121,11 +132,15 @@ export class Peer {
     return new Downloads({
       clock,
       peers: this.#neighbours,
+      deliveries: this.#scheduler.deliveries,
       needs: index => this.#scheduler.isMissing(index),
       transferMs: peer => {
-        const wire = peer.wire as unknown as SimulatedWire
-        return wire.isCut ? Infinity : 2 * wire.latencyMs + pieceMs
+        const { latencyMs } = peer.wire as unknown as SimulatedWire
+        return 2 * latencyMs + (this.#world.liars.get(peer.id)?.transferMs(this) ?? pieceMs)
       },
+      isGone: peer => (peer.wire as unknown as SimulatedWire).isCut,
+      isGood: peer => this.#world.liars.get(peer.id)?.isGood !== false,
+      distrust: (peer, index) => { this.#neighbours.distrust(peer, index, 'wrong data') },
       stored: (index, peer) => { this.#onDownloaded(index, peer) }
     })
   }
@@ -189,7 +204,7 @@ export class Peer {
 
   #onDownloaded (index: number, peer: TaskPeer): void {
     if (!this.isAlive) return
-    this.#neighbours.delivered(peer)
+    this.#neighbours.delivered(peer, this.#world.results[index]!.size)
     this.#abort(index, 'it was downloaded')
     if (this.#results.has(index)) return
     this.#world.tally.downloads++
@@ -216,9 +231,15 @@ export class Peer {
     })
   }
 
+  #onMisdeed (peer: TaskPeer, reason: string): void {
+    if (!this.#world.liars.has(peer.id)) throw new Error(`the simulation broke the protocol: ${reason}`)
+  }
+
   #keepHouse (): void {
     if (!this.isAlive) return
     this.#neighbours.tidy()
+    this.#scheduler.deliveries.expire()
+    this.#downloads.hasten()
     this.#world.clock.after(HOUSEKEEPING_MS, () => { this.#keepHouse() })
   }
 }

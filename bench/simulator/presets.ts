@@ -7,7 +7,7 @@ export interface Cell {
   label: string
   scenario: Scenario
   runs: number
-  /** what the last column compares with: E(n, m), or the same swarm without squatters */
+  /** what the last column compares with: E(n, m), or the same swarm without squatters and liars */
   compare?: 'expected' | 'honest'
 }
 
@@ -15,6 +15,7 @@ function cell (label: string, differences: Partial<Scenario>, runs: number, comp
   return { label, scenario: { ...DEFAULTS, ...differences }, runs, ...(compare !== undefined && { compare }) }
 }
 
+const LIES = ['silent', 'trickle', 'slow', 'reborn', 'bait', 'garbage', 'sizes'] as const
 /** The paper's twelve swarms. */
 const GRID = [64, 128, 192].flatMap(pieces => [4, 8, 12, 16].map(peers => ({ pieces, peers })))
 /** Announcements wait a quarter of a second: a third of the messages, and what that costs the swarm is in its figures. */
@@ -48,5 +49,10 @@ export const PRESETS = {
     cell(`192/16 and 20 % squatters that ${squat}`, { squatters: 0.2, squat }, 10, 'honest'),
     cell(`192/16 and 40 % squatters that ${squat}`, { squatters: 0.4, squat }, 10, 'honest'),
     cell(`1000/100, degree 20, and 40 % squatters that ${squat}`, { ...SPARSE, squatters: 0.4, squat }, 1, 'honest')
-  ])
+  ]),
+  liars: LIES.flatMap(lie => [
+    cell(`192/16 and 5 % liars: ${lie}`, { liars: 0.05, lie }, 5, 'honest'),
+    cell(`1000/20 and 5 % liars: ${lie}`, { pieces: 1_000, peers: 20, liars: 0.05, lie }, 2, 'honest')
+  ]),
+  'many-liars': LIES.map(lie => cell(`10000/20 and 5 % liars: ${lie}`, { pieces: 10_000, peers: 20, liars: 0.05, lie }, 1, 'honest'))
 } satisfies Record<string, Cell[]>

@@ -12,10 +12,17 @@ export type Policy = 'bitworker' | 'random' | 'random-async'
  */
 export type Squat = 'hold' | 'cycle' | 'lapse' | 'invent'
 
+/**
+ * What a liar does, which announces every piece: delivers nothing, or one block each 25 s, or each piece a little sooner than it
+ * could be computed; comes back under a new peer id each 30 s; delivers a few pieces fast and announces the rest then; sends
+ * wrong data; or says that all pieces are tiny.
+ */
+export type Lie = 'silent' | 'trickle' | 'slow' | 'reborn' | 'bait' | 'garbage' | 'sizes'
+
 /** One swarm. Times are milliseconds of virtual time. */
 export interface Scenario {
   pieces: number
-  /** that compute; squatters come on top of these */
+  /** that compute; squatters and liars come on top of these */
   peers: number
   /** connections of each; 0: everybody with everybody */
   degree: number
@@ -43,6 +50,9 @@ export interface Scenario {
   /** squatters as a share of all peers */
   squatters: number
   squat: Squat
+  /** liars as a share of all peers */
+  liars: number
+  lie: Lie
   policy: Policy
 }
 
@@ -66,6 +76,8 @@ export const DEFAULTS: Scenario = {
   deathNoticeMs: 120_000,
   squatters: 0,
   squat: 'hold',
+  liars: 0,
+  lie: 'silent',
   policy: 'bitworker'
 }
 

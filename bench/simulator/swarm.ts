@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import process from 'node:process'
 import { connections } from './graph.ts'
 import { VirtualClock } from './clock.ts'
+import { Liar } from './liar.ts'
 import { Peer } from './peer.ts'
 import type { World } from './peer.ts'
 import { branch, lognormal, share } from './random.ts'
@@ -28,7 +29,7 @@ export interface Outcome {
 }
 
 /** What each random source is for. */
-const DRAWS = { work: 0, speed: 1, graph: 2, latency: 3, fate: 4, peer: 5, squatter: 6, identity: 7 }
+const DRAWS = { work: 0, speed: 1, graph: 2, latency: 3, fate: 4, peer: 5, squatter: 6, identity: 7, liar: 8 }
 /** Connected, and digests exchanged. */
 const START_MS = 1_000
 /** A round of the paper's model lasts a little longer than the work: news have to be taken in. */
@@ -80,6 +81,7 @@ class Swarm implements World {
   readonly #peers: Peer[]
   readonly #fates: Fate[]
   readonly #squatters: Squatter[]
+  readonly liars = new Map<string, Liar>()
   readonly #wires = new Map<Peer, SimulatedWire[]>()
   readonly #incomplete: Set<Peer>
 
@@ -97,11 +99,13 @@ class Swarm implements World {
     this.#peers = this.#fates.map(({ speed }, i) => new Peer(this, this.#peerId(i), speed, branch(seed, DRAWS.peer, i)))
     this.#incomplete = new Set(this.#peers)
     this.#squatters = this.#createSquatters()
+    this.#createLiars()
     this.#connect()
   }
 
   async run (onProgress: (progress: Progress) => void): Promise<void> {
     const { idealMs } = this
+    this.clock.after(START_MS / 2, () => { for (const liar of this.liars.values()) liar.start() })
     this.clock.after(START_MS, () => { this.#start() })
     const longest = MAX_RATIO * idealMs
     for (let elapsedMs = 0; elapsedMs < longest && this.#incomplete.size > 0;) {
@@ -142,22 +146,41 @@ class Swarm implements World {
     return Array.from({ length: count }, (_, i) => new Squatter(this, this.#peerId(peers + i), branch(this.#seed, DRAWS.squatter, i)))
   }
 
+  #createLiars (): void {
+    const { peers, liars } = this.scenario
+    for (let i = Math.round(peers * liars / (1 - liars)); i > 0; i--) {
+      const liar = new Liar(this, this.#peerId(2 * peers + i), branch(this.#seed, DRAWS.liar, i))
+      this.liars.set(liar.id, liar)
+    }
+  }
+
+  renamed (liar: Liar, before: string): void {
+    this.liars.delete(before)
+    this.liars.set(liar.id, liar)
+  }
+
   #connect (): void {
-    const { scenario: { minLatencyMs, maxLatencyMs, degree, pieces } } = this
-    const everybody = [...this.#peers, ...this.#squatters]
+    const { scenario: { minLatencyMs, maxLatencyMs, degree } } = this
+    const everybody = [...this.#peers, ...this.#squatters, ...this.liars.values()]
     const random = this.#random('latency')
     for (const [i, j] of connections(everybody.length, degree, this.#random('graph'))) {
       const [a, b] = [everybody[i]!, everybody[j]!]
       const latency = minLatencyMs + random() * (maxLatencyMs - minLatencyMs)
-      const here = new SimulatedWire(this, latency, { peerId: b.peerId, pieceCount: pieces })
-      const there = new SimulatedWire(this, latency, { peerId: a.peerId, pieceCount: pieces })
-      SimulatedWire.link(here, there)
-      this.#join(a, here)
-      this.#join(b, there)
+      this.link(a, b, latency)
+      for (const [liar, peer] of [[a, b], [b, a]]) if (liar instanceof Liar && peer instanceof Peer) liar.befriend(peer, latency)
     }
   }
 
-  #join (peer: Peer | Squatter, wire: SimulatedWire): void {
+  link (a: Peer | Squatter | Liar, b: Peer | Squatter | Liar, latency: number): void {
+    const { pieces } = this.scenario
+    const here = new SimulatedWire(this, latency, { peerId: b.peerId, pieceCount: pieces })
+    const there = new SimulatedWire(this, latency, { peerId: a.peerId, pieceCount: pieces })
+    SimulatedWire.link(here, there)
+    this.#join(a, here)
+    this.#join(b, there)
+  }
+
+  #join (peer: Peer | Squatter | Liar, wire: SimulatedWire): void {
     peer.connect(wire)
     if (!(peer instanceof Peer)) return
     const wires = this.#wires.get(peer)
