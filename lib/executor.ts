@@ -3,6 +3,7 @@
  * process, even by SIGKILL), nothing that an item started is left running.
  * Called by the compute store; knows nothing of tasks and pieces.
  */
+import path from 'node:path'
 import process from 'node:process'
 import { killed } from './executor/failures.ts'
 import { Guard } from './executor/guard.ts'
@@ -12,9 +13,9 @@ import type { Launcher } from './executor/launch.ts'
 import { checkLimits } from './executor/limits.ts'
 import type { Limits } from './executor/limits.ts'
 import { Pool } from './executor/pool.ts'
+import { Fifos } from './executor/process/fifos.ts'
 import type { Sandbox } from './executor/sandbox/detect.ts'
 import { Sessions, killSessions, signalGroup } from './executor/session.ts'
-import { StderrFiles } from './executor/stderr.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor/types.ts'
 import { WarmShells } from './executor/warm.ts'
 import { Watch } from './executor/watch.ts'
@@ -23,6 +24,9 @@ export type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor/ty
 
 /** How often sizes and times of running items are looked at; what a runaway can write meanwhile is bounded by the disk's speed. */
 const TICK_MS = 50
+
+/** Of an item: stdout and stderr. */
+const PIPES = 2
 
 /** Shells started ahead; others are started with their items. */
 const MAX_PREPARED = 8
@@ -51,7 +55,7 @@ export class BashExecutor implements Executor {
   readonly #limits: Partial<Limits>
   readonly #items = new Set<BashItem>()
   readonly #sessions = new Sessions()
-  readonly #stderrs = new StderrFiles()
+  readonly #fifos = new Fifos()
   readonly #guard: Guard
   readonly #watch = new Watch()
   readonly #pool: Pool
@@ -69,12 +73,12 @@ export class BashExecutor implements Executor {
     this.#launcher.guardBy?.(this.#guard)
     this.#pool = new Pool({
       launcher: this.#launcher,
-      stderrs: this.#stderrs,
+      fifos: this.#fifos,
       running: () => this.#items.size,
       onStart: pgid => { this.#guard.watch(pgid) },
       onEnd: pgid => { this.#guard.forget(pgid) }
     })
-    const warmHost = { shell, parentEnv: env, sessions: this.#sessions, stderrs: this.#stderrs, guard: this.#guard }
+    const warmHost = { shell, parentEnv: env, sessions: this.#sessions, fifos: this.#fifos, guard: this.#guard }
     this.#warm = new WarmShells(warmHost, sandbox === undefined ? shells : 'fresh')
   }
 
@@ -93,7 +97,7 @@ export class BashExecutor implements Executor {
       pool: this.#pool,
       limits: this.#limits,
       sessions: this.#sessions,
-      stderrs: this.#stderrs,
+      fifos: this.#fifos,
       warm: this.#warm,
       onStart: pgid => this.#guard.watch(pgid),
       onEnd: (ended, pgid) => this.#onEnd(ended, pgid)
@@ -106,11 +110,12 @@ export class BashExecutor implements Executor {
     return item
   }
 
-  /** Starts the guard, and warm shells: to start a process stops us for milliseconds, for which nobody waits yet. */
+  /** Starts the guard, and warm shells, and makes pipes: to start a process stops us for milliseconds, for which nobody waits yet. */
   prepare (work: WorkItem, count: number): void {
     if (this.#isClosed) return
     killAtExit(this)
     this.#guard.ensure()
+    this.#fifos.prepare(PIPES * count, path.dirname(work.cwd))
     for (let i = this.#warm.idle(work); i < Math.min(count, MAX_PREPARED); i++) this.#warm.prepare(work)
   }
 
@@ -123,7 +128,7 @@ export class BashExecutor implements Executor {
     await this.#warm.close()
     await this.#pool.close()
     this.#sessions.sweep()
-    this.#stderrs.close()
+    this.#fifos.close()
     this.#launcher.close()
     await this.#guard.close()
     open.delete(this)

@@ -23,8 +23,8 @@ import { completeMsOf, spaceAsked } from './task-asks.ts'
 /** A complete file, ready for its name. */
 export interface Draft extends Result { path: string }
 
-/** Its stdout is not used; what is beyond this is taken for a runaway. */
-const MAX_LOG_BYTES = 1024 ** 3
+/** Its stdout is not kept; what is beyond this is taken for a runaway. */
+const MAX_STDOUT_BYTES = 1024 ** 3
 /** Linux takes no more in one variable (MAX_ARG_STRLEN, 128 KiB with name and NUL); other systems take more. */
 const MAX_ENV_BYTES = 100 * 1024
 /** Splits where bash would, unquoted. */
@@ -49,7 +49,6 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
     const places = run.executor?.scratch === undefined ? placesIn(folder, seen, out) : sandboxPlaces(run.executor.scratch, out)
     const { env, prelude } = completeEnv(folder, file, places)
     writeFileSync(path.join(work, 'list'), partNames(folder, file).join('\n') + '\n', { mode: 0o600 })
-    const stdout = path.join(work, 'log')
     if (run.executor?.scratch !== undefined) {
       const names = partNames(folder, file).map(name => path.basename(name))
       share({ parts: folder.layout.parts, names, list: path.join(work, 'list'), out: path.join(work, 'o') })
@@ -61,8 +60,8 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
       cwd: scratch,
       mounts,
       asks: spaceAsked(task),
-      stdout,
-      maxOutputBytes: MAX_LOG_BYTES,
+      stdout: null,
+      maxOutputBytes: MAX_STDOUT_BYTES,
       timeoutMs: completeMsOf(task)
     })
     const outcome = await untilAborted(item, signal)

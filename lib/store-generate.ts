@@ -1,5 +1,5 @@
 /**
- * Computes one piece: an empty scratch folder, the command, one hashing pass, and the part gets its name.
+ * Computes one piece: an empty scratch folder, the command, and what it printed, hashed on its way, gets its name.
  */
 import { BitWorkerError, CommandError } from './errors.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from './executor.ts'
@@ -8,7 +8,6 @@ import { mountsOf } from './executor/sandbox/mounts.ts'
 import { ioError } from './io-errors.ts'
 import type { Result } from './results.ts'
 import type { TaskFolder } from './store-folder.ts'
-import { hashFile, isGone } from './store-io.ts'
 import { removeFile } from './store-layout.ts'
 import type { Binds, Scratch } from './store-scratch.ts'
 import { spaceAsked } from './task-asks.ts'
@@ -26,7 +25,7 @@ export interface RunOptions {
 export interface Generation {
   /** its index */
   readonly piece: number
-  /** Resolves when the command has ended, at the latest with `done`: hashing and storing may be left. Never rejects. */
+  /** Resolves when the command has ended, at the latest with `done`: storing may be left. Never rejects. */
   readonly ended: Promise<void>
   /** Resolves when it is stored; rejects as RunningItem does, or with BW_ERR_BIND, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
   readonly done: Promise<Result & { ms: number }>
@@ -44,13 +43,13 @@ export function runItem ({ executor }: RunOptions, item: WorkItem): RunningItem 
 
 /** Has the executor start what so many work items of the folder's task will need. */
 export function prepare (folder: TaskFolder, executor: Executor, count: number): void {
-  const { task, layout, table } = folder
+  const { task, table } = folder
   if (table.results.size === task.pieceCount) return
   const like: WorkItem = {
     command: task.command,
     env: workItemEnv(task, 0),
-    cwd: layout.folder,
-    stdout: folder.newWork(),
+    cwd: folder.newWork(),
+    stdout: null,
     maxOutputBytes: task.pieceLength,
     timeoutMs: 0
   }
@@ -103,9 +102,9 @@ class PieceGeneration implements Generation {
       })
       const outcome = await this.#finish(this.#item)
       this.#end()
-      const result = await hashOutput(stdout, outcome)
       if (this.#isKilled) throw killed()
-      const stored = await this.#folder.commit(this.piece, stdout, result)
+      const { size, digest } = outcome
+      const stored = await this.#folder.commit(this.piece, stdout, { size, digest })
       isGood = true
       return { ...stored, ms: Math.round(outcome.ms) }
     } catch (err) {
@@ -127,20 +126,6 @@ class PieceGeneration implements Generation {
       throw err
     }
   }
-}
-
-/** The file is in reach of the command: it may be another one by now, or have grown after the end. */
-async function hashOutput (stdout: string, { size, stderr }: ItemOutcome): Promise<Result> {
-  let cause: unknown
-  try {
-    const result = await hashFile(stdout)
-    if (result.size === size) return result
-  } catch (err) {
-    if (!isGone(err)) throw err
-    cause = err
-  }
-  throw new CommandError('BW_ERR_COMMAND_OUTPUT', 'the command ended well, but removed or changed the file that its stdout goes to',
-    { exitCode: 0, signal: null, stderr }, { cause })
 }
 
 function strictest (a = 0, b = 0): number {

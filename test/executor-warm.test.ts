@@ -1,7 +1,7 @@
 // Warm shells: that nobody can tell them from fresh ones, and that nothing goes from one item to the next.
 // What both keep alike is in executor.test.ts.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import test from 'tape'
@@ -159,7 +159,7 @@ test('quote', t => {
 
 test('jobs and answers', t => {
   const item = { command: 'x', cwd: '/w/1', stdout: '/o', maxOutputBytes: 1, timeoutMs: 0 }
-  t.equal(encodeJob({ ...item, env: { A: '1', B: 'c d' } }, '/proc/1/fd/2', { A: '1', B: '' }), "00074cd -P -- /w/1||exit 1;exec 1<>/proc/1/fd/2;HOME=/w/1;TMPDIR=/w/1;B=$'c d';")
+  t.equal(encodeJob({ ...item, env: { A: '1', B: 'c d' } }, '/proc/1/fd/2', { A: '1', B: '' }), "00072cd -P -- /w/1||exit 1;exec >/proc/1/fd/2;HOME=/w/1;TMPDIR=/w/1;B=$'c d';")
   t.equal(encodeJob({ ...item, env: { A: 'x'.repeat(20_000) } }, '/o', {}), null, 'too long')
   t.equal(encodeJob({ ...item, env: { 'A[$(x)]': '1' } }, '/o', {}), null, 'a name that is none')
   t.equal(encodeJob({ ...item, env: { A: '\0' } }, '/o', {}), null, 'NUL')
@@ -209,13 +209,14 @@ test('a scratch folder is used again only if nothing touched it', async t => {
 
 test('an item that is killed when it has just ended does not take the next one with it', async t => {
   const { executor, folder, run } = runner(t, 'warm')
-  const command = 'echo $N'
+  const command = 'echo $N; echo $N > "$HOME/seen"'
   const { sid } = await run(command, { N: '1' })
   mkdirSync(path.join(folder, 'cwd'))
   const item = executor.run({ command, env: { N: '2' }, cwd: path.join(folder, 'cwd'), stdout: path.join(folder, 'out'), maxOutputBytes: 100, timeoutMs: 15_000 })
   // its answer lies in the pipe, unread, as nothing else gets a turn here: the shell waits for a job again
   const isWaiting = (): boolean => readStat(sid)![0] === 'S' && readFileSync(`/proc/${sid}/task/${sid}/children`, 'utf8') === ''
-  while (readFileSync(path.join(folder, 'out'), 'utf8') !== '2\n' || !isWaiting()) { /* look again */ }
+  const seen = path.join(folder, 'cwd', 'seen')
+  while (!existsSync(seen) || readFileSync(seen, 'utf8') !== '2\n' || !isWaiting()) { /* look again */ }
   item.kill()
   t.ok(await item.done.catch((err: unknown) => err) instanceof Error, 'killed')
   const next = await run(command, { N: '3' })

@@ -43,6 +43,12 @@ export function killed (failure: CommandFailure = { exitCode: null, signal: null
   return new CommandError('BW_ERR_COMMAND_KILLED', 'the command was killed because its result is not needed any more', failure)
 }
 
+/** BW_ERR_COMMAND_OUTPUT: what it printed is not what is in the part file. */
+export function outputChanged (): CommandError {
+  return new CommandError('BW_ERR_COMMAND_OUTPUT', 'the command ended well, but removed or changed the file that its stdout goes to',
+    { exitCode: 0, signal: null, stderr: '' })
+}
+
 /** The error of a command that could not be started: BW_ERR_NO_SHELL or BW_ERR_COMMAND_SPAWN. */
 export function spawnFailure (err: unknown, shell: string): CommandError {
   const failure = { exitCode: null, signal: null, stderr: '' }

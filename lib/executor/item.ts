@@ -1,10 +1,12 @@
 /**
- * One running command, from spawn to the last process's end. Its stdout goes straight into the part file.
+ * One running command, from spawn to the end of its stdout and of its last process.
  * Created, ticked and closed by BashExecutor only.
  */
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, fchmodSync, fstatSync } from 'node:fs'
+import { rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { ioError } from '../io-errors.ts'
+import { isRunning } from '../process-table.ts'
 import { failureOf, spawnFailure } from './failures.ts'
 import type { StopReason } from './failures.ts'
 import type { Launch, Launcher } from './launch.ts'
@@ -12,10 +14,13 @@ import { limitsFor } from './limits.ts'
 import type { Limits } from './limits.ts'
 import type { Nest } from './nest.ts'
 import type { Pool } from './pool.ts'
+import { closeFifo } from './process/fifos.ts'
+import type { Fifo, Fifos } from './process/fifos.ts'
+import { Output } from './process/output.ts'
 import { signalGroup } from './session.ts'
 import type { Sessions } from './session.ts'
-import { createPartFile, spawnLaunch } from './spawn.ts'
-import type { StderrFile, StderrFiles } from './stderr.ts'
+import { spawnLaunch } from './spawn.ts'
+import { StderrTail } from './stderr.ts'
 import type { ItemOutcome, RunningItem, WorkItem } from './types.ts'
 import type { Reused, WarmEnd } from './warm-job.ts'
 import type { WarmShell } from './warm-shell.ts'
@@ -30,7 +35,7 @@ export interface ItemHost {
   /** what the volunteer gives each command */
   limits: Partial<Limits>
   sessions: Sessions
-  stderrs: StderrFiles
+  fifos: Fifos
   warm: WarmShells
   /** the process group `pgid` exists from now on */
   onStart (pgid: number): void
@@ -42,10 +47,6 @@ interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error)
 
 /** An item that has run for so long in a fresh shell is not the shortest: there is time to prepare a warm one for the next. */
 const PREPARE_MS = 300
-/** Output is looked at so often for a while after the start: what writes without end mostly does so at once, a gigabyte a second. */
-const EARLY_LOOK_MS = 5
-const EARLY_LOOKS = 12
-
 /** A bash that runs one work item; or, with `#warm`, a subshell of one that runs many, or a sandbox of one that makes many. */
 export class BashItem implements RunningItem {
   readonly done: Promise<ItemOutcome>
@@ -53,18 +54,19 @@ export class BashItem implements RunningItem {
   readonly #item: WorkItem
   readonly #host: ItemHost
   readonly #settle: Settle
-  #fd = -1
-  #stderr: StderrFile | null = null
+  #output: Output | null = null
+  #stderr: StderrTail | null = null
   #child: ChildProcess | null = null
   #warm: Reused | null = null
   #giveBack = (): void => {}
   #hasPrepared = false
   #launch: Launch | null = null
   #stopped: StopReason | null = null
+  #onStop: () => void = () => {}
+  readonly #whenStopped = new Promise<void>(resolve => { this.#onStop = resolve })
+  /** why stdout could not be read or kept */
+  #trouble: Error | null = null
   #isOver = false
-  /** bytes of output at the last look */
-  #seen = 0
-  #early: NodeJS.Timeout | undefined
   #ranMs = 0
   /** since when it runs; null while it is paused */
   #since: number | null = performance.now()
@@ -92,39 +94,54 @@ export class BashItem implements RunningItem {
   /** of the process that leads the session in which all of it is */
   get pid (): number | undefined { return this.#isOver ? undefined : (this.#warm ?? this.#child)?.pid }
 
-  /** Its own process has: the rest of it is being ended. */
+  /** Its own process has, and its number may be another's if nothing else of it is left. */
   get #hasExited (): boolean { return this.#child !== null && (this.#child.exitCode !== null || this.#child.signalCode !== null) }
 
   /** Starts the command; a failure to do so rejects `done`. */
   start (): void {
-    this.#lookEarly(EARLY_LOOKS)
-    const nest = this.#host.pool.take(this.#item, this.limits)
-    if (nest !== null) return this.#startIn(nest)
     try {
-      this.#fd = createPartFile(this.#item.stdout)
+      const nest = this.#host.pool.take(this.#item, this.limits)
+      if (nest !== null) return this.#startIn(nest)
       const warm = this.#host.warm.take(this.#item)
       if (warm === null) this.#startFresh()
       else this.#startWarm(warm)
     } catch (err) {
-      this.#abort(ioError(err, this.#item.stdout))
+      this.#abort(ioError(err, this.#where))
     }
   }
 
   #startFresh (): void {
-    this.#stderr = this.#host.stderrs.get(this.#item.stdout)
+    const output = this.#open()
+    this.#stderr = new StderrTail(this.#takeFifo())
     try {
-      this.#launch = this.#host.launcher.launch(this.#item, this.limits)
-      this.#follow(spawnLaunch(this.#launch, this.#fd, this.#stderr.fd, pid => { this.#host.onStart(pid) }))
+      const launch = this.#launch = this.#host.launcher.launch(this.#item, this.limits)
+      this.#follow(spawnLaunch(launch, output.write, this.#stderr.write, pid => { this.#host.onStart(pid) }))
     } catch (err) {
-      this.#abort(spawnFailure(err, this.#host.shell))
+      return this.#abort(spawnFailure(err, this.#host.shell))
     }
+    output.release()
+    this.#stderr.release()
+    if (this.#launch.outlasts === true) this.#endAfter(output)
   }
 
-  #startIn ({ nest, fd }: { nest: Nest, fd: number }): void {
+  /** Its first process waits for this: the end of stdout was seen. */
+  #endAfter (output: Output): void {
+    const stdin = this.#child?.stdin
+    stdin?.on('error', () => {}) // EPIPE: it has ended, which is seen by other means
+    output.flow()
+    void output.ended.then(() => { stdin?.end() })
+  }
+
+  #startIn ({ nest, fifo }: { nest: Nest, fifo: Fifo }): void {
     this.#warm = nest
     this.#giveBack = () => { this.#host.pool.giveBack(nest) }
-    this.#fd = fd
     this.#stderr = nest.stderr
+    try {
+      this.#open(fifo)
+    } catch (err) {
+      nest.kill()
+      throw err
+    }
     nest.run(this.#item.env, end => this.#settleBy(this.#onWarmEnd(nest, end)))
   }
 
@@ -132,7 +149,31 @@ export class BashItem implements RunningItem {
     this.#warm = warm
     this.#giveBack = () => { this.#host.warm.giveBack(warm) }
     this.#stderr = warm.stderr
-    if (!warm.run(this.#item, this.#fd, end => this.#settleBy(this.#onWarmEnd(warm, end)))) this.#settleBy(this.#onWarmEnd(warm, 'unsaid'))
+    const { write } = this.#open()
+    if (!warm.run(this.#item, write, end => this.#settleBy(this.#onWarmEnd(warm, end)))) this.#settleBy(this.#onWarmEnd(warm, 'unsaid'))
+  }
+
+  /** what an error of the disk is about */
+  get #where (): string { return this.#item.stdout ?? this.#item.cwd }
+
+  #takeFifo (): Fifo { return this.#host.fifos.take(dirname(this.#item.cwd)) }
+
+  /** Makes the part file; throws what stands in the way. */
+  #open (fifo = this.#takeFifo()): Output {
+    try {
+      return this.#output = new Output(fifo, {
+        path: this.#item.stdout,
+        maxBytes: this.#item.maxOutputBytes,
+        onTooMuch: () => { this.stop('output') },
+        onError: err => {
+          this.#trouble ??= ioError(err, this.#where)
+          this.stop('killed')
+        }
+      })
+    } catch (err) {
+      closeFifo(fifo)
+      throw err
+    }
   }
 
   kill (): void { this.stop('killed') }
@@ -142,11 +183,12 @@ export class BashItem implements RunningItem {
     if (this.#isOver) return
     this.#stopped ??= reason
     if (this.#warm !== null) this.#warm.kill()
-    else if (this.pid !== undefined) signalGroup(this.pid, 'SIGKILL')
+    else if (this.pid !== undefined && !this.#hasExited) signalGroup(this.pid, 'SIGKILL')
+    this.#onStop() // and what outlasts its own process
   }
 
   pause (): void {
-    if (this.#since === null || this.pid === undefined || this.#hasExited) return
+    if (this.#since === null || this.pid === undefined || this.#stopped !== null) return
     this.#ranMs += performance.now() - this.#since
     this.#since = null
     this.#signal('SIGSTOP')
@@ -158,32 +200,11 @@ export class BashItem implements RunningItem {
     this.#signal('SIGCONT')
   }
 
-  /** Enforces the limits of size and time; called every 50 ms. */
+  /** Enforces the limit of time; called every 50 ms. */
   tick (): void {
     if (this.#isOver || this.#stderr === null) return
-    this.#stderr.trim()
     this.#prepareNext()
-    // at this pace, the next look would come too late
-    if (this.#lookAtOutput()) this.#lookEarly(EARLY_LOOKS)
     if (this.#elapsedMs() > this.limits.timeoutMs) this.stop('timeout')
-  }
-
-  /** Ends it if there is too much; returns whether there will be after as long as since the last look, if it goes on like this. */
-  #lookAtOutput (): boolean {
-    const { size } = fstatSync(this.#fd)
-    const grown = size - this.#seen
-    this.#seen = size
-    if (size > this.#item.maxOutputBytes) this.stop('output')
-    return size + grown > this.#item.maxOutputBytes
-  }
-
-  #lookEarly (times: number): void {
-    clearTimeout(this.#early)
-    if (times === 0 || this.#isOver || this.#stopped !== null) return
-    this.#early = setTimeout(() => {
-      if (this.#fd !== -1) this.#lookAtOutput()
-      this.#lookEarly(times - 1)
-    }, EARLY_LOOK_MS).unref()
   }
 
   #prepareNext (): void {
@@ -197,7 +218,7 @@ export class BashItem implements RunningItem {
   }
 
   #signal (signal: 'SIGSTOP' | 'SIGCONT'): void {
-    if (this.pid === undefined) return
+    if (this.pid === undefined || this.#isReplaced(this.pid)) return
     signalGroup(this.pid, signal)
     this.#host.sessions.order(this.pid, signal)
   }
@@ -212,11 +233,16 @@ export class BashItem implements RunningItem {
     })
   }
 
+  /** While others of its group or session live, nobody else can have the number of a process that has ended. */
+  #isReplaced (pid: number): boolean { return this.#hasExited && isRunning(pid) }
+
   #settleBy (ending: Promise<void>): void {
-    ending.catch((err: unknown) => this.#abort(ioError(err, this.#item.stdout)))
+    ending.catch((err: unknown) => this.#abort(ioError(err, this.#where)))
   }
 
   async #onWarmEnd (warm: Reused, end: WarmEnd): Promise<void> {
+    this.#output?.drain()
+    if (end !== 'unsaid' && end.exitCode === 0) await this.#untilPrinted()
     const ms = this.#elapsedMs()
     const sid = warm.pid
     if (sid !== undefined && warm.hasLeft(end)) await this.#host.sessions.end(sid, !warm.isGone)
@@ -225,49 +251,62 @@ export class BashItem implements RunningItem {
     if (this.#isOver) return
     if (end !== 'unsaid' || this.#stopped !== null) {
       const { exitCode, signal } = end === 'unsaid' ? { exitCode: null, signal: null } : end
-      this.#finish(undefined, exitCode, signal, ms)
+      await this.#finish(undefined, exitCode, signal, ms)
       return
     }
     this.#leaveWarm()
     this.#host.warm.note(this.#item, null)
     this.#since = performance.now()
+    this.#output?.close()
+    if (this.#item.stdout !== null) rmSync(this.#item.stdout, { force: true })
     this.#startFresh()
   }
 
   async #onExit (code: number | null, killedBy: NodeJS.Signals | null): Promise<void> {
-    const ms = this.#elapsedMs()
-    const pgid = this.#child?.pid
-    if (pgid !== undefined) await this.#endRest(pgid)
-    await this.#settled()
-    if (this.#isOver) return
     const told = code === null ? undefined : this.#launch?.ended?.(code)
     const { exitCode, signal } = told ?? { exitCode: code, signal: killedBy }
-    this.#finish(pgid, exitCode, signal, ms)
+    this.#output?.drain()
+    if (exitCode === 0) await this.#untilPrinted()
+    const ms = this.#elapsedMs()
+    const pgid = this.#child?.pid
+    if (pgid !== undefined && !this.#isReplaced(pgid)) await this.#endRest(pgid)
+    await this.#launch?.settled?.()
+    if (this.#isOver) return
+    await this.#finish(pgid, exitCode, signal, ms)
   }
 
-  #finish (pgid: number | undefined, exitCode: number | null, signal: NodeJS.Signals | null, ms: number): void {
-    const { maxOutputBytes } = this.#item
-    const size = fstatSync(this.#fd).size
+  /** Its own process has ended well, but it is not over before the end of stdout: others may still print. */
+  async #untilPrinted (): Promise<void> {
+    if (this.#stopped === null) await Promise.race([this.#output?.ended, this.#whenStopped])
+  }
+
+  async #finish (pgid: number | undefined, exitCode: number | null, signal: NodeJS.Signals | null, ms: number): Promise<void> {
+    const output = this.#output!
     const stderr = this.#stderr?.take() ?? ''
     if (this.#stopped === null) this.#host.warm.note(this.#item, ms)
-    const failure = failureOf({ exitCode, signal, stderr, size, maxOutputBytes, limits: this.limits, stopped: this.#stopped })
-    this.#end(pgid)
-    if (failure === null) {
+    const { maxOutputBytes } = this.#item
+    const end = { exitCode, signal, stderr, size: output.size, maxOutputBytes, limits: this.limits, stopped: this.#stopped }
+    const failure = this.#trouble ?? failureOf(end)
+    if (failure !== null) {
+      this.#end(pgid)
+      this.#settle.reject(failure)
+      return
+    }
+    try {
+      const printed = await output.finish()
+      this.#end(pgid)
       this.#host.pool.learn(this.#item, this.limits, ms)
-      this.#settle.resolve({ ms, size, stderr })
-    } else this.#settle.reject(failure)
+      this.#settle.resolve({ ms, ...printed, stderr })
+    } catch (err) {
+      this.#end(pgid)
+      this.#settle.reject(ioError(err, this.#where))
+    }
   }
 
   /** What it left running goes with it. Usually nothing is, and one call shows it. */
   async #endRest (pgid: number): Promise<void> {
     if (signalGroup(pgid, 'SIGKILL') || this.#stopped !== null || this.#launch?.isHeld === true) await this.#host.sessions.end(pgid)
     else this.#host.sessions.leave(pgid)
-  }
-
-  async #settled (): Promise<void> {
-    const launch = this.#launch
-    await launch?.settled?.()
-    if (launch?.isForeign === true && this.#fd !== -1) fchmodSync(this.#fd, 0o600)
   }
 
   #abort (err: Error): void {
@@ -279,15 +318,14 @@ export class BashItem implements RunningItem {
 
   #end (pgid: number | undefined): void {
     this.#isOver = true
-    clearTimeout(this.#early)
-    if (this.#fd !== -1) closeSync(this.#fd)
+    this.#output?.close()
     if (this.#warm !== null) this.#leaveWarm()
-    else if (this.#stderr !== null) this.#host.stderrs.giveBack(this.#stderr)
+    else this.#stderr?.close()
     this.#stderr = null
     this.#host.onEnd(this, pgid)
   }
 
-  /** With its stderr file. */
+  /** With its stderr. */
   #leaveWarm (): void {
     this.#stderr?.take()
     this.#stderr = null

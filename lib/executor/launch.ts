@@ -8,7 +8,7 @@ import { commandEnv } from './env.ts'
 import type { Limits } from './limits.ts'
 import type { WorkItem } from './types.ts'
 
-/** One process to spawn; its descriptors 0 to 2 are nothing (or `stdin`), the part file, and the file for stderr. */
+/** One process to spawn; its descriptors 0 to 2 are nothing (or `stdin`), the pipe for stdout, and that for stderr. */
 export interface Launch {
   file: string
   args: string[]
@@ -21,8 +21,10 @@ export interface Launch {
   stdin?: 'pipe'
   /** its descriptors from 3 on: one of ours, or a pipe */
   fds: Array<number | 'pipe'>
-  /** it runs as another user than we do; default false */
-  isForeign?: boolean
+  /** which of its descriptors the pipe for the command's stdout is instead: processes that are not the command's may not hold it */
+  stdoutFd?: number
+  /** what it started first outlasts the command until its stdin ends, which is when the end of stdout was read; default false */
+  outlasts?: boolean
   /** the folder of this machine that it writes to as it likes, up to `scratchBytes`: looked at now and then */
   folder?: string
   /** nothing that it starts can leave its session, all of which ends with it; default false: what does outlives it by seconds */

@@ -1,18 +1,17 @@
 /**
  * A nest: a sandbox in which sandboxes are made, one for each work item, with less effort than one from the outside.
- * Its items' part files are made with it, as it cannot be given any later. Made and kept by Pool (pool.ts), used by
- * BashItem; what runs inside: sandbox/nest-script.ts.
+ * The pipes for its items' stdout are handed over when it is made, as it cannot be given any later.
+ * Made and kept by Pool (pool.ts), used by BashItem; what runs inside: sandbox/nest-script.ts.
  */
 import type { ChildProcess } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
-import { closeSync, fchmodSync, linkSync, unlinkSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import path from 'node:path'
-import { errnoOf } from '../io-errors.ts'
 import type { Launch } from './launch.ts'
+import { closeFifo } from './process/fifos.ts'
+import type { Fifo } from './process/fifos.ts'
 import { signalGroup } from './session.ts'
-import { createPartFile, spawnLaunch } from './spawn.ts'
-import type { StderrFile } from './stderr.ts'
+import { spawnLaunch } from './spawn.ts'
+import { StderrTail } from './stderr.ts'
 import type { WorkItem } from './types.ts'
 import type { Reused, WarmEnd } from './warm-job.ts'
 
@@ -21,14 +20,10 @@ const PARTS = 32
 /** Variables beyond this are not worth it. */
 const MAX_JOB_BYTES = 16 * 1024
 
-interface Part { at: string, fd: number }
-
 /** What a nest is made with. */
 export interface NestOptions {
-  /** folder of the part files */
-  folder: string
-  stderr: StderrFile
-  /** how it is started, with the files for its items' stdout */
+  takeFifo: () => Fifo
+  /** how it is started, with the writing ends for its items' stdout */
   launch: (parts: number[]) => Launch
   onStart: (pgid: number) => void
   /** nothing of it runs any more */
@@ -37,12 +32,12 @@ export interface NestOptions {
 
 /** One nest. */
 export class Nest implements Reused {
-  readonly stderr: StderrFile
-  readonly #parts: Part[] = []
+  readonly stderr: StderrTail
+  readonly #parts: Fifo[] = []
   readonly #launch: Launch
   readonly #child: ChildProcess
   readonly #gone: Promise<void>
-  #part: number | null = null
+  #isBusy = false
   #onEnd: ((end: WarmEnd) => void) | null = null
   #text = ''
   #isReady = false
@@ -53,20 +48,22 @@ export class Nest implements Reused {
   #isDoomed = false
 
   /** Starts it; throws what stands in the way. */
-  constructor ({ folder, stderr, launch, onStart, onGone }: NestOptions) {
-    this.stderr = stderr
+  constructor ({ takeFifo, launch, onStart, onGone }: NestOptions) {
+    this.stderr = new StderrTail(takeFifo())
     try {
-      for (let i = 0; i < PARTS; i++) {
-        const at = path.join(folder, `nest-${randomUUID()}`)
-        this.#parts.push({ at, fd: createPartFile(at) })
-      }
-      this.#launch = launch(this.#parts.map(({ fd }) => fd))
-      if (this.#launch.isForeign === true) for (const { fd } of this.#parts) fchmodSync(fd, 0o666)
-      this.#child = spawnLaunch(this.#launch, 'pipe', stderr.fd, onStart)
+      for (let i = 0; i < PARTS; i++) this.#parts.push(takeFifo())
+      this.#launch = launch(this.#parts.map(({ write }) => write))
+      this.#child = spawnLaunch(this.#launch, 'pipe', this.stderr.write, onStart)
     } catch (err) {
-      this.#clear()
+      for (const fifo of this.#parts) closeFifo(fifo)
+      this.stderr.close()
       throw err
     }
+    for (const fifo of this.#parts) {
+      closeSync(fifo.write)
+      fifo.write = -1
+    }
+    this.stderr.release()
     this.#child.stdin?.on('error', () => {}) // EPIPE: 'exit' tells the same
     this.#child.stdout?.setEncoding('latin1').on('data', (text: string) => { this.#onText(text) }).on('error', () => {})
     this.#gone = new Promise<void>(resolve => {
@@ -92,27 +89,19 @@ export class Nest implements Reused {
   get isIdle (): boolean { return this.#isReady && !this.#isDoomed && !this.isBusy && this.#parts.length > 0 }
 
   /** It runs an item. */
-  get isBusy (): boolean { return this.#part !== null }
+  get isBusy (): boolean { return this.#isBusy }
 
   /** It can take so many more items. */
   get left (): number { return this.#isDoomed ? 0 : this.#parts.length }
 
-  /** Gives the item the next part file, open; null if there is such a file already, or it is nothing for a nest. */
-  adopt ({ stdout, env }: WorkItem): number | null {
+  /** Gives the item the next pipe for stdout; null if it is nothing for a nest. */
+  adopt ({ env }: WorkItem): Fifo | null {
     if (encodeJob(env) === null) return null
-    const { at, fd } = this.#parts[0]!
-    try {
-      linkSync(at, stdout)
-    } catch (err) {
-      if (errnoOf(err) !== 'EEXIST') this.#fail() // this disk may have no links
-      return null
-    }
-    unlinkSync(at)
-    this.#parts.shift()
-    return this.#part = fd
+    this.#isBusy = true
+    return this.#parts.shift()!
   }
 
-  /** Runs the item that it has the part file of; `onEnd` is called once. */
+  /** Runs the item that has the pipe; `onEnd` is called once. */
   run (env: Record<string, string>, onEnd: (end: WarmEnd) => void): void {
     this.#onEnd = onEnd
     this.#ref(true)
@@ -152,7 +141,7 @@ export class Nest implements Reused {
 
   #onEnded (code: number): void {
     const end = this.#launch.ended?.(code) ?? { exitCode: code, signal: null }
-    // it was killed while it waited (by the kernel, for memory): the next sandbox would take this item into its own file
+    // it was killed while it waited (by the kernel, for memory): the next sandbox would take this item as its own
     if (!this.#hasBegun) return this.#fail()
     this.#hasBegun = false
     this.#end({ hasLeft: false, ...end })
@@ -168,6 +157,7 @@ export class Nest implements Reused {
     if (!this.#isDoomed && !this.#isReady) this.#hasFailed = true
     this.#isGone = this.#isDoomed = true
     this.#clear()
+    this.stderr.close()
     // unless it failed, the item may have written something: it cannot begin again
     this.#end(this.#hasFailed ? 'unsaid' : { exitCode: null, signal: 'SIGKILL', hasLeft: false })
   }
@@ -177,17 +167,13 @@ export class Nest implements Reused {
     if (onEnd === null) return
     this.#onEnd = null
     this.#ref(false)
-    if (this.#launch.isForeign === true && this.#part !== null) fchmodSync(this.#part, 0o600)
-    this.#part = null
+    this.#isBusy = false
     onEnd(end)
   }
 
-  /** Part files that no item had. */
+  /** Pipes that no item had. */
   #clear (): void {
-    for (const { at, fd } of this.#parts.splice(0)) {
-      closeSync(fd)
-      try { unlinkSync(at) } catch {} // its folder may be gone
-    }
+    for (const { read } of this.#parts.splice(0)) closeSync(read)
   }
 
   /** One that waits keeps no process alive. */

@@ -6,8 +6,8 @@ import path from 'node:path'
 import type { Launcher } from './launch.ts'
 import type { Limits } from './limits.ts'
 import { Nest } from './nest.ts'
+import type { Fifo, Fifos } from './process/fifos.ts'
 import { hardLimits } from './sandbox/host.ts'
-import type { StderrFiles } from './stderr.ts'
 import type { WorkItem } from './types.ts'
 
 /** Commands that take longer do not notice what a sandbox takes. */
@@ -27,7 +27,7 @@ const MAX_FAILED = 3
 /** What a pool needs of its executor. */
 export interface PoolHost {
   launcher: Launcher
-  stderrs: StderrFiles
+  fifos: Fifos
   /** work items that run now */
   running (): number
   onStart (pgid: number): void
@@ -57,13 +57,13 @@ export class Pool {
     this.#most = Math.min(MOST, Math.floor(hardLimits().openFiles / 4 / FILES))
   }
 
-  /** One that is ready for this item, and the item's part file; null if there is none, or there is such a file already. */
-  take (item: WorkItem, limits: Limits): { nest: Nest, fd: number } | null {
+  /** One that is ready for this item, and the pipe for the item's stdout; null if there is none. */
+  take (item: WorkItem, limits: Limits): { nest: Nest, fifo: Fifo } | null {
     if (this.#nests.length === 0 || keyOf(item, limits) !== this.#key) return null
     this.#atATime = Math.max(this.#atATime, this.#host.running())
     const nest = this.#nests.find(({ isIdle }) => isIdle)
-    const fd = nest?.adopt(item) ?? null
-    return nest === undefined || fd === null ? null : { nest, fd }
+    const fifo = nest?.adopt(item) ?? null
+    return nest === undefined || fifo === null ? null : { nest, fifo }
   }
 
   /** Its item has ended. */
@@ -119,21 +119,14 @@ export class Pool {
   #add (): void {
     if (this.#model === null) return
     const { item, limits } = this.#model
-    const stderr = this.#host.stderrs.get(item.stdout)
-    try {
-      const nest = new Nest({
-        folder: path.dirname(item.stdout),
-        stderr,
-        launch: parts => this.#host.launcher.nest!(item, limits, parts),
-        onStart: pid => { this.#host.onStart(pid) },
-        onGone: gone => { this.#onGone(gone) }
-      })
-      this.#nests.push(nest)
-      this.#all.add(nest)
-    } catch (err) {
-      this.#host.stderrs.giveBack(stderr)
-      throw err
-    }
+    const nest = new Nest({
+      takeFifo: () => this.#host.fifos.take(path.dirname(item.cwd)),
+      launch: parts => this.#host.launcher.nest!(item, limits, parts),
+      onStart: pid => { this.#host.onStart(pid) },
+      onGone: gone => { this.#onGone(gone) }
+    })
+    this.#nests.push(nest)
+    this.#all.add(nest)
   }
 
   /** Ends those that wait; the others when their items have ended. */
@@ -147,13 +140,11 @@ export class Pool {
     this.#nests = this.#nests.filter(each => each !== nest)
     this.#all.delete(nest)
     if (nest.hasFailed) this.#failed++
-    nest.stderr.take()
-    this.#host.stderrs.giveBack(nest.stderr)
     if (nest.pid !== undefined) this.#host.onEnd(nest.pid)
   }
 }
 
-/** Everything that a sandbox is built from, and where its part file is. */
-function keyOf ({ command, args = [], mounts = [], stdout, maxOutputBytes }: WorkItem, limits: Limits): string {
-  return JSON.stringify([command, args, mounts, path.dirname(stdout), maxOutputBytes, limits])
+/** Everything that a sandbox is built from. */
+function keyOf ({ command, args = [], mounts = [] }: WorkItem, limits: Limits): string {
+  return JSON.stringify([command, args, mounts, limits])
 }

@@ -3,7 +3,6 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { constants, fchmodSync, openSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import type { Launch } from './launch.ts'
 
@@ -15,27 +14,21 @@ export function favourLeast (pid: number): void {
   try { setPriority(pid, NICE) } catch {} // it has ended already
 }
 
-/** Creates a part file, which must not exist; nobody else can read it. */
-export function createPartFile (at: string): number {
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
-  return openSync(at, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-}
-
 /**
  * Starts a process, which leads a session and process group of its own: a kill reaches all of it.
  * @param onStart called with its pid before it may begin
  */
 export function spawnLaunch (launch: Launch, stdout: number | 'pipe', stderr: number, onStart: (pid: number) => void): ChildProcess {
-  const { file, args, cwd, env, uid, gid, fds, stdin = 'ignore' } = launch
-  // `>/dev/stdout` opens it once more, as whoever the command runs as
-  if (launch.isForeign === true) for (const fd of [stdout, stderr]) if (fd !== 'pipe') fchmodSync(fd, 0o666)
+  const { file, args, cwd, env, uid, gid, fds, stdin = 'ignore', stdoutFd = 1 } = launch
+  const stdio: Array<number | 'pipe' | 'ignore'> = [stdin, 'ignore', stderr, ...fds]
+  stdio[stdoutFd] = stdout
   const child = spawn(file, args, {
     cwd,
     env,
     ...(uid !== undefined && { uid }),
     ...(gid !== undefined && { gid }),
     detached: true,
-    stdio: [stdin, stdout, stderr, ...fds]
+    stdio
   })
   if (child.pid === undefined) return child
   onStart(child.pid)

@@ -1,99 +1,67 @@
 /**
- * The stderr of a running command. It goes to a file without a name, not to a pipe: Node's pipes are sockets, on which
- * `echo oops > /dev/stderr` fails, and a flood of text would pass through this process. Only the tail is kept.
+ * The stderr of a running command: a pipe that is always read, so that no flood of text fills a disk or stops the
+ * command. Only the tail is kept. Nobody is waited for who still has it open when stdout has ended.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, readSync, unlinkSync } from 'node:fs'
-import { randomUUID } from 'node:crypto'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { closeSync } from 'node:fs'
+import type { Fifo } from './process/fifos.ts'
+import { PipeReader } from './process/pipe-reader.ts'
 
 /** What is kept of stderr: enough for a stack trace or a compiler's complaint, and harmless to hold for every slot. */
 const STDERR_KEEP_BYTES = 64 * 1024
-/** The file is emptied beyond this, so a command that only writes to stderr cannot fill the disk; what it writes just then is lost. */
-export const STDERR_FILE_BYTES = 16 * 1024 * 1024
-/** Stands where something was left out. */
-const GAP = Buffer.from('\n')
+/** Each costs more than its bytes. */
+const MOST_CHUNKS = 1024
 const STDERR_LINES = 20
 const STDERR_LINE_CHARS = 2000
 
-/** Takes a command's stderr; hand its `fd` to the process. */
-export class StderrFile {
-  readonly fd: number
-  readonly #flags: string
-  #kept: Buffer = Buffer.alloc(0)
+/** Takes the stderr of one command, or of several, one after the other; hand `write` to the process. */
+export class StderrTail {
+  readonly #reader: PipeReader
+  #write: number
+  #kept: Buffer[] = []
+  #bytes = 0
+  #isCut = false
 
-  /** Creates and at once unlinks the file `path`, so nothing is left over whatever happens. */
-  constructor (path: string) {
-    // O_APPEND: after the file was emptied, a writer goes on at its new end, not behind a hole
-    const { O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants
-    this.fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0o600)
-    unlinkSync(path)
-    this.#flags = this.#readFlags()
+  /** @param fifo closed here */
+  constructor (fifo: Fifo) {
+    this.#write = fifo.write
+    this.#reader = new PipeReader(fifo.read, { onData: chunk => this.#keep(chunk), isKept: false })
   }
 
-  /** Whether it is open as it was made: a command can change that for whoever has it after it. */
-  get isAsMade (): boolean { return this.#readFlags() === this.#flags }
+  /** The end to write to, for a process that is started. */
+  get write (): number { return this.#write }
 
-  /** Keeps the tail and empties the file when it has grown too large. */
-  trim (): void {
-    const { size } = fstatSync(this.fd)
-    if (size <= STDERR_FILE_BYTES) return
-    this.#kept = Buffer.concat([this.#tail(size), GAP])
-    ftruncateSync(this.fd, 0)
+  /** The process has its end. */
+  release (): void {
+    if (this.#write !== -1) closeSync(this.#write)
+    this.#write = -1
   }
 
-  /** The last lines, readable; the file is empty afterwards, ready for another command. */
+  /** The last lines, readable; nothing is kept afterwards, ready for another command. */
   take (): string {
-    const { size } = fstatSync(this.fd)
-    if (size === 0 && this.#kept.length === 0) return ''
-    const all = Buffer.concat([this.#kept, this.#tail(size)])
-    const isCut = all.length > STDERR_KEEP_BYTES || size > STDERR_KEEP_BYTES || this.#kept.length > 0
-    this.#kept = Buffer.alloc(0)
-    ftruncateSync(this.fd, 0)
+    this.#reader.drain()
+    if (this.#bytes === 0) return ''
+    const [all, isCut] = [Buffer.concat(this.#kept), this.#isCut || this.#bytes > STDERR_KEEP_BYTES]
+    this.#kept = []
+    this.#bytes = 0
+    this.#isCut = false
     return lastLines(all.subarray(-STDERR_KEEP_BYTES).toString('utf8'), isCut)
   }
 
-  close (): void { closeSync(this.fd) }
-
-  #readFlags (): string {
-    try {
-      return /^flags:.*/m.exec(readFileSync(`/proc/self/fdinfo/${this.fd}`, 'latin1'))?.[0] ?? ''
-    } catch {
-      return '' // not Linux
-    }
-  }
-
-  #tail (size: number): Buffer {
-    const buf = Buffer.alloc(Math.min(size, STDERR_KEEP_BYTES))
-    const n = readSync(this.fd, buf, 0, buf.length, size - buf.length)
-    return buf.subarray(0, n)
-  }
-}
-
-/** Files that are used again: creating one costs as much as starting a small command on some disks. */
-export class StderrFiles {
-  readonly #free: StderrFile[] = []
-
-  /** Made in the system's temporary folder, or else beside `path`; throws if neither works. */
-  get (path: string): StderrFile {
-    const free = this.#free.pop()
-    if (free !== undefined) return free
-    try {
-      return new StderrFile(join(tmpdir(), `bitworker-${randomUUID()}`))
-    } catch {
-      return new StderrFile(`${path}.stderr`)
-    }
-  }
-
-  /** Nothing writes to it any more. */
-  giveBack (file: StderrFile): void {
-    if (file.isAsMade) this.#free.push(file)
-    else file.close()
-  }
-
-  /** Closes those that are not in use. */
+  /** Nobody reads it any more; what was said by then can still be taken. */
   close (): void {
-    for (const file of this.#free.splice(0)) file.close()
+    this.release()
+    this.#reader.drain()
+    this.#reader.close()
+  }
+
+  #keep (chunk: Buffer): boolean {
+    this.#kept.push(chunk)
+    this.#bytes += chunk.length
+    if (this.#bytes <= 2 * STDERR_KEEP_BYTES && this.#kept.length < MOST_CHUNKS) return true
+    this.#isCut ||= this.#bytes > STDERR_KEEP_BYTES
+    this.#kept = [Buffer.concat(this.#kept).subarray(-STDERR_KEEP_BYTES)]
+    this.#bytes = this.#kept[0]!.length
+    return true
   }
 }
 

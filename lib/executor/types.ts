@@ -17,8 +17,8 @@ export interface WorkItem {
   mounts?: readonly Mount[]
   /** what the command would like to use; default: what each gets */
   asks?: Omit<Asks, 'timeoutMs'>
-  /** path of the part file to create for stdout; must not exist yet */
-  stdout: string
+  /** path of the part file to create for stdout; must not exist yet. null: stdout is counted, and not kept */
+  stdout: string | null
   /** bytes of stdout; one more is a failure */
   maxOutputBytes: number
   /** milliseconds of running time it may ask for; 0: what each gets */
@@ -31,8 +31,10 @@ export interface WorkItem {
 export interface ItemOutcome {
   /** running time in milliseconds, without the time it was paused */
   ms: number
-  /** bytes of stdout */
+  /** bytes of stdout, which is what a reader of a pipe gets until its end */
   size: number
+  /** SHA-256 of stdout, 32 bytes; of nothing, if it is not kept */
+  digest: Uint8Array
   /** the last lines of stderr, control characters stripped */
   stderr: string
 }

@@ -20,16 +20,17 @@ const MAX_COMMAND_CHARS = 16 * 1024
  * What tells a subshell from a shell of its own, and cannot be set right: `$$` is the warm shell's pid, and so on. A
  * command that speaks of it gets a fresh shell. KNOWN to differ, too, but nothing that a command relies on: `$!` and
  * PIPESTATUS are set from the start, `$_` is another word, `set -x` prints "++", and what ends by an error of the shell's
- * own (`set -u`, `${x:?}`) exits with 1 instead of 127.
+ * own (`set -u`, `${x:?}`) exits with 1 instead of 127. And what is stopped in the background when the command ends is ended
+ * by the kernel (SIGHUP to an orphaned group), where a fresh shell's goes on holding stdout.
  */
-const TELLTALE = /\$\$|\$\{[!#]?\$|BASH_SUBSHELL|BASH_ARG|BASH_LINENO|BASH_SOURCE|\bcaller\b/
+const TELLTALE = /STOP\b|\$\$|\$\{[!#]?\$|BASH_SUBSHELL|BASH_ARG|BASH_LINENO|BASH_SOURCE|\bcaller\b/
 
 /**
  * The loop. On one line, as the command's own lines are to be counted from 1. fd 0: jobs, 1: answers, 2: the log,
  * 3: the items' stderr. `read -N` reads a job by one system call, where other forms of `read` need one for each byte.
  * `set -m` gives each item a process group of its own; with it `wait` also returns when the item is stopped (147 to 150),
- * and `wait -f`, which would not, loops for ever now and then (bash 5.2). What an item leaves in its group is killed; "L"
- * says that there was something.
+ * and `wait -f`, which would not, loops for ever now and then (bash 5.2). "L" says that the item left something in its
+ * group: it may still print, so it is not killed here.
  */
 const LOOP = [
   '((BASH_VERSINFO[0]>4))||exit',
@@ -44,7 +45,7 @@ const LOOP = [
   'wait $!',
   '__s=$?',
   'fi',
-  'kill -9 -- -$! 2>&-&&__s+=L',
+  'kill -0 -- -$! 2>&-&&__s+=L',
   'echo $__s',
   'done'
 ].join(';')
@@ -74,8 +75,7 @@ export function loopArgs (shell: string, command: string): string[] {
  */
 export function encodeJob ({ cwd, env }: WorkItem, stdout: string, base: Record<string, string>): string | null {
   const dir = quote(cwd)
-  // not ">": cutting a file that exists makes ext4 write it to the disk when it is closed
-  let job = `cd -P -- ${dir}||exit 1;exec 1<>${stdout};`
+  let job = `cd -P -- ${dir}||exit 1;exec >${stdout};`
   if (!('HOME' in env)) job += `HOME=${dir};`
   if (!('TMPDIR' in env)) job += `TMPDIR=${dir};`
   for (const name of Object.keys(env)) {

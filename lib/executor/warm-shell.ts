@@ -11,7 +11,8 @@ import process from 'node:process'
 import { commandEnv } from './env.ts'
 import { signalGroup } from './session.ts'
 import { favourLeast } from './spawn.ts'
-import type { StderrFile } from './stderr.ts'
+import type { CaptureFile } from './process/capture-file.ts'
+import type { StderrTail } from './stderr.ts'
 import type { WorkItem } from './types.ts'
 import { decodeEnd, encodeJob, loopArgs } from './warm-job.ts'
 import type { Reused, WarmEnd } from './warm-job.ts'
@@ -23,15 +24,15 @@ export interface WarmShellOptions {
   /** the first item: the others have its command and the names of its variables */
   work: WorkItem
   /** takes the items' stderr */
-  stderr: StderrFile
+  stderr: StderrTail
   /** takes what the shell itself has to say */
-  log: StderrFile
+  log: CaptureFile
 }
 
 /** One warm shell. */
 export class WarmShell implements Reused {
-  readonly stderr: StderrFile
-  readonly log: StderrFile
+  readonly stderr: StderrTail
+  readonly log: CaptureFile
   readonly #child: ChildProcess
   readonly #jobs: Socket
   readonly #answers: Socket
@@ -50,8 +51,9 @@ export class WarmShell implements Reused {
       cwd: '/',
       env: commandEnv(parentEnv, '/', work.env),
       detached: true,
-      stdio: ['pipe', 'pipe', log.fd, stderr.fd]
+      stdio: ['pipe', 'pipe', log.fd, stderr.write]
     })
+    stderr.release()
     if (this.#child.pid !== undefined) favourLeast(this.#child.pid)
     // pipes are sockets here, which their declared types hide
     this.#jobs = this.#child.stdin as unknown as Socket
@@ -73,7 +75,7 @@ export class WarmShell implements Reused {
   /** It runs no more items. */
   get isDoomed (): boolean { return this.#isGone || this.#isKilled }
 
-  hasLeft (end: WarmEnd): boolean { return this.#isGone || (end !== 'unsaid' && end.hasLeft) }
+  hasLeft (end: WarmEnd): boolean { return this.isDoomed || (end !== 'unsaid' && end.hasLeft) }
 
   /** Ends its item by its own end; whether the item's last word was said already is seen later. */
   kill (): void {
@@ -82,11 +84,10 @@ export class WarmShell implements Reused {
   }
 
   /**
-   * Runs an item whose stdout is our open file `stdout`; `onEnd` is called once, unless this returns false: then the
-   * item needs a fresh shell.
+   * Runs an item whose stdout is our open pipe `stdout`, to be held until it has ended; `onEnd` is called once, unless
+   * this returns false: then the item needs a fresh shell.
    */
   run (work: WorkItem, stdout: number, onEnd: (end: WarmEnd) => void): boolean {
-    // by our open file, not by its path: whatever has that path now, this is the file that was made for the item
     const job = this.isDoomed ? null : encodeJob(work, `/proc/${process.pid}/fd/${stdout}`, this.#base)
     if (job === null) return false
     this.#onEnd = onEnd

@@ -3,10 +3,14 @@
  * its command were short: then starting a bash costs more than what it does. Or when one was prepared before the first
  * item, or while the item before ran: to start a process stops us for milliseconds, better then than when a slot is free.
  */
+import path from 'node:path'
 import { HAS_PROC } from '../process-table.ts'
 import type { Guard } from './guard.ts'
 import type { Sessions } from './session.ts'
-import type { StderrFiles } from './stderr.ts'
+import { CaptureFiles } from './process/capture-file.ts'
+import type { CaptureFile } from './process/capture-file.ts'
+import type { Fifos } from './process/fifos.ts'
+import { StderrTail } from './stderr.ts'
 import type { WorkItem } from './types.ts'
 import { canBeWarm, keyOf } from './warm-job.ts'
 import { WarmShell } from './warm-shell.ts'
@@ -28,7 +32,7 @@ export interface WarmHost {
   shell: string
   parentEnv: NodeJS.ProcessEnv
   sessions: Sessions
-  stderrs: StderrFiles
+  fifos: Fifos
   guard: Guard
 }
 
@@ -51,6 +55,7 @@ export class WarmShells {
   readonly #mode: 'auto' | 'warm' | 'fresh'
   readonly #paces = new Map<string, Pace>()
   readonly #kept = new Map<WarmShell, Kept>()
+  readonly #logs = new CaptureFiles()
   #timer: NodeJS.Timeout | undefined
 
   /** @param mode 'warm' and 'fresh' decide for all items, as far as they can */
@@ -117,6 +122,7 @@ export class WarmShells {
   /** Ends all shells; resolves when they are gone, and what items left with them. */
   async close (): Promise<void> {
     await Promise.all(Array.from(this.#kept.keys(), async shell => this.#end(shell)))
+    this.#logs.close()
   }
 
   async #end (shell: WarmShell): Promise<void> {
@@ -134,18 +140,21 @@ export class WarmShells {
   }
 
   #start (work: WorkItem, pace: Pace): WarmShell | null {
-    const { shell: path, parentEnv, stderrs, guard } = this.#host
-    const stderr = stderrs.get(work.stdout)
-    const log = stderrs.get(work.stdout)
+    const { shell: bash, parentEnv, fifos, guard } = this.#host
+    const beside = path.dirname(work.cwd)
+    let stderr: StderrTail | undefined
+    let log: CaptureFile | undefined
     try {
-      const shell = new WarmShell({ shell: path, parentEnv, work, stderr, log })
+      stderr = new StderrTail(fifos.take(beside))
+      log = this.#logs.get(beside)
+      const shell = new WarmShell({ shell: bash, parentEnv, work, stderr, log })
       this.#kept.set(shell, { shell, pace, idleTidies: 0, isIdle: false, isSweepDue: false, isPrepared: false })
       if (shell.pid !== undefined) guard.watch(shell.pid)
       this.#timer ??= setInterval(() => this.#tidy(), TIDY_MS).unref()
       return shell
     } catch {
-      stderrs.giveBack(stderr)
-      stderrs.giveBack(log)
+      stderr?.close()
+      if (log !== undefined) this.#logs.giveBack(log)
       pace.unsaid++
       return null // a fresh shell tells why
     }
@@ -154,10 +163,9 @@ export class WarmShells {
   #forget (shell: WarmShell): void {
     if (!this.#kept.delete(shell)) return
     if (shell.pid !== undefined) this.#host.guard.forget(shell.pid)
-    for (const file of [shell.stderr, shell.log]) {
-      file.take()
-      this.#host.stderrs.giveBack(file)
-    }
+    shell.stderr.close()
+    shell.log.take()
+    this.#logs.giveBack(shell.log)
     if (this.#kept.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined

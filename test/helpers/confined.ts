@@ -22,8 +22,8 @@ export const USERS: Array<{ name: string, uid: number }> = [
   { name: 'an ordinary user', uid: process.getuid?.() === 0 ? ORDINARY_UID : process.getuid?.() ?? 0 }
 ]
 
-/** How a command went. */
-export interface Outcome { code: string | null, message: string, stdout: string, stderr: string, size: number }
+/** How a command went; the digest is SHA-256, hex. */
+export interface Outcome { code: string | null, message: string, stdout: string, stderr: string, size: number, stdoutDigest: string }
 
 /** A client that runs commands in a sandbox, one after the other. */
 export interface Confined {

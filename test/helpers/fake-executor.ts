@@ -2,6 +2,7 @@
  * An executor without processes: a function says what each work item would have written. It keeps the executor's
  * promises (stdout's file, limits, kills), which test/executor.test.ts checks for it and for bash alike.
  */
+import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { failureOf } from '../../lib/executor/failures.ts'
 import type { StopReason } from '../../lib/executor/failures.ts'
@@ -98,20 +99,20 @@ class FakeItem implements RunningItem {
   async #run (behaviour: Behaviour, stopped: Promise<void>): Promise<ItemOutcome> {
     const { stdout: path, timeoutMs, maxOutputBytes } = this.#work
     try {
-      writeFileSync(path, '', { flag: 'wx', mode: 0o600 })
+      if (path !== null) writeFileSync(path, '', { flag: 'wx', mode: 0o600 })
     } catch (err) {
-      throw ioError(err, path)
+      throw ioError(err, path!)
     }
     const timer = timeoutMs > 0 ? setTimeout(() => this.#stop('timeout'), timeoutMs) : undefined
     const run = await Promise.race([Promise.resolve(behaviour(this.#work)), stopped])
     if (this.#paused !== null) await Promise.race([this.#paused, stopped])
     clearTimeout(timer)
     const { stdout = '', stderr = '', exitCode = 0, signal = null, ms = 1 } = run ?? {}
-    writeFileSync(path, stdout)
+    if (path !== null) writeFileSync(path, stdout)
     const size = Buffer.byteLength(stdout)
     const end = { exitCode: signal === null ? exitCode : null, signal, stderr }
     const failure = failureOf({ ...end, size, maxOutputBytes, limits: { ...DEFAULT_LIMITS, timeoutMs }, stopped: this.#reason })
     if (failure !== null) throw failure
-    return { ms, size, stderr }
+    return { ms, size, digest: hash('sha256', stdout, 'buffer'), stderr }
   }
 }

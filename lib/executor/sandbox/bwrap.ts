@@ -20,6 +20,7 @@ import { FilterFile } from './filter-file.ts'
 import { COMMAND_UID, endFirst, findProgram, hardLimits, highestFd, isFolder, isRoot, systemFolders, systemProgram } from './host.ts'
 import { NEST_CAPABILITIES, NEST_MOUNTS, nestCommand } from './nest-script.ts'
 import { outerCommand } from './outer.ts'
+import { outlastCommand } from './outlast.ts'
 import { MARK, bashCommand, fileBytesOf, prelude } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
 import { seccompFilter } from './seccomp.ts'
@@ -90,7 +91,7 @@ export class BwrapLauncher implements Launcher {
       firstPart: NEXT_FD,
       scratchBytes: limits.scratchBytes,
       mounts,
-      command: this.#command(item, limits)
+      command: bashCommand(item, this.#prelude(item, limits))
     })
     const shown = mounts.map((mount, i) => ({ path: mount.path, at: `${NEST_MOUNTS}/${i}` }))
     const launch = this.#launch({ ...item, env: {}, mounts: shown }, limits, command, { capabilities: NEST_CAPABILITIES })
@@ -98,16 +99,19 @@ export class BwrapLauncher implements Launcher {
   }
 
   launch (item: WorkItem, limits: Limits): Launch {
-    return this.#launch(item, limits, this.#command(item, limits), { seccompFd: SECCOMP_FD })
+    const command = outlastCommand(bashCommand(item, ''), this.#prelude(item, limits, NEXT_FD), NEXT_FD)
+    const launch = this.#launch(item, limits, command, { seccompFd: SECCOMP_FD })
+    return { ...launch, stdin: 'pipe', stdoutFd: NEXT_FD, outlasts: true }
   }
 
-  #command (item: WorkItem, limits: Limits): string[] {
-    return bashCommand(item, prelude({
+  #prelude (item: WorkItem, limits: Limits, keepFd?: number): string {
+    return prelude({
       limits,
       fileBytes: fileBytesOf(item, limits),
       hard: this.#hard,
-      ...(!this.#opts.proc && { highestFd: highestFd() })
-    }))
+      ...(!this.#opts.proc && { highestFd: highestFd() }),
+      ...(keepFd !== undefined && { keepFd })
+    })
   }
 
   #launch (item: WorkItem, limits: Limits, command: string[], more: Pick<SandboxOptions, 'capabilities' | 'seccompFd'>): Launch {
@@ -138,7 +142,6 @@ export class BwrapLauncher implements Launcher {
       cwd: '/',
       env: { ...sandboxEnv(SCRATCH, env), [MARK]: this.mark },
       ...(isRoot() && !staged && { uid: COMMAND_UID, gid: COMMAND_UID }),
-      isForeign: isRoot(),
       fds: [given[0], 'pipe', 'pipe', given[1], given[2]],
       started: child => {
         inside = this.#firstProcess(child)
@@ -167,7 +170,7 @@ export class BwrapLauncher implements Launcher {
 
   /**
    * bwrap ends with the command; the first process inside, and with it all that the command left, is killed then, which
-   * takes the kernel a moment. Until it is gone, something may still write to the part file. And if bwrap was killed while
+   * takes the kernel a moment. And if bwrap was killed while
    * it set itself up, nobody else does it.
    */
   async #gone (pid: number | null): Promise<void> {

@@ -76,7 +76,7 @@ while (my ($rights, $at) = splice @rules, 0, 2) {
   sysopen my $to, $at, 010000000 or bad("$at cannot be reached: $!");
   allow(fileno $to, -d $to ? $rights + 0 : $rights & FOR_FILES, $at);
 }
-for (1, 2) { allow($_, WRITABLE, "descriptor $_") if -f (($_ == 1) ? *STDOUT : *STDERR) }
+for (1, 2) { allow($_, WRITABLE, "descriptor $_") if -p (($_ == 1) ? *STDOUT : *STDERR) }
 if ($user) {
   call('securebits', PRCTL, 28, 4, 0, 0, 0);
   for my $cap (0 .. 63) { $cap == 1 or syscall(PRCTL, 24, $cap, 0, 0, 0) == 0 or $!{EINVAL} or bad("capabilities: $!") }

@@ -22,8 +22,10 @@ export const NEST_MOUNTS = '/tmp'
  * have, rights taken away and filter included, before it reads its item's variables; the supervisor never sees them.
  *
  * The first process inside (`inner`) has the same user as the command. It is hidden, cannot be traced (PR_SET_DUMPABLE), has
- * no capability and no descriptor left, and waits for the command, as bwrap's does. When it has ended, nothing of the
- * item is left: the kernel kills what is in a namespace of processes before its first one is gone.
+ * no capability left, no descriptor but the reading end of the pipe for stdout, from which it never reads, and waits for the
+ * command, as bwrap's does. If that ended well, it waits until nobody has the pipe open for writing, which is a hang-up to
+ * poll. When it has ended, nothing of the item is left: the kernel kills what is in a namespace of processes before its
+ * first one is gone.
  */
 const SCRIPT = String.raw`
 use strict;
@@ -62,6 +64,7 @@ sub inner {
   chdir '${SCRATCH}' or bad();
   open my $null, '<', '/dev/null' or bad();
   call(DUP3, $part, 1, 0);
+  sysopen my $end, "/proc/self/fd/$part", 04000 or bad();
   open my $err, '>>', '/proc/self/fd/2' or bad();
   call(DUP3, fileno $err, 2, 0);
   call(MOUNT, 'tmpfs', '/proc/1', 'tmpfs', 15, 'mode=0755,size=4096');
@@ -73,15 +76,21 @@ sub inner {
   my $job = '';
   while ($job !~ /(?:^|\0)\0\z/) { sysread(STDIN, $job, 65536, length $job) or quit(125) }
   syswrite $say, "s\n";
+  call(DUP3, fileno $end, $part, 02000000);
   call(DUP3, fileno $null, 3, 02000000);
-  call(CLOSE_RANGE, 4, 4294967295, 0);
+  call(DUP3, $part, 4, 02000000);
+  call(CLOSE_RANGE, 5, 4294967295, 0);
   for (split /\0/, $job) { $ENV{$1} = $2 if /^([^=]*)=(.*)/s }
   syscall(DUP3, 3, 0, 0) == 0 or quit(125);
   my $pid = fork;
   quit(125) if !defined $pid;
   if (!$pid) { exec { $ARGV[0] } @ARGV; quit(127) }
+  syscall(CLOSE_RANGE, 1, 2, 0);
   while ((my $ended = wait) != $pid) { quit(125) if $ended < 0 }
-  quit(code());
+  my $code = code();
+  my $hangup = pack 'lss', 4, 0, 0;
+  if (!$code) { 1 while syscall(PPOLL, $hangup, 1, 0, 0, 0) < 0 && $!{EINTR} }
+  quit($code);
 }
 
 open my $file, '<&=', 3 or bad();

@@ -3,7 +3,6 @@
  * three. On the command's first line, so that bash's messages count its lines right. Pure.
  */
 import type { Limits } from '../limits.ts'
-import { STDERR_FILE_BYTES } from '../stderr.ts'
 import type { WorkItem } from '../types.ts'
 
 /** A process that is told to end at its limit of processor time, and does not, is killed this much later. */
@@ -16,10 +15,12 @@ export const MARK = 'BITWORKER_MARK'
 /** Hard limits of this process, which cannot be exceeded; Infinity where there are none. */
 export interface HardLimits { openFiles: number, processes: number }
 
-/** One limit for all files: of what it prints, which is bounded more tightly from outside, and of what it writes to its folder. */
-export function fileBytesOf ({ maxOutputBytes, mounts = [] }: WorkItem, limits: Limits): number {
+const NO_LIMITS: HardLimits = { openFiles: Infinity, processes: Infinity }
+
+/** One limit for all files, wherever it may write them. What it prints goes to pipes. */
+export function fileBytesOf ({ mounts = [] }: WorkItem, limits: Limits): number {
   const written = mounts.some(({ writable }) => writable === true) ? limits.fileBytes : 0
-  return Math.max(maxOutputBytes + 1, limits.scratchBytes, written, STDERR_FILE_BYTES)
+  return Math.max(limits.scratchBytes, written)
 }
 
 /** The shell that runs an item's command. */
@@ -30,18 +31,20 @@ export function bashCommand ({ command, args = [] }: WorkItem, before: string): 
 /** What a prelude is made from. */
 export interface PreludeOptions {
   limits: Limits
-  /** bytes that any file may have: its output, its error messages, what it writes to its folder */
+  /** bytes that any file may have */
   fileBytes: number
   hard?: HardLimits
   /** the highest file descriptor that may be open; needed where /proc cannot tell */
   highestFd?: number
+  /** a descriptor to keep open beside the first three */
+  keepFd?: number
 }
 
 /**
  * One line of bash, ending in a semicolon. The limits of processes and memory must be set here, within the sandbox: the
  * first counts what else the user runs outside, and the second would hold for bwrap.
  */
-export function prelude ({ limits, fileBytes, hard = { openFiles: Infinity, processes: Infinity }, highestFd }: PreludeOptions): string {
+export function prelude ({ limits, fileBytes, hard = NO_LIMITS, highestFd, keepFd = 0 }: PreludeOptions): string {
   const cpu = Math.ceil(limits.cpuMs / 1000)
   const flags = [
     '-c 0',
@@ -53,5 +56,5 @@ export function prelude ({ limits, fileBytes, hard = { openFiles: Infinity, proc
   const files = highestFd === undefined ? '/proc/self/fd/*' : `{3..${Math.max(3, highestFd)}}`
   return `unset ${MARK};ulimit -S -t ${cpu};ulimit -H -t ${cpu + CPU_GRACE_S};ulimit ${flags.join(' ')};` +
     // no redirection around it: bash would keep a copy of what it redirects, to be closed here
-    `for f in ${files};do f=\${f##*/};((f>2))&&eval "exec $f>&-";done;unset f;`
+    `for f in ${files};do f=\${f##*/};((f>2&&f!=${keepFd}))&&eval "exec $f>&-";done;unset f;`
 }

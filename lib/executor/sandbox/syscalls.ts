@@ -189,6 +189,7 @@ const PERL_CALLS: Record<string, Numbers> = {
   CLOSE: [3, 57],
   CLOSE_RANGE: [436, 436],
   EXIT_GROUP: [231, 94],
+  PPOLL: [271, 73],
   CREATE_RULESET: [444, 444],
   ADD_RULE: [445, 445],
   RESTRICT_SELF: [446, 446],
