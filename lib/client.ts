@@ -12,8 +12,8 @@ import type { TaskTorrentOptions } from './options.ts'
 import { ComputeTorrent } from './torrent.ts'
 import { bytesOf } from './torrent-id.ts'
 import type { Torrent, TorrentCallback } from './webtorrent/public-types.ts'
-import type { InternalClient, InternalClientConstructor } from './webtorrent-internals.ts'
-import type { ServerOptions, TorrentId, WebTorrentConstructor, WebTorrentOptions, WebTorrentServer } from './webtorrent-types.ts'
+import type { DestroyCallback, InternalClient, InternalClientConstructor } from './webtorrent-internals.ts'
+import type { DestroyOptions, ServerOptions, TorrentId, WebTorrentConstructor, WebTorrentOptions, WebTorrentServer } from './webtorrent-types.ts'
 
 const Base = WebTorrent as unknown as InternalClientConstructor<Torrent> & Pick<WebTorrentConstructor, 'VERSION' | 'UTP_SUPPORT' | 'WEBRTC_SUPPORT'>
 
@@ -80,6 +80,19 @@ export default class BitWorker extends Base {
   }
 
   /**
+   * Removes a torrent or task; `cb` is called when it is closed. Rejects if it is not here. What can be found at once is taken out
+   * in the next microtask, before anything that is added from now on looks for others of its kind.
+   */
+  override async remove (
+    torrentId: TorrentId | Task | Torrent, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback
+  ): Promise<void> {
+    const found = findNow(this.torrents, torrentId)
+    if (found === undefined) return super.remove(torrentId, opts, cb)
+    await Promise.resolve()
+    ;(this as unknown as InternalClient)._remove(found, opts, cb)
+  }
+
+  /**
    * Ends everything. `cb` is called once every torrent's store is closed: WebTorrent's own callback can come before, since
    * with uTP its connection pool answers twice.
    */
@@ -101,7 +114,7 @@ export default class BitWorker extends Base {
 
   /** WebTorrent's HTTP server, which streams files of unfinished tasks as well. */
   override createServer (options?: ServerOptions, force?: 'browser' | 'node'): WebTorrentServer {
-    return patchServer(super.createServer(options, force), this)
+    return patchServer(super.createServer(options, force), this, options)
   }
 
   /** 0 … 1: of all unfinished torrents together, by length. */
@@ -126,4 +139,16 @@ function taskInfoHashes (torrentId: unknown): [infoHash?: string, legacy?: strin
   } catch {
     return [] // a damaged task file is no torrent's id; WebTorrent says null
   }
+}
+
+/** The torrent, where nothing has to be loaded or parsed to know which one is meant. */
+function findNow (torrents: Torrent[], torrentId: unknown): Torrent | undefined {
+  if (torrentId instanceof ComputeTorrent) return torrents.find(torrent => torrent === torrentId)
+  const [infoHash, legacy] = typeof torrentId === 'string' ? [infoHashIn(torrentId)] : taskInfoHashes(torrentId)
+  return torrents.find(torrent => infoHash !== undefined && [infoHash, legacy].includes(torrent.infoHash))
+}
+
+function infoHashIn (id: string): string | undefined {
+  if (/^[\da-f]{40}$/i.test(id)) return id.toLowerCase()
+  return magnetProblem(id) === undefined ? /^(?:stream-)?magnet:\?.*\bxt=urn:btih:([\da-f]{40})(?:&|$)/i.exec(id)?.[1]?.toLowerCase() : undefined
 }

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto'
 import bencode from 'bencode'
 import dhtBencode from 'k-rpc-socket/node_modules/bencode/lib/index.js'
+import { guardWebSeeds } from './connections/web-seed-guards.ts'
 import { guardDht } from './discovery/dht-guards.ts'
 import { guardLan } from './discovery/lan-guards.ts'
 import { guardTrackers } from './discovery/tracker-guards.ts'
@@ -143,4 +144,5 @@ for (const { decode } of [bencode, dhtBencode] as unknown as Array<{ decode: Dec
 guardDht(dhtBencode)
 guardTrackers()
 guardLan()
+guardWebSeeds()
 guardWires()

@@ -8,7 +8,7 @@ import type { EventEmitter } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import BitField from 'bitfield'
-import { closeAfter } from './closing.ts'
+import { closeAfter, noteClosing, previousClosed } from './closing.ts'
 import { TaskWires } from './connections/task-wires.ts'
 import { ComputeStore } from './compute-store.ts'
 import { announceWhileAlone } from './dht-retry.ts'
@@ -137,6 +137,8 @@ export class ComputeTorrent extends GuardedTorrent {
     this.emit('metadata')
     if (this.destroyed) return
     try {
+      await previousClosed(this._folderOf(task), task.infoHash)
+      if (this.destroyed) return
       await session.open()
       if (this.destroyed) return
       this._onStore()
@@ -146,9 +148,12 @@ export class ComputeTorrent extends GuardedTorrent {
     }
   }
 
+  _folderOf (task: Task): string {
+    return this.addUID ? join(this.path, `${task.name} - ${task.infoHash.slice(0, 8)}`) : this.path
+  }
+
   _createSession (task: Task): WorkSession {
-    const path = this.addUID ? join(this.path, `${task.name} - ${task.infoHash.slice(0, 8)}`) : this.path
-    const store = new ComputeStore(task.pieceLength, { task, path, force: this._options.force === true })
+    const store = new ComputeStore(task.pieceLength, { task, path: this._folderOf(task), force: this._options.force === true })
     this.store = store
     this._session = new WorkSession(task, store, {
       peerId: this.client.peerIdBuffer,
@@ -361,6 +366,7 @@ export class ComputeTorrent extends GuardedTorrent {
       const closing = session.close(err).then(() => this._executors.close())
       // WebTorrent closes the store at once; work items must be gone before
       this._closed = new Promise(resolve => { this.store = closeAfter(closing, store, resolve) })
+      noteClosing(this._folderOf(session.task), session.task.infoHash, this._closed)
     }
     super._destroy(err, opts, cb)
   }

@@ -151,6 +151,7 @@ export interface InternalClient extends WebTorrentClient {
   readonly utp: boolean
   readonly throttleGroups: { up: ThrottleGroup, down: ThrottleGroup }
   readonly _connPool: ConnPool | null
+  _remove (torrent: object, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback): void
   readonly _utpServer: { connect (port: number, host: string): OutgoingConnection } | null
   torrents: Torrent[]
 }

@@ -264,9 +264,9 @@ export type TorrentId = string | Uint8Array | Blob | { infoHash: string } | null
 
 /** Options of `client.createServer`. */
 export interface ServerOptions {
-  /** whom CORS allows; default '*', false: nobody */
+  /** whom CORS allows, '*': everybody; default false: nobody (WebTorrent's default is '*') */
   origin?: string | false
-  /** requests with another `Host` are refused */
+  /** requests with another `Host` are refused; default: those that name neither an address nor this machine */
   hostname?: string
   /** default '/webtorrent' */
   pathname?: string

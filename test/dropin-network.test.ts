@@ -109,7 +109,7 @@ function ask (port: number, path: string, method = 'GET', headers: Record<string
 
 /** WebTorrent's HTTP server, listening. */
 async function serve (client: WebTorrentClient): Promise<{ pathname: string, port: number }> {
-  const { pathname, server } = client.createServer() as unknown as { pathname: string, server: Server }
+  const { pathname, server } = client.createServer({ origin: '*' }) as unknown as { pathname: string, server: Server }
   server.listen(0, '127.0.0.1')
   await eventOf(server, 'listening')
   return { pathname, port: (server.address() as AddressInfo).port }

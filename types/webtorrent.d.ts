@@ -12,6 +12,11 @@ declare module 'webtorrent/lib/torrent.js' {
   export default TorrentClass
 }
 
+declare module 'webtorrent/lib/webconn.js' {
+  const WebConn: { prototype: object }
+  export default WebConn
+}
+
 declare module 'webtorrent/lib/peer.js' {
   const Peer: import('../lib/webtorrent-internals.ts').InternalPeerConstructor
   export default Peer

@@ -1,11 +1,9 @@
 /** `bitworker tracker`: what a private swarm needs to find itself, a tracker and a first DHT node. */
 import { once } from 'node:events'
 import type { EventEmitter } from 'node:events'
-import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import type { Socket } from 'node:dgram'
 import { BitWorkerError } from '../errors.ts'
 import { explain } from './failure.ts'
 import { onInterrupt, withDeadline } from './interrupt.ts'
@@ -41,21 +39,16 @@ export async function tracker (flags: TrackerFlags): Promise<void> {
 
 /** Starts HTTP, UDP and WebSocket on one port. */
 async function startTracker (port: number, host?: string): Promise<Service> {
-  const { default: Server } = await import('bittorrent-tracker/server')
-  // Typed here as far as it is used; all three exist because the constructor makes them by default.
-  const server = new Server({ stats: true }) as InstanceType<typeof Server> & { http: HttpServer, udp4: Socket, udp6: Socket }
-  // A client's bad request is its own problem.
-  server.on('warning', () => {})
-  // Raised again by each socket below, where it is known which one it was.
-  server.on('error', () => {})
-  // The server's own listen() would give each of the three a port of its own when asked for any free one.
+  const { TrackerServer } = await import('../discovery/tracker-server.ts')
+  const server = new TrackerServer()
+  // The package's own listen() would give each of the three a port of its own when asked for any free one.
   server.http.listen(port, host)
   await listening(server.http, `--port ${port}`)
   const bound = (server.http.address() as AddressInfo).port
   await listening(server.udp4.bind(bound, host), `--port ${bound}`)
   // Not every machine has IPv6; the tracker is as good without.
   if (host === undefined) await listening(server.udp6.bind(bound), `--port ${bound}`).catch(() => {})
-  return { port: bound, close: () => new Promise(resolve => { server.close(() => { resolve() }) }) }
+  return { port: bound, close: () => new Promise(resolve => { server.close(resolve) }) }
 }
 
 async function startDht (port: number, host?: string): Promise<Service> {
@@ -66,6 +59,8 @@ async function startDht (port: number, host?: string): Promise<Service> {
   const listen = dht.listen.bind(dht) as (port: number, host?: string) => void
   listen(port, host)
   await listening(dht, `--dht-port ${port}`)
+  // what goes wrong later, with one datagram, ends nothing
+  dht.on('error', () => {})
   return { port: dht.address().port, close: () => new Promise(resolve => { dht.destroy(() => { resolve() }) }) }
 }
 

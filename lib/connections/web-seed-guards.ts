@@ -1,0 +1,53 @@
+/**
+ * Guards web seeds (BEP 19): a server sends what was asked for, and not a byte more. Installed by guards.ts.
+ */
+import WebConn from 'webtorrent/lib/webconn.js'
+import { inheritedMethod } from '../base/inherited.ts'
+import { fetchBounded } from '../system/fetch.ts'
+
+/** For one request. As the package has it. */
+const REQUEST_MS = 60_000
+
+interface File { readonly path: string, readonly offset: number, readonly length: number }
+type Answered = (err: Error | null, bytes?: Uint8Array) => void
+
+/** webtorrent/lib/webconn.js, inside. */
+export interface InternalWebConn {
+  readonly url: string
+  /** null once it is destroyed */
+  readonly _torrent: { readonly pieceLength: number, readonly files: File[], readonly path: string } | null
+  httpRequest (this: InternalWebConn, piece: number, offset: number, length: number, cb: Answered): unknown
+}
+
+/** Installs the guard. */
+export function guardWebSeeds (): void {
+  const prototype = WebConn.prototype as unknown as InternalWebConn
+  inheritedMethod(prototype, 'httpRequest', 'webtorrent')
+  prototype.httpRequest = function (piece, offset, length, cb) {
+    if (this._torrent === null) return cb(new Error('the web seed is closed'))
+    const start = piece * this._torrent.pieceLength + offset
+    const requests = rangesOf(this.url, this._torrent, start, length).map(range => fetchRange(range))
+    Promise.all(requests).then(parts => { cb(null, Buffer.concat(parts)) }, (err: unknown) => { cb(err as Error) })
+  }
+}
+
+interface Range { url: string, start: number, length: number }
+
+/** One file is at the URL itself, several are in the folder that it names. */
+function rangesOf (url: string, { files }: { files: File[] }, start: number, length: number): Range[] {
+  if (files.length <= 1) return [{ url, start, length }]
+  const end = start + length
+  return files.filter(file => file.offset < end && file.offset + file.length > start).map(file => {
+    const from = Math.max(start, file.offset)
+    const to = Math.min(end, file.offset + file.length)
+    return { url: `${url.replace(/\/$/, '')}/${file.path}`, start: from - file.offset, length: to - from }
+  })
+}
+
+async function fetchRange ({ url, start, length }: Range): Promise<Uint8Array> {
+  const headers = { 'cache-control': 'no-store', range: `bytes=${start}-${start + length - 1}` }
+  const { status, bytes } = await fetchBounded(url, { maxBytes: length, timeoutMs: REQUEST_MS, headers })
+  if (status < 200 || status > 299) throw new Error(`HTTP ${status}`)
+  if (bytes.length !== length) throw new Error(`${bytes.length} bytes where ${length} were asked for`)
+  return bytes
+}
