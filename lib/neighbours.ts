@@ -11,6 +11,7 @@ import { identityOf } from './admission.ts'
 import { Announcer } from './announcer.ts'
 import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost } from './claim-exchange.ts'
+import { HandOver } from './peers/hand-over.ts'
 import type { Result, ResultTable } from './results.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Meeting } from './settling.ts'
@@ -51,6 +52,8 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly #strikes = new Map<string, number>()
   readonly #claims: ClaimExchange
   readonly #announcer: Announcer
+  /** what would be lost if we left */
+  readonly handOver: HandOver
 
   constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
     this.#results = results
@@ -58,6 +61,8 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#host = host
     this.#claims = new ClaimExchange(scheduler, host)
     this.#announcer = new Announcer(results, this.#peers, host.clock)
+    const peerId = Buffer.from(host.peerId).toString('hex')
+    this.handOver = new HandOver(results, () => this.#peers.values(), { peerId, now: () => host.clock.now() })
   }
 
   [Symbol.iterator] (): IterableIterator<TaskPeer> { return this.#peers.values() }
@@ -79,7 +84,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     wire.on('have', index => { this.#onHave(peer, index) })
     wire.lt_donthave.on('donthave', index => { this.#onDontHave(peer, index) })
     wire.on('unchoke', () => { this.#host.updated(peer) })
-    wire.on('request', (index, offset, length, respond) => { this.#onRequest(index, offset, length, respond) })
+    wire.on('request', (index, offset, length, respond) => { this.#onRequest(peer, index, offset, length, respond) })
     wire.once('close', () => { this.#remove(peer) })
     this.#claims.add(peer)
     ext.on('matched', () => { if (peer.isGreeted) this.#sendSnapshot(peer) })
@@ -89,6 +94,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     ext.on('withdrawals', () => { this.#host.updated(peer) })
     ext.on('violation', reason => { this.#host.strike(peer, reason) })
     this.#announcer.add(peer)
+    this.handOver.joined(peer)
     // only bittorrent-protocol's stand-in has bits without bytes
     if (wire.peerPieces.buffer.length === 0 && wire.peerPieces.get(0)) this.#onHaveAll(peer)
     else this.#onBits(peer)
@@ -111,7 +117,13 @@ export class Neighbours implements Iterable<TaskPeer> {
    * The piece is stored here: the peers are told.
    * @param sources where it was downloaded; none if it was computed here
    */
-  announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void { this.#announcer.announce(index, result, sources) }
+  announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
+    this.handOver.stored(index)
+    this.#announcer.announce(index, result, sources)
+  }
+
+  /** Nothing is needed any more: the peers need not wait for us to fetch it. */
+  loseInterest (): void { for (const { wire } of this) if (wire.amInterested) wire.uninterested() }
 
   /** The piece is not here any more. */
   withdraw (index: number): void { this.#announcer.withdraw(index) }
@@ -156,7 +168,17 @@ export class Neighbours implements Iterable<TaskPeer> {
       const isStarving = peer.wire.peerChoking && (peer.wire.requests.length > 0 || this.#host.wants(peer))
       peer.starvingRounds = isStarving ? peer.starvingRounds + 1 : 0
       if (peer.starvingRounds >= MAX_STARVING_ROUNDS) peer.wire.destroy()
+      else if (peer.wire.amInterested && !this.#isNeeded(peer)) peer.wire.uninterested()
     }
+  }
+
+  /** It has something that is missing here. The cheap signs come first. */
+  #isNeeded (peer: TaskPeer): boolean {
+    if (peer.wire.peerChoking || peer.wire.requests.length > 0 || this.#host.wants(peer)) return true
+    for (let index = 0; index < this.#results.pieceCount; index++) {
+      if (peer.results.holds(index) && this.#scheduler.isMissing(index) && this.#scheduler.isWanted(index)) return true
+    }
+    return false
   }
 
   /** The peer is alone to blame for something about this piece: what it said of it is void. */
@@ -225,12 +247,15 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#scheduler.deliveries.announced(peer.holder, index, peer.results.size(index)!)
   }
 
-  #onRequest (index: number, offset: number, length: number, respond: Respond): void {
+  #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: Respond): void {
     const size = this.#results.ownSize(index)
     if (size === undefined) return respond(new Error(`piece ${index} is not here`))
     // somebody may go by another result of the piece
     if (offset < 0 || length <= 0 || offset + length > size) return respond(new Error('the request leaves the piece'))
-    this.#host.serve(index, offset, length, respond)
+    this.#host.serve(index, offset, length, (err, block) => {
+      if (err === null && offset + length === size) this.handOver.sent(peer, index)
+      respond(err, block)
+    })
   }
 
   #setHave (peer: TaskPeer, index: number): void {

@@ -1,5 +1,6 @@
 /** What a task's torrent reports: the payloads of its events and its statistics. */
 import type { CommandFailure, ErrorCode } from './errors.ts'
+import type { Outstanding } from './peers/hand-over.ts'
 import type { Result } from './results.ts'
 
 /** A piece's result. */
@@ -72,6 +73,8 @@ export interface SessionEvents {
   completing: { file: number }
   /** nobody can be expected to provide these pieces; none: a complete command failed */
   stuck: { pieces: number[] }
+  /** during `handOver`: so many connected peers want so many pieces that only this one has */
+  leaving: Outstanding
   strike: MisdeedEvent
   ban: MisdeedEvent
 }

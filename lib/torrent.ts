@@ -21,6 +21,9 @@ import { OwnExecutors } from './own-executors.ts'
 import type { Choice } from './own-executors.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { fromMetadata, loadTorrent, toParsedTorrent } from './parsed-torrent.ts'
+import type { Outstanding } from './peers/hand-over.ts'
+import { handOver } from './session/leave.ts'
+import type { HandOverOptions } from './session/leave.ts'
 import { settled, Sources } from './settling.ts'
 import type { Meeting } from './settling.ts'
 import { encodeTask, isTask, isTaskObject, locate, parseTask, usableTrackers } from './task.ts'
@@ -210,6 +213,11 @@ export class ComputeTorrent extends GuardedTorrent {
   async stopComputing (): Promise<void> {
     this._computeOptions = null
     await this._session?.stopComputing()
+  }
+
+  /** See public-types.ts. */
+  async handOver (opts?: HandOverOptions): Promise<Outstanding> {
+    return handOver(() => this._session?.outstanding ?? null, left => { (this as EventEmitter).emit('leaving', left) }, opts)
   }
 
   _startWhenSettled (options: ComputeOptions): void {

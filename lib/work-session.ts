@@ -16,6 +16,7 @@ import type { BitWorkerError } from './errors.ts'
 import { Fetching } from './fetching.ts'
 import { Finisher } from './finisher.ts'
 import { Neighbours } from './neighbours.ts'
+import type { Outstanding } from './peers/hand-over.ts'
 import { Progress } from './progress.ts'
 import { ResultTable } from './results.ts'
 import type { Result } from './results.ts'
@@ -201,9 +202,7 @@ export class WorkSession {
     return Math.max(this.progress.remainingMs(performance.now()), this.#computing?.busyMs ?? 0)
   }
 
-  //
   // COMPUTING
-  //
 
   get computing (): 'off' | 'on' | 'paused' {
     const state = this.#computing?.state ?? 'stopped'
@@ -244,9 +243,7 @@ export class WorkSession {
     this.#computing?.run() // if it was started again meanwhile: what has just ended may be computed
   }
 
-  //
   // READING
-  //
 
   /** What readers are told when the session is closed. */
   get endReason (): BitWorkerError { return endOfReading(this.#error) }
@@ -293,9 +290,7 @@ export class WorkSession {
     this.#computing?.run()
   }
 
-  //
   // PEERS
-  //
 
   /** Listens to a peer; what it says may come before `greet`. */
   addPeer (wire: Wire, ext: UtBitworker): void { this.#neighbours.add(wire, ext) }
@@ -306,12 +301,13 @@ export class WorkSession {
   /** The wire is ready for messages and our bitfield was sent: tell the peer what we have and do. */
   greet (wire: Wire): void { this.#neighbours.greet(wire) }
 
+  /** What would be lost if we left now; null: nobody is connected any more. */
+  get outstanding (): Outstanding | null { return this.#isClosed ? null : this.#neighbours.handOver.outstanding() }
+
   /** How far the connected peers have told what they have. */
   get meeting (): Meeting { return this.#neighbours.meeting }
 
-  //
   // PIECES
-  //
 
   async #storeDownloaded (index: number, result: Result, sink: DownloadSink, peers: Iterable<TaskPeer>): Promise<void> {
     const sources = [...peers]
@@ -355,6 +351,7 @@ export class WorkSession {
     this.progress.add(index, result.size, performance.now())
     this.#host.stored(index)
     this.#neighbours.announce(index, result, sources)
+    if (this.scheduler.missing === 0) this.#neighbours.loseInterest()
     this.#readers.wake(index)
     this.#finisher.check(index)
   }

@@ -83,6 +83,8 @@ test('a plain line says everything', t => {
     downloadSpeed: 2048,
     uploadSpeed: 0,
     timeLeftMs: 80_000,
+    state: null,
+    remark: null,
     done: false
   })
   t.equal(line, '42 %, 12 computed here, 15 downloaded, 4 computing now, 37 missing, 1 failed here, 1 peer, ↓ 2 KiB/s, ↑ 0 B/s, 1 min 20 s left')

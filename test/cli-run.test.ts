@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'tape'
+import type { Test } from 'tape'
 import fixtures from 'webtorrent-fixtures'
 import { OFFLINE, workspace } from './helpers/cli.ts'
 import type { JsonEvent, Running, Workspace } from './helpers/cli.ts'
@@ -120,8 +121,64 @@ test('a piece that always fails', async t => {
   t.match(String(last?.['stderr']), /no luck/)
   t.deepEqual(events.find(({ event }) => event === 'stuck')?.['pieces'], [1])
   t.match(stderr, /piece 1 failed here for good: .*7/)
-  t.match(stderr, /│ no luck/)
+  t.equal(stderr.match(/7: no luck/g)?.length, 2, 'once, and once in the list at the end')
+  t.match(stderr, /1 piece failed here:\n {2}piece 1: .*7: no luck/)
   t.deepEqual(piecesOf('computed', events), [0, 2], 'stops nothing else')
+})
+
+test('a command that cannot work ends early, with the likely cause', async t => {
+  const files = await workspace(t)
+  await create(files, ['--name', 'nowhere', '--parts', '300', '--command', 'nosuchprogram $PIECE_IDX'])
+  const { code, events, stderr } = await files.run(['run', 'nowhere.bitworker', '-j', '2', '--yes', '--exit', '--json', ...OFFLINE])
+  t.equal(code, 1)
+  const hopeless = events.find(({ event }) => event === 'hopeless')
+  t.deepEqual([hopeless?.['code'], hopeless?.['exitCode']], ['BW_ERR_HOPELESS', 127])
+  t.ok(events.filter(({ event }) => event === 'computing').length <= 5, 'most pieces are not tried')
+  t.match(stderr, /The first 3 pieces all failed alike \(.*127: .*nosuchprogram: command not found\); no more are computed here\./)
+  t.match(stderr, /nosuchprogram is not on this machine either/)
+  t.match(stderr, /pieces? failed here:\n {2}pieces? .*127/)
+  t.deepEqual(events.at(-1), { event: 'stopped', exitCode: 1 })
+})
+
+/** Two peers of a task whose last piece waits for `release`; the first leaves when it is done, and uploads slowly. */
+async function slowLeaver (t: Test): Promise<{ one: Running, two: Running, release: () => Promise<void> }> {
+  const files = await workspace(t)
+  await mkdir(path.join(files.dir, 'switch'))
+  const command = 'if test $PIECE_IDX = 7; then until test -e switch/go; do sleep 0.1; done; fi; head -c 50000 /dev/zero'
+  await create(files, ['--name', 'large', '--parts', '8', '--piece-length', '50K', '--command', command])
+  const args = ['run', 'large.bitworker', '--yes', '--json', ...OFFLINE]
+  const one = files.start([...args, '-o', 'one', '-j', '2', '--bind', 'switch', '--exit', '--upload-limit', '50K'])
+  const two = files.start([...args, '-o', 'two', '--no-compute', '--exit', '--peer', await portOf(one)])
+  await two.event('downloaded')
+  return { one, two, release: () => writeFile(path.join(files.dir, 'switch/go'), '') }
+}
+
+test('a peer that leaves when it is done stays until another one has what only it has', async t => {
+  const { one, two, release } = await slowLeaver(t)
+  await release()
+  const [first, second] = await Promise.all([one.ended, two.ended])
+  t.deepEqual([first.code, second.code], [0, 0], second.stderr)
+  t.equal(piecesOf('downloaded', second.events).length, 8)
+  t.ok(first.events.some(({ event, peers }) => event === 'leaving' && peers === 1))
+  t.match(first.stderr, /leaving when 1 peer has the last (piece|\d+ pieces); Ctrl-C leaves at once/)
+})
+
+test('who waits for others leaves at once when told to', async t => {
+  const { one, release } = await slowLeaver(t)
+  await release()
+  await one.event('leaving')
+  one.kill('SIGINT')
+  t.equal((await one.ended).code, 130)
+})
+
+test('--seed-ratio leaves when so much was uploaded, --seed-time when so long was seeded', async t => {
+  const files = await workspace(t)
+  const { magnet } = await create(files, ['--name', 'large', '--parts', '4', '--piece-length', '100K', '--command', 'head -c 100000 /dev/zero'])
+  const one = files.start(['run', 'large.bitworker', '--yes', '--json', '-o', 'one', '--seed-ratio', '1', ...OFFLINE])
+  const peer = await portOf(one)
+  await one.event('done')
+  t.equal((await files.run(['run', String(magnet), '-o', 'two', '--no-compute', '--json', '--seed-time', '0.01', '--peer', peer, ...OFFLINE])).code, 0)
+  t.equal((await one.ended).code, 0)
 })
 
 test('a complete command: makes the file, or fails', async t => {
@@ -136,7 +193,8 @@ test('a complete command: makes the file, or fails', async t => {
   const bad = await files.run(['run', 'bad.bitworker', '--yes', '--exit', '--json', ...OFFLINE])
   t.equal(bad.code, 1)
   t.deepEqual(bad.events.filter(({ event }) => event === 'failed').map(each => [each['piece'], each['exitCode']]), [[null, 3]])
-  t.match(bad.stderr, /complete command.*│ cannot merge/s)
+  t.match(bad.stderr, /complete command.*: cannot merge/)
+  t.deepEqual(bad.events.filter(({ event }) => event === 'completing').map(({ file }) => file), [0])
 })
 
 test('--bind shows a file of this machine to the command', async t => {
@@ -145,6 +203,7 @@ test('--bind shows a file of this machine to the command', async t => {
   await create(files, ['--name', 'bound', '--parts', '2', '--command', 'sed -n "$((PIECE_IDX+1))p" input'])
   const good = await files.run(['run', 'bound.bitworker', '--yes', '--exit', '--bind', 'words.txt:input', ...OFFLINE])
   t.equal(good.code, 0, good.stderr)
+  t.match(good.stderr, /warning: what --bind shows is not part of the task/)
   t.equal(await readFile(path.join(files.dir, 'bound'), 'utf8'), 'one\ntwo\n')
   const bad = await files.run(['run', 'bound.bitworker', '--yes', '--exit', '--bind', 'missing.txt', '--json', ...OFFLINE])
   t.deepEqual([bad.code, bad.events.map(event => event['code'])], [2, ['BW_ERR_BIND']])

@@ -7,8 +7,8 @@ import { Option } from 'commander'
 import { EXAMPLES } from './examples.ts'
 import { EXIT } from './failure.ts'
 import {
-  collect, parseAnnounce, parseBind, parseCount, parseDate, parseFileParts, parseHostPort, parseLimit, parsePieceLength, parsePort,
-  parseRate, parseSize
+  collect, parseAmount, parseAnnounce, parseBind, parseCount, parseDate, parseFileParts, parseHostPort, parseLimit, parsePieceLength,
+  parsePort, parseRate, parseSize
 } from './options.ts'
 import type { CreateFlags } from './create.ts'
 import type { DoctorFlags } from './doctor.ts'
@@ -105,8 +105,10 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     value('-j, --slots <n>', 'how many pieces to compute at a time (default: one for each core)', parseCount),
     new Option('--yes', 'run the command without asking').default(false),
     new Option('--no-compute', 'run nothing, only download what others computed'),
-    new Option('--exit', 'leave when done instead of seeding until interrupted').default(false),
-    many('--bind <path[:name]>', 'a file or folder of this machine that the command sees in its working folder', parseBind),
+    new Option('--exit', 'leave when done, and others have what only this peer has, instead of seeding until interrupted').default(false),
+    value('--seed-time <minutes>', 'when done, seed for so long, then leave', parseAmount),
+    value('--seed-ratio <ratio>', 'when done, seed until so many times the size of the files was uploaded, then leave', parseAmount),
+    many('--bind <path[:name]>', 'a file or folder of this machine that the command sees in its working folder; all peers must show the same, which nobody checks', parseBind),
     new Option('--force', 'overwrite files that are in the way').default(false),
     legacySwarm(),
     ...confinement(),

@@ -27,8 +27,12 @@ Examples:
   In a private swarm (see bitworker tracker --help):
     bitworker run squares.bitworker --announce http://192.0.2.7:8000/announce --dht-bootstrap 192.0.2.7:20000
 
-Events of --json: listening, task, torrent, sandbox, computing, computed, downloaded, failed, aborted, file, peers, warning,
-strike, ban, stuck, done, error, stopped.
+  Compute, seed for an hour, or until twice the size was uploaded, and leave:
+    bitworker run squares.bitworker --seed-time 60 --seed-ratio 2
+
+A peer that leaves by itself first waits, up to ten minutes, until each connected peer has the pieces that only it has.
+Exit codes: 0 done, 1 it failed, 2 it was refused before work began (usage, consent, input), 130 interrupted.
+Events of --json, with their fields: docs/json.md.
 The command runs in a sandbox: without network, in an empty folder, within limits. Where there is none, nothing is
 computed; bitworker doctor says how to get one. --bind PATH shows the command a file or folder of yours, read-only.`,
   info: `

@@ -144,6 +144,30 @@ export function plural (count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
+/** Numbers in order with a dash for those in a row, `0–4, 7, 9–11`; at most `max` such groups, and how many are left. */
+export function formatRanges (sorted: readonly number[], max = 20): string {
+  const ranges: Array<[first: number, last: number]> = []
+  for (const number of sorted) {
+    const range = ranges.at(-1)
+    if (range !== undefined && range[1] === number - 1) range[1] = number
+    else ranges.push([number, number])
+  }
+  const shown = ranges.slice(0, max).map(([first, last]) => first === last ? `${first}` : `${first}–${last}`)
+  const left = ranges.slice(max).reduce((sum, [first, last]) => sum + last - first + 1, 0)
+  return `${shown.join(', ')}${left === 0 ? '' : `, … and ${left} more`}`
+}
+
+/** Parts joined by ` · ` in lines of at most `columns`, broken between parts only. */
+export function formatParts (parts: readonly string[], columns: number): string {
+  const lines: string[] = []
+  for (const part of parts) {
+    const line = lines.at(-1)
+    if (line !== undefined && line.length + 3 + part.length <= columns) lines.push(`${lines.pop()} · ${part}`)
+    else lines.push(part)
+  }
+  return lines.join('\n')
+}
+
 /** A bar `width` cells wide, `fraction` (0 to 1) of them full. */
 export function formatBar (fraction: number, width: number): string {
   // Never full before it is done, never empty once something is there.

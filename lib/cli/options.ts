@@ -47,6 +47,13 @@ export function parseRate (text: string): number {
   return bytes
 }
 
+/** A number of at least 0, such as `90` or `1.5`. */
+export function parseAmount (text: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
+  if (!Number.isFinite(value)) throw new InvalidArgumentError('It must be a number of at least 0, such as 90 or 1.5.')
+  return value
+}
+
 /** A whole number of at least 1. */
 export function parseCount (text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN

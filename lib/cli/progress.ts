@@ -5,7 +5,7 @@
 import { styleText } from 'node:util'
 import { createLogUpdate } from 'log-update'
 import type { TaskStats } from '../task-events.ts'
-import { fit, formatBar, formatDuration, formatRate } from './format.ts'
+import { fit, formatBar, formatDuration, formatParts, formatRate } from './format.ts'
 
 /** What is shown. */
 export interface Snapshot {
@@ -19,6 +19,10 @@ export interface Snapshot {
   uploadSpeed: number
   /** null while nobody knows */
   timeLeftMs: number | null
+  /** what goes on instead, in words; null: nothing in particular */
+  state: string | null
+  /** what else there is to know; null: nothing */
+  remark: string | null
   done: boolean
 }
 
@@ -34,6 +38,7 @@ export interface Screen {
 const REDRAW_MS = 200
 const PLAIN_INTERVAL_MS = 10_000
 const BAR_CELLS = 30
+const MIN_BAR_CELLS = 8
 
 function counts ({ pieces }: Snapshot): string[] {
   if (pieces === null) return []
@@ -54,21 +59,28 @@ function percent ({ fraction }: Snapshot): string {
   return `${Math.floor(fraction * 100)} %`
 }
 
-function timeLeft ({ timeLeftMs, done }: Snapshot): string {
+function timeLeft ({ fraction, timeLeftMs, state, done }: Snapshot): string {
+  if (state !== null) return state
   if (done) return 'done'
+  // the files are made of the parts
+  if (fraction === 1) return 'finishing'
   return timeLeftMs === null ? 'time left unknown' : `${formatDuration(timeLeftMs)} left`
 }
 
-/** The live view, two lines. */
-function renderLive (snapshot: Snapshot): string {
+/** The live view, two lines or three where there is room. */
+export function renderLive (snapshot: Snapshot, columns: number): string {
   const total = snapshot.pieces === null ? '' : `  ${snapshot.pieces.stored}/${snapshot.pieces.pieces} pieces`
-  const bar = styleText('cyan', formatBar(snapshot.fraction, BAR_CELLS), { stream: process.stderr })
-  return `${bar} ${percent(snapshot)}${total}  ${timeLeft(snapshot)}\n${[...counts(snapshot), ...network(snapshot)].join(' · ')}`
+  const text = `${percent(snapshot)}${total}  ${timeLeft(snapshot)}`
+  const cells = Math.min(BAR_CELLS, Math.max(MIN_BAR_CELLS, columns - text.length - 2))
+  const bar = styleText('cyan', formatBar(snapshot.fraction, cells), { stream: process.stderr })
+  const lines = [`${bar} ${text}`, formatParts([...counts(snapshot), ...network(snapshot)], columns - 1)]
+  return [...lines, ...snapshot.remark === null ? [] : [snapshot.remark]].join('\n')
 }
 
 /** The same on one line without colours. */
 export function renderPlain (snapshot: Snapshot): string {
-  return [percent(snapshot), ...counts(snapshot), ...network(snapshot), timeLeft(snapshot)].join(', ')
+  const remark = snapshot.remark === null ? [] : [snapshot.remark]
+  return [percent(snapshot), ...counts(snapshot), ...network(snapshot), timeLeft(snapshot), ...remark].join(', ')
 }
 
 /** The live view of a terminal, at most 5 frames a second. */
@@ -84,7 +96,7 @@ export class LiveScreen implements Screen {
     const now = performance.now()
     if (now - this.#shownAt < REDRAW_MS && !snapshot.done) return
     this.#shownAt = now
-    this.#log(renderLive(snapshot))
+    this.#log(renderLive(snapshot, process.stderr.columns ?? 80))
   }
 
   close (): void {

@@ -1,27 +1,24 @@
 /** What happens to a torrent, as `--json` events and as notes for people. */
-import type { FailedEvent } from '../task-events.ts'
 import { escapeText, formatBytes } from './format.ts'
 import type { JsonOutput } from './json-output.ts'
 import type { Screen } from './progress.ts'
+import type { FailureReport } from './run/failures.ts'
 import type { Session } from './session.ts'
 
-// A command that always fails would otherwise fill the terminal; `--json` has them all.
-const MAX_FAILURES_SHOWN = 10
-// A flood of strangers must not, either.
+// A flood of strangers must not fill the terminal; `--json` has them all.
 const MAX_MISDEEDS_SHOWN = 10
-const STDERR_LINES_SHOWN = 10
 
 /** Passes on everything but the end: that is run.ts's. */
-export function report (session: Session, out: JsonOutput, screen: Screen): void {
+export function report (session: Session, failures: FailureReport, out: JsonOutput, screen: Screen): void {
   const { torrent } = session
-  for (const event of ['computing', 'computed', 'downloaded', 'aborted', 'file', 'strike', 'ban'] as const) {
+  for (const event of ['computing', 'computed', 'downloaded', 'aborted', 'completing', 'file', 'leaving', 'strike', 'ban'] as const) {
     torrent.on(event, (fields: object) => { out.emit(event, fields) })
   }
-  const showFailure = failureNotes(screen)
   torrent.on('failed', failure => {
     out.emit('failed', failure)
-    if (failure.final) showFailure(failure)
+    failures.failed(failure)
   })
+  for (const event of ['computed', 'downloaded'] as const) torrent.on(event, ({ piece }: { piece: number }) => { failures.recovered(piece) })
   reportMisdeeds(torrent, screen)
   reportPeers(torrent, out)
   reportWarnings(session, out, screen)
@@ -64,24 +61,6 @@ function reportWarnings (session: Session, out: JsonOutput, screen: Screen): voi
     told.add(message)
     screen.note(`warning: ${escapeText(message)}`)
   })
-}
-
-function failureNotes (screen: Screen): (failure: FailedEvent) => void {
-  let count = 0
-  return failure => {
-    count++
-    if (count <= MAX_FAILURES_SHOWN) screen.note(describeFailure(failure))
-    if (count === MAX_FAILURES_SHOWN) screen.note('(further failures are not shown; --json lists them all)')
-  }
-}
-
-function describeFailure ({ piece, file, message, stderr }: FailedEvent): string {
-  const subject = piece === null ? `the complete command of file ${file ?? 0}` : `piece ${piece}`
-  const lines = stderr.split('\n').filter(line => line !== '').slice(-STDERR_LINES_SHOWN)
-  return [
-    `${subject} failed here for good: ${escapeText(message)}`,
-    ...lines.map(line => `  │ ${escapeText(line)}`)
-  ].join('\n')
 }
 
 /** The finished files as a note. */

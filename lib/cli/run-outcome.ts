@@ -2,26 +2,28 @@
 import path from 'node:path'
 import type { Torrent } from '../webtorrent/public-types.ts'
 import { EXIT } from './failure.ts'
-import { plural } from './format.ts'
 import type { JsonOutput } from './json-output.ts'
 import type { Screen } from './progress.ts'
+import type { FailureReport } from './run/failures.ts'
+import { handedOver, leavesWhenDone, seeded } from './run/leaving.ts'
+import type { LeavingFlags } from './run/leaving.ts'
 import { describeFiles } from './run-events.ts'
 
 const NEVER = new Promise<never>(() => {})
 
 /** What decides when to leave. */
-export interface OutcomeFlags { exit?: boolean, compute: boolean }
+export interface OutcomeFlags extends LeavingFlags { compute: boolean }
 
 /** The end of a task. */
 export interface Outcome {
   /** resolves when nothing is left to compute or download */
   finished: Promise<void>
-  /** with `--exit` resolves at the end, good or bad; without never */
+  /** resolves at the end, good or bad, and when others have what only we have; never without `--exit` or another reason to leave */
   exitCode: Promise<number>
 }
 
 /** Watches for the end, and tells people and `--json` about it. */
-export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, out: JsonOutput, screen: Screen): Outcome {
+export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, failures: FailureReport, out: JsonOutput, screen: Screen): Outcome {
   const files = new Map<string, number>()
   torrent.on('file', file => { files.set(file.path, file.length) })
   const finished = new Promise<void>(resolve => {
@@ -33,17 +35,32 @@ export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, out: JsonOutpu
       resolve()
     })
   })
-  const stuck = new Promise<void>(resolve => {
+  const failed = new Promise<void>(resolve => {
     torrent.on('stuck', ({ pieces }) => {
       out.emit('stuck', { pieces })
-      screen.note(describeStuck(pieces))
+      failures.tell()
+      screen.note(pieces.length === 0 ? 'The parts are here, the file is not.' : 'Nothing is left to do here: no connected peer has what failed.')
+      resolve()
+    })
+    torrent.on('hopeless', hopeless => {
+      out.emit('hopeless', hopeless)
+      screen.note(failures.describeHopeless(hopeless))
+      if (flags.exit !== true) screen.note('What others compute is still downloaded; Ctrl-C stops.')
       resolve()
     })
   })
   // a task that is not understood leaves parts, and whoever asked for files has none
-  const done = finished.then(() => torrent.task?.unsupported === undefined ? EXIT.done : EXIT.workFailed)
-  const end = Promise.race([done, stuck.then(() => EXIT.workFailed)])
-  return { finished, exitCode: flags.exit === true ? end : NEVER }
+  const done = finished.then(async () => {
+    if (!leavesWhenDone(flags)) return NEVER
+    await seeded(torrent, flags)
+    return torrent.task?.unsupported === undefined ? EXIT.done : EXIT.workFailed
+  })
+  const end = Promise.race([done, failed.then(() => flags.exit === true ? EXIT.workFailed : NEVER)])
+  const left = end.then(async exitCode => {
+    await handedOver(torrent, screen)
+    return exitCode
+  })
+  return { finished, exitCode: left }
 }
 
 function announceDone (torrent: Torrent, finished: Map<string, number>, flags: OutcomeFlags, out: JsonOutput, screen: Screen): void {
@@ -57,11 +74,6 @@ function announceDone (torrent: Torrent, finished: Map<string, number>, flags: O
       ? 'All parts are here; the complete command, which makes the files of them, was not run (--no-compute).'
       : 'All parts are here, but no files are made of them, as this version does not know all that the task needs; update BitWorker and run the same command again.')
   }
-  if (flags.exit !== true) screen.note('Seeding for the others; Ctrl-C stops.')
-}
-
-function describeStuck (pieces: number[]): string {
-  if (pieces.length === 0) return 'The complete command failed: the parts are here, the file is not.'
-  const shown = pieces.slice(0, 20).join(', ') + (pieces.length > 20 ? ', …' : '')
-  return `Nothing is left to do here: ${plural(pieces.length, 'piece')} failed here for good and no peer has them (${shown}).`
+  if (flags.seedTime !== undefined || flags.seedRatio !== undefined) screen.note('Seeding for the others as long as --seed-time or --seed-ratio says; Ctrl-C stops.')
+  else if (flags.exit !== true) screen.note('Seeding for the others; Ctrl-C stops.')
 }

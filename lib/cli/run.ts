@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from '../errors.ts'
+import { explainMissing } from '../executor/sandbox/missing.ts'
 import { unsupportedProblem } from '../task.ts'
 import type { Task } from '../task.ts'
 import type { Torrent } from '../webtorrent/public-types.ts'
@@ -24,8 +25,10 @@ import { askConsent, demandTerminal } from './prompt.ts'
 import { checkBinds } from './run/binds.ts'
 import { lookupNote } from './run/link.ts'
 import { outcomeOf } from './run-outcome.ts'
+import { FailureReport } from './run/failures.ts'
+import type { LeavingFlags } from './run/leaving.ts'
 import { report } from './run-events.ts'
-import { watch } from './run-progress.ts'
+import { followWork, watch } from './run-progress.ts'
 import { openSession, reached } from './session.ts'
 import type { Session } from './session.ts'
 import { describeTrust, refuseDenied } from './signers.ts'
@@ -33,13 +36,12 @@ import { readSource } from './source.ts'
 import { nothingComes } from './run/unsupported.ts'
 
 /** The flags as typed. */
-export interface RunFlags extends NetworkFlags, ConfinementFlags {
+export interface RunFlags extends NetworkFlags, ConfinementFlags, LeavingFlags {
   output: string
   /** default: one for each core */
   slots?: number
   yes?: boolean
   compute: boolean
-  exit?: boolean
   bind: Bind[]
   force?: boolean
   legacySwarm?: boolean
@@ -86,8 +88,15 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
   const { out, screen, interrupted } = surroundings
   const progress = { started: false, finished: false, ended: false, stop: () => {} }
   const question = new AbortController()
-  report(session, out, screen)
-  const outcome = outcomeOf(session.torrent, flags, out, screen)
+  const failures = new FailureReport({
+    // without a sandbox the command sees what its user sees
+    explain: failure => surroundings.confinement?.fields.tier === 'none' ? null : explainMissing(failure),
+    note: text => { screen.note(text) },
+    emit: (event, fields) => { out.emit(event, fields) }
+  })
+  const view = followWork(session)
+  report(session, failures, out, screen)
+  const outcome = outcomeOf(session.torrent, flags, failures, out, screen)
   outcome.finished.then(() => {
     progress.finished = true
     question.abort()
@@ -97,13 +106,13 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
       aborted(interrupted).catch(() => EXIT.interrupted),
       session.failed,
       outcome.exitCode,
-      begin(session, flags, surroundings, question.signal).then(() => {
+      begin(session, flags, surroundings, question.signal).then(async () => {
         // The question was taken back by the end: nothing is left to show.
         if (progress.ended) return NEVER
         progress.started = true
-        progress.stop = watch(session, screen)
-        const problem = problemOf(session.torrent)
-        return problem !== null && flags.exit === true && flags.compute ? nothingComes(session.torrent, problem) : NEVER
+        progress.stop = watch(session, view, screen)
+        const obstacle = obstacleTo(session.torrent, surroundings.confinement) ?? await sandboxMissing(session.torrent)
+        return flags.exit === true ? nothingComes(session.torrent, obstacle) : NEVER
       })
     ])
   } catch (error) {
@@ -114,6 +123,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     question.abort()
     progress.stop()
     screen.close()
+    failures.tell()
     if (interrupted.aborted && !progress.finished) screen.note('stopped; the same command continues where it was')
   }
 }
@@ -147,6 +157,7 @@ async function begin ({ torrent }: Session, flags: RunFlags, surroundings: Surro
   out.emit('sandbox', confinement.fields)
   screen.note(confinement.banner)
   if (!confinement.mayCompute) return
+  if (flags.bind.length > 0) warnBinds(out, screen)
   if (flags.yes !== true && judgement.verdict === 'trusted') screen.note(describeTrust(judgement))
   // What is finished already needs no answer, and without one nothing runs.
   if (mustAsk(task, flags, judgement) && (settled.aborted || !await askConsent(settled))) return
@@ -187,8 +198,27 @@ function problemOf ({ task }: Torrent): BitWorkerError | null {
   return task === null ? null : unsupportedProblem(task)
 }
 
+/** Why nothing is computed here, although it is meant to be. */
+function obstacleTo (torrent: Torrent, confinement: Confinement | null): BitWorkerError | null {
+  if (confinement === null || torrent.task === null) return null
+  return problemOf(torrent) ?? (confinement.mayCompute ? null : new BitWorkerError('BW_ERR_NO_SANDBOX', 'system', confinement.banner))
+}
+
+/** Resolves when the torrent says that there is no sandbox after all: it was there when it was looked for. */
+async function sandboxMissing (torrent: Torrent): Promise<BitWorkerError> {
+  return new Promise(resolve => {
+    torrent.on('warning', err => { if ('code' in err && err.code === 'BW_ERR_NO_SANDBOX') resolve(err as BitWorkerError) })
+  })
+}
+
 function warn ({ code, message }: BitWorkerError, out: JsonOutput, screen: Screen): void {
   out.emit('warning', { code, message })
+  screen.note(`warning: ${message}`)
+}
+
+function warnBinds (out: JsonOutput, screen: Screen): void {
+  const message = 'what --bind shows is not part of the task: peers that show something else make other results, and both end up in the files'
+  out.emit('warning', { message })
   screen.note(`warning: ${message}`)
 }
 

@@ -3,6 +3,8 @@
  * that the classes behind them can have WebTorrent's underscored members without showing them to everybody's editor.
  */
 import type { ComputeOptions, TaskTorrentOptions } from '../options.ts'
+import type { Outstanding } from '../peers/hand-over.ts'
+import type { HandOverOptions } from '../session/leave.ts'
 import type { CreateTaskOptions, Task } from '../task.ts'
 import type { TaskStats } from '../task-events.ts'
 import type { Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentClient, WebTorrentOptions } from '../webtorrent-types.ts'
@@ -28,6 +30,12 @@ export interface Torrent extends WebTorrentTorrent {
   resumeComputing (): void
   /** Kills the running work items; resolves when they are gone. What others have is still downloaded. */
   stopComputing (): Promise<void>
+  /**
+   * Call it before you leave: resolves when no connected peer wants a piece that only this one has among those connected to
+   * that peer, or after `timeoutMs` (default: 10 minutes), with what is still outstanding. Emits 'leaving' whenever that
+   * changes. Resolves at once for an ordinary torrent.
+   */
+  handOver (options?: HandOverOptions): Promise<Outstanding>
 }
 
 /** A file of a task: `length` is an upper bound until it is finished, and reading waits for parts that are not there yet. */

@@ -1,0 +1,150 @@
+/** What failed in a run, by reason. Pure. */
+import type { CommandFailure } from '../../errors.ts'
+import type { FailedEvent, HopelessEvent } from '../../task-events.ts'
+import { escapeText, formatRanges, plural } from '../format.ts'
+
+const STDERR_LINES_SHOWN = 10
+
+/** Says more about a failure than the command did; null: nothing to say. */
+export type Explain = (failure: CommandFailure) => string | null
+
+/** What failed for the same reason, as `--json` has it. */
+export interface FailureGroup {
+  /** in order; none: a complete command */
+  pieces: number[]
+  /** of one of them */
+  code: string
+  exitCode: number | null
+  signal: string | null
+  message: string
+  stderr: string
+}
+
+interface Group { readonly first: FailedEvent, readonly pieces: Set<number>, isShown: boolean }
+
+/** The failures of one run that nothing has made good so far. */
+export class Failures {
+  readonly #explain: Explain
+  readonly #groups = new Map<string, Group>()
+  /** the reason by piece */
+  readonly #reasons = new Map<number, string>()
+
+  constructor (explain: Explain) {
+    this.#explain = explain
+  }
+
+  /** Takes a failure in. The note for people, where it is the first that is final for its reason. */
+  add (failure: FailedEvent): string | null {
+    const { piece, file, code, exitCode, signal, final } = failure
+    const reason = piece === null ? `file ${file}` : `${code} ${exitCode} ${signal}`
+    const group = this.#groups.get(reason) ?? { first: failure, pieces: new Set(), isShown: false }
+    this.#groups.set(reason, group)
+    if (piece !== null) {
+      this.recovered(piece)
+      this.#reasons.set(piece, reason)
+      group.pieces.add(piece)
+    }
+    if (!final || group.isShown) return null
+    group.isShown = true
+    return [`${subjectOf(failure)} failed here for good: ${escapeText(failure.message)}`, ...this.#details(failure)].join('\n')
+  }
+
+  /** The piece is here after all. */
+  recovered (piece: number): void {
+    const reason = this.#reasons.get(piece)
+    if (reason === undefined) return
+    this.#reasons.delete(piece)
+    this.#groups.get(reason)?.pieces.delete(piece)
+  }
+
+  /** Sorted by their first piece. */
+  groups (): FailureGroup[] {
+    return this.#sorted().map(({ first: { code, exitCode, signal, message, stderr }, pieces }) =>
+      ({ pieces: [...pieces].sort((a, b) => a - b), code, exitCode, signal, message, stderr }))
+  }
+
+  /** A line a reason, for the end of a run; none if nothing failed. */
+  summary (): string[] {
+    const lines: string[] = []
+    for (const { first, pieces } of this.#sorted()) {
+      const sorted = [...pieces].sort((a, b) => a - b)
+      const subject = first.piece === null ? subjectOf(first) : `${sorted.length === 1 ? 'piece' : 'pieces'} ${formatRanges(sorted)}`
+      lines.push(`  ${subject}: ${escapeText(first.message)}`)
+      const why = this.#explain(first)
+      if (why !== null) lines.push(`    ${escapeText(why)}`)
+    }
+    return lines
+  }
+
+  /** Pieces that failed, and are not here. */
+  get count (): number { return this.#reasons.size }
+
+  #sorted (): Group[] {
+    const groups = [...this.#groups.values()].filter(({ first, pieces }) => first.piece === null || pieces.size > 0)
+    // complete commands come last
+    return groups.sort((a, b) => firstOf(a) - firstOf(b))
+  }
+
+  #details (failure: FailedEvent): string[] {
+    const why = this.#explain(failure)
+    return [...stderrLines(failure.message, failure.stderr), ...why === null ? [] : [`  ${escapeText(why)}`]]
+  }
+}
+
+/** What the command wrote to stderr, as far as the message does not say it. */
+function stderrLines (message: string, stderr: string): string[] {
+  const lines = stderr.split('\n').filter(line => line !== '').slice(-STDERR_LINES_SHOWN)
+  const isSaid = lines.length === 1 && message.includes(lines[0]!)
+  return isSaid ? [] : lines.map(line => `  │ ${escapeText(line)}`)
+}
+
+function firstOf ({ pieces }: Group): number {
+  let first = Number.MAX_SAFE_INTEGER
+  for (const piece of pieces) first = Math.min(first, piece)
+  return first
+}
+
+function subjectOf ({ piece, file }: FailedEvent): string {
+  return piece === null ? `the complete command of file ${file ?? 0}` : `piece ${piece}`
+}
+
+/** Tells people and `--json` what failed. */
+export class FailureReport {
+  readonly #failures: Failures
+  readonly #explain: Explain
+  readonly #note: (text: string) => void
+  readonly #emit: (event: string, fields: object) => void
+  #told = ''
+
+  constructor ({ explain, note, emit }: { explain: Explain, note: (text: string) => void, emit: (event: string, fields: object) => void }) {
+    this.#explain = explain
+    this.#failures = new Failures(explain)
+    this.#note = note
+    this.#emit = emit
+  }
+
+  failed (failure: FailedEvent): void {
+    const note = this.#failures.add(failure)
+    if (note !== null) this.#note(note)
+  }
+
+  recovered (piece: number): void { this.#failures.recovered(piece) }
+
+  /** The list of what failed, unless nothing did, or it was told before. */
+  tell (): void {
+    const lines = this.#failures.summary()
+    const text = lines.join('\n')
+    if (text === this.#told) return
+    this.#told = text
+    if (lines.length === 0) return
+    const { count } = this.#failures
+    this.#note([`${count === 0 ? 'Failed here' : `${plural(count, 'piece')} failed here`}:`, text, 'The same command, run again, tries again.'].join('\n'))
+    this.#emit('failures', { groups: this.#failures.groups() })
+  }
+
+  /** Why nothing more is computed. */
+  describeHopeless ({ message, exitCode, signal, stderr }: HopelessEvent): string {
+    const why = this.#explain({ exitCode, signal, stderr })
+    return [escapeText(message), ...stderrLines(message, stderr), ...why === null ? [] : [`  ${escapeText(why)}`]].join('\n')
+  }
+}

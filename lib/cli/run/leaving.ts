@@ -1,0 +1,36 @@
+/** How `run` leaves: when it has seeded for long enough, and nobody would have to compute again what only it has. */
+import { setTimeout } from 'node:timers/promises'
+import type { Torrent } from '../../webtorrent/public-types.ts'
+import type { Screen } from '../progress.ts'
+import { leavingWhen } from '../run-progress.ts'
+
+const LOOK_MS = 250
+
+/** What decides how long a finished task is seeded. */
+export interface LeavingFlags {
+  /** leave when done */
+  exit?: boolean
+  /** seed for so many minutes, then leave */
+  seedTime?: number
+  /** seed until so many times the task's size was uploaded, then leave */
+  seedRatio?: number
+}
+
+/** Whether `run` ends by itself once the task is done. */
+export function leavesWhenDone ({ exit, seedTime, seedRatio }: LeavingFlags): boolean {
+  return exit === true || seedTime !== undefined || seedRatio !== undefined
+}
+
+/** Resolves when the task was seeded for as long as the flags say, whichever ends first; at once without any. */
+export async function seeded (torrent: Torrent, { seedTime, seedRatio }: LeavingFlags): Promise<void> {
+  if (seedTime === undefined && seedRatio === undefined) return
+  const endsAt = performance.now() + (seedTime ?? Infinity) * 60_000
+  while (performance.now() < endsAt && torrent.uploaded < (seedRatio ?? Infinity) * torrent.length) await setTimeout(LOOK_MS)
+}
+
+/** Resolves when the connected peers have what only we have, or it took too long; says whom it waits for. */
+export async function handedOver (torrent: Torrent, screen: Screen): Promise<void> {
+  torrent.once('leaving', ({ peers, pieces }) => { screen.note(`${leavingWhen(peers, pieces)}; Ctrl-C leaves at once`) })
+  const { peers, pieces } = await torrent.handOver()
+  if (peers > 0) screen.note(`leaving although peers lack pieces that only this one has (${peers}, ${pieces}): they took too long`)
+}

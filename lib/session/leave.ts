@@ -1,0 +1,35 @@
+/** Leaving a task so that nobody has to compute again what only we have. Called by torrent.ts. */
+import { setTimeout } from 'node:timers/promises'
+import type { Outstanding } from '../peers/hand-over.ts'
+
+const LOOK_MS = 250
+/** The most that is waited for others. */
+const HAND_OVER_MS = 10 * 60_000
+
+/** How long to wait. */
+export interface HandOverOptions {
+  /** milliseconds, at most; default: 10 minutes */
+  timeoutMs?: number
+  /** ends the waiting */
+  signal?: AbortSignal
+}
+
+/**
+ * Resolves when nothing is outstanding, with what still is after the time-out or at an abort.
+ * @param look what is outstanding now; null: there is nobody to wait for any more
+ * @param tell called with what is outstanding, whenever that has changed
+ */
+export async function handOver (
+  look: () => Outstanding | null, tell: (left: Outstanding) => void, opts: HandOverOptions = {}
+): Promise<Outstanding> {
+  const { timeoutMs = HAND_OVER_MS, signal } = opts
+  const endsAt = performance.now() + timeoutMs
+  let told: Outstanding = { peers: 0, pieces: 0 }
+  for (;;) {
+    const left = look() ?? { peers: 0, pieces: 0 }
+    if (left.peers > 0 && (left.peers !== told.peers || left.pieces !== told.pieces)) tell(left)
+    told = left
+    if (left.peers === 0 || signal?.aborted === true || performance.now() >= endsAt) return left
+    await setTimeout(LOOK_MS, undefined, { ...(signal !== undefined && { signal }) }).catch(() => {})
+  }
+}
