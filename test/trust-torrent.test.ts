@@ -9,6 +9,7 @@ import webtorrentFixtures from 'webtorrent-fixtures'
 import { fixtures } from '../fixtures/make.ts'
 import BitWorker, { createTask, encodeTask, judgeTask, magnetOf, parseTask, signTask } from '../lib/index.ts'
 import type { ComputeTorrent, Task, TorrentId } from '../lib/index.ts'
+import { pinsOf } from '../lib/trust/pins.ts'
 import { createFolder, createPeer, destroy, noteEnd, ready } from './helpers/task-swarm.ts'
 
 const task = createTask({ name: 'out.txt', command: 'echo $PIECE_IDX', parts: 2, pieceLength: 64 })
@@ -51,7 +52,9 @@ test('what is not signed as the link promises is refused', async t => {
   for (const [link, code] of [
     [`magnet:?xt=urn:btih:${task.infoHash}&x.pk=${publicKey}&${peer}`, 'BW_ERR_TASK_SIGNER'],
     [`magnet:?xt=urn:btih:${ordinary.infoHash}&x.pk=${publicKey}&${peer}`, 'BW_ERR_TASK_SIGNER'],
-    [`magnet:?xt=urn:btih:${task.infoHash}&x.sig=AAAA&${peer}`, 'BW_ERR_TASK_SIGNATURE']
+    [`magnet:?xt=urn:btih:${task.infoHash}&x.sig=AAAA&${peer}`, 'BW_ERR_TASK_SIGNATURE'],
+    [`magnet:?xt=urn:btih:${ordinary.infoHash}&${pinsOf(signed)[1]}&${peer}`, 'BW_ERR_TASK_SIGNER'],
+    [`magnet:?xt=urn:btih:${ordinary.infoHash}&x.sig=AAAA&${peer}`, 'BW_ERR_TASK_SIGNATURE']
   ] as const) t.equal(await errorOf(t, link), code, link)
 })
 

@@ -42,9 +42,9 @@ export function withPins (task: Task, link: LinkPins): Task {
   return { ...task, signatures }
 }
 
-/** Throws BW_ERR_TASK_SIGNER if the link of an ordinary torrent pins a signer: then it is not what was promised. */
+/** Throws BW_ERR_TASK_SIGNER if the link of an ordinary torrent pins or has a signer: then it is not what was promised. */
 export function refusePins (link: LinkPins): void {
-  const [key] = pinnedKeys(link)
+  const [key] = [...pinnedKeys(link), ...valuesOf(link['x.sig']).map(value => readParameter(value).publicKey)]
   if (key !== undefined) throw notSigned(key, 'what came is an ordinary torrent')
 }
 

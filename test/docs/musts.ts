@@ -1,8 +1,11 @@
-/** Where each MUST of docs/ut_bitworker.md is played, by words that only its sentence has; or why it is not. */
+/** Where each MUST of docs/ut_bitworker.md and docs/task-file.md is played, by words that only its sentence has; or why it is not. */
+import { readFileSync } from 'node:fs'
+import type { Test } from 'tape'
+import { sentencesWith } from '../helpers/markdown.ts'
 
 /** One of them. */
 interface Must {
-  /** a row of "Violations and closing" */
+  /** a row of the document's table that is played row by row */
   row?: string
   /** a test file, and the title of the test in it */
   test?: string
@@ -14,7 +17,8 @@ interface Must {
 const sends = (title: string): Must => ({ test: 'docs/ut-bitworker-sends.test.ts', title })
 const state = (title: string): Must => ({ test: 'ut-bitworker-state.test.ts', title })
 
-export const MUSTS: Record<string, Must> = {
+/** Of docs/ut_bitworker.md. */
+export const WIRE_MUSTS: Record<string, Must> = {
   'MUST accept incoming connections in plaintext': sends('the snapshot: results of all pieces, in messages that are not too long; bits once; no have before'),
   'MUST try plaintext': sends('the peer that opens a connection says its handshake in plaintext, and then waits'),
   'MUST NOT send anything else before it has received': sends('the peer that opens a connection says its handshake in plaintext, and then waits'),
@@ -58,4 +62,44 @@ export const MUSTS: Record<string, Must> = {
   'MUST close the connection at the third violation': { test: 'docs/ut-bitworker.test.ts', title: 'at the third violation the connection is closed' },
   '*close* means that the connection MUST be closed at once': { why: 'says what the words of the table mean, which is played row by row' },
   'an implementation MUST ask for the second one': { test: 'cli-run.test.ts', title: 'run does not run a command that nobody agreed to' }
+}
+
+const played = (file: string, title: string): Must => ({ test: file, title })
+
+/** Of docs/task-file.md. */
+export const TASK_MUSTS: Record<string, Must> = {
+  'A task file MUST be canonical bencode': played('task-errors.test.ts', 'bad task files'),
+  'Exactly one of `length` and `files` MUST be there': played('task-errors.test.ts', 'bad task files'),
+  'say nothing about the output, and MUST be ignored': played('unsupported.test.ts', 'keys outside of `bitworker` say nothing about the output'),
+  'with one of these the task MUST be refused': played('task-errors.test.ts', 'bad task files'),
+  'In the root dictionary: they MUST be ignored': played('unsupported.test.ts', 'keys outside of `bitworker` say nothing about the output'),
+  'A reader MUST refuse the whole task if a name': played('task-errors.test.ts', 'bad names'),
+  'for which the whole file MUST be refused': played('task-signature.test.ts', 'malformed signatures'),
+  'MUST NOT make finished files of the parts': played('unsupported.test.ts', 'it can be downloaded and passed on; files are made of it by who knows how'),
+  'It MUST say what it does not know': played('unsupported.test.ts', 'the command line says so, asks nothing and runs nothing'),
+  'MUST pass on no other variable of its own': played('docs/task-file.test.ts', 'the variables that a command finds'),
+  'MUST NOT be taken for the output': { why: 'of the store and its executor: test/compute-store.test.ts, test/executor.test.ts, test/confinement.test.ts play it in each tier' },
+  'The parts MUST be readable': played('finish.test.ts', 'what a complete command finds'),
+  'Other parameters MUST be ignored': played('torrent-id.test.ts', 'only parameters that a magnet link has reach the torrent'),
+  'A reader MUST refuse a link of more than 65 536 characters': played('wire-limits.test.ts', 'magnet links that would fill the memory are refused'),
+  'whatever else comes for it': played('trust-torrent.test.ts', 'what is not signed as the link promises is refused'),
+  'It MUST be canonical bencode and have the info-hash': played('task-errors.test.ts', 'metadata from a peer'),
+  'A reader MUST refuse, as a whole': played('docs/task-file.test.ts', 'vectors'),
+  'To open a task file, or to join its swarm, MUST NOT run anything': played('swarm.test.ts', 'adding alone runs nothing'),
+  'A peer that computes MUST confine commands': { why: 'test/confinement.test.ts has the table of escapes' }
+}
+
+/** Each sentence of the document with MUST is in the table, and all that the table names is there. `rows` are those that are played. */
+export function checkMusts (t: Test, document: string, musts: Record<string, Must>, rows: Record<string, unknown> = {}): void {
+  const sentences = sentencesWith(document, /\bMUST\b/).filter(sentence => !sentence.includes('"MUST NOT"'))
+  for (const sentence of sentences) {
+    const found = Object.keys(musts).filter(words => sentence.includes(words))
+    t.equal(found.length, 1, `${found.length === 0 ? 'NEW, to be played or listed' : found[0]}: ${sentence}`)
+  }
+  for (const [words, { row, test: file, title, why }] of Object.entries(musts)) {
+    t.equal(sentences.filter(sentence => sentence.includes(words)).length, 1, `still in the document: ${words}`)
+    if (row !== undefined) t.ok(row in rows, `row: ${row}`)
+    if (file !== undefined) t.ok(readFileSync(`test/${file}`, 'utf8').includes(`'${title}'`), `${file}: ${title}`)
+    t.ok((row ?? file ?? why) !== undefined, 'played or listed')
+  }
 }

@@ -8,6 +8,7 @@ import { BitWorkerError } from '../../lib/errors.ts'
 import { createTask, magnetOf, parseTask, workItemEnv } from '../../lib/task.ts'
 import { TASK_KEYS } from '../../lib/task/unsupported.ts'
 import { tablesUnder } from '../helpers/markdown.ts'
+import { TASK_MUSTS, checkMusts } from './musts.ts'
 
 const document = readFileSync('docs/task-file.md', 'utf8')
 const vectors = JSON.parse(readFileSync('docs/task-file-vectors.json', 'utf8')) as Vector[]
@@ -108,6 +109,11 @@ test('links have no parameters but those of the table', t => {
   const names = rows!.map(([name]) => name!.replaceAll('`', ''))
   const signed = parseTask(new Uint8Array(Buffer.from(vectors.find(({ name }) => name === 'signed')!.file, 'hex')))
   const link = magnetOf({ ...signed, announce: ['udp://127.0.0.1:1'] }, { peers: ['[::1]:6881'] })
-  t.deepEqual(new Set(link.slice('magnet:?'.length).split('&').map(parameter => parameter.split('=')[0])), new Set(names.filter(name => name !== 'so')))
+  t.deepEqual(new Set(link.slice('magnet:?'.length).split('&').map(parameter => parameter.split('=')[0])), new Set(names.filter(name => name !== 'so' && name !== 'xs')))
+  t.end()
+})
+
+test('each sentence with MUST is played, or listed with a reason', t => {
+  checkMusts(t, document, TASK_MUSTS)
   t.end()
 })

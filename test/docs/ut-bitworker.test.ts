@@ -10,11 +10,11 @@ import { createTask } from '../../lib/index.ts'
 import { valueInCode } from '../helpers/constants.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { HostilePeer, frame, latin1, resultRecord, u32 } from '../helpers/hostile-peer.ts'
-import { sentencesWith, tablesUnder } from '../helpers/markdown.ts'
+import { tablesUnder } from '../helpers/markdown.ts'
 import { within } from '../helpers/swarm.ts'
 import { allDone, createPeer, ready } from '../helpers/task-swarm.ts'
 import type { Peer } from '../helpers/task-swarm.ts'
-import { MUSTS } from './musts.ts'
+import { WIRE_MUSTS, checkMusts } from './musts.ts'
 
 const document = readFileSync('docs/ut_bitworker.md', 'utf8')
 
@@ -222,18 +222,6 @@ test('at the third violation the connection is closed', async t => {
 //
 
 test('each sentence with MUST is played, or listed with a reason', t => {
-  const sentences = sentencesWith(document, /\bMUST\b/).filter(sentence => !sentence.includes('"MUST NOT"'))
-  t.ok(sentences.length > 40, `${sentences.length} sentences`)
-  const plays = new Map([...new Set(Object.values(MUSTS).flatMap(({ test: file }) => file ?? []))].map(file => [file, readFileSync(`test/${file}`, 'utf8')]))
-  for (const sentence of sentences) {
-    const found = Object.keys(MUSTS).filter(words => sentence.includes(words))
-    t.equal(found.length, 1, `${found.length === 0 ? 'NEW, to be played or listed' : found[0]}: ${sentence}`)
-  }
-  for (const [words, { row, test: file, title, why }] of Object.entries(MUSTS)) {
-    t.equal(sentences.filter(sentence => sentence.includes(words)).length, 1, `still in the document: ${words}`)
-    if (row !== undefined) t.ok(row in PLAYS, `row: ${row}`)
-    if (file !== undefined) t.ok(plays.get(file)!.includes(`'${title}'`), `${file}: ${title}`)
-    t.ok((row ?? file ?? why) !== undefined, 'played or listed')
-  }
+  checkMusts(t, document, WIRE_MUSTS, PLAYS)
   t.end()
 })
