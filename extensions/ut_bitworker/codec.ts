@@ -1,5 +1,5 @@
 /**
- * ut_bitworker messages as bytes, and back (docs/ut_bitworker.md, "Messages"). Pure: one message in, one message out;
+ * ut_bitworker messages as bytes, and back (docs/ut_bitworker.md, "ut_bitworker messages"). Pure: one message in, one message out;
  * what a message means on a connection is state.ts's business, what a record looks like records.ts's. Decoding is
  * strict: a message is wholly right or refused.
  */
