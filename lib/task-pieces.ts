@@ -3,6 +3,7 @@
  */
 import { taskError } from './task-types.ts'
 import type { Task } from './task-types.ts'
+import { unsupportedProblem } from './task/unsupported.ts'
 
 /** A piece seen from its file: both indices from 0. */
 export interface Part { file: number, part: number }
@@ -30,8 +31,13 @@ export function pieceOf (task: Task, { file, part }: Part): number {
   throw taskError('BW_ERR_TASK_PIECE', `There is no part ${part} of file ${file}; both are counted from 0.`, 'usage')
 }
 
-/** The variables a work item's command finds in its environment. `FILE` is the file's path in the task. Throws BW_ERR_TASK_PIECE. */
+/**
+ * The variables a work item's command finds in its environment. `FILE` is the file's path in the task. Throws BW_ERR_TASK_PIECE, and
+ * BW_ERR_TASK_REQUIRES: without them nobody, whoever asks, can run a command that is not understood.
+ */
 export function workItemEnv (task: Task, piece: number): Record<string, string> {
+  const problem = unsupportedProblem(task)
+  if (problem !== null) throw problem
   const { file, part } = locate(task, piece)
   const { path, parts } = task.files[file]!
   return {

@@ -11,6 +11,7 @@ import { nothingComes } from '../lib/cli/run/unsupported.ts'
 import BitWorker, { BitWorkerError, encodeTask, magnetOf, parseTask } from '../lib/index.ts'
 import type { ComputeTorrent, Task, TaskTorrentOptions } from '../lib/index.ts'
 import type { TorrentId } from '../lib/webtorrent-types.ts'
+import { workItemEnv } from '../lib/task.ts'
 import { OFFLINE, workspace } from './helpers/cli.ts'
 import { FakeExecutor } from './helpers/fake-executor.ts'
 import { createFolder, createPeer, destroy, noteEnd, ready } from './helpers/task-swarm.ts'
@@ -106,6 +107,7 @@ test('nobody computes it', async t => {
     await once(asked.torrent, 'warning')
     t.deepEqual([asked.codes, asked.torrent.computing], [['BW_ERR_TASK_REQUIRES'], 'off'], 'the option')
   }
+  t.throws(() => workItemEnv(NEEDS_INPUTS, 0), /does not know: the key "inputs"/, 'nor can anybody else tell a command which piece it is')
   t.equal(executor.items.length, 0)
 })
 

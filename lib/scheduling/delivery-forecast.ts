@@ -7,7 +7,7 @@
  * delivered by the time a piece takes us. Patience belongs to the holder: who was asked and sends nothing is *overdue*, and so
  * is who sends and completes nothing. Of an overdue holder nothing is expected until it delivers, and then as much as it
  * delivered since. A piece that was waited for in vain is expected only of who delivered enough, more each time: no matter
- * under how many ids a liar comes back, a piece is waited for a few times (docs/scheduling.md, "Whom to believe").
+ * under how many ids a liar comes back, a piece is waited for a few times (docs/scheduling.md, "Announced pieces").
  *
  * What is announced and not expected is for idle slots (scheduler.ts).
  */
