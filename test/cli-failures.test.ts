@@ -127,6 +127,8 @@ test('the live view breaks between its parts only', t => {
     t.match(lines[0]!, /^█+░ 99 % {2}11900\/12000 pieces {2}time left unknown$/)
     t.equal(lines.at(-1), SNAPSHOT.remark)
   }
+  const narrow = renderLive({ ...SNAPSHOT, state: 'complete command has run for 12 h 10 min' }, 40).split('\n')
+  t.ok(narrow.every(({ length }) => length <= 40), 'without a bar where there is no room')
   t.equal(formatParts(['aa', 'bb', 'cc'], 7), 'aa · bb\ncc')
   t.match(renderPlain({ ...SNAPSHOT, state: 'stuck' }), /, stuck, piece 17 has run/)
   t.end()

@@ -181,6 +181,14 @@ test('--seed-ratio leaves when so much was uploaded, --seed-time when so long wa
   t.equal((await one.ended).code, 0)
 })
 
+test('without a sandbox it ends, and says why', async t => {
+  const files = await workspace(t)
+  await create(files, [...SQUARES, '--parts', '8'])
+  const { code, events, stderr } = await files.run(['run', 'squares.bitworker', '--yes', '--exit', '--json', ...OFFLINE], { env: { TMPDIR: path.join(files.dir, 'nowhere') } })
+  t.deepEqual([code, events.find(({ event }) => event === 'error')?.['code']], [1, 'BW_ERR_NO_SANDBOX'])
+  t.match(stderr, /^bitworker: No peer has it or computes it\..*nowhere/m, 'what is missing')
+})
+
 test('a complete command: makes the file, or fails', async t => {
   const files = await workspace(t)
   await create(files, ['--name', 'sum', '--parts', '3', '--command', 'echo $PIECE_IDX', '--complete-command', 'cat $PART_LIST | paste -sd+ | bc > "$FILE" || echo $(( $(cat $PART_LIST | paste -sd+) )) > "$FILE"'])

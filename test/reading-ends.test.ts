@@ -8,7 +8,8 @@ import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import test from 'tape'
 import type { Test } from 'tape'
-import { createTask } from '../lib/index.ts'
+import { CommandError, createTask } from '../lib/index.ts'
+import type { BitWorkerError } from '../lib/index.ts'
 import { allDone, createFolder, createPeer, destroy, ready } from './helpers/task-swarm.ts'
 import type { Peer } from './helpers/task-swarm.ts'
 import type { BitField, Torrent, TorrentFile } from '../lib/webtorrent-types.ts'
@@ -16,6 +17,8 @@ import type { BitField, Torrent, TorrentFile } from '../lib/webtorrent-types.ts'
 /** The first piece comes, the second never does. */
 const HALF = createTask({ name: 'half', command: 'if [ $PIECE_IDX = 0 ]; then echo first; else sleep 600; fi', parts: 2, pieceLength: 1024 })
 const LARGE = createTask({ name: 'large', command: 'head -c 3000000 /dev/zero', parts: 2, pieceLength: 4 << 20 })
+
+function nothing (): void { /* nor is there anything to do */ }
 
 async function bytesOf (chunks: AsyncIterable<Uint8Array>): Promise<number> {
   let bytes = 0
@@ -83,6 +86,19 @@ test('the client is destroyed while a file is read', async t => {
   const ends = Object.entries(READERS).map(async ([name, read]) => [name, await endOf(read(file))] as const)
   await destroy(peer.client)
   for (const [name, ended] of await Promise.all(ends)) t.equal(ended, 'BW_ERR_DESTROYED', name)
+})
+
+test('a task ends with an error while its file is read', async t => {
+  const peer = await createPeer(t, HALF)
+  await ready(peer)
+  const reading = peer.torrent.files[0]!.arrayBuffer()
+  peer.torrent.on('error', () => {})
+  const err = new CommandError('BW_ERR_NO_SHELL', 'there is no shell', { exitCode: null, signal: null, stderr: '' })
+  const item = { pid: undefined, done: Promise.reject(err), kill: nothing, pause: nothing, resume: nothing }
+  peer.torrent.startComputing({ executor: { run: () => item, prepare: nothing, close: () => Promise.resolve() } })
+  const reason = await reading.then(() => null, (end: BitWorkerError) => end)
+  t.deepEqual([reason?.code, reason?.cause], ['BW_ERR_DESTROYED', err])
+  t.match(reason?.message ?? '', /there is no shell/)
 })
 
 test('a piece is lost while it is read', async t => {

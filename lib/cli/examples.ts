@@ -12,7 +12,8 @@ Examples:
       --command './render "$FILE_IDX" "$PART_IDX"' --complete-command 'cat $PART_LIST | gzip > "$FILE"'
 
 The command sees PIECE_IDX, FILE_IDX, PART_IDX, PIECE_COUNT, PART_COUNT, FILE, PIECE_LENGTH and TASK_NAME.
-The complete command sees FILE (where to write), PART_LIST, PART_LIST_FILE, PART_DIR, PART_COUNT and FILE_IDX.`,
+The complete command sees FILE (where to write), PART_LIST, PART_LIST_FILE, PART_DIR, PART_COUNT and FILE_IDX.
+Files that it needs are not part of the task: each peer has to show the same ones by run --bind, which nobody checks.`,
   run: `
 Examples:
   Help with a task, after a look at its command:

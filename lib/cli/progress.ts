@@ -67,14 +67,15 @@ function timeLeft ({ fraction, timeLeftMs, state, done }: Snapshot): string {
   return timeLeftMs === null ? 'time left unknown' : `${formatDuration(timeLeftMs)} left`
 }
 
-/** The live view, two lines or three where there is room. */
+/** The live view, two lines or three where there is room; where there is none, without its bar. */
 export function renderLive (snapshot: Snapshot, columns: number): string {
   const total = snapshot.pieces === null ? '' : `  ${snapshot.pieces.stored}/${snapshot.pieces.pieces} pieces`
   const text = `${percent(snapshot)}${total}  ${timeLeft(snapshot)}`
-  const cells = Math.min(BAR_CELLS, Math.max(MIN_BAR_CELLS, columns - text.length - 2))
-  const bar = styleText('cyan', formatBar(snapshot.fraction, cells), { stream: process.stderr })
-  const lines = [`${bar} ${text}`, formatParts([...counts(snapshot), ...network(snapshot)], columns - 1)]
-  return [...lines, ...snapshot.remark === null ? [] : [snapshot.remark]].join('\n')
+  const cells = Math.min(BAR_CELLS, columns - text.length - 2)
+  const bar = cells < MIN_BAR_CELLS ? '' : `${styleText('cyan', formatBar(snapshot.fraction, cells), { stream: process.stderr })} `
+  const [first, ...more] = fit(text, columns - 1)
+  const remark = snapshot.remark === null ? [] : fit(snapshot.remark, columns - 1)
+  return [`${bar}${first}`, ...more, formatParts([...counts(snapshot), ...network(snapshot)], columns - 1), ...remark].join('\n')
 }
 
 /** The same on one line without colours. */
