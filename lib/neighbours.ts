@@ -77,7 +77,10 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   /** Listens to a peer; what it says may come before `greet`. */
   add (wire: Wire, ext: UtBitworker): void {
-    const peer = new TaskPeer(wire, ext, this.#results.addPeer())
+    const results = this.#results.addPeer(pieces => {
+      for (const index of pieces) this.#scheduler.deliveries.withdrawn(peer.holder, index)
+    })
+    const peer = new TaskPeer(wire, ext, results)
     this.#peers.set(wire, peer)
     wire.on('bitfield', () => { this.#onBits(peer) })
     wire.on('have-all', () => { this.#onHaveAll(peer) })

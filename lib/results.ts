@@ -5,9 +5,9 @@
  * results in a swarm; each distinct one is a *variant* of the piece, kept once however many peers announce it. A peer
  * *holds* a piece when it has both said which result it has (`results`) and set the piece's bit (`have`, `bitfield`).
  *
- * Our own result is a variant like any other. Called by work-session.ts only. Memory: one byte per piece and peer, 45 per
- * piece, and a record per further variant (variants.ts): what nobody says any more makes room, or peers that come and go
- * would use up all numbers.
+ * Our own result is a variant like any other. Called by work-session.ts only. Memory: one byte per piece and peer, 49 per
+ * piece, and 50 per further variant, of which there are no more than pieces (variants.ts): what nobody says any more makes
+ * room, or peers that come and go would use up all numbers.
  */
 import { Variants } from './variants.ts'
 
@@ -31,6 +31,7 @@ export class PeerResults {
   readonly #table: ResultTable
   readonly #flags: Uint8Array
   #held = 0
+  #further = 0
   /** pieces whose have bit is set but whose result is not known yet */
   #unexplained = 0
 
@@ -38,6 +39,9 @@ export class PeerResults {
     this.#table = table
     this.#flags = new Uint8Array(table.pieceCount)
   }
+
+  /** Of how many pieces it says another result than whoever was first. */
+  get further (): number { return this.#further }
 
   /** How many pieces it holds. */
   get held (): number { return this.#held }
@@ -68,8 +72,9 @@ export class PeerResults {
     const flags = this.#flags[index]!
     const known = flags & VARIANT
     if (known !== 0) return this.#table.variants.matches(index, known, result) ? 'same' : 'changed'
-    const variant = this.#table.variants.add(index, result, VARIANT)
+    const variant = this.#table.makeRoom(this, index, result) ? this.#table.variants.add(index, result, VARIANT) : 0
     if (variant === 0) return 'ignored'
+    if (variant > 1) this.#further++
     if ((flags & HAVE) !== 0) this.#unexplained--
     this.#update(index, flags | variant)
     return 'new'
@@ -88,11 +93,24 @@ export class PeerResults {
     const flags = this.#flags[index]!
     if (flags === HAVE) this.#unexplained--
     this.#update(index, 0)
+    if ((flags & VARIANT) > 1) this.#further--
     this.#table.variants.drop(index, flags & VARIANT)
   }
 
-  /** Forgets everything; the indices whose last holder this peer was. */
+  /** Forgets all that it says otherwise than whoever was first; these pieces. */
+  forgetFurther (): number[] {
+    const pieces: number[] = []
+    for (let index = 0; this.#further > 0 && index < this.#flags.length; index++) {
+      if ((this.#flags[index]! & VARIANT) <= 1) continue
+      this.forget(index)
+      pieces.push(index)
+    }
+    return pieces
+  }
+
+  /** The peer is gone: forgets everything; the indices whose last holder this peer was. */
   clear (): number[] {
+    this.#table.removePeer(this)
     const orphans: number[] = []
     for (let index = 0; index < this.#flags.length; index++) {
       const held = this.holds(index)
@@ -116,6 +134,7 @@ export class ResultTable {
   readonly pieceCount: number
   /** @internal what anybody says, ourselves included */
   readonly variants: Variants
+  readonly #peers = new Map<PeerResults, (pieces: number[]) => void>()
   /** the number of the variant stored here; 0: none */
   readonly #own: Uint8Array
   readonly #holders: Uint16Array
@@ -127,8 +146,28 @@ export class ResultTable {
     this.#holders = new Uint16Array(pieceCount)
   }
 
-  addPeer (): PeerResults {
-    return new PeerResults(this)
+  /** @param dropped called with pieces whose result by this peer was forgotten, because there was no room: it does not hold them */
+  addPeer (dropped: (pieces: number[]) => void = () => {}): PeerResults {
+    const peer = new PeerResults(this)
+    this.#peers.set(peer, dropped)
+    return peer
+  }
+
+  /** @internal */
+  removePeer (peer: PeerResults): void { this.#peers.delete(peer) }
+
+  /**
+   * @internal whether there is room for a result that a peer says; if need be, at the cost of the one that has said most results
+   * otherwise than whoever was first: who floods us with them makes room for others
+   */
+  makeRoom (peer: PeerResults, index: number, result: Result): boolean {
+    while (this.variants.isFullFor(index, result)) {
+      let most = peer
+      for (const other of this.#peers.keys()) if (other.further > most.further) most = other
+      if (most === peer) return false
+      this.#peers.get(most)!(most.forgetFurther())
+    }
+    return true
   }
 
   /** Connected peers the piece can be downloaded from. */

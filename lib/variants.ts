@@ -1,12 +1,13 @@
 /**
  * The distinct results of each piece, numbered from 1, each kept for as long as somebody says it. There is seldom more than
- * one, which is packed; only further ones are objects. Pure. Called by results.ts.
+ * one. Pure. Called by results.ts.
  */
 import { PackedResults } from './packed-results.ts'
+import { FurtherResults } from './results/further-results.ts'
 import type { Result } from './results.ts'
 
-/** A result and how many say it. */
-interface Variant { readonly result: Result, count: number }
+/** Results beyond the first of each piece: as many as there are pieces, in all, but room for these in a small task. */
+const MIN_FURTHER_RESULTS = 65_536
 
 /** True when both are the same result. */
 export function sameResult (a: Result, b: Result): boolean {
@@ -19,26 +20,33 @@ export class Variants {
   readonly #first: PackedResults
   readonly #firstCounts: Uint16Array
   /** from number 2 on */
-  readonly #others = new Map<number, Array<Variant | undefined>>()
+  readonly #further: FurtherResults
+  readonly #furtherLimit: number
 
   constructor (pieceCount: number) {
     this.#first = new PackedResults(pieceCount)
     this.#firstCounts = new Uint16Array(pieceCount)
+    this.#furtherLimit = Math.max(MIN_FURTHER_RESULTS, pieceCount)
+    // one more each: our own results have room whatever others say
+    this.#further = new FurtherResults(pieceCount, this.#furtherLimit + pieceCount)
+  }
+
+  /** There is no room for what a peer says of the piece: it would be one more beyond the first, and there are as many as may be. */
+  isFullFor (index: number, result: Result): boolean {
+    return this.#further.size >= this.#furtherLimit && this.#first.has(index) && this.#numberOf(index, result) === 0
   }
 
   get (index: number, number: number): Result | undefined {
-    return number === 1 ? this.#first.get(index) : this.#others.get(index)?.[number - 2]?.result
+    return number === 1 ? this.#first.get(index) : this.#further.get(index, number)
   }
 
   sizeOf (index: number, number: number): number | undefined {
-    return number === 1 ? this.#first.sizeOf(index) : this.#others.get(index)?.[number - 2]?.result.size
+    return number === 1 ? this.#first.sizeOf(index) : this.#further.sizeOf(index, number)
   }
 
   /** True when the variant is this very result. */
   matches (index: number, number: number, result: Result): boolean {
-    if (number === 1) return this.#first.matches(index, result)
-    const variant = this.#others.get(index)?.[number - 2]
-    return variant !== undefined && sameResult(variant.result, result)
+    return number === 1 ? this.#first.matches(index, result) : this.#further.matches(index, number, result)
   }
 
   /** Somebody says this result: its number; 0, and nothing is kept, if that would be more than `limit`. */
@@ -56,37 +64,21 @@ export class Variants {
     if (number !== 0) this.#count(index, number, -1)
   }
 
+  /** 0: nobody says it. */
   #numberOf (index: number, result: Result): number {
-    if (this.#first.matches(index, result)) return 1
-    const found = this.#others.get(index)?.findIndex(variant => variant !== undefined && sameResult(variant.result, result)) ?? -1
-    return found === -1 ? 0 : found + 2
+    return this.#first.matches(index, result) ? 1 : this.#further.numberOf(index, result)
   }
 
-  #freeNumber (index: number): number {
-    if (!this.#first.has(index)) return 1
-    const others = this.#others.get(index) ?? []
-    const gap = others.indexOf(undefined)
-    return (gap === -1 ? others.length : gap) + 2
-  }
+  #freeNumber (index: number): number { return this.#first.has(index) ? this.#further.freeNumber(index, 2) : 1 }
 
   #put (index: number, number: number, result: Result): void {
-    if (number === 1) return this.#first.set(index, result)
-    const others = this.#others.get(index) ?? []
-    others[number - 2] = { result, count: 0 }
-    this.#others.set(index, others)
+    if (number === 1) this.#first.set(index, result)
+    else this.#further.put(index, number, result)
   }
 
   #count (index: number, number: number, step: number): void {
-    if (number === 1) {
-      this.#firstCounts[index]! += step
-      if (this.#firstCounts[index] === 0) this.#first.delete(index)
-      return
-    }
-    const others = this.#others.get(index)!
-    const variant = others[number - 2]!
-    variant.count += step
-    if (variant.count > 0) return
-    others[number - 2] = undefined
-    if (others.every(known => known === undefined)) this.#others.delete(index)
+    if (number > 1) return this.#further.count(index, number, step)
+    this.#firstCounts[index]! += step
+    if (this.#firstCounts[index] === 0) this.#first.delete(index)
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import test from 'tape'
 import { PackedResults } from '../lib/packed-results.ts'
 import { ResultTable } from '../lib/results.ts'
+import type { PeerResults } from '../lib/results.ts'
 import type { Result } from '../lib/results.ts'
 
 const result = (text: string): Result => ({ size: text.length, digest: createHash('sha256').update(text).digest() })
@@ -133,5 +134,40 @@ test('packed results are a map', t => {
   packed.delete(3)
   packed.delete(3)
   t.same([packed.size, Array.from(packed, ([index, { size }]) => [index, size])], [1, [[1, 0]]])
+  t.end()
+})
+
+test('what peers say is bounded, and whoever says most makes room', t => {
+  const pieces = 100_000
+  const table = new ResultTable(pieces)
+  const dropped: number[][] = []
+  const digest = new Uint8Array(32)
+  const say = (peer: PeerResults, who: number, count: number): number => {
+    let taken = 0
+    for (let index = 0; index < count; index++) {
+      digest[0] = who
+      if (peer.announce(index, { size: index, digest }) === 'new') taken++
+      peer.setHave(index)
+    }
+    return taken
+  }
+  const liars = Array.from({ length: 13 }, (_, who) => {
+    const peer = table.addPeer(indices => { dropped.push([who, indices.length]) })
+    say(peer, who, pieces)
+    return peer
+  })
+  const further = (): number => liars.reduce((sum, peer) => sum + peer.further, 0)
+  t.ok(further() <= pieces, `${further()} beyond the first of each piece`)
+  t.ok(liars.every(peer => peer.further <= pieces))
+  const honest = table.addPeer()
+  t.equal(say(honest, 99, 5_000), 5_000, 'a peer that says less than they do is heard')
+  t.equal(honest.held, 5_000)
+  t.equal(honest.result(4_999)?.size, 4_999)
+  t.ok(dropped.length > 0 && dropped.length < 50, `${dropped.length} times one of the others made room`)
+  t.ok(further() + honest.further <= pieces)
+  table.setOwn(7, a)
+  t.equal(table.own(7)?.size, a.size, 'our own have room whatever others say')
+  for (const peer of [...liars, honest]) peer.clear()
+  t.equal(table.addPeer().announce(7, b), 'new', 'and what is gone makes room')
   t.end()
 })
