@@ -4,6 +4,7 @@
  */
 import { keepsClaim } from '../extensions/ut_bitworker/index.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from '../extensions/ut_bitworker/index.ts'
+import type { Claim } from './claims.ts'
 import type { Clock } from './clock.ts'
 import { Relaying } from './relaying.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -22,7 +23,7 @@ export interface ClaimExchangeHost {
   /** our running claims, or backups, for a peer that has just come */
   claims (opts: { isBackup: boolean }): ClaimRecord[]
   /** a piece that we compute is computed by a peer whose claim goes before ours */
-  yield (index: number): void
+  yield (index: number, other: Claim): void
 }
 
 /** The claims of one task's peers. */
@@ -103,7 +104,7 @@ export class ClaimExchange {
 
   /** The peer announced results: what it claimed of them is done. */
   fulfil (peer: TaskPeer, indices: number[]): void {
-    this.#scheduler.claims.removePieces(peer.claims, indices)
+    this.#scheduler.claims.fulfil(peer.claims, indices)
     this.#relaying.ended(peer, indices, { withResult: true })
   }
 
@@ -187,7 +188,7 @@ export class ClaimExchange {
       localPeerId: this.#host.peerId,
       remotePeerId: Buffer.from(peerId, 'hex')
     })
-    if (!isOurs && this.#mayYield(peer, index)) this.#host.yield(index)
+    if (!isOurs && this.#mayYield(peer, index)) this.#host.yield(index, this.#scheduler.claims.get(peerId, index)!)
   }
 
   /** Whoever takes pieces over and does not deliver them soon has no credit left: claims alone must not stop our work. */

@@ -88,6 +88,8 @@ export interface ClaimHost {
   now (): number
   /** what a piece takes on average, milliseconds; 0: unknown */
   pace (): number
+  /** a piece was done so many milliseconds after it should have been */
+  took (lateMs: number): void
   /** whether the piece's claims are respected may have changed */
   changed (index: number): void
 }
@@ -123,6 +125,9 @@ export class ClaimTable {
     return false
   }
 
+  /** The peer's claim for the piece. */
+  get (peerId: string, index: number): Claim | undefined { return this.#claimants.get(peerId)?.claims.get(index) }
+
   /** The peer's claim for the piece is respected. */
   isRespected (peerId: string, index: number): boolean {
     return this.#claimants.get(peerId)?.claims.get(index)?.isRespected === true
@@ -154,9 +159,13 @@ export class ClaimTable {
     if (entry !== undefined) this.#unsay(source, entry)
   }
 
-  /** The source's claims for these pieces have ended: of many pieces, as a rule, it claims few. */
-  removePieces (source: ClaimSource, indices: readonly number[]): void {
-    for (const entry of source.entries) if (indices.includes(entry.index)) this.#unsay(source, entry)
+  /** The source has results of these pieces, which ends its claims: of many pieces, as a rule, it claims few. */
+  fulfil (source: ClaimSource, indices: readonly number[]): void {
+    for (const entry of source.entries) {
+      if (!indices.includes(entry.index)) continue
+      if (entry.isRespected && entry.estimateMs > 0) this.#host.took(this.#host.now() - entry.startedAt - entry.estimateMs)
+      this.#unsay(source, entry)
+    }
   }
 
   /** The claimant itself ended the claim without a result; to do so late, and over and over, is as bad as to let it lapse. */

@@ -7,6 +7,8 @@
  */
 import { CLAIM_RENEW_MS, MAX_CLAIMS } from '../extensions/ut_bitworker/constants.ts'
 import type { ClaimRecord } from '../extensions/ut_bitworker/index.ts'
+import { SLOW } from './backups.ts'
+import type { Claim } from './claims.ts'
 import type { Clock } from './clock.ts'
 import { CommandError } from './errors.ts'
 import type { Generation } from './compute-store.ts'
@@ -33,7 +35,9 @@ export interface ComputingHost {
 interface Running {
   readonly generation: Generation
   readonly since: number
-  readonly isBackup: boolean
+  isBackup: boolean
+  /** what it was expected to take, milliseconds; 0: unknown */
+  readonly estimateMs: number
   /** its command has ended */
   hasEnded: boolean
   /** why it was aborted */
@@ -47,6 +51,10 @@ const STORING_PER_SLOT = 4
 const AHEAD_MS = 100
 /** The next of longer ones is claimed so long before its slot is free: a busy peer has heard of it by then. */
 const NEXT_MS = 200
+/** A work item is nearly done after this share of what a piece takes. */
+const NEARLY_DONE = 0.75
+/** After this share nobody knows when it will end. */
+const LATEST = 1.25
 /** The pace follows about this many of the latest pieces. */
 const PACE_PIECES = 32
 
@@ -130,6 +138,24 @@ export class Computing {
     if (running === undefined || running.reason !== null) return
     running.reason = reason
     running.generation.kill()
+  }
+
+  /**
+   * Another peer's claim for the piece goes before ours. A work item that expects to end first, and is nearly done or has a slot
+   * that nothing else needs, goes on as a backup: it would be begun again as one, from its start.
+   */
+  yieldTo (index: number, { startedAt, estimateMs }: Pick<Claim, 'startedAt' | 'estimateMs'>): void {
+    const running = this.#running.get(index)
+    const now = this.#clock.now()
+    const elapsedMs = running === undefined ? 0 : now - running.since
+    const isKnown = this.#paceMs > 0 && estimateMs > 0 && elapsedMs < LATEST * this.#paceMs
+    const isFirst = isKnown && startedAt + estimateMs - now > SLOW * Math.max(0, this.#paceMs - elapsedMs)
+    const isWorthIt = isFirst && (elapsedMs > NEARLY_DONE * this.#paceMs || !this.#scheduler.hasCandidates)
+    if (running === undefined || running.reason !== null || !isWorthIt) return this.abort(index, 'another peer computes it')
+    if (running.isBackup) return
+    running.isBackup = true
+    this.#host.release([index])
+    this.#host.claim([{ index, elapsedMs: Math.round(elapsedMs), estimateMs: this.#estimateMs() }], { isBackup: true })
   }
 
   /** Suspends the work items; their claims are given up, since nobody should wait for them. */
@@ -234,7 +260,8 @@ export class Computing {
 
   #start (index: number, isBackup: boolean): void {
     const generation = this.#host.generate(index)
-    const running: Running = { generation, since: this.#clock.now(), isBackup, hasEnded: false, reason: null }
+    const estimateMs = this.#estimateMs()
+    const running: Running = { generation, since: this.#clock.now(), isBackup, estimateMs, hasEnded: false, reason: null }
     this.#running.set(index, running)
     this.#busy++
     void generation.ended.then(() => { this.#onEnded(running) })
@@ -257,8 +284,10 @@ export class Computing {
   }
 
   #onResult (index: number, result: Result, ms: number): void {
+    const { since, estimateMs } = this.#running.get(index)!
     this.#running.delete(index)
     this.#scheduler.stop(index)
+    if (estimateMs > 0) this.#scheduler.lateness.add(this.#clock.now() - since - estimateMs)
     this.#completed++
     this.#paceMs += (ms - this.#paceMs) / Math.min(this.#completed, PACE_PIECES)
     this.#scheduler.setPace(this.#paceMs)

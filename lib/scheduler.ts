@@ -15,6 +15,7 @@ import { ClaimTable } from './claims.ts'
 import { IndexSet } from './index-set.ts'
 import { Ranking } from './ranking.ts'
 import { DeliveryForecast } from './scheduling/delivery-forecast.ts'
+import { Lateness } from './scheduling/lateness.ts'
 
 /** Runs of one piece's command here before it is left to other peers. */
 export const MAX_ATTEMPTS = 3
@@ -27,6 +28,8 @@ export const MIN_GRACE_MS = 500
 const MAX_GRACE_MS = 30_000
 /** How many times as long as our own lag others are given: what they send passes through several hands that may lag as ours do. */
 const LAGS = 4
+/** A machine on which everything is so late makes no backups: more work would make that worse. */
+const OVERLOAD_MS = 1_000
 /** Estimates of others that stand in for our own pace while we have none. */
 const FOREIGN_ESTIMATES = 16
 
@@ -59,6 +62,8 @@ export class Scheduler {
   readonly claims: ClaimTable
   /** what they announced and we lack; tell it, too */
   readonly deliveries: DeliveryForecast
+  /** how late work ends, against what was expected; to be told of our own */
+  readonly lateness = new Lateness()
   readonly #random: () => number
   readonly #now: () => number
   /** for what comes late because we look late, milliseconds */
@@ -96,7 +101,9 @@ export class Scheduler {
     this.#now = now
     this.#allowance = () => LAGS * lag()
     this.#delay = random()
-    this.claims = new ClaimTable({ now, pace: () => this.#paceMs, changed: index => { this.#onClaims(index) } })
+    this.claims = new ClaimTable({
+      now, pace: () => this.#paceMs, took: ms => { this.lateness.add(ms) }, changed: index => { this.#onClaims(index) }
+    })
     this.deliveries = new DeliveryForecast(pieceCount, {
       now, overdue, lag: this.#allowance, pace: () => this.#pace(), changed: index => { this.update(index) }
     })
@@ -273,14 +280,19 @@ export class Scheduler {
   }
 
   get #graceMs (): number {
-    return Math.min(MAX_GRACE_MS, Math.max(MIN_GRACE_MS, GRACE_SHARE * this.#paceMs) + this.#allowance())
+    const graceMs = Math.max(MIN_GRACE_MS, GRACE_SHARE * this.#paceMs)
+    return Math.min(MAX_GRACE_MS, graceMs + Math.min(graceMs, this.#allowance()))
   }
 
   /** A piece whose claims promise little; looked for only when something has changed, or time has. */
   #backup (): number | undefined {
     const now = this.#now()
     if (now < this.#backupAt) return undefined
-    const { index, retryAt } = chooseBackup(this.#openClaims(), { now, paceMs: this.#pace(), delay: this.#delay })
+    if (this.#allowance() > OVERLOAD_MS) {
+      this.#backupAt = now + OVERLOAD_MS
+      return undefined
+    }
+    const { index, retryAt } = chooseBackup(this.#openClaims(), { now, paceMs: this.#pace(), delay: this.#delay, lateness: this.lateness })
     this.#backupAt = retryAt
     if (index !== undefined) this.#delay = this.#random()
     return index

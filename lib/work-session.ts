@@ -105,7 +105,7 @@ export class WorkSession {
         if (peer.hasDelivered && this.scheduler.deliveries.isExpectedFrom(peer.holder, index)) this.#computing?.abort(index, 'another peer has it')
         this.#downloader.offer(peer, index)
       },
-      yield: index => { this.#computing?.abort(index, 'another peer computes it') },
+      yield: (index, other) => { this.#computing?.yieldTo(index, other) },
       updated: peer => { this.#update(peer) },
       left: peer => {
         this.#downloader.removePeer(peer)

@@ -9,7 +9,7 @@ const SOURCES = globSync(['lib/**/*.ts', 'extensions/**/*.ts'])
 const PURE = [
   ...globSync('lib/task*.ts').filter(file => file !== 'lib/task-peer.ts'), ...globSync('lib/task/*.ts'), 'lib/bencode.ts', 'lib/bencode-encode.ts', 'lib/magnet.ts',
   ...globSync('lib/trust/*.ts').filter(file => file !== 'lib/trust/files.ts'),
-  'lib/results.ts', 'lib/variants.ts', 'lib/packed-results.ts', 'lib/scheduler.ts', 'lib/claims.ts', 'lib/candidates.ts', 'lib/ranking.ts', 'lib/backups.ts', ...globSync('lib/scheduling/*.ts'), 'lib/progress.ts', 'lib/index-set.ts',
+  'lib/results.ts', 'lib/variants.ts', 'lib/packed-results.ts', 'lib/scheduler.ts', 'lib/claims.ts', 'lib/candidates.ts', 'lib/ranking.ts', 'lib/backups.ts', ...globSync('lib/scheduling/*.ts'), ...globSync('lib/results/*.ts'), 'lib/progress.ts', 'lib/index-set.ts',
   'lib/token-bucket.ts', 'lib/connections/crowding.ts', 'lib/magnet-check.ts',
   'lib/claim-exchange.ts', 'lib/relaying.ts', 'lib/announcer.ts', 'lib/news.ts',
   'extensions/ut_bitworker/codec.ts', 'extensions/ut_bitworker/records.ts', 'extensions/ut_bitworker/relay-table.ts', 'extensions/ut_bitworker/state.ts', 'extensions/ut_bitworker/outbox.ts',

@@ -111,3 +111,25 @@ test('it is known for how long there is work: a piece\'s time, and in the end wh
   await until(3_100)
   t.equal(computing.busyMs, 0, 'all is done')
 })
+
+test('who loses a collision and would end first goes on as a backup', async t => {
+  // of ten seconds; both claims' estimates
+  const rules: Array<[what: string, atMs: number, theirStartMs: number, theirEstimateMs: number, pieces: number, goesOn: boolean]> = [
+    ['nearly done', 18_000, 10_000, 40_000, 9, true],
+    ['nearly done, but the other one ends first', 18_000, 8_000, 11_000, 9, false],
+    ['just begun, and there is other work', 11_000, 10_000, 40_000, 9, false],
+    ['just begun, and there is none', 11_000, 10_000, 40_000, 2, true],
+    ['nobody knows when the other one ends', 18_000, 10_000, 0, 2, false]
+  ]
+  for (const [what, atMs, startedAt, estimateMs, pieceCount, goesOn] of rules) {
+    const { clock, computing, log, until } = play(t, { pieceCount, slots: 1, workMs: 10_000 })
+    computing.run()
+    clock.after(atMs, () => {})
+    await until(atMs)
+    log.length = 0
+    const [index] = computing.claims({ isBackup: false }).map(claim => claim.index)
+    computing.yieldTo(index!, { startedAt, estimateMs })
+    t.same(computing.claims({ isBackup: true }).map(claim => claim.index), goesOn ? [index] : [], what)
+    if (goesOn) t.same(log, [`${atMs}: releases 1`, `${atMs}: claims 1`], 'and says so')
+  }
+})

@@ -294,7 +294,7 @@ test('a source ends its claims for many pieces at once', t => {
   const [source, other] = [new ClaimSource({ limit: 5 }), new ClaimSource({ limit: 5 })]
   for (const index of [1, 2, 3]) scheduler.claims.add(source, PEER, claim(index))
   scheduler.claims.add(other, OTHER, claim(2))
-  scheduler.claims.removePieces(source, [0, 2, 3, 4])
+  scheduler.claims.fulfil(source, [0, 2, 3, 4])
   t.same([1, 2, 3].map(index => scheduler.claims.isClaimed(index)), [true, true, false])
   t.notOk(scheduler.claims.isRespected(PEER, 2), 'but not those of others')
   t.end()

@@ -110,7 +110,7 @@ export class Peer {
         if (peer.hasDelivered && this.#scheduler.deliveries.isExpectedFrom(peer.holder, index)) this.#abort(index, 'another peer has it')
         this.#downloads.offer(peer, index)
       },
-      yield: index => { this.#abort(index, 'another peer computes it') },
+      yield: (index, other) => { if (!this.#isSilent) this.#computing.yieldTo(index, other) },
       updated: () => { this.#computing.run() },
       left: peer => {
         this.#downloads.removePeer(peer)
