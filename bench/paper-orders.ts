@@ -3,7 +3,7 @@ import process from 'node:process'
 
 /** What a peer is told. */
 export type Order =
-  | { order: 'add', pieces: number, seconds: number, bytes: number, path: string }
+  | { order: 'add', pieces: number, seconds: number, bytes: number, path: string, utp?: boolean }
   | { order: 'connect', ports: number[], peers: number }
   | { order: 'compute' }
   | { order: 'check' }

@@ -16,8 +16,8 @@ const POLL_MS = 5
 
 interface Running { client: BitWorker, torrent: ReturnType<BitWorker['add']> }
 
-async function add ({ pieces, seconds, bytes, path }: Extract<Order, { order: 'add' }>): Promise<Running> {
-  const client = new BitWorker(OPTIONS)
+async function add ({ pieces, seconds, bytes, path, utp = false }: Extract<Order, { order: 'add' }>): Promise<Running> {
+  const client = new BitWorker({ ...OPTIONS, utp })
   if (!client.listening) await once(client, 'listening')
   // one process besides the shell: the machine's time belongs to what is measured
   const command = `sleep ${seconds}; printf '%${bytes}s' "piece $PIECE_IDX"`

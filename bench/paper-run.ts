@@ -9,7 +9,14 @@ import { clock } from './paper-orders.ts'
 import type { Answer, Item, Order } from './paper-orders.ts'
 
 /** What is run: `pieces` of `bytes`, each of which takes `seconds`. */
-export interface Cell { peers: number, pieces: number, seconds: number, bytes: number }
+export interface Cell {
+  peers: number
+  pieces: number
+  seconds: number
+  bytes: number
+  /** as clients do by default; the paper's experiment is without */
+  utp?: boolean
+}
 
 /** What came of one run; times in seconds after the common start. */
 export interface Run extends Cell {
