@@ -5,6 +5,7 @@
  */
 import path from 'node:path'
 import process from 'node:process'
+import { Groups, findGroups } from './executor/cgroup/groups.ts'
 import { killed } from './executor/failures.ts'
 import { Guard } from './executor/guard.ts'
 import { BashItem } from './executor/item.ts'
@@ -44,6 +45,8 @@ export interface BashExecutorOptions {
   shells?: 'auto' | 'warm' | 'fresh'
   /** how commands are confined; default: not at all */
   sandbox?: Sandbox
+  /** whether the kernel is to count what a command in a sandbox uses together; default: where it can (cgroups) */
+  groups?: boolean
   /** what each command may use at most; default: docs/SECURITY.md */
   limits?: Partial<Limits>
 }
@@ -60,17 +63,20 @@ export class BashExecutor implements Executor {
   readonly #watch = new Watch()
   readonly #pool: Pool
   readonly #warm: WarmShells
+  readonly #groups: Groups | null
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
   /** Throws BW_ERR_COMPUTE_OPTIONS. */
-  constructor ({ shell = '/bin/bash', env = process.env, shells = 'auto', sandbox, limits = {} }: BashExecutorOptions = {}) {
+  constructor ({ shell = '/bin/bash', env = process.env, shells = 'auto', sandbox, groups = true, limits = {} }: BashExecutorOptions = {}) {
     checkLimits(limits)
+    const place = groups && sandbox !== undefined ? findGroups().place : null
+    this.#groups = place === null ? null : new Groups(place)
     this.#shell = shell
     this.#limits = limits
     this.#launcher = sandbox?.createLauncher() ?? new PlainLauncher(shell, env)
     this.#guard = new Guard(shell, this.#launcher.mark)
-    this.#launcher.guardBy?.(this.#guard)
+    this.#launcher.attach?.({ guard: this.#guard, groups: this.#groups })
     this.#pool = new Pool({
       launcher: this.#launcher,
       fifos: this.#fifos,
@@ -106,6 +112,7 @@ export class BashExecutor implements Executor {
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
     killAtExit(this)
     this.#guard.ensure()
+    if (this.#groups === null) this.#watch.begin(item)
     item.start()
     return item
   }
@@ -130,6 +137,7 @@ export class BashExecutor implements Executor {
     this.#sessions.sweep()
     this.#fifos.close()
     this.#launcher.close()
+    this.#groups?.close()
     await this.#guard.close()
     open.delete(this)
     if (open.size === 0) process.off('exit', onProcessExit)
@@ -141,6 +149,7 @@ export class BashExecutor implements Executor {
     const sids = this.#warm.sids()
     if (sids.length > 0) killSessions(sids)
     this.#pool.killNow()
+    this.#groups?.close()
   }
 
   #tick (): void {

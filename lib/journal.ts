@@ -6,8 +6,9 @@
  *
  * The codec is pure; the class Journal at the end is the file around it. Called by the store.
  */
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, fsync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
+import { promisify } from 'node:util'
 import { BitWorkerError } from './errors.ts'
 import { ioError } from './io-errors.ts'
 
@@ -116,6 +117,8 @@ function isWithin ({ type, index, size }: { type: number, index: number, size: n
   return (type === PIECE_STORED || type === PIECE_DROPPED) && index < bounds.pieceCount && size <= bounds.pieceLength
 }
 
+const syncAsync = promisify(fsync)
+
 interface Waiting { resolve: () => void, reject: (err: Error) => void }
 
 /** A journal file, open for appending. */
@@ -162,10 +165,10 @@ export class Journal {
     })
   }
 
-  /** Writes what is pending and makes the file survive a power cut. Throws BW_ERR_DISK_FULL … */
-  sync (): void {
+  /** Writes what is pending and makes the file survive a power cut. Rejects with BW_ERR_DISK_FULL … */
+  async sync (): Promise<void> {
     this.#flush()
-    if (this.#fd !== -1) fsyncSync(this.#fd)
+    if (this.#fd !== -1) await syncAsync(this.#fd)
   }
 
   /** Writes what is pending and closes the file; the second call does nothing. */

@@ -2,7 +2,8 @@
  * Runs a task's complete command: once per file, when all its parts are there. It finds them in PART_LIST and its like,
  * and writes FILE.
  */
-import { constants, copyFileSync, mkdirSync, mkdtempSync, openSync, closeSync, fsyncSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, constants, lstatSync, mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFile, open } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { CommandError } from './errors.ts'
@@ -15,7 +16,7 @@ import type { TaskFolder } from './store-folder.ts'
 import { runItem } from './store-generate.ts'
 import type { RunOptions } from './store-generate.ts'
 import { hashFile } from './store-io.ts'
-import { lstatOrNull, partName } from './store-layout.ts'
+import { lstatOrNull, partName, removeTree } from './store-layout.ts'
 import { makeScratch } from './store-scratch.ts'
 import { reclaim, share } from './store-share.ts'
 import { completeMsOf, spaceAsked } from './task-asks.ts'
@@ -66,12 +67,12 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
     })
     const outcome = await untilAborted(item, signal)
     folder.checkRoom()
-    return await takeFile(path.join(work, out), path.join(work, 'out'), outcome)
+    return await takeFile(path.join(work, 'o'), path.basename(out), path.join(work, 'out'), outcome)
   } catch (err) {
     if (err instanceof CommandError && err.code === 'BW_ERR_COMMAND_EXIT') folder.checkRoom(err)
     throw ioError(err, work)
   } finally {
-    if (alias !== null) rmSync(alias, { recursive: true, force: true })
+    if (alias !== null) await removeTree(alias)
   }
 }
 
@@ -144,20 +145,26 @@ async function untilAborted (item: { done: Promise<ItemOutcome>, kill (): void }
   }
 }
 
-async function takeFile (written: string, to: string, { stderr }: ItemOutcome): Promise<Draft> {
-  const stats = lstatOrNull(written)
-  if (stats === null || !stats.isFile()) {
+/** What else it wrote goes with the folder, and with it other names of the file. */
+async function takeFile (folder: string, name: string, to: string, { stderr }: ItemOutcome): Promise<Draft> {
+  if (lstatOrNull(folder)?.isDirectory() === true) chmodSync(folder, 0o700) // it may have closed it
+  const written = path.join(folder, name)
+  if (lstatOrNull(written)?.isFile() !== true) {
     throw new CommandError('BW_ERR_COMPLETE_NO_FILE', 'the complete command ended well, but did not write the file $FILE', { exitCode: 0, signal: null, stderr })
   }
-  // a hard link, perhaps to a part: the finished file must be a file of its own
-  if (stats.nlink > 1) copyFileSync(written, to, constants.COPYFILE_EXCL)
-  else renameSync(written, to)
-  reclaim(to, stats.mode)
-  const fd = openSync(to, constants.O_RDONLY | constants.O_NOFOLLOW)
+  const taken = `${to}.taken`
+  renameSync(written, taken)
+  await removeTree(folder)
+  const { mode, nlink } = lstatSync(taken)
+  // a link, perhaps to a part: the finished file must be a file of its own
+  if (nlink > 1) await copyFile(taken, to, constants.COPYFILE_EXCL)
+  else renameSync(taken, to)
+  reclaim(to, mode)
+  const file = await open(to, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
-    fsyncSync(fd)
+    await file.sync()
   } finally {
-    closeSync(fd)
+    await file.close()
   }
   return { path: to, ...await hashFile(to) }
 }

@@ -3,7 +3,7 @@
  * them. Either way it is written elsewhere, written down in the journal, and only then renamed: a half-written file
  * never carries the final name, and a file with the final name is always recognised as ours.
  */
-import { closeSync, constants, fsync, fsyncSync, ftruncate, mkdirSync, openSync, renameSync, write } from 'node:fs'
+import { closeSync, constants, fsync, ftruncate, mkdirSync, openSync, renameSync, write } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { BitWorkerError } from './errors.ts'
@@ -237,7 +237,7 @@ async function install (folder: TaskFolder, file: number, draft: Draft, changes:
   makeParents(layout.folder, relative) // once more: writing it down took its time
   refuseForeign(folder, file)
   renameSync(draft.path, final)
-  syncFolder(path.dirname(final))
+  await syncFolder(path.dirname(final))
   await folder.adoptFile(file, draft.size, offsetsOf(task, file, piece => folder.table.results.sizeOf(piece)))
 }
 
@@ -250,10 +250,10 @@ function refuseForeign ({ task, layout, force, table: { ours } }: TaskFolder, fi
 }
 
 /** The name must be on disk before the parts are removed. */
-function syncFolder (dir: string): void {
+async function syncFolder (dir: string): Promise<void> {
   const fd = openSync(dir, constants.O_RDONLY)
   try {
-    fsyncSync(fd)
+    await syncAsync(fd)
   } catch {} // some file systems do not do that for folders
   closeSync(fd)
 }

@@ -222,7 +222,7 @@ export class TaskFolder {
   /** Writes down, safe from a power cut, what a finished file will be, before it gets its name. */
   async announceFile (file: number, { size, digest }: Result): Promise<void> {
     await this.#journal.append({ type: FILE_FINISHED, index: file, size, digest })
-    this.#journal.sync()
+    await this.#journal.sync()
   }
 
   /** A finished file has its name. With `offsets` its pieces are served from it from now on, and their parts are removed. */

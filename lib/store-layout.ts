@@ -8,11 +8,12 @@
  *                                 journal, lock
  *                                 work/<id>, …     scratch folders and unfinished output
  */
-import { chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { BitWorkerError } from './errors.ts'
+import { removeByForce } from './executor/remove-tree.ts'
 import { errnoOf, ioError } from './io-errors.ts'
 import { encodeTask } from './task.ts'
 import type { Task } from './task.ts'
@@ -160,19 +161,8 @@ export async function removeTree (dir: string): Promise<void> {
   try {
     await rm(dir, { recursive: true, force: true })
   } catch {
-    makeRemovable(dir)
-    await rm(dir, { recursive: true, force: true }).catch(() => {})
+    await removeByForce(dir)
   }
-}
-
-/** A command may have taken the permissions of its own folders away. */
-function makeRemovable (dir: string): void {
-  try {
-    chmodSync(dir, 0o700)
-    for (const entry of readdirSync(dir, { withFileTypes: true })) {
-      if (entry.isDirectory()) makeRemovable(path.join(dir, entry.name))
-    }
-  } catch {} // not ours: it stays
 }
 
 /** Removes what is there; nothing there is fine. Never throws. */

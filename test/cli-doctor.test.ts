@@ -37,7 +37,7 @@ function pathWith (t: Test, bwrap: string, perl: string | null = "echo 'Landlock
 test('doctor where everything is there', async t => {
   const { code, events, stderr } = await doctor(t)
   t.equal(stderr, '')
-  t.deepEqual(events.map(({ event, check }) => check ?? event), ['shell', 'sandbox', 'port', 'discovery', 'doctor'], 'one event for each check, and one for all')
+  t.deepEqual(events.map(({ event, check }) => check ?? event), ['shell', 'sandbox', 'memory', 'port', 'discovery', 'doctor'], 'one event for each check, and one for all')
   t.deepEqual(finding(events, 'shell'), { state: 'ok', message: '/bin/bash' })
   t.deepEqual(finding(events, 'port'), { state: 'ok', message: 'any free one, TCP and UDP' })
   const { state, message } = finding(events, 'sandbox')
@@ -48,7 +48,7 @@ test('doctor where everything is there', async t => {
 test('doctor for people: a line each, and what follows from it', async t => {
   const { run } = await workspace(t)
   const good = await run(['doctor', '--port', '0'])
-  t.match(good.stdout, /^shell {6}ok {7}\/bin\/bash\nsandbox .*\nport .*\ndiscovery .*\nTasks can be computed here\.\n$/)
+  t.match(good.stdout, /^shell {6}ok {7}\/bin\/bash\nsandbox .*\nmemory .*cgroups.*\nport .*\ndiscovery .*\nTasks can be computed here\.\n$/)
   t.deepEqual([good.code, good.stderr], [0, ''])
   const bad = await run(['doctor', '--port', '0'], { env: { PATH: pathWith(t, 'exit 1') } })
   t.match(bad.stdout, /^sandbox {4}missing {2}bwrap does not work here/m)

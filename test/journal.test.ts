@@ -112,7 +112,7 @@ test('journal file: appends, reopens, cuts a torn tail off', async t => {
   truncateSync(at, HEADER_BYTES + RECORD_BYTES + 10)
   const { journal } = Journal.open(at, bounds)
   void journal.append(records[4]!)
-  journal.sync()
+  await journal.sync()
   t.deepEqual(decodeJournal(readFileSync(at), bounds).records, [records[0], records[4]], 'appends after the cut; sync writes at once')
   void journal.append(records[1]!)
   journal.close()

@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs'
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import os from 'node:os'
+import { findGroups } from '../executor/cgroup/groups.ts'
 import { detectSandbox } from '../executor/sandbox/detect.ts'
 import { EXIT, explain } from './failure.ts'
 import { escapeText, fit } from './format.ts'
@@ -17,7 +18,7 @@ export interface DoctorFlags {
 
 /** One thing that was looked at. */
 interface Finding {
-  check: 'shell' | 'sandbox' | 'port' | 'discovery'
+  check: 'shell' | 'sandbox' | 'memory' | 'port' | 'discovery'
   /** 'limited': it works, but not as well as it could */
   state: 'ok' | 'limited' | 'missing'
   /** one line */
@@ -30,7 +31,7 @@ const LSD_GROUP = '239.192.152.143'
 /** Says what works; resolves with exit code 0 if a task can be computed here, else 1. */
 export async function doctor ({ port, json }: DoctorFlags): Promise<number> {
   const out = new JsonOutput(json)
-  const findings = [checkShell(), await checkSandbox(), await checkPort(port), await checkDiscovery()]
+  const findings = [checkShell(), await checkSandbox(), checkMemory(), await checkPort(port), await checkDiscovery()]
   for (const finding of findings) {
     out.emit('check', finding)
     if (!json) process.stdout.write(`${layOut(finding)}\n`)
@@ -61,6 +62,12 @@ async function checkSandbox (): Promise<Finding> {
   if (tier === 'bwrap') return { check: 'sandbox', state: 'ok', message: tier }
   if (tier === 'none') return { check: 'sandbox', state: 'missing', message: why }
   return { check: 'sandbox', state: 'limited', message: `${tier}; ${why}` }
+}
+
+/** How what a command uses together is bounded. */
+function checkMemory (): Finding {
+  const { place, message } = findGroups()
+  return { check: 'memory', state: place === null ? 'limited' : 'ok', message }
 }
 
 async function checkPort (port: number): Promise<Finding> {

@@ -26,10 +26,10 @@ export function failureOf (end: Ending): CommandError | null {
     return new CommandError('BW_ERR_COMMAND_TIMEOUT', `the command ran longer than its time-out of ${end.limits.timeoutMs / 1000} s and was killed`, failure)
   }
   if (end.stopped === 'memory') {
-    return new CommandError('BW_ERR_COMMAND_MEMORY', `the command took more memory than the ${mib(end.limits.memoryBytes)} it may have, and was killed`, failure)
+    return new CommandError('BW_ERR_COMMAND_MEMORY', `the command took more memory than the ${mib(end.limits.memoryBytes)} it may have (with what it shares and keeps in files in memory), and was killed`, failure)
   }
   if (end.stopped === 'disk') {
-    return new CommandError('BW_ERR_COMMAND_DISK', `the command wrote more than it may (${mib(end.limits.fileBytes)} to its file, ${mib(end.limits.scratchBytes)} besides), or too many files, and was killed`, failure)
+    return new CommandError('BW_ERR_COMMAND_DISK', `the command wrote more than it may (${mib(end.limits.fileBytes)} to its file, ${mib(end.limits.scratchBytes)} besides), or too many files, or folders that cannot be looked into, and was killed`, failure)
   }
   // first: a command is ended by SIGXFSZ when it goes on writing
   if (end.size > end.maxOutputBytes) return tooMuch(end, failure)

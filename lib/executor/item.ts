@@ -5,6 +5,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type { Group } from './cgroup/group.ts'
 import { ioError } from '../io-errors.ts'
 import { isRunning } from '../process-table.ts'
 import { failureOf, spawnFailure } from './failures.ts'
@@ -90,6 +91,9 @@ export class BashItem implements RunningItem {
       ...mounts.map(({ path }) => ({ folder: path, bytes: this.limits.fileBytes }))
     ]
   }
+
+  /** what it is counted in; undefined where only looking shows what it uses */
+  get group (): Group | undefined { return this.#warm?.group ?? this.#launch?.group }
 
   /** of the process that leads the session in which all of it is */
   get pid (): number | undefined { return this.#isOver ? undefined : (this.#warm ?? this.#child)?.pid }
@@ -270,6 +274,7 @@ export class BashItem implements RunningItem {
     const ms = this.#elapsedMs()
     const pgid = this.#child?.pid
     if (pgid !== undefined && !this.#isReplaced(pgid)) await this.#endRest(pgid)
+    if (this.#launch?.group?.hasRunOut() === true) this.#stopped ??= 'memory'
     await this.#launch?.settled?.()
     if (this.#isOver) return
     await this.#finish(pgid, exitCode, signal, ms)
@@ -283,6 +288,7 @@ export class BashItem implements RunningItem {
   async #finish (pgid: number | undefined, exitCode: number | null, signal: NodeJS.Signals | null, ms: number): Promise<void> {
     const output = this.#output!
     const stderr = this.#stderr?.take() ?? ''
+    if (this.#warm?.group?.hasRunOut() === true) this.#stopped ??= 'memory'
     if (this.#stopped === null) this.#host.warm.note(this.#item, ms)
     const { maxOutputBytes } = this.#item
     const end = { exitCode, signal, stderr, size: output.size, maxOutputBytes, limits: this.limits, stopped: this.#stopped }

@@ -4,6 +4,8 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
+import type { Group } from './cgroup/group.ts'
+import type { Groups } from './cgroup/groups.ts'
 import { commandEnv } from './env.ts'
 import type { Limits } from './limits.ts'
 import type { WorkItem } from './types.ts'
@@ -27,6 +29,8 @@ export interface Launch {
   outlasts?: boolean
   /** the folder of this machine that it writes to as it likes, up to `scratchBytes`: looked at now and then */
   folder?: string
+  /** what all of it is counted and bounded in; default: nothing */
+  group?: Group
   /** nothing that it starts can leave its session, all of which ends with it; default false: what does outlives it by seconds */
   isHeld?: boolean
   /** The process exists, and is ended when we end: now it may begin. */
@@ -37,10 +41,12 @@ export interface Launch {
   settled? (): Promise<void>
 }
 
-/** Whoever ends process groups when this process dies. */
-export interface Groups {
-  watch (pgid: number): void
-  forget (pgid: number): void
+/** What a launcher may make use of. */
+export interface LaunchHost {
+  /** ends process groups when this process dies */
+  guard: { watch (pgid: number): void, forget (pgid: number): void }
+  /** bounds what a launch uses together; null where that cannot be */
+  groups: Groups | null
 }
 
 /** Makes launches; belongs to one executor. */
@@ -49,8 +55,8 @@ export interface Launcher {
   readonly scratch?: string | undefined
   /** stands in the environment of what is spawned, for the guard to find what has left its group and session */
   readonly mark?: string
-  /** Who is told of the groups that a launch makes beside its own. */
-  guardBy? (guard: Groups): void
+  /** Called once, before anything is launched. */
+  attach? (host: LaunchHost): void
   /** Throws what `RunningItem.done` rejects with. */
   launch (item: WorkItem, limits: Limits): Launch
   /** Whether there are nests (nest.ts) for such items. */

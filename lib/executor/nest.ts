@@ -6,6 +6,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import type { Group } from './cgroup/group.ts'
 import type { Launch } from './launch.ts'
 import { closeFifo } from './process/fifos.ts'
 import type { Fifo } from './process/fifos.ts'
@@ -84,6 +85,8 @@ export class Nest implements Reused {
 
   /** Nothing of it runs any more. */
   get isGone (): boolean { return this.#isGone }
+
+  get group (): Group | undefined { return this.#launch.group }
 
   /** It takes an item now. */
   get isIdle (): boolean { return this.#isReady && !this.#isDoomed && !this.isBusy && this.#parts.length > 0 }

@@ -5,6 +5,7 @@
  * to find what a fresh `bash -c command` would; see JOB_SETUP for what is done about that, and KNOWN for what is not.
  */
 import { constants } from 'node:os'
+import type { Group } from './cgroup/group.ts'
 import type { WorkItem } from './types.ts'
 
 /** Variables of the loop; the subshell unsets them. */
@@ -108,6 +109,8 @@ export interface Reused {
   readonly pid: number | undefined
   /** Its process has ended. */
   readonly isGone: boolean
+  /** what it is counted in */
+  readonly group?: Group | undefined
   /** Whether an item that ended so may have left something in the session. */
   hasLeft (end: WarmEnd): boolean
   /** Ends the item by its own end. */

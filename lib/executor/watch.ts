@@ -1,10 +1,12 @@
 /**
- * What no limit of the system counts: the memory of all processes of a command together, and what a complete command
- * writes to the folders of this machine that it may. Looked at now and then; called by the executor's tick.
+ * What no limit of the system counts where there are no control groups: the memory of all processes of a command together, and
+ * what it writes to the folders of this machine that it may. Looked at now and then; called by the executor's tick.
  */
-import { lstatSync, readFileSync, readdirSync } from 'node:fs'
-import path from 'node:path'
+import type { Group } from './cgroup/group.ts'
+import { favourGroup } from './autogroup.ts'
+import { measure, namelessBytes } from './folder-size.ts'
 import type { Limits } from './limits.ts'
+import { memoryOf, segmentsOf, sharedBytes, tmpfsBytes } from './memory.ts'
 import { childrenOf } from '../process-table.ts'
 import { membersOf } from './session.ts'
 
@@ -16,6 +18,8 @@ export interface Watched {
   readonly pid: number | undefined
   readonly limits: Limits
   readonly writable: readonly Writable[]
+  /** what counts its memory; undefined: we must */
+  readonly group: Group | undefined
   stop (reason: 'memory' | 'disk'): void
 }
 
@@ -34,6 +38,17 @@ const MAX_FILES = 1000
 export class Watch {
   #next = performance.now() + WATCH_MS
   #nextSearch = performance.now() + SEARCH_MS
+  /** what all programs here shared when an item began */
+  readonly #sharedBefore = new WeakMap<Watched, number>()
+  #shared = { bytes: 0, at: -Infinity }
+  /** folders that are being measured: off the event loop, as it is a command that made what is in there */
+  readonly #measuring = new Set<Watched>()
+
+  /** The item begins now. */
+  begin (item: Watched): void {
+    if (performance.now() - this.#shared.at > WATCH_MS) this.#shared = { bytes: sharedBytes(), at: performance.now() }
+    this.#sharedBefore.set(item, this.#shared.bytes)
+  }
 
   /** Looks, unless it has just done so. */
   look (items: ReadonlySet<Watched>): void {
@@ -41,16 +56,56 @@ export class Watch {
     if (start < this.#next) return
     const running = [...items].filter(({ pid }) => pid !== undefined)
     const members = this.#pids(running.map(({ pid }) => pid!), start)
-    let waitMs = MAX_WATCH_MS
+    for (const item of running) favourGroup(members.get(item.pid!) ?? [])
+    let waitMs = this.#lookAtMemory(running, members)
     for (const item of running) {
-      const bytes = (members.get(item.pid!) ?? []).reduce((sum, pid) => sum + memoryOf(pid), 0)
-      waitMs = Math.min(waitMs, (item.limits.memoryBytes - bytes) / BYTES_PER_MS)
-      if (bytes > item.limits.memoryBytes) item.stop('memory')
-      if (item.writable.length > 0) waitMs = WATCH_MS
-      if (item.writable.some(({ folder, bytes: most }) => isTooMuch(folder, most))) item.stop('disk')
+      if (item.writable.length === 0) continue
+      waitMs = WATCH_MS
+      this.#lookAtFolders(item, members.get(item.pid!) ?? [])
     }
     const end = performance.now()
     this.#next = end + Math.max(WATCH_MS, waitMs, (end - start) * SHARE)
+  }
+
+  /** Returns how long the next look can wait. */
+  #lookAtMemory (running: Watched[], members: ReadonlyMap<number, number[]>): number {
+    let waitMs = MAX_WATCH_MS
+    const uncounted: Watched[] = []
+    for (const item of running) {
+      if (item.group === undefined) uncounted.push(item)
+      else {
+        waitMs = WATCH_MS
+        if (item.group.hasRunOut()) item.stop('memory')
+      }
+    }
+    if (uncounted.length === 0) return waitMs
+    const shared = sharedBytes()
+    const pidsOf = (item: Watched): number[] => members.get(item.pid!) ?? []
+    // what items keep in files in memory has a limit of its own
+    let inFiles: number | null = null
+    const filesOfAll = (): number => inFiles ??= uncounted.reduce((sum, item) => sum + tmpfsBytes(pidsOf(item)), 0)
+    for (const item of uncounted) {
+      const { memoryBytes } = item.limits
+      const grown = shared - (this.#sharedBefore.get(item) ?? shared)
+      const bytes = pidsOf(item).reduce((sum, pid) => sum + memoryOf(pid), 0)
+      waitMs = Math.min(waitMs, (memoryBytes - Math.max(bytes, grown)) / BYTES_PER_MS)
+      // a command can let go of shared memory and still keep it, where no size of a process shows it: then it has some, and all
+      // that is shared here has grown
+      const hides = grown > memoryBytes && grown - filesOfAll() > memoryBytes && segmentsOf(pidsOf(item)) > 0
+      if (bytes > memoryBytes || hides) item.stop('memory')
+    }
+    return waitMs
+  }
+
+  #lookAtFolders (item: Watched, pids: number[]): void {
+    if (this.#measuring.has(item)) return
+    this.#measuring.add(item)
+    const looks = item.writable.map(async ({ folder, bytes }) => measure(folder, { bytes, files: MAX_FILES }))
+    const most = Math.max(...item.writable.map(({ bytes }) => bytes))
+    void Promise.all([namelessBytes(pids), ...looks]).then(([nameless, ...found]) => {
+      this.#measuring.delete(item)
+      if (nameless > most || found.some(({ isTooMuch }) => isTooMuch)) item.stop('disk')
+    })
   }
 
   /** The processes of each of these sessions. */
@@ -71,37 +126,4 @@ function familyOf (pid: number): number[] | null {
     family.push(...children)
   }
   return family
-}
-
-/** Bytes that the process has for itself or shares with others of its kind, but not the programs that it runs. */
-function memoryOf (pid: number): number {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-    const kib = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)?.[1] ?? 0)
-    return (kib('RssAnon') + kib('RssShmem')) * 1024
-  } catch {
-    return 0 // it has ended
-  }
-}
-
-function isTooMuch (folder: string, most: number): boolean {
-  let [files, bytes] = [0, 0]
-  const folders = [folder]
-  for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
-    for (const name of namesIn(at)) {
-      const stats = lstatSync(path.join(at, name), { throwIfNoEntry: false })
-      bytes += (stats?.blocks ?? 0) * 512
-      if (++files > MAX_FILES || bytes > most) return true
-      if (stats?.isDirectory() === true) folders.push(path.join(at, name))
-    }
-  }
-  return false
-}
-
-function namesIn (folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return [] // it was removed just now
-  }
 }

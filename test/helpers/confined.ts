@@ -9,7 +9,7 @@ import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tape'
-import type { Order } from '../fixtures/confined.ts'
+import type { Order, Start } from '../fixtures/confined.ts'
 import { cleanUp, tempFolder } from './disk.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -29,6 +29,8 @@ export interface Outcome { code: string | null, message: string, stdout: string,
 export interface Confined {
   readonly tier: string
   readonly problems: string[]
+  /** where its commands are counted together; null: nowhere */
+  readonly groups: Start['groups']
   readonly child: ChildProcess
   /** what it writes to; nobody but its user may enter */
   readonly folder: string
@@ -37,6 +39,8 @@ export interface Confined {
   run (order: Order): Promise<Outcome>
   /** resolves with the pid of its outermost process when it was started */
   begin (order: Order): Promise<number>
+  /** how what was begun went */
+  ended (): Promise<Outcome>
   end (): Promise<void>
 }
 
@@ -70,10 +74,11 @@ export async function startConfined (t: Test, uid: number, choice = 'auto', arou
     child.stdin.write(`${JSON.stringify({ ...order, env: { MARKER: marker, ...order.env } })}\n`)
     return (await next<{ pid: number }>()).pid
   }
-  const { tier, problems } = await next<{ tier: string, problems: string[] }>()
+  const { tier, problems, groups } = await next<Start>()
   return {
     tier,
     problems,
+    groups,
     child,
     folder,
     survivors: () => markedWith(marker),
@@ -82,14 +87,35 @@ export async function startConfined (t: Test, uid: number, choice = 'auto', arou
       await begin(order)
       return next<Outcome>()
     },
+    ended: async () => next<Outcome>(),
     end
   }
+}
+
+/** How a program ended. */
+export interface Ran { status: number | null, stdout: string, stderr: string }
+
+/** Runs a fixture as the user, with a folder of its own as its first argument. */
+export async function runAs (t: Test, uid: number, fixture: string, args: string[]): Promise<Ran> {
+  const home = tempFolder(t)
+  const folder = path.join(home, 'private')
+  mkdirSync(folder, { mode: 0o700 })
+  chownSync(folder, uid, uid)
+  const { node, script } = uid === process.getuid?.() ? { node: process.execPath, script: path.join(ROOT, 'test/fixtures/x') } : copyFor(uid, home)
+  const child = spawn(node, [path.join(path.dirname(script), fixture), folder, ...args], {
+    uid, gid: uid, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/local/bin:/usr/bin:/bin', TMPDIR: folder, HOME: folder }
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', text => { stdout += text })
+  child.stderr.setEncoding('utf8').on('data', text => { stderr += text })
+  const [status] = await once(child, 'close') as [number | null]
+  return { status, stdout, stderr }
 }
 
 /** Sources and Node where the user can read them: a clone may be where only its owner can. */
 function copyFor (uid: number, home: string): { node: string, script: string } {
   chmodSync(home, 0o711)
-  for (const name of ['lib', 'test/fixtures/confined.ts', 'package.json']) cpSync(path.join(ROOT, name), path.join(home, name), { recursive: true })
+  for (const name of ['lib', 'extensions', 'test/fixtures/confined.ts', 'test/fixtures/leftovers.ts', 'package.json']) cpSync(path.join(ROOT, name), path.join(home, name), { recursive: true })
   chmodSync(path.join(home, 'test'), 0o755)
   const isReadable = spawnSync(process.execPath, ['--version'], { uid, gid: uid, cwd: '/' }).status === 0
   const node = isReadable ? process.execPath : path.join(home, 'node')

@@ -11,7 +11,7 @@ import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { readStat } from '../../process-table.ts'
 import { sandboxEnv } from '../env.ts'
-import type { Groups, Launch, Launcher } from '../launch.ts'
+import type { Launch, LaunchHost, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
 import type { WorkItem } from '../types.ts'
 import { SCRATCH, bwrapArgs } from './bwrap-args.ts'
@@ -19,6 +19,8 @@ import type { Mount, SandboxOptions, SystemFolder } from './bwrap-args.ts'
 import { FilterFile } from './filter-file.ts'
 import { COMMAND_UID, endFirst, findProgram, hardLimits, highestFd, isFolder, isRoot, systemFolders, systemProgram } from './host.ts'
 import { NEST_CAPABILITIES, NEST_MOUNTS, nestCommand } from './nest-script.ts'
+import { joinGroup } from './join.ts'
+import type { Joined } from './join.ts'
 import { outerCommand } from './outer.ts'
 import { outlastCommand } from './outlast.ts'
 import { MARK, bashCommand, fileBytesOf, prelude } from './prelude.ts'
@@ -68,14 +70,14 @@ export class BwrapLauncher implements Launcher {
   readonly #filter: FilterFile
   readonly #shown = shownHere()
   readonly #users = [new FilterFile(PASSWD), new FilterFile(GROUP)]
-  #guard: Groups | null = null
+  #host: LaunchHost | null = null
 
   constructor (opts: BwrapOptions) {
     this.#opts = opts
     this.#filter = new FilterFile(seccompFilter(opts.arch))
   }
 
-  guardBy (guard: Groups): void { this.#guard = guard }
+  attach (host: LaunchHost): void { this.#host = host }
 
   /** A nest needs perl and a /proc, and has nothing writable, which would outlive an item. */
   canNest ({ mounts = [] }: WorkItem): boolean {
@@ -83,25 +85,28 @@ export class BwrapLauncher implements Launcher {
   }
 
   nest (item: WorkItem, limits: Limits, parts: number[]): Launch {
+    const joined = joinGroup(this.#host, item, limits, true)
     const mounts = (item.mounts ?? []).map(({ path: from, at }) => ({ path: from, at, isFolder: isFolder(from) }))
     const command = nestCommand({
       perl: this.#perl!,
       arch: this.#opts.arch,
       parts: parts.length,
-      firstPart: NEXT_FD,
+      firstPart: NEXT_FD + joined.fds.length,
       scratchBytes: limits.scratchBytes,
       mounts,
       command: bashCommand(item, this.#prelude(item, limits))
     })
     const shown = mounts.map((mount, i) => ({ path: mount.path, at: `${NEST_MOUNTS}/${i}` }))
-    const launch = this.#launch({ ...item, env: {}, mounts: shown }, limits, command, { capabilities: NEST_CAPABILITIES })
+    const launch = this.#launch({ ...item, env: {}, mounts: shown }, limits, command, joined, { capabilities: NEST_CAPABILITIES })
     return { ...launch, stdin: 'pipe', fds: [...launch.fds, ...parts] }
   }
 
   launch (item: WorkItem, limits: Limits): Launch {
-    const command = outlastCommand(bashCommand(item, ''), this.#prelude(item, limits, NEXT_FD), NEXT_FD)
-    const launch = this.#launch(item, limits, command, { seccompFd: SECCOMP_FD })
-    return { ...launch, stdin: 'pipe', stdoutFd: NEXT_FD, outlasts: true }
+    const joined = joinGroup(this.#host, item, limits, true)
+    const stdoutFd = NEXT_FD + joined.fds.length
+    const command = outlastCommand(bashCommand(item, ''), this.#prelude(item, limits, stdoutFd), stdoutFd)
+    const launch = this.#launch(item, limits, command, joined, { seccompFd: SECCOMP_FD })
+    return { ...launch, stdin: 'pipe', stdoutFd, outlasts: true }
   }
 
   #prelude (item: WorkItem, limits: Limits, keepFd?: number): string {
@@ -114,7 +119,8 @@ export class BwrapLauncher implements Launcher {
     })
   }
 
-  #launch (item: WorkItem, limits: Limits, command: string[], more: Pick<SandboxOptions, 'capabilities' | 'seccompFd'>): Launch {
+  #launch (item: WorkItem, limits: Limits, command: string[], joined: Joined,
+    more: Pick<SandboxOptions, 'capabilities' | 'seccompFd'>): Launch {
     const { mounts = [], env } = item
     const given = [this.#filter, ...this.#users].map(file => file.open()) as [number, number, number]
     const staged = isRoot() && this.#opts.stage && mounts.length > 0
@@ -131,7 +137,7 @@ export class BwrapLauncher implements Launcher {
     })
     const [file = '', ...rest] = [
       ...outer,
-      ...outerCommand({ limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard }),
+      ...outerCommand({ limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: joined.fds.map((_, i) => NEXT_FD + i) }),
       ...(this.#ionice === null ? [] : [this.#ionice, '-c', '3']),
       this.#opts.bwrap, '--args', String(ARGS_FD), '--', ...command
     ]
@@ -142,7 +148,8 @@ export class BwrapLauncher implements Launcher {
       cwd: '/',
       env: { ...sandboxEnv(SCRATCH, env), [MARK]: this.mark },
       ...(isRoot() && !staged && { uid: COMMAND_UID, gid: COMMAND_UID }),
-      fds: [given[0], 'pipe', 'pipe', given[1], given[2]],
+      ...(joined.group !== null && { group: joined.group }),
+      fds: [given[0], 'pipe', 'pipe', given[1], given[2], ...joined.fds],
       started: child => {
         inside = this.#firstProcess(child)
         begin(child, options)
@@ -151,6 +158,7 @@ export class BwrapLauncher implements Launcher {
       settled: async () => {
         for (const fd of given) closeSync(fd)
         await this.#gone(await inside)
+        joined.leave()
       }
     }
   }
@@ -180,7 +188,7 @@ export class BwrapLauncher implements Launcher {
       try { process.kill(pid, 'SIGKILL') } catch {} // it has gone meanwhile
       await new Promise(resolve => { setTimeout(resolve, LOOK_MS) })
     }
-    this.#guard?.forget(pid)
+    this.#host?.guard.forget(pid)
   }
 
   /** Its pid, told by bwrap; null if it came to none. It leads a session of its own, in which the whole sandbox is. */
@@ -193,7 +201,7 @@ export class BwrapLauncher implements Launcher {
         if (!text.includes('}')) return // bwrap would be ended by a pipe that is closed while it writes
         pipe.destroy()
         const pid = Number(/"child-pid": (\d+)/.exec(text)?.[1] ?? 0)
-        if (pid > 1) this.#guard?.watch(pid)
+        if (pid > 1) this.#host?.guard.watch(pid)
         resolve(pid > 1 ? pid : null)
       }).on('error', () => {}).once('close', () => { resolve(null) })
     })

@@ -6,13 +6,15 @@ import { closeSync, existsSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { sandboxEnv } from '../env.ts'
 import { letBegin } from '../launch.ts'
-import type { Launch, Launcher } from '../launch.ts'
+import type { Launch, LaunchHost, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
 import type { WorkItem } from '../types.ts'
 import { FilterFile } from './filter-file.ts'
 import { COMMAND_UID, countThreads, endFirst, findProgram, hardLimits, highestFd, isRoot, systemFolders } from './host.ts'
+import { joinGroup } from './join.ts'
 import { landlockCommand } from './landlock-script.ts'
 import type { Rule } from './landlock-script.ts'
+import { outerCommand } from './outer.ts'
 import { MARK, bashCommand, fileBytesOf, prelude } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
 import { seccompFilter } from './seccomp.ts'
@@ -27,6 +29,8 @@ export interface LandlockLauncherOptions {
   arch: Arch
 }
 
+/** Its descriptor 3 is the filter. */
+const NEXT_FD = 4
 const DEVICES = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom']
 /** What programs size themselves by; nothing of other processes. */
 const PROC = ['/proc/cpuinfo', '/proc/meminfo', '/proc/stat']
@@ -44,6 +48,7 @@ export class LandlockLauncher implements Launcher {
   readonly #hard: HardLimits = hardLimits()
   readonly #ionice = findProgram('ionice')
   readonly #filter: FilterFile
+  #host: LaunchHost | null = null
   readonly #system: Rule[]
 
   constructor (opts: LandlockLauncherOptions) {
@@ -64,27 +69,35 @@ export class LandlockLauncher implements Launcher {
       { path: cwd, may: 'write' },
       ...mounts.map(({ path, writable }): Rule => ({ path, may: writable === true ? 'write' : 'read' }))
     ]
+    const filter = this.#filter.open()
+    const joined = joinGroup(this.#host, item, limits, false)
     const [file = '', ...args] = [
+      ...outerCommand({ limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: joined.fds.map((_, i) => NEXT_FD + i) }),
       ...this.#ionice === null ? [] : [this.#ionice, '-c', '3'],
       ...landlockCommand({ ...this.#opts, user: isRoot() ? COMMAND_UID : null, rules, command: this.#command(item, limits) })
     ]
-    const filter = this.#filter.open()
     return {
       file,
       args,
       cwd,
       env: { ...sandboxEnv(cwd, env), [MARK]: this.mark },
       stdin: 'pipe',
-      fds: [filter],
+      fds: [filter, ...joined.fds],
       folder: cwd,
       isHeld: true,
+      ...(joined.group !== null && { group: joined.group }),
       started: child => {
         endFirst(child.pid)
         letBegin(child)
       },
-      settled: async () => { closeSync(filter) }
+      settled: async () => {
+        closeSync(filter)
+        joined.leave()
+      }
     }
   }
+
+  attach (host: LaunchHost): void { this.#host = host }
 
   close (): void { this.#filter.close() }
 

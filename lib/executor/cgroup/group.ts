@@ -1,0 +1,138 @@
+/**
+ * One control group, of either version: what its processes may use together. Files of the kernel, read and written at
+ * once: each takes microseconds.
+ */
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import type { Controller } from './hierarchy.ts'
+
+/** What the processes of a group may have together. */
+export interface GroupLimits {
+  /** bytes of memory of any kind: of their own, shared, of files in memory, of the kernel's on their behalf */
+  memoryBytes: number
+  processes: number
+}
+
+/** A group. */
+export interface Group {
+  /** files that a process writes "0" to, to become a member with all that it starts from then on */
+  readonly procs: readonly string[]
+  /** Throws if the kernel refuses. */
+  limit (limits: GroupLimits): void
+  /** Whether the kernel has ended a member for want of memory since this was asked last. */
+  hasRunOut (): boolean
+  /** Ends all members, as far as they can be found at once. */
+  kill (): void
+  /** False if something is in it still. */
+  remove (): boolean
+}
+
+/** A group of version 2. @param at its folder, in one that hands its controllers down */
+export class UnifiedGroup implements Group {
+  readonly procs: readonly string[]
+  readonly #at: string
+  #ooms: number
+
+  constructor (at: string) {
+    mkdirSync(at)
+    this.#at = at
+    this.procs = [path.join(at, 'cgroup.procs')]
+    // the command as a whole has failed; and what waits for everything else has no weight at all
+    for (const [file, value] of [['memory.oom.group', '1'], ['memory.swap.max', '0'], ['cpu.weight', '1'], ['cpu.idle', '1']] as const) tryWrite(path.join(at, file), value)
+    this.#ooms = this.#countOoms()
+  }
+
+  limit ({ memoryBytes, processes }: GroupLimits): void {
+    writeFileSync(path.join(this.#at, 'memory.max'), String(memoryBytes))
+    tryWrite(path.join(this.#at, 'pids.max'), String(processes))
+  }
+
+  hasRunOut (): boolean {
+    const before = this.#ooms
+    return (this.#ooms = this.#countOoms()) > before
+  }
+
+  kill (): void {
+    if (!tryWrite(path.join(this.#at, 'cgroup.kill'), '1')) killAll(this.procs)
+  }
+
+  remove (): boolean { return removeFolder(this.#at) }
+
+  #countOoms (): number { return countIn(path.join(this.#at, 'memory.events')) }
+}
+
+/** A group of version 1: one folder for each controller. @param folders of which one controller is `memory` */
+export class LegacyGroup implements Group {
+  readonly procs: readonly string[]
+  readonly #folders: Partial<Record<Controller, string>>
+  readonly #memory: string
+  #ooms: number
+
+  constructor (folders: Partial<Record<Controller, string>> & { memory: string }) {
+    this.#folders = folders
+    this.#memory = folders.memory
+    for (const at of Object.values(folders)) mkdirSync(at)
+    this.procs = Object.values(folders).map(at => path.join(at, 'cgroup.procs'))
+    this.#ooms = this.#countOoms()
+  }
+
+  limit ({ memoryBytes, processes }: GroupLimits): void {
+    const both = path.join(this.#memory, 'memory.memsw.limit_in_bytes') // with what is swapped out: never less than the other
+    tryWrite(both, '-1')
+    writeFileSync(path.join(this.#memory, 'memory.limit_in_bytes'), String(memoryBytes))
+    tryWrite(both, String(memoryBytes))
+    if (this.#folders.pids !== undefined) tryWrite(path.join(this.#folders.pids, 'pids.max'), String(processes))
+  }
+
+  hasRunOut (): boolean {
+    const before = this.#ooms
+    return (this.#ooms = this.#countOoms()) > before
+  }
+
+  kill (): void { killAll(this.procs) }
+
+  remove (): boolean { return Object.values(this.#folders).map(removeFolder).every(Boolean) }
+
+  #countOoms (): number { return countIn(path.join(this.#memory, 'memory.oom_control')) }
+}
+
+/** Removes a group that may have groups in it, once nothing runs in it. Never throws. */
+export function removeFolder (at: string): boolean {
+  try {
+    rmdirSync(at)
+    return true
+  } catch (err) {
+    return err instanceof Error && 'code' in err && err.code === 'ENOENT'
+  }
+}
+
+/** Ends whoever is named in these files. Never throws. */
+export function killAll (files: readonly string[]): void {
+  for (const file of files) {
+    for (const pid of readOrEmpty(file).split('\n').map(Number).filter(each => each > 1)) {
+      try { process.kill(pid, 'SIGKILL') } catch {} // it is gone, which is fine
+    }
+  }
+}
+
+function countIn (file: string): number {
+  return Number(/^oom_kill (\d+)/m.exec(readOrEmpty(file))?.[1] ?? 0)
+}
+
+function readOrEmpty (file: string): string {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+function tryWrite (file: string, value: string): boolean {
+  try {
+    writeFileSync(file, value, { flag: 'r+' })
+    return true
+  } catch {
+    return false // this kernel does not have it
+  }
+}
