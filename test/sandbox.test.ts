@@ -176,6 +176,8 @@ for (const { name: user, uid } of USERS) {
     t.deepEqual([nested.code, nested.stdout], [null, 'shown\nshown\ndata\none\n'], `the same in a nest: ${nested.stderr}`)
     const flood = await client.run({ command: 'head -c 64M /dev/zero | tee /out/{1..20} >/dev/null; sleep 1000', mounts, limits: { fileBytes: 100 * MIB, timeoutMs: 60_000 } })
     t.equal(flood.code, 'BW_ERR_COMMAND_DISK', `but not without end: ${flood.message}`)
+    const quick = await client.run({ command: 'rm -f /out/*; head -c 3M /dev/zero > /out/file', mounts, limits: { fileBytes: MIB } })
+    t.equal(quick.code, 'BW_ERR_COMMAND_DISK', `however quick it is: ${quick.message}`)
   })
 
   test(`as ${user}: what is shown to a command in landlock`, async t => {

@@ -70,6 +70,16 @@ test('judging', t => {
   t.end()
 })
 
+const bytes = (authors: KnownAuthor[], task = bounded): number | undefined => judgeTask(task, { authors }, NOW).fileBytes
+
+test('what complete commands may write is within the scope', t => {
+  t.equal(bytes([{ key: BOUNDED, maxBytes: 2 ** 30 }]), 2 ** 29, 'two files share it')
+  t.equal(bytes([{ key: BOUNDED }]), undefined, 'no bound')
+  t.equal(bytes([]), undefined, 'nobody is trusted')
+  t.equal(bytes([{ key: ADA, maxBytes: 10_000 }], ada), undefined, 'there is no complete command')
+  t.end()
+})
+
 test('a task object whose signature is of another task', t => {
   const forged = { ...createTask({ name: 'x', command: 'rm -rf /', parts: 1 }), signatures: ada.signatures }
   isRefused(t, 'forged', 'BW_ERR_TASK_SIGNATURE', () => judgeTask(forged, { authors: [{ key: ADA }] }, NOW))

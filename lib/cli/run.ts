@@ -4,6 +4,7 @@ import path from 'node:path'
 import { BitWorkerError } from '../errors.ts'
 import { explainMissing } from '../executor/sandbox/missing.ts'
 import { unsupportedProblem } from '../task.ts'
+import type { Limits } from '../executor/limits.ts'
 import type { Task } from '../task.ts'
 import type { Torrent } from '../webtorrent/public-types.ts'
 import { readTrustStore } from '../trust/files.ts'
@@ -164,8 +165,14 @@ async function begin ({ torrent }: Session, flags: RunFlags, surroundings: Surro
   torrent.startComputing({
     ...(flags.slots !== undefined && { slots: flags.slots }),
     ...confinement.options,
+    limits: limitsWithin(confinement.options.limits, flags.yes === true ? undefined : judgement.fileBytes),
     binds: flags.bind.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
   })
+}
+
+/** Nobody was asked: what is trusted bounds what complete commands write, too. */
+function limitsWithin (limits: Partial<Limits> = {}, fileBytes?: number): Partial<Limits> {
+  return fileBytes === undefined ? limits : { ...limits, fileBytes: Math.min(fileBytes, limits.fileBytes ?? Infinity) }
 }
 
 /**

@@ -10,6 +10,7 @@ import { ioError } from '../io-errors.ts'
 import { isRunning } from '../process-table.ts'
 import { failureOf, spawnFailure } from './failures.ts'
 import type { StopReason } from './failures.ts'
+import { measure } from './folder-size.ts'
 import type { Launch, Launcher } from './launch.ts'
 import { limitsFor } from './limits.ts'
 import type { Limits } from './limits.ts'
@@ -276,8 +277,16 @@ export class BashItem implements RunningItem {
     if (pgid !== undefined && !this.#isReplaced(pgid)) await this.#endRest(pgid)
     if (this.#launch?.group?.hasRunOut() === true) this.#stopped ??= 'memory'
     await this.#launch?.settled?.()
+    if (this.#stopped === null && await this.#hasWrittenTooMuch()) this.#stopped = 'disk'
     if (this.#isOver) return
     await this.#finish(pgid, exitCode, signal, ms)
+  }
+
+  /** What it may write to is looked at now and then: it may have been quick. */
+  async #hasWrittenTooMuch (): Promise<boolean> {
+    const mounts = this.#item.mounts?.filter(({ writable }) => writable === true) ?? []
+    const found = await Promise.all(mounts.map(async ({ path }) => measure(path, { bytes: this.limits.fileBytes, files: Infinity })))
+    return found.some(({ bytes }) => bytes > this.limits.fileBytes)
   }
 
   /** Its own process has ended well, but it is not over before the end of stdout: others may still print. */

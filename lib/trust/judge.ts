@@ -32,6 +32,8 @@ export interface Judgement {
   /** start without a question; ask; or do not start whatever the answer is */
   verdict: 'trusted' | 'ask' | 'denied'
   signers: SignerJudgement[]
+  /** bytes that each complete command may write when it starts without a question; undefined: as many as the volunteer gives any */
+  fileBytes?: number
 }
 
 /**
@@ -42,7 +44,15 @@ export function judgeTask (task: Task, { authors }: TrustStore, now: Date): Judg
   const signers = checkSignatures([...task.signatures], task.digest)
     .map(signature => judgeSigner(task, signature, authors.find(({ key }) => key === signature.publicKey), now))
   const has = (standing: SignerJudgement['standing']): boolean => signers.some(signer => signer.standing === standing)
-  return { verdict: has('denied') ? 'denied' : has('trusted') ? 'trusted' : 'ask', signers }
+  const fileBytes = fileBytesOf(task, signers.filter(({ standing }) => standing === 'trusted').map(({ key }) => authors.find(each => each.key === key)!))
+  return { verdict: has('denied') ? 'denied' : has('trusted') ? 'trusted' : 'ask', signers, ...(fileBytes !== undefined && { fileBytes }) }
+}
+
+/** What a complete command makes is not in the task: the scope bounds it, all files together. */
+function fileBytesOf (task: Task, trusted: KnownAuthor[]): number | undefined {
+  if (task.completeCommand === undefined || trusted.length === 0) return undefined
+  const most = Math.max(...trusted.map(({ maxBytes = Infinity }) => maxBytes))
+  return most === Infinity ? undefined : Math.max(1, Math.floor(most / task.files.length))
 }
 
 function judgeSigner (task: Task, { publicKey, label, time }: TaskSignature, author: KnownAuthor | undefined, now: Date): SignerJudgement {
