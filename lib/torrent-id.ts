@@ -79,5 +79,11 @@ function harmlessMagnet (torrentId: string): string {
   // split as magnet-uri does
   const [scheme = '', query] = torrentId.split('magnet:?')
   if (query === undefined) return torrentId
-  return `${scheme}magnet:?${query.split('&').filter(parameter => MAGNET_PARAMETERS.has(parameter.split('=', 1)[0]!)).join('&')}`
+  const parameters = query.split('&').filter(parameter => MAGNET_PARAMETERS.has(parameter.split('=', 1)[0]!))
+  return `${scheme}magnet:?${parameters.map(parameter => parameter.startsWith('x.pe=') ? decodePeer(parameter) : parameter).join('&')}`
+}
+
+/** Others write `%5B%3A%3A1%5D%3A6881`, as they may; magnet-uri does not decode it. */
+function decodePeer (parameter: string): string {
+  return parameter.replace(/%(?:5[BD]|3A)/gi, decodeURIComponent)
 }

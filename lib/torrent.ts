@@ -129,6 +129,7 @@ export class ComputeTorrent extends GuardedTorrent {
   async _startTask (task: Task): Promise<void> {
     this._xsRequestsController?.abort()
     this._xsRequestsController = null
+    this._leavePublicSources()
     this.metadata = this.torrentFile
     this.bitfield = new BitField(task.pieceCount)
     this.pieces = Array.from({ length: task.pieceCount }, () => MISSING)
@@ -229,7 +230,7 @@ export class ComputeTorrent extends GuardedTorrent {
     this._isSettling = true
     const isConnecting = (): boolean => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length
     const meeting = (): Meeting => ({ hasMet: session.meeting.hasMet, isConnecting: isConnecting() || session.meeting.isConnecting })
-    const settling = settled(this._sources ??= new Sources(this, this.client.lsd), this, meeting)
+    const settling = settled(this._sources ??= new Sources(this, this.client.lsd && this.private !== true), this, meeting)
     const prepare = (choice: Choice): void => { if (session === this._session) session.store.prepare(choice.executor, slotsOf(choice)) }
     const choice = this._executors.choose(session.task, settling, () => this.destroyed ? null : this._computeOptions, prepare)
     choice.finally(() => { this._isSettling = false }).then(chosen => {
@@ -251,12 +252,12 @@ export class ComputeTorrent extends GuardedTorrent {
   override _startDiscovery (): void {
     const isFirst = this.discovery === null || this.discovery === undefined
     super._startDiscovery()
-    if (!this.destroyed) this._sources ??= new Sources(this, this.client.lsd)
+    if (!this.destroyed) this._sources ??= new Sources(this, this.client.lsd && this.private !== true)
     const { dht } = this.client ?? {}
     const isOrdinary = this.task === null && this.metadata !== null
     if (!isFirst || isOrdinary || this.destroyed || !dht || this.private === true) return
     this.once('close', announceWhileAlone({
-      dht, infoHash: this.infoHash, port: this.client.torrentPort, isAlone: () => this.wires.length === 0
+      dht, infoHash: this.infoHash, port: this.client.torrentPort, isAlone: () => this.wires.length === 0 && this.private !== true
     }))
   }
 

@@ -63,7 +63,9 @@ export interface Selection { from: number, to: number, priority?: number, notify
 export interface Discovery extends EventEmitter {
   readonly tracker: object | null
   readonly dht: object | null
+  readonly lsd: object | null
   complete (): void
+  destroy (): void
 }
 
 export type DestroyCallback = (err?: Error | null) => void
@@ -101,6 +103,7 @@ export interface InternalTorrent extends Torrent {
   _peers: Map<string, InternalPeer> | null
   _selections: Iterable<Selection> & { readonly length: number, clear (): void }
   _startAsDeselected: boolean
+  _noPeersIntervalId: NodeJS.Timeout | undefined
   _xsRequestsController: AbortController | null | undefined
 
   _onTorrentId (torrentId: unknown): Promise<void>

@@ -1,6 +1,9 @@
 /** What people are told is true for whoever reads it, and says what this command can do. */
+import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import test from 'tape'
@@ -32,7 +35,7 @@ const AUTHOR: Array<[args: string[], says: RegExp]> = [
   [['--name', 'a', '--command', 'true', '--timeout', '99999999'], /not 1 to 31536000 whole seconds; choose another --timeout or --complete-timeout$/],
   [['--name', 'a', '--command', 'true', '--memory', '2048G'], /not 1048576 to 1099511627776 whole bytes; choose another --memory or --scratch$/],
   [['--name', 'a', '--command', 'true', '--private'], /--private tasks are found by their trackers alone; say --announce URL, too$/],
-  [['--name', 'a', '--command', 'true', '--sign'], /signing\.key: no such file; make a key, or name another file; bitworker keygen makes a key, and --key names the file of another$/]
+  [['--name', 'a', '--command', 'true', '--sign'], /signing\.key: no such file; make one, or name another \(bitworker keygen, --key FILE\)$/]
 ]
 
 test('an author is told what to change', async t => {
@@ -132,6 +135,37 @@ test('a link that cannot work says why', async t => {
   const cut = await run(['info', LINK, '--timeout', '1', ...OFFLINE])
   t.match(cut.stderr, /if it was longer, put it in quotes: the shell cuts it at the first &/, 'a link that the shell may have cut')
   t.doesNotMatch((await run(['info', `${LINK}&dn=a`, '--timeout', '1', ...OFFLINE])).stderr, /quotes/)
+})
+
+const BROKEN: Array<[what: string, bytes: string, says: RegExp]> = [
+  ['of version 2 alone', 'd4:infod9:file treed1:ad0:d6:lengthi5eeee12:meta versioni2e4:name1:a12:piece lengthi16384eee', /version 2.*BEP 52.*; ask for a hybrid one$/],
+  ['too long for its hashes', `d4:infod6:lengthi9999999e4:name1:a12:piece lengthi16384e6:pieces20:${'x'.repeat(20)}ee`, /its length \(9999999\) does not fit its 1 piece hashes; get it again, or another one$/],
+  ['cut off', 'd4:infod6:lengthi1e4:name1:a12:piece lengthi16384e6:pieces20:xx', /; get it again, or another one$/]
+]
+
+test('a torrent that cannot be used says why', async t => {
+  const { dir, run } = await workspace(t)
+  for (const [what, bytes, says] of BROKEN) {
+    await writeFile(path.join(dir, 'a.torrent'), bytes)
+    for (const command of [['info'], ['run', '--yes', '--exit']]) {
+      const { code, stderr } = await run([...command, 'a.torrent', ...OFFLINE])
+      t.equal(code, 2, what)
+      t.match(stderr.trimEnd(), says)
+      t.match(stderr, /^bitworker: the torrent file cannot be used: (?!Invalid)/m)
+    }
+  }
+})
+
+test('a tracker that fails: which one, and why', async t => {
+  const { dir, start } = await workspace(t)
+  await writeFile(path.join(dir, 'x.bitworker'), encodeTask(createTask({ name: 'x', parts: 1, command: 'true', pieceLength: 64 })))
+  const refusing = createServer().listen(0, '127.0.0.1')
+  await once(refusing, 'listening')
+  const { port } = refusing.address() as AddressInfo
+  refusing.close()
+  const url = `http://127.0.0.1:${port}/announce`
+  const running = start(['run', 'x.bitworker', '--yes', '--json', ...OFFLINE.filter(flag => flag !== '--no-tracker'), '--announce', url])
+  t.equal((await running.event('warning'))['message'], `${url}: connection refused`)
 })
 
 test('a private task says what that means', async t => {

@@ -79,7 +79,7 @@ test('a URL of something else', async t => {
   const { code, events } = await run(['info', url.replace('http', 'HTTP'), '--json', ...OFFLINE])
   t.equal(code, 2)
   t.equal(events[0]?.['code'], 'BW_ERR_TORRENT')
-  t.match(String(events[0]?.['message']), new RegExp(`^${url}: what is there is neither a task file nor a torrent.*; check the URL$`))
+  t.match(String(events[0]?.['message']), new RegExp(`^${url}: what is there cannot be used \\(.+\\); check the URL$`))
 })
 
 test('without a folder for temporary files', async t => {

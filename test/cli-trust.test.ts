@@ -23,7 +23,7 @@ test('trust add, list, remove', async t => {
   t.deepEqual(await json(files, ['trust', 'remove', 'Ada']), { event: 'removed', key, label: 'Ada', denied: true })
   t.deepEqual((await run(['trust', 'list', '--json'])).events, [])
   await refused(t, files, ['trust', 'remove', key], 'BW_ERR_NOT_LISTED', /no such key/)
-  await refused(t, files, ['trust', 'add', 'nothing.pub'], 'BW_ERR_NOT_FOUND', /nothing\.pub: no such file/)
+  await refused(t, files, ['trust', 'add', 'nothing.pub'], 'BW_ERR_NOT_FOUND', /nothing\.pub: neither a public key/)
   await refused(t, files, ['trust', 'add', `${CONFIG}/signing.key`], 'BW_ERR_KEY', /signing\.key: The key is no public key/)
   await refused(t, files, ['trust', 'add', `01${'0'.repeat(62)}`], 'BW_ERR_KEY', /one of the eight/)
   await refused(t, files, ['trust', 'add', key, '--expires', '2027-02-31'], 'BW_ERR_USAGE', /--expires/)

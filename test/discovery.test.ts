@@ -6,7 +6,7 @@ import { createTask, magnetOf } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
 import type { WebTorrentOptions } from '../lib/webtorrent-types.ts'
 import { workspace } from './helpers/cli.ts'
-import { allDone, connect, createPeer, digestOf, noteEnd } from './helpers/task-swarm.ts'
+import { allDone, connect, createPeer, digestOf, noteEnd, ready } from './helpers/task-swarm.ts'
 import type { Peer } from './helpers/task-swarm.ts'
 
 const COMMAND = 'echo $PIECE_IDX; sleep 0.02'
@@ -77,4 +77,24 @@ test('peer exchange: who knows one peer soon knows the others', async t => {
   for (const { torrent } of peers) torrent.startComputing({ slots: 1 })
   await finishTogether(t, peers)
   for (const { torrent } of peers) t.equal(new Set(torrent.wires.map(({ peerId }) => peerId)).size, 3)
+})
+
+/** What else than trackers is asked. */
+function sources ({ torrent }: Peer): unknown {
+  const { dht, lsd } = (torrent as unknown as { discovery: { dht: unknown, lsd: unknown } }).discovery
+  return { dht, lsd }
+}
+
+test('a private task (BEP 27): its trackers alone name peers', async t => {
+  const task = createTask({ name: 'n.txt', command: COMMAND, parts: 2, pieceLength: 64, private: true, announce: ['udp://127.0.0.1:9'] })
+  const [dht, none] = [{ bootstrap: [(await createTracker(t)).dht] }, { dht: null, lsd: null }]
+  const first = await createPeer(t, task, { client: { dht, lsd: true } })
+  await ready(first)
+  t.deepEqual(sources(first), none, 'known from its file')
+
+  const second = await createPeer(t, task, { client: { dht }, id: `${magnetOf(task)}&x.pe=127.0.0.1:${first.client.torrentPort}` })
+  await ready(second)
+  t.deepEqual(sources(second), none, 'known from its metadata, as a link does not say so')
+  const addPeer = (source: string): unknown => (second.torrent as unknown as { addPeer (peer: string, source: string): boolean }).addPeer('127.0.0.1:9', source)
+  t.deepEqual(['dht', 'lsd', 'ut_pex', 'tracker'].map(addPeer), [false, false, false, true], 'what was still on its way is refused')
 })

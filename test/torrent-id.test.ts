@@ -13,6 +13,7 @@ test('only parameters that a magnet link has reach the torrent', t => {
     [`magnet:?${HASH}&_computeOptions=x&on=x&task=x&info=x&__proto__=x`, `magnet:?${HASH}`],
     [`stream-magnet:?_computeOptions=x&${HASH}`, `stream-magnet:?${HASH}`],
     [`magnet:?${HASH}magnet:?_computeOptions=x`, `magnet:?${HASH}`],
+    [`magnet:?${HASH}&x.pe=%5B%3a%3A1%5D%3A6881&x.pe=a%26:1&dn=%3A`, `magnet:?${HASH}&x.pe=[::1]:6881&x.pe=a%26:1&dn=%3A`],
     [task.infoHash, task.infoHash]
   ] as const) t.equal(harmlessId(link), kept, link)
   t.same(harmlessId({ infoHash: task.infoHash, _computeOptions: {}, task }), { infoHash: task.infoHash }, 'a parsed one')

@@ -33,7 +33,7 @@ const SYSTEM: Record<string, [code: ErrorCode, why: string, what: string]> = {
   EMFILE: ['BW_ERR_TOO_MANY_FILES', 'too many files are open', 'raise the limit with ulimit -n']
 }
 
-const KEYS = '; bitworker keygen makes a key, and --key names the file of another'
+const KEYS = (message: string): string => /(?:name another|use an Ed25519 key)$/.test(message) ? ' (bitworker keygen, --key FILE)' : ''
 // The folder is not always what has to be changed (too many open files), and sometimes it is said already.
 const ELSEWHERE = (message: string): string => {
   if (/another (?:output )?folder$/.test(message)) return ' with -o'

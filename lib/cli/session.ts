@@ -59,23 +59,26 @@ export async function openSession (
 function torrentError (error: Error, torrent: Torrent, id: string | Uint8Array): unknown {
   const known = explain(error)
   if (known instanceof BitWorkerError) return known
-  const isInput = torrent.metadata === null
-  if (isInput && typeof id === 'string' && /^https?:/.test(id)) return urlError(error, id)
-  const hint = isInput ? '; give a task file, its URL, a magnet link or an info-hash' : ''
-  return new BitWorkerError('BW_ERR_TORRENT', isInput ? 'input' : 'system', `${reasons(error)}${hint}`, { cause: error })
+  if (torrent.metadata !== null) return new BitWorkerError('BW_ERR_TORRENT', 'system', reasons(error), { cause: error })
+  if (typeof id === 'string' && /^https?:/.test(id)) return urlError(error, id)
+  const what = typeof id === 'string' ? 'what peers have of it cannot be used' : 'the torrent file cannot be used'
+  const why = reasons(error)
+  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${what}: ${why}${why.includes(';') ? '' : '; get it again, or another one'}`, { cause: error })
 }
 
 function urlError (error: Error, url: string): BitWorkerError {
-  const what = error.message.startsWith('Error downloading') ? 'cannot be fetched' : 'what is there is neither a task file nor a torrent'
-  // A TypeError is how WebTorrent stumbles over it, and says nothing about the file.
-  const why = error instanceof TypeError ? '' : ` (${reasons(error).replace(/^Error downloading torrent: /, '').trim()})`
-  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${url}: ${what}${why}; check the URL`, { cause: error })
+  const what = error.message.startsWith('Error downloading') ? 'cannot be fetched' : 'what is there cannot be used'
+  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${url}: ${what} (${reasons(error)}); check the URL`, { cause: error })
 }
 
-// "fetch failed" alone helps nobody: its cause says why.
+// What WebTorrent says first says nothing; what follows it, or is behind it, says why.
+const EMPTY_WORDS = /^(?:(?:Invalid torrent identifier|Error downloading torrent|fetch failed)(?:: *|$))+/
+
 function reasons (error: Error): string {
   const cause = error.cause instanceof Error ? reasons(error.cause) : ''
-  return cause === '' || error.message.endsWith(cause) ? error.message : `${error.message}: ${cause}`
+  const own = cause === '' ? error.message : error.message.replace(EMPTY_WORDS, '').trim()
+  if (own.endsWith(cause)) return own
+  return cause.endsWith(own) ? cause : `${own}: ${cause}`
 }
 
 function keepConnecting (torrent: Torrent, peers: string[]): () => void {

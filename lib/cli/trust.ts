@@ -117,7 +117,8 @@ async function readPublicKey (file: string): Promise<PublicKey> {
     }
   } catch (error) {
     if (error instanceof BitWorkerError) throw new BitWorkerError(error.code, error.blame, `${file}: ${error.message}`, { cause: error })
-    throw explain(error, file)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explain(error, file)
+    throw new BitWorkerError('BW_ERR_NOT_FOUND', 'usage', `${file}: neither a public key, which has 64 hex digits, nor a file; check it`, { cause: error })
   }
 }
 

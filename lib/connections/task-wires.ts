@@ -74,6 +74,8 @@ export class TaskWires {
     session.addPeer(wire, ext)
     ext.setTask(localTask(task!))
     void offerMetadata(wire, metadata!)
+    // with a link that was not known in time
+    if (this.#torrent.private === true) delete wire.peerExtendedMapping['ut_pex']
     onceSpeaking(wire, () => { this.#exchange.add(wire) })
   }
 

@@ -61,7 +61,7 @@ export async function createSigningKey (file: string, { label, force }: { label?
  * @param file default: signing.key in the configuration folder
  */
 export async function readSigningKey (file: string = defaultKeyFile()): Promise<KeyObject> {
-  const pem = await readOwn(file, { code: 'BW_ERR_KEY_FILE', mayNot: MAY_READ | MAY_WRITE, flags: constants.O_NOFOLLOW, hint: 'make a key, or name another file' })
+  const pem = await readOwn(file, { code: 'BW_ERR_KEY_FILE', mayNot: MAY_READ | MAY_WRITE, flags: constants.O_NOFOLLOW, hint: 'make one, or name another' })
   try {
     return toSigningKey(pem)
   } catch (error) {

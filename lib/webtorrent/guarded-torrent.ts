@@ -7,7 +7,7 @@ import { fetchBounded, networkReason } from '../system/fetch.ts'
 import { isTask, parseTask } from '../task.ts'
 import { MAX_TRACKERS, MAX_URL_LENGTH, trackerProblem } from '../task-trackers.ts'
 import { bytesOf, MAX_TORRENT_FILE_BYTES } from '../torrent-id.ts'
-import type { InternalTorrentConstructor, ParsedTorrent } from '../webtorrent-internals.ts'
+import type { InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent } from '../webtorrent-internals.ts'
 import { parsedProblem, readOrdinary } from './ordinary.ts'
 
 const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
@@ -19,6 +19,9 @@ const MAX_SOURCES = 8
 /** Of an ordinary torrent; some have hundreds of dead ones. */
 const MAX_ORDINARY_TRACKERS = 4 * MAX_TRACKERS
 const MAX_WEB_SEEDS = 64
+
+/** Who may not name peers of a private torrent. BEP 27. */
+const PUBLIC_SOURCES: ReadonlySet<string | undefined> = new Set(['dht', 'lsd', 'ut_pex'])
 
 /** The torrents of a BitWorker client, as far as they are WebTorrent's. */
 export class GuardedTorrent extends Base {
@@ -70,12 +73,37 @@ export class GuardedTorrent extends Base {
     return usable
   }
 
+  /** WebTorrent keeps a private torrent from the DHT, but not from the local network. */
+  override _startDiscovery (): void {
+    const { client } = this
+    if (this.private === true) this.client = Object.create(client, { lsd: { value: false } }) as InternalClient
+    super._startDiscovery()
+    if (!this.destroyed) this.client = client
+  }
+
+  /** A link does not say that its torrent is private: the sources that were asked till then are left. */
+  _leavePublicSources (): void {
+    const { discovery } = this
+    if (this.private !== true || !discovery || (discovery.dht === null && discovery.lsd === null)) return
+    // what it still hears, and what fails of it, is nobody's concern any more
+    discovery.removeAllListeners().on('error', () => {})
+    discovery.destroy()
+    this.discovery = null
+    clearInterval(this._noPeersIntervalId)
+    this._startDiscovery()
+  }
+
+  override _addPeer (peer: unknown, type: string, source?: string): InternalPeer | null {
+    return this.private === true && PUBLIC_SOURCES.has(source) ? null : super._addPeer(peer, type, source)
+  }
+
   override async _onMetadata (metadata: unknown): Promise<void> {
     if (this.metadata !== null || this.destroyed) return
     const parsed = ArrayBuffer.isView(metadata) ? await this._read(bytesOf(metadata)) : metadata
     if (parsed === null) return
     // what goes wrong in it, such as a store that cannot be made, would be nobody's rejection
     await super._onMetadata(parsed).catch((err: unknown) => { this._destroy(err as Error) })
+    if (!this.destroyed) this._leavePublicSources()
   }
 
   /** What a link names by `xs`: WebTorrent takes bodies of any length, for any time. */
