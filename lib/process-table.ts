@@ -19,6 +19,27 @@ export function readStat (pid: string | number): string[] | null {
   }
 }
 
+/**
+ * A thread of the process that lives, by which its state and memory are to be asked: as a rule the first one, whose state
+ * is `state`; when that has ended, which looks like the end of the process (Z), another may go on. Null: it is dead.
+ */
+export function livingThread (pid: number, state: string | undefined): { tid: number, state: string } | null {
+  if (state !== undefined && state !== 'Z' && state !== 'X') return { tid: pid, state }
+  for (const tid of threadsOf(pid)) {
+    const found = readStat(`${pid}/task/${tid}`)?.[0]
+    if (found !== undefined && found !== 'Z' && found !== 'X') return { tid, state: found }
+  }
+  return null
+}
+
+function threadsOf (pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number)
+  } catch {
+    return [] // it has gone
+  }
+}
+
 const HAS_CHILDREN = existsSync(`/proc/self/task/${process.pid}/children`)
 
 /** Children of a process; null where the system does not tell. */

@@ -32,12 +32,21 @@ exec "$1" --noprofile --norc -c "$2" guard "$3" $groups
 
 // What was started so late that nobody could tell us of it is found by its environment. Then comes the rest of each session
 // (see session.ts), until nothing is left that could start more: after the last ')' of /proc/PID/stat come state, parent,
-// group, session. bwrap dies with us, and its sandbox with bwrap, but for the few milliseconds in which it sets itself up:
+// group, session. A process whose first thread has ended (Z) lives as long as another does. bwrap dies with us, and its sandbox with bwrap, but for the few milliseconds in which it sets itself up:
 // the last loop finds by its environment what was in there, and what that started meanwhile.
 const KILL = `
 mark=$1
 shift
 for g; do groups_[$g]=1; done
+lives() {
+  [ "$1" != Z ] && return
+  for t in "$2"/task/*/stat; do
+    read -r s < "$t" || continue
+    set -- \${s##*) }
+    [ "$1" != Z ] && [ "$1" != X ] && return
+  done
+  return 1
+}
 [ -n "$mark" ] && for f in $(grep -lsF -- "$mark" /proc/[0-9]*/environ); do
   read -r s < "\${f%environ}stat" || continue
   set -- \${s##*) }
@@ -48,7 +57,7 @@ for i in {1..100}; do
   for f in /proc/[0-9]*/stat; do
     read -r s < "$f" || continue
     set -- \${s##*) }
-    [ -n "\${4:-}" ] && [ -n "\${groups_[$4]:-}" ] && [ "$1" != Z ] && f=\${f#/proc/} && found=yes && kill -KILL "\${f%/stat}"
+    [ -n "\${4:-}" ] && [ -n "\${groups_[$4]:-}" ] && lives "$1" "\${f%/stat}" && f=\${f#/proc/} && found=yes && kill -KILL "\${f%/stat}"
   done
   [ -n "$found" ] || break
 done

@@ -2,6 +2,7 @@
  * What processes have of this machine's memory, as far as /proc tells. Each look is a few small reads.
  */
 import { readFileSync, statSync, statfsSync } from 'node:fs'
+import { livingThread } from '../process-table.ts'
 
 /** Where a sandbox has files in memory. */
 const IN_MEMORY = ['/scratch', '/tmp', '/dev/shm']
@@ -12,7 +13,9 @@ const NAMELESS = ' 00:01 '
 
 /** Bytes that the process has for itself, also swapped out, or shares with others of its kind, but not the programs that it runs. */
 export function memoryOf (pid: number): number {
-  const status = readOrEmpty(`/proc/${pid}/status`)
+  let status = readOrEmpty(`/proc/${pid}/status`)
+  // a process whose first thread has ended has its memory still
+  if (!status.includes('RssAnon')) status = readOrEmpty(`/proc/${pid}/task/${livingThread(pid, undefined)?.tid ?? pid}/status`)
   return (kib(status, 'RssAnon') + kib(status, 'RssShmem') + kib(status, 'VmSwap')) * 1024
 }
 

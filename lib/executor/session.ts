@@ -5,7 +5,7 @@
  */
 import { readdirSync } from 'node:fs'
 import process from 'node:process'
-import { HAS_PROC, readStat } from '../process-table.ts'
+import { HAS_PROC, livingThread, readStat } from '../process-table.ts'
 
 /** Between two looks at a session that does not obey yet. */
 const LOOK_MS = 5
@@ -149,17 +149,18 @@ function sendAll (members: Member[], signal: NodeJS.Signals): void {
 
 /**
  * The living processes of each session, and their descendants, who may have made sessions of their own (a sandbox does).
- * A zombie is dead already, and where nobody reaps it, it stays one for ever.
+ * A zombie is dead already, and where nobody reaps it, it stays one for ever; but not one of whose threads another lives.
  */
 export function membersOf (sids: ReadonlySet<number>): Map<number, Member[]> {
   const found = new Map<number, Member[]>()
   if (sids.size === 0) return found
   const table = readTable()
-  for (const [pid, { state }] of table) {
-    const sid = state === 'Z' || state === 'X' ? undefined : belongsTo(pid, sids, table)
-    if (sid === undefined) continue
+  for (const [pid, entry] of table) {
+    const sid = belongsTo(pid, sids, table)
+    const living = sid === undefined ? null : livingThread(pid, entry.state)
+    if (sid === undefined || living === null) continue
     const known = found.get(sid) ?? []
-    known.push({ pid, state })
+    known.push({ pid, state: living.state })
     found.set(sid, known)
   }
   return found

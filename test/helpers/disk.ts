@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Test } from 'tape'
-import { readStat } from '../../lib/process-table.ts'
+import { livingThread, readStat } from '../../lib/process-table.ts'
 
 /** How long anything may take; slower is as bad as never. */
 const DEADLINE_MS = 20_000
@@ -42,13 +42,13 @@ export async function until (what: string, isSo: () => boolean): Promise<void> {
 export function livingIn (...sids: number[]): number[] {
   return readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number).filter(pid => {
     const stat = readStat(pid)
-    return stat !== null && stat[0] !== 'Z' && stat[0] !== 'X' && sids.includes(Number(stat[3]))
+    return stat !== null && sids.includes(Number(stat[3])) && livingThread(pid, stat[0]) !== null
   })
 }
 
 /** States of a session's processes: R, S, T (stopped) … */
 export function statesIn (sid: number): string[] {
-  return livingIn(sid).map(pid => readStat(pid)?.[0] ?? '')
+  return livingIn(sid).map(pid => livingThread(pid, readStat(pid)?.[0])?.state ?? '')
 }
 
 /** The rejection of a promise; fails if there is none. */

@@ -9,7 +9,7 @@ import os from 'node:os'
 import process from 'node:process'
 import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
-import { readStat } from '../../process-table.ts'
+import { livingThread, readStat } from '../../process-table.ts'
 import { sandboxEnv } from '../env.ts'
 import type { Launch, LaunchHost, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
@@ -210,8 +210,7 @@ export class BwrapLauncher implements Launcher {
 
 /** The first process of a namespace becomes a zombie only when all others in it are gone. */
 function isAlive (pid: number): boolean {
-  const state = readStat(pid)?.[0]
-  return state !== undefined && state !== 'Z' && state !== 'X'
+  return livingThread(pid, readStat(pid)?.[0]) !== null
 }
 
 /**
