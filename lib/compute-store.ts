@@ -26,7 +26,7 @@ const CHECK_SLICE_MS = 5
 const CHECK_PAUSES = 4
 
 export type { FinishOptions, FinishedFile } from './store-finish.ts'
-export type { Generation } from './store-generate.ts'
+export type { Generated, Generation } from './store-generate.ts'
 export type { Bind } from './store-scratch.ts'
 
 /** How a task's store runs commands. */

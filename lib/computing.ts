@@ -11,7 +11,7 @@ import { SLOW } from './backups.ts'
 import type { Claim } from './claims.ts'
 import type { Clock } from './clock.ts'
 import { CommandError } from './errors.ts'
-import type { Generation } from './compute-store.ts'
+import type { Generated, Generation } from './compute-store.ts'
 import type { Result } from './results.ts'
 import type { Scheduler } from './scheduler.ts'
 
@@ -24,7 +24,7 @@ export interface ComputingHost {
   claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void
   /** tell all peers that there will be no result */
   release (indices: number[]): void
-  computed (index: number, result: Result, ms: number): void
+  computed (index: number, result: Result, run: Pick<Generated, 'ms' | 'stderr'>): void
   /** `final`: it is left to other peers from now on */
   failed (index: number, error: Error, final: boolean): void
   aborted (index: number, reason: string): void
@@ -266,7 +266,7 @@ export class Computing {
     this.#busy++
     void generation.ended.then(() => { this.#onEnded(running) })
     generation.done.then(
-      ({ size, digest, ms }) => this.#onResult(index, { size, digest }, ms),
+      generated => this.#onResult(index, generated),
       (err: unknown) => this.#onFailure(index, running, err as Error)
     ).catch((err: unknown) => {
       // an error of our own, not the command's: it must surface
@@ -283,7 +283,7 @@ export class Computing {
     this.run()
   }
 
-  #onResult (index: number, result: Result, ms: number): void {
+  #onResult (index: number, { size, digest, ms, stderr }: Generated): void {
     const { since, estimateMs } = this.#running.get(index)!
     this.#running.delete(index)
     this.#scheduler.stop(index)
@@ -291,7 +291,7 @@ export class Computing {
     this.#completed++
     this.#paceMs += (ms - this.#paceMs) / Math.min(this.#completed, PACE_PIECES)
     this.#scheduler.setPace(this.#paceMs)
-    this.#host.computed(index, result, ms)
+    this.#host.computed(index, { size, digest }, { ms, stderr })
     this.run()
     this.#chooseAhead() // now that the pace is known, and the piece is not missing any more
   }

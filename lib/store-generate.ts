@@ -21,6 +21,14 @@ export interface RunOptions {
   timeoutMs: number
 }
 
+/** A piece that was computed. */
+export interface Generated extends Result {
+  /** what the command took, in milliseconds */
+  ms: number
+  /** the last lines it wrote to stderr, control characters stripped */
+  stderr: string
+}
+
 /** A piece being computed. */
 export interface Generation {
   /** its index */
@@ -28,7 +36,7 @@ export interface Generation {
   /** Resolves when the command has ended, at the latest with `done`: storing may be left. Never rejects. */
   readonly ended: Promise<void>
   /** Resolves when it is stored; rejects as RunningItem does, or with BW_ERR_BIND, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
-  readonly done: Promise<Result & { ms: number }>
+  readonly done: Promise<Generated>
   /** kills the command; `done` rejects with BW_ERR_COMMAND_KILLED unless the piece is stored already */
   kill (): void
   pause (): void
@@ -64,7 +72,7 @@ export function generate (folder: TaskFolder, piece: number, run: RunOptions): G
 class PieceGeneration implements Generation {
   readonly piece: number
   readonly ended: Promise<void>
-  readonly done: Promise<Result & { ms: number }>
+  readonly done: Promise<Generated>
   readonly #folder: TaskFolder
   #end: () => void = () => {}
   #item: RunningItem | null = null
@@ -87,7 +95,7 @@ class PieceGeneration implements Generation {
 
   resume (): void { this.#item?.resume() }
 
-  async #run (run: RunOptions): Promise<Result & { ms: number }> {
+  async #run (run: RunOptions): Promise<Generated> {
     const { task, layout, scratch } = this.#folder
     const env = workItemEnv(task, this.piece)
     const stdout = `${this.#folder.newWork()}.out` // outside of the working directory
@@ -106,7 +114,7 @@ class PieceGeneration implements Generation {
       const { size, digest } = outcome
       const stored = await this.#folder.commit(this.piece, stdout, { size, digest })
       isGood = true
-      return { ...stored, ms: Math.round(outcome.ms) }
+      return { ...stored, ms: Math.round(outcome.ms), stderr: outcome.stderr }
     } catch (err) {
       removeFile(stdout)
       throw ioError(err, layout.folder)

@@ -16,6 +16,8 @@ export interface PieceResult {
 export interface ComputedEvent extends PieceResult {
   /** what the command took, in milliseconds */
   ms: number
+  /** the last lines it wrote to stderr, control characters stripped */
+  stderr: string
 }
 
 /** 'failed': a work item or a complete command ended without a result. */

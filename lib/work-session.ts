@@ -28,7 +28,7 @@ import { pieceResult } from './task-events.ts'
 import { endOfReading } from './session/session-host.ts'
 import type { SessionHost } from './session/session-host.ts'
 import { WorkReports } from './session/work-reports.ts'
-import type { TaskStats } from './task-events.ts'
+import type { ComputedEvent, TaskStats } from './task-events.ts'
 import { sameResult } from './variants.ts'
 import { Waiters } from './waiters.ts'
 import type { Wire } from './webtorrent-types.ts'
@@ -222,7 +222,7 @@ export class WorkSession {
       started: piece => { reports.begun(piece) },
       claim: (claims, opts) => { this.#neighbours.claim(claims, opts) },
       release: indices => { this.#neighbours.release(indices) },
-      computed: (index, result, ms) => { this.#onComputed(index, result, ms, reports) },
+      computed: (index, result, run) => { this.#onComputed(index, result, run, reports) },
       failed: (index, err, final) => { this.#onFailed(index, err, final, reports) },
       aborted: (piece, reason) => { reports.aborted(piece, reason) },
       idle: () => { this.#onIdle() }
@@ -332,11 +332,11 @@ export class WorkSession {
     this.#onStored(index, stored, peers)
   }
 
-  #onComputed (index: number, result: Result, ms: number, reports: WorkReports): void {
+  #onComputed (index: number, result: Result, run: Pick<ComputedEvent, 'ms' | 'stderr'>, reports: WorkReports): void {
     if (this.#isClosed || this.results.has(index)) return reports.aborted(index, 'it was downloaded')
     this.#counts.computed++
     this.#downloader.cancel(index)
-    reports.computed(index, result, ms)
+    reports.computed(index, result, run)
     this.#onStored(index, result)
   }
 

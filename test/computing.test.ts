@@ -20,7 +20,7 @@ function play (t: Test, { pieceCount, slots, workMs }: Work): Played {
   const computing = new Computing(scheduler, {
     generate: piece => {
       const ms = typeof workMs === 'number' ? workMs : workMs(started++)
-      const result = { size: 1, digest: Buffer.alloc(32), ms }
+      const result = { size: 1, digest: Buffer.alloc(32), ms, stderr: '' }
       const done = new Promise<typeof result>(resolve => {
         clock.after(ms, () => {
           clock.settled()

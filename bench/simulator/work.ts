@@ -1,5 +1,5 @@
 /** Work items that take virtual time: what the store's `generate` is to lib/computing.ts. */
-import type { Generation } from '../../lib/compute-store.ts'
+import type { Generated, Generation } from '../../lib/compute-store.ts'
 import { CommandError } from '../../lib/errors.ts'
 import type { Result } from '../../lib/results.ts'
 import type { VirtualClock } from './clock.ts'
@@ -23,13 +23,13 @@ export function compute ({ clock, index, result, ms, ended: report }: Work): Gen
   let kill: (() => void) | undefined
   let end: (() => void) | undefined
   const ended = new Promise<void>(resolve => { end = resolve })
-  const done = new Promise<Result & { ms: number }>((resolve, reject) => {
+  const done = new Promise<Generated>((resolve, reject) => {
     const settle = (wasKilled: boolean): void => {
       kill = undefined
       report(clock.now() - since, wasKilled)
       // the result first: in the paper's rounds nobody chooses before it is known
       if (wasKilled) reject(KILLED)
-      else resolve({ ...result, ms })
+      else resolve({ ...result, ms, stderr: '' })
       end?.()
       clock.settled()
     }

@@ -7,8 +7,8 @@ import { Option } from 'commander'
 import { EXAMPLES } from './examples.ts'
 import { EXIT } from './failure.ts'
 import {
-  collect, parseAmount, parseAnnounce, parseBind, parseCount, parseDate, parseFileParts, parseHostPort, parseLimit, parsePieceLength,
-  parsePort, parseRate, parseSize
+  collect, parseAmount, parseAnnounce, parseBind, parseCount, parseDate, parseFileParts, parseHostPort, parseIndex, parseLimit,
+  parsePieceLength, parsePort, parseRate, parseSize
 } from './options.ts'
 import type { CreateFlags } from './create.ts'
 import type { DoctorFlags } from './doctor.ts'
@@ -17,6 +17,7 @@ import type { KeygenFlags } from './keygen.ts'
 import type { RunFlags } from './run.ts'
 import type { SignFlags } from './sign.ts'
 import type { TrackerFlags } from './tracker.ts'
+import type { TryFlags } from './commands/try.ts'
 import type { TrustAddFlags } from './trust.ts'
 
 /** A flag that may be repeated. */
@@ -59,6 +60,8 @@ const signer = (): Option[] => [
 
 const legacySwarm = (): Option => new Option('--legacy-swarm', 'join the old swarm of a task file of 2014 instead of converting it').default(false)
 
+const bind = (): Option => many('--bind <path[:name]>', 'a file or folder of this machine that the command sees in its working folder; all peers must show the same, which nobody checks', parseBind)
+
 const confinement = (): Option[] => [
   new Option('--sandbox <kind>', 'what confines the command; without one nothing is computed').choices(['auto', 'bwrap', 'landlock', 'none']).default('auto'),
   new Option('--unsafe-no-sandbox', 'run the command with all your rights: it can read and delete your files and use your network').default(false),
@@ -87,6 +90,7 @@ function addCreate (program: Command): void {
     many('--announce <url>', 'a tracker of the task', parseAnnounce),
     new Option('--private', 'let peers find each other by its trackers alone, not by DHT, local network or other peers').default(false),
     new Option('--comment <text>', 'a line for whoever considers running it'),
+    new Option('--try', 'compute its first piece here before it is written (see bitworker try --help)').default(false),
     new Option('--sign', 'sign it (see bitworker sign --help)').default(false),
     ...signer(),
     new Option('-o, --output <file>', 'where to write it (default: NAME.bitworker)'),
@@ -108,7 +112,8 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     new Option('--exit', 'leave when done, and others have what only this peer has, instead of seeding until interrupted').default(false),
     value('--seed-time <minutes>', 'when done, seed for so long, then leave', parseAmount),
     value('--seed-ratio <ratio>', 'when done, seed until so many times the size of the files was uploaded, then leave', parseAmount),
-    many('--bind <path[:name]>', 'a file or folder of this machine that the command sees in its working folder; all peers must show the same, which nobody checks', parseBind),
+    new Option('-v, --verbose', 'show what commands say on stderr, also when all is well').default(false),
+    bind(),
     new Option('--force', 'overwrite files that are in the way').default(false),
     legacySwarm(),
     ...confinement(),
@@ -116,6 +121,26 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     ...common()
   ]).addHelpText('after', EXAMPLES.run).action(async (task: string, flags: RunFlags) => {
     done(await (await import('./run.ts')).run(task, flags))
+  })
+}
+
+function addTry (program: Command, done: (exitCode: number) => void): void {
+  addOptions(program.command('try').summary('compute one piece here, and show what comes of it')
+    .description('Computes one piece on this machine, in the sandbox and within the limits that run would use, and shows what the command printed, what it said on stderr, and what it took. Nothing is stored or shared.')
+    .argument('[task]', 'a task file'), [
+    new Option('--command <cmd>', 'try this command instead of a task'),
+    value('--piece <n>', 'which piece, counted from 0', parseIndex).default(0),
+    value('--parts <n>', 'with --command: the number of pieces', parseCount),
+    value('--piece-length <size>', 'with --command: what a piece may have at most (default: 1M)', parsePieceLength),
+    value('--timeout <seconds>', 'with --command: the longest a piece may take', parseCount),
+    value('--memory <size>', 'with --command: the memory it needs', parseLimit),
+    value('--scratch <size>', 'with --command: what it needs to write to its folder', parseLimit),
+    new Option('--yes', 'run the command of a task without asking').default(false),
+    bind(),
+    ...confinement(),
+    ...common()
+  ]).addHelpText('after', EXAMPLES.try).action(async (task: string | undefined, flags: TryFlags) => {
+    done(await (await import('./commands/try.ts')).tryOut(task, flags))
   })
 }
 
@@ -208,6 +233,7 @@ function addTrust (program: Command): void {
  */
 export function addCommands (program: Command, done: (exitCode: number) => void): void {
   addCreate(program)
+  addTry(program, done)
   addRun(program, done)
   addInfo(program)
   addKeygen(program)

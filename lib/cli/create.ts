@@ -29,6 +29,7 @@ export interface CreateFlags extends SignerFlags {
   private: boolean
   comment?: string
   sign: boolean
+  try: boolean
   output?: string
   force: boolean
   json: boolean
@@ -39,6 +40,7 @@ export async function create (flags: CreateFlags): Promise<void> {
   const created = createTask(taskOptions(flags))
   if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) throw usage('--key and --label are for a signature; say --sign, too')
   const task = flags.sign ? await signBy(created, flags) : created
+  if (flags.try) await tryFirst(task, flags)
   const target = flags.output ?? `${task.name}.bitworker`
   await writeTask(target, task, flags.force)
   announceResult(target, task, flags.json)
@@ -70,6 +72,18 @@ function taskOptions (flags: CreateFlags): CreateTaskOptions {
   }
 }
 
+/** Its first piece, as it is nobody else's yet. Throws why it failed. */
+async function tryFirst (task: Task, { json }: CreateFlags): Promise<void> {
+  const [{ confine }, { tryPiece }] = await Promise.all([import('./confinement.ts'), import('./run/try-piece.ts')])
+  const confinement = await confine({ sandbox: 'auto', unsafeNoSandbox: false })
+  await tryPiece({ task, piece: 0, confinement, binds: [], out: new JsonOutput(json), signal: new AbortController().signal })
+}
+
+/** A path as one word of a shell. */
+function quoted (path: string): string {
+  return /^[\w./%+,:@-]+$/.test(path) && !path.startsWith('-') ? path : `'${escapeText(path).replaceAll("'", "'\\''")}'`
+}
+
 function usage (message: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_USAGE', 'usage', message)
 }
@@ -83,6 +97,7 @@ function announceResult (target: string, task: Task, json: boolean): void {
     `info-hash  ${task.infoHash}`,
     ...(signer === undefined ? [] : [`signer     ${signer}`]),
     `magnet     ${magnetOf(task)}`,
+    `try it     bitworker try ${quoted(target)}`,
     ''
   ].join('\n'))
 }

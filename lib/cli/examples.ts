@@ -1,7 +1,7 @@
 /** The examples at the end of each command's help. */
 
 /** By command. */
-export const EXAMPLES: Record<'create' | 'run' | 'info' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor', string> = {
+export const EXAMPLES: Record<'create' | 'try' | 'run' | 'info' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor', string> = {
   create: `
 Examples:
   The first hundred squares, one piece each:
@@ -14,6 +14,16 @@ Examples:
 The command sees PIECE_IDX, FILE_IDX, PART_IDX, PIECE_COUNT, PART_COUNT, FILE, PIECE_LENGTH and TASK_NAME.
 The complete command sees FILE (where to write), PART_LIST, PART_LIST_FILE, PART_DIR, PART_COUNT and FILE_IDX.
 Files that it needs are not part of the task: each peer has to show the same ones by run --bind, which nobody checks.`,
+  try: `
+Examples:
+  The last piece of a task:
+    bitworker try squares.bitworker --piece 99
+
+  A command, before there is a task; its output goes to a file:
+    bitworker try --command 'seq $PIECE_IDX 100 | gzip' --piece 7 > piece.gz
+
+What the command prints goes to stdout, everything else to stderr. Exit code 1: the command failed.
+Events of --json: sandbox, tried, failed, error.`,
   run: `
 Examples:
   Help with a task, after a look at its command:

@@ -61,6 +61,13 @@ export function parseCount (text: string): number {
   return value
 }
 
+/** A whole number, counted from 0. */
+export function parseIndex (text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('It must be a whole number, counted from 0.')
+  return value
+}
+
 /** A day, `2027-01-31`: its beginning, UTC. */
 export function parseDate (text: string): Date {
   const date = new Date(/^\d{4}-\d\d-\d\d$/.test(text) ? text : NaN)

@@ -7,10 +7,10 @@ function isInteractive (): boolean {
 }
 
 /** Throws BW_ERR_CONSENT (exit 2) where the question would have to be asked but nobody can answer. */
-export function demandTerminal (): void {
+export function demandTerminal (instead = 'pass --yes to run it without asking, or --no-compute to download only'): void {
   if (isInteractive()) return
   throw new ExitError(EXIT.refused, 'BW_ERR_CONSENT',
-    'this task runs a command on your machine and there is no terminal to ask you on; pass --yes to run it without asking, or --no-compute to download only')
+    `this task runs a command on your machine and there is no terminal to ask you on; ${instead}`)
 }
 
 /** Aborted by Ctrl-D, at which readline stops listening without a word to whoever asked. */
@@ -28,7 +28,7 @@ function endOfInput (): { signal: AbortSignal, release: () => void } {
  * Throws BW_ERR_REFUSED (exit 2) for a No or Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
  * An aborted `signal` takes the question back: then the answer no longer matters and is false.
  */
-export async function askConsent (signal: AbortSignal): Promise<boolean> {
+export async function askConsent (signal: AbortSignal, refused = 'refused: nothing was run; pass --no-compute to only download what others computed'): Promise<boolean> {
   demandTerminal()
   const { confirm, isCancel } = await import('@clack/prompts')
   const end = endOfInput()
@@ -41,5 +41,5 @@ export async function askConsent (signal: AbortSignal): Promise<boolean> {
   if (signal.aborted) return false
   if (isCancel(answer) && !end.signal.aborted) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
   if (answer === true) return true
-  throw new ExitError(EXIT.refused, 'BW_ERR_REFUSED', 'refused: nothing was run; pass --no-compute to only download what others computed')
+  throw new ExitError(EXIT.refused, 'BW_ERR_REFUSED', refused)
 }

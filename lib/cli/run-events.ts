@@ -3,6 +3,7 @@ import { escapeText, formatBytes } from './format.ts'
 import type { JsonOutput } from './json-output.ts'
 import type { Screen } from './progress.ts'
 import type { FailureReport } from './run/failures.ts'
+import { saidLines } from './run/said.ts'
 import type { Session } from './session.ts'
 
 // A flood of strangers must not fill the terminal; `--json` has them all.
@@ -22,6 +23,13 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
   reportMisdeeds(torrent, screen)
   reportPeers(torrent, out)
   reportWarnings(session, out, screen)
+}
+
+/** What the commands of good pieces said on stderr. */
+export function reportStderr ({ torrent }: Session, screen: Screen): void {
+  torrent.on('computed', ({ piece, stderr }) => {
+    if (stderr !== '') screen.note([`piece ${piece} was computed, and said:`, ...saidLines(stderr)].join('\n'))
+  })
 }
 
 /** The first thing that each peer does wrong, and its ban. */

@@ -28,7 +28,7 @@ import { lookupNote } from './run/link.ts'
 import { outcomeOf } from './run-outcome.ts'
 import { FailureReport } from './run/failures.ts'
 import type { LeavingFlags } from './run/leaving.ts'
-import { report } from './run-events.ts'
+import { report, reportStderr } from './run-events.ts'
 import { followWork, watch } from './run-progress.ts'
 import { openSession, reached } from './session.ts'
 import type { Session } from './session.ts'
@@ -46,6 +46,7 @@ export interface RunFlags extends NetworkFlags, ConfinementFlags, LeavingFlags {
   bind: Bind[]
   force?: boolean
   legacySwarm?: boolean
+  verbose: boolean
   json: boolean
   debug: boolean
 }
@@ -97,6 +98,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
   })
   const view = followWork(session)
   report(session, failures, out, screen)
+  if (flags.verbose) reportStderr(session, screen)
   const outcome = outcomeOf(session.torrent, flags, failures, out, screen)
   outcome.finished.then(() => {
     progress.finished = true

@@ -32,7 +32,8 @@ exec "$1" --noprofile --norc -c "$2" guard "$3" $groups
 
 // What was started so late that nobody could tell us of it is found by its environment. Then comes the rest of each session
 // (see session.ts), until nothing is left that could start more: after the last ')' of /proc/PID/stat come state, parent,
-// group, session. A process whose first thread has ended (Z) lives as long as another does. bwrap dies with us, and its sandbox with bwrap, but for the few milliseconds in which it sets itself up:
+// group, session. A process whose first thread has ended (Z) lives as long as another does.
+// bwrap dies with us, and its sandbox with bwrap, but for the few milliseconds in which it sets itself up:
 // the last loop finds by its environment what was in there, and what that started meanwhile.
 const KILL = `
 mark=$1

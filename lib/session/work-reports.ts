@@ -2,6 +2,7 @@
 import type { CommandError } from '../errors.ts'
 import type { Result } from '../results.ts'
 import { pieceResult } from '../task-events.ts'
+import type { ComputedEvent } from '../task-events.ts'
 import { EarlyStop } from './early-stop.ts'
 import type { SessionHost } from './session-host.ts'
 import { SlotReports } from './slot-reports.ts'
@@ -23,9 +24,9 @@ export class WorkReports {
 
   begun (piece: number): void { this.#items.begin(piece) }
 
-  computed (piece: number, result: Result, ms: number): void {
+  computed (piece: number, result: Result, { ms, stderr }: Pick<ComputedEvent, 'ms' | 'stderr'>): void {
     this.#earlyStop.succeeded()
-    this.#items.end(piece, () => { this.#host.report('computed', { ...pieceResult(piece, result), ms }) })
+    this.#items.end(piece, () => { this.#host.report('computed', { ...pieceResult(piece, result), ms, stderr }) })
   }
 
   aborted (piece: number, reason: string): void {

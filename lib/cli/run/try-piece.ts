@@ -1,0 +1,79 @@
+/** Computes one piece here as `run` would, in a folder that is removed afterwards. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { ComputeStore } from '../../compute-store.ts'
+import type { Generation } from '../../compute-store.ts'
+import { CommandError } from '../../errors.ts'
+import { OwnExecutors } from '../../own-executors.ts'
+import type { ComputeOptions } from '../../options.ts'
+import type { Task } from '../../task.ts'
+import { pieceResult } from '../../task-events.ts'
+import type { ComputedEvent } from '../../task-events.ts'
+import type { Confinement } from '../confinement.ts'
+import { formatBytes } from '../format.ts'
+import type { JsonOutput } from '../json-output.ts'
+import type { Bind } from '../options.ts'
+import { saidLines } from './said.ts'
+
+/** Which piece, and how. */
+export interface TryOptions {
+  task: Task
+  /** its index */
+  piece: number
+  confinement: Confinement
+  binds: Bind[]
+  out: JsonOutput
+  signal: AbortSignal
+  /** takes what it printed, chunk by chunk; default: nobody wants it */
+  onOutput?: (chunk: Buffer) => Promise<void>
+}
+
+/** Read at a time, of what it printed. */
+const WINDOW_BYTES = 1024 * 1024
+
+/**
+ * Runs it, and says on stderr how it went. Throws what `RunningItem.done` rejects with, BW_ERR_NO_SANDBOX,
+ * BW_ERR_TASK_REQUIRES, and what a store cannot do.
+ */
+export async function tryPiece ({ task, piece, confinement, binds, out, signal, onOutput }: TryOptions): Promise<void> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'bitworker-try-'))
+  const executors = new OwnExecutors()
+  const compute: ComputeOptions = confinement.options
+  const shown = binds.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
+  const store = new ComputeStore(task.pieceLength, { task, path: folder, binds: shown })
+  try {
+    const choice = await executors.choose(task, Promise.resolve(), () => compute, () => {})
+    if (choice === null) return
+    store.configure({ executor: choice.executor })
+    await store.open()
+    const computed = await untilEnded(store.generate(piece), signal)
+    const shownBytes = onOutput === undefined ? 0 : computed.size
+    for (let at = 0; at < shownBytes; at += WINDOW_BYTES) {
+      await onOutput?.(await store.read(piece, at, Math.min(WINDOW_BYTES, computed.size - at)))
+    }
+    out.emit('tried', { ...pieceResult(piece, computed), ms: computed.ms, stderr: computed.stderr } satisfies ComputedEvent)
+    process.stderr.write([...saidLines(computed.stderr), `piece ${piece}: ${formatBytes(computed.size)} in ${(computed.ms / 1000).toFixed(2)} s`, ''].join('\n'))
+  } catch (err) {
+    if (err instanceof CommandError) {
+      const { code, exitCode, signal: killedBy, stderr, message } = err
+      out.emit('failed', { piece, code, exitCode, signal: killedBy, stderr, message })
+      process.stderr.write(saidLines(stderr).map(line => `${line}\n`).join(''))
+    }
+    throw err
+  } finally {
+    await new Promise<void>(resolve => { store.close(() => { resolve() }) })
+    await executors.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function untilEnded (generation: Generation, signal: AbortSignal): Promise<Awaited<Generation['done']>> {
+  const kill = (): void => { generation.kill() }
+  signal.addEventListener('abort', kill)
+  try {
+    return await generation.done
+  } finally {
+    signal.removeEventListener('abort', kill)
+  }
+}
