@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { corpusOf, corpusPath } from '../test/helpers/fuzz-corpus.ts'
+import { doors } from '../test/helpers/fuzz-doors.ts'
 import { targets } from '../test/helpers/fuzz-targets.ts'
 import { fuzz, minimise } from '../test/helpers/fuzzer.ts'
 
@@ -20,7 +21,7 @@ const seed = Number(values.seed)
 console.log(`seed ${seed}\n`)
 console.log('| decoder | inputs | inputs/s | slowest | memory kept | corpus | blocks reached |')
 console.log('|---|---|---|---|---|---|---|')
-for (const target of targets.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+for (const target of [...targets, ...doors].filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
   const start = performance.now()
   const full = { ...target, seeds: [...target.seeds, ...corpusOf(target.name)] }
   const report = await fuzz(full, Number(values.inputs), seed)

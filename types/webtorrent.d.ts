@@ -12,6 +12,10 @@ declare module 'webtorrent/lib/torrent.js' {
   export default TorrentClass
 }
 
+declare module 'webtorrent/lib/server.js' {
+  export const NodeServer: new (client: object, opts: object) => import('../lib/webtorrent-types.ts').WebTorrentServer
+}
+
 declare module 'webtorrent/lib/webconn.js' {
   const WebConn: { prototype: object }
   export default WebConn

@@ -166,16 +166,25 @@ function guardDevice (prototype: InternalDevice): void {
   }
 }
 
-async function findService ({ url, services }: InternalDevice): Promise<{ type: string, url: string }> {
+async function findService ({ url, services }: InternalDevice): Promise<Service> {
   const { status, text } = await fetchText(url, {})
-  for (const part of status === 200 ? text.split('<service>').slice(1) : []) {
+  const found = status === 200 ? serviceIn(text, url, services) : null
+  if (found === null) throw new Error('the router has no service that maps ports')
+  return found
+}
+
+interface Service { type: string, url: string }
+
+/** The first service of one of the types in a router's description, which came from `url`; it must be at the same host. */
+export function serviceIn (description: string, url: string, types: string[]): Service | null {
+  for (const part of description.split('<service>').slice(1)) {
     const [type, path] = [element(part, 'serviceType'), element(part, 'controlURL')]
-    if (!services.includes(type) || path === '') continue
-    const base = element(text, 'URLBase') || url
+    if (!types.includes(type) || path === '') continue
+    const base = element(description, 'URLBase') || url
     const control = URL.canParse(path, base) ? new URL(path, base) : undefined
     if (control?.protocol === 'http:' && hostOf(control.href) === hostOf(url)) return { type, url: control.href }
   }
-  throw new Error('the router has no service that maps ports')
+  return null
 }
 
 /** The text of the first element of that name; '' if there is none. */

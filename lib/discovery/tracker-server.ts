@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Socket as DatagramSocket } from 'node:dgram'
-import { createServer } from 'node:http'
+import http from 'node:http'
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import PackageServer from 'bittorrent-tracker/server'
@@ -180,17 +180,17 @@ export class TrackerServer extends Base {
   }
 
   #createHttp (): HttpServer {
-    const http = createServer({
+    const server = http.createServer({
       maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: REQUEST_MS / 4
     }, (req, res) => { this.#onHttp(req, res) })
-    http.maxConnections = MAX_CONNECTIONS
+    server.maxConnections = MAX_CONNECTIONS
     const connections = new Map<string, number>()
-    http.on('connection', socket => { limitAddress(socket, connections) })
-    http.on('upgrade', (req, socket, head) => {
+    server.on('connection', socket => { limitAddress(socket, connections) })
+    server.on('upgrade', (req, socket, head) => {
       socket.on('error', () => {})
       this.ws.handleUpgrade(req, socket, head, ws => { this.ws.emit('connection', ws, req) })
     })
-    return http
+    return server
   }
 
   #onHttp (req: IncomingMessage, res: ServerResponse): void {

@@ -18,6 +18,8 @@ export interface FuzzTarget {
   seeds: Uint8Array[]
   /** pieces of syntax that mutations insert */
   tokens: string[]
+  /** batches between two looks at the coverage, which cost as much as all that is loaded; default: none, later 16 */
+  looks?: number
 }
 
 /** How a run went. */
@@ -65,7 +67,8 @@ export async function fuzz (target: FuzzTarget, count: number, seed: number): Pr
   let batch = target.seeds
   while (report.problem === null && (batch === target.seeds || report.inputs < count)) {
     await runBatch(target, batch, report, later.problems)
-    const isLook = report.inputs < EAGER_INPUTS || Math.floor(report.inputs / BATCH) % LAZY_BATCHES === 0
+    const looks = target.looks ?? (report.inputs < EAGER_INPUTS ? 1 : LAZY_BATCHES)
+    const isLook = batch === target.seeds || Math.floor(report.inputs / BATCH) % looks === 0
     if (isLook && coverage.hasNews()) keepNews(target, batch, coverage, report)
     await target.settle?.()
     batch = Array.from({ length: BATCH }, () => mutate(report.corpus, target.tokens, random))
