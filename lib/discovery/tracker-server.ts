@@ -27,8 +27,8 @@ const REQUEST_MS = 10_000
 const MAX_HEADER_BYTES = 8_192
 /** Ten offers. */
 const MAX_MESSAGE_BYTES = 1 << 17
-/** Of one WebSocket connection: swarms, messages, and bytes that it has not read yet. */
-const MAX_SWARMS_PER_CONNECTION = 128
+/** Of one WebSocket connection: announced peers, messages, and bytes that it has not read yet. */
+const MAX_PEERS_PER_CONNECTION = 128
 const MESSAGES_PER_SECOND = 20
 const MESSAGE_BURST = 500
 const MAX_UNREAD_BYTES = 1 << 20
@@ -44,9 +44,8 @@ interface Sender { address: string, port: number, family: string }
 interface Peers { readonly length: number, clear (): void }
 interface Swarm { readonly peers: Peers, announce (params: TrackerRequest, cb?: Answered): void }
 interface SocketPeer extends WebSocket {
-  /** those that it asked for; the package adds to its own list a turn later */
-  swarms: Set<string>
-  peerId: string | null
+  /** what it has announced, by swarm and peer id: clients of one process share a connection, but the package knows one peer id of each */
+  announced: Map<string, { infoHash: string, peerId: string }>
   destroyed?: boolean
 }
 
@@ -109,14 +108,11 @@ export class TrackerServer extends Base {
   #refuses ({ type, action, event, socket, info_hash: infoHash, peer_id: peerId, ip }: TrackerRequest): string | null {
     if (action !== 1) return null
     if (type === 'ws') {
-      const { swarms, peerId: known } = socket as SocketPeer
-      if (known !== null && known !== peerId) return 'another peer_id than before'
-      if (event === 'stopped') swarms.delete(infoHash as string)
-      else swarms.add(infoHash as string)
-      if (swarms.size > MAX_SWARMS_PER_CONNECTION) {
-        swarms.delete(infoHash as string)
-        return 'too many torrents'
-      }
+      const { announced } = socket as SocketPeer
+      const key = `${infoHash as string} ${peerId as string}`
+      if (event === 'stopped') announced.delete(key)
+      else if (announced.size < MAX_PEERS_PER_CONNECTION) announced.set(key, { infoHash: infoHash as string, peerId: peerId as string })
+      else if (!announced.has(key)) return 'too many peers'
     }
     const known = this.#swarms.get(infoHash as string)
     if (known === undefined) {
@@ -205,14 +201,18 @@ export class TrackerServer extends Base {
   }
 
   override onWebSocketConnection (socket: SocketPeer): void {
-    socket.swarms = new Set()
+    socket.announced = new Map()
     super.onWebSocketConnection(socket)
     limitSocket(socket)
   }
 
   /** Once: the package comes here for each message that could not be sent. */
   override _onWebSocketClose (socket: SocketPeer): void {
-    if (socket.destroyed !== true) super._onWebSocketClose(socket)
+    if (socket.destroyed === true) return
+    for (const { infoHash, peerId } of socket.announced.values()) {
+      this.torrents[infoHash]?.announce({ type: 'ws', event: 'stopped', numwant: 0, peer_id: peerId })
+    }
+    super._onWebSocketClose(socket)
   }
 
   /** For a swarm that was forgotten between the request and its turn. */
