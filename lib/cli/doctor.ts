@@ -67,7 +67,8 @@ async function checkSandbox (): Promise<Finding> {
 /** How what a command uses together is bounded. */
 function checkMemory (): Finding {
   const { place, message } = findGroups()
-  return { check: 'memory', state: place === null ? 'limited' : 'ok', message }
+  if (place !== null) return { check: 'memory', state: 'ok', message }
+  return { check: 'memory', state: 'limited', message: `${message}; as root, or with systemd-run --user --scope -p Delegate=yes bitworker …, they can` }
 }
 
 async function checkPort (port: number): Promise<Finding> {

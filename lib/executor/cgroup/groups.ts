@@ -82,11 +82,8 @@ export function tryGroups ({ unified, legacy }: Hierarchies, canJoin: (group: Gr
       groups.close()
     }
   }
-  return { place: null, message: HOW }
+  return { place: null, message: 'no cgroups can be made here, so the memory of a command is looked at now and then' }
 }
-
-const HOW = 'no cgroups can be made here, so the memory of a command is looked at now and then; as root, or with ' +
-  'systemd-run --user --scope -p Delegate=yes bitworker …, they can'
 
 /** A process of whom commands run as, since the kernel may ask who it is. */
 function join ({ procs }: Group): boolean {
