@@ -441,7 +441,7 @@ both('many items leave no handle, no listener and no file behind', async (t, she
   let next = 1
   await Promise.all(Array.from({ length: 8 }, async () => { while (next <= 400) sizes.push(await one(next++)) }))
   t.equal(sizes.length, 400)
-  t.ok(openFiles() <= before + 2 * 64, 'no more open files than before, and pipes made ahead')
+  t.ok(openFiles() <= before + 2 * 128, 'no more open files than before, and pipes made ahead')
   await until('no process keeps this one alive', () => !process.getActiveResourcesInfo().includes('ProcessWrap'))
   const others = Array.from({ length: 20 }, () => new BashExecutor())
   await Promise.all(others.map(async other => other.run(work(folder, 'true')).done))

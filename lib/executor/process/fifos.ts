@@ -17,7 +17,7 @@ export interface Fifo {
 }
 
 /** Made at a time: few at first, then more, as one run of mkfifo takes as long as 200 of its pipes. */
-const [FIRST, MOST] = [8, 64]
+const [FIRST, MOST] = [8, 128]
 
 /** The pipes of an executor. */
 export class Fifos {

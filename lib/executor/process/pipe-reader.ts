@@ -7,7 +7,7 @@ import { Socket } from 'node:net'
 import { errnoOf } from '../../io-errors.ts'
 
 /** A pipe holds less for longer than this: what goes on after it is read as it comes. */
-const FLOW_MS = 5
+const FLOW_MS = 20
 const CHUNK_BYTES = 64 * 1024
 /** The most that a pipe may hold, for anybody but root; who reads more goes on when others had their turn. */
 const DRAIN_BYTES = 1024 * 1024
