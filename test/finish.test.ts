@@ -352,11 +352,11 @@ test('complete commands that fail', async t => {
   const linking = await filled(t, squares({ parts: 1, completeCommand: 'ln $PART_LIST $FILE' }))
   t.equal(await finish(linking, 0, true), textOf(0))
   t.equal(statSync(path.join(linking.layout.folder, 'squares')).nlink, 1, 'a hard link to a part becomes a file of its own')
-  const slow = await filled(t, squares({ completeCommand: 'echo $$ > /dev/stdout; sleep 1000 & sleep 1000' }))
+  const slow = await filled(t, squares({ completeCommand: 'echo $$ > $FILE; sleep 1000 & sleep 1000' }))
   const abort = new AbortController()
   const finishing = rejection(slow.finishFile(0, { run: true, signal: abort.signal }))
-  const log = (): string => filesIn(slow.layout.work).find(name => name.endsWith('/log')) ?? ''
-  const pid = (): number => log() === '' ? 0 : Number(readFileSync(path.join(slow.layout.work, log()), 'utf8'))
+  const written = (): string => filesIn(slow.layout.work).find(name => name.includes('/o/')) ?? ''
+  const pid = (): number => written() === '' ? 0 : Number(readFileSync(path.join(slow.layout.work, written()), 'utf8'))
   await until('it runs', () => pid() > 0)
   const sid = pid()
   abort.abort()
