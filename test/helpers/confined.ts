@@ -116,11 +116,20 @@ export async function runAs (t: Test, uid: number, fixture: string, args: string
 function copyFor (uid: number, home: string): { node: string, script: string } {
   chmodSync(home, 0o711)
   for (const name of ['lib', 'extensions', 'test/fixtures/confined.ts', 'test/fixtures/leftovers.ts', 'package.json']) cpSync(path.join(ROOT, name), path.join(home, name), { recursive: true })
+  copyPackage('bencode', home)
   chmodSync(path.join(home, 'test'), 0o755)
   const isReadable = spawnSync(process.execPath, ['--version'], { uid, gid: uid, cwd: '/' }).status === 0
   const node = isReadable ? process.execPath : path.join(home, 'node')
   if (!isReadable) copyFileSync(process.execPath, node)
   return { node, script: path.join(home, 'test/fixtures/confined.ts') }
+}
+
+/** A package that the sources import, and what it depends on. */
+function copyPackage (name: string, home: string): void {
+  const folder = path.join('node_modules', name)
+  cpSync(path.join(ROOT, folder), path.join(home, folder), { recursive: true })
+  const { dependencies = {} } = JSON.parse(readFileSync(path.join(home, folder, 'package.json'), 'utf8')) as { dependencies?: Record<string, string> }
+  for (const each of Object.keys(dependencies)) copyPackage(each, home)
 }
 
 /** Whoever has the marker in the environment it was started with: bwrap, and everything inside. */
