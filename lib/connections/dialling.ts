@@ -61,7 +61,7 @@ export class Dialler {
     }, UTP_AFTER_MS).unref()
   }
 
-  #alsoByUtp (call: Call, { addr, source, secure }: InternalPeer): void {
+  #alsoByUtp (call: Call, { addr, source, secure, retries }: InternalPeer): void {
     if (call.utp !== null || !this.#hasRoom) return
     const { client } = this.#torrent
     const { host, port } = hostAndPort(addr)
@@ -71,6 +71,8 @@ export class Dialler {
     const peer = Peer.createUTPOutgoingPeer(addr, this.#torrent, client.throttleGroups, source, secure)
     // the address itself is TCP's until one of both has won
     peer.id = `${addr} by uTP`
+    // or each call of who hangs up would be a first one
+    peer.retries = retries
     call.utp = peer
     this.#calls.set(addr, call)
     this.#torrent._registerPeer(peer)

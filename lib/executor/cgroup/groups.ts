@@ -144,7 +144,7 @@ export class Groups {
 
   #make (): Group {
     if (!this.#isReady) this.#prepare()
-    const name = path.join(this.#name, String(this.#all.size + made++))
+    const name = path.join(this.#name, String(made++))
     const group = this.#place.version === 2
       ? new UnifiedGroup(path.join(this.#place.folder, name))
       : new LegacyGroup(mapFolders(this.#place.folders, folder => path.join(folder, name)))
