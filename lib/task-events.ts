@@ -93,13 +93,15 @@ export interface TaskStats {
   running: number
   /** being computed by connected peers, as they say */
   claimed: number
+  /** missing here, and expected of connected peers that say they have them */
+  expected: number
   /** given up here after several failures */
   failed: number
 }
 
 /** The statistics of what is no task, or not yet. */
 export function noStats (): TaskStats {
-  return { pieces: 0, stored: 0, missing: 0, computed: 0, downloaded: 0, running: 0, claimed: 0, failed: 0 }
+  return { pieces: 0, stored: 0, missing: 0, computed: 0, downloaded: 0, running: 0, claimed: 0, expected: 0, failed: 0 }
 }
 
 /** A piece's result as events carry it. */

@@ -192,6 +192,7 @@ export class WorkSession {
       ...this.#counts,
       running: this.#reports?.running ?? 0,
       claimed: this.scheduler.claims.size,
+      expected: this.scheduler.deliveries.expected,
       failed: this.scheduler.givenUp
     }
   }

@@ -140,6 +140,24 @@ test('a command that cannot work ends early, with the likely cause', async t => 
   t.deepEqual(events.at(-1), { event: 'stopped', exitCode: 1 })
 })
 
+test('what failed here is waited for as long as a peer computes', async t => {
+  const files = await workspace(t)
+  await mkdir(path.join(files.dir, 'tool'))
+  await create(files, [...SQUARES.slice(0, 2), '--parts', '8', '--command', 'cd tool || exit; until test -e go; do sleep 0.1; done; echo $((PIECE_IDX*PIECE_IDX))'])
+  const has = files.start(['run', 'squares.bitworker', '-o', 'has', '-j', '1', '--bind', 'tool', '--yes', '--json', ...OFFLINE])
+  const peer = await portOf(has)
+  await has.event('computing')
+  const lacks = files.start(['run', 'squares.bitworker', '-o', 'lacks', '-j', '2', '--yes', '--exit', '--json', '--peer', peer, ...OFFLINE])
+  await lacks.event('hopeless')
+  await writeFile(path.join(files.dir, 'tool/go'), '')
+  const { code, events, stderr } = await lacks.ended
+  t.equal(code, 0, stderr)
+  t.equal(piecesOf('downloaded', events).length, 8)
+  t.match(stderr, /it ends when nothing comes for 10 s/)
+  t.match(stderr, /100 %, 0 computed here, 8 downloaded, .*, done$/m)
+  t.equal(await readFile(path.join(files.dir, 'lacks/squares'), 'utf8'), EIGHT_SQUARES)
+})
+
 /** Two peers of a task whose last piece waits for `release`; the first leaves when it is done, and uploads slowly. */
 async function slowLeaver (t: Test): Promise<{ one: Running, two: Running, release: () => Promise<void> }> {
   const files = await workspace(t)

@@ -41,6 +41,8 @@ Examples:
   Compute, seed for an hour, or until twice the size was uploaded, and leave:
     bitworker run squares.bitworker --seed-time 60 --seed-ratio 2
 
+With --exit a run also ends (exit code 1) when what is missing failed here and, for ten seconds, nothing comes from other
+peers and none of them computes.
 A peer that leaves by itself first waits, up to ten minutes, until each connected peer has the pieces that only it has.
 Exit codes: 0 done, 1 it failed, 2 it was refused before work began (usage, consent, input), 130 interrupted.
 Events of --json, with their fields: docs/json.md.

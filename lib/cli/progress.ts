@@ -12,7 +12,7 @@ export interface Snapshot {
   /** 0 to 1 */
   fraction: number
   /** null for an ordinary torrent: bytes are what counts there */
-  pieces: Omit<TaskStats, 'claimed'> | null
+  pieces: Omit<TaskStats, 'claimed' | 'expected'> | null
   peers: number
   /** bytes a second */
   downloadSpeed: number

@@ -8,6 +8,7 @@ import type { FailureReport } from './run/failures.ts'
 import { handedOver, leavesWhenDone, seeded } from './run/leaving.ts'
 import type { LeavingFlags } from './run/leaving.ts'
 import { describeFiles } from './run-events.ts'
+import { nothingComes, PATIENCE_MS } from './run/waiting.ts'
 
 const NEVER = new Promise<never>(() => {})
 
@@ -35,18 +36,27 @@ export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, failures: Fail
       resolve()
     })
   })
+  let isWaiting = false
+  const waitForOthers = (inVain: () => void): void => {
+    if (isWaiting) return
+    isWaiting = true
+    if (flags.exit !== true) return screen.note('What others compute is still downloaded; Ctrl-C stops.')
+    screen.note(`What others have or compute is still downloaded; it ends when nothing comes for ${PATIENCE_MS / 1000} s.`)
+    void nothingComes(torrent).then(inVain)
+  }
   const failed = new Promise<void>(resolve => {
     torrent.on('stuck', ({ pieces }) => {
       out.emit('stuck', { pieces })
       failures.tell()
       screen.note(pieces.length === 0 ? 'The parts are here, the file is not.' : 'Nothing is left to do here: no connected peer has what failed.')
-      resolve()
+      // no peer can give the file
+      if (pieces.length === 0) resolve()
+      else waitForOthers(resolve)
     })
     torrent.on('hopeless', hopeless => {
       out.emit('hopeless', hopeless)
       screen.note(failures.describeHopeless(hopeless))
-      if (flags.exit !== true) screen.note('What others compute is still downloaded; Ctrl-C stops.')
-      resolve()
+      waitForOthers(resolve)
     })
   })
   // a task that is not understood leaves parts, and whoever asked for files has none

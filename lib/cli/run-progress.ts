@@ -17,7 +17,6 @@ export function followWork ({ torrent }: Session): WorkView {
   torrent.on('stuck', () => { view.state = 'stuck' })
   torrent.on('hopeless', () => { view.state = 'not computing' })
   torrent.on('leaving', ({ peers, pieces }) => { view.state = leavingWhen(peers, pieces) })
-  torrent.on('done', () => { view.state = null })
   return view
 }
 
@@ -32,11 +31,15 @@ export function watch (session: Session, view: WorkView, screen: Screen): () => 
   const show = (): void => { screen.show(snapshot(session, view)) }
   show()
   const timer = setInterval(show, TICK_MS)
+  const showDone = (): void => {
+    view.state = null
+    show()
+  }
   // before the note that says so
-  session.torrent.prependListener('done', show)
+  session.torrent.prependListener('done', showDone)
   return () => {
     clearInterval(timer)
-    session.torrent.off('done', show)
+    session.torrent.off('done', showDone)
     show()
   }
 }

@@ -34,7 +34,7 @@ import { openSession, reached } from './session.ts'
 import type { Session } from './session.ts'
 import { describeTrust, refuseDenied } from './signers.ts'
 import { readSource } from './source.ts'
-import { nothingComes } from './run/unsupported.ts'
+import { nothingComes } from './run/waiting.ts'
 
 /** The flags as typed. */
 export interface RunFlags extends NetworkFlags, ConfinementFlags, LeavingFlags {
@@ -115,7 +115,9 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
         progress.started = true
         progress.stop = watch(session, view, screen)
         const obstacle = obstacleTo(session.torrent, surroundings.confinement) ?? await sandboxMissing(session.torrent)
-        return flags.exit === true ? nothingComes(session.torrent, obstacle) : NEVER
+        if (flags.exit !== true) return NEVER
+        await nothingComes(session.torrent)
+        throw new BitWorkerError(obstacle.code, obstacle.blame, `No peer has it or computes it. ${obstacle.message}`, { cause: obstacle })
       })
     ])
   } catch (error) {

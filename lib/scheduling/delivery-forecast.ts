@@ -85,6 +85,7 @@ export class DeliveryForecast {
   readonly #announced: Uint16Array
   /** and of how many it is expected */
   readonly #expected: Uint16Array
+  #expectedCount = 0
   /** how often each piece was waited for in vain */
   readonly #doubts: Uint8Array
 
@@ -97,6 +98,9 @@ export class DeliveryForecast {
 
   /** Somebody says that it has the piece. */
   isAnnounced (index: number): boolean { return this.#announced[index]! > 0 }
+
+  /** So many pieces will come from somebody soon, as far as that is believed. */
+  get expected (): number { return this.#expectedCount }
 
   /** Somebody will deliver the piece soon, as far as that is believed. */
   isExpected (index: number): boolean { return this.#expected[index]! > 0 }
@@ -282,13 +286,17 @@ export class DeliveryForecast {
   #expect (holder: Holder, index: number, size: number): void {
     holder.expected.add(index)
     holder.expectedBytes += size
-    if (++this.#expected[index]! === 1) this.#host.changed(index)
+    if (++this.#expected[index]! > 1) return
+    this.#expectedCount++
+    this.#host.changed(index)
   }
 
   #unexpect (holder: Holder, index: number): void {
     if (!holder.expected.delete(index)) return
     holder.expectedBytes -= holder.pieces.get(index)!
-    if (--this.#expected[index]! === 0) this.#host.changed(index)
+    if (--this.#expected[index]! > 0) return
+    this.#expectedCount--
+    this.#host.changed(index)
   }
 
   #forget (holder: Holder, index: number): void {
