@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import BitWorker, { createTask } from '../lib/index.ts'
 import type { ComputeTorrent, Task } from '../lib/index.ts'
-import type { Wire } from '../lib/webtorrent-types.ts'
+import type { Wire } from '../lib/base/wire.ts'
 import { HostilePeer, frame, u32 } from '../test/helpers/hostile-peer.ts'
 
 const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false }

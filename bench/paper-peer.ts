@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { pipeline } from 'node:stream/promises'
 import BitWorker, { createTask } from '../lib/index.ts'
-import type { Wire } from '../lib/webtorrent-types.ts'
+import type { Wire } from '../lib/base/wire.ts'
 import { clock } from './paper-orders.ts'
 import type { Answer, Item, Order } from './paper-orders.ts'
 

@@ -5,10 +5,9 @@
  * address: whoever takes an honest peer's id elsewhere cannot get that peer banned. And whoever takes a new id each time is
  * known by the address, once it has misbehaved often; that may be the address of honest peers as well, so it passes.
  */
-import { isIPv6 } from 'node:net'
 import { mostCrowded } from './connections/crowding.ts'
-import { openedByUs } from './peer-exchange.ts'
-import type { Wire } from './webtorrent-types.ts'
+import { hostOf, identityOf, isLocal, openedByUs } from './peers/identity.ts'
+import type { Wire } from './base/wire.ts'
 
 /** Incoming connections from one address at a time: a household or a laboratory behind one address, not a crowd of one. */
 const MAX_PER_ADDRESS = 8
@@ -36,25 +35,6 @@ export interface Surroundings {
   /** `peerId` in hex */
   client: { peerId: string, maxConns: number }
   wires: Iterable<Wire>
-}
-
-/** An address as far as peers are told apart by it: of IPv6 the network of 64 bits, which is one customer's. */
-export function hostOf (address: string | undefined): string {
-  const host = (address ?? '').replace(/^\[|\]$/g, '').replace(/^::ffff:(?=\d+\.)/, '')
-  if (!isIPv6(host) || host === '::1') return host
-  const [head = [], tail] = host.split('::').map(part => part.split(':'))
-  const groups = tail === undefined ? head : [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail]
-  return `${groups.slice(0, 4).map(group => Number.parseInt(group || '0', 16).toString(16)).join(':')}::/64`
-}
-
-/** As whom strikes and bans count a peer. */
-export function identityOf ({ peerId, remoteAddress }: Wire, host = hostOf(remoteAddress)): string {
-  return `${peerId}@${host}`
-}
-
-/** On this machine: whoever is here has other means, and any number of peers may share the address. */
-export function isLocal (host: string): boolean {
-  return host === '127.0.0.1' || host === '::1'
 }
 
 /** The door of one torrent. */

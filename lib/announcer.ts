@@ -7,7 +7,7 @@ import type { Clock } from './clock.ts'
 import { News } from './news.ts'
 import type { Result, ResultTable } from './results.ts'
 import type { TaskPeer } from './task-peer.ts'
-import type { Wire } from './webtorrent-types.ts'
+import type { Wire } from './base/wire.ts'
 
 /** What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then. */
 const LATER_MS = 1_000

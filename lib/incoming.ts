@@ -2,9 +2,9 @@
  * Connections that have not said yet what they want: how many there may be, and for how long. Called by client.ts; which
  * peers a task lets in afterwards is admission.ts's business.
  */
-import { hostOf, isLocal } from './admission.ts'
 import { mostCrowded } from './connections/crowding.ts'
-import type { ConnPool, IncomingConnection } from './webtorrent-internals.ts'
+import type { ConnPool, IncomingConnection } from './connections/internals.ts'
+import { hostOf, isLocal } from './peers/identity.ts'
 
 /** From the connection to the handshake; WebTorrent alone waits 25 s. */
 const HANDSHAKE_MS = 10_000

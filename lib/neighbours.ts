@@ -7,16 +7,15 @@
  */
 import BitField from 'bitfield'
 import type { ClaimRecord, ResultRecord, UtBitworker } from '../extensions/ut_bitworker/index.ts'
-import { identityOf } from './admission.ts'
 import { Announcer } from './announcer.ts'
 import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost } from './claim-exchange.ts'
 import { HandOver } from './peers/hand-over.ts'
+import { identityOf } from './peers/identity.ts'
 import type { Result, ResultTable } from './results.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { Meeting } from './settling.ts'
 import { TaskPeer } from './task-peer.ts'
-import type { Wire } from './webtorrent-types.ts'
+import type { Wire } from './base/wire.ts'
 
 /** Rounds of `tidy` that a peer may choke us while we need its pieces: the optimistic unchoking of common clients takes three. */
 const MAX_STARVING_ROUNDS = 6
@@ -27,6 +26,14 @@ const STRIKES_TOLERATED = 1
 const MAX_STRIKERS = 10_000
 
 type Respond = (err: Error | null, block?: Uint8Array) => void
+
+/** How far the connected peers have told what they have. */
+export interface Meeting {
+  /** some are being made, or were made and their peers have not told what they have */
+  isConnecting: boolean
+  /** a peer works on the very same task, and tells what it has as soon as anybody */
+  hasMet: boolean
+}
 
 /** What the neighbours need from their surroundings. */
 export interface NeighbourHost extends ClaimExchangeHost {

@@ -4,7 +4,7 @@
  * port `p` of the peer's extended handshake (BEP 10).
  */
 import { isIPv4 } from 'node:net'
-import type { Wire } from './webtorrent-types.ts'
+import type { Wire } from './base/wire.ts'
 
 /**
  * The first message waits for this long, so that it carries more than one peer; the next ones come from ut_pex at the
@@ -63,12 +63,6 @@ export class PeerExchange {
     pex._sendMessage()
     pex.start()
   }
-}
-
-/** Whether we called the peer; undefined for WebRTC, where nobody is called. */
-export function openedByUs (wire: Wire): boolean | undefined {
-  if (wire.type.endsWith('Outgoing')) return true
-  return wire.type.endsWith('Incoming') ? false : undefined
 }
 
 /** Absent for a private torrent (BEP 27). */

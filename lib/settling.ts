@@ -5,6 +5,7 @@
 import type { EventEmitter } from 'node:events'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
+import type { Meeting } from './neighbours.ts'
 
 /** No source of peers is waited for longer: a tracker that is down must not keep anybody from working. */
 const SOURCES_MS = 5_000
@@ -62,14 +63,6 @@ export class Sources {
     const isAsked = { tracker: tracker !== null && announce.length > 0, dht: dht !== null, lsd: this.#lsd }
     return (['tracker', 'dht', 'lsd'] as const).filter(source => isAsked[source])
   }
-}
-
-/** How far the connections are. */
-export interface Meeting {
-  /** some are being made, or were made and their peers have not told what they have */
-  isConnecting: boolean
-  /** a peer works on the very same task, and tells what it has as soon as anybody */
-  hasMet: boolean
 }
 
 /** Resolves when the sources have answered and the connections that followed are made, time is up, or the torrent closes. */

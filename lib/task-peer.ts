@@ -4,7 +4,7 @@ import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { ClaimSource } from './claims.ts'
 import type { PeerResults } from './results.ts'
 import { Holder } from './scheduling/delivery-forecast.ts'
-import type { Wire } from './webtorrent-types.ts'
+import type { Wire } from './base/wire.ts'
 
 /** A wire together with what its peer has announced. */
 export class TaskPeer {

@@ -3,6 +3,7 @@
  * Those are the only ones to touch them: what breaks with another WebTorrent breaks there, and shows here.
  */
 import type { EventEmitter } from 'node:events'
+import type { ConnPool, InternalPeer, OutgoingConnection } from './connections/internals.ts'
 import type { ThrottleGroup } from './connections/rate-limit.ts'
 import type { BitField, Dht, DestroyOptions, Torrent, TorrentFile, TorrentOptions, TorrentPiece, WebTorrentClient, WebTorrentOptions, Wire } from './webtorrent-types.ts'
 
@@ -20,40 +21,6 @@ export interface ParsedTorrent {
 export interface ClosableStore {
   close (cb: (err?: Error | null) => void): void
   destroy (cb: (err?: Error | null) => void): void
-}
-
-/** A connection that we open: a socket, or utp-native's. */
-export interface OutgoingConnection {
-  setNoDelay?: (noDelay: boolean) => unknown
-  once (event: 'connect' | 'close', listener: () => void): unknown
-  once (event: 'error', listener: (err: Error) => void): unknown
-}
-
-/** One of a torrent's connections, or an attempt at one (webtorrent/lib/peer.js). */
-export interface InternalPeer {
-  /** its key in `_peers`: the address, as a rule */
-  id: string
-  /** `host:port`; of peers that we call */
-  readonly addr: string
-  readonly source: string | null
-  readonly connected: boolean
-  readonly destroyed: boolean
-  readonly wire: Wire | null
-  conn: OutgoingConnection | null
-  /** 0: plaintext, 1: encrypted, 2: encrypted or not at all; looked at once it is connected */
-  secure: number
-  /** attempts since its last handshake */
-  retries: number
-  onConnect (): void
-  startConnectTimeout (): void
-  destroy (err?: Error): void
-}
-
-/** What makes peers. */
-export interface InternalPeerConstructor {
-  createUTPOutgoingPeer (
-    addr: string, torrent: InternalTorrent, throttleGroups: unknown, source: string | null, secure: number
-  ): InternalPeer
 }
 
 /** A selection of pieces (webtorrent/lib/selections.js). */
@@ -129,20 +96,6 @@ export interface InternalTorrent extends Torrent {
 export interface InternalDht extends Dht {
   lookup (infoHash: string, cb?: (err: Error | null) => void): void
   announce (infoHash: string, port: number, cb?: (err: Error | null) => void): void
-}
-
-/** A connection that somebody else opened. */
-export interface IncomingConnection extends EventEmitter {
-  readonly remoteAddress?: string
-  destroy (): void
-}
-
-/** webtorrent/lib/conn-pool.js: what listens, and the connections without a handshake so far. */
-export interface ConnPool {
-  readonly tcpServer: EventEmitter
-  readonly utpServer?: EventEmitter
-  /** null once it is destroyed */
-  readonly _pendingConns: Set<IncomingConnection> | null
 }
 
 /** webtorrent/index.js, inside. */

@@ -3,7 +3,7 @@
  * header and its data apart, and WebTorrent takes each through two more streams and a system call: several times what the
  * message itself costs. Called by torrent.ts for each wire that takes part in a task.
  */
-import type { Wire } from './webtorrent-types.ts'
+import type { Wire } from './base/wire.ts'
 
 /** A longer chunk saves nothing more: a copy of it is to be paid, and memory. */
 const CHUNK_BYTES = 64 * 1024

@@ -11,7 +11,7 @@ import type { UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { TokenBucket } from './token-bucket.ts'
 import { stop } from './wire-guards.ts'
 import type { InternalWire } from './wire-guards.ts'
-import type { BitField as Bits, Wire } from './webtorrent-types.ts'
+import type { BitField as Bits, Wire } from './base/wire.ts'
 
 /** Messages a second but blocks and requests for them: at some 10 µs each, a flood takes 1 % of a core. */
 const MESSAGES_PER_SECOND = 1_000

@@ -1,10 +1,10 @@
 /** What a task needs of a wire before its peer is one of the session's. Called by torrent.ts. */
 import type { LocalTask, UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import type { Task } from './task.ts'
-import type { InternalPeer } from './webtorrent-internals.ts'
-import type { Wire } from './webtorrent-types.ts'
+import type { Wire } from './base/wire.ts'
 import type { WireBatches } from './wire-batches.ts'
 import { queueBlocks } from './connections/block-queues.ts'
+import type { InternalPeer } from './connections/internals.ts'
 import { bypassThrottles, rateLimitOf } from './connections/rate-limit.ts'
 import type { ThrottleGroup } from './connections/rate-limit.ts'
 import { limitWire } from './wire-limits.ts'

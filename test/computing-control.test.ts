@@ -4,7 +4,7 @@ import { get, request } from 'node:http'
 import test from 'tape'
 import { ComputeStore } from '../lib/compute-store.ts'
 import { createTask } from '../lib/index.ts'
-import type { Wire } from '../lib/webtorrent-types.ts'
+import type { Wire } from '../lib/base/wire.ts'
 import { FakeExecutor } from './helpers/fake-executor.ts'
 import { allDone, connect, createFolder, createPeer, destroy, ready } from './helpers/task-swarm.ts'
 

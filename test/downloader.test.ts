@@ -6,7 +6,7 @@ import { Downloader } from '../lib/downloader.ts'
 import type { DownloadSink } from '../lib/download/download-host.ts'
 import { ResultTable } from '../lib/results.ts'
 import { TaskPeer } from '../lib/task-peer.ts'
-import type { Wire } from '../lib/webtorrent-types.ts'
+import type { Wire } from '../lib/base/wire.ts'
 
 type Respond = (err: Error | null, block?: Uint8Array) => void
 

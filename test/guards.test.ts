@@ -4,7 +4,8 @@ import bencode from 'bencode'
 import Wire from 'bittorrent-protocol'
 import dhtBencode from 'k-rpc-socket/node_modules/bencode/lib/index.js'
 import test from 'tape'
-import { guardMetadata } from '../lib/guards.ts'
+import { guardMetadata } from '../lib/connections/extension-guards.ts'
+import '../lib/guards.ts'
 import utMetadata from 'ut_metadata'
 
 const text = (value: string): Uint8Array => Buffer.from(value, 'latin1')

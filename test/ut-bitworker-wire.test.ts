@@ -7,7 +7,7 @@ import { CLAIM_LEASE_MS } from '../extensions/ut_bitworker/constants.ts'
 import { utBitworker } from '../extensions/ut_bitworker/index.ts'
 import type { LocalTask, UtBitworker, UtBitworkerOptions } from '../extensions/ut_bitworker/index.ts'
 import { encode } from '../lib/bencode.ts'
-import type { Wire } from '../lib/webtorrent-types.ts'
+import type { Wire } from '../lib/base/wire.ts'
 import { bitworkerVectors, ofKind, toHex } from './helpers/bitworker-vectors.ts'
 import { delivered, event, INFO_HASH, PEER_ID_A, PEER_ID_B, shakeHands, wirePair } from './helpers/wire-pair.ts'
 

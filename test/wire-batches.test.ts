@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import Wire from 'bittorrent-protocol'
 import test from 'tape'
 import { WireBatches } from '../lib/wire-batches.ts'
-import type { Wire as WireType } from '../lib/webtorrent-types.ts'
+import type { Wire as WireType } from '../lib/base/wire.ts'
 
 type Pushing = WireType & { push (data: Uint8Array | null): boolean, handshake (infoHash: string, peerId: string): void }
 

@@ -22,7 +22,7 @@ declare module 'webtorrent/lib/webconn.js' {
 }
 
 declare module 'webtorrent/lib/peer.js' {
-  const Peer: import('../lib/webtorrent-internals.ts').InternalPeerConstructor
+  const Peer: import('../lib/connections/internals.ts').InternalPeerConstructor
   export default Peer
 }
 

@@ -4,7 +4,7 @@
  */
 import { EventEmitter } from 'node:events'
 import BitField from 'bitfield'
-import type { Wire, WireEvents } from '../../lib/webtorrent-types.ts'
+import type { Wire, WireEvents } from '../../lib/base/wire.ts'
 import { EXTENSION_NAME } from '../../extensions/ut_bitworker/constants.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { VirtualClock } from './clock.ts'

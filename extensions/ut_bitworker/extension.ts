@@ -4,7 +4,7 @@
  * Made by index.ts.
  */
 import { EventEmitter } from 'node:events'
-import type { Wire } from '../../lib/webtorrent-types.ts'
+import type { Wire } from '../../lib/base/wire.ts'
 import { encodeMessages } from './codec.ts'
 import type { Message } from './codec.ts'
 import { EXTENSION_NAME, FLUSH_MS, MAX_VIOLATIONS, PROTOCOL_VERSION } from './constants.ts'

@@ -4,7 +4,7 @@
  *   wire.use(utBitworker({ task }))
  *   wire.ut_bitworker.on('results', results => …)
  */
-import type { Wire } from '../../lib/webtorrent-types.ts'
+import type { Wire } from '../../lib/base/wire.ts'
 import { Extension } from './extension.ts'
 import type { UtBitworker, UtBitworkerOptions } from './types.ts'
 

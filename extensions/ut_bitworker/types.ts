@@ -1,6 +1,6 @@
 /** What the ut_bitworker extension takes, emits and offers. Types only. */
 import type { EventEmitter } from 'node:events'
-import type { WireExtension } from '../../lib/webtorrent-types.ts'
+import type { WireExtension } from '../../lib/base/wire.ts'
 import type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
 import type { LocalTask, PeerState } from './state.ts'
 

@@ -9,7 +9,7 @@
  */
 import { connect, isIPv4 } from 'node:net'
 import Peer from 'webtorrent/lib/peer.js'
-import type { InternalPeer, InternalTorrent, OutgoingConnection } from '../webtorrent-internals.ts'
+import type { ConnectingTorrent, InternalPeer, OutgoingConnection } from './internals.ts'
 
 /** TCP has this long to connect before uTP is tried beside it. */
 const UTP_AFTER_MS = 250
@@ -23,12 +23,12 @@ interface Call { tcp: InternalPeer | null, utp: InternalPeer | null }
 
 /** The calls of one torrent. */
 export class Dialler {
-  readonly #torrent: InternalTorrent
+  readonly #torrent: ConnectingTorrent
   readonly #calls = new Map<string, Call>()
   /** peers whose handshake came */
   readonly #answered = new WeakSet<InternalPeer>()
 
-  constructor (torrent: InternalTorrent) {
+  constructor (torrent: ConnectingTorrent) {
     this.#torrent = torrent
   }
 

@@ -4,20 +4,26 @@
  * connection needs.
  */
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
+import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import { Admission, MAX_KNOWN_PEERS } from '../admission.ts'
 import { Attempts } from '../attempts.ts'
 import { PeerExchange } from '../peer-exchange.ts'
 import type { Task } from '../task.ts'
-import type { InternalPeer, InternalTorrent } from '../webtorrent-internals.ts'
-import type { Wire } from '../webtorrent-types.ts'
+import type { Wire } from '../base/wire.ts'
 import { WireBatches } from '../wire-batches.ts'
 import { extensionOf, localTask, onceSpeaking, setUpWire } from '../wires.ts'
-import type { WorkSession } from '../work-session.ts'
 import { MAX_PENDING_REQUESTS } from './block-queues.ts'
 import { Dialler } from './dialling.ts'
+import type { ConnectingTorrent, InternalPeer } from './internals.ts'
 
 /** The part of ComputeTorrent that is looked at. */
-export interface WiredTorrent extends InternalTorrent { readonly task: Task | null }
+export interface WiredTorrent extends ConnectingTorrent { readonly task: Task | null }
+
+/** Where the peers of wires belong. */
+export interface PeerSink {
+  has (wire: Wire): boolean
+  addPeer (wire: Wire, ext: UtBitworker): void
+}
 
 /** A wire as far as its extended handshake (BEP 10) may have to be repeated. */
 interface HandshakingWire { readonly _extendedHandshakeSent?: boolean, _sendExtendedHandshake (): void }
@@ -65,7 +71,7 @@ export class TaskWires {
   }
 
   /** The wire takes part in the task. */
-  join (wire: Wire, session: WorkSession): void {
+  join (wire: Wire, session: PeerSink): void {
     const ext = extensionOf(wire)
     if (ext === undefined || session.has(wire)) return
     const { task, _peers: peers, metadata, client: { throttleGroups } } = this.#torrent

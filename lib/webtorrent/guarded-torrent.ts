@@ -3,11 +3,12 @@
  * Of ordinary torrents and tasks alike; torrent.ts builds on it.
  */
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
+import type { InternalPeer } from '../connections/internals.ts'
 import { fetchBounded, networkReason } from '../system/fetch.ts'
 import { isTask, parseTask } from '../task.ts'
 import { MAX_TRACKERS, MAX_URL_LENGTH, trackerProblem } from '../task-trackers.ts'
 import { bytesOf, MAX_TORRENT_FILE_BYTES } from '../torrent-id.ts'
-import type { InternalClient, InternalPeer, InternalTorrentConstructor, ParsedTorrent } from '../webtorrent-internals.ts'
+import type { InternalClient, InternalTorrentConstructor, ParsedTorrent } from '../webtorrent-internals.ts'
 import { parsedProblem, readOrdinary } from './ordinary.ts'
 
 const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor

@@ -14,12 +14,13 @@ import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import { PeerState } from '../../extensions/ut_bitworker/state.ts'
 import { decode, encode } from '../../lib/bencode.ts'
 import { BitWorkerError } from '../../lib/errors.ts'
-import { guardMetadata, guardPex } from '../../lib/guards.ts'
+import { guardMetadata, guardPex } from '../../lib/connections/extension-guards.ts'
+import '../../lib/guards.ts'
 import { decodeJournal, encodeHeader, encodeRecord } from '../../lib/journal.ts'
 import { magnetProblem } from '../../lib/magnet-check.ts'
 import { createTask, encodeTask, isTask, magnetOf, parseTask } from '../../lib/task.ts'
 import { limitWire } from '../../lib/wire-limits.ts'
-import type { Wire as WireType } from '../../lib/webtorrent-types.ts'
+import type { Wire as WireType } from '../../lib/base/wire.ts'
 import type { FuzzTarget } from './fuzzer.ts'
 
 const BENCODE_TOKENS = ['d', 'l', 'i', 'e', '0:', '1:', ':', '-', 'i0e', 'de', 'le', '4:', '99999999999', '9:__proto__', '8:toString1:x']
@@ -109,7 +110,7 @@ async function closeAll (): Promise<void> {
 export const targets: FuzzTarget[] = [
   {
     name: 'task',
-    files: /\/lib\/(task|bencode)[^/]*\.ts$/,
+    files: /\/lib\/(task|base\/bencode|bencode)[^:]*\.ts$/,
     seeds: ['squares.bitworker', 'tables.bitworker', 'legacy-squares.rbw', 'legacy-films.worker'].map(fixture),
     tokens: [...BENCODE_TOKENS, '12:piece length', '6:length', '5:files', '4:path', '2:..', '4:name', '9:bitworker', '7:command', '13:announce-list'],
     run: input => {
@@ -122,7 +123,7 @@ export const targets: FuzzTarget[] = [
   },
   {
     name: 'bencode',
-    files: /\/lib\/bencode[^/]*\.ts$/,
+    files: /\/bencode[a-z-]*\.ts$/,
     seeds: [fixture('squares.bitworker'), text('d1:ai1e1:bl1:ci-5eee'), text('i0e'), text('le')],
     tokens: BENCODE_TOKENS,
     run: input => {
@@ -131,7 +132,7 @@ export const targets: FuzzTarget[] = [
   },
   {
     name: 'magnet',
-    files: /\/lib\/magnet[^/]*\.ts$|magnet-uri|bep53-range/,
+    files: /\/magnet[a-z-]*\.ts$|magnet-uri|bep53-range/,
     seeds: [text(magnetOf(task, { peers: ['127.0.0.1:6881'] })), text('magnet:?xt=urn:btih:aaaabbbbccccddddeeeeffffgggghhhh&so=0,2-4&ws=http%3A%2F%2Fx&kt=a+b')],
     tokens: ['&so=', '0-99', '-', ',', '999999999', '&tr=', '%', '%25', '&x.pe=', 'urn:btih:', 'urn:btmh:1220', '=', '&dn=', '&xt=', '__proto__'],
     run: input => {
@@ -142,7 +143,7 @@ export const targets: FuzzTarget[] = [
   },
   {
     name: 'message',
-    files: /\/extensions\/ut_bitworker\/[a-z-]+\.ts$|\/lib\/bencode\.ts$/,
+    files: /\/extensions\/ut_bitworker\/[a-z-]+\.ts$|\/bencode\.ts$/,
     seeds: messages.flatMap(message => encodeMessages(message)),
     tokens: [...BENCODE_TOKENS, '4:task32:', '7:results44:', '8:releases4:', '6:claims12:', '\0\0\0\x01', '\xff\xff\xff\xff'],
     run: input => {
@@ -159,7 +160,7 @@ export const targets: FuzzTarget[] = [
   },
   {
     name: 'handshake',
-    files: /\/extensions\/ut_bitworker\/state\.ts$|\/lib\/(wire-guards|guards)\.ts$|\/bencode\/lib|\/bittorrent-protocol\/index/,
+    files: /\/extensions\/ut_bitworker\/state\.ts$|\/[a-z-]*guards\.ts$|\/bencode\/lib|\/bittorrent-protocol\/index/,
     seeds: [extendedHandshake, encode({ m: { ut_bitworker: 1 }, bitworker: { v: 1 } }), encode({ m: {}, v: 'x' })],
     tokens: [...BENCODE_TOKENS, '1:m', '12:ut_bitworker', '9:bitworker', '1:v', '4:task32:', '13:metadata_size'],
     settle: closeAll,
@@ -170,7 +171,7 @@ export const targets: FuzzTarget[] = [
   },
   {
     name: 'journal',
-    files: /\/lib\/journal\.ts$/,
+    files: /\/journal\.ts$/,
     seeds: [20, 0].map(cut => Buffer.concat([encodeHeader(journalBounds), journalRecord, journalRecord.subarray(0, cut)])),
     tokens: ['BWJ1', Buffer.from(journalRecord).toString('latin1'), '\0\0\0\0'],
     run: input => {
@@ -180,14 +181,14 @@ export const targets: FuzzTarget[] = [
   },
   ...[['bencode-webtorrent', bencode] as const, ['bencode-dht', dhtBencode] as const].map(([name, copy]): FuzzTarget => ({
     name,
-    files: /\/lib\/guards\.ts$|\/bencode\/lib/,
+    files: /\/[a-z-]*guards\.ts$|\/bencode\/lib/,
     seeds: [extendedHandshake, text('d1:ad2:id20:aaaaaaaaaaaaaaaaaaaae1:q4:ping1:t2:aa1:y1:qe')],
     tokens: BENCODE_TOKENS,
     run: input => { mayThrow(() => { copy.decode(input) }) }
   })),
   {
     name: 'wire',
-    files: /\/lib\/(wire-guards|wire-limits|guards|token-bucket)\.ts$|\/extensions\/|\/bittorrent-protocol\/|\/ut_metadata\/|\/ut_pex\/|\/lt_donthave\//,
+    files: /\/([a-z-]*guards|wire-limits|token-bucket)\.ts$|\/extensions\/|\/bittorrent-protocol\/|\/ut_metadata\/|\/ut_pex\/|\/lt_donthave\//,
     seeds: [
       Buffer.concat([extended(0, extendedHandshake), frame(14), frame(1), frame(2), frame(4, ...u32(7))]),
       Buffer.concat([frame(5, ...new Uint8Array(125)), frame(6, ...u32(0, 0, 16_384)), frame(7, ...u32(0, 0)), frame(8, ...u32(0, 0, 1))]),

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { EventEmitter } from 'node:events'
 import Protocol from 'bittorrent-protocol'
 import type { Test } from 'tape'
-import type { Wire } from '../../lib/webtorrent-types.ts'
+import type { Wire } from '../../lib/base/wire.ts'
 
 /** How long a test waits for what should happen at once. */
 const DEADLINE_MS = 10_000
