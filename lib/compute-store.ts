@@ -7,6 +7,8 @@ import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { BitWorkerError } from './errors.ts'
 import type { Executor } from './executor.ts'
+import { checkBinds } from './executor/binds.ts'
+import type { Bind } from './executor/binds.ts'
 import { PackedResults } from './packed-results.ts'
 import type { ReadonlyResults } from './packed-results.ts'
 import type { Result } from './results.ts'
@@ -17,8 +19,6 @@ import { generate, prepare } from './store-generate.ts'
 import type { Generation, RunOptions } from './store-generate.ts'
 import { PlainStore } from './store-plain.ts'
 import type { Incoming } from './store-receive.ts'
-import { checkBinds } from './store-scratch.ts'
-import type { Bind } from './store-scratch.ts'
 import type { Task } from './task.ts'
 
 /** What is checked in the background works for this long, and then leaves disk and processor to others for so many times that. */
@@ -27,7 +27,6 @@ const CHECK_PAUSES = 4
 
 export type { FinishOptions, FinishedFile } from './store-finish.ts'
 export type { Generated, Generation } from './store-generate.ts'
-export type { Bind } from './store-scratch.ts'
 
 /** How a task's store runs commands. */
 export interface StoreRunOptions {

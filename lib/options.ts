@@ -1,19 +1,13 @@
 /** What `client.add` and `torrent.startComputing` take for tasks, besides WebTorrent's options. */
 import { BitWorkerError } from './errors.ts'
 import type { Executor } from './executor.ts'
+import type { Bind } from './executor/binds.ts'
 import { checkLimits } from './executor/limits.ts'
 import type { Limits } from './executor/limits.ts'
-import type { SandboxChoice } from './executor/sandbox/detect.ts'
+import type { SandboxChoice } from './executor/sandbox/types.ts'
 import { unsupportedProblem } from './task.ts'
 import type { ParseTaskOptions, Task } from './task.ts'
 import type { TorrentOptions } from './webtorrent-types.ts'
-
-/** A file or folder of this machine that a task needs. */
-export interface Bind {
-  path: string
-  /** how it is called in the work item's folder; default: the last component of `path` */
-  name?: string
-}
 
 /** How pieces are computed here. */
 export interface ComputeOptions {

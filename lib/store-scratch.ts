@@ -3,51 +3,17 @@
  * some disks milliseconds), so one that was not touched is used again. "Not touched" is what its ctime says: that changes
  * with every entry that is made, renamed or removed in it, with its mode, its owner and its attributes.
  */
-import { lstatSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
+import { lstatSync, mkdirSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
-import { BitWorkerError } from './errors.ts'
+import { checkBindsExist } from './executor/binds.ts'
+import type { Binds } from './executor/binds.ts'
 import { ioError } from './io-errors.ts'
 import { removeFile, removeTree } from './store-layout.ts'
-
-/** A file or folder of this machine that appears in every scratch folder. */
-export interface Bind {
-  /** absolute, or relative to the process's working directory */
-  path: string
-  /** default: the path's last component */
-  name?: string
-}
-
-/** Binds whose names are known. */
-export type Binds = ReadonlyArray<Required<Bind>>
 
 /** A ctime is only as exact as the clock's tick (1 to 10 ms): what is younger than this may have been changed unseen. */
 const SURE_AFTER_NS = 50_000_000n
 /** Folders kept; as many work items at a time are cheap. */
 const MAX_KEPT = 64
-
-/** Checks binds and fills their names in. Throws BW_ERR_BIND. */
-export function checkBinds (binds: readonly Bind[]): Array<Required<Bind>> {
-  const names = new Set(['p']) // where a complete command finds the parts
-  return binds.map(bind => {
-    const from = path.resolve(bind.path)
-    const name = bind.name ?? path.basename(from)
-    if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw badBind(`the name "${name}" is not a file name; give it another one`)
-    if (names.has(name)) throw badBind(name === 'p' ? 'the name "p" is taken by the parts; give it another one' : `the name "${name}" is given twice; give one of them another`)
-    if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist`)
-    names.add(name)
-    return { path: from, name }
-  })
-}
-
-function badBind (why: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_BIND', 'usage', `cannot bind into the work items' folder: ${why}`)
-}
-
-function checkBindsExist (binds: Binds): void {
-  for (const { path: from } of binds) {
-    if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist any more`)
-  }
-}
 
 /** Makes the folder a command runs in, with the binds as links. Throws BW_ERR_BIND, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
 export function makeScratch (scratch: string, binds: Binds): void {

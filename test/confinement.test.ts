@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS, checkLimits, limitsFor } from '../lib/executor/limits.t
 import { bwrapArgs } from '../lib/executor/sandbox/bwrap-args.ts'
 import { landlockCommand } from '../lib/executor/sandbox/landlock-script.ts'
 import { explainMissing, findOnHost } from '../lib/executor/sandbox/missing.ts'
-import { mountsOf } from '../lib/executor/sandbox/mounts.ts'
+import { mountsOf } from '../lib/executor/binds.ts'
 import { NEST_CAPABILITIES, nestCommand } from '../lib/executor/sandbox/nest-script.ts'
 import { outerCommand } from '../lib/executor/sandbox/outer.ts'
 import { prelude } from '../lib/executor/sandbox/prelude.ts'

@@ -2,7 +2,7 @@
 import { BitWorkerError } from '../errors.ts'
 import type { Limits } from '../executor/limits.ts'
 import { detectSandbox } from '../executor/sandbox/detect.ts'
-import type { SandboxChoice, SandboxReport, Tier } from '../executor/sandbox/detect.ts'
+import type { SandboxChoice, SandboxReport, Tier } from '../executor/sandbox/types.ts'
 import type { ComputeOptions } from '../options.ts'
 
 /** The flags as typed. */

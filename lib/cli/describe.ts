@@ -7,7 +7,7 @@ import { magnetOf } from '../task.ts'
 import type { Task } from '../task.ts'
 import type { Judgement } from '../trust/judge.ts'
 import { escapeLines, escapeText, formatBytes, formatDuration, plural, quote, wrap } from './format.ts'
-import type { Bind } from './options.ts'
+import type { Bind } from '../executor/binds.ts'
 import { describeSigner } from './signers.ts'
 
 // More rows than this push the command, which matters most, off the screen.

@@ -3,15 +3,13 @@
  * value means for this machine (does the folder exist, is the port free) is found out by who uses it.
  */
 import { InvalidArgumentError } from 'commander'
+import type { Bind } from '../executor/binds.ts'
 
 /** A host and a port, as in `--peer`. */
 export interface HostPort { host: string, port: number }
 
 /** A file of a task and the number of its parts, as in `--file`. */
 export interface FileParts { path: string, parts: number }
-
-/** Something of this machine that appears in a work item's folder, as in `--bind`. */
-export interface Bind { path: string, name?: string }
 
 const SIZE = /^(\d+)(?:([KMGT])(?:i?B)?|B)?$/i
 const POWERS = ['K', 'M', 'G', 'T']

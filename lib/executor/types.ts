@@ -3,7 +3,16 @@
  */
 
 import type { Asks } from './limits.ts'
-import type { Mount } from './sandbox/bwrap-args.ts'
+
+/** Something of this machine in the sandbox. */
+export interface Mount {
+  /** absolute path outside */
+  path: string
+  /** absolute path inside */
+  at: string
+  /** default: read-only */
+  writable?: boolean
+}
 
 /** One execution of a command: a work item, or a file's complete command. */
 export interface WorkItem {

@@ -1,7 +1,7 @@
 /** What `--bind` names: whether it is there, before anything starts. */
 import { access } from 'node:fs/promises'
 import { BitWorkerError } from '../../errors.ts'
-import type { Bind } from '../options.ts'
+import type { Bind } from '../../executor/binds.ts'
 
 /** Throws BW_ERR_BIND. */
 export async function checkBinds (binds: Bind[]): Promise<void> {

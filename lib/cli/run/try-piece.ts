@@ -13,7 +13,7 @@ import type { ComputedEvent } from '../../task-events.ts'
 import type { Confinement } from '../confinement.ts'
 import { formatBytes } from '../format.ts'
 import type { JsonOutput } from '../json-output.ts'
-import type { Bind } from '../options.ts'
+import type { Bind } from '../../executor/binds.ts'
 import { saidLines } from './said.ts'
 
 /** Which piece, and how. */

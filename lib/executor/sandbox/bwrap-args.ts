@@ -3,20 +3,9 @@
  * of it, so all of them are here.
  */
 import type { Limits } from '../limits.ts'
+import type { Mount } from '../types.ts'
 import type { Shown } from './shown.ts'
-
-/** Where a command finds itself in the sandbox: its working directory, HOME and TMPDIR. */
-export const SCRATCH = '/scratch'
-
-/** Something of this machine in the sandbox. */
-export interface Mount {
-  /** absolute path outside */
-  path: string
-  /** absolute path inside */
-  at: string
-  /** default: read-only */
-  writable?: boolean
-}
+import { SCRATCH } from './types.ts'
 
 /** How a system's programs are laid out: `/bin` is a link to `usr/bin`, or a folder. */
 export interface SystemFolder { path: string, link: string | null }

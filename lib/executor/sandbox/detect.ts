@@ -7,35 +7,13 @@ import path from 'node:path'
 import process from 'node:process'
 import { CommandError } from '../../errors.ts'
 import { BashExecutor } from '../../executor.ts'
-import type { Launcher } from '../launch.ts'
-import { SCRATCH } from './bwrap-args.ts'
 import { BwrapLauncher } from './bwrap.ts'
 import { archOf, findProgram, isRoot } from './host.ts'
 import { LandlockLauncher } from './landlock.ts'
 import { remedyFor } from './remedies.ts'
 import type { Arch } from './syscalls.ts'
-
-/** How commands are confined: by bwrap, by bwrap where a container keeps it from having a /proc, by Landlock, or not at all. */
-export type Tier = 'bwrap' | 'bwrap-noproc' | 'landlock' | 'none'
-
-/** What a user may ask for; 'auto' is the best there is. */
-export type SandboxChoice = 'auto' | 'bwrap' | 'landlock' | 'none'
-
-/** A sandbox that works here. */
-export interface Sandbox {
-  readonly tier: Exclude<Tier, 'none'>
-  createLauncher (): Launcher
-}
-
-/** What was found out. */
-export interface SandboxReport {
-  /** 'none': nothing may be computed, unless the user wants that explicitly */
-  readonly tier: Tier
-  /** null if there is none */
-  readonly sandbox: Sandbox | null
-  /** why it is not a better one, and what to do: one line each */
-  readonly problems: string[]
-}
+import { SCRATCH } from './types.ts'
+import type { Sandbox, SandboxChoice, SandboxReport } from './types.ts'
 
 /** Says 'ok' only where all holds that can be tried without harm. */
 const SELF_TEST = `

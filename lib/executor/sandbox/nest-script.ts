@@ -4,8 +4,9 @@
  * mounts. Perl, because it can do system calls itself; no command ever runs in a process that has more rights than it
  * would have in bwrap's own sandbox. Pure.
  */
-import type { Mount } from './bwrap-args.ts'
-import { SCRATCH, SHM_BYTES } from './bwrap-args.ts'
+import type { Mount } from '../types.ts'
+import { SHM_BYTES } from './bwrap-args.ts'
+import { SCRATCH } from './types.ts'
 import { perlScript } from './syscalls.ts'
 import type { Arch } from './syscalls.ts'
 

@@ -1,0 +1,47 @@
+/** Files and folders of this machine that the volunteer gives to commands: what was asked for, and where they are in a sandbox. */
+import { statSync } from 'node:fs'
+import path from 'node:path'
+import { BitWorkerError } from '../errors.ts'
+import { SCRATCH } from './sandbox/types.ts'
+import type { Mount } from './types.ts'
+
+/** A file or folder of this machine that appears in every scratch folder. */
+export interface Bind {
+  /** absolute, or relative to the process's working directory */
+  path: string
+  /** default: the path's last component */
+  name?: string
+}
+
+/** Binds whose names are known. */
+export type Binds = ReadonlyArray<Required<Bind>>
+
+/** Checks binds and fills their names in. Throws BW_ERR_BIND. */
+export function checkBinds (binds: readonly Bind[]): Array<Required<Bind>> {
+  const names = new Set(['p']) // where a complete command finds the parts
+  return binds.map(bind => {
+    const from = path.resolve(bind.path)
+    const name = bind.name ?? path.basename(from)
+    if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw badBind(`the name "${name}" is not a file name; give it another one`)
+    if (names.has(name)) throw badBind(name === 'p' ? 'the name "p" is taken by the parts; give it another one' : `the name "${name}" is given twice; give one of them another`)
+    if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist`)
+    names.add(name)
+    return { path: from, name }
+  })
+}
+
+function badBind (why: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_BIND', 'usage', `cannot bind into the work items' folder: ${why}`)
+}
+
+/** Throws BW_ERR_BIND once one of them has gone. */
+export function checkBindsExist (binds: Binds): void {
+  for (const { path: from } of binds) {
+    if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist any more`)
+  }
+}
+
+/** What the volunteer gives a command, in its working directory, read-only. */
+export function mountsOf (binds: Binds): Mount[] {
+  return binds.map(bind => ({ path: bind.path, at: path.posix.join(SCRATCH, bind.name) }))
+}
