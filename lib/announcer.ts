@@ -5,7 +5,8 @@
 import type { Announcements, ResultRecord } from '../extensions/ut_bitworker/index.ts'
 import type { Clock } from './clock.ts'
 import { News } from './news.ts'
-import type { Result, ResultTable } from './results.ts'
+import type { ResultTable } from './results.ts'
+import type { Result } from './results/result.ts'
 import type { TaskPeer } from './task-peer.ts'
 import type { Wire } from './base/wire.ts'
 

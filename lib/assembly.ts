@@ -5,7 +5,7 @@
  * until its digest was seen to be right; those of a larger one are written as they come, and if they came out of order
  * they are hashed when all is there, from the disk: what is held in memory does not depend on the piece's size.
  */
-import { createHash } from 'node:crypto'
+import { incrementalSha256 } from './base/digest.ts'
 
 /** BEP 3: bytes of a request. */
 export const BLOCK_BYTES = 16 * 1024
@@ -40,7 +40,7 @@ export class Assembly {
   #missing: number
   readonly #windows = new Map<number, { bytes: Buffer, missing: number }>()
   readonly #complete = new Map<number, Buffer>()
-  readonly #digest = createHash('sha256')
+  readonly #digest = incrementalSha256()
   /** windows before it were hashed */
   #hashed = 0
   readonly #writes: Array<Promise<void>> = []

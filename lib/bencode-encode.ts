@@ -3,6 +3,7 @@
  */
 import bencode from 'bencode'
 import { BitWorkerError } from './errors.ts'
+import { compareBytes } from './base/digest.ts'
 
 /** What `encode` takes: strings become UTF-8, `undefined` entries of a dictionary are left out. */
 export type Encodable = number | string | Uint8Array | readonly Encodable[]
@@ -92,7 +93,7 @@ function sortedEntries (dict: Exclude<Encodable, number | string | Uint8Array | 
   return entries
     .filter((entry): entry is [string, Encodable] => entry[1] !== undefined)
     .map(([key, item]): [Uint8Array, Encodable] => [bytesOf(key), item])
-    .sort(([a], [b]) => Buffer.compare(a, b))
+    .sort(([a], [b]) => compareBytes(a, b))
 }
 
 function unencodable (what: string): BitWorkerError {

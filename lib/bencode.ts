@@ -5,6 +5,7 @@
  */
 import { MAX_DEPTH } from './bencode-encode.ts'
 import { BitWorkerError } from './errors.ts'
+import { compareBytes } from './base/digest.ts'
 
 export { concatBytes, encode } from './bencode-encode.ts'
 export type { Encodable } from './bencode-encode.ts'
@@ -147,7 +148,7 @@ class Reader {
       const raw = this.#string()
       const key = textOf(raw) ?? this.#fail('a key is not UTF-8')
       if (dict.has(key)) this.#fail('a key comes twice')
-      if (last !== undefined && Buffer.compare(last, raw) > 0) this.#onUnsorted(depth)
+      if (last !== undefined && compareBytes(last, raw) > 0) this.#onUnsorted(depth)
       last = raw
       const start = this.#pos
       dict.set(key, this.#value(depth + 1))

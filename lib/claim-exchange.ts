@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts'
 import { Relaying } from './relaying.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { TaskPeer } from './task-peer.ts'
+import { hexOf } from './base/digest.ts'
 
 /** Pieces that a peer may take over from us without having delivered them. */
 const MAX_OWED = 8
@@ -199,5 +200,3 @@ export class ClaimExchange {
     return true
   }
 }
-
-function hexOf (bytes: Uint8Array): string { return Buffer.from(bytes).toString('hex') }

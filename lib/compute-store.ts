@@ -11,9 +11,10 @@ import { checkBinds } from './executor/binds.ts'
 import type { Bind } from './executor/binds.ts'
 import { PackedResults } from './packed-results.ts'
 import type { ReadonlyResults } from './packed-results.ts'
-import type { Result } from './results.ts'
+import type { Result } from './results/result.ts'
 import { finishFile } from './store-finish.ts'
-import type { FinishOptions, FinishedFile } from './store-finish.ts'
+import type { FinishOptions } from './store-finish.ts'
+import type { FinishedFile } from './store/types.ts'
 import { TaskFolder } from './store-folder.ts'
 import { generate, prepare } from './store-generate.ts'
 import type { Generation, RunOptions } from './store-generate.ts'
@@ -25,7 +26,8 @@ import type { Task } from './task.ts'
 const CHECK_SLICE_MS = 5
 const CHECK_PAUSES = 4
 
-export type { FinishOptions, FinishedFile } from './store-finish.ts'
+export type { FinishOptions } from './store-finish.ts'
+export type { FinishedFile } from './store/types.ts'
 export type { Generated, Generation } from './store-generate.ts'
 
 /** How a task's store runs commands. */

@@ -12,7 +12,7 @@ import type { Claim } from './claims.ts'
 import type { Clock } from './clock.ts'
 import { CommandError } from './errors.ts'
 import type { Generated, Generation } from './compute-store.ts'
-import type { Result } from './results.ts'
+import type { Result } from './results/result.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** What computing needs from its surroundings. */

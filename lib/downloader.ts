@@ -14,8 +14,9 @@ import { Assembly, BLOCK_BYTES } from './assembly.ts'
 import type { Download, DownloadHost, DownloadSink } from './download/download-host.ts'
 import { pipelineLength } from './download/pipeline.ts'
 import { WriteBacklog } from './download/write-backlog.ts'
-import type { Result } from './results.ts'
+import type { Result } from './results/result.ts'
 import type { PieceQueue, TaskPeer } from './task-peer.ts'
+import { equalBytes } from './base/digest.ts'
 
 /** From this size on several peers share the work on one piece. */
 const SHARED_PIECE_BYTES = 1 << 20
@@ -266,7 +267,7 @@ export class Downloader {
     try {
       const digest = await piece.digest()
       if (this.#state === 'closed' || this.#active.get(index) !== download) return
-      if (Buffer.compare(digest, result.digest) !== 0) return this.#onMismatch(download)
+      if (!equalBytes(digest, result.digest)) return this.#onMismatch(download)
       await piece.write()
       if (this.#active.get(index) !== download) return
       await this.#host.store(index, result, sink, sources)

@@ -7,10 +7,11 @@ import WebTorrentFile from 'webtorrent/lib/file.js'
 import { BitWorkerError } from './errors.ts'
 import type { TaskFile } from './task.ts'
 import { isConcatenation, unsupportedProblem } from './task/unsupported.ts'
-import type { FinishedFile } from './task-events.ts'
+import type { FinishedFile } from './store/types.ts'
 import type { ByteRange, TorrentFile } from './webtorrent-types.ts'
 import { shortRead } from './webtorrent/whole-reads.ts'
 import type { WorkSession } from './work-session.ts'
+import { equalBytes } from './base/digest.ts'
 
 /** Parts are read in slices of at most this many bytes, so that a large one is not held in memory whole. */
 const SLICE_BYTES = 1 << 20
@@ -148,7 +149,7 @@ export class TaskFileView extends Base {
         const slice = await this._session.read(index, at, Math.min(SLICE_BYTES, last - at + 1))
         const now = this._session.results.own(index)
         // lost and replaced meanwhile, by what need not have the same bytes
-        if (now === undefined || Buffer.compare(now.digest, result.digest) !== 0) throw lostPiece(index)
+        if (now === undefined || !equalBytes(now.digest, result.digest)) throw lostPiece(index)
         yield slice
       }
       offset += result.size

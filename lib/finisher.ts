@@ -6,7 +6,8 @@ import { CommandError } from './errors.ts'
 import type { ComputeStore } from './compute-store.ts'
 import { locate } from './task.ts'
 import type { Task } from './task.ts'
-import type { FailedEvent, FinishedFile } from './task-events.ts'
+import type { FailedEvent } from './task-events.ts'
+import type { FinishedFile } from './store/types.ts'
 
 /** What finishing needs from its surroundings. */
 export interface FinisherHost {

@@ -12,10 +12,12 @@ import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost } from './claim-exchange.ts'
 import { HandOver } from './peers/hand-over.ts'
 import { identityOf } from './peers/identity.ts'
-import type { Result, ResultTable } from './results.ts'
+import type { ResultTable } from './results.ts'
+import type { Result } from './results/result.ts'
 import type { Scheduler } from './scheduler.ts'
 import { TaskPeer } from './task-peer.ts'
 import type { Wire } from './base/wire.ts'
+import { hexOf } from './base/digest.ts'
 
 /** Rounds of `tidy` that a peer may choke us while we need its pieces: the optimistic unchoking of common clients takes three. */
 const MAX_STARVING_ROUNDS = 6
@@ -68,7 +70,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#host = host
     this.#claims = new ClaimExchange(scheduler, host)
     this.#announcer = new Announcer(results, this.#peers, host.clock)
-    const peerId = Buffer.from(host.peerId).toString('hex')
+    const peerId = hexOf(host.peerId)
     this.handOver = new HandOver(results, () => this.#peers.values(), { peerId, now: () => host.clock.now() })
   }
 

@@ -2,7 +2,7 @@
  * Results by piece in typed memory: 40 bytes for a piece that has one, a tenth of what an object, its digest and its place
  * in a Map take. Memory that was never written to costs nothing. Pure.
  */
-import type { Result } from './results.ts'
+import type { Result } from './results/result.ts'
 
 const DIGEST_BYTES = 32
 

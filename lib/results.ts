@@ -10,12 +10,7 @@
  * room, or peers that come and go would use up all numbers.
  */
 import { Variants } from './variants.ts'
-
-/** What one execution of the command produced: its size in bytes and the SHA-256 digest (32 bytes). */
-export interface Result {
-  readonly size: number
-  readonly digest: Uint8Array
-}
+import type { Result } from './results/result.ts'
 
 /** What `PeerResults.announce` made of a record. */
 export type Announcement = 'new' | 'same' | 'changed' | 'ignored'

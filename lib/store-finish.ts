@@ -13,18 +13,13 @@ import { runCompleteCommand } from './store-complete.ts'
 import type { Draft } from './store-complete.ts'
 import type { TaskFolder } from './store-folder.ts'
 import type { RunOptions } from './store-generate.ts'
-import { Pacer, checkAborted, copyRegion, hashFile, isGone, isSameDigest, openDraft, openRegular } from './store-io.ts'
-import { lstatOrNull, makeParents, removeTree } from './store-layout.ts'
+import { copyRegion, hashFile, isGone, openDraft, openRegular } from './store-io.ts'
+import { equalBytes } from './base/digest.ts'
+import { Pacer, checkAborted } from './store/files/pacer.ts'
+import { lstatOrNull, makeParents, removeTree } from './store/files/folders.ts'
 import { foreign, offsetsOf } from './store-restore.ts'
 import type { Place } from './store-table.ts'
-
-/** A file that is finished. */
-export interface FinishedFile {
-  /** absolute */
-  path: string
-  /** bytes */
-  length: number
-}
+import type { FinishedFile } from './store/types.ts'
 
 /** How a file is finished. */
 export interface FinishOptions {
@@ -113,7 +108,7 @@ async function arePartsIntact (folder: TaskFolder, file: number, signal: AbortSi
 async function isFileIntact ({ task, layout, table }: TaskFolder, file: number): Promise<boolean> {
   try {
     const { digest } = await hashFile(layout.final(task.files[file]!))
-    return isSameDigest(digest, table.digests.get(file)!)
+    return equalBytes(digest, table.digests.get(file)!)
   } catch (err) {
     if (isGone(err)) return false
     throw err
@@ -175,7 +170,7 @@ async function copyIntact (place: Place | null, writer: BatchWriter): Promise<bo
   const fd = openRegular(place.path)
   try {
     const digest = await copyRegion({ fd, position, size: result.size }, chunk => writer.write(chunk))
-    return digest !== null && isSameDigest(digest, result.digest)
+    return digest !== null && equalBytes(digest, result.digest)
   } finally {
     closeSync(fd)
   }

@@ -7,11 +7,15 @@ import path from 'node:path'
 import process from 'node:process'
 import { diskFull, errnoOf, ioError } from './io-errors.ts'
 import { FILE_FINISHED, Journal, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
-import type { Result } from './results.ts'
+import type { Result } from './results/result.ts'
 import { FileDrafts } from './store-draft.ts'
 import { FolderGuard } from './store-guard.ts'
-import { OpenFiles, Pacer, isSameDigest, openDraft, openRegular, sha256 } from './store-io.ts'
-import { StoreLayout, checkReadable, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile } from './store-layout.ts'
+import { openDraft, openRegular } from './store-io.ts'
+import { equalBytes, sha256 } from './base/digest.ts'
+import { Pacer } from './store/files/pacer.ts'
+import { OpenFiles } from './store/files/open-files.ts'
+import { StoreLayout } from './store-layout.ts'
+import { checkReadable, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile } from './store/files/folders.ts'
 import { acquireLock } from './store-lock.ts'
 import { PieceReader } from './store-reader.ts'
 import { Incoming } from './store-receive.ts'
@@ -158,7 +162,7 @@ export class TaskFolder {
    */
   async commit (index: number, draft: string, result: Result, replace = false): Promise<Result> {
     const known = this.table.results.get(index)
-    if (known !== undefined && (!replace || isSameDigest(known.digest, result.digest))) {
+    if (known !== undefined && (!replace || equalBytes(known.digest, result.digest))) {
       removeFile(draft)
       return known
     }

@@ -5,7 +5,7 @@
  */
 import { statSync } from 'node:fs'
 import { BitWorkerError } from './errors.ts'
-import { lstatOrNull } from './store-layout.ts'
+import { lstatOrNull } from './store/files/folders.ts'
 import type { StoreLayout } from './store-layout.ts'
 
 /** A folder of the layout. */

@@ -1,20 +1,16 @@
 /**
  * Reading, hashing and writing of pieces. What is read is always a regular file, never one behind a symbolic link.
  */
-import { close, closeSync, constants, fstatSync, openSync, read, readSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, read, readSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { createHash, hash } from 'node:crypto'
-import type { Hash } from 'node:crypto'
 import { promisify } from 'node:util'
-import { BitWorkerError } from './errors.ts'
+import { incrementalSha256, sha256 } from './base/digest.ts'
 import { errnoOf } from './io-errors.ts'
-import { removeFile } from './store-layout.ts'
+import { removeFile } from './store/files/folders.ts'
 
 /** Up to here a piece is read and written in one call: cheaper than three trips to the thread pool. */
 export const SYNC_BYTES = 128 * 1024
 const CHUNK_BYTES = 1024 * 1024
-/** For how long a loop over many small pieces may keep the event loop to itself. */
-const SLICE_MS = 5
 
 const readAsync = promisify(read)
 
@@ -24,16 +20,6 @@ const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL', 'EIO', 'ENXIO', 'E
 /** Whether what could not be read is gone for good. */
 export function isGone (err: unknown): boolean {
   return GONE.has(errnoOf(err))
-}
-
-/** SHA-256, 32 bytes. */
-export function sha256 (bytes: Uint8Array): Uint8Array {
-  return hash('sha256', bytes, 'buffer')
-}
-
-/** Whether two digests are the same. */
-export function isSameDigest (a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0
 }
 
 /** Opens for reading. Throws ELOOP for a symbolic link, EINVAL for anything else that is not a regular file. */
@@ -100,7 +86,7 @@ export async function hashRegion (fd: number, position: number, size: number): P
     const bytes = readAtSync(fd, position, size)
     return bytes.length === size ? sha256(bytes) : null
   }
-  const digest = createHash('sha256')
+  const digest = incrementalSha256()
   let length = 0
   for await (const chunk of chunksOf(fd, position, size)) {
     digest.update(chunk)
@@ -154,7 +140,7 @@ async function writeNewAsync (path: string, bytes: Uint8Array): Promise<void> {
 /** Copies a region to the end of `out`, and returns its SHA-256; null if the source ends before the region does. */
 export async function copyRegion (from: { fd: number, position: number, size: number },
   out: (chunk: Buffer) => Promise<void>): Promise<Uint8Array | null> {
-  const digest: Hash = createHash('sha256')
+  const digest = incrementalSha256()
   let length = 0
   for await (const chunk of chunksOf(from.fd, from.position, from.size)) {
     digest.update(chunk)
@@ -163,75 +149,3 @@ export async function copyRegion (from: { fd: number, position: number, size: nu
   }
   return length === from.size ? digest.digest() : null
 }
-
-/** Throws BW_ERR_ABORTED when the signal says so. */
-export function checkAborted (signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new BitWorkerError('BW_ERR_ABORTED', 'usage', 'it was aborted; the next start does it')
-}
-
-/** Lets the event loop turn between the steps of a long loop. */
-export class Pacer {
-  readonly #signal: AbortSignal | undefined
-  #since = performance.now()
-
-  constructor (signal?: AbortSignal) {
-    this.#signal = signal
-  }
-
-  /** Resolves at once, or after a turn when the last one was a few milliseconds ago. Rejects with BW_ERR_ABORTED. */
-  async step (): Promise<void> {
-    checkAborted(this.#signal)
-    if (performance.now() - this.#since < SLICE_MS) return
-    await new Promise<void>(resolve => { setImmediate(resolve) })
-    this.#since = performance.now()
-  }
-}
-
-/** Open files that were used lately: pieces come and go block by block. */
-export class OpenFiles {
-  readonly #files = new Map<string, { fd: number, users: number, isForgotten: boolean }>()
-  readonly #open: (path: string) => number
-
-  /** @param opener opens a file that is not open yet */
-  constructor (opener: (path: string) => number) {
-    this.#open = opener
-  }
-
-  /** Opens, or takes the one that is open, for as long as `use` takes. Errors are the opening function's. */
-  async use<T> (path: string, use: (fd: number) => Promise<T>): Promise<T> {
-    const file = this.#files.get(path) ?? { fd: this.#open(path), users: 0, isForgotten: false }
-    this.#files.delete(path)
-    this.#files.set(path, file) // to the end: the least recently used stands first
-    file.users++
-    this.#trim()
-    try {
-      return await use(file.fd)
-    } finally {
-      file.users--
-      if (file.isForgotten && file.users === 0) close(file.fd)
-    }
-  }
-
-  /** The path has, or will have, other content. */
-  forget (path: string): void {
-    const file = this.#files.get(path)
-    if (file === undefined) return
-    this.#files.delete(path)
-    file.isForgotten = true
-    if (file.users === 0) closeSync(file.fd)
-  }
-
-  /** Forgets all. */
-  close (): void {
-    for (const path of this.#files.keys()) this.forget(path)
-  }
-
-  #trim (): void {
-    if (this.#files.size <= MAX_OPEN_FILES) return
-    const [oldest] = this.#files.keys()
-    if (oldest !== undefined) this.forget(oldest)
-  }
-}
-
-/** Enough for the pieces that a swarm reads at a time, few beside the usual limit of 1024. */
-const MAX_OPEN_FILES = 64

@@ -1,5 +1,5 @@
 /**
- * Where things are in an output folder, and how folders are made and removed there. No state.
+ * Where things are in an output folder. Paths alone.
  *
  *   <path>/<file paths of the task>                finished files
  *   <path>/.bitworker/<info-hash>/task.bitworker   the task file
@@ -8,14 +8,7 @@
  *                                 journal, lock
  *                                 work/<id>, …     scratch folders and unfinished output
  */
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
-import type { Stats } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import { BitWorkerError } from './errors.ts'
-import { removeByForce } from './executor/remove-tree.ts'
-import { errnoOf, ioError } from './io-errors.ts'
-import { encodeTask } from './task.ts'
 import type { Task } from './task.ts'
 
 /** The paths of a task in an output folder, all absolute. */
@@ -61,127 +54,4 @@ export class StoreLayout {
 /** Name of a part or draft: at least six digits, so that names sort as their pieces do. */
 export function partName (index: number): string {
   return String(index).padStart(6, '0')
-}
-
-/** Stats without following a symbolic link; null if there is nothing. */
-export function lstatOrNull (at: string): Stats | null {
-  try {
-    return lstatSync(at, { throwIfNoEntry: false }) ?? null
-  } catch (err) {
-    if (errnoOf(err) === 'ENOTDIR') return null
-    throw ioError(err, at)
-  }
-}
-
-/** Makes the folders of a task. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, and BW_ERR_SYMLINK if one of ours is a link. */
-export function makeFolders (layout: StoreLayout): void {
-  try {
-    makeAll(layout.folder)
-  } catch (err) {
-    throw ioError(err, layout.folder)
-  }
-  for (const dir of [path.dirname(layout.root), layout.root, layout.parts, layout.drafts, layout.work]) makeRealFolder(dir, 0o700)
-}
-
-/** Node's own `recursive` never returns where a folder cannot be made below one that exists (/proc). */
-function makeAll (dir: string): void {
-  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) return
-  const parent = path.dirname(dir)
-  if (parent !== dir) makeAll(parent)
-  try {
-    mkdirSync(dir)
-  } catch (err) {
-    if (errnoOf(err) !== 'EEXIST' || !statSync(dir).isDirectory()) throw err
-  }
-}
-
-/**
- * Makes the parent folders of `relative` within the output folder. Throws BW_ERR_SYMLINK if one of them is a symbolic
- * link: it could lead anywhere.
- */
-export function makeParents (folder: string, relative: string): void {
-  let at = folder
-  for (const name of relative.split('/').slice(0, -1)) {
-    at = path.join(at, name)
-    makeRealFolder(at, 0o777)
-  }
-}
-
-/** Throws BW_ERR_SYMLINK if a folder on the way to `relative` is a symbolic link, BW_ERR_OUTPUT_FOLDER if it is a file. */
-export function checkParents (folder: string, relative: string): void {
-  let at = folder
-  for (const name of relative.split('/').slice(0, -1)) {
-    at = path.join(at, name)
-    if (!isRealFolder(at)) return
-  }
-}
-
-/** Throws ELOOP if a folder on the way to a finished file is a symbolic link; other paths of the layout are guarded otherwise. */
-export function checkReadable ({ folder, root }: StoreLayout, at: string): void {
-  if (at.startsWith(root + path.sep)) return
-  for (let dir = path.dirname(at); dir.length > folder.length; dir = path.dirname(dir)) {
-    if (lstatOrNull(dir)?.isSymbolicLink() === true) throw Object.assign(new Error(`${dir} is a symbolic link`), { code: 'ELOOP' })
-  }
-}
-
-function makeRealFolder (dir: string, mode: number): void {
-  if (isRealFolder(dir)) return
-  try {
-    mkdirSync(dir, { mode })
-  } catch (err) {
-    if (errnoOf(err) !== 'EEXIST' || !isRealFolder(dir)) throw ioError(err, dir)
-  }
-}
-
-function isRealFolder (dir: string): boolean {
-  const stats = lstatOrNull(dir)
-  if (stats === null) return false
-  if (stats.isDirectory()) return true
-  if (!stats.isSymbolicLink()) throw ioError(Object.assign(new Error('not a folder'), { code: 'ENOTDIR' }), dir)
-  throw new BitWorkerError('BW_ERR_SYMLINK', 'system', `${dir} is a symbolic link, through which nothing is written; remove it, or choose another folder`)
-}
-
-/** Kept so that the folder alone tells what it is, and the task can be started again from it. */
-export function writeTaskFile ({ taskFile, work }: StoreLayout, task: Task): void {
-  const bytes = encodeTask(task)
-  try {
-    if (lstatOrNull(taskFile)?.isFile() === true && readFileSync(taskFile).equals(bytes)) return
-  } catch {}
-  const draft = path.join(work, 'task')
-  writeFileSync(draft, bytes, { flag: 'wx' })
-  renameSync(draft, taskFile)
-}
-
-/** Removes a folder whose content commands made, however they left it. Never follows a link; never throws: the next start tries again. */
-export async function removeTree (dir: string): Promise<void> {
-  try {
-    rmdirSync(dir) // most scratch folders are empty
-    return
-  } catch {}
-  try {
-    await rm(dir, { recursive: true, force: true })
-  } catch {
-    await removeByForce(dir)
-  }
-}
-
-/** Removes what is there; nothing there is fine. Never throws. */
-export function removeFile (at: string): void {
-  try { unlinkSync(at) } catch {}
-}
-
-/** Removes a finished file, and the folders that were made for it if nothing else is in them. Never throws. */
-export function removeFinal (layout: StoreLayout, file: Task['files'][number]): void {
-  try {
-    checkParents(layout.folder, file.path)
-  } catch {
-    return // what is behind a link is not what we made
-  }
-  removeFile(layout.final(file))
-  for (let dir = path.dirname(file.path); dir !== '.'; dir = path.dirname(dir)) removeIfEmpty(path.join(layout.folder, dir))
-}
-
-/** Removes a folder unless something is in it. Never throws. */
-export function removeIfEmpty (dir: string): void {
-  try { rmdirSync(dir) } catch {} // others have something in it
 }

@@ -6,7 +6,7 @@ import process from 'node:process'
 import { BitWorkerError } from './errors.ts'
 import { errnoOf, ioError } from './io-errors.ts'
 import { isRunning, startTimeOf } from './process-table.ts'
-import { lstatOrNull, removeFile } from './store-layout.ts'
+import { lstatOrNull, removeFile } from './store/files/folders.ts'
 
 let count = 0
 

@@ -6,8 +6,10 @@ import os from 'node:os'
 import path from 'node:path'
 import { BitWorkerError } from './errors.ts'
 import { ioError } from './io-errors.ts'
-import { OpenFiles, openRegular, readAt, writeNew } from './store-io.ts'
-import { partName, removeFile, removeTree } from './store-layout.ts'
+import { openRegular, readAt, writeNew } from './store-io.ts'
+import { OpenFiles } from './store/files/open-files.ts'
+import { partName } from './store-layout.ts'
+import { removeFile, removeTree } from './store/files/folders.ts'
 
 /** Keeps chunks until it is closed. */
 export class PlainStore {

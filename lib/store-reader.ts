@@ -5,7 +5,9 @@ import { fstatSync } from 'node:fs'
 import { BitWorkerError } from './errors.ts'
 import { errnoOf, ioError } from './io-errors.ts'
 import { PieceCache, WINDOW_BYTES } from './store-cache.ts'
-import { OpenFiles, hashRegion, isGone, isSameDigest, readAt, sha256 } from './store-io.ts'
+import { hashRegion, isGone, readAt } from './store-io.ts'
+import { equalBytes, sha256 } from './base/digest.ts'
+import { OpenFiles } from './store/files/open-files.ts'
 import type { PieceTable, Place } from './store-table.ts'
 
 /** Told when a piece turns out to be gone or damaged. */
@@ -111,7 +113,7 @@ export class PieceReader {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const { bytes, mtimeMs } = await this.#readWindow(index, place, window * WINDOW_BYTES)
       const isWhole = bytes.length === place.result.size
-      const isIntact = this.#table.isChecked(index, mtimeMs) || (isWhole && isSameDigest(sha256(bytes), place.result.digest))
+      const isIntact = this.#table.isChecked(index, mtimeMs) || (isWhole && equalBytes(sha256(bytes), place.result.digest))
       if (isIntact) {
         if (this.#table.results.matches(index, place.result)) {
           if (isWhole) this.#table.setChecked(index, mtimeMs)
@@ -153,7 +155,7 @@ export class PieceReader {
         return isKnown ? Promise.resolve(null) : hashRegion(fd, place.position, place.result.size)
       })
       if (isKnown) return true
-      if (digest !== null && isSameDigest(digest, place.result.digest)) {
+      if (digest !== null && equalBytes(digest, place.result.digest)) {
         if (this.#table.results.matches(index, place.result)) this.#table.setChecked(index, mtimeMs)
         return true
       }

@@ -3,9 +3,9 @@
  */
 import { writeSync, write } from 'node:fs'
 import { promisify } from 'node:util'
-import type { Result } from './results.ts'
+import type { Result } from './results/result.ts'
 import { SYNC_BYTES, readAt } from './store-io.ts'
-import type { OpenFiles } from './store-io.ts'
+import type { OpenFiles } from './store/files/open-files.ts'
 
 const writeAsync = promisify(write)
 

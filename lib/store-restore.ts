@@ -11,9 +11,12 @@ import { BitWorkerError } from './errors.ts'
 import { FILE_FINISHED, NO_DIGEST, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
 import type { Journal, JournalRecord } from './journal.ts'
 import { PackedResults } from './packed-results.ts'
-import type { Result } from './results.ts'
-import { Pacer, hashRegion, isSameDigest, openRegular } from './store-io.ts'
-import { checkParents, lstatOrNull, partName, removeFile } from './store-layout.ts'
+import type { Result } from './results/result.ts'
+import { hashRegion, openRegular } from './store-io.ts'
+import { equalBytes } from './base/digest.ts'
+import { Pacer } from './store/files/pacer.ts'
+import { partName } from './store-layout.ts'
+import { checkParents, lstatOrNull, removeFile } from './store/files/folders.ts'
 import type { StoreLayout } from './store-layout.ts'
 import { PieceTable } from './store-table.ts'
 import { locate } from './task.ts'
@@ -151,7 +154,7 @@ async function isIntact (at: string, { firstPiece, parts }: Task['files'][number
     for (let part = 0; part < parts; part++) {
       const { size, digest } = pieces.get(firstPiece + part)!
       const actual = await hashRegion(fd, offsets[part]!, size)
-      if (actual === null || !isSameDigest(actual, digest)) return false
+      if (actual === null || !equalBytes(actual, digest)) return false
       await pacer.step()
     }
   } finally {

@@ -8,7 +8,7 @@ import path from 'node:path'
 import { checkBindsExist } from './executor/binds.ts'
 import type { Binds } from './executor/binds.ts'
 import { ioError } from './io-errors.ts'
-import { removeFile, removeTree } from './store-layout.ts'
+import { removeFile, removeTree } from './store/files/folders.ts'
 
 /** A ctime is only as exact as the clock's tick (1 to 10 ms): what is younger than this may have been changed unseen. */
 const SURE_AFTER_NS = 50_000_000n

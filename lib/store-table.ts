@@ -3,7 +3,7 @@
  * Memory only; the journal on disk says the same.
  */
 import { PackedResults } from './packed-results.ts'
-import type { Result } from './results.ts'
+import type { Result } from './results/result.ts'
 import type { StoreLayout } from './store-layout.ts'
 import { locate } from './task.ts'
 import type { Task } from './task.ts'

@@ -2,7 +2,6 @@
  * What makes an info dictionary a task: the commands, inside it (`bitworker`, version 1) or outside (legacy files), and the
  * digest that stands for them. Pure. Called by lib/task.ts.
  */
-import { createHash } from 'node:crypto'
 import { encode, textOf } from './bencode.ts'
 import { readAsks } from './task-asks.ts'
 import type { TaskAsks } from './task-asks.ts'
@@ -10,6 +9,7 @@ import { taskError, TaskFlaw } from './task-types.ts'
 import { TASK_VERSION, unsupportedIn } from './task/unsupported.ts'
 import type { Bdict, Bvalue } from './bencode.ts'
 import type { Task } from './task-types.ts'
+import { incrementalSha256 } from './base/digest.ts'
 
 /** Linux takes 128 KiB as one argument of a program; half of it leaves room for wrappers. */
 const MAX_COMMAND_BYTES = 64 * 1024
@@ -52,7 +52,7 @@ export function readCommands (dict: Bdict): Commands {
  * @param commands given for legacy files only, whose info dictionary does not hold them
  */
 export function taskDigest (info: Uint8Array, commands?: Commands): Uint8Array<ArrayBuffer> {
-  const hash = createHash('sha256')
+  const hash = incrementalSha256()
   if (commands === undefined) hash.update(TASK_PREFIX)
   else hash.update(LEGACY_PREFIX).update(encode(commandsDict(commands)))
   return new Uint8Array(hash.update(info).digest())

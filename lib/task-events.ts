@@ -1,7 +1,7 @@
 /** What a task's torrent reports: the payloads of its events and its statistics. */
 import type { CommandFailure, ErrorCode } from './errors.ts'
 import type { Outstanding } from './peers/hand-over.ts'
-import type { Result } from './results.ts'
+import type { Result } from './results/result.ts'
 
 /** A piece's result. */
 export interface PieceResult {
@@ -46,14 +46,6 @@ export interface HopelessEvent extends CommandFailure {
 export interface AbortedEvent {
   piece: number
   reason: string
-}
-
-/** 'file': a file of the task is finished on disk. */
-export interface FinishedFile {
-  /** absolute */
-  path: string
-  /** bytes */
-  length: number
 }
 
 /** 'strike', 'ban': a peer broke the rules. */

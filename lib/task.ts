@@ -3,7 +3,6 @@
  * task-info.ts (names, lengths, files), task-names.ts, task-command.ts and task-trackers.ts; this file puts them together.
  * Called by lib/client.ts and the command line.
  */
-import { createHash } from 'node:crypto'
 import { concatBytes, decodeDict, encode } from './bencode.ts'
 import { BitWorkerError } from './errors.ts'
 import { commandsDict, readBitworker, readCommands, taskDigest } from './task-command.ts'
@@ -16,6 +15,7 @@ import { readSignatures, signaturesDict } from './trust/signature.ts'
 import type { Bdict, Bvalue, DecodedDict, Encodable } from './bencode.ts'
 import type { Remarks } from './task-trackers.ts'
 import type { CreateTaskOptions, ParseTaskOptions, Task, TaskSignature } from './task-types.ts'
+import { sha1Hex } from './base/digest.ts'
 
 export { magnetOf } from './magnet.ts'
 export { taskDigest } from './task-command.ts'
@@ -146,7 +146,7 @@ function joinFile (root: Encodable, info: Uint8Array, signatures: readonly TaskS
 }
 
 function sha1 (bytes: Uint8Array): string {
-  return createHash('sha1').update(bytes).digest('hex')
+  return sha1Hex(bytes)
 }
 
 function notBencode (reason: string, cause?: unknown): BitWorkerError {

@@ -4,15 +4,10 @@
  */
 import { PackedResults } from './packed-results.ts'
 import { FurtherResults } from './results/further-results.ts'
-import type { Result } from './results.ts'
+import type { Result } from './results/result.ts'
 
 /** Results beyond the first of each piece: as many as there are pieces, in all, but room for these in a small task. */
 const MIN_FURTHER_RESULTS = 65_536
-
-/** True when both are the same result. */
-export function sameResult (a: Result, b: Result): boolean {
-  return a === b || (a.size === b.size && Buffer.compare(a.digest, b.digest) === 0)
-}
 
 /** The variants of all pieces. */
 export class Variants {

@@ -5,7 +5,8 @@
 import type { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
 import type { ErrorCode } from './errors.ts'
-import type { FinishedFile, SessionEvents } from './task-events.ts'
+import type { SessionEvents } from './task-events.ts'
+import type { FinishedFile } from './store/types.ts'
 import type { Wire } from './base/wire.ts'
 
 export type { BitField, Wire, WireEvents, WireExtension, WireExtensionConstructor, WireExtensions } from './base/wire.ts'

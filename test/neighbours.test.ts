@@ -8,7 +8,7 @@ import { utBitworker } from '../extensions/ut_bitworker/index.ts'
 import type { LocalTask, UtBitworker } from '../extensions/ut_bitworker/index.ts'
 import { Neighbours } from '../lib/neighbours.ts'
 import { ResultTable } from '../lib/results.ts'
-import type { Result } from '../lib/results.ts'
+import type { Result } from '../lib/results/result.ts'
 import { Scheduler } from '../lib/scheduler.ts'
 import type { TaskPeer } from '../lib/task-peer.ts'
 

@@ -3,7 +3,7 @@ import test from 'tape'
 import { PackedResults } from '../lib/packed-results.ts'
 import { ResultTable } from '../lib/results.ts'
 import type { PeerResults } from '../lib/results.ts'
-import type { Result } from '../lib/results.ts'
+import type { Result } from '../lib/results/result.ts'
 
 const result = (text: string): Result => ({ size: text.length, digest: createHash('sha256').update(text).digest() })
 const a = result('a')

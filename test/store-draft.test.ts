@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from '
 import test from 'tape'
 import { filesIn, get, openStore, close, squares, sha256 } from './helpers/stores.ts'
 import type { OpenStore } from './helpers/stores.ts'
-import { sameResult } from '../lib/variants.ts'
+import { sameResult } from '../lib/results/result.ts'
 import { rejection, tempFolder } from './helpers/disk.ts'
 
 const SIZE = 200_000

@@ -7,7 +7,7 @@ import type { LocalTask, UtBitworker } from '../../extensions/ut_bitworker/index
 import { Computing } from '../../lib/computing.ts'
 import { Neighbours } from '../../lib/neighbours.ts'
 import { ResultTable } from '../../lib/results.ts'
-import type { Result } from '../../lib/results.ts'
+import type { Result } from '../../lib/results/result.ts'
 import { Scheduler } from '../../lib/scheduler.ts'
 import type { TaskPeer } from '../../lib/task-peer.ts'
 import type { VirtualClock } from './clock.ts'

@@ -1,4 +1,5 @@
 /** What happens when both sides of a connection claim one piece (docs/ut_bitworker.md, "Claim collisions"). Pure. */
+import { compareBytes } from '../../lib/base/digest.ts'
 
 /**
  * Whether our claim stands when both sides of a connection claim one piece; the peer computes the opposite from the same
@@ -17,9 +18,4 @@ export function keepsClaim (collision: {
   // Parity shares ties out evenly: one fixed winner would compute all pieces that two peers start on together.
   const isLower = compareBytes(localPeerId, remotePeerId) < 0
   return index % 2 === 0 ? isLower : !isLower
-}
-
-function compareBytes (a: Uint8Array, b: Uint8Array): number {
-  const at = a.findIndex((byte, i) => byte !== b[i])
-  return at === -1 ? 0 : a[at]! - b[at]!
 }

@@ -4,6 +4,7 @@
  */
 import { BitWorkerError } from '../../lib/errors.ts'
 import { CLAIM_BYTES, DIGEST_BYTES, EMPTY_DIGEST, MAX_UINT32, PEER_ID_BYTES, RELAY_BYTES, RELEASE_BYTES, RESULT_BYTES, WITHDRAWAL_BYTES } from './constants.ts'
+import { equalBytes } from '../../lib/base/digest.ts'
 
 /** "I have this piece": its size in bytes and the SHA-256 digest (32 bytes) of its content. */
 export interface ResultRecord { index: number, size: number, digest: Uint8Array }
@@ -108,11 +109,6 @@ function packedIn ({ buffer, byteOffset, length }: Uint8Array): Packed {
 /** The claim as the wire carries it: times in whole milliseconds that fit a u32 (49 days). */
 export function roundClaim<T extends ClaimRecord> (claim: T): T {
   return { ...claim, elapsedMs: clampUint32(claim.elapsedMs), estimateMs: clampUint32(claim.estimateMs) }
-}
-
-/** True when both are the same bytes. */
-export function equalBytes (a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
 /** The error of a message that breaks the protocol. */

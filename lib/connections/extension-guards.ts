@@ -1,6 +1,6 @@
 /** What a peer may do by `ut_metadata` (BEP 9) and `ut_pex` (BEP 11), whose packages trust it. Called by torrent.ts for each new wire. */
-import { createHash } from 'node:crypto'
 import type { Wire } from '../base/wire.ts'
+import { sha1Hex } from '../base/digest.ts'
 
 /** BEP 9. */
 const METADATA_PIECE_BYTES = 1 << 14
@@ -40,7 +40,7 @@ export function guardMetadata (wire: Wire, infoHash: string): void {
   extension._checkDone = async () => {
     const { metadata, _numPieces: pieces = 0 } = extension
     for (let piece = 0; piece < pieces; piece++) if (!extension._bitfield.get(piece)) return
-    if (metadata === undefined || createHash('sha1').update(metadata).digest('hex') !== infoHash) return extension._failedMetadata()
+    if (metadata === undefined || sha1Hex(metadata) !== infoHash) return extension._failedMetadata()
     // an author can make metadata that has the hash and is no bencode: a rejection here would be nobody's
     await extension.setMetadata(metadata).catch(() => { wire.destroy() })
   }

@@ -1,6 +1,6 @@
 /** What downloads are made of, and what they need from their surroundings (downloader.ts). */
 import type { Assembly, PieceSink } from '../assembly.ts'
-import type { Result } from '../results.ts'
+import type { Result } from '../results/result.ts'
 import type { TaskPeer } from '../task-peer.ts'
 
 /** Whoever reckons when holders deliver. */

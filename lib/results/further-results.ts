@@ -2,7 +2,7 @@
  * The results of pieces beyond the first one, in typed memory that grows by need up to a limit: 50 bytes each. A piece's
  * results are a list, found by its index. Pure. Called by variants.ts.
  */
-import type { Result } from '../results.ts'
+import type { Result } from './result.ts'
 
 const DIGEST_BYTES = 32
 /** Room for so many at first. */

@@ -1,6 +1,7 @@
 /** Those for whom a task is at work: torrent.ts. */
 import { BitWorkerError } from '../errors.ts'
-import type { FinishedFile, SessionEvents } from '../task-events.ts'
+import type { SessionEvents } from '../task-events.ts'
+import type { FinishedFile } from '../store/types.ts'
 import type { Wire } from '../base/wire.ts'
 
 /** What happens in a session, for torrent.ts to act on and to pass on as events. */
