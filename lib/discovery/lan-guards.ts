@@ -20,6 +20,8 @@ const MAX_LSD_BYTES = 1400
 const MAX_SSDP_BYTES = 2048
 const MAX_XML_BYTES = 256 * 1024
 const UPNP_MS = 3_000
+/** Services of a description that are looked at; a router has about ten. */
+const MAX_SERVICES = 64
 /** The answer to a mapping that may not end, where the router knows no others. */
 const ONLY_PERMANENT = '725'
 
@@ -177,10 +179,10 @@ interface Service { type: string, url: string }
 
 /** The first service of one of the types in a router's description, which came from `url`; it must be at the same host. */
 export function serviceIn (description: string, url: string, types: string[]): Service | null {
-  for (const part of description.split('<service>').slice(1)) {
+  const base = element(description, 'URLBase') || url
+  for (const part of description.split('<service>', MAX_SERVICES + 1).slice(1)) {
     const [type, path] = [element(part, 'serviceType'), element(part, 'controlURL')]
     if (!types.includes(type) || path === '') continue
-    const base = element(description, 'URLBase') || url
     const control = URL.canParse(path, base) ? new URL(path, base) : undefined
     if (control?.protocol === 'http:' && hostOf(control.href) === hostOf(url)) return { type, url: control.href }
   }

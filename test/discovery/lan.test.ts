@@ -10,6 +10,7 @@ import NatPmp from '@silentbot1/nat-api/lib/pmp/index.js'
 import Device from '@silentbot1/nat-api/lib/upnp/device.js'
 import Ssdp from '@silentbot1/nat-api/lib/upnp/ssdp.js'
 import test from 'tape'
+import { serviceIn } from '../../lib/discovery/lan-guards.ts'
 import type { InternalDevice, InternalLsd, InternalPmp, InternalSsdp } from '../../lib/discovery/lan-guards.ts'
 import { cleanUp } from '../helpers/swarm.ts'
 
@@ -104,6 +105,33 @@ test('UPnP: what a router describes and answers is read within bounds', async t 
   status = 500
   await device.run('AddPortMapping', [['NewLeaseDuration', 7200]]).then(() => t.fail('it refuses'), (err: Error) => t.match(err.message, /HTTP 500/))
   t.equal(asked.length, 3, 'a mapping for ever is asked for once')
+})
+
+const service = (type: string): string => `<service><serviceType>${type}</serviceType><controlURL>/c</controlURL></service>`
+
+test('UPnP: a description costs as much as it is long, however many services are in it', t => {
+  let searched = 0
+  const { value: indexOf } = Reflect.getOwnPropertyDescriptor(String.prototype, 'indexOf') as { value: (this: string, wanted: string, from?: number) => number }
+  const counting = function (this: string, wanted: string, from = 0): number {
+    const at = indexOf.call(this, wanted, from)
+    searched += (at === -1 ? this.length : at) - from
+    return at
+  }
+  Reflect.defineProperty(String.prototype, 'indexOf', { value: counting })
+  try {
+    for (const count of [1, 10, 3_000]) {
+      const description = `<root>${service('other').repeat(count)}<URLBase>http://[</URLBase>${service('x').repeat(count)}</root>`
+      searched = 0
+      const found = serviceIn(description, 'http://192.0.2.1/d', ['x'])
+      t.equal(found, null, `the base is none, ${count} services of either kind`)
+      t.ok(searched <= 2 * description.length, `${searched} characters searched of ${description.length}`)
+    }
+  } finally {
+    Reflect.defineProperty(String.prototype, 'indexOf', { value: indexOf })
+  }
+  t.equal(serviceIn(service('other').repeat(63) + service('x'), 'http://192.0.2.1/d', ['x'])?.url, 'http://192.0.2.1/c')
+  t.equal(serviceIn(service('other').repeat(64) + service('x'), 'http://192.0.2.1/d', ['x']), null, 'routers have fewer')
+  t.end()
 })
 
 test('a DHT node gets messages of the wrong types', async t => {
