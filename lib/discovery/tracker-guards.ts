@@ -3,6 +3,7 @@
  * are read here, and of all of them the package only sees what tracker-answer.ts has read. A tracker that fails makes a warning
  * that says which one and why. Installed by guards.ts.
  */
+import type { EventEmitter } from 'node:events'
 import { Client } from 'bittorrent-tracker'
 import Socket from '@thaunknown/simple-websocket'
 import WebSocketTracker from 'bittorrent-tracker/websocket-tracker'
@@ -23,6 +24,8 @@ const MAX_OFFERED = 16
 /** Messages of a WebSocket tracker, of all torrents: each peer that comes makes one, and five for each announcement of ours. */
 const MESSAGES_PER_SECOND = 100
 const MESSAGE_BURST = 1_000
+/** From one warning of a tracker to the next; what it says in between is dropped. */
+const REMARK_MS = 60_000
 /** BEP 15's numbers. */
 const EVENTS: Record<string, number> = { completed: 1, started: 2, stopped: 3, paused: 4 }
 
@@ -48,6 +51,7 @@ export interface InternalTracker {
   readonly destroyed: boolean
   cleanupFns: Array<() => void>
   maybeDestroyCleanup: (() => void) | null
+  _remarkedAt?: number
   setInterval (this: InternalTracker, ms?: number): void
 }
 
@@ -70,8 +74,12 @@ interface SocketTracker extends InternalTracker {
   _onSocketError (this: SocketTracker, err: Error): void
   _onAnnounceResponse (this: SocketTracker, message: SocketMessage): void
   _send (this: SocketTracker, params: object): void
-  _createPeer (this: SocketTracker, opts?: { initiator?: boolean }): { once (event: 'close', listener: () => void): void }
+  _createPeer (this: SocketTracker, opts?: { initiator?: boolean }): OfferedPeer
+  _startReconnectTimer (this: SocketTracker): void
+  destroy (this: SocketTracker): void
 }
+
+interface OfferedPeer extends EventEmitter { destroy (): void }
 
 interface InternalSocket {
   consumers?: number
@@ -103,8 +111,11 @@ function guardInterval (prototype: InternalTracker): void {
   }
 }
 
-function warn ({ client, announceUrl }: InternalTracker, reason: string): void {
-  client.emit('warning', new Error(`${announceUrl}: ${reason}`))
+function warn (tracker: InternalTracker, reason: string): void {
+  const now = performance.now()
+  if (now - (tracker._remarkedAt ?? -Infinity) < REMARK_MS) return
+  tracker._remarkedAt = now
+  tracker.client.emit('warning', new Error(`${tracker.announceUrl}: ${reason}`))
 }
 
 /** Makes a request that `destroy` waits for a moment, and then ends. */
@@ -219,7 +230,8 @@ function guardSockets (prototype: SocketTracker): void {
 
 function guardSocketMessages (prototype: SocketTracker): void {
   const onAnswer = inheritedMethod(prototype, '_onAnnounceResponse', PACKAGE)
-  const onError = inheritedMethod(prototype, '_onSocketError', PACKAGE)
+  inheritedMethod(prototype, '_onSocketError', PACKAGE)
+  inheritedMethod(prototype, '_startReconnectTimer', PACKAGE)
   const createPeer = inheritedMethod(prototype, '_createPeer', PACKAGE)
   const send = inheritedMethod(prototype, '_send', PACKAGE)
   inheritedMethod(prototype, '_onSocketData', PACKAGE)
@@ -238,11 +250,16 @@ function guardSocketMessages (prototype: SocketTracker): void {
     }
     // one connection serves all torrents; scrapes are never sent
     if (message.action !== 'announce' || message.info_hash !== this.client._infoHashBinary) return
-    if (message.offer !== undefined && (this._offered ?? 0) >= MAX_OFFERED) delete message.offer
-    onAnswer.call(this, message)
+    const { 'failure reason': failure, 'warning message': warning, ...rest } = message
+    const remark = failure ?? warning
+    if (remark !== undefined) warn(this, remark)
+    if (failure !== undefined) return
+    if (message.offer !== undefined && (this._offered ?? 0) >= MAX_OFFERED) delete rest.offer
+    onAnswer.call(this, rest)
   }
   prototype._createPeer = function (opts) {
     const peer = createPeer.call(this, opts)
+    limitWarnings(this, peer)
     if (opts?.initiator === true) return peer
     this._offered = (this._offered ?? 0) + 1
     peer.once('close', () => { this._offered!-- })
@@ -251,9 +268,22 @@ function guardSocketMessages (prototype: SocketTracker): void {
   // a peer's answer can be ready when the connection to the tracker is gone, or being made again
   prototype._send = function (params) { if (this.socket?.connected === true) send.call(this, params) }
   prototype._onSocketError = function (err) {
-    if (!err.message.startsWith(this.announceUrl)) err.message = `${this.announceUrl}: ${err.message}`
-    onError.call(this, err)
+    if (this.destroyed) return
+    this.destroy()
+    warn(this, err.message)
+    this._startReconnectTimer()
   }
+}
+
+/** The package warns of each peer that fails before it is connected, and a tracker can offer any number of them. */
+function limitWarnings (tracker: SocketTracker, peer: OfferedPeer): void {
+  const onError = (err: Error): void => {
+    warn(tracker, `a peer that it offered: ${err.message}`)
+    peer.destroy()
+  }
+  peer.removeAllListeners('error').once('error', onError)
+  // from then on they are the torrent's
+  peer.once('connect', () => { peer.off('error', onError) })
 }
 
 /** Says why, which the package drops. */

@@ -223,11 +223,26 @@ test('a WebSocket tracker sends what lacks this and that', async t => {
   ].map(message => JSON.stringify(message)))
   const client = ask(t, url)
   const [[warning]] = await Promise.all([eventOf(client, 'warning'), eventOf(client, 'update')])
-  t.match((warning as Error).message, /Connection error/, 'of the one that might have been a peer')
+  t.match((warning as Error).message, /a peer that it offered/, 'of the one that might have been a peer')
   t.equal(interval(client), 60_000)
 })
 
 test('a WebSocket tracker that floods is left', async t => {
   const message = JSON.stringify({ action: 'announce', info_hash: BINARY_HASH })
   t.match(await warningOf(ask(t, await socketTracker(t, Array.from({ length: 1100 }, () => message)))), /too many messages/)
+})
+
+test('a WebSocket tracker that has a new warning each time, of its own or of peers that it offers, is heard once a minute', async t => {
+  const announce = { action: 'announce', info_hash: BINARY_HASH }
+  const offer = { type: 'offer', sdp: 'v=0\r\n' }
+  const client = ask(t, await socketTracker(t, [
+    ...Array.from({ length: 100 }, (_, i) => ({ ...announce, 'failure reason': `reason ${i}` })),
+    ...Array.from({ length: 100 }, (_, i) => ({ ...announce, 'warning message': `warning ${i}` })),
+    ...Array.from({ length: 10 }, (_, i) => ({ ...announce, offer, offer_id: String(i).padEnd(20), peer_id: 'x'.repeat(20) })),
+    { ...announce, complete: 1, incomplete: 2 }
+  ].map(message => JSON.stringify(message))))
+  const warnings: string[] = []
+  client.on('warning', (err: Error) => { warnings.push(err.message) })
+  await eventOf(client, 'update')
+  t.equal(warnings.length, 1, warnings.join())
 })
