@@ -3,11 +3,9 @@ import { escapeText, formatBytes } from './format.ts'
 import type { JsonOutput } from './json-output.ts'
 import type { Screen } from './progress.ts'
 import type { FailureReport } from './run/failures.ts'
+import { Remarks } from './run/remarks.ts'
 import { saidLines } from './run/said.ts'
 import type { Session } from './session.ts'
-
-// A flood of strangers must not fill the terminal; `--json` has them all.
-const MAX_MISDEEDS_SHOWN = 10
 
 /** Passes on everything but the end: that is run.ts's. */
 export function report (session: Session, failures: FailureReport, out: JsonOutput, screen: Screen): void {
@@ -34,16 +32,9 @@ export function reportStderr ({ torrent }: Session, screen: Screen): void {
 
 /** The first thing that each peer does wrong, and its ban. */
 function reportMisdeeds (torrent: Session['torrent'], screen: Screen): void {
-  const told = new Set<string>()
-  const tell = (event: string, peer: string, what: string): void => {
-    const key = `${event} ${peer}`
-    if (told.size === MAX_MISDEEDS_SHOWN || told.has(key)) return
-    told.add(key)
-    screen.note(`peer ${escapeText(peer)} ${what}`)
-    if (told.size === MAX_MISDEEDS_SHOWN) screen.note('(what other peers do wrong is not shown; --json lists it all)')
-  }
-  torrent.on('strike', ({ peer, reason }) => { tell('strike', peer, `broke a rule: ${escapeText(reason)}`) })
-  torrent.on('ban', ({ peer, reason }) => { tell('ban', peer, `may not come back: ${escapeText(reason)}`) })
+  const remarks = new Remarks(text => { screen.note(text) })
+  torrent.on('strike', ({ peer, reason }) => { remarks.add(`peer ${peer} broke a rule: ${reason}`, `strike ${peer}`) })
+  torrent.on('ban', ({ peer, reason }) => { remarks.add(`peer ${peer} may not come back: ${reason}`, `ban ${peer}`) })
 }
 
 function reportPeers (torrent: Session['torrent'], out: JsonOutput): void {
@@ -61,13 +52,11 @@ function reportPeers (torrent: Session['torrent'], out: JsonOutput): void {
 }
 
 function reportWarnings (session: Session, out: JsonOutput, screen: Screen): void {
-  const told = new Set<string>()
+  // a tracker that is down says so every few minutes
+  const remarks = new Remarks(text => { screen.note(text) })
   session.onWarning(message => {
     out.emit('warning', { message })
-    // A tracker that is down says so every few minutes.
-    if (told.has(message)) return
-    told.add(message)
-    screen.note(`warning: ${escapeText(message)}`)
+    remarks.add(`warning: ${message}`)
   })
 }
 
