@@ -6,6 +6,9 @@ import path from 'node:path'
 import process from 'node:process'
 import { EXIT, explain, report } from './failure.ts'
 
+/** When the code of a command is loaded, on most machines. */
+const LOADED_MS = 2_000
+
 const options = { json: process.argv.includes('--json'), debug: process.argv.includes('--debug'), started: true, command: process.argv[2] }
 
 let exitCode: number = EXIT.done
@@ -44,5 +47,8 @@ function crash (error: unknown): void { process.exit(report(error, options)) }
 /** What is loaded from here on is compiled once. In a folder of the user's own: Node's default is one that others can write to. */
 function cacheCode (): void {
   const home = homedir()
-  if (existsSync(home)) module.enableCompileCache?.(path.join(process.env['XDG_CACHE_HOME'] || path.join(home, '.cache'), 'bitworker'))
+  if (!existsSync(home)) return
+  module.enableCompileCache?.(path.join(process.env['XDG_CACHE_HOME'] || path.join(home, '.cache'), 'bitworker'))
+  // else Node writes it when the process ends, and Ctrl-C would wait for that: half a second, more on a busy machine
+  setTimeout(() => { module.flushCompileCache?.() }, LOADED_MS).unref()
 }

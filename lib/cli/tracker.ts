@@ -6,7 +6,7 @@ import { isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { BitWorkerError } from '../errors.ts'
 import { explain } from './failure.ts'
-import { onInterrupt, withDeadline } from './interrupt.ts'
+import { onInterrupt } from './interrupt.ts'
 import { JsonOutput } from './json-output.ts'
 
 /** The flags as typed. */
@@ -19,9 +19,7 @@ export interface TrackerFlags {
   json: boolean
 }
 
-interface Service { port: number, close: () => Promise<void> }
-
-const CLOSE_MS = 800
+interface Service { port: number, close: () => void }
 
 /** Runs until it is interrupted. Throws BW_ERR_PORT_IN_USE, BW_ERR_ADDRESS, BW_ERR_USAGE. */
 export async function tracker (flags: TrackerFlags): Promise<void> {
@@ -33,7 +31,9 @@ export async function tracker (flags: TrackerFlags): Promise<void> {
   const dht = await startDht(flags.dhtPort, flags.host)
   announce(flags, server.port, dht.port)
   await interrupted
-  await withDeadline(Promise.all([server.close(), dht.close()]), CLOSE_MS)
+  // nothing is kept, so nothing is waited for: the end of the process closes what is left
+  server.close()
+  dht.close()
   new JsonOutput(flags.json).emit('stopped')
 }
 
@@ -48,7 +48,7 @@ async function startTracker (port: number, host?: string): Promise<Service> {
   await listening(server.udp4.bind(bound, host), `--port ${bound}`)
   // Not every machine has IPv6; the tracker is as good without.
   if (host === undefined) await listening(server.udp6.bind(bound), `--port ${bound}`).catch(() => {})
-  return { port: bound, close: () => new Promise(resolve => { server.close(resolve) }) }
+  return { port: bound, close: () => { server.close(() => {}) } }
 }
 
 async function startDht (port: number, host?: string): Promise<Service> {
@@ -61,7 +61,7 @@ async function startDht (port: number, host?: string): Promise<Service> {
   await listening(dht, `--dht-port ${port}`)
   // what goes wrong later, with one datagram, ends nothing
   dht.on('error', () => {})
-  return { port: dht.address().port, close: () => new Promise(resolve => { dht.destroy(() => { resolve() }) }) }
+  return { port: dht.address().port, close: () => { dht.destroy(() => {}) } }
 }
 
 async function listening (socket: EventEmitter, flag: string): Promise<void> {
