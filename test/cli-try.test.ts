@@ -1,7 +1,21 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import path from 'node:path'
 import test from 'tape'
-import { workspace } from './helpers/cli.ts'
+import fixtures from 'webtorrent-fixtures'
+import { encode } from '../lib/bencode.ts'
+import type { Confinement } from '../lib/cli/confinement.ts'
+import { JsonOutput } from '../lib/cli/json-output.ts'
+import { tryPiece } from '../lib/cli/run/try-piece.ts'
+import type { BitWorkerError } from '../lib/index.ts'
+import { createTask } from '../lib/index.ts'
+import { OFFLINE, workspace } from './helpers/cli.ts'
+import type { Running } from './helpers/cli.ts'
+
+// of this test alone: what others leave is theirs
+process.env['TMPDIR'] = mkdtempSync(path.join(tmpdir(), 'bitworker-cli-'))
+test.onFinish(() => { rmSync(tmpdir(), { recursive: true }) })
 
 const left = (): string[] => readdirSync(tmpdir()).filter(name => name.startsWith('bitworker-try-'))
 
@@ -65,4 +79,91 @@ test('run --verbose shows what good pieces said', async t => {
   t.match(stderr, /piece [01] was computed, and said:\n {2}│ .*nosuchcmd: command not found/)
   const { events } = await run(['run', 'out.bitworker', '-o', 'b', '--json', ...flags])
   t.deepEqual(events.filter(({ event }) => event === 'computed').map(({ stderr: said }) => /not found/.test(String(said))), [true, true], 'events have it in any case')
+})
+
+/** A signal to the command that script(1) runs. */
+async function signal ({ pid }: Running, name: NodeJS.Signals): Promise<void> {
+  process.kill(Number(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')), name)
+}
+
+const codeOf = (tried: Promise<void>): Promise<string> => tried.then(() => 'none', (error: BitWorkerError) => error.code)
+
+test('who stops a try stops what it runs, at whatever moment', async t => {
+  const confinement: Confinement = { mayCompute: true, options: { sandbox: 'none' }, fields: { tier: 'none', problems: [] }, banner: '' }
+  const options = { task: createTask({ name: 'x', command: 'sleep 600', parts: 1 }), piece: 0, confinement, binds: [], out: new JsonOutput(false) }
+  t.equal(await codeOf(tryPiece({ ...options, signal: AbortSignal.abort() })), 'BW_ERR_COMMAND_KILLED', 'before it began')
+  t.equal(await codeOf(tryPiece({ ...options, binds: [{ path: '/usr', name: 'a/b' }], signal: AbortSignal.abort() })), 'BW_ERR_BIND')
+  t.deepEqual(left(), [], 'nothing is left')
+
+  const { run, start } = await workspace(t)
+  await run(['create', '--name', 'slow', '--parts', '2', '--command', 'echo begun >&2; sleep 600'])
+  const asked = start(['try', 'slow.bitworker'], { terminal: true })
+  await asked.output(/Run this command on your machine\?/)
+  await signal(asked, 'SIGTERM')
+  t.equal((await asked.ended).code, 130, 'at the question')
+  const running = start(['try', 'slow.bitworker', '--yes', '--json'])
+  await running.event('sandbox')
+  running.kill('SIGINT')
+  t.equal((await running.ended).code, 130, 'while it runs')
+})
+
+test('what cannot be tried is said before anybody is asked', async t => {
+  const { dir, run } = await workspace(t)
+  await writeFile(path.join(dir, 'later.bitworker'), encode({ info: { bitworker: { command: 'true', requires: ['gpu'], version: 1 }, length: 8, name: 'x', 'piece length': 8 } }))
+  await writeFile(path.join(dir, 'leaves.torrent'), fixtures.leaves.torrent)
+  await run(['create', '--name', 'x', '--parts', '2', '--command', 'true'])
+  for (const [args, expected, says, env] of [
+    [['later.bitworker'], 2, /does not know: the feature "gpu"/, {}],
+    [['leaves.torrent', '--yes'], 2, /an ordinary torrent, which runs nothing/, {}],
+    [['x.bitworker', '--piece', '2'], 2, /there is no piece 2/, {}],
+    [['x.bitworker'], 2, /no sandbox to do it in.*see bitworker doctor/s, { TMPDIR: path.join(dir, 'nowhere') }],
+    [['nowhere.bitworker'], 2, /no such file/, {}]
+  ] as const) {
+    const { code, stderr } = await run(['try', ...args], { env })
+    t.equal(code, expected, args.join(' '))
+    t.match(stderr, says)
+    t.equal(stderr.trim().split('\n').length, 1, 'one line')
+  }
+})
+
+test('try says why a program is missing', async t => {
+  const { run } = await workspace(t)
+  const { code, stderr } = await run(['try', '--command', 'nosuchprogram 1'])
+  t.equal(code, 1)
+  t.match(stderr, /nosuchprogram is not on this machine either/)
+})
+
+test('try takes what a link names from a peer', async t => {
+  const { run, start } = await workspace(t)
+  const { events: [created] } = await run(['create', '--name', 'squares', '--parts', '9', '--command', 'echo $((PIECE_IDX * PIECE_IDX))', '--json'])
+  const peer = start(['run', 'squares.bitworker', '-o', 'peer', '--yes', '--json', ...OFFLINE])
+  const address = `127.0.0.1:${String((await peer.event('listening'))['port'])}`
+  const { code, stdout, stderr } = await run(['try', String(created!['magnet']), '--piece', '8', '--yes', '--peer', address, ...OFFLINE])
+  t.deepEqual([code, stdout], [0, '64\n'], stderr)
+})
+
+test('create asks at a terminal whether to try it', async t => {
+  const { dir, start } = await workspace(t)
+  const OFFER = /Compute its first piece here, to see whether it works\?/
+  const create = async (name: string, command: string, key: string | null): Promise<{ code: number | null, stdout: string }> => {
+    const run = start(['create', '--name', name, '--parts', '2', '--command', command], { terminal: true, columns: 200 })
+    await run.output(OFFER)
+    if (key === null) await signal(run, 'SIGTERM')
+    else run.stdin.write(key)
+    return run.ended
+  }
+  const good = await create('good', 'echo "piece $PIECE_IDX"', '\r')
+  t.equal(good.code, 0)
+  t.match(good.stdout, /piece 0\r\npiece 0: 8 B in .*good\.bitworker: 2 pieces/s, 'Enter: what it printed, and then what was made')
+  const bad = await create('bad', 'echo oh >&2; exit 3', 'y')
+  t.equal(bad.code, 1)
+  t.match(bad.stdout, /│ oh.*code 3.*bad\.bitworker is not written: correct the command, or say --no-try/s)
+  for (const [name, key, code] of [['no', 'n', 0], ['eof', '\u0004', 0], ['stopped', '\u0003', 130], ['killed', null, 130]] as const) {
+    const ended = await create(name, 'exit 3', key)
+    t.equal(ended.code, code, ended.stdout)
+    t.equal(existsSync(path.join(dir, `${name}.bitworker`)), code === 0, name)
+  }
+  const quiet = await start(['create', '--name', 'quiet', '--parts', '2', '--command', 'exit 3', '--no-try'], { terminal: true }).ended
+  t.equal(quiet.code, 0)
+  t.doesNotMatch(quiet.stdout, OFFER)
 })

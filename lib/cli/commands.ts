@@ -90,7 +90,8 @@ function addCreate (program: Command): void {
     many('--announce <url>', 'a tracker of the task', parseAnnounce),
     new Option('--private', 'let peers find each other by its trackers alone, not by DHT, local network or other peers').default(false),
     new Option('--comment <text>', 'a line for whoever considers running it'),
-    new Option('--try', 'compute its first piece here before it is written (see bitworker try --help)').default(false),
+    new Option('--try', 'compute its first piece here before it is written, and write it only if that works (default: ask, at a terminal)'),
+    new Option('--no-try', 'do not, and do not ask'),
     new Option('--sign', 'sign it (see bitworker sign --help)').default(false),
     ...signer(),
     new Option('-o, --output <file>', 'where to write it (default: NAME.bitworker)'),
@@ -126,8 +127,8 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
 
 function addTry (program: Command, done: (exitCode: number) => void): void {
   addOptions(program.command('try').summary('compute one piece here, and show what comes of it')
-    .description('Computes one piece on this machine, in the sandbox and within the limits that run would use, and shows what the command printed, what it said on stderr, and what it took. Nothing is stored or shared.')
-    .argument('[task]', 'a task file'), [
+    .description('Computes one piece on this machine, in the sandbox and within the limits that run would use, and shows what the command printed, what it said on stderr, and what it took. Nothing is stored or shared; peers are asked for nothing but what a link names.')
+    .argument('[task]', 'a task file, a URL, a magnet link or an info-hash'), [
     new Option('--command <cmd>', 'try this command instead of a task'),
     value('--piece <n>', 'which piece, counted from 0', parseIndex).default(0),
     value('--parts <n>', 'with --command: the number of pieces', parseCount),
@@ -138,6 +139,7 @@ function addTry (program: Command, done: (exitCode: number) => void): void {
     new Option('--yes', 'run the command of a task without asking').default(false),
     bind(),
     ...confinement(),
+    ...network(),
     ...common()
   ]).addHelpText('after', EXAMPLES.try).action(async (task: string | undefined, flags: TryFlags) => {
     done(await (await import('./commands/try.ts')).tryOut(task, flags))

@@ -1,11 +1,15 @@
 /** `bitworker create`: makes a task file. */
-import { BitWorkerError } from '../errors.ts'
+import { BitWorkerError, CommandError } from '../errors.ts'
 import { createTask, magnetOf } from '../task.ts'
 import type { CreateTaskOptions, Task } from '../task.ts'
 import { taskFields } from './describe.ts'
+import { EXIT, ExitError } from './failure.ts'
 import { escapeText, formatBytes, plural } from './format.ts'
+import { onInterrupt } from './interrupt.ts'
 import { JsonOutput } from './json-output.ts'
 import type { FileParts } from './options.ts'
+import { ask, isInteractive } from './prompt.ts'
+import { outputShownOn } from './run/said.ts'
 import { signBy } from './sign.ts'
 import type { SignerFlags } from './sign.ts'
 import { writeTask } from './task-output.ts'
@@ -29,19 +33,23 @@ export interface CreateFlags extends SignerFlags {
   private: boolean
   comment?: string
   sign: boolean
-  try: boolean
+  /** undefined: ask, if there is a terminal */
+  try?: boolean
   output?: string
   force: boolean
   json: boolean
 }
+
+/** What is shown of the piece that is tried. */
+const SHOWN_BYTES = 1024
 
 /** Writes the task file and says what it is. Throws BW_ERR_USAGE, BW_ERR_FILE_EXISTS and what `createTask`, `signBy` refuse. */
 export async function create (flags: CreateFlags): Promise<void> {
   const created = createTask(taskOptions(flags))
   if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) throw usage('--key and --label are for a signature; say --sign, too')
   const task = flags.sign ? await signBy(created, flags) : created
-  if (flags.try) await tryFirst(task, flags)
   const target = flags.output ?? `${task.name}.bitworker`
+  await tryFirst(task, target, flags)
   await writeTask(target, task, flags.force)
   announceResult(target, task, flags.json)
 }
@@ -72,11 +80,32 @@ function taskOptions (flags: CreateFlags): CreateTaskOptions {
   }
 }
 
-/** Its first piece, as it is nobody else's yet. Throws why it failed. */
-async function tryFirst (task: Task, { json }: CreateFlags): Promise<void> {
-  const [{ confine }, { tryPiece }] = await Promise.all([import('./confinement.ts'), import('./run/try-piece.ts')])
+/**
+ * Tries its first piece, which is nobody else's yet: with --try, or if somebody at a terminal wants it. Throws why it failed,
+ * BW_ERR_INTERRUPTED.
+ */
+async function tryFirst (task: Task, target: string, { try: isWanted, json }: CreateFlags): Promise<void> {
+  const asks = isWanted === undefined
+  if (isWanted === false || (asks && (json || !isInteractive()))) return
+  const [{ confine }, { obstacleToTrying, tryPiece }] = await Promise.all([import('./confinement.ts'), import('./run/try-piece.ts')])
   const confinement = await confine({ sandbox: 'auto', unsafeNoSandbox: false })
-  await tryPiece({ task, piece: 0, confinement, binds: [], out: new JsonOutput(json), signal: new AbortController().signal })
+  const problem = obstacleToTrying(confinement)
+  if (problem !== null && asks) return
+  if (problem !== null) throw problem
+  const stop = new AbortController()
+  const release = onInterrupt(() => { stop.abort() })
+  try {
+    if (asks && await ask('Compute its first piece here, to see whether it works?', true, stop.signal) !== true && !stop.signal.aborted) return
+    stop.signal.throwIfAborted()
+    const onOutput = outputShownOn(process.stderr, SHOWN_BYTES)
+    await tryPiece({ task, piece: 0, confinement, binds: [], out: new JsonOutput(json), signal: stop.signal, ...(!json && { onOutput }) })
+  } catch (error) {
+    if (stop.signal.aborted) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
+    if (!(error instanceof CommandError)) throw error
+    throw new BitWorkerError(error.code, error.blame, `${error.message}; ${target} is not written: correct the command, or say --no-try`, { cause: error })
+  } finally {
+    release()
+  }
 }
 
 /** A path as one word of a shell. */

@@ -19,6 +19,9 @@ Examples:
   The last piece of a task:
     bitworker try squares.bitworker --piece 99
 
+  A task that a link names; its command is shown, and you are asked:
+    bitworker try 'magnet:?xt=urn:btih:…' --piece 3
+
   A command, before there is a task; its output goes to a file:
     bitworker try --command 'seq $PIECE_IDX 100 | gzip' --piece 7 > piece.gz
 

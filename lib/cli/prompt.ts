@@ -1,8 +1,8 @@
-/** The one question: may this command run here? */
+/** Questions at the terminal, of which one matters: may this command run here? */
 import { EXIT, ExitError } from './failure.ts'
 
 /** Whether a person sits at both ends: somebody reads the question and somebody can answer it. */
-function isInteractive (): boolean {
+export function isInteractive (): boolean {
   return process.stdin.isTTY && process.stderr.isTTY
 }
 
@@ -24,22 +24,31 @@ function endOfInput (): { signal: AbortSignal, release: () => void } {
 }
 
 /**
- * Asks on stderr, default No.
- * Throws BW_ERR_REFUSED (exit 2) for a No or Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
- * An aborted `signal` takes the question back: then the answer no longer matters and is false.
+ * Asks on stderr. Resolves with the answer; with null at Ctrl-D, or when an aborted `signal` takes the question back: then the
+ * answer no longer matters. Throws BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
  */
-export async function askConsent (signal: AbortSignal, refused = 'refused: nothing was run; pass --no-compute to only download what others computed'): Promise<boolean> {
-  demandTerminal()
+export async function ask (message: string, initialValue: boolean, signal: AbortSignal): Promise<boolean | null> {
   const { confirm, isCancel } = await import('@clack/prompts')
   const end = endOfInput()
   const answer = await confirm({
-    message: 'Run this command on your machine?',
-    initialValue: false,
+    message,
+    initialValue,
     output: process.stderr,
     signal: AbortSignal.any([signal, end.signal])
   }).finally(end.release)
+  if (signal.aborted || end.signal.aborted) return null
+  if (isCancel(answer)) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
+  return answer
+}
+
+/**
+ * Asks for consent, default No; false when `signal` takes the question back.
+ * Throws BW_ERR_REFUSED (exit 2) for a No or Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
+ */
+export async function askConsent (signal: AbortSignal, refused = 'refused: nothing was run; pass --no-compute to only download what others computed'): Promise<boolean> {
+  demandTerminal()
+  const answer = await ask('Run this command on your machine?', false, signal)
   if (signal.aborted) return false
-  if (isCancel(answer) && !end.signal.aborted) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
   if (answer === true) return true
   throw new ExitError(EXIT.refused, 'BW_ERR_REFUSED', refused)
 }

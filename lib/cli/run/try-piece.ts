@@ -4,14 +4,16 @@ import os from 'node:os'
 import path from 'node:path'
 import { ComputeStore } from '../../compute-store.ts'
 import type { Generation } from '../../compute-store.ts'
-import { CommandError } from '../../errors.ts'
+import { BitWorkerError, CommandError } from '../../errors.ts'
+import { explainMissing } from '../../executor/sandbox/missing.ts'
 import { OwnExecutors } from '../../own-executors.ts'
 import type { ComputeOptions } from '../../options.ts'
 import type { Task } from '../../task.ts'
 import { pieceResult } from '../../task-events.ts'
 import type { ComputedEvent } from '../../task-events.ts'
 import type { Confinement } from '../confinement.ts'
-import { formatBytes } from '../format.ts'
+import { explain } from '../failure.ts'
+import { escapeText, formatBytes } from '../format.ts'
 import type { JsonOutput } from '../json-output.ts'
 import type { Bind } from '../../executor/binds.ts'
 import { saidLines } from './said.ts'
@@ -29,6 +31,11 @@ export interface TryOptions {
   onOutput?: (chunk: Buffer) => Promise<void>
 }
 
+/** Why nothing can be tried here; null: it can. */
+export function obstacleToTrying ({ mayCompute, fields }: Confinement): BitWorkerError | null {
+  return mayCompute ? null : new BitWorkerError('BW_ERR_NO_SANDBOX', 'system', `nothing can be tried here, as there is no sandbox to do it in: ${fields.problems.join('; ')}; see bitworker doctor`)
+}
+
 /** Read at a time, of what it printed. */
 const WINDOW_BYTES = 1024 * 1024
 
@@ -38,11 +45,13 @@ const WINDOW_BYTES = 1024 * 1024
  */
 export async function tryPiece ({ task, piece, confinement, binds, out, signal, onOutput }: TryOptions): Promise<void> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'bitworker-try-'))
+    .catch((error: unknown) => { throw explain(error, `${os.tmpdir()}, the folder for temporary files (TMPDIR)`) })
   const executors = new OwnExecutors()
-  const compute: ComputeOptions = confinement.options
-  const shown = binds.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
-  const store = new ComputeStore(task.pieceLength, { task, path: folder, binds: shown })
+  let store: ComputeStore | undefined
   try {
+    const compute: ComputeOptions = confinement.options
+    const shown = binds.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
+    store = new ComputeStore(task.pieceLength, { task, path: folder, binds: shown })
     const choice = await executors.choose(task, Promise.resolve(), () => compute, () => {})
     if (choice === null) return
     store.configure({ executor: choice.executor })
@@ -58,11 +67,13 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
     if (err instanceof CommandError) {
       const { code, exitCode, signal: killedBy, stderr, message } = err
       out.emit('failed', { piece, code, exitCode, signal: killedBy, stderr, message })
-      process.stderr.write(saidLines(stderr).map(line => `${line}\n`).join(''))
+      const why = confinement.fields.tier === 'none' ? null : explainMissing({ exitCode, stderr })
+      const lines = [...saidLines(stderr), ...why === null ? [] : [`  ${escapeText(why)}`]]
+      process.stderr.write(lines.map(line => `${line}\n`).join(''))
     }
     throw err
   } finally {
-    await new Promise<void>(resolve => { store.close(() => { resolve() }) })
+    await new Promise<void>(resolve => { if (store === undefined) resolve(); else store.close(() => { resolve() }) })
     await executors.close()
     await rm(folder, { recursive: true, force: true })
   }
@@ -71,6 +82,8 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
 async function untilEnded (generation: Generation, signal: AbortSignal): Promise<Awaited<Generation['done']>> {
   const kill = (): void => { generation.kill() }
   signal.addEventListener('abort', kill)
+  // it may have been aborted before anything ran
+  if (signal.aborted) kill()
   try {
     return await generation.done
   } finally {

@@ -1,0 +1,64 @@
+/** Looks up in its swarm what a link names, without downloading anything. For `info` and `try`. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Torrent } from '../../webtorrent/public-types.ts'
+import { EXIT, ExitError, explain } from '../failure.ts'
+import { aborted, withDeadline } from '../interrupt.ts'
+import { JsonOutput } from '../json-output.ts'
+import type { NetworkFlags } from '../network.ts'
+import { openSession, reached } from '../session.ts'
+import type { Source } from '../source.ts'
+import { lookupNote } from './link.ts'
+
+/** How it is looked for. */
+export interface LookupOptions {
+  flags: NetworkFlags & { legacySwarm?: boolean }
+  /** how long */
+  seconds: number
+  /** ends it */
+  signal: AbortSignal
+}
+
+const CLOSE_MS = 800
+
+/**
+ * Resolves with what `look` makes of the torrent, whose metadata is there, and which is gone afterwards. Throws
+ * BW_ERR_NO_METADATA (exit 1) when no peer had it in time, BW_ERR_INTERRUPTED (exit 130), and what a session throws.
+ */
+export async function lookUp<T> (source: Source, opts: LookupOptions, look: (torrent: Torrent) => T): Promise<T> {
+  // It stays empty, but a torrent wants one.
+  const folder = await mkdtemp(path.join(tmpdir(), 'bitworker-info-'))
+    .catch((error: unknown) => { throw explain(error, `${tmpdir()}, the folder for temporary files (TMPDIR)`) })
+  try {
+    return await fromSwarm(source, opts, { folder, look })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+interface Aids<T> { folder: string, look: (torrent: Torrent) => T }
+
+async function fromSwarm<T> (source: Source, { flags, seconds, signal }: LookupOptions, { folder, look }: Aids<T>): Promise<T> {
+  if (source.kind === 'remote') process.stderr.write(`${lookupNote(source.id)}\n`)
+  const opts = { path: folder, deselect: true, legacySwarm: flags.legacySwarm === true }
+  const session = await openSession(source.id, flags, opts, new JsonOutput(false))
+  const giveUp = new AbortController()
+  const timer = setTimeout(() => { giveUp.abort(noMetadata(seconds)) }, seconds * 1000)
+  const interrupt = (): void => { giveUp.abort(new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')) }
+  signal.addEventListener('abort', interrupt)
+  if (signal.aborted) interrupt()
+  try {
+    await Promise.race([reached(session.torrent, 'metadata'), session.failed, aborted(giveUp.signal)])
+    return look(session.torrent)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', interrupt)
+    await withDeadline(session.close(), CLOSE_MS)
+  }
+}
+
+function noMetadata (seconds: number): ExitError {
+  return new ExitError(EXIT.workFailed, 'BW_ERR_NO_METADATA',
+    `no peer gave the task within ${seconds} s: perhaps nobody is there, or not reachable; try again later, or name one with --peer, --announce or --dht-bootstrap`)
+}
