@@ -8,9 +8,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { Wire } from '../lib/base/wire.ts'
 import BitWorker, { createTask } from '../lib/index.ts'
 import type { ComputeTorrent, Task } from '../lib/index.ts'
-import type { Wire } from '../lib/base/wire.ts'
 import { HostilePeer, frame, u32 } from '../test/helpers/hostile-peer.ts'
 
 const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false }

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { init } from 'echarts/dist/echarts.esm.mjs'
 import type { RenderApi } from 'echarts/dist/echarts.esm.mjs'
 import { expectedRounds } from './expected.ts'
-import { cellsOf, groupBy, settingOf, spread } from './paper-table.ts'
 import { idealSeconds } from './paper-run.ts'
 import type { Run } from './paper-run.ts'
+import { cellsOf, groupBy, settingOf, spread } from './paper-table.ts'
 
 const WIDTH = 1080
 const HEIGHT = 440

@@ -7,9 +7,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { ComputeStore } from '../lib/compute-store.ts'
 import BitWorker, { createTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
+import { ComputeStore } from '../lib/store/compute-store.ts'
 
 interface Report { readyMs: number, cpuMs: number, checkedMs: number, stored: number, rssBytes: number }
 

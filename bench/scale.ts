@@ -15,9 +15,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout } from 'node:timers/promises'
-import { ComputeStore } from '../lib/compute-store.ts'
 import BitWorker, { createTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
+import { ComputeStore } from '../lib/store/compute-store.ts'
 
 const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 /** of /proc/PID/stat, on every architecture of today */

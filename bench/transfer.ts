@@ -12,7 +12,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import process from 'node:process'
 import { pipeline } from 'node:stream/promises'
 import type { Task } from '../lib/index.ts'
-import type { Torrent, WebTorrentClient } from '../lib/webtorrent-types.ts'
+import type { Torrent, WebTorrentClient } from '../lib/webtorrent/types.ts'
 
 type Kind = 'bitworker' | 'no-utp' | 'webtorrent'
 
@@ -55,7 +55,7 @@ async function make (job: Job): Promise<void> {
     await pipeline([torrent], createWriteStream(`${path}.torrent`))
     return
   }
-  const { ComputeStore } = await import('../lib/compute-store.ts')
+  const { ComputeStore } = await import('../lib/store/compute-store.ts')
   const store = new ComputeStore(pieceLength, { task: await taskOf(job), path })
   await store.open()
   for (let i = 0; i < pieces; i++) await store.putResult(i, contentOf(i, pieceLength))

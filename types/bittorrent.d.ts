@@ -1,5 +1,5 @@
 declare module 'bittorrent-protocol' {
-  type Wire = import('../lib/webtorrent-types.ts').Wire
+  type Wire = import('../lib/webtorrent/types.ts').Wire
   const Protocol: { new (type?: string, peEnabled?: 0 | 1 | 2): Wire & NodeJS.ReadWriteStream, readonly nativeRC4: boolean }
   export default Protocol
 }
@@ -140,15 +140,15 @@ declare module 'k-rpc-socket/node_modules/bencode/lib/index.js' {
 }
 
 declare module 'ut_metadata' {
-  export default function utMetadata (metadata?: Uint8Array): import('../lib/webtorrent-types.ts').WireExtensionConstructor
+  export default function utMetadata (metadata?: Uint8Array): import('../lib/webtorrent/types.ts').WireExtensionConstructor
 }
 
 declare module 'ut_pex' {
-  const create: () => import('../lib/webtorrent-types.ts').WireExtensionConstructor
+  const create: () => import('../lib/webtorrent/types.ts').WireExtensionConstructor
   export default create
 }
 
 declare module 'lt_donthave' {
-  const create: () => import('../lib/webtorrent-types.ts').WireExtensionConstructor
+  const create: () => import('../lib/webtorrent/types.ts').WireExtensionConstructor
   export default create
 }

@@ -1,19 +1,19 @@
-// Ambient modules for the untyped packages. Their shapes are in lib/webtorrent-types.ts, so what
+// Ambient modules for the untyped packages. Their shapes are in lib/webtorrent/types.ts, so what
 // bitworker's emitted .d.ts files say never depends on this folder, which is not published.
 // (Relative `import` statements are an error inside `declare module`; import() types are not.)
 declare module 'webtorrent' {
-  const WebTorrent: import('../lib/webtorrent-types.ts').WebTorrentConstructor
+  const WebTorrent: import('../lib/webtorrent/types.ts').WebTorrentConstructor
   export default WebTorrent
 }
 
 declare module 'webtorrent/lib/torrent.js' {
-  type Torrent = import('../lib/webtorrent-types.ts').Torrent
+  type Torrent = import('../lib/webtorrent/types.ts').Torrent
   const TorrentClass: { new (id: unknown, client: unknown, opts: unknown): Torrent, prototype: Torrent }
   export default TorrentClass
 }
 
 declare module 'webtorrent/lib/server.js' {
-  export const NodeServer: new (client: object, opts: object) => import('../lib/webtorrent-types.ts').WebTorrentServer
+  export const NodeServer: new (client: object, opts: object) => import('../lib/webtorrent/types.ts').WebTorrentServer
 }
 
 declare module 'webtorrent/lib/webconn.js' {
@@ -27,7 +27,7 @@ declare module 'webtorrent/lib/peer.js' {
 }
 
 declare module 'webtorrent/lib/file.js' {
-  type TorrentFile = import('../lib/webtorrent-types.ts').TorrentFile
+  type TorrentFile = import('../lib/webtorrent/types.ts').TorrentFile
   const FileClass: { new (torrent: object, file: object): TorrentFile, prototype: TorrentFile }
   export default FileClass
 }
@@ -37,7 +37,7 @@ declare module 'parse-torrent' {
 }
 
 declare module 'bitfield' {
-  type BitField = import('../lib/webtorrent-types.ts').BitField
+  type BitField = import('../lib/webtorrent/types.ts').BitField
   const BitFieldClass: { new (size: number | Uint8Array): BitField }
   export default BitFieldClass
 }

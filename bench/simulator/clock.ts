@@ -1,5 +1,5 @@
 /** Virtual time: a queue of callbacks, run one after the other in the order of their times. */
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/base/clock.ts'
 
 interface Timer { readonly at: number, readonly serial: number, readonly callback: () => void, position: number }
 

@@ -1,7 +1,7 @@
-/** Downloads that take virtual time: what lib/downloader.ts is to a work session. */
-import type { Clock } from '../../lib/clock.ts'
+/** Downloads that take virtual time: what lib/download/downloader.ts is to a work session. */
+import type { Clock } from '../../lib/base/clock.ts'
 import type { DeliveryWatch } from '../../lib/download/download-host.ts'
-import type { TaskPeer } from '../../lib/task-peer.ts'
+import type { TaskPeer } from '../../lib/peers/task-peer.ts'
 
 /** When a peer says nothing for this long, its blocks are asked of others. */
 const GIVE_UP_MS = 30_000

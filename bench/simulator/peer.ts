@@ -1,26 +1,26 @@
 /**
- * One peer: the parts of lib/ and the extension, connected to each other as lib/work-session.ts connects them, with
+ * One peer: the parts of lib/ and the extension, connected to each other as lib/session/work-session.ts connects them, with
  * virtual work and virtual downloads in place of the store and the downloader.
  */
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { LocalTask, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
-import { Computing } from '../../lib/computing.ts'
-import { Neighbours } from '../../lib/neighbours.ts'
-import { ResultTable } from '../../lib/results.ts'
+import { Neighbours } from '../../lib/peers/neighbours.ts'
+import type { TaskPeer } from '../../lib/peers/task-peer.ts'
 import type { Result } from '../../lib/results/result.ts'
-import { Scheduler } from '../../lib/scheduler.ts'
-import type { TaskPeer } from '../../lib/task-peer.ts'
+import { ResultTable } from '../../lib/results/result-table.ts'
+import { Scheduler } from '../../lib/scheduling/scheduler.ts'
+import { Computing } from '../../lib/session/compute-slots.ts'
 import type { VirtualClock } from './clock.ts'
 import { Downloads } from './downloads.ts'
 import type { Liar } from './liar.ts'
-import { RandomScheduler } from './random-scheduler.ts'
 import type { Random } from './random.ts'
+import { RandomScheduler } from './random-scheduler.ts'
 import type { Scenario } from './scenario.ts'
 import type { Tally } from './tally.ts'
 import type { SimulatedWire } from './wire.ts'
 import { compute } from './work.ts'
 
-/** As in lib/work-session.ts. */
+/** As in lib/session/work-session.ts. */
 const HOUSEKEEPING_MS = 10_000
 
 /** What all peers of a swarm share. */

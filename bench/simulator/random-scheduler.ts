@@ -1,7 +1,7 @@
 /** The paper's choice of a piece (its section 4.1): any of those that are missing, whatever others are doing. */
-import { Candidates } from '../../lib/candidates.ts'
-import { Scheduler } from '../../lib/scheduler.ts'
-import type { Choice, SchedulerOptions } from '../../lib/scheduler.ts'
+import { Candidates } from '../../lib/scheduling/candidates.ts'
+import { Scheduler } from '../../lib/scheduling/scheduler.ts'
+import type { Choice, SchedulerOptions } from '../../lib/scheduling/scheduler.ts'
 
 /** In the scheduler's place for the policies without communication. */
 export class RandomScheduler extends Scheduler {

@@ -1,7 +1,7 @@
 /** A peer that claims as many pieces as the protocol permits, and never delivers one. */
+import { CLAIM_LEASE_MS, CLAIM_RENEW_MS, MAX_CLAIMS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
-import { CLAIM_LEASE_MS, CLAIM_RENEW_MS, MAX_CLAIMS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
 import type { World } from './peer.ts'
 import { shuffle } from './random.ts'
 import type { Random } from './random.ts'
@@ -9,7 +9,7 @@ import type { SimulatedWire } from './wire.ts'
 
 /** What a squatter says its pieces have been running for: longer than anybody, so that it wins every collision. */
 const ELAPSED_MS = 3_600_000
-/** Claims of each invented neighbour: what newcomers are believed (lib/claims.ts). */
+/** Claims of each invented neighbour: what newcomers are believed (lib/scheduling/claim-table.ts). */
 const CLAIMS_EACH = 8
 
 /** A peer that only pretends. */

@@ -1,8 +1,8 @@
 /** Sets a swarm up, lets it work, and says how it went. */
 import { createHash } from 'node:crypto'
 import process from 'node:process'
-import { connections } from './graph.ts'
 import { VirtualClock } from './clock.ts'
+import { connections } from './graph.ts'
 import { Liar } from './liar.ts'
 import { Peer } from './peer.ts'
 import type { World } from './peer.ts'

@@ -4,9 +4,9 @@
  */
 import { EventEmitter } from 'node:events'
 import BitField from 'bitfield'
-import type { Wire, WireEvents } from '../../lib/base/wire.ts'
 import { EXTENSION_NAME } from '../../extensions/ut_bitworker/constants.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
+import type { Wire, WireEvents } from '../../lib/base/wire.ts'
 import type { VirtualClock } from './clock.ts'
 import type { Tally } from './tally.ts'
 import type { Transit } from './transit.ts'

@@ -7,7 +7,7 @@ import type { ChildProcessByStdio } from 'node:child_process'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { Guard } from '../../lib/executor/guard.ts'
+import { Guard } from '../../lib/executor/process/watchdog.ts'
 
 // A peer needs a second at most to leave its swarm.
 const PATIENCE_MS = 3000

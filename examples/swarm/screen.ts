@@ -1,7 +1,7 @@
 /** How far the work is: a live view on a terminal, else a plain line for each tenth. */
 import { styleText } from 'node:util'
 import { createLogUpdate } from 'log-update'
-import { formatBar } from '../../lib/cli/format.ts'
+import { formatBar } from '../../lib/cli/output/format.ts'
 
 const BAR_CELLS = 40
 

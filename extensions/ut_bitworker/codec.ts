@@ -3,9 +3,9 @@
  * what a message means on a connection is state.ts's business, what a record looks like records.ts's. Decoding is
  * strict: a message is wholly right or refused.
  */
-import { decode, encode } from '../../lib/bencode.ts'
-import type { Bdict, Bvalue } from '../../lib/bencode.ts'
-import { BitWorkerError } from '../../lib/errors.ts'
+import { decode, encode } from '../../lib/base/bencode.ts'
+import type { Bdict, Bvalue } from '../../lib/base/bencode.ts'
+import { BitWorkerError } from '../../lib/base/errors.ts'
 import { DIGEST_BYTES, MAX_DEPTH, MAX_MESSAGE_BYTES, MAX_RECORDS, MAX_TOKENS } from './constants.ts'
 import { RECORD_KEYS, demand, packRecords, readRecords, recordBytes, refuse } from './records.ts'
 import type { Bounds, RecordKey, Records } from './records.ts'

@@ -2,9 +2,9 @@
  * The records of ut_bitworker messages as bytes, and back (docs/ut_bitworker.md, "ut_bitworker messages"): one table for
  * all keys. Pure. What a record means is state.ts's business.
  */
-import { BitWorkerError } from '../../lib/errors.ts'
-import { CLAIM_BYTES, DIGEST_BYTES, EMPTY_DIGEST, MAX_UINT32, PEER_ID_BYTES, RELAY_BYTES, RELEASE_BYTES, RESULT_BYTES, WITHDRAWAL_BYTES } from './constants.ts'
 import { equalBytes } from '../../lib/base/digest.ts'
+import { BitWorkerError } from '../../lib/base/errors.ts'
+import { CLAIM_BYTES, DIGEST_BYTES, EMPTY_DIGEST, MAX_UINT32, PEER_ID_BYTES, RELAY_BYTES, RELEASE_BYTES, RESULT_BYTES, WITHDRAWAL_BYTES } from './constants.ts'
 
 /** "I have this piece": its size in bytes and the SHA-256 digest (32 bytes) of its content. */
 export interface ResultRecord { index: number, size: number, digest: Uint8Array }

@@ -2,17 +2,17 @@
  * What one peer has told us by ut_bitworker, and what of our own claims it knows: the state of one connection.
  *
  * Pure, in h11's manner: bytes go in, events come out. No wire, no timer, no clock (the time is an argument: milliseconds
- * on any steady clock) and no results may live here: a result outlives the connection, lib/results.ts keeps it and finds
+ * on any steady clock) and no results may live here: a result outlives the connection, lib/results/result-table.ts keeps it and finds
  * the changed ones. A method never throws for anything a peer sent; it answers with a 'violation' event.
  *
  * Called by extension.ts.
  */
-import { BitWorkerError } from '../../lib/errors.ts'
+import { equalBytes } from '../../lib/base/digest.ts'
+import { BitWorkerError } from '../../lib/base/errors.ts'
 import { decodeMessage } from './codec.ts'
 import type { Message } from './codec.ts'
 import { CLAIM_LEASE_MS, DIGEST_BYTES, MAX_CLAIMS, MAX_NEIGHBOURS, PROTOCOL_VERSION } from './constants.ts'
 import { roundClaim } from './records.ts'
-import { equalBytes } from '../../lib/base/digest.ts'
 import type { Bounds, ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
 import { RelayTable } from './relay-table.ts'
 

@@ -4,7 +4,7 @@ import module from 'node:module'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
-import { EXIT, explain, report } from './failure.ts'
+import { EXIT, explain, report } from './output/failure.ts'
 
 /** When the code of a command is loaded, on most machines. */
 const LOADED_MS = 2_000

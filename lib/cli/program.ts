@@ -1,9 +1,9 @@
 /** From arguments to an exit code. */
 import { Command, CommanderError } from 'commander'
 import type { Option } from 'commander'
-import { addCommands } from './commands.ts'
-import { EXIT, ExitError, report } from './failure.ts'
 import { version } from '../version.ts'
+import { addCommands } from './flags/commands.ts'
+import { EXIT, ExitError, report } from './output/failure.ts'
 
 const DESCRIPTION = 'A BitTorrent swarm that computes: share a command, and every peer helps.'
 const EXIT_CODES = `

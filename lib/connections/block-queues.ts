@@ -5,7 +5,7 @@
  *
  * Each request of the peer is answered once, by its block or by a reject, whatever becomes of it (BEP 6); up to
  * `MAX_PENDING_REQUESTS`, which the extended handshake says as `reqq` (BEP 10), none is rejected for lack of room.
- * Takes the place of bittorrent-protocol's `peerRequests`. Called by wires.ts for each wire that takes part in a task.
+ * Takes the place of bittorrent-protocol's `peerRequests`. Called by task-wire.ts for each wire that takes part in a task.
  */
 import type { Wire } from '../base/wire.ts'
 import type { RateLimit } from './rate-limit.ts'

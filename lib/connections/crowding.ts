@@ -1,6 +1,6 @@
 /**
  * Who makes room when all room is taken and a newcomer comes (as Bitcoin Core does it): whoever fills our door from one
- * network or address must not shut the others out. Pure. Called by admission.ts and incoming.ts.
+ * network or address must not shut the others out. Pure. Called by admission.ts and half-open.ts.
  */
 
 /** The network of an address as `hostOf` gives it: 24 bits of IPv4, 48 of IPv6; what is no address is a network of its own. */

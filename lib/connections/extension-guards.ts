@@ -1,6 +1,6 @@
 /** What a peer may do by `ut_metadata` (BEP 9) and `ut_pex` (BEP 11), whose packages trust it. Called by torrent.ts for each new wire. */
-import type { Wire } from '../base/wire.ts'
 import { sha1Hex } from '../base/digest.ts'
+import type { Wire } from '../base/wire.ts'
 
 /** BEP 9. */
 const METADATA_PIECE_BYTES = 1 << 14

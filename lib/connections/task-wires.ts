@@ -5,16 +5,16 @@
  */
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
-import { Admission, MAX_KNOWN_PEERS } from '../admission.ts'
-import { Attempts } from '../attempts.ts'
-import { PeerExchange } from '../peer-exchange.ts'
-import type { Task } from '../task.ts'
 import type { Wire } from '../base/wire.ts'
-import { WireBatches } from '../wire-batches.ts'
-import { extensionOf, localTask, onceSpeaking, setUpWire } from '../wires.ts'
+import { PeerExchange } from '../discovery/peer-exchange.ts'
+import type { Task } from '../task/task.ts'
+import { Admission, MAX_KNOWN_PEERS } from './admission.ts'
 import { MAX_PENDING_REQUESTS } from './block-queues.ts'
 import { Dialler } from './dialling.ts'
+import { Attempts } from './encryption.ts'
 import type { ConnectingTorrent, InternalPeer } from './internals.ts'
+import { extensionOf, localTask, onceSpeaking, setUpWire } from './task-wire.ts'
+import { WireBatches } from './wire-batches.ts'
 
 /** The part of ComputeTorrent that is looked at. */
 export interface WiredTorrent extends ConnectingTorrent { readonly task: Task | null }

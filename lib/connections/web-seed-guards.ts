@@ -1,5 +1,5 @@
 /**
- * Guards web seeds (BEP 19): a server sends what was asked for, and not a byte more. Installed by guards.ts.
+ * Guards web seeds (BEP 19): a server sends what was asked for, and not a byte more. Installed by package-guards.ts.
  */
 import WebConn from 'webtorrent/lib/webconn.js'
 import { inheritedMethod } from '../base/inherited.ts'

@@ -1,13 +1,13 @@
 /**
  * Guards what answers on the local network: LSD (BEP 14), NAT-PMP (RFC 6886) and UPnP. Anybody there can send them datagrams, so
- * what is malformed, or does not come from whom it should, is ignored without a word. Installed by guards.ts.
+ * what is malformed, or does not come from whom it should, is ignored without a word. Installed by package-guards.ts.
  */
+import type { EventEmitter } from 'node:events'
+import type { Socket } from 'node:dgram'
 import LSD from 'bittorrent-lsd'
 import NatPmp from '@silentbot1/nat-api/lib/pmp/index.js'
 import Device from '@silentbot1/nat-api/lib/upnp/device.js'
 import Ssdp from '@silentbot1/nat-api/lib/upnp/ssdp.js'
-import type { EventEmitter } from 'node:events'
-import type { Socket } from 'node:dgram'
 import { inheritedMethod } from '../base/inherited.ts'
 import { fetchBounded } from '../system/fetch.ts'
 import type { FetchOptions } from '../system/fetch.ts'

@@ -1,14 +1,14 @@
 /**
  * Guards bittorrent-tracker's client: requests over HTTP and UDP are made here, bounded in size and time, messages over WebSocket
  * are read here, and of all of them the package only sees what tracker-answer.ts has read. A tracker that fails makes a warning
- * that says which one and why. Installed by guards.ts.
+ * that says which one and why. Installed by package-guards.ts.
  */
 import type { EventEmitter } from 'node:events'
 import { Client } from 'bittorrent-tracker'
 import Socket from '@thaunknown/simple-websocket'
 import WebSocketTracker from 'bittorrent-tracker/websocket-tracker'
 import { inheritedMethod } from '../base/inherited.ts'
-import { TokenBucket } from '../token-bucket.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
 import { fetchBounded, networkReason } from '../system/fetch.ts'
 import {
   clampInterval, MAX_TRACKER_ANSWER_BYTES, MAX_TRACKER_MESSAGE_BYTES, readHttpAnswer, readSocketMessage, readUdpAnswer, TrackerFailure

@@ -9,8 +9,8 @@ import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node
 import type { Socket } from 'node:net'
 import PackageServer from 'bittorrent-tracker/server'
 import type { WebSocket, WebSocketServer } from 'ws'
+import { TokenBucket } from '../base/token-bucket.ts'
 import { hostOf, isLocal } from '../peers/identity.ts'
-import { TokenBucket } from '../token-bucket.ts'
 import { tidyRequest } from './tracker-request.ts'
 import type { TrackerRequest } from './tracker-request.ts'
 

@@ -1,7 +1,7 @@
 /** What downloads are made of, and what they need from their surroundings (downloader.ts). */
-import type { Assembly, PieceSink } from '../assembly.ts'
+import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
-import type { TaskPeer } from '../task-peer.ts'
+import type { Assembly, PieceSink } from './assembly.ts'
 
 /** Whoever reckons when holders deliver. */
 export interface DeliveryWatch {

@@ -1,6 +1,6 @@
 /** How many requests are kept open with a peer. */
-import { BLOCK_BYTES } from '../assembly.ts'
 import type { Wire } from '../base/wire.ts'
+import { BLOCK_BYTES } from './assembly.ts'
 
 /** Requests kept open with one peer: enough for tiny pieces, which are one request each, to not wait for round trips. */
 const MIN_PIPELINE = 64

@@ -1,5 +1,5 @@
 /** What is on its way to disk, which may be slower than the network. */
-import type { PieceSink } from '../assembly.ts'
+import type { PieceSink } from './assembly.ts'
 
 /** Nothing more is requested while so much waits to be written. */
 const MAX_UNWRITTEN_BYTES = 32 << 20

@@ -1,7 +1,7 @@
 /** Files and folders of this machine that the volunteer gives to commands: what was asked for, and where they are in a sandbox. */
 import { statSync } from 'node:fs'
 import path from 'node:path'
-import { BitWorkerError } from '../errors.ts'
+import { BitWorkerError } from '../base/errors.ts'
 import { SCRATCH } from './sandbox/types.ts'
 import type { Mount } from './types.ts'
 

@@ -2,9 +2,9 @@
  * The errors of a work item, one function a cause: what happened, and what to do about it, in one line.
  */
 import { accessSync, constants } from 'node:fs'
-import { CommandError } from '../errors.ts'
-import type { CommandFailure } from '../errors.ts'
-import { errnoOf } from '../io-errors.ts'
+import { CommandError } from '../base/errors.ts'
+import type { CommandFailure } from '../base/errors.ts'
+import { errnoOf } from '../system/io-errors.ts'
 import type { Limits } from './limits.ts'
 
 /** Why we ended an item ourselves. */

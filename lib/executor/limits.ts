@@ -1,7 +1,7 @@
 /**
  * How much of this machine one command may use. Pure. The task may ask for less or for more; the volunteer decides.
  */
-import { BitWorkerError } from '../errors.ts'
+import { BitWorkerError } from '../base/errors.ts'
 
 /** Limits of one work item, or one complete command. */
 export interface Limits {

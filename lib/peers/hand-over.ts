@@ -5,8 +5,8 @@
  * A peer does not tell a holder that it has a piece, too. So its word that it wants nothing of ours any more (`not
  * interested`, BEP 3) ends the waiting for it, and what it was sent only says how much is left.
  */
-import type { ResultTable } from '../results.ts'
-import type { TaskPeer } from '../task-peer.ts'
+import type { ResultTable } from '../results/result-table.ts'
+import type { TaskPeer } from './task-peer.ts'
 
 /** A peer that wants nothing may be about to leave as well: by their ids two of them agree who goes first, for this long. */
 const DEFER_MS = 5_000

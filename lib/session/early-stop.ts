@@ -2,8 +2,8 @@
  * Whether it is worth going on when nothing but failures comes: a program that is missing, or a command that is wrong, fails
  * the last piece of a thousand as it fails the first. Pure.
  */
-import type { CommandError } from '../errors.ts'
-import type { HopelessEvent } from '../task-events.ts'
+import type { CommandError } from '../base/errors.ts'
+import type { HopelessEvent } from './events.ts'
 
 /** So many of the first pieces must fail alike, or as many as there are slots: those began before anything was known. */
 const MIN_PIECES = 3

@@ -1,7 +1,7 @@
 /** The scheduler of a work session: on this machine's clock, and told how far this process lags behind it. */
-import { systemClock } from '../clock.ts'
-import { Scheduler } from '../scheduler.ts'
+import { systemClock } from '../base/clock.ts'
 import { Lag, TICK_MS } from '../scheduling/lag.ts'
+import { Scheduler } from '../scheduling/scheduler.ts'
 
 /** Of a session's scheduler, what only a session knows. */
 export interface OwnSchedulerOptions {

@@ -1,8 +1,8 @@
 /** Those for whom a task is at work: torrent.ts. */
-import { BitWorkerError } from '../errors.ts'
-import type { SessionEvents } from '../task-events.ts'
-import type { FinishedFile } from '../store/types.ts'
+import { BitWorkerError } from '../base/errors.ts'
 import type { Wire } from '../base/wire.ts'
+import type { FinishedFile } from '../store/types.ts'
+import type { SessionEvents } from './events.ts'
 
 /** What happens in a session, for torrent.ts to act on and to pass on as events. */
 export interface SessionHost {

@@ -1,9 +1,9 @@
 /** What a task's work items are reported to do: one `computing`, then one of `computed`, `failed`, `aborted` for each, in order. */
-import type { CommandError } from '../errors.ts'
+import type { CommandError } from '../base/errors.ts'
 import type { Result } from '../results/result.ts'
-import { pieceResult } from '../task-events.ts'
-import type { ComputedEvent } from '../task-events.ts'
 import { EarlyStop } from './early-stop.ts'
+import { pieceResult } from './events.ts'
+import type { ComputedEvent } from './events.ts'
 import type { SessionHost } from './session-host.ts'
 import { SlotReports } from './slot-reports.ts'
 

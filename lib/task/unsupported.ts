@@ -2,14 +2,14 @@
  * What a task says that this version does not know: a key of `bitworker`, a version, a name in `requires`. It may change what the
  * command is, what it finds or what is made of its output, so such a task is never computed, and no file is made of its parts:
  * a result is right or there is none. Its pieces can be had from peers that know it, and be passed on (docs/task-file.md,
- * "Versions"). Pure. Called by lib/task-command.ts and whoever would compute.
+ * "Versions"). Pure. Called by lib/task/command.ts and whoever would compute.
  */
-import { textOf } from '../bencode.ts'
-import type { BitWorkerError } from '../errors.ts'
-import { quote } from '../task-names.ts'
-import { taskError, TaskFlaw } from '../task-types.ts'
-import type { Bdict, Bvalue } from '../bencode.ts'
-import type { Task } from '../task-types.ts'
+import { textOf } from '../base/bencode.ts'
+import type { Bdict, Bvalue } from '../base/bencode.ts'
+import type { BitWorkerError } from '../base/errors.ts'
+import { quote } from './names.ts'
+import { taskError, TaskFlaw } from './types.ts'
+import type { Task } from './types.ts'
 
 /** The version of the `bitworker` dictionary that this package writes, and the only one that it computes. */
 export const TASK_VERSION = 1

@@ -2,9 +2,9 @@
  * Whether a task may start: what its signatures are worth to this user. Pure: the trust list and the time are handed in.
  * Called by the command line and by applications.
  */
-import type { Task, TaskSignature } from '../task-types.ts'
-import { checkSignatures } from './signature.ts'
-import type { KnownAuthor, TrustStore } from './store-format.ts'
+import { checkSignatures } from '../task/signature.ts'
+import type { Task, TaskSignature } from '../task/types.ts'
+import type { KnownAuthor, TrustStore } from './list-format.ts'
 
 const HOUR_MS = 3_600_000
 

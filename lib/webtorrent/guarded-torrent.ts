@@ -5,11 +5,11 @@
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import type { InternalPeer } from '../connections/internals.ts'
 import { fetchBounded, networkReason } from '../system/fetch.ts'
-import { isTask, parseTask } from '../task.ts'
-import { MAX_TRACKERS, MAX_URL_LENGTH, trackerProblem } from '../task-trackers.ts'
-import { bytesOf, MAX_TORRENT_FILE_BYTES } from '../torrent-id.ts'
-import type { InternalClient, InternalTorrentConstructor, ParsedTorrent } from '../webtorrent-internals.ts'
+import { isTask, parseTask } from '../task/task.ts'
+import { MAX_TRACKERS, MAX_URL_LENGTH, trackerProblem } from '../task/trackers.ts'
+import type { InternalClient, InternalTorrentConstructor, ParsedTorrent } from './internals.ts'
 import { parsedProblem, readOrdinary } from './ordinary.ts'
+import { bytesOf, MAX_TORRENT_FILE_BYTES } from './torrent-id.ts'
 
 const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
 

@@ -4,7 +4,7 @@
  */
 import bencode from 'bencode'
 import parseTorrent from 'parse-torrent'
-import type { ParsedTorrent } from '../webtorrent-internals.ts'
+import type { ParsedTorrent } from './internals.ts'
 
 /** Each one costs some hundred bytes and a place in several lists. */
 const MAX_PIECES = 1 << 20

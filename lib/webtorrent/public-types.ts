@@ -2,12 +2,12 @@
  * What applications see of clients, torrents and files: WebTorrent's members, and what tasks have besides. Interfaces, so
  * that the classes behind them can have WebTorrent's underscored members without showing them to everybody's editor.
  */
-import type { ComputeOptions, TaskTorrentOptions } from '../options.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
+import type { TaskStats } from '../session/events.ts'
 import type { HandOverOptions } from '../session/leave.ts'
-import type { CreateTaskOptions, Task } from '../task.ts'
-import type { TaskStats } from '../task-events.ts'
-import type { Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentClient, WebTorrentOptions } from '../webtorrent-types.ts'
+import type { CreateTaskOptions, Task } from '../task/task.ts'
+import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
+import type { Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentClient, WebTorrentOptions } from './types.ts'
 
 /** A torrent of a BitWorker client. */
 export interface Torrent extends WebTorrentTorrent {

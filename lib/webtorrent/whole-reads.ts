@@ -4,7 +4,7 @@
  * is missing. Importing this file guards WebTorrent's class; a copy that has changed is an error at start-up.
  */
 import WebTorrentFile from 'webtorrent/lib/file.js'
-import { BitWorkerError } from '../errors.ts'
+import { BitWorkerError } from '../base/errors.ts'
 
 /** Bytes `start` to `end`, both included. */
 interface ByteRange { start?: number, end?: number }

@@ -14,7 +14,7 @@ import { serviceIn } from '../../lib/discovery/lan-guards.ts'
 import type { InternalDevice, InternalLsd, InternalPmp, InternalSsdp } from '../../lib/discovery/lan-guards.ts'
 import { cleanUp } from '../helpers/swarm.ts'
 
-await import('../../lib/guards.ts')
+await import('../../lib/webtorrent/package-guards.ts')
 
 const HASH = 'ab'.repeat(20)
 

@@ -3,15 +3,15 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+import type { EventEmitter } from 'node:events'
 import bencode from 'bencode'
 import { Client } from 'bittorrent-tracker'
-import type { EventEmitter } from 'node:events'
 import test from 'tape'
 import type { Test } from 'tape'
 import { WebSocketServer } from 'ws'
 import { cleanUp, eventOf } from '../helpers/swarm.ts'
 
-await import('../../lib/guards.ts')
+await import('../../lib/webtorrent/package-guards.ts')
 
 const HASH = 'ab'.repeat(20)
 const BINARY_HASH = Buffer.from(HASH, 'hex').toString('latin1')

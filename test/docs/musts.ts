@@ -78,7 +78,7 @@ export const TASK_MUSTS: Record<string, Must> = {
   'MUST NOT make finished files of the parts': played('unsupported.test.ts', 'it can be downloaded and passed on; files are made of it by who knows how'),
   'It MUST say what it does not know': played('unsupported.test.ts', 'the command line says so, asks nothing and runs nothing'),
   'MUST pass on no other variable of its own': played('docs/task-file.test.ts', 'the variables that a command finds'),
-  'MUST NOT be taken for the output': { why: 'of the store and its executor: test/compute-store.test.ts, test/executor.test.ts, test/confinement.test.ts play it in each tier' },
+  'MUST NOT be taken for the output': { why: 'of the store and its executor: test/store/compute-store.test.ts, test/executor/bash-executor.test.ts, test/executor/confinement.test.ts play it in each tier' },
   'The parts MUST be readable': played('finish.test.ts', 'what a complete command finds'),
   'Other parameters MUST be ignored': played('torrent-id.test.ts', 'only parameters that a magnet link has reach the torrent'),
   'A reader MUST refuse a link of more than 65 536 characters': played('wire-limits.test.ts', 'magnet links that would fill the memory are refused'),
@@ -86,7 +86,7 @@ export const TASK_MUSTS: Record<string, Must> = {
   'It MUST be canonical bencode and have the info-hash': played('task-errors.test.ts', 'metadata from a peer'),
   'A reader MUST refuse, as a whole': played('docs/task-file.test.ts', 'vectors'),
   'To open a task file, or to join its swarm, MUST NOT run anything': played('swarm.test.ts', 'adding alone runs nothing'),
-  'A peer that computes MUST confine commands': { why: 'test/confinement.test.ts has the table of escapes' }
+  'A peer that computes MUST confine commands': { why: 'test/executor/confinement.test.ts has the table of escapes' }
 }
 
 /** Each sentence of the document with MUST is in the table, and all that the table names is there. `rows` are those that are played. */

@@ -5,7 +5,7 @@ import test from 'tape'
 import type { Test } from 'tape'
 import * as constants from '../../extensions/ut_bitworker/constants.ts'
 import { RECORD_KEYS, recordBytes } from '../../extensions/ut_bitworker/records.ts'
-import type { Encodable } from '../../lib/bencode.ts'
+import type { Encodable } from '../../lib/base/bencode.ts'
 import { createTask } from '../../lib/index.ts'
 import { valueInCode } from '../helpers/constants.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
@@ -42,11 +42,11 @@ test('limits', t => {
     ['seconds until a claim', constants.CLAIM_LEASE_MS / 1000],
     ['seconds between renewals', constants.CLAIM_RENEW_MS / 1000],
     ['violations', constants.MAX_VIOLATIONS],
-    ['bytes of a block', inCode('lib/assembly.ts', 'BLOCK_BYTES')],
+    ['bytes of a block', inCode('lib/download/assembly.ts', 'BLOCK_BYTES')],
     ['bytes of a request', inCode('lib/connections/block-queues.ts', 'MAX_BLOCK_BYTES')],
-    ['bytes of a BitTorrent message', inCode('lib/wire-guards.ts', 'MAX_MESSAGE_BYTES')],
-    ['bitfields, have-all and have-none', inCode('lib/wire-limits.ts', 'MAX_BITFIELDS')],
-    ['bytes of the info dictionary', inCode('lib/task.ts', 'MAX_INFO_BYTES')]
+    ['bytes of a BitTorrent message', inCode('lib/connections/wire-guards.ts', 'MAX_MESSAGE_BYTES')],
+    ['bitfields, have-all and have-none', inCode('lib/connections/wire-limits.ts', 'MAX_BITFIELDS')],
+    ['bytes of the info dictionary', inCode('lib/task/task.ts', 'MAX_INFO_BYTES')]
   ]
   const [rows] = tablesUnder(document, 'Limits')
   t.equal(rows!.length, values.length)

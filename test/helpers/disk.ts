@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Test } from 'tape'
-import { livingThread, readStat } from '../../lib/process-table.ts'
+import { livingThread, readStat } from '../../lib/system/process-table.ts'
 
 /** How long anything may take; slower is as bad as never. */
 const DEADLINE_MS = 20_000

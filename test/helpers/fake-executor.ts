@@ -1,14 +1,14 @@
 /**
  * An executor without processes: a function says what each work item would have written. It keeps the executor's
- * promises (stdout's file, limits, kills), which test/executor.test.ts checks for it and for bash alike.
+ * promises (stdout's file, limits, kills), which test/executor/bash-executor.test.ts checks for it and for bash alike.
  */
 import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../../lib/executor/bash-executor.ts'
 import { failureOf } from '../../lib/executor/failures.ts'
 import type { StopReason } from '../../lib/executor/failures.ts'
-import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../../lib/executor.ts'
 import { DEFAULT_LIMITS } from '../../lib/executor/limits.ts'
-import { ioError } from '../../lib/io-errors.ts'
+import { ioError } from '../../lib/system/io-errors.ts'
 
 /** How a command would have ended; default: well, without output, at once. */
 export interface FakeRun {

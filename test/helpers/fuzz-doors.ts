@@ -13,12 +13,12 @@ import { serviceIn } from '../../lib/discovery/lan-guards.ts'
 import type { InternalLsd, InternalPmp, InternalSsdp } from '../../lib/discovery/lan-guards.ts'
 import { readHttpAnswer, readUdpAnswer } from '../../lib/discovery/tracker-answer.ts'
 import { TrackerServer } from '../../lib/discovery/tracker-server.ts'
-import { patchServer } from '../../lib/server.ts'
-import type { WebTorrentClient } from '../../lib/webtorrent-types.ts'
+import { patchServer } from '../../lib/webtorrent/http-server.ts'
 import { readOrdinary } from '../../lib/webtorrent/ordinary.ts'
+import type { WebTorrentClient } from '../../lib/webtorrent/types.ts'
 import type { FuzzTarget } from './fuzzer.ts'
 
-await import('../../lib/guards.ts')
+await import('../../lib/webtorrent/package-guards.ts')
 
 const BENCODE_TOKENS = ['d', 'l', 'i', 'e', '0:', ':', 'i-1e', 'i0e', 'i9007199254740993e', 'de', 'le', '9:__proto__', '8:toStringi1e']
 const JSON_TOKENS = ['{', '}', '[', ']', ',', ':', '""', 'null', '-1', '1e999', '"__proto__":', '"toString":', 'true', '"\\ud800"']

@@ -8,10 +8,10 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import bencode from 'bencode'
 import type { Test } from 'tape'
-import { encode } from '../../lib/bencode.ts'
-import type { Encodable } from '../../lib/bencode.ts'
-import type { Peer } from './task-swarm.ts'
+import { encode } from '../../lib/base/bencode.ts'
+import type { Encodable } from '../../lib/base/bencode.ts'
 import type { Task } from '../../lib/index.ts'
+import type { Peer } from './task-swarm.ts'
 
 const HANDSHAKE_BYTES = 68
 /** The ids under which it takes extended messages. */

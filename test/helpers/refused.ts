@@ -1,6 +1,6 @@
 /** What every refusal has in common. */
 import type { Test } from 'tape'
-import { BitWorkerError } from '../../lib/errors.ts'
+import { BitWorkerError } from '../../lib/base/errors.ts'
 
 /** Passes if `action` throws a BitWorkerError with this code, whose message is one line. */
 export function isRefused (t: Test, what: string, code: string, action: () => unknown): void {

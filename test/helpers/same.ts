@@ -12,7 +12,7 @@ import WebTorrent from 'webtorrent'
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import fixtures from 'webtorrent-fixtures'
 import BitWorker from '../../lib/index.ts'
-import type { Torrent, TorrentOptions, WebTorrentClient, WebTorrentConstructor, WebTorrentOptions } from '../../lib/webtorrent-types.ts'
+import type { Torrent, TorrentOptions, WebTorrentClient, WebTorrentConstructor, WebTorrentOptions } from '../../lib/webtorrent/types.ts'
 import { addressOf, createClient, DEADLINE_MS, freePort } from './swarm.ts'
 
 const { leaves } = fixtures

@@ -7,8 +7,8 @@ import { hostname } from 'node:os'
 import test from 'tape'
 import type { Test } from 'tape'
 import fixtures from 'webtorrent-fixtures'
-import { isOwnName } from '../../lib/server.ts'
-import type { ServerOptions } from '../../lib/webtorrent-types.ts'
+import { isOwnName } from '../../lib/webtorrent/http-server.ts'
+import type { ServerOptions } from '../../lib/webtorrent/types.ts'
 import { createClient, createDir, within } from '../helpers/swarm.ts'
 
 const { leaves } = fixtures

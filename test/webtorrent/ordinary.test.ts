@@ -8,8 +8,8 @@ import bencode from 'bencode'
 import test from 'tape'
 import fixtures from 'webtorrent-fixtures'
 import type BitWorker from '../../lib/index.ts'
-import type { TorrentId } from '../../lib/webtorrent-types.ts'
 import { readOrdinary } from '../../lib/webtorrent/ordinary.ts'
+import type { TorrentId } from '../../lib/webtorrent/types.ts'
 import { cleanUp, createClient, createDir, eventOf } from '../helpers/swarm.ts'
 
 const HASH = new Uint8Array(20)

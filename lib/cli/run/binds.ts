@@ -1,6 +1,6 @@
 /** What `--bind` names: whether it is there, before anything starts. */
 import { access } from 'node:fs/promises'
-import { BitWorkerError } from '../../errors.ts'
+import { BitWorkerError } from '../../base/errors.ts'
 import type { Bind } from '../../executor/binds.ts'
 
 /** Throws BW_ERR_BIND. */

@@ -1,7 +1,7 @@
 /** What failed in a run, by reason. Pure. */
-import type { CommandFailure } from '../../errors.ts'
-import type { FailedEvent, HopelessEvent } from '../../task-events.ts'
-import { escapeText, formatRanges, plural } from '../format.ts'
+import type { CommandFailure } from '../../base/errors.ts'
+import type { FailedEvent, HopelessEvent } from '../../session/events.ts'
+import { escapeText, formatRanges, plural } from '../output/format.ts'
 
 const STDERR_LINES_SHOWN = 10
 

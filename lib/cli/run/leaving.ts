@@ -1,8 +1,8 @@
 /** How `run` leaves: when it has seeded for long enough, and nobody would have to compute again what only it has. */
 import { setTimeout } from 'node:timers/promises'
 import type { Torrent } from '../../webtorrent/public-types.ts'
-import type { Screen } from '../progress.ts'
-import { leavingWhen } from '../run-progress.ts'
+import type { Screen } from '../output/screen.ts'
+import { leavingWhen } from './progress.ts'
 
 const LOOK_MS = 250
 

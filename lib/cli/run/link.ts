@@ -2,7 +2,7 @@
  * A link as people paste it: out of a mail, a chat or a shell history, with what those put around and into it. Pure. Called by
  * source.ts.
  */
-import { BitWorkerError } from '../../errors.ts'
+import { BitWorkerError } from '../../base/errors.ts'
 
 const HEX = /^[0-9a-f]{40}$/i
 const BASE32 = /^[a-z2-7]{32}$/i

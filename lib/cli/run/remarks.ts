@@ -1,5 +1,5 @@
 /** What strangers can make us say: trackers, peers. Each thing once, and not more of all than somebody would read. */
-import { escapeText } from '../format.ts'
+import { escapeText } from '../output/format.ts'
 
 /** Remarks of an hour, and how many of the last ones are known again. */
 const MAX_SHOWN = 20

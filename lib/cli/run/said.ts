@@ -1,5 +1,5 @@
 /** What a command printed and said, to be shown. */
-import { escapeLines } from '../format.ts'
+import { escapeLines } from '../output/format.ts'
 
 /** As lines behind a bar; none if it said nothing. */
 export function saidLines (stderr: string): string[] {

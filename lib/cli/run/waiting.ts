@@ -1,7 +1,7 @@
 /** What others may still do for a run that can do nothing more itself. */
 import type { Torrent } from '../../webtorrent/public-types.ts'
 
-/** As long as it takes to ask every source of peers and to connect to those they name (lib/settling.ts), and a little more. */
+/** As long as it takes to ask every source of peers and to connect to those they name (lib/discovery/settling.ts), and a little more. */
 export const PATIENCE_MS = 10_000
 
 /**

@@ -1,5 +1,5 @@
 /** What a torrent is busy with, from its events: what a number of pieces does not tell. Pure: times are handed in. */
-import { formatDuration } from '../format.ts'
+import { formatDuration } from '../output/format.ts'
 
 /** A work item that has run for longer than this, and for so many times what is usual, is named. */
 const HANG_MS = 30_000

@@ -1,6 +1,6 @@
 /**
  * Control groups for what commands use together, where this process may make some: memory of every kind and processes,
- * counted and bounded by the kernel. Elsewhere watch.ts looks at what can be seen.
+ * counted and bounded by the kernel. Elsewhere usage.ts looks at what can be seen.
  *
  * A group is kept for the next command: to make one costs more than to be in one. Their folder has this process's name, so
  * that whoever comes next removes what a killed one left.
@@ -9,14 +9,14 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
-import { startTimeOf } from '../../process-table.ts'
+import { startTimeOf } from '../../system/process-table.ts'
 import type { Limits } from '../limits.ts'
 import { COMMAND_UID, isRoot } from '../sandbox/host.ts'
+import type { WorkItem } from '../types.ts'
 import { LegacyGroup, UnifiedGroup, killAll, removeFolder } from './group.ts'
 import type { Group, GroupLimits } from './group.ts'
 import { hierarchiesOf } from './hierarchy.ts'
 import type { Controller, Hierarchies } from './hierarchy.ts'
-import type { WorkItem } from '../types.ts'
 
 /** Where groups can be made. */
 export type GroupPlace = { version: 2, folder: string } | { version: 1, folders: Partial<Record<Controller, string>> & { memory: string } }

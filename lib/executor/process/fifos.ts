@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { CommandError } from '../../errors.ts'
+import { CommandError } from '../../base/errors.ts'
 
 /** A pipe, both ends open. Whoever takes it closes them. */
 export interface Fifo {

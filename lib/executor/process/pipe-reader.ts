@@ -4,7 +4,7 @@
  */
 import { closeSync, readSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { errnoOf } from '../../io-errors.ts'
+import { errnoOf } from '../../system/io-errors.ts'
 
 /** A pipe holds less for longer than this: what goes on after it is read as it comes. */
 const FLOW_MS = 20

@@ -2,8 +2,8 @@
  * A launch's place in a control group: what its outer shell writes to, and what is done when it has ended.
  */
 import { closeSync, openSync } from 'node:fs'
-import { groupLimitsOf } from '../cgroup/groups.ts'
 import type { Group } from '../cgroup/group.ts'
+import { groupLimitsOf } from '../cgroup/groups.ts'
 import type { LaunchHost } from '../launch.ts'
 import type { Limits } from '../limits.ts'
 import type { WorkItem } from '../types.ts'

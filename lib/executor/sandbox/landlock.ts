@@ -18,9 +18,9 @@ import { outerCommand } from './outer.ts'
 import { MARK, bashCommand, fileBytesOf, prelude } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
 import { seccompFilter } from './seccomp.ts'
+import type { Arch } from './seccomp.ts'
 import { shownHere, visibleIn } from './shown.ts'
 import type { Shown } from './shown.ts'
-import type { Arch } from './seccomp.ts'
 
 /** Which machine. */
 export interface LandlockLauncherOptions {

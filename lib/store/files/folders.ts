@@ -4,12 +4,12 @@ import type { Stats } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { equalBytes } from '../../base/digest.ts'
-import { BitWorkerError } from '../../errors.ts'
+import { BitWorkerError } from '../../base/errors.ts'
 import { removeByForce } from '../../executor/remove-tree.ts'
-import { errnoOf, ioError } from '../../io-errors.ts'
-import type { StoreLayout } from '../../store-layout.ts'
-import { encodeTask } from '../../task.ts'
-import type { Task } from '../../task.ts'
+import { errnoOf, ioError } from '../../system/io-errors.ts'
+import { encodeTask } from '../../task/task.ts'
+import type { Task } from '../../task/task.ts'
+import type { StoreLayout } from './layout.ts'
 
 /** Stats without following a symbolic link; null if there is nothing. */
 export function lstatOrNull (at: string): Stats | null {

@@ -1,5 +1,5 @@
 /** Long loops that let others have their turn. */
-import { BitWorkerError } from '../../errors.ts'
+import { BitWorkerError } from '../../base/errors.ts'
 
 /** For how long a loop over many small pieces may keep the event loop to itself. */
 const SLICE_MS = 5

@@ -1,0 +1,101 @@
+/**
+ * The writing half of lib/base/bencode.ts, which re-exports it: canonical bencode (BEP 3) from plain values.
+ */
+import bencode from 'bencode'
+import { compareBytes } from './digest.ts'
+import { BitWorkerError } from './errors.ts'
+
+/** What `encode` takes: strings become UTF-8, `undefined` entries of a dictionary are left out. */
+export type Encodable = number | string | Uint8Array | readonly Encodable[]
+  | ReadonlyMap<string, Encodable | undefined> | { readonly [key: string]: Encodable | undefined }
+
+/** How deep lists and dictionaries may be nested, read or written: recursion stays far from the end of the stack. */
+export const MAX_DEPTH = 32
+
+const D = 0x64
+const E = 0x65
+const L = 0x6c
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+/**
+ * Encodes canonically, so that `decode` accepts the result. Throws BW_ERR_BENCODE for what bencode cannot say (fractions,
+ * unsafe integers, lone surrogates, other types) and for what `decode` would find too deep. BEP 3.
+ */
+export function encode (value: Encodable): Uint8Array<ArrayBuffer> {
+  const chunks: Uint8Array[] = []
+  write(value, 1, chunks)
+  return concatBytes(chunks)
+}
+
+/** Joins byte arrays into a new one. */
+export function concatBytes (chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  // not `new Uint8Array`, which fills it with zeros, and asks the system for anything above 64 bytes
+  const { buffer, byteOffset, length } = Buffer.allocUnsafe(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+  const joined = new Uint8Array(buffer, byteOffset, length)
+  let offset = 0
+  for (const chunk of chunks) {
+    joined.set(chunk, offset)
+    offset += chunk.length
+  }
+  return joined
+}
+
+/**
+ * Numbers are the bencode package's work. It would copy byte strings, which are most of what peers say, once more, and
+ * sorts keys by UTF-16 code units, BEP 3 by bytes.
+ */
+function write (value: Encodable, depth: number, chunks: Uint8Array[]): void {
+  if (value instanceof Uint8Array) return writeBytes(value, chunks)
+  if (typeof value === 'string') return writeBytes(bytesOf(value), chunks)
+  if (typeof value === 'number') {
+    if (!Number.isSafeInteger(value)) throw unencodable(`the number ${value}`)
+    chunks.push(bencode.encode(value))
+    return
+  }
+  if (!isCollection(value)) throw unencodable(`a value of type ${value === null ? 'null' : typeof value}`)
+  if (depth > MAX_DEPTH) throw unencodable(`nesting more than ${MAX_DEPTH} deep`)
+  if (isList(value)) {
+    chunks.push(Uint8Array.of(L))
+    for (const item of value) write(item, depth + 1, chunks)
+  } else {
+    chunks.push(Uint8Array.of(D))
+    for (const [key, item] of sortedEntries(value)) {
+      writeBytes(key, chunks)
+      write(item, depth + 1, chunks)
+    }
+  }
+  chunks.push(Uint8Array.of(E))
+}
+
+function writeBytes (bytes: Uint8Array, chunks: Uint8Array[]): void {
+  chunks.push(Buffer.from(`${bytes.length}:`), bytes)
+}
+
+function bytesOf (text: string): Uint8Array {
+  if (LONE_SURROGATE.test(text)) throw unencodable('a string with a lone surrogate')
+  return Buffer.from(text)
+}
+
+/** Lists, maps and plain objects; a Date or a Set would become an empty dictionary without a word. */
+function isCollection (value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return isList(value) || value instanceof Map || prototype === Object.prototype || prototype === null
+}
+
+// Array.isArray() does not narrow a readonly array.
+function isList (value: object): value is readonly Encodable[] {
+  return Array.isArray(value)
+}
+
+function sortedEntries (dict: Exclude<Encodable, number | string | Uint8Array | readonly Encodable[]>): Array<[Uint8Array, Encodable]> {
+  const entries: Array<[string, Encodable | undefined]> = dict instanceof Map ? [...dict] : Object.entries(dict)
+  return entries
+    .filter((entry): entry is [string, Encodable] => entry[1] !== undefined)
+    .map(([key, item]): [Uint8Array, Encodable] => [bytesOf(key), item])
+    .sort(([a], [b]) => compareBytes(a, b))
+}
+
+function unencodable (what: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_BENCODE', 'usage', `Bencode cannot hold ${what}.`)
+}

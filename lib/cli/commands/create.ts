@@ -1,0 +1,132 @@
+/** `bitworker create`: makes a task file. */
+import { BitWorkerError, CommandError } from '../../base/errors.ts'
+import { createTask, magnetOf } from '../../task/task.ts'
+import type { CreateTaskOptions, Task } from '../../task/task.ts'
+import { version } from '../../version.ts'
+import type { FileParts } from '../flags/values.ts'
+import { taskFields } from '../output/describe.ts'
+import { EXIT, ExitError } from '../output/failure.ts'
+import { escapeText, formatBytes, plural } from '../output/format.ts'
+import { JsonOutput } from '../output/json-output.ts'
+import { writeTask } from '../output/task-output.ts'
+import { onInterrupt } from '../run/interrupt.ts'
+import { ask, isInteractive } from '../run/prompt.ts'
+import { outputShownOn } from '../run/said.ts'
+import { signBy } from './sign.ts'
+import type { SignerFlags } from './sign.ts'
+
+/** The flags as typed. */
+export interface CreateFlags extends SignerFlags {
+  name?: string
+  command?: string
+  parts?: number
+  file: FileParts[]
+  pieceLength?: number
+  completeCommand?: string
+  /** seconds */
+  timeout?: number
+  completeTimeout?: number
+  /** bytes */
+  memory?: number
+  scratch?: number
+  announce: string[]
+  private: boolean
+  comment?: string
+  sign: boolean
+  /** undefined: ask, if there is a terminal */
+  try?: boolean
+  output?: string
+  force: boolean
+  json: boolean
+}
+
+/** What is shown of the piece that is tried. */
+const SHOWN_BYTES = 1024
+
+/** Writes the task file and says what it is. Throws BW_ERR_USAGE, BW_ERR_FILE_EXISTS and what `createTask`, `signBy` refuse. */
+export async function create (flags: CreateFlags): Promise<void> {
+  const created = createTask(taskOptions(flags))
+  if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) throw usage('--key and --label are for a signature; say --sign, too')
+  const task = flags.sign ? await signBy(created, flags) : created
+  const target = flags.output ?? `${task.name}.bitworker`
+  await tryFirst(task, target, flags)
+  await writeTask(target, task, flags.force)
+  announceResult(target, task, flags.json)
+}
+
+function taskOptions (flags: CreateFlags): CreateTaskOptions {
+  // Not left to commander, which would say this before it says that --nam is a typo.
+  if (flags.name === undefined) throw usage('a task needs a name; say --name NAME')
+  if (flags.command === undefined) throw usage("a task needs a command; say --command CMD, such as --command 'echo $PIECE_IDX'")
+  if ((flags.parts === undefined) === (flags.file.length === 0)) {
+    throw usage('how many pieces? say either --parts N, or --file PATH:PARTS once for every file')
+  }
+  if (flags.private && flags.announce.length === 0) throw usage('--private tasks are found by their trackers alone; say --announce URL, too')
+  return {
+    name: flags.name,
+    command: flags.command,
+    ...(flags.parts === undefined ? { files: flags.file } : { parts: flags.parts }),
+    ...(flags.pieceLength !== undefined && { pieceLength: flags.pieceLength }),
+    ...(flags.completeCommand !== undefined && { completeCommand: flags.completeCommand }),
+    ...(flags.timeout !== undefined && { timeoutMs: flags.timeout * 1000 }),
+    ...(flags.completeTimeout !== undefined && { completeTimeoutMs: flags.completeTimeout * 1000 }),
+    ...(flags.memory !== undefined && { memoryBytes: flags.memory }),
+    ...(flags.scratch !== undefined && { scratchBytes: flags.scratch }),
+    ...(flags.announce.length > 0 && { announce: flags.announce }),
+    ...(flags.private && { private: true }),
+    ...(flags.comment !== undefined && { comment: flags.comment }),
+    createdBy: `BitWorker/${version}`,
+    created: new Date()
+  }
+}
+
+/**
+ * Tries its first piece, which is nobody else's yet: with --try, or if somebody at a terminal wants it. Throws why it failed,
+ * BW_ERR_INTERRUPTED.
+ */
+async function tryFirst (task: Task, target: string, { try: isWanted, json }: CreateFlags): Promise<void> {
+  const asks = isWanted === undefined
+  if (isWanted === false || (asks && (json || !isInteractive()))) return
+  const [{ confine }, { obstacleToTrying, tryPiece }] = await Promise.all([import('../run/confinement.ts'), import('../run/try-piece.ts')])
+  const confinement = await confine({ sandbox: 'auto', unsafeNoSandbox: false })
+  const problem = obstacleToTrying(confinement)
+  if (problem !== null && asks) return
+  if (problem !== null) throw problem
+  const stop = new AbortController()
+  const release = onInterrupt(() => { stop.abort() })
+  try {
+    if (asks && await ask('Compute its first piece here, to see whether it works?', true, stop.signal) !== true && !stop.signal.aborted) return
+    stop.signal.throwIfAborted()
+    const onOutput = outputShownOn(process.stderr, SHOWN_BYTES)
+    await tryPiece({ task, piece: 0, confinement, binds: [], out: new JsonOutput(json), signal: stop.signal, ...(!json && { onOutput }) })
+  } catch (error) {
+    if (stop.signal.aborted) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
+    if (!(error instanceof CommandError)) throw error
+    throw new BitWorkerError(error.code, error.blame, `${error.message}; ${target} is not written: correct the command, or say --no-try`, { cause: error })
+  } finally {
+    release()
+  }
+}
+
+/** A path as one word of a shell. */
+function quoted (path: string): string {
+  return /^[\w./%+,:@-]+$/.test(path) && !path.startsWith('-') ? path : `'${escapeText(path).replaceAll("'", "'\\''")}'`
+}
+
+function usage (message: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_USAGE', 'usage', message)
+}
+
+function announceResult (target: string, task: Task, json: boolean): void {
+  const signer = task.signatures[0]?.publicKey
+  new JsonOutput(json).emit('created', { file: target, ...taskFields(task), signer })
+  const stream = json ? process.stderr : process.stdout
+  stream.write([
+    `${escapeText(target)}: ${plural(task.pieceCount, 'piece')} of at most ${formatBytes(task.pieceLength)}`,
+    `info-hash  ${task.infoHash}`,
+    ...(signer === undefined ? [] : [`signer     ${signer}`]),
+    `magnet     ${magnetOf(task)}`,
+    `try it     bitworker try ${quoted(target)}`,
+    ''
+  ].join('\n'))
+}

@@ -1,0 +1,72 @@
+/** `bitworker info`: what a task is and what it would run, without running it. */
+import { readTrustStore } from '../../config/trust-files.ts'
+import { detectSandbox } from '../../executor/sandbox/detect.ts'
+import type { Task } from '../../task/task.ts'
+import { judgeTask } from '../../trust/judge.ts'
+import type { TrustStore } from '../../trust/list-format.ts'
+import type { Torrent } from '../../webtorrent/public-types.ts'
+import type { NetworkFlags } from '../flags/network.ts'
+import { describeTask, taskFields } from '../output/describe.ts'
+import { escapeText, formatBytes, plural } from '../output/format.ts'
+import { JsonOutput } from '../output/json-output.ts'
+import { onInterrupt } from '../run/interrupt.ts'
+import { lookUp } from '../run/lookup.ts'
+import { readSource } from '../run/source.ts'
+import type { Source } from '../run/source.ts'
+
+/** The flags as typed. */
+export interface InfoFlags extends NetworkFlags {
+  /** seconds */
+  timeout: number
+  legacySwarm?: boolean
+  json: boolean
+}
+
+/** What is said of a task or an ordinary torrent. */
+interface Description { event: 'task' | 'torrent', fields: object, lines: string[] }
+
+/** Says what TASK is. Throws BW_ERR_NO_METADATA (exit 1) when no peer had it in time, BW_ERR_INTERRUPTED (exit 130). */
+export async function info (id: string, flags: InfoFlags): Promise<void> {
+  const source = await readSource(id, flags)
+  const trust = await readTrustStore()
+  const out = new JsonOutput(flags.json)
+  const description = source.task === null ? await fromSwarm(source, flags, trust) : describeJudged(source.task, trust)
+  if (description.event === 'task') await addSandbox(description)
+  out.emit(description.event, description.fields)
+  if (!flags.json) process.stdout.write(`${description.lines.join('\n')}\n`)
+}
+
+async function fromSwarm (source: Source, flags: InfoFlags, trust: TrustStore): Promise<Description> {
+  const stop = new AbortController()
+  const release = onInterrupt(() => { stop.abort() })
+  try {
+    return await lookUp(source, { flags, seconds: flags.timeout, signal: stop.signal }, torrent => describe(torrent, trust))
+  } finally {
+    release()
+  }
+}
+
+function describeJudged (task: Task, trust: TrustStore): Description {
+  const judgement = judgeTask(task, trust, new Date())
+  return { event: 'task', fields: taskFields(task, judgement), lines: describeTask(task, { columns: process.stdout.columns, judgement }) }
+}
+
+async function addSandbox (description: Description): Promise<void> {
+  const { tier, problems } = await detectSandbox()
+  description.fields = { ...description.fields, sandbox: { tier, problems } }
+  description.lines.push(`  sandbox     ${tier === 'none' ? 'none here: nothing would be computed; see bitworker doctor' : tier}`)
+}
+
+function describe (torrent: Torrent, trust: TrustStore): Description {
+  if (torrent.task !== null) return describeJudged(torrent.task, trust)
+  const { infoHash, name, length } = torrent
+  const files = torrent.files.map(file => ({ path: file.path, length: file.length }))
+  return {
+    event: 'torrent',
+    fields: { infoHash, name, length, files },
+    lines: [
+      `${escapeText(name)}: an ordinary torrent of ${plural(files.length, 'file')}, ${formatBytes(length)}; it runs nothing`,
+      `  info-hash  ${infoHash}`
+    ]
+  }
+}

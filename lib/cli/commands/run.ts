@@ -1,0 +1,240 @@
+/** `bitworker run`: takes part in a task, from the question to the exit code. */
+import { statSync } from 'node:fs'
+import path from 'node:path'
+import { BitWorkerError } from '../../base/errors.ts'
+import { readTrustStore } from '../../config/trust-files.ts'
+import type { Bind } from '../../executor/binds.ts'
+import type { Limits } from '../../executor/limits.ts'
+import { explainMissing } from '../../executor/sandbox/missing.ts'
+import { unsupportedProblem } from '../../task/task.ts'
+import type { Task } from '../../task/task.ts'
+import { judgeTask } from '../../trust/judge.ts'
+import type { Judgement } from '../../trust/judge.ts'
+import type { TrustStore } from '../../trust/list-format.ts'
+import type { Torrent } from '../../webtorrent/public-types.ts'
+import type { NetworkFlags } from '../flags/network.ts'
+import { describeTask, taskFields } from '../output/describe.ts'
+import { EXIT, report as reportError } from '../output/failure.ts'
+import { escapeText } from '../output/format.ts'
+import { JsonOutput } from '../output/json-output.ts'
+import { LiveScreen, PlainScreen } from '../output/screen.ts'
+import type { Screen } from '../output/screen.ts'
+import { describeTrust, refuseDenied } from '../output/signers.ts'
+import { checkBinds } from '../run/binds.ts'
+import { confine } from '../run/confinement.ts'
+import type { Confinement, ConfinementFlags } from '../run/confinement.ts'
+import { report, reportStderr } from '../run/events.ts'
+import { FailureReport } from '../run/failures.ts'
+import { aborted, onInterrupt, withDeadline } from '../run/interrupt.ts'
+import type { LeavingFlags } from '../run/leaving.ts'
+import { lookupNote } from '../run/link.ts'
+import { openSession, reached } from '../run/open-torrent.ts'
+import type { Session } from '../run/open-torrent.ts'
+import { outcomeOf } from '../run/outcome.ts'
+import { followWork, watch } from '../run/progress.ts'
+import { askConsent, demandTerminal } from '../run/prompt.ts'
+import { readSource } from '../run/source.ts'
+import { nothingComes } from '../run/waiting.ts'
+
+/** The flags as typed. */
+export interface RunFlags extends NetworkFlags, ConfinementFlags, LeavingFlags {
+  output: string
+  /** default: one for each core */
+  slots?: number
+  yes?: boolean
+  compute: boolean
+  bind: Bind[]
+  force?: boolean
+  legacySwarm?: boolean
+  verbose: boolean
+  json: boolean
+  debug: boolean
+}
+
+// Of the second that Ctrl-C may take.
+const CLOSE_MS = 800
+const NEVER = new Promise<never>(() => {})
+
+/** Runs until it is done, fails or is interrupted; resolves with the exit code. Throws what is wrong with the arguments. */
+export async function run (id: string, typed: RunFlags): Promise<number> {
+  const confinement = typed.compute ? await confine(typed) : null
+  const flags = { ...typed, compute: confinement?.mayCompute === true }
+  const source = await readSource(id, flags)
+  const trust = await readTrustStore()
+  if (source.task !== null && mustAsk(source.task, flags, judge(source.task, flags, trust))) demandTerminal()
+  await checkBinds(flags.bind)
+  const stop = new AbortController()
+  const release = onInterrupt(() => { stop.abort() })
+  const out = new JsonOutput(flags.json)
+  const screen = process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen()
+  if (source.kind === 'remote') screen.note(lookupNote(source.id))
+  const { output, force = false, legacySwarm = false } = flags
+  const session = await openSession(source.id, flags, { path: output, force, legacySwarm }, out)
+  const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })
+  await withDeadline(session.close(), CLOSE_MS)
+  out.emit('stopped', { exitCode })
+  release()
+  return exitCode
+}
+
+interface Surroundings {
+  out: JsonOutput
+  screen: Screen
+  trust: TrustStore
+  interrupted: AbortSignal
+  /** null with --no-compute */
+  confinement: Confinement | null
+}
+
+async function takePart (session: Session, flags: RunFlags, surroundings: Surroundings): Promise<number> {
+  const { out, screen, interrupted } = surroundings
+  const progress = { started: false, finished: false, ended: false, stop: () => {} }
+  const question = new AbortController()
+  const failures = new FailureReport({
+    // without a sandbox the command sees what its user sees
+    explain: failure => surroundings.confinement?.fields.tier === 'none' ? null : explainMissing(failure),
+    note: text => { screen.note(text) },
+    emit: (event, fields) => { out.emit(event, fields) }
+  })
+  const view = followWork(session)
+  report(session, failures, out, screen)
+  if (flags.verbose) reportStderr(session, screen)
+  const outcome = outcomeOf(session.torrent, flags, failures, out, screen)
+  outcome.finished.then(() => {
+    progress.finished = true
+    question.abort()
+  }, () => {})
+  try {
+    return await Promise.race([
+      aborted(interrupted).catch(() => EXIT.interrupted),
+      session.failed,
+      outcome.exitCode,
+      begin(session, flags, surroundings, question.signal).then(async () => {
+        // The question was taken back by the end: nothing is left to show.
+        if (progress.ended) return NEVER
+        progress.started = true
+        progress.stop = watch(session, view, screen)
+        const obstacle = obstacleTo(session.torrent, surroundings.confinement) ?? await sandboxMissing(session.torrent)
+        if (flags.exit !== true) return NEVER
+        await nothingComes(session.torrent)
+        throw new BitWorkerError(obstacle.code, obstacle.blame, `No peer has it or computes it. ${obstacle.message}`, { cause: obstacle })
+      })
+    ])
+  } catch (error) {
+    screen.close()
+    return reportError(error, { ...flags, started: progress.started, command: 'run' })
+  } finally {
+    progress.ended = true
+    question.abort()
+    progress.stop()
+    screen.close()
+    failures.tell()
+    if (interrupted.aborted && !progress.finished) screen.note('stopped; the same command continues where it was')
+  }
+}
+
+/** Waits for the task, shows it, asks, and starts computing. */
+async function begin ({ torrent }: Session, flags: RunFlags, surroundings: Surroundings, settled: AbortSignal): Promise<void> {
+  const { out, screen, trust, confinement } = surroundings
+  await reached(torrent, 'metadata')
+  const { task } = torrent
+  if (task === null) {
+    await reached(torrent, 'ready')
+    if (flags.force !== true) refuseForeignFiles(torrent)
+    screen.note(`${escapeText(torrent.name)}: an ordinary torrent; it is downloaded, nothing is run`)
+    out.emit('torrent', { infoHash: torrent.infoHash, name: torrent.name, length: torrent.length })
+    return
+  }
+  const judgement = judge(task, flags, trust)
+  // without a sandbox most limits do not hold
+  const limits = confinement === null || confinement.fields.tier === 'none' ? undefined : confinement.options.limits
+  const description = describeTask(task, {
+    outDir: flags.output, columns: process.stderr.columns, judgement, binds: flags.bind, ...(limits !== undefined && { limits })
+  })
+  for (const line of description) screen.note(line)
+  out.emit('task', taskFields(task, judgement))
+  if (task.convertedFrom !== undefined) warnConverted(out, screen)
+  const problem = problemOf(torrent)
+  if (problem !== null) warn(problem, out, screen)
+  await reached(torrent, 'ready')
+  if (problem !== null) return
+  if (confinement === null) return screen.note('Only downloading what others compute (--no-compute).')
+  out.emit('sandbox', confinement.fields)
+  screen.note(confinement.banner)
+  if (!confinement.mayCompute) return
+  if (flags.bind.length > 0) warnBinds(out, screen)
+  if (flags.yes !== true && judgement.verdict === 'trusted') screen.note(describeTrust(judgement))
+  // What is finished already needs no answer, and without one nothing runs.
+  if (mustAsk(task, flags, judgement) && (settled.aborted || !await askConsent(settled))) return
+  torrent.startComputing({
+    ...(flags.slots !== undefined && { slots: flags.slots }),
+    ...confinement.options,
+    limits: limitsWithin(confinement.options.limits, flags.yes === true ? undefined : judgement.fileBytes),
+    binds: flags.bind.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
+  })
+}
+
+/** Nobody was asked: what is trusted bounds what complete commands write, too. */
+function limitsWithin (limits: Partial<Limits> = {}, fileBytes?: number): Partial<Limits> {
+  return fileBytes === undefined ? limits : { ...limits, fileBytes: Math.min(fileBytes, limits.fileBytes ?? Infinity) }
+}
+
+/**
+ * WebTorrent writes over whatever has the name of a file of an ordinary torrent; what contains not one piece of the torrent
+ * is not ours. Throws BW_ERR_FILE_EXISTS.
+ */
+function refuseForeignFiles (torrent: Torrent): void {
+  for (const file of torrent.files) {
+    const location = path.join(torrent.path, file.path)
+    const size = statSync(location, { throwIfNoEntry: false })?.size ?? 0
+    if (size === 0 || file.downloaded > 0) continue
+    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
+      `${location} exists and is not from this torrent; move it away`)
+  }
+}
+
+/** Throws BW_ERR_DENIED where something is to run that never may. */
+function judge (task: Task, flags: RunFlags, trust: TrustStore): Judgement {
+  const judgement = judgeTask(task, trust, new Date())
+  if (flags.compute) refuseDenied(judgement)
+  return judgement
+}
+
+function mustAsk ({ unsupported }: Task, flags: RunFlags, { verdict }: Judgement): boolean {
+  return flags.compute && flags.yes !== true && verdict !== 'trusted' && unsupported === undefined
+}
+
+/** Why the task is not computed here, whatever the flags are. */
+function problemOf ({ task }: Torrent): BitWorkerError | null {
+  return task === null ? null : unsupportedProblem(task)
+}
+
+/** Why nothing is computed here, although it is meant to be. */
+function obstacleTo (torrent: Torrent, confinement: Confinement | null): BitWorkerError | null {
+  if (confinement === null || torrent.task === null) return null
+  return problemOf(torrent) ?? (confinement.mayCompute ? null : new BitWorkerError('BW_ERR_NO_SANDBOX', 'system', confinement.banner))
+}
+
+/** Resolves when the torrent says that there is no sandbox after all: it was there when it was looked for. */
+async function sandboxMissing (torrent: Torrent): Promise<BitWorkerError> {
+  return new Promise(resolve => {
+    torrent.on('warning', err => { if ('code' in err && err.code === 'BW_ERR_NO_SANDBOX') resolve(err as BitWorkerError) })
+  })
+}
+
+function warn ({ code, message }: BitWorkerError, out: JsonOutput, screen: Screen): void {
+  out.emit('warning', { code, message })
+  screen.note(`warning: ${message}`)
+}
+
+function warnBinds (out: JsonOutput, screen: Screen): void {
+  const message = 'what --bind shows is not part of the task: peers that show something else make other results, and both end up in the files'
+  out.emit('warning', { message })
+  screen.note(`warning: ${message}`)
+}
+
+function warnConverted (out: JsonOutput, screen: Screen): void {
+  const message = 'this task file of 2014 was converted, since its info-hash does not cover the command; to meet peers of its old swarm pass --legacy-swarm'
+  out.emit('warning', { message })
+  screen.note(`warning: ${message}`)
+}

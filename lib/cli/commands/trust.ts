@@ -1,0 +1,127 @@
+/** `bitworker trust`: whose tasks start without a question, and whose never start. */
+import { existsSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { BitWorkerError } from '../../base/errors.ts'
+import { readTrustStore, writeTrustStore } from '../../config/trust-files.ts'
+import { parsePublicKey } from '../../task/key-format.ts'
+import type { PublicKey } from '../../task/key-format.ts'
+import type { KnownAuthor, TrustScope } from '../../trust/list-format.ts'
+import { explain } from '../output/failure.ts'
+import { escapeText, formatBytes } from '../output/format.ts'
+import { JsonOutput } from '../output/json-output.ts'
+import { checkLabel } from '../output/signers.ts'
+
+/** The flags of `trust add` as typed. */
+export interface TrustAddFlags {
+  label?: string
+  deny: boolean
+  expires?: Date
+  maxHours?: number
+  /** bytes */
+  maxSize?: number
+  maxMemory?: number
+  maxScratch?: number
+  json: boolean
+}
+
+const HEX_KEY = /^[0-9a-f]{64}$/i
+/** A line, with room for any label. */
+const MAX_KEY_FILE_BYTES = 4096
+
+/**
+ * Adds a key, or changes what was said of it. Throws BW_ERR_KEY, BW_ERR_USAGE, BW_ERR_TRUST_STORE and errors of the file system.
+ * @param text the public key or the path of its `.pub` file
+ */
+export async function trustAdd (text: string, flags: TrustAddFlags): Promise<void> {
+  const { key, label: named } = HEX_KEY.test(text) ? parsePublicKey(text) : await readPublicKey(text)
+  const label = flags.label ?? named
+  if (label !== undefined) checkLabel(label)
+  const scope = scopeOf(flags)
+  if (flags.deny && Object.keys(scope).length > 0) throw usage('--deny has no limits; leave out either it or them')
+  const author: KnownAuthor = { key, ...(label !== undefined && { label }), ...(flags.deny && { denied: true }), ...scope }
+  const { authors } = await readTrustStore()
+  await save([...authors.filter(other => other.key !== key), author])
+  new JsonOutput(flags.json).emit('added', author)
+  say(flags.json, describe(author))
+}
+
+function scopeOf ({ expires, maxHours, maxSize, maxMemory, maxScratch }: TrustAddFlags): TrustScope {
+  return {
+    ...(expires !== undefined && { expires }),
+    ...(maxHours !== undefined && { maxHours }),
+    ...(maxSize !== undefined && { maxBytes: maxSize }),
+    ...(maxMemory !== undefined && { maxMemory }),
+    ...(maxScratch !== undefined && { maxScratch })
+  }
+}
+
+/** Lists all keys. Throws BW_ERR_TRUST_STORE. */
+export async function trustList ({ json }: { json: boolean }): Promise<void> {
+  const { authors } = await readTrustStore()
+  for (const author of authors) new JsonOutput(json).emit('author', author)
+  say(json, authors.length === 0 ? ['You trust nobody yet: add a key with bitworker trust add KEY'] : authors.flatMap(describe))
+}
+
+/**
+ * Forgets a key. Throws BW_ERR_NOT_LISTED, BW_ERR_KEY, BW_ERR_TRUST_STORE and errors of the file system.
+ * @param text the public key, its label, or the path of its `.pub` file
+ */
+export async function trustRemove (text: string, { json }: { json: boolean }): Promise<void> {
+  const { authors } = await readTrustStore()
+  const named = authors.filter(({ key, label }) => key === text.trim().toLowerCase() || label === text)
+  const found = named.length > 0 ? named : await ofFile(text, authors)
+  const [author] = found
+  if (author === undefined) throw new BitWorkerError('BW_ERR_NOT_LISTED', 'usage', `${text}: no such key or name in the trust list; see bitworker trust list`)
+  if (found.length > 1) throw usage(`${text}: there are ${found.length} keys of that name; name the key`)
+  await save(authors.filter(other => other !== author))
+  new JsonOutput(json).emit('removed', author)
+  say(json, [`${author.key}  forgotten: you are asked again before its tasks run`])
+}
+
+/** Whom the `.pub` file is of, as for `trust add`; nobody where there is no such file. */
+async function ofFile (text: string, authors: readonly KnownAuthor[]): Promise<KnownAuthor[]> {
+  if (HEX_KEY.test(text) || !existsSync(text)) return []
+  const { key } = await readPublicKey(text)
+  return authors.filter(other => other.key === key)
+}
+
+function describe ({ key, label, denied, expires, maxHours, maxBytes, maxMemory, maxScratch }: KnownAuthor): string[] {
+  const limits = [
+    ...(expires === undefined ? [] : [`until ${expires.toISOString()}`]),
+    ...(maxHours === undefined ? [] : [`for tasks of at most ${maxHours} h`]),
+    ...(maxBytes === undefined ? [] : [`for files of at most ${formatBytes(maxBytes)}`]),
+    ...(maxMemory === undefined ? [] : [`with at most ${formatBytes(maxMemory)} of memory`]),
+    ...(maxScratch === undefined ? [] : [`with at most ${formatBytes(maxScratch)} in their folder`])
+  ]
+  const standing = denied === true ? 'denied: its tasks do not run' : ['trusted', ...limits].join(', ')
+  return [`${key}  ${label === undefined ? '' : `${escapeText(label)}, `}${standing}`]
+}
+
+function say (json: boolean, lines: string[]): void {
+  const stream = json ? process.stderr : process.stdout
+  stream.write(`${lines.join('\n')}\n`)
+}
+
+async function save (authors: KnownAuthor[]): Promise<void> {
+  await writeTrustStore({ authors }).catch((error: unknown) => { throw explain(error) })
+}
+
+async function readPublicKey (file: string): Promise<PublicKey> {
+  try {
+    const handle = await open(file)
+    try {
+      const { bytesRead, buffer } = await handle.read({ buffer: Buffer.alloc(MAX_KEY_FILE_BYTES) })
+      return parsePublicKey(buffer.toString('utf8', 0, bytesRead))
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if (error instanceof BitWorkerError) throw new BitWorkerError(error.code, error.blame, `${file}: ${error.message}`, { cause: error })
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explain(error, file)
+    throw new BitWorkerError('BW_ERR_NOT_FOUND', 'usage', `${file}: neither a public key, which has 64 hex digits, nor a file; check it`, { cause: error })
+  }
+}
+
+function usage (message: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_USAGE', 'usage', message)
+}

@@ -1,0 +1,135 @@
+/**
+ * The values of flags, exactly as typed, turned into numbers and records. Pure: no file, network or clock; what a
+ * value means for this machine (does the folder exist, is the port free) is found out by who uses it.
+ */
+import { InvalidArgumentError } from 'commander'
+import type { Bind } from '../../executor/binds.ts'
+
+/** A host and a port, as in `--peer`. */
+export interface HostPort { host: string, port: number }
+
+/** A file of a task and the number of its parts, as in `--file`. */
+export interface FileParts { path: string, parts: number }
+
+const SIZE = /^(\d+)(?:([KMGT])(?:i?B)?|B)?$/i
+const POWERS = ['K', 'M', 'G', 'T']
+
+/** Bytes from `1048576`, `1024K`, `1M`, `1MiB` (powers of 1024). Throws commander's InvalidArgumentError. */
+export function parseSize (text: string): number {
+  const match = SIZE.exec(text)
+  if (match === null) throw new InvalidArgumentError('It must be a number of bytes, such as 65536, 64K or 1M.')
+  const power = match[2] === undefined ? 0 : POWERS.indexOf(match[2].toUpperCase()) + 1
+  const bytes = Number(match[1]) * 1024 ** power
+  if (!Number.isSafeInteger(bytes)) throw new InvalidArgumentError('It is too large.')
+  return bytes
+}
+
+/** A size of at least one byte. */
+export function parsePieceLength (text: string): number {
+  const bytes = parseSize(text)
+  if (bytes === 0) throw new InvalidArgumentError('A piece needs room for at least one byte.')
+  return bytes
+}
+
+/** A limit in bytes: at least 1 MiB, below which not even bash runs. */
+export function parseLimit (text: string): number {
+  const bytes = parseSize(text)
+  if (bytes < 1024 ** 2) throw new InvalidArgumentError('It must be at least 1M.')
+  return bytes
+}
+
+/** Bytes a second, written like a size, with or without `/s`. */
+export function parseRate (text: string): number {
+  const bytes = parseSize(text.replace(/\/s$/, ''))
+  if (bytes === 0) throw new InvalidArgumentError('With 0 nothing would be said to any peer; it must be at least 1.')
+  return bytes
+}
+
+/** A number of at least 0, such as `90` or `1.5`. */
+export function parseAmount (text: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
+  if (!Number.isFinite(value)) throw new InvalidArgumentError('It must be a number of at least 0, such as 90 or 1.5.')
+  return value
+}
+
+/** A whole number of at least 1. */
+export function parseCount (text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.')
+  return value
+}
+
+/** A whole number, counted from 0. */
+export function parseIndex (text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('It must be a whole number, counted from 0.')
+  return value
+}
+
+/** A day, `2027-01-31`: its beginning, UTC. */
+export function parseDate (text: string): Date {
+  const date = new Date(/^\d{4}-\d\d-\d\d$/.test(text) ? text : NaN)
+  if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text)) throw new InvalidArgumentError('It must be a day, such as 2027-01-31.')
+  return date
+}
+
+/** A port, 0 meaning any free one. */
+export function parsePort (text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN
+  if (!(value <= 65535)) throw new InvalidArgumentError('It must be a port from 0 to 65535.')
+  return value
+}
+
+/** Splits at the last colon that is not part of an address or a path; null where there is none. */
+function splitLast (text: string): [string, string] | null {
+  const colon = text.lastIndexOf(':')
+  return colon < 1 ? null : [text.slice(0, colon), text.slice(colon + 1)]
+}
+
+/** `HOST:PORT`, `[::1]:PORT`. */
+export function parseHostPort (text: string): HostPort {
+  const [host, port] = splitLast(text) ?? []
+  const bare = host?.replace(/^\[(.*)\]$/, '$1')
+  if (host === undefined || port === undefined || bare === '' || (host === bare && host.includes(':'))) {
+    throw new InvalidArgumentError('It must be HOST:PORT, such as 192.0.2.7:6881 or [2001:db8::7]:6881.')
+  }
+  const number = parsePort(port)
+  if (number === 0) throw new InvalidArgumentError('A peer cannot have port 0.')
+  return { host: bare ?? host, port: number }
+}
+
+/** `HOST:PORT` again, with brackets around an IPv6 address. */
+export function formatHostPort ({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** `PATH:PARTS`. */
+export function parseFileParts (text: string): FileParts {
+  const [path, parts] = splitLast(text) ?? []
+  if (path === undefined || parts === undefined) {
+    throw new InvalidArgumentError('It must be PATH:PARTS, such as frames/left.txt:16.')
+  }
+  return { path, parts: parseCount(parts) }
+}
+
+/** `PATH` or `PATH:NAME`; a colon followed by a slash belongs to the path. */
+export function parseBind (text: string): Bind {
+  const [path, name] = splitLast(text) ?? []
+  if (text === '') throw new InvalidArgumentError('It must be PATH or PATH:NAME.')
+  if (path === undefined || name === undefined || name.includes('/')) return { path: text }
+  if (name === '' || name === '.' || name === '..') throw new InvalidArgumentError('NAME must be a plain file name.')
+  return { path, name }
+}
+
+/** `http://`, `https://`, `udp://`, `ws://` or `wss://` of a tracker. */
+export function parseAnnounce (text: string): string {
+  if (!/^(?:https?|udp|wss?):\/\/[^\s/]+/i.test(text) || !URL.canParse(text)) {
+    throw new InvalidArgumentError('It must be the URL of a tracker: http, https, udp, ws or wss.')
+  }
+  return text
+}
+
+/** For flags that may be given several times: one value more. */
+export function collect<T> (parse: (text: string) => T): (text: string, before: T[]) => T[] {
+  return (text, before) => [...before, parse(text)]
+}

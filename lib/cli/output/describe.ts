@@ -1,0 +1,180 @@
+/** What a task is and what it would run: for people as lines, for `--json` as an object. Runs nothing. */
+import path from 'node:path'
+import type { Bind } from '../../executor/binds.ts'
+import { DEFAULT_LIMITS, limitsFor } from '../../executor/limits.ts'
+import type { Limits } from '../../executor/limits.ts'
+import { completeMsOf, spaceAsked } from '../../task/asks.ts'
+import { magnetOf } from '../../task/task.ts'
+import type { Task } from '../../task/task.ts'
+import type { Judgement } from '../../trust/judge.ts'
+import { escapeLines, escapeText, formatBytes, formatDuration, plural, quote, wrap } from './format.ts'
+import { describeSigner } from './signers.ts'
+
+// More rows than this push the command, which matters most, off the screen.
+const MAX_FILES_SHOWN = 20
+const LABEL_COLUMNS = 10
+const MARGIN = LABEL_COLUMNS + 4
+
+type Row = [label: string, lines: string[], bar?: string]
+
+// The bar on the left is ours alone, and lines are wrapped here: no line of a command, however long, can pass for one
+// of the report, nor its continuation for another line of the command.
+const BAR = '│ '
+
+function section (rows: Row[], columns: number): string[] {
+  const room = Math.max(20, columns - MARGIN)
+  return rows.flatMap(([label, lines, bar]) => lines
+    .flatMap(line => bar === undefined ? wrap(line, room).map(part => part.trimStart()) : quote(line, bar, room - bar.length))
+    .map((line, i) => `  ${(i === 0 ? label : '').padEnd(LABEL_COLUMNS)}  ${line}`))
+}
+
+function capped (lines: string[]): string[] {
+  if (lines.length <= MAX_FILES_SHOWN) return lines
+  return [...lines.slice(0, MAX_FILES_SHOWN), `… and ${lines.length - MAX_FILES_SHOWN} more`]
+}
+
+function describeFiles (task: Task, outDir: string | undefined): string[] {
+  return capped(task.files.map(file => {
+    const target = outDir === undefined ? '' : ` → ${escapeText(path.resolve(outDir, file.path))}`
+    return `${escapeText(file.path)}  ${plural(file.parts, 'part')}${target}`
+  }))
+}
+
+/** How to describe. */
+export interface DescribeOptions {
+  /** also say where the files go */
+  outDir?: string
+  /** the width of the terminal; default: lines are not wrapped */
+  columns?: number | undefined
+  /** also say who signed it */
+  judgement?: Judgement
+  /** what of this machine the command is to see */
+  binds?: Bind[]
+  /** also say how much each command gets here, where the volunteer gives this */
+  limits?: Partial<Limits>
+}
+
+function describeSigners ({ signers }: Judgement): Row[] {
+  if (signers.length === 0) return [['signed by', ['nobody: it may be from anybody']]]
+  return signers.flatMap((signer): Row[] => [
+    ['signed by', describeSigner(signer)],
+    // not ours to say: a stranger can call himself anything
+    ...(signer.claimed === undefined ? [] : [['who says', [escapeText(signer.claimed)], BAR] satisfies Row])
+  ])
+}
+
+function describeTime ({ timeoutMs, pieceCount, completeCommand, completeTimeoutMs }: Task): string[] {
+  const atEnd = completeCommand === undefined || completeTimeoutMs === undefined ? [] : [`${formatDuration(completeTimeoutMs)} a file at the end`]
+  if (timeoutMs === undefined) return [`not stated: a piece gets ${formatDuration(DEFAULT_LIMITS.timeoutMs)} unless the volunteer says otherwise`, ...atEnd]
+  return [`${formatDuration(timeoutMs)} a piece, ${formatDuration(timeoutMs * pieceCount)} for all of them`, ...atEnd]
+}
+
+function describeNeeds ({ memoryBytes, scratchBytes }: Task): Row[] {
+  const needs = [
+    ...(memoryBytes === undefined ? [] : [`${formatBytes(memoryBytes)} of memory`]),
+    ...(scratchBytes === undefined ? [] : [`${formatBytes(scratchBytes)} in its folder`])
+  ]
+  return needs.length === 0 ? [] : [['it needs', [`${needs.join(', ')}, each command`]]]
+}
+
+/** How much of this machine a command gets; and what to say for it to get what it asks for. */
+function describeUse (task: Task, given: Partial<Limits>): Row[] {
+  const { timeoutMs } = task
+  const asks = { ...spaceAsked(task), ...(timeoutMs !== undefined && { timeoutMs }) }
+  const gets = limitsFor(asks, given)
+  const atEnd = task.completeCommand === undefined ? '' : ` (${formatDuration(limitsFor({ timeoutMs: completeMsOf(task) }, given).timeoutMs)} for a file at the end)`
+  const use = `${formatDuration(gets.timeoutMs)}${atEnd}, ${formatBytes(gets.memoryBytes)} of memory, ${formatBytes(gets.scratchBytes)} in its folder, ${gets.processes} processes`
+  const lacks = [
+    ...((asks.timeoutMs ?? 0) > gets.timeoutMs ? [`--max-time ${asks.timeoutMs! / 1000}`] : []),
+    ...((asks.memoryBytes ?? 0) > gets.memoryBytes ? [`--max-memory ${asks.memoryBytes}`] : []),
+    ...((asks.scratchBytes ?? 0) > gets.scratchBytes ? [`--max-scratch ${asks.scratchBytes}`] : [])
+  ]
+  return [['it may use', [`${use}, each command`, ...lacks.length === 0 ? [] : [`that is less than it needs; to give it more: ${lacks.join(' ')}`]]]]
+}
+
+/** A task in lines for a person. */
+export function describeTask (task: Task, { outDir, columns = Infinity, judgement, binds = [], limits }: DescribeOptions = {}): string[] {
+  const optional: Array<Row | false> = [
+    task.legacy && ['format', ['of 2014: the info-hash does not cover the command']],
+    task.convertedFrom !== undefined && ['converted', [`from a task file of 2014, whose info-hash ${task.convertedFrom} does not cover the command`]],
+    task.comment !== undefined && ['comment', escapeLines(task.comment), BAR],
+    task.createdBy !== undefined && ['made by', [escapeText(task.createdBy)]],
+    task.created !== undefined && ['made on', [task.created.toISOString()]]
+  ]
+  return [`${escapeText(task.name)}: a task of ${plural(task.pieceCount, 'piece')}`, ...section([
+    ['info-hash', [task.infoHash]],
+    ...(judgement === undefined ? [] : describeSigners(judgement)),
+    ...(task.unsupported === undefined ? [] : [['unknown', [`${escapeText(task.unsupported.join(', '))}: not computed here; update BitWorker`]] satisfies Row]),
+    ...(task.command === '' ? [] : [['command', escapeLines(task.command), BAR] satisfies Row]),
+    task.unsupported !== undefined ? ['at the end', ['not known to this version']] : task.completeCommand === undefined ? ['at the end', ['the parts are joined']] : ['at the end', escapeLines(task.completeCommand), BAR],
+    [task.files.length === 1 ? 'file' : 'files', describeFiles(task, outDir)],
+    ...(binds.length === 0 ? [] : [['it sees', binds.map(({ path: from, name }) => escapeText(path.resolve(from)) + (name === undefined ? '' : ` as ${escapeText(name)}`))] satisfies Row]),
+    ['piece size', [`at most ${formatBytes(task.pieceLength)}, ${formatBytes(task.length)} for all of them`]],
+    ...(task.command === '' ? [] : [['time limit', describeTime(task)] satisfies Row]),
+    ...describeNeeds(task),
+    ...(limits === undefined ? [] : describeUse(task, limits)),
+    ['trackers', task.announce.length === 0 ? ['none'] : capped(task.announce.map(escapeText))],
+    ...(task.private === true ? [['private', ['no DHT, local network or peer exchange: its trackers alone name peers']] satisfies Row] : []),
+    ...optional.filter(row => row !== false)
+  ], columns)]
+}
+
+/** What `task` events and `info --json` say. */
+export interface TaskFields {
+  infoHash: string
+  name: string
+  pieces: number
+  /** bytes a piece may have */
+  pieceLength: number
+  command: string
+  completeCommand?: string
+  /** what it needs that this version does not know */
+  unsupported?: readonly string[]
+  /** seconds for one work item */
+  timeout?: number
+  /** seconds for the complete command of one file */
+  completeTimeout?: number
+  /** bytes that each command asks for */
+  memory?: number
+  scratch?: number
+  files: Array<{ path: string, parts: number }>
+  announce: string[]
+  private?: boolean
+  comment?: string
+  createdBy?: string
+  created?: string
+  legacy: boolean
+  /** info-hash of the legacy task file that it was made of */
+  convertedFrom?: string
+  magnet: string
+  /** the verdict of the trust list */
+  trust?: Judgement['verdict']
+  signers?: Judgement['signers']
+}
+
+/** A task as the fields of a JSON event. */
+export function taskFields (task: Task, judgement?: Judgement): TaskFields {
+  return {
+    infoHash: task.infoHash,
+    name: task.name,
+    pieces: task.pieceCount,
+    pieceLength: task.pieceLength,
+    command: task.command,
+    ...(task.completeCommand !== undefined && { completeCommand: task.completeCommand }),
+    ...(task.unsupported !== undefined && { unsupported: task.unsupported }),
+    ...(task.timeoutMs !== undefined && { timeout: task.timeoutMs / 1000 }),
+    ...(task.completeTimeoutMs !== undefined && { completeTimeout: task.completeTimeoutMs / 1000 }),
+    ...(task.memoryBytes !== undefined && { memory: task.memoryBytes }),
+    ...(task.scratchBytes !== undefined && { scratch: task.scratchBytes }),
+    files: task.files.map(file => ({ path: file.path, parts: file.parts })),
+    announce: task.announce,
+    ...(task.private !== undefined && { private: task.private }),
+    ...(task.comment !== undefined && { comment: task.comment }),
+    ...(task.createdBy !== undefined && { createdBy: task.createdBy }),
+    ...(task.created !== undefined && { created: task.created.toISOString() }),
+    legacy: task.legacy,
+    ...(task.convertedFrom !== undefined && { convertedFrom: task.convertedFrom }),
+    magnet: magnetOf(task),
+    ...(judgement !== undefined && { trust: judgement.verdict, signers: judgement.signers })
+  }
+}

@@ -1,0 +1,123 @@
+/** From any error to one line on stderr, an `error` event and an exit code. */
+import { styleText } from 'node:util'
+import { BitWorkerError } from '../../base/errors.ts'
+import type { ErrorCode } from '../../base/errors.ts'
+import { escapeText, fit } from './format.ts'
+import { JsonOutput } from './json-output.ts'
+
+/** The exit codes, which scripts rely on. */
+export const EXIT = { done: 0, workFailed: 1, refused: 2, interrupted: 130 } as const
+
+/** A BitWorkerError that knows its exit code, for the few cases where blame alone does not tell. */
+export class ExitError extends BitWorkerError {
+  readonly exitCode: number
+
+  constructor (exitCode: number, code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(code, 'usage', message, options)
+    this.exitCode = exitCode
+  }
+}
+
+// What the system says, said so that the user knows what to do.
+const SYSTEM: Record<string, [code: ErrorCode, why: string, what: string]> = {
+  EADDRINUSE: ['BW_ERR_PORT_IN_USE', 'another program uses this port', 'choose another one, or 0 for any that is free'],
+  EADDRNOTAVAIL: ['BW_ERR_ADDRESS', 'this machine does not have that address', 'choose one of its own, such as 127.0.0.1'],
+  EACCES: ['BW_ERR_NOT_PERMITTED', 'permission denied', 'choose another place, or change its permissions'],
+  EPERM: ['BW_ERR_NOT_PERMITTED', 'not permitted', 'choose another place, or change its permissions'],
+  EROFS: ['BW_ERR_NOT_PERMITTED', 'the file system is read-only', 'choose another place'],
+  ENOSPC: ['BW_ERR_DISK_FULL', 'the disk is full', 'free some space and run the same command again; it continues'],
+  EDQUOT: ['BW_ERR_DISK_FULL', 'the disk quota is used up', 'free some space and run the same command again; it continues'],
+  ENOENT: ['BW_ERR_NOT_FOUND', 'no such file or folder', 'check the path'],
+  ENOTDIR: ['BW_ERR_NOT_FOUND', 'a part of the path is not a folder', 'check the path'],
+  EISDIR: ['BW_ERR_NOT_A_FILE', 'it is a folder', 'name a file'],
+  EMFILE: ['BW_ERR_TOO_MANY_FILES', 'too many files are open', 'raise the limit with ulimit -n']
+}
+
+const KEYS = (message: string): string => /(?:name another|use an Ed25519 key)$/.test(message) ? ' (bitworker keygen, --key FILE)' : ''
+// The folder is not always what has to be changed (too many open files), and sometimes it is said already.
+const ELSEWHERE = (message: string): string => {
+  if (/another (?:output )?folder$/.test(message)) return ' with -o'
+  return /(?:move it away|remove it)$/.test(message) ? ', or choose another folder with -o' : ''
+}
+
+/**
+ * What a command can do about an error of the library, which knows no flags: by code and command, to go on the end of the
+ * message. The only place where such advice stands.
+ */
+const ADVICE: Partial<Record<ErrorCode, Record<string, string | ((message: string) => string)>>> = {
+  BW_ERR_BIND: { run: ' (--bind PATH:NAME)' },
+  BW_ERR_FILE_EXISTS: {
+    run: ', choose another folder with -o, or overwrite it with --force',
+    create: '; choose another name with -o, or overwrite it with --force',
+    sign: '; choose another name with -o, or overwrite it with --force',
+    keygen: '; choose another file with -o, or overwrite it with --force'
+  },
+  BW_ERR_KEY: { create: KEYS, sign: KEYS },
+  BW_ERR_KEY_FILE: { create: KEYS, sign: KEYS },
+  BW_ERR_LOCKED: { run: '; choose another folder with -o, or end the other one' },
+  BW_ERR_OUTPUT_FOLDER: { run: ELSEWHERE },
+  BW_ERR_SYMLINK: { run: ELSEWHERE },
+  BW_ERR_TASK_COMMAND: { create: '; let it call a script that every volunteer has, and shows it with --bind' },
+  BW_ERR_TASK_LIMITS: { create: '; choose another --memory or --scratch' },
+  BW_ERR_TASK_NAME: { create: '; choose another one: --name, --file' },
+  BW_ERR_TASK_NO_COMMAND: { create: '; say --command CMD' },
+  BW_ERR_TASK_PIECE_LENGTH: { create: '; choose another --piece-length' },
+  BW_ERR_TASK_TIMEOUT: { create: '; choose another --timeout or --complete-timeout' }
+}
+
+/** The error's message, with what this command can do about it. */
+function advised (error: BitWorkerError, command: string | undefined): string {
+  const advice = ADVICE[error.code]?.[command ?? '']
+  if (advice === undefined) return error.message
+  const message = error.message.replace(/\.$/, '')
+  return message + (typeof advice === 'string' ? advice : advice(message))
+}
+
+/** A system error as a BitWorkerError that names what it was about; every other value as it is. */
+export function explain (error: unknown, subject?: string): unknown {
+  if (error instanceof BitWorkerError || !(error instanceof Error)) return error
+  const { code, path, port, syscall } = error as NodeJS.ErrnoException & { port?: number }
+  const known = code === undefined ? undefined : SYSTEM[code]
+  if (known === undefined) return error
+  if (code === 'ENOENT' && syscall === 'uv_cwd') return new BitWorkerError(known[0], 'system', 'the current folder was removed; change to another one', { cause: error })
+  const about = subject ?? path ?? (port === undefined ? null : `port ${port}`)
+  return new BitWorkerError(known[0], 'system', `${about === null ? '' : `${about}: `}${known[1]}; ${known[2]}`, { cause: error })
+}
+
+function isBitWorkerError (error: unknown): error is BitWorkerError {
+  // By code, not by class: two copies of the package break instanceof.
+  return error instanceof Error && 'blame' in error && 'code' in error && String(error.code).startsWith('BW_ERR_')
+}
+
+/** The exit code for an error; one of this machine's is a refusal until work has started. */
+function exitCodeOf (error: unknown, started = false): number {
+  if (error instanceof ExitError) return error.exitCode
+  if (!isBitWorkerError(error)) return EXIT.workFailed
+  if (error.blame === 'usage' || error.blame === 'input') return EXIT.refused
+  return error.blame === 'system' && !started ? EXIT.refused : EXIT.workFailed
+}
+
+/** How an error is reported. */
+export interface ReportOptions {
+  /** also an `error` event on stdout */
+  json: boolean
+  /** the stack, too */
+  debug: boolean
+  /** whether work had started; default false */
+  started?: boolean
+  /** which command it was, for its advice */
+  command?: string | undefined
+}
+
+/** Says on stderr (and with `--json` on stdout) what happened; returns the exit code. */
+export function report (error: unknown, { json, debug, started = false, command }: ReportOptions): number {
+  const cause = explain(error)
+  const message = isBitWorkerError(cause) ? advised(cause, command) : cause instanceof Error ? cause.message : String(cause)
+  const code = isBitWorkerError(cause) ? cause.code : 'BW_ERR_INTERNAL'
+  const [first = '', ...rest] = fit(`bitworker: ${escapeText(message)}`, process.stderr.columns)
+  process.stderr.write([first.replace('bitworker:', styleText('red', 'bitworker:', { stream: process.stderr })), ...rest, ''].join('\n'))
+  if (debug && cause instanceof Error) process.stderr.write(`${cause.stack}\n`)
+  if (debug && cause instanceof Error && cause.cause instanceof Error) process.stderr.write(`caused by ${cause.cause.stack}\n`)
+  new JsonOutput(json).emit('error', { code, message })
+  return exitCodeOf(cause, started)
+}

@@ -1,0 +1,38 @@
+/** Who signed a task, and what that means for whether it may start: in words, and as a refusal. */
+import { BitWorkerError } from '../../base/errors.ts'
+import { MAX_LABEL_LENGTH } from '../../task/signature.ts'
+import type { Judgement, SignerJudgement } from '../../trust/judge.ts'
+import { escapeText } from './format.ts'
+
+const STANDING = {
+  trusted: 'you trust this key, and the task is within the scope',
+  limited: 'you trust this key, but not for this task',
+  unknown: 'you do not know this key',
+  denied: 'you denied this key: its tasks do not run'
+}
+
+/** A signer in two lines: the key, and what it is to the user. Without what the signer says of himself. */
+export function describeSigner ({ key, standing, label, why }: SignerJudgement): string[] {
+  const name = label === undefined ? '' : `${escapeText(label)}: `
+  return [key, `${name}${STANDING[standing]}${why === undefined ? '' : `: ${why}`}`]
+}
+
+/** One line that says why nothing is asked. */
+export function describeTrust ({ signers }: Judgement): string {
+  const { key, label } = signers.find(({ standing }) => standing === 'trusted')!
+  return `Signed by ${label === undefined ? key : escapeText(label)}, whom you trust: it starts without a question.`
+}
+
+/** Throws BW_ERR_DENIED (exit 2) for a task that somebody signed whose tasks never run. */
+export function refuseDenied ({ verdict, signers }: Judgement): void {
+  if (verdict !== 'denied') return
+  const { key, label } = signers.find(({ standing }) => standing === 'denied')!
+  throw new BitWorkerError('BW_ERR_DENIED', 'usage',
+    `this task is signed by ${label ?? key}, whose tasks do not run here; pass --no-compute to download only, or take that back with bitworker trust remove ${key}`)
+}
+
+/** Throws BW_ERR_USAGE for what no name can be. */
+export function checkLabel (label: string): void {
+  if (label.trim() === label && label !== '' && label.length <= MAX_LABEL_LENGTH && escapeText(label) === label) return
+  throw new BitWorkerError('BW_ERR_USAGE', 'usage', `--label must be 1 to ${MAX_LABEL_LENGTH} characters that can be seen; give a name`)
+}

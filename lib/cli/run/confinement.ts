@@ -1,0 +1,67 @@
+/** How the command will be confined: from flags to options of the torrent, and to what people are told. */
+import { BitWorkerError } from '../../base/errors.ts'
+import type { Limits } from '../../executor/limits.ts'
+import { detectSandbox } from '../../executor/sandbox/detect.ts'
+import type { SandboxChoice, SandboxReport, Tier } from '../../executor/sandbox/types.ts'
+import type { ComputeOptions } from '../../webtorrent/options.ts'
+
+/** The flags as typed. */
+export interface ConfinementFlags {
+  sandbox: SandboxChoice
+  unsafeNoSandbox: boolean
+  /** seconds */
+  maxTime?: number
+  maxCpu?: number
+  /** bytes */
+  maxMemory?: number
+  maxScratch?: number
+  maxFile?: number
+  maxProcesses?: number
+  maxOpenFiles?: number
+}
+
+/** How commands run here, or that they do not. */
+export interface Confinement {
+  /** false: there is no sandbox, and nobody said to do without */
+  readonly mayCompute: boolean
+  readonly options: Pick<ComputeOptions, 'sandbox' | 'limits'>
+  /** for the `sandbox` event */
+  readonly fields: { tier: Tier, problems: string[] }
+  /** for people */
+  readonly banner: string
+}
+
+/** Finds out what there is. Throws BW_ERR_USAGE for flags that contradict each other. */
+export async function confine (flags: ConfinementFlags): Promise<Confinement> {
+  const choice = choiceOf(flags)
+  const { tier, problems } = await detectSandbox(choice)
+  const options = { sandbox: choice, limits: limitsOf(flags) }
+  return { mayCompute: tier !== 'none' || choice === 'none', options, fields: { tier, problems }, banner: bannerOf({ tier, problems }, choice) }
+}
+
+function choiceOf ({ sandbox, unsafeNoSandbox }: ConfinementFlags): SandboxChoice {
+  if (unsafeNoSandbox && (sandbox === 'auto' || sandbox === 'none')) return 'none'
+  if (!unsafeNoSandbox && sandbox !== 'none') return sandbox
+  throw new BitWorkerError('BW_ERR_USAGE', 'usage', unsafeNoSandbox
+    ? `--unsafe-no-sandbox contradicts --sandbox ${sandbox}; leave out one of the two`
+    : '--sandbox none lets the command do all that you can do; if you mean it, say --unsafe-no-sandbox, too')
+}
+
+function limitsOf (flags: ConfinementFlags): Partial<Limits> {
+  const all: Record<keyof Limits, number | undefined> = {
+    timeoutMs: flags.maxTime === undefined ? undefined : flags.maxTime * 1000,
+    cpuMs: flags.maxCpu === undefined ? undefined : flags.maxCpu * 1000,
+    memoryBytes: flags.maxMemory,
+    processes: flags.maxProcesses,
+    openFiles: flags.maxOpenFiles,
+    scratchBytes: flags.maxScratch,
+    fileBytes: flags.maxFile
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+
+function bannerOf ({ tier, problems }: Pick<SandboxReport, 'tier' | 'problems'>, choice: SandboxChoice): string {
+  if (tier !== 'none') return `The command runs in a sandbox (${tier}): no network, and of your files only what --bind shows, read-only.`
+  if (choice === 'none') return 'UNSANDBOXED (--unsafe-no-sandbox): the command can read and delete your files, and use your network.'
+  return `Nothing is computed here, only downloaded: there is no sandbox to compute in. ${problems.join('; ')}. See bitworker doctor.`
+}

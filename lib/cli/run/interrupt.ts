@@ -1,0 +1,38 @@
+/** Ctrl-C and its relatives. The first one stops cleanly, a second one at once. */
+import { EXIT } from '../output/failure.ts'
+
+const SIGNALS: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+
+// Ctrl-C is over within a second, whatever is slow to close.
+const PATIENCE_MS = 950
+
+/**
+ * Calls `stop` on the first signal; ends the process on the second, or if it has not ended a second later. Returns a
+ * function that lets go.
+ */
+export function onInterrupt (stop: () => void): () => void {
+  let count = 0
+  const listener = (): void => {
+    count++
+    // What runs does not outlive us: the executor's guard sees to that.
+    if (count > 1) process.exit(EXIT.interrupted)
+    setTimeout(() => process.exit(EXIT.interrupted), PATIENCE_MS).unref()
+    stop()
+  }
+  for (const signal of SIGNALS) process.on(signal, listener)
+  return () => { for (const signal of SIGNALS) process.off(signal, listener) }
+}
+
+/** Resolves when `work` has settled, or after `ms` whichever is first: a tracker that does not answer must not keep us. */
+export async function withDeadline (work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const deadline = new Promise<void>(resolve => { timer = setTimeout(resolve, ms) })
+  await Promise.race([work.catch(() => {}), deadline])
+  clearTimeout(timer)
+}
+
+/** Rejects with the signal's reason when it is aborted; never resolves. */
+export async function aborted (signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await new Promise<void>(resolve => { signal.addEventListener('abort', () => { resolve() }, { once: true }) })
+  throw signal.reason
+}

@@ -1,0 +1,100 @@
+/** One client with one torrent in it, from the flags to a clean end. Loads WebTorrent, which takes a while. */
+import { BitWorkerError } from '../../base/errors.ts'
+import type { TaskTorrentOptions } from '../../webtorrent/options.ts'
+import type { BitWorker, Torrent } from '../../webtorrent/public-types.ts'
+import { clientOptions, resolvePeers } from '../flags/network.ts'
+import type { NetworkFlags } from '../flags/network.ts'
+import { explain } from '../output/failure.ts'
+import type { JsonOutput } from '../output/json-output.ts'
+
+// Peers that were named by hand are tried for as long as we run: they may start later, or again.
+const RECONNECT_MS = 5000
+
+/** A client and its torrent. */
+export interface Session {
+  client: BitWorker
+  torrent: Torrent
+  /** rejects when the client or the torrent ends with an error; never resolves */
+  failed: Promise<never>
+  /** what was not fatal; may be called several times with the same message */
+  onWarning (listener: (message: string) => void): void
+  /** kills what runs, leaves the swarm, closes everything */
+  close (): Promise<void>
+}
+
+/** Starts a client and adds the torrent, without computing anything. Throws BW_ERR_USAGE and BW_ERR_HOST. */
+export async function openSession (
+  id: string | Uint8Array, flags: NetworkFlags, opts: TaskTorrentOptions, out: JsonOutput
+): Promise<Session> {
+  const options = clientOptions(flags)
+  const peers = await resolvePeers(flags.peer)
+  const { default: Client } = await import('../../index.ts')
+  const client = new Client(options)
+  const warnings = new Set<(message: string) => void>()
+  const warn = (error: Error): void => { for (const listener of warnings) listener(error.message) }
+  client.once('listening', () => { out.emit('listening', { port: client.torrentPort }) })
+  const torrent = client.add(id, { ...opts, announce: flags.announce })
+  const failed = new Promise<never>((_, reject) => {
+    // A client that goes on working (uTP had no port, say) only has something to tell.
+    client.on('error', error => { if (client.destroyed) reject(explain(error)); else warn(error) })
+    torrent.on('error', error => { reject(torrentError(error, torrent, id)) })
+  })
+  failed.catch(() => {})
+  torrent.on('warning', warn)
+  const disconnect = keepConnecting(torrent, peers)
+  return {
+    client,
+    torrent,
+    failed,
+    onWarning: listener => { warnings.add(listener) },
+    close: async () => {
+      disconnect()
+      await torrent.stopComputing()
+      await new Promise<void>(resolve => { if (client.destroyed) resolve(); else client.destroy(() => { resolve() }) })
+    }
+  }
+}
+
+// WebTorrent's own errors have no code. Before the metadata is there, the id is to blame.
+function torrentError (error: Error, torrent: Torrent, id: string | Uint8Array): unknown {
+  const known = explain(error)
+  if (known instanceof BitWorkerError) return known
+  if (torrent.metadata !== null) return new BitWorkerError('BW_ERR_TORRENT', 'system', reasons(error), { cause: error })
+  if (typeof id === 'string' && /^https?:/.test(id)) return urlError(error, id)
+  const what = typeof id === 'string' ? 'what peers have of it cannot be used' : 'the torrent file cannot be used'
+  const why = reasons(error)
+  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${what}: ${why}${why.includes(';') ? '' : '; get it again, or another one'}`, { cause: error })
+}
+
+function urlError (error: Error, url: string): BitWorkerError {
+  const what = error.message.startsWith('Error downloading') ? 'cannot be fetched' : 'what is there cannot be used'
+  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${url}: ${what} (${reasons(error)}); check the URL`, { cause: error })
+}
+
+// What WebTorrent says first says nothing; what follows it, or is behind it, says why.
+const EMPTY_WORDS = /^(?:(?:Invalid torrent identifier|Error downloading torrent|fetch failed)(?:: *|$))+/
+
+function reasons (error: Error): string {
+  const cause = error.cause instanceof Error ? reasons(error.cause) : ''
+  const own = cause === '' ? error.message : error.message.replace(EMPTY_WORDS, '').trim()
+  if (own.endsWith(cause)) return own
+  return cause.endsWith(own) ? cause : `${own}: ${cause}`
+}
+
+function keepConnecting (torrent: Torrent, peers: string[]): () => void {
+  const connect = (): void => {
+    // addPeer ignores those that are connected; before the info-hash is known it throws.
+    if (torrent.infoHash && !torrent.destroyed) for (const peer of peers) torrent.addPeer(peer)
+  }
+  torrent.on('infoHash', connect)
+  connect()
+  const timer = setInterval(connect, RECONNECT_MS)
+  timer.unref()
+  return () => { clearInterval(timer) }
+}
+
+/** Resolves at the torrent's next `event`, or at once if it has happened already. */
+export async function reached (torrent: Torrent, event: 'metadata' | 'ready'): Promise<void> {
+  const has = event === 'ready' ? torrent.ready : torrent.metadata !== null
+  if (!has) await new Promise<void>(resolve => { torrent.once(event, resolve) })
+}

@@ -1,0 +1,89 @@
+/** When a task has ended, and how. */
+import path from 'node:path'
+import type { Torrent } from '../../webtorrent/public-types.ts'
+import { EXIT } from '../output/failure.ts'
+import type { JsonOutput } from '../output/json-output.ts'
+import type { Screen } from '../output/screen.ts'
+import { describeFiles } from './events.ts'
+import type { FailureReport } from './failures.ts'
+import { handedOver, leavesWhenDone, seeded } from './leaving.ts'
+import type { LeavingFlags } from './leaving.ts'
+import { nothingComes, PATIENCE_MS } from './waiting.ts'
+
+const NEVER = new Promise<never>(() => {})
+
+/** What decides when to leave. */
+export interface OutcomeFlags extends LeavingFlags { compute: boolean }
+
+/** The end of a task. */
+export interface Outcome {
+  /** resolves when nothing is left to compute or download */
+  finished: Promise<void>
+  /** resolves at the end, good or bad, and when others have what only we have; never without `--exit` or another reason to leave */
+  exitCode: Promise<number>
+}
+
+/** Watches for the end, and tells people and `--json` about it. */
+export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, failures: FailureReport, out: JsonOutput, screen: Screen): Outcome {
+  const files = new Map<string, number>()
+  torrent.on('file', file => { files.set(file.path, file.length) })
+  const finished = new Promise<void>(resolve => {
+    torrent.on('done', () => {
+      // The parts are here, but the complete command waits for the answer to the question.
+      const { task } = torrent
+      if (task?.completeCommand !== undefined && task.unsupported === undefined && flags.compute && files.size < task.files.length) return
+      announceDone(torrent, files, flags, out, screen)
+      resolve()
+    })
+  })
+  let isWaiting = false
+  const waitForOthers = (inVain: () => void): void => {
+    if (isWaiting) return
+    isWaiting = true
+    if (flags.exit !== true) return screen.note('What others compute is still downloaded; Ctrl-C stops.')
+    screen.note(`What others have or compute is still downloaded; it ends when nothing comes for ${PATIENCE_MS / 1000} s.`)
+    void nothingComes(torrent).then(inVain)
+  }
+  const failed = new Promise<void>(resolve => {
+    torrent.on('stuck', ({ pieces }) => {
+      out.emit('stuck', { pieces })
+      failures.tell()
+      screen.note(pieces.length === 0 ? 'The parts are here, the file is not.' : 'Nothing is left to do here: no connected peer has what failed.')
+      // no peer can give the file
+      if (pieces.length === 0) resolve()
+      else waitForOthers(resolve)
+    })
+    torrent.on('hopeless', hopeless => {
+      out.emit('hopeless', hopeless)
+      screen.note(failures.describeHopeless(hopeless))
+      waitForOthers(resolve)
+    })
+  })
+  // a task that is not understood leaves parts, and whoever asked for files has none
+  const done = finished.then(async () => {
+    if (!leavesWhenDone(flags)) return NEVER
+    await seeded(torrent, flags)
+    return torrent.task?.unsupported === undefined ? EXIT.done : EXIT.workFailed
+  })
+  const end = Promise.race([done, failed.then(() => flags.exit === true ? EXIT.workFailed : NEVER)])
+  const left = end.then(async exitCode => {
+    await handedOver(torrent, screen)
+    return exitCode
+  })
+  return { finished, exitCode: left }
+}
+
+function announceDone (torrent: Torrent, finished: Map<string, number>, flags: OutcomeFlags, out: JsonOutput, screen: Screen): void {
+  const files = torrent.task === null
+    ? torrent.files.map(file => ({ path: path.resolve(torrent.path, file.path), length: file.length }))
+    : [...finished].map(([file, length]) => ({ path: file, length }))
+  out.emit('done', { files })
+  screen.note(['done:', ...describeFiles(files)].join('\n'))
+  if (torrent.task !== null && finished.size < torrent.task.files.length) {
+    screen.note(torrent.task.unsupported === undefined
+      ? 'All parts are here; the complete command, which makes the files of them, was not run (--no-compute).'
+      : 'All parts are here, but no files are made of them, as this version does not know all that the task needs; update BitWorker and run the same command again.')
+  }
+  if (flags.seedTime !== undefined || flags.seedRatio !== undefined) screen.note('Seeding for the others as long as --seed-time or --seed-ratio says; Ctrl-C stops.')
+  else if (flags.exit !== true) screen.note('Seeding for the others; Ctrl-C stops.')
+}

@@ -1,0 +1,60 @@
+/** Feeds the screen while a torrent is at work. */
+import type { Screen, Snapshot } from '../output/screen.ts'
+import type { Session } from './open-torrent.ts'
+import { WorkView } from './work-view.ts'
+
+const TICK_MS = 100
+
+/** Follows what the torrent is busy with. */
+export function followWork ({ torrent }: Session): WorkView {
+  const view = new WorkView()
+  torrent.on('computing', ({ piece }) => { view.begun(piece, performance.now()) })
+  torrent.on('computed', ({ piece, ms }) => { view.ended(piece, ms) })
+  torrent.on('aborted', ({ piece }) => { view.ended(piece) })
+  torrent.on('failed', ({ piece }) => { if (piece === null) view.completed(); else view.ended(piece) })
+  torrent.on('completing', ({ file }) => { view.completing(file, torrent.task?.files.length ?? 1, performance.now()) })
+  torrent.on('file', () => { view.completed() })
+  torrent.on('stuck', () => { view.state = 'stuck' })
+  torrent.on('hopeless', () => { view.state = 'not computing' })
+  torrent.on('leaving', ({ peers, pieces }) => { view.state = leavingWhen(peers, pieces) })
+  return view
+}
+
+/** Whom a peer that is to leave waits for. */
+export function leavingWhen (peers: number, pieces: number): string {
+  const who = peers === 1 ? '1 peer has' : `${peers} peers have`
+  return `leaving when ${who} the last ${pieces === 1 ? 'piece' : `${pieces} pieces`}`
+}
+
+/** Shows how far the torrent is until the returned function is called. */
+export function watch (session: Session, view: WorkView, screen: Screen): () => void {
+  const show = (): void => { screen.show(snapshot(session, view)) }
+  show()
+  const timer = setInterval(show, TICK_MS)
+  const showDone = (): void => {
+    view.state = null
+    show()
+  }
+  // before the note that says so
+  session.torrent.prependListener('done', showDone)
+  return () => {
+    clearInterval(timer)
+    session.torrent.off('done', showDone)
+    show()
+  }
+}
+
+function snapshot ({ client, torrent }: Session, view: WorkView): Snapshot {
+  const now = performance.now()
+  return {
+    fraction: torrent.progress,
+    pieces: torrent.task === null ? null : torrent.stats(),
+    peers: torrent.numPeers,
+    downloadSpeed: client.downloadSpeed,
+    uploadSpeed: client.uploadSpeed,
+    timeLeftMs: Number.isFinite(torrent.timeRemaining) ? torrent.timeRemaining : null,
+    state: view.stateAt(now),
+    remark: view.remarkAt(now),
+    done: torrent.done
+  }
+}

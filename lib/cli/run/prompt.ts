@@ -1,0 +1,54 @@
+/** Questions at the terminal, of which one matters: may this command run here? */
+import { EXIT, ExitError } from '../output/failure.ts'
+
+/** Whether a person sits at both ends: somebody reads the question and somebody can answer it. */
+export function isInteractive (): boolean {
+  return process.stdin.isTTY && process.stderr.isTTY
+}
+
+/** Throws BW_ERR_CONSENT (exit 2) where the question would have to be asked but nobody can answer. */
+export function demandTerminal (instead = 'pass --yes to run it without asking, or --no-compute to download only'): void {
+  if (isInteractive()) return
+  throw new ExitError(EXIT.refused, 'BW_ERR_CONSENT',
+    `this task runs a command on your machine and there is no terminal to ask you on; ${instead}`)
+}
+
+/** Aborted by Ctrl-D, at which readline stops listening without a word to whoever asked. */
+function endOfInput (): { signal: AbortSignal, release: () => void } {
+  const controller = new AbortController()
+  const listener = (_text: string | undefined, key: { ctrl?: boolean, name?: string }): void => {
+    if (key.ctrl === true && key.name === 'd') controller.abort()
+  }
+  process.stdin.on('keypress', listener)
+  return { signal: controller.signal, release: () => { process.stdin.off('keypress', listener) } }
+}
+
+/**
+ * Asks on stderr. Resolves with the answer; with null at Ctrl-D, or when an aborted `signal` takes the question back: then the
+ * answer no longer matters. Throws BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
+ */
+export async function ask (message: string, initialValue: boolean, signal: AbortSignal): Promise<boolean | null> {
+  const { confirm, isCancel } = await import('@clack/prompts')
+  const end = endOfInput()
+  const answer = await confirm({
+    message,
+    initialValue,
+    output: process.stderr,
+    signal: AbortSignal.any([signal, end.signal])
+  }).finally(end.release)
+  if (signal.aborted || end.signal.aborted) return null
+  if (isCancel(answer)) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
+  return answer
+}
+
+/**
+ * Asks for consent, default No; false when `signal` takes the question back.
+ * Throws BW_ERR_REFUSED (exit 2) for a No or Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
+ */
+export async function askConsent (signal: AbortSignal, refused = 'refused: nothing was run; pass --no-compute to only download what others computed'): Promise<boolean> {
+  demandTerminal()
+  const answer = await ask('Run this command on your machine?', false, signal)
+  if (signal.aborted) return false
+  if (answer === true) return true
+  throw new ExitError(EXIT.refused, 'BW_ERR_REFUSED', refused)
+}

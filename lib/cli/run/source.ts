@@ -1,0 +1,80 @@
+/** What TASK is: a file, a URL, a magnet link or an info-hash; a file is read and checked before anything starts. */
+import { open } from 'node:fs/promises'
+import { BitWorkerError } from '../../base/errors.ts'
+import { isTask, parseTask } from '../../task/task.ts'
+import type { ParseTaskOptions, Task } from '../../task/task.ts'
+import { explain } from '../output/failure.ts'
+import { checkLink, isInfoHash, tidyLink } from './link.ts'
+
+// The largest torrents in use are around 10 MB; task files carry no hashes and are far smaller.
+const MAX_FILE_BYTES = 16 * 1024 * 1024
+
+/** A TASK argument, resolved as far as that is possible without a network. */
+export interface Source {
+  kind: 'task' | 'torrent' | 'remote'
+  /** what to hand to `client.add()` */
+  id: string | Uint8Array
+  /** known now when `kind` is 'task' */
+  task: Task | null
+}
+
+/** What needs the network to become a task; undefined: it is a file. Throws BW_ERR_MAGNET. */
+function remoteId (text: string): string | undefined {
+  const link = tidyLink(text)
+  if (/^(?:stream-)?magnet:/.test(link)) checkLink(link)
+  else if (!isInfoHash(link) && !/^https?:\/\//.test(link)) return undefined
+  return link
+}
+
+/**
+ * Reads TASK. Throws BW_ERR_MAGNET, BW_ERR_NOT_FOUND, BW_ERR_NOT_A_FILE, BW_ERR_NOT_PERMITTED, BW_ERR_FILE_TOO_LARGE, and
+ * whatever `parseTask` finds wrong with the file.
+ */
+export async function readSource (text: string, opts: ParseTaskOptions = {}): Promise<Source> {
+  const remote = remoteId(text)
+  if (remote !== undefined) return { kind: 'remote', id: remote, task: null }
+  const bytes = await readCapped(text)
+  if (!isTask(bytes) && looksLikeTorrent(bytes)) return { kind: 'torrent', id: bytes, task: null }
+  return { kind: 'task', id: bytes, task: parse(text, bytes, opts) }
+}
+
+// Says which file it was; what is wrong with it is parseTask's to say.
+function parse (path: string, bytes: Uint8Array, opts: ParseTaskOptions): Task {
+  try {
+    return parseTask(bytes, opts)
+  } catch (error) {
+    if (!(error instanceof BitWorkerError)) throw error
+    throw new BitWorkerError(error.code, error.blame, `${path}: ${error.message}`, { cause: error })
+  }
+}
+
+// Keys that only an ordinary torrent has (BEP 3, BEP 52). A rough look: WebTorrent reads it properly.
+function looksLikeTorrent (bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return text.includes('6:pieces') || text.includes('9:file tree')
+}
+
+async function readCapped (path: string): Promise<Uint8Array> {
+  try {
+    const file = await open(path)
+    try {
+      const { size } = await file.stat()
+      if (size > MAX_FILE_BYTES) throw tooLarge(path, size)
+      // A device or a pipe says 0, and may have no end.
+      const chunks: Uint8Array[] = []
+      for await (const chunk of file.createReadStream({ end: MAX_FILE_BYTES, autoClose: false })) chunks.push(chunk as Uint8Array)
+      const bytes = Buffer.concat(chunks)
+      if (bytes.length > MAX_FILE_BYTES) throw tooLarge(path, `more than ${MAX_FILE_BYTES}`)
+      return bytes
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw explain(error, path)
+  }
+}
+
+function tooLarge (path: string, size: number | string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_FILE_TOO_LARGE', 'input',
+    `${path}: ${size} bytes cannot be a task file (at most ${MAX_FILE_BYTES}); name a .bitworker file, a magnet link or an info-hash`)
+}

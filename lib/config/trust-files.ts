@@ -1,0 +1,120 @@
+/**
+ * The user's own key and trust list on disk: in $XDG_CONFIG_HOME/bitworker, by default ~/.config/bitworker. The one file of this
+ * folder that is not pure.
+ */
+import { generateKeyPairSync } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { constants } from 'node:fs'
+import { mkdir, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { BitWorkerError } from '../base/errors.ts'
+import type { ErrorCode } from '../base/errors.ts'
+import { publish, replace } from '../system/atomic-file.ts'
+import { errnoOf } from '../system/io-errors.ts'
+import { publicKeyOf, toSigningKey } from '../task/ed25519.ts'
+import { formatPublicKey } from '../task/key-format.ts'
+import { formatTrustStore, parseTrustStore } from '../trust/list-format.ts'
+import type { TrustStore } from '../trust/list-format.ts'
+
+/** Far more than a key, or a list of all authors one could know, takes. */
+const MAX_BYTES = 1 << 20
+const MAY_READ = 0o044
+const MAY_WRITE = 0o022
+
+/** A file of the configuration folder (XDG Base Directory Specification: a relative path does not count). */
+function configFile (name: string): string {
+  const xdg = process.env['XDG_CONFIG_HOME'] ?? ''
+  return path.join(path.isAbsolute(xdg) ? xdg : path.join(homedir(), '.config'), 'bitworker', name)
+}
+
+/** Where the user's own signing key is unless another file is named. */
+export function defaultKeyFile (): string {
+  return configFile('signing.key')
+}
+
+/** A new key in two files: the secret one (PEM, 0600) and, beside it, the public one (`.pub`). */
+export interface NewKey { key: string, file: string, publicFile: string }
+
+/** Makes a signing key. Rejects with BW_ERR_FILE_EXISTS unless `force` is set, and with errors of the file system. */
+export async function createSigningKey (file: string, { label, force }: { label?: string | undefined, force: boolean }): Promise<NewKey> {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const key = Buffer.from(publicKeyOf(privateKey)).toString('hex')
+  const publicFile = `${file.replace(/\.key$/, '')}.pub`
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+  try {
+    await (force ? replace : publish)(file, String(privateKey.export({ type: 'pkcs8', format: 'pem' })), 0o600)
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
+      `${file}: there is a key already, and nobody could sign with it again if it were overwritten`)
+  }
+  await replace(publicFile, formatPublicKey({ key, ...(label !== undefined && { label }) }), 0o644)
+  return { key, file, publicFile }
+}
+
+/**
+ * Reads a secret key: Ed25519, PKCS #8 in PEM.
+ * Rejects with BW_ERR_KEY_FILE if it is missing, not this user's, a symbolic link or readable by others, and with BW_ERR_KEY.
+ * @param file default: signing.key in the configuration folder
+ */
+export async function readSigningKey (file: string = defaultKeyFile()): Promise<KeyObject> {
+  const pem = await readOwn(file, { code: 'BW_ERR_KEY_FILE', mayNot: MAY_READ | MAY_WRITE, flags: constants.O_NOFOLLOW, hint: 'make one, or name another' })
+  try {
+    return toSigningKey(pem)
+  } catch (error) {
+    throw error instanceof BitWorkerError ? new BitWorkerError(error.code, error.blame, `${file}: ${error.message}`, { cause: error }) : error
+  }
+}
+
+/**
+ * Reads the user's trust list; an empty one if there is no file. Rejects with BW_ERR_TRUST_STORE if it is malformed, not this
+ * user's, or writable by others.
+ * @param file default: trust.json in the configuration folder
+ */
+export async function readTrustStore (file: string = configFile('trust.json')): Promise<TrustStore> {
+  let text: string
+  try {
+    text = await readOwn(file, { code: 'BW_ERR_TRUST_STORE', mayNot: MAY_WRITE, flags: 0, hint: 'restore it' })
+  } catch (error) {
+    if (error instanceof BitWorkerError && errnoOf(error.cause) === 'ENOENT') return { authors: [] }
+    throw error
+  }
+  return parseTrustStore(text)
+}
+
+/** Writes the user's trust list, readable by nobody else. Rejects with errors of the file system. */
+export async function writeTrustStore (store: TrustStore): Promise<void> {
+  const file = configFile('trust.json')
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+  await replace(file, formatTrustStore(store), 0o600)
+}
+
+interface Demands { code: ErrorCode, mayNot: number, flags: number, hint: string }
+
+/** The text of a file that is this user's (or root's) and that others cannot touch. What is checked is what is read: the open file. */
+async function readOwn (file: string, { code, mayNot, flags, hint }: Demands): Promise<string> {
+  const refuse = (why: string, cause?: unknown): never => { throw new BitWorkerError(code, 'usage', `${file}: ${why}`, { cause }) }
+  let handle: FileHandle
+  try {
+    // a pipe in its place must not keep us waiting
+    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | flags)
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT') return refuse(`no such file; ${hint}`, error)
+    if (errno === 'ELOOP') return refuse('it is a symbolic link; name the file itself', error)
+    return refuse(`it cannot be read (${errno}); check its permissions`, error)
+  }
+  try {
+    const { uid, mode, size } = await handle.stat()
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_BYTES) return refuse('it is not a file of this kind; check the path')
+    if (uid !== 0 && uid !== process.geteuid!()) return refuse('it belongs to another user; use one of your own')
+    const what = (mode & mayNot & MAY_WRITE) === 0 ? 'read' : 'change'
+    if ((mode & mayNot) !== 0) return refuse(`others can ${what} it; take that away with chmod 600 ${file}`)
+    return await handle.readFile('utf8')
+  } finally {
+    await handle.close()
+  }
+}

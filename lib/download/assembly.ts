@@ -1,0 +1,156 @@
+/**
+ * A piece that comes block by block: which blocks to ask for, and where their bytes go. Called by downloader.ts.
+ *
+ * Bytes are gathered in windows of 1 MiB and hashed window by window. The windows of a piece of a few MiB stay in memory
+ * until its digest was seen to be right; those of a larger one are written as they come, and if they came out of order
+ * they are hashed when all is there, from the disk: what is held in memory does not depend on the piece's size.
+ */
+import { incrementalSha256 } from '../base/digest.ts'
+
+/** BEP 3: bytes of a request. */
+export const BLOCK_BYTES = 16 * 1024
+const WINDOW_BYTES = 1 << 20
+/** Larger pieces are not held in memory. */
+const MAX_BYTES_IN_MEMORY = 4 << 20
+const BLOCKS_PER_WINDOW = WINDOW_BYTES / BLOCK_BYTES
+
+/** Where a piece is written; the store's `Incoming`. */
+export interface PieceSink {
+  write (at: number, bytes: Uint8Array): Promise<void>
+  /** hashes bytes that were written */
+  hashInto (digest: { update (bytes: Uint8Array): unknown }, at: number, length: number): Promise<void>
+  /** nothing will come of it */
+  discard (): void
+}
+
+const FREE = 0
+const RESERVED = 1
+const HERE = 2
+
+/** One piece on its way. */
+export class Assembly {
+  readonly size: number
+  /** bytes that have come */
+  received = 0
+  readonly #sink: PieceSink
+  readonly #blocks: Uint8Array
+  /** blocks before it are not free, those in `#freed` excepted */
+  #next = 0
+  readonly #freed: number[] = []
+  #missing: number
+  readonly #windows = new Map<number, { bytes: Buffer, missing: number }>()
+  readonly #complete = new Map<number, Buffer>()
+  readonly #digest = incrementalSha256()
+  /** windows before it were hashed */
+  #hashed = 0
+  readonly #writes: Array<Promise<void>> = []
+
+  /** @param size bytes */
+  constructor (size: number, sink: PieceSink) {
+    this.size = size
+    this.#sink = sink
+    this.#blocks = new Uint8Array(Math.ceil(size / BLOCK_BYTES))
+    this.#missing = this.#blocks.length
+  }
+
+  get isComplete (): boolean { return this.#missing === 0 }
+
+  /** A block to ask for; −1 if there is none that nobody was asked for. */
+  reserve (): number {
+    const block = this.#freed.pop() ?? this.#next
+    if (block === this.#next) {
+      if (block === this.#blocks.length) return -1
+      this.#next++
+    }
+    this.#blocks[block] = RESERVED
+    return block
+  }
+
+  /** Blocks that somebody was asked for and that have not come. */
+  reserved (): number[] {
+    const blocks: number[] = []
+    for (let block = 0; block < this.#next; block++) if (this.#blocks[block] === RESERVED) blocks.push(block)
+    return blocks
+  }
+
+  /** Whoever was asked for the block will not send it. */
+  cancel (block: number): void {
+    if (this.#blocks[block] !== RESERVED) return
+    this.#blocks[block] = FREE
+    this.#freed.push(block)
+  }
+
+  offset (block: number): number { return block * BLOCK_BYTES }
+
+  length (block: number): number { return Math.min(BLOCK_BYTES, this.size - block * BLOCK_BYTES) }
+
+  /** Takes a block in; one that is here already is ignored. */
+  set (block: number, data: Uint8Array): void {
+    if (this.#blocks[block] === HERE) return
+    const at = this.#freed.indexOf(block) // a second peer was faster than the first one's replacement
+    if (at !== -1) this.#freed.splice(at, 1)
+    this.#blocks[block] = HERE
+    this.#missing--
+    this.received += data.length
+    const index = Math.floor(block / BLOCKS_PER_WINDOW)
+    const window = this.#windows.get(index) ?? this.#openWindow(index)
+    window.bytes.set(data, this.offset(block) - index * WINDOW_BYTES)
+    if (--window.missing > 0) return
+    this.#windows.delete(index)
+    this.#closeWindow(index, window.bytes)
+  }
+
+  /** Once it is complete: resolves with its SHA-256. Rejects with errors of the file system. */
+  async digest (): Promise<Uint8Array> {
+    await Promise.all(this.#writes)
+    for (let at = this.#hashed * WINDOW_BYTES; at < this.size; at += WINDOW_BYTES) {
+      await this.#sink.hashInto(this.#digest, at, Math.min(WINDOW_BYTES, this.size - at))
+    }
+    return this.#digest.digest()
+  }
+
+  /** Writes what was held back until the digest was known. */
+  async write (): Promise<void> {
+    if (this.size === 0) this.#write(0, Buffer.alloc(0)) // it is a file all the same
+    for (const [index, bytes] of this.#complete) this.#write(index, bytes)
+    this.#complete.clear()
+    await Promise.all(this.#writes)
+  }
+
+  /** Nothing will come of it. */
+  discard (): void {
+    this.#windows.clear()
+    this.#complete.clear()
+    if (this.#writes.length === 0) this.#sink.discard()
+    // not while something is still written to its place
+    else void Promise.allSettled(this.#writes).then(() => { this.#sink.discard() })
+  }
+
+  #openWindow (index: number): { bytes: Buffer, missing: number } {
+    const start = index * WINDOW_BYTES
+    const bytes = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, this.size - start))
+    const window = { bytes, missing: Math.ceil(bytes.length / BLOCK_BYTES) }
+    this.#windows.set(index, window)
+    return window
+  }
+
+  #closeWindow (index: number, bytes: Buffer): void {
+    const isInMemory = this.size <= MAX_BYTES_IN_MEMORY
+    if (isInMemory) this.#complete.set(index, bytes)
+    if (index === this.#hashed) this.#hash(bytes)
+    if (!isInMemory) this.#write(index, bytes)
+  }
+
+  #write (index: number, bytes: Buffer): void {
+    const write = this.#sink.write(index * WINDOW_BYTES, bytes)
+    write.catch(() => {}) // whoever waits for all of them is told
+    this.#writes.push(write)
+  }
+
+  #hash (bytes: Buffer): void {
+    for (let next: Buffer | undefined = bytes; next !== undefined; next = this.#complete.get(this.#hashed)) {
+      this.#digest.update(next)
+      this.#hashed++
+    }
+  }
+}

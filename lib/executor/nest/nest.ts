@@ -1,0 +1,199 @@
+/**
+ * A nest: a sandbox in which sandboxes are made, one for each work item, with less effort than one from the outside.
+ * The pipes for its items' stdout are handed over when it is made, as it cannot be given any later.
+ * Made and kept by Pool (nest-pool.ts), used by BashItem; what runs inside: sandbox/nest-script.ts.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import type { Group } from '../cgroup/group.ts'
+import type { Launch } from '../launch.ts'
+import { closeFifo } from '../process/fifos.ts'
+import type { Fifo } from '../process/fifos.ts'
+import { signalGroup } from '../process/sessions.ts'
+import { spawnLaunch } from '../process/spawn.ts'
+import { StderrTail } from '../process/stderr.ts'
+import type { WorkItem } from '../types.ts'
+import type { Reused, WarmEnd } from '../warm/warm-job.ts'
+
+/** Items of one nest: the more, the less its making counts; each has two open files meanwhile. */
+const PARTS = 32
+/** Variables beyond this are not worth it. */
+const MAX_JOB_BYTES = 16 * 1024
+
+/** What a nest is made with. */
+export interface NestOptions {
+  takeFifo: () => Fifo
+  /** how it is started, with the writing ends for its items' stdout */
+  launch: (parts: number[]) => Launch
+  onStart: (pgid: number) => void
+  /** nothing of it runs any more */
+  onGone: (nest: Nest) => void
+}
+
+/** One nest. */
+export class Nest implements Reused {
+  readonly stderr: StderrTail
+  readonly #parts: Fifo[] = []
+  readonly #launch: Launch
+  readonly #child: ChildProcess
+  readonly #gone: Promise<void>
+  #isBusy = false
+  #onEnd: ((end: WarmEnd) => void) | null = null
+  #text = ''
+  #isReady = false
+  /** a sandbox has taken the item's variables */
+  #hasBegun = false
+  #hasFailed = false
+  #isGone = false
+  #isDoomed = false
+
+  /** Starts it; throws what stands in the way. */
+  constructor ({ takeFifo, launch, onStart, onGone }: NestOptions) {
+    this.stderr = new StderrTail(takeFifo())
+    try {
+      for (let i = 0; i < PARTS; i++) this.#parts.push(takeFifo())
+      this.#launch = launch(this.#parts.map(({ write }) => write))
+      this.#child = spawnLaunch(this.#launch, 'pipe', this.stderr.write, onStart)
+    } catch (err) {
+      for (const fifo of this.#parts) closeFifo(fifo)
+      this.stderr.close()
+      throw err
+    }
+    for (const fifo of this.#parts) {
+      closeSync(fifo.write)
+      fifo.write = -1
+    }
+    this.stderr.release()
+    this.#child.stdin?.on('error', () => {}) // EPIPE: 'exit' tells the same
+    this.#child.stdout?.setEncoding('latin1').on('data', (text: string) => { this.#onText(text) }).on('error', () => {})
+    this.#gone = new Promise<void>(resolve => {
+      this.#child.once('error', () => { if (this.pid === undefined) resolve() })
+      this.#child.once('close', () => { resolve() }) // not 'exit', which may come before its last answer
+    }).then(async () => this.#launch.settled?.()).then(() => {
+      this.#onGone()
+      onGone(this)
+    })
+    this.#ref(false)
+  }
+
+  /** its process, session and process group; undefined if it could not be started */
+  get pid (): number | undefined { return this.#child.pid }
+
+  /** It could not make a sandbox. */
+  get hasFailed (): boolean { return this.#hasFailed }
+
+  /** Nothing of it runs any more. */
+  get isGone (): boolean { return this.#isGone }
+
+  get group (): Group | undefined { return this.#launch.group }
+
+  /** It takes an item now. */
+  get isIdle (): boolean { return this.#isReady && !this.#isDoomed && !this.isBusy && this.#parts.length > 0 }
+
+  /** It runs an item. */
+  get isBusy (): boolean { return this.#isBusy }
+
+  /** It can take so many more items. */
+  get left (): number { return this.#isDoomed ? 0 : this.#parts.length }
+
+  /** Gives the item the next pipe for stdout; null if it is nothing for a nest. */
+  adopt ({ env }: WorkItem): Fifo | null {
+    if (encodeJob(env) === null) return null
+    this.#isBusy = true
+    return this.#parts.shift()!
+  }
+
+  /** Runs the item that has the pipe; `onEnd` is called once. */
+  run (env: Record<string, string>, onEnd: (end: WarmEnd) => void): void {
+    this.#onEnd = onEnd
+    this.#ref(true)
+    this.#child.stdin?.write(encodeJob(env)!)
+  }
+
+  /** The kernel ended all of the item before we heard of its end. */
+  hasLeft (): boolean { return false }
+
+  /** Ends it, and its item with it, which is told when nothing of both is left. */
+  kill (): void {
+    this.#isDoomed = true
+    if (this.pid !== undefined && !this.#isGone) signalGroup(this.pid, 'SIGKILL')
+  }
+
+  /** Ends it; resolves when nothing of it is left. */
+  async close (): Promise<void> {
+    this.#ref(true)
+    this.kill()
+    await this.#gone
+  }
+
+  #onText (text: string): void {
+    this.#text += text
+    const lines = this.#text.split('\n')
+    this.#text = lines.pop()!
+    for (const line of lines) this.#onAnswer(line)
+  }
+
+  #onAnswer (line: string): void {
+    if (this.#isDoomed) return
+    if (line === 'r') this.#isReady = true
+    else if (line === 'x') this.#fail()
+    else if (line === 's') this.#hasBegun = true
+    else this.#onEnded(Number(line))
+  }
+
+  #onEnded (code: number): void {
+    const end = this.#launch.ended?.(code) ?? { exitCode: code, signal: null }
+    // it was killed while it waited (by the kernel, for memory): the next sandbox would take this item as its own
+    if (!this.#hasBegun) return this.#fail()
+    this.#hasBegun = false
+    this.#end({ hasLeft: false, ...end })
+  }
+
+  /** It could not make the sandbox that an item was to run in. */
+  #fail (): void {
+    this.#hasFailed = true
+    this.kill()
+  }
+
+  #onGone (): void {
+    if (!this.#isDoomed && !this.#isReady) this.#hasFailed = true
+    this.#isGone = this.#isDoomed = true
+    this.#clear()
+    this.stderr.close()
+    // unless it failed, the item may have written something: it cannot begin again
+    this.#end(this.#hasFailed ? 'unsaid' : { exitCode: null, signal: 'SIGKILL', hasLeft: false })
+  }
+
+  #end (end: WarmEnd): void {
+    const onEnd = this.#onEnd
+    if (onEnd === null) return
+    this.#onEnd = null
+    this.#ref(false)
+    this.#isBusy = false
+    onEnd(end)
+  }
+
+  /** Pipes that no item had. */
+  #clear (): void {
+    for (const { read } of this.#parts.splice(0)) closeSync(read)
+  }
+
+  /** One that waits keeps no process alive. */
+  #ref (isBusy: boolean): void {
+    const how = isBusy ? 'ref' : 'unref'
+    this.#child[how]()
+    // pipes are sockets here, which their declared types hide
+    const [stdin, stdout] = [this.#child.stdin, this.#child.stdout] as unknown as Array<Socket | null>
+    stdin?.[how]()
+    stdout?.[how]()
+  }
+}
+
+/** The variables, ended by an empty one; null if they cannot be said so. */
+function encodeJob (env: Record<string, string>): string | null {
+  const entries = Object.entries(env)
+  if (entries.some(([name, value]) => name === '' || name.includes('=') || `${name}${value}`.includes('\0'))) return null
+  const job = entries.map(([name, value]) => `${name}=${value}\0`).join('') + '\0'
+  return Buffer.byteLength(job) > MAX_JOB_BYTES ? null : job
+}

@@ -1,0 +1,142 @@
+/**
+ * What is said to a warm shell, and how its answers are read. Pure.
+ *
+ * A warm shell (warm-shell.ts) is a bash in this loop: read a job, fork a subshell for it, wait, answer. The subshell is
+ * to find what a fresh `bash -c command` would; see JOB_SETUP for what is done about that, and KNOWN for what is not.
+ */
+import { constants } from 'node:os'
+import type { Group } from '../cgroup/group.ts'
+import type { WorkItem } from '../types.ts'
+
+/** Variables of the loop; the subshell unsets them. */
+const OWN = ['__n', '__j', '__s']
+/** Digits that stand before a job: its length. */
+const LENGTH_DIGITS = 5
+/** A job beyond this is not worth a warm shell; it is mostly names and numbers. */
+const MAX_JOB_CHARS = 16 * 1024
+/** A command beyond this is not either: it is parsed again for every item. */
+const MAX_COMMAND_CHARS = 16 * 1024
+
+/**
+ * What tells a subshell from a shell of its own, and cannot be set right: `$$` is the warm shell's pid, and so on. A
+ * command that speaks of it gets a fresh shell. KNOWN to differ, too, but nothing that a command relies on: `$!` and
+ * PIPESTATUS are set from the start, `$_` is another word, `set -x` prints "++", and what ends by an error of the shell's
+ * own (`set -u`, `${x:?}`) exits with 1 instead of 127. And what is stopped in the background when the command ends is ended
+ * by the kernel (SIGHUP to an orphaned group), where a fresh shell's goes on holding stdout.
+ */
+const TELLTALE = /STOP\b|\$\$|\$\{[!#]?\$|BASH_SUBSHELL|BASH_ARG|BASH_LINENO|BASH_SOURCE|\bcaller\b/
+
+/**
+ * The loop. On one line, as the command's own lines are to be counted from 1. fd 0: jobs, 1: answers, 2: the log,
+ * 3: the items' stderr. `read -N` reads a job by one system call, where other forms of `read` need one for each byte.
+ * `set -m` gives each item a process group of its own; with it `wait` also returns when the item is stopped (147 to 150),
+ * and `wait -f`, which would not, loops for ever now and then (bash 5.2). "L" says that the item left something in its
+ * group: it may still print, so it is not killed here.
+ */
+const LOOP = [
+  '((BASH_VERSINFO[0]>4))||exit',
+  `set -m;while read -rN${LENGTH_DIGITS} __n&&read -rN"$__n" __j`,
+  'do echo \\#>&2',
+  '(eval "$__j$2$1")&wait $!',
+  '__s=$?',
+  'if ((__s>146&&__s<151))',
+  'then while kill -0 $! 2>&-',
+  'do sleep .05',
+  'done',
+  'wait $!',
+  '__s=$?',
+  'fi',
+  'kill -0 -- -$! 2>&-&&__s+=L',
+  'echo $__s',
+  'done'
+].join(';')
+
+/** What each subshell does, beside its job's own part, before the command. */
+const JOB_SETUP = `exec </dev/null 2>&3 3>&-;set +m;SECONDS=0;BASH_EXECUTION_STRING=$1;unset ${OWN.join(' ')} OLDPWD;export OLDPWD;set --;`
+
+/** Whether the command can be run by a subshell of a warm shell as well as by a fresh one; the same for all with its key. */
+export function canBeWarm ({ command, env }: WorkItem): boolean {
+  return command.length <= MAX_COMMAND_CHARS && !command.includes('\0') && !TELLTALE.test(command) &&
+    OWN.every(name => !(name in env))
+}
+
+/** Items with the same key can share a warm shell. */
+export function keyOf ({ command, env }: WorkItem): string {
+  return `${Object.keys(env).join(' ')}\n${command}`
+}
+
+/** The arguments of a warm shell for such items; `$0` is what a fresh shell has. */
+export function loopArgs (shell: string, command: string): string[] {
+  return ['--noprofile', '--norc', '-c', LOOP, shell, command, JOB_SETUP]
+}
+
+/**
+ * The job of an item, in ASCII; null if it cannot be said. `stdout` is the path to write to, `base` the variables that
+ * the warm shell was started with.
+ */
+export function encodeJob ({ cwd, env }: WorkItem, stdout: string, base: Record<string, string>): string | null {
+  const dir = quote(cwd)
+  let job = `cd -P -- ${dir}||exit 1;exec >${stdout};`
+  if (!('HOME' in env)) job += `HOME=${dir};`
+  if (!('TMPDIR' in env)) job += `TMPDIR=${dir};`
+  for (const name of Object.keys(env)) {
+    const value = env[name]!
+    if (value === base[name]) continue
+    if (!/^[A-Z][A-Z0-9_]*$/.test(name) || value.includes('\0')) return null
+    job += `${name}=${quote(value)};`
+  }
+  if (cwd.includes('\0') || job.length > MAX_JOB_CHARS) return null
+  return String(job.length).padStart(LENGTH_DIGITS, '0') + job
+}
+
+/** A word of bash that stands for these characters, in ASCII. */
+export function quote (text: string): string {
+  if (/^[\w./:@%+,-]+$/.test(text)) return text
+  let quoted = ''
+  for (const byte of Buffer.from(text)) {
+    const char = String.fromCharCode(byte)
+    quoted += /[\w ./-]/.test(char) ? char : `\\${byte.toString(8).padStart(3, '0')}`
+  }
+  return `$'${quoted}'`
+}
+
+/** How an item in a warm shell ended. 'unsaid': it did not begin, or it is not known how it ended; a fresh shell tells. */
+export type WarmEnd = 'unsaid' | { exitCode: number | null, signal: NodeJS.Signals | null, hasLeft: boolean }
+
+/** What runs one item after the other. */
+export interface Reused {
+  /** its process, session and process group; undefined if it could not be started */
+  readonly pid: number | undefined
+  /** Its process has ended. */
+  readonly isGone: boolean
+  /** what it is counted in */
+  readonly group?: Group | undefined
+  /** Whether an item that ended so may have left something in the session. */
+  hasLeft (end: WarmEnd): boolean
+  /** Ends the item by its own end. */
+  kill (): void
+}
+
+/**
+ * Reads an answer. A status above 128 is a signal or an exit code: the log, where bash announces the ends of jobs, tells
+ * them apart ("[1]+  Exit 137", but "Killed").
+ */
+export function decodeEnd (answer: string, readLog: () => string): WarmEnd {
+  const exitCode = Number.parseInt(answer, 10)
+  const hasLeft = answer.endsWith('L')
+  if (exitCode === 0) return { exitCode, signal: null, hasLeft }
+  const log = readLog().split('\n').filter(line => line !== '')
+  const lines = log.slice(log.lastIndexOf('#') + 1)
+  if (exitCode <= 128) {
+    // whatever the shell itself complains of stands in the way of the command: no folder, no file, a syntax error
+    return lines.every(line => line.startsWith('[')) ? { exitCode, signal: null, hasLeft } : 'unsaid'
+  }
+  const last = lines.at(-1)
+  if (last === undefined) return 'unsaid'
+  if (new RegExp(`^\\[\\d+\\]\\D*\\b${exitCode}\\b`).test(last)) return { exitCode, signal: null, hasLeft }
+  const signal = SIGNALS.get(exitCode - 128)
+  return signal === undefined ? 'unsaid' : { exitCode: null, signal, hasLeft }
+}
+
+// the first of two names for a number is the one that Node uses
+const SIGNALS = new Map(Object.entries(constants.signals).toReversed().map(([name, number]) => [number, name as NodeJS.Signals]))

@@ -1,0 +1,202 @@
+/**
+ * Claims between us and the connected peers: tells them ours, keeps the scheduler's table of theirs, decides who yields
+ * when two compute one piece, and passes claims on. Called by neighbours.ts, which knows the peers.
+ */
+import { keepsClaim } from '../../extensions/ut_bitworker/index.ts'
+import type { ClaimRecord, RelayRecord, WithdrawalRecord } from '../../extensions/ut_bitworker/index.ts'
+import type { Clock } from '../base/clock.ts'
+import { hexOf } from '../base/digest.ts'
+import type { Claim } from '../scheduling/claim-table.ts'
+import type { Scheduler } from '../scheduling/scheduler.ts'
+import { Relaying } from './claim-relay.ts'
+import type { TaskPeer } from './task-peer.ts'
+
+/** Pieces that a peer may take over from us without having delivered them. */
+const MAX_OWED = 8
+/** And all peers that never delivered any, together: a swarm that starts at once is strangers only. One more each round of `tidy`. */
+const MAX_STRANGER_YIELDS = 64
+
+/** What the exchange needs from its surroundings. */
+export interface ClaimExchangeHost {
+  readonly clock: Clock
+  /** our own, 20 bytes */
+  readonly peerId: Uint8Array
+  /** our running claims, or backups, for a peer that has just come */
+  claims (opts: { isBackup: boolean }): ClaimRecord[]
+  /** a piece that we compute is computed by a peer whose claim goes before ours */
+  yield (index: number, other: Claim): void
+}
+
+/** The claims of one task's peers. */
+export class ClaimExchange {
+  readonly #scheduler: Scheduler
+  readonly #host: ClaimExchangeHost
+  readonly #relaying: Relaying
+  /** how many peers name each peer that we are not connected to: only what is named counts as alive */
+  readonly #distant = new Map<string, number>()
+  /** the connected, matched peers */
+  readonly #peers = new Map<string, TaskPeer>()
+  /** pieces left lately to peers that never delivered one */
+  #strangerYields = 0
+
+  constructor (scheduler: Scheduler, host: ClaimExchangeHost) {
+    this.#scheduler = scheduler
+    this.#host = host
+    this.#relaying = new Relaying(host.clock)
+  }
+
+  /** Listens to a peer. */
+  add (peer: TaskPeer): void {
+    const { ext } = peer
+    if (ext.state.status === 'matched') this.#onMatched(peer)
+    else ext.on('matched', () => { this.#onMatched(peer) })
+    ext.on('neighbours', (joined, parted) => { this.#onNeighbours(peer, joined, parted) })
+    ext.on('claims', claims => { this.#onClaims(peer, claims, false) })
+    ext.on('backups', backups => { this.#onClaims(peer, backups, true) })
+    ext.on('releases', indices => { this.#onReleases(peer, indices) })
+    ext.on('relays', relays => { this.#onRelays(peer, relays) })
+    ext.on('withdrawals', withdrawals => { this.#onWithdrawals(peer, withdrawals) })
+  }
+
+  /** The peer is gone, and with it all that it claimed and passed on. */
+  remove (peer: TaskPeer): void {
+    for (const source of [peer.claims, peer.relays]) this.#scheduler.claims.removeSource(source)
+    if (this.#peers.get(peer.id) !== peer) return
+    this.#peers.delete(peer.id)
+    this.#relaying.leave(peer)
+    this.#onNeighbours(peer, [], [...peer.neighbours])
+    if (!this.#distant.has(peer.id)) this.#scheduler.setMember(peer.id, false)
+  }
+
+  close (): void { this.#relaying.close() }
+
+  //
+  // OUTGOING
+  //
+
+  /** All peers must know before the work items start. */
+  claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void {
+    for (const peer of this.#peers.values()) this.#send(peer, claims, opts)
+  }
+
+  release (indices: number[]): void {
+    for (const { ext } of this.#peers.values()) ext.release(indices)
+  }
+
+  /** A peer that has just been matched hears of all that runs. */
+  sendSnapshot (peer: TaskPeer): void {
+    for (const isBackup of [false, true]) this.#send(peer, this.#host.claims({ isBackup }), { isBackup })
+  }
+
+  #send (peer: TaskPeer, claims: ClaimRecord[], opts: { isBackup: boolean }): void {
+    peer.ext.claim(claims, opts)
+    // with this turn, not with the next batch of news: the work item is about to start
+    peer.ext.flush()
+    if (opts.isBackup) return
+    for (const { index } of claims) {
+      this.#yieldIfLost(peer, index)
+      for (const relay of peer.ext.state.relays.of(index)) this.#yieldToRelay(peer, relay)
+    }
+  }
+
+  //
+  // INCOMING
+  //
+
+  /** The peer announced results: what it claimed of them is done. */
+  fulfil (peer: TaskPeer, indices: number[]): void {
+    this.#scheduler.claims.fulfil(peer.claims, indices)
+    this.#relaying.ended(peer, indices, { withResult: true })
+  }
+
+  /** The peer sent a piece that matched its digest. */
+  delivered (peer: TaskPeer): void { this.#scheduler.claims.delivered(peer.id, [peer.claims, peer.relays]) }
+
+  /** To be called every few seconds. */
+  tidy (): void { this.#strangerYields = Math.max(0, this.#strangerYields - 1) }
+
+  #onMatched (peer: TaskPeer): void {
+    this.#peers.set(peer.id, peer)
+    this.#scheduler.setMember(peer.id, true)
+    this.#relaying.join(peer)
+  }
+
+  #onNeighbours (peer: TaskPeer, joined: string[], parted: string[]): void {
+    for (const id of joined) {
+      peer.neighbours.add(id)
+      this.#count(id, 1)
+    }
+    for (const id of parted) if (peer.neighbours.delete(id)) this.#count(id, -1)
+  }
+
+  #count (id: string, step: number): void {
+    const count = (this.#distant.get(id) ?? 0) + step
+    if (count > 0) this.#distant.set(id, count)
+    else this.#distant.delete(id)
+    this.#scheduler.setMember(id, count > 0 || this.#peers.has(id))
+  }
+
+  #onClaims (peer: TaskPeer, claims: ClaimRecord[], isBackup: boolean): void {
+    for (const claim of claims) {
+      this.#scheduler.claims.add(peer.claims, peer.id, { ...claim, isBackup })
+      this.#yieldIfLost(peer, claim.index)
+    }
+    // what we do not believe we do not pass on: others would believe us
+    this.#relaying.claimed(peer, claims.filter(({ index }) => this.#scheduler.claims.isRespected(peer.id, index)))
+  }
+
+  #onReleases (peer: TaskPeer, indices: number[]): void {
+    for (const index of indices) this.#scheduler.claims.abandon(peer.claims, peer.id, index)
+    this.#relaying.ended(peer, indices, { withResult: false })
+  }
+
+  #onRelays (peer: TaskPeer, relays: RelayRecord[]): void {
+    for (const relay of relays) {
+      if (!this.#isDistant(relay.peerId)) continue
+      this.#scheduler.claims.add(peer.relays, relay.peerId, relay)
+      this.#yieldToRelay(peer, relay)
+    }
+  }
+
+  #onWithdrawals (peer: TaskPeer, withdrawals: WithdrawalRecord[]): void {
+    for (const { index, peerId } of withdrawals) this.#scheduler.claims.remove(peer.relays, peerId, index)
+  }
+
+  /** Neither ourselves nor a neighbour, which speaks for itself. */
+  #isDistant (peerId: string): boolean {
+    return !this.#peers.has(peerId) && peerId !== hexOf(this.#host.peerId)
+  }
+
+  /** Of two claims for one piece one yields; decided as soon as both sides know of both. */
+  #yieldIfLost (peer: TaskPeer, index: number): void {
+    const received = peer.ext.state.claims.get(index)
+    if (received === undefined || received.isBackup) return
+    this.#yieldTo(peer, { index, peerId: peer.id, firstElapsedMs: received.firstElapsedMs })
+  }
+
+  /** The peer that passed both claims on to the other side has the numbers that both compare. */
+  #yieldToRelay (peer: TaskPeer, relay: RelayRecord): void {
+    if (!relay.isBackup && this.#isDistant(relay.peerId)) this.#yieldTo(peer, relay)
+  }
+
+  #yieldTo (peer: TaskPeer, { index, peerId, firstElapsedMs }: { index: number, peerId: string, firstElapsedMs: number }): void {
+    const sent = peer.ext.state.sentClaims.get(index)
+    if (sent === undefined || sent.isBackup || !this.#scheduler.claims.isRespected(peerId, index)) return
+    const isOurs = keepsClaim({
+      index,
+      localElapsedMs: sent.firstElapsedMs,
+      remoteElapsedMs: firstElapsedMs,
+      localPeerId: this.#host.peerId,
+      remotePeerId: Buffer.from(peerId, 'hex')
+    })
+    if (!isOurs && this.#mayYield(peer, index)) this.#host.yield(index, this.#scheduler.claims.get(peerId, index)!)
+  }
+
+  /** Whoever takes pieces over and does not deliver them soon has no credit left: claims alone must not stop our work. */
+  #mayYield (peer: TaskPeer, index: number): boolean {
+    if (peer.owed.size >= MAX_OWED) return false
+    if (!peer.hasDelivered && ++this.#strangerYields > MAX_STRANGER_YIELDS) return false
+    peer.owed.add(index)
+    return true
+  }
+}

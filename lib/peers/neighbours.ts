@@ -1,0 +1,289 @@
+/**
+ * The connected peers of one task: takes in what they announce. What they are told of stored pieces is announcer.ts's, claims
+ * are claim-exchange.ts's.
+ *
+ * What follows from it is decided elsewhere: result-table.ts and scheduler.ts are kept true, and the `NeighbourHost` hears of
+ * pieces that became available. Called by work-session.ts.
+ */
+import BitField from 'bitfield'
+import type { ClaimRecord, ResultRecord, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
+import { hexOf } from '../base/digest.ts'
+import type { Wire } from '../base/wire.ts'
+import type { Result } from '../results/result.ts'
+import type { ResultTable } from '../results/result-table.ts'
+import type { Scheduler } from '../scheduling/scheduler.ts'
+import { Announcer } from './announcer.ts'
+import { ClaimExchange } from './claim-exchange.ts'
+import type { ClaimExchangeHost } from './claim-exchange.ts'
+import { HandOver } from './hand-over.ts'
+import { identityOf } from './identity.ts'
+import { TaskPeer } from './task-peer.ts'
+
+/** Rounds of `tidy` that a peer may choke us while we need its pieces: the optimistic unchoking of common clients takes three. */
+const MAX_STARVING_ROUNDS = 6
+
+/** A peer may be caught with this many pieces of wrong data; at the next one it is banned. */
+const STRIKES_TOLERATED = 1
+/** Peers whose strikes are remembered: ids cost nothing to make up. */
+const MAX_STRIKERS = 10_000
+
+type Respond = (err: Error | null, block?: Uint8Array) => void
+
+/** How far the connected peers have told what they have. */
+export interface Meeting {
+  /** some are being made, or were made and their peers have not told what they have */
+  isConnecting: boolean
+  /** a peer works on the very same task, and tells what it has as soon as anybody */
+  hasMet: boolean
+}
+
+/** What the neighbours need from their surroundings. */
+export interface NeighbourHost extends ClaimExchangeHost {
+  /** the peer holds the piece, which is missing here, from now on */
+  available (peer: TaskPeer, index: number): void
+  /** news of this peer were taken in: see what can be fetched from it, and computed */
+  updated (peer: TaskPeer): void
+  left (peer: TaskPeer): void
+  /** something that the peer holds is needed */
+  wants (peer: TaskPeer): boolean
+  /** a block of a piece that is stored here */
+  serve (index: number, offset: number, length: number, respond: Respond): void
+  strike (peer: TaskPeer, reason: string): void
+  ban (peer: TaskPeer, reason: string): void
+}
+
+/** The peers of one task. Iterates over them. */
+export class Neighbours implements Iterable<TaskPeer> {
+  readonly #results: ResultTable
+  readonly #scheduler: Scheduler
+  readonly #host: NeighbourHost
+  readonly #peers = new Map<Wire, TaskPeer>()
+  readonly #strikes = new Map<string, number>()
+  readonly #claims: ClaimExchange
+  readonly #announcer: Announcer
+  /** what would be lost if we left */
+  readonly handOver: HandOver
+
+  constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
+    this.#results = results
+    this.#scheduler = scheduler
+    this.#host = host
+    this.#claims = new ClaimExchange(scheduler, host)
+    this.#announcer = new Announcer(results, this.#peers, host.clock)
+    const peerId = hexOf(host.peerId)
+    this.handOver = new HandOver(results, () => this.#peers.values(), { peerId, now: () => host.clock.now() })
+  }
+
+  [Symbol.iterator] (): IterableIterator<TaskPeer> { return this.#peers.values() }
+
+  has (wire: Wire): boolean { return this.#peers.has(wire) }
+
+  /** Who has told what it has, and whose first announcements are on their way. */
+  get meeting (): Meeting {
+    const areNew = new Set(Array.from(this, ({ ext, results }) => ext.state.status === 'waiting' || results.unexplained > 0))
+    return { isConnecting: areNew.has(true), hasMet: areNew.has(false) }
+  }
+
+  /** Listens to a peer; what it says may come before `greet`. */
+  add (wire: Wire, ext: UtBitworker): void {
+    const results = this.#results.addPeer(pieces => {
+      for (const index of pieces) this.#scheduler.deliveries.withdrawn(peer.holder, index)
+    })
+    const peer = new TaskPeer(wire, ext, results)
+    this.#peers.set(wire, peer)
+    wire.on('bitfield', () => { this.#onBits(peer) })
+    wire.on('have-all', () => { this.#onHaveAll(peer) })
+    wire.on('have', index => { this.#onHave(peer, index) })
+    wire.lt_donthave.on('donthave', index => { this.#onDontHave(peer, index) })
+    wire.on('unchoke', () => { this.#host.updated(peer) })
+    wire.on('request', (index, offset, length, respond) => { this.#onRequest(peer, index, offset, length, respond) })
+    wire.once('close', () => { this.#remove(peer) })
+    this.#claims.add(peer)
+    ext.on('matched', () => { if (peer.isGreeted) this.#sendSnapshot(peer) })
+    ext.on('results', records => { this.#onResults(peer, records) })
+    // after the claims were taken in
+    ext.on('releases', () => { this.#host.updated(peer) })
+    ext.on('withdrawals', () => { this.#host.updated(peer) })
+    ext.on('violation', reason => { this.#host.strike(peer, reason) })
+    this.#announcer.add(peer)
+    this.handOver.joined(peer)
+    // only bittorrent-protocol's stand-in has bits without bytes
+    if (wire.peerPieces.buffer.length === 0 && wire.peerPieces.get(0)) this.#onHaveAll(peer)
+    else this.#onBits(peer)
+  }
+
+  //
+  // OUTGOING
+  //
+
+  /** Our bitfield was sent: tell the peer what we have and do, as soon as the task digests have matched. */
+  greet (wire: Wire): void {
+    const peer = this.#peers.get(wire)
+    if (peer === undefined || peer.isGreeted) return
+    peer.isGreeted = true
+    if (peer.ext.state.status === 'matched') this.#sendSnapshot(peer)
+    else this.#announcer.holdBack(peer)
+  }
+
+  /**
+   * The piece is stored here: the peers are told.
+   * @param sources where it was downloaded; none if it was computed here
+   */
+  announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
+    this.handOver.stored(index)
+    this.#announcer.announce(index, result, sources)
+  }
+
+  /** Nothing is needed any more: the peers need not wait for us to fetch it. */
+  loseInterest (): void { for (const { wire } of this) if (wire.amInterested) wire.uninterested() }
+
+  /** The piece is not here any more. */
+  withdraw (index: number): void { this.#announcer.withdraw(index) }
+
+  claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void { this.#claims.claim(claims, opts) }
+
+  release (indices: number[]): void { this.#claims.release(indices) }
+
+  /** The peer sent so many bytes of a piece, which matched its digest. */
+  delivered (peer: TaskPeer, bytes: number): void {
+    this.#scheduler.deliveries.delivered(peer.holder, bytes)
+    this.#claims.delivered(peer)
+  }
+
+  /** The piece is needed again: whoever holds it is expected to deliver it. */
+  offerAgain (index: number): void {
+    for (const peer of this) if (peer.results.holds(index)) this.#onAvailable(peer, index)
+  }
+
+  close (): void {
+    this.#claims.close()
+    this.#announcer.close()
+  }
+
+  #sendSnapshot (peer: TaskPeer): void {
+    this.#announcer.sendSnapshot(peer)
+    this.#claims.sendSnapshot(peer)
+  }
+
+  //
+  // INCOMING
+  //
+
+  /**
+   * Ends claims that were not renewed in time, and connections to peers that have what we need but never let us have it.
+   */
+  tidy (): void {
+    this.#claims.tidy()
+    this.#announcer.tidy()
+    for (const peer of this) {
+      peer.ext.expireClaims()
+      const isStarving = peer.wire.peerChoking && (peer.wire.requests.length > 0 || this.#host.wants(peer))
+      peer.starvingRounds = isStarving ? peer.starvingRounds + 1 : 0
+      if (peer.starvingRounds >= MAX_STARVING_ROUNDS) peer.wire.destroy()
+      else if (peer.wire.amInterested && !this.#isNeeded(peer)) peer.wire.uninterested()
+    }
+  }
+
+  /** It has something that is missing here. The cheap signs come first. */
+  #isNeeded (peer: TaskPeer): boolean {
+    if (peer.wire.peerChoking || peer.wire.requests.length > 0 || this.#host.wants(peer)) return true
+    for (let index = 0; index < this.#results.pieceCount; index++) {
+      if (peer.results.holds(index) && this.#scheduler.isMissing(index) && this.#scheduler.isWanted(index)) return true
+    }
+    return false
+  }
+
+  /** The peer is alone to blame for something about this piece: what it said of it is void. */
+  distrust (peer: TaskPeer, index: number, reason: string): void {
+    if (peer.isBanned) return // what it had sent before it was closed
+    this.#forget(peer, index)
+    // across connections: coming back is no way out
+    const identity = identityOf(peer.wire)
+    const strikes = (this.#strikes.get(identity) ?? 0) + 1
+    if (this.#strikes.size < MAX_STRIKERS) this.#strikes.set(identity, strikes)
+    peer.isBanned = strikes > STRIKES_TOLERATED
+    if (peer.isBanned) this.#host.ban(peer, reason)
+    else this.#host.strike(peer, reason)
+  }
+
+  #remove (peer: TaskPeer): void {
+    if (!this.#peers.delete(peer.wire)) return
+    this.#claims.remove(peer)
+    this.#announcer.remove(peer)
+    peer.results.clear()
+    this.#scheduler.deliveries.remove(peer.holder)
+    this.#host.left(peer)
+  }
+
+  #onBits (peer: TaskPeer): void {
+    const { peerPieces } = peer.wire
+    for (let index = 0; index < this.#results.pieceCount; index++) if (peerPieces.get(index)) this.#setHave(peer, index)
+    this.#host.updated(peer)
+  }
+
+  #onHaveAll (peer: TaskPeer): void {
+    // bittorrent-protocol's stand-in cannot forget a bit, and would swallow a `have` that follows a `donthave`
+    const { pieceCount } = this.#results
+    const bits = new Uint8Array(Math.ceil(pieceCount / 8)).fill(0xff)
+    peer.wire.peerPieces = new BitField(bits)
+    this.#onBits(peer)
+  }
+
+  #onHave (peer: TaskPeer, index: number): void {
+    if (index < 0 || index >= this.#results.pieceCount) return this.#host.strike(peer, `announced piece ${index}, which the task does not have`)
+    this.#setHave(peer, index)
+    if (this.#scheduler.isMissing(index)) this.#host.updated(peer)
+  }
+
+  #onDontHave (peer: TaskPeer, index: number): void {
+    if (index < this.#results.pieceCount) this.#forget(peer, index)
+    this.#announcer.remind(peer, index)
+    this.#host.updated(peer)
+  }
+
+  #onResults (peer: TaskPeer, records: ResultRecord[]): void {
+    for (const { index, size, digest } of records) {
+      const announcement = peer.results.announce(index, { size, digest })
+      if (announcement === 'changed') peer.ext.reportViolation(`changed its result for piece ${index}`)
+      if (announcement !== 'new') continue
+      if (peer.results.holds(index)) this.#onAvailable(peer, index)
+      else this.#expect(peer, index) // its `have` is to follow
+    }
+    // last, so that a claim passes into a promise and nobody begins the piece in between
+    this.#claims.fulfil(peer, records.map(({ index }) => index))
+    this.#host.updated(peer)
+  }
+
+  #expect (peer: TaskPeer, index: number): void {
+    if (!this.#scheduler.isMissing(index) || !this.#scheduler.isWanted(index)) return
+    this.#scheduler.deliveries.announced(peer.holder, index, peer.results.size(index)!)
+  }
+
+  #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: Respond): void {
+    const size = this.#results.ownSize(index)
+    if (size === undefined) return respond(new Error(`piece ${index} is not here`))
+    // somebody may go by another result of the piece
+    if (offset < 0 || length <= 0 || offset + length > size) return respond(new Error('the request leaves the piece'))
+    this.#host.serve(index, offset, length, (err, block) => {
+      if (err === null && offset + length === size) this.handOver.sent(peer, index)
+      respond(err, block)
+    })
+  }
+
+  #setHave (peer: TaskPeer, index: number): void {
+    if (peer.results.holds(index)) return
+    peer.results.setHave(index)
+    if (peer.results.holds(index)) this.#onAvailable(peer, index)
+  }
+
+  #onAvailable (peer: TaskPeer, index: number): void {
+    this.#expect(peer, index)
+    if (peer.owed.size > 0) peer.owed.delete(index)
+    if (this.#scheduler.isMissing(index)) this.#host.available(peer, index)
+  }
+
+  #forget (peer: TaskPeer, index: number): void {
+    peer.results.forget(index)
+    this.#scheduler.deliveries.withdrawn(peer.holder, index)
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Which of the pieces that others compute is worth a second copy here, when nothing else is left to do. Pure.
+ *
+ * MapReduce's backup tasks with LATE's rule: the piece with the longest expected time to its end, if we would be done
+ * before; few copies, and after a random delay, so that idle peers neither all do the same nor do it at once.
+ */
+import type { Claim } from './claim-table.ts'
+import type { Lateness } from './lateness.ts'
+
+/** Copies of one piece in the swarm, the first one counted. */
+const MAX_COPIES = 3
+/** A claim is late when it has run for this many times what was expected. */
+const LATE = 1
+/**
+ * And for this much more, milliseconds: hashing, storing and telling take time that does not grow with the work; or for as long
+ * as most are late.
+ */
+const LATE_MS = 600
+/** A claim is slow when it is expected to run on for this many times what the piece would take us. */
+export const SLOW = 1.1
+/** Idle peers wait for a random part of this share of a piece's time: meanwhile they hear of each other's backups. */
+const DELAY = 0.05
+/** Without any estimate a claim is late after this. */
+const UNKNOWN_MS = 30_000
+
+/** What the choice depends on. */
+export interface BackupOptions {
+  now: number
+  /** what a piece takes here, milliseconds; 0: unknown */
+  paceMs: number
+  /** 0 … 1: our share of the longest delay */
+  delay: number
+  /** how late work ends in this swarm */
+  lateness: Lateness
+}
+
+/** The piece, if one is worth it now, and when to look again if nothing changes. */
+export interface Backup { index: number | undefined, retryAt: number }
+
+/** @param pieces those that could be computed here, each with the claims that are believed */
+export function chooseBackup (pieces: Iterable<[index: number, claims: Claim[]]>, { now, paceMs, delay, lateness }: BackupOptions): Backup {
+  const open = [...pieces]
+  const lateMs = Math.max(LATE_MS, lateness.usual(open.flatMap(([, claims]) => claims.flatMap(claim => overrun(claim, now)))))
+  const delayMs = DELAY * paceMs * delay
+  let best: { index: number, copies: number, endAt: number } | undefined
+  let retryAt = Infinity
+  for (const [index, claims] of open) {
+    if (claims.length >= MAX_COPIES) continue
+    const at = Math.max(...claims.map(claim => worthAt(claim, now, { paceMs, lateMs })))
+    if (at + delayMs > now) {
+      retryAt = Math.min(retryAt, at + delayMs)
+      continue
+    }
+    const endAt = Math.min(...claims.map(claim => expectedEnd(claim, now)))
+    const candidate = { index, copies: claims.length, endAt }
+    if (best === undefined || isBetter(candidate, best)) best = candidate
+  }
+  return best === undefined ? { index: undefined, retryAt } : { index: best.index, retryAt: now }
+}
+
+function isBetter (a: { copies: number, endAt: number }, b: { copies: number, endAt: number }): boolean {
+  return a.copies < b.copies || (a.copies === b.copies && a.endAt > b.endAt)
+}
+
+/** From when on a second copy is worth it, as far as this claim goes. */
+function worthAt ({ startedAt, heardAt, estimateMs }: Claim, now: number, { paceMs, lateMs }: { paceMs: number, lateMs: number }): number {
+  const expectedMs = estimateMs > 0 ? estimateMs : paceMs
+  if (expectedMs === 0) return heardAt + UNKNOWN_MS
+  const isSlow = paceMs > 0 && startedAt + expectedMs - now > SLOW * paceMs
+  return isSlow ? heardAt : startedAt + LATE * expectedMs + lateMs
+}
+
+/** By how much it is late already. */
+function overrun ({ startedAt, estimateMs }: Claim, now: number): number[] {
+  const ms = now - startedAt - estimateMs
+  return estimateMs > 0 && ms > 0 ? [ms] : []
+}
+
+/** What is late already is as good as lost. */
+function expectedEnd ({ startedAt, estimateMs }: Claim, now: number): number {
+  const endAt = startedAt + estimateMs
+  return endAt > now ? endAt : Infinity
+}

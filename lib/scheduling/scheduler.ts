@@ -1,0 +1,348 @@
+/**
+ * Which piece to compute next. Pure: the clock and the random source are handed in, so that a whole swarm can be
+ * simulated on a virtual clock with this very code.
+ *
+ * The rule (paper section 4.1, with the collision avoidance its section 6.1 asks for; docs/scheduling.md, "Which piece"):
+ * of the pieces that are wanted, missing, announced by no connected peer, claimed by none that is believed, and not given up
+ * here, one of those for which we come first in rendezvous order (ranking.ts); pieces that a reader waits for before all
+ * others. When there is none, one that was announced and that nobody is expected to deliver in time
+ * (scheduling/delivery-forecast.ts); and then a piece that others compute slowly is computed as a backup (backups.ts): nobody
+ * can stop a task by a word, and the slowest machine does not set its end.
+ */
+import { IndexSet } from '../base/index-set.ts'
+import { chooseBackup } from './backups.ts'
+import { Candidates } from './candidates.ts'
+import { ClaimTable } from './claim-table.ts'
+import { DeliveryForecast } from './delivery-forecast.ts'
+import { Lateness } from './lateness.ts'
+import { Ranking } from './ranking.ts'
+
+/** Runs of one piece's command here before it is left to other peers. */
+export const MAX_ATTEMPTS = 3
+/** Wait before a failed piece is tried again here, times four for each failure: others go first. */
+export const RETRY_MS = 1_000
+
+/** What is announced is not computed before this part of a piece's time has passed, within bounds: who has it can show that it delivers. */
+const GRACE_SHARE = 0.25
+export const MIN_GRACE_MS = 500
+const MAX_GRACE_MS = 30_000
+/** How many times as long as our own lag others are given: what they send passes through several hands that may lag as ours do. */
+const LAGS = 4
+/** A machine on which everything is so late makes no backups: more work would make that worse. */
+const OVERLOAD_MS = 1_000
+/** Estimates of others that stand in for our own pace while we have none. */
+const FOREIGN_ESTIMATES = 16
+
+/** What to compute. */
+export interface Choice {
+  index: number
+  /** others say that they have or compute it */
+  isBackup: boolean
+}
+
+/** What a scheduler is made with. */
+export interface SchedulerOptions {
+  /** all pieces start missing, wanted, and held by nobody */
+  pieceCount: number
+  /** our own, hex */
+  peerId: string
+  /** gives numbers in [0, 1) */
+  random: () => number
+  /** milliseconds on any steady clock */
+  now: () => number
+  /** by how much everything is late here, milliseconds (scheduling/lag.ts); default: by nothing */
+  lag?: () => number
+  /** a holder does not deliver: what it was asked for should be asked of others */
+  overdue?: () => void
+}
+
+/** The state of one task's pieces as far as it decides what to compute. */
+export class Scheduler {
+  /** what other peers compute; tell it, and the scheduler follows */
+  readonly claims: ClaimTable
+  /** what they announced and we lack; tell it, too */
+  readonly deliveries: DeliveryForecast
+  /** how late work ends, against what was expected; to be told of our own */
+  readonly lateness = new Lateness()
+  readonly #random: () => number
+  readonly #now: () => number
+  /** for what comes late because we look late, milliseconds */
+  readonly #allowance: () => number
+  readonly #ranking: Ranking
+  readonly #missing: IndexSet
+  readonly #candidates: Candidates
+  /** announced, and not expected in time */
+  readonly #doubtful: Candidates
+  readonly #wanted: Uint8Array
+  readonly #running = new Set<number>()
+  /** failures here so far */
+  readonly #failures = new Map<number, number>()
+  /** pieces that wait to be tried again, by when, soonest first; one map for each number of failures, whose wait is the same */
+  readonly #retries = Array.from({ length: MAX_ATTEMPTS - 1 }, () => new Map<number, number>())
+  #givenUp = 0
+  /** 1: the piece is missing, wanted and not given up here */
+  readonly #open: Uint8Array
+  #openCount = 0
+  readonly #urgent = new Set<number>()
+  readonly #urgentCandidates = new Set<number>()
+  /** pieces that were announced just now, by since when, oldest first */
+  readonly #fresh = new Map<number, number>()
+  /** 1: the piece was announced before */
+  readonly #wasAnnounced: Uint8Array
+  /** what a piece takes here on average, 0 = not known yet */
+  #paceMs = 0
+  /** there is no backup to be made of claims before */
+  #backupAt = 0
+  /** how long we let others go first; drawn anew for each backup */
+  #delay: number
+
+  constructor ({ pieceCount, peerId, random, now, lag = () => 0, overdue = () => {} }: SchedulerOptions) {
+    this.#random = random
+    this.#now = now
+    this.#allowance = () => LAGS * lag()
+    this.#delay = random()
+    this.claims = new ClaimTable({
+      now, pace: () => this.#paceMs, took: ms => { this.lateness.add(ms) }, changed: index => { this.#onClaims(index) }
+    })
+    this.deliveries = new DeliveryForecast(pieceCount, {
+      now, overdue, lag: this.#allowance, pace: () => this.#pace(), changed: index => { this.update(index) }
+    })
+    this.#ranking = new Ranking(pieceCount, peerId)
+    this.#missing = new IndexSet(pieceCount)
+    this.#candidates = new Candidates(pieceCount, this.#ranking)
+    this.#doubtful = new Candidates(pieceCount, this.#ranking)
+    this.#wanted = new Uint8Array(pieceCount).fill(1)
+    this.#wasAnnounced = new Uint8Array(pieceCount)
+    this.#open = new Uint8Array(pieceCount).fill(1)
+    this.#openCount = pieceCount
+    for (let index = 0; index < pieceCount; index++) {
+      this.#missing.add(index)
+      this.#candidates.set(index, true)
+    }
+  }
+
+  /** Pieces not stored here. */
+  get missing (): number { return this.#missing.size }
+
+  /** Pieces being computed here. */
+  get running (): number { return this.#running.size }
+
+  /** Pieces that failed here so often that they are left to other peers. */
+  get givenUp (): number { return this.#givenUp }
+
+  /** There are pieces that nobody has or claims credibly. */
+  get hasCandidates (): boolean { return this.#candidates.size > 0 || this.#doubtful.size > 0 }
+
+  isMissing (index: number): boolean { return this.#missing.has(index) }
+  /** The user wants it, or a reader waits for it. */
+  isWanted (index: number): boolean { return this.#wanted[index] === 1 || this.#urgent.has(index) }
+  isRunning (index: number): boolean { return this.#running.has(index) }
+
+  /** A peer (hex peer id) is alive and works on the task, or does not any more: it has its share in the order. */
+  setMember (peerId: string, isAlive: boolean): void {
+    if (!this.#ranking.setMember(peerId, isAlive)) return
+    this.#candidates.outdate()
+    this.#doubtful.outdate()
+  }
+
+  setMissing (index: number, missing: boolean): void {
+    this.#missing.set(index, missing)
+    if (!missing) {
+      this.#forgetFailures(index)
+      this.#wasAnnounced[index] = 0
+      this.deliveries.settled(index)
+    }
+    this.update(index)
+  }
+
+  /** Whether the user wants the piece (BEP 53 selections, `deselect`). Who holds it is told anew when it is. */
+  setWanted (index: number, wanted: boolean): void {
+    this.#wanted[index] = wanted ? 1 : 0
+    if (!this.isWanted(index)) this.deliveries.settled(index)
+    this.update(index)
+  }
+
+  /** What a piece takes here on average, milliseconds; until it is told, the estimates of others stand in. */
+  setPace (ms: number): void {
+    const isFirst = this.#paceMs === 0
+    this.#paceMs = ms
+    if (isFirst) this.claims.review()
+  }
+
+  /** A reader waits for the piece: it goes before all others. */
+  setUrgent (index: number, urgent: boolean): void {
+    if (urgent) this.#urgent.add(index)
+    else this.#urgent.delete(index)
+    this.update(index)
+  }
+
+  /** A reader waits for the piece. */
+  isUrgent (index: number): boolean { return this.#urgent.has(index) }
+
+  /** What to start now, or undefined when there is nothing. */
+  next (): Choice | undefined {
+    this.#readmit()
+    this.claims.expire()
+    if (this.#urgent.size > 0 || this.#candidates.size === 0) this.#doubt()
+    for (const index of this.#urgentCandidates) return { index, isBackup: false }
+    const index = this.#candidates.pick(this.#random, this.#now()) ?? this.#doubtful.pick(this.#random, this.#now())
+    if (index !== undefined) return { index, isBackup: false }
+    const backup = this.#backup()
+    return backup === undefined ? undefined : { index: backup, isBackup: true }
+  }
+
+  /** The piece is being computed here from now on. */
+  start (index: number): void {
+    this.#running.add(index)
+    this.update(index)
+  }
+
+  /** The work item ended without a result that counts against the piece (killed, yielded). */
+  stop (index: number): void {
+    this.#running.delete(index)
+    this.#backupAt = -Infinity
+    this.update(index)
+  }
+
+  /** The work item failed. True when the piece is given up here. */
+  fail (index: number): boolean {
+    const attempts = this.#attempts(index) + 1
+    const isFinal = attempts >= MAX_ATTEMPTS
+    this.#failures.set(index, attempts)
+    if (isFinal) this.#givenUp++
+    else this.#retries[attempts - 1]!.set(index, this.#now() + RETRY_MS * 4 ** (attempts - 1))
+    this.stop(index)
+    return isFinal
+  }
+
+  /** When there may be something to do without anything else happening, or Infinity. Asked after `next` had nothing. */
+  wakeAt (): number {
+    let at = Math.min(this.claims.expireAt, this.deliveries.expireAt, this.#backupAt)
+    for (const retries of this.#retries) {
+      const [soonest = Infinity] = retries.values()
+      at = Math.min(at, soonest)
+    }
+    const [since = Infinity] = this.#fresh.values()
+    return Math.min(at, since + this.#graceMs)
+  }
+
+  /**
+   * The wanted pieces when all that are missing were given up here and no connected peer has or claims one of them;
+   * empty otherwise.
+   */
+  hopeless (): number[] {
+    if (this.#running.size > 0 || this.#openCount > 0 || this.#givenUp === 0) return []
+    const wanted: number[] = []
+    for (const index of this.#failures.keys()) {
+      if (!this.isMissing(index) || !this.isWanted(index)) continue
+      if (this.deliveries.isAnnounced(index) || this.claims.isClaimed(index)) return []
+      wanted.push(index)
+    }
+    return wanted
+  }
+
+  #attempts (index: number): number { return this.#failures.get(index) ?? 0 }
+
+  #forgetFailures (index: number): void {
+    const attempts = this.#attempts(index)
+    if (attempts === 0) return
+    if (attempts >= MAX_ATTEMPTS) this.#givenUp--
+    else this.#retries[attempts - 1]!.delete(index)
+    this.#failures.delete(index)
+  }
+
+  /** Failed pieces whose wait is over are candidates again. */
+  #readmit (): void {
+    const now = this.#now()
+    for (const retries of this.#retries) {
+      for (const [index, retryAt] of retries) {
+        if (retryAt > now) break
+        retries.delete(index)
+        this.update(index)
+      }
+    }
+  }
+
+  #onClaims (index: number): void {
+    this.#backupAt = -Infinity
+    this.update(index)
+  }
+
+  /** Finds out what others announced and do not deliver in time. */
+  #doubt (): void {
+    this.deliveries.expire()
+    const now = this.#now()
+    for (const [index, since] of this.#fresh) {
+      if (since + this.#graceMs > now) break
+      this.#fresh.delete(index)
+      this.update(index)
+    }
+  }
+
+  get #graceMs (): number {
+    const graceMs = Math.max(MIN_GRACE_MS, GRACE_SHARE * this.#paceMs)
+    return Math.min(MAX_GRACE_MS, graceMs + Math.min(graceMs, this.#allowance()))
+  }
+
+  /** A piece whose claims promise little; looked for only when something has changed, or time has. */
+  #backup (): number | undefined {
+    const now = this.#now()
+    if (now < this.#backupAt) return undefined
+    if (this.#allowance() > OVERLOAD_MS) {
+      this.#backupAt = now + OVERLOAD_MS
+      return undefined
+    }
+    const { index, retryAt } = chooseBackup(this.#openClaims(), { now, paceMs: this.#pace(), delay: this.#delay, lateness: this.lateness })
+    this.#backupAt = retryAt
+    if (index !== undefined) this.#delay = this.#random()
+    return index
+  }
+
+  * #openClaims (): ReturnType<ClaimTable[typeof Symbol.iterator]> {
+    for (const entry of this.claims) if (!this.#isOnItsWay(entry[0]) && this.#mayRun(entry[0])) yield entry
+  }
+
+  /** What a piece takes: here, or else by the estimates of others. */
+  #pace (): number {
+    if (this.#paceMs > 0) return this.#paceMs
+    const estimates: number[] = []
+    for (const [, claims] of this.claims) {
+      for (const { estimateMs } of claims) if (estimateMs > 0) estimates.push(estimateMs)
+      if (estimates.length >= FOREIGN_ESTIMATES) break
+    }
+    return estimates.toSorted((a, b) => a - b)[estimates.length >> 1] ?? 0
+  }
+
+  /** It will come from a peer, or may still. */
+  #isOnItsWay (index: number): boolean { return this.deliveries.isExpected(index) || this.#fresh.has(index) }
+
+  /** Apart from what others say, the piece can be started here. */
+  #mayRun (index: number): boolean {
+    const isWaiting = this.#retries[this.#attempts(index) - 1]?.has(index) === true
+    return this.#isOpen(index) && !this.#running.has(index) && !isWaiting
+  }
+
+  #isOpen (index: number): boolean {
+    return this.#missing.has(index) && this.isWanted(index) && this.#attempts(index) < MAX_ATTEMPTS
+  }
+
+  /**
+   * Keeps the sets of candidates true to their definitions: to be called after every change of what they depend on, as all
+   * methods do, and the tables of claims and deliveries.
+   */
+  update (index: number): void {
+    const isAnnounced = this.deliveries.isAnnounced(index)
+    const isOpen = this.#isOpen(index)
+    this.#openCount += Number(isOpen) - this.#open[index]!
+    this.#open[index] = Number(isOpen)
+    if (!isOpen || !isAnnounced) this.#fresh.delete(index)
+    // a promise that was broken and made again is as old as the first one
+    else if (this.#wasAnnounced[index] === 0) this.#fresh.set(index, this.#now())
+    if (isAnnounced) this.#wasAnnounced[index] = 1
+    const isFree = !this.#isOnItsWay(index) && this.#mayRun(index) && !this.claims.isClaimed(index)
+    this.#candidates.set(index, isFree && !isAnnounced)
+    this.#doubtful.set(index, isFree && isAnnounced)
+    if (isFree && this.#urgent.has(index)) this.#urgentCandidates.add(index)
+    else this.#urgentCandidates.delete(index)
+  }
+}

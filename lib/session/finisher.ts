@@ -1,0 +1,135 @@
+/**
+ * Turns stored pieces into finished files: one file after the other, each as soon as its last part is stored.
+ * How a file is finished (complete command or concatenation, atomically) is the store's business.
+ */
+import { CommandError } from '../base/errors.ts'
+import type { ComputeStore } from '../store/compute-store.ts'
+import type { FinishedFile } from '../store/types.ts'
+import { locate } from '../task/task.ts'
+import type { Task } from '../task/task.ts'
+import type { FailedEvent } from './events.ts'
+
+/** What finishing needs from its surroundings. */
+export interface FinisherHost {
+  /** all parts of the file are stored */
+  isComplete (file: number): boolean
+  /** its complete command is about to run */
+  completing (file: number): void
+  /** null: its parts are there, but its complete command may not run here (nothing was asked to be computed) */
+  finished (file: number, finished: FinishedFile | null): void
+  failed (failure: FailedEvent): void
+  /** every file is finished, as far as it may be */
+  done (): void
+  /** what can be finished is; a complete command failed */
+  stuck (): void
+  broken (err: Error): void
+}
+
+type FileState = 'open' | 'finishing' | 'finished' | 'unmerged' | 'failed'
+
+/** The files of one task. */
+export class Finisher {
+  readonly #task: Task
+  readonly #store: ComputeStore
+  readonly #host: FinisherHost
+  readonly #states: FileState[]
+  readonly #abort = new AbortController()
+  #queue: Promise<void> = Promise.resolve()
+  #open: number
+  #mayRun = false
+
+  constructor (task: Task, store: ComputeStore, host: FinisherHost) {
+    this.#task = task
+    this.#store = store
+    this.#host = host
+    this.#states = task.files.map(() => 'open')
+    this.#open = task.files.length
+  }
+
+  /** Files whose complete command was held back. */
+  get hasUnmerged (): boolean { return this.#states.includes('unmerged') }
+
+  /** A complete command runs, or one has failed: nobody knows when the files are finished. */
+  get isOpenEnded (): boolean {
+    const isRunning = this.#mayRun && this.#task.completeCommand !== undefined && this.#states.includes('finishing')
+    return isRunning || this.#states.includes('failed')
+  }
+
+  /** Complete commands may run from now on; those that were held back, or failed before, are due. */
+  allowCommands (): void {
+    this.#mayRun = true
+    this.#states.forEach((state, file) => { if (state === 'unmerged' || state === 'failed') this.#set(file, 'open') })
+    this.checkAll()
+  }
+
+  /** No complete command is started from now on; one that runs goes on. */
+  forbidCommands (): void {
+    this.#mayRun = false
+  }
+
+  /** A piece was stored: its file may be complete. */
+  check (index: number): void {
+    this.#consider(locate(this.#task, index).file)
+  }
+
+  checkAll (): void {
+    for (let file = 0; file < this.#states.length; file++) this.#consider(file)
+  }
+
+  /** A piece of the file was lost. */
+  reopen (index: number): void {
+    this.#set(locate(this.#task, index).file, 'open')
+  }
+
+  /** Kills a running complete command; resolves when nothing is under way. */
+  async stop (): Promise<void> {
+    this.#abort.abort()
+    await this.#queue
+  }
+
+  #consider (file: number): void {
+    if (this.#states[file] !== 'open' || this.#abort.signal.aborted || !this.#host.isComplete(file)) return
+    this.#set(file, 'finishing')
+    this.#queue = this.#queue.then(() => this.#finish(file)).catch((err: unknown) => {
+      // thrown by somebody who was told: it must surface, and keep neither other files from their end nor `stop` from its own
+      queueMicrotask(() => { throw err })
+    })
+  }
+
+  async #finish (file: number): Promise<void> {
+    if (this.#abort.signal.aborted || this.#states[file] !== 'finishing') return
+    let finished: FinishedFile | null
+    if (this.#mayRun && this.#task.completeCommand !== undefined) this.#host.completing(file)
+    try {
+      finished = await this.#store.finishFile(file, { run: this.#mayRun, signal: this.#abort.signal })
+    } catch (err) {
+      if (!this.#abort.signal.aborted) this.#onError(file, err as Error)
+      return this.#checkDone()
+    }
+    if (this.#states[file] !== 'finishing') return // a part was lost meanwhile
+    this.#set(file, finished === null ? 'unmerged' : 'finished')
+    this.#host.finished(file, finished)
+    this.#checkDone()
+  }
+
+  #onError (file: number, err: Error): void {
+    // a damaged part: the store has reported it lost, and the file is open again
+    if (this.#states[file] === 'open') return
+    this.#set(file, 'failed')
+    if (!(err instanceof CommandError)) return this.#host.broken(err)
+    const { code, exitCode, signal, stderr, message } = err
+    this.#host.failed({ piece: null, file, code, exitCode, signal, stderr, message, final: true })
+  }
+
+  #set (file: number, state: FileState): void {
+    const openness = (of: FileState): number => of === 'open' || of === 'finishing' ? 1 : 0
+    this.#open += openness(state) - openness(this.#states[file]!)
+    this.#states[file] = state
+  }
+
+  #checkDone (): void {
+    if (this.#open > 0 || this.#abort.signal.aborted) return
+    if (this.#states.includes('failed')) this.#host.stuck()
+    else this.#host.done()
+  }
+}

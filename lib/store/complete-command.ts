@@ -1,0 +1,171 @@
+/**
+ * Runs a task's complete command: once per file, when all its parts are there. It finds them in PART_LIST and its like,
+ * and writes FILE.
+ */
+import { chmodSync, constants, lstatSync, mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFile, open } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { CommandError } from '../base/errors.ts'
+import type { ItemOutcome } from '../executor/bash-executor.ts'
+import { mountsOf } from '../executor/binds.ts'
+import type { Mount } from '../executor/types.ts'
+import type { Result } from '../results/result.ts'
+import { ioError } from '../system/io-errors.ts'
+import { completeMsOf, spaceAsked } from '../task/asks.ts'
+import { lstatOrNull, removeTree } from './files/folders.ts'
+import { hashFile } from './files/io.ts'
+import { partName } from './files/layout.ts'
+import { reclaim, share } from './files/root-sharing.ts'
+import { makeScratch } from './files/scratch.ts'
+import { runItem } from './generate.ts'
+import type { RunOptions } from './generate.ts'
+import type { TaskFolder } from './task-folder.ts'
+
+/** A complete file, ready for its name. */
+export interface Draft extends Result { path: string }
+
+/** Its stdout is not kept; what is beyond this is taken for a runaway. */
+const MAX_STDOUT_BYTES = 1024 ** 3
+/** Linux takes no more in one variable (MAX_ARG_STRLEN, 128 KiB with name and NUL); other systems take more. */
+const MAX_ENV_BYTES = 100 * 1024
+/** Splits where bash would, unquoted. */
+const UNSAFE = /[\s*?[\]\\]/
+
+/** Makes a list longer than the kernel takes a shell variable; echo is a builtin, so nothing is handed to the kernel. */
+const PART_LIST_PRELUDE = 'PART_LIST=$(echo $(<"$PART_LIST_FILE"))\n'
+
+/** Runs the complete command of a file in the folder `work`; returns what it wrote, synced. Errors: see finishFile. */
+export async function runCompleteCommand (folder: TaskFolder, file: number, work: string, run: RunOptions,
+  signal?: AbortSignal): Promise<Draft> {
+  const { task } = folder
+  const command = task.completeCommand ?? ''
+  const alias = UNSAFE.test(work) ? mkdtempSync(path.join(safeTemporary(), 'bitworker-')) : null
+  try {
+    const seen = alias === null ? work : link(alias, work)
+    const scratch = path.join(work, 's')
+    makeScratch(scratch, run.binds)
+    symlinkSync(folder.layout.parts, path.join(scratch, 'p'))
+    const out = path.join('o', `out${extensionOf(task.files[file]!.name)}`)
+    mkdirSync(path.join(work, 'o'), { mode: 0o700 })
+    const places = run.executor?.scratch === undefined ? placesIn(folder, seen, out) : sandboxPlaces(run.executor.scratch, out)
+    const { env, prelude } = completeEnv(folder, file, places)
+    writeFileSync(path.join(work, 'list'), partNames(folder, file).join('\n') + '\n', { mode: 0o600 })
+    if (run.executor?.scratch !== undefined) {
+      const names = partNames(folder, file).map(name => path.basename(name))
+      share({ parts: folder.layout.parts, names, list: path.join(work, 'list'), out: path.join(work, 'o') })
+    }
+    const mounts = [...mountsOf(run.binds), ...mountsOfComplete(folder, work, places)]
+    const item = runItem(run, {
+      command: prelude + command,
+      env,
+      cwd: scratch,
+      mounts,
+      asks: spaceAsked(task),
+      stdout: null,
+      maxOutputBytes: MAX_STDOUT_BYTES,
+      timeoutMs: completeMsOf(task)
+    })
+    const outcome = await untilAborted(item, signal)
+    folder.checkRoom()
+    return await takeFile(path.join(work, 'o'), path.basename(out), path.join(work, 'out'), outcome)
+  } catch (err) {
+    if (err instanceof CommandError && err.code === 'BW_ERR_COMMAND_EXIT') folder.checkRoom(err)
+    throw ioError(err, work)
+  } finally {
+    if (alias !== null) await removeTree(alias)
+  }
+}
+
+/** Where a complete command finds what it needs. */
+interface Places { file: string, list: string, parts: string }
+
+/** @param seen a way to the folder `work` that needs no quotes */
+function placesIn ({ layout }: TaskFolder, seen: string, out: string): Places {
+  return { file: path.join(seen, out), list: path.join(seen, 'list'), parts: UNSAFE.test(layout.parts) ? path.join(seen, 's', 'p') : layout.parts }
+}
+
+function sandboxPlaces (scratch: string, out: string): Places {
+  return { file: path.posix.join('/', out), list: '/list', parts: path.posix.join(scratch, 'p') }
+}
+
+/** The one folder of this machine that a command may write to is the one for its file. */
+function mountsOfComplete ({ layout }: TaskFolder, work: string, { file, list, parts }: Places): Mount[] {
+  return [
+    { path: layout.parts, at: parts },
+    { path: path.join(work, 'list'), at: list },
+    { path: path.join(work, 'o'), at: path.posix.dirname(file), writable: true }
+  ]
+}
+
+function completeEnv (folder: TaskFolder, file: number, places: Places): { env: Record<string, string>, prelude: string } {
+  const { task } = folder
+  const list = partNames(folder, file).join(' ')
+  const isShort = list.length <= MAX_ENV_BYTES
+  const env = {
+    FILE: places.file,
+    FILE_IDX: String(file),
+    PART_COUNT: String(task.files[file]!.parts),
+    PART_DIR: places.parts,
+    PART_LIST_FILE: places.list,
+    ...(isShort && { PART_LIST: list }),
+    TASK_NAME: task.name
+  }
+  return { env, prelude: isShort ? '' : PART_LIST_PRELUDE }
+}
+
+/** Relative to the working directory, which keeps the list short. */
+function partNames ({ task }: TaskFolder, file: number): string[] {
+  const { firstPiece, parts } = task.files[file]!
+  return Array.from({ length: parts }, (_, part) => `p/${partName(firstPiece + part)}`)
+}
+
+/** Kept, since many programs go by it; nothing in it that would need quotes. */
+function extensionOf (name: string): string {
+  return /(?:\.[A-Za-z0-9]{1,16}){1,2}$/.exec(name)?.[0] ?? ''
+}
+
+/** A way to the folder that a command may use without quotes. */
+function link (alias: string, work: string): string {
+  const seen = path.join(alias, 'w')
+  symlinkSync(work, seen)
+  return seen
+}
+
+function safeTemporary (): string {
+  return UNSAFE.test(os.tmpdir()) ? '/tmp' : os.tmpdir()
+}
+
+async function untilAborted (item: { done: Promise<ItemOutcome>, kill (): void }, signal: AbortSignal | undefined): Promise<ItemOutcome> {
+  const onAbort = (): void => { item.kill() }
+  signal?.addEventListener('abort', onAbort)
+  try {
+    return await item.done
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+/** What else it wrote goes with the folder, and with it other names of the file. */
+async function takeFile (folder: string, name: string, to: string, { stderr }: ItemOutcome): Promise<Draft> {
+  if (lstatOrNull(folder)?.isDirectory() === true) chmodSync(folder, 0o700) // it may have closed it
+  const written = path.join(folder, name)
+  if (lstatOrNull(written)?.isFile() !== true) {
+    throw new CommandError('BW_ERR_COMPLETE_NO_FILE', 'the complete command ended well, but did not write the file $FILE', { exitCode: 0, signal: null, stderr })
+  }
+  const taken = `${to}.taken`
+  renameSync(written, taken)
+  await removeTree(folder)
+  const { mode, nlink } = lstatSync(taken)
+  // a link, perhaps to a part: the finished file must be a file of its own
+  if (nlink > 1) await copyFile(taken, to, constants.COPYFILE_EXCL)
+  else renameSync(taken, to)
+  reclaim(to, mode)
+  const file = await open(to, constants.O_RDONLY | constants.O_NOFOLLOW)
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  return { path: to, ...await hashFile(to) }
+}

@@ -1,0 +1,151 @@
+/**
+ * Reading, hashing and writing of pieces. What is read is always a regular file, never one behind a symbolic link.
+ */
+import { closeSync, constants, fstatSync, openSync, read, readSync, writeSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { incrementalSha256, sha256 } from '../../base/digest.ts'
+import { errnoOf } from '../../system/io-errors.ts'
+import { removeFile } from './folders.ts'
+
+/** Up to here a piece is read and written in one call: cheaper than three trips to the thread pool. */
+export const SYNC_BYTES = 128 * 1024
+const CHUNK_BYTES = 1024 * 1024
+
+const readAsync = promisify(read)
+
+/** Errors on reading that mean that the data is gone, not that this machine is busy or we may not. */
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL', 'EIO', 'ENXIO', 'EISDIR'])
+
+/** Whether what could not be read is gone for good. */
+export function isGone (err: unknown): boolean {
+  return GONE.has(errnoOf(err))
+}
+
+/** Opens for reading. Throws ELOOP for a symbolic link, EINVAL for anything else that is not a regular file. */
+export function openRegular (path: string): number {
+  // O_NONBLOCK: a FIFO in a part's place would hold us for ever
+  return regular(path, openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK))
+}
+
+/** Opens for reading and writing, and makes the file if there is none. Throws as openRegular does, and EMLINK if it has another name. */
+export function openDraft (path: string, mode = 0o666): number {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
+  const fd = regular(path, openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode))
+  if (fstatSync(fd).nlink <= 1) return fd
+  closeSync(fd)
+  throw Object.assign(new Error(`${path} has another name`), { code: 'EMLINK' })
+}
+
+function regular (path: string, fd: number): number {
+  if (fstatSync(fd).isFile()) return fd
+  closeSync(fd)
+  throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EINVAL' })
+}
+
+/** Reads up to `length` bytes from `position`; fewer only at the end of the file. */
+export async function readAt (fd: number, position: number, length: number): Promise<Buffer> {
+  if (length <= SYNC_BYTES) return readAtSync(fd, position, length)
+  const buf = Buffer.allocUnsafe(length)
+  let at = 0
+  while (at < length) {
+    const { bytesRead } = await readAsync(fd, buf, at, length - at, position + at)
+    if (bytesRead === 0) break
+    at += bytesRead
+  }
+  return buf.subarray(0, at)
+}
+
+function readAtSync (fd: number, position: number, length: number): Buffer {
+  const buf = Buffer.allocUnsafe(length)
+  let at = 0
+  while (at < length) {
+    const n = readSync(fd, buf, at, length - at, position + at)
+    if (n === 0) break
+    at += n
+  }
+  return buf.subarray(0, at)
+}
+
+/** The bytes of a region in chunks of at most 1 MiB; ends early where the file does. */
+async function * chunksOf (fd: number, position: number, size: number): AsyncGenerator<Buffer, void, undefined> {
+  if (size <= SYNC_BYTES) {
+    if (size > 0) yield readAtSync(fd, position, size)
+    return
+  }
+  for (let at = 0; at < size; at += CHUNK_BYTES) {
+    const chunk = await readAt(fd, position + at, Math.min(CHUNK_BYTES, size - at))
+    if (chunk.length > 0) yield chunk
+    if (chunk.length < Math.min(CHUNK_BYTES, size - at)) return
+  }
+}
+
+/** SHA-256 of a region; null if the file ends before it does. */
+export async function hashRegion (fd: number, position: number, size: number): Promise<Uint8Array | null> {
+  if (size <= SYNC_BYTES) {
+    const bytes = readAtSync(fd, position, size)
+    return bytes.length === size ? sha256(bytes) : null
+  }
+  const digest = incrementalSha256()
+  let length = 0
+  for await (const chunk of chunksOf(fd, position, size)) {
+    digest.update(chunk)
+    length += chunk.length
+  }
+  return length === size ? digest.digest() : null
+}
+
+/** Size and SHA-256 of a whole regular file, by one pass. */
+export async function hashFile (path: string): Promise<{ size: number, digest: Uint8Array }> {
+  const fd = openRegular(path)
+  try {
+    const { size } = fstatSync(fd)
+    const digest = await hashRegion(fd, 0, size)
+    if (digest === null) throw new Error(`${path} became shorter while it was read`)
+    return { size, digest }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Writes a new file, mode 0600; leaves nothing behind if it fails. */
+export async function writeNew (path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    if (bytes.length <= SYNC_BYTES) writeNewSync(path, bytes)
+    else await writeNewAsync(path, bytes)
+  } catch (err) {
+    removeFile(path)
+    throw err
+  }
+}
+
+function writeNewSync (path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, 'wx', 0o600)
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+async function writeNewAsync (path: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    await handle.writeFile(bytes)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Copies a region to the end of `out`, and returns its SHA-256; null if the source ends before the region does. */
+export async function copyRegion (from: { fd: number, position: number, size: number },
+  out: (chunk: Buffer) => Promise<void>): Promise<Uint8Array | null> {
+  const digest = incrementalSha256()
+  let length = 0
+  for await (const chunk of chunksOf(from.fd, from.position, from.size)) {
+    digest.update(chunk)
+    length += chunk.length
+    await out(chunk)
+  }
+  return length === from.size ? digest.digest() : null
+}

@@ -1,0 +1,57 @@
+/**
+ * Where things are in an output folder. Paths alone.
+ *
+ *   <path>/<file paths of the task>                finished files
+ *   <path>/.bitworker/<info-hash>/task.bitworker   the task file
+ *                                 p/000012         parts, by global piece index
+ *                                 f/000000         drafts of files, by file index
+ *                                 journal, lock
+ *                                 work/<id>, …     scratch folders and unfinished output
+ */
+import path from 'node:path'
+import type { Task } from '../../task/task.ts'
+
+/** The paths of a task in an output folder, all absolute. */
+export class StoreLayout {
+  /** the output folder */
+  readonly folder: string
+  /** holds everything of this task but its finished files */
+  readonly root: string
+  readonly taskFile: string
+  readonly parts: string
+  readonly drafts: string
+  readonly journal: string
+  readonly lock: string
+  readonly work: string
+
+  constructor (folder: string, infoHash: string) {
+    this.folder = path.resolve(folder)
+    this.root = path.join(this.folder, '.bitworker', infoHash)
+    this.taskFile = path.join(this.root, 'task.bitworker')
+    this.parts = path.join(this.root, 'p')
+    this.drafts = path.join(this.root, 'f')
+    this.journal = path.join(this.root, 'journal')
+    this.lock = path.join(this.root, 'lock')
+    this.work = path.join(this.root, 'work')
+  }
+
+  /** The part file of a piece. */
+  part (index: number): string {
+    return path.join(this.parts, partName(index))
+  }
+
+  /** Where a file is put together. */
+  draft (file: number): string {
+    return path.join(this.drafts, partName(file))
+  }
+
+  /** Where a file of the task will be. */
+  final (file: Task['files'][number]): string {
+    return path.join(this.folder, file.path)
+  }
+}
+
+/** Name of a part or draft: at least six digits, so that names sort as their pieces do. */
+export function partName (index: number): string {
+  return String(index).padStart(6, '0')
+}

@@ -1,0 +1,101 @@
+/**
+ * The folders that work items run in. Making and removing one for every item would cost more than a tiny item does (on
+ * some disks milliseconds), so one that was not touched is used again. "Not touched" is what its ctime says: that changes
+ * with every entry that is made, renamed or removed in it, with its mode, its owner and its attributes.
+ */
+import { lstatSync, mkdirSync, symlinkSync } from 'node:fs'
+import path from 'node:path'
+import { checkBindsExist } from '../../executor/binds.ts'
+import type { Binds } from '../../executor/binds.ts'
+import { ioError } from '../../system/io-errors.ts'
+import { removeFile, removeTree } from './folders.ts'
+
+/** A ctime is only as exact as the clock's tick (1 to 10 ms): what is younger than this may have been changed unseen. */
+const SURE_AFTER_NS = 50_000_000n
+/** Folders kept; as many work items at a time are cheap. */
+const MAX_KEPT = 64
+
+/** Makes the folder a command runs in, with the binds as links. Throws BW_ERR_BIND, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
+export function makeScratch (scratch: string, binds: Binds): void {
+  try {
+    mkdirSync(scratch, { mode: 0o700 })
+    checkBindsExist(binds)
+    for (const { path: from, name } of binds) symlinkSync(from, path.join(scratch, name))
+  } catch (err) {
+    throw ioError(err, scratch)
+  }
+}
+
+/** Links first: a folder that is empty then is removed without a look into it. Never throws. */
+async function removeScratch (scratch: string, binds: Binds): Promise<void> {
+  for (const { name } of binds) removeFile(path.join(scratch, name))
+  await removeTree(scratch)
+}
+
+/** A folder for one work item at a time. */
+export interface Scratch {
+  readonly path: string
+  readonly binds: Binds
+  /** when it was made, by its own clock; with another ctime it was touched */
+  readonly ctimeNs: bigint
+  /** whatever touches it now, its ctime will tell */
+  isSure: boolean
+}
+
+/** The scratch folders of a task. */
+export class ScratchFolders {
+  readonly #newPath: () => string
+  /** the oldest first */
+  readonly #free: Scratch[] = []
+
+  /** @param newPath gives paths that nobody else uses */
+  constructor (newPath: () => string) {
+    this.#newPath = newPath
+  }
+
+  /** A folder with nothing but the binds in it. Throws as makeScratch does. */
+  take (binds: Binds): Scratch {
+    const [free] = this.#free
+    if (free === undefined) return this.#make(binds)
+    free.isSure ||= BigInt(Date.now()) * 1_000_000n - free.ctimeNs > SURE_AFTER_NS
+    if (!free.isSure) return this.#make(binds)
+    this.#free.shift()
+    if (free.binds !== binds || isTouched(free)) {
+      void removeScratch(free.path, free.binds)
+      return this.#make(binds)
+    }
+    checkBindsExist(binds)
+    return free
+  }
+
+  /** The item has ended; if it went well, others like it may follow. Never rejects. */
+  async giveBack (scratch: Scratch, isGood: boolean): Promise<void> {
+    if (isGood && this.#free.length < MAX_KEPT && scratch.isSure && !isTouched(scratch)) {
+      this.#free.push(scratch)
+      return
+    }
+    await removeScratch(scratch.path, scratch.binds)
+    if (!isGood || this.#free.length >= MAX_KEPT) return
+    // one that has time to become sure
+    try { this.#free.push(this.#make(scratch.binds)) } catch {} // the next item tells why
+  }
+
+  /** Removes those that are not in use. */
+  async close (): Promise<void> {
+    await Promise.all(this.#free.splice(0).map(async ({ path: at, binds }) => removeScratch(at, binds)))
+  }
+
+  #make (binds: Binds): Scratch {
+    const at = this.#newPath()
+    makeScratch(at, binds)
+    return { path: at, binds, ctimeNs: ctimeOf(at) ?? 0n, isSure: false }
+  }
+}
+
+function isTouched ({ path: at, ctimeNs }: Scratch): boolean {
+  return ctimeOf(at) !== ctimeNs
+}
+
+function ctimeOf (at: string): bigint | undefined {
+  return lstatSync(at, { bigint: true, throwIfNoEntry: false })?.ctimeNs
+}

@@ -1,0 +1,254 @@
+/**
+ * Finishes a file whose parts are all stored: the parts one after another, or what the task's complete command makes of
+ * them. Either way it is written elsewhere, written down in the journal, and only then renamed: a half-written file
+ * never carries the final name, and a file with the final name is always recognised as ours.
+ */
+import { closeSync, constants, fsync, ftruncate, mkdirSync, openSync, renameSync, write } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { equalBytes } from '../base/digest.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import { ioError } from '../system/io-errors.ts'
+import { runCompleteCommand } from './complete-command.ts'
+import type { Draft } from './complete-command.ts'
+import { lstatOrNull, makeParents, removeTree } from './files/folders.ts'
+import { copyRegion, hashFile, isGone, openDraft, openRegular } from './files/io.ts'
+import { Pacer, checkAborted } from './files/pacer.ts'
+import type { RunOptions } from './generate.ts'
+import { NO_DIGEST } from './journal.ts'
+import type { Place } from './piece-table.ts'
+import { foreign, offsetsOf } from './restore.ts'
+import type { TaskFolder } from './task-folder.ts'
+import type { FinishedFile } from './types.ts'
+
+/** How a file is finished. */
+export interface FinishOptions {
+  /** run the task's complete command; without it, a task that has one is not finished */
+  run: boolean
+  signal?: AbortSignal
+}
+
+/** Written at a time, so that a file of many tiny parts is not written in tiny steps. */
+const WRITE_BYTES = 1024 * 1024
+
+const writeAsync = promisify(write)
+const syncAsync = promisify(fsync)
+const truncateAsync = promisify(ftruncate)
+
+/**
+ * Finishes a file; null if its complete command may not run. Rejects with BW_ERR_PART_MISSING, BW_ERR_PART_CORRUPT
+ * (after `onLost`), BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, BW_ERR_ABORTED, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER, and for
+ * a complete command as RunningItem does and with BW_ERR_COMPLETE_NO_FILE.
+ */
+export async function finishFile (folder: TaskFolder, file: number, opts: FinishOptions, run: RunOptions): Promise<FinishedFile | null> {
+  const { task, layout } = folder
+  const description = task.files[file]
+  if (description === undefined) throw new BitWorkerError('BW_ERR_TASK_PIECE', 'usage', `there is no file ${file}; the task has ${task.files.length} files`)
+  const final = layout.final(description)
+  const length = folder.table.finished.get(file)
+  if (length !== undefined && await isAsWritten(folder, file, opts.signal)) return { path: final, length }
+  checkParts(folder, file)
+  const changes = folder.table.changes(file)
+  // parts of a task that is not understood stay parts: joining them may not be what makes the file
+  if (task.unsupported !== undefined || (task.completeCommand !== undefined && !opts.run)) return null
+  checkAborted(opts.signal)
+  refuseForeign(folder, file)
+  const work = folder.newWork()
+  try {
+    mkdirSync(work, { mode: 0o700 })
+    const out = task.completeCommand === undefined
+      ? await concatenate(folder, file, work, opts.signal)
+      : await completeFrom(folder, file, work, run, opts.signal)
+    await install(folder, file, out, changes)
+    return { path: final, length: out.size }
+  } catch (err) {
+    throw ioError(err, layout.folder)
+  } finally {
+    await removeTree(work)
+  }
+}
+
+/** The complete command sees parts that were compared with their digests. */
+async function completeFrom (folder: TaskFolder, file: number, work: string, run: RunOptions, signal?: AbortSignal): Promise<Draft> {
+  folder.guard.check('parts')
+  await arePartsIntact(folder, file, signal)
+  return runCompleteCommand(folder, file, work, run, signal)
+}
+
+/** Throws BW_ERR_PART_MISSING. */
+function checkParts ({ task, table: { results } }: TaskFolder, file: number): void {
+  const { firstPiece, parts, path: name } = task.files[file]!
+  for (let part = 0; part < parts; part++) {
+    if (!results.has(firstPiece + part)) throw new BitWorkerError('BW_ERR_PART_MISSING', 'usage', `${name} cannot be finished yet: its part ${part} is not stored`)
+  }
+}
+
+/** A finished file that was there at the start is compared with what was written then. Throws BW_ERR_PART_CORRUPT (after `onLost`). */
+async function isAsWritten (folder: TaskFolder, file: number, signal: AbortSignal | undefined): Promise<boolean> {
+  const { task, table } = folder
+  if (table.checkedFiles.has(file)) return true
+  const isIntact = task.completeCommand === undefined ? await arePartsIntact(folder, file, signal) : await isFileIntact(folder, file)
+  if (isIntact) table.checkedFiles.add(file)
+  else folder.reopenFile(file)
+  return isIntact
+}
+
+async function arePartsIntact (folder: TaskFolder, file: number, signal: AbortSignal | undefined): Promise<boolean> {
+  const { firstPiece, parts } = folder.task.files[file]!
+  const pacer = new Pacer(signal)
+  let damaged = -1
+  for (let index = firstPiece; index < firstPiece + parts; index++) {
+    if (!await folder.reader.verifyOnce(index)) damaged = index
+    await pacer.step()
+  }
+  if (damaged !== -1) throw corrupt(damaged)
+  return true
+}
+
+async function isFileIntact ({ task, layout, table }: TaskFolder, file: number): Promise<boolean> {
+  try {
+    const { digest } = await hashFile(layout.final(task.files[file]!))
+    return equalBytes(digest, table.digests.get(file)!)
+  } catch (err) {
+    if (isGone(err)) return false
+    throw err
+  }
+}
+
+function corrupt (index: number, cause?: unknown): BitWorkerError {
+  return new BitWorkerError('BW_ERR_PART_CORRUPT', 'system', `piece ${index} was damaged on disk; it will be fetched or computed again`, { cause })
+}
+
+/** All parts one after another: in the draft, if its pieces are where they must be, else in a new file. */
+async function concatenate (folder: TaskFolder, file: number, work: string, signal: AbortSignal | undefined): Promise<Draft> {
+  const { task, table, layout } = folder
+  const { firstPiece, parts } = task.files[file]!
+  const offsets = offsetsOf(task, file, piece => table.results.sizeOf(piece))!
+  const isInPlace = (index: number): boolean => table.position(index) === offsets[index - firstPiece]
+  const isDraft = table.drafts.has(file) && isEvery(firstPiece, parts, index => !table.isMerged(index) || isInPlace(index))
+  const out = isDraft ? layout.draft(file) : path.join(work, 'out')
+  const pacer = new Pacer(signal)
+  folder.guard.check('work', 'drafts')
+  const fd = openDraft(out)
+  try {
+    const writer = new BatchWriter(fd)
+    for (let index = firstPiece; index < firstPiece + parts; index++) {
+      if (!isDraft || !isInPlace(index)) await copyPart(folder, index, writer.at(offsets[index - firstPiece]!))
+      else if (!await folder.reader.verifyOnce(index)) throw corrupt(index)
+      await pacer.step()
+    }
+    await writer.end()
+    // behind the last part there may be what was given up
+    await truncateAsync(fd, offsets[parts])
+    await syncAsync(fd)
+    return { path: out, size: offsets[parts]!, digest: NO_DIGEST }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function isEvery (from: number, count: number, test: (index: number) => boolean): boolean {
+  for (let index = from; index < from + count; index++) if (!test(index)) return false
+  return true
+}
+
+async function copyPart (folder: TaskFolder, index: number, writer: BatchWriter): Promise<void> {
+  let cause: unknown
+  try {
+    if (await copyIntact(folder.table.where(index), writer)) return
+  } catch (err) {
+    if (!isGone(err)) throw err
+    cause = err
+  }
+  folder.lose(index)
+  throw corrupt(index, cause)
+}
+
+async function copyIntact (place: Place | null, writer: BatchWriter): Promise<boolean> {
+  if (place === null) return false
+  const { position, result } = place
+  const fd = openRegular(place.path)
+  try {
+    const digest = await copyRegion({ fd, position, size: result.size }, chunk => writer.write(chunk))
+    return digest !== null && equalBytes(digest, result.digest)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Writes small chunks in large steps. */
+class BatchWriter {
+  readonly #fd: number
+  #chunks: Buffer[] = []
+  #pending = 0
+  /** of the first pending byte */
+  #position = 0
+  #next: number | undefined
+
+  constructor (fd: number) {
+    this.#fd = fd
+  }
+
+  /** What is written next goes there. */
+  at (position: number): this {
+    this.#next = position
+    return this
+  }
+
+  async write (chunk: Buffer): Promise<void> {
+    const at = this.#next ?? this.#position + this.#pending
+    this.#next = undefined
+    if (at !== this.#position + this.#pending) {
+      await this.end()
+      this.#position = at
+    }
+    this.#chunks.push(chunk)
+    this.#pending += chunk.length
+    if (this.#pending >= WRITE_BYTES) await this.end()
+  }
+
+  /** Writes what is pending. */
+  async end (): Promise<void> {
+    const bytes = Buffer.concat(this.#chunks)
+    this.#chunks = []
+    this.#pending = 0
+    for (let at = 0; at < bytes.length;) at += (await writeAsync(this.#fd, bytes, at, bytes.length - at, this.#position + at)).bytesWritten
+    this.#position += bytes.length
+  }
+}
+
+/** In this order: journal, name, parts. Whatever ends us in between, the next start finds either all parts or a file it knows. */
+async function install (folder: TaskFolder, file: number, draft: Draft, changes: number): Promise<void> {
+  const { task, layout } = folder
+  const { path: relative } = task.files[file]!
+  const final = layout.final(task.files[file]!)
+  folder.guard.check('folder')
+  makeParents(layout.folder, relative)
+  await folder.announceFile(file, draft)
+  if (folder.table.changes(file) !== changes) {
+    throw new BitWorkerError('BW_ERR_PART_MISSING', 'usage', `${relative} cannot be finished yet: one of its parts was lost meanwhile`)
+  }
+  folder.guard.check('folder', 'work', 'drafts')
+  makeParents(layout.folder, relative) // once more: writing it down took its time
+  refuseForeign(folder, file)
+  renameSync(draft.path, final)
+  await syncFolder(path.dirname(final))
+  await folder.adoptFile(file, draft.size, offsetsOf(task, file, piece => folder.table.results.sizeOf(piece)))
+}
+
+/** Throws BW_ERR_FILE_EXISTS or BW_ERR_OUTPUT_FOLDER if what stands in the file's place is not ours to overwrite. */
+function refuseForeign ({ task, layout, force, table: { ours } }: TaskFolder, file: number): void {
+  const final = layout.final(task.files[file]!)
+  const stats = lstatOrNull(final)
+  if (stats === null || (force && !stats.isDirectory())) return
+  if (!stats.isFile() || stats.size !== ours.get(file)) throw foreign(final, stats)
+}
+
+/** The name must be on disk before the parts are removed. */
+async function syncFolder (dir: string): Promise<void> {
+  const fd = openSync(dir, constants.O_RDONLY)
+  try {
+    await syncAsync(fd)
+  } catch {} // some file systems do not do that for folders
+  closeSync(fd)
+}

@@ -1,0 +1,142 @@
+/**
+ * Computes one piece: an empty scratch folder, the command, and what it printed, hashed on its way, gets its name.
+ */
+import { BitWorkerError, CommandError } from '../base/errors.ts'
+import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../executor/bash-executor.ts'
+import { mountsOf } from '../executor/binds.ts'
+import type { Binds } from '../executor/binds.ts'
+import { killed } from '../executor/failures.ts'
+import type { Result } from '../results/result.ts'
+import { ioError } from '../system/io-errors.ts'
+import { spaceAsked } from '../task/asks.ts'
+import { workItemEnv } from '../task/task.ts'
+import { removeFile } from './files/folders.ts'
+import type { Scratch } from './files/scratch.ts'
+import type { TaskFolder } from './task-folder.ts'
+
+/** How commands are run. */
+export interface RunOptions {
+  executor?: Executor
+  binds: Binds
+  /** milliseconds; 0 = no limit but the task's */
+  timeoutMs: number
+}
+
+/** A piece that was computed. */
+export interface Generated extends Result {
+  /** what the command took, in milliseconds */
+  ms: number
+  /** the last lines it wrote to stderr, control characters stripped */
+  stderr: string
+}
+
+/** A piece being computed. */
+export interface Generation {
+  /** its index */
+  readonly piece: number
+  /** Resolves when the command has ended, at the latest with `done`: storing may be left. Never rejects. */
+  readonly ended: Promise<void>
+  /** Resolves when it is stored; rejects as RunningItem does, or with BW_ERR_BIND, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
+  readonly done: Promise<Generated>
+  /** kills the command; `done` rejects with BW_ERR_COMMAND_KILLED unless the piece is stored already */
+  kill (): void
+  pause (): void
+  resume (): void
+}
+
+/** Runs a work item. Throws BW_ERR_NO_EXECUTOR. */
+export function runItem ({ executor }: RunOptions, item: WorkItem): RunningItem {
+  if (executor === undefined) throw new BitWorkerError('BW_ERR_NO_EXECUTOR', 'usage', 'nothing here may run commands; give the store an executor')
+  return executor.run(item)
+}
+
+/** Has the executor start what so many work items of the folder's task will need. */
+export function prepare (folder: TaskFolder, executor: Executor, count: number): void {
+  const { task, table } = folder
+  if (table.results.size === task.pieceCount) return
+  const like: WorkItem = {
+    command: task.command,
+    env: workItemEnv(task, 0),
+    cwd: folder.newWork(),
+    stdout: null,
+    maxOutputBytes: task.pieceLength,
+    timeoutMs: 0
+  }
+  executor.prepare?.(like, count)
+}
+
+/** Starts computing a piece of the folder's task, at once. */
+export function generate (folder: TaskFolder, piece: number, run: RunOptions): Generation {
+  return new PieceGeneration(folder, piece, run)
+}
+
+class PieceGeneration implements Generation {
+  readonly piece: number
+  readonly ended: Promise<void>
+  readonly done: Promise<Generated>
+  readonly #folder: TaskFolder
+  #end: () => void = () => {}
+  #item: RunningItem | null = null
+  #isKilled = false
+
+  constructor (folder: TaskFolder, piece: number, run: RunOptions) {
+    this.piece = piece
+    this.#folder = folder
+    this.ended = new Promise(resolve => { this.#end = resolve })
+    this.done = this.#run(run)
+    this.done.then(this.#end, this.#end) // who kills it need not look at its end
+  }
+
+  kill (): void {
+    this.#isKilled = true
+    this.#item?.kill()
+  }
+
+  pause (): void { this.#item?.pause() }
+
+  resume (): void { this.#item?.resume() }
+
+  async #run (run: RunOptions): Promise<Generated> {
+    const { task, layout, scratch } = this.#folder
+    const env = workItemEnv(task, this.piece)
+    const stdout = `${this.#folder.newWork()}.out` // outside of the working directory
+    let cwd: Scratch | undefined
+    let isGood = false
+    try {
+      cwd = scratch.take(run.binds)
+      const timeoutMs = strictest(task.timeoutMs, run.timeoutMs)
+      const mounts = mountsOf(run.binds)
+      this.#item = runItem(run, {
+        command: task.command, env, cwd: cwd.path, mounts, asks: spaceAsked(task), stdout, maxOutputBytes: task.pieceLength, timeoutMs
+      })
+      const outcome = await this.#finish(this.#item)
+      this.#end()
+      if (this.#isKilled) throw killed()
+      const { size, digest } = outcome
+      const stored = await this.#folder.commit(this.piece, stdout, { size, digest })
+      isGood = true
+      return { ...stored, ms: Math.round(outcome.ms), stderr: outcome.stderr }
+    } catch (err) {
+      removeFile(stdout)
+      throw ioError(err, layout.folder)
+    } finally {
+      if (cwd !== undefined) await scratch.giveBack(cwd, isGood)
+    }
+  }
+
+  /** A command that met a full disk fails with whatever code it likes, or does not notice. */
+  async #finish (item: RunningItem): Promise<ItemOutcome> {
+    try {
+      const outcome = await item.done
+      this.#folder.checkRoom()
+      return outcome
+    } catch (err) {
+      if (err instanceof CommandError && (err.code === 'BW_ERR_COMMAND_EXIT' || err.code === 'BW_ERR_COMMAND_SIGNAL')) this.#folder.checkRoom(err)
+      throw err
+    }
+  }
+}
+
+function strictest (a = 0, b = 0): number {
+  return a === 0 || b === 0 ? Math.max(a, b) : Math.min(a, b)
+}

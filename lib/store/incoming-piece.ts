@@ -1,0 +1,64 @@
+/**
+ * Bytes of a piece on their way to disk, in any order and in as many writes as they come in.
+ */
+import { writeSync, write } from 'node:fs'
+import { promisify } from 'node:util'
+import type { Result } from '../results/result.ts'
+import { SYNC_BYTES, readAt } from './files/io.ts'
+import type { OpenFiles } from './files/open-files.ts'
+
+const writeAsync = promisify(write)
+
+/** Where the bytes go, and what becomes of them. */
+export interface Destination {
+  path: string
+  position: number
+  /** the piece is complete and its digest was checked; resolves with what is stored */
+  commit (result: Result): Promise<Result>
+  /** nothing will come of it */
+  discard (): void
+}
+
+/** A piece being written. */
+export class Incoming {
+  readonly #to: Destination
+  readonly #files: OpenFiles
+  #isEnded = false
+
+  constructor (to: Destination, files: OpenFiles) {
+    this.#to = to
+    this.#files = files
+  }
+
+  /** Writes bytes at their place in the piece. Rejects with errors of the file system. */
+  async write (at: number, bytes: Uint8Array): Promise<void> {
+    const { path, position } = this.#to
+    await this.#files.use(path, async fd => {
+      for (let done = 0; done < bytes.length;) {
+        const rest = bytes.subarray(done)
+        done += bytes.length <= SYNC_BYTES
+          ? writeSync(fd, rest, 0, rest.length, position + at + done)
+          : (await writeAsync(fd, rest, 0, rest.length, position + at + done)).bytesWritten
+      }
+    })
+  }
+
+  /** Hashes bytes that were written. */
+  async hashInto (digest: { update (bytes: Uint8Array): unknown }, at: number, length: number): Promise<void> {
+    const { path, position } = this.#to
+    await this.#files.use(path, async fd => { digest.update(await readAt(fd, position + at, length)) })
+  }
+
+  /** Stores the piece: its digest was checked, and all writes have ended. Resolves with what is stored, see `TaskFolder.commit`. */
+  async commit (result: Result): Promise<Result> {
+    this.#isEnded = true
+    return this.#to.commit(result)
+  }
+
+  /** Gives up what was written; nothing after `commit`. */
+  discard (): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#to.discard()
+  }
+}

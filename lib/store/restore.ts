@@ -1,0 +1,221 @@
+/**
+ * What of a task is on disk, after whatever ended the last run: the journal says what should be there, and names and
+ * sizes whether it can be. Nothing is read here, however much there is: a piece is compared with its digest before its
+ * first byte is used (piece-reader.ts), and a finished file before it counts as done (finish-file.ts).
+ * Called by TaskFolder.open.
+ */
+import { closeSync, readdirSync } from 'node:fs'
+import type { Stats } from 'node:fs'
+import path from 'node:path'
+import { equalBytes } from '../base/digest.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import { PackedResults } from '../results/packed-results.ts'
+import type { Result } from '../results/result.ts'
+import { locate } from '../task/task.ts'
+import type { Task } from '../task/task.ts'
+import { isConcatenation } from '../task/unsupported.ts'
+import { checkParents, lstatOrNull, removeFile } from './files/folders.ts'
+import { hashRegion, openRegular } from './files/io.ts'
+import { partName } from './files/layout.ts'
+import type { StoreLayout } from './files/layout.ts'
+import { Pacer } from './files/pacer.ts'
+import { FILE_FINISHED, NO_DIGEST, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
+import type { Journal, JournalRecord } from './journal.ts'
+import { PieceTable } from './piece-table.ts'
+
+interface Sources { task: Task, layout: StoreLayout, journal: Journal, records: JournalRecord[], force: boolean, signal?: AbortSignal }
+
+interface FinishedRecord extends Result { offsets: Float64Array | null }
+
+/** What the journal says. */
+interface Claims {
+  pieces: PackedResults
+  files: Map<number, FinishedRecord>
+  /** where in the draft of its file a piece is */
+  placed: Map<number, number>
+  /** pieces that were stored after their file was finished: they are not in it */
+  newer: Set<number>
+}
+
+/** The file that has a task's file's name: where the pieces in it are. */
+interface Final extends Result {
+  offsets: Float64Array | null
+  /** as long as what was written down; else there may be anything in it */
+  isOurs: boolean
+}
+
+/**
+ * Finds what the journal names, and removes what nothing vouches for. Throws BW_ERR_FILE_EXISTS if a file of somebody
+ * else stands in a finished file's place (unless `force`), BW_ERR_SYMLINK, BW_ERR_OUTPUT_FOLDER.
+ */
+export async function restore (sources: Sources): Promise<PieceTable> {
+  const { task, layout } = sources
+  const claims = replay(task, sources.records)
+  const table = new PieceTable(task, layout)
+  const finals = new Map<number, Final>()
+  const drafts = new Map<number, number>()
+  for (let file = 0; file < task.files.length; file++) {
+    const final = await inspectFinal(sources, claims, file)
+    if (final !== null) {
+      finals.set(file, final)
+      if (final.isOurs) table.setFinished(file, final.size)
+      table.ours.set(file, final.size)
+      table.digests.set(file, final.digest.slice()) // a view would keep all of the journal in memory
+      continue
+    }
+    const draft = lstatOrNull(layout.draft(file))
+    // one with another name may be anybody's: it is not written to
+    if (draft?.isFile() === true && draft.nlink === 1) drafts.set(file, draft.size)
+    else removeFile(layout.draft(file))
+  }
+  const names = new Set(readdirSync(layout.parts))
+  await restorePieces(sources, { claims, finals, drafts, names }, table)
+  for (const name of names) removeFile(path.join(layout.parts, name))
+  for (const file of drafts.keys()) if (!table.drafts.has(file)) removeFile(layout.draft(file))
+  return table
+}
+
+function replay (task: Task, records: JournalRecord[]): Claims {
+  const claims: Claims = { pieces: new PackedResults(task.pieceCount), files: new Map(), placed: new Map(), newer: new Set() }
+  const sizes = new Map<number, number>()
+  for (const { type, index, size, digest } of records) {
+    if (type === PIECE_DROPPED || type === PIECE_STORED) claims.placed.delete(index)
+    if (type === PIECE_DROPPED) claims.pieces.delete(index)
+    if (type === PIECE_PLACED) claims.placed.set(index, size)
+    if (type === PIECE_STORED) {
+      claims.pieces.set(index, { size, digest })
+      claims.newer.add(index)
+      sizes.set(index, size)
+    }
+    if (type !== FILE_FINISHED) continue
+    // the offsets as they were then: a piece that was lost and computed again may have another size now
+    claims.files.set(index, { size, digest, offsets: offsetsOf(task, index, piece => sizes.get(piece)) })
+    forgetParts(task, index, claims.newer)
+  }
+  return claims
+}
+
+/** The file was made of its parts. */
+function forgetParts (task: Task, file: number, newer: Set<number>): void {
+  const { firstPiece, parts } = task.files[file]!
+  for (let index = firstPiece; index < firstPiece + parts; index++) newer.delete(index)
+}
+
+/** Where each part of a concatenated file begins, and as last entry its length; null if a size is not known, or it is no concatenation. */
+export function offsetsOf (task: Task, file: number, sizeOf: (piece: number) => number | undefined): Float64Array | null {
+  if (!isConcatenation(task)) return null
+  const { firstPiece, parts } = task.files[file]!
+  const offsets = new Float64Array(parts + 1)
+  for (let part = 0; part < parts; part++) {
+    const size = sizeOf(firstPiece + part)
+    if (size === undefined) return null
+    offsets[part + 1] = offsets[part]! + size
+  }
+  return offsets
+}
+
+async function inspectFinal (sources: Sources, { pieces, files, newer }: Claims, file: number): Promise<Final | null> {
+  const { task, layout, force } = sources
+  const at = layout.final(task.files[file]!)
+  checkParents(layout.folder, task.files[file]!.path)
+  const stats = lstatOrNull(at)
+  if (stats === null) return null
+  if (!stats.isFile()) {
+    if (force && !stats.isDirectory()) return null
+    throw foreign(at, stats)
+  }
+  const record = files.get(file)
+  if (record?.size === stats.size) return { ...record, isOurs: true }
+  // a rename that the journal knows nothing of, after a power cut, is recognised by its content
+  const offsets = offsetsOf(task, file, piece => pieces.sizeOf(piece))
+  if (offsets?.at(-1) === stats.size && await isIntact(at, task.files[file]!, offsets, pieces, sources.signal)) {
+    const result = { size: stats.size, digest: NO_DIGEST }
+    await sources.journal.append({ type: FILE_FINISHED, index: file, ...result })
+    forgetParts(task, file, newer)
+    return { ...result, offsets, isOurs: true }
+  }
+  if (!force) throw foreign(at, stats)
+  // it will be overwritten; until then it may be what we wrote, cut short
+  return record === undefined ? null : { ...record, size: stats.size, isOurs: false }
+}
+
+/** The error for what somebody else put where a file of ours should go. A folder has another code: `force` does not overwrite it. */
+export function foreign (at: string, stats: Stats): BitWorkerError {
+  return stats.isDirectory()
+    ? new BitWorkerError('BW_ERR_OUTPUT_FOLDER', 'usage', `${at} is a folder, where a file of that name is to go; move it away`)
+    : new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${at} exists already and is not what BitWorker wrote; move it away`)
+}
+
+async function isIntact (at: string, { firstPiece, parts }: Task['files'][number], offsets: Float64Array,
+  pieces: PackedResults, signal?: AbortSignal): Promise<boolean> {
+  const pacer = new Pacer(signal)
+  const fd = openRegular(at)
+  try {
+    for (let part = 0; part < parts; part++) {
+      const { size, digest } = pieces.get(firstPiece + part)!
+      const actual = await hashRegion(fd, offsets[part]!, size)
+      if (actual === null || !equalBytes(actual, digest)) return false
+      await pacer.step()
+    }
+  } finally {
+    closeSync(fd)
+  }
+  return true
+}
+
+interface OnDisk { claims: Claims, finals: Map<number, Final>, drafts: Map<number, number>, names: Set<string> }
+
+/** Takes the names of parts that are there out of `names`: what is left is nobody's. */
+async function restorePieces (sources: Sources, { claims, finals, drafts, names }: OnDisk, table: PieceTable): Promise<void> {
+  const { task, layout, journal } = sources
+  const pacer = new Pacer(sources.signal)
+  const drops: Array<Promise<void>> = []
+  for (const [index, result] of claims.pieces) {
+    const { file, part } = locate(task, index)
+    const name = partName(index)
+    const final = claims.newer.has(index) ? undefined : finals.get(file)
+    const inFinal = final !== undefined && (final.isOurs || !names.has(name)) ? positionIn(final, part, result.size) : null
+    const position = claims.placed.get(index)
+    if (inFinal !== null) {
+      table.setPart(index, result)
+      table.moveToFile(index, inFinal)
+    } else if (names.has(name) && isPart(layout.part(index), result)) {
+      names.delete(name)
+      table.setPart(index, result)
+    } else if (position !== undefined && position + result.size <= (drafts.get(file) ?? -1)) {
+      table.setPart(index, result)
+      table.moveToFile(index, position)
+      table.drafts.add(file)
+    } else {
+      drops.push(journal.append({ type: PIECE_DROPPED, index, ...result }))
+    }
+    await pacer.step()
+  }
+  await Promise.all(drops)
+  reopenDamaged(task, finals, table)
+}
+
+/** Where the part begins in the file, if the file goes as far. */
+function positionIn ({ offsets, size }: Final, part: number, partSize: number): number | null {
+  const start = offsets?.[part] ?? -1
+  const end = offsets?.[part + 1] ?? -1
+  return start !== -1 && end - start === partSize && end <= size ? start : null
+}
+
+function isPart (at: string, { size }: Result): boolean {
+  const stats = lstatOrNull(at)
+  return stats?.isFile() === true && stats.size === size
+}
+
+/** A file that lacks one of its pieces is not finished, though the others may be read from it. */
+function reopenDamaged (task: Task, finals: Map<number, Final>, table: PieceTable): void {
+  for (const [file, { offsets }] of finals) {
+    if (!isConcatenation(task)) continue
+    const { firstPiece, parts } = task.files[file]!
+    for (let index = firstPiece; index < firstPiece + parts; index++) {
+      if (offsets !== null && table.isMerged(index)) continue
+      table.finished.delete(file)
+      break
+    }
+  }
+}

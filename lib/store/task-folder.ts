@@ -1,0 +1,325 @@
+/**
+ * A task's folder on disk while it is open: which pieces are stored and where, reading and storing them.
+ * Used by ComputeStore, generate() and finish; makes no decision about what to compute or when.
+ */
+import { closeSync, ftruncateSync, lstatSync, renameSync, statfsSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import { equalBytes, sha256 } from '../base/digest.ts'
+import type { Result } from '../results/result.ts'
+import { diskFull, errnoOf, ioError } from '../system/io-errors.ts'
+import { locate } from '../task/task.ts'
+import type { Task } from '../task/task.ts'
+import { FolderGuard } from './files/folder-guard.ts'
+import { checkReadable, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile } from './files/folders.ts'
+import { openDraft, openRegular } from './files/io.ts'
+import { StoreLayout } from './files/layout.ts'
+import { acquireLock } from './files/lock.ts'
+import { OpenFiles } from './files/open-files.ts'
+import { Pacer } from './files/pacer.ts'
+import { ScratchFolders } from './files/scratch.ts'
+import { Incoming } from './incoming-piece.ts'
+import { FILE_FINISHED, Journal, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
+import { PieceReader } from './piece-reader.ts'
+import type { PieceTable } from './piece-table.ts'
+import type { Place } from './piece-table.ts'
+import { FileDrafts } from './placement.ts'
+import { restore } from './restore.ts'
+
+/** What a folder is opened with. */
+export interface FolderOptions {
+  task: Task
+  /** the output folder */
+  path: string
+  /** overwrite files that are not ours; default false */
+  force?: boolean
+  /** a stored piece turned out to be gone or damaged */
+  onLost?: (index: number) => void
+  /** ends the opening */
+  signal?: AbortSignal
+}
+
+/** How a piece is stored. */
+export interface PutOptions {
+  /** SHA-256, if it was checked already */
+  digest?: Uint8Array
+  /** in place of another result that is stored; default false */
+  replace?: boolean
+}
+
+/** An open folder; it belongs to this process until it is closed. */
+export class TaskFolder {
+  readonly task: Task
+  readonly layout: StoreLayout
+  /** to be asked before anything is written by its path */
+  readonly guard: FolderGuard
+  readonly force: boolean
+  /** read it, but let this class write it */
+  readonly table: PieceTable
+  /** where work items run */
+  readonly scratch = new ScratchFolders(() => this.newWork())
+  readonly #journal: Journal
+  readonly #release: () => void
+  readonly #onLost: (index: number) => void
+  readonly reader: PieceReader
+  readonly #draftFiles = new OpenFiles(openDraft)
+  readonly #partFiles = new OpenFiles(at => openDraft(at, 0o600))
+  readonly #drafts: FileDrafts
+  #count = 0
+
+  private constructor (guard: FolderGuard, layout: StoreLayout, { task, force = false, onLost = () => {} }: FolderOptions,
+    journal: Journal, table: PieceTable, release: () => void) {
+    this.task = task
+    this.layout = layout
+    this.guard = guard
+    this.force = force
+    this.table = table
+    this.#journal = journal
+    this.#release = release
+    this.#onLost = onLost
+    const open = (at: string): number => {
+      checkReadable(layout, at)
+      return openRegular(at)
+    }
+    this.reader = new PieceReader(table, task.pieceLength, open, (index, place, cause) => { this.#onDamage(index, place, cause) })
+    this.#drafts = new FileDrafts(task, layout, table)
+  }
+
+  /**
+   * Makes or opens a task's folder, and sees by names and sizes what is in it. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL,
+   * BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, BW_ERR_ABORTED.
+   */
+  static async open (opts: FolderOptions): Promise<TaskFolder> {
+    const { task, force = false, signal } = opts
+    const layout = new StoreLayout(opts.path, task.infoHash)
+    const isNew = lstatOrNull(layout.root) === null
+    makeFolders(layout)
+    const release = acquireLock(layout.lock)
+    let journal: Journal | undefined
+    try {
+      await removeTree(layout.work)
+      makeFolders(layout)
+      const guard = new FolderGuard(layout)
+      writeTaskFile(layout, task)
+      const opened = Journal.open(layout.journal, { ...task, fileCount: task.files.length })
+      journal = opened.journal
+      const table = await restore({ task, layout, force, ...opened, ...(signal !== undefined && { signal }) })
+      return new TaskFolder(guard, layout, opts, journal, table, release)
+    } catch (err) {
+      journal?.close()
+      release()
+      if (isNew) await removeTraces(layout)
+      throw ioError(err, layout.folder)
+    }
+  }
+
+  /** Stores a piece's bytes; resolves with what is stored, see `commit`. */
+  async put (index: number, bytes: Uint8Array, { digest = sha256(bytes), replace = false }: PutOptions): Promise<Result> {
+    const incoming = this.receive(index, bytes.length, replace)
+    try {
+      await incoming.write(0, bytes)
+      return await incoming.commit({ size: bytes.length, digest: Uint8Array.from(digest) })
+    } catch (err) {
+      incoming.discard()
+      throw ioError(err, this.layout.folder)
+    }
+  }
+
+  /** A piece of `size` bytes is to be written: in its place in the file if that is known, else into a part. */
+  receive (index: number, size: number, replace = false): Incoming {
+    this.guard.check('work', 'drafts')
+    const place = this.#drafts.reserve(index, size)
+    if (place !== null) {
+      return new Incoming({
+        ...place,
+        commit: async result => {
+          this.#drafts.release(index)
+          return this.#commitPlaced(index, place.position, result)
+        },
+        // what was written of it may have filled the disk
+        discard: () => { if (this.#drafts.giveUp(index)) this.#truncate(place) }
+      }, this.#draftFiles)
+    }
+    const draft = `${this.newWork()}.put`
+    const close = (): void => { this.#partFiles.forget(draft) }
+    return new Incoming({
+      path: draft,
+      position: 0,
+      commit: async result => {
+        close()
+        return this.commit(index, draft, result, replace)
+      },
+      discard: () => {
+        close()
+        removeFile(draft)
+      }
+    }, this.#partFiles)
+  }
+
+  /**
+   * Makes a complete, hashed file a stored piece. If the piece is stored already, that one stays (unless `replace`),
+   * so that nobody's view of it changes; resolves with the result that is stored.
+   */
+  async commit (index: number, draft: string, result: Result, replace = false): Promise<Result> {
+    const known = this.table.results.get(index)
+    if (known !== undefined && (!replace || equalBytes(known.digest, result.digest))) {
+      removeFile(draft)
+      return known
+    }
+    const part = this.layout.part(index)
+    this.guard.check('work', 'parts')
+    this.reader.forgetFile(part)
+    renameSync(draft, part)
+    this.reader.forgetPiece(index)
+    this.table.setPart(index, result)
+    this.table.setChecked(index, lstatSync(part).mtimeMs)
+    try {
+      await this.#journal.append({ type: PIECE_STORED, index, ...result })
+    } catch (err) {
+      if (this.table.results.matches(index, result)) this.#remove(index)
+      throw err
+    }
+    return result
+  }
+
+  /** As `commit`, for a piece that was written to where it belongs in its file's draft. */
+  async #commitPlaced (index: number, position: number, result: Result): Promise<Result> {
+    const known = this.table.results.get(index)
+    if (known !== undefined) return known
+    this.table.setPart(index, result)
+    this.table.moveToFile(index, position)
+    this.table.setChecked(index, 0)
+    try {
+      await Promise.all([
+        this.#journal.append({ type: PIECE_STORED, index, ...result }),
+        this.#journal.append({ type: PIECE_PLACED, index, size: position, digest: result.digest })
+      ])
+    } catch (err) {
+      if (this.table.results.matches(index, result)) this.table.delete(index)
+      throw err
+    }
+    return result
+  }
+
+  /** The piece is gone or damaged: it counts as missing from now on, and `onLost` is told. */
+  lose (index: number): void {
+    const result = this.table.results.get(index)
+    if (result === undefined) return
+    this.#remove(index)
+    this.#journal.append({ type: PIECE_DROPPED, index, ...result }).catch(() => {}) // the next start finds out by itself
+    this.#onLost(index)
+  }
+
+  /** A path below `work/` that nobody else uses, for a file or folder to be made. Throws BW_ERR_SYMLINK, BW_ERR_OUTPUT_FOLDER. */
+  newWork (): string {
+    this.guard.check('work')
+    return path.join(this.layout.work, (this.#count++).toString(36))
+  }
+
+  /** Throws BW_ERR_DISK_FULL if there is no room at all: then what a command wrote just now may have been cut short, whatever it says. */
+  checkRoom (cause?: unknown): void {
+    const { blocks, bavail, bfree } = statfsSync(this.layout.work)
+    const room = process.getuid?.() === 0 ? bfree : bavail
+    if (blocks > 0 && room === 0) throw diskFull(this.layout.folder, cause)
+  }
+
+  /** Writes down, safe from a power cut, what a finished file will be, before it gets its name. */
+  async announceFile (file: number, { size, digest }: Result): Promise<void> {
+    await this.#journal.append({ type: FILE_FINISHED, index: file, size, digest })
+    await this.#journal.sync()
+  }
+
+  /** A finished file has its name. With `offsets` its pieces are served from it from now on, and their parts are removed. */
+  async adoptFile (file: number, length: number, offsets: Float64Array | null): Promise<void> {
+    const { firstPiece, parts } = this.task.files[file]!
+    this.reader.forgetFile(this.layout.final(this.task.files[file]!))
+    this.#forgetDraft(file)
+    this.table.setFinished(file, length)
+    this.table.checkedFiles.add(file)
+    if (this.guard.isSame('drafts')) removeFile(this.layout.draft(file)) // one that could not be used
+    const { mtimeMs } = lstatSync(this.layout.final(this.task.files[file]!))
+    if (offsets === null) return
+    const merged: number[] = []
+    for (let index = firstPiece; index < firstPiece + parts; index++) {
+      if (!this.table.isMerged(index)) merged.push(index)
+      this.table.moveToFile(index, offsets[index - firstPiece]!)
+      this.table.setChecked(index, mtimeMs) // each was compared on its way
+    }
+    const pacer = new Pacer()
+    for (const index of merged) {
+      if (this.table.isMerged(index)) this.#removePart(index)
+      await pacer.step()
+    }
+  }
+
+  /** The finished file is not what was written: it will be made again. */
+  reopenFile (file: number): void {
+    this.table.finished.delete(file)
+  }
+
+  /** What is open of the draft is not used any more. */
+  #forgetDraft (file: number): void {
+    const draft = this.layout.draft(file)
+    this.reader.forgetFile(draft)
+    this.#draftFiles.forget(draft)
+    this.#drafts.forget(file)
+  }
+
+  /** Closes the journal and gives the folder back. */
+  close (): void {
+    this.reader.close()
+    this.#draftFiles.close()
+    this.#partFiles.close()
+    this.#journal.close()
+    this.#release()
+  }
+
+  /** Removes everything the task has on disk; the folder must be closed. */
+  async destroy (): Promise<void> {
+    if (this.guard.isSame('folder')) for (const file of this.table.finished.keys()) removeFinal(this.layout, this.task.files[file]!)
+    if (this.guard.isSame('root')) await removeTraces(this.layout)
+  }
+
+  #onDamage (index: number, place: Place, cause: unknown): void {
+    // it may have moved, or have been replaced, while it was read
+    if (this.table.results.matches(index, place.result) && this.table.where(index)?.path === place.path) this.lose(index)
+    if (errnoOf(cause) === 'ENOENT') this.#loseFile(locate(this.task, index).file)
+  }
+
+  /** The finished file was removed: everything in it is lost, not only what is asked for next. */
+  #loseFile (file: number): void {
+    const { firstPiece, parts } = this.task.files[file]!
+    const at = this.table.drafts.has(file) ? this.layout.draft(file) : this.layout.final(this.task.files[file]!)
+    if (lstatOrNull(at) !== null) return
+    this.#forgetDraft(file)
+    for (let index = firstPiece; index < firstPiece + parts; index++) {
+      if (this.table.isMerged(index)) this.lose(index)
+    }
+  }
+
+  #truncate ({ path: at, position }: { path: string, position: number }): void {
+    if (!this.guard.isSame('drafts')) return
+    try {
+      const fd = openDraft(at)
+      ftruncateSync(fd, position)
+      closeSync(fd)
+    } catch {} // something else is in its place
+  }
+
+  #remove (index: number): void {
+    this.reader.forgetPiece(index)
+    if (!this.table.delete(index)) this.#removePart(index)
+  }
+
+  #removePart (index: number): void {
+    const part = this.layout.part(index)
+    this.reader.forgetFile(part)
+    if (this.guard.isSame('parts')) removeFile(part)
+  }
+}
+
+/** What we keep beside the finished files. */
+async function removeTraces (layout: StoreLayout): Promise<void> {
+  await removeTree(layout.root)
+  removeIfEmpty(path.dirname(layout.root))
+}

@@ -1,0 +1,40 @@
+/** Files that are there whole or not at all, whatever ends us meanwhile. Called by lib/config/trust-files.ts and the command line. */
+import { link, open, rename, rm } from 'node:fs/promises'
+
+/** Writes a file that must not be there yet; what stopped half way is removed. Rejects with EEXIST. */
+export async function writeNew (target: string, bytes: Uint8Array | string, mode = 0o666): Promise<void> {
+  const file = await open(target, 'wx', mode)
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } catch (error) {
+    await rm(target, { force: true })
+    throw error
+  } finally {
+    await file.close()
+  }
+}
+
+/** Writes a file by way of a second one, so that a full disk leaves the old one whole. */
+export async function replace (target: string, bytes: Uint8Array | string, mode = 0o666): Promise<void> {
+  await byDraft(target, bytes, mode, draft => rename(draft, target))
+}
+
+/** Like `replace`, but never over a file that is there: rejects with EEXIST. */
+export async function publish (target: string, bytes: Uint8Array | string, mode = 0o666): Promise<void> {
+  await byDraft(target, bytes, mode, async draft => {
+    await link(draft, target)
+    await rm(draft)
+  })
+}
+
+async function byDraft (target: string, bytes: Uint8Array | string, mode: number, put: (draft: string) => Promise<void>): Promise<void> {
+  const draft = `${target}.${process.pid}.tmp`
+  await writeNew(draft, bytes, mode)
+  try {
+    await put(draft)
+  } catch (error) {
+    await rm(draft, { force: true })
+    throw error
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Errors of the file system, as ours: what a person can do about them decides the code.
+ */
+import { BitWorkerError } from '../base/errors.ts'
+
+/** The `code` of a system error, e.g. ENOENT; '' for anything else. */
+export function errnoOf (err: unknown): string {
+  return err instanceof Error && 'code' in err && typeof err.code === 'string' && /^E[A-Z0-9]+$/.test(err.code) ? err.code : ''
+}
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+/**
+ * Turns an error of the file system into BW_ERR_DISK_FULL, BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER (blame 'system'); any other error, ours
+ * or a bug, is returned as it is.
+ */
+export function ioError (err: unknown, path: string): Error {
+  const errno = errnoOf(err)
+  if (errno === '') return err instanceof Error ? err : new Error(String(err))
+  if (FULL.has(errno)) return diskFull(path, err)
+  const code = errno === 'ELOOP' ? 'BW_ERR_SYMLINK' : 'BW_ERR_OUTPUT_FOLDER'
+  return new BitWorkerError(code, 'system', `cannot use ${path}: ${reason(err, errno)}`, { cause: err })
+}
+
+/** BW_ERR_DISK_FULL for a path on the disk that is full. */
+export function diskFull (path: string, cause: unknown): BitWorkerError {
+  const why = errnoOf(cause) === 'EFBIG' ? 'the file would be too large for this disk or this user' : 'no space left on the disk'
+  return new BitWorkerError('BW_ERR_DISK_FULL', 'system', `cannot write ${path}: ${why}; make room, then start again`, { cause })
+}
+
+function reason (err: unknown, errno: string): string {
+  switch (errno) {
+    case 'EACCES': case 'EPERM': return 'permission denied; choose a folder you may write to'
+    case 'EROFS': return 'the file system is read-only; choose another folder'
+    case 'ENOTDIR': case 'EEXIST': return 'it, or a part of its path, is not a folder; choose another folder'
+    case 'ELOOP': return 'a symbolic link is in its place, through which nothing is written; remove it'
+    case 'EMLINK': return 'it has another name (a hard link), whose content would change too; remove it'
+    case 'EISDIR': return 'a folder is in its place; move it away'
+    case 'EINVAL': case 'ENXIO': return 'something that is not a regular file is in its place; remove it'
+    case 'EMFILE': case 'ENFILE': return 'too many open files; raise the limit (ulimit -n), or use fewer slots'
+    default: return `${err instanceof Error ? err.message : String(err)}; check the disk, or choose another folder`
+  }
+}

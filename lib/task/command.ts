@@ -1,0 +1,82 @@
+/**
+ * What makes an info dictionary a task: the commands, inside it (`bitworker`, version 1) or outside (legacy files), and the
+ * digest that stands for them. Pure. Called by lib/task/task.ts.
+ */
+import { encode, textOf } from '../base/bencode.ts'
+import type { Bdict, Bvalue } from '../base/bencode.ts'
+import { incrementalSha256 } from '../base/digest.ts'
+import { readAsks } from './asks.ts'
+import type { TaskAsks } from './asks.ts'
+import { taskError, TaskFlaw } from './types.ts'
+import type { Task } from './types.ts'
+import { TASK_VERSION, unsupportedIn } from './unsupported.ts'
+
+/** Linux takes 128 KiB as one argument of a program; half of it leaves room for wrappers. */
+const MAX_COMMAND_BYTES = 64 * 1024
+
+const TASK_PREFIX = 'BitWorker/task/1\0'
+const LEGACY_PREFIX = 'BitWorker/legacy/1\0'
+
+/** The commands of a task. */
+export type Commands = Pick<Task, 'command' | 'completeCommand'>
+
+/**
+ * Reads the `bitworker` dictionary of an info dictionary. What this version does not know is listed, so that nobody computes.
+ * Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS.
+ */
+export function readBitworker (value: Bvalue | undefined): Commands & TaskAsks & Pick<Task, 'unsupported'> {
+  // of what a peer sent
+  if (value === undefined) throw taskError('BW_ERR_TASK_NO_COMMAND', 'The task is one of 2014, whose command is in its file alone; get the file from its author.')
+  if (!(value instanceof Map)) throw noCommand()
+  const unsupported = unsupportedIn(value)
+  if (value.get('version') !== TASK_VERSION) return { command: '', unsupported }
+  return { ...readCommands(value), ...readAsks(value), ...(unsupported.length > 0 && { unsupported }) }
+}
+
+/** Reads `command` and `complete command`. Throws BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND. */
+export function readCommands (dict: Bdict): Commands {
+  const command = readCommand(dict, 'command')
+  if (command === undefined || command.trim() === '') throw noCommand()
+  // Empty means none: the old files write it so.
+  const completeCommand = readCommand(dict, 'complete command')
+  return { command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }
+}
+
+/**
+ * The task digest: 32 bytes that two peers must have in common to exchange pieces. SHA-256 over
+ *
+ * - the 17 bytes `BitWorker/task/1\0` and the info dictionary as received; or, for legacy files,
+ * - the 19 bytes `BitWorker/legacy/1\0`, a canonical bencoded dictionary of `command` and (if there is one and it is not
+ *   empty) `complete command`, and the info dictionary as received.
+ *
+ * @param commands given for legacy files only, whose info dictionary does not hold them
+ */
+export function taskDigest (info: Uint8Array, commands?: Commands): Uint8Array<ArrayBuffer> {
+  const hash = incrementalSha256()
+  if (commands === undefined) hash.update(TASK_PREFIX)
+  else hash.update(LEGACY_PREFIX).update(encode(commandsDict(commands)))
+  return new Uint8Array(hash.update(info).digest())
+}
+
+/** The commands under their keys in task files. */
+export function commandsDict ({ command, completeCommand }: Commands): Record<string, string | undefined> {
+  return { command, 'complete command': completeCommand }
+}
+
+function readCommand (dict: Bdict, key: string): string | undefined {
+  const value = dict.get(key)
+  if (value === undefined) return undefined
+  const text = textOf(value)
+  if (text === undefined) throw badCommand(key, 'is not UTF-8 text')
+  if (text.includes('\0')) throw badCommand(key, 'contains a NUL character')
+  if (Buffer.byteLength(text) > MAX_COMMAND_BYTES) throw badCommand(key, `is ${Buffer.byteLength(text)} bytes long; at most ${MAX_COMMAND_BYTES} are allowed`)
+  return text
+}
+
+function noCommand (): Error {
+  return new TaskFlaw('BW_ERR_TASK_NO_COMMAND', 'The task has no command, so there is nothing to run')
+}
+
+function badCommand (key: string, why: string): Error {
+  return new TaskFlaw('BW_ERR_TASK_COMMAND', `The task's ${key} ${why}`)
+}

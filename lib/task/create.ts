@@ -1,0 +1,114 @@
+/**
+ * From createTask's options to dictionaries. Checked here: only what would otherwise be lost or misread on the way into
+ * bencode; every other rule is the reader's, which reads each new task before anyone gets it. Pure. Called by lib/task/task.ts.
+ */
+import type { Encodable } from '../base/bencode.ts'
+import { asksDict } from './asks.ts'
+import { commandsDict } from './command.ts'
+import { checkPieceLength, MAX_PIECES, tooManyPieces } from './info.ts'
+import { quote } from './names.ts'
+import { isTrackerUrl, MAX_REMARK_LENGTH, MAX_TRACKERS, trackerProblem } from './trackers.ts'
+import { taskError } from './types.ts'
+import type { CreateTaskOptions } from './types.ts'
+import { TASK_VERSION } from './unsupported.ts'
+
+const DEFAULT_PIECE_LENGTH = 1024 * 1024
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+type EncodableDict = Record<string, Encodable | undefined>
+
+/**
+ * The info dictionary. Throws BW_ERR_TASK_OPTIONS, BW_ERR_TASK_PIECE_LENGTH, BW_ERR_TASK_TOO_MANY_PIECES, BW_ERR_TASK_TIMEOUT,
+ * BW_ERR_TASK_LIMITS.
+ */
+export function createInfo (opts: CreateTaskOptions): EncodableDict {
+  const { name, command, completeCommand } = opts
+  checkText('name', name)
+  checkText('command', command)
+  checkOptionalText('completeCommand', completeCommand)
+  const pieceLength = checkPieceLength(opts.pieceLength ?? DEFAULT_PIECE_LENGTH)
+  return {
+    name,
+    'piece length': pieceLength,
+    ...createFiles(opts, pieceLength),
+    private: opts.private === true ? 1 : undefined,
+    bitworker: {
+      version: TASK_VERSION,
+      ...commandsDict({ command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }),
+      ...asksDict(opts)
+    }
+  }
+}
+
+/** What stands around the info dictionary. Throws BW_ERR_TASK_OPTIONS. BEP 3, BEP 12: one tier per tracker, as WebTorrent writes them. */
+export function createRemarks (opts: Pick<CreateTaskOptions, 'announce' | 'comment' | 'createdBy' | 'created'>): EncodableDict {
+  const { comment, createdBy, created } = opts
+  const announce = checkTrackers(opts.announce ?? [])
+  checkRemark('comment', comment)
+  checkRemark('createdBy', createdBy)
+  return {
+    announce: announce[0],
+    'announce-list': announce.length === 0 ? undefined : announce.map(url => [url]),
+    comment,
+    'created by': createdBy,
+    'creation date': created === undefined ? undefined : toSeconds(created)
+  }
+}
+
+function createFiles ({ parts, files }: CreateTaskOptions, pieceLength: number): EncodableDict {
+  if ((parts === undefined) === (files === undefined)) throw badOption('A task needs either parts (a number) or files (a list), not both.')
+  if (files === undefined) return { length: checkParts(parts) * pieceLength }
+  if (!Array.isArray(files)) throw badOption('files must be a list of { path, parts }.')
+  return {
+    files: files.map(file => {
+      checkText('path', file?.path)
+      return { path: file.path.split('/'), length: checkParts(file.parts) * pieceLength }
+    })
+  }
+}
+
+function checkParts (parts: unknown): number {
+  if (typeof parts !== 'number' || !Number.isInteger(parts) || parts < 1) {
+    throw badOption(`parts must be a whole number of at least 1, not ${quote(String(parts))}.`)
+  }
+  if (parts > MAX_PIECES) throw tooManyPieces()
+  return parts
+}
+
+function checkTrackers (announce: readonly string[]): readonly string[] {
+  if (!Array.isArray(announce)) throw badOption('announce must be a list of URLs.')
+  if (announce.length > MAX_TRACKERS) throw badOption(`announce has ${announce.length} trackers; at most ${MAX_TRACKERS} are allowed.`)
+  for (const url of announce) {
+    if (isTrackerUrl(url)) continue
+    throw badOption(`The tracker ${quote(String(url))} is not an http, https, udp, ws or wss URL${because(trackerProblem(url))}.`)
+  }
+  return announce
+}
+
+function because (problem: string | undefined): string {
+  return problem === undefined ? '' : `: ${problem}`
+}
+
+function toSeconds (date: Date): number {
+  const seconds = date instanceof Date ? Math.floor(date.getTime() / 1000) : NaN
+  if (seconds >= 0) return seconds
+  throw badOption('created must be a Date, of 1970 or later.')
+}
+
+function checkRemark (option: string, value: string | undefined): void {
+  checkOptionalText(option, value)
+  if ((value ?? '').length > MAX_REMARK_LENGTH) throw badOption(`${option} is longer than ${MAX_REMARK_LENGTH} characters.`)
+}
+
+function checkOptionalText (option: string, value: unknown): void {
+  if (value !== undefined) checkText(option, value)
+}
+
+function checkText (option: string, value: unknown): void {
+  if (typeof value !== 'string') throw badOption(`${option} must be a string.`)
+  if (LONE_SURROGATE.test(value)) throw badOption(`${option} is not well-formed Unicode, so it cannot be written as UTF-8.`)
+}
+
+function badOption (message: string): Error {
+  return taskError('BW_ERR_TASK_OPTIONS', message, 'usage')
+}

@@ -1,0 +1,73 @@
+/**
+ * Ed25519 keys and signatures (RFC 8032), by node:crypto. Here is only what that does not check: which public keys mean
+ * nobody in particular. Pure. Called by signature.ts and key-format.ts.
+ */
+import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { BitWorkerError } from '../base/errors.ts'
+
+export const PUBLIC_KEY_BYTES = 32
+export const SIGNATURE_BYTES = 64
+
+const P = 2n ** 255n - 19n
+/**
+ * The y coordinates of the eight points of small order. Under such a key some signatures hold for every message, and not every
+ * version of OpenSSL refuses it.
+ */
+const SMALL_ORDER = new Set([
+  0n, 1n, P - 1n,
+  0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n,
+  0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n
+])
+
+/** What is wrong with these bytes as somebody's public key ('is …', 'has …'), or null if nothing speaks against them. */
+export function whyNoPublicKey (key: Uint8Array): string | null {
+  if (key.length !== PUBLIC_KEY_BYTES) return `has ${key.length} bytes instead of ${PUBLIC_KEY_BYTES}`
+  const y = yOf(key)
+  if (y >= P) return 'is not in canonical form'
+  return SMALL_ORDER.has(y) ? 'is one of the eight that anybody can sign for' : null
+}
+
+/** Little-endian, without the highest bit, which is the sign of x. */
+function yOf (key: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(key.toReversed()).toString('hex')}`) & (2n ** 255n - 1n)
+}
+
+/** Whether the signature is this key's for the message; false for keys that `whyNoPublicKey` objects to. */
+export function isSignatureOf (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (whyNoPublicKey(key) !== null || signature.length !== SIGNATURE_BYTES) return false
+  const x = Buffer.from(key).toString('base64url')
+  return verify(null, message, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }), signature)
+}
+
+/** 64 bytes. The key must be one that `toSigningKey` returned. */
+export function signBytes (message: Uint8Array, key: KeyObject): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(sign(null, message, key))
+}
+
+/** A secret Ed25519 key from a KeyObject or PEM text (PKCS #8, not encrypted). Throws BW_ERR_KEY. */
+export function toSigningKey (key: KeyObject | string): KeyObject {
+  const object = typeof key === 'string' ? fromPem(key) : key
+  if (object?.type === 'private' && object.asymmetricKeyType === 'ed25519') return object
+  throw badKey('is not a secret Ed25519 key')
+}
+
+function fromPem (pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch (error) {
+    const isEncrypted = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE'
+    throw badKey(isEncrypted ? 'is protected by a passphrase, which BitWorker does not ask for' : 'is not a secret key in PEM form (PKCS #8)', error)
+  }
+}
+
+/** The public half of a secret key, 32 bytes. */
+export function publicKeyOf (key: KeyObject): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url'))
+}
+
+/** The error for a key that cannot be used. @param why continues 'The key …'
+ */
+export function badKey (why: string, cause?: unknown): BitWorkerError {
+  return new BitWorkerError('BW_ERR_KEY', 'usage', `The key ${why}; use an Ed25519 key.`, { cause })
+}

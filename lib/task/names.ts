@@ -1,0 +1,81 @@
+/**
+ * Which file names a task may use. They come from strangers and end up on this machine's disk, screen and command lines,
+ * so whatever could leave the task's folder, hide what it is, or mean two things on one disk is refused, never repaired.
+ * Called by lib/task/info.ts.
+ */
+import { TaskFlaw } from './types.ts'
+
+/** What every common file system can hold in one name, in bytes. */
+const MAX_COMPONENT_BYTES = 255
+const MAX_DEPTH = 32
+/** Leaves room for the folder the task is put in within Linux's 4096 (and most tools' 2048). */
+const MAX_PATH_BYTES = 1024
+/** Where this package keeps parts and journal beside the finished files. */
+const RESERVED = '.bitworker'
+
+// Control characters (C0, DEL, C1), line and paragraph separators, and what makes text run backwards on the screen.
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Surrogate}]/u
+const UNPRINTABLES = new RegExp(UNPRINTABLE, 'gu')
+const MAX_QUOTE = 60
+
+/** Quotes foreign text for an error message: one line, escaped, cut to about 60 characters. */
+export function quote (text: string): string {
+  const cut = text.length > MAX_QUOTE ? text.slice(0, MAX_QUOTE) + '…' : text
+  return '"' + cut.replace(UNPRINTABLES, c => `\\u{${c.codePointAt(0)!.toString(16)}}`) + '"'
+}
+
+/** Checks the components of every file's path, and the paths against one another. Throws BW_ERR_TASK_NAME. */
+export function checkPaths (paths: readonly string[][]): void {
+  for (const path of paths) checkPath(path)
+  checkCollisions(paths)
+}
+
+function checkPath (path: readonly string[]): void {
+  for (const component of path) checkComponent(component)
+  const joined = path.join('/')
+  if (path.length > MAX_DEPTH) throw nameError(joined, `has ${path.length} components; at most ${MAX_DEPTH} are allowed`)
+  if (Buffer.byteLength(joined) > MAX_PATH_BYTES) throw nameError(joined, `is longer than ${MAX_PATH_BYTES} bytes`)
+  if (fold(path[0]!) === RESERVED) throw nameError(joined, `begins with ${RESERVED}, which BitWorker keeps for itself`)
+}
+
+// What Windows takes for a device whatever follows the first dot, and characters and endings that it cannot have in a name:
+// one who fetches the files there must get them all, under these names and no others.
+const DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ ]*(?:\.|$)/i
+const NOT_ON_WINDOWS = /[<>:"|?*]/
+
+function checkComponent (name: string): void {
+  if (name === '') throw nameError(name, 'is empty')
+  if (name === '.' || name === '..') throw nameError(name, 'does not name a file')
+  if (/[/\\]/.test(name)) throw nameError(name, 'contains a slash or a backslash')
+  if (UNPRINTABLE.test(name)) throw nameError(name, 'contains a control character or one that changes the direction of text')
+  if (NOT_ON_WINDOWS.test(name)) throw nameError(name, 'contains one of < > : " | ? *, which not every disk can hold')
+  if (/[ .]$/.test(name)) throw nameError(name, 'ends with a dot or a space, which not every disk can hold')
+  if (DEVICE.test(name)) throw nameError(name, 'is the name of a device on Windows')
+  if (Buffer.byteLength(name) > MAX_COMPONENT_BYTES) throw nameError(name, `is longer than ${MAX_COMPONENT_BYTES} bytes`)
+}
+
+/** Two files that some disk would take for one, or a file that is also another file's folder. */
+function checkCollisions (paths: readonly string[][]): void {
+  const files = new Map<string, string>()
+  for (const path of paths) {
+    const joined = path.join('/')
+    const other = files.get(fold(joined))
+    if (other !== undefined) throw nameError(joined, `is the same file as ${quote(other)} on some disks`)
+    files.set(fold(joined), joined)
+  }
+  for (const path of paths) {
+    for (let depth = 1; depth < path.length; depth++) {
+      const folder = files.get(fold(path.slice(0, depth).join('/')))
+      if (folder !== undefined) throw nameError(folder, `is a file and also the folder of ${quote(path.join('/'))}`)
+    }
+  }
+}
+
+/** What is equal on a disk that ignores case and Unicode normalisation. */
+function fold (path: string): string {
+  return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')
+}
+
+function nameError (name: string, why: string): Error {
+  return new TaskFlaw('BW_ERR_TASK_NAME', `The task's file name ${quote(name)} ${why}`)
+}

@@ -1,0 +1,53 @@
+/**
+ * Piece ↔ (file, part), and what a work item is told about its piece. Pure. Called by the scheduler, the store and lib/webtorrent/torrent.ts.
+ */
+import { taskError } from './types.ts'
+import type { Task } from './types.ts'
+import { unsupportedProblem } from './unsupported.ts'
+
+/** A piece seen from its file: both indices from 0. */
+export interface Part { file: number, part: number }
+
+/** Finds the file that a piece belongs to, and which part of it the piece is. Throws BW_ERR_TASK_PIECE if there is no such piece. */
+export function locate (task: Task, piece: number): Part {
+  if (!Number.isInteger(piece) || piece < 0 || piece >= task.pieceCount) {
+    throw taskError('BW_ERR_TASK_PIECE', `There is no piece ${piece}; the task has ${task.pieceCount} pieces, counted from 0.`, 'usage')
+  }
+  // The last file that begins at or before the piece.
+  let low = 0
+  let high = task.files.length - 1
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (task.files[middle]!.firstPiece <= piece) low = middle
+    else high = middle - 1
+  }
+  return { file: low, part: piece - task.files[low]!.firstPiece }
+}
+
+/** The inverse of `locate`: the piece that is this part of this file. Throws BW_ERR_TASK_PIECE if there is no such part. */
+export function pieceOf (task: Task, { file, part }: Part): number {
+  const { firstPiece, parts } = task.files[file] ?? { firstPiece: 0, parts: 0 }
+  if (Number.isInteger(part) && part >= 0 && part < parts) return firstPiece + part
+  throw taskError('BW_ERR_TASK_PIECE', `There is no part ${part} of file ${file}; both are counted from 0.`, 'usage')
+}
+
+/**
+ * The variables a work item's command finds in its environment. `FILE` is the file's path in the task. Throws BW_ERR_TASK_PIECE, and
+ * BW_ERR_TASK_REQUIRES: without them nobody, whoever asks, can run a command that is not understood.
+ */
+export function workItemEnv (task: Task, piece: number): Record<string, string> {
+  const problem = unsupportedProblem(task)
+  if (problem !== null) throw problem
+  const { file, part } = locate(task, piece)
+  const { path, parts } = task.files[file]!
+  return {
+    PIECE_IDX: String(piece),
+    FILE_IDX: String(file),
+    PART_IDX: String(part),
+    PIECE_COUNT: String(task.pieceCount),
+    PART_COUNT: String(parts),
+    FILE: path,
+    PIECE_LENGTH: String(task.pieceLength),
+    TASK_NAME: task.name
+  }
+}

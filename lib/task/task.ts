@@ -1,0 +1,154 @@
+/**
+ * Task files: create, read, write. No file, network, clock or random source here. The rules about what is inside stand in
+ * info.ts (names, lengths, files), names.ts, command.ts and trackers.ts; this file puts them together.
+ * Called by lib/webtorrent/client.ts and the command line.
+ */
+import { concatBytes, decodeDict, encode } from '../base/bencode.ts'
+import type { Bdict, Bvalue, DecodedDict, Encodable } from '../base/bencode.ts'
+import { sha1Hex } from '../base/digest.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import { commandsDict, readBitworker, readCommands, taskDigest } from './command.ts'
+import { createInfo, createRemarks } from './create.ts'
+import { readInfo } from './info.ts'
+import { readSignatures, signaturesDict } from './signature.ts'
+import { readRemarks } from './trackers.ts'
+import type { Remarks } from './trackers.ts'
+import { taskError, TaskFlaw } from './types.ts'
+import type { CreateTaskOptions, ParseTaskOptions, Task, TaskSignature } from './types.ts'
+import { TASK_VERSION } from './unsupported.ts'
+
+export { magnetOf } from './magnet.ts'
+export { taskDigest } from './command.ts'
+export { locate, pieceOf, workItemEnv } from './pieces.ts'
+export { isTask, isTaskObject } from './sniff.ts'
+export { unsupportedProblem } from './unsupported.ts'
+export { usableTrackers } from './trackers.ts'
+export type { Part } from './pieces.ts'
+export type { CreateTaskOptions, ParseTaskOptions, Task, TaskFile, TaskSignature } from './types.ts'
+
+/** Room for 10 000 files with long names; more than that is not a description but an attack. */
+const MAX_TASK_BYTES = 4 * 1024 * 1024
+/** Leaves room around it, so that metadata that came from a peer can always be written as a task file. */
+const MAX_INFO_BYTES = 3 * 1024 * 1024
+/** What makes an ordinary torrent of an info dictionary: BEP 3, BEP 30, BEP 52. */
+const ORDINARY_KEYS = ['pieces', 'root hash', 'file tree', 'meta version']
+const INFO_KEY = new TextEncoder().encode('4:info')
+const DICT_END = new TextEncoder().encode('e')
+
+/**
+ * Makes a task. Equal options give an equal info-hash. Throws BW_ERR_TASK_OPTIONS for malformed options, and `parseTask`'s errors
+ * for those beyond its limits, all with blame 'usage'.
+ */
+export function createTask (opts: CreateTaskOptions): Task {
+  if (typeof opts !== 'object' || opts === null) throw taskError('BW_ERR_TASK_OPTIONS', 'createTask needs an object of options.', 'usage')
+  try {
+    return parseTask(joinFile(createRemarks(opts), encode(createInfo(opts))))
+  } catch (error) {
+    if (!(error instanceof BitWorkerError)) throw error
+    throw new BitWorkerError(error.code, 'usage', error instanceof TaskFlaw ? `${error.what}.` : error.message, { cause: error })
+  }
+}
+
+/**
+ * Reads a task file: a .bitworker file, or a legacy one with its commands at the top level, which is converted unless `legacySwarm`
+ * says otherwise. Throws BW_ERR_TASK_TOO_LARGE, BW_ERR_TASK_NOT_BENCODE, BW_ERR_TASK_NO_INFO, BW_ERR_TASK_ORDINARY,
+ * BW_ERR_TASK_SIGNATURE for a signature that is not valid, and the errors of `readInfo`, `readBitworker` and `readCommands`.
+ */
+export function parseTask (bytes: Uint8Array, { legacySwarm = false }: ParseTaskOptions = {}): Task {
+  checkSize(bytes, 'file', MAX_TASK_BYTES)
+  const { dict: root, sorted, span } = decodeFile(bytes, true)
+  const info = root.get('info')
+  if (!(info instanceof Map)) throw taskError('BW_ERR_TASK_NO_INFO', 'The file has no info dictionary, so it is neither a task nor a torrent.')
+  refuseOrdinary(info)
+  const legacy = !info.has('bitworker')
+  // Only what wrote the legacy files did not know how to sort.
+  if (!legacy && !sorted) throw notBencode('Its keys are not sorted.')
+  const raw = new Uint8Array(span('info'))
+  if (!legacy) return assemble(raw, info, readRemarks(root), { signatures: root.get('signatures') })
+  return legacySwarm ? assemble(raw, info, readRemarks(root), { legacyRoot: root }) : convert(raw, info, root)
+}
+
+/** The same task with its commands where the info-hash covers them. */
+function convert (raw: Uint8Array, info: Bdict, root: Bdict): Task {
+  const bitworker = { version: TASK_VERSION, ...commandsDict(readCommands(root)) }
+  const converted = encode(new Map<string, Encodable>([...info, ['bitworker', bitworker]]))
+  return { ...assemble(converted, decodeFile(converted, false).dict, readRemarks(root), {}), convertedFrom: sha1(raw) }
+}
+
+/**
+ * Reads a task's metadata that came from a peer (BEP 9): the bytes of the info dictionary alone. Throws BW_ERR_TASK_INFO_HASH
+ * (blame 'peer') if they do not have the info-hash (40 hex digits) that was asked for, and `parseTask`'s errors; a legacy
+ * task's info dictionary holds no command and is refused with BW_ERR_TASK_NO_COMMAND.
+ */
+export function parseTaskInfo (bytes: Uint8Array, infoHash?: string): Task {
+  checkSize(bytes, 'metadata', MAX_INFO_BYTES)
+  if (infoHash !== undefined && sha1(bytes) !== infoHash.toLowerCase()) {
+    throw taskError('BW_ERR_TASK_INFO_HASH', `The metadata does not belong to the info-hash ${infoHash}; get it from another peer.`, 'peer')
+  }
+  const { dict: info } = decodeFile(bytes, false)
+  refuseOrdinary(info)
+  return assemble(new Uint8Array(bytes), info, { announce: [] }, {})
+}
+
+/** Writes a task file, the info dictionary embedded as it was received. A legacy task becomes a legacy file. */
+export function encodeTask (task: Task): Uint8Array<ArrayBuffer> {
+  return joinFile({ ...(task.legacy && commandsDict(task)), ...createRemarks(task) }, task.info, task.signatures)
+}
+
+/** Comes before anything is read or hashed, so that 100 MB of anything cost nothing. */
+function checkSize (bytes: Uint8Array, what: string, maxBytes: number): void {
+  if (!(bytes instanceof Uint8Array)) throw notBencode('It is not a Uint8Array.')
+  if (bytes.length <= maxBytes) return
+  throw taskError('BW_ERR_TASK_TOO_LARGE', `The ${what} has ${bytes.length} bytes; a task's has at most ${maxBytes}. Is it the right one?`)
+}
+
+function decodeFile (bytes: Uint8Array, unsortedRootKeys: boolean): DecodedDict {
+  try {
+    return decodeDict(bytes, { unsortedRootKeys, maxBytes: MAX_TASK_BYTES })
+  } catch (error) {
+    throw notBencode((error as Error).message, error)
+  }
+}
+
+/** A dictionary with both `bitworker` and piece hashes would be one thing here and another in every other client: refused. */
+function refuseOrdinary (info: Bdict): void {
+  if (!ORDINARY_KEYS.some(key => info.has(key))) return
+  throw taskError('BW_ERR_TASK_ORDINARY', 'This is an ordinary torrent (it has piece hashes), not a task; add it as a torrent.')
+}
+
+/** What stands in the root dictionary beside the info dictionary. */
+interface Beside {
+  /** the root dictionary of a legacy file, where the commands are */
+  legacyRoot?: Bdict
+  signatures?: Bvalue | undefined
+}
+
+function assemble (raw: Uint8Array, info: Bdict, remarks: Remarks, { legacyRoot, signatures }: Beside): Task {
+  checkSize(raw, 'info dictionary', MAX_INFO_BYTES)
+  const commands = legacyRoot === undefined ? readBitworker(info.get('bitworker')) : readCommands(legacyRoot)
+  const digest = taskDigest(raw, legacyRoot === undefined ? undefined : commands)
+  return {
+    infoHash: sha1(raw),
+    info: raw,
+    digest,
+    ...readInfo(info),
+    ...commands,
+    ...remarks,
+    signatures: readSignatures(signatures, digest),
+    legacy: legacyRoot !== undefined
+  }
+}
+
+/** `info` sorts after every other key that we write but `signatures`, so it can be put between them as bytes. */
+function joinFile (root: Encodable, info: Uint8Array, signatures: readonly TaskSignature[] = []): Uint8Array<ArrayBuffer> {
+  const after = encode({ signatures: signaturesDict(signatures) }).subarray(1, -1)
+  return concatBytes([encode(root).subarray(0, -1), INFO_KEY, info, after, DICT_END])
+}
+
+function sha1 (bytes: Uint8Array): string {
+  return sha1Hex(bytes)
+}
+
+function notBencode (reason: string, cause?: unknown): BitWorkerError {
+  return taskError('BW_ERR_TASK_NOT_BENCODE', `This is not a task file, or one that was damaged; get it again. ${reason}`, 'input', cause)
+}

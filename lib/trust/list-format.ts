@@ -1,0 +1,117 @@
+/**
+ * The trust list: whose tasks start without a question, and how far that goes; and whose never start. As an object and as the text
+ * of trust.json. Read strictly: what this version does not understand could be a restriction. Pure. Called by trust-files.ts.
+ */
+import { BitWorkerError } from '../base/errors.ts'
+import { parsePublicKey } from '../task/key-format.ts'
+
+/** How far trust in an author goes. */
+export interface TrustScope {
+  /** not at this time or later */
+  expires?: Date
+  /** hours that a task may take, all its commands one after another at their time limit; one that has none is too long */
+  maxHours?: number
+  /** bytes that a task's files may have together */
+  maxBytes?: number
+  /** bytes of memory that each command of a task may ask for; one that does not say is too much */
+  maxMemory?: number
+  /** bytes in its folder, likewise */
+  maxScratch?: number
+}
+
+/** Somebody whose key is known. */
+export interface KnownAuthor extends TrustScope {
+  /** 64 lower-case hex digits */
+  key: string
+  /** what the user calls them */
+  label?: string
+  /** their tasks never run, whoever else signed them */
+  denied?: boolean
+}
+
+/** Everybody whose key is known, each key once. */
+export interface TrustStore { authors: readonly KnownAuthor[] }
+
+const VERSION = 1
+const AUTHOR_KEYS = new Set(['key', 'label', 'denied', 'expires', 'maxHours', 'maxBytes', 'maxMemory', 'maxScratch'])
+
+/** Reads the text of trust.json. Throws BW_ERR_TRUST_STORE. */
+export function parseTrustStore (text: string): TrustStore {
+  const root = parseObject(text)
+  if (root['version'] !== VERSION) throw malformed(`its version is not ${VERSION}`)
+  refuseOthers(root, new Set(['version', 'authors']), 'it')
+  const authors = root['authors']
+  if (!Array.isArray(authors)) throw malformed('`authors` is not a list')
+  const known = authors.map(readAuthor)
+  if (new Set(known.map(({ key }) => key)).size < known.length) throw malformed('a key is there twice')
+  return { authors: known }
+}
+
+/** The text of trust.json. */
+export function formatTrustStore ({ authors }: TrustStore): string {
+  return `${JSON.stringify({ version: VERSION, authors }, null, 2)}\n`
+}
+
+function parseObject (text: string): Record<string, unknown> {
+  let root: unknown
+  try {
+    root = JSON.parse(text)
+  } catch {
+    throw malformed('it is not JSON')
+  }
+  if (isObject(root)) return root
+  throw malformed('it is not an object')
+}
+
+function readAuthor (value: unknown): KnownAuthor {
+  if (!isObject(value)) throw malformed('an author is not an object')
+  refuseOthers(value, AUTHOR_KEYS, 'an author')
+  const { label, denied, expires } = value
+  if (label !== undefined && typeof label !== 'string') throw malformed('a `label` is not text')
+  if (denied !== undefined && typeof denied !== 'boolean') throw malformed('a `denied` is neither true nor false')
+  return {
+    key: readKey(value['key']),
+    ...(label !== undefined && { label }),
+    ...(denied !== undefined && { denied }),
+    ...(expires !== undefined && { expires: readDate(expires) }),
+    ...readNumbers(value)
+  }
+}
+
+function readKey (value: unknown): string {
+  try {
+    const { key } = parsePublicKey(String(value))
+    if (key === value) return key
+  } catch {}
+  throw malformed('a `key` is no public key')
+}
+
+function readDate (value: unknown): Date {
+  const date = new Date(typeof value === 'string' ? value : NaN)
+  if (Number.isNaN(date.getTime())) throw malformed('an `expires` is no date')
+  return date
+}
+
+function readNumbers (author: Record<string, unknown>): TrustScope {
+  const scope: TrustScope = {}
+  for (const name of ['maxHours', 'maxBytes', 'maxMemory', 'maxScratch'] as const) {
+    const value = author[name]
+    if (value === undefined) continue
+    if (typeof value !== 'number' || !(value >= 0)) throw malformed(`a \`${name}\` is no number`)
+    scope[name] = value
+  }
+  return scope
+}
+
+function refuseOthers (object: Record<string, unknown>, names: Set<string>, what: string): void {
+  const other = Object.keys(object).find(name => !names.has(name))
+  if (other !== undefined) throw malformed(`${what} has ${JSON.stringify(other)}, which this version does not know`)
+}
+
+function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function malformed (why: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_TRUST_STORE', 'system', `The trust list cannot be read: ${why}; correct the file, or remove it and add those you trust again.`)
+}

@@ -1,0 +1,154 @@
+/**
+ * The client: a WebTorrent client whose torrents may be tasks.
+ */
+import type { EventEmitter } from 'node:events'
+import WebTorrent from 'webtorrent'
+import { limitIncoming } from '../connections/half-open.ts'
+import { magnetProblem } from '../task/magnet-check.ts'
+import { createTask, isTask, isTaskObject, parseTask } from '../task/task.ts'
+import type { CreateTaskOptions, Task } from '../task/task.ts'
+import { patchServer } from './http-server.ts'
+import type { DestroyCallback, InternalClient, InternalClientConstructor } from './internals.ts'
+import type { TaskTorrentOptions } from './options.ts'
+import type { Torrent, TorrentCallback } from './public-types.ts'
+import { ComputeTorrent } from './torrent.ts'
+import { bytesOf } from './torrent-id.ts'
+import type { DestroyOptions, ServerOptions, TorrentId, WebTorrentConstructor, WebTorrentOptions, WebTorrentServer } from './types.ts'
+
+const Base = WebTorrent as unknown as InternalClientConstructor<Torrent> & Pick<WebTorrentConstructor, 'VERSION' | 'UTP_SUPPORT' | 'WEBRTC_SUPPORT'>
+
+/** A symbol: a client has no properties by name but WebTorrent's. */
+const CLOSING: unique symbol = Symbol('closing')
+
+/** A drop-in replacement for a WebTorrent client, which in addition computes tasks: see `BitWorker` in webtorrent/public-types.ts. */
+export default class BitWorker extends Base {
+  /** tasks that were destroyed or removed, until their folders were given back */
+  readonly [CLOSING] = new Set<Promise<void>>()
+
+  constructor (options?: WebTorrentOptions) {
+    super(options)
+    const { _connPool: pool } = this as unknown as InternalClient
+    // none in a browser
+    if (pool !== null && pool !== undefined) limitIncoming(pool)
+  }
+
+  override add (
+    torrentId: TorrentId | Task,
+    opts?: TaskTorrentOptions | TorrentCallback | null,
+    ontorrent?: TorrentCallback
+  ): ComputeTorrent {
+    if (this.destroyed) throw new Error('client is destroyed')
+    if (typeof opts === 'function') return this.add(torrentId, {}, opts)
+    const client = this as unknown as InternalClient
+    const torrent = new ComputeTorrent(torrentId, client, { ...opts })
+    client.torrents.push(torrent)
+
+    const onInfoHash = (): void => {
+      const original = client.torrents.find(other => other !== torrent && other.infoHash === torrent.infoHash)
+      if (this.destroyed || original === undefined) return
+      torrent._destroy(new Error(`Cannot add duplicate torrent ${torrent.infoHash}`))
+      ontorrent?.(original as ComputeTorrent)
+    }
+    const onReady = (): void => {
+      if (this.destroyed) return
+      ontorrent?.(torrent)
+      this.emit('torrent', torrent)
+    }
+    ;(torrent as EventEmitter).once('_infoHash', onInfoHash)
+    torrent.once('ready', onReady)
+    torrent.once('close', () => {
+      ;(torrent as EventEmitter).off('_infoHash', onInfoHash)
+      torrent.off('ready', onReady)
+      if (torrent.task === null) return
+      const closed = torrent._closed.finally(() => this[CLOSING].delete(closed))
+      this[CLOSING].add(closed)
+    })
+    this.emit('add', torrent)
+    return torrent
+  }
+
+  /**
+   * The torrent with this id, or null. Like WebTorrent's it loads nothing: paths and URLs are not looked up.
+   * Not async, and nothing is awaited before WebTorrent's own: every incoming connection waits for it.
+   */
+  override get (torrentId: TorrentId | Task | Torrent): Promise<ComputeTorrent | null> {
+    if (magnetProblem(torrentId) !== undefined) return Promise.resolve(null)
+    const [infoHash, legacy] = taskInfoHashes(torrentId)
+    const found = super.get(infoHash ?? torrentId) as Promise<ComputeTorrent | null>
+    // a legacy file can be here as it was, or converted
+    return legacy === undefined ? found : found.then(torrent => torrent ?? super.get(legacy) as Promise<ComputeTorrent | null>)
+  }
+
+  /**
+   * Removes a torrent or task; `cb` is called when it is closed. Rejects if it is not here. What can be found at once is taken out
+   * in the next microtask, before anything that is added from now on looks for others of its kind.
+   */
+  override async remove (
+    torrentId: TorrentId | Task | Torrent, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback
+  ): Promise<void> {
+    const found = findNow(this.torrents, torrentId)
+    if (found === undefined) return super.remove(torrentId, opts, cb)
+    await Promise.resolve()
+    ;(this as unknown as InternalClient)._remove(found, opts, cb)
+  }
+
+  /**
+   * Ends everything. `cb` is called once every torrent's store is closed: WebTorrent's own callback can come before, since
+   * with uTP its connection pool answers twice.
+   */
+  override _destroy (err: Error | null, cb?: (err?: Error | null) => void): void {
+    if (cb === undefined) return super._destroy(err)
+    super._destroy(err, error => {
+      if (this[CLOSING].size === 0) cb(error)
+      else void Promise.all(this[CLOSING]).then(() => { cb(error) })
+    })
+  }
+
+  /**
+   * Makes a task; hand it to `add`, or write `encodeTask(task)` into a file.
+   * Throws BW_ERR_TASK_OPTIONS and what `parseTask` throws.
+   */
+  createTask (options: CreateTaskOptions): Task {
+    return createTask(options)
+  }
+
+  /** WebTorrent's HTTP server, which streams files of unfinished tasks as well. */
+  override createServer (options?: ServerOptions, force?: 'browser' | 'node'): WebTorrentServer {
+    return patchServer(super.createServer(options, force), this, options)
+  }
+
+  /** 0 … 1: of all unfinished torrents together, by length. */
+  override get progress (): number {
+    const torrents = this.torrents.filter(torrent => torrent.progress !== 1)
+    // tasks count pieces, not bytes: what a length is there is not known before the end
+    if (torrents.every(torrent => (torrent as ComputeTorrent).task === null)) return super.progress
+    const length = torrents.reduce((sum, torrent) => sum + (torrent.length || 0), 0) || 1
+    return torrents.reduce((sum, torrent) => sum + torrent.progress * (torrent.length || 0), 0) / length
+  }
+}
+
+/** The info-hash if the id is a task in a form that WebTorrent does not know; and that of the legacy file it was converted from. */
+function taskInfoHashes (torrentId: unknown): [infoHash?: string, legacy?: string | undefined] {
+  if (isTaskObject(torrentId)) return [torrentId.infoHash]
+  if (!ArrayBuffer.isView(torrentId)) return []
+  const bytes = bytesOf(torrentId)
+  if (!isTask(bytes)) return []
+  try {
+    const { infoHash, convertedFrom } = parseTask(bytes)
+    return [infoHash, convertedFrom]
+  } catch {
+    return [] // a damaged task file is no torrent's id; WebTorrent says null
+  }
+}
+
+/** The torrent, where nothing has to be loaded or parsed to know which one is meant. */
+function findNow (torrents: Torrent[], torrentId: unknown): Torrent | undefined {
+  if (torrentId instanceof ComputeTorrent) return torrents.find(torrent => torrent === torrentId)
+  const [infoHash, legacy] = typeof torrentId === 'string' ? [infoHashIn(torrentId)] : taskInfoHashes(torrentId)
+  return torrents.find(torrent => infoHash !== undefined && [infoHash, legacy].includes(torrent.infoHash))
+}
+
+function infoHashIn (id: string): string | undefined {
+  if (/^[\da-f]{40}$/i.test(id)) return id.toLowerCase()
+  return magnetProblem(id) === undefined ? /^(?:stream-)?magnet:\?.*\bxt=urn:btih:([\da-f]{40})(?:&|$)/i.exec(id)?.[1]?.toLowerCase() : undefined
+}

@@ -1,0 +1,90 @@
+/**
+ * The HTTP server for tasks. WebTorrent's states a file's length before it sends it; a file of an unfinished task has
+ * none yet, so it is sent without (chunked), part by part as they come. And it is made safe to leave open: whatever is requested
+ * ends with an answer, or with the end of its connection.
+ */
+import { isIP } from 'node:net'
+import { hostname as ownName } from 'node:os'
+import { TaskFileView } from './task-file-view.ts'
+import type { ServerOptions, Torrent, WebTorrentClient, WebTorrentServer } from './types.ts'
+
+/** At a time: each one may read a file. */
+const MAX_CONNECTIONS = 256
+
+/** What WebTorrent's server hands to its callback. */
+interface ServerResponse { status: number, statusCode?: number, headers: Record<string, unknown>, body: unknown }
+interface ServerRequest { url: string, headers: Record<string, string | undefined>, destroy (): void }
+interface NodeResponse { writeHead (status: number, headers: object): { end (text: string): void } }
+
+/** @returns the server */
+export function patchServer (
+  server: WebTorrentServer, client: WebTorrentClient, { origin = false, hostname }: ServerOptions = {}
+): WebTorrentServer {
+  const inner = server as unknown as {
+    pathname: string
+    opts: { origin: string | false }
+    server?: { maxConnections: number }
+    onRequest (req: ServerRequest, cb: (res: ServerResponse) => void): Promise<void>
+    wrapRequest (req: ServerRequest, res: NodeResponse): void
+  }
+  // its constructor takes false for '*'
+  inner.opts.origin = origin
+  // none in a browser
+  if (inner.server !== undefined) inner.server.maxConnections = MAX_CONNECTIONS
+  const wrapRequest = inner.wrapRequest.bind(inner)
+  inner.wrapRequest = (req, res) => {
+    // each of these WebTorrent would throw for where nobody catches it, or answer
+    if (!URL.canParse(req.url, 'http://localhost')) req.destroy()
+    else if (!isOwnName(req.headers['host'], hostname)) refuse(res, 403, 'This server is asked by its address, or by the name of this machine.')
+    else if (!canDecode(new URL(req.url, 'http://localhost').pathname)) refuse(res, 400, 'There is an escape in the path that is none.')
+    else wrapRequest(req, res)
+  }
+  const onRequest = inner.onRequest.bind(inner)
+  const answer = async (req: ServerRequest, cb: (res: ServerResponse) => void): Promise<void> => {
+    const file = findUnfinished(client, inner.pathname, req.url)
+    if (file === undefined) return onRequest(req, cb)
+    // a range of a file whose length is not known yet cannot be promised: HTTP lets a server send the whole
+    delete req.headers['range']
+    return onRequest(req, res => {
+      delete res.headers['Content-Length']
+      delete res.headers['Accept-Ranges']
+      cb(res)
+    })
+  }
+  // nobody waits for it
+  inner.onRequest = (req, cb) => answer(req, cb).catch(() => { req.destroy() })
+  return server
+}
+
+/**
+ * Whether a request's `Host` is an address, or a name of this machine. A page on the web can have any other name point to here,
+ * and would then read what this server has (DNS rebinding).
+ */
+export function isOwnName (host: string | undefined, hostname?: string): boolean {
+  if (host === undefined) return true
+  const name = host.replace(/:\d*$/, '').replace(/^\[|\]$/g, '').toLowerCase()
+  const own = ownName().toLowerCase()
+  return isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost') || [own, `${own}.local`, hostname?.toLowerCase()].includes(name)
+}
+
+function refuse (res: NodeResponse, status: number, why: string): void {
+  res.writeHead(status, { 'Content-Type': 'text/plain', 'X-Content-Type-Options': 'nosniff' }).end(`${why}\n`)
+}
+
+function canDecode (path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function findUnfinished (client: WebTorrentClient, root: string, url: string): TaskFileView | undefined {
+  const { pathname } = new URL(url, 'http://localhost')
+  if (!pathname.startsWith(`${root}/`)) return undefined
+  const [infoHash, ...path] = pathname.slice(root.length + 1).split('/')
+  const torrent = client.torrents.find((candidate: Torrent) => candidate.infoHash === infoHash)
+  const file = torrent?.files.find(candidate => candidate.path === decodeURIComponent(path.join('/')))
+  return file instanceof TaskFileView && !file.isFinished ? file : undefined
+}

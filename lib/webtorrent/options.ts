@@ -1,0 +1,59 @@
+/** What `client.add` and `torrent.startComputing` take for tasks, besides WebTorrent's options. */
+import { BitWorkerError } from '../base/errors.ts'
+import type { Executor } from '../executor/bash-executor.ts'
+import type { Bind } from '../executor/binds.ts'
+import { checkLimits } from '../executor/limits.ts'
+import type { Limits } from '../executor/limits.ts'
+import type { SandboxChoice } from '../executor/sandbox/types.ts'
+import { unsupportedProblem } from '../task/task.ts'
+import type { ParseTaskOptions, Task } from '../task/task.ts'
+import type { TorrentOptions } from './types.ts'
+
+/** How pieces are computed here. */
+export interface ComputeOptions {
+  /** work items at a time, at least 1; default: the machine's cores */
+  slots?: number
+  /** default: none */
+  binds?: readonly Bind[]
+  /** limit for one work item in milliseconds, if the task allows more; default: the task's */
+  timeoutMs?: number
+  /** what each command may use at most, whatever the task asks for; default: docs/SECURITY.md */
+  limits?: Partial<Limits>
+  /**
+   * How commands are confined. Default 'auto': as well as this machine can; where it cannot, nothing is computed, and
+   * the torrent emits a 'warning' with BW_ERR_NO_SANDBOX. 'none': with all the rights of this process.
+   */
+  sandbox?: SandboxChoice
+  /** runs the commands, in place of a BashExecutor with `limits` and `sandbox` */
+  executor?: Executor
+}
+
+/** WebTorrent's options for a torrent, and those for tasks, which ordinary torrents ignore. */
+export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
+  /**
+   * Compute missing pieces, that is: run the task's command on this machine. Default false: adding a task only downloads
+   * what others have.
+   */
+  compute?: boolean | ComputeOptions
+  /** Overwrite files in `path` that have the names of the task's files but were not made by it. Default false. */
+  force?: boolean
+}
+
+/** Throws BW_ERR_COMPUTE_OPTIONS. */
+export function checkComputeOptions ({ slots, limits = {} }: ComputeOptions): void {
+  checkLimits(limits)
+  if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return
+  throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}; give a whole number of at least 1.`)
+}
+
+/**
+ * Throws where nothing can be computed, whatever the options are: BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK for an ordinary torrent,
+ * BW_ERR_TASK_REQUIRES for a task of a later version. What is not known yet may be.
+ */
+export function checkComputable ({ destroyed, metadata, task }: { destroyed: boolean, metadata: unknown, task: Task | null }): void {
+  if (destroyed) throw new BitWorkerError('BW_ERR_DESTROYED', 'usage', 'The torrent is destroyed; add it again.')
+  if (metadata === null) return
+  if (task === null) throw new BitWorkerError('BW_ERR_NOT_A_TASK', 'usage', 'This is an ordinary torrent, which has nothing to compute; add a task file.')
+  const problem = unsupportedProblem(task)
+  if (problem !== null) throw problem
+}

@@ -1,0 +1,340 @@
+/**
+ * Hand-written types for the parts of webtorrent 3 that bitworker uses or hands out. They live here (not only as ambient
+ * modules) so that the emitted .d.ts files are self-contained for consumers, who have no types for webtorrent 3.
+ */
+import type { EventEmitter } from 'node:events'
+import type { Server } from 'node:http'
+import type { ErrorCode } from '../base/errors.ts'
+import type { Wire } from '../base/wire.ts'
+import type { SessionEvents } from '../session/events.ts'
+import type { FinishedFile } from '../store/types.ts'
+
+export type { BitField, Wire, WireEvents, WireExtension, WireExtensionConstructor, WireExtensions } from '../base/wire.ts'
+
+/** Options of a client. */
+export interface WebTorrentOptions {
+  /** 20 bytes, or their hex; default: random, as WebTorrent's */
+  peerId?: string | Uint8Array
+  nodeId?: string | Uint8Array
+  /** connections a torrent may have; default 55 */
+  maxConns?: number
+  /** 0, the default: any free port */
+  torrentPort?: number
+  dhtPort?: number
+  /** false: no trackers */
+  tracker?: boolean | TrackerOptions
+  /** false: no DHT; else options of bittorrent-dht, such as `bootstrap: ['192.0.2.7:20000']` */
+  dht?: boolean | Record<string, unknown>
+  lsd?: boolean
+  utPex?: boolean
+  natUpnp?: boolean | 'permanent'
+  natPmp?: boolean
+  webSeeds?: boolean
+  utp?: boolean
+  /** encryption: 0 never, 1 (default) where the peer wants it, 2 always */
+  secure?: boolean | 0 | 1 | 2
+  blocklist?: string | Array<string | { start: string, end: string }>
+  /** bytes a second; -1, the default: no limit */
+  downloadLimit?: number
+  uploadLimit?: number
+  seedOutgoingConnections?: boolean
+  userAgent?: string
+}
+
+/** How trackers are asked. */
+export interface TrackerOptions {
+  announce?: string[]
+  getAnnounceOpts?: () => Record<string, unknown>
+  rtcConfig?: Record<string, unknown>
+  userAgent?: string
+  wrtc?: unknown
+  [option: string]: unknown
+}
+
+/** Options of a torrent. */
+export interface TorrentOptions {
+  /** trackers besides the torrent's own */
+  announce?: string[]
+  /** web seeds besides the torrent's own */
+  urlList?: string[]
+  /** the folder of its files */
+  path?: string
+  /** in a folder of its own inside `path` */
+  addUID?: boolean
+  /** browsers: a FileSystemDirectoryHandle */
+  rootDir?: unknown
+  /** no DHT, no peer exchange (BEP 27); default: as the torrent says */
+  private?: boolean
+  /** an abstract-chunk-store */
+  store?: unknown
+  preloadedStore?: unknown
+  storeCacheSlots?: number
+  storeOpts?: Record<string, unknown>
+  destroyStoreOnDestroy?: boolean
+  strategy?: 'sequential' | 'rarest'
+  skipVerify?: boolean
+  bitfield?: Uint8Array | ArrayLike<number>
+  deselect?: boolean
+  paused?: boolean
+  /** peers unchoked at a time; default 10, for tasks as many as there may be connections */
+  uploads?: number | false
+  /** connections to one web seed; default 4 */
+  maxWebConns?: number
+  alwaysChokeSeeders?: boolean
+  /** seconds between two looks whether there are no peers; default 30 */
+  noPeersIntervalTime?: number
+  getAnnounceOpts?: () => Record<string, unknown>
+  fileModtimes?: number[]
+}
+
+/** Options of `client.seed`: those of a torrent, and of create-torrent. */
+export interface SeedOptions extends TorrentOptions {
+  name?: string
+  comment?: string
+  createdBy?: string
+  creationDate?: Date | number
+  /** bytes */
+  pieceLength?: number
+  maxPieceLength?: number
+  announceList?: string[][]
+  filterJunkFiles?: boolean
+  /** more keys for the info dictionary */
+  info?: Record<string, unknown>
+  onProgress?: (hashedBytes: number, totalBytes: number) => void
+}
+
+/** Something to seed: a path, bytes, a Blob, a File or a stream. Those without a `name` need `opts.name`. */
+export type SeedItem = string | Uint8Array | Blob | (NodeJS.ReadableStream & { name?: string })
+
+type TaskEventArguments = { [K in keyof SessionEvents]: [event: SessionEvents[K]] }
+
+/** An error of a torrent or client: BitWorker's with one of its codes, the system's with its own, or WebTorrent's without. */
+export interface TorrentError extends Error {
+  code?: ErrorCode | (string & {})
+}
+
+export interface TorrentEvents extends TaskEventArguments {
+  infoHash: [infoHash: string]
+  idle: []
+  interested: []
+  uninterested: []
+  noPeers: [source: string]
+  trackerAnnounce: []
+  dhtAnnounce: []
+  peer: [peer: string]
+  invalidPeer: [peer: string]
+  blockedPeer: [peer: string]
+  file: [event: FinishedFile]
+  metadata: []
+  ready: []
+  done: []
+  seed: []
+  close: []
+  verified: [index: number]
+  wire: [wire: Wire, addr?: string]
+  warning: [err: TorrentError]
+  error: [err: TorrentError]
+  download: [bytes: number]
+  upload: [bytes: number]
+}
+
+/** Bytes `start` to `end`, both included; default: all. */
+export interface ByteRange { start?: number, end?: number }
+
+/** A request to the HTTP server, or to a service worker. */
+export interface FileRequest { url: string, method: string, headers: Record<string, string | string[] | undefined> }
+
+export interface TorrentFileEvents {
+  done: []
+  /** the server is about to send `stream`; `pipe` puts another one in its place */
+  stream: [event: { stream: NodeJS.ReadableStream, req: FileRequest, file: TorrentFile }, pipe: (target: unknown) => void]
+  iterator: [event: { iterator: AsyncIterable<Uint8Array>, req: FileRequest, file: TorrentFile }, transform: (target: unknown) => void]
+}
+
+export interface TorrentFile extends EventEmitter<TorrentFileEvents> {
+  readonly name: string
+  readonly path: string
+  /** bytes */
+  readonly length: number
+  readonly size: number
+  /** MIME type */
+  readonly type: string
+  readonly offset: number
+  /** bytes */
+  readonly downloaded: number
+  /** 0 to 1 */
+  readonly progress: number
+  /** where the server of `client.createServer()` has it; throws without one */
+  readonly streamURL: string
+  done: boolean
+  select(priority?: number): void
+  deselect(): void
+  includes(piece: number): boolean
+  arrayBuffer(opts?: ByteRange): Promise<ArrayBuffer>
+  blob(opts?: ByteRange): Promise<Blob>
+  createReadStream(opts?: ByteRange): NodeJS.ReadableStream & AsyncIterable<Uint8Array> & { destroy(): void }
+  stream(opts?: ByteRange): ReadableStream<Uint8Array>
+  /** sets the `src` of a media element */
+  streamTo<Element extends { src: string }>(elem: Element): Element
+  [Symbol.asyncIterator](opts?: ByteRange): AsyncIterableIterator<Uint8Array>
+}
+
+/** A piece that is not here yet. A task's have no length before there is a result. */
+export interface TorrentPiece {
+  readonly length?: number
+  /** bytes of it that are missing; true in a task */
+  readonly missing: number | boolean
+}
+
+export interface Torrent extends EventEmitter<TorrentEvents> {
+  readonly client: WebTorrentClient
+  readonly infoHash: string
+  readonly name: string
+  readonly magnetURI: string
+  readonly torrentFile: Uint8Array
+  /** the info dictionary's torrent file; null before 'metadata' */
+  readonly metadata: Uint8Array | null
+  /** null before there is a torrent file */
+  readonly torrentFileBlob: Blob | null
+  readonly comment?: string
+  readonly created?: Date
+  readonly createdBy?: string
+  /** no DHT, no peer exchange (BEP 27) */
+  readonly private?: boolean
+  readonly length: number
+  readonly pieceLength: number
+  readonly lastPieceLength: number
+  readonly files: TorrentFile[]
+  readonly wires: Wire[]
+  readonly numPeers: number
+  /** connections to one web seed */
+  maxWebConns: number
+  /** bytes */
+  readonly downloaded: number
+  readonly received: number
+  readonly uploaded: number
+  /** bytes a second */
+  readonly downloadSpeed: number
+  readonly uploadSpeed: number
+  /** uploaded : received */
+  readonly ratio: number
+  /** milliseconds */
+  readonly timeRemaining: number
+  /** 0 to 1 */
+  readonly progress: number
+  /** null: it is here */
+  readonly pieces: ReadonlyArray<TorrentPiece | null>
+  readonly announce: string[]
+  readonly urlList: string[]
+  readonly path: string
+  readonly ready: boolean
+  readonly paused: boolean
+  readonly done: boolean
+  readonly destroyed: boolean
+  /** `ADDRESS:PORT`; false: it is known, blocked or malformed */
+  addPeer(peer: string): boolean
+  /** `ADDRESS:PORT`, or the id that an event gave */
+  removePeer(peer: string): void
+  addWebSeed(urlOrConn: string | { id: string }): void
+  select(start: number, end: number, priority?: number | false, notify?: () => void): void
+  deselect(start: number, end: number): void
+  critical(start: number, end: number): void
+  pause(): void
+  resume(): void
+  rescanFiles(cb?: (err?: Error | null) => void): void
+  destroy(cb?: (err?: Error | null) => void): void
+  destroy(opts?: DestroyOptions | null, cb?: (err?: Error | null) => void): void
+}
+
+/** How a torrent is removed. */
+export interface DestroyOptions { destroyStore?: boolean }
+
+export interface WebTorrentEvents<T extends Torrent = Torrent> {
+  ready: []
+  listening: []
+  add: [torrent: T]
+  torrent: [torrent: T]
+  remove: [torrent: T]
+  seed: [torrent: T]
+  download: [bytes: number]
+  upload: [bytes: number]
+  error: [err: TorrentError]
+}
+
+export type TorrentId = string | Uint8Array | Blob | { infoHash: string } | null
+
+/** Options of `client.createServer`. */
+export interface ServerOptions {
+  /** whom CORS allows, '*': everybody; default false: nobody (WebTorrent's default is '*') */
+  origin?: string | false
+  /** requests with another `Host` are refused; default: those that name neither an address nor this machine */
+  hostname?: string
+  /** default '/webtorrent' */
+  pathname?: string
+  /** browsers: a ServiceWorkerRegistration */
+  controller?: unknown
+}
+
+/** What `client.createServer` returns on Node. */
+export interface WebTorrentServer {
+  readonly server: Server
+  readonly pathname: string
+  listen: Server['listen']
+  address(): { port: number, address: string, family: string } | null
+  close(cb?: (err?: Error) => void): void
+  destroy(cb?: (err?: Error) => void): void
+}
+
+/** The client's node of the DHT (bittorrent-dht). */
+export interface Dht extends EventEmitter {
+  readonly listening: boolean
+  address(): { port: number, address: string, family: string }
+  addNode(node: { host: string, port: number }): void
+  /** the nodes that it knows, to bootstrap from next time */
+  toJSON(): { nodes: Array<{ host: string, port: number }> }
+}
+
+export interface WebTorrentClient<T extends Torrent = Torrent> extends EventEmitter<WebTorrentEvents<T>> {
+  readonly peerId: string
+  readonly nodeId: string
+  readonly torrents: T[]
+  readonly torrentPort: number
+  readonly dhtPort: number
+  /** false: there is none; null: the client is destroyed */
+  readonly dht: Dht | false | null
+  readonly tracker: TrackerOptions | false
+  maxConns: number
+  readonly utp: boolean
+  readonly lsd: boolean
+  readonly utPex: boolean
+  readonly natUpnp: boolean | 'permanent'
+  readonly natPmp: boolean
+  readonly seedOutgoingConnections: boolean
+  readonly userAgent: string
+  readonly destroyed: boolean
+  readonly listening: boolean
+  readonly ready: boolean
+  /** 0 to 1 */
+  readonly progress: number
+  readonly ratio: number
+  /** bytes a second */
+  readonly downloadSpeed: number
+  readonly uploadSpeed: number
+  add(id: TorrentId, opts?: TorrentOptions | ((torrent: T) => void) | null, cb?: (torrent: T) => void): T
+  seed(input: SeedItem | readonly SeedItem[], opts?: SeedOptions | ((torrent: T) => void) | null, cb?: (torrent: T) => void): T
+  get(id: TorrentId | T): Promise<T | null>
+  remove(id: TorrentId | T, opts?: DestroyOptions | ((err?: Error | null) => void) | null, cb?: (err?: Error | null) => void): Promise<void>
+  /** bytes a second; -1: no limit */
+  throttleDownload(rate: number): boolean | undefined
+  throttleUpload(rate: number): boolean | undefined
+  createServer(options?: ServerOptions, force?: 'browser' | 'node'): WebTorrentServer
+  address(): { port: number, address: string, family: string } | null
+  destroy(cb?: (err?: Error | null) => void): void
+}
+
+export interface WebTorrentConstructor<T extends Torrent = Torrent> {
+  new (opts?: WebTorrentOptions): WebTorrentClient<T>
+  readonly VERSION: string
+  readonly UTP_SUPPORT: boolean
+  readonly WEBRTC_SUPPORT: boolean
+}
