@@ -1,47 +1,161 @@
-// The rules of docs/ARCHITECTURE.md that a machine can check.
-import { readFileSync } from 'node:fs'
-import { globSync } from 'node:fs'
+// The rules of docs/ARCHITECTURE.md that a machine can check: which room may import which, by which doors; what runs anywhere.
+import { globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { rolldown } from 'rolldown'
 import test from 'tape'
 
-const SOURCES = globSync(['lib/**/*.ts', 'extensions/**/*.ts'])
+const SOURCES = globSync(['lib/**/*.ts', 'extensions/**/*.ts']).sort()
 
-/** No clock, random source, file, process or socket of their own: all of it is handed in. */
-const PURE = [
-  ...globSync('lib/task*.ts').filter(file => file !== 'lib/peers/task-peer.ts'), ...globSync('lib/task/*.ts'), 'lib/base/bencode.ts', 'lib/base/bencode-encode.ts', 'lib/task/magnet.ts',
-  ...globSync('lib/trust/*.ts').filter(file => file !== 'lib/config/trust-files.ts'),
-  'lib/results/result-table.ts', 'lib/results/variants.ts', 'lib/results/packed-results.ts', 'lib/scheduling/scheduler.ts', 'lib/scheduling/claim-table.ts', 'lib/scheduling/candidates.ts', 'lib/scheduling/ranking.ts', 'lib/scheduling/backups.ts', ...globSync('lib/scheduling/*.ts'), ...globSync('lib/results/*.ts'), 'lib/session/progress.ts', 'lib/base/index-set.ts',
-  'lib/base/token-bucket.ts', 'lib/connections/crowding.ts', 'lib/task/magnet-check.ts',
-  'lib/peers/claim-exchange.ts', 'lib/peers/claim-relay.ts', 'lib/peers/announcer.ts', 'lib/peers/broadcast-queue.ts',
-  'extensions/ut_bitworker/codec.ts', 'extensions/ut_bitworker/records.ts', 'extensions/ut_bitworker/relay-table.ts', 'extensions/ut_bitworker/state.ts', 'extensions/ut_bitworker/outbox.ts',
-  'extensions/ut_bitworker/collision.ts', 'extensions/ut_bitworker/constants.ts'
-]
-
-const IMPURE = /node:(fs|net|http|https|dgram|child_process|timers|os|process|worker_threads)|\bMath\.random\b|\bDate\.now\b|\bperformance\b|\bset(Timeout|Interval|Immediate)\b|\bprocess\./
-
-function code (file: string): string {
-  return readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+/** What each room may import besides itself and `base`. A type import is an import. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  base: [],
+  system: [],
+  results: [],
+  task: [],
+  ut_bitworker: [],
+  trust: ['task'],
+  scheduling: ['ut_bitworker'],
+  peers: ['scheduling', 'results', 'ut_bitworker'],
+  download: ['peers', 'results'],
+  executor: ['system'],
+  config: ['system', 'trust', 'task'],
+  store: ['executor', 'system', 'results', 'task'],
+  discovery: ['peers', 'system'],
+  connections: ['discovery', 'peers', 'system', 'task', 'ut_bitworker'],
+  session: ['peers', 'download', 'store', 'scheduling', 'results', 'task', 'ut_bitworker'],
+  webtorrent: [
+    'system', 'results', 'task', 'ut_bitworker', 'trust', 'scheduling', 'peers', 'download', 'executor', 'config', 'store', 'discovery',
+    'connections', 'session'
+  ],
+  index: [
+    'system', 'results', 'task', 'ut_bitworker', 'trust', 'scheduling', 'peers', 'download', 'executor', 'config', 'store', 'discovery',
+    'connections', 'session', 'webtorrent', 'version'
+  ],
+  cli: [
+    'system', 'results', 'task', 'ut_bitworker', 'trust', 'scheduling', 'peers', 'download', 'executor', 'config', 'store', 'discovery',
+    'connections', 'session', 'webtorrent', 'index', 'version'
+  ],
+  version: []
 }
 
-test('the core is pure', t => {
-  for (const file of PURE) t.doesNotMatch(code(file), IMPURE, file)
+/** What other rooms may open; without a row, all of it. */
+const DOORS: Record<string, readonly string[]> = {
+  cli: ['main.ts'],
+  executor: [
+    'bash-executor.ts', 'binds.ts', 'cgroup/groups.ts', 'failures.ts', 'limits.ts', 'remove-tree.ts', 'sandbox/detect.ts', 'sandbox/host.ts',
+    'sandbox/missing.ts', 'sandbox/types.ts', 'types.ts'
+  ],
+  peers: ['hand-over.ts', 'identity.ts', 'neighbours.ts', 'task-peer.ts'],
+  scheduling: ['backups.ts', 'claim-table.ts', 'delivery-forecast.ts', 'lag.ts', 'scheduler.ts'],
+  session: ['events.ts', 'leave.ts', 'work-session.ts'],
+  store: ['compute-store.ts', 'types.ts'],
+  task: [
+    'asks.ts', 'ed25519.ts', 'key-format.ts', 'magnet-check.ts', 'magnet.ts', 'pins.ts', 'signature.ts', 'task.ts', 'trackers.ts', 'types.ts',
+    'unsupported.ts'
+  ],
+  ut_bitworker: ['constants.ts', 'index.ts'],
+  webtorrent: ['client.ts', 'executors.ts', 'options.ts', 'package-guards.ts', 'public-types.ts', 'types.ts']
+}
+
+/** No file, process, socket, clock, timer or random numbers of their own: the simulator runs them, and a browser can. */
+const PORTABLE = new Set(['base', 'results', 'scheduling', 'peers', 'download', 'task', 'trust', 'ut_bitworker'])
+const EXEMPT = new Map([
+  ['lib/base/digest.ts', 'node:crypto'],
+  ['lib/base/clock.ts', 'the clock that is handed in elsewhere'],
+  ['lib/base/wire.ts', 'the name of a method of a wire'],
+  ['lib/task/ed25519.ts', 'node:crypto'],
+  ['extensions/ut_bitworker/extension.ts', 'two defaults that callers replace']
+])
+const IMPURE = /\bMath\.random\b|\bDate\.now\b|\bperformance\b|\bset(Timeout|Interval|Immediate)\b|\bprocess\./
+
+/** Rooms that may touch what WebTorrent keeps to itself. */
+const INSIDE_WEBTORRENT = new Set(['webtorrent', 'connections'])
+const MAX_LINES = 400
+
+const code = (file: string): string => readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+
+function roomOf (file: string): string {
+  const [top, first = '', ...rest] = file.split('/')
+  if (top === 'extensions') return first
+  return rest.length > 0 ? first : path.basename(first, '.ts')
+}
+
+const withinRoom = (file: string): string => file.split('/').slice(2).join('/')
+
+/** `[from, to]` of every import, types included. */
+function arrows (): Array<[string, string]> {
+  return SOURCES.flatMap(file => [...code(file).matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+\.ts)'/g)]
+    .map(([, target = '']): [string, string] => [file, path.normalize(path.join(path.dirname(file), target))]))
+}
+
+function wrongWith (from: string, to: string): string | null {
+  const [room, other] = [roomOf(from), roomOf(to)]
+  if (room === other) return null
+  const may = MAY_IMPORT[room]
+  if (may === undefined) return `the room ${room} has no row`
+  if (other !== 'base' && !may.includes(other)) return `${room} may not import ${other}`
+  return DOORS[other]?.includes(withinRoom(to)) === false ? `no door of ${other}` : null
+}
+
+test('each room imports what it may, by its doors', t => {
+  const wrong = arrows().flatMap(([from, to]) => {
+    const why = wrongWith(from, to)
+    return why === null ? [] : [`${from} → ${to}: ${why}`]
+  })
+  t.deepEqual(wrong, [], 'no wrong arrow')
   t.end()
 })
 
-test("WebTorrent's internals are touched in few files", t => {
-  const allowed = new Set(['lib/webtorrent/torrent.ts', 'lib/webtorrent/internals.ts', 'lib/webtorrent/task-file-view.ts', 'lib/webtorrent/whole-reads.ts', 'lib/webtorrent/guarded-torrent.ts', 'lib/connections/dialling.ts', 'lib/connections/web-seed-guards.ts'])
-  for (const file of SOURCES.filter(each => !allowed.has(each))) t.doesNotMatch(code(file), /from 'webtorrent\/lib/, file)
+test('the tables name what is there', t => {
+  const rooms = new Set(SOURCES.map(roomOf))
+  t.deepEqual([...rooms].filter(room => MAY_IMPORT[room] === undefined), [], 'each room has a row')
+  t.deepEqual(Object.keys(MAY_IMPORT).filter(room => !rooms.has(room)), [], 'each row has a room')
+  const opened = new Set(arrows().filter(([from, to]) => roomOf(from) !== roomOf(to)).map(([, to]) => `${roomOf(to)}/${withinRoom(to)}`))
+  const doors = Object.entries(DOORS).flatMap(([room, files]) => files.map(file => `${room}/${file}`))
+  t.deepEqual(doors.filter(door => !opened.has(door) && door !== 'cli/main.ts'), [], 'each door is used')
+  t.deepEqual([...EXEMPT.keys()].filter(file => !SOURCES.includes(file)), [], 'each exemption is needed')
+  t.end()
+})
+
+test('portable rooms have nothing of a machine', t => {
+  const portable = SOURCES.filter(file => PORTABLE.has(roomOf(file)) && !EXEMPT.has(file))
+  for (const file of portable) t.doesNotMatch(code(file), IMPURE, file)
+  t.end()
+})
+
+test('portable rooms can be bundled for a browser', async t => {
+  const asked: string[] = []
+  const note = {
+    name: 'note',
+    resolveId (source: string, importer: string | undefined) {
+      if (!source.startsWith('node:')) return null
+      const from = path.relative('.', importer ?? '')
+      if (source !== 'node:events' && !EXEMPT.has(from)) asked.push(`${from}: ${source}`)
+      return { id: source, external: true }
+    }
+  }
+  const input = SOURCES.filter(file => PORTABLE.has(roomOf(file)))
+  const bundle = await rolldown({ input, platform: 'browser', plugins: [note], logLevel: 'silent' })
+  await bundle.generate()
+  await bundle.close()
+  t.ok(input.length > 40, `${input.length} files`)
+  t.deepEqual(asked, [], 'no module of Node but node:events')
+})
+
+test('WebTorrent is opened in few rooms', t => {
+  const wrong = SOURCES.filter(file => /from 'webtorrent\/lib/.test(code(file)) && !INSIDE_WEBTORRENT.has(roomOf(file)))
+  t.deepEqual(wrong, [])
   t.end()
 })
 
 test('only the executor starts processes', t => {
-  for (const file of SOURCES.filter(each => !/^lib\/executor[./]/.test(each))) t.doesNotMatch(code(file), /node:child_process/, file)
+  t.deepEqual(SOURCES.filter(file => /node:child_process/.test(code(file)) && roomOf(file) !== 'executor'), [])
   t.end()
 })
 
 test('no file grows past comprehension', t => {
-  for (const file of SOURCES) {
-    const lines = readFileSync(file, 'utf8').split('\n').length
-    t.ok(lines <= 400, `${file}: ${lines} lines`)
-  }
+  const lengths = SOURCES.map(file => ({ file, lines: readFileSync(file, 'utf8').split('\n').length - 1 }))
+  t.deepEqual(lengths.filter(({ lines }) => lines > MAX_LINES), [])
+  t.ok(globSync('lib/*').length <= 20, 'few entries in lib/')
   t.end()
 })

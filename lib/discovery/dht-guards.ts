@@ -1,6 +1,7 @@
 /**
  * Guards the DHT: k-rpc-socket decodes each datagram by one function, which here also checks that what comes out has the types
- * that k-rpc and bittorrent-dht rely on (BEP 5, BEP 44). Its caller takes an exception for a malformed datagram. Installed by package-guards.ts.
+ * that k-rpc and bittorrent-dht rely on (BEP 5, BEP 44). Its caller takes an exception for a malformed datagram. Installed by
+ * package-guards.ts.
  */
 import { inheritedMethod } from '../base/inherited.ts'
 

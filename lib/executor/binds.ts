@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from '../base/errors.ts'
-import { SCRATCH } from './sandbox/types.ts'
+import { SCRATCH } from './sandbox/scratch.ts'
 import type { Mount } from './types.ts'
 
 /** A file or folder of this machine that appears in every scratch folder. */

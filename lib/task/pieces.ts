@@ -1,5 +1,5 @@
 /**
- * Piece ↔ (file, part), and what a work item is told about its piece. Pure. Called by the scheduler, the store and lib/webtorrent/torrent.ts.
+ * Piece ↔ (file, part), and what a work item is told about its piece. Pure. Called by the scheduler, the store and torrent.ts.
  */
 import { taskError } from './types.ts'
 import type { Task } from './types.ts'

@@ -332,7 +332,7 @@ test('the guard remembers what is left', t => {
 
 test('no command begins before the guard has heard of it', async t => {
   const folder = tempFolder(t)
-  const [launch, spawned] = ['launch', 'spawn'].map(name => JSON.stringify(new URL(`../../lib/executor/${name}.ts`, import.meta.url).href))
+  const [launch, spawned] = ['launch', 'process/spawn'].map(name => JSON.stringify(new URL(`../../lib/executor/${name}.ts`, import.meta.url).href))
   const script = `
     import { openSync, writeFileSync } from 'node:fs'
     import { PlainLauncher } from ${launch}

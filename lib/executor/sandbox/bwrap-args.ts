@@ -4,8 +4,8 @@
  */
 import type { Limits } from '../limits.ts'
 import type { Mount } from '../types.ts'
+import { SCRATCH } from './scratch.ts'
 import type { Shown } from './shown.ts'
-import { SCRATCH } from './types.ts'
 
 /** How a system's programs are laid out: `/bin` is a link to `usr/bin`, or a folder. */
 export interface SystemFolder { path: string, link: string | null }

@@ -25,10 +25,10 @@ import { outerCommand } from './outer.ts'
 import { outlastCommand } from './outlast.ts'
 import { MARK, bashCommand, fileBytesOf, prelude } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
+import { SCRATCH } from './scratch.ts'
 import { seccompFilter } from './seccomp.ts'
 import type { Arch } from './seccomp.ts'
 import { GROUP, PASSWD, shownHere } from './shown.ts'
-import { SCRATCH } from './types.ts'
 
 /** Which bubblewrap sandbox. */
 export interface BwrapOptions {

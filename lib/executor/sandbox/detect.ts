@@ -11,8 +11,8 @@ import { BwrapLauncher } from './bwrap.ts'
 import { archOf, findProgram, isRoot } from './host.ts'
 import { LandlockLauncher } from './landlock.ts'
 import { remedyFor } from './remedies.ts'
+import { SCRATCH } from './scratch.ts'
 import type { Arch } from './syscalls.ts'
-import { SCRATCH } from './types.ts'
 import type { Sandbox, SandboxChoice, SandboxReport } from './types.ts'
 
 /** Says 'ok' only where all holds that can be tried without harm. */

@@ -6,9 +6,9 @@
  */
 import type { Mount } from '../types.ts'
 import { SHM_BYTES } from './bwrap-args.ts'
+import { SCRATCH } from './scratch.ts'
 import { perlScript } from './syscalls.ts'
 import type { Arch } from './syscalls.ts'
-import { SCRATCH } from './types.ts'
 
 /** The capabilities that the supervisor has in the outer sandbox's user namespace; by number: 8, 12, 21. */
 export const NEST_CAPABILITIES = ['CAP_SETPCAP', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN']

@@ -1,9 +1,6 @@
 /** What a sandbox is, whatever makes it. */
 import type { Launcher } from '../launch.ts'
 
-/** Where a command finds itself in the sandbox: its working directory, HOME and TMPDIR. */
-export const SCRATCH = '/scratch'
-
 /** How commands are confined: by bwrap, by bwrap where a container keeps it from having a /proc, by Landlock, or not at all. */
 export type Tier = 'bwrap' | 'bwrap-noproc' | 'landlock' | 'none'
 
