@@ -1,6 +1,6 @@
 /** What people are told is true for whoever reads it, and says what this command can do. */
 import { once } from 'node:events'
-import { globSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -10,13 +10,14 @@ import test from 'tape'
 import { tidyLink } from '../../lib/cli/run/link.ts'
 import { encodeTask, createTask, parseTask } from '../../lib/task/task.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
+import { filesLike } from '../helpers/files.ts'
 
 const HASH = '726e463cb277831a21e967c226886e58fddc8bf4'
 const LINK = `magnet:?xt=urn:btih:${HASH}`
 
 test('messages of the library name no flag and no command of the command line', t => {
   const strings = /'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`/g
-  for (const file of globSync(['lib/**/*.ts', 'extensions/**/*.ts']).filter(name => !/^lib\/cli\/|sandbox\/(?:bwrap|bwrap-args|prelude)\.ts$/.test(name))) {
+  for (const file of filesLike('lib/**/*.ts', 'extensions/**/*.ts').filter(name => !/^lib\/cli\/|sandbox\/(?:bwrap|bwrap-args|prelude)\.ts$/.test(name))) {
     const code = readFileSync(file, 'utf8').replace(/^\s*(?:\/?\*|\/\/).*$/gm, '')
     // a message has blanks, an argument of a program has none
     const messages = [...code.matchAll(strings)].map(([text]) => text).filter(text => /[a-z] [a-z]/.test(text) && !text.includes('\n'))

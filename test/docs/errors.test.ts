@@ -1,17 +1,13 @@
 /** docs/errors.md lists the codes that there are, and each of them once. */
-import { globSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import test from 'tape'
+import { filesLike } from '../helpers/files.ts'
 import { sectionsOf } from '../helpers/markdown.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const ROW = /^\| `(BW_ERR_[A-Z_]+)` \| (.+) \| (.+) \|$/gm
 
-const document = await readFile(path.join(ROOT, 'docs/errors.md'), 'utf8')
-const DECLARED = path.join(ROOT, 'lib/base/errors.ts')
-const sources = globSync('{lib,extensions}/**/*.ts', { cwd: ROOT }).map(file => path.join(ROOT, file)).filter(file => file !== DECLARED)
+const document = await readFile('docs/errors.md', 'utf8')
+const sources = filesLike('lib/**/*.ts', 'extensions/**/*.ts').filter(file => file !== 'lib/base/errors.ts')
 const source = (await Promise.all(sources.map(file => readFile(file, 'utf8')))).join('\n')
 const documented = [...document.matchAll(ROW)].map(([, code = '']) => code)
 
@@ -32,7 +28,7 @@ test('every code in docs/errors.md is thrown', t => {
 })
 
 test('the type ErrorCode is these', async t => {
-  const codes = [...(await readFile(DECLARED, 'utf8')).matchAll(/'(BW_ERR_[A-Z_]+)'/g)].map(([, code = '']) => code)
+  const codes = [...(await readFile('lib/base/errors.ts', 'utf8')).matchAll(/'(BW_ERR_[A-Z_]+)'/g)].map(([, code = '']) => code)
   t.deepEqual(codes.toSorted(), documented.toSorted(), 'no other')
 })
 

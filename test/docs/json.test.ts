@@ -1,13 +1,12 @@
 /** docs/json.md lists the events that `run --json` has. */
-import { globSync, readFileSync } from 'node:fs'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
 import test from 'tape'
+import { filesLike } from '../helpers/files.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const RUN = globSync('lib/cli/{run*,session,failure}.ts', { cwd: ROOT }).concat(globSync('lib/cli/run/*.ts', { cwd: ROOT }))
-const source = RUN.map(file => readFileSync(path.join(ROOT, file), 'utf8')).join('\n')
-const rows = [...readFileSync(path.join(ROOT, 'docs/json.md'), 'utf8').matchAll(/^\| (`[a-z`, ]+`) \|/gm)]
+/** Whatever speaks while a task runs. */
+const RUN = filesLike('lib/cli/commands/run.ts', 'lib/cli/commands/try.ts', 'lib/cli/run/*.ts', 'lib/cli/output/failure.ts')
+const source = RUN.map(file => readFileSync(file, 'utf8')).join('\n')
+const rows = [...readFileSync('docs/json.md', 'utf8').matchAll(/^\| (`[a-z`, ]+`) \|/gm)]
 const documented = rows.flatMap(([, names = '']) => names.replaceAll('`', '').split(', '))
 
 test('every event of run --json is in docs/json.md, and no other', t => {

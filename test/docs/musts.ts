@@ -15,7 +15,7 @@ interface Must {
 }
 
 const sends = (title: string): Must => ({ test: 'docs/ut-bitworker-sends.test.ts', title })
-const state = (title: string): Must => ({ test: 'ut-bitworker-state.test.ts', title })
+const state = (title: string): Must => ({ test: 'ut_bitworker/state.test.ts', title })
 
 /** Of docs/ut_bitworker.md. */
 export const WIRE_MUSTS: Record<string, Must> = {
@@ -34,58 +34,58 @@ export const WIRE_MUSTS: Record<string, Must> = {
   'A higher `v` MUST be treated like 1': sends('handshakes: a higher v and unknown keys say nothing'),
   'Unknown keys, also inside `bitworker`, MUST be ignored': sends('handshakes: a higher v and unknown keys say nothing'),
   'MUST send one that has `metadata_size`': sends('metadata: what is not there is rejected; a link becomes a task for others, too'),
-  'MUST NOT have any other effect than to close the connection': { test: 'hostile-table.test.ts', title: 'the table of hostile inputs' },
-  'a receiver MUST refuse a longer one': { test: 'task-errors.test.ts', title: 'a huge file is refused without looking at it' },
+  'MUST NOT have any other effect than to close the connection': { test: 'swarm/hostile-table.test.ts', title: 'the table of hostile inputs' },
+  'a receiver MUST refuse a longer one': { test: 'task/errors.test.ts', title: 'a huge file is refused without looking at it' },
   'MUST be answered with *reject*': sends('metadata: what is not there is rejected; a link becomes a task for others, too'),
-  'The SHA-1 of the assembled bytes MUST equal': { test: 'task-errors.test.ts', title: 'metadata from a peer' },
+  'The SHA-1 of the assembled bytes MUST equal': { test: 'task/errors.test.ts', title: 'metadata from a peer' },
   'if a peer ever sends two different ones, the receiver MUST close': { row: 'two different digests' },
   'MUST close connections to peers that lack the extension bit': { row: 'an extended handshake without `ut_bitworker`' },
   'Unknown keys MUST be ignored, whatever their values': { row: 'unknown keys in a `ut_bitworker` message' },
   'Keys other than `task` MUST NOT be sent before': sends('the snapshot: results of all pieces, in messages that are not too long; bits once; no have before'),
   'MUST be sent before the `have` of that piece': sends('the result of a piece comes before its have'),
-  'then the result MUST be sent, since it ends the claim': { test: 'neighbours.test.ts', title: 'a claim ends with its result even if the peer was as fast' },
+  'then the result MUST be sent, since it ends the claim': { test: 'peers/neighbours.test.ts', title: 'a claim ends with its result even if the peer was as fast' },
   'it MUST be able to upload them': sends('the snapshot: results of all pieces, in messages that are not too long; bits once; no have before'),
-  'MUST NOT announce a different result for the same piece': { test: 'neighbours.test.ts', title: 'a piece that is stored again with another result is told as it is now' },
-  'A message MUST NOT be longer than 65 536 bytes': { test: 'ut-bitworker-wire.test.ts', title: 'a large snapshot is split, and every have follows all of its results' },
+  'MUST NOT announce a different result for the same piece': { test: 'peers/neighbours.test.ts', title: 'a piece that is stored again with another result is told as it is now' },
+  'A message MUST NOT be longer than 65 536 bytes': { test: 'ut_bitworker/wire.test.ts', title: 'a large snapshot is split, and every have follows all of its results' },
   'all of it MUST be ignored': state('a violation is ignored as a whole'),
-  'with *that same* size and digest': { test: 'swarm.test.ts', title: 'a command need not be deterministic' },
+  'with *that same* size and digest': { test: 'swarm/swarm.test.ts', title: 'a command need not be deterministic' },
   'MUST NOT exceed the size': sends('requests: within the size, in steps of 16 KiB, and no more than reqq'),
-  'MUST NOT be combined with blocks of another result': { test: 'downloader.test.ts', title: 'a large piece that is fetched from one peer alone, which leaves' },
-  'MUST check the SHA-256 of the whole piece': { test: 'hostile.test.ts', title: 'wrong data: a strike, a ban, and the task is finished from others' },
-  'MUST NOT claim what it neither computes nor is about to compute': { test: 'computing.test.ts', title: 'what was chosen for a slot that is late is given up' },
+  'MUST NOT be combined with blocks of another result': { test: 'download/downloader.test.ts', title: 'a large piece that is fetched from one peer alone, which leaves' },
+  'MUST check the SHA-256 of the whole piece': { test: 'swarm/hostile.test.ts', title: 'wrong data: a strike, a ban, and the task is finished from others' },
+  'MUST NOT claim what it neither computes nor is about to compute': { test: 'session/compute-slots.test.ts', title: 'what was chosen for a slot that is late is given up' },
   'A claim that ends without a result MUST be released': sends('claims: made before, released when they end without a result, and when they lose'),
   'Before a lapsed claim is made again': state('our claim that lapsed is released before it is made again'),
-  'MUST NOT claim a piece whose result it has announced': { test: 'computing.test.ts', title: 'what was computed just now is not chosen again' },
+  'MUST NOT claim a piece whose result it has announced': { test: 'session/compute-slots.test.ts', title: 'what was computed just now is not chosen again' },
   'MUST release its claim, towards all its peers': sends('claims: made before, released when they end without a result, and when they lose'),
   'What came as a relay MUST NOT be relayed again': sends('what came as a relay is not relayed, and what was relayed is withdrawn'),
   'a `withdrawals` record MUST be sent': sends('what came as a relay is not relayed, and what was relayed is withdrawn'),
   'MUST close the connection at the third violation': { test: 'docs/ut-bitworker.test.ts', title: 'at the third violation the connection is closed' },
   '*close* means that the connection MUST be closed at once': { why: 'says what the words of the table mean, which is played row by row' },
-  'an implementation MUST ask for the second one': { test: 'cli-run.test.ts', title: 'run does not run a command that nobody agreed to' }
+  'an implementation MUST ask for the second one': { test: 'cli/run.test.ts', title: 'run does not run a command that nobody agreed to' }
 }
 
 const played = (file: string, title: string): Must => ({ test: file, title })
 
 /** Of docs/task-file.md. */
 export const TASK_MUSTS: Record<string, Must> = {
-  'A task file MUST be canonical bencode': played('task-errors.test.ts', 'bad task files'),
-  'Exactly one of `length` and `files` MUST be there': played('task-errors.test.ts', 'bad task files'),
-  'say nothing about the output, and MUST be ignored': played('unsupported.test.ts', 'keys outside of `bitworker` say nothing about the output'),
-  'with one of these the task MUST be refused': played('task-errors.test.ts', 'bad task files'),
-  'In the root dictionary: they MUST be ignored': played('unsupported.test.ts', 'keys outside of `bitworker` say nothing about the output'),
-  'A reader MUST refuse the whole task if a name': played('task-errors.test.ts', 'bad names'),
-  'for which the whole file MUST be refused': played('task-signature.test.ts', 'malformed signatures'),
-  'MUST NOT make finished files of the parts': played('unsupported.test.ts', 'it can be downloaded and passed on; files are made of it by who knows how'),
-  'It MUST say what it does not know': played('unsupported.test.ts', 'the command line says so, asks nothing and runs nothing'),
+  'A task file MUST be canonical bencode': played('task/errors.test.ts', 'bad task files'),
+  'Exactly one of `length` and `files` MUST be there': played('task/errors.test.ts', 'bad task files'),
+  'say nothing about the output, and MUST be ignored': played('task/unsupported.test.ts', 'keys outside of `bitworker` say nothing about the output'),
+  'with one of these the task MUST be refused': played('task/errors.test.ts', 'bad task files'),
+  'In the root dictionary: they MUST be ignored': played('task/unsupported.test.ts', 'keys outside of `bitworker` say nothing about the output'),
+  'A reader MUST refuse the whole task if a name': played('task/errors.test.ts', 'bad names'),
+  'for which the whole file MUST be refused': played('task/signature.test.ts', 'malformed signatures'),
+  'MUST NOT make finished files of the parts': played('task/unsupported.test.ts', 'it can be downloaded and passed on; files are made of it by who knows how'),
+  'It MUST say what it does not know': played('task/unsupported.test.ts', 'the command line says so, asks nothing and runs nothing'),
   'MUST pass on no other variable of its own': played('docs/task-file.test.ts', 'the variables that a command finds'),
   'MUST NOT be taken for the output': { why: 'of the store and its executor: test/store/compute-store.test.ts, test/executor/bash-executor.test.ts, test/executor/confinement.test.ts play it in each tier' },
-  'The parts MUST be readable': played('finish.test.ts', 'what a complete command finds'),
-  'Other parameters MUST be ignored': played('torrent-id.test.ts', 'only parameters that a magnet link has reach the torrent'),
-  'A reader MUST refuse a link of more than 65 536 characters': played('wire-limits.test.ts', 'magnet links that would fill the memory are refused'),
-  'whatever else comes for it': played('trust-torrent.test.ts', 'what is not signed as the link promises is refused'),
-  'It MUST be canonical bencode and have the info-hash': played('task-errors.test.ts', 'metadata from a peer'),
+  'The parts MUST be readable': played('store/finish-file.test.ts', 'what a complete command finds'),
+  'Other parameters MUST be ignored': played('webtorrent/torrent-id.test.ts', 'only parameters that a magnet link has reach the torrent'),
+  'A reader MUST refuse a link of more than 65 536 characters': played('connections/wire-limits.test.ts', 'magnet links that would fill the memory are refused'),
+  'whatever else comes for it': played('swarm/trust.test.ts', 'what is not signed as the link promises is refused'),
+  'It MUST be canonical bencode and have the info-hash': played('task/errors.test.ts', 'metadata from a peer'),
   'A reader MUST refuse, as a whole': played('docs/task-file.test.ts', 'vectors'),
-  'To open a task file, or to join its swarm, MUST NOT run anything': played('swarm.test.ts', 'adding alone runs nothing'),
+  'To open a task file, or to join its swarm, MUST NOT run anything': played('swarm/swarm.test.ts', 'adding alone runs nothing'),
   'A peer that computes MUST confine commands': { why: 'test/executor/confinement.test.ts has the table of escapes' }
 }
 
