@@ -63,10 +63,11 @@ export class BashItem implements RunningItem {
   #giveBack = (): void => {}
   #hasPrepared = false
   #launch: Launch | null = null
+  #isLaunchOver = false
   #stopped: StopReason | null = null
   #onStop: () => void = () => {}
   readonly #whenStopped = new Promise<void>(resolve => { this.#onStop = resolve })
-  /** why stdout could not be read or kept */
+  /** what went wrong here, not in the command */
   #trouble: Error | null = null
   #isOver = false
   #ranMs = 0
@@ -274,9 +275,7 @@ export class BashItem implements RunningItem {
     if (exitCode === 0) await this.#untilPrinted()
     const ms = this.#elapsedMs()
     const pgid = this.#child?.pid
-    if (pgid !== undefined && !this.#isReplaced(pgid)) await this.#endRest(pgid)
-    if (this.#launch?.group?.hasRunOut() === true) this.#stopped ??= 'memory'
-    await this.#launch?.settled?.()
+    await this.#endLaunch()
     if (this.#stopped === null && await this.#hasWrittenTooMuch()) this.#stopped = 'disk'
     if (this.#isOver) return
     await this.#finish(pgid, exitCode, signal, ms)
@@ -318,6 +317,19 @@ export class BashItem implements RunningItem {
     }
   }
 
+  /** Its own process has ended: what it left goes, and what was taken for it is given back. */
+  async #endLaunch (): Promise<void> {
+    if (this.#launch === null || this.#isLaunchOver) return
+    this.#isLaunchOver = true
+    const pgid = this.#child?.pid
+    try {
+      if (pgid !== undefined && !this.#isReplaced(pgid)) await this.#endRest(pgid)
+      if (this.#launch.group?.hasRunOut() === true) this.#stopped ??= 'memory'
+    } finally {
+      await this.#launch.settled?.()
+    }
+  }
+
   /** What it left running goes with it. Usually nothing is, and one call shows it. */
   async #endRest (pgid: number): Promise<void> {
     if (signalGroup(pgid, 'SIGKILL') || this.#stopped !== null || this.#launch?.isHeld === true) await this.#host.sessions.end(pgid)
@@ -326,9 +338,15 @@ export class BashItem implements RunningItem {
 
   #abort (err: Error): void {
     if (this.#isOver) return
-    if (this.#child?.pid === undefined) this.#launch?.settled?.().catch(() => {})
-    this.#end(undefined)
-    this.#settle.reject(err)
+    this.#trouble ??= err
+    this.stop('killed')
+    const pgid = this.#child?.pid
+    if (pgid !== undefined && !this.#hasExited) return // it tells when it has ended
+    void this.#endLaunch().catch(() => {}).then(() => { // the first error is the one that is told
+      if (this.#isOver) return
+      this.#settle.reject(err)
+      this.#end(pgid)
+    })
   }
 
   #end (pgid: number | undefined): void {

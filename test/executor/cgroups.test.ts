@@ -1,11 +1,11 @@
 // What a command uses together: memory of every kind, by control groups where there are some, else by looking; its processes'
 // priority and limits; and what is left of it.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import test from 'tape'
 import { UnifiedGroup } from '../../lib/executor/cgroup/group.ts'
-import { Groups, findGroups, groupLimitsOf, tryGroups } from '../../lib/executor/cgroup/groups.ts'
+import { Groups, findGroups, groupLimitsOf, join, tryGroups } from '../../lib/executor/cgroup/groups.ts'
 import { hierarchiesOf } from '../../lib/executor/cgroup/hierarchy.ts'
 import { DEFAULT_LIMITS } from '../../lib/executor/limits.ts'
 import { membersOf } from '../../lib/executor/process/sessions.ts'
@@ -44,16 +44,46 @@ test('groups of version 2', t => {
   const { place } = tryGroups({ unified: [base], legacy: {} }, () => true)
   t.deepEqual(place, { version: 2, folder: base })
   const groups = new Groups(place!)
-  const read = (file: string): string => readFileSync(path.join(path.dirname(group!.procs[0]!), file), 'latin1')
+  const read = (file: string): string => readFileSync(path.join(path.dirname(group.procs[0]!), file), 'latin1')
   const group = groups.take({ memoryBytes: 1000, processes: 7 })
   t.equal(read('memory.max'), '1000')
-  writeFileSync(path.join(path.dirname(group!.procs[0]!), 'memory.events'), 'low 0\noom 3\noom_kill 2\n')
-  t.deepEqual([group!.hasRunOut(), group!.hasRunOut()], [true, false], 'told once')
-  groups.giveBack(group!)
+  writeFileSync(path.join(path.dirname(group.procs[0]!), 'memory.events'), 'low 0\noom 3\noom_kill 2\n')
+  t.deepEqual([group.hasRunOut(), group.hasRunOut()], [true, false], 'told once')
+  groups.giveBack(group)
   t.equal(groups.take({ memoryBytes: 2000, processes: 7 }), group, 'used again')
   t.equal(read('memory.max'), '2000', 'with other limits')
   t.notEqual(groups.take({ memoryBytes: 1, processes: 1 }), group, 'another one for another command')
   t.throws(() => new UnifiedGroup(path.join(base, 'no', 'where')), /ENOENT/)
+  t.end()
+})
+
+test('a group that cannot be limited is replaced, and no command runs without one', t => {
+  const base = tempFolder(t)
+  const groups = new Groups({ version: 1, folders: { memory: base } })
+  const limits = { memoryBytes: 1000, processes: 7 }
+  const first = groups.take(limits)
+  const folder = path.dirname(first.procs[0]!)
+  groups.giveBack(first)
+  // the kernel says EBUSY: it cannot be lowered to what is used
+  rmSync(path.join(folder, 'memory.limit_in_bytes'))
+  mkdirSync(path.join(folder, 'memory.limit_in_bytes'))
+  const second = groups.take(limits)
+  t.notEqual(second, first, 'a new one')
+  t.equal(readFileSync(path.join(path.dirname(second.procs[0]!), 'memory.limit_in_bytes'), 'latin1'), '1000', 'which has the limits')
+  t.notEqual(groups.take(limits), first, 'the other one is not used again')
+  rmSync(base, { recursive: true })
+  t.throws(() => groups.take(limits), /ENOENT/, 'there is none to be had: that is an error')
+  t.end()
+})
+
+test('files of which one cannot be opened', t => {
+  const base = tempFolder(t)
+  const open = (): string[] => readdirSync('/proc/self/fd').flatMap(fd => linkOrEmpty(`/proc/self/fd/${fd}`)).filter(at => at.startsWith(base))
+  writeFileSync(path.join(base, 'a'), '')
+  t.throws(() => join({ procs: [path.join(base, 'a'), path.join(base, 'no/where')] }), /ENOENT/)
+  t.deepEqual(open(), [], 'none stays open')
+  writeFileSync(path.join(base, 'cgroup.controllers'), 'memory\n')
+  t.equal(tryGroups({ unified: [base], legacy: {} }, () => { throw new Error('EMFILE') }).place, null, 'then there are no groups, and nothing is thrown')
   t.end()
 })
 
@@ -134,6 +164,14 @@ test('groups of a client that was killed are removed by the next one', async t =
   await startConfined(t, process.getuid!())
   t.deepEqual(own(), [], 'the next one has removed it')
 })
+
+function linkOrEmpty (at: string): string {
+  try {
+    return readlinkSync(at)
+  } catch {
+    return ''
+  }
+}
 
 function readOrEmpty (file: string): string {
   try {

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import process from 'node:process'
+import { signalProcess } from '../process/sessions.ts'
 import type { Controller } from './hierarchy.ts'
 
 /** What the processes of a group may have together. */
@@ -110,9 +110,7 @@ export function removeFolder (at: string): boolean {
 /** Ends whoever is named in these files. Never throws. */
 export function killAll (files: readonly string[]): void {
   for (const file of files) {
-    for (const pid of readOrEmpty(file).split('\n').map(Number).filter(each => each > 1)) {
-      try { process.kill(pid, 'SIGKILL') } catch {} // it is gone, which is fine
-    }
+    for (const pid of readOrEmpty(file).split('\n').map(Number)) signalProcess(pid, 'SIGKILL')
   }
 }
 

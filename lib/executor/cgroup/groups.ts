@@ -6,11 +6,12 @@
  * that whoever comes next removes what a killed one left.
  */
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { startTimeOf } from '../../system/process-table.ts'
 import type { Limits } from '../limits.ts'
+import { closeAll, openAll } from '../process/open-all.ts'
 import { COMMAND_UID, isRoot } from '../sandbox/host.ts'
 import type { WorkItem } from '../types.ts'
 import { LegacyGroup, UnifiedGroup, killAll, removeFolder } from './group.ts'
@@ -75,9 +76,10 @@ export function tryGroups ({ unified, legacy }: Hierarchies, canJoin: (group: Gr
     removeLeft(place)
     const groups = new Groups(place)
     try {
-      const group = groups.take({ memoryBytes: 64 * 1024 ** 2, processes: 16 })
-      if (group === null || !canJoin(group)) continue
+      if (!canJoin(groups.take({ memoryBytes: 64 * 1024 ** 2, processes: 16 }))) continue
       return { place, message: `cgroups (version ${place.version}) bound all memory of a command together` }
+    } catch {
+      // the kernel refuses: not here
     } finally {
       groups.close()
     }
@@ -85,17 +87,15 @@ export function tryGroups ({ unified, legacy }: Hierarchies, canJoin: (group: Gr
   return { place: null, message: 'no cgroups can be made here, so the memory of a command is looked at now and then' }
 }
 
-/** A process of whom commands run as, since the kernel may ask who it is. */
-function join ({ procs }: Group): boolean {
-  const fds = procs.map(file => openSync(file, 'w'))
+/** @internal A process of whom commands run as, since the kernel may ask who it is. Throws where the files cannot be opened. For tests. */
+export function join ({ procs }: Pick<Group, 'procs'>): boolean {
+  const fds = openAll(procs.map(file => () => openSync(file, 'w')))
   try {
     const script = fds.map((_, i) => `echo 0 >&${i + 3}||exit 1;`).join('')
     const { status } = spawnSync('/bin/sh', ['-c', script], { cwd: '/', env: {}, stdio: ['ignore', 'ignore', 'ignore', ...fds], ...(isRoot() && { uid: COMMAND_UID, gid: COMMAND_UID }) })
     return status === 0
-  } catch {
-    return false
   } finally {
-    for (const fd of fds) closeSync(fd)
+    closeAll(fds)
   }
 }
 
@@ -111,22 +111,24 @@ export class Groups {
     this.#place = place
   }
 
-  /** An empty group with these limits; null if the kernel refuses. */
-  take (limits: GroupLimits): Group | null {
+  /**
+   * An empty group with these limits. The kernel may refuse them for one that was used, as it still counts what cannot be
+   * taken back (EBUSY): then a new one is made. Throws if that is refused, too: no command runs without its limits.
+   */
+  take (limits: GroupLimits): Group {
+    const kept = this.#free.pop()
+    if (kept === undefined) return this.#limited(this.#make(), limits)
     try {
-      const group = this.#free.pop() ?? this.#make()
-      group.limit(limits)
-      group.hasRunOut() // not our command's
-      return group
+      return this.#limited(kept, limits)
     } catch {
-      return null
+      return this.#limited(this.#make(), limits)
     }
   }
 
   /** Nothing of the command runs any more. */
   giveBack (group: Group): void {
     if (this.#free.length < MAX_KEPT) this.#free.push(group)
-    else if (group.remove()) this.#all.delete(group)
+    else this.#discard(group)
   }
 
   /** Ends what is in them, and removes them. */
@@ -140,6 +142,22 @@ export class Groups {
     this.#free.length = 0
     if (this.#isReady) for (const folder of foldersOf(this.#place)) removeFolder(path.join(folder, this.#name))
     this.#isReady = false
+  }
+
+  #limited (group: Group, limits: GroupLimits): Group {
+    try {
+      group.limit(limits)
+    } catch (err) {
+      this.#discard(group)
+      throw err
+    }
+    group.hasRunOut() // not our command's
+    return group
+  }
+
+  /** If it cannot be removed yet, that is tried again in the end. */
+  #discard (group: Group): void {
+    if (group.remove()) this.#all.delete(group)
   }
 
   #make (): Group {

@@ -16,9 +16,17 @@ const LEFT_MS = 5000
 
 /** Sends a signal to the whole group; false when the group has no process any more. */
 export function signalGroup (pgid: number, signal: NodeJS.Signals): boolean {
-  if (pgid <= 1) return false // kill(-1) would mean every process of this user
+  return pgid > 1 && send(-pgid, signal) // kill(-1) would mean every process of this user
+}
+
+/** Sends a signal to one process; false when it has gone, which is fine as a rule. */
+export function signalProcess (pid: number, signal: NodeJS.Signals): boolean {
+  return pid > 1 && send(pid, signal) // kill(0) would mean ourselves
+}
+
+function send (pid: number, signal: NodeJS.Signals): boolean {
   try {
-    process.kill(-pgid, signal)
+    process.kill(pid, signal)
     return true
   } catch {
     // ESRCH: nobody is left. EPERM: only processes that changed their user are, which are out of reach.
@@ -142,9 +150,7 @@ export function killSessions (sids: number[]): void {
 }
 
 function sendAll (members: Member[], signal: NodeJS.Signals): void {
-  for (const { pid } of members) {
-    try { process.kill(pid, signal) } catch {} // it is gone, which is fine
-  }
+  for (const { pid } of members) signalProcess(pid, signal)
 }
 
 /**

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { setPriority } from 'node:os'
 import type { Launch } from '../launch.ts'
+import { signalGroup } from './sessions.ts'
 
 /** The least that a process can be favoured: what is computed for others waits for everything else. */
 const NICE = 19
@@ -31,8 +32,13 @@ export function spawnLaunch (launch: Launch, stdout: number | 'pipe', stderr: nu
     stdio
   })
   if (child.pid === undefined) return child
-  onStart(child.pid)
-  favourLeast(child.pid)
-  launch.started?.(child)
-  return child
+  try {
+    onStart(child.pid)
+    favourLeast(child.pid)
+    launch.started?.(child)
+    return child
+  } catch (err) {
+    signalGroup(child.pid, 'SIGKILL') // nobody is told of it
+    throw err
+  }
 }

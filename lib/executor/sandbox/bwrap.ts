@@ -3,22 +3,22 @@
  * nothing that gets out but stdout.
  */
 import type { ChildProcess } from 'node:child_process'
-import { closeSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import os from 'node:os'
-import process from 'node:process'
 import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { livingThread, readStat } from '../../system/process-table.ts'
 import { sandboxEnv } from '../env.ts'
 import type { Launch, LaunchHost, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
+import { closeAll, openAll } from '../process/open-all.ts'
+import { signalProcess } from '../process/sessions.ts'
 import type { Mount, WorkItem } from '../types.ts'
 import { bwrapArgs } from './bwrap-args.ts'
 import type { SandboxOptions, SystemFolder } from './bwrap-args.ts'
 import { FilterFile } from './filter-file.ts'
 import { COMMAND_UID, endFirst, findProgram, hardLimits, highestFd, isFolder, isRoot, systemFolders, systemProgram } from './host.ts'
-import { joinGroup } from './join.ts'
+import { launchIn } from './join.ts'
 import type { Joined } from './join.ts'
 import { NEST_CAPABILITIES, NEST_MOUNTS, nestCommand } from './nest-script.ts'
 import { outerCommand } from './outer.ts'
@@ -86,7 +86,10 @@ export class BwrapLauncher implements Launcher {
   }
 
   nest (item: WorkItem, limits: Limits, parts: number[]): Launch {
-    const joined = joinGroup(this.#host, item, limits, true)
+    return launchIn(this.#host, { item, limits, isFolderInMemory: true }, joined => this.#nest(item, limits, parts, joined))
+  }
+
+  #nest (item: WorkItem, limits: Limits, parts: number[], joined: Joined): Launch {
     const mounts = (item.mounts ?? []).map(({ path: from, at }) => ({ path: from, at, isFolder: isFolder(from) }))
     const command = nestCommand({
       perl: this.#perl!,
@@ -103,11 +106,12 @@ export class BwrapLauncher implements Launcher {
   }
 
   launch (item: WorkItem, limits: Limits): Launch {
-    const joined = joinGroup(this.#host, item, limits, true)
-    const stdoutFd = NEXT_FD + joined.fds.length
-    const command = outlastCommand(bashCommand(item, ''), this.#prelude(item, limits, stdoutFd), stdoutFd)
-    const launch = this.#launch(item, limits, command, joined, { seccompFd: SECCOMP_FD })
-    return { ...launch, stdin: 'pipe', stdoutFd, outlasts: true }
+    return launchIn(this.#host, { item, limits, isFolderInMemory: true }, joined => {
+      const stdoutFd = NEXT_FD + joined.fds.length
+      const command = outlastCommand(bashCommand(item, ''), this.#prelude(item, limits, stdoutFd), stdoutFd)
+      const launch = this.#launch(item, limits, command, joined, { seccompFd: SECCOMP_FD })
+      return { ...launch, stdin: 'pipe', stdoutFd, outlasts: true }
+    })
   }
 
   #prelude (item: WorkItem, limits: Limits, keepFd?: number): string {
@@ -123,7 +127,7 @@ export class BwrapLauncher implements Launcher {
   #launch (item: WorkItem, limits: Limits, command: string[], joined: Joined,
     more: Pick<SandboxOptions, 'capabilities' | 'seccompFd'>): Launch {
     const { mounts = [], env } = item
-    const given = [this.#filter, ...this.#users].map(file => file.open()) as [number, number, number]
+    const given = openAll([this.#filter, ...this.#users].map(file => () => file.open())) as [number, number, number]
     const staged = isRoot() && this.#opts.stage && mounts.length > 0
     const { outer, shown } = staged ? this.#stage(mounts) : { outer: [], shown: mounts }
     const options = bwrapArgs({
@@ -157,7 +161,7 @@ export class BwrapLauncher implements Launcher {
       },
       ended: endOf,
       settled: async () => {
-        for (const fd of given) closeSync(fd)
+        closeAll(given)
         await this.#gone(await inside)
         joined.leave()
       }
@@ -186,7 +190,7 @@ export class BwrapLauncher implements Launcher {
     if (pid === null) return
     const end = performance.now() + GIVE_UP_MS
     for (let isGone = !isAlive(pid); !isGone && performance.now() < end; isGone = !isAlive(pid)) {
-      try { process.kill(pid, 'SIGKILL') } catch {} // it has gone meanwhile
+      signalProcess(pid, 'SIGKILL')
       await new Promise(resolve => { setTimeout(resolve, LOOK_MS) })
     }
     this.#host?.guard.forget(pid)

@@ -1,12 +1,21 @@
 /**
  * A launch's place in a control group: what its outer shell writes to, and what is done when it has ended.
  */
-import { closeSync, openSync } from 'node:fs'
-import type { Group } from '../cgroup/group.ts'
+import { openSync } from 'node:fs'
 import { groupLimitsOf } from '../cgroup/groups.ts'
-import type { LaunchHost } from '../launch.ts'
+import type { Group } from '../cgroup/group.ts'
+import type { Launch, LaunchHost } from '../launch.ts'
 import type { Limits } from '../limits.ts'
+import { closeAll, openAll } from '../process/open-all.ts'
 import type { WorkItem } from '../types.ts'
+
+/** What the group is for. */
+export interface InGroup {
+  item: WorkItem
+  limits: Limits
+  /** its working directory takes memory */
+  isFolderInMemory: boolean
+}
 
 /** For one launch. */
 export interface Joined {
@@ -18,18 +27,23 @@ export interface Joined {
   leave (): void
 }
 
-/** A group for the launch. @param isFolderInMemory its working directory takes memory */
-export function joinGroup (host: LaunchHost | null, { asks }: WorkItem, limits: Limits, isFolderInMemory: boolean): Joined {
+/**
+ * Makes a launch in a group. Throws what `make` throws, or the kernel where there are groups but none is to be had.
+ */
+export function launchIn (host: LaunchHost | null, { item, limits, isFolderInMemory }: InGroup, make: (joined: Joined) => Launch): Launch {
   const groups = host?.groups ?? null
-  const group = groups?.take(groupLimitsOf(limits, asks, isFolderInMemory)) ?? null
-  if (groups === null || group === null) return { group: null, fds: [], leave () {} }
-  const fds = group.procs.map(file => openSync(file, 'w'))
-  return {
-    group,
-    fds,
-    leave () {
-      for (const fd of fds) closeSync(fd)
-      groups.giveBack(group)
-    }
+  if (groups === null) return make({ group: null, fds: [], leave () {} })
+  const group = groups.take(groupLimitsOf(limits, item.asks, isFolderInMemory))
+  let fds: number[] = []
+  const leave = (): void => {
+    closeAll(fds)
+    groups.giveBack(group)
+  }
+  try {
+    fds = openAll(group.procs.map(file => () => openSync(file, 'w')))
+    return make({ group, fds, leave })
+  } catch (err) {
+    leave()
+    throw err
   }
 }

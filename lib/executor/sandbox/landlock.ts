@@ -11,7 +11,8 @@ import type { Limits } from '../limits.ts'
 import type { WorkItem } from '../types.ts'
 import { FilterFile } from './filter-file.ts'
 import { COMMAND_UID, countThreads, endFirst, findProgram, hardLimits, highestFd, isRoot, systemFolders } from './host.ts'
-import { joinGroup } from './join.ts'
+import { launchIn } from './join.ts'
+import type { Joined } from './join.ts'
 import { landlockCommand } from './landlock-script.ts'
 import type { Rule } from './landlock-script.ts'
 import { outerCommand } from './outer.ts'
@@ -63,6 +64,10 @@ export class LandlockLauncher implements Launcher {
   }
 
   launch (item: WorkItem, limits: Limits): Launch {
+    return launchIn(this.#host, { item, limits, isFolderInMemory: false }, joined => this.#launch(item, limits, joined))
+  }
+
+  #launch (item: WorkItem, limits: Limits, joined: Joined): Launch {
     const { cwd, env, mounts = [] } = item
     const rules: Rule[] = [
       ...this.#system,
@@ -70,7 +75,6 @@ export class LandlockLauncher implements Launcher {
       ...mounts.map(({ path, writable }): Rule => ({ path, may: writable === true ? 'write' : 'read' }))
     ]
     const filter = this.#filter.open()
-    const joined = joinGroup(this.#host, item, limits, false)
     const [file = '', ...args] = [
       ...outerCommand({ limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: joined.fds.map((_, i) => NEXT_FD + i) }),
       ...this.#ionice === null ? [] : [this.#ionice, '-c', '3'],
