@@ -6,12 +6,16 @@ import { addCommands } from './flags/commands.ts'
 import { EXIT, ExitError, report } from './output/failure.ts'
 
 const DESCRIPTION = 'A BitTorrent swarm that computes: share a command, and every peer helps.'
-const EXIT_CODES = `
+const AFTER_HELP = `
 Exit codes:
   0    done
   1    the work failed
   2    usage, refusal or bad input
-  130  interrupted`
+  130  interrupted
+
+Environment:
+  DEBUG=bitworker:*  trace what happens inside, to stderr (or bitworker:scheduling,
+                     :claims, :downloads, :store, :executor, :discovery)`
 
 /** Runs the command line (without node and script name); resolves with its exit code and never rejects. */
 export async function main (args: string[]): Promise<number> {
@@ -35,7 +39,7 @@ function buildProgram (done: (exitCode: number) => void): Command {
     .version(version, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText('after', AFTER_HELP)
     .exitOverride()
     // Errors are reported once, by main().
     .configureOutput({ outputError: () => {} })

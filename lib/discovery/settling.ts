@@ -6,6 +6,9 @@ import type { EventEmitter } from 'node:events'
 import { systemClock } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Meeting } from '../peers/neighbours.ts'
+import { traceOf } from '../base/trace.ts'
+
+const trace = traceOf('discovery')
 
 /** No source of peers is waited for longer: a tracker that is down must not keep anybody from working. */
 const SOURCES_MS = 5_000
@@ -44,10 +47,15 @@ export class Sources {
   constructor (torrent: DiscoveringTorrent, lsd: boolean) {
     this.#torrent = torrent
     this.#lsd = lsd
-    torrent.on('trackerAnnounce', () => { this.#answered.add('tracker') })
+    torrent.on('trackerAnnounce', () => { this.#onAnswer('tracker') })
     // a tracker that cannot be reached makes a warning
-    torrent.on('warning', () => { this.#answered.add('tracker') })
-    torrent.on('dhtAnnounce', () => { this.#answered.add('dht') })
+    torrent.on('warning', () => { this.#onAnswer('tracker') })
+    torrent.on('dhtAnnounce', () => { this.#onAnswer('dht') })
+  }
+
+  #onAnswer (source: Source): void {
+    trace('answer of the %s after %d ms', source, performance.now() - this.#since)
+    this.#answered.add(source)
   }
 
   /** Every source has answered for the first time, or time is up. */
@@ -80,6 +88,7 @@ export async function settled (sources: Sources, torrent: EventEmitter, meeting:
       if (!isConnecting || clock.now() - answeredAt > (hasMet ? OTHERS_MS : CONNECTIONS_MS)) end()
     }
     function end (): void {
+      trace('peers are known as far as they will be')
       cancel?.()
       torrent.off('close', end)
       resolve()

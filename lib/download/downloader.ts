@@ -17,6 +17,9 @@ import { Assembly, BLOCK_BYTES } from './assembly.ts'
 import type { Download, DownloadHost, DownloadSink } from './download-host.ts'
 import { pipelineLength } from './pipeline.ts'
 import { WriteBacklog } from './write-backlog.ts'
+import { traceOf } from '../base/trace.ts'
+
+const trace = traceOf('downloads')
 
 /** From this size on several peers share the work on one piece. */
 const SHARED_PIECE_BYTES = 1 << 20
@@ -181,6 +184,7 @@ export class Downloader {
     const piece = new Assembly(result.size, this.#backlog.counting(sink))
     const download: Download = { index, result, sink, piece, sources: new Set(), isEnded: false, rounds: 0 }
     this.#active.set(index, download)
+    trace('piece %d of %d bytes is asked of %s', index, result.size, peer.name)
     if (result.size > 0) return download
     // nothing to request: an empty piece is its digest
     download.sources.add(peer)
@@ -230,6 +234,7 @@ export class Downloader {
   /** The peer did not send a block: it chokes us, closed the connection, took the piece back, or refused. */
   #refused (peer: TaskPeer, download: Download): void {
     const { index } = download
+    trace('%s does not send a block of piece %d', peer.name, index)
     if (!peer.wire.destroyed && !peer.wire.peerChoking && peer.results.holds(index)) this.#countRefusal(peer, download)
     if (this.#mustRestart(download)) this.#end(download)
     this.#requeue(index)
@@ -267,6 +272,7 @@ export class Downloader {
     try {
       const digest = await piece.digest()
       if (this.#state === 'closed' || this.#active.get(index) !== download) return
+      trace('piece %d has come from %d peers and is %s', index, sources.size, equalBytes(digest, result.digest) ? 'right' : 'wrong')
       if (!equalBytes(digest, result.digest)) return this.#onMismatch(download)
       await piece.write()
       if (this.#active.get(index) !== download) return
@@ -323,6 +329,7 @@ export class Downloader {
 
   /** Nothing will come of it; its requests are taken back. */
   #drop (download: Download): void {
+    trace('piece %d is not awaited from those that were asked any more', download.index)
     this.#end(download)
     this.#takeBack(download.index)
   }

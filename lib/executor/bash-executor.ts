@@ -20,6 +20,9 @@ import { Guard } from './process/watchdog.ts'
 import type { Sandbox } from './sandbox/types.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from './types.ts'
 import { WarmShells } from './warm/warm-shells.ts'
+import { traceOf } from '../base/trace.ts'
+
+const trace = traceOf('executor')
 
 export type { Executor, ItemOutcome, RunningItem, WorkItem } from './types.ts'
 
@@ -114,6 +117,7 @@ export class BashExecutor implements Executor {
     this.#guard.ensure()
     if (this.#groups === null) this.#watch.begin(item)
     item.start()
+    trace('process %d runs: %s', item.pid, work.command)
     return item
   }
 
@@ -159,6 +163,7 @@ export class BashExecutor implements Executor {
 
   #onEnd (item: BashItem, pgid: number | undefined): void {
     this.#items.delete(item)
+    trace('process %d and what it started have ended', pgid)
     if (pgid !== undefined) this.#guard.forget(pgid)
     if (this.#items.size > 0) return
     clearInterval(this.#timer)

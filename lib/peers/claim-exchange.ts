@@ -10,6 +10,9 @@ import type { Claim } from '../scheduling/claim-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
 import { Relaying } from './claim-relay.ts'
 import type { TaskPeer } from './task-peer.ts'
+import { traceOf } from '../base/trace.ts'
+
+const trace = traceOf('claims')
 
 /** Pieces that a peer may take over from us without having delivered them. */
 const MAX_OWED = 8
@@ -76,10 +79,12 @@ export class ClaimExchange {
 
   /** All peers must know before the work items start. */
   claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void {
+    trace('%s to %d peers: %o', opts.isBackup ? 'backups' : 'claims', this.#peers.size, claims)
     for (const peer of this.#peers.values()) this.#send(peer, claims, opts)
   }
 
   release (indices: number[]): void {
+    trace('releases to %d peers: %o', this.#peers.size, indices)
     for (const { ext } of this.#peers.values()) ext.release(indices)
   }
 
@@ -137,6 +142,7 @@ export class ClaimExchange {
   }
 
   #onClaims (peer: TaskPeer, claims: ClaimRecord[], isBackup: boolean): void {
+    trace('%s of %s: %o', isBackup ? 'backups' : 'claims', peer.name, claims)
     for (const claim of claims) {
       this.#scheduler.claims.add(peer.claims, peer.id, { ...claim, isBackup })
       this.#yieldIfLost(peer, claim.index)
@@ -146,6 +152,7 @@ export class ClaimExchange {
   }
 
   #onReleases (peer: TaskPeer, indices: number[]): void {
+    trace('releases of %s: %o', peer.name, indices)
     for (const index of indices) this.#scheduler.claims.abandon(peer.claims, peer.id, index)
     this.#relaying.ended(peer, indices, { withResult: false })
   }
@@ -189,6 +196,7 @@ export class ClaimExchange {
       localPeerId: this.#host.peerId,
       remotePeerId: Buffer.from(peerId, 'hex')
     })
+    trace('piece %d is claimed by %s and by us: %s', index, peerId, isOurs ? 'ours goes first' : 'theirs goes first')
     if (!isOurs && this.#mayYield(peer, index)) this.#host.yield(index, this.#scheduler.claims.get(peerId, index)!)
   }
 

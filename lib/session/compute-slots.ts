@@ -14,6 +14,9 @@ import { SLOW } from '../scheduling/backups.ts'
 import type { Claim } from '../scheduling/claim-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { Generated, Generation } from '../store/compute-store.ts'
+import { traceOf } from '../base/trace.ts'
+
+const trace = traceOf('scheduling')
 
 /** What computing needs from its surroundings. */
 export interface ComputingHost {
@@ -259,6 +262,7 @@ export class Computing {
   }
 
   #start (index: number, isBackup: boolean): void {
+    trace('piece %d starts%s; a piece takes %d ms here', index, isBackup ? ' as a backup' : '', this.#paceMs)
     const generation = this.#host.generate(index)
     const estimateMs = this.#estimateMs()
     const running: Running = { generation, since: this.#clock.now(), isBackup, estimateMs, hasEnded: false, reason: null }
@@ -291,6 +295,7 @@ export class Computing {
     this.#completed++
     this.#paceMs += (ms - this.#paceMs) / Math.min(this.#completed, PACE_PIECES)
     this.#scheduler.setPace(this.#paceMs)
+    trace('piece %d is computed: %d bytes in %d ms', index, size, ms)
     this.#host.computed(index, { size, digest }, { ms, stderr })
     this.run()
     this.#chooseAhead() // now that the pace is known, and the piece is not missing any more
@@ -302,8 +307,10 @@ export class Computing {
       this.#scheduler.stop(index)
       this.#host.release([index])
       this.#host.aborted(index, running.reason)
+      trace('piece %d is aborted: %s', index, running.reason)
     } else {
       const isFinal = this.#scheduler.fail(index)
+      trace('piece %d has failed%s: %s', index, isFinal ? ' for the last time' : '', err.message)
       this.#host.release([index])
       this.#host.failed(index, err, isFinal)
       // not the command's fault (disk full, no shell): trying the next piece would only fail again
@@ -333,6 +340,7 @@ export class Computing {
     this.#cancelWakeUp()
     if (this.#state !== 'on' || !this.#hasRoom) return
     const at = this.#scheduler.wakeAt()
+    trace('nothing to start for %d ms', at - this.#clock.now())
     if (at === Infinity) return
     this.#cancelWakeUp = this.#clock.after(Math.max(1, Math.ceil(at - this.#clock.now())), () => { this.run() })
   }

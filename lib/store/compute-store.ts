@@ -21,6 +21,9 @@ import type { Incoming } from './incoming-piece.ts'
 import { PlainStore } from './plain-store.ts'
 import { TaskFolder } from './task-folder.ts'
 import type { FinishedFile } from './types.ts'
+import { traceOf } from '../base/trace.ts'
+
+const trace = traceOf('store')
 
 /** What is checked in the background works for this long, and then leaves disk and processor to others for so many times that. */
 const CHECK_SLICE_MS = 5
@@ -105,8 +108,12 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
   async #open (): Promise<ReadonlyResults> {
     if (this.#opts === null || this.#closing !== null) throw closed()
     const { task, path, force = false } = this.#opts
-    const onLost = (index: number): void => { this.emit('lost', index) }
+    const onLost = (index: number): void => {
+      trace('piece %d is gone or damaged', index)
+      this.emit('lost', index)
+    }
     this.#folder = await TaskFolder.open({ task, path, force, onLost, signal: this.#abort.signal })
+    trace('%s has %d of %d pieces', path, this.#folder.table.results.size, task.pieceCount)
     return this.#folder.table.results
   }
 

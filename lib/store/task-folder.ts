@@ -25,6 +25,9 @@ import type { PieceTable } from './piece-table.ts'
 import type { Place } from './piece-table.ts'
 import { FileDrafts } from './placement.ts'
 import { restore } from './restore.ts'
+import { traceOf } from '../base/trace.ts'
+
+const trace = traceOf('store')
 
 /** What a folder is opened with. */
 export interface FolderOptions {
@@ -179,6 +182,7 @@ export class TaskFolder {
       if (this.table.results.matches(index, result)) this.#remove(index)
       throw err
     }
+    trace('piece %d is stored in a file of its own: %d bytes', index, result.size)
     return result
   }
 
