@@ -4,6 +4,7 @@
  * MapReduce's backup tasks with LATE's rule: the piece with the longest expected time to its end, if we would be done
  * before; few copies, and after a random delay, so that idle peers neither all do the same nor do it at once.
  */
+import { overrun } from './claim-table.ts'
 import type { Claim } from './claim-table.ts'
 import type { Lateness } from './lateness.ts'
 
@@ -22,12 +23,16 @@ export const SLOW = 1.1
 const DELAY = 0.05
 /** Without any estimate a claim is late after this. */
 const UNKNOWN_MS = 30_000
+/** And, whatever it says, the claim of a peer that never delivered anything, while we do not know what a piece takes. */
+const STRANGER_MS = 3_000
 
 /** What the choice depends on. */
 export interface BackupOptions {
   now: number
   /** what a piece takes here, milliseconds; 0: unknown */
   paceMs: number
+  /** others say so: we have not computed any */
+  isHearsay: boolean
   /** 0 … 1: our share of the longest delay */
   delay: number
   /** how late work ends in this swarm */
@@ -38,15 +43,17 @@ export interface BackupOptions {
 export interface Backup { index: number | undefined, retryAt: number }
 
 /** @param pieces those that could be computed here, each with the claims that are believed */
-export function chooseBackup (pieces: Iterable<[index: number, claims: Claim[]]>, { now, paceMs, delay, lateness }: BackupOptions): Backup {
+export function chooseBackup (pieces: Iterable<[index: number, claims: Claim[]]>, options: BackupOptions): Backup {
+  const { now, paceMs, isHearsay, delay, lateness } = options
   const open = [...pieces]
-  const lateMs = Math.max(LATE_MS, lateness.usual(open.flatMap(([, claims]) => claims.flatMap(claim => overrun(claim, now)))))
-  const delayMs = DELAY * paceMs * delay
+  const proven = open.flatMap(([, claims]) => claims.filter(({ isProven }) => isProven))
+  const lateMs = Math.max(LATE_MS, lateness.usual(proven.flatMap(claim => overrun(claim, now) ?? [])))
+  const delayMs = DELAY * delay * (isHearsay ? UNKNOWN_MS : paceMs)
   let best: { index: number, copies: number, endAt: number } | undefined
   let retryAt = Infinity
   for (const [index, claims] of open) {
     if (claims.length >= MAX_COPIES) continue
-    const at = Math.max(...claims.map(claim => worthAt(claim, now, { paceMs, lateMs })))
+    const at = Math.max(...claims.map(claim => worthAt(claim, now, { paceMs, isHearsay, lateMs })))
     if (at + delayMs > now) {
       retryAt = Math.min(retryAt, at + delayMs)
       continue
@@ -63,17 +70,16 @@ function isBetter (a: { copies: number, endAt: number }, b: { copies: number, en
 }
 
 /** From when on a second copy is worth it, as far as this claim goes. */
-function worthAt ({ startedAt, heardAt, estimateMs }: Claim, now: number, { paceMs, lateMs }: { paceMs: number, lateMs: number }): number {
+function worthAt (
+  { startedAt, heardAt, estimateMs, isProven }: Claim, now: number,
+  { paceMs, isHearsay, lateMs }: Pick<BackupOptions, 'paceMs' | 'isHearsay'> & { lateMs: number }
+): number {
+  // an idle slot finds out what a piece takes, and who says that it computes it has shown nothing
+  if (isHearsay && !isProven) return heardAt + STRANGER_MS
   const expectedMs = estimateMs > 0 ? estimateMs : paceMs
   if (expectedMs === 0) return heardAt + UNKNOWN_MS
   const isSlow = paceMs > 0 && startedAt + expectedMs - now > SLOW * paceMs
   return isSlow ? heardAt : startedAt + LATE * expectedMs + lateMs
-}
-
-/** By how much it is late already. */
-function overrun ({ startedAt, estimateMs }: Claim, now: number): number[] {
-  const ms = now - startedAt - estimateMs
-  return estimateMs > 0 && ms > 0 ? [ms] : []
 }
 
 /** What is late already is as good as lost. */

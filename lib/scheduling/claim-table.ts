@@ -48,12 +48,24 @@ export interface Claim {
   readonly heardAt: number
   /** milliseconds in all; 0: unknown */
   readonly estimateMs: number
+  /** who claims has delivered a piece to us; what others say of times is a stranger's word */
+  readonly isProven: boolean
+}
+
+/**
+ * By how much the claim is late, milliseconds; undefined: in time, or unknown. Only time that has passed here counts: a claim may say
+ * that it has run for weeks.
+ */
+export function overrun ({ startedAt, heardAt, estimateMs }: Claim, now: number): number | undefined {
+  const ms = now - startedAt - estimateMs
+  return estimateMs > 0 && ms > 0 ? Math.min(ms, now - heardAt) : undefined
 }
 
 interface Entry extends Claim {
   readonly claimant: Claimant
   startedAt: number
   estimateMs: number
+  isProven: boolean
   leaseUntil: number
   isRespected: boolean
   /** who said so: connections, of the claimant's own or of peers that relayed it */
@@ -163,7 +175,7 @@ export class ClaimTable {
   fulfil (source: ClaimSource, indices: readonly number[]): void {
     for (const entry of source.entries) {
       if (!indices.includes(entry.index)) continue
-      if (entry.isRespected && entry.estimateMs > 0) this.#host.took(this.#host.now() - entry.startedAt - entry.estimateMs)
+      if (entry.isRespected && entry.isProven && entry.estimateMs > 0) this.#host.took(overrun(entry, this.#host.now()) ?? 0)
       this.#unsay(source, entry)
     }
   }
@@ -191,6 +203,7 @@ export class ClaimTable {
     claimant.delivered++
     claimant.lapses = 0
     claimant.disregardedUntil = -Infinity
+    for (const entry of claimant.claims.values()) entry.isProven = true
   }
 
   /** When a lease may end, or Infinity. */
@@ -247,7 +260,16 @@ export class ClaimTable {
   #create (claimant: Claimant, { index, elapsedMs, estimateMs, isBackup }: HeardClaim): Entry {
     const now = this.#host.now()
     const entry: Entry = {
-      index, isBackup, claimant, startedAt: now - elapsedMs, heardAt: now, estimateMs, leaseUntil: 0, isRespected: false, sources: []
+      index,
+      isBackup,
+      claimant,
+      startedAt: now - elapsedMs,
+      heardAt: now,
+      estimateMs,
+      isProven: claimant.delivered > 0,
+      leaseUntil: 0,
+      isRespected: false,
+      sources: []
     }
     claimant.claims.set(index, entry)
     this.#idle.delete(claimant)

@@ -292,7 +292,9 @@ export class Scheduler {
       this.#backupAt = now + OVERLOAD_MS
       return undefined
     }
-    const { index, retryAt } = chooseBackup(this.#openClaims(), { now, paceMs: this.#pace(), delay: this.#delay, lateness: this.lateness })
+    const { index, retryAt } = chooseBackup(this.#openClaims(), {
+      now, paceMs: this.#pace(), isHearsay: this.#paceMs === 0, delay: this.#delay, lateness: this.lateness
+    })
     this.#backupAt = retryAt
     if (index !== undefined) this.#delay = this.#random()
     return index

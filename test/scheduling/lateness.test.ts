@@ -9,7 +9,7 @@ const PACE_MS = 2_000
 
 function claims (count: number, startedAt: number): Array<[number, Claim[]]> {
   return Array.from({ length: count }, (_, index) => [
-    index, [{ index, isBackup: false, startedAt, heardAt: startedAt, estimateMs: PACE_MS }]
+    index, [{ index, isBackup: false, startedAt, heardAt: startedAt, estimateMs: PACE_MS, isProven: true }]
   ])
 }
 
@@ -25,7 +25,7 @@ test('a claim is late when it is later than most', t => {
   for (const [what, samples, overrunMs, isLate] of rules) {
     const lateness = new Lateness()
     for (const ms of samples) lateness.add(ms)
-    const { index } = chooseBackup(claims(1, 0), { now: PACE_MS + overrunMs, paceMs: PACE_MS, delay: 0, lateness })
+    const { index } = chooseBackup(claims(1, 0), { now: PACE_MS + overrunMs, paceMs: PACE_MS, isHearsay: false, delay: 0, lateness })
     t.equal(index !== undefined, isLate, what)
   }
   t.end()
@@ -35,9 +35,10 @@ test('where all are late at once, nobody is, but who is later still', t => {
   const now = PACE_MS + 8_000
   const lateness = new Lateness()
   const all = claims(10, 0)
-  t.equal(chooseBackup(all, { now, paceMs: PACE_MS, delay: 0, lateness }).index, undefined)
-  const straggler: [number, Claim[]] = [10, [{ index: 10, isBackup: false, startedAt: -60_000, heardAt: 0, estimateMs: PACE_MS }]]
-  t.equal(chooseBackup([...all, straggler], { now, paceMs: PACE_MS, delay: 0, lateness }).index, 10)
+  t.equal(chooseBackup(all, { now, paceMs: PACE_MS, isHearsay: false, delay: 0, lateness }).index, undefined)
+  const late = { index: 10, isBackup: false, startedAt: -60_000, heardAt: 0, estimateMs: PACE_MS, isProven: true }
+  const straggler: [number, Claim[]] = [10, [late]]
+  t.equal(chooseBackup([...all, straggler], { now, paceMs: PACE_MS, isHearsay: false, delay: 0, lateness }).index, 10)
   t.end()
 })
 
