@@ -21,16 +21,19 @@ const REQUEST = 6
 const CANCEL = 8
 
 interface Block { readonly index: number, readonly offset: number, readonly length: number }
+/** bittorrent-protocol's, of ours. */
+interface Request { readonly piece: number, readonly offset: number, readonly length: number }
 type Respond = (err: Error | null, block?: Uint8Array) => void
 
 interface BlockWire {
   readonly amChoking: boolean
   readonly hasFast: boolean
   readonly destroyed: boolean
-  readonly requests: ReadonlyArray<{ piece: number, offset: number, length: number }>
+  readonly requests: readonly Request[]
   _onRequest (index: number, offset: number, length: number): void
   _onCancel (index: number, offset: number, length: number): void
-  _onPiece (index: number, offset: number, block: Uint8Array): void
+  /** null: what came was not asked for */
+  _callback (request: Request | null, err: Error | null, block: Uint8Array | null): void
   _onTimeout (): void
   _resetTimeout (setAgain: boolean): void
   _message (id: number, numbers: number[], data: Uint8Array | null): void
@@ -60,6 +63,7 @@ class Uploads {
   /** being read */
   readonly #read = new Set<Block>()
   #isAsking = false
+  #stopAsking: () => void = () => {}
   #isSendingBlock = false
   /** bytes of blocks that were begun since the peer had fetched everything */
   #bytes = 0
@@ -100,6 +104,10 @@ class Uploads {
   }
 
   #forget (): void {
+    this.#stopAsking()
+    this.#isAsking = false
+    // counted when they were begun, and not sent any more
+    for (const { length } of this.#read) this.#limit.charge(-length)
     this.#waiting.length = 0
     this.#read.clear()
   }
@@ -122,7 +130,7 @@ class Uploads {
         continue
       }
       this.#isAsking = true
-      this.#limit.ask(() => {
+      this.#stopAsking = this.#limit.ask(() => {
         this.#isAsking = false
         const block = this.#waiting.shift()
         if (block === undefined) return
@@ -162,7 +170,10 @@ class Requests {
   readonly #message: BlockWire['_message']
   /** not sent so far */
   #held: Block[] = []
+  /** sent, counted, and neither answered nor given up */
+  readonly #charged = new Set<Request>()
   #isAsking = false
+  #stopAsking: () => void = () => {}
 
   constructor (wire: BlockWire, limit: RateLimit) {
     this.#wire = wire
@@ -172,7 +183,7 @@ class Requests {
 
   install (): void {
     const wire = this.#wire
-    const [write, onPiece, onTimeout] = [wire._write.bind(wire), wire._onPiece.bind(wire), wire._onTimeout.bind(wire)]
+    const [write, callback, onTimeout] = [wire._write.bind(wire), wire._callback.bind(wire), wire._onTimeout.bind(wire)]
     wire._message = (id, numbers, data) => {
       const [index = 0, offset = 0, length = 0] = numbers
       if (id === REQUEST && (this.#limit.isOn || this.#held.length > 0)) this.#hold({ index, offset, length })
@@ -182,17 +193,20 @@ class Requests {
       this.#limit.charge(data.length)
       write(data, cb)
     }
-    wire._onPiece = (index, offset, block) => {
-      // counted when it was asked for
-      this.#limit.charge(-block.length)
-      onPiece(index, offset, block)
+    // each request ends here: by its block, which was counted as it came in, or without one
+    wire._callback = (request, err, block) => {
+      if (request && this.#charged.delete(request)) this.#limit.charge(-request.length)
+      callback(request, err, block)
     }
     // the peer cannot answer what it has not been asked
     wire._onTimeout = () => {
       if (this.#held.length > 0 && this.#held.length >= wire.requests.length) wire._resetTimeout(true)
       else onTimeout()
     }
-    wire.once('close', () => { this.#held = [] })
+    wire.once('close', () => {
+      this.#held = []
+      this.#stopAsking()
+    })
   }
 
   #hold (block: Block): void {
@@ -203,7 +217,7 @@ class Requests {
   #ask (): void {
     if (this.#isAsking || this.#held.length === 0) return
     this.#isAsking = true
-    this.#limit.ask(() => {
+    this.#stopAsking = this.#limit.ask(() => {
       this.#isAsking = false
       const block = this.#held.shift()
       if (block !== undefined) this.#send(block)
@@ -214,7 +228,11 @@ class Requests {
 
   #send ({ index, offset, length }: Block): void {
     // what a choke without BEP 6 has ended is not asked for
-    if (!this.#wire.requests.some(request => request.piece === index && request.offset === offset && request.length === length)) return
+    const request = this.#wire.requests.find(each => {
+      return each.piece === index && each.offset === offset && each.length === length && !this.#charged.has(each)
+    })
+    if (request === undefined) return
+    this.#charged.add(request)
     this.#limit.charge(length)
     this.#message(REQUEST, [index, offset, length], null)
   }

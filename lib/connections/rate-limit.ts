@@ -20,7 +20,7 @@ const STOPPED_MS = 1_000
 /** One direction of one client. */
 export class RateLimit {
   readonly #group: ThrottleGroup
-  readonly #waiting: Array<() => void> = []
+  readonly #waiting = new Set<() => void>()
   #isArmed = false
 
   constructor (group: ThrottleGroup) {
@@ -34,21 +34,29 @@ export class RateLimit {
     if (this.isOn) this.#group.bucket.content -= bytes
   }
 
-  /** Calls `go` when a block may be sent or asked for: at once if nobody waits, else in turn. */
-  ask (go: () => void): void {
-    this.#waiting.push(go)
+  /** How many wait. */
+  get waiting (): number { return this.#waiting.size }
+
+  /**
+   * Calls `go`, a function of this call alone, when a block may be sent or asked for: at once if nobody waits, else in turn.
+   * What it returns takes that back: at a rate of 0 nobody's turn comes, and wires end.
+   */
+  ask (go: () => void): () => void {
+    this.#waiting.add(go)
     if (!this.#isArmed) this.#next()
+    return () => { this.#waiting.delete(go) }
   }
 
   #next (): void {
     this.#isArmed = false
-    while (this.#waiting.length > 0) {
+    for (const go of this.#waiting) {
       const waitMs = this.#waitMs()
       if (waitMs > 0) {
         this.#isArmed = true
         return void setTimeout(() => { this.#next() }, waitMs).unref()
       }
-      this.#waiting.shift()!()
+      this.#waiting.delete(go)
+      go()
     }
   }
 
