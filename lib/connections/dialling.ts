@@ -17,6 +17,8 @@ const UTP_AFTER_MS = 250
 const SILENT_AFTER_MS = 1_000
 /** As WebTorrent: the waits before an address is called again; then it is given up until somebody names it again. */
 const REDIAL_MS = [1_000, 5_000, 15_000]
+/** Addresses of one torrent that wait to be called again. */
+export const MAX_REDIALS = 1_000
 
 /** An address that is being called. */
 interface Call { tcp: InternalPeer | null, utp: InternalPeer | null }
@@ -27,6 +29,8 @@ export class Dialler {
   readonly #calls = new Map<string, Call>()
   /** peers whose handshake came */
   readonly #answered = new WeakSet<InternalPeer>()
+  /** by address: one each */
+  readonly #redials = new Map<string, NodeJS.Timeout>()
 
   constructor (torrent: ConnectingTorrent) {
     this.#torrent = torrent
@@ -40,6 +44,9 @@ export class Dialler {
       if (!peer.destroyed) this.#call(peer)
     }
   }
+
+  /** Addresses that wait to be called again. */
+  get redials (): number { return this.#redials.size }
 
   get #hasRoom (): boolean {
     const { destroyed, paused, client, _numConns, _numPending } = this.#torrent
@@ -132,14 +139,27 @@ export class Dialler {
     if (call.tcp === null && call.utp === null) this.#calls.delete(addr)
   }
 
-  #redial ({ addr, source, retries }: InternalPeer): void {
+  #redial (peer: InternalPeer): void {
+    const { addr, source, retries } = peer
     const waitMs = REDIAL_MS[retries]
     if (waitMs === undefined) return
-    setTimeout(() => {
+    if (!this.#redials.has(addr) && this.#redials.size >= MAX_REDIALS) {
+      // addresses that somebody made up do not take the place of peers
+      if (!this.#answered.has(peer)) return
+      this.#forget(this.#redials.keys().next().value!)
+    }
+    this.#forget(addr)
+    this.#redials.set(addr, setTimeout(() => {
+      this.#redials.delete(addr)
       if (this.#torrent.destroyed) return
-      const peer = this.#torrent._addPeer(addr, 'tcp', source ?? undefined)
-      if (peer !== null) peer.retries = retries + 1
-    }, waitMs).unref()
+      const next = this.#torrent._addPeer(addr, 'tcp', source ?? undefined)
+      if (next !== null) next.retries = retries + 1
+    }, waitMs).unref())
+  }
+
+  #forget (addr: string): void {
+    clearTimeout(this.#redials.get(addr))
+    this.#redials.delete(addr)
   }
 }
 

@@ -1,16 +1,18 @@
 // Which transport a peer is reached by: TCP, and uTP where TCP is not answered.
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import MemoryChunkStore from 'memory-chunk-store'
 import test from 'tape'
 import type { Test } from 'tape'
 import fixtures from 'webtorrent-fixtures'
+import { MAX_REDIALS } from '../../lib/connections/dialling.ts'
+import type { Dialler } from '../../lib/connections/dialling.ts'
 import { createTask } from '../../lib/index.ts'
 import type { InternalClient, InternalTorrent } from '../../lib/webtorrent/internals.ts'
 import type { Torrent, WebTorrentClient, Wire } from '../../lib/webtorrent/types.ts'
 import { cleanUp, freePort, within } from '../helpers/swarm.ts'
-import { allDone, connect, createPeer } from '../helpers/task-swarm.ts'
+import { allDone, connect, createPeer, ready } from '../helpers/task-swarm.ts'
 import type { Peer, PeerOptions } from '../helpers/task-swarm.ts'
 
 const task = createTask({ name: 'n.txt', command: 'echo $PIECE_IDX', parts: 4, pieceLength: 64 })
@@ -111,4 +113,65 @@ test('a peer that comes later, and one that comes back, is called again', async 
     t.equal(await connected, 'tcpOutgoing')
     await new Promise<void>(resolve => { peer.client.destroy(() => { resolve() }) })
   }
+})
+
+/** The calls of each address from now on, as they are made. */
+function watchCalls ({ torrent }: Peer): { calls: string[], until: (addr: string, count: number) => Promise<void> } {
+  const inner = torrent as unknown as InternalTorrent
+  const calls: string[] = []
+  const called = new EventEmitter()
+  const add = inner._addPeer.bind(inner)
+  inner._addPeer = (peer, type, source) => {
+    const added = add(peer, type, source)
+    if (added !== null && typeof peer === 'string') {
+      calls.push(peer)
+      called.emit('call')
+    }
+    return added
+  }
+  const count = (addr: string): number => calls.filter(each => each === addr).length
+  return { calls, until: async (addr, wanted) => { while (count(addr) < wanted) await within(once(called, 'call'), 'a call') } }
+}
+
+test('two peers that call each other at once end with one connection, and leave it at that', async t => {
+  for (const transports of ['TCP and uTP', 'TCP', 'uTP']) {
+    const pair = [await withBoth(t, { compute: true }), await withBoth(t)] as const
+    if (transports === 'TCP') for (const { client } of pair) (client as unknown as { utp: boolean }).utp = false
+    if (transports === 'uTP') for (const { client } of pair) await closeTcp(client)
+    let wires = 0
+    for (const { torrent } of pair) torrent.on('wire', () => { wires++ })
+    for (const [i, { torrent }] of pair.entries()) torrent.addPeer(`127.0.0.1:${pair[1 - i]!.client.torrentPort}`)
+    await allDone([...pair])
+    const both = pair.map(({ torrent }) => torrent)
+    while (both.some(torrent => torrent.wires.length !== 1)) {
+      const ends = both.flatMap(torrent => torrent.wires.map(async wire => once(wire as unknown as EventEmitter, 'close')))
+      await within(Promise.race(ends), 'the end of the other connection')
+    }
+    const [before, watches] = [wires, pair.map(watchCalls)]
+    // what was called before is called again before this is
+    const dead = `127.0.0.1:${await freePort()}`
+    for (const torrent of both) torrent.addPeer(dead)
+    await Promise.all(watches.map(async ({ until }) => until(dead, 2)))
+    t.ok(both.every(torrent => torrent.wires.length === 1), `${transports}: one connection`)
+    t.equal(wires, before, 'it is the same one')
+    for (const { client } of pair) await new Promise<void>(resolve => { client.destroy(() => { resolve() }) })
+  }
+})
+
+test('an address that is named again and again waits once, and so many addresses wait', async t => {
+  const caller = await createPeer(t, task)
+  await ready(caller)
+  const inner = caller.torrent as unknown as InternalTorrent
+  const { dialler } = (inner as unknown as { _taskWires: { dialler: Dialler } })._taskWires
+  const dead = await freePort()
+  const refused = async (address: string): Promise<void> => {
+    caller.torrent.addPeer(address)
+    while (inner._peers!.has(address)) await new Promise(resolve => { setImmediate(resolve) })
+    // its connection is closed a little later
+    for (let i = 0; i < 3; i++) await new Promise(resolve => { setImmediate(resolve) })
+  }
+  for (let i = 0; i < 20; i++) await refused(`127.0.0.1:${dead}`)
+  t.equal(dialler.redials, 1)
+  for (let i = 0; i < MAX_REDIALS + 100; i++) await refused(`127.${1 + (i >> 8)}.${i & 255}.1:${dead}`)
+  t.ok(dialler.redials <= MAX_REDIALS, `${dialler.redials} wait`)
 })
