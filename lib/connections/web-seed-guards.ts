@@ -5,7 +5,7 @@ import WebConn from 'webtorrent/lib/webconn.js'
 import { inheritedMethod } from '../base/inherited.ts'
 import { fetchBounded } from '../system/fetch.ts'
 
-/** For one request. As the package has it. */
+/** For what was asked for, of however many files. As the package has it for each. */
 const REQUEST_MS = 60_000
 
 interface File { readonly path: string, readonly offset: number, readonly length: number }
@@ -26,8 +26,7 @@ export function guardWebSeeds (): void {
   prototype.httpRequest = function (piece, offset, length, cb) {
     if (this._torrent === null) return cb(new Error('the web seed is closed'))
     const start = piece * this._torrent.pieceLength + offset
-    const requests = rangesOf(this.url, this._torrent, start, length).map(range => fetchRange(range))
-    Promise.all(requests).then(parts => { cb(null, Buffer.concat(parts)) }, (err: unknown) => { cb(err as Error) })
+    fetchRanges(rangesOf(this.url, this._torrent, start, length)).then(bytes => { cb(null, bytes) }, (err: unknown) => { cb(err as Error) })
   }
 }
 
@@ -44,9 +43,17 @@ function rangesOf (url: string, { files }: { files: File[] }, start: number, len
   })
 }
 
-async function fetchRange ({ url, start, length }: Range): Promise<Uint8Array> {
+/** One after the other: a block can be of thousands of tiny files, and the server of somebody who did not ask for that. */
+async function fetchRanges (ranges: Range[]): Promise<Uint8Array> {
+  const signal = AbortSignal.timeout(REQUEST_MS)
+  const parts: Uint8Array[] = []
+  for (const range of ranges) parts.push(await fetchRange(range, signal))
+  return Buffer.concat(parts)
+}
+
+async function fetchRange ({ url, start, length }: Range, signal: AbortSignal): Promise<Uint8Array> {
   const headers = { 'cache-control': 'no-store', range: `bytes=${start}-${start + length - 1}` }
-  const { status, bytes } = await fetchBounded(url, { maxBytes: length, timeoutMs: REQUEST_MS, headers })
+  const { status, bytes } = await fetchBounded(url, { maxBytes: length, timeoutMs: REQUEST_MS, headers, signal })
   if (status < 200 || status > 299) throw new Error(`HTTP ${status}`)
   if (bytes.length !== length) throw new Error(`${bytes.length} bytes where ${length} were asked for`)
   return bytes
