@@ -34,6 +34,7 @@ export class Child {
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream!.setEncoding('utf8').on('data', (text: string) => { this.output = (this.output + text).slice(-100_000) })
     }
+    process.once('exit', () => { this.kill() })
     this.process.setMaxListeners(0).once('exit', (code, signal) => {
       if (!this.#isExpectedToEnd) this.#problem ??= `${name} ended (${String(signal ?? code)}):\n${this.output.slice(-3_000)}`
     })

@@ -128,7 +128,7 @@ async function attackRun (): Promise<void> {
     ['wire', count => fireConnections(port, () => Buffer.concat([hello, bytes()]), count, wait)],
     ...router === null ? [] : [opening('lsd', [6771], sender), opening('nat-pmp', others, router.pmp, HOST), opening('upnp', others, router.upnp, HOST)]
   ])
-  if (router !== null) report('router', { ...router.asked, problem: router.asked.pmp > 0 && router.asked.upnp > 0 ? null : 'the router was not asked' })
+  if (router !== null) report('router', { ...router.asked, problem: router.asked.pmp + router.asked.upnp > 0 ? null : 'the router was not asked' })
   const garbage = source('dht')
   await interrupt(child, echo, () => { for (let i = 0; i < 8; i++) sender.send(garbage(), echo.port, '127.0.0.1') })
   router?.close()
