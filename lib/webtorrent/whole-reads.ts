@@ -3,6 +3,7 @@
  * of a torrent that is removed meanwhile, just ends, or never does: `arrayBuffer` then resolves with zeros in place of what
  * is missing. Importing this file guards WebTorrent's class; a copy that has changed is an error at start-up.
  */
+import type { EventEmitter } from 'node:events'
 import WebTorrentFile from 'webtorrent/lib/file.js'
 import { BitWorkerError } from '../base/errors.ts'
 
@@ -15,6 +16,7 @@ interface InternalFile {
   readonly _destroyed: boolean
   _destroy: (this: InternalFile) => void
   [Symbol.asyncIterator]: (this: InternalFile, opts?: ByteRange) => InternalIterator
+  createReadStream: (this: InternalFile, opts?: ByteRange) => EventEmitter
 }
 
 type InternalIterator = AsyncIterator<Uint8Array> & { destroy? (): void }
@@ -84,13 +86,17 @@ export function shortRead (path: string): BitWorkerError {
 }
 
 function guardReads (prototype: InternalFile): void {
-  const { [Symbol.asyncIterator]: iterate, _destroy: destroy } = prototype
-  if (typeof iterate !== 'function' || typeof destroy !== 'function') throw new Error('WebTorrent has changed: reading files cannot be guarded')
+  const { [Symbol.asyncIterator]: iterate, _destroy: destroy, createReadStream } = prototype
+  if ([iterate, destroy, createReadStream].some(each => typeof each !== 'function')) throw new Error('WebTorrent has changed: reading files cannot be guarded')
   prototype[Symbol.asyncIterator] = function (opts) {
     // as WebTorrent understands the range
     const { start = 0, end = 0 } = opts ?? {}
     const last = end > 0 && end < this.length ? end : this.length - 1
     return new WholeRead(this, iterate.call(this, opts), last - start + 1)
+  }
+  prototype.createReadStream = function (opts) {
+    // WebTorrent's never fail: who does not listen sees 'close' without 'end', and the process goes on
+    return createReadStream.call(this, opts).on('error', () => {})
   }
   prototype._destroy = function () {
     // first: WebTorrent tells its streams that they end, which they take for a reader's wish
