@@ -41,6 +41,8 @@ export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, failures: Fail
     if (isWaiting) return
     isWaiting = true
     if (flags.exit !== true) return screen.note('What others compute is still downloaded; Ctrl-C stops.')
+    // peers were looked for before anything was computed
+    if (torrent.numPeers === 0) return inVain()
     screen.note(`What others have or compute is still downloaded; it ends when nothing comes for ${PATIENCE_MS / 1000} s.`)
     void nothingComes(torrent).then(inVain)
   }
