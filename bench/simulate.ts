@@ -94,15 +94,26 @@ if (values['help'] === true) {
   process.exit(0)
 }
 
+async function honestOf (scenario: Scenario, count: number): Promise<Outcome[]> {
+  const { squat, lie } = DEFAULTS
+  const without = { ...scenario, squatters: 0, squat, liars: 0, lie }
+  const key = `${count} ${JSON.stringify(without)}`
+  const known = honestRuns.get(key) ?? await runs(without, count, seed)
+  honestRuns.set(key, known)
+  return known
+}
+
 const cells = cellsOf(values)
 const seed = whole('seed', 0)
 const runsOfEach = values['runs'] === undefined ? null : whole('runs', 1)
 
 if (values['json'] !== true) console.log(`seeds from ${seed} on\n${HEAD}`)
+/** Several cells compare with one honest swarm. */
+const honestRuns = new Map<string, Outcome[]>()
 for (const cell of cells) {
   const count = runsOfEach ?? cell.runs
   const outcomes = await runs(cell.scenario, count, seed)
-  const honest = cell.compare === 'honest' ? await runs({ ...cell.scenario, squatters: 0, liars: 0 }, count, seed) : []
+  const honest = cell.compare === 'honest' ? await honestOf(cell.scenario, count) : []
   const line = summarise(cell, outcomes, honest)
   console.log(values['json'] === true ? JSON.stringify({ ...line, scenario: cell.scenario }) : row(line))
 }
