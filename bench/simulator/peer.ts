@@ -9,7 +9,7 @@ import type { TaskPeer } from '../../lib/peers/task-peer.ts'
 import type { Result } from '../../lib/results/result.ts'
 import { ResultTable } from '../../lib/results/result-table.ts'
 import { Scheduler } from '../../lib/scheduling/scheduler.ts'
-import { Computing } from '../../lib/session/compute-slots.ts'
+import { ComputeSlots } from '../../lib/session/compute-slots.ts'
 import type { VirtualClock } from './clock.ts'
 import { Downloads } from './downloads.ts'
 import type { Liar } from './liar.ts'
@@ -55,7 +55,7 @@ export class Peer {
   readonly #scheduler: Scheduler
   readonly #neighbours: Neighbours
   readonly #downloads: Downloads
-  readonly #computing: Computing
+  readonly #slots: ComputeSlots
   readonly #isSilent: boolean
   /** of announcements that wait to be sent */
   #flushes: Array<() => void> = []
@@ -72,19 +72,19 @@ export class Peer {
     this.#scheduler = this.#isSilent ? new RandomScheduler(options) : new Scheduler({ ...options, overdue })
     this.#neighbours = this.#createNeighbours()
     this.#downloads = this.#createDownloads()
-    this.#computing = this.#createComputing()
-    this.#computing.pause()
+    this.#slots = this.#createSlots()
+    this.#slots.pause()
     clock.after(random() * HOUSEKEEPING_MS, () => { this.#keepHouse() })
   }
 
   /** Starts work items from now on. */
-  start (): void { this.#computing.resume() }
+  start (): void { this.#slots.resume() }
 
   /** It ends without a word. */
   die (): void {
     this.isAlive = false
     this.#neighbours.close()
-    void this.#computing.stop()
+    void this.#slots.stop()
   }
 
   /** Takes up one end of a connection. */
@@ -105,16 +105,16 @@ export class Peer {
     return new Neighbours(this.#results, this.#scheduler, {
       clock: this.#world.clock,
       peerId: this.peerId,
-      claims: opts => this.#isSilent ? [] : this.#computing.claims(opts),
+      claims: opts => this.#isSilent ? [] : this.#slots.claims(opts),
       available: (peer, index) => {
         if (peer.hasDelivered && this.#scheduler.deliveries.isExpectedFrom(peer.holder, index)) this.#abort(index, 'another peer has it')
         this.#downloads.offer(peer, index)
       },
-      yield: (index, other) => { if (!this.#isSilent) this.#computing.yieldTo(index, other) },
-      updated: () => { this.#computing.run() },
+      yield: (index, other) => { if (!this.#isSilent) this.#slots.yieldTo(index, other) },
+      updated: () => { this.#slots.run() },
       left: peer => {
         this.#downloads.removePeer(peer)
-        this.#computing.run()
+        this.#slots.run()
       },
       wants: () => false,
       serve: () => {},
@@ -145,9 +145,9 @@ export class Peer {
     })
   }
 
-  #createComputing (): Computing {
+  #createSlots (): ComputeSlots {
     const { clock, scenario } = this.#world
-    return new Computing(this.#scheduler, {
+    return new ComputeSlots(this.#scheduler, {
       generate: index => this.#generate(index),
       started: () => {},
       claim: (claims, opts) => { if (!this.#isSilent) this.#neighbours.claim(claims, opts) },
@@ -190,13 +190,13 @@ export class Peer {
 
   /** Peers that only choose at random finish what they began. */
   #abort (index: number, reason: string): void {
-    if (!this.#isSilent) this.#computing.abort(index, reason)
+    if (!this.#isSilent) this.#slots.abort(index, reason)
   }
 
   #onComputed (index: number, result: Result): void {
     if (!this.isAlive) return
     // a round ends for all at once: nobody chooses before everybody's news are here
-    if (this.#world.scenario.policy === 'random') this.#computing.pause()
+    if (this.#world.scenario.policy === 'random') this.#slots.pause()
     if (this.#results.has(index)) return
     this.#downloads.cancel(index)
     this.#onStored(index, result)

@@ -9,7 +9,7 @@
 const MAX_ADDRESSES = 10_000
 
 /** The attempts of one torrent. */
-export class Attempts {
+export class EncryptionChoice {
   readonly #failed = new Map<string, number>()
 
   /** 0: plaintext, 1: encrypted. */

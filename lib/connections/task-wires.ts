@@ -11,7 +11,7 @@ import type { Task } from '../task/task.ts'
 import { Admission, MAX_KNOWN_PEERS } from './admission.ts'
 import { MAX_PENDING_REQUESTS } from './block-queues.ts'
 import { Dialler } from './dialling.ts'
-import { Attempts } from './encryption.ts'
+import { EncryptionChoice } from './encryption.ts'
 import type { ConnectingTorrent, InternalPeer } from './internals.ts'
 import { extensionOf, localTask, onceSpeaking, setUpWire } from './task-wire.ts'
 import { WireBatches } from './wire-batches.ts'
@@ -32,7 +32,7 @@ interface HandshakingWire { readonly _extendedHandshakeSent?: boolean, _sendExte
 export class TaskWires {
   readonly dialler: Dialler
   readonly #torrent: WiredTorrent
-  readonly #attempts = new Attempts()
+  readonly #encryption = new EncryptionChoice()
   readonly #exchange = new PeerExchange()
   readonly #admission = new Admission()
   readonly #batches = new WireBatches()
@@ -54,7 +54,7 @@ export class TaskWires {
   /** How a peer that was taken in is called: plaintext or encrypted. 0 (never encrypted) and 2 (always) are the user's decision. */
   prepareCall (peer: InternalPeer): void {
     const { task, client } = this.#torrent
-    if (!this.#isOrdinary && client.secure === 1) peer.secure = this.#attempts.next(peer.addr, task !== null)
+    if (!this.#isOrdinary && client.secure === 1) peer.secure = this.#encryption.next(peer.addr, task !== null)
   }
 
   /** Whether a wire is to be closed at once; otherwise it is given what a task needs before the handshake is answered. */
@@ -66,7 +66,7 @@ export class TaskWires {
       wire.extendedHandshake['reqq'] = MAX_PENDING_REQUESTS
       wire.use(utBitworker(task === null ? {} : { task: localTask(task) }))
     }
-    if (address !== undefined) this.#attempts.succeeded(address)
+    if (address !== undefined) this.#encryption.succeeded(address)
     return false
   }
 

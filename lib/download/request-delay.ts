@@ -11,7 +11,7 @@ const SHARE = 0.5
 const MAX_DELAY_MS = 3_000
 
 /** What fetching needs from its surroundings. */
-export interface FetchingHost {
+export interface RequestDelayHost {
   readonly clock: Clock
   /** gives numbers in [0, 1) */
   readonly random: () => number
@@ -22,11 +22,11 @@ export interface FetchingHost {
 }
 
 /** The peers that are to be asked. */
-export class Fetching {
-  readonly #host: FetchingHost
+export class RequestDelay {
+  readonly #host: RequestDelayHost
   readonly #timers = new Map<TaskPeer, () => void>()
 
-  constructor (host: FetchingHost) {
+  constructor (host: RequestDelayHost) {
     this.#host = host
   }
 

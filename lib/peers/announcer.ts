@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Wire } from '../base/wire.ts'
 import type { Result } from '../results/result.ts'
 import type { ResultTable } from '../results/result-table.ts'
-import { News } from './broadcast-queue.ts'
+import { BroadcastQueue } from './broadcast-queue.ts'
 import type { TaskPeer } from './task-peer.ts'
 
 /** What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then. */
@@ -25,7 +25,7 @@ export class Announcer {
   /** greeted, and not known to work on the task so far */
   readonly #unmatched = new Set<TaskPeer>()
   /** what was stored lately, and where it was downloaded */
-  readonly #news = new News<NewPiece>()
+  readonly #news = new BroadcastQueue<NewPiece>()
   /** all peers are going to ask for the news */
   #areAwake = false
   #cancelLater: (() => void) | null = null

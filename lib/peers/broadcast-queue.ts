@@ -7,7 +7,7 @@
 const TRIM = 64
 
 /** A queue with many readers. Places in it are counted from its very beginning. */
-export class News<T> {
+export class BroadcastQueue<T> {
   #entries: T[] = []
   /** the place of the first entry that is still here */
   #start = 0

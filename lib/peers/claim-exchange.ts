@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import { hexOf } from '../base/digest.ts'
 import type { Claim } from '../scheduling/claim-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
-import { Relaying } from './claim-relay.ts'
+import { ClaimRelay } from './claim-relay.ts'
 import type { TaskPeer } from './task-peer.ts'
 import { traceOf } from '../base/trace.ts'
 
@@ -34,7 +34,7 @@ export interface ClaimExchangeHost {
 export class ClaimExchange {
   readonly #scheduler: Scheduler
   readonly #host: ClaimExchangeHost
-  readonly #relaying: Relaying
+  readonly #relay: ClaimRelay
   /** how many peers name each peer that we are not connected to: only what is named counts as alive */
   readonly #distant = new Map<string, number>()
   /** the connected, matched peers */
@@ -45,7 +45,7 @@ export class ClaimExchange {
   constructor (scheduler: Scheduler, host: ClaimExchangeHost) {
     this.#scheduler = scheduler
     this.#host = host
-    this.#relaying = new Relaying(host.clock)
+    this.#relay = new ClaimRelay(host.clock)
   }
 
   /** Listens to a peer. */
@@ -66,12 +66,12 @@ export class ClaimExchange {
     for (const source of [peer.claims, peer.relays]) this.#scheduler.claims.removeSource(source)
     if (this.#peers.get(peer.id) !== peer) return
     this.#peers.delete(peer.id)
-    this.#relaying.leave(peer)
+    this.#relay.leave(peer)
     this.#onNeighbours(peer, [], [...peer.neighbours])
     if (!this.#distant.has(peer.id)) this.#scheduler.setMember(peer.id, false)
   }
 
-  close (): void { this.#relaying.close() }
+  close (): void { this.#relay.close() }
 
   //
   // OUTGOING
@@ -111,7 +111,7 @@ export class ClaimExchange {
   /** The peer announced results: what it claimed of them is done. */
   fulfil (peer: TaskPeer, indices: number[]): void {
     this.#scheduler.claims.fulfil(peer.claims, indices)
-    this.#relaying.ended(peer, indices, { withResult: true })
+    this.#relay.ended(peer, indices, { withResult: true })
   }
 
   /** The peer sent a piece that matched its digest. */
@@ -123,7 +123,7 @@ export class ClaimExchange {
   #onMatched (peer: TaskPeer): void {
     this.#peers.set(peer.id, peer)
     this.#scheduler.setMember(peer.id, true)
-    this.#relaying.join(peer)
+    this.#relay.join(peer)
   }
 
   #onNeighbours (peer: TaskPeer, joined: string[], parted: string[]): void {
@@ -148,13 +148,13 @@ export class ClaimExchange {
       this.#yieldIfLost(peer, claim.index)
     }
     // what we do not believe we do not pass on: others would believe us
-    this.#relaying.claimed(peer, claims.filter(({ index }) => this.#scheduler.claims.isRespected(peer.id, index)))
+    this.#relay.claimed(peer, claims.filter(({ index }) => this.#scheduler.claims.isRespected(peer.id, index)))
   }
 
   #onReleases (peer: TaskPeer, indices: number[]): void {
     trace('releases of %s: %o', peer.name, indices)
     for (const index of indices) this.#scheduler.claims.abandon(peer.claims, peer.id, index)
-    this.#relaying.ended(peer, indices, { withResult: false })
+    this.#relay.ended(peer, indices, { withResult: false })
   }
 
   #onRelays (peer: TaskPeer, relays: RelayRecord[]): void {

@@ -16,7 +16,7 @@ const MIN_ESTIMATE_MS = 2 * RELAY_MS
 interface Relayed { readonly waiting: Set<number>, readonly told: Set<number> }
 
 /** The relays of one task. */
-export class Relaying {
+export class ClaimRelay {
   readonly #clock: Clock
   readonly #claimants = new Map<TaskPeer, Relayed>()
   #cancelFlush: (() => void) | null = null

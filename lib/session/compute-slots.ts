@@ -1,6 +1,6 @@
 /**
  * Keeps the slots of one task busy: asks the scheduler for pieces, claims them, has the store generate them, and ends it
- * when another peer was first. Starts no process itself (bash-executor.ts) and speaks to no peer itself (`ComputingHost`).
+ * when another peer was first. Starts no process itself (bash-executor.ts) and speaks to no peer itself (`ComputeSlotsHost`).
  *
  * What is to start soon is chosen and claimed ahead: of short pieces many at a time, with one message and one look at the
  * swarm for all of them; of longer ones the next, so that peers which choose alike notice before either has begun.
@@ -19,7 +19,7 @@ import { traceOf } from '../base/trace.ts'
 const trace = traceOf('scheduling')
 
 /** What computing needs from its surroundings. */
-export interface ComputingHost {
+export interface ComputeSlotsHost {
   generate (index: number): Generation
   /** it runs */
   started (index: number): void
@@ -62,9 +62,9 @@ const LATEST = 1.25
 const PACE_PIECES = 32
 
 /** The running work items of one task. */
-export class Computing {
+export class ComputeSlots {
   readonly #scheduler: Scheduler
-  readonly #host: ComputingHost
+  readonly #host: ComputeSlotsHost
   readonly #slots: number
   readonly #clock: Clock
   readonly #running = new Map<number, Running>()
@@ -81,7 +81,7 @@ export class Computing {
   #completed = 0
 
   /** @param opts `slots`: work items at a time, at least 1; `clock`: the scheduler's */
-  constructor (scheduler: Scheduler, host: ComputingHost, { slots, clock }: { slots: number, clock: Clock }) {
+  constructor (scheduler: Scheduler, host: ComputeSlotsHost, { slots, clock }: { slots: number, clock: Clock }) {
     this.#scheduler = scheduler
     this.#host = host
     this.#slots = slots

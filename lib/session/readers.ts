@@ -1,5 +1,5 @@
 /** Those who wait for a piece. Used by work-session.ts. */
-export class Waiters {
+export class PieceReaders {
   readonly #waiting = new Map<number, Set<() => void>>()
 
   /** Resolves with the next news of the piece. */

@@ -12,7 +12,7 @@ import type { BitWorkerError } from '../base/errors.ts'
 import type { Wire } from '../base/wire.ts'
 import type { DownloadSink } from '../download/download-host.ts'
 import { Downloader } from '../download/downloader.ts'
-import { Fetching } from '../download/request-delay.ts'
+import { RequestDelay } from '../download/request-delay.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import { Neighbours } from '../peers/neighbours.ts'
 import type { Meeting } from '../peers/neighbours.ts'
@@ -22,13 +22,13 @@ import { sameResult } from '../results/result.ts'
 import { ResultTable } from '../results/result-table.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
-import { Computing } from './compute-slots.ts'
+import { ComputeSlots } from './compute-slots.ts'
 import { pieceResult } from './events.ts'
 import type { ComputedEvent, TaskStats } from './events.ts'
 import { Finisher } from './finisher.ts'
 import { OwnScheduler } from './own-scheduler.ts'
 import { Progress } from './progress.ts'
-import { Waiters } from './readers.ts'
+import { PieceReaders } from './readers.ts'
 import { endOfReading } from './session-host.ts'
 import type { SessionHost } from './session-host.ts'
 import { WorkReports } from './work-reports.ts'
@@ -45,15 +45,15 @@ export class WorkSession {
   readonly progress: Progress
   readonly #host: SessionHost
   readonly #downloader: Downloader
-  readonly #fetching: Fetching
+  readonly #requestDelay: RequestDelay
   readonly #finisher: Finisher
   readonly #neighbours: Neighbours
   readonly #housekeeping: NodeJS.Timeout
   /** downloaded pieces on their way to disk */
   readonly #storing = new Set<number>()
   /** readers of pieces that are not stored yet */
-  readonly #readers = new Waiters()
-  #computing: Computing | null = null
+  readonly #readers = new PieceReaders()
+  #slots: ComputeSlots | null = null
   #reports: WorkReports | null = null
   #counts = { computed: 0, downloaded: 0 }
   #isStuck = false
@@ -72,7 +72,7 @@ export class WorkSession {
     this.#finisher = this.#createFinisher()
     this.#neighbours = this.#createNeighbours()
     this.#downloader = this.#createDownloader()
-    this.#fetching = this.#createFetching()
+    this.#requestDelay = this.#createRequestDelay()
     store.on('lost', index => { this.#onLost(index) })
     this.#housekeeping = setInterval(() => {
       this.#neighbours.tidy()
@@ -99,17 +99,17 @@ export class WorkSession {
     return new Neighbours(this.results, this.scheduler, {
       clock: systemClock,
       peerId: host.peerId,
-      claims: opts => this.#computing?.claims(opts) ?? [],
+      claims: opts => this.#slots?.claims(opts) ?? [],
       available: (peer, index) => {
         // whoever has delivered nothing, or not enough for this piece, must not be able to end our work by a word
-        if (peer.hasDelivered && this.scheduler.deliveries.isExpectedFrom(peer.holder, index)) this.#computing?.abort(index, 'another peer has it')
+        if (peer.hasDelivered && this.scheduler.deliveries.isExpectedFrom(peer.holder, index)) this.#slots?.abort(index, 'another peer has it')
         this.#downloader.offer(peer, index)
       },
-      yield: (index, other) => { this.#computing?.yieldTo(index, other) },
+      yield: (index, other) => { this.#slots?.yieldTo(index, other) },
       updated: peer => { this.#update(peer) },
       left: peer => {
         this.#downloader.removePeer(peer)
-        this.#computing?.run()
+        this.#slots?.run()
       },
       wants: peer => [peer.urgent, peer.queue].some(queue => queue.some(index => this.#needs(index))),
       serve: (index, offset, length, respond) => { this.store.get(index, { offset, length }, respond) },
@@ -123,11 +123,11 @@ export class WorkSession {
     })
   }
 
-  #createFetching (): Fetching {
-    return new Fetching({
+  #createRequestDelay (): RequestDelay {
+    return new RequestDelay({
       clock: systemClock,
       random: Math.random,
-      busyMs: () => this.#computing?.busyMs ?? 0,
+      busyMs: () => this.#slots?.busyMs ?? 0,
       fetch: peer => { this.#downloader.requestMore(peer) }
     })
   }
@@ -143,7 +143,7 @@ export class WorkSession {
       deliveries: this.scheduler.deliveries,
       distrust: (peer, index, reason) => {
         this.#neighbours.distrust(peer, index, reason)
-        this.#computing?.run()
+        this.#slots?.run()
       }
     })
   }
@@ -175,9 +175,9 @@ export class WorkSession {
     this.scheduler.close()
     this.#downloader.close()
     this.#neighbours.close()
-    this.#fetching.close()
+    this.#requestDelay.close()
     this.#readers.wakeAll()
-    await Promise.all([this.#computing?.stop(), this.#finisher.stop()])
+    await Promise.all([this.#slots?.stop(), this.#finisher.stop()])
   }
 
   /** Bytes stored or received. */
@@ -200,13 +200,13 @@ export class WorkSession {
   /** How long the rest may take, milliseconds; Infinity: nobody knows. */
   get remainingMs (): number {
     if (this.#isStuck || this.#finisher.isOpenEnded) return Infinity
-    return Math.max(this.progress.remainingMs(performance.now()), this.#computing?.busyMs ?? 0)
+    return Math.max(this.progress.remainingMs(performance.now()), this.#slots?.busyMs ?? 0)
   }
 
   // COMPUTING
 
   get computing (): 'off' | 'on' | 'paused' {
-    const state = this.#computing?.state ?? 'stopped'
+    const state = this.#slots?.state ?? 'stopped'
     return state === 'stopped' ? 'off' : state
   }
 
@@ -218,7 +218,7 @@ export class WorkSession {
     if (this.#isClosed || this.computing !== 'off') return
     this.progress.begin(performance.now())
     const reports = this.#reports = new WorkReports(slots, this.#host)
-    this.#computing = new Computing(this.scheduler, {
+    this.#slots = new ComputeSlots(this.scheduler, {
       generate: index => this.store.generate(index),
       started: piece => { reports.begun(piece) },
       claim: (claims, opts) => { this.#neighbours.claim(claims, opts) },
@@ -228,20 +228,20 @@ export class WorkSession {
       aborted: (piece, reason) => { reports.aborted(piece, reason) },
       idle: () => { this.#onIdle() }
     }, { slots, clock: systemClock })
-    if (isPaused) this.#computing.pause()
+    if (isPaused) this.#slots.pause()
     this.#finisher.allowCommands()
-    this.#computing.run()
+    this.#slots.run()
   }
 
-  pauseComputing (): void { this.#computing?.pause() }
+  pauseComputing (): void { this.#slots?.pause() }
 
-  resumeComputing (): void { this.#computing?.resume() }
+  resumeComputing (): void { this.#slots?.resume() }
 
   /** Kills the work items; resolves when they are gone. */
   async stopComputing (): Promise<void> {
     this.#finisher.forbidCommands()
-    await this.#computing?.stop()
-    this.#computing?.run() // if it was started again meanwhile: what has just ended may be computed
+    await this.#slots?.stop()
+    this.#slots?.run() // if it was started again meanwhile: what has just ended may be computed
   }
 
   // READING
@@ -276,7 +276,7 @@ export class WorkSession {
     this.scheduler.setUrgent(index, true)
     this.#neighbours.offerAgain(index)
     for (const peer of this.#neighbours) this.#update(peer)
-    this.#computing?.run()
+    this.#slots?.run()
   }
 
   /** What the user wants (`select`, `deselect`). Nothing is requested before this was said, after `open`. */
@@ -288,7 +288,7 @@ export class WorkSession {
     }
     this.#downloader.open()
     for (const peer of this.#neighbours) this.#update(peer)
-    this.#computing?.run()
+    this.#slots?.run()
   }
 
   // PEERS
@@ -313,7 +313,7 @@ export class WorkSession {
   async #storeDownloaded (index: number, result: Result, sink: DownloadSink, peers: Iterable<TaskPeer>): Promise<void> {
     const sources = [...peers]
     if (result.size > 0) for (const peer of sources) this.#neighbours.delivered(peer, result.size / sources.length)
-    this.#computing?.abort(index, 'it was downloaded')
+    this.#slots?.abort(index, 'it was downloaded')
     if (this.results.has(index)) return // computed meanwhile
     this.#storing.add(index)
     let stored: Result
@@ -344,7 +344,7 @@ export class WorkSession {
   #onFailed (index: number, err: Error, final: boolean, reports: WorkReports): void {
     // nothing here can be computed: the command is not to blame
     if (!(err instanceof CommandError) || err.code === 'BW_ERR_NO_SHELL') return this.#host.broken(err)
-    if (reports.failed(index, err, final, () => this.results.hasAny)) void this.#computing?.stop()
+    if (reports.failed(index, err, final, () => this.results.hasAny)) void this.#slots?.stop()
   }
 
   #onStored (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
@@ -376,7 +376,7 @@ export class WorkSession {
     this.#neighbours.withdraw(index)
     this.#neighbours.offerAgain(index)
     for (const peer of this.#neighbours) this.#update(peer)
-    this.#computing?.run()
+    this.#slots?.run()
   }
 
   /** Something about the peer changed: request what it has, compute what nobody has. */
@@ -384,12 +384,12 @@ export class WorkSession {
     if (this.#isClosed) return
     this.scheduler.deliveries.expire()
     if (peer.isAwaited) peer.wire.interested()
-    this.#computing?.run()
-    this.#fetching.consider(peer)
+    this.#slots?.run()
+    this.#requestDelay.consider(peer)
   }
 
   #onIdle (): void {
-    if (this.scheduler.running === 0) this.#fetching.hurry()
+    if (this.scheduler.running === 0) this.#requestDelay.hurry()
     const pieces = this.#isOpen ? this.scheduler.hopeless() : []
     if (pieces.length > 0 && !this.#isStuck) this.#host.report('stuck', { pieces })
     this.#isStuck = pieces.length > 0

@@ -14,7 +14,7 @@ import type { ComputeOptions } from './options.ts'
 export interface Choice { options: ComputeOptions, executor: Executor }
 
 /** Makes executors when they are needed, and closes them together. */
-export class OwnExecutors {
+export class TorrentExecutors {
   readonly #made = new Map<string, Promise<BashExecutor>>()
 
   /**

@@ -7,7 +7,7 @@
 interface Selection { readonly from: number, readonly to: number }
 
 /** Tells which pieces are wanted, once after the turn in which selections were changed. */
-export class Wanted {
+export class WantedPieces {
   #isDue = false
 
   /** @param tell called with a function that knows for each of `pieceCount` pieces whether it is wanted */

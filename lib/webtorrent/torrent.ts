@@ -27,7 +27,7 @@ import { magnetProblem } from '../task/magnet-check.ts'
 import { encodeTask, isTask, isTaskObject, locate, parseTask, usableTrackers } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { closeAfter, noteClosing, previousClosed } from './closing-store.ts'
-import { OwnExecutors } from './executors.ts'
+import { TorrentExecutors } from './executors.ts'
 import type { Choice } from './executors.ts'
 import { GuardedTorrent } from './guarded-torrent.ts'
 import type {
@@ -37,7 +37,7 @@ import { checkComputable, checkComputeOptions } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import './package-guards.ts'
 import { fromMetadata, loadTorrent, toParsedTorrent } from './parsed-torrent.ts'
-import { Wanted } from './selections.ts'
+import { WantedPieces } from './selections.ts'
 import { TaskFileView } from './task-file-view.ts'
 import { bytesOf, harmlessId, isRemoteId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
@@ -60,10 +60,10 @@ export class ComputeTorrent extends GuardedTorrent {
   _isSettling = false
   _sources: Sources | null = null
   _isPaused = false
-  readonly _executors = new OwnExecutors()
+  readonly _executors = new TorrentExecutors()
   readonly _options: TaskTorrentOptions
   readonly _taskWires = new TaskWires(this)
-  readonly _wanted = new Wanted()
+  readonly _wanted = new WantedPieces()
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
     super(torrentId, client, opts)

@@ -1,7 +1,7 @@
 // When pieces are asked for, on a virtual clock.
 import test from 'tape'
 import { VirtualClock } from '../../bench/simulator/clock.ts'
-import { Fetching } from '../../lib/download/request-delay.ts'
+import { RequestDelay } from '../../lib/download/request-delay.ts'
 import type { TaskPeer } from '../../lib/peers/task-peer.ts'
 
 const PEER = { urgent: [] } as unknown as TaskPeer
@@ -11,8 +11,8 @@ const URGENT = { urgent: [7] } as unknown as TaskPeer
 async function asked (busyMs: (now: number) => number, considered: number[], { random = 1, peer = PEER } = {}): Promise<number[]> {
   const clock = new VirtualClock()
   const at: number[] = []
-  const fetching = new Fetching({ clock, random: () => random, busyMs: () => busyMs(clock.now()), fetch: () => { at.push(clock.now()) } })
-  for (const ms of considered) clock.after(ms, () => { fetching.consider(peer) })
+  const delay = new RequestDelay({ clock, random: () => random, busyMs: () => busyMs(clock.now()), fetch: () => { at.push(clock.now()) } })
+  for (const ms of considered) clock.after(ms, () => { delay.consider(peer) })
   await clock.run(() => clock.now() >= 20_000, 20_000)
   return at
 }

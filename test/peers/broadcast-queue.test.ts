@@ -1,7 +1,7 @@
 // One queue with many readers: each reads everything once, and what all have read is dropped.
 import fc from 'fast-check'
 import test from 'tape'
-import { News } from '../../lib/peers/broadcast-queue.ts'
+import { BroadcastQueue } from '../../lib/peers/broadcast-queue.ts'
 
 const SEED = Number(process.env['SEED'] ?? 1)
 
@@ -10,7 +10,7 @@ test('every reader gets every entry once, in order', t => {
   // a number: that reader reads; null: an entry is added
   const step = fc.oneof({ weight: 20, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat({ max: 2 }) })
   fc.assert(fc.property(fc.array(step, { maxLength: 1000 }), steps => {
-    const news = new News<number>()
+    const news = new BroadcastQueue<number>()
     const readers = [0, 1, 2].map(() => ({ until: news.end, seen: [] as number[] }))
     const read = (reader: typeof readers[number]): void => {
       reader.seen.push(...news.since(reader.until))
@@ -29,7 +29,7 @@ test('every reader gets every entry once, in order', t => {
 })
 
 test('what all have read is dropped; a reader that does not read is asked for rarely', t => {
-  const news = new News<number>()
+  const news = new BroadcastQueue<number>()
   let asked = 0
   const readAt = (places: number[]) => (): number[] => {
     asked++

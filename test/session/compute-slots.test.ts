@@ -3,9 +3,9 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { Scheduler } from '../../lib/scheduling/scheduler.ts'
-import { Computing } from '../../lib/session/compute-slots.ts'
+import { ComputeSlots } from '../../lib/session/compute-slots.ts'
 
-interface Played { clock: VirtualClock, computing: Computing, log: string[], computed: number[], until: (ms: number) => Promise<void> }
+interface Played { clock: VirtualClock, computing: ComputeSlots, log: string[], computed: number[], until: (ms: number) => Promise<void> }
 
 interface Work { pieceCount: number, slots: number, workMs: number | ((nth: number) => number) }
 
@@ -17,7 +17,7 @@ function play (t: Test, { pieceCount, slots, workMs }: Work): Played {
   let started = 0
   const note = (text: string): void => { log.push(`${clock.now()}: ${text}`) }
   const scheduler = new Scheduler({ pieceCount, peerId: '00'.repeat(20), random: () => 0, now: clock.now })
-  const computing = new Computing(scheduler, {
+  const computing = new ComputeSlots(scheduler, {
     generate: piece => {
       const ms = typeof workMs === 'number' ? workMs : workMs(started++)
       const result = { size: 1, digest: Buffer.alloc(32), ms, stderr: '' }

@@ -10,7 +10,7 @@ import type { ComputedEvent } from '../../session/events.ts'
 import { ComputeStore } from '../../store/compute-store.ts'
 import type { Generation } from '../../store/compute-store.ts'
 import type { Task } from '../../task/task.ts'
-import { OwnExecutors } from '../../webtorrent/executors.ts'
+import { TorrentExecutors } from '../../webtorrent/executors.ts'
 import type { ComputeOptions } from '../../webtorrent/options.ts'
 import { explain } from '../output/failure.ts'
 import { escapeText, formatBytes } from '../output/format.ts'
@@ -46,7 +46,7 @@ const WINDOW_BYTES = 1024 * 1024
 export async function tryPiece ({ task, piece, confinement, binds, out, signal, onOutput }: TryOptions): Promise<void> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'bitworker-try-'))
     .catch((error: unknown) => { throw explain(error, `${os.tmpdir()}, the folder for temporary files (TMPDIR)`) })
-  const executors = new OwnExecutors()
+  const executors = new TorrentExecutors()
   let store: ComputeStore | undefined
   try {
     const compute: ComputeOptions = confinement.options
