@@ -14,7 +14,7 @@ const WINDOW_BYTES = 1 << 20
 const MAX_BYTES_IN_MEMORY = 4 << 20
 const BLOCKS_PER_WINDOW = WINDOW_BYTES / BLOCK_BYTES
 
-/** Where a piece is written; the store's `Incoming`. */
+/** Where a piece is written; the store's `IncomingPiece`. */
 export interface PieceSink {
   write (at: number, bytes: Uint8Array): Promise<void>
   /** hashes bytes that were written */

@@ -13,7 +13,7 @@ import type { Mount } from '../executor/types.ts'
 import type { Result } from '../results/result.ts'
 import { ioError } from '../system/io-errors.ts'
 import { completeMsOf, spaceAsked } from '../task/asks.ts'
-import { lstatOrNull, removeTree } from './files/folders.ts'
+import { checkRoom, lstatOrNull, removeTree } from './files/folders.ts'
 import { hashFile } from './files/io.ts'
 import { partName } from './files/layout.ts'
 import { reclaim, share } from './files/root-sharing.ts'
@@ -67,10 +67,10 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
       timeoutMs: completeMsOf(task)
     })
     const outcome = await untilAborted(item, signal)
-    folder.checkRoom()
+    checkRoom(folder.layout)
     return await takeFile(path.join(work, 'o'), path.basename(out), path.join(work, 'out'), outcome)
   } catch (err) {
-    if (err instanceof CommandError && err.code === 'BW_ERR_COMMAND_EXIT') folder.checkRoom(err)
+    if (err instanceof CommandError && err.code === 'BW_ERR_COMMAND_EXIT') checkRoom(folder.layout, err)
     throw ioError(err, work)
   } finally {
     if (alias !== null) await removeTree(alias)

@@ -17,7 +17,7 @@ import { finishFile } from './finish-file.ts'
 import type { FinishOptions } from './finish-file.ts'
 import { generate, prepare } from './generate.ts'
 import type { Generation, RunOptions } from './generate.ts'
-import type { Incoming } from './incoming-piece.ts'
+import type { IncomingPiece } from './incoming-piece.ts'
 import { PlainStore } from './plain-store.ts'
 import { TaskFolder } from './task-folder.ts'
 import type { FinishedFile } from './types.ts'
@@ -199,7 +199,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
   }
 
   /** Begins to store a piece of `size` bytes that comes bit by bit. Throws BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED. */
-  receive (index: number, size: number): Pick<Incoming, keyof Incoming> {
+  receive (index: number, size: number): Pick<IncomingPiece, keyof IncomingPiece> {
     const folder = this.#openFolder()
     checkRange(folder.task, index, size)
     const incoming = folder.receive(index, size)

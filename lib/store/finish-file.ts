@@ -3,12 +3,13 @@
  * them. Either way it is written elsewhere, written down in the journal, and only then renamed: a half-written file
  * never carries the final name, and a file with the final name is always recognised as ours.
  */
-import { closeSync, constants, fsync, ftruncate, mkdirSync, openSync, renameSync, write } from 'node:fs'
+import { closeSync, constants, fsync, ftruncate, mkdirSync, openSync, renameSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { equalBytes } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { ioError } from '../system/io-errors.ts'
+import { writeAll } from '../system/write-all.ts'
 import { runCompleteCommand } from './complete-command.ts'
 import type { Draft } from './complete-command.ts'
 import { lstatOrNull, makeParents, removeTree } from './files/folders.ts'
@@ -31,7 +32,6 @@ export interface FinishOptions {
 /** Written at a time, so that a file of many tiny parts is not written in tiny steps. */
 const WRITE_BYTES = 1024 * 1024
 
-const writeAsync = promisify(write)
 const syncAsync = promisify(fsync)
 const truncateAsync = promisify(ftruncate)
 
@@ -86,9 +86,9 @@ function checkParts ({ task, table: { results } }: TaskFolder, file: number): vo
 /** A finished file that was there at the start is compared with what was written then. Throws BW_ERR_PART_CORRUPT (after `onLost`). */
 async function isAsWritten (folder: TaskFolder, file: number, signal: AbortSignal | undefined): Promise<boolean> {
   const { task, table } = folder
-  if (table.checkedFiles.has(file)) return true
+  if (table.isFileChecked(file)) return true
   const isIntact = task.completeCommand === undefined ? await arePartsIntact(folder, file, signal) : await isFileIntact(folder, file)
-  if (isIntact) table.checkedFiles.add(file)
+  if (isIntact) folder.confirmFile(file)
   else folder.reopenFile(file)
   return isIntact
 }
@@ -108,7 +108,7 @@ async function arePartsIntact (folder: TaskFolder, file: number, signal: AbortSi
 async function isFileIntact ({ task, layout, table }: TaskFolder, file: number): Promise<boolean> {
   try {
     const { digest } = await hashFile(layout.final(task.files[file]!))
-    return equalBytes(digest, table.digests.get(file)!)
+    return equalBytes(digest, table.digestOf(file)!)
   } catch (err) {
     if (isGone(err)) return false
     throw err
@@ -125,7 +125,7 @@ async function concatenate (folder: TaskFolder, file: number, work: string, sign
   const { firstPiece, parts } = task.files[file]!
   const offsets = offsetsOf(task, file, piece => table.results.sizeOf(piece))!
   const isInPlace = (index: number): boolean => table.position(index) === offsets[index - firstPiece]
-  const isDraft = table.drafts.has(file) && isEvery(firstPiece, parts, index => !table.isMerged(index) || isInPlace(index))
+  const isDraft = table.isDraft(file) && isEvery(firstPiece, parts, index => !table.isMerged(index) || isInPlace(index))
   const out = isDraft ? layout.draft(file) : path.join(work, 'out')
   const pacer = new Pacer(signal)
   folder.guard.check('work', 'drafts')
@@ -212,7 +212,7 @@ class BatchWriter {
     const bytes = Buffer.concat(this.#chunks)
     this.#chunks = []
     this.#pending = 0
-    for (let at = 0; at < bytes.length;) at += (await writeAsync(this.#fd, bytes, at, bytes.length - at, this.#position + at)).bytesWritten
+    await writeAll(this.#fd, bytes, this.#position)
     this.#position += bytes.length
   }
 }
@@ -237,11 +237,11 @@ async function install (folder: TaskFolder, file: number, draft: Draft, changes:
 }
 
 /** Throws BW_ERR_FILE_EXISTS or BW_ERR_OUTPUT_FOLDER if what stands in the file's place is not ours to overwrite. */
-function refuseForeign ({ task, layout, force, table: { ours } }: TaskFolder, file: number): void {
+function refuseForeign ({ task, layout, force, table }: TaskFolder, file: number): void {
   const final = layout.final(task.files[file]!)
   const stats = lstatOrNull(final)
   if (stats === null || (force && !stats.isDirectory())) return
-  if (!stats.isFile() || stats.size !== ours.get(file)) throw foreign(final, stats)
+  if (!stats.isFile() || stats.size !== table.ownLength(file)) throw foreign(final, stats)
 }
 
 /** The name must be on disk before the parts are removed. */

@@ -10,7 +10,7 @@ import type { Result } from '../results/result.ts'
 import { ioError } from '../system/io-errors.ts'
 import { spaceAsked } from '../task/asks.ts'
 import { workItemEnv } from '../task/task.ts'
-import { removeFile } from './files/folders.ts'
+import { checkRoom, removeFile } from './files/folders.ts'
 import type { Scratch } from './files/scratch.ts'
 import type { TaskFolder } from './task-folder.ts'
 
@@ -128,10 +128,10 @@ class PieceGeneration implements Generation {
   async #finish (item: RunningItem): Promise<ItemOutcome> {
     try {
       const outcome = await item.done
-      this.#folder.checkRoom()
+      checkRoom(this.#folder.layout)
       return outcome
     } catch (err) {
-      if (err instanceof CommandError && (err.code === 'BW_ERR_COMMAND_EXIT' || err.code === 'BW_ERR_COMMAND_SIGNAL')) this.#folder.checkRoom(err)
+      if (err instanceof CommandError && (err.code === 'BW_ERR_COMMAND_EXIT' || err.code === 'BW_ERR_COMMAND_SIGNAL')) checkRoom(this.#folder.layout, err)
       throw err
     }
   }

@@ -1,13 +1,9 @@
 /**
  * Bytes of a piece on their way to disk, in any order and in as many writes as they come in.
  */
-import { writeSync, write } from 'node:fs'
-import { promisify } from 'node:util'
 import type { Result } from '../results/result.ts'
-import { SYNC_BYTES, readAt } from './files/io.ts'
+import { readAt, writeAt } from './files/io.ts'
 import type { OpenFiles } from './files/open-files.ts'
-
-const writeAsync = promisify(write)
 
 /** Where the bytes go, and what becomes of them. */
 export interface Destination {
@@ -20,7 +16,7 @@ export interface Destination {
 }
 
 /** A piece being written. */
-export class Incoming {
+export class IncomingPiece {
   readonly #to: Destination
   readonly #files: OpenFiles
   #isEnded = false
@@ -33,14 +29,7 @@ export class Incoming {
   /** Writes bytes at their place in the piece. Rejects with errors of the file system. */
   async write (at: number, bytes: Uint8Array): Promise<void> {
     const { path, position } = this.#to
-    await this.#files.use(path, async fd => {
-      for (let done = 0; done < bytes.length;) {
-        const rest = bytes.subarray(done)
-        done += bytes.length <= SYNC_BYTES
-          ? writeSync(fd, rest, 0, rest.length, position + at + done)
-          : (await writeAsync(fd, rest, 0, rest.length, position + at + done)).bytesWritten
-      }
-    })
+    await this.#files.use(path, fd => writeAt(fd, position + at, bytes))
   }
 
   /** Hashes bytes that were written. */

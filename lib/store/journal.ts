@@ -6,11 +6,12 @@
  *
  * The codec is pure; the class Journal at the end is the file around it. Called by the store.
  */
-import { closeSync, constants, fstatSync, fsync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, fsync, ftruncateSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { promisify } from 'node:util'
 import { BitWorkerError } from '../base/errors.ts'
 import { ioError } from '../system/io-errors.ts'
+import { writeAllSync } from '../system/write-all.ts'
 
 /** The piece `index` is stored. */
 export const PIECE_STORED = 1
@@ -147,7 +148,7 @@ export class Journal {
       if (isOtherTask) throw otherTask(path)
       ftruncateSync(fd, validBytes)
       const header = validBytes === 0 ? encodeHeader(bounds) : Buffer.alloc(0)
-      writeAll(fd, header, 0)
+      writeAllSync(fd, header, 0)
       return { journal: new Journal(path, fd, Math.max(validBytes, header.length)), records }
     } catch (err) {
       if (fd !== -1) closeSync(fd)
@@ -186,7 +187,7 @@ export class Journal {
     this.#pending = []
     this.#waiting = []
     try {
-      writeAll(this.#fd, bytes, this.#size)
+      writeAllSync(this.#fd, bytes, this.#size)
       this.#size += bytes.length
       for (const { resolve } of waiting) resolve()
     } catch (err) {
@@ -213,7 +214,7 @@ function openAlone (path: string): number {
     rmSync(draft, { force: true })
     const copy = openSync(draft, O_RDWR | O_CREAT | O_NOFOLLOW | O_EXCL, 0o600)
     try {
-      writeAll(copy, readFileSync(fd), 0)
+      writeAllSync(copy, readFileSync(fd), 0)
       renameSync(draft, path)
       return copy
     } catch (err) {
@@ -224,10 +225,6 @@ function openAlone (path: string): number {
   } finally {
     closeSync(fd)
   }
-}
-
-function writeAll (fd: number, bytes: Buffer, position: number): void {
-  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, position + at)
 }
 
 function otherTask (path: string): BitWorkerError {

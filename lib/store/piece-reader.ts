@@ -8,33 +8,37 @@ import { errnoOf, ioError } from '../system/io-errors.ts'
 import { hashRegion, isGone, readAt } from './files/io.ts'
 import { OpenFiles } from './files/open-files.ts'
 import { PieceCache, WINDOW_BYTES } from './piece-cache.ts'
-import type { PieceTable, Place } from './piece-table.ts'
+import type { Place, StoredPieces } from './piece-table.ts'
 
-/** Told when a piece turns out to be gone or damaged. */
-export type OnDamage = (index: number, place: Place, cause: unknown) => void
+/** What a reader needs from its folder. */
+export interface ReaderHost {
+  /** opens a file with pieces in it; throws errors of the file system */
+  open (path: string): number
+  /** all bytes of the piece match its digest, as of that change of their file */
+  intact (index: number, mtimeMs: number): void
+  /** the piece is gone or damaged */
+  damaged (index: number, place: Place, cause: unknown): void
+}
 
 /** Looks at a window of a piece whose file somebody changes. */
 const MAX_ATTEMPTS = 3
 
 /** The reading side of an open folder. */
 export class PieceReader {
-  readonly #table: PieceTable
-  readonly #onDamage: OnDamage
+  readonly #table: StoredPieces
+  readonly #host: ReaderHost
   readonly #files: OpenFiles
   readonly #cache: PieceCache
   /** what is under way, and others want, too: pieces being checked, and windows being read, by piece and number */
   readonly #checks = new Map<number, Promise<boolean>>()
   readonly #reads = new Map<string, Promise<Buffer>>()
 
-  /**
-   * @param pieceLength the most bytes a piece may have
-   * @param open opens a file with pieces in it
-   */
-  constructor (table: PieceTable, pieceLength: number, open: (path: string) => number, onDamage: OnDamage) {
+  /** @param pieceLength the most bytes a piece may have */
+  constructor (table: StoredPieces, pieceLength: number, host: ReaderHost) {
     this.#table = table
-    this.#files = new OpenFiles(open)
+    this.#files = new OpenFiles(at => host.open(at))
     this.#cache = new PieceCache(pieceLength)
-    this.#onDamage = onDamage
+    this.#host = host
   }
 
   /**
@@ -116,7 +120,7 @@ export class PieceReader {
       const isIntact = this.#table.isChecked(index, mtimeMs) || (isWhole && equalBytes(sha256(bytes), place.result.digest))
       if (isIntact) {
         if (this.#table.results.matches(index, place.result)) {
-          if (isWhole) this.#table.setChecked(index, mtimeMs)
+          if (isWhole) this.#host.intact(index, mtimeMs)
           this.#cache.set(index, window, bytes)
         }
         return bytes
@@ -156,7 +160,7 @@ export class PieceReader {
       })
       if (isKnown) return true
       if (digest !== null && equalBytes(digest, place.result.digest)) {
-        if (this.#table.results.matches(index, place.result)) this.#table.setChecked(index, mtimeMs)
+        if (this.#table.results.matches(index, place.result)) this.#host.intact(index, mtimeMs)
         return true
       }
       this.#losing(index, place, 'its content changed')
@@ -177,7 +181,7 @@ export class PieceReader {
   }
 
   #losing (index: number, place: Place, why: string, cause?: unknown): BitWorkerError {
-    this.#onDamage(index, place, cause)
+    this.#host.damaged(index, place, cause)
     return lost(index, place, why, cause)
   }
 }

@@ -3,6 +3,7 @@
  * Memory only; the journal on disk says the same.
  */
 import { PackedResults } from '../results/packed-results.ts'
+import type { ReadonlyResults } from '../results/packed-results.ts'
 import type { Result } from '../results/result.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
@@ -17,23 +18,46 @@ const IN_PART = -1
 const UNCHECKED = NaN
 const UNCHANGING = Infinity
 
-/** What is on disk. */
-export class PieceTable {
-  readonly results: PackedResults
+/** What is on disk, for those who only read it. */
+export interface StoredPieces {
+  /** of the pieces that are stored */
+  readonly results: ReadonlyResults
   /** finished file → its length in bytes */
-  readonly finished = new Map<number, number>()
-  /** files that bitworker wrote, finished or damaged: file → its length in bytes */
-  readonly ours = new Map<number, number>()
-  /** file that a complete command made → SHA-256 of it */
-  readonly digests = new Map<number, Uint8Array>()
-  /** files whose pieces without a part are in their draft, not under their final name */
-  readonly drafts = new Set<number>()
-  /** finished files that were looked at since the start: until then only their length is known to be right */
-  readonly checkedFiles = new Set<number>()
-  /** file → how often one of its pieces was stored or lost */
-  readonly #changes: Uint32Array
+  readonly finished: ReadonlyMap<number, number>
+  /** null if the piece is not stored */
+  where (index: number): Place | null
+  /** It is in the finished file, or in what will be it. */
+  isMerged (index: number): boolean
+  /** Where it begins in its file; −1 if it has a part. */
+  position (index: number): number
+  /** A number that changes whenever a piece of the file is stored or lost. */
+  changes (file: number): number
+  /** The file's pieces without a part are in its draft, not under its final name. */
+  isDraft (file: number): boolean
+  /** Length in bytes of a file that bitworker wrote, finished or damaged; undefined: it wrote none. */
+  ownLength (file: number): number | undefined
+  /** SHA-256 of a finished file, as an earlier run wrote it down; of use where a complete command made it. */
+  digestOf (file: number): Uint8Array | undefined
+  /** The finished file was looked at since the start: until then only its length is known to be right. */
+  isFileChecked (file: number): boolean
+  /** Its bytes were compared with the digest since the start, and its file was not changed since; `mtimeMs` is the file's. */
+  isChecked (index: number, mtimeMs: number): boolean
+  /** As isChecked, where nobody but us changes the file. */
+  isSurelyChecked (index: number): boolean
+}
+
+/** What is on disk. Filled by restore.ts; from then on TaskFolder alone writes it, and shows others `StoredPieces`. */
+export class PieceTable implements StoredPieces {
   readonly #task: Task
   readonly #layout: StoreLayout
+  readonly #results: PackedResults
+  readonly #finished = new Map<number, number>()
+  readonly #ownLengths = new Map<number, number>()
+  readonly #digests = new Map<number, Uint8Array>()
+  readonly #drafts = new Set<number>()
+  readonly #checkedFiles = new Set<number>()
+  /** file → how often one of its pieces was stored or lost */
+  readonly #changes: Uint32Array
   /** where in its file a piece begins */
   readonly #positions: Float64Array
   /** of the bytes that were seen to match the digest since the start: when their file was last changed, see setChecked */
@@ -42,65 +66,73 @@ export class PieceTable {
   constructor (task: Task, layout: StoreLayout) {
     this.#task = task
     this.#layout = layout
-    this.results = new PackedResults(task.pieceCount)
+    this.#results = new PackedResults(task.pieceCount)
     this.#positions = new Float64Array(task.pieceCount).fill(IN_PART)
     this.#checked = new Float64Array(task.pieceCount).fill(UNCHECKED)
     this.#changes = new Uint32Array(task.files.length)
   }
 
-  /** null if the piece is not stored */
+  get results (): ReadonlyResults { return this.#results }
+
+  get finished (): ReadonlyMap<number, number> { return this.#finished }
+
   where (index: number): Place | null {
-    const result = this.results.get(index)
+    const result = this.#results.get(index)
     if (result === undefined) return null
     const position = this.#positions[index]!
     if (position === IN_PART) return { path: this.#layout.part(index), position: 0, result }
     const { file } = locate(this.#task, index)
-    return { path: this.drafts.has(file) ? this.#layout.draft(file) : this.#layout.final(this.#task.files[file]!), position, result }
+    return { path: this.#drafts.has(file) ? this.#layout.draft(file) : this.#layout.final(this.#task.files[file]!), position, result }
   }
 
-  /** It is in the finished file, or in what will be it. */
   isMerged (index: number): boolean { return this.#positions[index] !== IN_PART }
 
-  /** Where it begins in its file; −1 if it has a part. */
   position (index: number): number { return this.#positions[index]! }
 
-  /** A number that changes whenever a piece of the file is stored or lost. */
   changes (file: number): number { return this.#changes[file]! }
 
-  /** Its bytes were compared with the digest since the start, and its file was not changed since; `mtimeMs` is the file's. */
+  isDraft (file: number): boolean { return this.#drafts.has(file) }
+
+  ownLength (file: number): number | undefined { return this.#ownLengths.get(file) }
+
+  digestOf (file: number): Uint8Array | undefined { return this.#digests.get(file) }
+
+  isFileChecked (file: number): boolean { return this.#checkedFiles.has(file) }
+
   isChecked (index: number, mtimeMs: number): boolean {
     const at = this.#checked[index]!
     return at === UNCHANGING || at === mtimeMs
   }
 
-  /** As isChecked, where nobody but us changes the file. */
   isSurelyChecked (index: number): boolean { return this.#checked[index] === UNCHANGING }
 
-  /** The bytes match, as of that change of their file. A draft is changed by us, and out of reach of others. */
-  setChecked (index: number, mtimeMs: number): void {
-    this.#checked[index] = this.isMerged(index) && this.drafts.has(locate(this.#task, index).file) ? UNCHANGING : mtimeMs
-  }
+  // PIECES
 
-  /** The piece is in its part file. */
+  /** The piece is stored in its part file. */
   setPart (index: number, result: Result): void {
     this.#leaveFile(index)
     this.#checked[index] = UNCHECKED
-    this.results.set(index, result)
+    this.#results.set(index, result)
+  }
+
+  /** The piece is stored in its file, or in the file's draft, and begins at `position`. */
+  setMerged (index: number, result: Result, position: number): void {
+    this.setPart(index, result)
+    this.moveToFile(index, position)
   }
 
   /** A stored piece begins at `position` of its finished file, or of its draft, from now on. */
   moveToFile (index: number, position: number): void { this.#positions[index] = position }
 
-  /** The piece is not there any more; returns whether it was in a file with others. */
-  delete (index: number): boolean {
-    this.results.delete(index)
-    return this.#leaveFile(index)
+  /** The bytes match, as of that change of their file. A draft is changed by us, and out of reach of others. */
+  setChecked (index: number, mtimeMs: number): void {
+    this.#checked[index] = this.isMerged(index) && this.#drafts.has(locate(this.#task, index).file) ? UNCHANGING : mtimeMs
   }
 
-  setFinished (file: number, length: number): void {
-    this.drafts.delete(file)
-    this.finished.set(file, length)
-    this.ours.set(file, length)
+  /** The piece is not there any more; returns whether it was in a file with others. */
+  delete (index: number): boolean {
+    this.#results.delete(index)
+    return this.#leaveFile(index)
   }
 
   /** Without it, the finished file is not what its pieces are. (What a complete command made stays finished.) */
@@ -109,7 +141,31 @@ export class PieceTable {
     this.#changes[file]!++
     const wasMerged = this.isMerged(index)
     this.#positions[index] = IN_PART
-    if (wasMerged) this.finished.delete(file)
+    if (wasMerged) this.reopen(file)
     return wasMerged
   }
+
+  // FILES
+
+  /** Pieces of the file are, or will be, in its draft. */
+  beginDraft (file: number): void { this.#drafts.add(file) }
+
+  /** A file that an earlier run wrote is there, finished or damaged. */
+  recognise (file: number, { size, digest }: Result): void {
+    this.#ownLengths.set(file, size)
+    this.#digests.set(file, digest.slice()) // a view would keep all of the journal in memory
+  }
+
+  /** The file has its name and content; its pieces are not in a draft any more. */
+  finish (file: number, length: number): void {
+    this.#drafts.delete(file)
+    this.#finished.set(file, length)
+    this.#ownLengths.set(file, length)
+  }
+
+  /** The finished file is what was written. */
+  setFileChecked (file: number): void { this.#checkedFiles.add(file) }
+
+  /** The file is not finished any more. */
+  reopen (file: number): void { this.#finished.delete(file) }
 }

@@ -10,7 +10,7 @@ import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { isConcatenation } from '../task/unsupported.ts'
 import type { StoreLayout } from './files/layout.ts'
-import type { PieceTable } from './piece-table.ts'
+import type { StoredPieces } from './piece-table.ts'
 
 /** A piece of fewer bytes becomes a part. */
 const MIN_BYTES = 64 * 1024
@@ -28,25 +28,28 @@ interface Draft {
   isEven: boolean
 }
 
-/** The drafts of a task's files. */
-export class FileDrafts {
+/** Where pieces go in the drafts of a task's files. */
+export class Placement {
   readonly #task: Task
   readonly #layout: StoreLayout
-  readonly #table: PieceTable
+  readonly #table: StoredPieces
   readonly #drafts = new Map<number, Draft>()
 
-  constructor (task: Task, layout: StoreLayout, table: PieceTable) {
+  constructor (task: Task, layout: StoreLayout, table: StoredPieces) {
     this.#task = task
     this.#layout = layout
     this.#table = table
   }
 
-  /** A place for a piece of that size that nothing else will be written to until `release`; null: it must become a part. */
-  reserve (index: number, size: number): { path: string, position: number } | null {
+  /**
+   * A place for a piece of that size in the draft of its file, which nothing else will be written to until `release`;
+   * null: it must become a part.
+   */
+  reserve (index: number, size: number): { path: string, file: number, position: number } | null {
     const { file, part } = locate(this.#task, index)
     if (size < MIN_BYTES) return null
     // what a complete command makes is no concatenation; and the pieces of a finished file that was damaged are read from there
-    if (!isConcatenation(this.#task) || this.#table.ours.has(file) || this.#table.results.has(index)) return null
+    if (!isConcatenation(this.#task) || this.#table.ownLength(file) !== undefined || this.#table.results.has(index)) return null
     const draft = this.#open(file)
     this.#advance(draft, file, part)
     const position = this.#positionOf(draft, file, part, size)
@@ -54,8 +57,7 @@ export class FileDrafts {
     if (part === draft.next) draft.starts[++draft.next] = position + size
     draft.busy.add(part)
     draft.top = Math.max(draft.top, part)
-    this.#table.drafts.add(file)
-    return { path: this.#layout.draft(file), position }
+    return { path: this.#layout.draft(file), file, position }
   }
 
   #positionOf (draft: Draft, file: number, part: number, size: number): number | null {

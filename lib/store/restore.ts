@@ -58,9 +58,8 @@ export async function restore (sources: Sources): Promise<PieceTable> {
     const final = await inspectFinal(sources, claims, file)
     if (final !== null) {
       finals.set(file, final)
-      if (final.isOurs) table.setFinished(file, final.size)
-      table.ours.set(file, final.size)
-      table.digests.set(file, final.digest.slice()) // a view would keep all of the journal in memory
+      table.recognise(file, final)
+      if (final.isOurs) table.finish(file, final.size)
       continue
     }
     const draft = lstatOrNull(layout.draft(file))
@@ -71,7 +70,7 @@ export async function restore (sources: Sources): Promise<PieceTable> {
   const names = new Set(readdirSync(layout.parts))
   await restorePieces(sources, { claims, finals, drafts, names }, table)
   for (const name of names) removeFile(path.join(layout.parts, name))
-  for (const file of drafts.keys()) if (!table.drafts.has(file)) removeFile(layout.draft(file))
+  for (const file of drafts.keys()) if (!table.isDraft(file)) removeFile(layout.draft(file))
   return table
 }
 
@@ -177,15 +176,13 @@ async function restorePieces (sources: Sources, { claims, finals, drafts, names 
     const inFinal = final !== undefined && (final.isOurs || !names.has(name)) ? positionIn(final, part, result.size) : null
     const position = claims.placed.get(index)
     if (inFinal !== null) {
-      table.setPart(index, result)
-      table.moveToFile(index, inFinal)
+      table.setMerged(index, result, inFinal)
     } else if (names.has(name) && isPart(layout.part(index), result)) {
       names.delete(name)
       table.setPart(index, result)
     } else if (position !== undefined && position + result.size <= (drafts.get(file) ?? -1)) {
-      table.setPart(index, result)
-      table.moveToFile(index, position)
-      table.drafts.add(file)
+      table.beginDraft(file)
+      table.setMerged(index, result, position)
     } else {
       drops.push(journal.append({ type: PIECE_DROPPED, index, ...result }))
     }
@@ -214,7 +211,7 @@ function reopenDamaged (task: Task, finals: Map<number, Final>, table: PieceTabl
     const { firstPiece, parts } = task.files[file]!
     for (let index = firstPiece; index < firstPiece + parts; index++) {
       if (offsets !== null && table.isMerged(index)) continue
-      table.finished.delete(file)
+      table.reopen(file)
       break
     }
   }

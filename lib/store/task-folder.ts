@@ -2,28 +2,26 @@
  * A task's folder on disk while it is open: which pieces are stored and where, reading and storing them.
  * Used by ComputeStore, generate() and finish; makes no decision about what to compute or when.
  */
-import { closeSync, ftruncateSync, lstatSync, renameSync, statfsSync } from 'node:fs'
+import { lstatSync, renameSync } from 'node:fs'
 import path from 'node:path'
-import process from 'node:process'
 import { equalBytes, sha256 } from '../base/digest.ts'
 import type { Result } from '../results/result.ts'
-import { diskFull, errnoOf, ioError } from '../system/io-errors.ts'
+import { errnoOf, ioError } from '../system/io-errors.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { FolderGuard } from './files/folder-guard.ts'
 import { checkReadable, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile } from './files/folders.ts'
-import { openDraft, openRegular } from './files/io.ts'
+import { openDraft, openRegular, truncateDraft } from './files/io.ts'
 import { StoreLayout } from './files/layout.ts'
 import { acquireLock } from './files/lock.ts'
 import { OpenFiles } from './files/open-files.ts'
 import { Pacer } from './files/pacer.ts'
 import { ScratchFolders } from './files/scratch.ts'
-import { Incoming } from './incoming-piece.ts'
+import { IncomingPiece } from './incoming-piece.ts'
 import { FILE_FINISHED, Journal, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
 import { PieceReader } from './piece-reader.ts'
-import type { PieceTable } from './piece-table.ts'
-import type { Place } from './piece-table.ts'
-import { FileDrafts } from './placement.ts'
+import type { PieceTable, Place, StoredPieces } from './piece-table.ts'
+import { Placement } from './placement.ts'
 import { restore } from './restore.ts'
 import { traceOf } from '../base/trace.ts'
 
@@ -57,17 +55,16 @@ export class TaskFolder {
   /** to be asked before anything is written by its path */
   readonly guard: FolderGuard
   readonly force: boolean
-  /** read it, but let this class write it */
-  readonly table: PieceTable
   /** where work items run */
   readonly scratch = new ScratchFolders(() => this.newWork())
+  readonly #table: PieceTable
   readonly #journal: Journal
   readonly #release: () => void
   readonly #onLost: (index: number) => void
   readonly reader: PieceReader
   readonly #draftFiles = new OpenFiles(openDraft)
   readonly #partFiles = new OpenFiles(at => openDraft(at, 0o600))
-  readonly #drafts: FileDrafts
+  readonly #placement: Placement
   #count = 0
 
   private constructor (guard: FolderGuard, layout: StoreLayout, { task, force = false, onLost = () => {} }: FolderOptions,
@@ -76,17 +73,23 @@ export class TaskFolder {
     this.layout = layout
     this.guard = guard
     this.force = force
-    this.table = table
+    this.#table = table
     this.#journal = journal
     this.#release = release
     this.#onLost = onLost
-    const open = (at: string): number => {
-      checkReadable(layout, at)
-      return openRegular(at)
-    }
-    this.reader = new PieceReader(table, task.pieceLength, open, (index, place, cause) => { this.#onDamage(index, place, cause) })
-    this.#drafts = new FileDrafts(task, layout, table)
+    this.reader = new PieceReader(table, task.pieceLength, {
+      open: at => {
+        checkReadable(layout, at)
+        return openRegular(at)
+      },
+      intact: (index, mtimeMs) => { table.setChecked(index, mtimeMs) },
+      damaged: (index, place, cause) => { this.#onDamage(index, place, cause) }
+    })
+    this.#placement = new Placement(task, layout, table)
   }
+
+  /** What is stored, and where. */
+  get table (): StoredPieces { return this.#table }
 
   /**
    * Makes or opens a task's folder, and sees by names and sizes what is in it. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL,
@@ -129,23 +132,24 @@ export class TaskFolder {
   }
 
   /** A piece of `size` bytes is to be written: in its place in the file if that is known, else into a part. */
-  receive (index: number, size: number, replace = false): Incoming {
+  receive (index: number, size: number, replace = false): IncomingPiece {
     this.guard.check('work', 'drafts')
-    const place = this.#drafts.reserve(index, size)
+    const place = this.#placement.reserve(index, size)
     if (place !== null) {
-      return new Incoming({
+      this.#table.beginDraft(place.file)
+      return new IncomingPiece({
         ...place,
         commit: async result => {
-          this.#drafts.release(index)
+          this.#placement.release(index)
           return this.#commitPlaced(index, place.position, result)
         },
         // what was written of it may have filled the disk
-        discard: () => { if (this.#drafts.giveUp(index)) this.#truncate(place) }
+        discard: () => { if (this.#placement.giveUp(index) && this.guard.isSame('drafts')) truncateDraft(place.path, place.position) }
       }, this.#draftFiles)
     }
     const draft = `${this.newWork()}.put`
     const close = (): void => { this.#partFiles.forget(draft) }
-    return new Incoming({
+    return new IncomingPiece({
       path: draft,
       position: 0,
       commit: async result => {
@@ -164,7 +168,7 @@ export class TaskFolder {
    * so that nobody's view of it changes; resolves with the result that is stored.
    */
   async commit (index: number, draft: string, result: Result, replace = false): Promise<Result> {
-    const known = this.table.results.get(index)
+    const known = this.#table.results.get(index)
     if (known !== undefined && (!replace || equalBytes(known.digest, result.digest))) {
       removeFile(draft)
       return known
@@ -174,12 +178,12 @@ export class TaskFolder {
     this.reader.forgetFile(part)
     renameSync(draft, part)
     this.reader.forgetPiece(index)
-    this.table.setPart(index, result)
-    this.table.setChecked(index, lstatSync(part).mtimeMs)
+    this.#table.setPart(index, result)
+    this.#table.setChecked(index, lstatSync(part).mtimeMs)
     try {
       await this.#journal.append({ type: PIECE_STORED, index, ...result })
     } catch (err) {
-      if (this.table.results.matches(index, result)) this.#remove(index)
+      if (this.#table.results.matches(index, result)) this.#remove(index)
       throw err
     }
     trace('piece %d is stored in a file of its own: %d bytes', index, result.size)
@@ -188,18 +192,17 @@ export class TaskFolder {
 
   /** As `commit`, for a piece that was written to where it belongs in its file's draft. */
   async #commitPlaced (index: number, position: number, result: Result): Promise<Result> {
-    const known = this.table.results.get(index)
+    const known = this.#table.results.get(index)
     if (known !== undefined) return known
-    this.table.setPart(index, result)
-    this.table.moveToFile(index, position)
-    this.table.setChecked(index, 0)
+    this.#table.setMerged(index, result, position)
+    this.#table.setChecked(index, 0)
     try {
       await Promise.all([
         this.#journal.append({ type: PIECE_STORED, index, ...result }),
         this.#journal.append({ type: PIECE_PLACED, index, size: position, digest: result.digest })
       ])
     } catch (err) {
-      if (this.table.results.matches(index, result)) this.table.delete(index)
+      if (this.#table.results.matches(index, result)) this.#table.delete(index)
       throw err
     }
     return result
@@ -207,7 +210,7 @@ export class TaskFolder {
 
   /** The piece is gone or damaged: it counts as missing from now on, and `onLost` is told. */
   lose (index: number): void {
-    const result = this.table.results.get(index)
+    const result = this.#table.results.get(index)
     if (result === undefined) return
     this.#remove(index)
     this.#journal.append({ type: PIECE_DROPPED, index, ...result }).catch(() => {}) // the next start finds out by itself
@@ -218,13 +221,6 @@ export class TaskFolder {
   newWork (): string {
     this.guard.check('work')
     return path.join(this.layout.work, (this.#count++).toString(36))
-  }
-
-  /** Throws BW_ERR_DISK_FULL if there is no room at all: then what a command wrote just now may have been cut short, whatever it says. */
-  checkRoom (cause?: unknown): void {
-    const { blocks, bavail, bfree } = statfsSync(this.layout.work)
-    const room = process.getuid?.() === 0 ? bfree : bavail
-    if (blocks > 0 && room === 0) throw diskFull(this.layout.folder, cause)
   }
 
   /** Writes down, safe from a power cut, what a finished file will be, before it gets its name. */
@@ -238,35 +234,36 @@ export class TaskFolder {
     const { firstPiece, parts } = this.task.files[file]!
     this.reader.forgetFile(this.layout.final(this.task.files[file]!))
     this.#forgetDraft(file)
-    this.table.setFinished(file, length)
-    this.table.checkedFiles.add(file)
+    this.#table.finish(file, length)
+    this.#table.setFileChecked(file)
     if (this.guard.isSame('drafts')) removeFile(this.layout.draft(file)) // one that could not be used
     const { mtimeMs } = lstatSync(this.layout.final(this.task.files[file]!))
     if (offsets === null) return
     const merged: number[] = []
     for (let index = firstPiece; index < firstPiece + parts; index++) {
-      if (!this.table.isMerged(index)) merged.push(index)
-      this.table.moveToFile(index, offsets[index - firstPiece]!)
-      this.table.setChecked(index, mtimeMs) // each was compared on its way
+      if (!this.#table.isMerged(index)) merged.push(index)
+      this.#table.moveToFile(index, offsets[index - firstPiece]!)
+      this.#table.setChecked(index, mtimeMs) // each was compared on its way
     }
     const pacer = new Pacer()
     for (const index of merged) {
-      if (this.table.isMerged(index)) this.#removePart(index)
+      if (this.#table.isMerged(index)) this.#removePart(index)
       await pacer.step()
     }
   }
 
   /** The finished file is not what was written: it will be made again. */
-  reopenFile (file: number): void {
-    this.table.finished.delete(file)
-  }
+  reopenFile (file: number): void { this.#table.reopen(file) }
+
+  /** The finished file is what was written: it need not be looked at again. */
+  confirmFile (file: number): void { this.#table.setFileChecked(file) }
 
   /** What is open of the draft is not used any more. */
   #forgetDraft (file: number): void {
     const draft = this.layout.draft(file)
     this.reader.forgetFile(draft)
     this.#draftFiles.forget(draft)
-    this.#drafts.forget(file)
+    this.#placement.forget(file)
   }
 
   /** Closes the journal and gives the folder back. */
@@ -280,39 +277,30 @@ export class TaskFolder {
 
   /** Removes everything the task has on disk; the folder must be closed. */
   async destroy (): Promise<void> {
-    if (this.guard.isSame('folder')) for (const file of this.table.finished.keys()) removeFinal(this.layout, this.task.files[file]!)
+    if (this.guard.isSame('folder')) for (const file of this.#table.finished.keys()) removeFinal(this.layout, this.task.files[file]!)
     if (this.guard.isSame('root')) await removeTraces(this.layout)
   }
 
   #onDamage (index: number, place: Place, cause: unknown): void {
     // it may have moved, or have been replaced, while it was read
-    if (this.table.results.matches(index, place.result) && this.table.where(index)?.path === place.path) this.lose(index)
+    if (this.#table.results.matches(index, place.result) && this.#table.where(index)?.path === place.path) this.lose(index)
     if (errnoOf(cause) === 'ENOENT') this.#loseFile(locate(this.task, index).file)
   }
 
   /** The finished file was removed: everything in it is lost, not only what is asked for next. */
   #loseFile (file: number): void {
     const { firstPiece, parts } = this.task.files[file]!
-    const at = this.table.drafts.has(file) ? this.layout.draft(file) : this.layout.final(this.task.files[file]!)
+    const at = this.#table.isDraft(file) ? this.layout.draft(file) : this.layout.final(this.task.files[file]!)
     if (lstatOrNull(at) !== null) return
     this.#forgetDraft(file)
     for (let index = firstPiece; index < firstPiece + parts; index++) {
-      if (this.table.isMerged(index)) this.lose(index)
+      if (this.#table.isMerged(index)) this.lose(index)
     }
-  }
-
-  #truncate ({ path: at, position }: { path: string, position: number }): void {
-    if (!this.guard.isSame('drafts')) return
-    try {
-      const fd = openDraft(at)
-      ftruncateSync(fd, position)
-      closeSync(fd)
-    } catch {} // something else is in its place
   }
 
   #remove (index: number): void {
     this.reader.forgetPiece(index)
-    if (!this.table.delete(index)) this.#removePart(index)
+    if (!this.#table.delete(index)) this.#removePart(index)
   }
 
   #removePart (index: number): void {

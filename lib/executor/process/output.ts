@@ -4,8 +4,8 @@
  */
 import { createHash, hash } from 'node:crypto'
 import type { Hash } from 'node:crypto'
-import { closeSync, constants, fstatSync, lstatSync, openSync, write, writeSync } from 'node:fs'
-import { promisify } from 'node:util'
+import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs'
+import { writeAll, writeAllSync } from '../../system/write-all.ts'
 import { outputChanged } from '../failures.ts'
 import type { Fifo } from './fifos.ts'
 import { PipeReader } from './pipe-reader.ts'
@@ -15,8 +15,6 @@ const KEEP_BYTES = 128 * 1024
 
 /** Each costs more than its bytes. */
 const MOST_CHUNKS = 256
-
-const writeAsync = promisify(write)
 
 /** What a command's stdout was. */
 export interface Printed {
@@ -45,9 +43,8 @@ export class Output {
   #size = 0
   #waiting: Buffer[] = []
   #waitingBytes = 0
-  /** of what was written, once something was */
+  /** of what was written, once writing began */
   #hash: Hash | null = null
-  #written = 0
   #writing: Promise<void> | null = null
   #error: Error | null = null
   #isClosed = false
@@ -84,7 +81,7 @@ export class Output {
   /** The command has ended: as a rule all is there, and the end with it. */
   drain (): void {
     this.release()
-    if (this.#written === 0 && this.#writing === null) this.#reader.drain()
+    if (this.#hash === null) this.#reader.drain()
     this.#reader.flow()
   }
 
@@ -116,7 +113,7 @@ export class Output {
   #finishShort (): Printed {
     try {
       const bytes = Buffer.concat(this.#waiting)
-      for (let at = 0; this.#file !== -1 && at < bytes.length;) at += writeSync(this.#file, bytes, at)
+      if (this.#file !== -1) writeAllSync(this.#file, bytes, null)
       this.#check()
       return { size: this.#size, digest: hash('sha256', bytes, 'buffer') }
     } finally {
@@ -155,21 +152,13 @@ export class Output {
     this.#waitingBytes = 0
     this.#hash ??= createHash('sha256')
     this.#hash.update(bytes)
-    this.#writing = this.#writeAll(bytes).catch((err: unknown) => {
+    this.#writing = writeAll(this.#file, bytes, null).catch((err: unknown) => {
       this.#fail(err instanceof Error ? err : new Error(String(err)))
     }).then(() => {
       this.#writing = null
       this.#reader.flow()
     })
     return this.#writing
-  }
-
-  async #writeAll (bytes: Buffer): Promise<void> {
-    for (let at = 0; at < bytes.length;) {
-      const { bytesWritten } = await writeAsync(this.#file, bytes, at, bytes.length - at)
-      at += bytesWritten
-      this.#written += bytesWritten
-    }
   }
 
   #fail (err: Error): void {

@@ -1,12 +1,13 @@
 /** How files and folders are made, checked and removed in an output folder. No state. */
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
+import process from 'node:process'
 import { equalBytes } from '../../base/digest.ts'
 import { BitWorkerError } from '../../base/errors.ts'
 import { removeByForce } from '../../executor/remove-tree.ts'
-import { errnoOf, ioError } from '../../system/io-errors.ts'
+import { diskFull, errnoOf, ioError } from '../../system/io-errors.ts'
 import { encodeTask } from '../../task/task.ts'
 import type { Task } from '../../task/task.ts'
 import type { StoreLayout } from './layout.ts'
@@ -127,6 +128,13 @@ export function removeFinal (layout: StoreLayout, file: Task['files'][number]): 
   }
   removeFile(layout.final(file))
   for (let dir = path.dirname(file.path); dir !== '.'; dir = path.dirname(dir)) removeIfEmpty(path.join(layout.folder, dir))
+}
+
+/** Throws BW_ERR_DISK_FULL if there is no room at all: then what a command wrote just now may have been cut short, whatever it says. */
+export function checkRoom ({ folder, work }: StoreLayout, cause?: unknown): void {
+  const { blocks, bavail, bfree } = statfsSync(work)
+  const room = process.getuid?.() === 0 ? bfree : bavail
+  if (blocks > 0 && room === 0) throw diskFull(folder, cause)
 }
 
 /** Removes a folder unless something is in it. Never throws. */

@@ -1,15 +1,16 @@
 /**
  * Reading, hashing and writing of pieces. What is read is always a regular file, never one behind a symbolic link.
  */
-import { closeSync, constants, fstatSync, openSync, read, readSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, read, readSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { incrementalSha256, sha256 } from '../../base/digest.ts'
 import { errnoOf } from '../../system/io-errors.ts'
+import { writeAll, writeAllSync } from '../../system/write-all.ts'
 import { removeFile } from './folders.ts'
 
 /** Up to here a piece is read and written in one call: cheaper than three trips to the thread pool. */
-export const SYNC_BYTES = 128 * 1024
+const SYNC_BYTES = 128 * 1024
 const CHUNK_BYTES = 1024 * 1024
 
 const readAsync = promisify(read)
@@ -67,6 +68,21 @@ function readAtSync (fd: number, position: number, length: number): Buffer {
   return buf.subarray(0, at)
 }
 
+/** Writes all bytes from `position` on. Rejects with errors of the file system. */
+export async function writeAt (fd: number, position: number, bytes: Uint8Array): Promise<void> {
+  if (bytes.length <= SYNC_BYTES) writeAllSync(fd, bytes, position)
+  else await writeAll(fd, bytes, position)
+}
+
+/** Sets a file's length; without effect if something else is in its place. Never throws. */
+export function truncateDraft (path: string, length: number): void {
+  try {
+    const fd = openDraft(path)
+    ftruncateSync(fd, length)
+    closeSync(fd)
+  } catch {}
+}
+
 /** The bytes of a region in chunks of at most 1 MiB; ends early where the file does. */
 async function * chunksOf (fd: number, position: number, size: number): AsyncGenerator<Buffer, void, undefined> {
   if (size <= SYNC_BYTES) {
@@ -122,7 +138,7 @@ export async function writeNew (path: string, bytes: Uint8Array): Promise<void> 
 function writeNewSync (path: string, bytes: Uint8Array): void {
   const fd = openSync(path, 'wx', 0o600)
   try {
-    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+    writeAllSync(fd, bytes, 0)
   } finally {
     closeSync(fd)
   }
