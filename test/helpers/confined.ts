@@ -116,7 +116,7 @@ export async function runAs (t: Test, uid: number, fixture: string, args: string
 function copyFor (uid: number, home: string): { node: string, script: string } {
   chmodSync(home, 0o711)
   for (const name of ['lib', 'extensions', 'test/fixtures/confined.ts', 'test/fixtures/leftovers.ts', 'package.json']) cpSync(path.join(ROOT, name), path.join(home, name), { recursive: true })
-  copyPackage('bencode', home)
+  for (const name of ['bencode', 'debug']) copyPackage(name, home)
   chmodSync(path.join(home, 'test'), 0o755)
   const isReadable = spawnSync(process.execPath, ['--version'], { uid, gid: uid, cwd: '/' }).status === 0
   const node = isReadable ? process.execPath : path.join(home, 'node')
