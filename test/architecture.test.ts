@@ -48,18 +48,18 @@ const DOORS: Record<string, readonly string[]> = {
   ],
   peers: ['hand-over.ts', 'identity.ts', 'neighbours.ts', 'task-peer.ts'],
   scheduling: ['backups.ts', 'claim-table.ts', 'delivery-forecast.ts', 'lag.ts', 'scheduler.ts'],
-  session: ['events.ts', 'leave.ts', 'work-session.ts'],
+  session: ['events.ts', 'work-session.ts'],
   store: ['compute-store.ts', 'types.ts'],
   task: [
     'asks.ts', 'ed25519.ts', 'key-format.ts', 'magnet-check.ts', 'magnet.ts', 'pins.ts', 'signature.ts', 'task.ts', 'trackers.ts', 'types.ts',
     'unsupported.ts'
   ],
   ut_bitworker: ['constants.ts', 'index.ts'],
-  webtorrent: ['client.ts', 'executors.ts', 'options.ts', 'package-guards.ts', 'public-types.ts', 'types.ts']
+  webtorrent: ['client.ts', 'executors.ts', 'leave.ts', 'options.ts', 'package-guards.ts', 'public-types.ts', 'types.ts']
 }
 
 /** No file, process, socket, clock, timer or random numbers of their own: the simulator runs them, and a browser can. */
-const PORTABLE = new Set(['base', 'results', 'scheduling', 'peers', 'download', 'task', 'trust', 'ut_bitworker'])
+const PORTABLE = new Set(['base', 'results', 'scheduling', 'peers', 'download', 'task', 'trust', 'session', 'ut_bitworker'])
 const EXEMPT = new Map([
   ['lib/base/digest.ts', 'node:crypto'],
   ['lib/base/clock.ts', 'the clock that is handed in elsewhere'],

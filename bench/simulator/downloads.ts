@@ -1,39 +1,52 @@
 /** Downloads that take virtual time: what lib/download/downloader.ts is to a work session. */
-import type { Clock } from '../../lib/base/clock.ts'
-import type { DeliveryWatch } from '../../lib/download/download-host.ts'
+import type { DownloadHost } from '../../lib/download/download-host.ts'
+import type { Downloads } from '../../lib/download/downloads.ts'
 import type { TaskPeer } from '../../lib/peers/task-peer.ts'
+import type { Result } from '../../lib/results/result.ts'
+import type { VirtualClock } from './clock.ts'
+import { INSTANT } from './store.ts'
 
 /** When a peer says nothing for this long, its blocks are asked of others. */
 const GIVE_UP_MS = 30_000
 
-/** What downloads need from their surroundings. */
-export interface DownloadsHost {
-  readonly clock: Clock
-  readonly deliveries: DeliveryWatch
-  needs (index: number): boolean
-  readonly peers: Iterable<TaskPeer>
+/** How a simulated network is. */
+export interface Network {
+  readonly clock: VirtualClock
+  /** the one result of each piece */
+  readonly results: readonly Result[]
   /** how long the piece takes from this peer, which is asked for it now; Infinity: it will not answer */
   transferMs (peer: TaskPeer): number
   /** the peer died */
   isGone (peer: TaskPeer): boolean
   /** what it sends matches its digest */
   isGood (peer: TaskPeer): boolean
-  distrust (peer: TaskPeer, index: number): void
-  stored (index: number, peer: TaskPeer): void
+  /** a piece has come */
+  ended (): void
 }
 
 interface Download { peer: TaskPeer, readonly failed: Set<TaskPeer>, cancel: () => void }
 
 /** The downloads of one peer: each piece from the first one that offers it, unless it is expected of another one. */
-export class Downloads {
-  readonly #host: DownloadsHost
+export class SimulatedDownloads implements Downloads {
+  readonly bufferedBytes = 0
+  readonly #host: DownloadHost
+  readonly #network: Network
   readonly #active = new Map<number, Download>()
   /** how many pieces each peer is asked for */
   readonly #asked = new Map<TaskPeer, number>()
 
-  constructor (host: DownloadsHost) {
+  constructor (host: DownloadHost, network: Network) {
     this.#host = host
+    this.#network = network
   }
+
+  open (): void {}
+
+  consider (): void {}
+
+  hurry (): void {}
+
+  close (): void { for (const [index, download] of this.#active) this.#end(index, download) }
 
   offer (peer: TaskPeer, index: number): void {
     if (!this.#host.needs(index)) return
@@ -59,8 +72,10 @@ export class Downloads {
     for (const [index, download] of this.#active) if (download.peer === peer) this.#askNext(index, download)
   }
 
+  hasten (): void { this.reassign() }
+
   /** What is not expected of the peer that was asked for it is asked of one of which it is. */
-  hasten (): void {
+  reassign (): void {
     for (const [index, download] of this.#active) {
       if (download.peer.holder.expected.has(index)) continue
       const other = this.#find(({ holder }) => holder.expected.has(index))
@@ -72,9 +87,9 @@ export class Downloads {
     const { peer } = download
     this.#asked.set(peer, (this.#asked.get(peer) ?? 0) + 1)
     this.#host.deliveries.asked(peer.holder)
-    const ms = this.#host.isGone(peer) ? Infinity : this.#host.transferMs(peer)
+    const ms = this.#network.isGone(peer) ? Infinity : this.#network.transferMs(peer)
     if (ms === Infinity) this.#giveUpLater(index, download)
-    else download.cancel = this.#host.clock.after(ms, () => { this.#onEnd(index, download) })
+    else download.cancel = this.#network.clock.after(ms, () => { this.#onEnd(index, download) })
   }
 
   #unask ({ peer, cancel }: Download): void {
@@ -99,20 +114,22 @@ export class Downloads {
   }
 
   #giveUpLater (index: number, download: Download): void {
-    download.cancel = this.#host.clock.after(GIVE_UP_MS, () => { this.#askNext(index, download) })
+    download.cancel = this.#network.clock.after(GIVE_UP_MS, () => { this.#askNext(index, download) })
   }
 
   #onEnd (index: number, download: Download): void {
     const { peer } = download
     // who died on the way sends nothing more
-    if (this.#host.isGone(peer)) return this.#giveUpLater(index, download)
-    if (!this.#host.isGood(peer)) {
-      this.#host.distrust(peer, index)
+    if (this.#network.isGone(peer)) return this.#giveUpLater(index, download)
+    if (!this.#network.isGood(peer)) {
+      this.#host.distrust(peer, index, 'wrong data')
       if (this.#active.get(index) === download) this.#askNext(index, download)
       return
     }
     this.#active.delete(index)
-    this.#host.stored(index, peer)
+    this.#network.ended()
+    void this.#host.downloaded(index, this.#network.results[index]!, INSTANT, [peer])
+    this.#network.clock.settled()
     this.#unask(download)
   }
 

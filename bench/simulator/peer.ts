@@ -1,34 +1,31 @@
-/**
- * One peer: the parts of lib/ and the extension, connected to each other as lib/session/work-session.ts connects them, with
- * virtual work and virtual downloads in place of the store and the downloader.
- */
+/** A peer of a simulated swarm, and what all of them share. */
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
-import type { LocalTask, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
-import { Neighbours } from '../../lib/peers/neighbours.ts'
-import type { TaskPeer } from '../../lib/peers/task-peer.ts'
+import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
+import type { DownloadHost } from '../../lib/download/download-host.ts'
 import type { Result } from '../../lib/results/result.ts'
-import { ResultTable } from '../../lib/results/result-table.ts'
-import { Scheduler } from '../../lib/scheduling/scheduler.ts'
-import { ComputeSlots } from '../../lib/session/compute-slots.ts'
+import type { SchedulerOptions } from '../../lib/scheduling/scheduler.ts'
+import type { MisdeedEvent } from '../../lib/session/events.ts'
+import type { SessionHost } from '../../lib/session/session-host.ts'
+import { WorkSession } from '../../lib/session/work-session.ts'
+import type { Generation } from '../../lib/store/compute-store.ts'
+import type { Task } from '../../lib/task/task.ts'
 import type { VirtualClock } from './clock.ts'
-import { Downloads } from './downloads.ts'
+import { SimulatedDownloads } from './downloads.ts'
 import type { Liar } from './liar.ts'
 import type { Random } from './random.ts'
 import { RandomScheduler } from './random-scheduler.ts'
 import type { Scenario } from './scenario.ts'
+import { SimulatedStore } from './store.ts'
 import type { Tally } from './tally.ts'
 import type { SimulatedWire } from './wire.ts'
 import { compute } from './work.ts'
-
-/** As in lib/session/work-session.ts. */
-const HOUSEKEEPING_MS = 10_000
 
 /** What all peers of a swarm share. */
 export interface World {
   readonly scenario: Scenario
   readonly clock: VirtualClock
   readonly tally: Tally
-  readonly task: LocalTask
+  readonly task: Task
   /** the one result of each piece */
   readonly results: Result[]
   /** of each piece, in milliseconds at speed 1 */
@@ -45,17 +42,14 @@ export interface World {
   completed (peer: Peer): void
 }
 
-/** A peer that computes. */
+/** A peer that computes: a session of lib/, with a network, a store and downloads that are simulated. */
 export class Peer {
   readonly peerId: Uint8Array
   readonly speed: number
   isAlive = true
   readonly #world: World
-  readonly #results: ResultTable
-  readonly #scheduler: Scheduler
-  readonly #neighbours: Neighbours
-  readonly #downloads: Downloads
-  readonly #slots: ComputeSlots
+  readonly #session: WorkSession
+  /** it chooses at random: it says nothing of its work, and finishes what it began */
   readonly #isSilent: boolean
   /** of announcements that wait to be sent */
   #flushes: Array<() => void> = []
@@ -66,109 +60,86 @@ export class Peer {
     this.peerId = peerId
     this.speed = speed
     this.#isSilent = scenario.policy !== 'bitworker'
-    this.#results = new ResultTable(task.pieceCount)
-    const options = { pieceCount: task.pieceCount, peerId: Buffer.from(peerId).toString('hex'), random, now: clock.now }
-    const overdue = (): void => { this.#downloads.hasten() }
-    this.#scheduler = this.#isSilent ? new RandomScheduler(options) : new Scheduler({ ...options, overdue })
-    this.#neighbours = this.#createNeighbours()
-    this.#downloads = this.#createDownloads()
-    this.#slots = this.#createSlots()
-    this.#slots.pause()
-    clock.after(random() * HOUSEKEEPING_MS, () => { this.#keepHouse() })
+    this.#session = new WorkSession(task, {
+      store: new SimulatedStore(index => this.#generate(index)),
+      clock,
+      random,
+      lag: () => 0,
+      createDownloads: host => this.#createDownloads(host),
+      ...(this.#isSilent && { createScheduler: (options: SchedulerOptions) => new RandomScheduler(options) })
+    }, this.#createHost())
+    this.#session.startComputing(scenario.slots, true)
   }
 
   /** Starts work items from now on. */
-  start (): void { this.#slots.resume() }
+  start (): void { this.#session.resumeComputing() }
 
   /** It ends without a word. */
   die (): void {
     this.isAlive = false
-    this.#neighbours.close()
-    void this.#slots.stop()
+    void this.#session.close(null)
   }
 
   /** Takes up one end of a connection. */
   connect (wire: SimulatedWire): void {
     const { task, clock: { now }, tally } = this.#world
     const ext: UtBitworker = new (utBitworker({ task, now, schedule: (flush, ms) => { this.#flushLater(flush, ms) } }))(wire.asWire)
+    if (this.#isSilent) Object.assign(ext, { claim () {}, release () {} })
     ext.on('claims', claims => { tally.claims += claims.length })
     ext.on('backups', backups => { tally.claims += backups.length })
     ext.on('relays', relays => { tally.relays += relays.length })
     wire.once('extended', () => {
-      this.#neighbours.add(wire.asWire, ext)
-      this.#neighbours.greet(wire.asWire)
+      this.#session.addPeer(wire.asWire, ext)
+      this.#session.greet(wire.asWire)
     })
     wire.open(ext)
   }
 
-  #createNeighbours (): Neighbours {
-    return new Neighbours(this.#results, this.#scheduler, {
-      clock: this.#world.clock,
+  #createHost (): SessionHost {
+    const { task } = this.#world
+    return {
       peerId: this.peerId,
-      claims: opts => this.#isSilent ? [] : this.#slots.claims(opts),
-      available: (peer, index) => {
-        if (peer.hasDelivered && this.#scheduler.deliveries.isExpectedFrom(peer.holder, index)) this.#abort(index, 'another peer has it')
-        this.#downloads.offer(peer, index)
+      report: (event, payload) => {
+        if (event === 'strike' || event === 'ban') this.#onMisdeed(payload as MisdeedEvent)
+        // a round ends for all at once: nobody chooses before everybody's news are here
+        if (this.#world.scenario.policy === 'random' && (event === 'computed' || event === 'aborted')) this.#session.pauseComputing()
       },
-      yield: (index, other) => { if (!this.#isSilent) this.#slots.yieldTo(index, other) },
-      updated: () => { this.#slots.run() },
-      left: peer => {
-        this.#downloads.removePeer(peer)
-        this.#slots.run()
-      },
-      wants: () => false,
-      serve: () => {},
-      strike: (peer, reason) => { this.#onMisdeed(peer, reason) },
-      ban: (peer, reason) => {
-        this.#onMisdeed(peer, reason)
-        peer.wire.destroy()
-      }
-    })
+      stored: () => { if (this.isAlive && this.#session.progress.tally().stored === task.pieceCount) this.#world.completed(this) },
+      lost: () => {},
+      fileFinished: () => {},
+      done: () => {},
+      ban: () => {},
+      broken: err => { throw err }
+    }
   }
 
-  #createDownloads (): Downloads {
-    const { scenario, clock } = this.#world
+  #createDownloads (host: DownloadHost): SimulatedDownloads {
+    const { scenario, clock, results, tally } = this.#world
     const pieceMs = scenario.pieceBytes / scenario.bytesPerSecond * 1000
-    return new Downloads({
+    return new SimulatedDownloads(host, {
       clock,
-      peers: this.#neighbours,
-      deliveries: this.#scheduler.deliveries,
-      needs: index => this.#scheduler.isMissing(index),
+      results,
       transferMs: peer => {
         const { latencyMs } = peer.wire as unknown as SimulatedWire
         return 2 * latencyMs + (this.#world.liars.get(peer.id)?.transferMs(this) ?? pieceMs)
       },
       isGone: peer => (peer.wire as unknown as SimulatedWire).isCut,
       isGood: peer => this.#world.liars.get(peer.id)?.isGood !== false,
-      distrust: (peer, index) => { this.#neighbours.distrust(peer, index, 'wrong data') },
-      stored: (index, peer) => { this.#onDownloaded(index, peer) }
+      ended: () => { tally.downloads++ }
     })
   }
 
-  #createSlots (): ComputeSlots {
-    const { clock, scenario } = this.#world
-    return new ComputeSlots(this.#scheduler, {
-      generate: index => this.#generate(index),
-      started: () => {},
-      claim: (claims, opts) => { if (!this.#isSilent) this.#neighbours.claim(claims, opts) },
-      release: indices => { if (!this.#isSilent) this.#neighbours.release(indices) },
-      computed: (index, result) => { this.#onComputed(index, result) },
-      failed: (_index, err) => { throw err },
-      aborted: () => {},
-      idle: () => {}
-    }, { slots: scenario.slots, clock })
-  }
-
-  #generate (index: number): ReturnType<typeof compute> {
+  #generate (index: number): Generation {
     const { clock, results, work, tally } = this.#world
     tally.started++
-    return compute({
+    const generation = compute({
       clock,
       index,
       result: results[index]!,
       ms: work[index]! / this.speed,
       ended: (ms, wasKilled) => { this.#count(index, ms, wasKilled) }
     })
+    return this.#isSilent ? { ...generation, kill: () => { if (!this.isAlive) generation.kill() } } : generation
   }
 
   #count (index: number, ms: number, wasKilled: boolean): void {
@@ -188,36 +159,6 @@ export class Peer {
     computed[index] = 1
   }
 
-  /** Peers that only choose at random finish what they began. */
-  #abort (index: number, reason: string): void {
-    if (!this.#isSilent) this.#slots.abort(index, reason)
-  }
-
-  #onComputed (index: number, result: Result): void {
-    if (!this.isAlive) return
-    // a round ends for all at once: nobody chooses before everybody's news are here
-    if (this.#world.scenario.policy === 'random') this.#slots.pause()
-    if (this.#results.has(index)) return
-    this.#downloads.cancel(index)
-    this.#onStored(index, result)
-  }
-
-  #onDownloaded (index: number, peer: TaskPeer): void {
-    if (!this.isAlive) return
-    this.#neighbours.delivered(peer, this.#world.results[index]!.size)
-    this.#abort(index, 'it was downloaded')
-    if (this.#results.has(index)) return
-    this.#world.tally.downloads++
-    this.#onStored(index, this.#world.results[index]!)
-  }
-
-  #onStored (index: number, result: Result): void {
-    this.#results.setOwn(index, result)
-    this.#scheduler.setMissing(index, false)
-    this.#neighbours.announce(index, result)
-    if (this.#scheduler.missing === 0) this.#world.completed(this)
-  }
-
   /** What one peer announces within the same while goes out together. */
   #flushLater (flush: () => void, ms: number): void {
     const { clock, scenario: { batchMs } } = this.#world
@@ -231,15 +172,7 @@ export class Peer {
     })
   }
 
-  #onMisdeed (peer: TaskPeer, reason: string): void {
-    if (!this.#world.liars.has(peer.id)) throw new Error(`the simulation broke the protocol: ${reason}`)
-  }
-
-  #keepHouse (): void {
-    if (!this.isAlive) return
-    this.#neighbours.tidy()
-    this.#scheduler.deliveries.expire()
-    this.#downloads.hasten()
-    this.#world.clock.after(HOUSEKEEPING_MS, () => { this.#keepHouse() })
+  #onMisdeed ({ peer, reason }: MisdeedEvent): void {
+    if (!this.#world.liars.has(peer)) throw new Error(`the simulation broke the protocol: ${reason}`)
   }
 }

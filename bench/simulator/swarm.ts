@@ -1,6 +1,7 @@
 /** Sets a swarm up, lets it work, and says how it went. */
 import { createHash } from 'node:crypto'
 import process from 'node:process'
+import { createTask } from '../../lib/task/task.ts'
 import { VirtualClock } from './clock.ts'
 import { connections } from './graph.ts'
 import { Liar } from './liar.ts'
@@ -89,7 +90,7 @@ class Swarm implements World {
     const { pieces, pieceBytes } = scenario
     this.scenario = scenario
     this.#seed = seed
-    this.task = { digest: sha256('task'), pieceCount: pieces, pieceLength: Math.max(1, pieceBytes) }
+    this.task = createTask({ name: 'simulated', command: 'true', parts: pieces, pieceLength: Math.max(1, pieceBytes) })
     this.results = Array.from({ length: pieces }, (_, index) => ({ size: this.task.pieceLength, digest: sha256(`piece ${index}`) }))
     this.computed = new Uint8Array(pieces)
     const random = this.#random('work')

@@ -2,6 +2,7 @@
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
 import type { Assembly, PieceSink } from './assembly.ts'
+import type { RequestDelayHost } from './request-delay.ts'
 
 /** Whoever reckons when holders deliver. */
 export interface DeliveryWatch {
@@ -16,7 +17,7 @@ export interface DeliveryWatch {
 }
 
 /** What the downloader needs from its surroundings. */
-export interface DownloadHost {
+export interface DownloaderHost {
   /** the piece is wanted and neither stored nor being stored */
   needs (index: number): boolean
   /** a reader waits for the piece */
@@ -26,7 +27,7 @@ export interface DownloadHost {
   /** where the bytes of a piece go */
   receive (index: number, size: number): DownloadSink
   /** the piece was written, its digest is right, and these sent it; resolves when it is stored */
-  store (index: number, result: Result, sink: DownloadSink, peers: Iterable<TaskPeer>): Promise<void>
+  downloaded (index: number, result: Result, sink: Pick<DownloadSink, 'commit'>, peers: Iterable<TaskPeer>): Promise<void>
   /** nothing can be written */
   broken (err: Error): void
   /** hears how holders deliver (scheduling/delivery-forecast.ts) */
@@ -34,6 +35,9 @@ export interface DownloadHost {
   /** `peer` alone is to blame for data of this piece that does not match, or for refusing it: its result is void */
   distrust (peer: TaskPeer, index: number, reason: string): void
 }
+
+/** What downloads need from their surroundings. */
+export interface DownloadHost extends DownloaderHost, RequestDelayHost {}
 
 /** A piece being written. */
 export interface DownloadSink extends PieceSink {

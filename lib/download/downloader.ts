@@ -4,20 +4,20 @@
  *
  * A piece's blocks come only from peers that announced the same result. A small piece comes from one peer as a whole;
  * so does one whose blocks came from several and did not match: then the next mismatch has exactly one possible author.
- * No clock and no store in here: both ends are the `DownloadHost`.
+ * No clock and no store in here: both ends are the `DownloaderHost`.
  *
  * End game: a holder that has nothing else to send may be asked for what another one has kept us waiting for, so that
  * a peer that trickles cannot keep a piece to itself (`hasten`). What was asked of a holder of which it is not expected
  * (scheduling/delivery-forecast.ts) is asked of one of which it is as soon as there is one (`reassign`, `offer`).
  */
 import { equalBytes } from '../base/digest.ts'
+import { traceOf } from '../base/trace.ts'
 import type { PieceQueue, TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
 import { Assembly, BLOCK_BYTES } from './assembly.ts'
-import type { Download, DownloadHost, DownloadSink } from './download-host.ts'
+import type { Download, DownloaderHost, DownloadSink } from './download-host.ts'
 import { pipelineLength } from './pipeline.ts'
 import { WriteBacklog } from './write-backlog.ts'
-import { traceOf } from '../base/trace.ts'
 
 const trace = traceOf('downloads')
 
@@ -28,7 +28,7 @@ const MAX_REFUSALS = 3
 
 /** The downloads of one task. */
 export class Downloader {
-  readonly #host: DownloadHost
+  readonly #host: DownloaderHost
   readonly #active = new Map<number, Download>()
   readonly #current = new WeakMap<TaskPeer, number>()
   readonly #refusals = new WeakMap<TaskPeer, Map<number, number>>()
@@ -39,7 +39,7 @@ export class Downloader {
   readonly #backlog = new WriteBacklog(() => { for (const peer of this.#host.peers) this.requestMore(peer) })
   #state: 'waiting' | 'open' | 'closed' = 'waiting'
 
-  constructor (host: DownloadHost) {
+  constructor (host: DownloaderHost) {
     this.#host = host
   }
 
@@ -276,7 +276,7 @@ export class Downloader {
       if (!equalBytes(digest, result.digest)) return this.#onMismatch(download)
       await piece.write()
       if (this.#active.get(index) !== download) return
-      await this.#host.store(index, result, sink, sources)
+      await this.#host.downloaded(index, result, sink, sources)
     } catch (err) {
       this.#host.broken(err as Error)
     }

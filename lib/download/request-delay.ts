@@ -1,7 +1,7 @@
 /**
  * When to ask for pieces that were announced: at once; or some time later, while work goes on here anyway and nobody waits
  * for them. Peers that are alike end their work items together, and would exchange what they have when the next ones should
- * start; a random delay spreads it over the time in which they compute, and ends with it. Called by work-session.ts.
+ * start; a random delay spreads it over the time in which they compute, and ends with it. Called by downloads.ts.
  */
 import type { Clock } from '../base/clock.ts'
 import type { TaskPeer } from '../peers/task-peer.ts'
@@ -10,38 +10,39 @@ import type { TaskPeer } from '../peers/task-peer.ts'
 const SHARE = 0.5
 const MAX_DELAY_MS = 3_000
 
-/** What fetching needs from its surroundings. */
+/** What the delay depends on. */
 export interface RequestDelayHost {
   readonly clock: Clock
   /** gives numbers in [0, 1) */
   readonly random: () => number
   /** how long work goes on here, as far as can be seen, and for a piece's time at most; 0: nobody knows, or there is none */
-  busyMs (): number
-  /** requests what the peer has */
-  fetch (peer: TaskPeer): void
+  readonly busyMs: number
 }
 
 /** The peers that are to be asked. */
 export class RequestDelay {
   readonly #host: RequestDelayHost
+  readonly #ask: (peer: TaskPeer) => void
   readonly #timers = new Map<TaskPeer, () => void>()
 
-  constructor (host: RequestDelayHost) {
+  /** @param ask requests what the peer has */
+  constructor (host: RequestDelayHost, ask: (peer: TaskPeer) => void) {
     this.#host = host
+    this.#ask = ask
   }
 
   /** The peer may have something that is needed. */
   consider (peer: TaskPeer): void {
     const host = this.#host
-    const delayMs = peer.urgent.length > 0 ? 0 : host.random() * Math.min(MAX_DELAY_MS, SHARE * host.busyMs())
+    const delayMs = peer.urgent.length > 0 ? 0 : host.random() * Math.min(MAX_DELAY_MS, SHARE * host.busyMs)
     if (delayMs < 1) {
       this.#forget(peer)
-      return host.fetch(peer)
+      return this.#ask(peer)
     }
     if (this.#timers.has(peer)) return
     this.#timers.set(peer, host.clock.after(delayMs, () => {
       this.#timers.delete(peer)
-      host.fetch(peer)
+      this.#ask(peer)
     }))
   }
 
@@ -49,7 +50,7 @@ export class RequestDelay {
   hurry (): void {
     for (const peer of this.#timers.keys()) {
       this.#forget(peer)
-      this.#host.fetch(peer)
+      this.#ask(peer)
     }
   }
 

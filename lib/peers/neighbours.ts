@@ -27,7 +27,8 @@ const STRIKES_TOLERATED = 1
 /** Peers whose strikes are remembered: ids cost nothing to make up. */
 const MAX_STRIKERS = 10_000
 
-type Respond = (err: Error | null, block?: Uint8Array) => void
+/** Answers a request for a block. */
+export type Respond = (err: Error | null, block?: Uint8Array) => void
 
 /** How far the connected peers have told what they have. */
 export interface Meeting {

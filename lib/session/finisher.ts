@@ -3,44 +3,31 @@
  * How a file is finished (complete command or concatenation, atomically) is the store's business.
  */
 import { CommandError } from '../base/errors.ts'
-import type { ComputeStore } from '../store/compute-store.ts'
 import type { FinishedFile } from '../store/types.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
-import type { FailedEvent } from './events.ts'
-
-/** What finishing needs from its surroundings. */
-export interface FinisherHost {
-  /** all parts of the file are stored */
-  isComplete (file: number): boolean
-  /** its complete command is about to run */
-  completing (file: number): void
-  /** null: its parts are there, but its complete command may not run here (nothing was asked to be computed) */
-  finished (file: number, finished: FinishedFile | null): void
-  failed (failure: FailedEvent): void
-  /** every file is finished, as far as it may be */
-  done (): void
-  /** what can be finished is; a complete command failed */
-  stuck (): void
-  broken (err: Error): void
-}
+import type { Progress } from './progress.ts'
+import type { SessionHost } from './session-host.ts'
+import type { SessionStore } from './session-parts.ts'
 
 type FileState = 'open' | 'finishing' | 'finished' | 'unmerged' | 'failed'
 
 /** The files of one task. */
 export class Finisher {
   readonly #task: Task
-  readonly #store: ComputeStore
-  readonly #host: FinisherHost
+  readonly #store: Pick<SessionStore, 'finishFile'>
+  readonly #progress: Progress
+  readonly #host: SessionHost
   readonly #states: FileState[]
   readonly #abort = new AbortController()
   #queue: Promise<void> = Promise.resolve()
   #open: number
   #mayRun = false
 
-  constructor (task: Task, store: ComputeStore, host: FinisherHost) {
+  constructor (task: Task, store: Pick<SessionStore, 'finishFile'>, progress: Progress, host: SessionHost) {
     this.#task = task
     this.#store = store
+    this.#progress = progress
     this.#host = host
     this.#states = task.files.map(() => 'open')
     this.#open = task.files.length
@@ -88,7 +75,7 @@ export class Finisher {
   }
 
   #consider (file: number): void {
-    if (this.#states[file] !== 'open' || this.#abort.signal.aborted || !this.#host.isComplete(file)) return
+    if (this.#states[file] !== 'open' || this.#abort.signal.aborted || this.#progress.fraction(file) < 1) return
     this.#set(file, 'finishing')
     this.#queue = this.#queue.then(() => this.#finish(file)).catch((err: unknown) => {
       // thrown by somebody who was told: it must surface, and keep neither other files from their end nor `stop` from its own
@@ -99,7 +86,7 @@ export class Finisher {
   async #finish (file: number): Promise<void> {
     if (this.#abort.signal.aborted || this.#states[file] !== 'finishing') return
     let finished: FinishedFile | null
-    if (this.#mayRun && this.#task.completeCommand !== undefined) this.#host.completing(file)
+    if (this.#mayRun && this.#task.completeCommand !== undefined) this.#host.report('completing', { file })
     try {
       finished = await this.#store.finishFile(file, { run: this.#mayRun, signal: this.#abort.signal })
     } catch (err) {
@@ -108,7 +95,7 @@ export class Finisher {
     }
     if (this.#states[file] !== 'finishing') return // a part was lost meanwhile
     this.#set(file, finished === null ? 'unmerged' : 'finished')
-    this.#host.finished(file, finished)
+    this.#host.fileFinished(file, finished)
     this.#checkDone()
   }
 
@@ -118,7 +105,7 @@ export class Finisher {
     this.#set(file, 'failed')
     if (!(err instanceof CommandError)) return this.#host.broken(err)
     const { code, exitCode, signal, stderr, message } = err
-    this.#host.failed({ piece: null, file, code, exitCode, signal, stderr, message, final: true })
+    this.#host.report('failed', { piece: null, file, code, exitCode, signal, stderr, message, final: true })
   }
 
   #set (file: number, state: FileState): void {
@@ -129,7 +116,7 @@ export class Finisher {
 
   #checkDone (): void {
     if (this.#open > 0 || this.#abort.signal.aborted) return
-    if (this.#states.includes('failed')) this.#host.stuck()
+    if (this.#states.includes('failed')) this.#host.report('stuck', { pieces: [] })
     else this.#host.done()
   }
 }

@@ -6,6 +6,7 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { BitWorkerError } from '../base/errors.ts'
+import { traceOf } from '../base/trace.ts'
 import type { Executor } from '../executor/bash-executor.ts'
 import { checkBinds } from '../executor/binds.ts'
 import type { Bind } from '../executor/binds.ts'
@@ -21,7 +22,6 @@ import type { IncomingPiece } from './incoming-piece.ts'
 import { PlainStore } from './plain-store.ts'
 import { TaskFolder } from './task-folder.ts'
 import type { FinishedFile } from './types.ts'
-import { traceOf } from '../base/trace.ts'
 
 const trace = traceOf('store')
 
@@ -88,6 +88,9 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
 
   /** What is stored, by index. Empty until the store is open. */
   get results (): ReadonlyResults { return this.#folder?.table.results ?? NONE }
+
+  /** Calls `listener` with each piece that turns out to be gone or damaged. */
+  onLost (listener: (index: number) => void): void { this.on('lost', listener) }
 
   /** Changes how commands started from now on are run; what is not given stays. Throws BW_ERR_BIND. */
   configure ({ executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs }: StoreRunOptions): void {

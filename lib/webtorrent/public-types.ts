@@ -4,8 +4,8 @@
  */
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { TaskStats } from '../session/events.ts'
-import type { HandOverOptions } from '../session/leave.ts'
 import type { CreateTaskOptions, Task } from '../task/task.ts'
+import type { HandOverOptions } from './leave.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import type { Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentClient, WebTorrentOptions } from './types.ts'
 

@@ -8,6 +8,7 @@ import type { EventEmitter } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import BitField from 'bitfield'
+import { systemClock } from '../base/clock.ts'
 import { guardMetadata, guardPex } from '../connections/extension-guards.ts'
 import type { InternalPeer } from '../connections/internals.ts'
 import { extensionOf, replayHandshake } from '../connections/task-wire.ts'
@@ -18,8 +19,6 @@ import type { Outstanding } from '../peers/hand-over.ts'
 import type { Meeting } from '../peers/neighbours.ts'
 import { noStats } from '../session/events.ts'
 import type { TaskStats } from '../session/events.ts'
-import { handOver } from '../session/leave.ts'
-import type { HandOverOptions } from '../session/leave.ts'
 import { WorkSession } from '../session/work-session.ts'
 import { ComputeStore } from '../store/compute-store.ts'
 import { magnetOf } from '../task/magnet.ts'
@@ -33,10 +32,13 @@ import { GuardedTorrent } from './guarded-torrent.ts'
 import type {
   DestroyCallback, InternalClient, ParsedTorrent
 } from './internals.ts'
+import { handOver } from './leave.ts'
+import type { HandOverOptions } from './leave.ts'
 import { checkComputable, checkComputeOptions } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import './package-guards.ts'
 import { fromMetadata, loadTorrent, toParsedTorrent } from './parsed-torrent.ts'
+import { ProcessLag } from './process-lag.ts'
 import { WantedPieces } from './selections.ts'
 import { TaskFileView } from './task-file-view.ts'
 import { bytesOf, harmlessId, isRemoteId } from './torrent-id.ts'
@@ -55,7 +57,8 @@ export class ComputeTorrent extends GuardedTorrent {
   task: Task | null = null
   /** resolves when a destroyed task's folder was given back; at once for what has none */
   _closed: Promise<void> = Promise.resolve()
-  _session: WorkSession | null = null
+  _session: WorkSession<ComputeStore> | null = null
+  _lag: ProcessLag | null = null
   _computeOptions: ComputeOptions | null = null
   _isSettling = false
   _sources: Sources | null = null
@@ -158,10 +161,11 @@ export class ComputeTorrent extends GuardedTorrent {
     return this.addUID ? join(this.path, `${task.name} - ${task.infoHash.slice(0, 8)}`) : this.path
   }
 
-  _createSession (task: Task): WorkSession {
+  _createSession (task: Task): WorkSession<ComputeStore> {
     const store = new ComputeStore(task.pieceLength, { task, path: this._folderOf(task), force: this._options.force === true })
     this.store = store
-    this._session = new WorkSession(task, store, {
+    const lag = this._lag = new ProcessLag()
+    this._session = new WorkSession(task, { store, clock: systemClock, random: Math.random, lag: () => lag.ms }, {
       peerId: this.client.peerIdBuffer,
       stored: index => { this._onStored(index) },
       lost: index => { this._onLost(index) },
@@ -374,6 +378,7 @@ export class ComputeTorrent extends GuardedTorrent {
     const session = this._session
     const { store } = this
     if (!this.destroyed && session !== null && store !== null) {
+      this._lag?.close()
       const closing = session.close(err).then(() => this._executors.close())
       // WebTorrent closes the store at once; work items must be gone before
       this._closed = new Promise(resolve => { this.store = closeAfter(closing, store, resolve) })

@@ -93,7 +93,7 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
       }
       return sink
     },
-    store: async (_index, result, sink) => { await sink.commit(result) },
+    downloaded: async (_index, result, sink) => { await sink.commit(result) },
     broken: err => { throw err },
     deliveries: { asked () {}, rests () {}, received () {}, isSooner: () => false },
     distrust: (peer, index) => {

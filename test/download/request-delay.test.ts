@@ -11,7 +11,8 @@ const URGENT = { urgent: [7] } as unknown as TaskPeer
 async function asked (busyMs: (now: number) => number, considered: number[], { random = 1, peer = PEER } = {}): Promise<number[]> {
   const clock = new VirtualClock()
   const at: number[] = []
-  const delay = new RequestDelay({ clock, random: () => random, busyMs: () => busyMs(clock.now()), fetch: () => { at.push(clock.now()) } })
+  const host = { clock, random: () => random, get busyMs () { return busyMs(clock.now()) } }
+  const delay = new RequestDelay(host, () => { at.push(clock.now()) })
   for (const ms of considered) clock.after(ms, () => { delay.consider(peer) })
   await clock.run(() => clock.now() >= 20_000, 20_000)
   return at

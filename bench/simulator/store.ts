@@ -1,0 +1,33 @@
+/** A store without a disk: what a peer of a simulation has in place of lib/store/. Its work items take virtual time. */
+import type { Result } from '../../lib/results/result.ts'
+import type { SessionStore } from '../../lib/session/session-parts.ts'
+import type { Generation } from '../../lib/store/compute-store.ts'
+
+/** Nothing was there before, nothing gets lost, and nobody reads. */
+export class SimulatedStore implements SessionStore {
+  readonly generate: (index: number) => Generation
+
+  /** @param generate starts a work item */
+  constructor (generate: (index: number) => Generation) {
+    this.generate = generate
+  }
+
+  async open (): Promise<never[]> { return [] }
+
+  async verifyRest (): Promise<void> {}
+
+  async verify (): Promise<boolean> { return true }
+
+  async finishFile (): ReturnType<SessionStore['finishFile']> { return { path: '', length: 0 } }
+
+  onLost (): void {}
+
+  get (): never { throw new Error('nobody requests blocks in a simulation') }
+
+  async read (): Promise<never> { throw new Error('nobody reads in a simulation') }
+
+  receive (): never { throw new Error('downloads of a simulation have no bytes') }
+}
+
+/** Takes no time, since nothing is written. */
+export const INSTANT = { commit: async (result: Result): Promise<Result> => result }

@@ -1,0 +1,40 @@
+/** What a session works with that is not the task's: handed in, so that a simulation runs the very session on a virtual clock. */
+import type { Clock } from '../base/clock.ts'
+import type { DownloadHost } from '../download/download-host.ts'
+import type { Downloads } from '../download/downloads.ts'
+import type { Result } from '../results/result.ts'
+import { Scheduler } from '../scheduling/scheduler.ts'
+import type { SchedulerOptions } from '../scheduling/scheduler.ts'
+import type { ComputeStore } from '../store/compute-store.ts'
+
+/** What a session needs of a store. */
+export interface SessionStore extends Pick<ComputeStore, 'finishFile' | 'generate' | 'receive' | 'verify' | 'verifyRest'> {
+  /** Resolves with what is stored, by index; rejects as ComputeStore's. */
+  open (): Promise<Iterable<[index: number, result: Result]>>
+  /** Answers with bytes of a stored piece. */
+  get (index: number, opts: { offset: number, length: number }, cb: (err: Error | null, bytes?: Uint8Array) => void): void
+  read (index: number, offset: number, length: number): Promise<Uint8Array>
+  /** Calls `listener` with each piece that turns out to be gone or damaged. */
+  onLost (listener: (index: number) => void): void
+}
+
+/** The parts of a session. */
+export interface SessionParts<Store extends SessionStore = SessionStore> {
+  readonly store: Store
+  readonly clock: Clock
+  /** gives numbers in [0, 1) */
+  readonly random: () => number
+  /** by how much everything is late here, milliseconds (scheduling/lag.ts) */
+  readonly lag: () => number
+  /** default: what docs/scheduling.md says */
+  createScheduler? (opts: SchedulerOptions): Scheduler
+  /** default: by requests over the peers' wires */
+  createDownloads? (host: DownloadHost): Downloads
+}
+
+/** The scheduler of a session. */
+export function schedulerOf (parts: SessionParts, own: Pick<SchedulerOptions, 'pieceCount' | 'peerId' | 'overdue'>): Scheduler {
+  const { clock, random, lag } = parts
+  const opts = { ...own, random, now: () => clock.now(), lag }
+  return parts.createScheduler?.(opts) ?? new Scheduler(opts)
+}
