@@ -5,7 +5,6 @@
  * keeps doing discovery, connections, metadata (BEP 9), PEX and choking; a WorkSession does everything about pieces.
  */
 import type { EventEmitter } from 'node:events'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import BitField from 'bitfield'
 import { systemClock } from '../base/clock.ts'
@@ -14,9 +13,7 @@ import type { InternalPeer } from '../connections/internals.ts'
 import { extensionOf, replayHandshake } from '../connections/task-wire.ts'
 import { TaskWires } from '../connections/task-wires.ts'
 import { announceWhileAlone } from '../discovery/dht-retry.ts'
-import { settled, Sources } from '../discovery/settling.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
-import type { Meeting } from '../peers/neighbours.ts'
 import { noStats } from '../session/events.ts'
 import type { TaskStats } from '../session/events.ts'
 import { WorkSession } from '../session/work-session.ts'
@@ -26,15 +23,14 @@ import { magnetProblem } from '../task/magnet-check.ts'
 import { encodeTask, isTask, isTaskObject, locate, parseTask, usableTrackers } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { closeAfter, noteClosing, previousClosed } from './closing-store.ts'
-import { TorrentExecutors } from './executors.ts'
-import type { Choice } from './executors.ts'
+import { ComputeControl } from './compute-control.ts'
 import { GuardedTorrent } from './guarded-torrent.ts'
 import type {
   DestroyCallback, InternalClient, ParsedTorrent
 } from './internals.ts'
 import { handOver } from './leave.ts'
 import type { HandOverOptions } from './leave.ts'
-import { checkComputable, checkComputeOptions } from './options.ts'
+import { checkComputable } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import './package-guards.ts'
 import { fromMetadata, loadTorrent, toParsedTorrent } from './parsed-torrent.ts'
@@ -59,11 +55,7 @@ export class ComputeTorrent extends GuardedTorrent {
   _closed: Promise<void> = Promise.resolve()
   _session: WorkSession<ComputeStore> | null = null
   _lag: ProcessLag | null = null
-  _computeOptions: ComputeOptions | null = null
-  _isSettling = false
-  _sources: Sources | null = null
-  _isPaused = false
-  readonly _executors = new TorrentExecutors()
+  readonly _control: ComputeControl
   readonly _options: TaskTorrentOptions
   readonly _taskWires = new TaskWires(this)
   readonly _wanted = new WantedPieces()
@@ -71,7 +63,8 @@ export class ComputeTorrent extends GuardedTorrent {
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
     super(torrentId, client, opts)
     this._options = opts
-    if (opts.compute !== undefined && opts.compute !== false) this._computeOptions = opts.compute === true ? {} : opts.compute
+    const { compute = false } = opts
+    this._control = new ComputeControl(this, compute === false ? null : compute === true ? {} : compute)
   }
 
   //
@@ -151,7 +144,7 @@ export class ComputeTorrent extends GuardedTorrent {
       await session.open()
       if (this.destroyed) return
       this._onStore()
-      if (this._computeOptions !== null) this._startWhenSettled(this._computeOptions)
+      this._control.ready()
     } catch (err) {
       this._destroy(err as Error)
     }
@@ -184,7 +177,7 @@ export class ComputeTorrent extends GuardedTorrent {
 
   /** Whether pieces are computed here. */
   get computing (): 'off' | 'on' | 'paused' {
-    return this._isSettling ? (this._isPaused ? 'paused' : 'on') : this._session?.computing ?? 'off'
+    return this._control.state
   }
 
   /** How far the task is; all zero before 'metadata', and for ordinary torrents. */
@@ -198,57 +191,27 @@ export class ComputeTorrent extends GuardedTorrent {
    */
   startComputing (options: ComputeOptions = {}): void {
     checkComputable(this)
-    checkComputeOptions(options)
-    this._computeOptions = options
-    this.resumeComputing()
-    if (this.ready) this._startWhenSettled(options)
+    this._control.start(options)
   }
 
   /** Suspends the running work items and starts no others. */
   pauseComputing (): void {
-    this._isPaused = true
-    this._session?.pauseComputing()
+    this._control.pause()
   }
 
   /** Goes on after `pauseComputing`. */
   resumeComputing (): void {
-    this._isPaused = false
-    this._session?.resumeComputing()
+    this._control.resume()
   }
 
   /** Kills the running work items; resolves when they are gone. What others have is still downloaded. */
   async stopComputing (): Promise<void> {
-    this._computeOptions = null
-    await this._session?.stopComputing()
+    await this._control.stop()
   }
 
   /** See public-types.ts. */
   async handOver (opts?: HandOverOptions): Promise<Outstanding> {
     return handOver(() => this._session?.outstanding ?? null, left => { (this as EventEmitter).emit('leaving', left) }, opts)
-  }
-
-  _startWhenSettled (options: ComputeOptions): void {
-    const session = this._session
-    if (session === null || session.computing !== 'off') return
-    checkComputeOptions(options)
-    session.store.configure({ binds: [], timeoutMs: 0, ...options })
-    if (this._isSettling) return
-    this._isSettling = true
-    const isConnecting = (): boolean => this._numPending > 0 || (this._peers?.size ?? 0) > this.wires.length
-    const meeting = (): Meeting => ({ hasMet: session.meeting.hasMet, isConnecting: isConnecting() || session.meeting.isConnecting })
-    const settling = settled(this._sources ??= new Sources(this, this.client.lsd && this.private !== true), this, meeting)
-    const prepare = (choice: Choice): void => { if (session === this._session) session.store.prepare(choice.executor, slotsOf(choice)) }
-    const choice = this._executors.choose(session.task, settling, () => this.destroyed ? null : this._computeOptions, prepare)
-    choice.finally(() => { this._isSettling = false }).then(chosen => {
-      if (chosen === null) return
-      session.store.configure({ executor: chosen.executor })
-      // complete commands that were held back are due: not done after all
-      if (session.hasUnmergedFiles) this.done = false
-      session.startComputing(slotsOf(chosen), this._isPaused)
-    }, (err: Error) => {
-      this._computeOptions = null
-      if (!this.destroyed) this.emit('warning', err)
-    })
   }
 
   //
@@ -258,7 +221,7 @@ export class ComputeTorrent extends GuardedTorrent {
   override _startDiscovery (): void {
     const isFirst = this.discovery === null || this.discovery === undefined
     super._startDiscovery()
-    if (!this.destroyed) this._sources ??= new Sources(this, this.client.lsd && this.private !== true)
+    if (!this.destroyed) this._control.discovering()
     const { dht } = this.client ?? {}
     const isOrdinary = this.task === null && this.metadata !== null
     if (!isFirst || isOrdinary || this.destroyed || !dht || this.private === true) return
@@ -379,7 +342,7 @@ export class ComputeTorrent extends GuardedTorrent {
     const { store } = this
     if (!this.destroyed && session !== null && store !== null) {
       this._lag?.close()
-      const closing = session.close(err).then(() => this._executors.close())
+      const closing = session.close(err).then(() => this._control.close())
       // WebTorrent closes the store at once; work items must be gone before
       this._closed = new Promise(resolve => { this.store = closeAfter(closing, store, resolve) })
       noteClosing(this._folderOf(session.task), session.task.infoHash, this._closed)
@@ -387,5 +350,3 @@ export class ComputeTorrent extends GuardedTorrent {
     super._destroy(err, opts, cb)
   }
 }
-
-function slotsOf ({ options: { slots } }: Choice): number { return slots ?? availableParallelism() }

@@ -1,0 +1,99 @@
+/** Whether pieces of one torrent are computed: start, pause, resume, stop, and when enough is known to begin. Called by torrent.ts. */
+import { availableParallelism } from 'node:os'
+import { settled, Sources } from '../discovery/settling.ts'
+import type { Meeting } from '../peers/neighbours.ts'
+import type { WorkSession } from '../session/work-session.ts'
+import type { ComputeStore } from '../store/compute-store.ts'
+import { TorrentExecutors } from './executors.ts'
+import type { Choice } from './executors.ts'
+import type { InternalTorrent } from './internals.ts'
+import { checkComputeOptions } from './options.ts'
+import type { ComputeOptions } from './options.ts'
+
+/** The part of ComputeTorrent that is looked at. */
+export interface ControlledTorrent extends InternalTorrent { readonly _session: WorkSession<ComputeStore> | null }
+
+/** The computing of one torrent. */
+export class ComputeControl {
+  readonly #torrent: ControlledTorrent
+  readonly #executors = new TorrentExecutors()
+  /** how; null: not at all */
+  #options: ComputeOptions | null
+  #sources: Sources | null = null
+  #isSettling = false
+  #isPaused = false
+
+  /** @param options how to compute once the task is known; null: not at all */
+  constructor (torrent: ControlledTorrent, options: ComputeOptions | null) {
+    this.#torrent = torrent
+    this.#options = options
+  }
+
+  get state (): 'off' | 'on' | 'paused' {
+    if (this.#isSettling) return this.#isPaused ? 'paused' : 'on'
+    return this.#torrent._session?.computing ?? 'off'
+  }
+
+  /** Computes from now on, or as soon as the torrent is ready. Throws BW_ERR_COMPUTE_OPTIONS and BW_ERR_BIND. */
+  start (options: ComputeOptions): void {
+    checkComputeOptions(options)
+    this.#options = options
+    this.resume()
+    if (this.#torrent.ready) this.#startWhenSettled(options)
+  }
+
+  pause (): void {
+    this.#isPaused = true
+    this.#torrent._session?.pauseComputing()
+  }
+
+  resume (): void {
+    this.#isPaused = false
+    this.#torrent._session?.resumeComputing()
+  }
+
+  async stop (): Promise<void> {
+    this.#options = null
+    await this.#torrent._session?.stopComputing()
+  }
+
+  /** The sources of peers are asked from now on. */
+  discovering (): Sources {
+    return this.#sources ??= new Sources(this.#torrent, this.#torrent.client.lsd && this.#torrent.private !== true)
+  }
+
+  /** The store is open. Throws as `start`. */
+  ready (): void { if (this.#options !== null) this.#startWhenSettled(this.#options) }
+
+  async close (): Promise<void> { await this.#executors.close() }
+
+  #startWhenSettled (options: ComputeOptions): void {
+    const torrent = this.#torrent
+    const session = torrent._session
+    if (session === null || session.computing !== 'off') return
+    checkComputeOptions(options)
+    session.store.configure({ binds: [], timeoutMs: 0, ...options })
+    if (this.#isSettling) return
+    this.#isSettling = true
+    const settling = settled(this.discovering(), torrent, () => this.#meeting(session))
+    const prepare = (choice: Choice): void => { if (session === torrent._session) session.store.prepare(choice.executor, slotsOf(choice)) }
+    const choice = this.#executors.choose(session.task, settling, () => torrent.destroyed ? null : this.#options, prepare)
+    choice.finally(() => { this.#isSettling = false }).then(chosen => {
+      if (chosen === null) return
+      session.store.configure({ executor: chosen.executor })
+      // complete commands that were held back are due: not done after all
+      if (session.hasUnmergedFiles) torrent.done = false
+      session.startComputing(slotsOf(chosen), this.#isPaused)
+    }, (err: Error) => {
+      this.#options = null
+      if (!torrent.destroyed) torrent.emit('warning', err)
+    })
+  }
+
+  #meeting ({ meeting: { hasMet, isConnecting } }: WorkSession<ComputeStore>): Meeting {
+    const { _numPending, _peers, wires } = this.#torrent
+    return { hasMet, isConnecting: isConnecting || _numPending > 0 || (_peers?.size ?? 0) > wires.length }
+  }
+}
+
+function slotsOf ({ options: { slots } }: Choice): number { return slots ?? availableParallelism() }
