@@ -21,7 +21,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const DOCUMENTS = ['README.md', 'CHANGELOG.md', ...(await readdir(path.join(ROOT, 'docs'))).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
 const HOME = '/home/ada/squares'
 const PORTS = ['8000', '20000']
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 180_000
 
 /** Keeps examples on this machine: discovery is off unless they name a tracker or node of their own, which must be here. */
 const BITWORKER = `#!/bin/bash
