@@ -117,7 +117,9 @@ export class PlainScreen implements Screen {
 
   show (snapshot: Snapshot): void {
     const tenth = Math.floor(snapshot.fraction * 10)
-    const isDue = tenth > this.#tenth || performance.now() - this.#shownAt >= PLAIN_INTERVAL_MS
+    // the last tenth is told once the files are finished, too
+    const isNext = tenth > this.#tenth && tenth < 10
+    const isDue = snapshot.done || isNext || performance.now() - this.#shownAt >= PLAIN_INTERVAL_MS
     if (!isDue || this.#ended) return
     this.#tenth = tenth
     this.#shownAt = performance.now()
