@@ -24,13 +24,6 @@ export function locate (task: Task, piece: number): Part {
   return { file: low, part: piece - task.files[low]!.firstPiece }
 }
 
-/** The inverse of `locate`: the piece that is this part of this file. Throws BW_ERR_TASK_PIECE if there is no such part. */
-export function pieceOf (task: Task, { file, part }: Part): number {
-  const { firstPiece, parts } = task.files[file] ?? { firstPiece: 0, parts: 0 }
-  if (Number.isInteger(part) && part >= 0 && part < parts) return firstPiece + part
-  throw taskError('BW_ERR_TASK_PIECE', `There is no part ${part} of file ${file}; both are counted from 0.`, 'usage')
-}
-
 /**
  * The variables a work item's command finds in its environment. `FILE` is the file's path in the task. Throws BW_ERR_TASK_PIECE, and
  * BW_ERR_TASK_REQUIRES: without them nobody, whoever asks, can run a command that is not understood.

@@ -19,7 +19,7 @@ import { TASK_VERSION } from './unsupported.ts'
 
 export { magnetOf } from './magnet.ts'
 export { taskDigest } from './command.ts'
-export { locate, pieceOf, workItemEnv } from './pieces.ts'
+export { locate, workItemEnv } from './pieces.ts'
 export { isTask, isTaskObject } from './sniff.ts'
 export { unsupportedProblem } from './unsupported.ts'
 export { usableTrackers } from './trackers.ts'
@@ -73,21 +73,6 @@ function convert (raw: Uint8Array, info: Bdict, root: Bdict): Task {
   const bitworker = { version: TASK_VERSION, ...commandsDict(readCommands(root)) }
   const converted = encode(new Map<string, Encodable>([...info, ['bitworker', bitworker]]))
   return { ...assemble(converted, decodeFile(converted, false).dict, readRemarks(root), {}), convertedFrom: sha1(raw) }
-}
-
-/**
- * Reads a task's metadata that came from a peer (BEP 9): the bytes of the info dictionary alone. Throws BW_ERR_TASK_INFO_HASH
- * (blame 'peer') if they do not have the info-hash (40 hex digits) that was asked for, and `parseTask`'s errors; a legacy
- * task's info dictionary holds no command and is refused with BW_ERR_TASK_NO_COMMAND.
- */
-export function parseTaskInfo (bytes: Uint8Array, infoHash?: string): Task {
-  checkSize(bytes, 'metadata', MAX_INFO_BYTES)
-  if (infoHash !== undefined && sha1(bytes) !== infoHash.toLowerCase()) {
-    throw taskError('BW_ERR_TASK_INFO_HASH', `The metadata does not belong to the info-hash ${infoHash}; get it from another peer.`, 'peer')
-  }
-  const { dict: info } = decodeFile(bytes, false)
-  refuseOrdinary(info)
-  return assemble(new Uint8Array(bytes), info, { announce: [] }, {})
 }
 
 /** Writes a task file, the info dictionary embedded as it was received. A legacy task becomes a legacy file. */

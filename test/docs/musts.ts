@@ -83,7 +83,7 @@ export const TASK_MUSTS: Record<string, Must> = {
   'Other parameters MUST be ignored': played('webtorrent/torrent-id.test.ts', 'only parameters that a magnet link has reach the torrent'),
   'A reader MUST refuse a link of more than 65 536 characters': played('connections/wire-limits.test.ts', 'magnet links that would fill the memory are refused'),
   'whatever else comes for it': played('swarm/trust.test.ts', 'what is not signed as the link promises is refused'),
-  'It MUST be canonical bencode and have the info-hash': played('task/errors.test.ts', 'metadata from a peer'),
+  'It MUST be canonical bencode and have the info-hash': played('webtorrent/parsed-torrent.test.ts', 'metadata from a peer'),
   'A reader MUST refuse, as a whole': played('docs/task-file.test.ts', 'vectors'),
   'To open a task file, or to join its swarm, MUST NOT run anything': played('swarm/swarm.test.ts', 'adding alone runs nothing'),
   'A peer that computes MUST confine commands': { why: 'test/executor/confinement.test.ts has the table of escapes' }

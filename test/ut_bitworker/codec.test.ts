@@ -11,7 +11,7 @@ import { PeerState } from '../../extensions/ut_bitworker/state.ts'
 import { decode, encode } from '../../lib/base/bencode.ts'
 import { BitWorkerError } from '../../lib/base/errors.ts'
 import { rendezvousWeight, seedOf } from '../../lib/scheduling/ranking.ts'
-import { parseTaskInfo, taskDigest } from '../../lib/task/task.ts'
+import { parseTask, taskDigest } from '../../lib/task/task.ts'
 import { bitworkerVectors, fromHex, messageOf, ofKind, toHex } from '../helpers/bitworker-vectors.ts'
 
 const BOUNDS = { pieceCount: 4, pieceLength: 16_384 }
@@ -40,7 +40,8 @@ test('there are vectors of each kind', t => {
 
 test('vectors: task digests', t => {
   for (const { name, info, infoHash, digest, pieceCount, pieceLength } of ofKind(vectors, 'task')) {
-    const task = parseTaskInfo(text(info), infoHash)
+    const task = parseTask(Buffer.concat([Buffer.from('d4:info'), text(info), Buffer.from('e')]))
+    t.equal(task.infoHash, infoHash)
     t.equal(toHex(task.digest), digest, name)
     t.deepEqual([task.pieceCount, task.pieceLength], [pieceCount, pieceLength], name)
   }
