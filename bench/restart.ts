@@ -10,6 +10,7 @@ import process from 'node:process'
 import BitWorker, { createTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
 import { ComputeStore } from '../lib/store/compute-store.ts'
+import { put } from '../test/helpers/stores.ts'
 
 interface Report { readyMs: number, cpuMs: number, checkedMs: number, stored: number, rssBytes: number }
 
@@ -21,12 +22,12 @@ function taskOf (pieces: number): Task {
 
 /** A folder with all pieces but the last one, or the finished file. */
 async function make (pieces: number, path: string, isFinished: boolean): Promise<void> {
-  const store = new ComputeStore(1024, { task: taskOf(pieces), path })
+  const store = new ComputeStore({ task: taskOf(pieces), path })
   await store.open()
   const count = isFinished ? pieces : pieces - 1
   for (let from = 0; from < count; from += 1000) {
     const indices = Array.from({ length: Math.min(1000, count - from) }, (_, i) => from + i)
-    await Promise.all(indices.map(index => store.putResult(index, Buffer.from(`${index * index}\n`))))
+    await Promise.all(indices.map(index => put(store, index, Buffer.from(`${index * index}\n`))))
   }
   if (isFinished) await store.finishFile(0, { run: false })
   await new Promise(resolve => { store.close(resolve) })

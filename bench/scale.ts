@@ -18,6 +18,7 @@ import { setTimeout } from 'node:timers/promises'
 import BitWorker, { createTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
 import { ComputeStore } from '../lib/store/compute-store.ts'
+import { put } from '../test/helpers/stores.ts'
 
 const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 /** of /proc/PID/stat, on every architecture of today */
@@ -133,10 +134,10 @@ async function weigh (pieces: number, path: string, ports: string): Promise<void
 
 /** A folder with the finished file. */
 async function makeFinished (pieces: number, path: string): Promise<void> {
-  const store = new ComputeStore(1024, { task: taskOf(pieces), path })
+  const store = new ComputeStore({ task: taskOf(pieces), path })
   await store.open()
   for (let from = 0; from < pieces; from += 1000) {
-    await Promise.all(Array.from({ length: 1000 }, (_, i) => store.putResult(from + i, Buffer.from(`${(from + i) ** 2}\n`))))
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => put(store, from + i, Buffer.from(`${(from + i) ** 2}\n`))))
   }
   await store.finishFile(0, { run: false })
   await new Promise(resolve => { store.close(resolve) })

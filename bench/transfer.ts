@@ -56,9 +56,10 @@ async function make (job: Job): Promise<void> {
     return
   }
   const { ComputeStore } = await import('../lib/store/compute-store.ts')
-  const store = new ComputeStore(pieceLength, { task: await taskOf(job), path })
+  const { put } = await import('../test/helpers/stores.ts')
+  const store = new ComputeStore({ task: await taskOf(job), path })
   await store.open()
-  for (let i = 0; i < pieces; i++) await store.putResult(i, contentOf(i, pieceLength))
+  for (let i = 0; i < pieces; i++) await put(store, i, contentOf(i, pieceLength))
   await store.finishFile(0, { run: false })
   await new Promise(resolve => { store.close(resolve) })
 }

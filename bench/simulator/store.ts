@@ -1,10 +1,9 @@
 /** A store without a disk: what a peer of a simulation has in place of lib/store/. Its work items take virtual time. */
 import type { Result } from '../../lib/results/result.ts'
-import type { SessionStore } from '../../lib/session/session-parts.ts'
-import type { Generation } from '../../lib/store/compute-store.ts'
+import type { Generation, PieceStore } from '../../lib/store/types.ts'
 
 /** Nothing was there before, nothing gets lost, and nobody reads. */
-export class SimulatedStore implements SessionStore {
+export class SimulatedStore implements PieceStore {
   readonly generate: (index: number) => Generation
 
   /** @param generate starts a work item */
@@ -18,7 +17,7 @@ export class SimulatedStore implements SessionStore {
 
   async verify (): Promise<boolean> { return true }
 
-  async finishFile (): ReturnType<SessionStore['finishFile']> { return { path: '', length: 0 } }
+  async finishFile (): ReturnType<PieceStore['finishFile']> { return { path: '', length: 0 } }
 
   onLost (): void {}
 

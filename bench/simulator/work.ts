@@ -1,7 +1,7 @@
 /** Work items that take virtual time: what the store's `generate` is to lib/session/compute-slots.ts. */
 import { CommandError } from '../../lib/base/errors.ts'
 import type { Result } from '../../lib/results/result.ts'
-import type { Generated, Generation } from '../../lib/store/compute-store.ts'
+import type { Generated, Generation } from '../../lib/store/types.ts'
 import type { VirtualClock } from './clock.ts'
 
 /** Made once: an error's stack is most of its cost. */

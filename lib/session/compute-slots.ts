@@ -13,7 +13,7 @@ import type { Result } from '../results/result.ts'
 import { SLOW } from '../scheduling/backups.ts'
 import type { Claim } from '../scheduling/claim-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
-import type { Generated, Generation } from '../store/compute-store.ts'
+import type { Generated, Generation } from '../store/types.ts'
 import { traceOf } from '../base/trace.ts'
 
 const trace = traceOf('scheduling')

@@ -3,19 +3,18 @@
  * How a file is finished (complete command or concatenation, atomically) is the store's business.
  */
 import { CommandError } from '../base/errors.ts'
-import type { FinishedFile } from '../store/types.ts'
+import type { FinishedFile, PieceStore } from '../store/types.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import type { Progress } from './progress.ts'
 import type { SessionHost } from './session-host.ts'
-import type { SessionStore } from './session-parts.ts'
 
 type FileState = 'open' | 'finishing' | 'finished' | 'unmerged' | 'failed'
 
 /** The files of one task. */
 export class Finisher {
   readonly #task: Task
-  readonly #store: Pick<SessionStore, 'finishFile'>
+  readonly #store: Pick<PieceStore, 'finishFile'>
   readonly #progress: Progress
   readonly #host: SessionHost
   readonly #states: FileState[]
@@ -24,7 +23,7 @@ export class Finisher {
   #open: number
   #mayRun = false
 
-  constructor (task: Task, store: Pick<SessionStore, 'finishFile'>, progress: Progress, host: SessionHost) {
+  constructor (task: Task, store: Pick<PieceStore, 'finishFile'>, progress: Progress, host: SessionHost) {
     this.#task = task
     this.#store = store
     this.#progress = progress

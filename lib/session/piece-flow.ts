@@ -18,7 +18,7 @@ import type { Result } from '../results/result.ts'
 import { ResultTable } from '../results/result-table.ts'
 import type { Claim } from '../scheduling/claim-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
-import type { Generated, Generation } from '../store/compute-store.ts'
+import type { Generated, Generation, PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import { ComputeSlots } from './compute-slots.ts'
 import type { ComputeSlotsHost } from './compute-slots.ts'
@@ -28,7 +28,7 @@ import type { Progress } from './progress.ts'
 import { PieceReaders } from './readers.ts'
 import type { SessionHost } from './session-host.ts'
 import { schedulerOf } from './session-parts.ts'
-import type { SessionParts, SessionStore } from './session-parts.ts'
+import type { SessionParts } from './session-parts.ts'
 import { WorkReports } from './work-reports.ts'
 
 /** Those who follow what is stored. */
@@ -47,7 +47,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
   readonly #progress: Progress
   readonly #finisher: Finisher
   readonly #parts: SessionParts
-  readonly #store: SessionStore
+  readonly #store: PieceStore
   /** downloaded pieces on their way to disk */
   readonly #storing = new Set<number>()
   #slots: ComputeSlots | null = null

@@ -2,24 +2,12 @@
 import type { Clock } from '../base/clock.ts'
 import type { DownloadHost } from '../download/download-host.ts'
 import type { Downloads } from '../download/downloads.ts'
-import type { Result } from '../results/result.ts'
 import { Scheduler } from '../scheduling/scheduler.ts'
 import type { SchedulerOptions } from '../scheduling/scheduler.ts'
-import type { ComputeStore } from '../store/compute-store.ts'
-
-/** What a session needs of a store. */
-export interface SessionStore extends Pick<ComputeStore, 'finishFile' | 'generate' | 'receive' | 'verify' | 'verifyRest'> {
-  /** Resolves with what is stored, by index; rejects as ComputeStore's. */
-  open (): Promise<Iterable<[index: number, result: Result]>>
-  /** Answers with bytes of a stored piece. */
-  get (index: number, opts: { offset: number, length: number }, cb: (err: Error | null, bytes?: Uint8Array) => void): void
-  read (index: number, offset: number, length: number): Promise<Uint8Array>
-  /** Calls `listener` with each piece that turns out to be gone or damaged. */
-  onLost (listener: (index: number) => void): void
-}
+import type { PieceStore } from '../store/types.ts'
 
 /** The parts of a session. */
-export interface SessionParts<Store extends SessionStore = SessionStore> {
+export interface SessionParts<Store extends PieceStore = PieceStore> {
   readonly store: Store
   readonly clock: Clock
   /** gives numbers in [0, 1) */

@@ -8,6 +8,7 @@ import type { Wire } from '../base/wire.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { Meeting } from '../peers/neighbours.ts'
 import type { ResultTable } from '../results/result-table.ts'
+import type { PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import type { TaskStats } from './events.ts'
 import { Finisher } from './finisher.ts'
@@ -15,13 +16,13 @@ import { PieceFlow } from './piece-flow.ts'
 import { Progress } from './progress.ts'
 import { endOfReading } from './session-host.ts'
 import type { SessionHost } from './session-host.ts'
-import type { SessionParts, SessionStore } from './session-parts.ts'
+import type { SessionParts } from './session-parts.ts'
 
 /** How often claims that lapsed and peers that only choke us are looked for. */
 const HOUSEKEEPING_MS = 10_000
 
 /** One task at work. */
-export class WorkSession<Store extends SessionStore = SessionStore> {
+export class WorkSession<Store extends PieceStore = PieceStore> {
   readonly task: Task
   readonly store: Store
   readonly progress: Progress

@@ -1,7 +1,7 @@
 /**
- * The pieces of a task on disk, as an abstract-chunk-store whose chunks may be shorter than `chunkLength`, and which can
- * be asked, explicitly, to compute one. A `get` never computes. Called by the work session; the parts are in store-*.ts:
- * layout, lock, restore (start), folder (state), generate, finish, complete.
+ * The pieces of a task on disk: a chunk store whose chunks may be shorter than `chunkLength`, and which can be asked,
+ * explicitly, to compute one. A `get` never computes. What its methods promise is in types.ts. Called by the work session;
+ * the parts are restore.ts (start), task-folder.ts (state), generate.ts, finish-file.ts, complete-command.ts.
  */
 import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
@@ -12,26 +12,18 @@ import { checkBinds } from '../executor/binds.ts'
 import type { Bind } from '../executor/binds.ts'
 import { PackedResults } from '../results/packed-results.ts'
 import type { ReadonlyResults } from '../results/packed-results.ts'
-import type { Result } from '../results/result.ts'
 import type { Task } from '../task/task.ts'
 import { finishFile } from './finish-file.ts'
-import type { FinishOptions } from './finish-file.ts'
 import { generate, prepare } from './generate.ts'
-import type { Generation, RunOptions } from './generate.ts'
-import type { IncomingPiece } from './incoming-piece.ts'
-import { PlainStore } from './plain-store.ts'
+import type { RunOptions } from './generate.ts'
 import { TaskFolder } from './task-folder.ts'
-import type { FinishedFile } from './types.ts'
+import type { ChunkStore, DoneCallback, FinishOptions, FinishedFile, Generation, GetCallback, GetOptions, PieceDraft, PieceStore } from './types.ts'
 
 const trace = traceOf('store')
 
 /** What is checked in the background works for this long, and then leaves disk and processor to others for so many times that. */
 const CHECK_SLICE_MS = 5
 const CHECK_PAUSES = 4
-
-export type { FinishOptions } from './finish-file.ts'
-export type { FinishedFile } from './types.ts'
-export type { Generated, Generation } from './generate.ts'
 
 /** How a task's store runs commands. */
 export interface StoreRunOptions {
@@ -43,7 +35,7 @@ export interface StoreRunOptions {
   timeoutMs?: number
 }
 
-/** What makes a store a task's. */
+/** What a store is made of. */
 export interface ComputeStoreOptions extends StoreRunOptions {
   task: Task
   /** the output folder */
@@ -52,22 +44,9 @@ export interface ComputeStoreOptions extends StoreRunOptions {
   force?: boolean
 }
 
-/** Called with the chunk. */
-export type GetCallback = (err: Error | null, chunk?: Buffer) => void
-/** Called when it is done. */
-export type DoneCallback = (err?: Error | null) => void
-/** A part of a chunk, in bytes; default all of it. */
-export interface GetOptions { offset?: number, length?: number }
-
-/**
- * A chunk store. Without `task` it is an ordinary one in a temporary folder. Emits 'lost' with a piece's index when a
- * stored piece turns out to be gone or damaged.
- */
-export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
-  /** bytes, the most a chunk may have (exactly that many without a task) */
-  readonly chunkLength: number
-  readonly #opts: ComputeStoreOptions | null
-  readonly #plain: PlainStore
+/** The store of a task. Emits 'lost' with a piece's index when a stored piece turns out to be gone or damaged. */
+export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implements ChunkStore, PieceStore {
+  readonly #opts: ComputeStoreOptions
   readonly #pending = new Set<Promise<unknown>>()
   readonly #generations = new Set<Generation>()
   readonly #finishing = new Map<number, Promise<FinishedFile | null>>()
@@ -78,19 +57,16 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
   #closing: Promise<void> | null = null
 
   /** Throws BW_ERR_BIND. */
-  constructor (chunkLength: number, opts?: Partial<ComputeStoreOptions>) {
+  constructor (opts: ComputeStoreOptions) {
     super()
-    this.chunkLength = chunkLength
-    this.#plain = new PlainStore(chunkLength)
-    this.#opts = opts?.task === undefined || opts.path === undefined ? null : opts as ComputeStoreOptions
-    if (this.#opts !== null) this.configure(this.#opts)
+    this.#opts = opts
+    this.configure(opts)
   }
+
+  get chunkLength (): number { return this.#opts.task.pieceLength }
 
   /** What is stored, by index. Empty until the store is open. */
   get results (): ReadonlyResults { return this.#folder?.table.results ?? NONE }
-
-  /** Calls `listener` with each piece that turns out to be gone or damaged. */
-  onLost (listener: (index: number) => void): void { this.on('lost', listener) }
 
   /** Changes how commands started from now on are run; what is not given stays. Throws BW_ERR_BIND. */
   configure ({ executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs }: StoreRunOptions): void {
@@ -99,7 +75,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
 
   /**
    * Opens a task's folder: resolves with what is stored there by names and sizes. Each piece is compared with its digest
-   * before its first byte is used, and 'lost' if it does not match; see `verifyOnce`. Rejects with
+   * before its first byte is used, and 'lost' if it does not match. Rejects with
    * BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, or BW_ERR_ABORTED if it is
    * closed meanwhile.
    */
@@ -109,7 +85,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
   }
 
   async #open (): Promise<ReadonlyResults> {
-    if (this.#opts === null || this.#closing !== null) throw closed()
+    if (this.#closing !== null) throw closed()
     const { task, path, force = false } = this.#opts
     const onLost = (index: number): void => {
       trace('piece %d is gone or damaged', index)
@@ -120,38 +96,18 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
     return this.#folder.table.results
   }
 
-  /** Size and digest of a stored piece. */
-  result (index: number): Result | undefined { return this.results.get(index) }
+  onLost (listener: (index: number) => void): void { this.on('lost', listener) }
 
-  /** Whether a file has its final name and content. */
-  isFinished (file: number): boolean { return this.#folder?.table.finished.has(file) === true }
-
-  /** Stores a chunk, in place of the one there was. Errors: see `putResult`, BW_ERR_PIECE_RANGE. */
   put (index: number, bytes: Uint8Array, cb: DoneCallback = () => {}): void {
-    const put = this.#opts === null ? this.#track(this.#putPlain(index, bytes)) : this.#track(this.#put(index, bytes, { replace: true }))
-    put.then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
+    this.#track(this.#put(index, bytes)).then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
   }
 
-  /**
-   * Stores a piece whose SHA-256 was checked. Resolves with what is stored: if another result came first, that one.
-   * Rejects with BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER, BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED.
-   */
-  async putResult (index: number, bytes: Uint8Array, digest?: Uint8Array): Promise<Result> {
-    return this.#track(this.#put(index, bytes, { ...(digest !== undefined && { digest }) }))
-  }
-
-  async #putPlain (index: number, bytes: Uint8Array): Promise<void> {
-    if (this.#closing !== null) throw closed()
-    await this.#plain.put(index, bytes)
-  }
-
-  async #put (index: number, bytes: Uint8Array, opts: { digest?: Uint8Array, replace?: boolean }): Promise<Result> {
+  async #put (index: number, bytes: Uint8Array): Promise<void> {
     const folder = this.#openFolder()
     checkRange(folder.task, index, bytes.length)
-    return folder.put(index, bytes, opts)
+    await folder.put(index, bytes)
   }
 
-  /** Reads a chunk or a part of it. A missing one is an error, and never computed: BW_ERR_PIECE_MISSING, _RANGE, _LOST. */
   get (index: number, cb?: GetCallback): void
   get (index: number, opts: GetOptions | null | undefined, cb?: GetCallback): void
   get (index: number, opts?: GetOptions | GetCallback | null, cb: GetCallback = () => {}): void {
@@ -163,37 +119,25 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
       .then(chunk => queueMicrotask(() => cb(null, chunk)), (err: Error) => queueMicrotask(() => cb(err)))
   }
 
-  /** As `get`. */
   async read (index: number, offset: number, length: number): Promise<Buffer> {
     return this.#track(this.#get(index, { offset, length }))
   }
 
   async #get (index: number, { offset, length }: GetOptions): Promise<Buffer> {
-    if (this.#opts !== null) return this.#openFolder().reader.read(index, offset, length)
-    if (this.#closing !== null) throw closed()
-    return this.#plain.read(index, offset, length)
+    return this.#openFolder().reader.read(index, offset, length)
   }
 
-  /** Compares a stored piece with its digest; false, after 'lost', if it does not match or is not there. */
   async verify (index: number): Promise<boolean> {
     return this.#track(Promise.resolve(this.#openFolder().reader.verify(index)))
   }
 
-  /** As `verify`, unless the piece was compared with its digest since the store was opened. */
-  async verifyOnce (index: number): Promise<boolean> {
-    return this.#track(Promise.resolve(this.#openFolder().reader.verifyOnce(index)))
-  }
-
-  /**
-   * Compares what was stored before the store was opened with its digests, little by little: what is damaged is to be
-   * known before somebody waits for it. Resolves when all was looked at, or the store is closing.
-   */
+  /** What is damaged is to be known before somebody waits for it. */
   async verifyRest (): Promise<void> {
     const { signal } = this.#abort
     let since = performance.now()
     for (const index of this.results.keys()) {
       if (signal.aborted) return
-      await this.verifyOnce(index).catch(() => {}) // whoever needs the piece will meet the error
+      await this.#track(this.#openFolder().reader.verifyOnce(index)).catch(() => {}) // whoever needs the piece will meet the error
       const elapsed = performance.now() - since
       if (elapsed < CHECK_SLICE_MS) continue
       await setTimeout(elapsed * CHECK_PAUSES, undefined, { signal, ref: false }).catch(() => {})
@@ -201,8 +145,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
     }
   }
 
-  /** Begins to store a piece of `size` bytes that comes bit by bit. Throws BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED. */
-  receive (index: number, size: number): Pick<IncomingPiece, keyof IncomingPiece> {
+  receive (index: number, size: number): PieceDraft {
     const folder = this.#openFolder()
     checkRange(folder.task, index, size)
     const incoming = folder.receive(index, size)
@@ -221,7 +164,6 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
   /** So many pieces at a time are to be computed soon, by this executor: it starts what it can. Throws BW_ERR_STORE_CLOSED. */
   prepare (executor: Executor, count: number): void { prepare(this.#openFolder(), executor, count) }
 
-  /** Starts computing a piece, at once. Throws BW_ERR_STORE_CLOSED. */
   generate (index: number): Generation {
     const generation = generate(this.#openFolder(), index, this.#run)
     this.#generations.add(generation)
@@ -230,7 +172,6 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
     return generation
   }
 
-  /** Finishes a file whose parts are all stored; null if its complete command may not run. Errors: see finish-file.ts. */
   async finishFile (file: number, opts: FinishOptions): Promise<FinishedFile | null> {
     const known = this.#finishing.get(file)
     if (known !== undefined) {
@@ -244,12 +185,12 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
     return finishing
   }
 
-  /** Kills what runs, waits for what is under way, and gives the folder back; the second call does no more. */
+  /** Kills what runs, too. */
   close (cb: DoneCallback = () => {}): void {
     this.#close().then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
   }
 
-  /** Closes, and removes everything of the task's on disk, finished files included. */
+  /** Removes everything of the task's on disk, finished files included. */
   destroy (cb: DoneCallback = () => {}): void {
     this.#close().then(async () => this.#folder?.destroy())
       .then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
@@ -266,7 +207,6 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> {
     await Promise.allSettled(this.#pending)
     await this.#folder?.scratch.close()
     this.#folder?.close()
-    await this.#plain.close()
   }
 
   #openFolder (): TaskFolder {

@@ -20,14 +20,7 @@ import { NO_DIGEST } from './journal.ts'
 import type { Place } from './piece-table.ts'
 import { foreign, offsetsOf } from './restore.ts'
 import type { TaskFolder } from './task-folder.ts'
-import type { FinishedFile } from './types.ts'
-
-/** How a file is finished. */
-export interface FinishOptions {
-  /** run the task's complete command; without it, a task that has one is not finished */
-  run: boolean
-  signal?: AbortSignal
-}
+import type { FinishOptions, FinishedFile } from './types.ts'
 
 /** Written at a time, so that a file of many tiny parts is not written in tiny steps. */
 const WRITE_BYTES = 1024 * 1024

@@ -6,13 +6,13 @@ import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../executor/b
 import { mountsOf } from '../executor/binds.ts'
 import type { Binds } from '../executor/binds.ts'
 import { killed } from '../executor/failures.ts'
-import type { Result } from '../results/result.ts'
 import { ioError } from '../system/io-errors.ts'
 import { spaceAsked } from '../task/asks.ts'
 import { workItemEnv } from '../task/task.ts'
 import { checkRoom, removeFile } from './files/folders.ts'
 import type { Scratch } from './files/scratch.ts'
 import type { TaskFolder } from './task-folder.ts'
+import type { Generated, Generation } from './types.ts'
 
 /** How commands are run. */
 export interface RunOptions {
@@ -20,28 +20,6 @@ export interface RunOptions {
   binds: Binds
   /** milliseconds; 0 = no limit but the task's */
   timeoutMs: number
-}
-
-/** A piece that was computed. */
-export interface Generated extends Result {
-  /** what the command took, in milliseconds */
-  ms: number
-  /** the last lines it wrote to stderr, control characters stripped */
-  stderr: string
-}
-
-/** A piece being computed. */
-export interface Generation {
-  /** its index */
-  readonly piece: number
-  /** Resolves when the command has ended, at the latest with `done`: storing may be left. Never rejects. */
-  readonly ended: Promise<void>
-  /** Resolves when it is stored; rejects as RunningItem does, or with BW_ERR_BIND, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
-  readonly done: Promise<Generated>
-  /** kills the command; `done` rejects with BW_ERR_COMMAND_KILLED unless the piece is stored already */
-  kill (): void
-  pause (): void
-  resume (): void
 }
 
 /** Runs a work item. Throws BW_ERR_NO_EXECUTOR. */

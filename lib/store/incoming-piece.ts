@@ -4,6 +4,7 @@
 import type { Result } from '../results/result.ts'
 import { readAt, writeAt } from './files/io.ts'
 import type { OpenFiles } from './files/open-files.ts'
+import type { PieceDraft } from './types.ts'
 
 /** Where the bytes go, and what becomes of them. */
 export interface Destination {
@@ -15,8 +16,8 @@ export interface Destination {
   discard (): void
 }
 
-/** A piece being written. */
-export class IncomingPiece {
+/** A piece being written: see `PieceDraft`. */
+export class IncomingPiece implements PieceDraft {
   readonly #to: Destination
   readonly #files: OpenFiles
   #isEnded = false
@@ -26,25 +27,21 @@ export class IncomingPiece {
     this.#files = files
   }
 
-  /** Writes bytes at their place in the piece. Rejects with errors of the file system. */
   async write (at: number, bytes: Uint8Array): Promise<void> {
     const { path, position } = this.#to
     await this.#files.use(path, fd => writeAt(fd, position + at, bytes))
   }
 
-  /** Hashes bytes that were written. */
   async hashInto (digest: { update (bytes: Uint8Array): unknown }, at: number, length: number): Promise<void> {
     const { path, position } = this.#to
     await this.#files.use(path, async fd => { digest.update(await readAt(fd, position + at, length)) })
   }
 
-  /** Stores the piece: its digest was checked, and all writes have ended. Resolves with what is stored, see `TaskFolder.commit`. */
   async commit (result: Result): Promise<Result> {
     this.#isEnded = true
     return this.#to.commit(result)
   }
 
-  /** Gives up what was written; nothing after `commit`. */
   discard (): void {
     if (this.#isEnded) return
     this.#isEnded = true

@@ -40,14 +40,6 @@ export interface FolderOptions {
   signal?: AbortSignal
 }
 
-/** How a piece is stored. */
-export interface PutOptions {
-  /** SHA-256, if it was checked already */
-  digest?: Uint8Array
-  /** in place of another result that is stored; default false */
-  replace?: boolean
-}
-
 /** An open folder; it belongs to this process until it is closed. */
 export class TaskFolder {
   readonly task: Task
@@ -119,12 +111,12 @@ export class TaskFolder {
     }
   }
 
-  /** Stores a piece's bytes; resolves with what is stored, see `commit`. */
-  async put (index: number, bytes: Uint8Array, { digest = sha256(bytes), replace = false }: PutOptions): Promise<Result> {
-    const incoming = this.receive(index, bytes.length, replace)
+  /** Stores a piece's bytes, in place of what was stored. */
+  async put (index: number, bytes: Uint8Array): Promise<void> {
+    const incoming = this.receive(index, bytes.length, true)
     try {
       await incoming.write(0, bytes)
-      return await incoming.commit({ size: bytes.length, digest: Uint8Array.from(digest) })
+      await incoming.commit({ size: bytes.length, digest: sha256(bytes) })
     } catch (err) {
       incoming.discard()
       throw ioError(err, this.layout.folder)

@@ -155,7 +155,7 @@ export class ComputeTorrent extends GuardedTorrent {
   }
 
   _createSession (task: Task): WorkSession<ComputeStore> {
-    const store = new ComputeStore(task.pieceLength, { task, path: this._folderOf(task), force: this._options.force === true })
+    const store = new ComputeStore({ task, path: this._folderOf(task), force: this._options.force === true })
     this.store = store
     const lag = this._lag = new ProcessLag()
     this._session = new WorkSession(task, { store, clock: systemClock, random: Math.random, lag: () => lag.ms }, {

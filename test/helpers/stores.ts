@@ -4,8 +4,10 @@ import { lstatSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Test } from 'tape'
 import { BashExecutor } from '../../lib/executor/bash-executor.ts'
+import type { Result } from '../../lib/results/result.ts'
 import { ComputeStore } from '../../lib/store/compute-store.ts'
 import type { ComputeStoreOptions } from '../../lib/store/compute-store.ts'
+import type { ChunkStore, GetOptions, PieceStore } from '../../lib/store/types.ts'
 import { StoreLayout } from '../../lib/store/files/layout.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { CreateTaskOptions, Task } from '../../lib/task/task.ts'
@@ -22,7 +24,7 @@ export function squares (opts: Partial<CreateTaskOptions> = {}): Task {
 /** A store of the task in the folder, not yet open. */
 export function createStore (t: Test, task: Task, folder: string, opts: Partial<ComputeStoreOptions> = {}): OpenStore {
   const executor = opts.executor ?? new BashExecutor()
-  const store = new ComputeStore(task.pieceLength, { task, path: folder, executor, ...opts })
+  const store = new ComputeStore({ task, path: folder, executor, ...opts })
   const lost: number[] = []
   store.on('lost', index => { lost.push(index) })
   cleanUp(t, async () => {
@@ -40,20 +42,28 @@ export async function openStore (t: Test, task: Task, folder: string, opts: Part
 }
 
 /** Closes a store. */
-export async function close (store: ComputeStore): Promise<void> {
+export async function close (store: Pick<ChunkStore, 'close'>): Promise<void> {
   await new Promise<void>((resolve, reject) => { store.close(err => { if (err == null) resolve(); else reject(err) }) })
 }
 
 /** Bytes of a piece, or of a part of it. */
-export async function get (store: ComputeStore, index: number, opts?: { offset?: number, length?: number }): Promise<string> {
+export async function get (store: Pick<ChunkStore, 'get'>, index: number, opts?: GetOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     store.get(index, opts, (err, chunk) => { if (chunk === undefined) reject(err ?? new Error('no chunk')); else resolve(chunk.toString('latin1')) })
   })
 }
 
-/** Stores a piece as a torrent does. */
-export async function put (store: ComputeStore, index: number, text: string): Promise<void> {
-  await store.putResult(index, Buffer.from(text), sha256(text))
+/** Stores a piece as a download does; resolves with what is stored. */
+export async function put (store: Pick<PieceStore, 'receive'>, index: number, content: string | Uint8Array): Promise<Result> {
+  const bytes = Buffer.from(content)
+  const draft = store.receive(index, bytes.length)
+  try {
+    await draft.write(0, bytes)
+    return await draft.commit({ size: bytes.length, digest: sha256(bytes) })
+  } catch (err) {
+    draft.discard()
+    throw err
+  }
 }
 
 /** SHA-256. */

@@ -205,6 +205,65 @@ test('a huge file is refused without looking at it', t => {
   t.end()
 })
 
+const good: CreateTaskOptions = { name: 'x', command: 'true', parts: 2 }
+const without = (key: keyof CreateTaskOptions): object => ({ ...good, [key]: undefined })
+
+const badOptions: Array<[name: string, code: string, opts: unknown]> = [
+  ['nothing', 'OPTIONS', undefined],
+  ['null', 'OPTIONS', null],
+  ['no name', 'OPTIONS', without('name')],
+  ['no command', 'OPTIONS', without('command')],
+  ['neither parts nor files', 'OPTIONS', without('parts')],
+  ['both parts and files', 'OPTIONS', { ...good, files: [{ path: 'a', parts: 1 }] }],
+  ...[0, -1, 1.5, NaN, Infinity, '2', null, {}].map((parts): [string, string, unknown] => [`parts ${inspect(parts)}`, 'OPTIONS', { ...good, parts }]),
+  ['too many parts', 'TOO_MANY_PIECES', { ...good, parts: 2 ** 20 + 1 }],
+  ['far too many parts', 'TOO_MANY_PIECES', { ...good, parts: 1e300 }],
+  ['files is no list', 'OPTIONS', { ...without('parts'), files: 'a' }],
+  ['a file is null', 'OPTIONS', { ...without('parts'), files: [null] }],
+  ['a file without a path', 'OPTIONS', { ...without('parts'), files: [{ parts: 1 }] }],
+  ['a file without parts', 'OPTIONS', { ...without('parts'), files: [{ path: 'a' }] }],
+  ['no files', 'NO_FILES', { ...without('parts'), files: [] }],
+  ['an absolute path', 'NAME', { ...without('parts'), files: [{ path: '/a', parts: 1 }] }],
+  ['a way out', 'NAME', { ...without('parts'), files: [{ path: 'a/../../b', parts: 1 }] }],
+  ['an empty name', 'NAME', { ...good, name: '' }],
+  ['a lone surrogate', 'OPTIONS', { ...good, name: '\ud800' }],
+  ['an empty command', 'NO_COMMAND', { ...good, command: '' }],
+  ['a command with NUL', 'COMMAND', { ...good, command: '\0' }],
+  ['a complete command that is a number', 'OPTIONS', { ...good, completeCommand: 1 }],
+  ...[0, -1, 0.5, 2 ** 30 + 1, NaN, '4'].map((pieceLength): [string, string, unknown] =>
+    [`pieceLength ${inspect(pieceLength)}`, 'PIECE_LENGTH', { ...good, pieceLength }]),
+  ...[0, 999, 1500, -1000, 31_536_001_000, NaN].map((timeoutMs): [string, string, unknown] =>
+    [`timeoutMs ${timeoutMs}`, 'TIMEOUT', { ...good, timeoutMs }]),
+  ['a complete command without time', 'TIMEOUT', { ...good, completeTimeoutMs: 0 }],
+  ...[0, -1, 1024, 2 ** 20 + 0.5, NaN, '4G', null].flatMap((size): Array<[string, string, unknown]> => [
+    [`memoryBytes ${inspect(size)}`, 'LIMITS', { ...good, memoryBytes: size }],
+    [`scratchBytes ${inspect(size)}`, 'LIMITS', { ...good, scratchBytes: size }]
+  ]),
+  ['announce is a text', 'OPTIONS', { ...good, announce: 'udp://127.0.0.1:1' }],
+  ['a tracker that is none', 'OPTIONS', { ...good, announce: ['ftp://127.0.0.1/'] }],
+  ['a tracker that is a number', 'OPTIONS', { ...good, announce: [1] }],
+  ['129 trackers', 'OPTIONS', { ...good, announce: Array.from({ length: 129 }, () => 'udp://127.0.0.1:1') }],
+  ['a comment that is a number', 'OPTIONS', { ...good, comment: 1 }],
+  ['a long comment', 'OPTIONS', { ...good, comment: 'x'.repeat(16_385) }],
+  ['created is a number', 'OPTIONS', { ...good, created: 1 }],
+  ['created is an invalid date', 'OPTIONS', { ...good, created: new Date(NaN) }],
+  ['created before 1970', 'OPTIONS', { ...good, created: new Date(-1) }]
+]
+
+test('bad options of createTask', t => {
+  t.equal(thrownBy(() => createTask(good)), null)
+  for (const [name, code, opts] of badOptions) isRefused(t, name, code, () => createTask(opts as CreateTaskOptions), 'usage')
+  t.end()
+})
+
+test('every code thrown here is in docs/errors.md', t => {
+  const documented = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+  const codes = new Set([...badFiles, ...badOptions].map(([, code]) => code))
+  for (const code of [...codes, 'NAME', 'INFO_HASH', 'PIECE']) t.ok(documented.includes(`\`BW_ERR_TASK_${code}\``), code)
+  t.ok(documented.includes('`BW_ERR_BENCODE`'))
+  t.end()
+})
+
 test('property: damaged task files are read or refused; nothing else happens', t => {
   const originals = [...Object.values(fixtures), info({}), paths(['a', 'b'], ['c'])]
   const damaged = fc.tuple(fc.constantFrom(...originals), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }), fc.nat())

@@ -8,7 +8,7 @@ import { explainMissing } from '../../executor/sandbox/missing.ts'
 import { pieceResult } from '../../session/events.ts'
 import type { ComputedEvent } from '../../session/events.ts'
 import { ComputeStore } from '../../store/compute-store.ts'
-import type { Generation } from '../../store/compute-store.ts'
+import type { Generation } from '../../store/types.ts'
 import type { Task } from '../../task/task.ts'
 import { TorrentExecutors } from '../../webtorrent/executors.ts'
 import type { ComputeOptions } from '../../webtorrent/options.ts'
@@ -51,7 +51,7 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
   try {
     const compute: ComputeOptions = confinement.options
     const shown = binds.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
-    store = new ComputeStore(task.pieceLength, { task, path: folder, binds: shown })
+    store = new ComputeStore({ task, path: folder, binds: shown })
     const choice = await executors.choose(task, Promise.resolve(), () => compute, () => {})
     if (choice === null) return
     store.configure({ executor: choice.executor })

@@ -2,12 +2,10 @@
  * Reading, hashing and writing of pieces. What is read is always a regular file, never one behind a symbolic link.
  */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, read, readSync } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { incrementalSha256, sha256 } from '../../base/digest.ts'
 import { errnoOf } from '../../system/io-errors.ts'
 import { writeAll, writeAllSync } from '../../system/write-all.ts'
-import { removeFile } from './folders.ts'
 
 /** Up to here a piece is read and written in one call: cheaper than three trips to the thread pool. */
 const SYNC_BYTES = 128 * 1024
@@ -121,35 +119,6 @@ export async function hashFile (path: string): Promise<{ size: number, digest: U
     return { size, digest }
   } finally {
     closeSync(fd)
-  }
-}
-
-/** Writes a new file, mode 0600; leaves nothing behind if it fails. */
-export async function writeNew (path: string, bytes: Uint8Array): Promise<void> {
-  try {
-    if (bytes.length <= SYNC_BYTES) writeNewSync(path, bytes)
-    else await writeNewAsync(path, bytes)
-  } catch (err) {
-    removeFile(path)
-    throw err
-  }
-}
-
-function writeNewSync (path: string, bytes: Uint8Array): void {
-  const fd = openSync(path, 'wx', 0o600)
-  try {
-    writeAllSync(fd, bytes, 0)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-async function writeNewAsync (path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'wx', 0o600)
-  try {
-    await handle.writeFile(bytes)
-  } finally {
-    await handle.close()
   }
 }
 
