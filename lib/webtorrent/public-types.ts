@@ -26,7 +26,7 @@ export interface Torrent extends WebTorrentTorrent {
   startComputing (options?: ComputeOptions): void
   /** Suspends the running work items and starts no others. */
   pauseComputing (): void
-  /** Goes on after `pauseComputing`. */
+  /** Resumes computing after `pauseComputing()`. */
   resumeComputing (): void
   /** Kills the running work items; resolves when they are gone. What others have is still downloaded. */
   stopComputing (): Promise<void>

@@ -199,7 +199,7 @@ export class ComputeTorrent extends GuardedTorrent {
     this._control.pause()
   }
 
-  /** Goes on after `pauseComputing`. */
+  /** Resumes computing after `pauseComputing()`. */
   resumeComputing (): void {
     this._control.resume()
   }

@@ -30,15 +30,15 @@ test('many failures alike do not hide another one', t => {
   for (let piece = 40; piece > 0; piece--) if (piece !== 7) failures.failed(failure(piece, 1, `no ${piece}`))
   failures.failed(failure(7, 0, '', { code: 'BW_ERR_COMMAND_TIMEOUT', exitCode: null, signal: 'SIGKILL', message: 'the command ran longer than its time-out of 3 s' }))
   t.deepEqual(notes, [
-    'piece 40 failed here for good: the command exited with code 1: no 40',
-    'piece 7 failed here for good: the command ran longer than its time-out of 3 s'
+    'piece 40 failed permanently on this machine: the command exited with code 1: no 40',
+    'piece 7 failed permanently on this machine: the command ran longer than its time-out of 3 s'
   ], 'each reason is shown once')
   failures.tell()
   t.equal(notes[2], [
     '40 pieces failed here:',
     '  pieces 1–6, 8–40: the command exited with code 1: no 40',
     '  piece 7: the command ran longer than its time-out of 3 s',
-    'The same command, run again, tries again.'
+    'Run the same command again to retry.'
   ].join('\n'))
   t.deepEqual((events as Array<{ event: string, groups: Array<{ pieces: number[] }> }>).map(({ event, groups }) => [event, groups.map(({ pieces }) => pieces.length)]), [['failures', [39, 1]]])
   failures.tell()
@@ -67,9 +67,9 @@ test('stderr stands there once, and the likely cause beside it', t => {
   failures.failed(failure(1, 3, 'one\ntwo'))
   failures.failed(failure(null, 3, 'merge', { file: 0 }))
   t.deepEqual(notes, [
-    'piece 0 failed here for good: the command exited with code 127: x: not found\n  x is elsewhere',
-    'piece 1 failed here for good: the command exited with code 3: two\n  │ one\n  │ two',
-    'the complete command of file 0 failed here for good: the command exited with code 3: merge'
+    'piece 0 failed permanently on this machine: the command exited with code 127: x: not found\n  x is elsewhere',
+    'piece 1 failed permanently on this machine: the command exited with code 3: two\n  │ one\n  │ two',
+    'the complete command of file 0 failed permanently on this machine: the command exited with code 3: merge'
   ])
   failures.tell()
   t.match(notes[3]!, /piece 0: .*127: x: not found\n {4}x is elsewhere\n {2}piece 1: .*\n {2}the complete command of file 0: /)

@@ -122,7 +122,7 @@ test('a piece that always fails', async t => {
   t.deepEqual([last?.['piece'], last?.['code'], last?.['exitCode'], last?.['final']], [1, 'BW_ERR_COMMAND_EXIT', 7, true])
   t.match(String(last?.['stderr']), /no luck/)
   t.deepEqual(events.find(({ event }) => event === 'stuck')?.['pieces'], [1])
-  t.match(stderr, /piece 1 failed here for good: .*7/)
+  t.match(stderr, /piece 1 failed permanently on this machine: .*7/)
   t.equal(stderr.match(/7: no luck/g)?.length, 2, 'once, and once in the list at the end')
   t.match(stderr, /1 piece failed here:\n {2}piece 1: .*7: no luck/)
   t.deepEqual(piecesOf('computed', events), [0, 2], 'stops nothing else')
@@ -155,7 +155,7 @@ test('what failed here is waited for as long as a peer computes', async t => {
   const { code, events, stderr } = await lacks.ended
   t.equal(code, 0, stderr)
   t.equal(piecesOf('downloaded', events).length, 8)
-  t.match(stderr, /it ends when nothing comes for 10 s/)
+  t.match(stderr, /the run ends when none arrives for 10 s/)
   t.match(stderr, /100 %, 0 computed here, 8 downloaded, .*, done$/m)
   t.equal(await readFile(path.join(files.dir, 'lacks/squares'), 'utf8'), EIGHT_SQUARES)
 })

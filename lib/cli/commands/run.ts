@@ -129,7 +129,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     progress.stop()
     screen.close()
     failures.tell()
-    if (interrupted.aborted && !progress.finished) screen.note('stopped; the same command continues where it was')
+    if (interrupted.aborted && !progress.finished) screen.note('Stopped. Run the same command again to resume.')
   }
 }
 

@@ -35,67 +35,67 @@ function addOptions (command: Command, options: Option[]): Command {
 }
 
 const common = (): Option[] => [
-  new Option('--json', 'one JSON object a line on stdout, everything for people on stderr').default(false),
-  new Option('--debug', 'show the stack of an error').default(false)
+  new Option('--json', 'print one JSON object per line on stdout, and text for people on stderr').default(false),
+  new Option('--debug', 'show the stack trace of an error').default(false)
 ]
 
 const network = (): Option[] => [
   many('--peer <host:port>', 'connect to this peer', parseHostPort),
   many('--announce <url>', 'also use this tracker', parseAnnounce),
-  value('--port <n>', 'the port to listen on, 0 for any free one', parsePort).default(0),
+  value('--port <n>', 'the port to listen on; 0 for any free port', parsePort).default(0),
   new Option('--no-dht', 'do not use the DHT'),
   many('--dht-bootstrap <host:port>', 'join the DHT through this node instead of the public ones', parseHostPort),
   new Option('--no-lsd', 'do not look for peers on the local network'),
   new Option('--no-nat', 'do not ask the router to open the port'),
   new Option('--no-tracker', 'do not use trackers'),
   new Option('--no-utp', 'do not use uTP'),
-  value('--download-limit <rate>', 'bytes a second, such as 500K or 2M', parseRate),
-  value('--upload-limit <rate>', 'bytes a second, such as 500K or 2M', parseRate)
+  value('--download-limit <rate>', 'bytes per second, such as 500K or 2M', parseRate),
+  value('--upload-limit <rate>', 'bytes per second, such as 500K or 2M', parseRate)
 ]
 
 const signer = (): Option[] => [
-  new Option('--key <file>', 'the secret key (default: signing.key in ~/.config/bitworker)'),
-  new Option('--label <name>', 'what you want to be called')
+  new Option('--key <file>', 'the secret key file (default: signing.key in ~/.config/bitworker)'),
+  new Option('--label <name>', 'your name, as others see it')
 ]
 
-const legacySwarm = (): Option => new Option('--legacy-swarm', 'join the old swarm of a task file of 2014 instead of converting it').default(false)
+const legacySwarm = (): Option => new Option('--legacy-swarm', 'join the original swarm of a 2014 task file instead of converting the file').default(false)
 
-const bind = (): Option => many('--bind <path[:name]>', 'a file or folder of this machine that the command sees in its working folder; all peers must show the same, which nobody checks', parseBind)
+const bind = (): Option => many('--bind <path[:name]>', 'show a file or folder of this machine to the command, in its working folder; all peers must bind the same contents, which BitWorker does not check', parseBind)
 
 const confinement = (): Option[] => [
-  new Option('--sandbox <kind>', 'what confines the command; without one nothing is computed').choices(['auto', 'bwrap', 'landlock', 'none']).default('auto'),
+  new Option('--sandbox <kind>', 'the sandbox to use; without one, nothing is computed').choices(['auto', 'bwrap', 'landlock', 'none']).default('auto'),
   new Option('--unsafe-no-sandbox', 'run the command with all your rights: it can read and delete your files and use your network').default(false),
-  value('--max-time <seconds>', 'the longest a command may run, whatever the task asks for (default: 3600, or what the task asks for, up to a day)', parseCount),
-  value('--max-cpu <seconds>', 'processor time for each process of a command (default: four times the longest it may run)', parseCount),
-  value('--max-memory <size>', 'memory of a command (default: 2G)', parseLimit),
-  value('--max-processes <n>', 'processes of a command at a time (default: 128)', parseCount),
-  value('--max-open-files <n>', 'files that a process may have open (default: 256)', parseCount),
-  value('--max-scratch <size>', 'what a command may write to its folder, which is in memory (default: 512M)', parseLimit),
-  value('--max-file <size>', 'what a complete command may write (default: 16G)', parseLimit)
+  value('--max-time <seconds>', 'longest run time of a command, whatever the task asks for (default: 3600, or what the task asks for, up to a day)', parseCount),
+  value('--max-cpu <seconds>', 'processor time per process of a command (default: four times its longest run time)', parseCount),
+  value('--max-memory <size>', 'memory for a command (default: 2G)', parseLimit),
+  value('--max-processes <n>', 'processes per command (default: 128)', parseCount),
+  value('--max-open-files <n>', 'open files per process (default: 256)', parseCount),
+  value('--max-scratch <size>', 'space in the folder of a command, which is in memory (default: 512M)', parseLimit),
+  value('--max-file <size>', 'space for the output of a complete command (default: 16G)', parseLimit)
 ]
 
 function addCreate (program: Command): void {
   addOptions(program.command('create').summary('make a task file')
-    .description('Makes a task file: a command that runs once for every piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment; its standard output is the piece.'), [
+    .description('Makes a task file: a command that runs once per piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment; and whose standard output is the piece.'), [
     new Option('--name <name>', 'the name of the task: of its file, or with --file of its folder (required)'),
-    new Option('--command <cmd>', 'run by bash once for every piece (required)'),
+    new Option('--command <cmd>', 'run by bash once per piece (required)'),
     value('--parts <n>', 'the number of pieces, all of one file', parseCount),
     many('--file <path:parts>', 'a file of the task and the number of its pieces', parseFileParts),
-    value('--piece-length <size>', 'what a piece may have at most, such as 64K or 4M (default: 1M)', parsePieceLength),
-    new Option('--complete-command <cmd>', 'run by bash once for every file when its parts are there; writes $FILE from $PART_LIST'),
-    value('--timeout <seconds>', 'the longest a piece may take', parseCount),
-    value('--complete-timeout <seconds>', 'the longest the complete command may take for a file', parseCount),
-    value('--memory <size>', 'the memory a command needs, such as 4G', parseLimit),
-    value('--scratch <size>', 'what a command needs to write to its folder, which is in memory', parseLimit),
+    value('--piece-length <size>', 'the largest size of a piece, such as 64K or 4M (default: 1M)', parsePieceLength),
+    new Option('--complete-command <cmd>', 'run by bash once per file, when all its parts are there; makes $FILE from $PART_LIST'),
+    value('--timeout <seconds>', 'longest run time of the command, per piece', parseCount),
+    value('--complete-timeout <seconds>', 'longest run time of the complete command, per file', parseCount),
+    value('--memory <size>', 'memory that a command needs, such as 4G', parseLimit),
+    value('--scratch <size>', 'space that a command needs in its folder, which is in memory', parseLimit),
     many('--announce <url>', 'a tracker of the task', parseAnnounce),
-    new Option('--private', 'let peers find each other by its trackers alone, not by DHT, local network or other peers').default(false),
-    new Option('--comment <text>', 'a line for whoever considers running it'),
-    new Option('--try', 'compute its first piece here before it is written, and write it only if that works (default: ask, at a terminal)'),
-    new Option('--no-try', 'do not, and do not ask'),
-    new Option('--sign', 'sign it (see bitworker sign --help)').default(false),
+    new Option('--private', 'let peers find each other only through its trackers, not through the DHT, the local network or other peers').default(false),
+    new Option('--comment <text>', 'a note to people who consider running it'),
+    new Option('--try', 'compute the first piece here, and write the file only if that works (default: ask, at a terminal)'),
+    new Option('--no-try', 'do not compute the first piece, and do not ask'),
+    new Option('--sign', 'sign the task (see bitworker sign --help)').default(false),
     ...signer(),
-    new Option('-o, --output <file>', 'where to write it (default: NAME.bitworker)'),
-    new Option('--force', 'overwrite a file that is there').default(false),
+    new Option('-o, --output <file>', 'the task file to write (default: NAME.bitworker)'),
+    new Option('--force', 'overwrite an existing file').default(false),
     ...common()
   ]).addHelpText('after', EXAMPLES.create).action(async (flags: CreateFlags) => {
     await (await import('../commands/create.ts')).create(flags)
@@ -103,17 +103,17 @@ function addCreate (program: Command): void {
 }
 
 function addRun (program: Command, done: (exitCode: number) => void): void {
-  addOptions(program.command('run').summary('compute a task together with its other peers')
-    .description('Joins the swarm of a task: downloads the pieces others have computed and computes those nobody has. Shows the command and asks before it runs it.')
+  addOptions(program.command('run').summary('compute a task together with other peers')
+    .description('Joins the swarm of a task: downloads the pieces that other peers have computed, and computes those that are missing. Shows the command and asks before running it.')
     .argument('<task>', 'a task file, a URL, a magnet link or an info-hash'), [
     new Option('-o, --output <dir>', 'the folder for the files').default('.'),
-    value('-j, --slots <n>', 'how many pieces to compute at a time (default: one for each core)', parseCount),
+    value('-j, --slots <n>', 'pieces to compute at the same time (default: one per core)', parseCount),
     new Option('--yes', 'run the command without asking').default(false),
-    new Option('--no-compute', 'run nothing, only download what others computed'),
-    new Option('--exit', 'leave when done, and others have what only this peer has, instead of seeding until interrupted').default(false),
-    value('--seed-time <minutes>', 'when done, seed for so long, then leave', parseAmount),
-    value('--seed-ratio <ratio>', 'when done, seed until so many times the size of the files was uploaded, then leave', parseAmount),
-    new Option('-v, --verbose', 'show what commands say on stderr, also when all is well').default(false),
+    new Option('--no-compute', 'run nothing; only download what others computed'),
+    new Option('--exit', 'exit when done and other peers have the pieces that only this one has, instead of seeding until interrupted').default(false),
+    value('--seed-time <minutes>', 'when done, seed for this long, then exit', parseAmount),
+    value('--seed-ratio <ratio>', 'when done, seed until this many times the size of the files has been uploaded, then exit', parseAmount),
+    new Option('-v, --verbose', 'show the stderr of all commands, not only of failed ones').default(false),
     bind(),
     new Option('--force', 'overwrite files that are in the way').default(false),
     legacySwarm(),
@@ -126,16 +126,16 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
 }
 
 function addTry (program: Command, done: (exitCode: number) => void): void {
-  addOptions(program.command('try').summary('compute one piece here, and show what comes of it')
-    .description('Computes one piece on this machine, in the sandbox and within the limits that run would use, and shows what the command printed, what it said on stderr, and what it took. Nothing is stored or shared; peers are asked for nothing but what a link names.')
+  addOptions(program.command('try').summary('compute one piece here and show the result')
+    .description('Computes one piece on this machine, in the sandbox and within the limits that run would use, and shows what the command printed, its stderr, and its cost. Nothing is stored or shared; peers are contacted only to look up a link.')
     .argument('[task]', 'a task file, a URL, a magnet link or an info-hash'), [
     new Option('--command <cmd>', 'try this command instead of a task'),
     value('--piece <n>', 'which piece, counted from 0', parseIndex).default(0),
     value('--parts <n>', 'with --command: the number of pieces', parseCount),
-    value('--piece-length <size>', 'with --command: what a piece may have at most (default: 1M)', parsePieceLength),
-    value('--timeout <seconds>', 'with --command: the longest a piece may take', parseCount),
-    value('--memory <size>', 'with --command: the memory it needs', parseLimit),
-    value('--scratch <size>', 'with --command: what it needs to write to its folder', parseLimit),
+    value('--piece-length <size>', 'with --command: the largest size of a piece (default: 1M)', parsePieceLength),
+    value('--timeout <seconds>', 'with --command: longest run time of the command', parseCount),
+    value('--memory <size>', 'with --command: memory that it needs', parseLimit),
+    value('--scratch <size>', 'with --command: space that it needs in its folder', parseLimit),
     new Option('--yes', 'run the command of a task without asking').default(false),
     bind(),
     ...confinement(),
@@ -160,9 +160,9 @@ function addInfo (program: Command): void {
 }
 
 function addDoctor (program: Command, done: (exitCode: number) => void): void {
-  addOptions(program.command('doctor').summary('check that this machine has what computing needs')
-    .description('Checks shell, sandbox, ports and discovery of this machine, and says how to mend what is missing. Asks no other machine anything.'), [
-    value('--port <n>', 'the port to listen on, 0 for any free one', parsePort).default(0),
+  addOptions(program.command('doctor').summary('check that this machine can compute tasks')
+    .description('Checks shell, sandbox, ports and discovery of this machine, and says how to fix what is missing. Contacts no other machine.'), [
+    value('--port <n>', 'the port to listen on; 0 for any free port', parsePort).default(0),
     ...common()
   ]).addHelpText('after', EXAMPLES.doctor).action(async (flags: DoctorFlags) => {
     done(await (await import('../commands/doctor.ts')).doctor(flags))
@@ -171,9 +171,9 @@ function addDoctor (program: Command, done: (exitCode: number) => void): void {
 
 function addTracker (program: Command, done: (exitCode: number) => void): void {
   addOptions(program.command('tracker').summary('run a tracker and a DHT node for a private swarm')
-    .description('Runs a tracker (HTTP, UDP and WebSocket on one port) and a DHT node to bootstrap from, and prints the flags to use them.'), [
-    value('--port <n>', 'the port of the tracker, 0 for any free one', parsePort).default(8000),
-    value('--dht-port <n>', 'the port of the DHT node, 0 for any free one', parsePort).default(20000),
+    .description('Runs a tracker (HTTP, UDP and WebSocket on one port) and a DHT node to bootstrap from, and prints the flags for using them.'), [
+    value('--port <n>', 'the port of the tracker; 0 for any free port', parsePort).default(8000),
+    value('--dht-port <n>', 'the port of the DHT node; 0 for any free port', parsePort).default(20000),
     new Option('--host <address>', 'listen on this address only'),
     ...common()
   ]).addHelpText('after', EXAMPLES.tracker).action(async (flags: TrackerFlags) => {
@@ -184,10 +184,10 @@ function addTracker (program: Command, done: (exitCode: number) => void): void {
 
 function addKeygen (program: Command): void {
   addOptions(program.command('keygen').summary('make a key to sign tasks with')
-    .description('Makes an Ed25519 key: a secret half, to sign tasks with, and a public one, for those who are to trust you.'), [
-    new Option('-o, --output <file>', 'where the secret key goes (default: signing.key in ~/.config/bitworker)'),
-    new Option('--label <name>', 'what you want to be called, written beside the public key'),
-    new Option('--force', 'overwrite a key that is there').default(false),
+    .description('Makes an Ed25519 key pair: a secret key to sign tasks with, and a public key for people who trust you.'), [
+    new Option('-o, --output <file>', 'the file for the secret key (default: signing.key in ~/.config/bitworker)'),
+    new Option('--label <name>', 'your name, written beside the public key'),
+    new Option('--force', 'overwrite an existing key').default(false),
     ...common()
   ]).addHelpText('after', EXAMPLES.keygen).action(async (flags: KeygenFlags) => {
     await (await import('../commands/keygen.ts')).keygen(flags)
@@ -196,11 +196,11 @@ function addKeygen (program: Command): void {
 
 function addSign (program: Command): void {
   addOptions(program.command('sign').summary('sign a task file')
-    .description('Puts your signature into a task file and prints its magnet link, which carries it, too.')
+    .description('Adds your signature to a task file and prints its magnet link, which carries the signature as well.')
     .argument('<file>', 'a task file'), [
     ...signer(),
-    new Option('-o, --output <file>', 'where to write the signed one (default: in its place)'),
-    new Option('--force', 'overwrite a file that is there').default(false),
+    new Option('-o, --output <file>', 'the signed task file to write (default: replace the original)'),
+    new Option('--force', 'overwrite an existing file').default(false),
     ...common()
   ]).addHelpText('after', EXAMPLES.sign).action(async (file: string, flags: SignFlags) => {
     await (await import('../commands/sign.ts')).sign(file, flags)
@@ -208,23 +208,23 @@ function addSign (program: Command): void {
 }
 
 function addTrust (program: Command): void {
-  const trust = program.command('trust').summary('say whose tasks start without a question')
-    .description('Keeps the list of keys whose tasks start without a question, and of those whose tasks never start.')
+  const trust = program.command('trust').summary('manage the keys whose tasks start without asking')
+    .description('Manages the list of keys whose tasks start without asking, and of keys whose tasks never start.')
     .addHelpText('after', EXAMPLES.trust)
-  addOptions(trust.command('add').summary('trust a key, or deny it').description('Trusts a key within limits, or denies it. A key that is there already gets the new limits.')
+  addOptions(trust.command('add').summary('trust a key, or deny it').description('Trusts a key within limits, or denies it. A key that is already listed gets the new limits.')
     .argument('<key>', 'a public key (64 hex digits) or its .pub file'), [
-    new Option('--label <name>', 'what you call its owner'),
-    new Option('--deny', 'never run what it signed, whoever else signed it').default(false),
-    value('--expires <date>', 'trust it until the beginning of this day (UTC), such as 2027-01-31', parseDate),
-    value('--max-hours <n>', 'trust tasks that take at most so long, all commands one after another', parseCount),
-    value('--max-size <size>', 'trust tasks whose files have at most this size, such as 10G', parseSize),
-    value('--max-memory <size>', 'trust tasks that ask for at most so much memory', parseLimit),
-    value('--max-scratch <size>', 'trust tasks that ask for at most so much room in their folder', parseLimit),
+    new Option('--label <name>', 'your name for its owner'),
+    new Option('--deny', 'never run tasks signed by this key, whoever else signed them').default(false),
+    value('--expires <date>', 'trust the key until the start of this day (UTC), such as 2027-01-31', parseDate),
+    value('--max-hours <n>', 'trust tasks that take at most this long, all commands one after another', parseCount),
+    value('--max-size <size>', 'trust tasks whose files are at most this large, such as 10G', parseSize),
+    value('--max-memory <size>', 'trust tasks that ask for at most this much memory', parseLimit),
+    value('--max-scratch <size>', 'trust tasks that ask for at most this much space in their folder', parseLimit),
     ...common()
   ]).action(async (key: string, flags: TrustAddFlags) => { await (await import('../commands/trust.ts')).trustAdd(key, flags) })
   addOptions(trust.command('list').summary('show the keys').description('Shows the keys with their limits.'), common())
     .action(async (flags: { json: boolean }) => { await (await import('../commands/trust.ts')).trustList(flags) })
-  addOptions(trust.command('remove').summary('forget a key').description('Forgets a key: you are asked again before its tasks run.')
+  addOptions(trust.command('remove').summary('forget a key').description('Forgets a key: its tasks no longer start without asking.')
     .argument('<key>', 'the public key, its label, or its .pub file'), common())
     .action(async (key: string, flags: { json: boolean }) => { await (await import('../commands/trust.ts')).trustRemove(key, flags) })
 }

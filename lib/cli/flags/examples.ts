@@ -4,7 +4,7 @@
 export const EXAMPLES: Record<'create' | 'try' | 'run' | 'info' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor', string> = {
   create: `
 Examples:
-  The first hundred squares, one piece each:
+  The first hundred squares, one per piece:
     bitworker create --name squares --parts 100 --command 'echo $((PIECE_IDX * PIECE_IDX))'
 
   Two files of 8 and 16 parts, each compressed when its parts are there:
@@ -13,44 +13,44 @@ Examples:
 
 The command sees PIECE_IDX, FILE_IDX, PART_IDX, PIECE_COUNT, PART_COUNT, FILE, PIECE_LENGTH and TASK_NAME.
 The complete command sees FILE (where to write), PART_LIST, PART_LIST_FILE, PART_DIR, PART_COUNT and FILE_IDX.
-Files that it needs are not part of the task: each peer has to show the same ones by run --bind, which nobody checks.`,
+Input files are not part of the task: every peer must bind the same ones (run --bind), which BitWorker does not check.`,
   try: `
 Examples:
   The last piece of a task:
     bitworker try squares.bitworker --piece 99
 
-  A task that a link names; its command is shown, and you are asked:
+  A task from a link; its command is shown, and you are asked first:
     bitworker try 'magnet:?xt=urn:btih:…' --piece 3
 
-  A command, before there is a task; its output goes to a file:
+  A command without a task; its output goes to a file:
     bitworker try --command 'seq $PIECE_IDX 100 | gzip' --piece 7 > piece.gz
 
 What the command prints goes to stdout, everything else to stderr. Exit code 1: the command failed.
 Events of --json: sandbox, tried, failed, error.`,
   run: `
 Examples:
-  Help with a task, after a look at its command:
+  Take part in a task, after a look at its command:
     bitworker run squares.bitworker
 
-  From a magnet link, four pieces at a time, into a folder of its own, without a question:
+  From a magnet link, four pieces at a time, into a separate folder, without asking:
     bitworker run 'magnet:?xt=urn:btih:…' -j 4 -o results --yes
 
-  Only fetch what others computed, then leave:
+  Only download what others computed, then exit:
     bitworker run squares.bitworker --no-compute --exit
 
   In a private swarm (see bitworker tracker --help):
     bitworker run squares.bitworker --announce http://192.0.2.7:8000/announce --dht-bootstrap 192.0.2.7:20000
 
-  Compute, seed for an hour, or until twice the size was uploaded, and leave:
+  Compute, seed for an hour or until twice the size has been uploaded, then exit:
     bitworker run squares.bitworker --seed-time 60 --seed-ratio 2
 
-With --exit a run also ends (exit code 1) when what is missing failed here and, for ten seconds, nothing comes from other
-peers and none of them computes.
-A peer that leaves by itself first waits, up to ten minutes, until each connected peer has the pieces that only it has.
-Exit codes: 0 done, 1 it failed, 2 it was refused before work began (usage, consent, input), 130 interrupted.
+With --exit, a run also ends (exit code 1) when all missing pieces failed here and, for ten seconds, no piece arrives from
+other peers and none of them computes.
+Before it exits, a run waits up to ten minutes until all connected peers have the pieces that only it has.
+Exit codes: 0 done, 1 failed, 2 refused before work began (usage, consent, input), 130 interrupted.
 Events of --json, with their fields: docs/json.md.
-The command runs in a sandbox: without network, in an empty folder, within limits. Where there is none, nothing is
-computed; bitworker doctor says how to get one. --bind PATH shows the command a file or folder of yours, read-only.`,
+The command runs in a sandbox: without network, in an empty folder, within limits. Without a sandbox, nothing is computed;
+bitworker doctor says how to get one. --bind PATH shows the command one of your files or folders, read-only.`,
   info: `
 Examples:
   bitworker info squares.bitworker
@@ -59,13 +59,13 @@ Examples:
 Examples:
   bitworker keygen --label 'Ada Lovelace'
 
-The secret key is readable by you alone (0600) and has no passphrase: whoever has it can sign in your name.`,
+Only you can read the secret key (mode 0600). It has no passphrase: anyone who has it can sign in your name.`,
   sign: `
 Examples:
   bitworker sign squares.bitworker
   bitworker sign old.rbw -o new.bitworker
 
-A signature covers all that determines the output: command, names, sizes, time limit. Trackers, comment, author and date
+A signature covers everything that determines the output: command, names, sizes, time limit. Trackers, comment, author and date
 are not covered. The magnet link pins you as the signer: a task without your signature is refused.`,
   trust: `
 Examples:
@@ -75,7 +75,7 @@ Examples:
   A key that was stolen:
     bitworker trust add 3f1c… --deny
 
-Compare the key with its owner by another way than the one it came by.`,
+Compare the key with its owner through another channel than the one it came through.`,
   doctor: `
 Examples:
   bitworker doctor
@@ -85,6 +85,6 @@ Examples:
   For your own network:
     bitworker tracker --port 8000 --dht-port 20000
 
-  For tests on this machine alone, on any free ports:
+  For tests on this machine only, on any free ports:
     bitworker tracker --host 127.0.0.1 --port 0 --dht-port 0 --json`
 }

@@ -46,7 +46,7 @@ export class Failures {
     }
     if (!final || group.isShown) return null
     group.isShown = true
-    return [`${subjectOf(failure)} failed here for good: ${escapeText(failure.message)}`, ...this.#details(failure)].join('\n')
+    return [`${subjectOf(failure)} failed permanently on this machine: ${escapeText(failure.message)}`, ...this.#details(failure)].join('\n')
   }
 
   /** The piece is here after all. */
@@ -138,7 +138,7 @@ export class FailureReport {
     this.#told = text
     if (lines.length === 0) return
     const { count } = this.#failures
-    this.#note([`${count === 0 ? 'Failed here' : `${plural(count, 'piece')} failed here`}:`, text, 'The same command, run again, tries again.'].join('\n'))
+    this.#note([`${count === 0 ? 'Failed here' : `${plural(count, 'piece')} failed here`}:`, text, 'Run the same command again to retry.'].join('\n'))
     this.#emit('failures', { groups: this.#failures.groups() })
   }
 

@@ -1,6 +1,7 @@
 /** How `run` leaves: when it has seeded for long enough, and nobody would have to compute again what only it has. */
 import { setTimeout } from 'node:timers/promises'
 import type { Torrent } from '../../webtorrent/public-types.ts'
+import { plural } from '../output/format.ts'
 import type { Screen } from '../output/screen.ts'
 import { leavingWhen } from './progress.ts'
 
@@ -32,5 +33,5 @@ export async function seeded (torrent: Torrent, { seedTime, seedRatio }: Leaving
 export async function handedOver (torrent: Torrent, screen: Screen): Promise<void> {
   torrent.once('leaving', ({ peers, pieces }) => { screen.note(`${leavingWhen(peers, pieces)}; Ctrl-C leaves at once`) })
   const { peers, pieces } = await torrent.handOver()
-  if (peers > 0) screen.note(`leaving although peers lack pieces that only this one has (${peers}, ${pieces}): they took too long`)
+  if (peers > 0) screen.note(`Leaving before ${plural(peers, 'peer')} got ${plural(pieces, 'piece')} that only this one has: they took too long.`)
 }

@@ -40,17 +40,17 @@ export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, failures: Fail
   const waitForOthers = (inVain: () => void): void => {
     if (isWaiting) return
     isWaiting = true
-    if (flags.exit !== true) return screen.note('What others compute is still downloaded; Ctrl-C stops.')
+    if (flags.exit !== true) return screen.note('Pieces from other peers are still downloaded; Ctrl-C stops.')
     // peers were looked for before anything was computed
     if (torrent.numPeers === 0) return inVain()
-    screen.note(`What others have or compute is still downloaded; it ends when nothing comes for ${PATIENCE_MS / 1000} s.`)
+    screen.note(`Pieces from other peers are still downloaded; the run ends when none arrives for ${PATIENCE_MS / 1000} s.`)
     void nothingComes(torrent).then(inVain)
   }
   const failed = new Promise<void>(resolve => {
     torrent.on('stuck', ({ pieces }) => {
       out.emit('stuck', { pieces })
       failures.tell()
-      screen.note(pieces.length === 0 ? 'The parts are here, the file is not.' : 'Nothing is left to do here: no connected peer has what failed.')
+      screen.note(pieces.length === 0 ? 'All parts are here, but the file could not be made.' : 'Nothing is left to do here: no connected peer has the failed pieces.')
       // no peer can give the file
       if (pieces.length === 0) resolve()
       else waitForOthers(resolve)
@@ -86,6 +86,6 @@ function announceDone (torrent: Torrent, finished: Map<string, number>, flags: O
       ? 'All parts are here; the complete command, which makes the files of them, was not run (--no-compute).'
       : 'All parts are here, but no files are made of them, as this version does not know all that the task needs; update BitWorker and run the same command again.')
   }
-  if (flags.seedTime !== undefined || flags.seedRatio !== undefined) screen.note('Seeding for the others as long as --seed-time or --seed-ratio says; Ctrl-C stops.')
+  if (flags.seedTime !== undefined || flags.seedRatio !== undefined) screen.note('Seeding until --seed-time or --seed-ratio is reached; Ctrl-C stops.')
   else if (flags.exit !== true) screen.note('Seeding for the others; Ctrl-C stops.')
 }
