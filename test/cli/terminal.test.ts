@@ -71,5 +71,5 @@ test('a terminal that cannot move its cursor gets plain lines; a stop after the 
   const { stdout } = await run.ended
   t.match(stdout, /100 %, 4 computed here/)
   t.notOk(stdout.includes('\u001b['), 'no control sequences')
-  t.doesNotMatch(stdout, /the same command continues/)
+  t.doesNotMatch(stdout, /Run the same command again to resume/)
 })
