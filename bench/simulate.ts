@@ -1,6 +1,6 @@
 // Swarms on a virtual clock: the scheduler, the claims and the wire protocol of lib/ and extensions/, with hundreds to
 // thousands of peers in one process; only the network, the commands and the downloads are simulated.
-//   node bench/simulate.ts --preset paper|mesh|sparse|large|stress|squatters|liars [--runs N] [--seed N] [--json]
+//   node bench/simulate.ts --preset paper|mesh|sparse|large|stress|busy|squatters|liars [--runs N] [--seed N] [--json]
 //   node bench/simulate.ts [--pieces 192] [--peers 16] [--degree 0] … one swarm; --help lists the rest
 // The same options and seed give the same outcome. Prints a table (the columns: bench/README.md), and on stderr how far a
 // run is that takes longer than ten seconds.

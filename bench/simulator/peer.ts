@@ -64,7 +64,7 @@ export class Peer {
       store: new SimulatedStore(index => this.#generate(index)),
       clock,
       random,
-      lag: () => 0,
+      lag: () => scenario.lagMs,
       createDownloads: host => this.#createDownloads(host),
       ...(this.#isSilent && { createScheduler: (options: SchedulerOptions) => new RandomScheduler(options) })
     }, this.#createHost())
@@ -136,10 +136,15 @@ export class Peer {
       clock,
       index,
       result: results[index]!,
-      ms: work[index]! / this.speed,
+      ms: work[index]! / this.speed * this.#slowdown,
       ended: (ms, wasKilled) => { this.#count(index, ms, wasKilled) }
     })
     return this.#isSilent ? { ...generation, kill: () => { if (!this.isAlive) generation.kill() } } : generation
+  }
+
+  get #slowdown (): number {
+    const { scenario: { busyAfterMs, busyFactor }, clock } = this.#world
+    return busyAfterMs > 0 && clock.now() > busyAfterMs ? busyFactor : 1
   }
 
   #count (index: number, ms: number, wasKilled: boolean): void {

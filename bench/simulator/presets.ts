@@ -21,6 +21,19 @@ const GRID = [64, 128, 192].flatMap(pieces => [4, 8, 12, 16].map(peers => ({ pie
 /** Announcements wait a quarter of a second: a third of the messages, and what that costs the swarm is in its figures. */
 const SPARSE = { pieces: 1_000, peers: 100, degree: 20, batchMs: 250 }
 const STRESS: Partial<Scenario> = { speedSigma: 0.6, slow: 0.05, dying: 0.03 }
+/** Peers that share a machine which is too small for them: from the second piece on all takes five times as long, and news take seconds. */
+export const BUSY: Partial<Scenario> = {
+  pieces: 64,
+  workMs: 2_000,
+  workSigma: 0.1,
+  speedSigma: 0.1,
+  busyAfterMs: 2_500,
+  lagMs: 500,
+  minLatencyMs: 500,
+  maxLatencyMs: 2_000,
+  pieceBytes: 1_000_000,
+  bytesPerSecond: 1_000_000
+}
 
 /** By the name that `--preset` takes. */
 export const PRESETS = {
@@ -44,6 +57,12 @@ export const PRESETS = {
     cell('the same, deaths noticed at once', { ...STRESS, deathNoticeMs: 0 }, 50),
     cell('the same, random', { ...STRESS, policy: 'random-async' }, 50),
     cell('1000/100, degree 20, the same', { ...SPARSE, ...STRESS }, 5)
+  ],
+  busy: [
+    cell('64/16, five times slower from the second piece on', BUSY, 20),
+    cell('the same, news in time', { ...BUSY, minLatencyMs: 1, maxLatencyMs: 200 }, 20),
+    cell('the same, always slow', { ...BUSY, busyAfterMs: 1 }, 20),
+    cell('256/16', { ...BUSY, pieces: 256 }, 5)
   ],
   squatters: (['hold', 'cycle', 'lapse', 'invent'] as const).flatMap(squat => [
     cell(`192/16 and 20 % squatters that ${squat}`, { squatters: 0.2, squat }, 10, 'honest'),

@@ -19,6 +19,8 @@ export interface Line {
   /** work items killed or done twice, and those of peers that died, in percent of all computing time */
   wastePercent: Spread
   lostPercent: number
+  /** work items that were started */
+  itemsPerPiece: Spread
   claimsPerPiece: number
   relaysPerPiece: number
   messagesPerPiece: number
@@ -42,6 +44,7 @@ export function summarise ({ label, scenario, compare }: Cell, outcomes: Outcome
     last: spread(outcomes.map(({ lastMs, idealMs }) => lastMs / idealMs)),
     wastePercent: spread(outcomes.map(({ tally }) => 100 * tally.wastedMs / tally.computedMs)),
     lostPercent: mean(outcomes.map(({ tally }) => 100 * tally.lostMs / tally.computedMs)),
+    itemsPerPiece: spread(outcomes.map(({ tally }) => tally.started / scenario.pieces)),
     claimsPerPiece: perPiece(({ tally }) => tally.claims),
     relaysPerPiece: perPiece(({ tally }) => tally.relays),
     messagesPerPiece: perPiece(({ tally }) => tally.messages),
@@ -60,14 +63,14 @@ export function summarise ({ label, scenario, compare }: Cell, outcomes: Outcome
 
 /** The table's head, in Markdown. */
 export const HEAD = [
-  '| pieces/peers | runs | ideal | first complete / ideal | last / ideal | wasted | claims + relays | messages | bytes | E, or / honest | CPU | memory |',
-  '|---|---|---|---|---|---|---|---|---|---|---|---|'
+  '| pieces/peers | runs | ideal | first complete / ideal | last / ideal | wasted | items | claims + relays | messages | bytes | E, or / honest | CPU | memory |',
+  '|---|---|---|---|---|---|---|---|---|---|---|---|---|'
 ].join('\n')
 
 /** One row of it. */
 export function row (line: Line): string {
   const cells = [
-    line.label, line.runs, `${line.ideal.toFixed(1)} s`, ratio(line.first), ratio(line.last), `${line.wastePercent.mean.toFixed(1)} %`,
+    line.label, line.runs, `${line.ideal.toFixed(1)} s`, ratio(line.first), ratio(line.last), `${line.wastePercent.mean.toFixed(1)} %`, ratio(line.itemsPerPiece),
     `${line.claimsPerPiece.toFixed(0)} + ${line.relaysPerPiece.toFixed(0)}`, line.messagesPerPiece.toFixed(0), line.bytesPerPiece.toFixed(0),
     line.compared === null ? '' : line.compared.toFixed(3), `${line.cpu.toFixed(1)} s`, `${line.memory.toFixed(0)} MiB`
   ]

@@ -40,6 +40,11 @@ export interface Scenario {
   /** of one download */
   bytesPerSecond: number
   slots: number
+  /** work items that start after this take `busyFactor` times as long, on all peers: the machines are busy; 0: they never are */
+  busyAfterMs: number
+  busyFactor: number
+  /** by how much each peer finds itself late (lib/scheduling/lag.ts) */
+  lagMs: number
   /** share of peers that are `slowFactor` times slower */
   slow: number
   slowFactor: number
@@ -70,6 +75,9 @@ export const DEFAULTS: Scenario = {
   pieceBytes: 65_536,
   bytesPerSecond: 1_250_000,
   slots: 1,
+  busyAfterMs: 0,
+  busyFactor: 5,
+  lagMs: 0,
   slow: 0,
   slowFactor: 10,
   dying: 0,

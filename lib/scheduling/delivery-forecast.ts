@@ -21,6 +21,8 @@ export const MIN_PATIENCE_MS = 2_000
 export const MAX_PATIENCE_MS = 30_000
 /** And for this many times as long as its deliveries took so far. */
 const GAPS = 3
+/** What a holder sends now tells how fast it is after this share of what a piece takes us. */
+const SAMPLE_SHARE = 0.5
 /** What a piece takes while nobody knows: an honest holder of large pieces has a slow line, perhaps. */
 const UNKNOWN_PACE_MS = 300_000
 /** What comes within this time is waited for, however short pieces are: the network takes as long. */
@@ -188,7 +190,7 @@ export class DeliveryForecast {
     for (const holder of this.#holders) {
       const dueAt = this.#dueAt(holder)
       if (dueAt === Infinity) continue
-      const sampleAt = holder.deliveredAt + MIN_PATIENCE_MS
+      const sampleAt = this.#sampleAt(holder)
       at = Math.min(at, dueAt, sampleAt > this.#host.now() ? sampleAt : Infinity)
     }
     return at
@@ -277,10 +279,21 @@ export class DeliveryForecast {
   }
 
   /** As its latest deliveries took, or as what it is sending now takes if that is worse; 0: unknown. */
-  #msPerByte ({ gapMs, gapBytes, askedAt, deliveredAt, partialBytes }: Holder): number {
+  #msPerByte (holder: Holder): number {
+    const { gapMs, gapBytes, askedAt, deliveredAt, partialBytes } = holder
     const average = gapBytes > 0 ? gapMs / gapBytes : 0
-    const sampleMs = askedAt === undefined ? 0 : this.#host.now() - deliveredAt
-    return sampleMs < MIN_PATIENCE_MS ? average : Math.max(average, sampleMs / (partialBytes + BLOCK_BYTES))
+    const now = this.#host.now()
+    if (askedAt === undefined || now < this.#sampleAt(holder)) return average
+    return Math.max(average, (now - deliveredAt) / (partialBytes + BLOCK_BYTES))
+  }
+
+  /**
+   * From when on what it is sending tells how fast it is. Before, most of the time that has passed may be the way of the request
+   * and the answer, and the lateness at both ends: where everything is late, all holders would look slow at once.
+   */
+  #sampleAt ({ deliveredAt, gapMs }: Holder): number {
+    const shareMs = Math.min(MAX_PATIENCE_MS, SAMPLE_SHARE * this.#host.pace())
+    return deliveredAt + Math.max(MIN_PATIENCE_MS, GAPS * gapMs, shareMs) + this.#host.lag()
   }
 
   #expect (holder: Holder, index: number, size: number): void {

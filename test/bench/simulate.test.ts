@@ -3,6 +3,7 @@ import test from 'tape'
 import { expectedRounds } from '../../bench/expected.ts'
 import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { connections } from '../../bench/simulator/graph.ts'
+import { BUSY } from '../../bench/simulator/presets.ts'
 import { seeded } from '../../bench/simulator/random.ts'
 import { DEFAULTS, LOCK_STEP } from '../../bench/simulator/scenario.ts'
 import type { Scenario } from '../../bench/simulator/scenario.ts'
@@ -85,4 +86,13 @@ test('claims spare a swarm most of what random choice wastes', async t => {
   const claims = await meanRatio(swarm, 10)
   const random = await meanRatio({ ...swarm, policy: 'random-async' }, 10)
   t.ok(claims < random - 0.1, `${claims.toFixed(3)} with claims, ${random.toFixed(3)} without`)
+})
+
+test('a machine that is too small for its peers does not compute much twice', async t => {
+  t.comment(`SEED=${SEED}`)
+  const [pieces, runs] = [32, 10]
+  let items = 0
+  for (let i = 0; i < runs; i++) items += (await simulate({ ...DEFAULTS, ...BUSY, pieces, peers: 8 }, SEED + i)).tally.started
+  const perPiece = items / runs / pieces
+  t.ok(perPiece <= 1.25, `${perPiece.toFixed(3)} work items a piece`)
 })

@@ -94,6 +94,26 @@ test('who trickles is no better than who is silent', t => {
   t.end()
 })
 
+test('no holder looks slow before it has had the time that it takes, or half of what a piece takes', t => {
+  const large = { pieces: 2, size: 900 * KIB }
+  for (const [name, setting, gapMs, ms] of [
+    ['a newcomer', { paceMs: 9_000 }, 0, 4_500],
+    ['at most so long', { paceMs: 300_000, size: 30 * MIB }, 0, MAX_PATIENCE_MS],
+    ['one that took two seconds', { paceMs: 9_000 }, 2_000, 6_000],
+    ['where everything is late', { paceMs: 9_000, lagMs: 1_000 }, 2_000, 7_000]
+  ] as const) {
+    const { expected, wait, deliver, forecast, holder } = play({ ...large, ...setting })
+    if (gapMs > 0) deliver(0, gapMs)
+    wait(ms - 1)
+    forecast.received(holder, 1) // it is not silent
+    const before = expected()
+    t.ok(before > 0, `${name}: ${before} are expected after ${ms - 1} ms`)
+    wait(1)
+    t.equal(expected(), 0, `${name}: none is expected after ${ms} ms`)
+  }
+  t.end()
+})
+
 test('a slow and honest holder of large pieces is waited for where computing takes longer', t => {
   // 16 MiB at 100 KB/s are 168 s
   const second = 100_000
