@@ -1,27 +1,20 @@
 /**
- * What commands try in order to get out of the sandbox, as root and as an ordinary user. Nothing of any of them is left
- * running, and the client goes on.
+ * What commands try in order to get out of the sandbox. Nothing of any of them is left running, and the client goes on.
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import path from 'node:path'
+import process from 'node:process'
 import test from 'tape'
 import type { Test } from 'tape'
-import type { CommandError } from '../../lib/base/errors.ts'
-import { BashExecutor } from '../../lib/executor/bash-executor.ts'
-import { membersOf } from '../../lib/executor/process/sessions.ts'
-import { detectSandbox } from '../../lib/executor/sandbox/detect.ts'
-import { COMMAND_UID } from '../../lib/executor/sandbox/host.ts'
-import { isRunning } from '../../lib/system/process-table.ts'
 import type { Order } from '../fixtures/confined.ts'
-import { USERS, startConfined } from '../helpers/confined.ts'
-import type { Confined, Outcome } from '../helpers/confined.ts'
-import { cleanUp, tempFolder, until } from '../helpers/disk.ts'
+import { USERS, startConfined } from './confined.ts'
+import type { Confined, Outcome } from './confined.ts'
+import { cleanUp, tempFolder, until } from './disk.ts'
 
-const MIB = 1024 ** 2
+export const MIB = 1024 ** 2
 
 interface Escape extends Order {
   name: string
@@ -32,14 +25,14 @@ interface Escape extends Order {
 }
 
 /** It must say so itself: a command that ends badly, or not at all, proves nothing. */
-const contained = (t: Test, { code, stdout, message, stderr }: Outcome): void => {
+export const contained = (t: Test, { code, stdout, message, stderr }: Outcome): void => {
   t.equal(code, null, `it came to its end: ${message} ${stderr}`)
   t.equal(stdout.trim().split('\n').at(-1), 'contained', stdout)
 }
 const endedBy = (...codes: string[]) => (t: Test, { code, message }: Outcome): void => { t.ok(codes.includes(String(code)), `${code}: ${message}`) }
 
 /** In bash: each must fail. */
-const allFail = (...commands: string[]): string =>
+export const allFail = (...commands: string[]): string =>
   `${commands.map(command => `if (${command}) >/dev/null 2>&1; then echo ${JSON.stringify(`escaped: ${command.replaceAll(/[$`"\\]/g, '')}`)}; fi`).join('\n')}\necho contained`
 
 const noSecret = (t: Test, outcome: Outcome): void => {
@@ -134,194 +127,30 @@ async function targets (t: Test, folder: string): Promise<Targets & { reached ()
 }
 
 /** Where the kernel is too old for Landlock, it must say so. */
-async function startLandlock (t: Test, uid: number): Promise<Confined | null> {
+export async function startLandlock (t: Test, uid: number): Promise<Confined | null> {
   const client = await startConfined(t, uid, 'landlock')
   if (client.tier === 'landlock') return client
   t.match(client.problems.join('; '), /^landlock does not work here .*Linux 6\.12|seccomp profile/, 'there is none, and it is said why')
   return null
 }
 
-const kinds = [{ kind: 'bwrap', nested: false }, { kind: 'bwrap', nested: true }, { kind: 'landlock', nested: false }] as const
-
-for (const { name: user, uid } of USERS) {
-  for (const { kind, nested } of kinds) test(`as ${user}: what commands try in ${nested ? 'a nest' : kind}`, async t => {
-    const client = kind === 'bwrap' ? await startConfined(t, uid) : await startLandlock(t, uid)
-    if (client === null) return
-    t.ok(client.tier.startsWith(kind), `there is a sandbox: ${client.problems.join('; ')}`)
-    const found = await targets(t, client.folder)
-    for (const { name, check, only, ...order } of escapes(found)) {
-      if (only !== undefined && only !== kind) continue
-      t.comment(`a command that ${name}`)
-      check(t, await client.run({ ...order, nested }))
-      await until(`nothing is left of a command that ${name}`, () => client.survivors().length === 0)
-      const { code, stdout } = await client.run({ command: 'echo fine' })
-      t.deepEqual([code, stdout], [null, 'fine\n'], 'the client goes on')
-    }
-    t.equal(found.reached(), 0, 'nothing was reached outside')
-  })
-
-  test(`as ${user}: what is mounted`, async t => {
-    const client = await startConfined(t, uid)
-    const out = path.join(client.folder, 'o')
-    const shown = path.join(client.folder, 'shown')
-    for (const folder of [out, shown]) mkdirSync(folder)
-    writeFileSync(path.join(shown, 'file'), 'shown\n')
-    if (process.getuid?.() === 0) for (const folder of [out, shown]) chownSync(folder, uid === 0 ? COMMAND_UID : uid, uid)
-    const mounts = [{ path: shown, at: '/scratch/data' }, { path: path.join(shown, 'file'), at: '/scratch/one' }, { path: out, at: '/out', writable: true }]
-    const command = 'cat data/file one; echo made > /out/file; for f in data/new data/file one; do if (echo > $f) 2>/dev/null; then echo "wrote $f"; fi; done; rm -f data/file; ls'
-    const { code, stdout, stderr } = await client.run({ command, mounts })
-    t.deepEqual([code, stdout], [null, 'shown\nshown\ndata\none\n'], `read-only: ${stderr}`)
-    t.equal(readFileSync(path.join(out, 'file'), 'utf8'), 'made\n', 'what is writable can be written')
-    const nested = await client.run({ command: 'cat data/file one; for f in data/new data/file one; do if (echo > $f) 2>/dev/null; then echo "wrote $f"; fi; done; rm -f data/file; ls', mounts: mounts.slice(0, 2), nested: true })
-    t.deepEqual([nested.code, nested.stdout], [null, 'shown\nshown\ndata\none\n'], `the same in a nest: ${nested.stderr}`)
-    const flood = await client.run({ command: 'head -c 64M /dev/zero | tee /out/{1..20} >/dev/null; sleep 1000', mounts, limits: { fileBytes: 100 * MIB, timeoutMs: 60_000 } })
-    t.equal(flood.code, 'BW_ERR_COMMAND_DISK', `but not without end: ${flood.message}`)
-    const quick = await client.run({ command: 'rm -f /out/*; head -c 3M /dev/zero > /out/file', mounts, limits: { fileBytes: MIB } })
-    t.equal(quick.code, 'BW_ERR_COMMAND_DISK', `however quick it is: ${quick.message}`)
-  })
-
-  test(`as ${user}: what is shown to a command in landlock`, async t => {
-    const client = await startLandlock(t, uid)
-    if (client === null) return
-    const [out, shown] = ['o', 'shown'].map(name => path.join(client.folder, name)) as [string, string]
-    for (const folder of [out, shown]) mkdirSync(folder, { mode: 0o700 })
-    writeFileSync(path.join(shown, 'file'), 'shown\n', { mode: 0o600 })
-    for (const at of [out, shown, path.join(shown, 'file')]) chownSync(at, uid, uid)
-    const mounts = [{ path: shown, at: '/scratch/data' }, { path: path.join(shown, 'file'), at: '/scratch/one' }, { path: out, at: '/out', writable: true }]
-    const tries = allFail('echo > data/new', 'echo > data/file', 'echo > one', 'rm data/file', 'chmod 777 data/file; [ $(stat -Lc %a data/file) = 777 ]', 'ln data/file x && echo > x', 'mv data/file .')
-    const { code, stdout, stderr } = await client.run({ command: `cat data/file one; echo made > ${out}/file; ${tries}; ls`, mounts })
-    t.deepEqual([code, stdout], [null, 'shown\nshown\ncontained\ndata\none\n'], `links to what cannot be written to: ${stderr}`)
-    t.equal(readFileSync(path.join(out, 'file'), 'utf8'), 'made\n', 'what is writable can be written')
-    const flood = await client.run({ command: `head -c 64M /dev/zero | tee ${out}/{1..20} >/dev/null; sleep 1000`, mounts, limits: { fileBytes: 100 * MIB, timeoutMs: 60_000 } })
-    t.equal(flood.code, 'BW_ERR_COMMAND_DISK', `but not without end: ${flood.message}`)
-  })
-
-  if (process.getuid?.() === 0) test(`as ${user}: where parts of /proc are hidden`, async t => {
-    // as containers do
-    const hide = 'mount --bind /proc/sys /proc/sys && exec setpriv --reuid "$0" --regid "$0" --clear-groups "$@"'
-    const client = await startConfined(t, uid, 'bwrap', ['unshare', '--mount', '/bin/sh', '-c', hide, String(uid)])
-    t.equal(client.tier, 'bwrap-noproc', client.problems.join('; '))
-    t.match(client.problems.join('; '), /hides parts of \/proc/)
-    const { code, stdout } = await client.run({ command: 'ls -A /proc; for f in {3..999}; do (: <&$f) 2>/dev/null && echo $f; done; cat | wc -c; echo x > /tmp/x; ls /scratch /tmp' })
-    t.deepEqual([code, stdout], [null, '0\n/scratch:\n\n/tmp:\nx\n'], 'a command runs, and sees nothing in /proc')
-    const daemon = await client.run({ command: 'setsid sleep 1000 >&- & echo contained' })
-    contained(t, daemon)
-    await until('nothing is left of it', () => client.survivors().length === 0)
-  })
-
-  for (const kind of ['bwrap', 'landlock', 'none']) test(`as ${user}: kill -9 of the client at any moment, in ${kind}`, async t => {
-    if (kind === 'landlock' && await startLandlock(t, uid) === null) return
-    const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-    t.comment(`SEED=${seed}`)
-    let state = seed
-    const random = (): number => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31
-    // without a sandbox, what makes a session of its own gets away
-    const left = kind === 'none' ? '' : 'setsid sleep 1000 & '
-    const clients: Confined[] = []
-    for (let round = 0; round < 12; round++) {
-      const client: Confined = await startConfined(t, uid, kind === 'bwrap' ? 'auto' : kind)
-      const nested = kind === 'bwrap' && round % 2 === 1
-      const begun = client.begin({ command: `${left}timeout 1000 sleep 1000 & trap "" TERM; sleep 1000`, nested }).catch(() => 0)
-      const pid = nested || round % 3 > 0 ? await begun : 0
-      const inside = nested ? membersOf(new Set([pid])).get(pid)!.map(member => member.pid) : []
-      if (nested) t.ok(inside.length >= 3, `a nest, round ${round}: ${inside.length} processes`)
-      await new Promise(resolve => { setTimeout(resolve, random() * 30) })
-      client.child.kill('SIGKILL')
-      await until(`nothing is left, round ${round}`, () => client.survivors().length === 0 && !inside.some(isRunning))
-      await client.end()
-      clients.push(client)
-    }
-    t.deepEqual(clients.flatMap(client => client.survivors()), [], 'nothing is left, nor has come since')
-  })
+/** All that commands try there, as each user. */
+export function testEscapes (kind: 'bwrap' | 'landlock', { nested = false } = {}): void {
+  for (const { name: user, uid } of USERS) {
+    test(`as ${user}: what commands try in ${nested ? 'a nest' : kind}`, async t => {
+      const client = kind === 'bwrap' ? await startConfined(t, uid) : await startLandlock(t, uid)
+      if (client === null) return
+      t.ok(client.tier.startsWith(kind), `there is a sandbox: ${client.problems.join('; ')}`)
+      const found = await targets(t, client.folder)
+      for (const { name, check, only, ...order } of escapes(found)) {
+        if (only !== undefined && only !== kind) continue
+        t.comment(`a command that ${name}`)
+        check(t, await client.run({ ...order, nested }))
+        await until(`nothing is left of a command that ${name}`, () => client.survivors().length === 0)
+        const { code, stdout } = await client.run({ command: 'echo fine' })
+        t.deepEqual([code, stdout], [null, 'fine\n'], 'the client goes on')
+      }
+      t.equal(found.reached(), 0, 'nothing was reached outside')
+    })
+  }
 }
-
-/** An executor in this machine's sandbox, and a folder for what its items print. */
-async function sandboxed (t: Test): Promise<{ folder: string, executor: BashExecutor }> {
-  const { sandbox, problems } = await detectSandbox()
-  if (sandbox === null) throw new Error(problems.join('; '))
-  const folder = tempFolder(t)
-  const executor = new BashExecutor({ sandbox })
-  cleanUp(t, () => executor.close())
-  return { folder, executor }
-}
-
-test('the sandboxes of a nest serve one item each', async t => {
-  const { folder, executor } = await sandboxed(t)
-  const seen = 'grep -E "^(Sig|Shd|Cap|NoNew|Seccomp|Uid|Gid|Groups)" /proc/self/status; stat -c "%A %u %g %n" / /dev/* /dev/pts/* /scratch /tmp; env | grep -v PIECE_IDX | sort; ulimit -a; umask; nice; hostname; wc -l < /proc/net/dev; ls /proc/self/fd; stat -fc %b /scratch /tmp /dev/shm'
-  const command = `ls -A /scratch /tmp /dev/shm | tr -d "\\n"; echo "$PIECE_IDX $(wc -c)"; if ((PIECE_IDX < 0)); then ${seen}; fi; touch /scratch/a /tmp/b /dev/shm/c`
-  const nestedItems = new Set<number>()
-  const pids = new Set<number | undefined>()
-  const run = async (i: number): Promise<string> => {
-    const stdout = path.join(folder, `out-${i}`)
-    const work = { command, env: { PIECE_IDX: String(i), LINES: 'one\ntwo' }, cwd: folder, stdout, maxOutputBytes: 10_000, timeoutMs: 0 }
-    const item = executor.run(work)
-    if (pids.has(item.pid)) nestedItems.add(i) // its outermost process is that of a nest
-    pids.add(item.pid)
-    await item.done
-    return readFileSync(stdout, 'utf8')
-  }
-  const look = async (i: number): Promise<string[]> => (await run(i)).split('\n').slice(1)
-  const fresh = await look(-1)
-  t.notOk(nestedItems.has(-1), 'no nest at first')
-  t.ok(fresh.length > 50, 'what a fresh sandbox looks like')
-  // on a machine that is busy even short items take long at first
-  let count = 0
-  do await run(count++)
-  while (!nestedItems.has(count - 1))
-  for (let i = 1000; i < 1040; i++) t.equal(await run(i), `/dev/shm:/scratch:/tmp:${i} 0\n`, 'nothing of the one before it, and its own variables')
-  let last = -2
-  let nested = await look(last)
-  // where looking takes long, nests are given up
-  for (let i = 3000; (!nestedItems.has(last) || last >= 0) && i < 4000; i++) {
-    last = i % 10 === 9 ? -i : i
-    nested = await look(last)
-  }
-  t.ok(nestedItems.has(last), 'one in a nest')
-  t.deepEqual(nested, fresh, 'looks like a fresh one')
-  t.equal((await Promise.all(Array.from({ length: 40 }, (_, i) => run(2000 + i)))).join(''), Array.from({ length: 40 }, (_, i) => `/dev/shm:/scratch:/tmp:${2000 + i} 0\n`).join(''))
-})
-
-test('what a command does to its stderr is not seen by the next one', async t => {
-  // F_SETFL without O_APPEND, and a place far behind every limit
-  const command = 'if ((PIECE_IDX % 2)); then echo told >&2; else perl -e \'use Fcntl; fcntl(STDERR, F_SETFL, O_RDWR); sysseek(STDERR, 1 << 40, 0)\'; fi'
-  for (const count of [4, 60]) {
-    const { folder, executor } = await sandboxed(t)
-    const seen = new Set<string>()
-    for (let i = 0; i < count; i++) {
-      const item = executor.run({ command, env: { PIECE_IDX: String(i) }, cwd: folder, stdout: path.join(folder, `${count}-${i}`), maxOutputBytes: 100, timeoutMs: 0 })
-      const said = await item.done.then(({ stderr }) => stderr, (err: Error) => err.message)
-      if (i % 2 === 1) seen.add(said)
-    }
-    t.deepEqual([...seen], ['told'], `${count} items`)
-    await executor.close()
-  }
-})
-
-test('a short item that is killed tells what it said', async t => {
-  const { folder, executor } = await sandboxed(t)
-  const command = 'echo why >&2; ((PIECE_IDX < 30)) || sleep 1000'
-  for (let i = 0; i < 31; i++) {
-    const item = executor.run({ command, env: { PIECE_IDX: String(i) }, cwd: folder, stdout: path.join(folder, `out-${i}`), maxOutputBytes: 100, timeoutMs: 500 })
-    const { stderr, code } = await item.done.then(end => ({ ...end, code: '' }), (err: CommandError) => err)
-    if (i === 30) t.deepEqual([code, stderr], ['BW_ERR_COMMAND_TIMEOUT', 'why'])
-    else if (stderr !== 'why') t.fail(`item ${i}: ${stderr}`)
-  }
-})
-
-test('a sandbox that is killed while it waits for an item spoils no other', async t => {
-  const { folder, executor } = await sandboxed(t)
-  let count = 0
-  // with a third one, nests are given up
-  for (let kills = 0; kills < 2; count++) {
-    const stdout = path.join(folder, `out-${count}`)
-    const item = executor.run({ command: 'echo "$PIECE_IDX"', env: { PIECE_IDX: String(count) }, cwd: folder, stdout, maxOutputBytes: 100, timeoutMs: 0 })
-    const sid = item.pid!
-    const seen = await item.done.then(() => readFileSync(stdout, 'utf8'), (err: unknown) => err)
-    if (!(seen instanceof Error) && seen !== `${count}\n`) t.fail(`item ${count} is told to have printed ${JSON.stringify(seen)}`)
-    const members = (membersOf(new Set([sid])).get(sid) ?? []).map(({ pid }) => pid)
-    if (members.length < 4) continue // no nest, or it makes the next sandbox just now
-    process.kill(Math.max(...members), 'SIGKILL')
-    kills++
-  }
-  t.ok(count > 2, `${count} items`)
-})
