@@ -88,6 +88,26 @@ test('doctor with a bwrap that does not work', async t => {
   t.deepEqual([mute.code, finding(mute.events, 'sandbox').state], [1, 'missing'], 'one that ends well, but runs nothing, is none')
 })
 
+const noTemporary = (at: string, why: string): string =>
+  `${at}, the folder for temporary files (TMPDIR), cannot be used: ${why}; set TMPDIR to a folder that you may write to and that has room`
+
+test('doctor without a folder for temporary files says so once, and what to do', async t => {
+  const dir = tempFolder(t)
+  const file = path.join(dir, 'file')
+  const gone = path.join(dir, 'gone')
+  writeFileSync(file, '')
+  for (const [at, why] of [[gone, 'there is no such folder'], [file, 'it is not a folder']] as const) {
+    const { code, events } = await doctor(t, { TMPDIR: at })
+    t.deepEqual([code, finding(events, 'sandbox')], [1, { state: 'missing', message: noTemporary(at, why) }])
+  }
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
+  for (const [options, why] of [['size=16k', 'its disk is full'], ['ro', 'its file system is read-only']] as const) {
+    const found = inNamespaces([...user, '--mount'], `export TMPDIR='${dir}'; mount -t tmpfs -o ${options} none "$TMPDIR"`, tempFolder(t))
+    if (found === null) t.comment('no namespaces here')
+    else t.deepEqual([found.code, finding(found.events, 'sandbox')], [1, { state: 'missing', message: noTemporary(dir, why) }])
+  }
+})
+
 test('doctor finds a port that is taken', async t => {
   const server = createServer().listen(0)
   await once(server, 'listening')

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { CommandError } from '../../base/errors.ts'
+import { errnoOf } from '../../system/io-errors.ts'
 import { BashExecutor } from '../bash-executor.ts'
 import { BwrapLauncher } from './bwrap.ts'
 import { archOf, findProgram, isRoot } from './host.ts'
@@ -46,6 +47,17 @@ echo ok
 `
 
 const TEST_MS = 10_000
+/** More than trying a sandbox takes. */
+const TEMPORARY_BYTES = 64 * 1024
+const WHY: Record<string, string> = {
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'it is not a folder',
+  EACCES: 'you may not write to it',
+  EPERM: 'you may not write to it',
+  EROFS: 'its file system is read-only',
+  ENOSPC: 'its disk is full',
+  EDQUOT: 'your quota of its disk is used up'
+}
 const reports = new Map<SandboxChoice, Promise<SandboxReport>>()
 
 /** Tries what may be used, best first. Done once in a process; never rejects. */
@@ -57,6 +69,8 @@ export async function detectSandbox (choice: SandboxChoice = 'auto'): Promise<Sa
 
 async function detect (choice: SandboxChoice): Promise<SandboxReport> {
   if (choice === 'none') return { tier: 'none', sandbox: null, problems: [] }
+  const noRoom = temporaryProblem()
+  if (noRoom !== null) return { tier: 'none', sandbox: null, problems: [noRoom] }
   const problems: string[] = []
   for (const candidate of candidates(choice, problems)) {
     const problem = await tryOut(candidate)
@@ -64,6 +78,22 @@ async function detect (choice: SandboxChoice): Promise<SandboxReport> {
     problems.push(remedyFor(candidate.tier, problem))
   }
   return { tier: 'none', sandbox: null, problems: [...new Set(problems)] }
+}
+
+/** Every sandbox needs a folder for temporary files. What is wrong with it, in one line; null if it works. */
+function temporaryProblem (): string | null {
+  const at = tmpdir()
+  let folder: string | null = null
+  try {
+    folder = mkdtempSync(path.join(at, 'bitworker-sandbox-'))
+    writeFileSync(path.join(folder, 'full'), Buffer.alloc(TEMPORARY_BYTES))
+    return null
+  } catch (err) {
+    const why = WHY[errnoOf(err)] ?? (err instanceof Error ? err.message : String(err))
+    return `${at}, the folder for temporary files (TMPDIR), cannot be used: ${why}; set TMPDIR to a folder that you may write to and that has room`
+  } finally {
+    if (folder !== null) rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 function * candidates (choice: SandboxChoice, problems: string[]): Generator<Sandbox> {
