@@ -17,13 +17,13 @@ import type { Nest } from './nest/nest.ts'
 import type { Pool } from './nest/nest-pool.ts'
 import { closeFifo } from './process/fifos.ts'
 import type { Fifo, Fifos } from './process/fifos.ts'
-import { measure } from './process/folder-size.ts'
+import { holdTooMuch } from './process/folder-size.ts'
+import type { Writable } from './process/folder-size.ts'
 import { Output } from './process/output.ts'
 import { signalGroup } from './process/sessions.ts'
 import type { Sessions } from './process/sessions.ts'
 import { spawnLaunch } from './process/spawn.ts'
 import { StderrTail } from './process/stderr.ts'
-import type { Writable } from './process/usage.ts'
 import type { ItemOutcome, RunningItem, WorkItem } from './types.ts'
 import type { Reused, WarmEnd } from './warm/warm-job.ts'
 import type { WarmShell } from './warm/warm-shell.ts'
@@ -276,16 +276,8 @@ export class BashItem implements RunningItem {
     const ms = this.#elapsedMs()
     const pgid = this.#child?.pid
     await this.#endLaunch()
-    if (this.#stopped === null && await this.#hasWrittenTooMuch()) this.#stopped = 'disk'
     if (this.#isOver) return
     await this.#finish(pgid, exitCode, signal, ms)
-  }
-
-  /** What it may write to is looked at now and then: it may have been quick. */
-  async #hasWrittenTooMuch (): Promise<boolean> {
-    const mounts = this.#item.mounts?.filter(({ writable }) => writable === true) ?? []
-    const found = await Promise.all(mounts.map(async ({ path }) => measure(path, { bytes: this.limits.fileBytes, files: Infinity })))
-    return found.some(({ bytes }) => bytes > this.limits.fileBytes)
   }
 
   /** Its own process has ended well, but it is not over before the end of stdout: others may still print. */
@@ -294,9 +286,12 @@ export class BashItem implements RunningItem {
   }
 
   async #finish (pgid: number | undefined, exitCode: number | null, signal: NodeJS.Signals | null, ms: number): Promise<void> {
+    if (this.#warm?.group?.hasRunOut() === true) this.#stopped ??= 'memory'
+    // what it may write to is looked at now and then: how it ends must not depend on when that was
+    if (this.#stopped === null && await holdTooMuch(this.writable)) this.#stopped ??= 'disk'
+    if (this.#isOver) return
     const output = this.#output!
     const stderr = this.#stderr?.take() ?? ''
-    if (this.#warm?.group?.hasRunOut() === true) this.#stopped ??= 'memory'
     if (this.#stopped === null) this.#host.warm.note(this.#item, ms)
     const { maxOutputBytes } = this.#item
     const end = { exitCode, signal, stderr, size: output.size, maxOutputBytes, limits: this.limits, stopped: this.#stopped }

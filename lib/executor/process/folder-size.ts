@@ -2,38 +2,52 @@
  * How much is in a folder that a command writes to, however it made it. Off the event loop, entry by entry; what cannot be
  * looked into counts as too much, as it could hold anything.
  */
+import type { Stats } from 'node:fs'
 import { lstat, opendir, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { errnoOf } from '../../system/io-errors.ts'
 
-/** What may be in it. */
-export interface Most { bytes: number, files: number }
+/** A folder of this machine that a command may write to, and what may be in it. */
+export interface Writable { folder: string, bytes: number }
 
-/** What was found, at the least. */
-export interface Measured { bytes: number, isTooMuch: boolean }
-
+/** A complete command writes one file, and perhaps some beside it. */
+const MAX_FILES = 1000
+/** What its owner needs to see what is in a folder, and how much. Root does without, but a task must not end well there alone. */
+const SEEN = 0o500
 const BLOCK_BYTES = 512
 /** It was removed or replaced just now, which a command may do. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
-/** Looks into the folder until it is seen through, or has too much. Never rejects. */
-export async function measure (folder: string, { bytes: most, files }: Most): Promise<Measured> {
+/** Whether one of them has too much, or something that cannot be looked into. Never rejects. */
+export async function holdTooMuch (folders: readonly Writable[]): Promise<boolean> {
+  return (await Promise.all(folders.map(holdsTooMuch))).includes(true)
+}
+
+/** Looks into the folder until it is seen through, or has too much. */
+async function holdsTooMuch ({ folder, bytes: most }: Writable): Promise<boolean> {
   let [bytes, count] = [0, 0]
   const folders = [folder]
   try {
+    if (!canBeSeen(await stat(folder))) return true
     for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
-      for (const entry of await entriesOf(at, files - count)) {
+      for (const entry of await entriesOf(at, MAX_FILES - count)) {
         const stats = await lstat(entry).catch(ignoreGone)
         if (stats === null) continue
         bytes += stats.blocks * BLOCK_BYTES
-        if (++count > files || bytes > most) return { bytes, isTooMuch: true }
-        if (stats.isDirectory()) folders.push(entry)
+        if (++count > MAX_FILES || bytes > most) return true
+        if (!stats.isDirectory()) continue
+        if (!canBeSeen(stats)) return true
+        folders.push(entry)
       }
     }
-    return { bytes, isTooMuch: false }
+    return false
   } catch {
-    return { bytes, isTooMuch: true } // no right to look, or a longer name than the system takes
+    return true // no right to look, or a longer name than the system takes
   }
+}
+
+function canBeSeen ({ mode }: Stats): boolean {
+  return (mode & SEEN) === SEEN
 }
 
 /** Bytes of files without a name that these processes have open. Never rejects. */

@@ -6,12 +6,10 @@ import { childrenOf } from '../../system/process-table.ts'
 import type { Group } from '../cgroup/group.ts'
 import type { Limits } from '../limits.ts'
 import { favourGroup } from './autogroup.ts'
-import { measure, namelessBytes } from './folder-size.ts'
+import { holdTooMuch, namelessBytes } from './folder-size.ts'
+import type { Writable } from './folder-size.ts'
 import { memoryOf, segmentsOf, sharedBytes, tmpfsBytes } from './memory.ts'
 import { membersOf } from './sessions.ts'
-
-/** A folder of this machine that a command may write to. */
-export interface Writable { folder: string, bytes: number }
 
 /** What is watched. */
 export interface Watched {
@@ -31,8 +29,6 @@ const BYTES_PER_MS = 2e6
 const SEARCH_MS = 5_000
 /** Looking may take up to one part in so many of the time. */
 const SHARE = 20
-/** A complete command writes one file, and perhaps some beside it. */
-const MAX_FILES = 1000
 
 /** Ends what takes too much. */
 export class Watch {
@@ -100,11 +96,10 @@ export class Watch {
   #lookAtFolders (item: Watched, pids: number[]): void {
     if (this.#measuring.has(item)) return
     this.#measuring.add(item)
-    const looks = item.writable.map(async ({ folder, bytes }) => measure(folder, { bytes, files: MAX_FILES }))
     const most = Math.max(...item.writable.map(({ bytes }) => bytes))
-    void Promise.all([namelessBytes(pids), ...looks]).then(([nameless, ...found]) => {
+    void Promise.all([namelessBytes(pids), holdTooMuch(item.writable)]).then(([nameless, isTooMuch]) => {
       this.#measuring.delete(item)
-      if (nameless > most || found.some(({ isTooMuch }) => isTooMuch)) item.stop('disk')
+      if (nameless > most || isTooMuch) item.stop('disk')
     })
   }
 

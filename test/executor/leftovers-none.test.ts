@@ -1,0 +1,4 @@
+// What commands leave behind in no sandbox.
+import { testLeftovers } from '../helpers/leftovers.ts'
+
+testLeftovers('none')
