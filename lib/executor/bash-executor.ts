@@ -43,7 +43,8 @@ export interface BashExecutorOptions {
   env?: NodeJS.ProcessEnv
   /**
    * 'fresh': every item has a bash of its own; 'warm': a subshell of one that runs many, wherever that makes no
-   * difference to the command; 'auto' (default): the latter when items are short. Without a sandbox only: in one, each item has its own
+   * difference to the command; 'auto' (default): the latter when items are short. In a sandbox
+   * each item has its own bash; 'warm' has nests make the sandboxes, 'auto' only where items are short
    */
   shells?: 'auto' | 'warm' | 'fresh'
   /** how commands are confined; default: not at all */
@@ -83,6 +84,7 @@ export class BashExecutor implements Executor {
     this.#pool = new Pool({
       launcher: this.#launcher,
       fifos: this.#fifos,
+      isEager: shells === 'warm',
       running: () => this.#items.size,
       onStart: pgid => { this.#guard.watch(pgid) },
       onEnd: pgid => { this.#guard.forget(pgid) }

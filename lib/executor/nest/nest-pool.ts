@@ -28,6 +28,8 @@ const MAX_FAILED = 3
 export interface PoolHost {
   launcher: Launcher
   fifos: Fifos
+  /** nests are used however long items take */
+  isEager: boolean
   /** work items that run now */
   running (): number
   onStart (pgid: number): void
@@ -83,7 +85,7 @@ export class Pool {
       this.#paceMs = SHORT_MS
     }
     this.#paceMs += (Math.min(ms, 10 * SHORT_MS) - this.#paceMs) * WEIGHT
-    if (this.#paceMs < SHORT_MS) this.#refill()
+    if (this.#host.isEager || this.#paceMs < SHORT_MS) this.#refill()
     else this.#drop()
   }
 
