@@ -272,8 +272,9 @@ export class Downloader {
     try {
       const digest = await piece.digest()
       if (this.#state === 'closed' || this.#active.get(index) !== download) return
-      trace('piece %d has come from %d peers and is %s', index, sources.size, equalBytes(digest, result.digest) ? 'right' : 'wrong')
-      if (!equalBytes(digest, result.digest)) return this.#onMismatch(download)
+      const isRight = equalBytes(digest, result.digest)
+      trace('piece %d has come from %d peers and is %s', index, sources.size, isRight ? 'right' : 'wrong')
+      if (!isRight) return this.#onMismatch(download)
       await piece.write()
       if (this.#active.get(index) !== download) return
       await this.#host.downloaded(index, result, sink, sources)

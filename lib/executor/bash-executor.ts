@@ -119,7 +119,7 @@ export class BashExecutor implements Executor {
     this.#guard.ensure()
     if (this.#groups === null) this.#watch.begin(item)
     item.start()
-    trace('process %d runs: %s', item.pid, work.command)
+    if (item.pid !== undefined) trace('process %d runs: %s', item.pid, work.command)
     return item
   }
 
@@ -165,8 +165,10 @@ export class BashExecutor implements Executor {
 
   #onEnd (item: BashItem, pgid: number | undefined): void {
     this.#items.delete(item)
-    trace('process %d and what it started have ended', pgid)
-    if (pgid !== undefined) this.#guard.forget(pgid)
+    if (pgid !== undefined) {
+      trace('process %d and what it started have ended', pgid)
+      this.#guard.forget(pgid)
+    }
     if (this.#items.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined

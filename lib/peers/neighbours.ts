@@ -3,7 +3,7 @@
  * are claim-exchange.ts's.
  *
  * What follows from it is decided elsewhere: result-table.ts and scheduler.ts are kept true, and the `NeighbourHost` hears of
- * pieces that became available. Called by work-session.ts.
+ * pieces that became available. Called by piece-flow.ts.
  */
 import BitField from 'bitfield'
 import type { ClaimRecord, ResultRecord, UtBitworker } from '../../extensions/ut_bitworker/index.ts'

@@ -5,7 +5,7 @@
  * results in a swarm; each distinct one is a *variant* of the piece, kept once however many peers announce it. A peer
  * *holds* a piece when it has both said which result it has (`results`) and set the piece's bit (`have`, `bitfield`).
  *
- * Our own result is a variant like any other. Called by work-session.ts only. Memory: one byte per piece and peer, 49 per
+ * Our own result is a variant like any other. Called by piece-flow.ts and what it hosts. Memory: one byte per piece and peer, 49 per
  * piece, and 50 per further variant, of which there are no more than pieces (variants.ts): what nobody says any more makes
  * room, or peers that come and go would use up all numbers.
  */

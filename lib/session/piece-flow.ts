@@ -52,6 +52,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
   readonly #storing = new Set<number>()
   #slots: ComputeSlots | null = null
   #reports: WorkReports | null = null
+  /** of each piece that is computed: work items of a round that was stopped may end in the next one */
+  readonly #reportsOf = new Map<number, WorkReports>()
   #isStuck = false
   #isOpen = false
   #isClosed = false
@@ -157,7 +159,11 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
 
   generate (index: number): Generation { return this.#store.generate(index) }
 
-  started (index: number): void { this.#reports!.begun(index) }
+  started (index: number): void {
+    const reports = this.#reports!
+    this.#reportsOf.set(index, reports)
+    reports.begun(index)
+  }
 
   claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void { this.neighbours.claim(claims, opts) }
 
@@ -167,17 +173,24 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
     if (this.#isClosed || this.results.has(index)) return this.aborted(index, 'it was downloaded')
     this.counts.computed++
     this.downloads.cancel(index)
-    this.#reports!.computed(index, result, run)
+    this.#ended(index).computed(index, result, run)
     this.#onStored(index, result)
   }
 
   failed (index: number, err: Error, final: boolean): void {
+    const reports = this.#ended(index)
     // nothing here can be computed: the command is not to blame
     if (!(err instanceof CommandError) || err.code === 'BW_ERR_NO_SHELL') return this.#host.broken(err)
-    if (this.#reports!.failed(index, err, final, () => this.results.hasAny)) void this.#slots?.stop()
+    if (reports.failed(index, err, final, () => this.results.hasAny)) void this.#slots?.stop()
   }
 
-  aborted (index: number, reason: string): void { this.#reports!.aborted(index, reason) }
+  aborted (index: number, reason: string): void { this.#ended(index).aborted(index, reason) }
+
+  #ended (index: number): WorkReports {
+    const reports = this.#reportsOf.get(index)!
+    this.#reportsOf.delete(index)
+    return reports
+  }
 
   idle (): void {
     if (this.scheduler.running === 0) this.downloads.hurry()

@@ -1,4 +1,4 @@
-/** Those who wait for a piece. Used by work-session.ts. */
+/** Those who wait for a piece. Used by piece-flow.ts and work-session.ts. */
 export class PieceReaders {
   readonly #waiting = new Map<number, Set<() => void>>()
 

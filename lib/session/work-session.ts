@@ -46,9 +46,10 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   #keepHouse (ms: number): void {
     this.#cancelHousekeeping = this.#parts.clock.after(ms, () => {
-      this.#flow.tidy()
+      // first: whoever hears of what tidying finds may close the session
       this.#keepHouse(HOUSEKEEPING_MS)
-    })
+      this.#flow.tidy()
+    }, { unref: true })
   }
 
   /** Takes up what the store has on disk. */

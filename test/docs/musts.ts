@@ -37,7 +37,7 @@ export const WIRE_MUSTS: Record<string, Must> = {
   'MUST NOT have any other effect than to close the connection': { test: 'swarm/hostile-table.test.ts', title: 'the table of hostile inputs' },
   'a receiver MUST refuse a longer one': { test: 'task/errors.test.ts', title: 'a huge file is refused without looking at it' },
   'MUST be answered with *reject*': sends('metadata: what is not there is rejected; a link becomes a task for others, too'),
-  'The SHA-1 of the assembled bytes MUST equal': { test: 'task/errors.test.ts', title: 'metadata from a peer' },
+  'The SHA-1 of the assembled bytes MUST equal': { test: 'webtorrent/parsed-torrent.test.ts', title: 'metadata from a peer' },
   'if a peer ever sends two different ones, the receiver MUST close': { row: 'two different digests' },
   'MUST close connections to peers that lack the extension bit': { row: 'an extended handshake without `ut_bitworker`' },
   'Unknown keys MUST be ignored, whatever their values': { row: 'unknown keys in a `ut_bitworker` message' },

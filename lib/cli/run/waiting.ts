@@ -12,8 +12,9 @@ export async function nothingComes (torrent: Torrent, patienceMs = PATIENCE_MS):
   return new Promise(resolve => {
     let had = torrent.downloaded
     const timer = setInterval(() => {
-      const { claimed, expected } = torrent.stats()
-      const mayCome = torrent.downloaded > had || claimed > 0 || expected > 0 || torrent.done
+      const { claimed, expected, running, missing } = torrent.stats()
+      // without a missing piece the files are being made: that ends by itself, well or not
+      const mayCome = torrent.downloaded > had || claimed > 0 || expected > 0 || running > 0 || missing === 0
       had = torrent.downloaded
       if (mayCome) return
       clearInterval(timer)

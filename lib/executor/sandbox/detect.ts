@@ -92,7 +92,8 @@ function temporaryProblem (): string | null {
     const why = WHY[errnoOf(err)] ?? (err instanceof Error ? err.message : String(err))
     return `${at}, the folder for temporary files (TMPDIR), cannot be used: ${why}; set TMPDIR to a folder that you may write to and that has room`
   } finally {
-    if (folder !== null) rmSync(folder, { recursive: true, force: true })
+    // what cannot be removed is the system's to remove
+    try { if (folder !== null) rmSync(folder, { recursive: true, force: true }) } catch {}
   }
 }
 
