@@ -10,6 +10,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
+import { hexOf } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import { publish, replace } from '../system/atomic-file.ts'
@@ -41,7 +42,7 @@ export interface NewKey { key: string, file: string, publicFile: string }
 /** Makes a signing key. Rejects with BW_ERR_FILE_EXISTS unless `force` is set, and with errors of the file system. */
 export async function createSigningKey (file: string, { label, force }: { label?: string | undefined, force: boolean }): Promise<NewKey> {
   const { privateKey } = generateKeyPairSync('ed25519')
-  const key = Buffer.from(publicKeyOf(privateKey)).toString('hex')
+  const key = hexOf(publicKeyOf(privateKey))
   const publicFile = `${file.replace(/\.key$/, '')}.pub`
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
   try {

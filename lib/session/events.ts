@@ -1,4 +1,5 @@
 /** What a task's torrent reports: the payloads of its events and its statistics. */
+import { hexOf } from '../base/digest.ts'
 import type { CommandFailure, ErrorCode } from '../base/errors.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { Result } from '../results/result.ts'
@@ -98,5 +99,5 @@ export function noStats (): TaskStats {
 
 /** A piece's result as events carry it. */
 export function pieceResult (piece: number, { size, digest }: Result): PieceResult {
-  return { piece, size, sha256: Buffer.from(digest).toString('hex') }
+  return { piece, size, sha256: hexOf(digest) }
 }

@@ -5,6 +5,7 @@
 import type { KeyObject } from 'node:crypto'
 import { concatBytes, decode, encode, textOf } from '../base/bencode.ts'
 import type { Bvalue, Encodable } from '../base/bencode.ts'
+import { hexOf } from '../base/digest.ts'
 import { isSignatureOf, PUBLIC_KEY_BYTES, publicKeyOf, signBytes, SIGNATURE_BYTES, toSigningKey, whyNoPublicKey } from './ed25519.ts'
 import { taskError } from './types.ts'
 import type { Task, TaskSignature } from './types.ts'
@@ -37,7 +38,7 @@ export function signTask (task: Task, key: KeyObject | string, { time, label }: 
   if (!(t >= 0)) throw refused('The time of a signature must be a Date, of 1970 or later.')
   if (label !== undefined && !isLabel(label)) throw refused(`The label of a signer must be 1 to ${MAX_LABEL_LENGTH} characters of well-formed text.`)
   const remark = encode({ t, l: label })
-  const publicKey = Buffer.from(publicKeyOf(secret)).toString('hex')
+  const publicKey = hexOf(publicKeyOf(secret))
   const signature = signBytes(signedBytes(task.digest, remark), secret)
   const others = task.signatures.filter(other => other.publicKey !== publicKey)
   if (others.length === MAX_SIGNATURES) throw refused(`A task can have at most ${MAX_SIGNATURES} signatures.`)
@@ -66,7 +67,7 @@ export function readSignature (entry: Bvalue): TaskSignature {
   const label = info.has('l') ? textOf(info.get('l')) ?? '' : undefined
   if (typeof t !== 'number' || t < 0 || t > MAX_TIME_S || (label !== undefined && !isLabel(label))) throw malformed()
   // canonical as it was received: the same bytes again, with keys that a later version may add
-  return toSignature(Buffer.from(key).toString('hex'), new Uint8Array(signature), encode(info), t, label)
+  return toSignature(hexOf(key), new Uint8Array(signature), encode(info), t, label)
 }
 
 /** Returns the signatures if each is valid for the digest and of another key. Throws BW_ERR_TASK_SIGNATURE. */

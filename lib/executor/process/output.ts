@@ -2,9 +2,9 @@
  * The stdout of a running command: what a reader of a pipe gets until its end, hashed as it comes and written to the
  * part file. Not complete before the end was read: whoever still has the other end open is waited for.
  */
-import { createHash, hash } from 'node:crypto'
-import type { Hash } from 'node:crypto'
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs'
+import { incrementalSha256, sha256 } from '../../base/digest.ts'
+import type { IncrementalDigest } from '../../base/digest.ts'
 import { writeAll, writeAllSync } from '../../system/write-all.ts'
 import { outputChanged } from '../failures.ts'
 import type { Fifo } from './fifos.ts'
@@ -44,7 +44,7 @@ export class Output {
   #waiting: Buffer[] = []
   #waitingBytes = 0
   /** of what was written, once writing began */
-  #hash: Hash | null = null
+  #hash: IncrementalDigest | null = null
   #writing: Promise<void> | null = null
   #error: Error | null = null
   #isClosed = false
@@ -115,7 +115,7 @@ export class Output {
       const bytes = Buffer.concat(this.#waiting)
       if (this.#file !== -1) writeAllSync(this.#file, bytes, null)
       this.#check()
-      return { size: this.#size, digest: hash('sha256', bytes, 'buffer') }
+      return { size: this.#size, digest: sha256(bytes) }
     } finally {
       this.close()
     }
@@ -150,7 +150,7 @@ export class Output {
     if (this.#writing !== null || this.#waiting.length === 0) return this.#writing
     const bytes = Buffer.concat(this.#waiting.splice(0))
     this.#waitingBytes = 0
-    this.#hash ??= createHash('sha256')
+    this.#hash ??= incrementalSha256()
     this.#hash.update(bytes)
     this.#writing = writeAll(this.#file, bytes, null).catch((err: unknown) => {
       this.#fail(err instanceof Error ? err : new Error(String(err)))

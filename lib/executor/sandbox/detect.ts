@@ -47,6 +47,7 @@ echo ok
 `
 
 const TEST_MS = 10_000
+const TEMPORARY_NAME = 'bitworker-sandbox-'
 /** More than trying a sandbox takes. */
 const TEMPORARY_BYTES = 64 * 1024
 const WHY: Record<string, string> = {
@@ -85,16 +86,20 @@ function temporaryProblem (): string | null {
   const at = tmpdir()
   let folder: string | null = null
   try {
-    folder = mkdtempSync(path.join(at, 'bitworker-sandbox-'))
+    folder = mkdtempSync(path.join(at, TEMPORARY_NAME))
     writeFileSync(path.join(folder, 'full'), Buffer.alloc(TEMPORARY_BYTES))
     return null
   } catch (err) {
     const why = WHY[errnoOf(err)] ?? (err instanceof Error ? err.message : String(err))
     return `${at}, the folder for temporary files (TMPDIR), cannot be used: ${why}; set TMPDIR to a folder that you may write to and that has room`
   } finally {
-    // what cannot be removed is the system's to remove
-    try { if (folder !== null) rmSync(folder, { recursive: true, force: true }) } catch {}
+    removeTemporary(folder)
   }
+}
+
+/** What cannot be removed is the system's to remove. */
+function removeTemporary (folder: string | null): void {
+  try { if (folder !== null) rmSync(folder, { recursive: true, force: true }) } catch {}
 }
 
 function * candidates (choice: SandboxChoice, problems: string[]): Generator<Sandbox> {
@@ -128,7 +133,7 @@ async function tryOut (sandbox: Sandbox): Promise<string | null> {
   let executor: BashExecutor | null = null
   let folder: string | null = null
   try {
-    folder = mkdtempSync(path.join(tmpdir(), 'bitworker-sandbox-'))
+    folder = mkdtempSync(path.join(tmpdir(), TEMPORARY_NAME))
     const [stdout, shown, hidden, cwd] = ['out', 'shown', 'hidden', 'scratch'].map(name => path.join(folder!, name)) as [string, string, string, string]
     for (const file of [shown, hidden]) writeFileSync(file, 'shown\n', { mode: 0o644 })
     mkdirSync(cwd)
@@ -144,6 +149,6 @@ async function tryOut (sandbox: Sandbox): Promise<string | null> {
     return err instanceof Error ? err.message : String(err)
   } finally {
     await executor?.close()
-    if (folder !== null) rmSync(folder, { recursive: true, force: true })
+    removeTemporary(folder)
   }
 }
