@@ -1,9 +1,12 @@
 /**
- * The paper's model of its own random choice (section 5.1): rounds until n pieces are there when in each round every one of
- * m peers computes a random missing piece and nobody knows what the others chose.
+ * The paper's model of its own random choice (section 5.1): rounds until n pieces are there when in each round every
+ * one of m peers computes a random missing piece and nobody knows what the others chose.
  */
 
-/** S(m, 0 … m), Stirling numbers of the second kind: ways to divide m peers into j groups. Exact up to m = 25, by doubles. */
+/**
+ * S(m, 0 … m), Stirling numbers of the second kind: ways to divide m peers into j groups. Exact up to m = 25, by
+ * doubles.
+ */
 export function stirling (m: number): number[] {
   let row = [1]
   for (let i = 1; i <= m; i++) {

@@ -1,8 +1,9 @@
-// What a work item costs: one peer with two slots computes `echo $((PIECE_IDX*PIECE_IDX))`, everything included (choosing,
-// bash, hashing, storing, journal, joining the file), beside `xargs -P2 bash -c` and GNU parallel writing as many files.
+// What a work item costs: one peer with two slots computes `echo $((PIECE_IDX*PIECE_IDX))`, everything included
+// (choosing, bash, hashing, storing, journal, joining the file), beside `xargs -P2 bash -c` and GNU parallel writing as
+// many files.
 //   node bench/items.ts [--rounds 3] [--no-parallel] [PIECES …]     default: 1000 10000
-// The three take turns, so that a busy machine is busy for all of them. Prints medians per item: time passed, and time of
-// all processors in brackets, which other programs disturb less. BitWorker's is counted from `add` to `done`; its
+// The three take turns, so that a busy machine is busy for all of them. Prints medians per item: time passed, and time
+// of all processors in brackets, which other programs disturb less. BitWorker's is counted from `add` to `done`; its
 // processor time is that of the whole process, with its start.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,7 +21,9 @@ const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker
 async function peer (pieces: number, path: string): Promise<void> {
   const client = new BitWorker(OPTIONS)
   await once(client, 'listening')
-  const task = createTask({ name: 'squares.txt', command: 'echo $((PIECE_IDX*PIECE_IDX))', parts: pieces, pieceLength: 1024 })
+  const task = createTask({
+    name: 'squares.txt', command: 'echo $((PIECE_IDX*PIECE_IDX))', parts: pieces, pieceLength: 1024
+  })
   const start = performance.now()
   const torrent = client.add(task, { path, compute: { slots: 2, sandbox: 'none' } })
   await once(torrent, 'done')
@@ -34,7 +37,9 @@ interface Run { ms: number, cpuMs: number, out: string }
 async function run (line: string, files: number): Promise<Run> {
   const cwd = await mkdtemp(join(tmpdir(), 'bitworker-bench-'))
   try {
-    const child = spawn('bash', ['-c', `TIMEFORMAT='%R %U %S'; time { ${line}; }`], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn('bash', ['-c', `TIMEFORMAT='%R %U %S'; time { ${line}; }`], {
+      cwd, stdio: ['ignore', 'pipe', 'pipe']
+    })
     const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
     const { length } = await readdir(cwd)
     if (length !== files) throw new Error(`${line} made ${length} files, not ${files}: ${err}`)
@@ -80,7 +85,9 @@ async function measure (pieces: number, rounds: number, withParallel: boolean): 
   const ratio = (a: Run[], b: Run[]): string => `${(ms(a) / ms(b)).toFixed(2)} (${(cpuMs(a) / cpuMs(b)).toFixed(2)})`
   const others = withParallel ? [cost(parallel), ratio(parallel, own)] : ['-', '-']
   const rss = Math.max(...own.map(({ rssBytes }) => rssBytes)) / 2 ** 20
-  console.log(`| ${[pieces, cost(own), cost(xargs), others[0], ratio(own, xargs), others[1], `${rss.toFixed(0)} MiB`].join(' | ')} |`)
+  console.log(
+    `| ${[pieces, cost(own), cost(xargs), others[0], ratio(own, xargs), others[1], `${rss.toFixed(0)} MiB`].join(' | ')} |`
+  )
 }
 
 if (process.argv[2] === '--peer') {
@@ -91,7 +98,9 @@ if (process.argv[2] === '--peer') {
     options: { rounds: { type: 'string', default: '3' }, 'no-parallel': { type: 'boolean', default: false } }
   })
   const withParallel = !values['no-parallel'] && hasParallel()
-  console.log('| pieces | BitWorker | xargs -P2 | parallel -j2 | BitWorker / xargs | parallel / BitWorker | peak memory |')
+  console.log(
+    '| pieces | BitWorker | xargs -P2 | parallel -j2 | BitWorker / xargs | parallel / BitWorker | peak memory |'
+  )
   console.log('|---|---|---|---|---|---|---|')
   const counts = positionals.length > 0 ? positionals.map(Number) : [1_000, 10_000]
   for (const pieces of counts) await measure(pieces, Number(values.rounds), withParallel)

@@ -1,5 +1,5 @@
-// What one peer that announces everything and does not deliver costs an honest swarm: four clients, sixty pieces of 0.3 s, on
-// loopback, with one liar of each kind.
+// What one peer that announces everything and does not deliver costs an honest swarm: four clients, sixty pieces of 0.3
+// s, on loopback, with one liar of each kind.
 //   node bench/liars.ts [--runs 5] [--kinds silent,trickle,…] [--pieces 60] [--seconds 0.3]
 // Prints the median time until all four have everything, and as a multiple of that without a liar in the same round.
 import { createHash } from 'node:crypto'
@@ -36,7 +36,9 @@ function block (peer: HostilePeer, request: Buffer, data: Buffer): void {
   peer.send(frame(7, Buffer.concat([request.subarray(0, 8), data])))
 }
 
-function garbage (peer: HostilePeer, request: Buffer): void { block(peer, request, Buffer.alloc(request.readUInt32BE(8), 0xee)) }
+function garbage (peer: HostilePeer, request: Buffer): void {
+  block(peer, request, Buffer.alloc(request.readUInt32BE(8), 0xee))
+}
 
 /** What the command writes for a piece. */
 function content (index: number): Buffer { return Buffer.alloc(BYTES, String(index % 10)) }
@@ -48,12 +50,31 @@ function honest (peer: HostilePeer, request: Buffer): void {
 
 const KINDS: Record<string, Kind> = {
   silent: {},
-  trickle: { everyMs: 25_000, turn: peer => { for (const request of peer.takeRequests().slice(0, 1)) garbage(peer, request) } },
-  'trickles each second': { everyMs: 1_000, turn: peer => { for (const request of peer.takeRequests().slice(0, 1)) garbage(peer, request) } },
+  trickle: {
+    everyMs: 25_000,
+    turn: peer => {
+      for (const request of peer.takeRequests().slice(0, 1)) garbage(peer, request)
+    }
+  },
+  'trickles each second': {
+    everyMs: 1_000,
+    turn: peer => {
+      for (const request of peer.takeRequests().slice(0, 1)) garbage(peer, request)
+    }
+  },
   'new ids': { livesMs: 30_000 },
   'new ids each second': { livesMs: 1_000 },
-  chokes: { everyMs: 300, turn: peer => { peer.send(frame(peer.turns++ % 2)) } },
-  rejects: { answer: (peer, request) => { peer.send(frame(16, request)) } },
+  chokes: {
+    everyMs: 300,
+    turn: peer => {
+      peer.send(frame(peer.turns++ % 2))
+    }
+  },
+  rejects: {
+    answer: (peer, request) => {
+      peer.send(frame(16, request))
+    }
+  },
   garbage: { answer: garbage },
   sizes: { size: 1 },
   bait: { answer: honest, isBait: true }
@@ -104,7 +125,10 @@ async function lie (port: number, task: Task, kind: Kind): Promise<HostilePeer> 
   if (kind.isBait === true) setTimeout(() => { announce(count, task.pieceCount) }, BAIT_END_MS).unref()
   const { turn, answer } = kind
   if (turn !== undefined) peer.socket.once('close', clearAll([setInterval(() => { turn(peer) }, kind.everyMs)]))
-  if (answer !== undefined) peer.socket.on('data', () => { for (const request of peer.takeRequests()) answer(peer, request) })
+  if (answer !== undefined)
+    peer.socket.on('data', () => {
+      for (const request of peer.takeRequests()) answer(peer, request)
+    })
   await peer.heard()
   return peer
 }
@@ -171,5 +195,7 @@ const alone = median(times.get('nobody')!)
 console.log('| liar | median | × without | runs | work items a run |\n|---|---|---|---|---|')
 for (const [name, seconds] of times) {
   const all = seconds.map(each => each.toFixed(1)).join(', ')
-  console.log(`| ${name} | ${median(seconds).toFixed(2)} s | ${(median(seconds) / alone).toFixed(2)} | ${all} | ${(items.get(name)! / seconds.length).toFixed(0)} |`)
+  console.log(
+    `| ${name} | ${median(seconds).toFixed(2)} s | ${(median(seconds) / alone).toFixed(2)} | ${all} | ${(items.get(name)! / seconds.length).toFixed(0)} |`
+  )
 }

@@ -1,5 +1,5 @@
-// One peer of bench/paper.ts: a process that takes part in run after run, with a fresh client and folder in each. Forked and
-// told what to do by paper-run.ts; not to be started by hand.
+// One peer of bench/paper.ts: a process that takes part in run after run, with a fresh client and folder in each.
+// Forked and told what to do by paper-run.ts; not to be started by hand.
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
@@ -48,7 +48,9 @@ async function compute ({ torrent }: Running): Promise<Answer> {
     open.delete(piece)
     if (item !== undefined) items.push(Object.assign(item, { endMs: clock(), result }))
   }
-  torrent.on('computing', ({ piece }) => { open.set(piece, { piece, startMs: clock(), endMs: Infinity, result: false }) })
+  torrent.on('computing', ({ piece }) => {
+    open.set(piece, { piece, startMs: clock(), endMs: Infinity, result: false })
+  })
   torrent.on('computed', ({ piece }) => { end(piece, true) })
   torrent.on('downloaded', ({ piece }) => { end(piece, false) })
   torrent.on('aborted', ({ piece }) => {

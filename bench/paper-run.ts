@@ -46,7 +46,11 @@ export class Peers {
   ensure (count: number): void {
     while (this.#children.length < count) {
       // a session each: the kernel shares the processors out among sessions, and each peer stands for a machine
-      this.#children.push(fork(join(import.meta.dirname, 'paper-peer.ts'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true }))
+      this.#children.push(
+        fork(join(import.meta.dirname, 'paper-peer.ts'), {
+          stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true
+        })
+      )
     }
   }
 

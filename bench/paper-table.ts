@@ -80,7 +80,9 @@ function row (runs: Run[]): string {
     `${inSeconds(first.mean)} (${first.min.toFixed(2)}–${first.max.toFixed(2)})`,
     (first.mean / ideal).toFixed(3),
     inSeconds(mean(run => run.last)),
-    [mean(run => run.started), mean(run => run.finished), mean(run => run.aborted)].map(count => count.toFixed(1)).join(' / '),
+    [mean(run => run.started), mean(run => run.finished), mean(run => run.aborted)]
+      .map(count => count.toFixed(1))
+      .join(' / '),
     `${(100 * mean(run => run.wasted / run.computing)).toFixed(1)} %`
   ].join(' | ')} |`
 }

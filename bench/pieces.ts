@@ -18,7 +18,9 @@ const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker
 async function peer (pieces: number, path: string, peerPort: number): Promise<void> {
   const client = new BitWorker(OPTIONS)
   await once(client, 'listening')
-  const task = createTask({ name: 'squares.txt', command: 'echo $((PIECE_IDX * PIECE_IDX))', parts: pieces, pieceLength: 1024 })
+  const task = createTask({
+    name: 'squares.txt', command: 'echo $((PIECE_IDX * PIECE_IDX))', parts: pieces, pieceLength: 1024
+  })
   const start = performance.now()
   const torrent = client.add(task, { path })
   await once(torrent, 'ready')
@@ -32,7 +34,10 @@ async function peer (pieces: number, path: string, peerPort: number): Promise<vo
   torrent.startComputing({ slots: 1, sandbox: 'none' })
   await once(torrent, 'done')
   const report: Report = {
-    addMs, doneMs: performance.now() - begin, computed: torrent.stats().computed, rssBytes: process.resourceUsage().maxRSS * 1024
+    addMs,
+    doneMs: performance.now() - begin,
+    computed: torrent.stats().computed,
+    rssBytes: process.resourceUsage().maxRSS * 1024
   }
   process.send!(report)
   await once(process, 'message')

@@ -17,7 +17,9 @@ interface Report { readyMs: number, cpuMs: number, checkedMs: number, stored: nu
 const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 
 function taskOf (pieces: number): Task {
-  return createTask({ name: 'squares.txt', command: 'echo $((PIECE_IDX * PIECE_IDX))', parts: pieces, pieceLength: 1024 })
+  return createTask({
+    name: 'squares.txt', command: 'echo $((PIECE_IDX * PIECE_IDX))', parts: pieces, pieceLength: 1024
+  })
 }
 
 /** A folder with all pieces but the last one, or the finished file. */
@@ -69,7 +71,9 @@ async function measure (pieces: number, isFinished: boolean): Promise<void> {
   const { readyMs, cpuMs, checkedMs, stored, rssBytes } = reports.sort((a, b) => a.readyMs - b.readyMs)[1]!
   const kind = isFinished ? 'finished file' : 'parts'
   const done = isFinished ? `${checkedMs.toFixed(0)} ms` : ''
-  console.log(`| ${stored} | ${kind} | ${readyMs.toFixed(0)} ms | ${cpuMs.toFixed(0)} ms | ${done} | ${(rssBytes / 2 ** 20).toFixed(0)} MiB |`)
+  console.log(
+    `| ${stored} | ${kind} | ${readyMs.toFixed(0)} ms | ${cpuMs.toFixed(0)} ms | ${done} | ${(rssBytes / 2 ** 20).toFixed(0)} MiB |`
+  )
   await rm(path, { recursive: true })
 }
 

@@ -1,11 +1,12 @@
 // What a task of many tiny pieces (`echo $((PIECE_IDX*PIECE_IDX))`) costs.
 //   node bench/scale.ts one [PIECES …]      one peer, two slots; default: 1000 100000
 //   node bench/scale.ts two [PIECES …]      two peers, a process and a slot each, over TCP on loopback; default: 100000
-//   node bench/scale.ts memory [PIECES]     what a piece and a wire take, from PIECES and 1 000 pieces, 1 and 8 wires; default: 100000
-// `one` prints time, and processor time of the peer with its shells, from `add` until the client is closed, per piece,
-// and as a multiple of the first line's. `two` counts from the start of computing until both are complete; memory is
-// resident memory: the most that was sampled, twice a second, and the most that the system saw.
-// `memory` counts what is in use after a garbage collection, in the heap and beside it. TMPDIR says where the pieces go.
+//   node bench/scale.ts memory [PIECES] what a piece and a wire take, from PIECES and 1 000 pieces, 1 and 8 wires;
+//   default: 100000 `one` prints time, and processor time of the peer with its shells, from `add` until the client is
+//   closed, per piece, and as a multiple of the first line's. `two` counts from the start of computing until both are
+//   complete; memory is resident memory: the most that was sampled, twice a second, and the most that the system saw.
+// `memory` counts what is in use after a garbage collection, in the heap and beside it. TMPDIR says where the pieces
+// go.
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -165,7 +166,9 @@ async function measureMemory (pieces: number): Promise<void> {
   const many = await inFolder(async path => weighBoth(pieces, path))
   row('bytes', 'nothing stored', 'everything stored')
   row('---', '---', '---')
-  const print = (what: string, of: (kind: 'missing' | 'stored') => number): void => { row(what, of('missing').toFixed(0), of('stored').toFixed(0)) }
+  const print = (what: string, of: (kind: 'missing' | 'stored') => number): void => {
+    row(what, of('missing').toFixed(0), of('stored').toFixed(0))
+  }
   const slope = (from: number, to: number) => (kind: 'missing' | 'stored'): number =>
     ((many[kind][to]! - many[kind][from]!) - (few[kind][to]! - few[kind][from]!)) / (pieces - 1_000)
   const eachPair = (kind: 'missing' | 'stored'): number => slope(2, 3)(kind) / (WIRES - 1)
@@ -231,8 +234,15 @@ async function measureTwo (counts: number[]): Promise<void> {
   for (const pieces of counts) {
     const costs = await inFolder(async path => runTwo(pieces, path))
     const both = (pick: (cost: PeerCost) => string | number): string => costs.map(pick).join(', ')
-    row(pieces, both(({ ms }) => `${(ms / 1000).toFixed(1)} s`), both(({ ms }) => `${(ms / pieces).toFixed(3)} ms`),
-      both(cost => `${(cost.cpuMs / pieces).toFixed(3)} ms`), both(({ computed }) => computed), both(({ rss }) => mib(rss)), both(cost => mib(cost.maxRss)))
+    row(
+      pieces,
+      both(({ ms }) => `${(ms / 1000).toFixed(1)} s`),
+      both(({ ms }) => `${(ms / pieces).toFixed(3)} ms`),
+      both(cost => `${(cost.cpuMs / pieces).toFixed(3)} ms`),
+      both(({ computed }) => computed),
+      both(({ rss }) => mib(rss)),
+      both(cost => mib(cost.maxRss))
+    )
   }
 }
 

@@ -2,8 +2,8 @@
 // thousands of peers in one process; only the network, the commands and the downloads are simulated.
 //   node bench/simulate.ts --preset paper|mesh|sparse|large|stress|busy|squatters|liars [--runs N] [--seed N] [--json]
 //   node bench/simulate.ts [--pieces 192] [--peers 16] [--degree 0] … one swarm; --help lists the rest
-// The same options and seed give the same outcome. Prints a table (the columns: bench/README.md), and on stderr how far a
-// run is that takes longer than ten seconds.
+// The same options and seed give the same outcome. Prints a table (the columns: bench/README.md), and on stderr how far
+// a run is that takes longer than ten seconds.
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { PRESETS } from './simulator/presets.ts'
@@ -36,7 +36,9 @@ function fail (message: string): never {
 
 function whole (name: 'runs' | 'seed', least: number): number {
   const number = Number(values[name])
-  return Number.isSafeInteger(number) && number >= least ? number : fail(`--${name} is a whole number of at least ${least}, not ${values[name]}`)
+  return Number.isSafeInteger(number) && number >= least
+    ? number
+    : fail(`--${name} is a whole number of at least ${least}, not ${values[name]}`)
 }
 
 function scenarioOf (values: Record<string, string | boolean | undefined>): Scenario {
@@ -44,7 +46,9 @@ function scenarioOf (values: Record<string, string | boolean | undefined>): Scen
   return Object.fromEntries(Object.entries(base).map(([key, usual]) => {
     const text = values[flag(key)]
     if (typeof text !== 'string') return [key, usual]
-    if (key === 'policy' || key === 'squat' || key === 'lie') return CHOICES[key].includes(text) ? [key, text] : fail(`--${flag(key)}: ${CHOICES[key].join(', ')}`)
+    if (key === 'policy' || key === 'squat' || key === 'lie') {
+      return CHOICES[key].includes(text) ? [key, text] : fail(`--${flag(key)}: ${CHOICES[key].join(', ')}`)
+    }
     return Number(text) >= 0 ? [key, Number(text)] : fail(`--${flag(key)} is a number, not ${text}`)
   })) as Record<Key, unknown> as Scenario
 }
@@ -52,7 +56,9 @@ function scenarioOf (values: Record<string, string | boolean | undefined>): Scen
 function cellsOf (values: Record<string, string | boolean | undefined>): Cell[] {
   const { preset } = values
   if (typeof preset === 'string') {
-    return Object.hasOwn(PRESETS, preset) ? PRESETS[preset as keyof typeof PRESETS] : fail(`--preset: ${Object.keys(PRESETS).join(', ')}`)
+    return Object.hasOwn(PRESETS, preset)
+      ? PRESETS[preset as keyof typeof PRESETS]
+      : fail(`--preset: ${Object.keys(PRESETS).join(', ')}`)
   }
   const scenario = scenarioOf(values)
   const label = `${scenario.pieces}/${scenario.peers}`
@@ -62,7 +68,9 @@ function cellsOf (values: Record<string, string | boolean | undefined>): Cell[] 
 
 async function runs (scenario: Scenario, count: number, firstSeed: number): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
-  for (let seed = firstSeed; seed < firstSeed + count; seed++) outcomes.push(await simulate(scenario, seed, reporter(scenario, seed)))
+  for (let seed = firstSeed; seed < firstSeed + count; seed++) {
+    outcomes.push(await simulate(scenario, seed, reporter(scenario, seed)))
+  }
   return outcomes
 }
 
@@ -72,7 +80,9 @@ function reporter ({ pieces, peers }: Scenario, seed: number): (progress: Progre
     if (performance.now() - reportedAt < REPORT_MS) return
     reportedAt = performance.now()
     const ideal = (idealMs / 1000).toFixed(1)
-    console.error(`${pieces}/${peers}, seed ${seed}: ${elapsedMs / 1000} s simulated (ideal: ${ideal} s), ${done} pieces done`)
+    console.error(
+      `${pieces}/${peers}, seed ${seed}: ${elapsedMs / 1000} s simulated (ideal: ${ideal} s), ${done} pieces done`
+    )
   }
 }
 

@@ -16,7 +16,9 @@ const DIST = join(import.meta.dirname, '..', 'dist')
 const OFF = ['--no-dht', '--no-lsd', '--no-nat']
 const OPTIONS = '{ dht: false, lsd: false, natUpnp: false, natPmp: false }'
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '15' }, node: { type: 'string', default: process.execPath } } })
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '15' }, node: { type: 'string', default: process.execPath } }
+})
 const folder = await mkdtemp(join(tmpdir(), 'bitworker-startup-'))
 let tries = 0
 

@@ -1,6 +1,7 @@
-// How fast a finished task moves, with and without uTP (`--no-utp`), next to an ordinary torrent of the same bytes that plain
-// `webtorrent` moves over TCP: each time a seeding process and a fresh downloading one, on loopback.
-//   node bench/transfer.ts [MIB] [PIECE_MIB] [RUNS]       default: 1024 1 5; takes turns, prints medians and their ratio
+// How fast a finished task moves, with and without uTP (`--no-utp`), next to an ordinary torrent of the same bytes that
+// plain `webtorrent` moves over TCP: each time a seeding process and a fresh downloading one, on loopback.
+//   node bench/transfer.ts [MIB] [PIECE_MIB] [RUNS] default: 1024 1 5; takes turns, prints medians and their ratio
+//
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -48,9 +49,14 @@ async function make (job: Job): Promise<void> {
     const { default: createTorrent } = await import('create-torrent')
     const file = join(path, NAME)
     await mkdir(path)
-    await pipeline(function * () { for (let i = 0; i < pieces; i++) yield contentOf(i, pieceLength) }, createWriteStream(file))
+    await pipeline(function * () {
+      for (let i = 0; i < pieces; i++) yield contentOf(i, pieceLength)
+    }, createWriteStream(file))
     const torrent = await new Promise<Uint8Array>((resolve, reject) => {
-      createTorrent(file, { pieceLength, announceList: [] }, (err, bytes) => { if (err === null) resolve(bytes); else reject(err) })
+      createTorrent(file, { pieceLength, announceList: [] }, (err, bytes) => {
+        if (err === null) resolve(bytes)
+        else reject(err)
+      })
     })
     await pipeline([torrent], createWriteStream(`${path}.torrent`))
     return
@@ -102,7 +108,9 @@ async function fetch (job: Job, torrentPath: string): Promise<void> {
   await once(torrent, 'done')
   const doneMs = performance.now() - begin
   delay.disable()
-  const report: Report = { cpuMs: cpuMs(cpu), storedMs, doneMs, stallMs: delay.max / 1e6, rssBytes: process.resourceUsage().maxRSS * 1024 }
+  const report: Report = {
+    cpuMs: cpuMs(cpu), storedMs, doneMs, stallMs: delay.max / 1e6, rssBytes: process.resourceUsage().maxRSS * 1024
+  }
   process.send!(report)
   client.destroy(() => { process.exit(0) })
 }
@@ -145,19 +153,29 @@ async function main (mibs: number, pieceMib: number, runs: number): Promise<void
     }
   }
   console.log(`${mibs} MiB in pieces of ${pieceMib} MiB, ${runs} runs`)
-  console.log('| | stored | done | MiB/s | processor time | of the seeder | longest stall | peak memory | peak memory of the seeder |')
+  console.log(
+    '| | stored | done | MiB/s | processor time | of the seeder | longest stall | peak memory | peak memory of the seeder |'
+  )
   console.log('|---|---|---|---|---|---|---|---|---|')
   for (const [at, kind] of kinds.entries()) {
     seeders[at]!.send('bye')
     const served = await message<{ cpuMs: number, rssBytes: number }>(seeders[at]!)
-    const [cpu, stored, done, stall, rss] = (['cpuMs', 'storedMs', 'doneMs', 'stallMs', 'rssBytes'] as const).map(key => median(reports[kind].map(report => report[key])))
-    console.log(`| ${kind} | ${(stored! / 1000).toFixed(2)} s | ${(done! / 1000).toFixed(2)} s | ${(mibs / done! * 1000).toFixed(0)} | ${(cpu! / 1000).toFixed(2)} s | ${(served.cpuMs / runs / 1000).toFixed(2)} s | ${stall!.toFixed(0)} ms | ${mib(rss!)} | ${mib(served.rssBytes)} |`)
+    const [cpu, stored, done, stall, rss] = (['cpuMs', 'storedMs', 'doneMs', 'stallMs', 'rssBytes'] as const).map(key =>
+      median(reports[kind].map(report => report[key]))
+    )
+    console.log(
+      `| ${kind} | ${(stored! / 1000).toFixed(2)} s | ${(done! / 1000).toFixed(2)} s | ${((mibs / done!) * 1000).toFixed(0)} | ${(cpu! / 1000).toFixed(2)} s | ${(served.cpuMs / runs / 1000).toFixed(2)} s | ${stall!.toFixed(0)} ms | ${mib(rss!)} | ${mib(served.rssBytes)} |`
+    )
   }
   const ratio = (key: keyof Report, a: Kind, b: Kind): string => {
     return median(reports[a].map((report, i) => reports[b][i]![key] / report[key])).toFixed(2)
   }
-  console.log(`throughput next to webtorrent's: ${ratio('storedMs', 'bitworker', 'webtorrent')} × until the last piece is stored, ${ratio('doneMs', 'bitworker', 'webtorrent')} × until done`)
-  console.log(`next to --no-utp: ${ratio('doneMs', 'no-utp', 'bitworker')} × the time, ${ratio('cpuMs', 'no-utp', 'bitworker')} × the processor time`)
+  console.log(
+    `throughput next to webtorrent's: ${ratio('storedMs', 'bitworker', 'webtorrent')} × until the last piece is stored, ${ratio('doneMs', 'bitworker', 'webtorrent')} × until done`
+  )
+  console.log(
+    `next to --no-utp: ${ratio('doneMs', 'no-utp', 'bitworker')} × the time, ${ratio('cpuMs', 'no-utp', 'bitworker')} × the processor time`
+  )
   await rm(folder, { recursive: true })
 }
 

@@ -22,11 +22,15 @@ const TASK_FILE = path.join(OUTPUT, 'mandelbrot.bitworker')
 
 await main(async () => {
   const [flag, ...others] = process.argv.slice(2)
-  if (others.length > 0 || (flag !== undefined && flag !== '--quick')) throw new Error('usage: node examples/demo.ts [--quick]', { cause: 'usage' })
+  if (others.length > 0 || (flag !== undefined && flag !== '--quick')) {
+    throw new Error('usage: node examples/demo.ts [--quick]', { cause: 'usage' })
+  }
   const poster = flag === '--quick' ? QUICK : POSTER
   const task = posterTask(poster)
   await prepare(task)
-  screen.note(`${PEERS} bitworker processes render a poster of ${poster.width} × ${poster.height} pixels in ${poster.parts} pieces.`)
+  screen.note(
+    `${PEERS} bitworker processes render a poster of ${poster.width} × ${poster.height} pixels in ${poster.parts} pieces.`
+  )
   const { flags, env } = await confinement()
   const swarmMs = await bySwarm(task, flags)
   screen.note('The same, without BitWorker, by one process:')
@@ -38,14 +42,18 @@ await main(async () => {
 /** A swarm pays for itself where there is more to compute than to set up; a speed-up is claimed where there was one. */
 function compare (swarmMs: number, aloneMs: number): string {
   const took = `${PEERS} peers took ${seconds(swarmMs)}, one process took ${seconds(aloneMs)}`
-  if (aloneMs > swarmMs) return `${took}: ${(aloneMs / swarmMs).toFixed(1)} times as fast on ${os.availableParallelism()} cores.`
+  if (aloneMs > swarmMs) {
+    return `${took}: ${(aloneMs / swarmMs).toFixed(1)} times as fast on ${os.availableParallelism()} cores.`
+  }
   return `${took}: no gain here. ${PEERS} processes take time to start and meet, and commands run at the lowest priority, so other work comes first.`
 }
 
 /** Removes what an earlier demo left, and nothing else. */
 async function prepare (task: Task): Promise<void> {
   const folders = Array.from({ length: PEERS }, (_, i) => `peer-${i + 1}`)
-  for (const name of [...folders, 'one-process', 'mandelbrot.png']) await rm(path.join(OUTPUT, name), { recursive: true, force: true })
+  for (const name of [...folders, 'one-process', 'mandelbrot.png']) {
+    await rm(path.join(OUTPUT, name), { recursive: true, force: true })
+  }
   await mkdir(OUTPUT, { recursive: true })
   await writeFile(TASK_FILE, encodeTask(task))
 }
@@ -53,7 +61,9 @@ async function prepare (task: Task): Promise<void> {
 /** Resolves with the milliseconds it took. */
 async function bySwarm (task: Task, flags: string[]): Promise<number> {
   const [peers, ms] = await swarm(task, { taskFile: TASK_FILE, dir: OUTPUT, peers: PEERS, flags })
-  for (const { name, computed, downloaded } of peers) screen.note(`  ${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
+  for (const { name, computed, downloaded } of peers) {
+    screen.note(`  ${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
+  }
   const files = peers.flatMap(peer => peer.files ?? [])
   screen.note(`All ${files.length} peers have the same file: SHA-256 ${await digestOfAll(files)}`)
   await copyFile(files[0]!, PICTURE)
@@ -61,13 +71,16 @@ async function bySwarm (task: Task, flags: string[]): Promise<number> {
 }
 
 /**
- * The demo runs its own command, so where there is no sandbox it does without, and says so. A sandbox shows the system's
- * programs only: this Node, if the system has none. To compare with, "one process" finds the same Node by `env`.
+ * The demo runs its own command, so where there is no sandbox it does without, and says so. A sandbox shows the
+ * system's programs only: this Node, if the system has none. To compare with, "one process" finds the same Node by
+ * `env`.
  */
 async function confinement (): Promise<{ flags: string[], env: Record<string, string> }> {
   const { sandbox, problems } = await detectSandbox()
   if (sandbox === null) {
-    screen.note(`There is no sandbox on this machine, so this demo runs its own command without one. (${problems.join('; ')})`)
+    screen.note(
+      `There is no sandbox on this machine, so this demo runs its own command without one. (${problems.join('; ')})`
+    )
     return { flags: ['--unsafe-no-sandbox'], env: {} }
   }
   const hasNode = ['/usr/local/bin/node', '/usr/bin/node'].some(file => existsSync(file))
@@ -78,18 +91,31 @@ async function confinement (): Promise<{ flags: string[], env: Record<string, st
 async function byOneProcess (task: Task, env: Record<string, string>): Promise<number> {
   let done = 0
   const dir = path.join(OUTPUT, 'one-process')
-  const [file, ms] = await timed(task, () => ({ done, details: [] }), changed => runOneProcess(processes, task, dir, env, () => {
-    done++
-    changed()
-  }))
+  const [file, ms] = await timed(
+    task,
+    () => ({ done, details: [] }),
+    changed =>
+      runOneProcess(processes, task, dir, env, () => {
+        done++
+        changed()
+      })
+  )
   await digestOfAll([PICTURE, file])
   return ms
 }
 
 /** The digest that all the files have. Throws if they have not. */
 async function digestOfAll (files: string[]): Promise<string> {
-  const digests = await Promise.all(files.map(async file => createHash('sha256').update(await readFile(file)).digest('hex')))
-  if (new Set(digests).size > 1) throw new Error(['the pictures differ:', ...files.map((file, i) => `  ${digests[i]}  ${file}`)].join('\n'))
+  const digests = await Promise.all(
+    files.map(async file =>
+      createHash('sha256')
+        .update(await readFile(file))
+        .digest('hex')
+    )
+  )
+  if (new Set(digests).size > 1) {
+    throw new Error(['the pictures differ:', ...files.map((file, i) => `  ${digests[i]}  ${file}`)].join('\n'))
+  }
   return digests[0] ?? ''
 }
 

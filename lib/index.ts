@@ -11,18 +11,40 @@ const BitWorker: BitWorkerConstructor = Client
 type BitWorker = Instance
 export default BitWorker
 
-export type { BitWorkerConstructor, TaskFileView, Torrent, Torrent as ComputeTorrent, TorrentCallback } from './webtorrent/public-types.ts'
 export type {
-  ByteRange, DestroyOptions, Dht, FileRequest, SeedItem, SeedOptions, ServerOptions, TorrentError, TorrentEvents, TorrentFile,
-  TorrentFileEvents, TorrentId, TorrentOptions, TorrentPiece, TrackerOptions, WebTorrentEvents, WebTorrentOptions, WebTorrentServer
+  BitWorkerConstructor, TaskFileView, Torrent, Torrent as ComputeTorrent, TorrentCallback
+} from './webtorrent/public-types.ts'
+export type {
+  ByteRange,
+  DestroyOptions,
+  Dht,
+  FileRequest,
+  SeedItem,
+  SeedOptions,
+  ServerOptions,
+  TorrentError,
+  TorrentEvents,
+  TorrentFile,
+  TorrentFileEvents,
+  TorrentId,
+  TorrentOptions,
+  TorrentPiece,
+  TrackerOptions,
+  WebTorrentEvents,
+  WebTorrentOptions,
+  WebTorrentServer
 } from './webtorrent/types.ts'
-export type { BitField, Wire, WireEvents, WireExtension, WireExtensionConstructor, WireExtensions } from './base/wire.ts'
+export type {
+  BitField, Wire, WireEvents, WireExtension, WireExtensionConstructor, WireExtensions
+} from './base/wire.ts'
 export { detectSandbox } from './executor/sandbox/detect.ts'
 export type { Sandbox, SandboxChoice, SandboxReport, Tier } from './executor/sandbox/types.ts'
 export type { Limits } from './executor/limits.ts'
 export type { Bind } from './executor/binds.ts'
 export type { ComputeOptions, TaskTorrentOptions } from './webtorrent/options.ts'
-export type { AbortedEvent, ComputedEvent, FailedEvent, HopelessEvent, MisdeedEvent, PieceResult, TaskStats } from './session/events.ts'
+export type {
+  AbortedEvent, ComputedEvent, FailedEvent, HopelessEvent, MisdeedEvent, PieceResult, TaskStats
+} from './session/events.ts'
 export type { FinishedFile } from './store/types.ts'
 export type { HandOverOptions } from './webtorrent/leave.ts'
 export type { Outstanding } from './peers/hand-over.ts'

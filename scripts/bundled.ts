@@ -1,4 +1,5 @@
-// Which packages have code in the bundle: what the licences, the bill of materials and the table of docs/SECURITY.md are made of.
+// Which packages have code in the bundle: what the licences, the bill of materials and the table of docs/SECURITY.md
+// are made of.
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Plugin } from 'rolldown'
@@ -18,7 +19,9 @@ export function bundledPackages (bundle: Bundle): BundledPackage[] {
   const modules = Object.values(bundle).flatMap(output => output.type === 'chunk' ? output.moduleIds : [])
   const roots = new Set(modules.flatMap(id => PACKAGE_ROOT.exec(id)?.[0] ?? []))
   return [...roots].sort().map(root => {
-    const { name, version, license, licenses } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
+    const { name, version, license, licenses } = JSON.parse(
+      readFileSync(join(root, 'package.json'), 'utf8')
+    ) as Manifest
     return { name, version, licence: license ?? licenses?.[0]?.type ?? '', root }
   })
 }

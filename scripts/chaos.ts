@@ -1,4 +1,5 @@
-// The chaos run in its full form: 16 peers, 192 pieces; a random peer is killed every second; one poisons, one squats, one floods.
+// The chaos run in its full form: 16 peers, 192 pieces; a random peer is killed every second; one poisons, one squats,
+// one floods.
 //   node scripts/chaos.ts [--peers N] [--pieces N] [--seconds PER_PIECE] [--seed N]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,7 +30,9 @@ try {
     log: console.log
   })
   const right = digests.filter(digest => digest === expected).length
-  console.log(`${(ms / 1000).toFixed(1)} s, ${kills} kills, ${counts.computed} work items, ${counts.strikes} strikes, ${counts.bans} bans`)
+  console.log(
+    `${(ms / 1000).toFixed(1)} s, ${kills} kills, ${counts.computed} work items, ${counts.strikes} strikes, ${counts.bans} bans`
+  )
   console.log(`${right} of ${digests.length} files are right`)
   if (right < digests.length) process.exitCode = 1
 } finally {

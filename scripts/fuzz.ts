@@ -1,4 +1,5 @@
-// Fuzzes every decoder of foreign bytes. Ends with an error if one crashes, takes more than 50 ms for an input, or keeps memory.
+// Fuzzes every decoder of foreign bytes. Ends with an error if one crashes, takes more than 50 ms for an input, or
+// keeps memory.
 //   node scripts/fuzz.ts [--inputs N] [--seed N] [--save] [TARGET …]       default: 1 000 000 inputs for each target
 //   node scripts/fuzz.ts --sockets [--inputs N] [--seed N]                 the same to every port of real processes
 // --save writes the inputs that together reach everything into fixtures/fuzz/, where test/fuzz.test.ts takes them up.
@@ -31,18 +32,29 @@ if (values.sockets) {
 }
 console.log('| decoder | inputs | inputs/s | slowest | memory kept | corpus | blocks reached |')
 console.log('|---|---|---|---|---|---|---|')
-for (const target of [...targets, ...doors].filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+for (const target of [...targets, ...doors].filter(
+  ({ name }) => positionals.length === 0 || positionals.includes(name)
+)) {
   const start = performance.now()
   const full = { ...target, seeds: [...target.seeds, ...corpusOf(target.name)] }
   const report = await fuzz(full, Number(values.inputs), seed)
-  const perSecond = Math.round(report.inputs / (performance.now() - start) * 1000)
-  console.log(`| ${target.name} | ${report.inputs} | ${perSecond} | ${report.slowestMs.toFixed(1)} ms | ` +
-    `${(report.grownBytes / 2 ** 20).toFixed(1)} MiB | ${report.corpus.length} | ${report.points} |`)
+  const perSecond = Math.round((report.inputs / (performance.now() - start)) * 1000)
+  console.log(
+    `| ${target.name} | ${report.inputs} | ${perSecond} | ${report.slowestMs.toFixed(1)} ms | ` +
+      `${(report.grownBytes / 2 ** 20).toFixed(1)} MiB | ${report.corpus.length} | ${report.points} |`
+  )
   if (report.problem !== null) {
-    console.error(`${target.name}: ${report.problem.what}\ninput (base64): ${Buffer.from(report.problem.input).toString('base64')}`)
+    console.error(
+      `${target.name}: ${report.problem.what}\ninput (base64): ${Buffer.from(report.problem.input).toString('base64')}`
+    )
     process.exitCode = 1
   } else if (values.save) {
-    writeFileSync(corpusPath(target.name), minimise(full, report.corpus).map(input => `${Buffer.from(input).toString('base64')}\n`).join(''))
+    writeFileSync(
+      corpusPath(target.name),
+      minimise(full, report.corpus)
+        .map(input => `${Buffer.from(input).toString('base64')}\n`)
+        .join('')
+    )
   }
 }
 process.exit()

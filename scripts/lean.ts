@@ -9,7 +9,10 @@ const MODULES: Record<string, string> = {
 }
 const PREFIX = '\0lean:'
 
-/** `ip` 2.0.1 has open advisories (CVE-2023-42282, CVE-2024-29415), in functions that nobody here calls: they are not in the bundle. */
+/**
+ * `ip` 2.0.1 has open advisories (CVE-2023-42282, CVE-2024-29415), in functions that nobody here calls: they are not in
+ * the bundle.
+ */
 const IP_LEFT_OUT = ['isPrivate', 'isPublic', 'isLoopback']
 
 /** The plugin. Both modules keep their default export only: a build in which somebody wants another one fails. */
@@ -19,7 +22,8 @@ export function lean (): Plugin {
     resolveId: {
       filter: { id: /^(node:)?http$|^cross-fetch-ponyfill$/ },
       // require('http') reads nothing
-      handler: (source, _importer, { kind }) => kind === 'require-call' ? null : `${PREFIX}${source.replace(/^node:/, '')}`
+      handler: (source, _importer, { kind }) =>
+        kind === 'require-call' ? null : `${PREFIX}${source.replace(/^node:/, '')}`
     },
     load: {
       filter: { id: /lean:/ },
@@ -27,11 +31,12 @@ export function lean (): Plugin {
     },
     transform: {
       filter: { id: /node_modules\/ip\/lib\/ip\.js$/ },
-      handler: code => IP_LEFT_OUT.reduce((left, name) => {
-        const without = left.replace(new RegExp(`^ip\\.${name} = function[\\s\\S]*?^};\\n`, 'm'), '')
-        if (without === left) throw new Error(`ip has changed: it has no ${name} that could be left out`)
-        return without
-      }, code)
+      handler: code =>
+        IP_LEFT_OUT.reduce((left, name) => {
+          const without = left.replace(new RegExp(`^ip\\.${name} = function[\\s\\S]*?^};\\n`, 'm'), '')
+          if (without === left) throw new Error(`ip has changed: it has no ${name} that could be left out`)
+          return without
+        }, code)
     }
   }
 }

@@ -13,9 +13,18 @@ import type { ComputeTorrent } from '../lib/index.ts'
 import { FakeExecutor } from '../test/helpers/fake-executor.ts'
 
 const DEADLINE_MS = 120_000
-const LOOPBACK = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false, secure: 0 } as const
+const LOOPBACK = {
+  dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false, secure: 0
+} as const
 
-interface Member { name: string, client: BitWorker, torrent: ComputeTorrent, has: Set<number>, met: Set<Member>, hasLeft: boolean }
+interface Member {
+  name: string
+  client: BitWorker
+  torrent: ComputeTorrent
+  has: Set<number>
+  met: Set<Member>
+  hasLeft: boolean
+}
 
 /** One swarm; what went wrong. */
 async function run (seed: number): Promise<string[]> {
@@ -37,18 +46,25 @@ async function run (seed: number): Promise<string[]> {
     const torrent = client.add(task, { path: join(folder, String(n)) })
     if (torrent.infoHash === undefined) await once(torrent, 'infoHash')
     const self: Member = { name: `${n}`, client, torrent, has: new Set(), met: new Set(), hasLeft: false }
-    for (const event of ['computed', 'downloaded'] as const) torrent.on(event, ({ piece }: { piece: number }) => { self.has.add(piece) })
+    for (const event of ['computed', 'downloaded'] as const)
+      torrent.on(event, ({ piece }: { piece: number }) => {
+        self.has.add(piece)
+      })
     torrent.on('computing', ({ piece }) => {
       const holders = members.filter(({ has }) => has.has(piece))
       if (holders.length === 0 || holders.some(({ hasLeft }) => !hasLeft)) return
       const lost = holders.filter(holder => self.met.has(holder)).map(({ name }) => name)
       // whoever comes when all have gone has to compute
-      if (lost.length > 0) problems.push(`piece ${piece} is computed again by ${n}, which was connected to ${lost.join()}, gone now`)
+      if (lost.length > 0) {
+        problems.push(`piece ${piece} is computed again by ${n}, which was connected to ${lost.join()}, gone now`)
+      }
     })
     // to the last one, or to all
     const others = members.filter(({ hasLeft }) => !hasLeft)
     members.push(self)
-    for (const other of random() < 0.5 ? others : others.slice(-1)) torrent.addPeer(`127.0.0.1:${other.client.torrentPort}`)
+    for (const other of random() < 0.5 ? others : others.slice(-1)) {
+      torrent.addPeer(`127.0.0.1:${other.client.torrentPort}`)
+    }
     const meet = setInterval(() => {
       const ids = new Set(torrent.wires.map(({ peerId }) => peerId))
       for (const other of members.filter(({ client: { peerId } }) => ids.has(peerId))) {
@@ -71,10 +87,16 @@ async function run (seed: number): Promise<string[]> {
   const everybody = Array.from({ length: between(2, 5) }, (_, n) => takePart(n))
   const late = Symbol('late')
   const timer = new AbortController()
-  const end = await Promise.race([Promise.all(everybody), setTimeout(DEADLINE_MS, late, { signal: timer.signal }).catch(() => late)])
+  const end = await Promise.race([
+    Promise.all(everybody), setTimeout(DEADLINE_MS, late, { signal: timer.signal }).catch(() => late)
+  ])
   timer.abort()
   if (end === late) {
-    for (const { name, torrent, met, hasLeft } of members) if (!hasLeft) problems.push(`${name} waits at ${Math.round(torrent.progress * 100)} %, ${torrent.computing}, ${torrent.numPeers} peers, met ${[...met].map(other => other.name).join() || 'nobody'}`)
+    for (const { name, torrent, met, hasLeft } of members)
+      if (!hasLeft)
+        problems.push(
+          `${name} waits at ${Math.round(torrent.progress * 100)} %, ${torrent.computing}, ${torrent.numPeers} peers, met ${[...met].map(other => other.name).join() || 'nobody'}`
+        )
     for (const { client } of members) if (!client.destroyed) client.destroy()
   }
   await rm(folder, { recursive: true, force: true })

@@ -1,5 +1,5 @@
-// Part of the build: deletes the .d.ts files in dist/ that the package's own does not lead to. They describe what nobody can
-// import, WebTorrent's internals among it.
+// Part of the build: deletes the .d.ts files in dist/ that the package's own does not lead to. They describe what
+// nobody can import, WebTorrent's internals among it.
 import { globSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 

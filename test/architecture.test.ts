@@ -1,4 +1,5 @@
-// The rules of docs/ARCHITECTURE.md that a machine can check: which room may import which, by which doors; what runs anywhere.
+// The rules of docs/ARCHITECTURE.md that a machine can check: which room may import which, by which doors; what runs
+// anywhere.
 import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { rolldown } from 'rolldown'
@@ -25,16 +26,57 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   connections: ['discovery', 'peers', 'system', 'task', 'ut_bitworker'],
   session: ['peers', 'download', 'store', 'scheduling', 'results', 'task', 'ut_bitworker'],
   webtorrent: [
-    'system', 'results', 'task', 'ut_bitworker', 'trust', 'scheduling', 'peers', 'download', 'executor', 'config', 'store', 'discovery',
-    'connections', 'session'
+    'system',
+    'results',
+    'task',
+    'ut_bitworker',
+    'trust',
+    'scheduling',
+    'peers',
+    'download',
+    'executor',
+    'config',
+    'store',
+    'discovery',
+    'connections',
+    'session'
   ],
   index: [
-    'system', 'results', 'task', 'ut_bitworker', 'trust', 'scheduling', 'peers', 'download', 'executor', 'config', 'store', 'discovery',
-    'connections', 'session', 'webtorrent', 'version'
+    'system',
+    'results',
+    'task',
+    'ut_bitworker',
+    'trust',
+    'scheduling',
+    'peers',
+    'download',
+    'executor',
+    'config',
+    'store',
+    'discovery',
+    'connections',
+    'session',
+    'webtorrent',
+    'version'
   ],
   cli: [
-    'system', 'results', 'task', 'ut_bitworker', 'trust', 'scheduling', 'peers', 'download', 'executor', 'config', 'store', 'discovery',
-    'connections', 'session', 'webtorrent', 'index', 'version'
+    'system',
+    'results',
+    'task',
+    'ut_bitworker',
+    'trust',
+    'scheduling',
+    'peers',
+    'download',
+    'executor',
+    'config',
+    'store',
+    'discovery',
+    'connections',
+    'session',
+    'webtorrent',
+    'index',
+    'version'
   ],
   version: []
 }
@@ -43,23 +85,47 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const DOORS: Record<string, readonly string[]> = {
   cli: ['main.ts'],
   executor: [
-    'bash-executor.ts', 'binds.ts', 'cgroup/groups.ts', 'failures.ts', 'limits.ts', 'remove-tree.ts', 'sandbox/detect.ts', 'sandbox/host.ts',
-    'sandbox/missing.ts', 'sandbox/types.ts', 'types.ts'
+    'bash-executor.ts',
+    'binds.ts',
+    'cgroup/groups.ts',
+    'failures.ts',
+    'limits.ts',
+    'remove-tree.ts',
+    'sandbox/detect.ts',
+    'sandbox/host.ts',
+    'sandbox/missing.ts',
+    'sandbox/types.ts',
+    'types.ts'
   ],
   peers: ['hand-over.ts', 'identity.ts', 'neighbours.ts', 'task-peer.ts'],
   scheduling: ['backups.ts', 'claim-table.ts', 'delivery-forecast.ts', 'lag.ts', 'scheduler.ts'],
   session: ['events.ts', 'work-session.ts'],
   store: ['compute-store.ts', 'types.ts'],
   task: [
-    'asks.ts', 'ed25519.ts', 'key-format.ts', 'magnet-check.ts', 'magnet.ts', 'pins.ts', 'signature.ts', 'task.ts', 'trackers.ts', 'types.ts',
+    'asks.ts',
+    'ed25519.ts',
+    'key-format.ts',
+    'magnet-check.ts',
+    'magnet.ts',
+    'pins.ts',
+    'signature.ts',
+    'task.ts',
+    'trackers.ts',
+    'types.ts',
     'unsupported.ts'
   ],
   ut_bitworker: ['constants.ts', 'index.ts'],
-  webtorrent: ['client.ts', 'executors.ts', 'leave.ts', 'options.ts', 'package-guards.ts', 'public-types.ts', 'types.ts']
+  webtorrent: [
+    'client.ts', 'executors.ts', 'leave.ts', 'options.ts', 'package-guards.ts', 'public-types.ts', 'types.ts'
+  ]
 }
 
-/** No file, process, socket, clock, timer or random numbers of their own: the simulator runs them, and a browser can. */
-const PORTABLE = new Set(['base', 'results', 'scheduling', 'peers', 'download', 'task', 'trust', 'session', 'ut_bitworker'])
+/**
+ * No file, process, socket, clock, timer or random numbers of their own: the simulator runs them, and a browser can.
+ */
+const PORTABLE = new Set([
+  'base', 'results', 'scheduling', 'peers', 'download', 'task', 'trust', 'session', 'ut_bitworker'
+])
 const EXEMPT = new Map([
   ['lib/base/digest.ts', 'node:crypto'],
   ['lib/base/clock.ts', 'the clock that is handed in elsewhere'],
@@ -73,7 +139,10 @@ const IMPURE = /\bMath\.random\b|\bDate\.now\b|\bperformance\b|\bset(Timeout|Int
 const INSIDE_WEBTORRENT = new Set(['webtorrent', 'connections'])
 const MAX_LINES = 400
 
-const code = (file: string): string => readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+const code = (file: string): string =>
+  readFileSync(file, 'utf8')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/^\s*\/\/.*$/gm, '')
 
 function roomOf (file: string): string {
   const [top, first = '', ...rest] = file.split('/')
@@ -111,7 +180,11 @@ test('the tables name what is there', t => {
   const rooms = new Set(SOURCES.map(roomOf))
   t.deepEqual([...rooms].filter(room => MAY_IMPORT[room] === undefined), [], 'each room has a row')
   t.deepEqual(Object.keys(MAY_IMPORT).filter(room => !rooms.has(room)), [], 'each row has a room')
-  const opened = new Set(arrows().filter(([from, to]) => roomOf(from) !== roomOf(to)).map(([, to]) => `${roomOf(to)}/${withinRoom(to)}`))
+  const opened = new Set(
+    arrows()
+      .filter(([from, to]) => roomOf(from) !== roomOf(to))
+      .map(([, to]) => `${roomOf(to)}/${withinRoom(to)}`)
+  )
   const doors = Object.entries(DOORS).flatMap(([room, files]) => files.map(file => `${room}/${file}`))
   t.deepEqual(doors.filter(door => !opened.has(door) && door !== 'cli/main.ts'), [], 'each door is used')
   t.deepEqual([...EXEMPT.keys()].filter(file => !SOURCES.includes(file)), [], 'each exemption is needed')

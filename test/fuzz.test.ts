@@ -1,5 +1,5 @@
-// A short run of the fuzzer: what earlier runs kept, and a thousand inputs more for each decoder, ten thousand for each door.
-// `npm run fuzz` is the long one.
+// A short run of the fuzzer: what earlier runs kept, and a thousand inputs more for each decoder, ten thousand for each
+// door. `npm run fuzz` is the long one.
 import test from 'tape'
 import { corpusOf } from './helpers/fuzz-corpus.ts'
 import { doors } from './helpers/fuzz-doors.ts'
@@ -10,10 +10,17 @@ const INPUTS = 1_000
 const DOOR_INPUTS = 10_000
 const seed = Date.now() % 2 ** 31
 
-for (const [target, count] of [...targets.map(each => [each, INPUTS] as const), ...doors.map(each => [each, DOOR_INPUTS] as const)]) {
+for (const [target, count] of [
+  ...targets.map(each => [each, INPUTS] as const), ...doors.map(each => [each, DOOR_INPUTS] as const)
+]) {
   test(`${target.name}: no input crashes it, takes long, or stays in memory (seed ${seed})`, async t => {
-    const { problem, inputs, points } = await fuzz({ ...target, seeds: [...target.seeds, ...corpusOf(target.name)] }, count, seed)
+    const { problem, inputs, points } = await fuzz(
+      { ...target, seeds: [...target.seeds, ...corpusOf(target.name)] }, count, seed
+    )
     t.comment(`${inputs} inputs, ${points} blocks reached`)
-    t.equal(problem === null ? null : `${problem.what} (input, base64: ${Buffer.from(problem.input).toString('base64')})`, null)
+    t.equal(
+      problem === null ? null : `${problem.what} (input, base64: ${Buffer.from(problem.input).toString('base64')})`,
+      null
+    )
   })
 }

@@ -1,6 +1,9 @@
 declare module 'bittorrent-protocol' {
   type Wire = import('../lib/webtorrent/types.ts').Wire
-  const Protocol: { new (type?: string, peEnabled?: 0 | 1 | 2): Wire & NodeJS.ReadWriteStream, readonly nativeRC4: boolean }
+  const Protocol: {
+    new (type?: string, peEnabled?: 0 | 1 | 2): Wire & NodeJS.ReadWriteStream
+    readonly nativeRC4: boolean
+  }
   export default Protocol
 }
 
@@ -65,7 +68,13 @@ declare module 'bittorrent-tracker/websocket-tracker' {
 
 declare module '@thaunknown/simple-websocket' {
   const Socket: {
-    new (opts: { url: string, agent?: unknown, maxPayload?: number, handshakeTimeout?: number, perMessageDeflate?: boolean }): object
+    new (opts: {
+      url: string
+      agent?: unknown
+      maxPayload?: number
+      handshakeTimeout?: number
+      perMessageDeflate?: boolean
+    }): object
     prototype: object
   }
   export default Socket
@@ -96,7 +105,11 @@ declare module 'memory-chunk-store' {
     constructor (chunkLength: number, opts?: { length?: number })
     readonly chunkLength: number
     put (index: number, data: Uint8Array, cb?: (err: Error | null) => void): void
-    get (index: number, opts: { offset?: number, length?: number } | null, cb: (err: Error | null, data?: Uint8Array) => void): void
+    get (
+      index: number,
+      opts: { offset?: number, length?: number } | null,
+      cb: (err: Error | null, data?: Uint8Array) => void
+    ): void
     close (cb?: (err: Error | null) => void): void
     destroy (cb?: (err: Error | null) => void): void
   }
@@ -140,7 +153,9 @@ declare module 'k-rpc-socket/node_modules/bencode/lib/index.js' {
 }
 
 declare module 'ut_metadata' {
-  export default function utMetadata (metadata?: Uint8Array): import('../lib/webtorrent/types.ts').WireExtensionConstructor
+  export default function utMetadata (
+    metadata?: Uint8Array
+  ): import('../lib/webtorrent/types.ts').WireExtensionConstructor
 }
 
 declare module 'ut_pex' {

@@ -11,5 +11,7 @@ declare module 'echarts/dist/echarts.esm.mjs' {
     renderToSVGString (): string
     dispose (): void
   }
-  export function init (dom: null, theme: null, options: { renderer: 'svg', ssr: true, width: number, height: number }): Chart
+  export function init (
+    dom: null, theme: null, options: { renderer: 'svg', ssr: true, width: number, height: number }
+  ): Chart
 }

@@ -1,4 +1,9 @@
 declare module 'magnet-uri' {
   /** Reads a magnet link. */
-  export default function decode (uri: string): { infoHash?: string, name?: string, announce: string[], peerAddresses: string[] }
+  export default function decode (uri: string): {
+    infoHash?: string
+    name?: string
+    announce: string[]
+    peerAddresses: string[]
+  }
 }

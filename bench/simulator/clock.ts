@@ -10,7 +10,9 @@ const PROMISE_CHAIN = 4
 /** What falls into the same part of a millisecond is sorted when its time comes. */
 const BUCKETS_PER_MS = 16
 
-/** A clock that only moves when everything due has been done. Of two callbacks of one instant, the older one goes first. */
+/**
+ * A clock that only moves when everything due has been done. Of two callbacks of one instant, the older one goes first.
+ */
 export class VirtualClock implements Clock {
   #now = 0
   #serial = 0
@@ -125,7 +127,10 @@ class PostQueue {
   #openKey = -1
   #next = 0
 
-  /** The first one, if it may be due by `at`: a bucket opened before its time would have to take in all that comes before it. */
+  /**
+   * The first one, if it may be due by `at`: a bucket opened before its time would have to take in all that comes
+   * before it.
+   */
   first (at: number): Post | undefined {
     if (this.#next === this.#open.length) this.#openNext(at)
     return this.#open[this.#next]

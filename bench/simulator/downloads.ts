@@ -54,7 +54,9 @@ export class SimulatedDownloads implements Downloads {
     if (known !== undefined) {
       const { peer: { holder } } = known
       if (!peer.holder.expected.has(index)) return
-      if (!holder.expected.has(index) || this.#host.deliveries.isSooner(peer.holder, holder)) this.#switch(index, known, peer)
+      if (!holder.expected.has(index) || this.#host.deliveries.isSooner(peer.holder, holder)) {
+        this.#switch(index, known, peer)
+      }
       return
     }
     const download: Download = { peer, failed: new Set(), cancel: () => {} }

@@ -24,8 +24,8 @@ function mesh (peers: number): Edge[] {
 }
 
 /**
- * Steger and Wormald 1999: pairs free ends by chance, leaving out what would be a loop or a double connection. Undefined
- * when it gets stuck. An odd number of ends leaves one peer with one connection less.
+ * Steger and Wormald 1999: pairs free ends by chance, leaving out what would be a loop or a double connection.
+ * Undefined when it gets stuck. An odd number of ends leaves one peer with one connection less.
  */
 function randomRegular (peers: number, degree: number, random: Random): Edge[] | undefined {
   let ends = Array.from({ length: peers * degree }, (_, i) => i % peers)

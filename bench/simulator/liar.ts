@@ -50,7 +50,13 @@ export class Liar {
 
   connect (wire: SimulatedWire): void {
     const { task, clock } = this.#world
-    const ext: UtBitworker = new (utBitworker({ task, now: clock.now, schedule: (flush, ms) => { clock.post(ms, flush) } }))(wire.asWire)
+    const ext: UtBitworker = new (utBitworker({
+      task,
+      now: clock.now,
+      schedule: (flush, ms) => {
+        clock.post(ms, flush)
+      }
+    }))(wire.asWire)
     this.#wires.set(wire, ext)
     wire.open(ext)
   }
@@ -73,9 +79,13 @@ export class Liar {
 
   #announce (count = this.#world.scenario.lie === 'bait' ? BAIT_PIECES : Infinity): void {
     const { results, scenario: { lie } } = this.#world
-    const records = results.slice(0, count).map(({ size, digest }, index): ResultRecord => (
-      lie === 'sizes' ? { index, size: 1, digest: createHash('sha256').update(`short ${index}`).digest() } : { index, size, digest }
-    ))
+    const records = results
+      .slice(0, count)
+      .map(({ size, digest }, index): ResultRecord =>
+        lie === 'sizes'
+          ? { index, size: 1, digest: createHash('sha256').update(`short ${index}`).digest() }
+          : { index, size, digest }
+      )
     for (const ext of this.#wires.values()) ext.announce(records, records.map(({ index }) => index))
   }
 

@@ -83,7 +83,13 @@ export class Peer {
   /** Takes up one end of a connection. */
   connect (wire: SimulatedWire): void {
     const { task, clock: { now }, tally } = this.#world
-    const ext: UtBitworker = new (utBitworker({ task, now, schedule: (flush, ms) => { this.#flushLater(flush, ms) } }))(wire.asWire)
+    const ext: UtBitworker = new (utBitworker({
+      task,
+      now,
+      schedule: (flush, ms) => {
+        this.#flushLater(flush, ms)
+      }
+    }))(wire.asWire)
     if (this.#isSilent) Object.assign(ext, { claim () {}, release () {} })
     ext.on('claims', claims => { tally.claims += claims.length })
     ext.on('backups', backups => { tally.claims += backups.length })
@@ -102,14 +108,20 @@ export class Peer {
       report: (event, payload) => {
         if (event === 'strike' || event === 'ban') this.#onMisdeed(payload as MisdeedEvent)
         // a round ends for all at once: nobody chooses before everybody's news are here
-        if (this.#world.scenario.policy === 'random' && (event === 'computed' || event === 'aborted')) this.#session.pauseComputing()
+        if (this.#world.scenario.policy === 'random' && (event === 'computed' || event === 'aborted')) {
+          this.#session.pauseComputing()
+        }
       },
-      stored: () => { if (this.isAlive && this.#session.progress.tally().stored === task.pieceCount) this.#world.completed(this) },
+      stored: () => {
+        if (this.isAlive && this.#session.progress.tally().stored === task.pieceCount) this.#world.completed(this)
+      },
       lost: () => {},
       fileFinished: () => {},
       done: () => {},
       ban: () => {},
-      broken: err => { throw err }
+      broken: err => {
+        throw err
+      }
     }
   }
 

@@ -18,10 +18,15 @@ function cell (label: string, differences: Partial<Scenario>, runs: number, comp
 const LIES = ['silent', 'trickle', 'slow', 'reborn', 'bait', 'garbage', 'sizes'] as const
 /** The paper's twelve swarms. */
 const GRID = [64, 128, 192].flatMap(pieces => [4, 8, 12, 16].map(peers => ({ pieces, peers })))
-/** Announcements wait a quarter of a second: a third of the messages, and what that costs the swarm is in its figures. */
+/**
+ * Announcements wait a quarter of a second: a third of the messages, and what that costs the swarm is in its figures.
+ */
 const SPARSE = { pieces: 1_000, peers: 100, degree: 20, batchMs: 250 }
 const STRESS: Partial<Scenario> = { speedSigma: 0.6, slow: 0.05, dying: 0.03 }
-/** Peers that share a machine which is too small for them: from the second piece on all takes five times as long, and news take seconds. */
+/**
+ * Peers that share a machine which is too small for them: from the second piece on all takes five times as long, and
+ * news take seconds.
+ */
 export const BUSY: Partial<Scenario> = {
   pieces: 64,
   workMs: 2_000,

@@ -17,7 +17,9 @@ export function seeded (seed: number): Random {
 /** A source of its own for each purpose: what one draws does not change what the others get. */
 export function branch (seed: number, ...path: number[]): Random {
   let state = seed
-  for (const step of path) state = Math.floor(seeded(Math.imul(state, 0x9e3779b1) ^ Math.imul(step + 1, 0x85ebca6b))() * 2 ** 32)
+  for (const step of path) {
+    state = Math.floor(seeded(Math.imul(state, 0x9e3779b1) ^ Math.imul(step + 1, 0x85ebca6b))() * 2 ** 32)
+  }
   return seeded(state)
 }
 

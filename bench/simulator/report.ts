@@ -55,7 +55,9 @@ export function summarise ({ label, scenario, compare }: Cell, outcomes: Outcome
   }
 
   function compared (): number | null {
-    if (compare === 'expected') return expectedRounds(scenario.pieces, scenario.peers) * scenario.peers / scenario.pieces
+    if (compare === 'expected') {
+      return (expectedRounds(scenario.pieces, scenario.peers) * scenario.peers) / scenario.pieces
+    }
     if (compare === 'honest') return mean(outcomes.map(({ firstMs }, i) => firstMs / honest[i]!.firstMs))
     return null
   }
@@ -70,9 +72,19 @@ export const HEAD = [
 /** One row of it. */
 export function row (line: Line): string {
   const cells = [
-    line.label, line.runs, `${line.ideal.toFixed(1)} s`, ratio(line.first), ratio(line.last), `${line.wastePercent.mean.toFixed(1)} %`, ratio(line.itemsPerPiece),
-    `${line.claimsPerPiece.toFixed(0)} + ${line.relaysPerPiece.toFixed(0)}`, line.messagesPerPiece.toFixed(0), line.bytesPerPiece.toFixed(0),
-    line.compared === null ? '' : line.compared.toFixed(3), `${line.cpu.toFixed(1)} s`, `${line.memory.toFixed(0)} MiB`
+    line.label,
+    line.runs,
+    `${line.ideal.toFixed(1)} s`,
+    ratio(line.first),
+    ratio(line.last),
+    `${line.wastePercent.mean.toFixed(1)} %`,
+    ratio(line.itemsPerPiece),
+    `${line.claimsPerPiece.toFixed(0)} + ${line.relaysPerPiece.toFixed(0)}`,
+    line.messagesPerPiece.toFixed(0),
+    line.bytesPerPiece.toFixed(0),
+    line.compared === null ? '' : line.compared.toFixed(3),
+    `${line.cpu.toFixed(1)} s`,
+    `${line.memory.toFixed(0)} MiB`
   ]
   return `| ${cells.join(' | ')} |`
 }

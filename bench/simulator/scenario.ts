@@ -7,15 +7,15 @@
 export type Policy = 'bitworker' | 'random' | 'random-async'
 
 /**
- * What a squatter does with its claims: renews them for ever, releases and claims others, or lets them lapse. Or it invents
- * neighbours that claim, too.
+ * What a squatter does with its claims: renews them for ever, releases and claims others, or lets them lapse. Or it
+ * invents neighbours that claim, too.
  */
 export type Squat = 'hold' | 'cycle' | 'lapse' | 'invent'
 
 /**
- * What a liar does, which announces every piece: delivers nothing, or one block each 25 s, or each piece a little sooner than it
- * could be computed; comes back under a new peer id each 30 s; delivers a few pieces fast and announces the rest then; sends
- * wrong data; or says that all pieces are tiny.
+ * What a liar does, which announces every piece: delivers nothing, or one block each 25 s, or each piece a little
+ * sooner than it could be computed; comes back under a new peer id each 30 s; delivers a few pieces fast and announces
+ * the rest then; sends wrong data; or says that all pieces are tiny.
  */
 export type Lie = 'silent' | 'trickle' | 'slow' | 'reborn' | 'bait' | 'garbage' | 'sizes'
 
@@ -40,7 +40,10 @@ export interface Scenario {
   /** of one download */
   bytesPerSecond: number
   slots: number
-  /** work items that start after this take `busyFactor` times as long, on all peers: the machines are busy; 0: they never are */
+  /**
+   * work items that start after this take `busyFactor` times as long, on all peers: the machines are busy; 0: they
+   * never are
+   */
   busyAfterMs: number
   busyFactor: number
   /** by how much each peer finds itself late (lib/scheduling/lag.ts) */

@@ -35,7 +35,13 @@ export class Squatter {
 
   connect (wire: SimulatedWire): void {
     const { task, clock } = this.#world
-    const ext: UtBitworker = new (utBitworker({ task, now: clock.now, schedule: (flush, ms) => { clock.post(ms, flush) } }))(wire.asWire)
+    const ext: UtBitworker = new (utBitworker({
+      task,
+      now: clock.now,
+      schedule: (flush, ms) => {
+        clock.post(ms, flush)
+      }
+    }))(wire.asWire)
     this.#exts.add(ext)
     wire.open(ext)
   }

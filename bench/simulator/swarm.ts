@@ -40,7 +40,10 @@ const PROGRESS_MS = 1_000
 /** A swarm that takes this often the ideal time is stuck. */
 const MAX_RATIO = 100
 
-/** How far a run is: virtual milliseconds since the start, those that it would take if nothing were lost, and pieces done by somebody. */
+/**
+ * How far a run is: virtual milliseconds since the start, those that it would take if nothing were lost, and pieces
+ * done by somebody.
+ */
 export interface Progress { readonly elapsedMs: number, readonly idealMs: number, readonly done: number }
 
 interface Fate { speed: number, diesAtMs: number }
@@ -49,11 +52,15 @@ interface Fate { speed: number, diesAtMs: number }
  * One run. The same scenario and seed give the same outcome.
  * @param onProgress called after every simulated second
  */
-export async function simulate (scenario: Scenario, seed: number, onProgress: (progress: Progress) => void = () => {}): Promise<Outcome> {
+export async function simulate (
+  scenario: Scenario, seed: number, onProgress: (progress: Progress) => void = () => {}
+): Promise<Outcome> {
   const begin = process.cpuUsage()
   const swarm = new Swarm(scenario, seed)
   await swarm.run(onProgress)
-  const { idealMs, firstMs, lastMs, tally, clock: { events } } = swarm
+  const {
+    idealMs, firstMs, lastMs, tally, clock: { events }
+  } = swarm
   return {
     seed,
     idealMs,
@@ -91,7 +98,9 @@ class Swarm implements World {
     this.scenario = scenario
     this.#seed = seed
     this.task = createTask({ name: 'simulated', command: 'true', parts: pieces, pieceLength: Math.max(1, pieceBytes) })
-    this.results = Array.from({ length: pieces }, (_, index) => ({ size: this.task.pieceLength, digest: sha256(`piece ${index}`) }))
+    this.results = Array.from({ length: pieces }, (_, index) => ({
+      size: this.task.pieceLength, digest: sha256(`piece ${index}`)
+    }))
     this.computed = new Uint8Array(pieces)
     const random = this.#random('work')
     this.work = Float64Array.from({ length: pieces }, () => scenario.workMs * lognormal(random, scenario.workSigma))
@@ -144,7 +153,9 @@ class Swarm implements World {
   #createSquatters (): Squatter[] {
     const { peers, squatters } = this.scenario
     const count = Math.round(peers * squatters / (1 - squatters))
-    return Array.from({ length: count }, (_, i) => new Squatter(this, this.#peerId(peers + i), branch(this.#seed, DRAWS.squatter, i)))
+    return Array.from(
+      { length: count }, (_, i) => new Squatter(this, this.#peerId(peers + i), branch(this.#seed, DRAWS.squatter, i))
+    )
   }
 
   #createLiars (): void {
@@ -168,7 +179,10 @@ class Swarm implements World {
       const [a, b] = [everybody[i]!, everybody[j]!]
       const latency = minLatencyMs + random() * (maxLatencyMs - minLatencyMs)
       this.link(a, b, latency)
-      for (const [liar, peer] of [[a, b], [b, a]]) if (liar instanceof Liar && peer instanceof Peer) liar.befriend(peer, latency)
+      for (const [liar, peer] of [
+        [a, b], [b, a]
+      ])
+        if (liar instanceof Liar && peer instanceof Peer) liar.befriend(peer, latency)
     }
   }
 
@@ -231,7 +245,9 @@ function fastest (work: Float64Array, fates: Fate[]): number {
 
 function some<T> (items: T[], fraction: number, random: Random): T[] {
   const rest = [...items]
-  return Array.from({ length: share(items.length, fraction, random) }, () => rest.splice(Math.floor(random() * rest.length), 1)[0]!)
+  return Array.from(
+    { length: share(items.length, fraction, random) }, () => rest.splice(Math.floor(random() * rest.length), 1)[0]!
+  )
 }
 
 function sha256 (text: string): Uint8Array {

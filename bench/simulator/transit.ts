@@ -1,6 +1,6 @@
 /**
- * The bytes of messages that are under way, in a few large buffers that are used over and over: as buffers of their own they
- * would make the engine collect garbage all the time.
+ * The bytes of messages that are under way, in a few large buffers that are used over and over: as buffers of their own
+ * they would make the engine collect garbage all the time.
  */
 import type { VirtualClock } from './clock.ts'
 
@@ -39,4 +39,6 @@ export class Transit {
   }
 }
 
-function emptyChunk (length: number): Chunk { return { bytes: new Uint8Array(length), used: 0, neededUntil: -Infinity } }
+function emptyChunk (length: number): Chunk {
+  return { bytes: new Uint8Array(length), used: 0, neededUntil: -Infinity }
+}

@@ -5,7 +5,9 @@ import type { Generated, Generation } from '../../lib/store/types.ts'
 import type { VirtualClock } from './clock.ts'
 
 /** Made once: an error's stack is most of its cost. */
-const KILLED = new CommandError('BW_ERR_COMMAND_KILLED', 'The work item was killed.', { exitCode: null, signal: 'SIGKILL', stderr: '' })
+const KILLED = new CommandError('BW_ERR_COMMAND_KILLED', 'The work item was killed.', {
+  exitCode: null, signal: 'SIGKILL', stderr: ''
+})
 
 /** A work item. */
 export interface Work {

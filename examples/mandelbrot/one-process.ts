@@ -1,4 +1,7 @@
-/** The same work without BitWorker, to compare with: one bash process runs the command for each piece, one after the other. */
+/**
+ * The same work without BitWorker, to compare with: one bash process runs the command for each piece, one after the
+ * other.
+ */
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Task } from '../../lib/index.ts'
@@ -29,7 +32,14 @@ export async function runOneProcess (
     name: 'the loop',
     command: '/bin/bash',
     args: ['-c', LOOP],
-    env: { ...env, DIR: dir, PIECE_COUNT: String(task.pieceCount), COMMAND: task.command, COMPLETE_COMMAND: task.completeCommand ?? '', FILE: file },
+    env: {
+      ...env,
+      DIR: dir,
+      PIECE_COUNT: String(task.pieceCount),
+      COMMAND: task.command,
+      COMPLETE_COMMAND: task.completeCommand ?? '',
+      FILE: file
+    },
     onLine: onPiece
   })
   return file

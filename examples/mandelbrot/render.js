@@ -7,7 +7,8 @@ const limit = 4000
 // a small copy of the whole set, deep in Seahorse Valley
 const centre = { re: -0.743643887037151, im: 0.13182590420533 }
 const span = 0.000045
-const gradient = [[6, 9, 40], [18, 66, 140], [90, 190, 214], [250, 243, 214], [242, 158, 50], [158, 42, 52], [46, 12, 56]]
+const gradient = [[6, 9, 40], [18, 66, 140], [90, 190, 214], [250, 243, 214], [242, 158, 50], [158, 42, 52],
+  [46, 12, 56]]
 const subpixels = [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]]
 const band = Buffer.alloc(rows * width * 3)
 const sum = new Float64Array(3) // of a pixel's samples

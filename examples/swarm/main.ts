@@ -14,6 +14,8 @@ await main(async () => {
     throw new Error('usage: swarm PEERS TASK [FLAG OF bitworker run ...]', { cause: 'usage' })
   }
   const [done, ms] = await swarm(parseTask(await readFile(taskFile)), { taskFile, dir: process.cwd(), peers, flags })
-  for (const { name, computed, downloaded } of done) screen.note(`${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
+  for (const { name, computed, downloaded } of done) {
+    screen.note(`${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
+  }
   screen.note(`done in ${(ms / 1000).toFixed(1)} s`)
 })

@@ -31,12 +31,23 @@ export interface Work {
   onChange: (peers: Peer[]) => void
 }
 
-interface Event { event: string, tier: string, problems: string[], piece: number, announce: string[], files: Array<{ path: string }> }
+interface Event {
+  event: string
+  tier: string
+  problems: string[]
+  piece: number
+  announce: string[]
+  files: Array<{ path: string }>
+}
 
 /** Resolves when every peer has the finished files. The peers go on seeding; `processes.stop()` ends them. */
-export async function runPeers (processes: Processes, { taskFile, dir, peers: count, flags = [], onChange }: Work): Promise<Peer[]> {
+export async function runPeers (
+  processes: Processes, { taskFile, dir, peers: count, flags = [], onChange }: Work
+): Promise<Peer[]> {
   const announce = await startTracker(processes)
-  const peers = Array.from({ length: count }, (_, i): Peer => ({ name: `peer-${i + 1}`, computed: [], downloaded: 0, computing: null, files: null }))
+  const peers = Array.from({ length: count }, (_, i): Peer => ({
+    name: `peer-${i + 1}`, computed: [], downloaded: 0, computing: null, files: null
+  }))
   const args = ['run', taskFile, '-j', '1', '--yes', '--json', '--announce', announce, ...LOOPBACK, ...flags]
   await new Promise<void>((resolve, reject) => {
     for (const peer of peers) {
@@ -58,13 +69,19 @@ export async function runPeers (processes: Processes, { taskFile, dir, peers: co
 function startTracker (processes: Processes): Promise<string> {
   const args = ['tracker', '--host', '127.0.0.1', '--port', '0', '--dht-port', '0', '--json']
   return new Promise((resolve, reject) => {
-    start(processes, 'tracker', args, ({ event, announce }) => { if (event === 'listening') resolve(announce[0] ?? '') }).catch(reject)
+    start(processes, 'tracker', args, ({ event, announce }) => {
+      if (event === 'listening') resolve(announce[0] ?? '')
+    }).catch(reject)
   })
 }
 
 /** Starts a `bitworker`, which ends only when it fails or is told to. */
-async function start (processes: Processes, name: string, args: string[], onEvent: (event: Event) => void): Promise<never> {
-  const onLine = (line: string): void => { onEvent(JSON.parse(line) as Event) }
+async function start (
+  processes: Processes, name: string, args: string[], onEvent: (event: Event) => void
+): Promise<never> {
+  const onLine = (line: string): void => {
+    onEvent(JSON.parse(line) as Event)
+  }
   await processes.start({ name, command: process.execPath, args: [BITWORKER, ...args], onLine })
   throw processes.problem(name, 'it ended before the work was done')
 }

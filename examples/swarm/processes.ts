@@ -62,7 +62,9 @@ export class Processes {
     })
     const ended = new Promise<string | null>(resolve => {
       child.once('error', error => { resolve(error.message) })
-      child.once('close', (code, signal) => { resolve(code === 0 ? null : `it ended with ${signal ?? `exit code ${code}`}`) })
+      child.once('close', (code, signal) => {
+        resolve(code === 0 ? null : `it ended with ${signal ?? `exit code ${code}`}`)
+      })
     })
     this.#running.set(child, ended.then(() => { this.#forget(child) }))
     const problem = await ended

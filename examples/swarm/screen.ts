@@ -36,7 +36,9 @@ function summary ({ done, total, elapsed }: View): string {
 
 class LiveScreen implements Screen {
   // A terminal without a size, as containers make them, says 0 columns.
-  readonly #log = createLogUpdate(Object.assign(process.stdout, process.stdout.columns ? {} : { columns: 80, rows: 24 }))
+  readonly #log = createLogUpdate(
+    Object.assign(process.stdout, process.stdout.columns ? {} : { columns: 80, rows: 24 })
+  )
 
   note (text: string): void {
     this.#log.persist(text)

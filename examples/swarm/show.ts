@@ -17,10 +17,14 @@ export const processes = new Processes()
 type Progress = Pick<View, 'done' | 'details'>
 
 /** Shows how far the work is; resolves with its result and the milliseconds that it took. */
-export async function timed<T> (task: Task, look: () => Progress, work: (changed: () => void) => Promise<T>): Promise<[T, number]> {
+export async function timed<T> (
+  task: Task, look: () => Progress, work: (changed: () => void) => Promise<T>
+): Promise<[T, number]> {
   const start = performance.now()
   let isOver = false // peers say things while they leave, too
-  const show = (): void => { if (!isOver) screen.show({ ...look(), total: task.pieceCount, elapsed: performance.now() - start }) }
+  const show = (): void => {
+    if (!isOver) screen.show({ ...look(), total: task.pieceCount, elapsed: performance.now() - start })
+  }
   const timer = setInterval(show, TICK_MS)
   try {
     const result = await work(show)
@@ -33,10 +37,15 @@ export async function timed<T> (task: Task, look: () => Progress, work: (changed
   }
 }
 
-/** Runs peers until all of them have the files, and ends them; resolves with what they did and the milliseconds that it took. */
+/**
+ * Runs peers until all of them have the files, and ends them; resolves with what they did and the milliseconds that it
+ * took.
+ */
 export async function swarm (task: Task, work: Omit<Work, 'onChange'>): Promise<[Peer[], number]> {
   let peers: Peer[] = []
-  const look = (): Progress => ({ done: new Set(peers.flatMap(({ computed }) => computed)).size, details: peers.map(describe) })
+  const look = (): Progress => ({
+    done: new Set(peers.flatMap(({ computed }) => computed)).size, details: peers.map(describe)
+  })
   const timedPeers = await timed(task, look, changed => runPeers(processes, {
     ...work,
     onChange: now => {
@@ -53,7 +62,10 @@ function describe ({ name, computed, downloaded, computing, files }: Peer): stri
   return `${name}  ${String(computed.length).padStart(3)} computed  ${String(downloaded).padStart(3)} downloaded  ${files === null ? now : 'done'}`
 }
 
-/** Does the work, then ends the process and all that it started: exit code 0, 1 for a failure, 2 for bad usage, 130 when interrupted. */
+/**
+ * Does the work, then ends the process and all that it started: exit code 0, 1 for a failure, 2 for bad usage, 130 when
+ * interrupted.
+ */
 export async function main (work: () => Promise<void>): Promise<never> {
   process.exit(await exitCodeOf(work))
 }

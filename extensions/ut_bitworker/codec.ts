@@ -1,7 +1,7 @@
 /**
- * ut_bitworker messages as bytes, and back (docs/ut_bitworker.md, "ut_bitworker messages"). Pure: one message in, one message out;
- * what a message means on a connection is state.ts's business, what a record looks like records.ts's. Decoding is
- * strict: a message is wholly right or refused.
+ * ut_bitworker messages as bytes, and back (docs/ut_bitworker.md, "ut_bitworker messages"). Pure: one message in, one
+ * message out; what a message means on a connection is state.ts's business, what a record looks like records.ts's.
+ * Decoding is strict: a message is wholly right or refused.
  */
 import { decode, encode } from '../../lib/base/bencode.ts'
 import type { Bdict, Bvalue } from '../../lib/base/bencode.ts'
@@ -83,7 +83,9 @@ function decodeRoot (bytes: Uint8Array): Bdict {
 }
 
 function taskDigest (value: Bvalue): Uint8Array {
-  if (!(value instanceof Uint8Array) || value.length !== DIGEST_BYTES) throw refuse(`task is not a string of ${DIGEST_BYTES} bytes`)
+  if (!(value instanceof Uint8Array) || value.length !== DIGEST_BYTES) {
+    throw refuse(`task is not a string of ${DIGEST_BYTES} bytes`)
+  }
   return value.slice()
 }
 
@@ -91,7 +93,9 @@ function recordsOf (key: RecordKey, value: Bvalue, bounds: Bounds | undefined): 
   if (bounds === undefined) throw refuse(`${key} before the task digest`)
   if (!(value instanceof Uint8Array)) throw refuse(`${key} is not a string`)
   const count = value.length / recordBytes(key)
-  if (!Number.isInteger(count)) throw refuse(`${key} has ${value.length} bytes, which is no multiple of ${recordBytes(key)}`)
+  if (!Number.isInteger(count)) {
+    throw refuse(`${key} has ${value.length} bytes, which is no multiple of ${recordBytes(key)}`)
+  }
   if (count > MAX_RECORDS) throw refuse(`${key} has ${count} records, more than ${MAX_RECORDS}`)
   return readRecords(key, value, bounds)
 }

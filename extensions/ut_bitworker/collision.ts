@@ -2,9 +2,10 @@
 import { compareBytes } from '../../lib/base/digest.ts'
 
 /**
- * Whether our claim stands when both sides of a connection claim one piece; the peer computes the opposite from the same
- * numbers. Longer at it keeps; at a tie the lower peer id keeps an even piece, the higher one an odd piece.
- * @param collision the elapsed times are those of each side's first claim for the piece since its last release; peer ids have 20 bytes
+ * Whether our claim stands when both sides of a connection claim one piece; the peer computes the opposite from the
+ * same numbers. Longer at it keeps; at a tie the lower peer id keeps an even piece, the higher one an odd piece.
+ * @param collision the elapsed times are those of each side's first claim for the piece since its last release; peer
+ * ids have 20 bytes
  */
 export function keepsClaim (collision: {
   index: number

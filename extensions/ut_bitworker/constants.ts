@@ -6,7 +6,10 @@
 /** The extension's name in the `m` dictionary of the extended handshake (BEP 10). */
 export const EXTENSION_NAME = 'ut_bitworker'
 
-/** `v` of the `bitworker` dictionary. Peers with a higher one still speak this one: new keys may come, records never change. */
+/**
+ * `v` of the `bitworker` dictionary. Peers with a higher one still speak this one: new keys may come, records never
+ * change.
+ */
 export const PROTOCOL_VERSION = 1
 
 /** Bytes of a task digest and of a result's digest (SHA-256). */
@@ -48,13 +51,22 @@ export const MAX_RECORDS = 1_024
 /** Deepest nesting of a message, its dictionary being 1: keeps an unknown key from exhausting the stack. */
 export const MAX_DEPTH = 16
 
-/** Most values in a message, dictionary keys counted too: many tiny values must not cost far more memory than their bytes. */
+/**
+ * Most values in a message, dictionary keys counted too: many tiny values must not cost far more memory than their
+ * bytes.
+ */
 export const MAX_TOKENS = 4_096
 
-/** Live claims a peer may have on one connection: one that claims every piece and delivers none must not stop the others. */
+/**
+ * Live claims a peer may have on one connection: one that claims every piece and delivers none must not stop the
+ * others.
+ */
 export const MAX_CLAIMS = 64
 
-/** Live relayed claims one connection may bring: what 16 full claimants have, and more than a neighbourhood runs at a time. */
+/**
+ * Live relayed claims one connection may bring: what 16 full claimants have, and more than a neighbourhood runs at a
+ * time.
+ */
 export const MAX_RELAYS = 1_024
 
 /** And for one piece: three peers at a time compute one as a rule, and a list this short is gone through in no time. */
@@ -72,5 +84,8 @@ export const CLAIM_RENEW_MS = 30_000
 /** The connection is closed at this many violations: leaves room for a slip, none for a flood of garbage. */
 export const MAX_VIOLATIONS = 3
 
-/** Announcements that follow each other are sent at most this often: one message for many tiny pieces, and none is late for a person. */
+/**
+ * Announcements that follow each other are sent at most this often: one message for many tiny pieces, and none is late
+ * for a person.
+ */
 export const FLUSH_MS = 10

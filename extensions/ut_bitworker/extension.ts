@@ -36,8 +36,8 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     this.state = new PeerState(task === undefined ? {} : { localTask: task })
     wire.extendedHandshake['bitworker'] = { v: PROTOCOL_VERSION, ...(task !== undefined && { task: task.digest }) }
     wire.once('close', () => { this.#onClose() })
-    // The peer's extended handshake may be here already: who answers a handshake with asynchronous work gets it meanwhile.
-    // Our own handshake goes out in this turn, so a microtask later is late enough to answer.
+    // The peer's extended handshake may be here already: who answers a handshake with asynchronous work gets it
+    // meanwhile. Our own handshake goes out in this turn, so a microtask later is late enough to answer.
     if (this.#isSupported) queueMicrotask(() => { this.onExtendedHandshake(wire.peerExtendedHandshake) })
   }
 
@@ -167,7 +167,8 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
       try {
         this.#onEvent(event)
       } catch (error) {
-        // A listener threw: a bug on this side, which must surface, but not inside the wire's parser, which would stop for good.
+        // A listener threw: a bug on this side, which must surface, but not inside the wire's parser, which would stop
+        // for good.
         queueMicrotask(() => { throw error })
       }
     }

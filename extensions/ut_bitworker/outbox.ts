@@ -1,6 +1,7 @@
 /**
- * What is to be sent on one connection at the next flush. Pure. Later news about a piece replaces what was queued before,
- * so it never holds more than a few records a piece, however long the peer keeps us waiting. Called by extension.ts.
+ * What is to be sent on one connection at the next flush. Pure. Later news about a piece replaces what was queued
+ * before, so it never holds more than a few records a piece, however long the peer keeps us waiting. Called by
+ * extension.ts.
  */
 import type { Message } from './codec.ts'
 import type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
@@ -37,7 +38,9 @@ export class Outbox {
     for (const index of haves) this.#haves.add(index)
   }
 
-  /** @param now milliseconds: claims say how long they had been running when they are sent, not when they were queued */
+  /**
+   * @param now milliseconds: claims say how long they had been running when they are sent, not when they were queued
+   */
   claim (claims: Iterable<ClaimRecord>, now: number, { isBackup = false } = {}): void {
     const queue = isBackup ? this.#backups : this.#claims
     for (const claim of claims) queue.set(claim.index, { record: claim, queuedAt: now })
@@ -74,7 +77,9 @@ export class Outbox {
   /** Everything queued; nothing is queued afterwards. */
   take (now: number): Batch {
     const message: Message = {}
-    if (this.#neighbours.size > 0) Object.assign(message, { neighbours: this.#neighboursThat(true), parted: this.#neighboursThat(false) })
+    if (this.#neighbours.size > 0) {
+      Object.assign(message, { neighbours: this.#neighboursThat(true), parted: this.#neighboursThat(false) })
+    }
     if (this.#results.size > 0) message.results = [...this.#results.values()]
     if (this.#releases.size > 0) message.releases = [...this.#releases]
     if (this.#withdrawals.size > 0) message.withdrawals = [...withdrawalsOf(this.#withdrawals)]
@@ -88,8 +93,16 @@ export class Outbox {
 
   clear (): void {
     for (const queue of [
-      this.#results, this.#haves, this.#claims, this.#backups, this.#releases, this.#relays, this.#withdrawals, this.#neighbours
-    ]) queue.clear()
+      this.#results,
+      this.#haves,
+      this.#claims,
+      this.#backups,
+      this.#releases,
+      this.#relays,
+      this.#withdrawals,
+      this.#neighbours
+    ])
+      queue.clear()
   }
 
   #neighboursThat (areConnected: boolean): string[] {
@@ -102,5 +115,7 @@ function * withdrawalsOf (queue: ReadonlyMap<string, ReadonlySet<number>>): Gene
 }
 
 function aged<T extends ClaimRecord> (queue: ReadonlyMap<unknown, Queued<T>>, now: number): T[] {
-  return Array.from(queue.values(), ({ record, queuedAt }) => ({ ...record, elapsedMs: record.elapsedMs + now - queuedAt }))
+  return Array.from(queue.values(), ({ record, queuedAt }) => ({
+    ...record, elapsedMs: record.elapsedMs + now - queuedAt
+  }))
 }

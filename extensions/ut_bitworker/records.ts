@@ -1,10 +1,20 @@
 /**
- * The records of ut_bitworker messages as bytes, and back (docs/ut_bitworker.md, "ut_bitworker messages"): one table for
- * all keys. Pure. What a record means is state.ts's business.
+ * The records of ut_bitworker messages as bytes, and back (docs/ut_bitworker.md, "ut_bitworker messages"): one table
+ * for all keys. Pure. What a record means is state.ts's business.
  */
 import { equalBytes } from '../../lib/base/digest.ts'
 import { BitWorkerError } from '../../lib/base/errors.ts'
-import { CLAIM_BYTES, DIGEST_BYTES, EMPTY_DIGEST, MAX_UINT32, PEER_ID_BYTES, RELAY_BYTES, RELEASE_BYTES, RESULT_BYTES, WITHDRAWAL_BYTES } from './constants.ts'
+import {
+  CLAIM_BYTES,
+  DIGEST_BYTES,
+  EMPTY_DIGEST,
+  MAX_UINT32,
+  PEER_ID_BYTES,
+  RELAY_BYTES,
+  RELEASE_BYTES,
+  RESULT_BYTES,
+  WITHDRAWAL_BYTES
+} from './constants.ts'
 
 /** "I have this piece": its size in bytes and the SHA-256 digest (32 bytes) of its content. */
 export interface ResultRecord { index: number, size: number, digest: Uint8Array }
@@ -118,7 +128,10 @@ export function refuse (why: string): BitWorkerError {
 
 /** Throws BW_ERR_RECORD: a caller of ours gave what no record can hold. */
 export function demand (ok: boolean, what: string, value: number): void {
-  if (!ok) throw new BitWorkerError('BW_ERR_RECORD', 'usage', `A ut_bitworker record cannot have the ${what} ${value}; correct the caller.`)
+  if (!ok)
+    throw new BitWorkerError(
+      'BW_ERR_RECORD', 'usage', `A ut_bitworker record cannot have the ${what} ${value}; correct the caller.`
+    )
 }
 
 //
@@ -139,10 +152,14 @@ function readResult (from: Packed, at: number, bounds: Bounds): ResultRecord {
   const index = readIndex(from, at, bounds)
   // beyond 2^53 it is no longer exact, and far beyond any piece length
   const size = from.view.getUint32(at + 4) * 2 ** 32 + from.view.getUint32(at + 8)
-  if (size > bounds.pieceLength) throw refuse(`piece ${index} of ${size} bytes, more than the piece length ${bounds.pieceLength}`)
+  if (size > bounds.pieceLength) {
+    throw refuse(`piece ${index} of ${size} bytes, more than the piece length ${bounds.pieceLength}`)
+  }
   // A copy: a digest is kept as long as the task, and must not keep the received buffer with it.
   const digest = from.bytes.slice(at + 12, at + 12 + DIGEST_BYTES)
-  if (size === 0 && !equalBytes(digest, EMPTY_DIGEST)) throw refuse(`piece ${index} of 0 bytes whose digest is not that of 0 bytes`)
+  if (size === 0 && !equalBytes(digest, EMPTY_DIGEST)) {
+    throw refuse(`piece ${index} of 0 bytes whose digest is not that of 0 bytes`)
+  }
   return { index, size, digest }
 }
 
@@ -154,7 +171,9 @@ function writeClaim (to: Packed, at: number, { index, elapsedMs, estimateMs }: C
 }
 
 function readClaim (from: Packed, at: number, bounds: Bounds): ClaimRecord {
-  return { index: readIndex(from, at, bounds), elapsedMs: from.view.getUint32(at + 4), estimateMs: from.view.getUint32(at + 8) }
+  return {
+    index: readIndex(from, at, bounds), elapsedMs: from.view.getUint32(at + 4), estimateMs: from.view.getUint32(at + 8)
+  }
 }
 
 /** <index u32><elapsed ms u32><estimate ms u32><first elapsed ms u32><kind u8: 0 claim, 1 backup><peer id 20> */

@@ -1,4 +1,6 @@
-/** The claims of a peer's neighbours that it has passed on to us. Pure: the state of one connection. Used by state.ts. */
+/**
+ * The claims of a peer's neighbours that it has passed on to us. Pure: the state of one connection. Used by state.ts.
+ */
 import { MAX_CLAIMS, MAX_PIECE_RELAYS, MAX_RELAYS } from './constants.ts'
 import type { RelayRecord, WithdrawalRecord } from './records.ts'
 
@@ -16,7 +18,10 @@ export class RelayTable {
   /** The relayed claims for a piece: to be looked at, not kept. */
   of (index: number): readonly RelayRecord[] { return this.#pieces.get(index) ?? [] }
 
-  /** Adds or renews one; false if it is beyond what one connection, claimant or piece may have, or of another kind than before. */
+  /**
+   * Adds or renews one; false if it is beyond what one connection, claimant or piece may have, or of another kind than
+   * before.
+   */
   add ({ index, peerId, elapsedMs, estimateMs, firstElapsedMs, isBackup }: RelayRecord, now: number): boolean {
     const relays = this.#pieces.get(index)
     const known = relays?.find(relay => relay.peerId === peerId)

@@ -1,9 +1,10 @@
 /**
  * What one peer has told us by ut_bitworker, and what of our own claims it knows: the state of one connection.
  *
- * Pure, in h11's manner: bytes go in, events come out. No wire, no timer, no clock (the time is an argument: milliseconds
- * on any steady clock) and no results may live here: a result outlives the connection, lib/results/result-table.ts keeps it and finds
- * the changed ones. A method never throws for anything a peer sent; it answers with a 'violation' event.
+ * Pure, in h11's manner: bytes go in, events come out. No wire, no timer, no clock (the time is an argument:
+ * milliseconds on any steady clock) and no results may live here: a result outlives the connection,
+ * lib/results/result-table.ts keeps it and finds the changed ones. A method never throws for anything a peer sent; it
+ * answers with a 'violation' event.
  *
  * Called by extension.ts.
  */
@@ -107,7 +108,9 @@ export class PeerState {
     // Without the dictionary nothing is said; the digest can still come in a message.
     if (bitworker === undefined) return []
     const version = property(bitworker, 'v')
-    if (!Number.isSafeInteger(version) || Number(version) < PROTOCOL_VERSION) return [violation('handshake: v is not a positive integer')]
+    if (!Number.isSafeInteger(version) || Number(version) < PROTOCOL_VERSION) {
+      return [violation('handshake: v is not a positive integer')]
+    }
     const task = property(bitworker, 'task')
     if (task === undefined) return []
     if (!(task instanceof Uint8Array) || task.length !== DIGEST_BYTES) {
@@ -164,7 +167,9 @@ export class PeerState {
    */
   prepareSend (message: Message, now: number): Message {
     dropFulfilled(this.sentClaims, message.results ?? [])
-    const releases = [...message.releases ?? [], ...this.#sentLapsed(now)].filter(index => this.sentClaims.delete(index))
+    const releases = [...(message.releases ?? []), ...this.#sentLapsed(now)].filter(index =>
+      this.sentClaims.delete(index)
+    )
     const claims = (message.claims ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, false, now))
     const backups = (message.backups ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, true, now))
     return { ...message, releases, claims, backups }
@@ -205,7 +210,9 @@ export class PeerState {
     if (neighbours.length + parted.length > 0) events.push(...this.#onNeighbours(neighbours, parted))
     if (results !== undefined) events.push(...this.#onResults(results))
     if (releases !== undefined) events.push(...this.#endClaims(releases))
-    if (withdrawals !== undefined) events.push(...withdrawn(withdrawals.filter(({ index, peerId }) => this.relays.delete(index, peerId))))
+    if (withdrawals !== undefined) {
+      events.push(...withdrawn(withdrawals.filter(({ index, peerId }) => this.relays.delete(index, peerId))))
+    }
     if (claims !== undefined) events.push(...this.#onClaims(claims, false, now))
     if (backups !== undefined) events.push(...this.#onClaims(backups, true, now))
     if (relays !== undefined) events.push(...this.#onRelays(relays, now))
@@ -224,7 +231,8 @@ export class PeerState {
 
   #onResults (results: ResultRecord[]): PeerEvent[] {
     if (results.length === 0) return []
-    // A result ends the claims for its piece: the peer's own, and those it passed on, since the piece can be had from it.
+    // A result ends the claims for its piece: the peer's own, and those it passed on, since the piece can be had from
+    // it.
     const withdrawals: WithdrawalRecord[] = []
     dropFulfilled(this.claims, results)
     for (const { index } of results) withdrawals.push(...this.relays.deletePiece(index))
@@ -237,7 +245,9 @@ export class PeerState {
       const known = this.claims.get(index)
       // what it began as it stays: the kind decides whether it collides, and both sides must agree on that
       if (known === undefined ? this.claims.size >= MAX_CLAIMS : known.isBackup !== isBackup) return false
-      this.claims.set(index, { firstElapsedMs: known?.firstElapsedMs ?? elapsedMs, elapsedMs, estimateMs, isBackup, receivedAt: now })
+      this.claims.set(index, {
+        firstElapsedMs: known?.firstElapsedMs ?? elapsedMs, elapsedMs, estimateMs, isBackup, receivedAt: now
+      })
       return true
     })
     if (claims.length === 0) return []
@@ -257,7 +267,9 @@ export class PeerState {
 
 const NONE: number[] = []
 
-/** Ends the claims for pieces that have a result now. Claims are few: to look each of many results up would take longer. */
+/**
+ * Ends the claims for pieces that have a result now. Claims are few: to look each of many results up would take longer.
+ */
 function dropFulfilled (claims: Map<number, unknown>, results: ResultRecord[]): void {
   for (const index of claims.keys()) if (results.some(result => result.index === index)) claims.delete(index)
 }
@@ -267,7 +279,9 @@ function withdrawn (withdrawals: WithdrawalRecord[]): PeerEvent[] {
 }
 
 /** The claims that have lapsed, and when the next one may. */
-function lapse<T> (claims: ReadonlyMap<number, T>, sinceOf: (claim: T) => number, now: number): { lapsed: number[], nextAt: number } {
+function lapse<T> (
+  claims: ReadonlyMap<number, T>, sinceOf: (claim: T) => number, now: number
+): { lapsed: number[], nextAt: number } {
   const lapsed: number[] = []
   let nextAt = now + CLAIM_LEASE_MS
   for (const [index, claim] of claims) {

@@ -10,7 +10,10 @@ export interface UtBitworkerOptions {
   task?: LocalTask
   /** milliseconds on any steady clock; default: `performance.now` */
   now?: () => number
-  /** runs a flush `ms` milliseconds from now, and after the present turn, so that a turn makes one batch; default: the machine's clock */
+  /**
+   * runs a flush `ms` milliseconds from now, and after the present turn, so that a turn makes one batch; default: the
+   * machine's clock
+   */
   schedule?: (flush: () => void, ms: number) => void
 }
 
@@ -50,12 +53,15 @@ export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtens
   /** Queues our results, and the `have` messages that must not precede them. */
   announce: (results: Iterable<ResultRecord>, haves?: Iterable<number>) => void
   /**
-   * Asked at each flush for more that goes with what is queued, as `announce` takes it: for owners of many connections that
-   * queue for all of them at once. `wake` has a flush made.
+   * Asked at each flush for more that goes with what is queued, as `announce` takes it: for owners of many connections
+   * that queue for all of them at once. `wake` has a flush made.
    */
   pending: (() => Announcements) | null
   wake: () => void
-  /** Queues claims: before the work starts, and every CLAIM_RENEW_MS from then on. Those beyond 64 live ones are not sent. */
+  /**
+   * Queues claims: before the work starts, and every CLAIM_RENEW_MS from then on. Those beyond 64 live ones are not
+   * sent.
+   */
   claim: (claims: Iterable<ClaimRecord>, opts?: { isBackup?: boolean }) => void
   /** Queues releases of claims; those the peer never heard of are not sent. */
   release: (indices: Iterable<number>) => void
@@ -67,7 +73,9 @@ export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtens
   setNeighbour: (peerId: string, isConnected: boolean) => void
   /** Sends what is queued now instead of at the end of the turn; nothing before 'matched'. */
   flush: () => void
-  /** Drops the peer's claims that lapsed, with a 'releases' event. To be called now and then: there is no timer in here. */
+  /**
+   * Drops the peer's claims that lapsed, with a 'releases' event. To be called now and then: there is no timer in here.
+   */
   expireClaims: () => void
   /** The owner found a violation that takes more than this connection to see, such as a changed result. */
   reportViolation: (reason: string) => void

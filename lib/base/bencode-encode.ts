@@ -18,8 +18,8 @@ const L = 0x6c
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
- * Encodes canonically, so that `decode` accepts the result. Throws BW_ERR_BENCODE for what bencode cannot say (fractions,
- * unsafe integers, lone surrogates, other types) and for what `decode` would find too deep. BEP 3.
+ * Encodes canonically, so that `decode` accepts the result. Throws BW_ERR_BENCODE for what bencode cannot say
+ * (fractions, unsafe integers, lone surrogates, other types) and for what `decode` would find too deep. BEP 3.
  */
 export function encode (value: Encodable): Uint8Array<ArrayBuffer> {
   const chunks: Uint8Array[] = []
@@ -88,7 +88,9 @@ function isList (value: object): value is readonly Encodable[] {
   return Array.isArray(value)
 }
 
-function sortedEntries (dict: Exclude<Encodable, number | string | Uint8Array | readonly Encodable[]>): Array<[Uint8Array, Encodable]> {
+function sortedEntries (
+  dict: Exclude<Encodable, number | string | Uint8Array | readonly Encodable[]>
+): Array<[Uint8Array, Encodable]> {
   const entries: Array<[string, Encodable | undefined]> = dict instanceof Map ? [...dict] : Object.entries(dict)
   return entries
     .filter((entry): entry is [string, Encodable] => entry[1] !== undefined)

@@ -33,7 +33,10 @@ export interface DecodedDict {
   dict: Bdict
   /** whether the root's keys were in order, as BEP 3 demands */
   sorted: boolean
-  /** The bytes of a root key's value as received: what a hash must be made over. Throws BW_ERR_BENCODE if there is no such key. */
+  /**
+   * The bytes of a root key's value as received: what a hash must be made over. Throws BW_ERR_BENCODE if there is no
+   * such key.
+   */
   span: (key: string) => Uint8Array
 }
 
@@ -103,7 +106,9 @@ class Reader {
 
   span (key: string): Uint8Array {
     const span = this.#spans.get(key)
-    if (span === undefined) throw new BitWorkerError('BW_ERR_BENCODE', 'usage', `The dictionary has no key ${JSON.stringify(key)}.`)
+    if (span === undefined) {
+      throw new BitWorkerError('BW_ERR_BENCODE', 'usage', `The dictionary has no key ${JSON.stringify(key)}.`)
+    }
     return span
   }
 

@@ -1,4 +1,7 @@
-/** Counts what somebody may use up: so much a second, and so much at once. Pure: the time is an argument. Called by wire-limits.ts. */
+/**
+ * Counts what somebody may use up: so much a second, and so much at once. Pure: the time is an argument. Called by
+ * wire-limits.ts.
+ */
 
 /** A token bucket that may go into debt: how long it takes to get out again is what the debtor has to wait. */
 export class TokenBucket {

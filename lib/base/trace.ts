@@ -1,6 +1,6 @@
 /**
- * What happens inside, for whoever looks for a mistake: `DEBUG=bitworker:*` prints it to stderr, as WebTorrent's own packages
- * do (`DEBUG=*`). Off, a line costs a call that returns at once; arguments must cost nothing to make.
+ * What happens inside, for whoever looks for a mistake: `DEBUG=bitworker:*` prints it to stderr, as WebTorrent's own
+ * packages do (`DEBUG=*`). Off, a line costs a call that returns at once; arguments must cost nothing to make.
  */
 import createDebug from 'debug'
 

@@ -9,7 +9,12 @@ import { EXIT, explain, report } from './output/failure.ts'
 /** When the code of a command is loaded, on most machines. */
 const LOADED_MS = 2_000
 
-const options = { json: process.argv.includes('--json'), debug: process.argv.includes('--debug'), started: true, command: process.argv[2] }
+const options = {
+  json: process.argv.includes('--json'),
+  debug: process.argv.includes('--debug'),
+  started: true,
+  command: process.argv[2]
+}
 
 let exitCode: number = EXIT.done
 let isStopping = false
@@ -32,8 +37,8 @@ export async function run (): Promise<void> {
 }
 
 /**
- * Whoever reads our output may leave at any time (`| head -1`): that is the end, not an error. What runs is stopped as by
- * Ctrl-C, and says that it was not done.
+ * Whoever reads our output may leave at any time (`| head -1`): that is the end, not an error. What runs is stopped as
+ * by Ctrl-C, and says that it was not done.
  */
 function onOutputFailed (error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') process.exit(report(explain(error, 'standard output'), { ...options, json: false }))
@@ -44,7 +49,10 @@ function onOutputFailed (error: NodeJS.ErrnoException): void {
 
 function crash (error: unknown): void { process.exit(report(error, options)) }
 
-/** What is loaded from here on is compiled once. In a folder of the user's own: Node's default is one that others can write to. */
+/**
+ * What is loaded from here on is compiled once. In a folder of the user's own: Node's default is one that others can
+ * write to.
+ */
 function cacheCode (): void {
   const home = homedir()
   if (!existsSync(home)) return

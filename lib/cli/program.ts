@@ -28,7 +28,10 @@ export async function main (args: string[]): Promise<number> {
     // Commander prints the help by itself when the command is missing.
     if (isAnswer) return EXIT.done
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.refused
-    const shown = error instanceof CommanderError ? new ExitError(EXIT.refused, 'BW_ERR_USAGE', restate(error.message, args)) : error
+    const shown =
+      error instanceof CommanderError
+        ? new ExitError(EXIT.refused, 'BW_ERR_USAGE', restate(error.message, args))
+        : error
     return report(shown, { json: args.includes('--json'), debug: args.includes('--debug'), command: args[0] })
   }
 }
@@ -57,6 +60,9 @@ function describeOption ({ description, defaultValue }: Option): string {
 function restate (message: string, args: string[]): string {
   const [what = '', suggestion] = message.trim().replace(/^error: /, '').split('\n')
   const hint = suggestion?.replace(/^\(Did you mean (.*)\)$/, 'did you mean $1')
-  const command = args[0] !== undefined && /^[a-z]+$/.test(args[0]) && hint === undefined && !what.startsWith('unknown command') ? `bitworker ${args[0]}` : 'bitworker'
+  const command =
+    args[0] !== undefined && /^[a-z]+$/.test(args[0]) && hint === undefined && !what.startsWith('unknown command')
+      ? `bitworker ${args[0]}`
+      : 'bitworker'
   return `${what.replace(/\.$/, '')}; ${hint ?? `see ${command} --help`}`
 }

@@ -1,6 +1,6 @@
 /**
- * The user's own key and trust list on disk: in $XDG_CONFIG_HOME/bitworker, by default ~/.config/bitworker. The one file of this
- * folder that is not pure.
+ * The user's own key and trust list on disk: in $XDG_CONFIG_HOME/bitworker, by default ~/.config/bitworker. The one
+ * file of this folder that is not pure.
  */
 import { generateKeyPairSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
@@ -40,7 +40,9 @@ export function defaultKeyFile (): string {
 export interface NewKey { key: string, file: string, publicFile: string }
 
 /** Makes a signing key. Rejects with BW_ERR_FILE_EXISTS unless `force` is set, and with errors of the file system. */
-export async function createSigningKey (file: string, { label, force }: { label?: string | undefined, force: boolean }): Promise<NewKey> {
+export async function createSigningKey (
+  file: string, { label, force }: { label?: string | undefined, force: boolean }
+): Promise<NewKey> {
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = hexOf(publicKeyOf(privateKey))
   const publicFile = `${file.replace(/\.key$/, '')}.pub`
@@ -49,8 +51,11 @@ export async function createSigningKey (file: string, { label, force }: { label?
     await (force ? replace : publish)(file, String(privateKey.export({ type: 'pkcs8', format: 'pem' })), 0o600)
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error
-    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
-      `${file}: there is a key already, and nobody could sign with it again if it were overwritten`)
+    throw new BitWorkerError(
+      'BW_ERR_FILE_EXISTS',
+      'usage',
+      `${file}: there is a key already, and nobody could sign with it again if it were overwritten`
+    )
   }
   await replace(publicFile, formatPublicKey({ key, ...(label !== undefined && { label }) }), 0o644)
   return { key, file, publicFile }
@@ -58,21 +63,29 @@ export async function createSigningKey (file: string, { label, force }: { label?
 
 /**
  * Reads a secret key: Ed25519, PKCS #8 in PEM.
- * Rejects with BW_ERR_KEY_FILE if it is missing, not this user's, a symbolic link or readable by others, and with BW_ERR_KEY.
+ * Rejects with BW_ERR_KEY_FILE if it is missing, not this user's, a symbolic link or readable by others, and with
+ * BW_ERR_KEY.
  * @param file default: signing.key in the configuration folder
  */
 export async function readSigningKey (file: string = defaultKeyFile()): Promise<KeyObject> {
-  const pem = await readOwn(file, { code: 'BW_ERR_KEY_FILE', mayNot: MAY_READ | MAY_WRITE, flags: constants.O_NOFOLLOW, hint: 'make one, or name another' })
+  const pem = await readOwn(file, {
+    code: 'BW_ERR_KEY_FILE',
+    mayNot: MAY_READ | MAY_WRITE,
+    flags: constants.O_NOFOLLOW,
+    hint: 'make one, or name another'
+  })
   try {
     return toSigningKey(pem)
   } catch (error) {
-    throw error instanceof BitWorkerError ? new BitWorkerError(error.code, error.blame, `${file}: ${error.message}`, { cause: error }) : error
+    throw error instanceof BitWorkerError
+      ? new BitWorkerError(error.code, error.blame, `${file}: ${error.message}`, { cause: error })
+      : error
   }
 }
 
 /**
- * Reads the user's trust list; an empty one if there is no file. Rejects with BW_ERR_TRUST_STORE if it is malformed, not this
- * user's, or writable by others.
+ * Reads the user's trust list; an empty one if there is no file. Rejects with BW_ERR_TRUST_STORE if it is malformed,
+ * not this user's, or writable by others.
  * @param file default: trust.json in the configuration folder
  */
 export async function readTrustStore (file: string = configFile('trust.json')): Promise<TrustStore> {
@@ -95,9 +108,14 @@ export async function writeTrustStore (store: TrustStore): Promise<void> {
 
 interface Demands { code: ErrorCode, mayNot: number, flags: number, hint: string }
 
-/** The text of a file that is this user's (or root's) and that others cannot touch. What is checked is what is read: the open file. */
+/**
+ * The text of a file that is this user's (or root's) and that others cannot touch. What is checked is what is read: the
+ * open file.
+ */
 async function readOwn (file: string, { code, mayNot, flags, hint }: Demands): Promise<string> {
-  const refuse = (why: string, cause?: unknown): never => { throw new BitWorkerError(code, 'usage', `${file}: ${why}`, { cause }) }
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new BitWorkerError(code, 'usage', `${file}: ${why}`, { cause })
+  }
   let handle: FileHandle
   try {
     // a pipe in its place must not keep us waiting
@@ -110,7 +128,9 @@ async function readOwn (file: string, { code, mayNot, flags, hint }: Demands): P
   }
   try {
     const { uid, mode, size } = await handle.stat()
-    if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_BYTES) return refuse('it is not a file of this kind; check the path')
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_BYTES) {
+      return refuse('it is not a file of this kind; check the path')
+    }
     if (uid !== 0 && uid !== process.geteuid!()) return refuse('it belongs to another user; use one of your own')
     const what = (mode & mayNot & MAY_WRITE) === 0 ? 'read' : 'change'
     if ((mode & mayNot) !== 0) return refuse(`others can ${what} it; take that away with chmod 600 ${file}`)

@@ -1,21 +1,25 @@
 /**
- * Which peers may connect to a task: not the banned, not ourselves, not too many from one address. Called by torrent.ts.
+ * Which peers may connect to a task: not the banned, not ourselves, not too many from one address. Called by
+ * torrent.ts.
  *
  * Nobody can prove who they are: a peer id is chosen, and seen by everybody. So a ban is of a peer id together with its
- * address: whoever takes an honest peer's id elsewhere cannot get that peer banned. And whoever takes a new id each time is
- * known by the address, once it has misbehaved often; that may be the address of honest peers as well, so it passes.
+ * address: whoever takes an honest peer's id elsewhere cannot get that peer banned. And whoever takes a new id each
+ * time is known by the address, once it has misbehaved often; that may be the address of honest peers as well, so it
+ * passes.
  */
 import type { Wire } from '../base/wire.ts'
 import { hostOf, identityOf, isLocal, openedByUs } from '../peers/identity.ts'
 import { mostCrowded } from './crowding.ts'
 
-/** Incoming connections from one address at a time: a household or a laboratory behind one address, not a crowd of one. */
+/**
+ * Incoming connections from one address at a time: a household or a laboratory behind one address, not a crowd of one.
+ */
 const MAX_PER_ADDRESS = 8
 /** Of all connections, how many others may open: the rest is left for peers that we choose to call. */
 const MAX_INCOMING_SHARE = 0.75
 /**
- * Without room for incoming connections, one with which no block was exchanged for so long makes room for a newcomer; and
- * another one not before so long after that, since who was closed comes back.
+ * Without room for incoming connections, one with which no block was exchanged for so long makes room for a newcomer;
+ * and another one not before so long after that, since who was closed comes back.
  */
 const IDLE_MS = 60_000
 const EVICTION_MS = 10_000
@@ -68,8 +72,8 @@ export class Admission {
   }
 
   /**
-   * Whether a new wire is to be closed at once; `address` is its `host:port`, if known. Of two connections with one peer it
-   * may close the other one instead.
+   * Whether a new wire is to be closed at once; `address` is its `host:port`, if known. Of two connections with one
+   * peer it may close the other one instead.
    */
   refuses (wire: Wire, address: string | undefined, { client: { peerId, maxConns }, wires }: Surroundings): boolean {
     const host = hostOf(address?.replace(/:\d+$/, ''))
@@ -79,7 +83,9 @@ export class Admission {
     if (isDuplicate(wire, host, others, peerId)) return true
     if (openedByUs(wire) !== false) return false
     const incoming = others.filter(other => openedByUs(other) === false)
-    if (!isLocal(host) && incoming.filter(other => hostOf(other.remoteAddress) === host).length >= MAX_PER_ADDRESS) return true
+    if (!isLocal(host) && incoming.filter(other => hostOf(other.remoteAddress) === host).length >= MAX_PER_ADDRESS) {
+      return true
+    }
     if (incoming.length >= Math.ceil(maxConns * MAX_INCOMING_SHARE) && !this.#makeRoom(incoming, host)) return true
     this.#since.set(wire, this.#now())
     return false
@@ -88,8 +94,11 @@ export class Admission {
   /** Who has delivered stays; else one makes room from where the crowd is, or one that has been idle for long. */
   #makeRoom (incoming: Wire[], host: string): boolean {
     const now = this.#now()
-    const isIdle = (other: Wire): boolean => other.uploaded + other.downloaded === 0 && now - (this.#since.get(other) ?? now) > IDLE_MS
-    let evicted = mostCrowded(incoming, host, other => hostOf(other.remoteAddress), ({ downloaded }) => downloaded === 0)
+    const isIdle = (other: Wire): boolean =>
+      other.uploaded + other.downloaded === 0 && now - (this.#since.get(other) ?? now) > IDLE_MS
+    let evicted = mostCrowded(
+      incoming, host, other => hostOf(other.remoteAddress), ({ downloaded }) => downloaded === 0
+    )
     if (evicted === undefined && now - this.#evictedAt > EVICTION_MS) {
       evicted = incoming.find(isIdle)
       if (evicted !== undefined) this.#evictedAt = now
@@ -114,9 +123,9 @@ function remember<T> (map: Map<string, T>, key: string, value: T): void {
 }
 
 /**
- * Whether this connection is to be closed because there is another one between the same two peers: the one that the peer
- * with the higher id opened goes, by the decision of both. (Of two that one side opened, neither: the older may be dead.)
- * Peers at different addresses are different ones, whatever their ids: or one could end another's connection.
+ * Whether this connection is to be closed because there is another one between the same two peers: the one that the
+ * peer with the higher id opened goes, by the decision of both. (Of two that one side opened, neither: the older may be
+ * dead.) Peers at different addresses are different ones, whatever their ids: or one could end another's connection.
  */
 function isDuplicate (wire: Wire, host: string, others: Wire[], ownPeerId: string): boolean {
   const isOurs = openedByUs(wire)

@@ -1,11 +1,13 @@
 /**
- * The blocks of one wire of a task: requests of the peer wait here, in their order, until there is room for the block, and
- * requests of ours wait for the download limit. What is in a stream cannot be taken back or overtaken: so a block is put
- * there only when the peer has fetched most of what came before, and small messages never wait behind many blocks.
+ * The blocks of one wire of a task: requests of the peer wait here, in their order, until there is room for the block,
+ * and requests of ours wait for the download limit. What is in a stream cannot be taken back or overtaken: so a block
+ * is put there only when the peer has fetched most of what came before, and small messages never wait behind many
+ * blocks.
  *
  * Each request of the peer is answered once, by its block or by a reject, whatever becomes of it (BEP 6); up to
  * `MAX_PENDING_REQUESTS`, which the extended handshake says as `reqq` (BEP 10), none is rejected for lack of room.
- * Takes the place of bittorrent-protocol's `peerRequests`. Called by task-wire.ts for each wire that takes part in a task.
+ * Takes the place of bittorrent-protocol's `peerRequests`. Called by task-wire.ts for each wire that takes part in a
+ * task.
  */
 import type { Wire } from '../base/wire.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -78,7 +80,9 @@ class Uploads {
     const [choke, push] = [wire.choke.bind(wire), wire._push.bind(wire)]
     wire._onRequest = (index, offset, length) => { this.#add({ index, offset, length }) }
     wire._onCancel = (index, offset, length) => {
-      const at = this.#waiting.findIndex(block => block.index === index && block.offset === offset && block.length === length)
+      const at = this.#waiting.findIndex(
+        block => block.index === index && block.offset === offset && block.length === length
+      )
       // what is being read, or was sent, is answered by that
       if (at !== -1) this.#refuse(...this.#waiting.splice(at, 1))
       wire.emit('cancel', index, offset, length)
@@ -118,7 +122,9 @@ class Uploads {
 
   #add (block: Block): void {
     if (block.length > MAX_BLOCK_BYTES || block.length < 0) return this.#wire.destroy()
-    if (this.#wire.amChoking || this.#waiting.length + this.#read.size >= MAX_PENDING_REQUESTS) return this.#refuse(block)
+    if (this.#wire.amChoking || this.#waiting.length + this.#read.size >= MAX_PENDING_REQUESTS) {
+      return this.#refuse(block)
+    }
     this.#waiting.push(block)
     this.#serve()
   }
@@ -238,7 +244,9 @@ class Requests {
   }
 
   #drop ({ index, offset, length }: Block): boolean {
-    const at = this.#held.findIndex(block => block.index === index && block.offset === offset && block.length === length)
+    const at = this.#held.findIndex(
+      block => block.index === index && block.offset === offset && block.length === length
+    )
     if (at === -1) return false
     this.#held.splice(at, 1)
     return true

@@ -1,8 +1,8 @@
 /**
- * Calls peers, of tasks and of ordinary torrents: by TCP, and a moment later by uTP as well, for as long as TCP has not been
- * answered (as RFC 8305 does it with two addresses). The first connection with a BitTorrent handshake stays, the other one
- * is closed. WebTorrent alone tries uTP four times in 40 s before it tries TCP, and stays with uTP where both work, which
- * costs several times the time and the processor of TCP.
+ * Calls peers, of tasks and of ordinary torrents: by TCP, and a moment later by uTP as well, for as long as TCP has not
+ * been answered (as RFC 8305 does it with two addresses). The first connection with a BitTorrent handshake stays, the
+ * other one is closed. WebTorrent alone tries uTP four times in 40 s before it tries TCP, and stays with uTP where both
+ * work, which costs several times the time and the processor of TCP.
  *
  * Takes the place of WebTorrent's `_drain`; how long to wait before an address is called again is as there. Called by
  * torrent.ts.
@@ -13,7 +13,10 @@ import type { ConnectingTorrent, InternalPeer, OutgoingConnection } from './inte
 
 /** TCP has this long to connect before uTP is tried beside it. */
 const UTP_AFTER_MS = 250
-/** And, once it is connected, until here for the handshake: another program may listen there, or nobody at all behind a proxy. */
+/**
+ * And, once it is connected, until here for the handshake: another program may listen there, or nobody at all behind a
+ * proxy.
+ */
 const SILENT_AFTER_MS = 1_000
 /** As WebTorrent: the waits before an address is called again; then it is given up until somebody names it again. */
 const REDIAL_MS = [1_000, 5_000, 15_000]

@@ -1,4 +1,7 @@
-/** What a peer may do by `ut_metadata` (BEP 9) and `ut_pex` (BEP 11), whose packages trust it. Called by torrent.ts for each new wire. */
+/**
+ * What a peer may do by `ut_metadata` (BEP 9) and `ut_pex` (BEP 11), whose packages trust it. Called by torrent.ts for
+ * each new wire.
+ */
 import { sha1Hex } from '../base/digest.ts'
 import type { Wire } from '../base/wire.ts'
 
@@ -29,8 +32,8 @@ interface InternalMetadata {
 }
 
 /**
- * For each new wire: metadata is checked against the info-hash before it is decoded, pieces that do not exist are refused,
- * and a malformed message, or asking for everything again and again, closes the connection.
+ * For each new wire: metadata is checked against the info-hash before it is decoded, pieces that do not exist are
+ * refused, and a malformed message, or asking for everything again and again, closes the connection.
  */
 export function guardMetadata (wire: Wire, infoHash: string): void {
   const extension = wire.ut_metadata as unknown as InternalMetadata

@@ -1,6 +1,6 @@
 /**
- * Connections that have not said yet what they want: how many there may be, and for how long. Called by client.ts; which
- * peers a task lets in afterwards is admission.ts's business.
+ * Connections that have not said yet what they want: how many there may be, and for how long. Called by client.ts;
+ * which peers a task lets in afterwards is admission.ts's business.
  */
 import { hostOf, isLocal } from '../peers/identity.ts'
 import { mostCrowded } from './crowding.ts'
@@ -30,10 +30,14 @@ function check (conn: IncomingConnection, pool: ConnPool): void {
   conn.once('close', () => { clearTimeout(timer) })
 }
 
-/** Who has been silent for longest goes: of the same address, of where the crowd is, or of all. An honest peer speaks at once. */
+/**
+ * Who has been silent for longest goes: of the same address, of where the crowd is, or of all. An honest peer speaks at
+ * once.
+ */
 function makeRoom (pending: ReadonlySet<IncomingConnection>, host: string): void {
   const silent = [...pending]
   const fromHere = silent.filter(({ remoteAddress }) => hostOf(remoteAddress) === host)
   if (!isLocal(host) && fromHere.length >= MAX_PENDING_PER_ADDRESS) fromHere[0]!.destroy()
-  else if (silent.length >= MAX_PENDING) (mostCrowded(silent, host, ({ remoteAddress }) => hostOf(remoteAddress)) ?? silent[0]!).destroy()
+  else if (silent.length >= MAX_PENDING)
+    (mostCrowded(silent, host, ({ remoteAddress }) => hostOf(remoteAddress)) ?? silent[0]!).destroy()
 }

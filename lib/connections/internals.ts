@@ -1,6 +1,6 @@
 /**
- * Types of the parts of webtorrent 3.0.21 that are not public API and that this folder overrides or calls: connections, and
- * what a torrent and its client have of them. The rest is in lib/webtorrent/internals.ts.
+ * Types of the parts of webtorrent 3.0.21 that are not public API and that this folder overrides or calls: connections,
+ * and what a torrent and its client have of them. The rest is in lib/webtorrent/internals.ts.
  */
 import type { EventEmitter } from 'node:events'
 import type { Wire } from '../base/wire.ts'

@@ -1,11 +1,13 @@
 /**
- * The limits of a client (`--upload-limit`, `--download-limit`) as the wires of tasks keep them: only blocks wait, and what
- * is small goes at once and counts as debt. WebTorrent's own way throttles the stream: then requests, claims and `have`
- * wait behind blocks, and a limit of one direction slows down the other one as well.
+ * The limits of a client (`--upload-limit`, `--download-limit`) as the wires of tasks keep them: only blocks wait, and
+ * what is small goes at once and counts as debt. WebTorrent's own way throttles the stream: then requests, claims and
+ * `have` wait behind blocks, and a limit of one direction slows down the other one as well.
  */
 import type { Wire } from '../base/wire.ts'
 
-/** WebTorrent's `client.throttleGroups.up` and `.down` (speed-limiter), with the bucket of the package limiter inside. */
+/**
+ * WebTorrent's `client.throttleGroups.up` and `.down` (speed-limiter), with the bucket of the package limiter inside.
+ */
 export interface ThrottleGroup {
   getEnabled (): boolean
   /** bytes a second; 0: none at all */
@@ -38,8 +40,8 @@ export class RateLimit {
   get waiting (): number { return this.#waiting.size }
 
   /**
-   * Calls `go`, a function of this call alone, when a block may be sent or asked for: at once if nobody waits, else in turn.
-   * What it returns takes that back: at a rate of 0 nobody's turn comes, and wires end.
+   * Calls `go`, a function of this call alone, when a block may be sent or asked for: at once if nobody waits, else in
+   * turn. What it returns takes that back: at a rate of 0 nobody's turn comes, and wires end.
    */
   ask (go: () => void): () => void {
     this.#waiting.add(go)
@@ -88,7 +90,9 @@ interface Piped {
 export function bypassThrottles (wire: Wire): void {
   const piped = wire as unknown as Piped
   const counting = piped._writableState?.pipeline?.from
-  for (const throttle of [counting?._writableState?.pipeline?.from, piped._readableState?.pipeTo] as Array<Throttle | null | undefined>) {
+  for (const throttle of [counting?._writableState?.pipeline?.from, piped._readableState?.pipeTo] as Array<
+    Throttle | null | undefined
+  >) {
     if (typeof throttle?._areBothEnabled === 'function') throttle._areBothEnabled = () => false
   }
 }

@@ -23,7 +23,9 @@ export function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask
 }
 
 /** How a wire takes part in a task of so many pieces: bounded, and sending once a turn. `peers` are the torrent's. */
-export function setUpWire (wire: Wire, ext: UtBitworker, { pieceCount, peers, batches, throttleGroups: { up, down } }: WireSetUp): void {
+export function setUpWire (
+  wire: Wire, ext: UtBitworker, { pieceCount, peers, batches, throttleGroups: { up, down } }: WireSetUp
+): void {
   // news is small: Nagle's algorithm would hold it back until what went before is acknowledged
   for (const peer of peers) if (peer.wire === wire) peer.conn?.setNoDelay?.(true)
   limitWire(wire, ext, pieceCount)
@@ -52,7 +54,10 @@ export function replayHandshake (wire: Wire): void {
   })
 }
 
-/** Once the peer's extended handshake is here: `use` if it speaks ut_bitworker, else it is of no use to a task, nor the task to it. */
+/**
+ * Once the peer's extended handshake is here: `use` if it speaks ut_bitworker, else it is of no use to a task, nor the
+ * task to it.
+ */
 export function onceSpeaking (wire: Wire, use: () => void): void {
   const check = (): void => {
     if (wire.peerExtendedMapping['ut_bitworker']) use()

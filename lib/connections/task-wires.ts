@@ -1,7 +1,7 @@
 /**
- * The connections of one torrent that is a task, or may turn out to be one: whom it calls, whom it lets in, and what a wire is
- * given before its peer is one of the session's. Called by torrent.ts, which asks for ordinary torrents only what any
- * connection needs.
+ * The connections of one torrent that is a task, or may turn out to be one: whom it calls, whom it lets in, and what a
+ * wire is given before its peer is one of the session's. Called by torrent.ts, which asks for ordinary torrents only
+ * what any connection needs.
  */
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
@@ -51,13 +51,18 @@ export class TaskWires {
     return source === 'manual' || (this.#torrent._peers?.size ?? 0) < MAX_KNOWN_PEERS
   }
 
-  /** How a peer that was taken in is called: plaintext or encrypted. 0 (never encrypted) and 2 (always) are the user's decision. */
+  /**
+   * How a peer that was taken in is called: plaintext or encrypted. 0 (never encrypted) and 2 (always) are the user's
+   * decision.
+   */
   prepareCall (peer: InternalPeer): void {
     const { task, client } = this.#torrent
     if (!this.#isOrdinary && client.secure === 1) peer.secure = this.#encryption.next(peer.addr, task !== null)
   }
 
-  /** Whether a wire is to be closed at once; otherwise it is given what a task needs before the handshake is answered. */
+  /**
+   * Whether a wire is to be closed at once; otherwise it is given what a task needs before the handshake is answered.
+   */
   refuses (wire: Wire, address: string | undefined): boolean {
     if (!this.#isOrdinary) {
       const { task, client } = this.#torrent
@@ -75,7 +80,9 @@ export class TaskWires {
     const ext = extensionOf(wire)
     if (ext === undefined || session.has(wire)) return
     const { task, _peers: peers, metadata, client: { throttleGroups } } = this.#torrent
-    setUpWire(wire, ext, { pieceCount: task!.pieceCount, peers: peers?.values() ?? [], batches: this.#batches, throttleGroups })
+    setUpWire(wire, ext, {
+      pieceCount: task!.pieceCount, peers: peers?.values() ?? [], batches: this.#batches, throttleGroups
+    })
     ext.on('violation', () => { this.#admission.struck(wire) })
     session.addPeer(wire, ext)
     ext.setTask(localTask(task!))
@@ -90,8 +97,8 @@ export class TaskWires {
 }
 
 /**
- * What came by this connection or another one is to be had from us from now on: who has but a link, too, learns it from a
- * further extended handshake.
+ * What came by this connection or another one is to be had from us from now on: who has but a link, too, learns it from
+ * a further extended handshake.
  */
 async function offerMetadata (wire: Wire, metadata: Uint8Array): Promise<void> {
   const handshaking = wire as unknown as HandshakingWire

@@ -26,7 +26,14 @@ export function guardWebSeeds (): void {
   prototype.httpRequest = function (piece, offset, length, cb) {
     if (this._torrent === null) return cb(new Error('the web seed is closed'))
     const start = piece * this._torrent.pieceLength + offset
-    fetchRanges(rangesOf(this.url, this._torrent, start, length)).then(bytes => { cb(null, bytes) }, (err: unknown) => { cb(err as Error) })
+    fetchRanges(rangesOf(this.url, this._torrent, start, length)).then(
+      bytes => {
+        cb(null, bytes)
+      },
+      (err: unknown) => {
+        cb(err as Error)
+      }
+    )
   }
 }
 
@@ -43,7 +50,9 @@ function rangesOf (url: string, { files }: { files: File[] }, start: number, len
   })
 }
 
-/** One after the other: a block can be of thousands of tiny files, and the server of somebody who did not ask for that. */
+/**
+ * One after the other: a block can be of thousands of tiny files, and the server of somebody who did not ask for that.
+ */
 async function fetchRanges (ranges: Range[]): Promise<Uint8Array> {
   const signal = AbortSignal.timeout(REQUEST_MS)
   const parts: Uint8Array[] = []

@@ -1,7 +1,7 @@
 /**
  * Sends what is said on a wire within one turn of the event loop as one chunk. bittorrent-protocol writes a message's
- * header and its data apart, and WebTorrent takes each through two more streams and a system call: several times what the
- * message itself costs. Called by torrent.ts for each wire that takes part in a task.
+ * header and its data apart, and WebTorrent takes each through two more streams and a system call: several times what
+ * the message itself costs. Called by torrent.ts for each wire that takes part in a task.
  */
 import type { Wire } from '../base/wire.ts'
 

@@ -1,6 +1,7 @@
 /**
- * Takes in a long message without copying it again for each part that arrives, as bittorrent-protocol does: a message of
- * 1 MiB that comes byte by byte would cost it half a terabyte of copying. For every wire; installed by wire-guards.ts.
+ * Takes in a long message without copying it again for each part that arrives, as bittorrent-protocol does: a message
+ * of 1 MiB that comes byte by byte would cost it half a terabyte of copying. For every wire; installed by
+ * wire-guards.ts.
  */
 
 import { inheritedMethod } from '../base/inherited.ts'

@@ -1,6 +1,6 @@
 /**
- * Closes weaknesses of `bittorrent-protocol` for every wire, of tasks and of ordinary torrents: messages without bound or
- * of the wrong length, extended handshakes and public keys (MSE) that would end in an exception. docs/SECURITY.md,
+ * Closes weaknesses of `bittorrent-protocol` for every wire, of tasks and of ordinary torrents: messages without bound
+ * or of the wrong length, extended handshakes and public keys (MSE) that would end in an exception. docs/SECURITY.md,
  * "Inherited", says what each one is. What only holds for tasks is wire-limits.ts's business.
  *
  * Installed by package-guards.ts at start-up; a method that cannot be found is an error then, not a hole.
@@ -19,7 +19,9 @@ const MAX_HANDSHAKE_BYTES = 1 << 16
 const MAX_HANDSHAKES = 20
 
 /** Bytes of each message with a fixed length, its id included (BEP 3, BEP 5, BEP 6). */
-const LENGTHS = new Map([[0, 1], [1, 1], [2, 1], [3, 1], [4, 5], [6, 13], [8, 13], [9, 3], [13, 5], [14, 1], [15, 1], [16, 13], [17, 5]])
+const LENGTHS = new Map([
+  [0, 1], [1, 1], [2, 1], [3, 1], [4, 5], [6, 13], [8, 13], [9, 3], [13, 5], [14, 1], [15, 1], [16, 13], [17, 5]
+])
 /** And the least of the others: piece, extended. */
 const LEAST_LENGTHS = new Map([[7, 9], [20, 2]])
 
@@ -57,7 +59,10 @@ function method<K extends keyof InternalWire> (prototype: InternalWire, name: K)
   return inheritedMethod(prototype, name, 'bittorrent-protocol')
 }
 
-/** A message longer than any legitimate one ends the connection instead of filling the memory; so does one of the wrong length. */
+/**
+ * A message longer than any legitimate one ends the connection instead of filling the memory; so does one of the wrong
+ * length.
+ */
 function guardMessages (prototype: InternalWire): void {
   const onMessageLength = method(prototype, '_onMessageLength')
   const onMessage = method(prototype, '_onMessage')
@@ -67,7 +72,8 @@ function guardMessages (prototype: InternalWire): void {
   }
   prototype._onMessage = function (buffer) {
     const id = buffer[0]!
-    const isRight = buffer.length === (LENGTHS.get(id) ?? buffer.length) && buffer.length >= (LEAST_LENGTHS.get(id) ?? 1)
+    const isRight =
+      buffer.length === (LENGTHS.get(id) ?? buffer.length) && buffer.length >= (LEAST_LENGTHS.get(id) ?? 1)
     if (isRight) onMessage.call(this, buffer)
     else stop(this)
   }
@@ -79,7 +85,9 @@ function guardHandshake (prototype: InternalWire): void {
   prototype._onExtended = function (id, buffer) {
     if (id === 0) {
       this._handshakes = (this._handshakes ?? 0) + 1
-      if (this._handshakes > MAX_HANDSHAKES || buffer.length > MAX_HANDSHAKE_BYTES || !isHarmless(buffer)) return stop(this)
+      if (this._handshakes > MAX_HANDSHAKES || buffer.length > MAX_HANDSHAKE_BYTES || !isHarmless(buffer)) {
+        return stop(this)
+      }
     }
     onExtended.call(this, id, buffer)
   }
@@ -107,7 +115,9 @@ function guardEncryption (prototype: InternalWire): void {
   const { _encryptor: encryptor } = new Wire('tcpIncoming', 1) as unknown as InternalWire
   const steps = Object.getPrototypeOf(encryptor) as Encryptor
   const { generateStepB2, handleStepA2 } = steps
-  if (typeof generateStepB2 !== 'function' || typeof handleStepA2 !== 'function') throw new Error('bittorrent-protocol has changed: its encryption cannot be guarded')
+  if (typeof generateStepB2 !== 'function' || typeof handleStepA2 !== 'function') {
+    throw new Error('bittorrent-protocol has changed: its encryption cannot be guarded')
+  }
   steps.generateStepB2 = function () { return orMalformed(() => generateStepB2.call(this)) }
   steps.handleStepA2 = function (data) { orMalformed(() => { handleStepA2.call(this, data) }) }
   const processBuffer = method(prototype, '_processBuffer')

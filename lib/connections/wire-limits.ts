@@ -1,10 +1,11 @@
 /**
- * What one peer of a task may cost us: the size and number of its messages, blocks nobody asked for, what it lets us keep
- * for it in memory. Called by torrent.ts for each wire that takes part in a task; what peers of any torrent could do is
- * wire-guards.ts's business, what messages mean is neighbours.ts's.
+ * What one peer of a task may cost us: the size and number of its messages, blocks nobody asked for, what it lets us
+ * keep for it in memory. Called by torrent.ts for each wire that takes part in a task; what peers of any torrent could
+ * do is wire-guards.ts's business, what messages mean is neighbours.ts's.
  *
- * A peer that sends more than it may is read more slowly, so that its own sending has to wait: a flood costs nobody else
- * anything, and an honest peer that is merely busy is never closed for it. What no honest peer does is a violation.
+ * A peer that sends more than it may is read more slowly, so that its own sending has to wait: a flood costs nobody
+ * else anything, and an honest peer that is merely busy is never closed for it. What no honest peer does is a
+ * violation.
  */
 import BitField from 'bitfield'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
@@ -28,8 +29,8 @@ const MAX_UNREAD_BYTES = 16 << 20
 /** And for each piece: its result (44 bytes) and its bit (9). */
 const UNREAD_BYTES_PER_PIECE = 64
 /**
- * How often a peer may say all that it has: at the start, and when it gets the metadata. Each time costs a look at every
- * piece.
+ * How often a peer may say all that it has: at the start, and when it gets the metadata. Each time costs a look at
+ * every piece.
  */
 const MAX_BITFIELDS = 16
 /** Not a byte in so long: BEP 3's keep-alives come every two minutes. */
@@ -60,7 +61,9 @@ interface TaskWire extends InternalWire {
 }
 
 /** Limits what the peer of a task may do from now on. Violations go to `ext`, which counts them. */
-export function limitWire (wire: Wire, ext: UtBitworker, pieceCount: number, now: () => number = () => performance.now()): void {
+export function limitWire (
+  wire: Wire, ext: UtBitworker, pieceCount: number, now: () => number = () => performance.now()
+): void {
   const limits = new WireLimits(wire as unknown as TaskWire, ext, pieceCount, now)
   limits.boundKeepAlives()
   limits.throttle()

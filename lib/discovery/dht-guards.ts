@@ -1,7 +1,7 @@
 /**
- * Guards the DHT: k-rpc-socket decodes each datagram by one function, which here also checks that what comes out has the types
- * that k-rpc and bittorrent-dht rely on (BEP 5, BEP 44). Its caller takes an exception for a malformed datagram. Installed by
- * package-guards.ts.
+ * Guards the DHT: k-rpc-socket decodes each datagram by one function, which here also checks that what comes out has
+ * the types that k-rpc and bittorrent-dht rely on (BEP 5, BEP 44). Its caller takes an exception for a malformed
+ * datagram. Installed by package-guards.ts.
  */
 import { inheritedMethod } from '../base/inherited.ts'
 
@@ -29,24 +29,39 @@ function isMessage (message: unknown): boolean {
   if (!isDict(message) || !isBytes(message['t'], 1, 64) || !isBytes(message['y'], 1, 1)) return false
   const { y, q, a, r, e } = message
   switch (String(y)) {
-    case 'q': return isBytes(q, 1, 32) && isDict(a) && isQuery(a, String(q))
-    case 'r': return isDict(r) && isReply(r)
-    case 'e': return Array.isArray(e) && Number.isInteger(e[0]) && e.slice(0, 2).every(each => typeof each === 'number' || isBytes(each, 0, 512))
-    default: return false
+    case 'q':
+      return isBytes(q, 1, 32) && isDict(a) && isQuery(a, String(q))
+    case 'r':
+      return isDict(r) && isReply(r)
+    case 'e':
+      return (
+        Array.isArray(e) &&
+        Number.isInteger(e[0]) &&
+        e.slice(0, 2).every(each => typeof each === 'number' || isBytes(each, 0, 512))
+      )
+    default:
+      return false
   }
 }
 
 function isQuery (query: Dict, kind: string): boolean {
-  const names = { find_node: ['target'], get_peers: ['info_hash'], announce_peer: ['info_hash'], get: ['target'] }[kind] ?? []
+  const names =
+    { find_node: ['target'], get_peers: ['info_hash'], announce_peer: ['info_hash'], get: ['target'] }[kind] ?? []
   return names.every(name => isBytes(query[name], ID_BYTES, ID_BYTES)) && areRight(query, QUERY)
 }
 
 function isReply (reply: Dict): boolean {
   const { values } = reply
-  return areRight(reply, REPLY) && (values === undefined || (Array.isArray(values) && values.every(each => isBytes(each, 6, 18))))
+  return (
+    areRight(reply, REPLY) &&
+    (values === undefined || (Array.isArray(values) && values.every(each => isBytes(each, 6, 18))))
+  )
 }
 
-const OPTIONAL = (isRight: (value: unknown) => boolean) => (value: unknown): boolean => value === undefined || isRight(value)
+const OPTIONAL =
+  (isRight: (value: unknown) => boolean) =>
+    (value: unknown): boolean =>
+      value === undefined || isRight(value)
 const BYTES = (least: number, most: number) => OPTIONAL(value => isBytes(value, least, most))
 const NUMBER = OPTIONAL(value => typeof value === 'number' && Number.isSafeInteger(value))
 
@@ -60,7 +75,9 @@ const VALUE = {
   seq: NUMBER,
   cas: NUMBER
 }
-const QUERY = { ...VALUE, target: BYTES(ID_BYTES, ID_BYTES), info_hash: BYTES(ID_BYTES, ID_BYTES), port: NUMBER, implied_port: NUMBER }
+const QUERY = {
+  ...VALUE, target: BYTES(ID_BYTES, ID_BYTES), info_hash: BYTES(ID_BYTES, ID_BYTES), port: NUMBER, implied_port: NUMBER
+}
 const REPLY = { ...VALUE, nodes: BYTES(0, MAX_DATAGRAM_BYTES) }
 
 function areRight (dict: Dict, rules: Record<string, (value: unknown) => boolean>): boolean {
@@ -69,7 +86,11 @@ function areRight (dict: Dict, rules: Record<string, (value: unknown) => boolean
 
 /** A dictionary whose keys have not become its prototype. */
 function isDict (value: unknown): value is Dict {
-  return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)
+  )
 }
 
 function isBytes (value: unknown, least: number, most: number): boolean {

@@ -1,6 +1,7 @@
 /**
- * Guards what answers on the local network: LSD (BEP 14), NAT-PMP (RFC 6886) and UPnP. Anybody there can send them datagrams, so
- * what is malformed, or does not come from whom it should, is ignored without a word. Installed by package-guards.ts.
+ * Guards what answers on the local network: LSD (BEP 14), NAT-PMP (RFC 6886) and UPnP. Anybody there can send them
+ * datagrams, so what is malformed, or does not come from whom it should, is ignored without a word. Installed by
+ * package-guards.ts.
  */
 import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:dgram'
@@ -91,13 +92,16 @@ function guardLsd (prototype: InternalLsd): void {
   }
 }
 
-/** The announcement, if it is one, and of this torrent; the package would take addresses announced for any other one. */
+/**
+ * The announcement, if it is one, and of this torrent; the package would take addresses announced for any other one.
+ */
 function readAnnouncement (text: string, infoHash: string): Announcement | null {
   if (text.length > MAX_LSD_BYTES) return null
   const [first, ...lines] = text.split('\r\n')
   if (first !== 'BT-SEARCH * HTTP/1.1') return null
   const headers = lines.map(line => /^([A-Za-z]{1,16}): {0,4}(\S{1,128})$/.exec(line)).filter(found => found !== null)
-  const values = (name: string): string[] => headers.filter(([, key]) => key!.toLowerCase() === name).map(([, , value]) => value!)
+  const values = (name: string): string[] =>
+    headers.filter(([, key]) => key!.toLowerCase() === name).map(([, , value]) => value!)
   const [host = ''] = values('host')
   const [port = ''] = values('port')
   if (!LSD_HOSTS.has(host) || !/^\d{1,5}$/.test(port) || Number(port) === 0 || Number(port) > 65_535) return null
@@ -130,7 +134,9 @@ function guardSsdp (prototype: InternalSsdp): void {
   prototype._parseResponse = function (response, address, from) {
     const headers = response.length > MAX_SSDP_BYTES ? null : readSearchAnswer(response)
     // or anybody could have us fetch anything
-    if (headers !== null && from !== undefined && hostOf(headers.location) === from.address) this.emit('_device', headers, address)
+    if (headers !== null && from !== undefined && hostOf(headers.location) === from.address) {
+      this.emit('_device', headers, address)
+    }
   }
 }
 
@@ -161,7 +167,11 @@ function guardDevice (prototype: InternalDevice): void {
       headers: { 'content-type': 'text/xml; charset="utf-8"', soapaction: `"${type}#${action}"`, connection: 'close' }
     })
     if (status === 200) return {}
-    if (/<errorCode>(\d{3})<\/errorCode>/.exec(text)?.[1] === ONLY_PERMANENT && this.permanentFallback && args.at(-1)?.[1] !== 0) {
+    if (
+      /<errorCode>(\d{3})<\/errorCode>/.exec(text)?.[1] === ONLY_PERMANENT &&
+      this.permanentFallback &&
+      args.at(-1)?.[1] !== 0
+    ) {
       return this.run(action, [...args.slice(0, -1), ['NewLeaseDuration', 0]])
     }
     throw new Error(`the router refuses: HTTP ${status}`)
@@ -177,7 +187,9 @@ async function findService ({ url, services }: InternalDevice): Promise<Service>
 
 interface Service { type: string, url: string }
 
-/** The first service of one of the types in a router's description, which came from `url`; it must be at the same host. */
+/**
+ * The first service of one of the types in a router's description, which came from `url`; it must be at the same host.
+ */
 export function serviceIn (description: string, url: string, types: string[]): Service | null {
   const base = element(description, 'URLBase') || url
   for (const part of description.split('<service>', MAX_SERVICES + 1).slice(1)) {
@@ -208,6 +220,8 @@ function escapeXml (text: string): string {
 }
 
 async function fetchText (url: string, options: Partial<FetchOptions>): Promise<{ status: number, text: string }> {
-  const { status, bytes } = await fetchBounded(url, { ...options, maxBytes: MAX_XML_BYTES, timeoutMs: UPNP_MS, redirect: 'error' })
+  const { status, bytes } = await fetchBounded(url, {
+    ...options, maxBytes: MAX_XML_BYTES, timeoutMs: UPNP_MS, redirect: 'error'
+  })
   return { status, text: new TextDecoder().decode(bytes) }
 }

@@ -1,7 +1,7 @@
 /**
- * Tells the peers of a task about each other (BEP 11), which WebTorrent's own torrents only listen to: a volunteer who knows
- * one address soon knows the swarm. Called by torrent.ts; it knows a peer's address from its own connection, or from the
- * port `p` of the peer's extended handshake (BEP 10).
+ * Tells the peers of a task about each other (BEP 11), which WebTorrent's own torrents only listen to: a volunteer who
+ * knows one address soon knows the swarm. Called by torrent.ts; it knows a peer's address from its own connection, or
+ * from the port `p` of the peer's extended handshake (BEP 10).
  */
 import { isIPv4 } from 'node:net'
 import type { Wire } from '../base/wire.ts'

@@ -1,6 +1,6 @@
 /**
- * When a peer that has just joined may begin to compute: not before it knows what its neighbours have, or it would compute
- * what it could have downloaded.
+ * When a peer that has just joined may begin to compute: not before it knows what its neighbours have, or it would
+ * compute what it could have downloaded.
  */
 import type { EventEmitter } from 'node:events'
 import { systemClock } from '../base/clock.ts'
@@ -31,8 +31,8 @@ export interface DiscoveringTorrent extends EventEmitter {
 }
 
 /**
- * Which sources of peers have answered, from the moment on that they are asked: whoever is told to compute later, because a
- * question had to be answered first, does not wait for them again.
+ * Which sources of peers have answered, from the moment on that they are asked: whoever is told to compute later,
+ * because a question had to be answered first, does not wait for them again.
  */
 export class Sources {
   readonly #torrent: DiscoveringTorrent
@@ -73,8 +73,13 @@ export class Sources {
   }
 }
 
-/** Resolves when the sources have answered and the connections that followed are made, time is up, or the torrent closes. */
-export async function settled (sources: Sources, torrent: EventEmitter, meeting: () => Meeting, clock: Clock = systemClock): Promise<void> {
+/**
+ * Resolves when the sources have answered and the connections that followed are made, time is up, or the torrent
+ * closes.
+ */
+export async function settled (
+  sources: Sources, torrent: EventEmitter, meeting: () => Meeting, clock: Clock = systemClock
+): Promise<void> {
   await new Promise<void>(resolve => {
     let answeredAt: number | undefined
     let cancel: (() => void) | undefined

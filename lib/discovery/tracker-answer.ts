@@ -1,6 +1,6 @@
 /**
- * What trackers say, read strictly: whatever comes out has the types that bittorrent-tracker's client relies on, and no more of it
- * than one tracker can have to say. Pure. Called by tracker-guards.ts.
+ * What trackers say, read strictly: whatever comes out has the types that bittorrent-tracker's client relies on, and no
+ * more of it than one tracker can have to say. Pure. Called by tracker-guards.ts.
  */
 import bencode from 'bencode'
 
@@ -98,7 +98,9 @@ export function readSocketMessage (bytes: Uint8Array): SocketMessage {
   if (bytes.length > MAX_TRACKER_MESSAGE_BYTES) throw new Error('the message is too long')
   const read = reader(orMalformed(() => JSON.parse(new TextDecoder().decode(bytes)) as unknown))
   const action = read('action')
-  if (action !== 'announce' && action !== 'scrape') throw new Error(text(read('failure reason')) ?? 'the answer is malformed')
+  if (action !== 'announce' && action !== 'scrape') {
+    throw new Error(text(read('failure reason')) ?? 'the answer is malformed')
+  }
   const [infoHash, peerId, offerId] = ['info_hash', 'peer_id', 'offer_id'].map(name => binary(read(name)))
   const [offer, answer] = [description(read('offer'), 'offer'), description(read('answer'), 'answer')]
   const [failure, warning] = ['failure reason', 'warning message'].map(name => text(read(name)))
@@ -174,13 +176,20 @@ function binary (value: unknown): string | undefined {
 }
 
 function description (value: unknown, type: Description['type']): Description | undefined {
-  if (!isDict(value) || value['type'] !== type || typeof value['sdp'] !== 'string' || value['sdp'].length > MAX_SDP) return undefined
+  if (!isDict(value) || value['type'] !== type || typeof value['sdp'] !== 'string' || value['sdp'].length > MAX_SDP) {
+    return undefined
+  }
   return { type, sdp: value['sdp'] }
 }
 
-/** Whole addresses of `size` bytes: as they came, or out of a list of dictionaries, which only those that have an IPv4 address survive. */
+/**
+ * Whole addresses of `size` bytes: as they came, or out of a list of dictionaries, which only those that have an IPv4
+ * address survive.
+ */
 function compact (value: unknown, size: 6 | 18): Uint8Array {
-  if (value instanceof Uint8Array) return value.subarray(0, Math.min(value.length - value.length % size, MAX_TRACKER_PEERS * size))
+  if (value instanceof Uint8Array) {
+    return value.subarray(0, Math.min(value.length - (value.length % size), MAX_TRACKER_PEERS * size))
+  }
   if (!Array.isArray(value) || size === 18) return new Uint8Array()
   return Uint8Array.from(value.slice(0, MAX_TRACKER_PEERS).flatMap(address))
 }

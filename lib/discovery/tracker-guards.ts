@@ -1,7 +1,7 @@
 /**
- * Guards bittorrent-tracker's client: requests over HTTP and UDP are made here, bounded in size and time, messages over WebSocket
- * are read here, and of all of them the package only sees what tracker-answer.ts has read. A tracker that fails makes a warning
- * that says which one and why. Installed by package-guards.ts.
+ * Guards bittorrent-tracker's client: requests over HTTP and UDP are made here, bounded in size and time, messages over
+ * WebSocket are read here, and of all of them the package only sees what tracker-answer.ts has read. A tracker that
+ * fails makes a warning that says which one and why. Installed by package-guards.ts.
  */
 import type { EventEmitter } from 'node:events'
 import { Client } from 'bittorrent-tracker'
@@ -11,7 +11,13 @@ import { inheritedMethod } from '../base/inherited.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
 import { fetchBounded, networkReason } from '../system/fetch.ts'
 import {
-  clampInterval, MAX_TRACKER_ANSWER_BYTES, MAX_TRACKER_MESSAGE_BYTES, readHttpAnswer, readSocketMessage, readUdpAnswer, TrackerFailure
+  clampInterval,
+  MAX_TRACKER_ANSWER_BYTES,
+  MAX_TRACKER_MESSAGE_BYTES,
+  readHttpAnswer,
+  readSocketMessage,
+  readUdpAnswer,
+  TrackerFailure
 } from './tracker-answer.ts'
 import type { HttpAnswer, SocketMessage } from './tracker-answer.ts'
 import { announceByUdp } from './udp-exchange.ts'
@@ -21,7 +27,10 @@ const PACKAGE = 'bittorrent-tracker'
 const REQUEST_MS = 15_000
 /** Peers that a WebSocket tracker offers, while they connect: each one costs a WebRTC connection here. */
 const MAX_OFFERED = 16
-/** Messages of a WebSocket tracker, of all torrents: each peer that comes makes one, and five for each announcement of ours. */
+/**
+ * Messages of a WebSocket tracker, of all torrents: each peer that comes makes one, and five for each announcement of
+ * ours.
+ */
 const MESSAGES_PER_SECOND = 100
 const MESSAGE_BURST = 1_000
 /** From one warning of a tracker to the next; what it says in between is dropped. */
@@ -92,8 +101,13 @@ interface InternalSocket {
 /** Installs the guards. */
 export function guardTrackers (): void {
   // opens nothing: they ask when they are told to
-  const { _trackers: [http, udp] } = new Client({
-    infoHash: '00'.repeat(20), peerId: '00'.repeat(20), port: 1, announce: ['http://127.0.0.1/announce', 'udp://127.0.0.1:1']
+  const {
+    _trackers: [http, udp]
+  } = new Client({
+    infoHash: '00'.repeat(20),
+    peerId: '00'.repeat(20),
+    port: 1,
+    announce: ['http://127.0.0.1/announce', 'udp://127.0.0.1:1']
   }) as unknown as { _trackers: [HttpTracker, UdpTracker] }
   const prototypes = [Object.getPrototypeOf(http), Object.getPrototypeOf(udp)] as [HttpTracker, UdpTracker]
   guardInterval(Object.getPrototypeOf(prototypes[0]) as InternalTracker)
@@ -102,7 +116,10 @@ export function guardTrackers (): void {
   guardSockets(WebSocketTracker.prototype as unknown as SocketTracker)
 }
 
-/** Whatever a tracker asks for, over whatever transport: never more often than once a minute, never less than once a day. */
+/**
+ * Whatever a tracker asks for, over whatever transport: never more often than once a minute, never less than once a
+ * day.
+ */
 function guardInterval (prototype: InternalTracker): void {
   const setInterval = inheritedMethod(prototype, 'setInterval', PACKAGE)
   prototype.setInterval = function (ms) {
@@ -151,7 +168,11 @@ async function askByHttp (tracker: HttpTracker, url: string, params: Query, sign
   const { _proxyOpts: proxy, _userAgent: userAgent = '' } = tracker.client
   const agent = (url.startsWith('https:') ? proxy?.httpsAgent : proxy?.httpAgent) ?? proxy?.socksProxy
   const { status, bytes } = await fetchBounded(`${url}${url.includes('?') ? '&' : '?'}${query(params)}`, {
-    maxBytes: MAX_TRACKER_ANSWER_BYTES, timeoutMs: REQUEST_MS, signal, headers: { 'user-agent': userAgent }, ...(agent !== undefined && { dispatcher: agent })
+    maxBytes: MAX_TRACKER_ANSWER_BYTES,
+    timeoutMs: REQUEST_MS,
+    signal,
+    headers: { 'user-agent': userAgent },
+    ...(agent !== undefined && { dispatcher: agent })
   })
   if (status !== 200) throw new Error(`HTTP ${status}`)
   return readHttpAnswer(bytes)
@@ -159,7 +180,10 @@ async function askByHttp (tracker: HttpTracker, url: string, params: Query, sign
 
 function query (params: Query): string {
   return Object.entries(params).flatMap(([key, value]) => {
-    return [value].flat().filter(each => each !== undefined && each !== null).map(each => `${encodeURIComponent(key)}=${escapeBytes(String(each))}`)
+    return [value]
+      .flat()
+      .filter(each => each !== undefined && each !== null)
+      .map(each => `${encodeURIComponent(key)}=${escapeBytes(String(each))}`)
   }).join('&')
 }
 
@@ -186,7 +210,9 @@ function guardUdp (prototype: UdpTracker, http: HttpTracker): void {
   }
 }
 
-async function askByUdp ({ announceUrl, client }: UdpTracker, opts: Announcement, signal: AbortSignal): Promise<HttpAnswer> {
+async function askByUdp (
+  { announceUrl, client }: UdpTracker, opts: Announcement, signal: AbortSignal
+): Promise<HttpAnswer> {
   const { hostname, port } = new URL(announceUrl)
   const number = (name: string): number => Number(opts[name] ?? 0)
   return readUdpAnswer(await announceByUdp({
@@ -216,7 +242,11 @@ function guardSockets (prototype: SocketTracker): void {
       const { _proxyOpts: proxy } = this.client
       const agent = (this.announceUrl.startsWith('wss:') ? proxy?.httpsAgent : proxy?.httpAgent) ?? proxy?.socksProxy
       const socket = new Socket({
-        url: this.announceUrl, agent, maxPayload: MAX_TRACKER_MESSAGE_BYTES, handshakeTimeout: REQUEST_MS, perMessageDeflate: false
+        url: this.announceUrl,
+        agent,
+        maxPayload: MAX_TRACKER_MESSAGE_BYTES,
+        handshakeTimeout: REQUEST_MS,
+        perMessageDeflate: false
       }) as unknown as InternalSocket
       pool[this.announceUrl] = socket
       socket.consumers = 0

@@ -1,4 +1,7 @@
-/** What clients ask a tracker, read strictly before bittorrent-tracker's server sees it. Pure. Called by tracker-server.ts. */
+/**
+ * What clients ask a tracker, read strictly before bittorrent-tracker's server sees it. Pure. Called by
+ * tracker-server.ts.
+ */
 
 /** BEP 15 has room for 74 in a datagram. */
 const MAX_SCRAPED = 74
@@ -16,7 +19,8 @@ export type TrackerRequest = Record<string, unknown>
 /** Leaves what is in order, and nothing else, in the request; returns what is wrong with it, or null. */
 export function tidyRequest (request: TrackerRequest): string | null {
   const { action } = request
-  const problem = action === ACTION.connect ? null : action === ACTION.announce ? tidyAnnounce(request) : tidyScrape(request)
+  const problem =
+    action === ACTION.connect ? null : action === ACTION.announce ? tidyAnnounce(request) : tidyScrape(request)
   // the package puts it into its answer
   if (problem !== null) request['info_hash'] = ''
   return problem
@@ -35,7 +39,9 @@ function tidyAnnounce (request: TrackerRequest): string | null {
 /** Offers to any peers, or the answer to one's. */
 function tidySignals (request: TrackerRequest): string | null {
   const { offers, answer, offer_id: offerId, to_peer_id: to } = request
-  if (answer !== undefined && answer !== null && (!isDescription(answer) || !isBinary(offerId) || !isHex(to))) return 'invalid answer'
+  if (answer !== undefined && answer !== null && (!isDescription(answer) || !isBinary(offerId) || !isHex(to))) {
+    return 'invalid answer'
+  }
   if (offers === undefined || offers === null) {
     request['numwant'] = 0
     delete request['offers']
@@ -51,7 +57,8 @@ function tidyScrape (request: TrackerRequest): string | null {
   delete request['offers']
   delete request['answer']
   // without any the package would list all that there are
-  const isRight = Array.isArray(infoHashes) && infoHashes.length > 0 && infoHashes.length <= MAX_SCRAPED && infoHashes.every(isHex)
+  const isRight =
+    Array.isArray(infoHashes) && infoHashes.length > 0 && infoHashes.length <= MAX_SCRAPED && infoHashes.every(isHex)
   return isRight ? null : 'invalid info_hash'
 }
 

@@ -1,6 +1,6 @@
 /**
- * A tracker that strangers may ask: bittorrent-tracker's server behind bounds of its own, in number, size and time. What it is
- * asked is read by tracker-request.ts first, whatever it came over.
+ * A tracker that strangers may ask: bittorrent-tracker's server behind bounds of its own, in number, size and time.
+ * What it is asked is read by tracker-request.ts first, whatever it came over.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Socket as DatagramSocket } from 'node:dgram'
@@ -44,7 +44,10 @@ interface Sender { address: string, port: number, family: string }
 interface Peers { readonly length: number, clear (): void }
 interface Swarm { readonly peers: Peers, announce (params: TrackerRequest, cb?: Answered): void }
 interface SocketPeer extends WebSocket {
-  /** what it has announced, by swarm and peer id: clients of one process share a connection, but the package knows one peer id of each */
+  /**
+   * what it has announced, by swarm and peer id: clients of one process share a connection, but the package knows one
+   * peer id of each
+   */
   announced: Map<string, { infoHash: string, peerId: string }>
   destroyed?: boolean
 }
@@ -111,7 +114,8 @@ export class TrackerServer extends Base {
       const { announced } = socket as SocketPeer
       const key = `${infoHash as string} ${peerId as string}`
       if (event === 'stopped') announced.delete(key)
-      else if (announced.size < MAX_PEERS_PER_CONNECTION) announced.set(key, { infoHash: infoHash as string, peerId: peerId as string })
+      else if (announced.size < MAX_PEERS_PER_CONNECTION)
+        announced.set(key, { infoHash: infoHash as string, peerId: peerId as string })
       else if (!announced.has(key)) return 'too many peers'
     }
     const known = this.#swarms.get(infoHash as string)
@@ -155,7 +159,10 @@ export class TrackerServer extends Base {
     }
   }
 
-  /** BEP 15: only who hears us at its address may announce, which the package does not ask for. Its own `ip` is not believed. */
+  /**
+   * BEP 15: only who hears us at its address may announce, which the package does not ask for. Its own `ip` is not
+   * believed.
+   */
   override onUdpRequest (message: Buffer, from: Sender): void {
     if (message.length < 16) return
     const action = message.readUInt32BE(8)
@@ -176,9 +183,17 @@ export class TrackerServer extends Base {
   }
 
   #createHttp (): HttpServer {
-    const server = http.createServer({
-      maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: REQUEST_MS / 4
-    }, (req, res) => { this.#onHttp(req, res) })
+    const server = http.createServer(
+      {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headersTimeout: REQUEST_MS,
+        requestTimeout: REQUEST_MS,
+        connectionsCheckingInterval: REQUEST_MS / 4
+      },
+      (req, res) => {
+        this.#onHttp(req, res)
+      }
+    )
     server.maxConnections = MAX_CONNECTIONS
     const connections = new Map<string, number>()
     server.on('connection', socket => { limitAddress(socket, connections) })

@@ -1,4 +1,6 @@
-/** One announcement to a UDP tracker (BEP 15), on a socket that only hears that tracker. Called by tracker-guards.ts. */
+/**
+ * One announcement to a UDP tracker (BEP 15), on a socket that only hears that tracker. Called by tracker-guards.ts.
+ */
 import { createSocket } from 'node:dgram'
 import type { Socket } from 'node:dgram'
 import { randomBytes } from 'node:crypto'
@@ -26,10 +28,12 @@ export interface UdpAnnouncement {
 }
 
 /**
- * Resolves with the answer, without its header. Rejects with a tracker's refusal, when nothing comes in time, and with `signal`'s
- * reason. Two datagrams are sent, whatever comes back.
+ * Resolves with the answer, without its header. Rejects with a tracker's refusal, when nothing comes in time, and with
+ * `signal`'s reason. Two datagrams are sent, whatever comes back.
  */
-export async function announceByUdp (announcement: UdpAnnouncement, timeoutMs: number, signal: AbortSignal): Promise<Uint8Array> {
+export async function announceByUdp (
+  announcement: UdpAnnouncement, timeoutMs: number, signal: AbortSignal
+): Promise<Uint8Array> {
   signal.throwIfAborted()
   const socket = createSocket('udp4')
   // after the end, too: an error that comes late is nobody's
@@ -37,7 +41,9 @@ export async function announceByUdp (announcement: UdpAnnouncement, timeoutMs: n
   const ended = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
   try {
     return await new Promise<Uint8Array>((resolve, reject) => {
-      ended.addEventListener('abort', () => { reject(ended.reason as Error) })
+      ended.addEventListener('abort', () => {
+        reject(ended.reason as Error)
+      })
       socket.once('error', reject)
       converse(socket, announcement, { resolve, reject })
       socket.connect(announcement.port, announcement.host)

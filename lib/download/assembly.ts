@@ -1,9 +1,9 @@
 /**
  * A piece that comes block by block: which blocks to ask for, and where their bytes go. Called by downloader.ts.
  *
- * Bytes are gathered in windows of 1 MiB and hashed window by window. The windows of a piece of a few MiB stay in memory
- * until its digest was seen to be right; those of a larger one are written as they come, and if they came out of order
- * they are hashed when all is there, from the disk: what is held in memory does not depend on the piece's size.
+ * Bytes are gathered in windows of 1 MiB and hashed window by window. The windows of a piece of a few MiB stay in
+ * memory until its digest was seen to be right; those of a larger one are written as they come, and if they came out of
+ * order they are hashed when all is there, from the disk: what is held in memory does not depend on the piece's size.
  */
 import { incrementalSha256 } from '../base/digest.ts'
 

@@ -81,7 +81,9 @@ export class Downloader {
     }
     // what others were not asked for because this one was to send it
     for (const queue of [peer.urgent, peer.queue]) {
-      for (let index = queue.shift(); index !== undefined; index = queue.shift()) if (!this.#active.has(index)) this.#requeued(index)
+      for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
+        if (!this.#active.has(index)) this.#requeued(index)
+      }
     }
     for (const other of this.#host.peers) queueMicrotask(() => { this.requestMore(other) })
     this.#askOverdue()
@@ -111,7 +113,8 @@ export class Downloader {
 
   /**
    * To be called every few seconds: what has been under way for longer is also asked for from a holder that has nothing
-   * else to send. A piece that comes from one peer as a whole is begun afresh there, each time after twice the patience.
+   * else to send. A piece that comes from one peer as a whole is begun afresh there, each time after twice the
+   * patience.
    */
   hasten (): void {
     this.reassign()
@@ -345,7 +348,9 @@ export class Downloader {
   /** Open requests for the piece are of no use any more. */
   #takeBack (index: number): void {
     for (const { wire } of this.#host.peers) {
-      for (const request of wire.requests.filter(({ piece }) => piece === index)) wire.cancel(index, request.offset, request.length)
+      for (const request of wire.requests.filter(({ piece }) => piece === index)) {
+        wire.cancel(index, request.offset, request.length)
+      }
     }
   }
 
@@ -386,7 +391,8 @@ export class Downloader {
   #requeued (index: number): TaskPeer[] {
     if (!this.#host.needs(index)) return []
     const isExpected = this.#find(index) !== undefined
-    const mayTry = ({ results, holder }: TaskPeer): boolean => results.holds(index) && (!isExpected || holder.expected.has(index))
+    const mayTry = ({ results, holder }: TaskPeer): boolean =>
+      results.holds(index) && (!isExpected || holder.expected.has(index))
     const peers = Array.from(this.#host.peers).filter(mayTry)
     for (const peer of peers) this.#enqueue(peer, index)
     return peers

@@ -2,7 +2,9 @@
 import type { Wire } from '../base/wire.ts'
 import { BLOCK_BYTES } from './assembly.ts'
 
-/** Requests kept open with one peer: enough for tiny pieces, which are one request each, to not wait for round trips. */
+/**
+ * Requests kept open with one peer: enough for tiny pieces, which are one request each, to not wait for round trips.
+ */
 const MIN_PIPELINE = 64
 /** Below what common clients accept (libtorrent: 500; BEP 10 `reqq` says otherwise where it does). */
 const MAX_PIPELINE = 250

@@ -1,7 +1,8 @@
 /**
- * When to ask for pieces that were announced: at once; or some time later, while work goes on here anyway and nobody waits
- * for them. Peers that are alike end their work items together, and would exchange what they have when the next ones should
- * start; a random delay spreads it over the time in which they compute, and ends with it. Called by downloads.ts.
+ * When to ask for pieces that were announced: at once; or some time later, while work goes on here anyway and nobody
+ * waits for them. Peers that are alike end their work items together, and would exchange what they have when the next
+ * ones should start; a random delay spreads it over the time in which they compute, and ends with it. Called by
+ * downloads.ts.
  */
 import type { Clock } from '../base/clock.ts'
 import type { TaskPeer } from '../peers/task-peer.ts'
@@ -15,7 +16,10 @@ export interface RequestDelayHost {
   readonly clock: Clock
   /** gives numbers in [0, 1) */
   readonly random: () => number
-  /** how long work goes on here, as far as can be seen, and for a piece's time at most; 0: nobody knows, or there is none */
+  /**
+   * how long work goes on here, as far as can be seen, and for a piece's time at most; 0: nobody knows, or there is
+   * none
+   */
   readonly busyMs: number
 }
 

@@ -26,7 +26,10 @@ const trace = traceOf('executor')
 
 export type { Executor, ItemOutcome, RunningItem, WorkItem } from './types.ts'
 
-/** How often sizes and times of running items are looked at; what a runaway can write meanwhile is bounded by the disk's speed. */
+/**
+ * How often sizes and times of running items are looked at; what a runaway can write meanwhile is bounded by the disk's
+ * speed.
+ */
 const TICK_MS = 50
 
 /** Of an item: stdout and stderr. */
@@ -55,7 +58,10 @@ export interface BashExecutorOptions {
   limits?: Partial<Limits>
 }
 
-/** Runs each work item in a bash of its own, in a sandbox if there is one; or in a warm bash's subshell. Errors: see RunningItem. */
+/**
+ * Runs each work item in a bash of its own, in a sandbox if there is one; or in a warm bash's subshell. Errors: see
+ * RunningItem.
+ */
 export class BashExecutor implements Executor {
   readonly #shell: string
   readonly #launcher: Launcher
@@ -123,7 +129,10 @@ export class BashExecutor implements Executor {
     return item
   }
 
-  /** Starts the guard, and warm shells, and makes pipes: to start a process stops us for milliseconds, for which nobody waits yet. */
+  /**
+   * Starts the guard, and warm shells, and makes pipes: to start a process stops us for milliseconds, for which nobody
+   * waits yet.
+   */
   prepare (work: WorkItem, count: number): void {
     if (this.#isClosed) return
     killAtExit(this)

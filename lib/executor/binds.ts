@@ -1,4 +1,7 @@
-/** Files and folders of this machine that the volunteer gives to commands: what was asked for, and where they are in a sandbox. */
+/**
+ * Files and folders of this machine that the volunteer gives to commands: what was asked for, and where they are in a
+ * sandbox.
+ */
 import { statSync } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from '../base/errors.ts'
@@ -22,8 +25,15 @@ export function checkBinds (binds: readonly Bind[]): Array<Required<Bind>> {
   return binds.map(bind => {
     const from = path.resolve(bind.path)
     const name = bind.name ?? path.basename(from)
-    if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw badBind(`the name "${name}" is not a file name; give it another one`)
-    if (names.has(name)) throw badBind(name === 'p' ? 'the name "p" is taken by the parts; give it another one' : `the name "${name}" is given twice; give one of them another`)
+    if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) {
+      throw badBind(`the name "${name}" is not a file name; give it another one`)
+    }
+    if (names.has(name))
+      throw badBind(
+        name === 'p'
+          ? 'the name "p" is taken by the parts; give it another one'
+          : `the name "${name}" is given twice; give one of them another`
+      )
     if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist`)
     names.add(name)
     return { path: from, name }

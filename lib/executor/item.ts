@@ -47,9 +47,15 @@ export interface ItemHost {
 
 interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error) => void }
 
-/** An item that has run for so long in a fresh shell is not the shortest: there is time to prepare a warm one for the next. */
+/**
+ * An item that has run for so long in a fresh shell is not the shortest: there is time to prepare a warm one for the
+ * next.
+ */
 const PREPARE_MS = 300
-/** A bash that runs one work item; or, with `#warm`, a subshell of one that runs many, or a sandbox of one that makes many. */
+/**
+ * A bash that runs one work item; or, with `#warm`, a subshell of one that runs many, or a sandbox of one that makes
+ * many.
+ */
 export class BashItem implements RunningItem {
   readonly done: Promise<ItemOutcome>
   readonly limits: Limits
@@ -101,7 +107,9 @@ export class BashItem implements RunningItem {
   get pid (): number | undefined { return this.#isOver ? undefined : (this.#warm ?? this.#child)?.pid }
 
   /** Its own process has, and its number may be another's if nothing else of it is left. */
-  get #hasExited (): boolean { return this.#child !== null && (this.#child.exitCode !== null || this.#child.signalCode !== null) }
+  get #hasExited (): boolean {
+    return this.#child !== null && (this.#child.exitCode !== null || this.#child.signalCode !== null)
+  }
 
   /** Starts the command; a failure to do so rejects `done`. */
   start (): void {
@@ -156,7 +164,9 @@ export class BashItem implements RunningItem {
     this.#giveBack = () => { this.#host.warm.giveBack(warm) }
     this.#stderr = warm.stderr
     const { write } = this.#open()
-    if (!warm.run(this.#item, write, end => this.#settleBy(this.#onWarmEnd(warm, end)))) this.#settleBy(this.#onWarmEnd(warm, 'unsaid'))
+    if (!warm.run(this.#item, write, end => this.#settleBy(this.#onWarmEnd(warm, end)))) {
+      this.#settleBy(this.#onWarmEnd(warm, 'unsaid'))
+    }
   }
 
   /** what an error of the disk is about */
@@ -285,7 +295,9 @@ export class BashItem implements RunningItem {
     if (this.#stopped === null) await Promise.race([this.#output?.ended, this.#whenStopped])
   }
 
-  async #finish (pgid: number | undefined, exitCode: number | null, signal: NodeJS.Signals | null, ms: number): Promise<void> {
+  async #finish (
+    pgid: number | undefined, exitCode: number | null, signal: NodeJS.Signals | null, ms: number
+  ): Promise<void> {
     if (this.#warm?.group?.hasRunOut() === true) this.#stopped ??= 'memory'
     // what it may write to is looked at now and then: how it ends must not depend on when that was
     if (this.#stopped === null && await holdTooMuch(this.writable)) this.#stopped ??= 'disk'
@@ -294,7 +306,9 @@ export class BashItem implements RunningItem {
     const stderr = this.#stderr?.take() ?? ''
     if (this.#stopped === null) this.#host.warm.note(this.#item, ms)
     const { maxOutputBytes } = this.#item
-    const end = { exitCode, signal, stderr, size: output.size, maxOutputBytes, limits: this.limits, stopped: this.#stopped }
+    const end = {
+      exitCode, signal, stderr, size: output.size, maxOutputBytes, limits: this.limits, stopped: this.#stopped
+    }
     const failure = this.#trouble ?? failureOf(end)
     if (failure !== null) {
       this.#end(pgid)
@@ -327,8 +341,11 @@ export class BashItem implements RunningItem {
 
   /** What it left running goes with it. Usually nothing is, and one call shows it. */
   async #endRest (pgid: number): Promise<void> {
-    if (signalGroup(pgid, 'SIGKILL') || this.#stopped !== null || this.#launch?.isHeld === true) await this.#host.sessions.end(pgid)
-    else this.#host.sessions.leave(pgid)
+    if (signalGroup(pgid, 'SIGKILL') || this.#stopped !== null || this.#launch?.isHeld === true) {
+      await this.#host.sessions.end(pgid)
+    } else {
+      this.#host.sessions.leave(pgid)
+    }
   }
 
   #abort (err: Error): void {

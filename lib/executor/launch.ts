@@ -1,6 +1,6 @@
 /**
- * How a command becomes a process: what to spawn for a work item. Without a sandbox that is bash, behind a gate; sandbox/ has
- * the others. Nothing is started here: item.ts does that.
+ * How a command becomes a process: what to spawn for a work item. Without a sandbox that is bash, behind a gate;
+ * sandbox/ has the others. Nothing is started here: item.ts does that.
  */
 import type { ChildProcess } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
@@ -23,15 +23,24 @@ export interface Launch {
   stdin?: 'pipe'
   /** its descriptors from 3 on: one of ours, or a pipe */
   fds: Array<number | 'pipe'>
-  /** which of its descriptors the pipe for the command's stdout is instead: processes that are not the command's may not hold it */
+  /**
+   * which of its descriptors the pipe for the command's stdout is instead: processes that are not the command's may not
+   * hold it
+   */
   stdoutFd?: number
-  /** what it started first outlasts the command until its stdin ends, which is when the end of stdout was read; default false */
+  /**
+   * what it started first outlasts the command until its stdin ends, which is when the end of stdout was read; default
+   * false
+   */
   outlasts?: boolean
   /** the folder of this machine that it writes to as it likes, up to `scratchBytes`: looked at now and then */
   folder?: string
   /** what all of it is counted and bounded in; default: nothing */
   group?: Group
-  /** nothing that it starts can leave its session, all of which ends with it; default false: what does outlives it by seconds */
+  /**
+   * nothing that it starts can leave its session, all of which ends with it; default false: what does outlives it by
+   * seconds
+   */
   isHeld?: boolean
   /** The process exists, and is ended when we end: now it may begin. */
   started? (child: ChildProcess): void
@@ -66,7 +75,10 @@ export interface Launcher {
   close (): void
 }
 
-/** Waits for the word to begin; without it, it ends: we were killed before the guard heard of it. By sh, which starts sooner than bash. */
+/**
+ * Waits for the word to begin; without it, it ends: we were killed before the guard heard of it. By sh, which starts
+ * sooner than bash.
+ */
 const GATE = ['/bin/sh', '-c', 'read -r __go&&exec "$@"</dev/null', 'gate'] as const
 
 /** Gives the word to a process whose stdin is a pipe that it waits for. */

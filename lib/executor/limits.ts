@@ -49,14 +49,20 @@ export function limitsFor (asks: Asks, given: Partial<Limits> = {}): Limits {
   const limits = { ...most }
   for (const name of Object.keys(most) as Array<keyof Limits>) limits[name] = Math.min(most[name], wanted[name])
   // who may run for long may compute for long
-  return given.cpuMs === undefined ? { ...limits, cpuMs: Math.max(limits.cpuMs, Math.min(MOST.cpuMs, 4 * limits.timeoutMs)) } : limits
+  return given.cpuMs === undefined
+    ? { ...limits, cpuMs: Math.max(limits.cpuMs, Math.min(MOST.cpuMs, 4 * limits.timeoutMs)) }
+    : limits
 }
 
 /** Throws BW_ERR_COMPUTE_OPTIONS unless each is a whole number of at least 1. */
 export function checkLimits (given: Partial<Limits>): void {
   for (const [name, value] of Object.entries(given)) {
-    if (!(name in DEFAULT_LIMITS)) throw badLimit(`there is no limit ${name}`, `one of ${Object.keys(DEFAULT_LIMITS).join(', ')}`)
-    if (!Number.isSafeInteger(value) || value < 1) throw badLimit(`limits.${name} is ${value}`, 'a whole number of at least 1')
+    if (!(name in DEFAULT_LIMITS)) {
+      throw badLimit(`there is no limit ${name}`, `one of ${Object.keys(DEFAULT_LIMITS).join(', ')}`)
+    }
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw badLimit(`limits.${name} is ${value}`, 'a whole number of at least 1')
+    }
   }
 }
 

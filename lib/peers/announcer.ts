@@ -1,6 +1,6 @@
 /**
- * Tells the connected peers of one task which pieces are stored here: a snapshot first, then each piece as it comes. Called by
- * neighbours.ts, which knows the peers.
+ * Tells the connected peers of one task which pieces are stored here: a snapshot first, then each piece as it comes.
+ * Called by neighbours.ts, which knows the peers.
  */
 import type { Announcements, ResultRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
@@ -10,7 +10,10 @@ import type { ResultTable } from '../results/result-table.ts'
 import { BroadcastQueue } from './broadcast-queue.ts'
 import type { TaskPeer } from './task-peer.ts'
 
-/** What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by then. */
+/**
+ * What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by
+ * then.
+ */
 const LATER_MS = 1_000
 const NO_NEWS: Announcements = { results: [], haves: [] }
 
@@ -60,8 +63,9 @@ export class Announcer {
   }
 
   /**
-   * The piece is stored here. Who holds it already is not told, and who has heard of it from the peers it came from only
-   * if it does not get it there: where everybody is connected to everybody, each piece is announced once, not once a peer.
+   * The piece is stored here. Who holds it already is not told, and who has heard of it from the peers it came from
+   * only if it does not get it there: where everybody is connected to everybody, each piece is announced once, not once
+   * a peer.
    * @param sources where it was downloaded; none if it was computed here
    */
   announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
@@ -116,8 +120,9 @@ export class Announcer {
       if (peer.results.holds(index)) {
         // no news to it, but the end of what we claimed
         if (peer.ext.state.sentClaims.has(index)) results.push(record)
-      } else if (sources.some(source => isConnected(source, peer) && this.#peers.has(source.wire))) peer.later.push(index)
-      else {
+      } else if (sources.some(source => isConnected(source, peer) && this.#peers.has(source.wire))) {
+        peer.later.push(index)
+      } else {
         results.push(record)
         haves.push(index)
       }

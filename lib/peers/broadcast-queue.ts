@@ -1,6 +1,6 @@
 /**
- * What was stored here, in order, until every peer has asked for it: one queue for all peers, since what is said to each of
- * them is nearly the same. Pure. Called by announcer.ts.
+ * What was stored here, in order, until every peer has asked for it: one queue for all peers, since what is said to
+ * each of them is nearly the same. Pure. Called by announcer.ts.
  */
 
 /** Entries are dropped that many at a time, at least. */

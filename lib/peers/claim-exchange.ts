@@ -16,7 +16,10 @@ const trace = traceOf('claims')
 
 /** Pieces that a peer may take over from us without having delivered them. */
 const MAX_OWED = 8
-/** And all peers that never delivered any, together: a swarm that starts at once is strangers only. One more each round of `tidy`. */
+/**
+ * And all peers that never delivered any, together: a swarm that starts at once is strangers only. One more each round
+ * of `tidy`.
+ */
 const MAX_STRANGER_YIELDS = 64
 
 /** What the exchange needs from its surroundings. */
@@ -186,7 +189,9 @@ export class ClaimExchange {
     if (!relay.isBackup && this.#isDistant(relay.peerId)) this.#yieldTo(peer, relay)
   }
 
-  #yieldTo (peer: TaskPeer, { index, peerId, firstElapsedMs }: { index: number, peerId: string, firstElapsedMs: number }): void {
+  #yieldTo (
+    peer: TaskPeer, { index, peerId, firstElapsedMs }: { index: number, peerId: string, firstElapsedMs: number }
+  ): void {
     const sent = peer.ext.state.sentClaims.get(index)
     if (sent === undefined || sent.isBackup || !this.#scheduler.claims.isRespected(peerId, index)) return
     const isOurs = keepsClaim({
@@ -200,7 +205,9 @@ export class ClaimExchange {
     if (!isOurs && this.#mayYield(peer, index)) this.#host.yield(index, this.#scheduler.claims.get(peerId, index)!)
   }
 
-  /** Whoever takes pieces over and does not deliver them soon has no credit left: claims alone must not stop our work. */
+  /**
+   * Whoever takes pieces over and does not deliver them soon has no credit left: claims alone must not stop our work.
+   */
   #mayYield (peer: TaskPeer, index: number): boolean {
     if (peer.owed.size >= MAX_OWED) return false
     if (!peer.hasDelivered && ++this.#strangerYields > MAX_STRANGER_YIELDS) return false

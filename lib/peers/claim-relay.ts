@@ -1,7 +1,7 @@
 /**
- * Who is connected to whom, and claims passed on once: a peer hears of the claims of its neighbours' neighbours, which it
- * would otherwise collide with (docs/ut_bitworker.md, "Relayed claims"). Where everybody is connected to everybody, nothing
- * is passed on. Called by claim-exchange.ts.
+ * Who is connected to whom, and claims passed on once: a peer hears of the claims of its neighbours' neighbours, which
+ * it would otherwise collide with (docs/ut_bitworker.md, "Relayed claims"). Where everybody is connected to everybody,
+ * nothing is passed on. Called by claim-exchange.ts.
  */
 import type { RelayRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'

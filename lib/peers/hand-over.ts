@@ -1,6 +1,7 @@
 /**
- * Who would lose something if we left now. A piece that only we have would have to be computed again; it is handed over when
- * the peers that want it have it, or can get it from somebody who stays. Pure. Called by neighbours.ts, which knows the peers.
+ * Who would lose something if we left now. A piece that only we have would have to be computed again; it is handed over
+ * when the peers that want it have it, or can get it from somebody who stays. Pure. Called by neighbours.ts, which
+ * knows the peers.
  *
  * A peer does not tell a holder that it has a piece, too. So its word that it wants nothing of ours any more (`not
  * interested`, BEP 3) ends the waiting for it, and what it was sent only says how much is left.
@@ -8,7 +9,10 @@
 import type { ResultTable } from '../results/result-table.ts'
 import type { TaskPeer } from './task-peer.ts'
 
-/** A peer that wants nothing may be about to leave as well: by their ids two of them agree who goes first, for this long. */
+/**
+ * A peer that wants nothing may be about to leave as well: by their ids two of them agree who goes first, for this
+ * long.
+ */
 const DEFER_MS = 5_000
 /** A peer has this long to say that it is interested in what is new to it. */
 const INTEREST_MS = 2_000
@@ -40,7 +44,9 @@ export class HandOver {
    * @param peerId our own, hex
    * @param now milliseconds on any steady clock
    */
-  constructor (results: ResultTable, peers: () => Iterable<TaskPeer>, { peerId, now }: { peerId: string, now: () => number }) {
+  constructor (
+    results: ResultTable, peers: () => Iterable<TaskPeer>, { peerId, now }: { peerId: string, now: () => number }
+  ) {
     this.#results = results
     this.#peers = peers
     this.#peerId = peerId
@@ -52,7 +58,9 @@ export class HandOver {
   /** The piece is stored here. */
   stored (index: number): void {
     const now = this.#now()
-    if (this.#news.length > 0 && now - this.#news[0]!.at >= INTEREST_MS) this.#news = this.#news.filter(({ at }) => now - at < INTEREST_MS)
+    if (this.#news.length > 0 && now - this.#news[0]!.at >= INTEREST_MS) {
+      this.#news = this.#news.filter(({ at }) => now - at < INTEREST_MS)
+    }
     this.#news.push({ index, at: now })
   }
 
@@ -86,7 +94,9 @@ export class HandOver {
   * #wanted (peer: TaskPeer, now: number): Generator<number> {
     const isNew = now - (this.#joinedAt.get(peer) ?? now) < INTEREST_MS
     // who says that it wants nothing has not spoken of what is new yet
-    if (!peer.wire.peerInterested && !isNew) for (const { index, at } of this.#news) if (now - at < INTEREST_MS) yield index
+    if (!peer.wire.peerInterested && !isNew) {
+      for (const { index, at } of this.#news) if (now - at < INTEREST_MS) yield index
+    }
     if (peer.wire.peerInterested || isNew) for (let index = 0; index < this.#results.pieceCount; index++) yield index
   }
 
@@ -95,13 +105,21 @@ export class HandOver {
     const lacking: number[] = []
     if (stayers.some(({ results }) => results.held === this.#results.pieceCount)) return lacking
     for (const index of indices) {
-      if (!this.#results.has(index) || peer.results.holds(index) || stayers.some(({ results }) => results.holds(index))) continue
+      if (
+        !this.#results.has(index) || peer.results.holds(index) ||
+        stayers.some(({ results }) => results.holds(index))
+      ) {
+        continue
+      }
       lacking.push(index)
     }
     return lacking
   }
 
-  /** It will be there when we are gone, as far as can be known: it is not done, or it leaves after us, or it does not leave at all. */
+  /**
+   * It will be there when we are gone, as far as can be known: it is not done, or it leaves after us, or it does not
+   * leave at all.
+   */
   #stays (other: TaskPeer, now: number): boolean {
     return other.wire.peerInterested || other.id < this.#peerId || now - (this.#since ?? now) >= DEFER_MS
   }

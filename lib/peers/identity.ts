@@ -1,6 +1,6 @@
 /**
- * As whom a peer counts: by what it may not come back, and which of two connections goes. Nobody can prove who they are, so
- * it is the peer id together with the address. Pure.
+ * As whom a peer counts: by what it may not come back, and which of two connections goes. Nobody can prove who they
+ * are, so it is the peer id together with the address. Pure.
  */
 import type { Wire } from '../base/wire.ts'
 
@@ -9,7 +9,8 @@ export function hostOf (address: string | undefined): string {
   const host = (address ?? '').replace(/^\[|\]$/g, '').replace(/^::ffff:(?=\d+\.)/, '')
   if (!host.includes(':') || host === '::1') return host
   const [head = [], tail] = host.split('::').map(part => part.split(':'))
-  const groups = tail === undefined ? head : [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail]
+  const groups =
+    tail === undefined ? head : [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail]
   return `${groups.slice(0, 4).map(group => Number.parseInt(group || '0', 16).toString(16)).join(':')}::/64`
 }
 

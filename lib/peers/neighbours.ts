@@ -1,9 +1,9 @@
 /**
- * The connected peers of one task: takes in what they announce. What they are told of stored pieces is announcer.ts's, claims
- * are claim-exchange.ts's.
+ * The connected peers of one task: takes in what they announce. What they are told of stored pieces is announcer.ts's,
+ * claims are claim-exchange.ts's.
  *
- * What follows from it is decided elsewhere: result-table.ts and scheduler.ts are kept true, and the `NeighbourHost` hears of
- * pieces that became available. Called by piece-flow.ts.
+ * What follows from it is decided elsewhere: result-table.ts and scheduler.ts are kept true, and the `NeighbourHost`
+ * hears of pieces that became available. Called by piece-flow.ts.
  */
 import BitField from 'bitfield'
 import type { ClaimRecord, ResultRecord, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
@@ -19,7 +19,10 @@ import { HandOver } from './hand-over.ts'
 import { identityOf } from './identity.ts'
 import { TaskPeer } from './task-peer.ts'
 
-/** Rounds of `tidy` that a peer may choke us while we need its pieces: the optimistic unchoking of common clients takes three. */
+/**
+ * Rounds of `tidy` that a peer may choke us while we need its pieces: the optimistic unchoking of common clients takes
+ * three.
+ */
 const MAX_STARVING_ROUNDS = 6
 
 /** A peer may be caught with this many pieces of wrong data; at the next one it is banned. */
@@ -81,7 +84,9 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   /** Who has told what it has, and whose first announcements are on their way. */
   get meeting (): Meeting {
-    const areNew = new Set(Array.from(this, ({ ext, results }) => ext.state.status === 'waiting' || results.unexplained > 0))
+    const areNew = new Set(
+      Array.from(this, ({ ext, results }) => ext.state.status === 'waiting' || results.unexplained > 0)
+    )
     return { isConnecting: areNew.has(true), hasMet: areNew.has(false) }
   }
 
@@ -171,7 +176,8 @@ export class Neighbours implements Iterable<TaskPeer> {
   //
 
   /**
-   * Ends claims that were not renewed in time, and connections to peers that have what we need but never let us have it.
+   * Ends claims that were not renewed in time, and connections to peers that have what we need but never let us have
+   * it.
    */
   tidy (): void {
     this.#claims.tidy()
@@ -231,7 +237,9 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   #onHave (peer: TaskPeer, index: number): void {
-    if (index < 0 || index >= this.#results.pieceCount) return this.#host.strike(peer, `announced piece ${index}, which the task does not have`)
+    if (index < 0 || index >= this.#results.pieceCount) {
+      return this.#host.strike(peer, `announced piece ${index}, which the task does not have`)
+    }
     this.#setHave(peer, index)
     if (this.#scheduler.isMissing(index)) this.#host.updated(peer)
   }

@@ -19,7 +19,10 @@ export class TaskPeer {
   isGreeted = false
   /** pieces stored since then, to be announced once the task digests have matched */
   readonly heldBack: number[] = []
-  /** up to where it has been told the news of stored pieces (announcer.ts); undefined: it has not been sent the snapshot yet */
+  /**
+   * up to where it has been told the news of stored pieces (announcer.ts); undefined: it has not been sent the snapshot
+   * yet
+   */
   toldUntil: number | undefined
   /** pieces of those that it hears of from others, and those of the round before (announcer.ts) */
   later: number[] = []

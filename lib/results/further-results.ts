@@ -1,6 +1,6 @@
 /**
- * The results of pieces beyond the first one, in typed memory that grows by need up to a limit: 50 bytes each. A piece's
- * results are a list, found by its index. Pure. Called by variants.ts.
+ * The results of pieces beyond the first one, in typed memory that grows by need up to a limit: 50 bytes each. A
+ * piece's results are a list, found by its index. Pure. Called by variants.ts.
  */
 import type { Result } from './result.ts'
 
@@ -47,7 +47,9 @@ export class FurtherResults {
 
   /** The number of this result; 0: it is not there. */
   numberOf (index: number, result: Result): number {
-    for (let at = this.#heads[index]!; at !== 0; at = this.#next[at - 1]!) if (this.#isAt(at - 1, result)) return this.#numbers[at - 1]!
+    for (let at = this.#heads[index]!; at !== 0; at = this.#next[at - 1]!) {
+      if (this.#isAt(at - 1, result)) return this.#numbers[at - 1]!
+    }
     return 0
   }
 
@@ -80,7 +82,9 @@ export class FurtherResults {
   }
 
   #place (index: number, number: number): number {
-    for (let at = this.#heads[index]!; at !== 0; at = this.#next[at - 1]!) if (this.#numbers[at - 1] === number) return at - 1
+    for (let at = this.#heads[index]!; at !== 0; at = this.#next[at - 1]!) {
+      if (this.#numbers[at - 1] === number) return at - 1
+    }
     return -1
   }
 

@@ -1,6 +1,6 @@
 /**
- * Results by piece in typed memory: 40 bytes for a piece that has one, a tenth of what an object, its digest and its place
- * in a Map take. Memory that was never written to costs nothing. Pure.
+ * Results by piece in typed memory: 40 bytes for a piece that has one, a tenth of what an object, its digest and its
+ * place in a Map take. Memory that was never written to costs nothing. Pure.
  */
 import type { Result } from './result.ts'
 
@@ -26,7 +26,9 @@ export class PackedResults implements Iterable<[index: number, result: Result]> 
 
   get (index: number): Result | undefined {
     if (!this.has(index)) return undefined
-    return { size: this.#sizes[index]! - 1, digest: this.#digests.slice(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES) }
+    return {
+      size: this.#sizes[index]! - 1, digest: this.#digests.slice(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES)
+    }
   }
 
   /** The size of a result in bytes, without a copy of its digest. */

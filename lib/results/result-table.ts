@@ -5,9 +5,9 @@
  * results in a swarm; each distinct one is a *variant* of the piece, kept once however many peers announce it. A peer
  * *holds* a piece when it has both said which result it has (`results`) and set the piece's bit (`have`, `bitfield`).
  *
- * Our own result is a variant like any other. Called by piece-flow.ts and what it hosts. Memory: one byte per piece and peer, 49 per
- * piece, and 50 per further variant, of which there are no more than pieces (variants.ts): what nobody says any more makes
- * room, or peers that come and go would use up all numbers.
+ * Our own result is a variant like any other. Called by piece-flow.ts and what it hosts. Memory: one byte per piece and
+ * peer, 49 per piece, and 50 per further variant, of which there are no more than pieces (variants.ts): what nobody
+ * says any more makes room, or peers that come and go would use up all numbers.
  */
 import type { Result } from './result.ts'
 import { Variants } from './variants.ts'
@@ -141,7 +141,10 @@ export class ResultTable {
     this.#holders = new Uint16Array(pieceCount)
   }
 
-  /** @param dropped called with pieces whose result by this peer was forgotten, because there was no room: it does not hold them */
+  /**
+   * @param dropped called with pieces whose result by this peer was forgotten, because there was no room: it does not
+   * hold them
+   */
   addPeer (dropped: (pieces: number[]) => void = () => {}): PeerResults {
     const peer = new PeerResults(this)
     this.#peers.set(peer, dropped)
@@ -152,8 +155,8 @@ export class ResultTable {
   removePeer (peer: PeerResults): void { this.#peers.delete(peer) }
 
   /**
-   * @internal whether there is room for a result that a peer says; if need be, at the cost of the one that has said most results
-   * otherwise than whoever was first: who floods us with them makes room for others
+   * @internal whether there is room for a result that a peer says; if need be, at the cost of the one that has said
+   * most results otherwise than whoever was first: who floods us with them makes room for others
    */
   makeRoom (peer: PeerResults, index: number, result: Result): boolean {
     while (this.variants.isFullFor(index, result)) {
@@ -171,7 +174,9 @@ export class ResultTable {
   }
 
   /** Somebody has a result of some piece: we, or a connected peer. */
-  get hasAny (): boolean { return this.#own.some(variant => variant !== 0) || this.#holders.some(holders => holders > 0) }
+  get hasAny (): boolean {
+    return this.#own.some(variant => variant !== 0) || this.#holders.some(holders => holders > 0)
+  }
 
   /** True when the piece is stored here. */
   has (index: number): boolean {

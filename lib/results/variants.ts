@@ -1,6 +1,6 @@
 /**
- * The distinct results of each piece, numbered from 1, each kept for as long as somebody says it. There is seldom more than
- * one. Pure. Called by result-table.ts.
+ * The distinct results of each piece, numbered from 1, each kept for as long as somebody says it. There is seldom more
+ * than one. Pure. Called by result-table.ts.
  */
 import { FurtherResults } from './further-results.ts'
 import { PackedResults } from './packed-results.ts'
@@ -26,7 +26,10 @@ export class Variants {
     this.#further = new FurtherResults(pieceCount, this.#furtherLimit + pieceCount)
   }
 
-  /** There is no room for what a peer says of the piece: it would be one more beyond the first, and there are as many as may be. */
+  /**
+   * There is no room for what a peer says of the piece: it would be one more beyond the first, and there are as many as
+   * may be.
+   */
   isFullFor (index: number, result: Result): boolean {
     return this.#further.size >= this.#furtherLimit && this.#first.has(index) && this.#numberOf(index, result) === 0
   }

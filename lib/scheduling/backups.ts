@@ -13,8 +13,8 @@ const MAX_COPIES = 3
 /** A claim is late when it has run for this many times what was expected. */
 const LATE = 1
 /**
- * And for this much more, milliseconds: hashing, storing and telling take time that does not grow with the work; or for as long
- * as most are late.
+ * And for this much more, milliseconds: hashing, storing and telling take time that does not grow with the work; or for
+ * as long as most are late.
  */
 const LATE_MS = 600
 /** A claim is slow when it is expected to run on for this many times what the piece would take us. */
@@ -23,7 +23,9 @@ export const SLOW = 1.1
 const DELAY = 0.05
 /** Without any estimate a claim is late after this. */
 const UNKNOWN_MS = 30_000
-/** And, whatever it says, the claim of a peer that never delivered anything, while we do not know what a piece takes. */
+/**
+ * And, whatever it says, the claim of a peer that never delivered anything, while we do not know what a piece takes.
+ */
 const STRANGER_MS = 3_000
 
 /** What the choice depends on. */

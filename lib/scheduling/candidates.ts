@@ -1,6 +1,6 @@
 /**
- * The pieces that may be computed, lowest rank first, any of them within a rank. Pure; constant time a piece, whatever the
- * number of pieces, since the scheduler asks after every change.
+ * The pieces that may be computed, lowest rank first, any of them within a rank. Pure; constant time a piece, whatever
+ * the number of pieces, since the scheduler asks after every change.
  *
  * Pieces wait in one list a rank. One that is no candidate any more stays in its list until it is met there.
  */

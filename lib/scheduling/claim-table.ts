@@ -1,10 +1,10 @@
 /**
  * What other peers say they are computing, and how far it is believed. Pure: the clock is handed in.
  *
- * A claim keeps its piece from being computed here only while it is *respected*: claims are free, and a peer that claims
- * everything and delivers nothing must not stop a task. So a peer has credit for a few claims until it delivers, a claim
- * lapses when the piece takes far longer than pieces take, and whoever lets claims lapse is not listened to for a while
- * (docs/scheduling.md, "Whom to believe"). Called by scheduler.ts.
+ * A claim keeps its piece from being computed here only while it is *respected*: claims are free, and a peer that
+ * claims everything and delivers nothing must not stop a task. So a peer has credit for a few claims until it delivers,
+ * a claim lapses when the piece takes far longer than pieces take, and whoever lets claims lapse is not listened to for
+ * a while (docs/scheduling.md, "Whom to believe"). Called by scheduler.ts.
  */
 
 /** Claims respected of a peer that has not delivered a piece yet: the slots of a common machine. */
@@ -53,8 +53,8 @@ export interface Claim {
 }
 
 /**
- * By how much the claim is late, milliseconds; undefined: in time, or unknown. Only time that has passed here counts: a claim may say
- * that it has run for weeks.
+ * By how much the claim is late, milliseconds; undefined: in time, or unknown. Only time that has passed here counts: a
+ * claim may say that it has run for weeks.
  */
 export function overrun ({ startedAt, heardAt, estimateMs }: Claim, now: number): number | undefined {
   const ms = now - startedAt - estimateMs
@@ -175,12 +175,17 @@ export class ClaimTable {
   fulfil (source: ClaimSource, indices: readonly number[]): void {
     for (const entry of source.entries) {
       if (!indices.includes(entry.index)) continue
-      if (entry.isRespected && entry.isProven && entry.estimateMs > 0) this.#host.took(overrun(entry, this.#host.now()) ?? 0)
+      if (entry.isRespected && entry.isProven && entry.estimateMs > 0) {
+        this.#host.took(overrun(entry, this.#host.now()) ?? 0)
+      }
       this.#unsay(source, entry)
     }
   }
 
-  /** The claimant itself ended the claim without a result; to do so late, and over and over, is as bad as to let it lapse. */
+  /**
+   * The claimant itself ended the claim without a result; to do so late, and over and over, is as bad as to let it
+   * lapse.
+   */
   abandon (source: ClaimSource, peerId: string, index: number): void {
     const entry = this.#claimants.get(peerId)?.claims.get(index)
     if (entry === undefined) return
@@ -280,7 +285,10 @@ export class ClaimTable {
   }
 
   #hasCredit ({ respected, delivered, disregardedUntil }: Claimant): boolean {
-    return disregardedUntil <= this.#host.now() && respected < Math.min(MAX_CLAIMS, NEWCOMER_CLAIMS + CLAIMS_PER_DELIVERY * delivered)
+    return (
+      disregardedUntil <= this.#host.now() &&
+      respected < Math.min(MAX_CLAIMS, NEWCOMER_CLAIMS + CLAIMS_PER_DELIVERY * delivered)
+    )
   }
 
   #respect (entry: Entry): void {
@@ -313,7 +321,9 @@ export class ClaimTable {
   #claimant (id: string): Claimant {
     const known = this.#claimants.get(id)
     if (known !== undefined) return known
-    const claimant: Claimant = { id, claims: new Map(), delivered: 0, lapses: 0, respected: 0, disregardedUntil: -Infinity }
+    const claimant: Claimant = {
+      id, claims: new Map(), delivered: 0, lapses: 0, respected: 0, disregardedUntil: -Infinity
+    }
     if (this.#claimants.size >= MAX_CLAIMANTS) this.#forgetOne()
     this.#claimants.set(id, claimant)
     this.#idle.add(claimant)
@@ -337,7 +347,10 @@ function removed<T> (list: T[], item: T): boolean {
   return at !== -1
 }
 
-/** A peer can invent as many neighbours as it likes: until it delivers, all of them together have the credit of one newcomer. */
+/**
+ * A peer can invent as many neighbours as it likes: until it delivers, all of them together have the credit of one
+ * newcomer.
+ */
 function mayRelay ({ lapses, isCredible, entries }: ClaimSource): boolean {
   return lapses < MAX_RELAYED_LAPSES && (isCredible || entries.size <= NEWCOMER_CLAIMS)
 }

@@ -1,13 +1,14 @@
 /**
  * When announced pieces will be here, as far as that is believed. Pure: the clock is handed in.
  *
- * An announcement costs nothing, and keeps its piece from being computed here only while it is *expected* from one of its
- * holders. How much is expected of a holder is a window over what it announced, oldest first: a few pieces of a newcomer,
- * more for each piece that it delivered, and, unless it delivers far faster than we compute, no more than what it will have
- * delivered by the time a piece takes us. Patience belongs to the holder: who was asked and sends nothing is *overdue*, and so
- * is who sends and completes nothing. Of an overdue holder nothing is expected until it delivers, and then as much as it
- * delivered since. A piece that was waited for in vain is expected only of who delivered enough, more each time: no matter
- * under how many ids a liar comes back, a piece is waited for a few times (docs/scheduling.md, "Announced pieces").
+ * An announcement costs nothing, and keeps its piece from being computed here only while it is *expected* from one of
+ * its holders. How much is expected of a holder is a window over what it announced, oldest first: a few pieces of a
+ * newcomer, more for each piece that it delivered, and, unless it delivers far faster than we compute, no more than
+ * what it will have delivered by the time a piece takes us. Patience belongs to the holder: who was asked and sends
+ * nothing is *overdue*, and so is who sends and completes nothing. Of an overdue holder nothing is expected until it
+ * delivers, and then as much as it delivered since. A piece that was waited for in vain is expected only of who
+ * delivered enough, more each time: no matter under how many ids a liar comes back, a piece is waited for a few times
+ * (docs/scheduling.md, "Announced pieces").
  *
  * What is announced and not expected is for idle slots (scheduler.ts).
  */
@@ -38,7 +39,10 @@ const RATE_PIECES = 8
 /** To be expected of somebody, a piece that was waited for in vain n times takes this to the power of n deliveries. */
 const DELIVERIES_PER_DOUBT = 4
 
-/** What one connected peer announced that is missing here, and how it delivers. Made by the peer's owner, one a connection. */
+/**
+ * What one connected peer announced that is missing here, and how it delivers. Made by the peer's owner, one a
+ * connection.
+ */
 export class Holder {
   /** pieces that it sent and that matched their digest */
   delivered = 0
@@ -128,7 +132,9 @@ export class DeliveryForecast {
     this.#widen(holder)
   }
 
-  /** The connection is closed. To leave is no better than to keep us waiting: who comes back would do so over and over. */
+  /**
+   * The connection is closed. To leave is no better than to keep us waiting: who comes back would do so over and over.
+   */
   remove (holder: Holder): void {
     this.#holders.delete(holder)
     for (const index of holder.expected) this.#doubt(index)
@@ -274,7 +280,9 @@ export class DeliveryForecast {
     if (msPerByte === 0) return Infinity
     const pace = this.#host.pace()
     if (pace === 0) return UNKNOWN_PACE_MS / msPerByte
-    if (holder.redeemed === Infinity && holder.delivered > 0 && FAR_FASTER * msPerByte * holder.gapBytes < pace) return Infinity
+    if (holder.redeemed === Infinity && holder.delivered > 0 && FAR_FASTER * msPerByte * holder.gapBytes < pace) {
+      return Infinity
+    }
     return Math.max(MIN_WAIT_MS, pace) / msPerByte
   }
 
@@ -288,8 +296,9 @@ export class DeliveryForecast {
   }
 
   /**
-   * From when on what it is sending tells how fast it is. Before, most of the time that has passed may be the way of the request
-   * and the answer, and the lateness at both ends: where everything is late, all holders would look slow at once.
+   * From when on what it is sending tells how fast it is. Before, most of the time that has passed may be the way of
+   * the request and the answer, and the lateness at both ends: where everything is late, all holders would look slow at
+   * once.
    */
   #sampleAt ({ deliveredAt, gapMs }: Holder): number {
     const shareMs = Math.min(MAX_PATIENCE_MS, SAMPLE_SHARE * this.#host.pace())

@@ -1,6 +1,6 @@
 /**
- * By how much everything is late here: whatever this process waits for comes later when it does not get to look. Pure: the
- * clock is handed in, and whoever owns it calls `tick` at a steady pace.
+ * By how much everything is late here: whatever this process waits for comes later when it does not get to look. Pure:
+ * the clock is handed in, and whoever owns it calls `tick` at a steady pace.
  */
 
 /** Between two ticks. */

@@ -1,6 +1,7 @@
 /**
- * How late work ends in this swarm, against what its peers expected: only what is later than most is late. On machines that are
- * all overloaded at once, everything takes longer than estimated, and copies of it would make that worse. Pure.
+ * How late work ends in this swarm, against what its peers expected: only what is later than most is late. On machines
+ * that are all overloaded at once, everything takes longer than estimated, and copies of it would make that worse.
+ * Pure.
  */
 
 /** Of the latest work items, those of others and our own. */

@@ -1,10 +1,10 @@
 /**
- * Rendezvous order (highest random weight): for every piece, the peers known to be alive stand in an order that everybody
- * computes alike, and each peer begins with the pieces for which it comes first. So peers seldom take the same piece even
- * before they have heard of each other's claims (docs/scheduling.md, "Which piece"). Pure.
+ * Rendezvous order (highest random weight): for every piece, the peers known to be alive stand in an order that
+ * everybody computes alike, and each peer begins with the pieces for which it comes first. So peers seldom take the
+ * same piece even before they have heard of each other's claims (docs/scheduling.md, "Which piece"). Pure.
  *
- * Memory: two bytes a piece. A member that comes or goes costs one pass over the pieces, about a millisecond for 100 000;
- * `catchUp` makes these passes, some at a time, however often peers say that somebody came or went.
+ * Memory: two bytes a piece. A member that comes or goes costs one pass over the pieces, about a millisecond for 100
+ * 000; `catchUp` makes these passes, some at a time, however often peers say that somebody came or went.
  */
 
 /** The order is only a hint: more members than this make it no better, and cost time. */
@@ -41,7 +41,10 @@ export class Ranking {
     return this.#changed.size > 0
   }
 
-  /** Changes the ranks as the members have changed, or as far as that takes no longer than it may; false if there is more to do. */
+  /**
+   * Changes the ranks as the members have changed, or as far as that takes no longer than it may; false if there is
+   * more to do.
+   */
   catchUp (): boolean {
     let passes = Math.max(1, Math.floor(MAX_WEIGHTS / this.#ranks.length))
     for (const peerId of this.#changed) {

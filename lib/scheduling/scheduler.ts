@@ -2,12 +2,12 @@
  * Which piece to compute next. Pure: the clock and the random source are handed in, so that a whole swarm can be
  * simulated on a virtual clock with this very code.
  *
- * The rule (paper section 4.1, with the collision avoidance its section 6.1 asks for; docs/scheduling.md, "Which piece"):
- * of the pieces that are wanted, missing, announced by no connected peer, claimed by none that is believed, and not given up
- * here, one of those for which we come first in rendezvous order (ranking.ts); pieces that a reader waits for before all
- * others. When there is none, one that was announced and that nobody is expected to deliver in time
- * (scheduling/delivery-forecast.ts); and then a piece that others compute slowly is computed as a backup (backups.ts): nobody
- * can stop a task by a word, and the slowest machine does not set its end.
+ * The rule (paper section 4.1, with the collision avoidance its section 6.1 asks for; docs/scheduling.md, "Which
+ * piece"): of the pieces that are wanted, missing, announced by no connected peer, claimed by none that is believed,
+ * and not given up here, one of those for which we come first in rendezvous order (ranking.ts); pieces that a reader
+ * waits for before all others. When there is none, one that was announced and that nobody is expected to deliver in
+ * time (scheduling/delivery-forecast.ts); and then a piece that others compute slowly is computed as a backup
+ * (backups.ts): nobody can stop a task by a word, and the slowest machine does not set its end.
  */
 import { IndexSet } from '../base/index-set.ts'
 import { chooseBackup } from './backups.ts'
@@ -22,11 +22,17 @@ export const MAX_ATTEMPTS = 3
 /** Wait before a failed piece is tried again here, times four for each failure: others go first. */
 export const RETRY_MS = 1_000
 
-/** What is announced is not computed before this part of a piece's time has passed, within bounds: who has it can show that it delivers. */
+/**
+ * What is announced is not computed before this part of a piece's time has passed, within bounds: who has it can show
+ * that it delivers.
+ */
 const GRACE_SHARE = 0.25
 export const MIN_GRACE_MS = 500
 const MAX_GRACE_MS = 30_000
-/** How many times as long as our own lag others are given: what they send passes through several hands that may lag as ours do. */
+/**
+ * How many times as long as our own lag others are given: what they send passes through several hands that may lag as
+ * ours do.
+ */
 const LAGS = 4
 /** A machine on which everything is so late makes no backups: more work would make that worse. */
 const OVERLOAD_MS = 1_000
@@ -77,7 +83,10 @@ export class Scheduler {
   readonly #running = new Set<number>()
   /** failures here so far */
   readonly #failures = new Map<number, number>()
-  /** pieces that wait to be tried again, by when, soonest first; one map for each number of failures, whose wait is the same */
+  /**
+   * pieces that wait to be tried again, by when, soonest first; one map for each number of failures, whose wait is the
+   * same
+   */
   readonly #retries = Array.from({ length: MAX_ATTEMPTS - 1 }, () => new Map<number, number>())
   #givenUp = 0
   /** 1: the piece is missing, wanted and not given up here */
@@ -329,8 +338,8 @@ export class Scheduler {
   }
 
   /**
-   * Keeps the sets of candidates true to their definitions: to be called after every change of what they depend on, as all
-   * methods do, and the tables of claims and deliveries.
+   * Keeps the sets of candidates true to their definitions: to be called after every change of what they depend on, as
+   * all methods do, and the tables of claims and deliveries.
    */
   update (index: number): void {
     const isAnnounced = this.deliveries.isAnnounced(index)

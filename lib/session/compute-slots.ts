@@ -1,9 +1,10 @@
 /**
- * Keeps the slots of one task busy: asks the scheduler for pieces, claims them, has the store generate them, and ends it
- * when another peer was first. Starts no process itself (bash-executor.ts) and speaks to no peer itself (`ComputeSlotsHost`).
+ * Keeps the slots of one task busy: asks the scheduler for pieces, claims them, has the store generate them, and ends
+ * it when another peer was first. Starts no process itself (bash-executor.ts) and speaks to no peer itself
+ * (`ComputeSlotsHost`).
  *
- * What is to start soon is chosen and claimed ahead: of short pieces many at a time, with one message and one look at the
- * swarm for all of them; of longer ones the next, so that peers which choose alike notice before either has begun.
+ * What is to start soon is chosen and claimed ahead: of short pieces many at a time, with one message and one look at
+ * the swarm for all of them; of longer ones the next, so that peers which choose alike notice before either has begun.
  */
 import { CLAIM_RENEW_MS, MAX_CLAIMS } from '../../extensions/ut_bitworker/constants.ts'
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
@@ -50,7 +51,10 @@ interface Running {
 /** Pieces being stored, for each slot: a disk that cannot keep up holds the commands back. */
 const STORING_PER_SLOT = 4
 
-/** Short pieces are claimed ahead for this long: other peers wait for them that long at most, and a message costs a thousandth of it. */
+/**
+ * Short pieces are claimed ahead for this long: other peers wait for them that long at most, and a message costs a
+ * thousandth of it.
+ */
 const AHEAD_MS = 100
 /** The next of longer ones is claimed so long before its slot is free: a busy peer has heard of it by then. */
 const NEXT_MS = 200
@@ -97,7 +101,9 @@ export class ComputeSlots {
     const now = this.#clock.now()
     const claims: ClaimRecord[] = []
     for (const [index, running] of this.#running) {
-      if (running.isBackup === isBackup) claims.push({ index, elapsedMs: Math.round(now - running.since), estimateMs: this.#estimateMs() })
+      if (running.isBackup === isBackup) {
+        claims.push({ index, elapsedMs: Math.round(now - running.since), estimateMs: this.#estimateMs() })
+      }
     }
     if (!isBackup) for (const index of this.#ahead) claims.push(this.#fresh(index))
     return claims
@@ -122,8 +128,8 @@ export class ComputeSlots {
   }
 
   /**
-   * For how long there is work, as far as can be seen, milliseconds: what a piece takes, or what is left of those that run;
-   * 0: none, or unknown.
+   * For how long there is work, as far as can be seen, milliseconds: what a piece takes, or what is left of those that
+   * run; 0: none, or unknown.
    */
   get busyMs (): number {
     if (this.#state !== 'on') return 0
@@ -144,8 +150,8 @@ export class ComputeSlots {
   }
 
   /**
-   * Another peer's claim for the piece goes before ours. A work item that expects to end first, and is nearly done or has a slot
-   * that nothing else needs, goes on as a backup: it would be begun again as one, from its start.
+   * Another peer's claim for the piece goes before ours. A work item that expects to end first, and is nearly done or
+   * has a slot that nothing else needs, goes on as a backup: it would be begun again as one, from its start.
    */
   yieldTo (index: number, { startedAt, estimateMs }: Pick<Claim, 'startedAt' | 'estimateMs'>): void {
     const running = this.#running.get(index)
@@ -154,7 +160,9 @@ export class ComputeSlots {
     const isKnown = this.#paceMs > 0 && estimateMs > 0 && elapsedMs < LATEST * this.#paceMs
     const isFirst = isKnown && startedAt + estimateMs - now > SLOW * Math.max(0, this.#paceMs - elapsedMs)
     const isWorthIt = isFirst && (elapsedMs > NEARLY_DONE * this.#paceMs || !this.#scheduler.hasCandidates)
-    if (running === undefined || running.reason !== null || !isWorthIt) return this.abort(index, 'another peer computes it')
+    if (running === undefined || running.reason !== null || !isWorthIt) {
+      return this.abort(index, 'another peer computes it')
+    }
     if (running.isBackup) return
     running.isBackup = true
     this.#host.release([index])
@@ -212,7 +220,10 @@ export class ComputeSlots {
   }
 
   #claimAhead (): void {
-    if (this.#ahead.size > 0) this.#host.claim(Array.from(this.#ahead, index => this.#fresh(index)), { isBackup: false })
+    if (this.#ahead.size > 0)
+      this.#host.claim(
+        Array.from(this.#ahead, index => this.#fresh(index)), { isBackup: false }
+      )
   }
 
   #batchSize (): number {
@@ -265,7 +276,9 @@ export class ComputeSlots {
     trace('piece %d starts%s; a piece takes %d ms here', index, isBackup ? ' as a backup' : '', this.#paceMs)
     const generation = this.#host.generate(index)
     const estimateMs = this.#estimateMs()
-    const running: Running = { generation, since: this.#clock.now(), isBackup, estimateMs, hasEnded: false, reason: null }
+    const running: Running = {
+      generation, since: this.#clock.now(), isBackup, estimateMs, hasEnded: false, reason: null
+    }
     this.#running.set(index, running)
     this.#busy++
     void generation.ended.then(() => { this.#onEnded(running) })

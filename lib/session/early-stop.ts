@@ -1,11 +1,13 @@
 /**
- * Whether it is worth going on when nothing but failures comes: a program that is missing, or a command that is wrong, fails
- * the last piece of a thousand as it fails the first. Pure.
+ * Whether it is worth going on when nothing but failures comes: a program that is missing, or a command that is wrong,
+ * fails the last piece of a thousand as it fails the first. Pure.
  */
 import type { CommandError } from '../base/errors.ts'
 import type { HopelessEvent } from './events.ts'
 
-/** So many of the first pieces must fail alike, or as many as there are slots: those began before anything was known. */
+/**
+ * So many of the first pieces must fail alike, or as many as there are slots: those began before anything was known.
+ */
 const MIN_PIECES = 3
 /** So many times as many where others have results: they show that the command can work. */
 const DOUBTS = 3
@@ -22,13 +24,17 @@ export class EarlyStop {
   }
 
   /** An item ended with a result: from now on failures are the pieces' own. */
-  succeeded (): void { this.#isOver = true }
+  succeeded (): void {
+    this.#isOver = true
+  }
 
   /**
    * An item failed. When that was one too many, what to tell; once.
    * @param elsewhere whether somebody has a result of any piece
    */
-  failed (index: number, { code, exitCode, signal, stderr, message }: CommandError, elsewhere: () => boolean): HopelessEvent | null {
+  failed (
+    index: number, { code, exitCode, signal, stderr, message }: CommandError, elsewhere: () => boolean
+  ): HopelessEvent | null {
     if (this.#isOver) return null
     const reason = `${code} ${exitCode} ${signal}`
     this.#reason ??= reason

@@ -34,7 +34,9 @@ export interface FailedEvent extends CommandFailure {
   final: boolean
 }
 
-/** 'hopeless': the first pieces all failed alike, and no more are computed here; what others have is still downloaded. */
+/**
+ * 'hopeless': the first pieces all failed alike, and no more are computed here; what others have is still downloaded.
+ */
 export interface HopelessEvent extends CommandFailure {
   code: 'BW_ERR_HOPELESS'
   /** one line for people */
@@ -94,7 +96,9 @@ export interface TaskStats {
 
 /** The statistics of what is no task, or not yet. */
 export function noStats (): TaskStats {
-  return { pieces: 0, stored: 0, missing: 0, computed: 0, downloaded: 0, running: 0, claimed: 0, expected: 0, failed: 0 }
+  return {
+    pieces: 0, stored: 0, missing: 0, computed: 0, downloaded: 0, running: 0, claimed: 0, expected: 0, failed: 0
+  }
 }
 
 /** A piece's result as events carry it. */

@@ -77,7 +77,8 @@ export class Finisher {
     if (this.#states[file] !== 'open' || this.#abort.signal.aborted || this.#progress.fraction(file) < 1) return
     this.#set(file, 'finishing')
     this.#queue = this.#queue.then(() => this.#finish(file)).catch((err: unknown) => {
-      // thrown by somebody who was told: it must surface, and keep neither other files from their end nor `stop` from its own
+      // thrown by somebody who was told: it must surface, and keep neither other files from their end nor `stop` from
+      // its own
       queueMicrotask(() => { throw err })
     })
   }

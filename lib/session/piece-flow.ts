@@ -1,7 +1,7 @@
 /**
- * What happens to the pieces of one task: announced, fetched, computed, stored, told, lost. Joins the peers, the downloads
- * and the slots: it is the host of all three, so that what one finds out reaches the others by one call. Owned by
- * work-session.ts.
+ * What happens to the pieces of one task: announced, fetched, computed, stored, told, lost. Joins the peers, the
+ * downloads and the slots: it is the host of all three, so that what one finds out reaches the others by one call.
+ * Owned by work-session.ts.
  */
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
@@ -65,7 +65,13 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
     this.#parts = parts
     this.#store = parts.store
     this.results = new ResultTable(pieceCount)
-    this.scheduler = schedulerOf(parts, { pieceCount, peerId: hexOf(host.peerId), overdue: () => { this.downloads.reassign() } })
+    this.scheduler = schedulerOf(parts, {
+      pieceCount,
+      peerId: hexOf(host.peerId),
+      overdue: () => {
+        this.downloads.reassign()
+      }
+    })
     this.neighbours = new Neighbours(this.results, this.scheduler, this)
     this.downloads = parts.createDownloads?.(this) ?? new WireDownloads(this)
     parts.store.onLost(index => { this.#onLost(index) })
@@ -211,7 +217,9 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
 
   available (peer: TaskPeer, index: number): void {
     // whoever has delivered nothing, or not enough for this piece, must not be able to end our work by a word
-    if (peer.hasDelivered && this.scheduler.deliveries.isExpectedFrom(peer.holder, index)) this.#slots?.abort(index, 'another peer has it')
+    if (peer.hasDelivered && this.scheduler.deliveries.isExpectedFrom(peer.holder, index)) {
+      this.#slots?.abort(index, 'another peer has it')
+    }
     this.downloads.offer(peer, index)
   }
 
@@ -235,7 +243,9 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
     return [peer.urgent, peer.queue].some(queue => queue.some(index => this.needs(index)))
   }
 
-  serve (index: number, offset: number, length: number, respond: Respond): void { this.#store.get(index, { offset, length }, respond) }
+  serve (index: number, offset: number, length: number, respond: Respond): void {
+    this.#store.get(index, { offset, length }, respond)
+  }
 
   strike ({ name }: TaskPeer, reason: string): void { this.#host.report('strike', { peer: name, reason }) }
 
@@ -273,7 +283,9 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
 
   broken (err: Error): void { if (!this.#isClosed) this.#host.broken(err) }
 
-  async downloaded (index: number, result: Result, sink: Pick<DownloadSink, 'commit'>, peers: Iterable<TaskPeer>): Promise<void> {
+  async downloaded (
+    index: number, result: Result, sink: Pick<DownloadSink, 'commit'>, peers: Iterable<TaskPeer>
+  ): Promise<void> {
     const sources = [...peers]
     if (result.size > 0) for (const peer of sources) this.neighbours.delivered(peer, result.size / sources.length)
     this.#slots?.abort(index, 'it was downloaded')

@@ -9,7 +9,9 @@ import type { Task } from '../task/task.ts'
 
 /** The pace is taken over this many of the latest pieces. */
 const PACE_PIECES = 64
-/** When nothing came for this long, and for so many times the longest wait for one of those pieces, there is no pace. */
+/**
+ * When nothing came for this long, and for so many times the longest wait for one of those pieces, there is no pace.
+ */
 const STALL_MS = 10_000
 const STALL_WAITS = 3
 

@@ -24,5 +24,7 @@ export interface SessionHost {
 /** BW_ERR_DESTROYED: for those who read a file whose torrent ended, with this error or because it was removed. */
 export function endOfReading (error: Error | null): BitWorkerError {
   const why = error === null ? 'was removed' : `ended (${error.message})`
-  return new BitWorkerError('BW_ERR_DESTROYED', 'usage', `the torrent ${why} before all was read; add it again`, { cause: error })
+  return new BitWorkerError('BW_ERR_DESTROYED', 'usage', `the torrent ${why} before all was read; add it again`, {
+    cause: error
+  })
 }

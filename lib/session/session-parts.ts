@@ -1,4 +1,7 @@
-/** What a session works with that is not the task's: handed in, so that a simulation runs the very session on a virtual clock. */
+/**
+ * What a session works with that is not the task's: handed in, so that a simulation runs the very session on a virtual
+ * clock.
+ */
 import type { Clock } from '../base/clock.ts'
 import type { DownloadHost } from '../download/download-host.ts'
 import type { Downloads } from '../download/downloads.ts'
@@ -21,7 +24,9 @@ export interface SessionParts<Store extends PieceStore = PieceStore> {
 }
 
 /** The scheduler of a session. */
-export function schedulerOf (parts: SessionParts, own: Pick<SchedulerOptions, 'pieceCount' | 'peerId' | 'overdue'>): Scheduler {
+export function schedulerOf (
+  parts: SessionParts, own: Pick<SchedulerOptions, 'pieceCount' | 'peerId' | 'overdue'>
+): Scheduler {
   const { clock, random, lag } = parts
   const opts = { ...own, random, now: () => clock.now(), lag }
   return parts.createScheduler?.(opts) ?? new Scheduler(opts)

@@ -1,7 +1,8 @@
 /**
- * When a work item is reported to have begun and ended. A slot is free as soon as its command has ended, and the next item starts
- * while the piece is still being stored: told as it happens, more items would be at work than there are slots, and the next
- * would begin before the last has ended. So an item's begin is told when the slot before it is told to be free. Pure.
+ * When a work item is reported to have begun and ended. A slot is free as soon as its command has ended, and the next
+ * item starts while the piece is still being stored: told as it happens, more items would be at work than there are
+ * slots, and the next would begin before the last has ended. So an item's begin is told when the slot before it is told
+ * to be free. Pure.
  */
 
 interface Item {

@@ -1,4 +1,7 @@
-/** What a task's work items are reported to do: one `computing`, then one of `computed`, `failed`, `aborted` for each, in order. */
+/**
+ * What a task's work items are reported to do: one `computing`, then one of `computed`, `failed`, `aborted` for each,
+ * in order.
+ */
 import type { CommandError } from '../base/errors.ts'
 import type { Result } from '../results/result.ts'
 import { EarlyStop } from './early-stop.ts'
@@ -40,7 +43,9 @@ export class WorkReports {
    */
   failed (piece: number, err: CommandError, final: boolean, elsewhere: () => boolean): boolean {
     const { code, exitCode, signal, stderr, message } = err
-    this.#items.end(piece, () => { this.#host.report('failed', { piece, code, exitCode, signal, stderr, message, final }) })
+    this.#items.end(piece, () => {
+      this.#host.report('failed', { piece, code, exitCode, signal, stderr, message, final })
+    })
     const hopeless = this.#earlyStop.failed(piece, err, elsewhere)
     if (hopeless !== null) this.#host.report('hopeless', hopeless)
     return hopeless !== null

@@ -128,7 +128,10 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   /** What readers are told when the session is closed. */
   get endReason (): BitWorkerError { return endOfReading(this.#error) }
 
-  /** Resolves when the piece is stored; until then it is fetched or computed before others. Rejects with BW_ERR_DESTROYED. */
+  /**
+   * Resolves when the piece is stored; until then it is fetched or computed before others. Rejects with
+   * BW_ERR_DESTROYED.
+   */
   async waitFor (index: number): Promise<void> {
     while (!this.results.has(index) && !this.#isClosed) {
       this.urge(index)

@@ -2,7 +2,9 @@
  * Runs a task's complete command: once per file, when all its parts are there. It finds them in PART_LIST and its like,
  * and writes FILE.
  */
-import { chmodSync, constants, lstatSync, mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, constants, lstatSync, mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync
+} from 'node:fs'
 import { copyFile, open } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -32,7 +34,9 @@ const MAX_ENV_BYTES = 100 * 1024
 /** Splits where bash would, unquoted. */
 const UNSAFE = /[\s*?[\]\\]/
 
-/** Makes a list longer than the kernel takes a shell variable; echo is a builtin, so nothing is handed to the kernel. */
+/**
+ * Makes a list longer than the kernel takes a shell variable; echo is a builtin, so nothing is handed to the kernel.
+ */
 const PART_LIST_PRELUDE = 'PART_LIST=$(echo $(<"$PART_LIST_FILE"))\n'
 
 /** Runs the complete command of a file in the folder `work`; returns what it wrote, synced. Errors: see finishFile. */
@@ -48,7 +52,8 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
     symlinkSync(folder.layout.parts, path.join(scratch, 'p'))
     const out = path.join('o', `out${extensionOf(task.files[file]!.name)}`)
     mkdirSync(path.join(work, 'o'), { mode: 0o700 })
-    const places = run.executor?.scratch === undefined ? placesIn(folder, seen, out) : sandboxPlaces(run.executor.scratch, out)
+    const places =
+      run.executor?.scratch === undefined ? placesIn(folder, seen, out) : sandboxPlaces(run.executor.scratch, out)
     const { env, prelude } = completeEnv(folder, file, places)
     writeFileSync(path.join(work, 'list'), partNames(folder, file).join('\n') + '\n', { mode: 0o600 })
     if (run.executor?.scratch !== undefined) {
@@ -82,7 +87,11 @@ interface Places { file: string, list: string, parts: string }
 
 /** @param seen a way to the folder `work` that needs no quotes */
 function placesIn ({ layout }: TaskFolder, seen: string, out: string): Places {
-  return { file: path.join(seen, out), list: path.join(seen, 'list'), parts: UNSAFE.test(layout.parts) ? path.join(seen, 's', 'p') : layout.parts }
+  return {
+    file: path.join(seen, out),
+    list: path.join(seen, 'list'),
+    parts: UNSAFE.test(layout.parts) ? path.join(seen, 's', 'p') : layout.parts
+  }
 }
 
 function sandboxPlaces (scratch: string, out: string): Places {
@@ -98,7 +107,9 @@ function mountsOfComplete ({ layout }: TaskFolder, work: string, { file, list, p
   ]
 }
 
-function completeEnv (folder: TaskFolder, file: number, places: Places): { env: Record<string, string>, prelude: string } {
+function completeEnv (
+  folder: TaskFolder, file: number, places: Places
+): { env: Record<string, string>, prelude: string } {
   const { task } = folder
   const list = partNames(folder, file).join(' ')
   const isShort = list.length <= MAX_ENV_BYTES
@@ -136,8 +147,12 @@ function safeTemporary (): string {
   return UNSAFE.test(os.tmpdir()) ? '/tmp' : os.tmpdir()
 }
 
-async function untilAborted (item: { done: Promise<ItemOutcome>, kill (): void }, signal: AbortSignal | undefined): Promise<ItemOutcome> {
-  const onAbort = (): void => { item.kill() }
+async function untilAborted (
+  item: { done: Promise<ItemOutcome>, kill(): void }, signal: AbortSignal | undefined
+): Promise<ItemOutcome> {
+  const onAbort = (): void => {
+    item.kill()
+  }
   signal?.addEventListener('abort', onAbort)
   try {
     return await item.done
@@ -151,7 +166,11 @@ async function takeFile (folder: string, name: string, to: string, { stderr }: I
   if (lstatOrNull(folder)?.isDirectory() === true) chmodSync(folder, 0o700) // it may have closed it
   const written = path.join(folder, name)
   if (lstatOrNull(written)?.isFile() !== true) {
-    throw new CommandError('BW_ERR_COMPLETE_NO_FILE', 'the complete command ended well, but did not write the file $FILE', { exitCode: 0, signal: null, stderr })
+    throw new CommandError(
+      'BW_ERR_COMPLETE_NO_FILE',
+      'the complete command ended well, but did not write the file $FILE',
+      { exitCode: 0, signal: null, stderr }
+    )
   }
   const taken = `${to}.taken`
   renameSync(written, taken)

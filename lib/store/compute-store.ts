@@ -1,7 +1,7 @@
 /**
  * The pieces of a task on disk: a chunk store whose chunks may be shorter than `chunkLength`, and which can be asked,
- * explicitly, to compute one. A `get` never computes. What its methods promise is in types.ts. Called by the work session;
- * the parts are restore.ts (start), task-folder.ts (state), generate.ts, finish-file.ts, complete-command.ts.
+ * explicitly, to compute one. A `get` never computes. What its methods promise is in types.ts. Called by the work
+ * session; the parts are restore.ts (start), task-folder.ts (state), generate.ts, finish-file.ts, complete-command.ts.
  */
 import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
@@ -17,11 +17,16 @@ import { finishFile } from './finish-file.ts'
 import { generate, prepare } from './generate.ts'
 import type { RunOptions } from './generate.ts'
 import { TaskFolder } from './task-folder.ts'
-import type { ChunkStore, DoneCallback, FinishOptions, FinishedFile, Generation, GetCallback, GetOptions, PieceDraft, PieceStore } from './types.ts'
+import type {
+  ChunkStore, DoneCallback, FinishOptions, FinishedFile, Generation, GetCallback, GetOptions, PieceDraft, PieceStore
+} from './types.ts'
 
 const trace = traceOf('store')
 
-/** What is checked in the background works for this long, and then leaves disk and processor to others for so many times that. */
+/**
+ * What is checked in the background works for this long, and then leaves disk and processor to others for so many times
+ * that.
+ */
 const CHECK_SLICE_MS = 5
 const CHECK_PAUSES = 4
 
@@ -70,14 +75,18 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
 
   /** Changes how commands started from now on are run; what is not given stays. Throws BW_ERR_BIND. */
   configure ({ executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs }: StoreRunOptions): void {
-    this.#run = { binds: binds === undefined ? this.#run.binds : checkBinds(binds), timeoutMs, ...(executor !== undefined && { executor }) }
+    this.#run = {
+      binds: binds === undefined ? this.#run.binds : checkBinds(binds),
+      timeoutMs,
+      ...(executor !== undefined && { executor })
+    }
   }
 
   /**
-   * Opens a task's folder: resolves with what is stored there by names and sizes. Each piece is compared with its digest
-   * before its first byte is used, and 'lost' if it does not match. Rejects with
-   * BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, or BW_ERR_ABORTED if it is
-   * closed meanwhile.
+   * Opens a task's folder: resolves with what is stored there by names and sizes. Each piece is compared with its
+   * digest before its first byte is used, and 'lost' if it does not match. Rejects with
+   * BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, or BW_ERR_ABORTED if it
+   * is closed meanwhile.
    */
   async open (): Promise<ReadonlyResults> {
     this.#opening ??= this.#track(this.#open())
@@ -99,7 +108,9 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   onLost (listener: (index: number) => void): void { this.on('lost', listener) }
 
   put (index: number, bytes: Uint8Array, cb: DoneCallback = () => {}): void {
-    this.#track(this.#put(index, bytes)).then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
+    this.#track(this.#put(index, bytes)).then(
+      () => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err))
+    )
   }
 
   async #put (index: number, bytes: Uint8Array): Promise<void> {
@@ -113,7 +124,10 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   get (index: number, opts?: GetOptions | GetCallback | null, cb: GetCallback = () => {}): void {
     if (typeof opts === 'function') return this.get(index, null, opts)
     const { offset, length } = opts ?? {}
-    const cached = this.#closing === null && length !== undefined ? this.#folder?.reader.readCached(index, offset ?? 0, length) : undefined
+    const cached =
+      this.#closing === null && length !== undefined
+        ? this.#folder?.reader.readCached(index, offset ?? 0, length)
+        : undefined
     if (cached !== undefined) return queueMicrotask(() => cb(null, cached))
     this.#track(this.#get(index, opts ?? {}))
       .then(chunk => queueMicrotask(() => cb(null, chunk)), (err: Error) => queueMicrotask(() => cb(err)))
@@ -137,7 +151,8 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
     let since = performance.now()
     for (const index of this.results.keys()) {
       if (signal.aborted) return
-      await this.#track(this.#openFolder().reader.verifyOnce(index)).catch(() => {}) // whoever needs the piece will meet the error
+      // whoever needs the piece will meet the error
+      await this.#track(this.#openFolder().reader.verifyOnce(index)).catch(() => {})
       const elapsed = performance.now() - since
       if (elapsed < CHECK_SLICE_MS) continue
       await setTimeout(elapsed * CHECK_PAUSES, undefined, { signal, ref: false }).catch(() => {})
@@ -161,7 +176,10 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
     }
   }
 
-  /** So many pieces at a time are to be computed soon, by this executor: it starts what it can. Throws BW_ERR_STORE_CLOSED. */
+  /**
+   * So many pieces at a time are to be computed soon, by this executor: it starts what it can. Throws
+   * BW_ERR_STORE_CLOSED.
+   */
   prepare (executor: Executor, count: number): void { prepare(this.#openFolder(), executor, count) }
 
   generate (index: number): Generation {
@@ -227,10 +245,15 @@ const NONE: ReadonlyResults = new PackedResults(0)
 
 function checkRange ({ pieceCount, pieceLength }: Task, index: number, size: number): void {
   if (Number.isInteger(index) && index >= 0 && index < pieceCount && size <= pieceLength) return
-  throw new BitWorkerError('BW_ERR_PIECE_RANGE', 'usage',
-    `piece ${index} with ${size} bytes does not fit the task, which has ${pieceCount} pieces of at most ${pieceLength} bytes`)
+  throw new BitWorkerError(
+    'BW_ERR_PIECE_RANGE',
+    'usage',
+    `piece ${index} with ${size} bytes does not fit the task, which has ${pieceCount} pieces of at most ${pieceLength} bytes`
+  )
 }
 
 function closed (): BitWorkerError {
-  return new BitWorkerError('BW_ERR_STORE_CLOSED', 'usage', 'the store is not open; open it before use, and not after close')
+  return new BitWorkerError(
+    'BW_ERR_STORE_CLOSED', 'usage', 'the store is not open; open it before use, and not after close'
+  )
 }

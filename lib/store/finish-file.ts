@@ -33,10 +33,15 @@ const truncateAsync = promisify(ftruncate)
  * (after `onLost`), BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, BW_ERR_ABORTED, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER, and for
  * a complete command as RunningItem does and with BW_ERR_COMPLETE_NO_FILE.
  */
-export async function finishFile (folder: TaskFolder, file: number, opts: FinishOptions, run: RunOptions): Promise<FinishedFile | null> {
+export async function finishFile (
+  folder: TaskFolder, file: number, opts: FinishOptions, run: RunOptions
+): Promise<FinishedFile | null> {
   const { task, layout } = folder
   const description = task.files[file]
-  if (description === undefined) throw new BitWorkerError('BW_ERR_TASK_PIECE', 'usage', `there is no file ${file}; the task has ${task.files.length} files`)
+  if (description === undefined)
+    throw new BitWorkerError(
+      'BW_ERR_TASK_PIECE', 'usage', `there is no file ${file}; the task has ${task.files.length} files`
+    )
   const final = layout.final(description)
   const length = folder.table.finished.get(file)
   if (length !== undefined && await isAsWritten(folder, file, opts.signal)) return { path: final, length }
@@ -62,7 +67,9 @@ export async function finishFile (folder: TaskFolder, file: number, opts: Finish
 }
 
 /** The complete command sees parts that were compared with their digests. */
-async function completeFrom (folder: TaskFolder, file: number, work: string, run: RunOptions, signal?: AbortSignal): Promise<Draft> {
+async function completeFrom (
+  folder: TaskFolder, file: number, work: string, run: RunOptions, signal?: AbortSignal
+): Promise<Draft> {
   folder.guard.check('parts')
   await arePartsIntact(folder, file, signal)
   return runCompleteCommand(folder, file, work, run, signal)
@@ -72,15 +79,22 @@ async function completeFrom (folder: TaskFolder, file: number, work: string, run
 function checkParts ({ task, table: { results } }: TaskFolder, file: number): void {
   const { firstPiece, parts, path: name } = task.files[file]!
   for (let part = 0; part < parts; part++) {
-    if (!results.has(firstPiece + part)) throw new BitWorkerError('BW_ERR_PART_MISSING', 'usage', `${name} cannot be finished yet: its part ${part} is not stored`)
+    if (!results.has(firstPiece + part))
+      throw new BitWorkerError(
+        'BW_ERR_PART_MISSING', 'usage', `${name} cannot be finished yet: its part ${part} is not stored`
+      )
   }
 }
 
-/** A finished file that was there at the start is compared with what was written then. Throws BW_ERR_PART_CORRUPT (after `onLost`). */
+/**
+ * A finished file that was there at the start is compared with what was written then. Throws BW_ERR_PART_CORRUPT (after
+ * `onLost`).
+ */
 async function isAsWritten (folder: TaskFolder, file: number, signal: AbortSignal | undefined): Promise<boolean> {
   const { task, table } = folder
   if (table.isFileChecked(file)) return true
-  const isIntact = task.completeCommand === undefined ? await arePartsIntact(folder, file, signal) : await isFileIntact(folder, file)
+  const isIntact =
+    task.completeCommand === undefined ? await arePartsIntact(folder, file, signal) : await isFileIntact(folder, file)
   if (isIntact) folder.confirmFile(file)
   else folder.reopenFile(file)
   return isIntact
@@ -109,11 +123,18 @@ async function isFileIntact ({ task, layout, table }: TaskFolder, file: number):
 }
 
 function corrupt (index: number, cause?: unknown): BitWorkerError {
-  return new BitWorkerError('BW_ERR_PART_CORRUPT', 'system', `piece ${index} was damaged on disk; it will be fetched or computed again`, { cause })
+  return new BitWorkerError(
+    'BW_ERR_PART_CORRUPT',
+    'system',
+    `piece ${index} was damaged on disk; it will be fetched or computed again`,
+    { cause }
+  )
 }
 
 /** All parts one after another: in the draft, if its pieces are where they must be, else in a new file. */
-async function concatenate (folder: TaskFolder, file: number, work: string, signal: AbortSignal | undefined): Promise<Draft> {
+async function concatenate (
+  folder: TaskFolder, file: number, work: string, signal: AbortSignal | undefined
+): Promise<Draft> {
   const { task, table, layout } = folder
   const { firstPiece, parts } = task.files[file]!
   const offsets = offsetsOf(task, file, piece => table.results.sizeOf(piece))!
@@ -210,7 +231,10 @@ class BatchWriter {
   }
 }
 
-/** In this order: journal, name, parts. Whatever ends us in between, the next start finds either all parts or a file it knows. */
+/**
+ * In this order: journal, name, parts. Whatever ends us in between, the next start finds either all parts or a file it
+ * knows.
+ */
 async function install (folder: TaskFolder, file: number, draft: Draft, changes: number): Promise<void> {
   const { task, layout } = folder
   const { path: relative } = task.files[file]!
@@ -219,7 +243,9 @@ async function install (folder: TaskFolder, file: number, draft: Draft, changes:
   makeParents(layout.folder, relative)
   await folder.announceFile(file, draft)
   if (folder.table.changes(file) !== changes) {
-    throw new BitWorkerError('BW_ERR_PART_MISSING', 'usage', `${relative} cannot be finished yet: one of its parts was lost meanwhile`)
+    throw new BitWorkerError(
+      'BW_ERR_PART_MISSING', 'usage', `${relative} cannot be finished yet: one of its parts was lost meanwhile`
+    )
   }
   folder.guard.check('folder', 'work', 'drafts')
   makeParents(layout.folder, relative) // once more: writing it down took its time

@@ -24,7 +24,9 @@ export interface RunOptions {
 
 /** Runs a work item. Throws BW_ERR_NO_EXECUTOR. */
 export function runItem ({ executor }: RunOptions, item: WorkItem): RunningItem {
-  if (executor === undefined) throw new BitWorkerError('BW_ERR_NO_EXECUTOR', 'usage', 'nothing here may run commands; give the store an executor')
+  if (executor === undefined) {
+    throw new BitWorkerError('BW_ERR_NO_EXECUTOR', 'usage', 'nothing here may run commands; give the store an executor')
+  }
   return executor.run(item)
 }
 
@@ -85,7 +87,14 @@ class PieceGeneration implements Generation {
       const timeoutMs = strictest(task.timeoutMs, run.timeoutMs)
       const mounts = mountsOf(run.binds)
       this.#item = runItem(run, {
-        command: task.command, env, cwd: cwd.path, mounts, asks: spaceAsked(task), stdout, maxOutputBytes: task.pieceLength, timeoutMs
+        command: task.command,
+        env,
+        cwd: cwd.path,
+        mounts,
+        asks: spaceAsked(task),
+        stdout,
+        maxOutputBytes: task.pieceLength,
+        timeoutMs
       })
       const outcome = await this.#finish(this.#item)
       this.#end()
@@ -109,7 +118,9 @@ class PieceGeneration implements Generation {
       checkRoom(this.#folder.layout)
       return outcome
     } catch (err) {
-      if (err instanceof CommandError && (err.code === 'BW_ERR_COMMAND_EXIT' || err.code === 'BW_ERR_COMMAND_SIGNAL')) checkRoom(this.#folder.layout, err)
+      if (err instanceof CommandError && (err.code === 'BW_ERR_COMMAND_EXIT' || err.code === 'BW_ERR_COMMAND_SIGNAL')) {
+        checkRoom(this.#folder.layout, err)
+      }
       throw err
     }
   }

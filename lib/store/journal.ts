@@ -6,7 +6,9 @@
  *
  * The codec is pure; the class Journal at the end is the file around it. Called by the store.
  */
-import { closeSync, constants, fstatSync, fsync, ftruncateSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  closeSync, constants, fstatSync, fsync, ftruncateSync, openSync, readFileSync, renameSync, rmSync
+} from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { promisify } from 'node:util'
 import { BitWorkerError } from '../base/errors.ts'
@@ -15,12 +17,17 @@ import { writeAllSync } from '../system/write-all.ts'
 
 /** The piece `index` is stored. */
 export const PIECE_STORED = 1
-/** The file `index` is finished; size and digest are those of the whole file, but a concatenation is known by its parts: NO_DIGEST. */
+/**
+ * The file `index` is finished; size and digest are those of the whole file, but a concatenation is known by its parts:
+ * NO_DIGEST.
+ */
 export const FILE_FINISHED = 2
 /** The piece `index` is not there any more; size and digest are void. */
 export const PIECE_DROPPED = 3
 
-/** The stored piece `index` begins at byte `size` of its file's draft; it has no part. Comes right after PIECE_STORED. */
+/**
+ * The stored piece `index` begins at byte `size` of its file's draft; it has no part. Comes right after PIECE_STORED.
+ */
 export const PIECE_PLACED = 4
 
 /** Where a record needs none. */
@@ -112,7 +119,9 @@ function readRecord (buf: Buffer): Omit<JournalRecord, 'type'> & { type: number 
   return { type: buf.readUInt8(0), index: buf.readUInt32BE(1), size: Number(buf.readBigUInt64BE(5)), digest }
 }
 
-function isWithin ({ type, index, size }: { type: number, index: number, size: number }, bounds: JournalBounds): boolean {
+function isWithin (
+  { type, index, size }: { type: number, index: number, size: number }, bounds: JournalBounds
+): boolean {
   if (type === FILE_FINISHED) return index < bounds.fileCount && Number.isSafeInteger(size)
   if (type === PIECE_PLACED) return index < bounds.pieceCount && Number.isSafeInteger(size)
   return (type === PIECE_STORED || type === PIECE_DROPPED) && index < bounds.pieceCount && size <= bounds.pieceLength
@@ -156,9 +165,14 @@ export class Journal {
     }
   }
 
-  /** Appends a record; resolves when it is written. What comes in one tick is written at once. Rejects with BW_ERR_DISK_FULL … */
+  /**
+   * Appends a record; resolves when it is written. What comes in one tick is written at once. Rejects with
+   * BW_ERR_DISK_FULL …
+   */
   async append (record: JournalRecord): Promise<void> {
-    if (this.#fd === -1) throw new BitWorkerError('BW_ERR_STORE_CLOSED', 'usage', 'the store is closed; open it again to write to it')
+    if (this.#fd === -1) {
+      throw new BitWorkerError('BW_ERR_STORE_CLOSED', 'usage', 'the store is closed; open it again to write to it')
+    }
     await new Promise<void>((resolve, reject) => {
       if (this.#pending.length === 0) setImmediate(() => this.#flush())
       this.#pending.push(encodeRecord(record))
@@ -202,7 +216,10 @@ export class Journal {
   }
 }
 
-/** Opens a file that has no other name: what is done to the journal must happen to nothing else (a copy by hard links, say). */
+/**
+ * Opens a file that has no other name: what is done to the journal must happen to nothing else (a copy by hard links,
+ * say).
+ */
 function openAlone (path: string): number {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_EXCL } = constants
   const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)

@@ -1,11 +1,14 @@
 /**
- * What was read from disk lately: a peer asks for a piece in blocks of 16 KiB, and is better served from one read of it.
- * Holds only bytes that were checked.
+ * What was read from disk lately: a peer asks for a piece in blocks of 16 KiB, and is better served from one read of
+ * it. Holds only bytes that were checked.
  */
 
 /** Bytes of a window, the unit in which pieces are read for peers. */
 export const WINDOW_BYTES = 1 << 20
-/** Enough for sixteen peers that fetch different pieces. A window of few bytes keeps all of the pool in memory that it was cut from. */
+/**
+ * Enough for sixteen peers that fetch different pieces. A window of few bytes keeps all of the pool in memory that it
+ * was cut from.
+ */
 const MAX_BYTES = 16 * WINDOW_BYTES
 
 /** A bounded set of windows, the one used longest ago goes first. */

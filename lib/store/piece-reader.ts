@@ -47,11 +47,16 @@ export class PieceReader {
    */
   async read (index: number, offset = 0, length?: number): Promise<Buffer> {
     const place = this.#table.where(index)
-    if (place === null) throw new BitWorkerError('BW_ERR_PIECE_MISSING', 'usage', `piece ${index} is not stored; download or compute it first`)
+    if (place === null)
+      throw new BitWorkerError(
+        'BW_ERR_PIECE_MISSING', 'usage', `piece ${index} is not stored; download or compute it first`
+      )
     const { size } = place.result
     const bytes = length ?? size - offset
     if (!Number.isInteger(offset) || !Number.isInteger(bytes) || offset < 0 || bytes < 0 || offset + bytes > size) {
-      throw new BitWorkerError('BW_ERR_PIECE_RANGE', 'usage', `piece ${index} has ${size} bytes; ${bytes} from ${offset} leave it`)
+      throw new BitWorkerError(
+        'BW_ERR_PIECE_RANGE', 'usage', `piece ${index} has ${size} bytes; ${bytes} from ${offset} leave it`
+      )
     }
     const window = Math.floor(offset / WINDOW_BYTES)
     const start = window * WINDOW_BYTES
@@ -117,7 +122,8 @@ export class PieceReader {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const { bytes, mtimeMs } = await this.#readWindow(index, place, window * WINDOW_BYTES)
       const isWhole = bytes.length === place.result.size
-      const isIntact = this.#table.isChecked(index, mtimeMs) || (isWhole && equalBytes(sha256(bytes), place.result.digest))
+      const isIntact =
+        this.#table.isChecked(index, mtimeMs) || (isWhole && equalBytes(sha256(bytes), place.result.digest))
       if (isIntact) {
         if (this.#table.results.matches(index, place.result)) {
           if (isWhole) this.#host.intact(index, mtimeMs)
@@ -134,13 +140,21 @@ export class PieceReader {
 
   async #readWindow (index: number, place: Place, start: number): Promise<{ bytes: Buffer, mtimeMs: number }> {
     let mtimeMs = 0
-    const bytes = await this.#readExactly(index, place, start, Math.min(WINDOW_BYTES, place.result.size - start), fd => {
-      mtimeMs = fstatSync(fd).mtimeMs // before it is read: what is changed later will be seen
-    })
+    const bytes = await this.#readExactly(
+      index,
+      place,
+      start,
+      Math.min(WINDOW_BYTES, place.result.size - start),
+      fd => {
+        mtimeMs = fstatSync(fd).mtimeMs // before it is read: what is changed later will be seen
+      }
+    )
     return { bytes, mtimeMs }
   }
 
-  async #readExactly (index: number, place: Place, offset: number, length: number, before = (_fd: number): void => {}): Promise<Buffer> {
+  async #readExactly (
+    index: number, place: Place, offset: number, length: number, before = (_fd: number): void => {}
+  ): Promise<Buffer> {
     const data = await this.#using(index, place, fd => {
       before(fd)
       return readAt(fd, place.position + offset, length)
@@ -187,5 +201,10 @@ export class PieceReader {
 }
 
 function lost (index: number, { path: at }: Place, why: string, cause?: unknown): BitWorkerError {
-  return new BitWorkerError('BW_ERR_PIECE_LOST', 'system', `piece ${index} cannot be read from ${at} (${why}); it will be fetched or computed again`, { cause })
+  return new BitWorkerError(
+    'BW_ERR_PIECE_LOST',
+    'system',
+    `piece ${index} cannot be read from ${at} (${why}); it will be fetched or computed again`,
+    { cause }
+  )
 }

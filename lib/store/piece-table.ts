@@ -40,7 +40,10 @@ export interface StoredPieces {
   digestOf (file: number): Uint8Array | undefined
   /** The finished file was looked at since the start: until then only its length is known to be right. */
   isFileChecked (file: number): boolean
-  /** Its bytes were compared with the digest since the start, and its file was not changed since; `mtimeMs` is the file's. */
+  /**
+   * Its bytes were compared with the digest since the start, and its file was not changed since; `mtimeMs` is the
+   * file's.
+   */
   isChecked (index: number, mtimeMs: number): boolean
   /** As isChecked, where nobody but us changes the file. */
   isSurelyChecked (index: number): boolean
@@ -60,7 +63,9 @@ export class PieceTable implements StoredPieces {
   readonly #changes: Uint32Array
   /** where in its file a piece begins */
   readonly #positions: Float64Array
-  /** of the bytes that were seen to match the digest since the start: when their file was last changed, see setChecked */
+  /**
+   * of the bytes that were seen to match the digest since the start: when their file was last changed, see setChecked
+   */
   readonly #checked: Float64Array
 
   constructor (task: Task, layout: StoreLayout) {
@@ -82,7 +87,11 @@ export class PieceTable implements StoredPieces {
     const position = this.#positions[index]!
     if (position === IN_PART) return { path: this.#layout.part(index), position: 0, result }
     const { file } = locate(this.#task, index)
-    return { path: this.#drafts.has(file) ? this.#layout.draft(file) : this.#layout.final(this.#task.files[file]!), position, result }
+    return {
+      path: this.#drafts.has(file) ? this.#layout.draft(file) : this.#layout.final(this.#task.files[file]!),
+      position,
+      result
+    }
   }
 
   isMerged (index: number): boolean { return this.#positions[index] !== IN_PART }
@@ -126,7 +135,8 @@ export class PieceTable implements StoredPieces {
 
   /** The bytes match, as of that change of their file. A draft is changed by us, and out of reach of others. */
   setChecked (index: number, mtimeMs: number): void {
-    this.#checked[index] = this.isMerged(index) && this.#drafts.has(locate(this.#task, index).file) ? UNCHANGING : mtimeMs
+    this.#checked[index] =
+      this.isMerged(index) && this.#drafts.has(locate(this.#task, index).file) ? UNCHANGING : mtimeMs
   }
 
   /** The piece is not there any more; returns whether it was in a file with others. */

@@ -1,10 +1,10 @@
 /**
- * Where in the draft of its file a piece goes that comes from a peer: where it will be in the finished file, so that its
- * bytes are written once. That place is known as soon as the sizes of all pieces before it are. Before that it is guessed
- * as long as all known pieces have the piece length, and are where they were guessed to be: a wrong guess costs a copy at
- * the end, and nothing can be in another's way, since the true place of a piece is never behind its guessed one. Other
- * pieces, and all that are computed here, become part files, and are copied when the file is finished. So do small ones: a
- * part each costs little, and needs no second record in the journal. Decides only, writes nothing.
+ * Where in the draft of its file a piece goes that comes from a peer: where it will be in the finished file, so that
+ * its bytes are written once. That place is known as soon as the sizes of all pieces before it are. Before that it is
+ * guessed as long as all known pieces have the piece length, and are where they were guessed to be: a wrong guess costs
+ * a copy at the end, and nothing can be in another's way, since the true place of a piece is never behind its guessed
+ * one. Other pieces, and all that are computed here, become part files, and are copied when the file is finished. So do
+ * small ones: a part each costs little, and needs no second record in the journal. Decides only, writes nothing.
  */
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
@@ -48,8 +48,11 @@ export class Placement {
   reserve (index: number, size: number): { path: string, file: number, position: number } | null {
     const { file, part } = locate(this.#task, index)
     if (size < MIN_BYTES) return null
-    // what a complete command makes is no concatenation; and the pieces of a finished file that was damaged are read from there
-    if (!isConcatenation(this.#task) || this.#table.ownLength(file) !== undefined || this.#table.results.has(index)) return null
+    // what a complete command makes is no concatenation; and the pieces of a finished file that was damaged are read
+    // from there
+    if (!isConcatenation(this.#task) || this.#table.ownLength(file) !== undefined || this.#table.results.has(index)) {
+      return null
+    }
     const draft = this.#open(file)
     this.#advance(draft, file, part)
     const position = this.#positionOf(draft, file, part, size)
@@ -65,7 +68,10 @@ export class Placement {
     if (!isFull) draft.isEven = false
     if (part > draft.next) return draft.isEven ? part * this.#task.pieceLength : null
     const position = draft.starts[part]!
-    const doesFit = part === draft.next ? position + size <= this.#endOfGap(draft, file, part) : position + size === draft.starts[part + 1]
+    const doesFit =
+      part === draft.next
+        ? position + size <= this.#endOfGap(draft, file, part)
+        : position + size === draft.starts[part + 1]
     return doesFit ? position : null
   }
 

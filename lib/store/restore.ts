@@ -23,7 +23,14 @@ import { FILE_FINISHED, NO_DIGEST, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } f
 import type { Journal, JournalRecord } from './journal.ts'
 import { PieceTable } from './piece-table.ts'
 
-interface Sources { task: Task, layout: StoreLayout, journal: Journal, records: JournalRecord[], force: boolean, signal?: AbortSignal }
+interface Sources {
+  task: Task
+  layout: StoreLayout
+  journal: Journal
+  records: JournalRecord[]
+  force: boolean
+  signal?: AbortSignal
+}
 
 interface FinishedRecord extends Result { offsets: Float64Array | null }
 
@@ -75,7 +82,9 @@ export async function restore (sources: Sources): Promise<PieceTable> {
 }
 
 function replay (task: Task, records: JournalRecord[]): Claims {
-  const claims: Claims = { pieces: new PackedResults(task.pieceCount), files: new Map(), placed: new Map(), newer: new Set() }
+  const claims: Claims = {
+    pieces: new PackedResults(task.pieceCount), files: new Map(), placed: new Map(), newer: new Set()
+  }
   const sizes = new Map<number, number>()
   for (const { type, index, size, digest } of records) {
     if (type === PIECE_DROPPED || type === PIECE_STORED) claims.placed.delete(index)
@@ -100,8 +109,13 @@ function forgetParts (task: Task, file: number, newer: Set<number>): void {
   for (let index = firstPiece; index < firstPiece + parts; index++) newer.delete(index)
 }
 
-/** Where each part of a concatenated file begins, and as last entry its length; null if a size is not known, or it is no concatenation. */
-export function offsetsOf (task: Task, file: number, sizeOf: (piece: number) => number | undefined): Float64Array | null {
+/**
+ * Where each part of a concatenated file begins, and as last entry its length; null if a size is not known, or it is no
+ * concatenation.
+ */
+export function offsetsOf (
+  task: Task, file: number, sizeOf: (piece: number) => number | undefined
+): Float64Array | null {
   if (!isConcatenation(task)) return null
   const { firstPiece, parts } = task.files[file]!
   const offsets = new Float64Array(parts + 1)
@@ -138,11 +152,22 @@ async function inspectFinal (sources: Sources, { pieces, files, newer }: Claims,
   return record === undefined ? null : { ...record, size: stats.size, isOurs: false }
 }
 
-/** The error for what somebody else put where a file of ours should go. A folder has another code: `force` does not overwrite it. */
+/**
+ * The error for what somebody else put where a file of ours should go. A folder has another code: `force` does not
+ * overwrite it.
+ */
 export function foreign (at: string, stats: Stats): BitWorkerError {
   return stats.isDirectory()
-    ? new BitWorkerError('BW_ERR_OUTPUT_FOLDER', 'usage', `${at} is a folder, where a file of that name is to go; move it away`)
-    : new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${at} exists already and is not what BitWorker wrote; move it away`)
+    ? new BitWorkerError(
+        'BW_ERR_OUTPUT_FOLDER',
+        'usage',
+        `${at} is a folder, where a file of that name is to go; move it away`
+      )
+    : new BitWorkerError(
+        'BW_ERR_FILE_EXISTS',
+        'usage',
+        `${at} exists already and is not what BitWorker wrote; move it away`
+      )
 }
 
 async function isIntact (at: string, { firstPiece, parts }: Task['files'][number], offsets: Float64Array,
@@ -165,7 +190,9 @@ async function isIntact (at: string, { firstPiece, parts }: Task['files'][number
 interface OnDisk { claims: Claims, finals: Map<number, Final>, drafts: Map<number, number>, names: Set<string> }
 
 /** Takes the names of parts that are there out of `names`: what is left is nobody's. */
-async function restorePieces (sources: Sources, { claims, finals, drafts, names }: OnDisk, table: PieceTable): Promise<void> {
+async function restorePieces (
+  sources: Sources, { claims, finals, drafts, names }: OnDisk, table: PieceTable
+): Promise<void> {
   const { task, layout, journal } = sources
   const pacer = new Pacer(sources.signal)
   const drops: Array<Promise<void>> = []
@@ -173,7 +200,8 @@ async function restorePieces (sources: Sources, { claims, finals, drafts, names 
     const { file, part } = locate(task, index)
     const name = partName(index)
     const final = claims.newer.has(index) ? undefined : finals.get(file)
-    const inFinal = final !== undefined && (final.isOurs || !names.has(name)) ? positionIn(final, part, result.size) : null
+    const inFinal =
+      final !== undefined && (final.isOurs || !names.has(name)) ? positionIn(final, part, result.size) : null
     const position = claims.placed.get(index)
     if (inFinal !== null) {
       table.setMerged(index, result, inFinal)

@@ -10,7 +10,9 @@ import { errnoOf, ioError } from '../system/io-errors.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { FolderGuard } from './files/folder-guard.ts'
-import { checkReadable, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile } from './files/folders.ts'
+import {
+  checkReadable, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile
+} from './files/folders.ts'
 import { openDraft, openRegular, truncateDraft } from './files/io.ts'
 import { StoreLayout } from './files/layout.ts'
 import { acquireLock } from './files/lock.ts'
@@ -59,8 +61,10 @@ export class TaskFolder {
   readonly #placement: Placement
   #count = 0
 
-  private constructor (guard: FolderGuard, layout: StoreLayout, { task, force = false, onLost = () => {} }: FolderOptions,
-    journal: Journal, table: PieceTable, release: () => void) {
+  private constructor (
+    guard: FolderGuard, layout: StoreLayout, { task, force = false, onLost = () => {} }: FolderOptions,
+    journal: Journal, table: PieceTable, release: () => void
+  ) {
     this.task = task
     this.layout = layout
     this.guard = guard
@@ -84,8 +88,8 @@ export class TaskFolder {
   get table (): StoredPieces { return this.#table }
 
   /**
-   * Makes or opens a task's folder, and sees by names and sizes what is in it. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL,
-   * BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, BW_ERR_ABORTED.
+   * Makes or opens a task's folder, and sees by names and sizes what is in it. Throws BW_ERR_OUTPUT_FOLDER,
+   * BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, BW_ERR_ABORTED.
    */
   static async open (opts: FolderOptions): Promise<TaskFolder> {
     const { task, force = false, signal } = opts
@@ -129,15 +133,20 @@ export class TaskFolder {
     const place = this.#placement.reserve(index, size)
     if (place !== null) {
       this.#table.beginDraft(place.file)
-      return new IncomingPiece({
-        ...place,
-        commit: async result => {
-          this.#placement.release(index)
-          return this.#commitPlaced(index, place.position, result)
+      return new IncomingPiece(
+        {
+          ...place,
+          commit: async result => {
+            this.#placement.release(index)
+            return this.#commitPlaced(index, place.position, result)
+          },
+          // what was written of it may have filled the disk
+          discard: () => {
+            if (this.#placement.giveUp(index) && this.guard.isSame('drafts')) truncateDraft(place.path, place.position)
+          }
         },
-        // what was written of it may have filled the disk
-        discard: () => { if (this.#placement.giveUp(index) && this.guard.isSame('drafts')) truncateDraft(place.path, place.position) }
-      }, this.#draftFiles)
+        this.#draftFiles
+      )
     }
     const draft = `${this.newWork()}.put`
     const close = (): void => { this.#partFiles.forget(draft) }
@@ -205,11 +214,15 @@ export class TaskFolder {
     const result = this.#table.results.get(index)
     if (result === undefined) return
     this.#remove(index)
-    this.#journal.append({ type: PIECE_DROPPED, index, ...result }).catch(() => {}) // the next start finds out by itself
+    // the next start finds out by itself
+    this.#journal.append({ type: PIECE_DROPPED, index, ...result }).catch(() => {})
     this.#onLost(index)
   }
 
-  /** A path below `work/` that nobody else uses, for a file or folder to be made. Throws BW_ERR_SYMLINK, BW_ERR_OUTPUT_FOLDER. */
+  /**
+   * A path below `work/` that nobody else uses, for a file or folder to be made. Throws BW_ERR_SYMLINK,
+   * BW_ERR_OUTPUT_FOLDER.
+   */
   newWork (): string {
     this.guard.check('work')
     return path.join(this.layout.work, (this.#count++).toString(36))
@@ -221,7 +234,10 @@ export class TaskFolder {
     await this.#journal.sync()
   }
 
-  /** A finished file has its name. With `offsets` its pieces are served from it from now on, and their parts are removed. */
+  /**
+   * A finished file has its name. With `offsets` its pieces are served from it from now on, and their parts are
+   * removed.
+   */
   async adoptFile (file: number, length: number, offsets: Float64Array | null): Promise<void> {
     const { firstPiece, parts } = this.task.files[file]!
     this.reader.forgetFile(this.layout.final(this.task.files[file]!))
@@ -269,13 +285,17 @@ export class TaskFolder {
 
   /** Removes everything the task has on disk; the folder must be closed. */
   async destroy (): Promise<void> {
-    if (this.guard.isSame('folder')) for (const file of this.#table.finished.keys()) removeFinal(this.layout, this.task.files[file]!)
+    if (this.guard.isSame('folder')) {
+      for (const file of this.#table.finished.keys()) removeFinal(this.layout, this.task.files[file]!)
+    }
     if (this.guard.isSame('root')) await removeTraces(this.layout)
   }
 
   #onDamage (index: number, place: Place, cause: unknown): void {
     // it may have moved, or have been replaced, while it was read
-    if (this.#table.results.matches(index, place.result) && this.#table.where(index)?.path === place.path) this.lose(index)
+    if (this.#table.results.matches(index, place.result) && this.#table.where(index)?.path === place.path) {
+      this.lose(index)
+    }
     if (errnoOf(cause) === 'ENOENT') this.#loseFile(locate(this.task, index).file)
   }
 

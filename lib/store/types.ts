@@ -30,7 +30,10 @@ export interface Generation {
   readonly piece: number
   /** Resolves when the command has ended, at the latest with `done`: storing may be left. Never rejects. */
   readonly ended: Promise<void>
-  /** Resolves when it is stored; rejects as RunningItem does, or with BW_ERR_BIND, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
+  /**
+   * Resolves when it is stored; rejects as RunningItem does, or with BW_ERR_BIND, BW_ERR_DISK_FULL,
+   * BW_ERR_OUTPUT_FOLDER.
+   */
   readonly done: Promise<Generated>
   /** kills the command; `done` rejects with BW_ERR_COMMAND_KILLED unless the piece is stored already */
   kill (): void
@@ -38,15 +41,17 @@ export interface Generation {
   resume (): void
 }
 
-/** A piece being written, in any order and in as many writes as its bytes come in. All reject with BW_ERR_STORE_CLOSED. */
+/**
+ * A piece being written, in any order and in as many writes as its bytes come in. All reject with BW_ERR_STORE_CLOSED.
+ */
 export interface PieceDraft {
   /** Writes bytes from `at` on. Rejects with errors of the file system. */
   write (at: number, bytes: Uint8Array): Promise<void>
   /** Hashes bytes that were written. */
   hashInto (digest: { update (bytes: Uint8Array): unknown }, at: number, length: number): Promise<void>
   /**
-   * Stores the piece: its digest was checked, and all writes have ended. Resolves with what is stored: if another result
-   * came first, that one. Rejects with BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
+   * Stores the piece: its digest was checked, and all writes have ended. Resolves with what is stored: if another
+   * result came first, that one. Rejects with BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
    */
   commit (result: Result): Promise<Result>
   /** Gives up what was written; nothing after `commit`. */
@@ -64,7 +69,10 @@ export interface GetOptions { offset?: number, length?: number }
 export interface ChunkStore {
   /** bytes, the most a chunk may have */
   readonly chunkLength: number
-  /** Stores a chunk, in place of the one there was. Errors: BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED, those of the file system. */
+  /**
+   * Stores a chunk, in place of the one there was. Errors: BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED, those of the file
+   * system.
+   */
   put (index: number, bytes: Uint8Array, cb?: DoneCallback): void
   /** Reads a chunk or a part of it. Errors: BW_ERR_PIECE_MISSING, _RANGE, _LOST, BW_ERR_STORE_CLOSED. */
   get (index: number, cb?: GetCallback): void
@@ -75,13 +83,21 @@ export interface ChunkStore {
   destroy (cb?: DoneCallback): void
 }
 
-/** What a session needs of a store: a task's pieces, and the files that they make. test/store/compliance.test.ts says what holds. */
+/**
+ * What a session needs of a store: a task's pieces, and the files that they make. test/store/compliance.test.ts says
+ * what holds.
+ */
 export interface PieceStore {
-  /** Resolves with what is stored, by index. To be called before anything else. Rejects when the store cannot be used. */
+  /**
+   * Resolves with what is stored, by index. To be called before anything else. Rejects when the store cannot be used.
+   */
   open (): Promise<Iterable<[index: number, result: Result]>>
   /** Calls `listener` with each piece that turns out to be gone or damaged: it is missing from then on. */
   onLost (listener: (index: number) => void): void
-  /** Reads bytes of a stored piece, never computes one. Errors: BW_ERR_PIECE_MISSING, _RANGE, _LOST, BW_ERR_STORE_CLOSED. */
+  /**
+   * Reads bytes of a stored piece, never computes one. Errors: BW_ERR_PIECE_MISSING, _RANGE, _LOST,
+   * BW_ERR_STORE_CLOSED.
+   */
   get (index: number, opts: Required<GetOptions>, cb: (err: Error | null, bytes?: Uint8Array) => void): void
   /** As `get`. */
   read (index: number, offset: number, length: number): Promise<Uint8Array>
@@ -89,7 +105,10 @@ export interface PieceStore {
   receive (index: number, size: number): PieceDraft
   /** Compares a stored piece with its digest; false, after `onLost`, if it does not match or is not there. */
   verify (index: number): Promise<boolean>
-  /** As `verify`, for all that was stored before the store was opened, little by little. Resolves at the end, or when it is closed. */
+  /**
+   * As `verify`, for all that was stored before the store was opened, little by little. Resolves at the end, or when it
+   * is closed.
+   */
   verifyRest (): Promise<void>
   /** Starts computing a piece, at once. Throws BW_ERR_STORE_CLOSED. */
   generate (index: number): Generation

@@ -1,4 +1,7 @@
-/** Files that are there whole or not at all, whatever ends us meanwhile. Called by lib/config/trust-files.ts and the command line. */
+/**
+ * Files that are there whole or not at all, whatever ends us meanwhile. Called by lib/config/trust-files.ts and the
+ * command line.
+ */
 import { link, open, rename, rm } from 'node:fs/promises'
 
 /** Writes a file that must not be there yet; what stopped half way is removed. Rejects with EEXIST. */
@@ -28,7 +31,9 @@ export async function publish (target: string, bytes: Uint8Array | string, mode 
   })
 }
 
-async function byDraft (target: string, bytes: Uint8Array | string, mode: number, put: (draft: string) => Promise<void>): Promise<void> {
+async function byDraft (
+  target: string, bytes: Uint8Array | string, mode: number, put: (draft: string) => Promise<void>
+): Promise<void> {
   const draft = `${target}.${process.pid}.tmp`
   await writeNew(draft, bytes, mode)
   try {

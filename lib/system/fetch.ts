@@ -1,4 +1,7 @@
-/** HTTP requests whose answers cannot be larger or take longer than the caller allows. Everything that is fetched comes from here. */
+/**
+ * HTTP requests whose answers cannot be larger or take longer than the caller allows. Everything that is fetched comes
+ * from here.
+ */
 
 /** What may be asked of `fetchBounded`. */
 export interface FetchOptions {
@@ -22,8 +25,10 @@ export interface FetchOptions {
 export interface FetchedAnswer { status: number, statusText: string, bytes: Uint8Array<ArrayBuffer> }
 
 /** Rejects with whatever fetch does, with a TimeoutError, and for a body that is too long. */
-export async function fetchBounded (url: string, { maxBytes, timeoutMs, signal, ...options }: FetchOptions): Promise<FetchedAnswer> {
-  const signals = [AbortSignal.timeout(timeoutMs), ...signal === undefined ? [] : [signal]]
+export async function fetchBounded (
+  url: string, { maxBytes, timeoutMs, signal, ...options }: FetchOptions
+): Promise<FetchedAnswer> {
+  const signals = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]
   const response = await fetch(url, { ...options, signal: AbortSignal.any(signals) } as RequestInit)
   const chunks: Uint8Array[] = []
   let length = 0

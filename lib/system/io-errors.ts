@@ -5,14 +5,16 @@ import { BitWorkerError } from '../base/errors.ts'
 
 /** The `code` of a system error, e.g. ENOENT; '' for anything else. */
 export function errnoOf (err: unknown): string {
-  return err instanceof Error && 'code' in err && typeof err.code === 'string' && /^E[A-Z0-9]+$/.test(err.code) ? err.code : ''
+  return err instanceof Error && 'code' in err && typeof err.code === 'string' && /^E[A-Z0-9]+$/.test(err.code)
+    ? err.code
+    : ''
 }
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 /**
- * Turns an error of the file system into BW_ERR_DISK_FULL, BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER (blame 'system'); any other error, ours
- * or a bug, is returned as it is.
+ * Turns an error of the file system into BW_ERR_DISK_FULL, BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER (blame 'system'); any
+ * other error, ours or a bug, is returned as it is.
  */
 export function ioError (err: unknown, path: string): Error {
   const errno = errnoOf(err)
@@ -24,8 +26,11 @@ export function ioError (err: unknown, path: string): Error {
 
 /** BW_ERR_DISK_FULL for a path on the disk that is full. */
 export function diskFull (path: string, cause: unknown): BitWorkerError {
-  const why = errnoOf(cause) === 'EFBIG' ? 'the file would be too large for this disk or this user' : 'no space left on the disk'
-  return new BitWorkerError('BW_ERR_DISK_FULL', 'system', `cannot write ${path}: ${why}; make room, then start again`, { cause })
+  const why =
+    errnoOf(cause) === 'EFBIG' ? 'the file would be too large for this disk or this user' : 'no space left on the disk'
+  return new BitWorkerError('BW_ERR_DISK_FULL', 'system', `cannot write ${path}: ${why}; make room, then start again`, {
+    cause
+  })
 }
 
 function reason (err: unknown, errno: string): string {

@@ -20,8 +20,9 @@ export function readStat (pid: string | number): string[] | null {
 }
 
 /**
- * A thread of the process that lives, by which its state and memory are to be asked: as a rule the first one, whose state
- * is `state`; when that has ended, which looks like the end of the process (Z), another may go on. Null: it is dead.
+ * A thread of the process that lives, by which its state and memory are to be asked: as a rule the first one, whose
+ * state is `state`; when that has ended, which looks like the end of the process (Z), another may go on. Null: it is
+ * dead.
  */
 export function livingThread (pid: number, state: string | undefined): { tid: number, state: string } | null {
   if (state !== undefined && state !== 'Z' && state !== 'X') return { tid: pid, state }
@@ -46,14 +47,19 @@ const HAS_CHILDREN = existsSync(`/proc/self/task/${process.pid}/children`)
 export function childrenOf (pid: number): number[] | null {
   if (!HAS_CHILDREN) return null
   try {
-    const lists = readdirSync(`/proc/${pid}/task`).map(thread => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8'))
+    const lists = readdirSync(`/proc/${pid}/task`).map(thread =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
+    )
     return lists.join(' ').split(' ').filter(text => text !== '').map(Number)
   } catch {
     return [] // it has ended
   }
 }
 
-/** When a process was started, in ticks since the system booted; '' where that is not known. Tells it from a later one with its pid. */
+/**
+ * When a process was started, in ticks since the system booted; '' where that is not known. Tells it from a later one
+ * with its pid.
+ */
 export function startTimeOf (pid: number): string {
   return readStat(pid)?.[19] ?? ''
 }

@@ -7,7 +7,9 @@ const writeAsync = promisify(write)
 /** Writes all bytes; `position` null: where the file stands. Rejects with errors of the file system. */
 export async function writeAll (fd: number, bytes: Uint8Array, position: number | null): Promise<void> {
   for (let at = 0; at < bytes.length;) {
-    const { bytesWritten } = await writeAsync(fd, bytes, at, bytes.length - at, position === null ? null : position + at)
+    const { bytesWritten } = await writeAsync(
+      fd, bytes, at, bytes.length - at, position === null ? null : position + at
+    )
     at += bytesWritten
   }
 }

@@ -1,6 +1,7 @@
 /**
- * What a task asks for its commands: time, memory, room in its scratch folder. That it asks does not mean that it gets: the volunteer
- * decides (executor/limits.ts). Pure. Called by lib/task/command.ts, lib/task/create.ts and whoever runs or describes a task.
+ * What a task asks for its commands: time, memory, room in its scratch folder. That it asks does not mean that it gets:
+ * the volunteer decides (executor/limits.ts). Pure. Called by lib/task/command.ts, lib/task/create.ts and whoever runs
+ * or describes a task.
  */
 import type { Bdict, Encodable } from '../base/bencode.ts'
 import { TaskFlaw } from './types.ts'
@@ -20,23 +21,31 @@ const MAX_ASKED_BYTES = 2 ** 40
 export function readAsks (dict: Bdict): TaskAsks {
   const asks: TaskAsks = {}
   if (dict.has('timeout')) asks.timeoutMs = checkTimeout(dict.get('timeout'), 'timeout') * 1000
-  if (dict.has('complete timeout')) asks.completeTimeoutMs = checkTimeout(dict.get('complete timeout'), 'complete timeout') * 1000
+  if (dict.has('complete timeout')) {
+    asks.completeTimeoutMs = checkTimeout(dict.get('complete timeout'), 'complete timeout') * 1000
+  }
   if (dict.has('memory')) asks.memoryBytes = checkBytes(dict.get('memory'), 'memory')
   if (dict.has('scratch')) asks.scratchBytes = checkBytes(dict.get('scratch'), 'scratch')
   return asks
 }
 
 /** The same for writing. Throws BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS. */
-export function asksDict ({ timeoutMs, completeTimeoutMs, memoryBytes, scratchBytes }: TaskAsks): Record<string, Encodable | undefined> {
+export function asksDict ({
+  timeoutMs, completeTimeoutMs, memoryBytes, scratchBytes
+}: TaskAsks): Record<string, Encodable | undefined> {
   return {
     timeout: timeoutMs === undefined ? undefined : checkTimeout(timeoutMs / 1000, 'timeout'),
-    'complete timeout': completeTimeoutMs === undefined ? undefined : checkTimeout(completeTimeoutMs / 1000, 'complete timeout'),
+    'complete timeout':
+      completeTimeoutMs === undefined ? undefined : checkTimeout(completeTimeoutMs / 1000, 'complete timeout'),
     memory: memoryBytes === undefined ? undefined : checkBytes(memoryBytes, 'memory'),
     scratch: scratchBytes === undefined ? undefined : checkBytes(scratchBytes, 'scratch')
   }
 }
 
-/** Milliseconds that the complete command of a file asks for: all parts in one go take long, so a day if the task does not say. */
+/**
+ * Milliseconds that the complete command of a file asks for: all parts in one go take long, so a day if the task does
+ * not say.
+ */
 export function completeMsOf ({ completeTimeoutMs }: TaskAsks): number {
   return completeTimeoutMs ?? COMPLETE_MS
 }
@@ -47,13 +56,20 @@ export function spaceAsked ({ memoryBytes, scratchBytes }: TaskAsks): Pick<TaskA
 }
 
 function checkTimeout (seconds: unknown, key: string): number {
-  if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_TIMEOUT_S) return seconds
+  if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_TIMEOUT_S) {
+    return seconds
+  }
   const what = typeof seconds === 'number' ? `${seconds} s` : 'not a number'
   throw new TaskFlaw('BW_ERR_TASK_TIMEOUT', `The task's ${key} is ${what}, not 1 to ${MAX_TIMEOUT_S} whole seconds`)
 }
 
 function checkBytes (bytes: unknown, key: string): number {
-  if (typeof bytes === 'number' && Number.isInteger(bytes) && bytes >= MIN_ASKED_BYTES && bytes <= MAX_ASKED_BYTES) return bytes
+  if (typeof bytes === 'number' && Number.isInteger(bytes) && bytes >= MIN_ASKED_BYTES && bytes <= MAX_ASKED_BYTES) {
+    return bytes
+  }
   const what = typeof bytes === 'number' ? `${bytes} bytes` : 'not a number'
-  throw new TaskFlaw('BW_ERR_TASK_LIMITS', `The task asks for ${key} of ${what}, not ${MIN_ASKED_BYTES} to ${MAX_ASKED_BYTES} whole bytes`)
+  throw new TaskFlaw(
+    'BW_ERR_TASK_LIMITS',
+    `The task asks for ${key} of ${what}, not ${MIN_ASKED_BYTES} to ${MAX_ASKED_BYTES} whole bytes`
+  )
 }

@@ -1,6 +1,6 @@
 /**
- * What makes an info dictionary a task: the commands, inside it (`bitworker`, version 1) or outside (legacy files), and the
- * digest that stands for them. Pure. Called by lib/task/task.ts.
+ * What makes an info dictionary a task: the commands, inside it (`bitworker`, version 1) or outside (legacy files), and
+ * the digest that stands for them. Pure. Called by lib/task/task.ts.
  */
 import { encode, textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
@@ -21,12 +21,17 @@ const LEGACY_PREFIX = 'BitWorker/legacy/1\0'
 export type Commands = Pick<Task, 'command' | 'completeCommand'>
 
 /**
- * Reads the `bitworker` dictionary of an info dictionary. What this version does not know is listed, so that nobody computes.
- * Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS.
+ * Reads the `bitworker` dictionary of an info dictionary. What this version does not know is listed, so that nobody
+ * computes. Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT,
+ * BW_ERR_TASK_LIMITS.
  */
 export function readBitworker (value: Bvalue | undefined): Commands & TaskAsks & Pick<Task, 'unsupported'> {
   // of what a peer sent
-  if (value === undefined) throw taskError('BW_ERR_TASK_NO_COMMAND', 'The task is one of 2014, whose command is in its file alone; get the file from its author.')
+  if (value === undefined)
+    throw taskError(
+      'BW_ERR_TASK_NO_COMMAND',
+      'The task is one of 2014, whose command is in its file alone; get the file from its author.'
+    )
   if (!(value instanceof Map)) throw noCommand()
   const unsupported = unsupportedIn(value)
   if (value.get('version') !== TASK_VERSION) return { command: '', unsupported }
@@ -46,8 +51,8 @@ export function readCommands (dict: Bdict): Commands {
  * The task digest: 32 bytes that two peers must have in common to exchange pieces. SHA-256 over
  *
  * - the 17 bytes `BitWorker/task/1\0` and the info dictionary as received; or, for legacy files,
- * - the 19 bytes `BitWorker/legacy/1\0`, a canonical bencoded dictionary of `command` and (if there is one and it is not
- *   empty) `complete command`, and the info dictionary as received.
+ * - the 19 bytes `BitWorker/legacy/1\0`, a canonical bencoded dictionary of `command` and (if there is one and it is
+ *   not empty) `complete command`, and the info dictionary as received.
  *
  * @param commands given for legacy files only, whose info dictionary does not hold them
  */
@@ -69,7 +74,9 @@ function readCommand (dict: Bdict, key: string): string | undefined {
   const text = textOf(value)
   if (text === undefined) throw badCommand(key, 'is not UTF-8 text')
   if (text.includes('\0')) throw badCommand(key, 'contains a NUL character')
-  if (Buffer.byteLength(text) > MAX_COMMAND_BYTES) throw badCommand(key, `is ${Buffer.byteLength(text)} bytes long; at most ${MAX_COMMAND_BYTES} are allowed`)
+  if (Buffer.byteLength(text) > MAX_COMMAND_BYTES) {
+    throw badCommand(key, `is ${Buffer.byteLength(text)} bytes long; at most ${MAX_COMMAND_BYTES} are allowed`)
+  }
   return text
 }
 

@@ -1,6 +1,7 @@
 /**
  * From createTask's options to dictionaries. Checked here: only what would otherwise be lost or misread on the way into
- * bencode; every other rule is the reader's, which reads each new task before anyone gets it. Pure. Called by lib/task/task.ts.
+ * bencode; every other rule is the reader's, which reads each new task before anyone gets it. Pure. Called by
+ * lib/task/task.ts.
  */
 import type { Encodable } from '../base/bencode.ts'
 import { asksDict } from './asks.ts'
@@ -18,8 +19,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 type EncodableDict = Record<string, Encodable | undefined>
 
 /**
- * The info dictionary. Throws BW_ERR_TASK_OPTIONS, BW_ERR_TASK_PIECE_LENGTH, BW_ERR_TASK_TOO_MANY_PIECES, BW_ERR_TASK_TIMEOUT,
- * BW_ERR_TASK_LIMITS.
+ * The info dictionary. Throws BW_ERR_TASK_OPTIONS, BW_ERR_TASK_PIECE_LENGTH, BW_ERR_TASK_TOO_MANY_PIECES,
+ * BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS.
  */
 export function createInfo (opts: CreateTaskOptions): EncodableDict {
   const { name, command, completeCommand } = opts
@@ -40,8 +41,13 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
   }
 }
 
-/** What stands around the info dictionary. Throws BW_ERR_TASK_OPTIONS. BEP 3, BEP 12: one tier per tracker, as WebTorrent writes them. */
-export function createRemarks (opts: Pick<CreateTaskOptions, 'announce' | 'comment' | 'createdBy' | 'created'>): EncodableDict {
+/**
+ * What stands around the info dictionary. Throws BW_ERR_TASK_OPTIONS. BEP 3, BEP 12: one tier per tracker, as
+ * WebTorrent writes them.
+ */
+export function createRemarks (
+  opts: Pick<CreateTaskOptions, 'announce' | 'comment' | 'createdBy' | 'created'>
+): EncodableDict {
   const { comment, createdBy, created } = opts
   const announce = checkTrackers(opts.announce ?? [])
   checkRemark('comment', comment)
@@ -56,7 +62,9 @@ export function createRemarks (opts: Pick<CreateTaskOptions, 'announce' | 'comme
 }
 
 function createFiles ({ parts, files }: CreateTaskOptions, pieceLength: number): EncodableDict {
-  if ((parts === undefined) === (files === undefined)) throw badOption('A task needs either parts (a number) or files (a list), not both.')
+  if ((parts === undefined) === (files === undefined)) {
+    throw badOption('A task needs either parts (a number) or files (a list), not both.')
+  }
   if (files === undefined) return { length: checkParts(parts) * pieceLength }
   if (!Array.isArray(files)) throw badOption('files must be a list of { path, parts }.')
   return {
@@ -77,10 +85,14 @@ function checkParts (parts: unknown): number {
 
 function checkTrackers (announce: readonly string[]): readonly string[] {
   if (!Array.isArray(announce)) throw badOption('announce must be a list of URLs.')
-  if (announce.length > MAX_TRACKERS) throw badOption(`announce has ${announce.length} trackers; at most ${MAX_TRACKERS} are allowed.`)
+  if (announce.length > MAX_TRACKERS) {
+    throw badOption(`announce has ${announce.length} trackers; at most ${MAX_TRACKERS} are allowed.`)
+  }
   for (const url of announce) {
     if (isTrackerUrl(url)) continue
-    throw badOption(`The tracker ${quote(String(url))} is not an http, https, udp, ws or wss URL${because(trackerProblem(url))}.`)
+    throw badOption(
+      `The tracker ${quote(String(url))} is not an http, https, udp, ws or wss URL${because(trackerProblem(url))}.`
+    )
   }
   return announce
 }
@@ -97,7 +109,9 @@ function toSeconds (date: Date): number {
 
 function checkRemark (option: string, value: string | undefined): void {
   checkOptionalText(option, value)
-  if ((value ?? '').length > MAX_REMARK_LENGTH) throw badOption(`${option} is longer than ${MAX_REMARK_LENGTH} characters.`)
+  if ((value ?? '').length > MAX_REMARK_LENGTH) {
+    throw badOption(`${option} is longer than ${MAX_REMARK_LENGTH} characters.`)
+  }
 }
 
 function checkOptionalText (option: string, value: unknown): void {
@@ -106,7 +120,9 @@ function checkOptionalText (option: string, value: unknown): void {
 
 function checkText (option: string, value: unknown): void {
   if (typeof value !== 'string') throw badOption(`${option} must be a string.`)
-  if (LONE_SURROGATE.test(value)) throw badOption(`${option} is not well-formed Unicode, so it cannot be written as UTF-8.`)
+  if (LONE_SURROGATE.test(value)) {
+    throw badOption(`${option} is not well-formed Unicode, so it cannot be written as UTF-8.`)
+  }
 }
 
 function badOption (message: string): Error {

@@ -11,8 +11,8 @@ export const SIGNATURE_BYTES = 64
 
 const P = 2n ** 255n - 19n
 /**
- * The y coordinates of the eight points of small order. Under such a key some signatures hold for every message, and not every
- * version of OpenSSL refuses it.
+ * The y coordinates of the eight points of small order. Under such a key some signatures hold for every message, and
+ * not every version of OpenSSL refuses it.
  */
 const SMALL_ORDER = new Set([
   0n, 1n, P - 1n,
@@ -20,7 +20,9 @@ const SMALL_ORDER = new Set([
   0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n
 ])
 
-/** What is wrong with these bytes as somebody's public key ('is …', 'has …'), or null if nothing speaks against them. */
+/**
+ * What is wrong with these bytes as somebody's public key ('is …', 'has …'), or null if nothing speaks against them.
+ */
 export function whyNoPublicKey (key: Uint8Array): string | null {
   if (key.length !== PUBLIC_KEY_BYTES) return `has ${key.length} bytes instead of ${PUBLIC_KEY_BYTES}`
   const y = yOf(key)
@@ -57,7 +59,12 @@ function fromPem (pem: string): KeyObject {
     return createPrivateKey(pem)
   } catch (error) {
     const isEncrypted = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE'
-    throw badKey(isEncrypted ? 'is protected by a passphrase, which BitWorker does not ask for' : 'is not a secret key in PEM form (PKCS #8)', error)
+    throw badKey(
+      isEncrypted
+        ? 'is protected by a passphrase, which BitWorker does not ask for'
+        : 'is not a secret key in PEM form (PKCS #8)',
+      error
+    )
   }
 }
 

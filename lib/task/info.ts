@@ -43,13 +43,21 @@ export function readInfo (info: Bdict): InfoFields {
 /** Returns the piece length, if it is one. Throws BW_ERR_TASK_PIECE_LENGTH. */
 export function checkPieceLength (value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PIECE_LENGTH) return value
-  const what = value === undefined ? 'no piece length' : `the piece length ${typeof value === 'number' ? value : 'of a wrong type'}`
-  throw new TaskFlaw('BW_ERR_TASK_PIECE_LENGTH', `The task has ${what}, not a whole number from 1 to ${MAX_PIECE_LENGTH} bytes`)
+  const what =
+    value === undefined
+      ? 'no piece length'
+      : `the piece length ${typeof value === 'number' ? value : 'of a wrong type'}`
+  throw new TaskFlaw(
+    'BW_ERR_TASK_PIECE_LENGTH', `The task has ${what}, not a whole number from 1 to ${MAX_PIECE_LENGTH} bytes`
+  )
 }
 
 /** The error for a task of more pieces than any may have. */
 export function tooManyPieces (): Error {
-  return new TaskFlaw('BW_ERR_TASK_TOO_MANY_PIECES', `The task has more than ${MAX_PIECES} pieces; each must do more, or it must be several tasks`)
+  return new TaskFlaw(
+    'BW_ERR_TASK_TOO_MANY_PIECES',
+    `The task has more than ${MAX_PIECES} pieces; each must do more, or it must be several tasks`
+  )
 }
 
 interface Entry { path: string[], length: number }
@@ -58,7 +66,9 @@ function readEntries (info: Bdict, name: string): Entry[] {
   const files = info.get('files')
   const length = info.get('length')
   if (files === undefined && length === undefined) throw noFiles('neither `files` nor `length`')
-  if (files !== undefined && length !== undefined) throw badFiles('both `files` and `length`, so it is not clear which counts')
+  if (files !== undefined && length !== undefined) {
+    throw badFiles('both `files` and `length`, so it is not clear which counts')
+  }
   if (files === undefined) {
     checkAttributes(info)
     return [{ path: [name], length: checkLength(length, name) }]
@@ -66,7 +76,9 @@ function readEntries (info: Bdict, name: string): Entry[] {
   if (!Array.isArray(files)) throw badFiles('a `files` that is not a list')
   if (files.length === 0) throw noFiles('an empty list of files')
   if (files.length > MAX_FILES) {
-    throw new TaskFlaw('BW_ERR_TASK_TOO_MANY_FILES', `The task has ${files.length} files; at most ${MAX_FILES} are allowed`)
+    throw new TaskFlaw(
+      'BW_ERR_TASK_TOO_MANY_FILES', `The task has ${files.length} files; at most ${MAX_FILES} are allowed`
+    )
   }
   return files.map(file => readEntry(file, name))
 }
@@ -83,7 +95,9 @@ function readEntry (file: Bvalue, name: string): Entry {
 /** BEP 47: neither a symbolic link nor padding is what a command computes. */
 function checkAttributes (entry: Bdict): void {
   const attributes = entry.has('attr') ? textOf(entry.get('attr')) : ''
-  if (entry.has('symlink path') || attributes === undefined || /[lp]/.test(attributes)) throw badFiles('a file that is a symbolic link or padding (BEP 47)')
+  if (entry.has('symlink path') || attributes === undefined || /[lp]/.test(attributes)) {
+    throw badFiles('a file that is a symbolic link or padding (BEP 47)')
+  }
 }
 
 function nameOf (value: Bvalue | undefined, key: string): string {
@@ -95,16 +109,31 @@ function nameOf (value: Bvalue | undefined, key: string): string {
 
 function checkLength (value: Bvalue | undefined, path: string): number {
   if (typeof value === 'number' && value >= 1 && value <= MAX_LENGTH) return value
-  const what = value === undefined ? 'no length' : typeof value === 'number' ? `the length ${value}` : 'a length that is not a number'
+  const what =
+    value === undefined
+      ? 'no length'
+      : typeof value === 'number'
+        ? `the length ${value}`
+        : 'a length that is not a number'
   throw new TaskFlaw('BW_ERR_TASK_LENGTH', `The task's file ${quote(path)} has ${what}, not 1 to 2^50 bytes`)
 }
 
-/** Every file starts on a piece boundary (design: a part belongs to one file), so offsets are our own, not BEP 3's running sum. */
+/**
+ * Every file starts on a piece boundary (design: a part belongs to one file), so offsets are our own, not BEP 3's
+ * running sum.
+ */
 function layOut (entries: Entry[], pieceLength: number): TaskFile[] {
   let firstPiece = 0
   return entries.map(({ path, length }) => {
     const parts = Math.ceil(length / pieceLength)
-    const file = { path: path.join('/'), name: path.at(-1)!, length: parts * pieceLength, offset: firstPiece * pieceLength, parts, firstPiece }
+    const file = {
+      path: path.join('/'),
+      name: path.at(-1)!,
+      length: parts * pieceLength,
+      offset: firstPiece * pieceLength,
+      parts,
+      firstPiece
+    }
     firstPiece += parts
     if (firstPiece > MAX_PIECES) throw tooManyPieces()
     return file

@@ -1,6 +1,6 @@
 /**
- * Public keys as text: the 64 hex digits, or the line of a `.pub` file, `bitworker-ed25519 <hex> [label]` (as ssh-keygen writes
- * its own). Pure. Called by the command line and list-format.ts.
+ * Public keys as text: the 64 hex digits, or the line of a `.pub` file, `bitworker-ed25519 <hex> [label]` (as
+ * ssh-keygen writes its own). Pure. Called by the command line and list-format.ts.
  */
 import { badKey, whyNoPublicKey } from './ed25519.ts'
 

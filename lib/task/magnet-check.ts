@@ -1,6 +1,6 @@
 /**
- * What a magnet link may ask for before anything parses it: `magnet-uri` makes an array of the file numbers that `so` names
- * (BEP 53), however many those are. Pure. Called by client.ts and torrent.ts.
+ * What a magnet link may ask for before anything parses it: `magnet-uri` makes an array of the file numbers that `so`
+ * names (BEP 53), however many those are. Pure. Called by client.ts and torrent.ts.
  */
 import { BitWorkerError } from '../base/errors.ts'
 
@@ -37,5 +37,7 @@ function countFiles (value: string): number {
 }
 
 function problem (what: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_MAGNET', 'input', `The magnet link ${what}; ask for one that is in order, or for the task file.`)
+  return new BitWorkerError(
+    'BW_ERR_MAGNET', 'input', `The magnet link ${what}; ask for one that is in order, or for the task file.`
+  )
 }

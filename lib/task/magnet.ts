@@ -9,9 +9,9 @@ import type { Task } from './types.ts'
 const PEER = /^(?:\[[0-9a-f:.]+\]|[0-9a-z.-]+):(\d{1,5})$/i
 
 /**
- * Makes a task's magnet link: info-hash, name, trackers, signers (`x.pk`) with their signatures (`x.sig`), and peers (`x.pe`, each
- * 'host:port' or '[ipv6]:port'). The link of a legacy task cannot carry the commands, which stand outside its info dictionary.
- * Throws BW_ERR_TASK_OPTIONS for a malformed peer. BEP 9.
+ * Makes a task's magnet link: info-hash, name, trackers, signers (`x.pk`) with their signatures (`x.sig`), and peers
+ * (`x.pe`, each 'host:port' or '[ipv6]:port'). The link of a legacy task cannot carry the commands, which stand outside
+ * its info dictionary. Throws BW_ERR_TASK_OPTIONS for a malformed peer. BEP 9.
  */
 export function magnetOf (task: Task, opts: { peers?: readonly string[] } = {}): string {
   return [
@@ -27,5 +27,7 @@ export function magnetOf (task: Task, opts: { peers?: readonly string[] } = {}):
 function checkPeer (peer: string): string {
   const port = Number(PEER.exec(peer)?.[1] ?? 0)
   if (port >= 1 && port <= 65_535) return peer
-  throw taskError('BW_ERR_TASK_OPTIONS', `The peer ${quote(peer)} is not of the form host:port or [ipv6]:port.`, 'usage')
+  throw taskError(
+    'BW_ERR_TASK_OPTIONS', `The peer ${quote(peer)} is not of the form host:port or [ipv6]:port.`, 'usage'
+  )
 }

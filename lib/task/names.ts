@@ -1,7 +1,7 @@
 /**
- * Which file names a task may use. They come from strangers and end up on this machine's disk, screen and command lines,
- * so whatever could leave the task's folder, hide what it is, or mean two things on one disk is refused, never repaired.
- * Called by lib/task/info.ts.
+ * Which file names a task may use. They come from strangers and end up on this machine's disk, screen and command
+ * lines, so whatever could leave the task's folder, hide what it is, or mean two things on one disk is refused, never
+ * repaired. Called by lib/task/info.ts.
  */
 import { TaskFlaw } from './types.ts'
 
@@ -33,13 +33,15 @@ export function checkPaths (paths: readonly string[][]): void {
 function checkPath (path: readonly string[]): void {
   for (const component of path) checkComponent(component)
   const joined = path.join('/')
-  if (path.length > MAX_DEPTH) throw nameError(joined, `has ${path.length} components; at most ${MAX_DEPTH} are allowed`)
+  if (path.length > MAX_DEPTH) {
+    throw nameError(joined, `has ${path.length} components; at most ${MAX_DEPTH} are allowed`)
+  }
   if (Buffer.byteLength(joined) > MAX_PATH_BYTES) throw nameError(joined, `is longer than ${MAX_PATH_BYTES} bytes`)
   if (fold(path[0]!) === RESERVED) throw nameError(joined, `begins with ${RESERVED}, which BitWorker keeps for itself`)
 }
 
-// What Windows takes for a device whatever follows the first dot, and characters and endings that it cannot have in a name:
-// one who fetches the files there must get them all, under these names and no others.
+// What Windows takes for a device whatever follows the first dot, and characters and endings that it cannot have in a
+// name: one who fetches the files there must get them all, under these names and no others.
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ ]*(?:\.|$)/i
 const NOT_ON_WINDOWS = /[<>:"|?*]/
 
@@ -47,11 +49,15 @@ function checkComponent (name: string): void {
   if (name === '') throw nameError(name, 'is empty')
   if (name === '.' || name === '..') throw nameError(name, 'does not name a file')
   if (/[/\\]/.test(name)) throw nameError(name, 'contains a slash or a backslash')
-  if (UNPRINTABLE.test(name)) throw nameError(name, 'contains a control character or one that changes the direction of text')
+  if (UNPRINTABLE.test(name)) {
+    throw nameError(name, 'contains a control character or one that changes the direction of text')
+  }
   if (NOT_ON_WINDOWS.test(name)) throw nameError(name, 'contains one of < > : " | ? *, which not every disk can hold')
   if (/[ .]$/.test(name)) throw nameError(name, 'ends with a dot or a space, which not every disk can hold')
   if (DEVICE.test(name)) throw nameError(name, 'is the name of a device on Windows')
-  if (Buffer.byteLength(name) > MAX_COMPONENT_BYTES) throw nameError(name, `is longer than ${MAX_COMPONENT_BYTES} bytes`)
+  if (Buffer.byteLength(name) > MAX_COMPONENT_BYTES) {
+    throw nameError(name, `is longer than ${MAX_COMPONENT_BYTES} bytes`)
+  }
 }
 
 /** Two files that some disk would take for one, or a file that is also another file's folder. */

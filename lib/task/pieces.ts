@@ -1,5 +1,6 @@
 /**
- * Piece ↔ (file, part), and what a work item is told about its piece. Pure. Called by the scheduler, the store and torrent.ts.
+ * Piece ↔ (file, part), and what a work item is told about its piece. Pure. Called by the scheduler, the store and
+ * torrent.ts.
  */
 import { taskError } from './types.ts'
 import type { Task } from './types.ts'
@@ -8,10 +9,17 @@ import { unsupportedProblem } from './unsupported.ts'
 /** A piece seen from its file: both indices from 0. */
 export interface Part { file: number, part: number }
 
-/** Finds the file that a piece belongs to, and which part of it the piece is. Throws BW_ERR_TASK_PIECE if there is no such piece. */
+/**
+ * Finds the file that a piece belongs to, and which part of it the piece is. Throws BW_ERR_TASK_PIECE if there is no
+ * such piece.
+ */
 export function locate (task: Task, piece: number): Part {
   if (!Number.isInteger(piece) || piece < 0 || piece >= task.pieceCount) {
-    throw taskError('BW_ERR_TASK_PIECE', `There is no piece ${piece}; the task has ${task.pieceCount} pieces, counted from 0.`, 'usage')
+    throw taskError(
+      'BW_ERR_TASK_PIECE',
+      `There is no piece ${piece}; the task has ${task.pieceCount} pieces, counted from 0.`,
+      'usage'
+    )
   }
   // The last file that begins at or before the piece.
   let low = 0
@@ -25,8 +33,9 @@ export function locate (task: Task, piece: number): Part {
 }
 
 /**
- * The variables a work item's command finds in its environment. `FILE` is the file's path in the task. Throws BW_ERR_TASK_PIECE, and
- * BW_ERR_TASK_REQUIRES: without them nobody, whoever asks, can run a command that is not understood.
+ * The variables a work item's command finds in its environment. `FILE` is the file's path in the task. Throws
+ * BW_ERR_TASK_PIECE, and BW_ERR_TASK_REQUIRES: without them nobody, whoever asks, can run a command that is not
+ * understood.
  */
 export function workItemEnv (task: Task, piece: number): Record<string, string> {
   const problem = unsupportedProblem(task)

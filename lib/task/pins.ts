@@ -1,6 +1,6 @@
 /**
- * Signatures in magnet links. What comes from peers is the info dictionary alone, so a link carries the signatures itself, and names
- * the keys that must have signed:
+ * Signatures in magnet links. What comes from peers is the info dictionary alone, so a link carries the signatures
+ * itself, and names the keys that must have signed:
  *
  *   x.pk=<public key, 64 hex digits>           repeated for each key that is pinned
  *   x.sig=<an entry of `signatures`, base64url>  repeated for each signature
@@ -37,12 +37,16 @@ export function withPins (task: Task, link: LinkPins): Task {
   const carried = valuesOf(link['x.sig']).map(readParameter).filter(({ publicKey }) => !known.has(publicKey))
   const signatures = checkSignatures([...task.signatures, ...carried], task.digest)
   for (const key of pinnedKeys(link)) {
-    if (!signatures.some(({ publicKey }) => publicKey === key)) throw notSigned(key, 'the task has no signature by that key')
+    if (!signatures.some(({ publicKey }) => publicKey === key)) {
+      throw notSigned(key, 'the task has no signature by that key')
+    }
   }
   return { ...task, signatures }
 }
 
-/** Throws BW_ERR_TASK_SIGNER if the link of an ordinary torrent pins or has a signer: then it is not what was promised. */
+/**
+ * Throws BW_ERR_TASK_SIGNER if the link of an ordinary torrent pins or has a signer: then it is not what was promised.
+ */
 export function refusePins (link: LinkPins): void {
   const [key] = [...pinnedKeys(link), ...valuesOf(link['x.sig']).map(value => readParameter(value).publicKey)]
   if (key !== undefined) throw notSigned(key, 'what came is an ordinary torrent')
@@ -72,9 +76,15 @@ function valuesOf (parameter: unknown): string[] {
 }
 
 function notSigned (key: string, why: string): Error {
-  return taskError('BW_ERR_TASK_SIGNER', `The magnet link promises a task signed by ${key}, but ${why}; get the whole link, or the task file, from its author.`)
+  return taskError(
+    'BW_ERR_TASK_SIGNER',
+    `The magnet link promises a task signed by ${key}, but ${why}; get the whole link, or the task file, from its author.`
+  )
 }
 
 function malformed (parameter: string): Error {
-  return taskError('BW_ERR_TASK_SIGNATURE', `The magnet link has a malformed ${parameter}, so nobody knows who the task is from; get the link again from its author.`)
+  return taskError(
+    'BW_ERR_TASK_SIGNATURE',
+    `The magnet link has a malformed ${parameter}, so nobody knows who the task is from; get the link again from its author.`
+  )
 }

@@ -1,12 +1,15 @@
 /**
- * Signatures of tasks: made, read, written, verified. docs/task-signatures.md describes the format. Pure: keys and the time
- * are handed in. What a signature is worth is judge.ts's business. Called by lib/task/task.ts, pins.ts and the command line.
+ * Signatures of tasks: made, read, written, verified. docs/task-signatures.md describes the format. Pure: keys and the
+ * time are handed in. What a signature is worth is judge.ts's business. Called by lib/task/task.ts, pins.ts and the
+ * command line.
  */
 import type { KeyObject } from 'node:crypto'
 import { concatBytes, decode, encode, textOf } from '../base/bencode.ts'
 import type { Bvalue, Encodable } from '../base/bencode.ts'
 import { hexOf } from '../base/digest.ts'
-import { isSignatureOf, PUBLIC_KEY_BYTES, publicKeyOf, signBytes, SIGNATURE_BYTES, toSigningKey, whyNoPublicKey } from './ed25519.ts'
+import {
+  isSignatureOf, PUBLIC_KEY_BYTES, publicKeyOf, signBytes, SIGNATURE_BYTES, toSigningKey, whyNoPublicKey
+} from './ed25519.ts'
 import { taskError } from './types.ts'
 import type { Task, TaskSignature } from './types.ts'
 
@@ -28,7 +31,8 @@ export interface SignOptions {
 
 /**
  * Signs a task: returns it with one signature more, in place of an earlier one by the same key.
- * Throws BW_ERR_KEY, and BW_ERR_TASK_OPTIONS for a malformed time or label, for a legacy task, and beyond eight signers.
+ * Throws BW_ERR_KEY, and BW_ERR_TASK_OPTIONS for a malformed time or label, for a legacy task, and beyond eight
+ * signers.
  * @param key a secret Ed25519 key, or its PEM text
  */
 export function signTask (task: Task, key: KeyObject | string, { time, label }: SignOptions): Task {
@@ -36,7 +40,9 @@ export function signTask (task: Task, key: KeyObject | string, { time, label }: 
   if (task.legacy) throw refused('A task of the 2014 format cannot be signed; sign what it is converted into.')
   const t = time instanceof Date ? Math.floor(time.getTime() / 1000) : NaN
   if (!(t >= 0)) throw refused('The time of a signature must be a Date, of 1970 or later.')
-  if (label !== undefined && !isLabel(label)) throw refused(`The label of a signer must be 1 to ${MAX_LABEL_LENGTH} characters of well-formed text.`)
+  if (label !== undefined && !isLabel(label)) {
+    throw refused(`The label of a signer must be 1 to ${MAX_LABEL_LENGTH} characters of well-formed text.`)
+  }
   const remark = encode({ t, l: label })
   const publicKey = hexOf(publicKeyOf(secret))
   const signature = signBytes(signedBytes(task.digest, remark), secret)
@@ -46,8 +52,8 @@ export function signTask (task: Task, key: KeyObject | string, { time, label }: 
 }
 
 /**
- * Reads and verifies the value of the key `signatures`. None at all is fine; anything that is not a valid signature of the task with
- * this digest is an error: BW_ERR_TASK_SIGNATURE. Algorithms other than Ed25519 are ignored.
+ * Reads and verifies the value of the key `signatures`. None at all is fine; anything that is not a valid signature of
+ * the task with this digest is an error: BW_ERR_TASK_SIGNATURE. Algorithms other than Ed25519 are ignored.
  */
 export function readSignatures (value: Bvalue | undefined, digest: Uint8Array): TaskSignature[] {
   if (value === undefined) return []
@@ -78,7 +84,9 @@ export function checkSignatures (signatures: TaskSignature[], digest: Uint8Array
     const key = Buffer.from(publicKey, 'hex')
     const flaw = whyNoPublicKey(key)
     if (flaw !== null) throw invalid(publicKey, `the key ${flaw}`)
-    if (!isSignatureOf(key, signedBytes(digest, remark), signature)) throw invalid(publicKey, 'the task or the signature was changed')
+    if (!isSignatureOf(key, signedBytes(digest, remark), signature)) {
+      throw invalid(publicKey, 'the task or the signature was changed')
+    }
   }
   return signatures
 }
@@ -93,7 +101,9 @@ export function signatureDict ({ publicKey, signature, remark }: TaskSignature):
   return { k: Buffer.from(publicKey, 'hex'), s: signature, i: decode(remark) }
 }
 
-function toSignature (publicKey: string, signature: Uint8Array, remark: Uint8Array, t: number, label: string | undefined): TaskSignature {
+function toSignature (
+  publicKey: string, signature: Uint8Array, remark: Uint8Array, t: number, label: string | undefined
+): TaskSignature {
   return { publicKey, signature, remark, time: new Date(t * 1000), ...(label !== undefined && { label }) }
 }
 
@@ -110,9 +120,14 @@ function refused (message: string): Error {
 }
 
 function malformed (): Error {
-  return taskError('BW_ERR_TASK_SIGNATURE', 'The task has a malformed signature, so nobody knows who it is from; get it again from its author.')
+  return taskError(
+    'BW_ERR_TASK_SIGNATURE',
+    'The task has a malformed signature, so nobody knows who it is from; get it again from its author.'
+  )
 }
 
 function invalid (publicKey: string, why: string): Error {
-  return taskError('BW_ERR_TASK_SIGNATURE', `The signature by ${publicKey} is not valid (${why}); get the task again from its author.`)
+  return taskError(
+    'BW_ERR_TASK_SIGNATURE', `The signature by ${publicKey} is not valid (${why}); get the task again from its author.`
+  )
 }

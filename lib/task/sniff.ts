@@ -1,8 +1,8 @@
 /**
- * Tells task files from ordinary torrents, before anything else looks at the bytes. A task file that is broken must still be
- * recognised, so that its reader can say what is wrong with it; so this is not the strict decoder but a scanner that knows
- * only where values end. It builds nothing, never recurses, only moves forward, and looks at no more than 4 MiB.
- * Called by lib/webtorrent/client.ts for everything that is added.
+ * Tells task files from ordinary torrents, before anything else looks at the bytes. A task file that is broken must
+ * still be recognised, so that its reader can say what is wrong with it; so this is not the strict decoder but a
+ * scanner that knows only where values end. It builds nothing, never recurses, only moves forward, and looks at no more
+ * than 4 MiB. Called by lib/webtorrent/client.ts for everything that is added.
  */
 import type { Task } from './types.ts'
 
@@ -20,9 +20,9 @@ const LONGEST_KEY = 9
 const LONGEST_INTEGER = 24
 
 /**
- * Whether these bytes are meant as a task file: a bencoded dictionary whose `info` has `bitworker`, or which has a top-level
- * `command` (legacy), and which is not an ordinary torrent (BEP 3 `pieces`, BEP 52 `file tree`). True does not mean that
- * it is a correct one: `parseTask` finds out. Never throws, and is fast whatever the bytes are.
+ * Whether these bytes are meant as a task file: a bencoded dictionary whose `info` has `bitworker`, or which has a
+ * top-level `command` (legacy), and which is not an ordinary torrent (BEP 3 `pieces`, BEP 52 `file tree`). True does
+ * not mean that it is a correct one: `parseTask` finds out. Never throws, and is fast whatever the bytes are.
  */
 export function isTask (bytes: Uint8Array): boolean {
   if (!(bytes instanceof Uint8Array)) return false
@@ -102,5 +102,12 @@ function skipString (bytes: Uint8Array, pos: number): number {
 
 /** True for what `parseTask` and `createTask` return. */
 export function isTaskObject (value: unknown): value is Task {
-  return typeof value === 'object' && value !== null && 'infoHash' in value && 'command' in value && 'info' in value && value.info instanceof Uint8Array
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'infoHash' in value &&
+    'command' in value &&
+    'info' in value &&
+    value.info instanceof Uint8Array
+  )
 }

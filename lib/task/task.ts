@@ -1,6 +1,6 @@
 /**
- * Task files: create, read, write. No file, network, clock or random source here. The rules about what is inside stand in
- * info.ts (names, lengths, files), names.ts, command.ts and trackers.ts; this file puts them together.
+ * Task files: create, read, write. No file, network, clock or random source here. The rules about what is inside stand
+ * in info.ts (names, lengths, files), names.ts, command.ts and trackers.ts; this file puts them together.
  * Called by lib/webtorrent/client.ts and the command line.
  */
 import { concatBytes, decodeDict, encode } from '../base/bencode.ts'
@@ -36,29 +36,36 @@ const INFO_KEY = new TextEncoder().encode('4:info')
 const DICT_END = new TextEncoder().encode('e')
 
 /**
- * Makes a task. Equal options give an equal info-hash. Throws BW_ERR_TASK_OPTIONS for malformed options, and `parseTask`'s errors
- * for those beyond its limits, all with blame 'usage'.
+ * Makes a task. Equal options give an equal info-hash. Throws BW_ERR_TASK_OPTIONS for malformed options, and
+ * `parseTask`'s errors for those beyond its limits, all with blame 'usage'.
  */
 export function createTask (opts: CreateTaskOptions): Task {
-  if (typeof opts !== 'object' || opts === null) throw taskError('BW_ERR_TASK_OPTIONS', 'createTask needs an object of options.', 'usage')
+  if (typeof opts !== 'object' || opts === null) {
+    throw taskError('BW_ERR_TASK_OPTIONS', 'createTask needs an object of options.', 'usage')
+  }
   try {
     return parseTask(joinFile(createRemarks(opts), encode(createInfo(opts))))
   } catch (error) {
     if (!(error instanceof BitWorkerError)) throw error
-    throw new BitWorkerError(error.code, 'usage', error instanceof TaskFlaw ? `${error.what}.` : error.message, { cause: error })
+    throw new BitWorkerError(error.code, 'usage', error instanceof TaskFlaw ? `${error.what}.` : error.message, {
+      cause: error
+    })
   }
 }
 
 /**
- * Reads a task file: a .bitworker file, or a legacy one with its commands at the top level, which is converted unless `legacySwarm`
- * says otherwise. Throws BW_ERR_TASK_TOO_LARGE, BW_ERR_TASK_NOT_BENCODE, BW_ERR_TASK_NO_INFO, BW_ERR_TASK_ORDINARY,
- * BW_ERR_TASK_SIGNATURE for a signature that is not valid, and the errors of `readInfo`, `readBitworker` and `readCommands`.
+ * Reads a task file: a .bitworker file, or a legacy one with its commands at the top level, which is converted unless
+ * `legacySwarm` says otherwise. Throws BW_ERR_TASK_TOO_LARGE, BW_ERR_TASK_NOT_BENCODE, BW_ERR_TASK_NO_INFO,
+ * BW_ERR_TASK_ORDINARY, BW_ERR_TASK_SIGNATURE for a signature that is not valid, and the errors of `readInfo`,
+ * `readBitworker` and `readCommands`.
  */
 export function parseTask (bytes: Uint8Array, { legacySwarm = false }: ParseTaskOptions = {}): Task {
   checkSize(bytes, 'file', MAX_TASK_BYTES)
   const { dict: root, sorted, span } = decodeFile(bytes, true)
   const info = root.get('info')
-  if (!(info instanceof Map)) throw taskError('BW_ERR_TASK_NO_INFO', 'The file has no info dictionary, so it is neither a task nor a torrent.')
+  if (!(info instanceof Map)) {
+    throw taskError('BW_ERR_TASK_NO_INFO', 'The file has no info dictionary, so it is neither a task nor a torrent.')
+  }
   refuseOrdinary(info)
   const legacy = !info.has('bitworker')
   // Only what wrote the legacy files did not know how to sort.
@@ -84,7 +91,10 @@ export function encodeTask (task: Task): Uint8Array<ArrayBuffer> {
 function checkSize (bytes: Uint8Array, what: string, maxBytes: number): void {
   if (!(bytes instanceof Uint8Array)) throw notBencode('It is not a Uint8Array.')
   if (bytes.length <= maxBytes) return
-  throw taskError('BW_ERR_TASK_TOO_LARGE', `The ${what} has ${bytes.length} bytes; a task's has at most ${maxBytes}. Is it the right one?`)
+  throw taskError(
+    'BW_ERR_TASK_TOO_LARGE',
+    `The ${what} has ${bytes.length} bytes; a task's has at most ${maxBytes}. Is it the right one?`
+  )
 }
 
 function decodeFile (bytes: Uint8Array, unsortedRootKeys: boolean): DecodedDict {
@@ -95,10 +105,15 @@ function decodeFile (bytes: Uint8Array, unsortedRootKeys: boolean): DecodedDict 
   }
 }
 
-/** A dictionary with both `bitworker` and piece hashes would be one thing here and another in every other client: refused. */
+/**
+ * A dictionary with both `bitworker` and piece hashes would be one thing here and another in every other client:
+ * refused.
+ */
 function refuseOrdinary (info: Bdict): void {
   if (!ORDINARY_KEYS.some(key => info.has(key))) return
-  throw taskError('BW_ERR_TASK_ORDINARY', 'This is an ordinary torrent (it has piece hashes), not a task; add it as a torrent.')
+  throw taskError(
+    'BW_ERR_TASK_ORDINARY', 'This is an ordinary torrent (it has piece hashes), not a task; add it as a torrent.'
+  )
 }
 
 /** What stands in the root dictionary beside the info dictionary. */
@@ -125,7 +140,9 @@ function assemble (raw: Uint8Array, info: Bdict, remarks: Remarks, { legacyRoot,
 }
 
 /** `info` sorts after every other key that we write but `signatures`, so it can be put between them as bytes. */
-function joinFile (root: Encodable, info: Uint8Array, signatures: readonly TaskSignature[] = []): Uint8Array<ArrayBuffer> {
+function joinFile (
+  root: Encodable, info: Uint8Array, signatures: readonly TaskSignature[] = []
+): Uint8Array<ArrayBuffer> {
   const after = encode({ signatures: signaturesDict(signatures) }).subarray(1, -1)
   return concatBytes([encode(root).subarray(0, -1), INFO_KEY, info, after, DICT_END])
 }
@@ -135,5 +152,10 @@ function sha1 (bytes: Uint8Array): string {
 }
 
 function notBencode (reason: string, cause?: unknown): BitWorkerError {
-  return taskError('BW_ERR_TASK_NOT_BENCODE', `This is not a task file, or one that was damaged; get it again. ${reason}`, 'input', cause)
+  return taskError(
+    'BW_ERR_TASK_NOT_BENCODE',
+    `This is not a task file, or one that was damaged; get it again. ${reason}`,
+    'input',
+    cause
+  )
 }

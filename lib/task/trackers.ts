@@ -1,6 +1,7 @@
 /**
- * The root dictionary around the info dictionary: trackers and remarks, which change nothing about the output. What is wrong
- * here is dropped, not refused: an old file with a dead tracker is still a task. Pure. Called by lib/task/task.ts.
+ * The root dictionary around the info dictionary: trackers and remarks, which change nothing about the output. What is
+ * wrong here is dropped, not refused: an old file with a dead tracker is still a task. Pure. Called by
+ * lib/task/task.ts.
  */
 import { textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
@@ -36,7 +37,10 @@ function readRemark (root: Bdict, key: string): string | undefined {
   return text !== undefined && text.length <= MAX_REMARK_LENGTH ? text : undefined
 }
 
-/** Why this cannot be the URL of a tracker, of whatever kind; undefined if it can. The only judge: of files, links, options and flags. */
+/**
+ * Why this cannot be the URL of a tracker, of whatever kind; undefined if it can. The only judge: of files, links,
+ * options and flags.
+ */
 export function trackerProblem (url: unknown): string | undefined {
   if (typeof url !== 'string') return 'it is not text'
   if (url.length > MAX_URL_LENGTH) return `it is longer than ${MAX_URL_LENGTH} characters`

@@ -6,7 +6,10 @@ import type { Blame, ErrorCode } from '../base/errors.ts'
 
 /** One file of a task. */
 export interface TaskFile {
-  /** components joined by '/', the first being the task's name if there are several files, as in WebTorrent; a single file: the name */
+  /**
+   * components joined by '/', the first being the task's name if there are several files, as in WebTorrent; a single
+   * file: the name
+   */
   path: string
   /** the last component of `path` */
   name: string
@@ -20,7 +23,10 @@ export interface TaskFile {
   firstPiece: number
 }
 
-/** A valid signature of a task: that somebody vouches for it. Who that is, and whether it is enough, only its reader knows. */
+/**
+ * A valid signature of a task: that somebody vouches for it. Who that is, and whether it is enough, only its reader
+ * knows.
+ */
 export interface TaskSignature {
   /** Ed25519, 64 lower-case hex digits */
   publicKey: string
@@ -53,8 +59,8 @@ export interface Task {
   /** run by /bin/bash -c, once per piece; empty in a task of a later version, which may say it in another way */
   command: string
   /**
-   * what it needs that this version does not know, in words, such as `the key "inputs"`; absent: nothing. Such a task is not
-   * computed here, and no files are made of its parts; it can be downloaded and passed on.
+   * what it needs that this version does not know, in words, such as `the key "inputs"`; absent: nothing. Such a task
+   * is not computed here, and no files are made of its parts; it can be downloaded and passed on.
    */
   unsupported?: readonly string[]
   /** run once per file, when all its parts are there; absent: the file is the parts, one after another */
@@ -116,15 +122,15 @@ export interface CreateTaskOptions {
 /** How `parseTask` reads. */
 export interface ParseTaskOptions {
   /**
-   * Leave task files of the 2014 prototype as they are, to meet peers of their old swarm, whose info-hash does not cover the command.
-   * Default false: the command is moved into the info dictionary, which makes it another swarm.
+   * Leave task files of the 2014 prototype as they are, to meet peers of their old swarm, whose info-hash does not
+   * cover the command. Default false: the command is moved into the info dictionary, which makes it another swarm.
    */
   legacySwarm?: boolean
 }
 
 /**
- * A rule that a task breaks, which only its author can mend. Who reads the task is told to ask for that; the author, who is
- * about to make it, is not: see `createTask`.
+ * A rule that a task breaks, which only its author can mend. Who reads the task is told to ask for that; the author,
+ * who is about to make it, is not: see `createTask`.
  */
 export class TaskFlaw extends BitWorkerError {
   /** what is wrong, without advice and without a full stop */
@@ -137,6 +143,8 @@ export class TaskFlaw extends BitWorkerError {
 }
 
 /** Every other error about a task file, its metadata, or createTask's options. */
-export function taskError (code: `BW_ERR_TASK_${string}` & ErrorCode, message: string, blame: Blame = 'input', cause?: unknown): BitWorkerError {
+export function taskError (
+  code: `BW_ERR_TASK_${string}` & ErrorCode, message: string, blame: Blame = 'input', cause?: unknown
+): BitWorkerError {
   return new BitWorkerError(code, blame, message, cause === undefined ? undefined : { cause })
 }

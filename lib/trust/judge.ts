@@ -1,6 +1,6 @@
 /**
- * Whether a task may start: what its signatures are worth to this user. Pure: the trust list and the time are handed in.
- * Called by the command line and by applications.
+ * Whether a task may start: what its signatures are worth to this user. Pure: the trust list and the time are handed
+ * in. Called by the command line and by applications.
  */
 import { checkSignatures } from '../task/signature.ts'
 import type { Task, TaskSignature } from '../task/types.ts'
@@ -13,8 +13,8 @@ export interface SignerJudgement {
   /** 64 hex digits */
   key: string
   /**
-   * 'trusted', and the task is within the scope; 'limited': trusted, but not for this task; 'unknown': not in the list; 'denied':
-   * listed so that it never runs
+   * 'trusted', and the task is within the scope; 'limited': trusted, but not for this task; 'unknown': not in the list;
+   * 'denied': listed so that it never runs
    */
   standing: 'trusted' | 'limited' | 'unknown' | 'denied'
   /** what the trust list calls the key */
@@ -32,20 +32,30 @@ export interface Judgement {
   /** start without a question; ask; or do not start whatever the answer is */
   verdict: 'trusted' | 'ask' | 'denied'
   signers: SignerJudgement[]
-  /** bytes that each complete command may write when it starts without a question; undefined: as many as the volunteer gives any */
+  /**
+   * bytes that each complete command may write when it starts without a question; undefined: as many as the volunteer
+   * gives any
+   */
   fileBytes?: number
 }
 
 /**
- * Judges a task by its signatures, which are verified here once more: a `Task` can come from anywhere. One denied signer outweighs
- * all others. Throws BW_ERR_TASK_SIGNATURE for a signature that is not valid.
+ * Judges a task by its signatures, which are verified here once more: a `Task` can come from anywhere. One denied
+ * signer outweighs all others. Throws BW_ERR_TASK_SIGNATURE for a signature that is not valid.
  */
 export function judgeTask (task: Task, { authors }: TrustStore, now: Date): Judgement {
   const signers = checkSignatures([...task.signatures], task.digest)
     .map(signature => judgeSigner(task, signature, authors.find(({ key }) => key === signature.publicKey), now))
   const has = (standing: SignerJudgement['standing']): boolean => signers.some(signer => signer.standing === standing)
-  const fileBytes = fileBytesOf(task, signers.filter(({ standing }) => standing === 'trusted').map(({ key }) => authors.find(each => each.key === key)!))
-  return { verdict: has('denied') ? 'denied' : has('trusted') ? 'trusted' : 'ask', signers, ...(fileBytes !== undefined && { fileBytes }) }
+  const fileBytes = fileBytesOf(
+    task,
+    signers.filter(({ standing }) => standing === 'trusted').map(({ key }) => authors.find(each => each.key === key)!)
+  )
+  return {
+    verdict: has('denied') ? 'denied' : has('trusted') ? 'trusted' : 'ask',
+    signers,
+    ...(fileBytes !== undefined && { fileBytes })
+  }
 }
 
 /** What a complete command makes is not in the task: the scope bounds it, all files together. */
@@ -55,9 +65,12 @@ function fileBytesOf (task: Task, trusted: KnownAuthor[]): number | undefined {
   return most === Infinity ? undefined : Math.max(1, Math.floor(most / task.files.length))
 }
 
-function judgeSigner (task: Task, { publicKey, label, time }: TaskSignature, author: KnownAuthor | undefined, now: Date): SignerJudgement {
+function judgeSigner (
+  task: Task, { publicKey, label, time }: TaskSignature, author: KnownAuthor | undefined, now: Date
+): SignerJudgement {
   const why = author === undefined ? undefined : whyOutOfScope(task, author, now)
-  const standing = author === undefined ? 'unknown' : author.denied === true ? 'denied' : why === undefined ? 'trusted' : 'limited'
+  const standing =
+    author === undefined ? 'unknown' : author.denied === true ? 'denied' : why === undefined ? 'trusted' : 'limited'
   return {
     key: publicKey,
     standing,
@@ -71,22 +84,31 @@ function judgeSigner (task: Task, { publicKey, label, time }: TaskSignature, aut
 function whyOutOfScope (task: Task, author: KnownAuthor, now: Date): string | undefined {
   const { expires, maxHours, maxBytes, maxMemory, maxScratch } = author
   if (expires !== undefined && now >= expires) return `trust ended on ${expires.toISOString()}`
-  if (maxBytes !== undefined && task.length > maxBytes) return `its files may have ${task.length} bytes, more than ${maxBytes}`
-  return whyTooMuch('memory', task.memoryBytes, maxMemory) ?? whyTooMuch('room in its folder', task.scratchBytes, maxScratch) ??
+  if (maxBytes !== undefined && task.length > maxBytes) {
+    return `its files may have ${task.length} bytes, more than ${maxBytes}`
+  }
+  return (
+    whyTooMuch('memory', task.memoryBytes, maxMemory) ??
+    whyTooMuch('room in its folder', task.scratchBytes, maxScratch) ??
     (maxHours === undefined ? undefined : whyTooLong(task, maxHours))
+  )
 }
 
 /** What does not say may get whatever the volunteer's flags give. */
 function whyTooMuch (what: string, asked: number | undefined, most: number | undefined): string | undefined {
   if (most === undefined || (asked !== undefined && asked <= most)) return undefined
-  return asked === undefined ? `it does not say how much ${what} it needs, and at most ${most} bytes are trusted` : `it asks for ${asked} bytes of ${what}, more than ${most}`
+  return asked === undefined
+    ? `it does not say how much ${what} it needs, and at most ${most} bytes are trusted`
+    : `it asks for ${asked} bytes of ${what}, more than ${most}`
 }
 
 function whyTooLong (task: Task, maxHours: number): string | undefined {
   const { timeoutMs, completeTimeoutMs } = task
   const completes = task.completeCommand === undefined ? 0 : task.files.length
   if (timeoutMs === undefined) return `it has no time limit, and at most ${maxHours} h are trusted`
-  if (completes > 0 && completeTimeoutMs === undefined) return `its complete command has no time limit, and at most ${maxHours} h are trusted`
+  if (completes > 0 && completeTimeoutMs === undefined) {
+    return `its complete command has no time limit, and at most ${maxHours} h are trusted`
+  }
   const hours = (timeoutMs * task.pieceCount + (completeTimeoutMs ?? 0) * completes) / HOUR_MS
   return hours > maxHours ? `it may take ${Number(hours.toFixed(2))} h, more than ${maxHours}` : undefined
 }

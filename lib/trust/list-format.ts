@@ -1,6 +1,7 @@
 /**
- * The trust list: whose tasks start without a question, and how far that goes; and whose never start. As an object and as the text
- * of trust.json. Read strictly: what this version does not understand could be a restriction. Pure. Called by trust-files.ts.
+ * The trust list: whose tasks start without a question, and how far that goes; and whose never start. As an object and
+ * as the text of trust.json. Read strictly: what this version does not understand could be a restriction. Pure. Called
+ * by trust-files.ts.
  */
 import { BitWorkerError } from '../base/errors.ts'
 import { parsePublicKey } from '../task/key-format.ts'
@@ -9,7 +10,9 @@ import { parsePublicKey } from '../task/key-format.ts'
 export interface TrustScope {
   /** not at this time or later */
   expires?: Date
-  /** hours that a task may take, all its commands one after another at their time limit; one that has none is too long */
+  /**
+   * hours that a task may take, all its commands one after another at their time limit; one that has none is too long
+   */
   maxHours?: number
   /** bytes that a task's files may have together */
   maxBytes?: number
@@ -113,5 +116,9 @@ function isObject (value: unknown): value is Record<string, unknown> {
 }
 
 function malformed (why: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_TRUST_STORE', 'system', `The trust list cannot be read: ${why}; correct the file, or remove it and add those you trust again.`)
+  return new BitWorkerError(
+    'BW_ERR_TRUST_STORE',
+    'system',
+    `The trust list cannot be read: ${why}; correct the file, or remove it and add those you trust again.`
+  )
 }

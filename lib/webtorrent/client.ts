@@ -13,14 +13,20 @@ import type { TaskTorrentOptions } from './options.ts'
 import type { Torrent, TorrentCallback } from './public-types.ts'
 import { ComputeTorrent } from './torrent.ts'
 import { bytesOf } from './torrent-id.ts'
-import type { DestroyOptions, ServerOptions, TorrentId, WebTorrentConstructor, WebTorrentOptions, WebTorrentServer } from './types.ts'
+import type {
+  DestroyOptions, ServerOptions, TorrentId, WebTorrentConstructor, WebTorrentOptions, WebTorrentServer
+} from './types.ts'
 
-const Base = WebTorrent as unknown as InternalClientConstructor<Torrent> & Pick<WebTorrentConstructor, 'VERSION' | 'UTP_SUPPORT' | 'WEBRTC_SUPPORT'>
+const Base = WebTorrent as unknown as InternalClientConstructor<Torrent> &
+  Pick<WebTorrentConstructor, 'VERSION' | 'UTP_SUPPORT' | 'WEBRTC_SUPPORT'>
 
 /** A symbol: a client has no properties by name but WebTorrent's. */
 const CLOSING: unique symbol = Symbol('closing')
 
-/** A drop-in replacement for a WebTorrent client, which in addition computes tasks: see `BitWorker` in webtorrent/public-types.ts. */
+/**
+ * A drop-in replacement for a WebTorrent client, which in addition computes tasks: see `BitWorker` in
+ * webtorrent/public-types.ts.
+ */
 export default class BitWorker extends Base {
   /** tasks that were destroyed or removed, until their folders were given back */
   readonly [CLOSING] = new Set<Promise<void>>()
@@ -76,12 +82,14 @@ export default class BitWorker extends Base {
     const [infoHash, legacy] = taskInfoHashes(torrentId)
     const found = super.get(infoHash ?? torrentId) as Promise<ComputeTorrent | null>
     // a legacy file can be here as it was, or converted
-    return legacy === undefined ? found : found.then(torrent => torrent ?? super.get(legacy) as Promise<ComputeTorrent | null>)
+    return legacy === undefined
+      ? found
+      : found.then(torrent => torrent ?? (super.get(legacy) as Promise<ComputeTorrent | null>))
   }
 
   /**
-   * Removes a torrent or task; `cb` is called when it is closed. Rejects if it is not here. What can be found at once is taken out
-   * in the next microtask, before anything that is added from now on looks for others of its kind.
+   * Removes a torrent or task; `cb` is called when it is closed. Rejects if it is not here. What can be found at once
+   * is taken out in the next microtask, before anything that is added from now on looks for others of its kind.
    */
   override async remove (
     torrentId: TorrentId | Task | Torrent, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback
@@ -93,8 +101,8 @@ export default class BitWorker extends Base {
   }
 
   /**
-   * Ends everything. `cb` is called once every torrent's store is closed: WebTorrent's own callback can come before, since
-   * with uTP its connection pool answers twice.
+   * Ends everything. `cb` is called once every torrent's store is closed: WebTorrent's own callback can come before,
+   * since with uTP its connection pool answers twice.
    */
   override _destroy (err: Error | null, cb?: (err?: Error | null) => void): void {
     if (cb === undefined) return super._destroy(err)
@@ -127,7 +135,10 @@ export default class BitWorker extends Base {
   }
 }
 
-/** The info-hash if the id is a task in a form that WebTorrent does not know; and that of the legacy file it was converted from. */
+/**
+ * The info-hash if the id is a task in a form that WebTorrent does not know; and that of the legacy file it was
+ * converted from.
+ */
 function taskInfoHashes (torrentId: unknown): [infoHash?: string, legacy?: string | undefined] {
   if (isTaskObject(torrentId)) return [torrentId.infoHash]
   if (!ArrayBuffer.isView(torrentId)) return []
@@ -150,5 +161,7 @@ function findNow (torrents: Torrent[], torrentId: unknown): Torrent | undefined 
 
 function infoHashIn (id: string): string | undefined {
   if (/^[\da-f]{40}$/i.test(id)) return id.toLowerCase()
-  return magnetProblem(id) === undefined ? /^(?:stream-)?magnet:\?.*\bxt=urn:btih:([\da-f]{40})(?:&|$)/i.exec(id)?.[1]?.toLowerCase() : undefined
+  return magnetProblem(id) === undefined
+    ? /^(?:stream-)?magnet:\?.*\bxt=urn:btih:([\da-f]{40})(?:&|$)/i.exec(id)?.[1]?.toLowerCase()
+    : undefined
 }

@@ -1,8 +1,13 @@
-/** The order in which a task ends: work items first, then the store; and who comes next waits for it. Called by torrent.ts. */
+/**
+ * The order in which a task ends: work items first, then the store; and who comes next waits for it. Called by
+ * torrent.ts.
+ */
 import { resolve } from 'node:path'
 import type { ClosableStore, DestroyCallback } from './internals.ts'
 
-/** The store as WebTorrent sees it at the end: what it asks for is done after `closing`; `onClosed` hears of it first. */
+/**
+ * The store as WebTorrent sees it at the end: what it asks for is done after `closing`; `onClosed` hears of it first.
+ */
 export function closeAfter (closing: Promise<unknown>, store: ClosableStore, onClosed: () => void): ClosableStore {
   const after = (done: DestroyCallback) => (err?: Error | null): void => {
     onClosed()
@@ -24,7 +29,9 @@ export function noteClosing (path: string, infoHash: string, closed: Promise<voi
   ending.set(key, whole)
 }
 
-/** Resolves when no task of this process is giving this folder back: whoever removes a task may add it again at once. */
+/**
+ * Resolves when no task of this process is giving this folder back: whoever removes a task may add it again at once.
+ */
 export async function previousClosed (path: string, infoHash: string): Promise<void> {
   await ending.get(`${resolve(path)} ${infoHash}`)
 }

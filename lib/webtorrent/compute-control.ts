@@ -1,4 +1,7 @@
-/** Whether pieces of one torrent are computed: start, pause, resume, stop, and when enough is known to begin. Called by torrent.ts. */
+/**
+ * Whether pieces of one torrent are computed: start, pause, resume, stop, and when enough is known to begin. Called by
+ * torrent.ts.
+ */
 import { availableParallelism } from 'node:os'
 import { settled, Sources } from '../discovery/settling.ts'
 import type { Meeting } from '../peers/neighbours.ts'
@@ -76,8 +79,12 @@ export class ComputeControl {
     if (this.#isSettling) return
     this.#isSettling = true
     const settling = settled(this.discovering(), torrent, () => this.#meeting(session))
-    const prepare = (choice: Choice): void => { if (session === torrent._session) session.store.prepare(choice.executor, slotsOf(choice)) }
-    const choice = this.#executors.choose(session.task, settling, () => torrent.destroyed ? null : this.#options, prepare)
+    const prepare = (choice: Choice): void => {
+      if (session === torrent._session) session.store.prepare(choice.executor, slotsOf(choice))
+    }
+    const choice = this.#executors.choose(
+      session.task, settling, () => (torrent.destroyed ? null : this.#options), prepare
+    )
     choice.finally(() => { this.#isSettling = false }).then(chosen => {
       if (chosen === null) return
       session.store.configure({ executor: chosen.executor })

@@ -19,8 +19,8 @@ export class TorrentExecutors {
 
   /**
    * Resolves when computing is to begin, with how; null if it is not any more. Trying a sandbox out takes a moment, and
-   * `current` may change during it. Rejects with BW_ERR_TASK_REQUIRES for a task that must not be computed here, and with
-   * BW_ERR_NO_SANDBOX if there is no sandbox.
+   * `current` may change during it. Rejects with BW_ERR_TASK_REQUIRES for a task that must not be computed here, and
+   * with BW_ERR_NO_SANDBOX if there is no sandbox.
    * @param prepare called with what it is going to be, as far as is known before `settling` ends
    */
   async choose (
@@ -53,9 +53,13 @@ export class TorrentExecutors {
   }
 }
 
-async function create (choice: NonNullable<ComputeOptions['sandbox']>, limits: NonNullable<ComputeOptions['limits']>): Promise<BashExecutor> {
+async function create (
+  choice: NonNullable<ComputeOptions['sandbox']>, limits: NonNullable<ComputeOptions['limits']>
+): Promise<BashExecutor> {
   if (choice === 'none') return new BashExecutor({ limits })
   const { sandbox, problems } = await detectSandbox(choice)
   if (sandbox !== null) return new BashExecutor({ sandbox, limits })
-  throw new BitWorkerError('BW_ERR_NO_SANDBOX', 'system', `nothing is computed, as there is no sandbox to do it in: ${problems.join('; ')}`)
+  throw new BitWorkerError(
+    'BW_ERR_NO_SANDBOX', 'system', `nothing is computed, as there is no sandbox to do it in: ${problems.join('; ')}`
+  )
 }

@@ -1,6 +1,6 @@
 /**
- * WebTorrent's torrent behind our doors: nothing that a torrent file, a link, a web server or a tracker says gets into it unread.
- * Of ordinary torrents and tasks alike; torrent.ts builds on it.
+ * WebTorrent's torrent behind our doors: nothing that a torrent file, a link, a web server or a tracker says gets into
+ * it unread. Of ordinary torrents and tasks alike; torrent.ts builds on it.
  */
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import type { InternalPeer } from '../connections/internals.ts'
@@ -116,14 +116,18 @@ export class GuardedTorrent extends Base {
         continue
       }
       this._getMetadataFrom(url, controller.signal).catch((err: unknown) => {
-        if (!this.destroyed && this.metadata === null) this.emit('warning', new Error(`${url} (xs): ${networkReason(err)}`))
+        if (!this.destroyed && this.metadata === null) {
+          this.emit('warning', new Error(`${url} (xs): ${networkReason(err)}`))
+        }
       })
     }
   }
 
   async _getMetadataFrom (url: string, signal: AbortSignal): Promise<void> {
     const headers = { 'user-agent': this.client.userAgent }
-    const { status, bytes } = await fetchBounded(url, { maxBytes: MAX_TORRENT_FILE_BYTES, timeoutMs: SOURCE_MS, headers, signal })
+    const { status, bytes } = await fetchBounded(url, {
+      maxBytes: MAX_TORRENT_FILE_BYTES, timeoutMs: SOURCE_MS, headers, signal
+    })
     if (status !== 200) throw new Error(`HTTP ${status}`)
     const { infoHash } = isTask(bytes) ? parseTask(bytes) : await readOrdinary(bytes)
     if (infoHash !== this.infoHash) throw new Error('what is there has another info-hash')
@@ -132,5 +136,7 @@ export class GuardedTorrent extends Base {
 }
 
 function usableWebSeeds (urls: unknown): string[] {
-  return Array.isArray(urls) ? urls.filter(url => typeof url === 'string' && url.length <= MAX_URL_LENGTH).slice(0, MAX_WEB_SEEDS) as string[] : []
+  return Array.isArray(urls)
+    ? (urls.filter(url => typeof url === 'string' && url.length <= MAX_URL_LENGTH).slice(0, MAX_WEB_SEEDS) as string[])
+    : []
 }

@@ -1,7 +1,7 @@
 /**
  * The HTTP server for tasks. WebTorrent's states a file's length before it sends it; a file of an unfinished task has
- * none yet, so it is sent without (chunked), part by part as they come. And it is made safe to leave open: whatever is requested
- * ends with an answer, or with the end of its connection.
+ * none yet, so it is sent without (chunked), part by part as they come. And it is made safe to leave open: whatever is
+ * requested ends with an answer, or with the end of its connection.
  */
 import { isIP } from 'node:net'
 import { hostname as ownName } from 'node:os'
@@ -35,8 +35,10 @@ export function patchServer (
   inner.wrapRequest = (req, res) => {
     // each of these WebTorrent would throw for where nobody catches it, or answer
     if (!URL.canParse(req.url, 'http://localhost')) req.destroy()
-    else if (!isOwnName(req.headers['host'], hostname)) refuse(res, 403, 'This server is asked by its address, or by the name of this machine.')
-    else if (!canDecode(new URL(req.url, 'http://localhost').pathname)) refuse(res, 400, 'There is an escape in the path that is none.')
+    else if (!isOwnName(req.headers['host'], hostname))
+      refuse(res, 403, 'This server is asked by its address, or by the name of this machine.')
+    else if (!canDecode(new URL(req.url, 'http://localhost').pathname))
+      refuse(res, 400, 'There is an escape in the path that is none.')
     else wrapRequest(req, res)
   }
   const onRequest = inner.onRequest.bind(inner)
@@ -57,14 +59,19 @@ export function patchServer (
 }
 
 /**
- * Whether a request's `Host` is an address, or a name of this machine. A page on the web can have any other name point to here,
- * and would then read what this server has (DNS rebinding).
+ * Whether a request's `Host` is an address, or a name of this machine. A page on the web can have any other name point
+ * to here, and would then read what this server has (DNS rebinding).
  */
 export function isOwnName (host: string | undefined, hostname?: string): boolean {
   if (host === undefined) return true
   const name = host.replace(/:\d*$/, '').replace(/^\[|\]$/g, '').toLowerCase()
   const own = ownName().toLowerCase()
-  return isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost') || [own, `${own}.local`, hostname?.toLowerCase()].includes(name)
+  return (
+    isIP(name) !== 0 ||
+    name === 'localhost' ||
+    name.endsWith('.localhost') ||
+    [own, `${own}.local`, hostname?.toLowerCase()].includes(name)
+  )
 }
 
 function refuse (res: NodeResponse, status: number, why: string): void {

@@ -1,11 +1,23 @@
 /**
- * Types of the parts of webtorrent 3.0.21 that are not public API and that lib/webtorrent/torrent.ts and lib/webtorrent/ override or call.
- * Those are the only ones to touch them: what breaks with another WebTorrent breaks there, and shows here.
+ * Types of the parts of webtorrent 3.0.21 that are not public API and that lib/webtorrent/torrent.ts and
+ * lib/webtorrent/ override or call. Those are the only ones to touch them: what breaks with another WebTorrent breaks
+ * there, and shows here.
  */
 import type { EventEmitter } from 'node:events'
 import type { ConnPool, InternalPeer, OutgoingConnection } from '../connections/internals.ts'
 import type { ThrottleGroup } from '../connections/rate-limit.ts'
-import type { BitField, Dht, DestroyOptions, Torrent, TorrentFile, TorrentOptions, TorrentPiece, WebTorrentClient, WebTorrentOptions, Wire } from './types.ts'
+import type {
+  BitField,
+  Dht,
+  DestroyOptions,
+  Torrent,
+  TorrentFile,
+  TorrentOptions,
+  TorrentPiece,
+  WebTorrentClient,
+  WebTorrentOptions,
+  Wire
+} from './types.ts'
 
 /** What parse-torrent makes of a torrent id. */
 export interface ParsedTorrent {
@@ -118,4 +130,6 @@ export type InternalClientConstructor<T extends Torrent> = new (opts?: WebTorren
 }
 
 /** Constructor of `InternalTorrent`. */
-export type InternalTorrentConstructor = new (torrentId: unknown, client: InternalClient, opts: TorrentOptions) => InternalTorrent
+export type InternalTorrentConstructor = new (
+  torrentId: unknown, client: InternalClient, opts: TorrentOptions
+) => InternalTorrent

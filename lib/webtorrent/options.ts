@@ -31,8 +31,8 @@ export interface ComputeOptions {
 /** WebTorrent's options for a torrent, and those for tasks, which ordinary torrents ignore. */
 export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
   /**
-   * Compute missing pieces, that is: run the task's command on this machine. Default false: adding a task only downloads
-   * what others have.
+   * Compute missing pieces, that is: run the task's command on this machine. Default false: adding a task only
+   * downloads what others have.
    */
   compute?: boolean | ComputeOptions
   /** Overwrite files in `path` that have the names of the task's files but were not made by it. Default false. */
@@ -47,13 +47,22 @@ export function checkComputeOptions ({ slots, limits = {} }: ComputeOptions): vo
 }
 
 /**
- * Throws where nothing can be computed, whatever the options are: BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK for an ordinary torrent,
- * BW_ERR_TASK_REQUIRES for a task of a later version. What is not known yet may be.
+ * Throws where nothing can be computed, whatever the options are: BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK for an ordinary
+ * torrent, BW_ERR_TASK_REQUIRES for a task of a later version. What is not known yet may be.
  */
-export function checkComputable ({ destroyed, metadata, task }: { destroyed: boolean, metadata: unknown, task: Task | null }): void {
+export function checkComputable ({
+  destroyed, metadata, task
+}: {
+  destroyed: boolean
+  metadata: unknown
+  task: Task | null
+}): void {
   if (destroyed) throw new BitWorkerError('BW_ERR_DESTROYED', 'usage', 'The torrent is destroyed; add it again.')
   if (metadata === null) return
-  if (task === null) throw new BitWorkerError('BW_ERR_NOT_A_TASK', 'usage', 'This is an ordinary torrent, which has nothing to compute; add a task file.')
+  if (task === null)
+    throw new BitWorkerError(
+      'BW_ERR_NOT_A_TASK', 'usage', 'This is an ordinary torrent, which has nothing to compute; add a task file.'
+    )
   const problem = unsupportedProblem(task)
   if (problem !== null) throw problem
 }

@@ -1,6 +1,7 @@
 /**
- * Ordinary torrents (BEP 3), looked at before WebTorrent makes anything of them: lengths that do not fit the piece hashes would have
- * it allocate, or walk, as much as the file says. What is in order is read by parse-torrent, as WebTorrent does it.
+ * Ordinary torrents (BEP 3), looked at before WebTorrent makes anything of them: lengths that do not fit the piece
+ * hashes would have it allocate, or walk, as much as the file says. What is in order is read by parse-torrent, as
+ * WebTorrent does it.
  */
 import bencode from 'bencode'
 import parseTorrent from 'parse-torrent'
@@ -21,7 +22,10 @@ export async function readOrdinary (bytes: Uint8Array): Promise<ParsedTorrent> {
   return await parseTorrent(bytes) as ParsedTorrent
 }
 
-/** What is wrong with a torrent that was parsed elsewhere; null for one in order, and for one whose metadata is still to come. */
+/**
+ * What is wrong with a torrent that was parsed elsewhere; null for one in order, and for one whose metadata is still to
+ * come.
+ */
 export function parsedProblem ({ pieces, files, pieceLength }: ParsedTorrent): Error | null {
   if (pieces === undefined) return null
   try {
@@ -70,7 +74,9 @@ function checkPath (path: unknown): void {
 
 function checkSizes (lengths: unknown[], pieceLength: unknown, pieces: number): void {
   if (lengths.length === 0) throw new Error('it has no files')
-  if (!isCount(pieceLength) || pieceLength === 0 || pieceLength > MAX_PIECE_LENGTH) throw new Error('its piece length makes no sense')
+  if (!isCount(pieceLength) || pieceLength === 0 || pieceLength > MAX_PIECE_LENGTH) {
+    throw new Error('its piece length makes no sense')
+  }
   if (pieces > MAX_PIECES) throw new Error(`it has ${pieces} pieces, more than ${MAX_PIECES}`)
   let total = 0
   for (const length of lengths) {
@@ -78,7 +84,9 @@ function checkSizes (lengths: unknown[], pieceLength: unknown, pieces: number): 
     total += length
   }
   // exact, as both are far below 2^53 where they are equal
-  if (Math.ceil(total / pieceLength) !== pieces) throw new Error(`its length (${total}) does not fit its ${pieces} piece hashes`)
+  if (Math.ceil(total / pieceLength) !== pieces) {
+    throw new Error(`its length (${total}) does not fit its ${pieces} piece hashes`)
+  }
 }
 
 function isCount (value: unknown): value is number {

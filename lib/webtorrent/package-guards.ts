@@ -1,7 +1,7 @@
 /**
  * Closes weaknesses of inherited packages that a remote peer could use to stop this process, before any socket opens:
- * both copies of `bencode` (WebTorrent's and the DHT's) here, wires and what finds peers in the guards of their own folders.
- * docs/SECURITY.md, "Inherited", says what each one is.
+ * both copies of `bencode` (WebTorrent's and the DHT's) here, wires and what finds peers in the guards of their own
+ * folders. docs/SECURITY.md, "Inherited", says what each one is.
  *
  * Importing this file installs them; a copy that cannot be found is an error at start-up, not a hole.
  */
@@ -29,7 +29,9 @@ interface Decode {
 /** A string's length is digits, and reading it moves forward; nesting ends somewhere. */
 function guardDecode (decode: Decode): void {
   const { buffer, next } = decode
-  if (typeof buffer !== 'function' || typeof next !== 'function') throw new Error('bencode has changed: its decoder cannot be guarded')
+  if (typeof buffer !== 'function' || typeof next !== 'function') {
+    throw new Error('bencode has changed: its decoder cannot be guarded')
+  }
   let depth = 0
   let values = 0
   decode.buffer = () => {
@@ -37,7 +39,9 @@ function guardDecode (decode: Decode): void {
     const first = data?.[position] ?? 0
     if (first < 0x30 || first > 0x39) throw new Error(`bencode: no string at ${position}`)
     const value = buffer()
-    if (decode.position <= position || decode.position > data!.length) throw new Error(`bencode: bad string length at ${position}`)
+    if (decode.position <= position || decode.position > data!.length) {
+      throw new Error(`bencode: bad string length at ${position}`)
+    }
     return value
   }
   decode.next = () => {

@@ -33,7 +33,10 @@ export function toParsedTorrent (task: Task): ParsedTorrent {
   }
 }
 
-/** What is at the path or URL: a task or an ordinary torrent. Rejects as `loadTorrentId`, `parseTask` and `readOrdinary` do. */
+/**
+ * What is at the path or URL: a task or an ordinary torrent. Rejects as `loadTorrentId`, `parseTask` and `readOrdinary`
+ * do.
+ */
 export async function loadTorrent (torrentId: RemoteId, options: ParseTaskOptions): Promise<ParsedTorrent> {
   const bytes = await loadTorrentId(torrentId)
   return isTask(bytes) ? toParsedTorrent(parseTask(bytes, options)) : await readOrdinary(bytes)
@@ -55,6 +58,9 @@ export function fromMetadata (metadata: unknown, link: Link): ParsedTorrent | nu
   const bytes = bytesOf(metadata)
   const task = parseTask(bytes)
   // BEP 9 metadata was re-encoded on its way here: what is not canonical has another hash now
-  if (task.infoHash !== link.infoHash) throw new BitWorkerError('BW_ERR_TASK_INFO_HASH', 'input', 'The metadata does not match the info-hash; ask for the task file itself.')
+  if (task.infoHash !== link.infoHash)
+    throw new BitWorkerError(
+      'BW_ERR_TASK_INFO_HASH', 'input', 'The metadata does not match the info-hash; ask for the task file itself.'
+    )
   return toParsedTorrent({ ...withPins(task, link), announce: link.announce })
 }

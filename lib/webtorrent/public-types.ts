@@ -1,13 +1,15 @@
 /**
- * What applications see of clients, torrents and files: WebTorrent's members, and what tasks have besides. Interfaces, so
- * that the classes behind them can have WebTorrent's underscored members without showing them to everybody's editor.
+ * What applications see of clients, torrents and files: WebTorrent's members, and what tasks have besides. Interfaces,
+ * so that the classes behind them can have WebTorrent's underscored members without showing them to everybody's editor.
  */
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { TaskStats } from '../session/events.ts'
 import type { CreateTaskOptions, Task } from '../task/task.ts'
 import type { HandOverOptions } from './leave.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
-import type { Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentClient, WebTorrentOptions } from './types.ts'
+import type {
+  Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentClient, WebTorrentOptions
+} from './types.ts'
 
 /** A torrent of a BitWorker client. */
 export interface Torrent extends WebTorrentTorrent {
@@ -20,8 +22,8 @@ export interface Torrent extends WebTorrentTorrent {
   /**
    * Computes missing pieces from now on. Starts once the sources of peers that are enabled have answered for the first
    * time (at most 5 s), so that nothing is computed that a peer already has.
-   * Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK, BW_ERR_TASK_REQUIRES (before 'metadata' a 'warning' brings it), BW_ERR_COMPUTE_OPTIONS,
-   * and for a missing `binds` path BW_ERR_BIND.
+   * Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK, BW_ERR_TASK_REQUIRES (before 'metadata' a 'warning' brings it),
+   * BW_ERR_COMPUTE_OPTIONS, and for a missing `binds` path BW_ERR_BIND.
    */
   startComputing (options?: ComputeOptions): void
   /** Suspends the running work items and starts no others. */
@@ -31,14 +33,17 @@ export interface Torrent extends WebTorrentTorrent {
   /** Kills the running work items; resolves when they are gone. What others have is still downloaded. */
   stopComputing (): Promise<void>
   /**
-   * Call it before you leave: resolves when no connected peer wants a piece that only this one has among those connected to
-   * that peer, or after `timeoutMs` (default: 10 minutes), with what is still outstanding. Emits 'leaving' whenever that
-   * changes. Resolves at once for an ordinary torrent.
+   * Call it before you leave: resolves when no connected peer wants a piece that only this one has among those
+   * connected to that peer, or after `timeoutMs` (default: 10 minutes), with what is still outstanding. Emits 'leaving'
+   * whenever that changes. Resolves at once for an ordinary torrent.
    */
   handOver (options?: HandOverOptions): Promise<Outstanding>
 }
 
-/** A file of a task: `length` is an upper bound until it is finished, and reading waits for parts that are not there yet. */
+/**
+ * A file of a task: `length` is an upper bound until it is finished, and reading waits for parts that are not there
+ * yet.
+ */
 export interface TaskFileView extends TorrentFile {
   /** index of the file in the task */
   readonly index: number
@@ -62,14 +67,16 @@ export interface BitWorker extends WebTorrentClient<Torrent> {
    * Adding alone never runs anything: see the option `compute` and `torrent.startComputing`.
    * Errors are emitted by the torrent, or by the client when the torrent has no listener for them.
    */
-  add (torrentId: TorrentId | Task, opts?: TaskTorrentOptions | TorrentCallback | null, ontorrent?: TorrentCallback): Torrent
+  add(
+    torrentId: TorrentId | Task, opts?: TaskTorrentOptions | TorrentCallback | null, ontorrent?: TorrentCallback
+  ): Torrent
   /** The torrent with this id, or null. Like WebTorrent's it loads nothing: paths and URLs are not looked up. */
-  get (torrentId: TorrentId | Task | Torrent): Promise<Torrent | null>
+  get(torrentId: TorrentId | Task | Torrent): Promise<Torrent | null>
   /**
    * Makes a task; hand it to `add`, or write `encodeTask(task)` into a file.
    * Throws BW_ERR_TASK_OPTIONS and what `parseTask` throws.
    */
-  createTask (options: CreateTaskOptions): Task
+  createTask(options: CreateTaskOptions): Task
 }
 
 /** The class. */

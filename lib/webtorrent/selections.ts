@@ -11,7 +11,9 @@ export class WantedPieces {
   #isDue = false
 
   /** @param tell called with a function that knows for each of `pieceCount` pieces whether it is wanted */
-  update (selections: Iterable<Selection>, pieceCount: number, tell: (isWanted: (index: number) => boolean) => void): void {
+  update (
+    selections: Iterable<Selection>, pieceCount: number, tell: (isWanted: (index: number) => boolean) => void
+  ): void {
     if (this.#isDue) return
     this.#isDue = true
     queueMicrotask(() => {

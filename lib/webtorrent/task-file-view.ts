@@ -1,5 +1,6 @@
 /**
- * A file of a task, with the interface of a WebTorrent file: sizes vary, and reading waits for parts that are not there yet.
+ * A file of a task, with the interface of a WebTorrent file: sizes vary, and reading waits for parts that are not there
+ * yet.
  */
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
@@ -96,7 +97,8 @@ export class TaskFileView extends Base {
 
   /**
    * The bytes in order, as they come. Throws BW_ERR_DESTROYED (the torrent was removed; `cause` says why if it failed),
-   * BW_ERR_PIECE_LOST, BW_ERR_SHORT_READ, BW_ERR_UNMERGED, BW_ERR_TASK_REQUIRES: it never just ends before the last one.
+   * BW_ERR_PIECE_LOST, BW_ERR_SHORT_READ, BW_ERR_UNMERGED, BW_ERR_TASK_REQUIRES: it never just ends before the last
+   * one.
    */
   override [Symbol.asyncIterator] (opts: ByteRange = {}): AsyncIterableIterator<Uint8Array> {
     const { start = 0, end = Infinity } = opts ?? {}
@@ -117,14 +119,18 @@ export class TaskFileView extends Base {
   }
 
   /** What is on disk under the file's name. */
-  async * _readFinished ({ path, length }: FinishedFile, start: number, end: number): AsyncIterableIterator<Uint8Array> {
+  async * _readFinished (
+    { path, length }: FinishedFile, start: number, end: number
+  ): AsyncIterableIterator<Uint8Array> {
     const last = Math.min(end, length - 1)
     const handle = await open(path)
     try {
       if ((await handle.stat()).size !== length) throw shortRead(this.path)
       for (let at = start; at <= last;) {
         this._end.signal.throwIfAborted()
-        const { bytesRead, buffer } = await handle.read(Buffer.alloc(Math.min(SLICE_BYTES, last - at + 1)), { position: at })
+        const { bytesRead, buffer } = await handle.read(Buffer.alloc(Math.min(SLICE_BYTES, last - at + 1)), {
+          position: at
+        })
         if (bytesRead === 0) throw shortRead(this.path)
         at += bytesRead
         yield buffer.subarray(0, bytesRead)
@@ -135,8 +141,8 @@ export class TaskFileView extends Base {
   }
 
   /**
-   * The parts one after another. Where a byte is depends on the sizes of all parts before it, and what peers say of those
-   * proves nothing: a range waits for everything before its end.
+   * The parts one after another. Where a byte is depends on the sizes of all parts before it, and what peers say of
+   * those proves nothing: a range waits for everything before its end.
    */
   async * _readParts (start: number, end: number): AsyncIterableIterator<Uint8Array> {
     const { firstPiece, parts } = this._session.task.files[this._index]!
@@ -178,9 +184,15 @@ export class TaskFileView extends Base {
 }
 
 function lostPiece (index: number): BitWorkerError {
-  return new BitWorkerError('BW_ERR_PIECE_LOST', 'system', `piece ${index} was lost while it was read, and replaced; read the file again`)
+  return new BitWorkerError(
+    'BW_ERR_PIECE_LOST', 'system', `piece ${index} was lost while it was read, and replaced; read the file again`
+  )
 }
 
 function unmerged (path: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_UNMERGED', 'usage', `${path}: its parts are here, but the complete command that makes the file of them has not run; compute the task, or get the file elsewhere`)
+  return new BitWorkerError(
+    'BW_ERR_UNMERGED',
+    'usage',
+    `${path}: its parts are here, but the complete command that makes the file of them has not run; compute the task, or get the file elsewhere`
+  )
 }

@@ -21,7 +21,9 @@ const INFO_HASH = /^([a-f0-9]{40}|[a-z2-7]{32})$/i
 export type RemoteId = string | Blob
 
 /** What a magnet link may say (BEP 9, BEP 46, BEP 53, magnet-uri), and who signed the task (lib/trust/). */
-const MAGNET_PARAMETERS = new Set(['xt', 'dn', 'xl', 'tr', 'ws', 'as', 'xs', 'kt', 'mt', 'ix', 'so', 'x.pe', 'x.pk', 'x.sig'])
+const MAGNET_PARAMETERS = new Set([
+  'xt', 'dn', 'xl', 'tr', 'ws', 'as', 'xs', 'kt', 'mt', 'ix', 'so', 'x.pe', 'x.pk', 'x.sig'
+])
 
 /** The bytes of any view. */
 export function bytesOf (view: ArrayBufferView): Uint8Array {
@@ -38,7 +40,9 @@ export function isRemoteId (torrentId: unknown): torrentId is RemoteId {
 export async function loadTorrentId (torrentId: RemoteId): Promise<Uint8Array> {
   if (typeof torrentId === 'string' && !isUrl(torrentId)) {
     // what WebTorrent says of a file that cannot be read, whatever the reason
-    return readFile(torrentId).catch((err: unknown) => { throw new Error('Invalid torrent identifier', { cause: err }) })
+    return readFile(torrentId).catch((err: unknown) => {
+      throw new Error('Invalid torrent identifier', { cause: err })
+    })
   }
   try {
     return torrentId instanceof Blob ? new Uint8Array(await torrentId.arrayBuffer()) : await download(torrentId)
@@ -80,7 +84,7 @@ function harmlessMagnet (torrentId: string): string {
   const [scheme = '', query] = torrentId.split('magnet:?')
   if (query === undefined) return torrentId
   const parameters = query.split('&').filter(parameter => MAGNET_PARAMETERS.has(parameter.split('=', 1)[0]!))
-  return `${scheme}magnet:?${parameters.map(parameter => parameter.startsWith('x.pe=') ? decodePeer(parameter) : parameter).join('&')}`
+  return `${scheme}magnet:?${parameters.map(parameter => (parameter.startsWith('x.pe=') ? decodePeer(parameter) : parameter)).join('&')}`
 }
 
 /** Others write `%5B%3A%3A1%5D%3A6881`, as they may; magnet-uri does not decode it. */

@@ -186,8 +186,8 @@ export class ComputeTorrent extends GuardedTorrent {
   /**
    * Computes missing pieces from now on. Starts once the sources of peers that are enabled have answered for the first
    * time (at most 5 s), so that nothing is computed that a peer already has.
-   * Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK, BW_ERR_TASK_REQUIRES (before 'metadata' a 'warning' brings it), BW_ERR_COMPUTE_OPTIONS,
-   * and for a missing `binds` path BW_ERR_BIND.
+   * Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK, BW_ERR_TASK_REQUIRES (before 'metadata' a 'warning' brings it),
+   * BW_ERR_COMPUTE_OPTIONS, and for a missing `binds` path BW_ERR_BIND.
    */
   startComputing (options: ComputeOptions = {}): void {
     checkComputable(this)
@@ -211,7 +211,13 @@ export class ComputeTorrent extends GuardedTorrent {
 
   /** See public-types.ts. */
   async handOver (opts?: HandOverOptions): Promise<Outstanding> {
-    return handOver(() => this._session?.outstanding ?? null, left => { (this as EventEmitter).emit('leaving', left) }, opts)
+    return handOver(
+      () => this._session?.outstanding ?? null,
+      left => {
+        ;(this as EventEmitter).emit('leaving', left)
+      },
+      opts
+    )
   }
 
   //
@@ -225,9 +231,15 @@ export class ComputeTorrent extends GuardedTorrent {
     const { dht } = this.client ?? {}
     const isOrdinary = this.task === null && this.metadata !== null
     if (!isFirst || isOrdinary || this.destroyed || !dht || this.private === true) return
-    this.once('close', announceWhileAlone({
-      dht, infoHash: this.infoHash, port: this.client.torrentPort, isAlone: () => this.wires.length === 0 && this.private !== true
-    }))
+    this.once(
+      'close',
+      announceWhileAlone({
+        dht,
+        infoHash: this.infoHash,
+        port: this.client.torrentPort,
+        isAlone: () => this.wires.length === 0 && this.private !== true
+      })
+    )
   }
 
   override _addPeer (peer: unknown, _type: string, source?: string): InternalPeer | null {
@@ -280,7 +292,9 @@ export class ComputeTorrent extends GuardedTorrent {
   override _updateSelections (): void {
     if (this._session === null) return super._updateSelections()
     if (!this.ready || this.destroyed) return
-    this._wanted.update(this._selections, this.pieces.length, isWanted => { if (!this.destroyed) this._session?.setWanted(isWanted) })
+    this._wanted.update(this._selections, this.pieces.length, isWanted => {
+      if (!this.destroyed) this._session?.setWanted(isWanted)
+    })
   }
 
   override critical (start: number, end: number): void {

@@ -1,6 +1,7 @@
 /**
- * Hand-written types for the parts of webtorrent 3 that bitworker uses or hands out. They live here (not only as ambient
- * modules) so that the emitted .d.ts files are self-contained for consumers, who have no types for webtorrent 3.
+ * Hand-written types for the parts of webtorrent 3 that bitworker uses or hands out. They live here (not only as
+ * ambient modules) so that the emitted .d.ts files are self-contained for consumers, who have no types for webtorrent
+ * 3.
  */
 import type { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
@@ -9,7 +10,9 @@ import type { Wire } from '../base/wire.ts'
 import type { SessionEvents } from '../session/events.ts'
 import type { FinishedFile } from '../store/types.ts'
 
-export type { BitField, Wire, WireEvents, WireExtension, WireExtensionConstructor, WireExtensions } from '../base/wire.ts'
+export type {
+  BitField, Wire, WireEvents, WireExtension, WireExtensionConstructor, WireExtensions
+} from '../base/wire.ts'
 
 /** Options of a client. */
 export interface WebTorrentOptions {
@@ -108,7 +111,10 @@ export type SeedItem = string | Uint8Array | Blob | (NodeJS.ReadableStream & { n
 
 type TaskEventArguments = { [K in keyof SessionEvents]: [event: SessionEvents[K]] }
 
-/** An error of a torrent or client: BitWorker's with one of its codes, the system's with its own, or WebTorrent's without. */
+/**
+ * An error of a torrent or client: BitWorker's with one of its codes, the system's with its own, or WebTorrent's
+ * without.
+ */
 export interface TorrentError extends Error {
   code?: ErrorCode | (string & {})
 }
@@ -147,8 +153,13 @@ export interface FileRequest { url: string, method: string, headers: Record<stri
 export interface TorrentFileEvents {
   done: []
   /** the server is about to send `stream`; `pipe` puts another one in its place */
-  stream: [event: { stream: NodeJS.ReadableStream, req: FileRequest, file: TorrentFile }, pipe: (target: unknown) => void]
-  iterator: [event: { iterator: AsyncIterable<Uint8Array>, req: FileRequest, file: TorrentFile }, transform: (target: unknown) => void]
+  stream: [
+    event: { stream: NodeJS.ReadableStream, req: FileRequest, file: TorrentFile }, pipe: (target: unknown) => void
+  ]
+  iterator: [
+    event: { iterator: AsyncIterable<Uint8Array>, req: FileRequest, file: TorrentFile },
+    transform: (target: unknown) => void
+  ]
 }
 
 export interface TorrentFile extends EventEmitter<TorrentFileEvents> {
@@ -321,9 +332,13 @@ export interface WebTorrentClient<T extends Torrent = Torrent> extends EventEmit
   readonly downloadSpeed: number
   readonly uploadSpeed: number
   add(id: TorrentId, opts?: TorrentOptions | ((torrent: T) => void) | null, cb?: (torrent: T) => void): T
-  seed(input: SeedItem | readonly SeedItem[], opts?: SeedOptions | ((torrent: T) => void) | null, cb?: (torrent: T) => void): T
+  seed(
+    input: SeedItem | readonly SeedItem[], opts?: SeedOptions | ((torrent: T) => void) | null, cb?: (torrent: T) => void
+  ): T
   get(id: TorrentId | T): Promise<T | null>
-  remove(id: TorrentId | T, opts?: DestroyOptions | ((err?: Error | null) => void) | null, cb?: (err?: Error | null) => void): Promise<void>
+  remove(
+    id: TorrentId | T, opts?: DestroyOptions | ((err?: Error | null) => void) | null, cb?: (err?: Error | null) => void
+  ): Promise<void>
   /** bytes a second; -1: no limit */
   throttleDownload(rate: number): boolean | undefined
   throttleUpload(rate: number): boolean | undefined

@@ -1,7 +1,8 @@
 /**
- * Files of ordinary torrents are read to their end, or the reader gets an error. In WebTorrent 3.0.21 a read that fails, and one
- * of a torrent that is removed meanwhile, just ends, or never does: `arrayBuffer` then resolves with zeros in place of what
- * is missing. Importing this file guards WebTorrent's class; a copy that has changed is an error at start-up.
+ * Files of ordinary torrents are read to their end, or the reader gets an error. In WebTorrent 3.0.21 a read that
+ * fails, and one of a torrent that is removed meanwhile, just ends, or never does: `arrayBuffer` then resolves with
+ * zeros in place of what is missing. Importing this file guards WebTorrent's class; a copy that has changed is an error
+ * at start-up.
  */
 import type { EventEmitter } from 'node:events'
 import WebTorrentFile from 'webtorrent/lib/file.js'
@@ -73,7 +74,9 @@ class WholeRead implements AsyncIterableIterator<Uint8Array> {
 
   /** The torrent is gone. */
   breakOff (): void {
-    const err = new BitWorkerError('BW_ERR_DESTROYED', 'usage', `${this.#file.path}: the torrent was removed before all of it was read; add it again`)
+    const err = new BitWorkerError(
+      'BW_ERR_DESTROYED', 'usage', `${this.#file.path}: the torrent was removed before all of it was read; add it again`
+    )
     this.#settle(Promise.reject(err))
   }
 
@@ -82,12 +85,16 @@ class WholeRead implements AsyncIterableIterator<Uint8Array> {
 
 /** What is on disk has fewer bytes than the file, or cannot be read. */
 export function shortRead (path: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_SHORT_READ', 'system', `${path}: not all of it could be read; the file on disk was changed or removed`)
+  return new BitWorkerError(
+    'BW_ERR_SHORT_READ', 'system', `${path}: not all of it could be read; the file on disk was changed or removed`
+  )
 }
 
 function guardReads (prototype: InternalFile): void {
   const { [Symbol.asyncIterator]: iterate, _destroy: destroy, createReadStream } = prototype
-  if ([iterate, destroy, createReadStream].some(each => typeof each !== 'function')) throw new Error('WebTorrent has changed: reading files cannot be guarded')
+  if ([iterate, destroy, createReadStream].some(each => typeof each !== 'function')) {
+    throw new Error('WebTorrent has changed: reading files cannot be guarded')
+  }
   prototype[Symbol.asyncIterator] = function (opts) {
     // as WebTorrent understands the range
     const { start = 0, end = 0 } = opts ?? {}

@@ -19,7 +19,9 @@ test('Stirling numbers of the second kind', t => {
 
 test('expected rounds of the paper', t => {
   for (const [peers, row] of Object.entries(ROUNDS)) {
-    row.forEach((rounds, i) => { t.equal(expectedRounds(PIECES[i]!, Number(peers)).toFixed(2), rounds.toFixed(2), `n = ${PIECES[i]}, m = ${peers}`) })
+    row.forEach((rounds, i) => {
+      t.equal(expectedRounds(PIECES[i]!, Number(peers)).toFixed(2), rounds.toFixed(2), `n = ${PIECES[i]}, m = ${peers}`)
+    })
   }
   t.end()
 })

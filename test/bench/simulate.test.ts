@@ -50,7 +50,9 @@ test('random graphs: everybody has the degree asked for', t => {
     const edges = connections(peers, degree, seeded(SEED))
     for (const edge of edges) for (const end of edge) counts[end]!++
     t.ok(counts.every(count => count === (degree || peers - 1)), `${peers} peers of degree ${degree}`)
-    t.equal(new Set(edges.map(([a, b]) => Math.min(a, b) * peers + Math.max(a, b))).size, edges.length, 'no connection twice')
+    t.equal(
+      new Set(edges.map(([a, b]) => Math.min(a, b) * peers + Math.max(a, b))).size, edges.length, 'no connection twice'
+    )
   }
   t.end()
 })
@@ -61,13 +63,19 @@ test('random choice without a word takes the rounds that the paper expects', asy
   for (const [pieces, peers, runs] of [[64, 4, 100], [64, 8, 100], [128, 8, 30]] as const) {
     const ratio = await meanRatio({ ...DEFAULTS, ...LOCK_STEP, pieces, peers }, runs)
     const expected = expectedRounds(pieces, peers) * peers / pieces
-    t.ok(Math.abs(ratio / expected - 1) < 0.015, `${pieces}/${peers}: ${ratio.toFixed(3)}, expected ${expected.toFixed(3)}`)
+    t.ok(
+      Math.abs(ratio / expected - 1) < 0.015, `${pieces}/${peers}: ${ratio.toFixed(3)}, expected ${expected.toFixed(3)}`
+    )
   }
 })
 
 test('the same seed gives the same outcome', async t => {
   const scenario: Scenario = { ...DEFAULTS, pieces: 100, peers: 12, degree: 5, slow: 0.1, dying: 0.1, squatters: 0.1 }
-  const [a, b, other] = [await simulate(scenario, SEED), await simulate(scenario, SEED), await simulate(scenario, SEED + 1)]
+  const [a, b, other] = [
+    await simulate(scenario, SEED),
+    await simulate(scenario, SEED),
+    await simulate(scenario, SEED + 1)
+  ]
   t.same([a.firstMs, a.lastMs, a.events, a.tally], [b.firstMs, b.lastMs, b.events, b.tally])
   t.notEqual(a.firstMs, other.firstMs, 'another seed, another outcome')
   t.ok(a.lastMs < Infinity, 'everybody who lives has everything')
@@ -75,8 +83,13 @@ test('the same seed gives the same outcome', async t => {
 
 test('a run says after each simulated second how far it is', async t => {
   const reports: Progress[] = []
-  const { lastMs, idealMs } = await simulate({ ...DEFAULTS, pieces: 20, peers: 4 }, SEED, progress => { reports.push(progress) })
-  t.same(reports.map(({ elapsedMs }) => elapsedMs), Array.from({ length: Math.ceil(lastMs / 1000) }, (_, i) => 1000 * (i + 1)))
+  const { lastMs, idealMs } = await simulate({ ...DEFAULTS, pieces: 20, peers: 4 }, SEED, progress => {
+    reports.push(progress)
+  })
+  t.same(
+    reports.map(({ elapsedMs }) => elapsedMs),
+    Array.from({ length: Math.ceil(lastMs / 1000) }, (_, i) => 1000 * (i + 1))
+  )
   t.ok(reports.every((report, i) => report.idealMs === idealMs && report.done >= (reports[i - 1]?.done ?? 0)))
   t.equal(reports.at(-1)!.done, 20)
 })
@@ -92,7 +105,9 @@ test('a machine that is too small for its peers does not compute much twice', as
   t.comment(`SEED=${SEED}`)
   const [pieces, runs] = [32, 10]
   let items = 0
-  for (let i = 0; i < runs; i++) items += (await simulate({ ...DEFAULTS, ...BUSY, pieces, peers: 8 }, SEED + i)).tally.started
+  for (let i = 0; i < runs; i++) {
+    items += (await simulate({ ...DEFAULTS, ...BUSY, pieces, peers: 8 }, SEED + i)).tally.started
+  }
   const perPiece = items / runs / pieces
   t.ok(perPiece <= 1.25, `${perPiece.toFixed(3)} work items a piece`)
 })

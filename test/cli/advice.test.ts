@@ -17,11 +17,17 @@ const LINK = `magnet:?xt=urn:btih:${HASH}`
 
 test('messages of the library name no flag and no command of the command line', t => {
   const strings = /'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`/g
-  for (const file of filesLike('lib/**/*.ts', 'extensions/**/*.ts').filter(name => !/^lib\/cli\/|sandbox\/(?:bwrap|bwrap-args|prelude)\.ts$/.test(name))) {
+  for (const file of filesLike('lib/**/*.ts', 'extensions/**/*.ts').filter(
+    name => !/^lib\/cli\/|sandbox\/(?:bwrap|bwrap-args|prelude)\.ts$/.test(name)
+  )) {
     const code = readFileSync(file, 'utf8').replace(/^\s*(?:\/?\*|\/\/).*$/gm, '')
     // a message has blanks, an argument of a program has none
-    const messages = [...code.matchAll(strings)].map(([text]) => text).filter(text => /[a-z] [a-z]/.test(text) && !text.includes('\n'))
-    const wrong = messages.filter(text => /(?<![\w-])--[a-z]|\s-[oj]\b|\bbitworker (?:run|create|info|keygen|sign|trust|tracker|doctor)\b/.test(text))
+    const messages = [...code.matchAll(strings)]
+      .map(([text]) => text)
+      .filter(text => /[a-z] [a-z]/.test(text) && !text.includes('\n'))
+    const wrong = messages.filter(text =>
+      /(?<![\w-])--[a-z]|\s-[oj]\b|\bbitworker (?:run|create|info|keygen|sign|trust|tracker|doctor)\b/.test(text)
+    )
     t.deepEqual(wrong, [], file)
   }
   t.end()
@@ -29,14 +35,38 @@ test('messages of the library name no flag and no command of the command line', 
 
 /** An author's mistakes: what is wrong, and the flag that mends it; nobody is sent to the author. */
 const AUTHOR: Array<[args: string[], says: RegExp]> = [
-  [['--name', 'a', '--command', `: ${'x'.repeat(70_000)}`], /^bitworker: The task's command is 70002 bytes long; at most 65536 are allowed; let it call a script .*--bind$/],
-  [['--name', 'a', '--command', ' '], /^bitworker: The task has no command, so there is nothing to run; say --command CMD$/],
-  [['--name', 'a/b', '--command', 'true'], /^bitworker: The task's file name "a\/b" contains a slash or a backslash; choose another one: --name, --file$/],
-  [['--name', 'a', '--command', 'true', '--piece-length', '2G'], /not a whole number from 1 to 1073741824 bytes; choose another --piece-length$/],
-  [['--name', 'a', '--command', 'true', '--timeout', '99999999'], /not 1 to 31536000 whole seconds; choose another --timeout or --complete-timeout$/],
-  [['--name', 'a', '--command', 'true', '--memory', '2048G'], /not 1048576 to 1099511627776 whole bytes; choose another --memory or --scratch$/],
-  [['--name', 'a', '--command', 'true', '--private'], /--private tasks are found by their trackers alone; say --announce URL, too$/],
-  [['--name', 'a', '--command', 'true', '--sign'], /signing\.key: no such file; make one, or name another \(bitworker keygen, --key FILE\)$/]
+  [
+    ['--name', 'a', '--command', `: ${'x'.repeat(70_000)}`],
+    /^bitworker: The task's command is 70002 bytes long; at most 65536 are allowed; let it call a script .*--bind$/
+  ],
+  [
+    ['--name', 'a', '--command', ' '],
+    /^bitworker: The task has no command, so there is nothing to run; say --command CMD$/
+  ],
+  [
+    ['--name', 'a/b', '--command', 'true'],
+    /^bitworker: The task's file name "a\/b" contains a slash or a backslash; choose another one: --name, --file$/
+  ],
+  [
+    ['--name', 'a', '--command', 'true', '--piece-length', '2G'],
+    /not a whole number from 1 to 1073741824 bytes; choose another --piece-length$/
+  ],
+  [
+    ['--name', 'a', '--command', 'true', '--timeout', '99999999'],
+    /not 1 to 31536000 whole seconds; choose another --timeout or --complete-timeout$/
+  ],
+  [
+    ['--name', 'a', '--command', 'true', '--memory', '2048G'],
+    /not 1048576 to 1099511627776 whole bytes; choose another --memory or --scratch$/
+  ],
+  [
+    ['--name', 'a', '--command', 'true', '--private'],
+    /--private tasks are found by their trackers alone; say --announce URL, too$/
+  ],
+  [
+    ['--name', 'a', '--command', 'true', '--sign'],
+    /signing\.key: no such file; make one, or name another \(bitworker keygen, --key FILE\)$/
+  ]
 ]
 
 test('an author is told what to change', async t => {
@@ -51,24 +81,37 @@ test('an author is told what to change', async t => {
 
 test('a reader of the same task is sent to its author', t => {
   const long = 'd4:infod9:bitworkerd7:command3:foo7:timeouti0e7:versioni1ee6:lengthi1e4:name1:a12:piece lengthi1eee'
-  t.throws(() => parseTask(Buffer.from(long)), /The task's timeout is 0 s, not 1 to 31536000 whole seconds; ask its author to correct it\.$/)
+  t.throws(
+    () => parseTask(Buffer.from(long)),
+    /The task's timeout is 0 s, not 1 to 31536000 whole seconds; ask its author to correct it\.$/
+  )
   t.end()
 })
 
 test('what is in the way of a file', async t => {
   const { dir, run } = await workspace(t)
-  await writeFile(path.join(dir, 'x.bitworker'), encodeTask(createTask({ name: 'x', parts: 1, command: 'echo hello', pieceLength: 64 })))
+  await writeFile(
+    path.join(dir, 'x.bitworker'),
+    encodeTask(createTask({ name: 'x', parts: 1, command: 'echo hello', pieceLength: 64 }))
+  )
   const here = ['run', 'x.bitworker', '--yes', '--exit', ...OFFLINE]
   await mkdir(path.join(dir, 'folder', 'x'), { recursive: true })
   for (const force of [[], ['--force']]) {
     const { code, stderr } = await run([...here, '-o', 'folder', ...force])
     t.equal(code, 2)
-    t.match(stderr, /\/folder\/x is a folder, where a file of that name is to go; move it away, or choose another folder with -o$/m, 'a folder: --force is not advised')
+    t.match(
+      stderr,
+      /\/folder\/x is a folder, where a file of that name is to go; move it away, or choose another folder with -o$/m,
+      'a folder: --force is not advised'
+    )
   }
   await mkdir(path.join(dir, 'file'))
   await writeFile(path.join(dir, 'file', 'x'), 'mine')
   const refused = await run([...here, '-o', 'file'])
-  t.match(refused.stderr, /\/file\/x exists already and is not what BitWorker wrote; move it away, choose another folder with -o, or overwrite it with --force$/m)
+  t.match(
+    refused.stderr,
+    /\/file\/x exists already and is not what BitWorker wrote; move it away, choose another folder with -o, or overwrite it with --force$/m
+  )
   t.equal((await run([...here, '-o', 'file', '--force'])).code, 0, 'which does what was said')
   t.equal(await readFile(path.join(dir, 'file', 'x'), 'utf8'), 'hello\n')
 })
@@ -79,9 +122,20 @@ test('--bind the wrong way round', async t => {
   await mkdir(path.join(dir, 'venv'))
   const { code, stderr } = await run(['run', 'x.bitworker', '--yes', '--bind', `env:${dir}/venv`, ...OFFLINE])
   t.equal(code, 2)
-  t.match(stderr, new RegExp(`--bind env:${dir}/venv: ${dir}/venv is not a name for it in the command's folder; say --bind ${dir}/venv:env`))
-  t.match((await run(['run', 'x.bitworker', '--yes', '--bind', 'no/such/path', ...OFFLINE])).stderr, /no such file or folder, or not readable; check the path/)
-  t.match((await run(['run', 'x.bitworker', '--yes', '--bind', 'venv:p', ...OFFLINE])).stderr, /the name "p" is taken by the parts; give it another one \(--bind PATH:NAME\)/)
+  t.match(
+    stderr,
+    new RegExp(
+      `--bind env:${dir}/venv: ${dir}/venv is not a name for it in the command's folder; say --bind ${dir}/venv:env`
+    )
+  )
+  t.match(
+    (await run(['run', 'x.bitworker', '--yes', '--bind', 'no/such/path', ...OFFLINE])).stderr,
+    /no such file or folder, or not readable; check the path/
+  )
+  t.match(
+    (await run(['run', 'x.bitworker', '--yes', '--bind', 'venv:p', ...OFFLINE])).stderr,
+    /the name "p" is taken by the parts; give it another one \(--bind PATH:NAME\)/
+  )
 })
 
 test('trust remove takes what trust add takes', async t => {
@@ -134,13 +188,25 @@ test('a link that cannot work says why', async t => {
     t.match(stderr, says)
   }
   const cut = await run(['info', LINK, '--timeout', '1', ...OFFLINE])
-  t.match(cut.stderr, /if it was longer, put it in quotes: the shell cuts it at the first &/, 'a link that the shell may have cut')
+  t.match(
+    cut.stderr,
+    /if it was longer, put it in quotes: the shell cuts it at the first &/,
+    'a link that the shell may have cut'
+  )
   t.doesNotMatch((await run(['info', `${LINK}&dn=a`, '--timeout', '1', ...OFFLINE])).stderr, /quotes/)
 })
 
 const BROKEN: Array<[what: string, bytes: string, says: RegExp]> = [
-  ['of version 2 alone', 'd4:infod9:file treed1:ad0:d6:lengthi5eeee12:meta versioni2e4:name1:a12:piece lengthi16384eee', /version 2.*BEP 52.*; ask for a hybrid one$/],
-  ['too long for its hashes', `d4:infod6:lengthi9999999e4:name1:a12:piece lengthi16384e6:pieces20:${'x'.repeat(20)}ee`, /its length \(9999999\) does not fit its 1 piece hashes; get it again, or another one$/],
+  [
+    'of version 2 alone',
+    'd4:infod9:file treed1:ad0:d6:lengthi5eeee12:meta versioni2e4:name1:a12:piece lengthi16384eee',
+    /version 2.*BEP 52.*; ask for a hybrid one$/
+  ],
+  [
+    'too long for its hashes',
+    `d4:infod6:lengthi9999999e4:name1:a12:piece lengthi16384e6:pieces20:${'x'.repeat(20)}ee`,
+    /its length \(9999999\) does not fit its 1 piece hashes; get it again, or another one$/
+  ],
   ['cut off', 'd4:infod6:lengthi1e4:name1:a12:piece lengthi16384e6:pieces20:xx', /; get it again, or another one$/]
 ]
 
@@ -159,30 +225,56 @@ test('a torrent that cannot be used says why', async t => {
 
 test('a tracker that fails: which one, and why', async t => {
   const { dir, start } = await workspace(t)
-  await writeFile(path.join(dir, 'x.bitworker'), encodeTask(createTask({ name: 'x', parts: 1, command: 'true', pieceLength: 64 })))
+  await writeFile(
+    path.join(dir, 'x.bitworker'), encodeTask(createTask({ name: 'x', parts: 1, command: 'true', pieceLength: 64 }))
+  )
   const refusing = createServer().listen(0, '127.0.0.1')
   await once(refusing, 'listening')
   const { port } = refusing.address() as AddressInfo
   refusing.close()
   const url = `http://127.0.0.1:${port}/announce`
-  const running = start(['run', 'x.bitworker', '--yes', '--json', ...OFFLINE.filter(flag => flag !== '--no-tracker'), '--announce', url])
+  const running = start([
+    'run', 'x.bitworker', '--yes', '--json', ...OFFLINE.filter(flag => flag !== '--no-tracker'), '--announce', url
+  ])
   t.equal((await running.event('warning'))['message'], `${url}: connection refused`)
 })
 
 test('a private task says what that means', async t => {
   const { run } = await workspace(t)
-  const made = await run(['create', '--name', 'x', '--parts', '1', '--command', 'true', '--private', '--announce', 'udp://127.0.0.1:1'])
+  const made = await run([
+    'create',
+    '--name',
+    'x',
+    '--parts',
+    '1',
+    '--command',
+    'true',
+    '--private',
+    '--announce',
+    'udp://127.0.0.1:1'
+  ])
   t.equal(made.code, 0)
-  t.match((await run(['info', 'x.bitworker'])).stdout, /^ {2}private {5}no DHT, local network or peer exchange: its trackers alone name peers$/m)
+  t.match(
+    (await run(['info', 'x.bitworker'])).stdout,
+    /^ {2}private {5}no DHT, local network or peer exchange: its trackers alone name peers$/m
+  )
 })
 
 test('at any width words, units and flags stay whole', async t => {
   const { dir, run } = await workspace(t)
-  await writeFile(path.join(dir, 'x.bitworker'), encodeTask(createTask({ name: 'x', parts: 1, pieceLength: 64, command: 'echo one\necho "two  words"\n' })))
+  await writeFile(
+    path.join(dir, 'x.bitworker'),
+    encodeTask(createTask({ name: 'x', parts: 1, pieceLength: 64, command: 'echo one\necho "two  words"\n' }))
+  )
   for (const columns of [40, 80, 200]) {
-    const { stdout } = await run(['run', 'x.bitworker', '-o', `out${columns}`, '--yes', '--exit', ...OFFLINE], { terminal: true, columns })
+    const { stdout } = await run(['run', 'x.bitworker', '-o', `out${columns}`, '--yes', '--exit', ...OFFLINE], {
+      terminal: true, columns
+    })
     const lines = stripVTControlCharacters(stdout).split(/\r?\n/)
-    t.ok(lines.includes('  command     │ echo one') && lines.includes('              │ echo "two  words"'), `${columns} columns: the lines of the command`)
+    t.ok(
+      lines.includes('  command     │ echo one') && lines.includes('              │ echo "two  words"'),
+      `${columns} columns: the lines of the command`
+    )
     const notes = lines.slice(0, lines.findIndex(line => /[█░]/.test(line)))
     t.ok(notes.length > 10 && notes.every(line => line.length <= columns), 'no line is too long')
     t.deepEqual(notes.filter(line => /-$|^ *(?:h|s|B|MiB|GiB)\b|^-?bind/.test(line)), [], 'and none ends within a word')

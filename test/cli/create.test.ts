@@ -24,10 +24,38 @@ test('create writes a task file', async t => {
 
 test('create with everything', async t => {
   const { dir, run } = await workspace(t)
-  const { code, events, stderr } = await run(['create', '--name', 'frames', '--command', 'true', '--file', 'a.txt:2', '--file', 'sub/b.txt:3',
-    '--piece-length', '64KiB', '--complete-command', 'cat $PART_LIST > "$FILE"', '--timeout', '90', '--complete-timeout', '600',
-    '--memory', '4G', '--scratch', '64M', '--announce', 'http://127.0.0.1:1/announce',
-    '--announce', 'udp://127.0.0.1:1', '--comment', 'a test', '-o', 'other.bitworker', '--json'])
+  const { code, events, stderr } = await run([
+    'create',
+    '--name',
+    'frames',
+    '--command',
+    'true',
+    '--file',
+    'a.txt:2',
+    '--file',
+    'sub/b.txt:3',
+    '--piece-length',
+    '64KiB',
+    '--complete-command',
+    'cat $PART_LIST > "$FILE"',
+    '--timeout',
+    '90',
+    '--complete-timeout',
+    '600',
+    '--memory',
+    '4G',
+    '--scratch',
+    '64M',
+    '--announce',
+    'http://127.0.0.1:1/announce',
+    '--announce',
+    'udp://127.0.0.1:1',
+    '--comment',
+    'a test',
+    '-o',
+    'other.bitworker',
+    '--json'
+  ])
   t.equal(code, 0, stderr)
   const task = parseTask(await readFile(path.join(dir, 'other.bitworker')))
   t.deepEqual(task.files.map(file => [file.path, file.parts]), [['frames/a.txt', 2], ['frames/sub/b.txt', 3]])
@@ -37,9 +65,18 @@ test('create with everything', async t => {
   t.equal(events.length, 1)
   const { event, file, infoHash, pieces, timeout, completeTimeout, memory, scratch, files } = events[0] ?? { event: '' }
   t.deepEqual([timeout, completeTimeout, memory, scratch], [90, 600, 2 ** 32, 2 ** 26])
-  t.deepEqual({ event, file, infoHash, pieces, files }, {
-    event: 'created', file: 'other.bitworker', infoHash: task.infoHash, pieces: 5, files: [{ path: 'frames/a.txt', parts: 2 }, { path: 'frames/sub/b.txt', parts: 3 }]
-  })
+  t.deepEqual(
+    { event, file, infoHash, pieces, files },
+    {
+      event: 'created',
+      file: 'other.bitworker',
+      infoHash: task.infoHash,
+      pieces: 5,
+      files: [
+        { path: 'frames/a.txt', parts: 2 }, { path: 'frames/sub/b.txt', parts: 3 }
+      ]
+    }
+  )
 })
 
 test('create overwrites nothing without --force', async t => {

@@ -24,10 +24,17 @@ async function doctor (t: Test, env: Record<string, string> = {}, args: string[]
   return run(['doctor', '--port', '0', '--json', ...args], { env })
 }
 
-/** A folder for PATH with a bwrap that only says something; and a perl, without which there is no sandbox landlock either. */
-function pathWith (t: Test, bwrap: string, perl: string | null = "echo 'Landlock: Function not implemented' >&2; exit 125"): string {
+/**
+ * A folder for PATH with a bwrap that only says something; and a perl, without which there is no sandbox landlock
+ * either.
+ */
+function pathWith (
+  t: Test, bwrap: string, perl: string | null = "echo 'Landlock: Function not implemented' >&2; exit 125"
+): string {
   const dir = tempFolder(t)
-  for (const [name, script] of [['bwrap', bwrap], ['perl', perl]] as const) {
+  for (const [name, script] of [
+    ['bwrap', bwrap], ['perl', perl]
+  ] as const) {
     if (script !== null) writeFileSync(path.join(dir, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
   }
   chmodSync(dir, 0o755)
@@ -37,7 +44,11 @@ function pathWith (t: Test, bwrap: string, perl: string | null = "echo 'Landlock
 test('doctor where everything is there', async t => {
   const { code, events, stderr } = await doctor(t)
   t.equal(stderr, '')
-  t.deepEqual(events.map(({ event, check }) => check ?? event), ['shell', 'sandbox', 'memory', 'port', 'discovery', 'doctor'], 'one event for each check, and one for all')
+  t.deepEqual(
+    events.map(({ event, check }) => check ?? event),
+    ['shell', 'sandbox', 'memory', 'port', 'discovery', 'doctor'],
+    'one event for each check, and one for all'
+  )
   t.deepEqual(finding(events, 'shell'), { state: 'ok', message: '/bin/bash' })
   t.deepEqual(finding(events, 'port'), { state: 'ok', message: 'any free one, TCP and UDP' })
   const { state, message } = finding(events, 'sandbox')
@@ -48,7 +59,10 @@ test('doctor where everything is there', async t => {
 test('doctor for people: a line each, and what follows from it', async t => {
   const { run } = await workspace(t)
   const good = await run(['doctor', '--port', '0'])
-  t.match(good.stdout, /^shell {6}ok {7}\/bin\/bash\nsandbox .*\nmemory .*cgroups.*\nport .*\ndiscovery .*\nTasks can be computed here\.\n$/)
+  t.match(
+    good.stdout,
+    /^shell {6}ok {7}\/bin\/bash\nsandbox .*\nmemory .*cgroups.*\nport .*\ndiscovery .*\nTasks can be computed here\.\n$/
+  )
   t.deepEqual([good.code, good.stderr], [0, ''])
   const bad = await run(['doctor', '--port', '0'], { env: { PATH: pathWith(t, 'exit 1') } })
   t.match(bad.stdout, /^sandbox {4}missing {2}bwrap does not work here/m)
@@ -59,7 +73,10 @@ test('doctor for people: a line each, and what follows from it', async t => {
 test('doctor with a bwrap that does not work', async t => {
   const ways: Array<[says: string, remedy: RegExp]> = [
     ['bwrap: setting up uid map: Permission denied', /AppArmor.*apparmor-profiles/],
-    ['bwrap: No permissions to create new namespace, likely because the kernel does not allow it', /user namespaces; allow them/],
+    [
+      'bwrap: No permissions to create new namespace, likely because the kernel does not allow it',
+      /user namespaces; allow them/
+    ],
     ['bwrap: Unknown option --size', /older than 0\.8; update it/],
     ['something never heard of', /bwrap does not work here \(something never heard of\)/]
   ]
@@ -85,7 +102,9 @@ test('doctor with a bwrap that does not work', async t => {
   if (state === 'limited') t.match(message, /^landlock; bwrap does not work here/, 'Landlock where bwrap does not work')
   else t.match(message, /landlock does not work here/, 'where neither does')
   const mute = await doctor(t, { PATH: pathWith(t, 'exit 0') })
-  t.deepEqual([mute.code, finding(mute.events, 'sandbox').state], [1, 'missing'], 'one that ends well, but runs nothing, is none')
+  t.deepEqual(
+    [mute.code, finding(mute.events, 'sandbox').state], [1, 'missing'], 'one that ends well, but runs nothing, is none'
+  )
 })
 
 const noTemporary = (at: string, why: string): string =>
@@ -102,9 +121,14 @@ test('doctor without a folder for temporary files says so once, and what to do',
   }
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
   for (const [options, why] of [['size=16k', 'its disk is full'], ['ro', 'its file system is read-only']] as const) {
-    const found = inNamespaces([...user, '--mount'], `export TMPDIR='${dir}'; mount -t tmpfs -o ${options} none "$TMPDIR"`, tempFolder(t))
+    const found = inNamespaces(
+      [...user, '--mount'], `export TMPDIR='${dir}'; mount -t tmpfs -o ${options} none "$TMPDIR"`, tempFolder(t)
+    )
     if (found === null) t.comment('no namespaces here')
-    else t.deepEqual([found.code, finding(found.events, 'sandbox')], [1, { state: 'missing', message: noTemporary(dir, why) }])
+    else
+      t.deepEqual(
+        [found.code, finding(found.events, 'sandbox')], [1, { state: 'missing', message: noTemporary(dir, why) }]
+      )
   }
 })
 
@@ -120,12 +144,23 @@ test('doctor finds a port that is taken', async t => {
 })
 
 /** Runs doctor after a script in namespaces of its own; null where there are none. */
-function inNamespaces (flags: string[], script: string, dir: string): { code: number | null, events: JsonEvent[] } | null {
+function inNamespaces (
+  flags: string[], script: string, dir: string
+): { code: number | null, events: JsonEvent[] } | null {
   if (spawnSync('unshare', [...flags, '/bin/sh', '-c', script]).status !== 0) return null
   const env = { PATH: process.env['PATH'] ?? '', HOME: dir }
-  const { status, stdout } = spawnSync('unshare', [...flags, '/bin/sh', '-c', `${script}; exec "$0" "$@"`,
-    process.execPath, MAIN, 'doctor', '--port', '0', '--json'], { encoding: 'utf8', env, timeout: 30_000 })
-  return { code: status, events: stdout.trimEnd().split('\n').map(line => JSON.parse(line) as JsonEvent) }
+  const { status, stdout } = spawnSync(
+    'unshare',
+    [...flags, '/bin/sh', '-c', `${script}; exec "$0" "$@"`, process.execPath, MAIN, 'doctor', '--port', '0', '--json'],
+    { encoding: 'utf8', env, timeout: 30_000 }
+  )
+  return {
+    code: status,
+    events: stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as JsonEvent)
+  }
 }
 
 test('doctor without bash, without bwrap, without a network', t => {
@@ -139,11 +174,21 @@ test('doctor without bash, without bwrap, without a network', t => {
     t.equal(finding(noBash.events, 'sandbox').state, 'missing', 'nor is there a sandbox that could run it')
   }
   // found wherever it is usually, whatever PATH says; one not executable is none
-  const noBwrap = inNamespaces([...user, '--mount'], 'for at in /usr/local/bin /usr/bin /bin; do for of in bwrap perl; do [ ! -e $at/$of ] || mount --bind /dev/null $at/$of; done; done', dir)
+  const noBwrap = inNamespaces(
+    [...user, '--mount'],
+    'for at in /usr/local/bin /usr/bin /bin; do for of in bwrap perl; do [ ! -e $at/$of ] || mount --bind /dev/null $at/$of; done; done',
+    dir
+  )
   if (noBwrap === null) t.comment('no namespaces here')
   else {
-    t.deepEqual([noBwrap.code, finding(noBwrap.events, 'sandbox').state, noBwrap.events.at(-1)?.['canCompute']], [1, 'missing', false])
-    t.match(finding(noBwrap.events, 'sandbox').message, /^bubblewrap is not installed; install the package bubblewrap.*perl is not installed/)
+    t.deepEqual(
+      [noBwrap.code, finding(noBwrap.events, 'sandbox').state, noBwrap.events.at(-1)?.['canCompute']],
+      [1, 'missing', false]
+    )
+    t.match(
+      finding(noBwrap.events, 'sandbox').message,
+      /^bubblewrap is not installed; install the package bubblewrap.*perl is not installed/
+    )
     t.equal(finding(noBwrap.events, 'shell').state, 'ok', 'the rest is still looked at')
   }
   const noNetwork = inNamespaces([...user, '--net'], 'true', dir)
@@ -152,7 +197,11 @@ test('doctor without bash, without bwrap, without a network', t => {
     const { state, message } = finding(noNetwork.events, 'discovery')
     t.deepEqual([state, finding(noNetwork.events, 'port').state], ['limited', 'ok'])
     t.match(message, /no network but this machine itself; connect it, or name peers with --peer/)
-    t.equal(noNetwork.events.at(-1)?.['canCompute'], finding(noNetwork.events, 'sandbox').state !== 'missing', 'which keeps nobody from computing')
+    t.equal(
+      noNetwork.events.at(-1)?.['canCompute'],
+      finding(noNetwork.events, 'sandbox').state !== 'missing',
+      'which keeps nobody from computing'
+    )
   }
   t.end()
 })

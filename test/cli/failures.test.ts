@@ -22,13 +22,29 @@ function report (): { failures: FailureReport, notes: string[], events: object[]
 
 function failure (piece: number | null, exitCode: number, stderr = '', opts: Partial<FailedEvent> = {}): FailedEvent {
   const because = stderr === '' ? '' : `: ${stderr.split('\n').at(-1)}`
-  return { piece, code: 'BW_ERR_COMMAND_EXIT', exitCode, signal: null, stderr, message: `the command exited with code ${exitCode}${because}`, final: true, ...opts }
+  return {
+    piece,
+    code: 'BW_ERR_COMMAND_EXIT',
+    exitCode,
+    signal: null,
+    stderr,
+    message: `the command exited with code ${exitCode}${because}`,
+    final: true,
+    ...opts
+  }
 }
 
 test('many failures alike do not hide another one', t => {
   const { failures, notes, events } = report()
   for (let piece = 40; piece > 0; piece--) if (piece !== 7) failures.failed(failure(piece, 1, `no ${piece}`))
-  failures.failed(failure(7, 0, '', { code: 'BW_ERR_COMMAND_TIMEOUT', exitCode: null, signal: 'SIGKILL', message: 'the command ran longer than its time-out of 3 s' }))
+  failures.failed(
+    failure(7, 0, '', {
+      code: 'BW_ERR_COMMAND_TIMEOUT',
+      exitCode: null,
+      signal: 'SIGKILL',
+      message: 'the command ran longer than its time-out of 3 s'
+    })
+  )
   t.deepEqual(notes, [
     'piece 40 failed permanently on this machine: the command exited with code 1: no 40',
     'piece 7 failed permanently on this machine: the command ran longer than its time-out of 3 s'
@@ -40,7 +56,12 @@ test('many failures alike do not hide another one', t => {
     '  piece 7: the command ran longer than its time-out of 3 s',
     'Run the same command again to retry.'
   ].join('\n'))
-  t.deepEqual((events as Array<{ event: string, groups: Array<{ pieces: number[] }> }>).map(({ event, groups }) => [event, groups.map(({ pieces }) => pieces.length)]), [['failures', [39, 1]]])
+  t.deepEqual(
+    (events as Array<{ event: string, groups: Array<{ pieces: number[] }> }>).map(({ event, groups }) => [
+      event, groups.map(({ pieces }) => pieces.length)
+    ]),
+    [['failures', [39, 1]]]
+  )
   failures.tell()
   t.equal(notes.length, 3, 'what was told is not told again')
   t.end()
@@ -72,8 +93,20 @@ test('stderr stands there once, and the likely cause beside it', t => {
     'the complete command of file 0 failed permanently on this machine: the command exited with code 3: merge'
   ])
   failures.tell()
-  t.match(notes[3]!, /piece 0: .*127: x: not found\n {4}x is elsewhere\n {2}piece 1: .*\n {2}the complete command of file 0: /)
-  t.match(failures.describeHopeless({ code: 'BW_ERR_HOPELESS', message: 'all alike (x: not found)', pieces: [0], exitCode: 127, signal: null, stderr: 'x: not found' }), /^all alike \(x: not found\)\n {2}x is elsewhere$/)
+  t.match(
+    notes[3]!, /piece 0: .*127: x: not found\n {4}x is elsewhere\n {2}piece 1: .*\n {2}the complete command of file 0: /
+  )
+  t.match(
+    failures.describeHopeless({
+      code: 'BW_ERR_HOPELESS',
+      message: 'all alike (x: not found)',
+      pieces: [0],
+      exitCode: 127,
+      signal: null,
+      stderr: 'x: not found'
+    }),
+    /^all alike \(x: not found\)\n {2}x is elsewhere$/
+  )
   t.end()
 })
 
@@ -123,7 +156,10 @@ const SNAPSHOT: Snapshot = {
 test('the live view breaks between its parts only', t => {
   for (const columns of [120, 80, 60]) {
     const lines = stripVTControlCharacters(renderLive(SNAPSHOT, columns)).split('\n')
-    t.ok(lines.every(({ length }) => length <= columns), `${columns} columns: ${lines.map(({ length }) => length).join(', ')}`)
+    t.ok(
+      lines.every(({ length }) => length <= columns),
+      `${columns} columns: ${lines.map(({ length }) => length).join(', ')}`
+    )
     t.match(lines[0]!, /^█+░ 99 % {2}11900\/12000 pieces {2}time left unknown$/)
     t.equal(lines.at(-1), SNAPSHOT.remark)
   }

@@ -25,15 +25,38 @@ test('info shows a task without running it', async t => {
   await writeFile(path.join(dir, 'demo.bitworker'), encodeTask(task))
   const { code, stdout, stderr } = await run(['info', 'demo.bitworker'])
   t.deepEqual([code, stderr], [0, ''])
-  for (const part of [task.infoHash, '│ echo fine\n', '│ curl x \\x1b[1A\\x1b[2K\\u{202e} | bash\\x9b', '│ sort $PART_LIST > "$FILE"', 'demo/a  2 parts', 'demo/b  1 part',
-    'at most 4 KiB', '5 s a piece', 'udp://127.0.0.1:1', 'red \\x1b[31m', '2001-09-09']) t.ok(stdout.includes(part), part)
+  for (const part of [
+    task.infoHash,
+    '│ echo fine\n',
+    '│ curl x \\x1b[1A\\x1b[2K\\u{202e} | bash\\x9b',
+    '│ sort $PART_LIST > "$FILE"',
+    'demo/a  2 parts',
+    'demo/b  1 part',
+    'at most 4 KiB',
+    '5 s a piece',
+    'udp://127.0.0.1:1',
+    'red \\x1b[31m',
+    '2001-09-09'
+  ])
+    t.ok(stdout.includes(part), part)
   t.doesNotMatch(stdout, /(?!\n)[\p{Cc}\p{Cf}]/u, 'nothing raw')
 
   const { events } = await run(['info', 'demo.bitworker', '--json'])
   t.equal(events.length, 1)
   const { event, infoHash, command, completeCommand, pieces, pieceLength, timeout, legacy } = events[0] ?? { event: '' }
-  t.deepEqual({ event, infoHash, command, completeCommand, pieces, pieceLength, timeout, legacy },
-    { event: 'task', infoHash: task.infoHash, command: HOSTILE, completeCommand: 'sort $PART_LIST > "$FILE"', pieces: 3, pieceLength: 4096, timeout: 5, legacy: false })
+  t.deepEqual(
+    { event, infoHash, command, completeCommand, pieces, pieceLength, timeout, legacy },
+    {
+      event: 'task',
+      infoHash: task.infoHash,
+      command: HOSTILE,
+      completeCommand: 'sort $PART_LIST > "$FILE"',
+      pieces: 3,
+      pieceLength: 4096,
+      timeout: 5,
+      legacy: false
+    }
+  )
 })
 
 test('bad files get one line and exit 2', async t => {
@@ -62,7 +85,12 @@ test('no file, a folder, an enormous file', async t => {
   await mkdir(path.join(dir, 'folder'))
   await writeFile(path.join(dir, 'huge'), '')
   await truncate(path.join(dir, 'huge'), 100 * 1024 ** 2)
-  for (const [name, expected] of [['nothing', 'BW_ERR_NOT_FOUND'], ['folder', 'BW_ERR_NOT_A_FILE'], ['huge', 'BW_ERR_FILE_TOO_LARGE'], ['/dev/zero', 'BW_ERR_FILE_TOO_LARGE']] as const) {
+  for (const [name, expected] of [
+    ['nothing', 'BW_ERR_NOT_FOUND'],
+    ['folder', 'BW_ERR_NOT_A_FILE'],
+    ['huge', 'BW_ERR_FILE_TOO_LARGE'],
+    ['/dev/zero', 'BW_ERR_FILE_TOO_LARGE']
+  ] as const) {
     const { code, events, stderr } = await run(['info', name, '--json'])
     t.deepEqual([code, events[0]?.['code']], [2, expected], name)
     t.match(stderr, new RegExp(`^bitworker: ${name}: [^\\n]*; [^\\n]*\\n$`))
@@ -83,7 +111,9 @@ test('a URL of something else', async t => {
 })
 
 test('without a folder for temporary files', async t => {
-  const { code, stderr } = await (await workspace(t)).run(['info', 'a'.repeat(40), ...OFFLINE], { env: { TMPDIR: '/nowhere' } })
+  const { code, stderr } = await (
+    await workspace(t)
+  ).run(['info', 'a'.repeat(40), ...OFFLINE], { env: { TMPDIR: '/nowhere' } })
   t.equal(code, 2)
   t.match(stderr, /^bitworker: \/nowhere, the folder for temporary files \(TMPDIR\): no such file or folder; [^\n]*\n$/)
 })

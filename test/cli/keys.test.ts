@@ -10,7 +10,11 @@ import { author, CONFIG, json, refused, SQUARES } from '../helpers/cli-author.ts
 test('keygen makes a key that nobody else can read, and overwrites none', async t => {
   const files = await author(t)
   const { run, at, key } = files
-  const modes = await Promise.all([CONFIG, `${CONFIG}/signing.key`, `${CONFIG}/signing.pub`].map(async name => ((await stat(at(name))).mode & 0o777).toString(8)))
+  const modes = await Promise.all(
+    [CONFIG, `${CONFIG}/signing.key`, `${CONFIG}/signing.pub`].map(async name =>
+      ((await stat(at(name))).mode & 0o777).toString(8)
+    )
+  )
   t.deepEqual(modes, ['700', '600', '644'])
   t.deepEqual((await readdir(at(CONFIG))).sort(), ['signing.key', 'signing.pub'], 'nothing else is left')
   t.equal(await readFile(at(`${CONFIG}/signing.pub`), 'utf8'), `bitworker-ed25519 ${key}\n`)
@@ -71,9 +75,19 @@ test('sign puts a signature into the file, in its place or elsewhere', async t =
   t.equal(parseTask(await readFile(at('both.bitworker'))).signatures.length, 2, 'a second signer')
   t.equal(parseTask(await readFile(at('squares.bitworker'))).signatures.length, 1)
   await writeFile(at('precious'), 'x')
-  await refused(t, files, ['sign', 'squares.bitworker', '-o', 'precious'], 'BW_ERR_FILE_EXISTS', /precious: already exists/)
+  await refused(
+    t, files, ['sign', 'squares.bitworker', '-o', 'precious'], 'BW_ERR_FILE_EXISTS', /precious: already exists/
+  )
   await refused(t, files, ['sign', String(magnet)], 'BW_ERR_USAGE', /only a task file can be signed/)
-  await refused(t, files, ['create', '--name', 'x', '--parts', '1', '--command', 'true', '--key', 'ben.key'], 'BW_ERR_USAGE', /--sign/)
-  const created = await json(files, ['create', '--name', 'x', '--parts', '1', '--command', 'true', '--sign', '--key', 'ben.key'])
+  await refused(
+    t,
+    files,
+    ['create', '--name', 'x', '--parts', '1', '--command', 'true', '--key', 'ben.key'],
+    'BW_ERR_USAGE',
+    /--sign/
+  )
+  const created = await json(files, [
+    'create', '--name', 'x', '--parts', '1', '--command', 'true', '--sign', '--key', 'ben.key'
+  ])
   t.equal(parseTask(await readFile(at('x.bitworker'))).signatures[0]?.publicKey, created['signer'], 'create --sign')
 })

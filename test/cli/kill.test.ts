@@ -11,7 +11,17 @@ const TEXT = Array.from({ length: PARTS }, (_, i) => `part ${i}\n`).join('')
 
 async function createTask (t: Test): Promise<Workspace> {
   const work = await workspace(t)
-  await work.run(['create', '--name', 'out.txt', '--command', 'sleep 0.1; echo "part $PIECE_IDX"', '--parts', String(PARTS), '--piece-length', '1K'])
+  await work.run([
+    'create',
+    '--name',
+    'out.txt',
+    '--command',
+    'sleep 0.1; echo "part $PIECE_IDX"',
+    '--parts',
+    String(PARTS),
+    '--piece-length',
+    '1K'
+  ])
   return work
 }
 

@@ -1,5 +1,16 @@
 import test from 'tape'
-import { formatHostPort, parseAnnounce, parseBind, parseCount, parseFileParts, parseHostPort, parsePieceLength, parsePort, parseRate, parseSize } from '../../lib/cli/flags/values.ts'
+import {
+  formatHostPort,
+  parseAnnounce,
+  parseBind,
+  parseCount,
+  parseFileParts,
+  parseHostPort,
+  parsePieceLength,
+  parsePort,
+  parseRate,
+  parseSize
+} from '../../lib/cli/flags/values.ts'
 
 const GOOD: Array<[parse: (text: string) => unknown, text: string, value: unknown]> = [
   [parseSize, '0', 0],
@@ -49,7 +60,9 @@ test('values of flags', t => {
 
 test('values that are refused', t => {
   for (const [parse, ...texts] of BAD) {
-    for (const text of texts) t.throws(() => parse(text), /^InvalidArgumentError|CommanderError/, `${parse.name} '${text}'`)
+    for (const text of texts) {
+      t.throws(() => parse(text), /^InvalidArgumentError|CommanderError/, `${parse.name} '${text}'`)
+    }
   }
   t.end()
 })

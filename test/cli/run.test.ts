@@ -29,7 +29,9 @@ async function portOf (peer: Running): Promise<string> {
 test('run computes a task and leaves', async t => {
   const files = await workspace(t)
   const { infoHash } = await create(files, [...SQUARES, '--parts', '8'])
-  const { code, events, stderr } = await files.run(['run', 'squares.bitworker', '-o', 'out', '-j', '2', '--yes', '--exit', '--json', ...OFFLINE])
+  const { code, events, stderr } = await files.run([
+    'run', 'squares.bitworker', '-o', 'out', '-j', '2', '--yes', '--exit', '--json', ...OFFLINE
+  ])
   t.equal(code, 0, stderr)
   t.equal(await readFile(path.join(files.dir, 'out/squares'), 'utf8'), EIGHT_SQUARES)
 
@@ -38,8 +40,12 @@ test('run computes a task and leaves', async t => {
   t.equal(events.find(({ event }) => event === 'task')?.['infoHash'], infoHash)
   const computed = events.filter(({ event }) => event === 'computed')
   t.deepEqual(piecesOf('computed', events), [0, 1, 2, 3, 4, 5, 6, 7])
-  for (const { size, sha256, ms } of computed) t.ok(Number(size) > 0 && /^[0-9a-f]{64}$/.test(String(sha256)) && Number(ms) >= 0, 'says what it computed')
-  t.deepEqual(events.find(({ event }) => event === 'done')?.['files'], [{ path: path.join(files.dir, 'out/squares'), length: EIGHT_SQUARES.length }])
+  for (const { size, sha256, ms } of computed) {
+    t.ok(Number(size) > 0 && /^[0-9a-f]{64}$/.test(String(sha256)) && Number(ms) >= 0, 'says what it computed')
+  }
+  t.deepEqual(events.find(({ event }) => event === 'done')?.['files'], [
+    { path: path.join(files.dir, 'out/squares'), length: EIGHT_SQUARES.length }
+  ])
   t.deepEqual(events.at(-1), { event: 'stopped', exitCode: 0 })
 
   t.match(stderr, /│ echo \$\(\(PIECE_IDX\*PIECE_IDX\)\)/, 'people see the command')
@@ -49,7 +55,9 @@ test('run computes a task and leaves', async t => {
   const again = await files.run(['run', 'squares.bitworker', '-o', 'out', '--yes', '--exit', '--json', ...OFFLINE])
   t.equal(again.code, 0)
   t.notOk(again.events.some(({ event }) => event === 'computed'), 'a second run computes nothing')
-  t.deepEqual(again.events.find(({ event }) => event === 'done')?.['files'], [{ path: path.join(files.dir, 'out/squares'), length: EIGHT_SQUARES.length }])
+  t.deepEqual(again.events.find(({ event }) => event === 'done')?.['files'], [
+    { path: path.join(files.dir, 'out/squares'), length: EIGHT_SQUARES.length }
+  ])
 })
 
 test('run does not run a command that nobody agreed to', async t => {
@@ -66,7 +74,9 @@ test('two peers; one computes, the other only has the magnet link and computes n
   const { magnet } = await create(files, [...SQUARES, '--parts', '8'])
   const one = files.start(['run', 'squares.bitworker', '-o', 'one', '--yes', '--json', ...OFFLINE])
   const peer = await portOf(one)
-  const two = await files.run(['run', String(magnet), '-o', 'two', '--no-compute', '--exit', '--json', '--peer', peer, ...OFFLINE])
+  const two = await files.run([
+    'run', String(magnet), '-o', 'two', '--no-compute', '--exit', '--json', '--peer', peer, ...OFFLINE
+  ])
   t.equal(two.code, 0, two.stderr)
   t.equal(await readFile(path.join(files.dir, 'two/squares'), 'utf8'), EIGHT_SQUARES)
   t.equal(two.events.filter(({ event }) => event === 'downloaded').length, 8)
@@ -90,7 +100,11 @@ test('an interrupted run takes its commands with it and continues later', async 
   await mkdir(path.join(files.dir, 'switch'))
   const args = ['run', 'slow.bitworker', '-j', '3', '--bind', 'switch', '--yes', '--exit', '--json', ...OFFLINE]
   const first = files.start(args)
-  await Promise.all([first.event('computed', ({ piece }) => piece === 0), first.event('computing', ({ piece }) => piece === 1), first.event('computing', ({ piece }) => piece === 2)])
+  await Promise.all([
+    first.event('computed', ({ piece }) => piece === 0),
+    first.event('computing', ({ piece }) => piece === 1),
+    first.event('computing', ({ piece }) => piece === 2)
+  ])
   const second = await eggTimer(t)
   second.start()
   first.kill('SIGTERM')
@@ -115,11 +129,20 @@ test('a second Ctrl-C ends it at once', async t => {
 
 test('a piece that always fails', async t => {
   const files = await workspace(t)
-  await create(files, ['--name', 'broken', '--parts', '3', '--command', 'if [ $PIECE_IDX = 1 ]; then echo "no luck \u001b[31m" >&2; exit 7; fi; echo $PIECE_IDX'])
+  await create(files, [
+    '--name',
+    'broken',
+    '--parts',
+    '3',
+    '--command',
+    'if [ $PIECE_IDX = 1 ]; then echo "no luck \u001b[31m" >&2; exit 7; fi; echo $PIECE_IDX'
+  ])
   const { code, events, stderr } = await files.run(['run', 'broken.bitworker', '--yes', '--exit', '--json', ...OFFLINE])
   t.equal(code, 1)
   const last = events.findLast(({ event }) => event === 'failed')
-  t.deepEqual([last?.['piece'], last?.['code'], last?.['exitCode'], last?.['final']], [1, 'BW_ERR_COMMAND_EXIT', 7, true])
+  t.deepEqual(
+    [last?.['piece'], last?.['code'], last?.['exitCode'], last?.['final']], [1, 'BW_ERR_COMMAND_EXIT', 7, true]
+  )
   t.match(String(last?.['stderr']), /no luck/)
   t.deepEqual(events.find(({ event }) => event === 'stuck')?.['pieces'], [1])
   t.match(stderr, /piece 1 failed permanently on this machine: .*7/)
@@ -131,12 +154,17 @@ test('a piece that always fails', async t => {
 test('a command that cannot work ends early, with the likely cause', async t => {
   const files = await workspace(t)
   await create(files, ['--name', 'nowhere', '--parts', '300', '--command', 'nosuchprogram $PIECE_IDX'])
-  const { code, events, stderr } = await files.run(['run', 'nowhere.bitworker', '-j', '2', '--yes', '--exit', '--json', ...OFFLINE])
+  const { code, events, stderr } = await files.run([
+    'run', 'nowhere.bitworker', '-j', '2', '--yes', '--exit', '--json', ...OFFLINE
+  ])
   t.equal(code, 1)
   const hopeless = events.find(({ event }) => event === 'hopeless')
   t.deepEqual([hopeless?.['code'], hopeless?.['exitCode']], ['BW_ERR_HOPELESS', 127])
   t.ok(events.filter(({ event }) => event === 'computing').length <= 5, 'most pieces are not tried')
-  t.match(stderr, /The first 3 pieces all failed alike \(.*127: .*nosuchprogram: command not found\); no more are computed here\./)
+  t.match(
+    stderr,
+    /The first 3 pieces all failed alike \(.*127: .*nosuchprogram: command not found\); no more are computed here\./
+  )
   t.match(stderr, /nosuchprogram is not on this machine either/)
   t.match(stderr, /pieces? failed here:\n {2}pieces? .*127/)
   t.deepEqual(events.at(-1), { event: 'stopped', exitCode: 1 })
@@ -145,11 +173,21 @@ test('a command that cannot work ends early, with the likely cause', async t => 
 test('what failed here is waited for as long as a peer computes', async t => {
   const files = await workspace(t)
   await mkdir(path.join(files.dir, 'tool'))
-  await create(files, [...SQUARES.slice(0, 2), '--parts', '8', '--command', 'cd tool || exit; until test -e go; do sleep 0.1; done; echo $((PIECE_IDX*PIECE_IDX))'])
-  const has = files.start(['run', 'squares.bitworker', '-o', 'has', '-j', '1', '--bind', 'tool', '--yes', '--json', ...OFFLINE])
+  await create(files, [
+    ...SQUARES.slice(0, 2),
+    '--parts',
+    '8',
+    '--command',
+    'cd tool || exit; until test -e go; do sleep 0.1; done; echo $((PIECE_IDX*PIECE_IDX))'
+  ])
+  const has = files.start([
+    'run', 'squares.bitworker', '-o', 'has', '-j', '1', '--bind', 'tool', '--yes', '--json', ...OFFLINE
+  ])
   const peer = await portOf(has)
   await has.event('computing')
-  const lacks = files.start(['run', 'squares.bitworker', '-o', 'lacks', '-j', '2', '--yes', '--exit', '--json', '--peer', peer, ...OFFLINE])
+  const lacks = files.start([
+    'run', 'squares.bitworker', '-o', 'lacks', '-j', '2', '--yes', '--exit', '--json', '--peer', peer, ...OFFLINE
+  ])
   await lacks.event('hopeless')
   await writeFile(path.join(files.dir, 'tool/go'), '')
   const { code, events, stderr } = await lacks.ended
@@ -164,7 +202,8 @@ test('what failed here is waited for as long as a peer computes', async t => {
 async function slowLeaver (t: Test): Promise<{ one: Running, two: Running, release: () => Promise<void> }> {
   const files = await workspace(t)
   await mkdir(path.join(files.dir, 'switch'))
-  const command = 'if test $PIECE_IDX = 7; then until test -e switch/go; do sleep 0.1; done; fi; head -c 50000 /dev/zero'
+  const command =
+    'if test $PIECE_IDX = 7; then until test -e switch/go; do sleep 0.1; done; fi; head -c 50000 /dev/zero'
   await create(files, ['--name', 'large', '--parts', '8', '--piece-length', '50K', '--command', command])
   const args = ['run', 'large.bitworker', '--yes', '--json', ...OFFLINE]
   const one = files.start([...args, '-o', 'one', '-j', '2', '--bind', 'switch', '--exit', '--upload-limit', '50K'])
@@ -193,34 +232,68 @@ test('who waits for others leaves at once when told to', async t => {
 
 test('--seed-ratio leaves when so much was uploaded, --seed-time when so long was seeded', async t => {
   const files = await workspace(t)
-  const { magnet } = await create(files, ['--name', 'large', '--parts', '4', '--piece-length', '100K', '--command', 'head -c 100000 /dev/zero'])
+  const { magnet } = await create(files, [
+    '--name', 'large', '--parts', '4', '--piece-length', '100K', '--command', 'head -c 100000 /dev/zero'
+  ])
   const one = files.start(['run', 'large.bitworker', '--yes', '--json', '-o', 'one', '--seed-ratio', '1', ...OFFLINE])
   const peer = await portOf(one)
   await one.event('done')
-  t.equal((await files.run(['run', String(magnet), '-o', 'two', '--no-compute', '--json', '--seed-time', '0.01', '--peer', peer, ...OFFLINE])).code, 0)
+  t.equal(
+    (
+      await files.run([
+        'run', String(magnet), '-o', 'two', '--no-compute', '--json', '--seed-time', '0.01', '--peer', peer, ...OFFLINE
+      ])
+    ).code,
+    0
+  )
   t.equal((await one.ended).code, 0)
 })
 
 test('without a sandbox it ends, and says why', async t => {
   const files = await workspace(t)
   await create(files, [...SQUARES, '--parts', '8'])
-  const { code, events, stderr } = await files.run(['run', 'squares.bitworker', '--yes', '--exit', '--json', ...OFFLINE], { env: { TMPDIR: path.join(files.dir, 'nowhere') } })
+  const { code, events, stderr } = await files.run(
+    ['run', 'squares.bitworker', '--yes', '--exit', '--json', ...OFFLINE],
+    { env: { TMPDIR: path.join(files.dir, 'nowhere') } }
+  )
   t.deepEqual([code, events.find(({ event }) => event === 'error')?.['code']], [1, 'BW_ERR_NO_SANDBOX'])
   t.match(stderr, /^bitworker: No peer has it or computes it\..*nowhere/m, 'what is missing')
 })
 
 test('a complete command: makes the file, or fails', async t => {
   const files = await workspace(t)
-  await create(files, ['--name', 'sum', '--parts', '3', '--command', 'echo $PIECE_IDX', '--complete-command', 'cat $PART_LIST | paste -sd+ | bc > "$FILE" || echo $(( $(cat $PART_LIST | paste -sd+) )) > "$FILE"'])
+  await create(files, [
+    '--name',
+    'sum',
+    '--parts',
+    '3',
+    '--command',
+    'echo $PIECE_IDX',
+    '--complete-command',
+    'cat $PART_LIST | paste -sd+ | bc > "$FILE" || echo $(( $(cat $PART_LIST | paste -sd+) )) > "$FILE"'
+  ])
   const good = await files.run(['run', 'sum.bitworker', '--yes', '--exit', '--json', ...OFFLINE])
   t.equal(good.code, 0, good.stderr)
   t.equal(await readFile(path.join(files.dir, 'sum'), 'utf8'), '3\n')
-  t.deepEqual(good.events.find(({ event }) => event === 'done')?.['files'], [{ path: path.join(files.dir, 'sum'), length: 2 }])
+  t.deepEqual(good.events.find(({ event }) => event === 'done')?.['files'], [
+    { path: path.join(files.dir, 'sum'), length: 2 }
+  ])
 
-  await create(files, ['--name', 'bad', '--parts', '2', '--command', 'echo $PIECE_IDX', '--complete-command', 'echo cannot merge >&2; exit 3'])
+  await create(files, [
+    '--name',
+    'bad',
+    '--parts',
+    '2',
+    '--command',
+    'echo $PIECE_IDX',
+    '--complete-command',
+    'echo cannot merge >&2; exit 3'
+  ])
   const bad = await files.run(['run', 'bad.bitworker', '--yes', '--exit', '--json', ...OFFLINE])
   t.equal(bad.code, 1)
-  t.deepEqual(bad.events.filter(({ event }) => event === 'failed').map(each => [each['piece'], each['exitCode']]), [[null, 3]])
+  t.deepEqual(
+    bad.events.filter(({ event }) => event === 'failed').map(each => [each['piece'], each['exitCode']]), [[null, 3]]
+  )
   t.match(bad.stderr, /complete command.*: cannot merge/)
   t.deepEqual(bad.events.filter(({ event }) => event === 'completing').map(({ file }) => file), [0])
 })
@@ -233,7 +306,9 @@ test('--bind shows a file of this machine to the command', async t => {
   t.equal(good.code, 0, good.stderr)
   t.match(good.stderr, /warning: what --bind shows is not part of the task/)
   t.equal(await readFile(path.join(files.dir, 'bound'), 'utf8'), 'one\ntwo\n')
-  const bad = await files.run(['run', 'bound.bitworker', '--yes', '--exit', '--bind', 'missing.txt', '--json', ...OFFLINE])
+  const bad = await files.run([
+    'run', 'bound.bitworker', '--yes', '--exit', '--bind', 'missing.txt', '--json', ...OFFLINE
+  ])
   t.deepEqual([bad.code, bad.events.map(event => event['code'])], [2, ['BW_ERR_BIND']])
 })
 
@@ -263,7 +338,9 @@ test('what cannot work ends with one line and exit 2', async t => {
     ['BW_ERR_USAGE', ['--dht-bootstrap', '127.0.0.1:1']]
   ]
   for (const [expected, flags] of cases) {
-    const { code, events, stderr } = await files.run(['run', 'squares.bitworker', '--yes', '--exit', '--json', ...OFFLINE, ...flags])
+    const { code, events, stderr } = await files.run([
+      'run', 'squares.bitworker', '--yes', '--exit', '--json', ...OFFLINE, ...flags
+    ])
     t.deepEqual([code, events.find(({ event }) => event === 'error')?.['code']], [2, expected], stderr)
   }
 })
@@ -285,7 +362,9 @@ test('a reader of --json that leaves stops the work', async t => {
   await create(files, ['--name', 'slow', '--command', 'echo; sleep 0.1', '--parts', '600'])
   const main = new URL('../../lib/cli/main.ts', import.meta.url).pathname
   const command = `'${process.execPath}' '${main}' run slow.bitworker -o out --yes --json ${OFFLINE.join(' ')}`
-  const child = spawn('bash', ['-c', `${command} 2> /dev/null | head -1 > /dev/null; echo "\${PIPESTATUS[0]}"`], { cwd: files.dir })
+  const child = spawn('bash', ['-c', `${command} 2> /dev/null | head -1 > /dev/null; echo "\${PIPESTATUS[0]}"`], {
+    cwd: files.dir
+  })
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => { output += text })
   await once(child, 'close')

@@ -24,9 +24,14 @@ test('a magnet link of a task runs nothing without an answer', async t => {
   const { magnet } = (await files.run(CREATE)).events[0]!
   const seed = files.start(['run', 'squares.bitworker', '-o', 'seed', '--no-compute', '--json', ...OFFLINE])
   const peer = `127.0.0.1:${String((await seed.event('listening'))['port'])}`
-  const { code, events, stderr } = await files.run(['run', String(magnet), '-o', 'out', '--exit', '--json', '--peer', peer, ...OFFLINE])
+  const { code, events, stderr } = await files.run([
+    'run', String(magnet), '-o', 'out', '--exit', '--json', '--peer', peer, ...OFFLINE
+  ])
   t.equal(code, 2, stderr)
-  t.deepEqual(events.filter(({ event }) => ['error', 'computing', 'computed'].includes(event)).map(event => event['code']), ['BW_ERR_CONSENT'])
+  t.deepEqual(
+    events.filter(({ event }) => ['error', 'computing', 'computed'].includes(event)).map(event => event['code']),
+    ['BW_ERR_CONSENT']
+  )
   t.match(stderr, /│ echo/, 'but shows what it would have run')
 })
 
@@ -41,9 +46,13 @@ test('two peers that only know the tracker', async t => {
   const { magnet } = (await files.run(CREATE)).events[0]!
   const tracker = files.start(['tracker', '--host', '127.0.0.1', '--port', '0', '--dht-port', '0', '--json'])
   const [http] = (await tracker.event('listening'))['announce'] as string[]
-  const one = files.start(['run', 'squares.bitworker', '-o', 'one', '--yes', '--json', '--announce', http!, '--no-dht', ...QUIET])
+  const one = files.start([
+    'run', 'squares.bitworker', '-o', 'one', '--yes', '--json', '--announce', http!, '--no-dht', ...QUIET
+  ])
   await one.event('done')
-  const two = await files.run(['run', String(magnet), '-o', 'two', '--no-compute', '--exit', '--json', '--announce', http!, '--no-dht', ...QUIET])
+  const two = await files.run([
+    'run', String(magnet), '-o', 'two', '--no-compute', '--exit', '--json', '--announce', http!, '--no-dht', ...QUIET
+  ])
   t.equal(two.code, 0, two.stderr)
   t.equal(await readFile(path.join(files.dir, 'two/squares'), 'utf8'), EIGHT_SQUARES)
 })
@@ -54,7 +63,9 @@ test('two peers that only know a DHT node', async t => {
   const tracker = files.start(['tracker', '--host', '127.0.0.1', '--port', '0', '--dht-port', '0', '--json'])
   const node = `127.0.0.1:${String((await tracker.event('listening'))['dhtPort'])}`
   const flags = ['--exit', '--json', '--dht-bootstrap', node, '--no-tracker', ...QUIET]
-  const one = files.start(['run', 'squares.bitworker', '-o', 'one', '--yes', ...flags.filter(flag => flag !== '--exit')])
+  const one = files.start([
+    'run', 'squares.bitworker', '-o', 'one', '--yes', ...flags.filter(flag => flag !== '--exit')
+  ])
   await one.event('done')
   const two = await files.run(['run', String(magnet), '-o', 'two', '--no-compute', ...flags])
   t.equal(two.code, 0, two.stderr)

@@ -23,7 +23,9 @@ test('a yes runs the command and shows how it comes on', async t => {
   const { files, ended: { code, stdout } } = await answer(t, 'y')
   t.equal(code, 0, stdout)
   t.equal(await readFile(path.join(files.dir, 'squares'), 'utf8'), '0\n1\n4\n9\n')
-  t.ok(stdout.indexOf('echo $((PIECE_IDX*PIECE_IDX))') < stdout.search(QUESTION), 'the command comes before the question')
+  t.ok(
+    stdout.indexOf('echo $((PIECE_IDX*PIECE_IDX))') < stdout.search(QUESTION), 'the command comes before the question'
+  )
   t.match(stdout, /█{30}.* 100 % {2}4\/4 pieces {2}done/, 'a full bar')
   t.match(stdout, /4 computed here · 0 downloaded/)
 })

@@ -12,7 +12,9 @@ test('a run can be traced, area by area', async t => {
   const { code, stderr, stdout } = await run([...args, '-o', 'b'], { env: { DEBUG: 'bitworker:*' } })
   t.equal(code, 0)
   t.doesNotMatch(stdout, /bitworker:/, 'stdout is the results\'')
-  for (const area of ['scheduling', 'claims', 'store', 'executor', 'discovery']) t.match(stderr, new RegExp(`bitworker:${area} `), area)
+  for (const area of ['scheduling', 'claims', 'store', 'executor', 'discovery']) {
+    t.match(stderr, new RegExp(`bitworker:${area} `), area)
+  }
   t.match(stderr, /piece 2 starts[^]*piece 2 is stored[^]*piece 2 is computed: 2 bytes/, 'the way of a piece')
   const one = await run([...args, '-o', 'c'], { env: { DEBUG: 'bitworker:store' } })
   t.match(one.stderr, /bitworker:store /)

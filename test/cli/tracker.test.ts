@@ -13,7 +13,11 @@ test('tracker listens, says where, and stops', async t => {
   const { start } = await workspace(t)
   const tracker = start([...LOOPBACK, '--json'])
   const { port, dhtPort, announce, flags } = await tracker.event('listening') as unknown as Listening
-  t.deepEqual(announce, [`http://127.0.0.1:${port}/announce`, `udp://127.0.0.1:${port}/announce`, `ws://127.0.0.1:${port}`])
+  t.deepEqual(announce, [
+    `http://127.0.0.1:${port}/announce`,
+    `udp://127.0.0.1:${port}/announce`,
+    `ws://127.0.0.1:${port}`
+  ])
   t.deepEqual(flags, ['--announce', `http://127.0.0.1:${port}/announce`, '--dht-bootstrap', `127.0.0.1:${dhtPort}`])
   const response = await fetch(`http://127.0.0.1:${port}/stats.json`)
   t.equal((await response.json() as { torrents: number }).torrents, 0, 'the tracker answers')
@@ -39,7 +43,9 @@ test('tracker on a port that is taken', async t => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const { code, events, stderr } = await run(['tracker', '--host', '127.0.0.1', '--port', String(port), '--dht-port', '0', '--json'])
+  const { code, events, stderr } = await run([
+    'tracker', '--host', '127.0.0.1', '--port', String(port), '--dht-port', '0', '--json'
+  ])
   t.deepEqual([code, events.map(event => event['code'])], [2, ['BW_ERR_PORT_IN_USE']])
   t.match(stderr, new RegExp(`^bitworker: --port ${port}: another program uses this port; [^\\n]*\\n$`))
   await new Promise(resolve => { server.close(resolve) })

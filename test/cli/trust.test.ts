@@ -12,8 +12,32 @@ test('trust add, list, remove', async t => {
   const files = await author(t)
   const { run, at, key } = files
   t.match((await run(['trust', 'list'])).stdout, /nobody yet/)
-  const added = await json(files, ['trust', 'add', key, '--label', 'Ada', '--expires', '2099-01-31', '--max-hours', '5', '--max-size', '1G', '--max-memory', '2G', '--max-scratch', '1M'])
-  const expected = { key, label: 'Ada', expires: '2099-01-31T00:00:00.000Z', maxHours: 5, maxBytes: 2 ** 30, maxMemory: 2 ** 31, maxScratch: 2 ** 20 }
+  const added = await json(files, [
+    'trust',
+    'add',
+    key,
+    '--label',
+    'Ada',
+    '--expires',
+    '2099-01-31',
+    '--max-hours',
+    '5',
+    '--max-size',
+    '1G',
+    '--max-memory',
+    '2G',
+    '--max-scratch',
+    '1M'
+  ])
+  const expected = {
+    key,
+    label: 'Ada',
+    expires: '2099-01-31T00:00:00.000Z',
+    maxHours: 5,
+    maxBytes: 2 ** 30,
+    maxMemory: 2 ** 31,
+    maxScratch: 2 ** 20
+  }
   t.deepEqual(added, { event: 'added', ...expected })
   t.deepEqual(await json(files, ['trust', 'list']), { event: 'author', ...expected })
   t.equal((await stat(at(`${CONFIG}/trust.json`))).mode & 0o777, 0o600)
@@ -24,7 +48,9 @@ test('trust add, list, remove', async t => {
   t.deepEqual((await run(['trust', 'list', '--json'])).events, [])
   await refused(t, files, ['trust', 'remove', key], 'BW_ERR_NOT_LISTED', /no such key/)
   await refused(t, files, ['trust', 'add', 'nothing.pub'], 'BW_ERR_NOT_FOUND', /nothing\.pub: neither a public key/)
-  await refused(t, files, ['trust', 'add', `${CONFIG}/signing.key`], 'BW_ERR_KEY', /signing\.key: The key is no public key/)
+  await refused(
+    t, files, ['trust', 'add', `${CONFIG}/signing.key`], 'BW_ERR_KEY', /signing\.key: The key is no public key/
+  )
   await refused(t, files, ['trust', 'add', `01${'0'.repeat(62)}`], 'BW_ERR_KEY', /one of the eight/)
   await refused(t, files, ['trust', 'add', key, '--expires', '2027-02-31'], 'BW_ERR_USAGE', /--expires/)
   await refused(t, files, ['trust', 'add', key, '--deny', '--max-hours', '1'], 'BW_ERR_USAGE', /--deny/)
@@ -58,8 +84,15 @@ test('a task by a trusted key starts without a question, within the scope', asyn
   t.equal(code, 0, stderr)
   t.match(stderr, /Signed by Ada, whom you trust: it starts without a question/)
   const { trust, signers } = events.find(({ event }) => event === 'task') ?? {} as Record<string, unknown>
-  t.deepEqual([trust, (signers as Array<Record<string, unknown>>).map(signer => [signer['key'], signer['standing'], signer['label'], signer['claimed']])],
-    ['trusted', [[key, 'trusted', 'Ada', 'Ada']]])
+  t.deepEqual(
+    [
+      trust,
+      (signers as Array<Record<string, unknown>>).map(signer => [
+        signer['key'], signer['standing'], signer['label'], signer['claimed']
+      ])
+    ],
+    ['trusted', [[key, 'trusted', 'Ada', 'Ada']]]
+  )
   t.equal(await readFile(at('squares'), 'utf8'), '0\n1\n4\n9\n')
   await run(['trust', 'remove', key])
   await refused(t, files, [...RUN, '-o', 'again'], 'BW_ERR_CONSENT', /no terminal/)
@@ -69,7 +102,9 @@ test('a denied key never runs, not even with --yes', async t => {
   const files = await author(t, { signed: true })
   const { run, at, key } = files
   await run(['trust', 'add', key, '--deny', '--label', 'Eve'])
-  await refused(t, files, [...RUN, '--yes'], 'BW_ERR_DENIED', /signed by Eve, whose tasks do not run here; .*trust remove/)
+  await refused(
+    t, files, [...RUN, '--yes'], 'BW_ERR_DENIED', /signed by Eve, whose tasks do not run here; .*trust remove/
+  )
   t.notOk(existsSync(at('squares')))
   t.match((await run(['info', 'squares.bitworker'])).stdout, /Eve: you denied this key/, 'info still shows it')
 })
@@ -83,19 +118,34 @@ test('the terminal shows who signed it, and what they call themselves apart from
   const { code, stdout } = await run.ended
   t.equal(code, 2)
   const shown = stripVTControlCharacters(stdout).replaceAll('\r', '')
-  t.match(shown, new RegExp(`signed by {3}${files.key}\n +you do not know this key\n {2}who says {4}│ Ada: you trust this key\n {2}command {5}│ echo \\$`))
+  t.match(
+    shown,
+    new RegExp(
+      `signed by {3}${files.key}\n +you do not know this key\n {2}who says {4}│ Ada: you trust this key\n {2}command {5}│ echo \\$`
+    )
+  )
   t.match(shown, new RegExp(` it sees {5}${files.at('squares.bitworker')}\n`))
-  t.match(shown, /piece size {2}at most 1 KiB, 4 KiB for all of them\n {2}time limit {2}1 min a piece, 4 min for all of them/)
+  t.match(
+    shown, /piece size {2}at most 1 KiB, 4 KiB for all of them\n {2}time limit {2}1 min a piece, 4 min for all of them/
+  )
 })
 
 test('a signed file that was changed is refused in one line', async t => {
   const files = await author(t, { signed: true })
   const { at, key } = files
   const bytes = await readFile(at('squares.bitworker'))
-  await writeFile(at('bad.bitworker'), Buffer.from(bytes.toString('latin1').replace('PIECE_IDX*PIECE', 'PIECE_IDX+PIECE'), 'latin1'))
+  await writeFile(
+    at('bad.bitworker'), Buffer.from(bytes.toString('latin1').replace('PIECE_IDX*PIECE', 'PIECE_IDX+PIECE'), 'latin1')
+  )
   for (const args of [['info'], ['run', '--yes', ...OFFLINE], ['sign']]) {
     const [command = '', ...rest] = args
-    await refused(t, files, [command, 'bad.bitworker', ...rest], 'BW_ERR_TASK_SIGNATURE', new RegExp(`^bitworker: bad\\.bitworker: The signature by ${key} is not valid \\(the task or`))
+    await refused(
+      t,
+      files,
+      [command, 'bad.bitworker', ...rest],
+      'BW_ERR_TASK_SIGNATURE',
+      new RegExp(`^bitworker: bad\\.bitworker: The signature by ${key} is not valid \\(the task or`)
+    )
   }
 })
 
@@ -143,11 +193,18 @@ test('a task file of 2014 is converted, or joins its old swarm', async t => {
   const converted = await json(files, ['info', 'old.rbw'])
   t.deepEqual([old['legacy'], converted['legacy'], converted['convertedFrom']], [true, false, old['infoHash']])
   t.notEqual(old['infoHash'], converted['infoHash'])
-  t.match((await run(['info', 'old.rbw'])).stdout, new RegExp(`converted {3}from a task file of 2014, whose info-hash ${String(old['infoHash'])} does not cover the command`))
+  t.match(
+    (await run(['info', 'old.rbw'])).stdout,
+    new RegExp(
+      `converted {3}from a task file of 2014, whose info-hash ${String(old['infoHash'])} does not cover the command`
+    )
+  )
 
   for (const [flag, infoHash] of [[[], converted['infoHash']], [['--legacy-swarm'], old['infoHash']]] as const) {
     const out = `out${flag.length}`
-    const { code, events, stderr } = await run(['run', 'old.rbw', '-o', out, '--yes', '--exit', '--json', ...flag, ...OFFLINE])
+    const { code, events, stderr } = await run([
+      'run', 'old.rbw', '-o', out, '--yes', '--exit', '--json', ...flag, ...OFFLINE
+    ])
     t.equal(code, 0, stderr)
     t.equal(events.find(({ event }) => event === 'task')?.['infoHash'], infoHash)
     t.equal(/warning: .*2014.*--legacy-swarm/.test(stderr), flag.length === 0, 'a warning if it was converted')

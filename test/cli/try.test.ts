@@ -21,7 +21,9 @@ const left = (): string[] => readdirSync(tmpdir()).filter(name => name.startsWit
 
 test('try computes one piece of a task, and shows output, stderr, size and time', async t => {
   const { run } = await workspace(t)
-  await run(['create', '--name', 'squares', '--parts', '50', '--command', 'echo why >&2; echo $((PIECE_IDX * PIECE_IDX))'])
+  await run([
+    'create', '--name', 'squares', '--parts', '50', '--command', 'echo why >&2; echo $((PIECE_IDX * PIECE_IDX))'
+  ])
   const { code, stdout, stderr } = await run(['try', 'squares.bitworker', '--piece', '7', '--yes'])
   t.deepEqual([code, stdout], [0, '49\n'])
   t.match(stderr, /^ {2}│ why\npiece 7: 3 B in \d+\.\d\d s\n$/)
@@ -41,16 +43,29 @@ test('try computes one piece of a task, and shows output, stderr, size and time'
 
 test('try runs a command that is no task yet', async t => {
   const { run } = await workspace(t)
-  const printed = await run(['try', '--command', 'printf "%s %s" "$PIECE_IDX" "$PIECE_COUNT"; exec > >(cat); (sleep 0.2; echo late) &', '--piece', '2'])
+  const printed = await run([
+    'try',
+    '--command',
+    'printf "%s %s" "$PIECE_IDX" "$PIECE_COUNT"; exec > >(cat); (sleep 0.2; echo late) &',
+    '--piece',
+    '2'
+  ])
   t.deepEqual([printed.code, printed.stdout], [0, '2 3late\n'], 'as run would: until the end of its stdout')
   const failed = await run(['try', '--command', 'echo partial; nosuchcmd; exit 4', '--json'])
   t.equal(failed.code, 1)
   t.match(failed.stderr, /nosuchcmd: command not found\nbitworker: the command exited with code 4/)
-  t.deepEqual(failed.events.map(({ event, exitCode }) => [event, exitCode]), [['sandbox', undefined], ['failed', 4], ['error', undefined]])
+  t.deepEqual(
+    failed.events.map(({ event, exitCode }) => [event, exitCode]),
+    [
+      ['sandbox', undefined], ['failed', 4], ['error', undefined]
+    ]
+  )
   const large = await run(['try', '--command', 'head -c 2000 /dev/zero', '--piece-length', '1K'])
   t.equal(large.code, 1)
   t.match(large.stderr, /beyond the piece length of 1024 bytes/)
-  for (const [args, says] of [[['try'], /a task file, or --command/], [['try', 'x', '--command', 'y'], /leave out --command/]] as const) {
+  for (const [args, says] of [
+    [['try'], /a task file, or --command/], [['try', 'x', '--command', 'y'], /leave out --command/]
+  ] as const) {
     const { code, stderr } = await run([...args])
     t.equal(code, 2)
     t.match(stderr, says)
@@ -60,7 +75,9 @@ test('try runs a command that is no task yet', async t => {
 
 test('create says how to try, and --try does it first', async t => {
   const { dir, run } = await workspace(t)
-  const made = await run(['create', '--name', 'good', '--parts', '2', '--command', 'echo said >&2; echo $PIECE_IDX', '--try'])
+  const made = await run([
+    'create', '--name', 'good', '--parts', '2', '--command', 'echo said >&2; echo $PIECE_IDX', '--try'
+  ])
   t.equal(made.code, 0)
   t.match(made.stdout, /^try it {5}bitworker try good\.bitworker$/m)
   t.match(made.stderr, /│ said\npiece 0: 2 B in/)
@@ -78,7 +95,11 @@ test('run --verbose shows what good pieces said', async t => {
   t.equal(code, 0)
   t.match(stderr, /piece [01] was computed, and said:\n {2}│ .*nosuchcmd: command not found/)
   const { events } = await run(['run', 'out.bitworker', '-o', 'b', '--json', ...flags])
-  t.deepEqual(events.filter(({ event }) => event === 'computed').map(({ stderr: said }) => /not found/.test(String(said))), [true, true], 'events have it in any case')
+  t.deepEqual(
+    events.filter(({ event }) => event === 'computed').map(({ stderr: said }) => /not found/.test(String(said))),
+    [true, true],
+    'events have it in any case'
+  )
 })
 
 /** A signal to the command that script(1) runs. */
@@ -86,13 +107,31 @@ async function signal ({ pid }: Running, name: NodeJS.Signals): Promise<void> {
   process.kill(Number(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')), name)
 }
 
-const codeOf = (tried: Promise<void>): Promise<string> => tried.then(() => 'none', (error: BitWorkerError) => error.code)
+const codeOf = (tried: Promise<void>): Promise<string> =>
+  tried.then(
+    () => 'none', (error: BitWorkerError) => error.code
+  )
 
 test('who stops a try stops what it runs, at whatever moment', async t => {
-  const confinement: Confinement = { mayCompute: true, options: { sandbox: 'none' }, fields: { tier: 'none', problems: [] }, banner: '' }
-  const options = { task: createTask({ name: 'x', command: 'sleep 600', parts: 1 }), piece: 0, confinement, binds: [], out: new JsonOutput(false) }
-  t.equal(await codeOf(tryPiece({ ...options, signal: AbortSignal.abort() })), 'BW_ERR_COMMAND_KILLED', 'before it began')
-  t.equal(await codeOf(tryPiece({ ...options, binds: [{ path: '/usr', name: 'a/b' }], signal: AbortSignal.abort() })), 'BW_ERR_BIND')
+  const confinement: Confinement = {
+    mayCompute: true, options: { sandbox: 'none' }, fields: { tier: 'none', problems: [] }, banner: ''
+  }
+  const options = {
+    task: createTask({ name: 'x', command: 'sleep 600', parts: 1 }),
+    piece: 0,
+    confinement,
+    binds: [],
+    out: new JsonOutput(false)
+  }
+  t.equal(
+    await codeOf(tryPiece({ ...options, signal: AbortSignal.abort() })),
+    'BW_ERR_COMMAND_KILLED',
+    'before it began'
+  )
+  t.equal(
+    await codeOf(tryPiece({ ...options, binds: [{ path: '/usr', name: 'a/b' }], signal: AbortSignal.abort() })),
+    'BW_ERR_BIND'
+  )
   t.deepEqual(left(), [], 'nothing is left')
 
   const { run, start } = await workspace(t)
@@ -109,7 +148,12 @@ test('who stops a try stops what it runs, at whatever moment', async t => {
 
 test('what cannot be tried is said before anybody is asked', async t => {
   const { dir, run } = await workspace(t)
-  await writeFile(path.join(dir, 'later.bitworker'), encode({ info: { bitworker: { command: 'true', requires: ['gpu'], version: 1 }, length: 8, name: 'x', 'piece length': 8 } }))
+  await writeFile(
+    path.join(dir, 'later.bitworker'),
+    encode({
+      info: { bitworker: { command: 'true', requires: ['gpu'], version: 1 }, length: 8, name: 'x', 'piece length': 8 }
+    })
+  )
   await writeFile(path.join(dir, 'leaves.torrent'), fixtures.leaves.torrent)
   await run(['create', '--name', 'x', '--parts', '2', '--command', 'true'])
   for (const [args, expected, says, env] of [
@@ -135,18 +179,28 @@ test('try says why a program is missing', async t => {
 
 test('try takes what a link names from a peer', async t => {
   const { run, start } = await workspace(t)
-  const { events: [created] } = await run(['create', '--name', 'squares', '--parts', '9', '--command', 'echo $((PIECE_IDX * PIECE_IDX))', '--json'])
+  const {
+    events: [created]
+  } = await run([
+    'create', '--name', 'squares', '--parts', '9', '--command', 'echo $((PIECE_IDX * PIECE_IDX))', '--json'
+  ])
   const peer = start(['run', 'squares.bitworker', '-o', 'peer', '--yes', '--json', ...OFFLINE])
   const address = `127.0.0.1:${String((await peer.event('listening'))['port'])}`
-  const { code, stdout, stderr } = await run(['try', String(created!['magnet']), '--piece', '8', '--yes', '--peer', address, ...OFFLINE])
+  const { code, stdout, stderr } = await run([
+    'try', String(created!['magnet']), '--piece', '8', '--yes', '--peer', address, ...OFFLINE
+  ])
   t.deepEqual([code, stdout], [0, '64\n'], stderr)
 })
 
 test('create asks at a terminal whether to try it', async t => {
   const { dir, start } = await workspace(t)
   const OFFER = /Compute its first piece here, to see whether it works\?/
-  const create = async (name: string, command: string, key: string | null): Promise<{ code: number | null, stdout: string }> => {
-    const run = start(['create', '--name', name, '--parts', '2', '--command', command], { terminal: true, columns: 200 })
+  const create = async (
+    name: string, command: string, key: string | null
+  ): Promise<{ code: number | null, stdout: string }> => {
+    const run = start(['create', '--name', name, '--parts', '2', '--command', command], {
+      terminal: true, columns: 200
+    })
     await run.output(OFFER)
     if (key === null) await signal(run, 'SIGTERM')
     else run.stdin.write(key)
@@ -154,16 +208,24 @@ test('create asks at a terminal whether to try it', async t => {
   }
   const good = await create('good', 'echo "piece $PIECE_IDX"', '\r')
   t.equal(good.code, 0)
-  t.match(good.stdout, /piece 0\r\npiece 0: 8 B in .*good\.bitworker: 2 pieces/s, 'Enter: what it printed, and then what was made')
+  t.match(
+    good.stdout,
+    /piece 0\r\npiece 0: 8 B in .*good\.bitworker: 2 pieces/s,
+    'Enter: what it printed, and then what was made'
+  )
   const bad = await create('bad', 'echo oh >&2; exit 3', 'y')
   t.equal(bad.code, 1)
   t.match(bad.stdout, /│ oh.*code 3.*bad\.bitworker is not written: correct the command, or say --no-try/s)
-  for (const [name, key, code] of [['no', 'n', 0], ['eof', '\u0004', 0], ['stopped', '\u0003', 130], ['killed', null, 130]] as const) {
+  for (const [name, key, code] of [
+    ['no', 'n', 0], ['eof', '\u0004', 0], ['stopped', '\u0003', 130], ['killed', null, 130]
+  ] as const) {
     const ended = await create(name, 'exit 3', key)
     t.equal(ended.code, code, ended.stdout)
     t.equal(existsSync(path.join(dir, `${name}.bitworker`)), code === 0, name)
   }
-  const quiet = await start(['create', '--name', 'quiet', '--parts', '2', '--command', 'exit 3', '--no-try'], { terminal: true }).ended
+  const quiet = await start(['create', '--name', 'quiet', '--parts', '2', '--command', 'exit 3', '--no-try'], {
+    terminal: true
+  }).ended
   t.equal(quiet.code, 0)
   t.doesNotMatch(quiet.stdout, OFFER)
 })

@@ -73,7 +73,11 @@ test('a reader that leaves is the end, not an error', async t => {
   const { dir, run } = await workspace(t)
   await run(['create', '--name', 'squares', '--parts', '3', '--command', 'echo'])
   const main = new URL('../../lib/cli/main.ts', import.meta.url).pathname
-  const child = spawn('bash', ['-c', `'${process.execPath}' '${main}' info squares.bitworker | true; echo "\${PIPESTATUS[0]}"`], { cwd: dir })
+  const child = spawn(
+    'bash',
+    ['-c', `'${process.execPath}' '${main}' info squares.bitworker | true; echo "\${PIPESTATUS[0]}"`],
+    { cwd: dir }
+  )
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
   await once(child, 'close')
@@ -87,7 +91,10 @@ test('output that cannot be written is an error', async t => {
   for (const args of ['info squares.bitworker', '--version']) {
     const child = spawn('bash', ['-c', `'${process.execPath}' '${main}' ${args} > /dev/full; echo $?`], { cwd: dir })
     let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text
+      })
     await once(child, 'close')
     t.match(output, /^bitworker: standard output: the disk is full; [^\n]*\n1\n$/, args)
   }
@@ -96,9 +103,18 @@ test('output that cannot be written is an error', async t => {
 test('--version loads nothing else', async t => {
   const { dir } = await workspace(t)
   const main = new URL('../../lib/cli/main.ts', import.meta.url)
-  const child = spawn(process.execPath, [main.pathname, '--version'], { cwd: dir, env: { ...process.env, NODE_V8_COVERAGE: dir }, stdio: 'ignore' })
+  const child = spawn(process.execPath, [main.pathname, '--version'], {
+    cwd: dir, env: { ...process.env, NODE_V8_COVERAGE: dir }, stdio: 'ignore'
+  })
   await once(child, 'close')
-  const coverage = JSON.parse(readFileSync(path.join(dir, readdirSync(dir).find(name => name.startsWith('coverage-'))!), 'utf8')) as { result: Array<{ url: string }> }
+  const coverage = JSON.parse(
+    readFileSync(
+      path.join(
+        dir, readdirSync(dir).find(name => name.startsWith('coverage-'))!
+      ),
+      'utf8'
+    )
+  ) as { result: Array<{ url: string }> }
   const lib = new URL('../../lib/', import.meta.url).href
   const loaded = coverage.result.map(({ url }) => url).filter(url => url.startsWith(lib)).sort()
   t.deepEqual(loaded.map(url => url.slice(lib.length)), ['cli/main.ts', 'version.ts'])

@@ -1,5 +1,5 @@
-// Requests: each is answered once (BEP 6), up to `reqq` (BEP 10) none is refused for lack of room, and limits of one direction
-// leave the other one alone.
+// Requests: each is answered once (BEP 6), up to `reqq` (BEP 10) none is refused for lack of room, and limits of one
+// direction leave the other one alone.
 import { once } from 'node:events'
 import bencode from 'bencode'
 import test from 'tape'
@@ -11,7 +11,9 @@ import { allDone, connect, createPeer, ready } from '../helpers/task-swarm.ts'
 import type { Peer } from '../helpers/task-swarm.ts'
 
 const BLOCK = 16_384
-const task = createTask({ name: 'out.bin', command: 'head -c 16777216 /dev/zero | tr "\\0" x', parts: 1, pieceLength: 16_777_216 })
+const task = createTask({
+  name: 'out.bin', command: 'head -c 16777216 /dev/zero | tr "\\0" x', parts: 1, pieceLength: 16_777_216
+})
 
 /** A peer with a piece of 1024 blocks, and one that asks by hand and is not choked. */
 async function asking (t: Test, client = {}): Promise<{ peer: Peer, asker: HostilePeer }> {
@@ -25,7 +27,8 @@ async function asking (t: Test, client = {}): Promise<{ peer: Peer, asker: Hosti
 }
 
 const request = (i: number): Buffer => u32(0, i * BLOCK, BLOCK)
-const requests = (count: number, from = 0): Buffer[] => Array.from({ length: count }, (_, i) => frame(6, request(from + i)))
+const requests = (count: number, from = 0): Buffer[] =>
+  Array.from({ length: count }, (_, i) => frame(6, request(from + i)))
 const answers = (asker: HostilePeer): number => asker.received(7).length + asker.received(16).length
 
 test('reqq is said, and true', async t => {
@@ -45,14 +48,22 @@ test('reqq is said, and true', async t => {
 
 test('a request that is cancelled has an answer: its block or a reject', async t => {
   const { asker } = await asking(t, { uploadLimit: 500_000 })
-  asker.send(...requests(300), ...Array.from({ length: 250 }, (_, i) => frame(8, request(50 + i))), frame(8, request(1000)))
+  asker.send(
+    ...requests(300), ...Array.from({ length: 250 }, (_, i) => frame(8, request(50 + i))), frame(8, request(1000))
+  )
   await within(asker.until(() => asker.received(16).length >= 200), 'rejects')
   await asker.heard()
   const rejected = asker.received(16).map(payload => payload.toString('hex'))
   t.equal(new Set(rejected).size, rejected.length, 'one each')
   t.notOk(rejected.includes(request(1000).toString('hex')), 'none for what was never asked')
   await within(asker.until(() => answers(asker) === 300), 'the others')
-  t.equal(new Set([...rejected, ...asker.received(7).map(payload => Buffer.concat([payload.subarray(0, 8), u32(BLOCK)]).toString('hex'))]).size, 300)
+  t.equal(
+    new Set([
+      ...rejected,
+      ...asker.received(7).map(payload => Buffer.concat([payload.subarray(0, 8), u32(BLOCK)]).toString('hex'))
+    ]).size,
+    300
+  )
 })
 
 test('the same request twice has two answers, and a choke rejects what waits', async t => {
@@ -80,8 +91,12 @@ test('a request outside a piece is refused, and no violation', async t => {
 })
 
 /** Two peers with half a task each that fetch the other half from each other. */
-async function twoHalves (t: Test, client: { uploadLimit?: number, downloadLimit?: number }): Promise<[limited: Peer, other: Peer]> {
-  const half = createTask({ name: 'x.bin', command: 'head -c 500000 /dev/zero | tr "\\0" "$PIECE_IDX"', parts: 8, pieceLength: 524_288 })
+async function twoHalves (
+  t: Test, client: { uploadLimit?: number, downloadLimit?: number }
+): Promise<[limited: Peer, other: Peer]> {
+  const half = createTask({
+    name: 'x.bin', command: 'head -c 500000 /dev/zero | tr "\\0" "$PIECE_IDX"', parts: 8, pieceLength: 524_288
+  })
   const peers: [Peer, Peer] = [await createPeer(t, half, { client }), await createPeer(t, half)]
   for (const [at, peer] of peers.entries()) {
     const { torrent } = peer

@@ -16,16 +16,27 @@ import type { Peer } from '../helpers/task-swarm.ts'
 const task = createTask({ name: 'n.txt', command: 'echo $PIECE_IDX', parts: 4, pieceLength: 64 })
 const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))
 
-const leaves = (occupants: string[], newcomer: string): string | undefined => mostCrowded(occupants, newcomer, host => host)
+const leaves = (occupants: string[], newcomer: string): string | undefined =>
+  mostCrowded(occupants, newcomer, host => host)
 
 test('where the crowd is', t => {
   t.equal(leaves(['192.0.2.1', '198.51.100.1', '198.51.100.1'], '203.0.113.1'), '198.51.100.1', 'an address')
   t.equal(leaves(['192.0.2.1', '192.0.2.2', '198.51.100.1'], '203.0.113.1'), '192.0.2.1', 'a network, the oldest of it')
-  t.equal(leaves(['2001:db8:1:1::/64', '2001:db8:1:2::/64', '2001:db8:2:1::/64'], '192.0.2.1'), '2001:db8:1:1::/64', 'of IPv6, too')
+  t.equal(
+    leaves(['2001:db8:1:1::/64', '2001:db8:1:2::/64', '2001:db8:2:1::/64'], '192.0.2.1'),
+    '2001:db8:1:1::/64',
+    'of IPv6, too'
+  )
   t.equal(leaves(['192.0.2.1', '198.51.100.1'], '203.0.113.1'), undefined, 'nowhere')
   t.equal(leaves(['192.0.2.1', '192.0.2.2'], '192.0.2.3'), undefined, 'nor where the newcomer is one of it')
   t.equal(leaves(['192.0.2.1', '192.0.2.1', '192.0.2.2'], '192.0.2.3'), '192.0.2.1', 'but within a network by address')
-  t.equal(mostCrowded(['192.0.2.1', '192.0.2.1'], '203.0.113.1', host => host, () => false), undefined, 'who may not leave stays')
+  t.equal(
+    mostCrowded(
+      ['192.0.2.1', '192.0.2.1'], '203.0.113.1', host => host, () => false
+    ),
+    undefined,
+    'who may not leave stays'
+  )
   t.end()
 })
 
@@ -33,9 +44,19 @@ test('who makes room among connections', t => {
   const admission = new Admission(() => 0)
   const wires: Array<Wire & { isClosed: boolean }> = []
   const arrive = (remoteAddress: string, downloaded = 0): boolean => {
-    const wire = { peerId: `peer ${wires.length}`, remoteAddress, type: 'tcpIncoming', destroyed: false, uploaded: 0, downloaded, isClosed: false }
+    const wire = {
+      peerId: `peer ${wires.length}`,
+      remoteAddress,
+      type: 'tcpIncoming',
+      destroyed: false,
+      uploaded: 0,
+      downloaded,
+      isClosed: false
+    }
     Object.assign(wire, { destroy: () => { wire.isClosed = true } })
-    const isRefused = admission.refuses(wire as unknown as Wire, `${remoteAddress}:1`, { client: { peerId: 'me', maxConns: 55 }, wires })
+    const isRefused = admission.refuses(wire as unknown as Wire, `${remoteAddress}:1`, {
+      client: { peerId: 'me', maxConns: 55 }, wires
+    })
     if (!isRefused) wires.push(wire as unknown as Wire & { isClosed: boolean })
     return !isRefused
   }
@@ -46,7 +67,10 @@ test('who makes room among connections', t => {
   t.ok(arrive('192.0.2.2', 100), 'and another one')
   t.equal(open(), 42, 'takes the place of one of the crowd')
   for (let i = 0; i < 100; i++) arrive(`198.51.100.${i % 10}`)
-  t.notOk(wires.some(({ remoteAddress, isClosed }) => remoteAddress!.startsWith('192') && isClosed), 'which comes back in its own place alone')
+  t.notOk(
+    wires.some(({ remoteAddress, isClosed }) => remoteAddress!.startsWith('192') && isClosed),
+    'which comes back in its own place alone'
+  )
 
   t.equal(open(), 42)
   t.end()
@@ -57,8 +81,20 @@ test('who has been idle for a minute makes room, where nobody is in a crowd', t 
   const admission = new Admission(() => now)
   const [here, closed]: [Wire[], string[]] = [[], []]
   const arrive = (remoteAddress: string, downloaded = 0): boolean => {
-    const wire = { peerId: remoteAddress, remoteAddress, type: 'tcpIncoming', destroyed: false, uploaded: 0, downloaded, destroy: () => { closed.push(remoteAddress) } } as unknown as Wire
-    const isRefused = admission.refuses(wire, `${remoteAddress}:1`, { client: { peerId: 'me', maxConns: 55 }, wires: here })
+    const wire = {
+      peerId: remoteAddress,
+      remoteAddress,
+      type: 'tcpIncoming',
+      destroyed: false,
+      uploaded: 0,
+      downloaded,
+      destroy: () => {
+        closed.push(remoteAddress)
+      }
+    } as unknown as Wire
+    const isRefused = admission.refuses(wire, `${remoteAddress}:1`, {
+      client: { peerId: 'me', maxConns: 55 }, wires: here
+    })
     if (!isRefused) here.push(wire)
     return !isRefused
   }
@@ -75,7 +111,9 @@ test('who has been idle for a minute makes room, where nobody is in a crowd', t 
 
 /** Sockets from so many addresses, so many each, that say nothing. */
 async function crowd (t: Test, { client }: Peer, addresses: number, each: number): Promise<Socket[]> {
-  const sockets = times(addresses * each, i => connectSocket({ port: client.torrentPort, host: '127.0.0.1', localAddress: `127.0.1.${1 + i % addresses}` }))
+  const sockets = times(addresses * each, i =>
+    connectSocket({ port: client.torrentPort, host: '127.0.0.1', localAddress: `127.0.1.${1 + (i % addresses)}` })
+  )
   t.teardown(() => { for (const socket of sockets) socket.destroy() })
   await Promise.all(sockets.map(async socket => {
     socket.on('error', () => {}).resume()

@@ -62,7 +62,10 @@ test('a peer without uTP, and one that has nothing but uTP', async t => {
   type = nextType(caller)
   await connect(utpOnly, caller)
   t.equal(await type, 'utpOutgoing')
-  t.ok((caller.torrent as unknown as InternalTorrent)._peers!.has(`127.0.0.1:${utpOnly.client.torrentPort}`), 'it has the address of the peer')
+  t.ok(
+    (caller.torrent as unknown as InternalTorrent)._peers!.has(`127.0.0.1:${utpOnly.client.torrentPort}`),
+    'it has the address of the peer'
+  )
   t.notOk(caller.torrent.addPeer(`127.0.0.1:${utpOnly.client.torrentPort}`), 'which is not called again')
   await allDone([caller, utpOnly])
 })
@@ -83,7 +86,9 @@ for (const [name, onSocket] of [
     const type = nextType(caller)
     await connect(utpOnly, caller)
     t.equal(await type, 'utpOutgoing')
-    for (const socket of sockets) if (!socket.destroyed) await within(once(socket, 'close'), 'the end of the other connection')
+    for (const socket of sockets) {
+      if (!socket.destroyed) await within(once(socket, 'close'), 'the end of the other connection')
+    }
     t.pass('the connection that lost is closed')
   })
 }
@@ -130,7 +135,12 @@ function watchCalls ({ torrent }: Peer): { calls: string[], until: (addr: string
     return added
   }
   const count = (addr: string): number => calls.filter(each => each === addr).length
-  return { calls, until: async (addr, wanted) => { while (count(addr) < wanted) await within(once(called, 'call'), 'a call') } }
+  return {
+    calls,
+    until: async (addr, wanted) => {
+      while (count(addr) < wanted) await within(once(called, 'call'), 'a call')
+    }
+  }
 }
 
 test('two peers that call each other at once end with one connection, and leave it at that', async t => {
@@ -144,7 +154,9 @@ test('two peers that call each other at once end with one connection, and leave 
     await allDone([...pair])
     const both = pair.map(({ torrent }) => torrent)
     while (both.some(torrent => torrent.wires.length !== 1)) {
-      const ends = both.flatMap(torrent => torrent.wires.map(async wire => once(wire as unknown as EventEmitter, 'close')))
+      const ends = both.flatMap(torrent =>
+        torrent.wires.map(async wire => once(wire as unknown as EventEmitter, 'close'))
+      )
       await within(Promise.race(ends), 'the end of the other connection')
     }
     const [before, watches] = [wires, pair.map(watchCalls)]

@@ -27,18 +27,41 @@ nft list ruleset
 
 test('peers behind what drops UDP, or TCP', async t => {
   const { dir, run } = await workspace(t)
-  const created = await run(['create', '--name', 'n.txt', '--parts', '4', '--piece-length', '64', '--command', 'echo $PIECE_IDX', '--json'])
+  const created = await run([
+    'create', '--name', 'n.txt', '--parts', '4', '--piece-length', '64', '--command', 'echo $PIECE_IDX', '--json'
+  ])
   t.equal(created.code, 0, created.stderr)
   const magnet = String(created.events.find(({ event }) => event === 'created')?.['magnet'])
   t.match(magnet, /^magnet:/)
   t.equal((await run(['run', 'n.txt.bitworker', '-o', 'seeder', '--yes', '--exit', ...OFFLINE])).code, 0)
   const namespaces = process.getuid?.() === 0 ? ['--net'] : ['--net', '--user', '--map-root-user']
-  for (const [dropped, task] of [['', 'n.txt.bitworker'], ['udp', 'n.txt.bitworker'], ['tcp', 'n.txt.bitworker'], ['udp', magnet], ['tcp', magnet]] as const) {
-    const args = [...namespaces, 'bash', '-c', SCRIPT, 'script', dropped, PORT, task, `out-${dropped}-${task === magnet}`, process.execPath, MAIN, 'run', ...FLAGS]
+  for (const [dropped, task] of [
+    ['', 'n.txt.bitworker'], ['udp', 'n.txt.bitworker'], ['tcp', 'n.txt.bitworker'], ['udp', magnet], ['tcp', magnet]
+  ] as const) {
+    const args = [
+      ...namespaces,
+      'bash',
+      '-c',
+      SCRIPT,
+      'script',
+      dropped,
+      PORT,
+      task,
+      `out-${dropped}-${task === magnet}`,
+      process.execPath,
+      MAIN,
+      'run',
+      ...FLAGS
+    ]
     const { status, stdout, stderr } = spawnSync('unshare', args, {
-      cwd: dir, encoding: 'utf8', timeout: 60_000, env: { PATH: process.env['PATH'] ?? '', HOME: dir, SEEDED: 'n.txt.bitworker' }
+      cwd: dir,
+      encoding: 'utf8',
+      timeout: 60_000,
+      env: { PATH: process.env['PATH'] ?? '', HOME: dir, SEEDED: 'n.txt.bitworker' }
     })
-    t.equal(status, 0, `${dropped === '' ? 'nothing' : dropped} is dropped, ${task === magnet ? 'a link' : 'a task file'}`)
+    t.equal(
+      status, 0, `${dropped === '' ? 'nothing' : dropped} is dropped, ${task === magnet ? 'a link' : 'a task file'}`
+    )
     t.comment(/\d+ ms/.exec(stdout)?.[0] ?? 'never')
     if (status !== 0) t.comment(`${stdout}\n${stderr}`)
     if (dropped !== '') t.match(stdout, new RegExp(`${dropped} dport ${PORT} counter packets`))

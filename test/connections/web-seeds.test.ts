@@ -13,10 +13,13 @@ await import('../../lib/webtorrent/package-guards.ts')
 
 const LENGTH = 16_384
 const PIECE = Buffer.alloc(LENGTH, 'x')
-const head = (status: string, fields: string[] = []): string => `HTTP/1.1 ${status}\r\nConnection: close\r\n${fields.map(field => `${field}\r\n`).join('')}\r\n`
+const head = (status: string, fields: string[] = []): string =>
+  `HTTP/1.1 ${status}\r\nConnection: close\r\n${fields.map(field => `${field}\r\n`).join('')}\r\n`
 
 /** A server that answers as told, and what it was asked. */
-async function serve (t: Test, answer: (socket: Socket, request: string) => void): Promise<{ url: string, requests: string[] }> {
+async function serve (
+  t: Test, answer: (socket: Socket, request: string) => void
+): Promise<{ url: string, requests: string[] }> {
   const requests: string[] = []
   const sockets = new Set<Socket>()
   const server = createServer(socket => {
@@ -56,15 +59,53 @@ const ANSWERS: Array<[what: string, answer: (socket: Socket) => unknown, reason:
   ['nothing', socket => socket.end(), /./],
   ['no HTTP', socket => socket.end('hello\r\n\r\n'), /./],
   ['an error', socket => socket.end(head('404 No', ['Content-Length: 0'])), /HTTP 404/],
-  ['an error with a body of the right length', socket => socket.end(Buffer.concat([Buffer.from(head('416 No')), PIECE])), /HTTP 416/],
-  ['less', socket => socket.end(Buffer.concat([Buffer.from(head('206 Partial')), PIECE.subarray(1)])), /16383 bytes where 16384/],
-  ['less than it says', socket => socket.end(Buffer.concat([Buffer.from(head('206 Partial', [`Content-Length: ${LENGTH}`])), PIECE.subarray(1)])), /./],
+  [
+    'an error with a body of the right length',
+    socket => socket.end(Buffer.concat([Buffer.from(head('416 No')), PIECE])),
+    /HTTP 416/
+  ],
+  [
+    'less',
+    socket => socket.end(Buffer.concat([Buffer.from(head('206 Partial')), PIECE.subarray(1)])),
+    /16383 bytes where 16384/
+  ],
+  [
+    'less than it says',
+    socket =>
+      socket.end(Buffer.concat([Buffer.from(head('206 Partial', [`Content-Length: ${LENGTH}`])), PIECE.subarray(1)])),
+    /./
+  ],
   ['a length that is none', socket => socket.end(head('206 Partial', ['Content-Length: -1'])), /./],
-  ['a byte more', socket => socket.end(Buffer.concat([Buffer.from(head('206 Partial')), PIECE, Buffer.of(1)])), /larger than 16384/],
-  ['the whole file', socket => socket.end(Buffer.concat([Buffer.from(head('200 OK')), Buffer.alloc(10 * LENGTH)])), /larger than 16384/],
-  ['a head without end', socket => { socket.write(`HTTP/1.1 206 Partial\r\nx: ${'x'.repeat(1 << 20)}`) }, /./],
-  ['a gzip bomb', socket => socket.end(Buffer.concat([Buffer.from(head('206 Partial', ['Content-Encoding: gzip'])), gzipSync(Buffer.alloc(64 << 20))])), /larger than 16384/],
-  ['a redirect to a file', socket => socket.end(head('302 Found', ['Location: file:///etc/passwd', 'Content-Length: 0'])), /./],
+  [
+    'a byte more',
+    socket => socket.end(Buffer.concat([Buffer.from(head('206 Partial')), PIECE, Buffer.of(1)])),
+    /larger than 16384/
+  ],
+  [
+    'the whole file',
+    socket => socket.end(Buffer.concat([Buffer.from(head('200 OK')), Buffer.alloc(10 * LENGTH)])),
+    /larger than 16384/
+  ],
+  [
+    'a head without end',
+    socket => {
+      socket.write(`HTTP/1.1 206 Partial\r\nx: ${'x'.repeat(1 << 20)}`)
+    },
+    /./
+  ],
+  [
+    'a gzip bomb',
+    socket =>
+      socket.end(
+        Buffer.concat([Buffer.from(head('206 Partial', ['Content-Encoding: gzip'])), gzipSync(Buffer.alloc(64 << 20))])
+      ),
+    /larger than 16384/
+  ],
+  [
+    'a redirect to a file',
+    socket => socket.end(head('302 Found', ['Location: file:///etc/passwd', 'Content-Length: 0'])),
+    /./
+  ],
   ['a redirect to data', socket => socket.end(head('302 Found', ['Location: data:,x', 'Content-Length: 0'])), /./],
   ['a redirect to itself', socket => socket.end(head('302 Found', ['Location: /x', 'Content-Length: 0'])), /./]
 ]
@@ -88,7 +129,9 @@ test('a web seed sends a body without end', async t => {
 })
 
 test('a web seed sends what was asked for', async t => {
-  const { url, requests } = await serve(t, socket => socket.end(Buffer.concat([Buffer.from(head('206 Partial')), PIECE])))
+  const { url, requests } = await serve(t, socket =>
+    socket.end(Buffer.concat([Buffer.from(head('206 Partial')), PIECE]))
+  )
   t.ok(PIECE.equals(await ask(url)))
   t.match(requests[0] ?? '', /range: bytes=16384-32767/i)
 })

@@ -5,7 +5,7 @@ import test from 'tape'
 import type { Wire as WireType } from '../../lib/base/wire.ts'
 import { WireBatches } from '../../lib/connections/wire-batches.ts'
 
-type Pushing = WireType & { push (data: Uint8Array | null): boolean, handshake (infoHash: string, peerId: string): void }
+type Pushing = WireType & { push(data: Uint8Array | null): boolean, handshake(infoHash: string, peerId: string): void }
 
 /** A wire whose chunks are kept. */
 function createWire (batches: WireBatches): { wire: Pushing, chunks: Uint8Array[] } {

@@ -31,7 +31,9 @@ test('what arrives does not depend on the parts that it arrives in', t => {
   const anyPayloads = fc.array(fc.uint8Array({ maxLength: 5000 }), { maxLength: 8 })
   const anySizes = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 50 })
   fc.assert(fc.property(anyPayloads, anySizes, (payloads, sizes) => {
-    const stream = Buffer.concat([handshake, ...payloads.flatMap((payload, i) => [frame(200, payload), u32(0), frame(4, u32(i))])])
+    const stream = Buffer.concat([
+      handshake, ...payloads.flatMap((payload, i) => [frame(200, payload), u32(0), frame(4, u32(i))])
+    ])
     const parts: Buffer[] = []
     for (let at = 0, i = 0; at < stream.length; i++) parts.push(stream.subarray(at, at += sizes[i % sizes.length]!))
     const { messages, haves } = read(parts)
@@ -45,7 +47,11 @@ test('what arrives does not depend on the parts that it arrives in', t => {
 test('a message of 1 MiB, byte by byte', t => {
   const payload = randomBytes(2 ** 20 - 1)
   const stream = Buffer.concat([handshake, frame(200, payload), frame(4, u32(7))])
-  const { messages, haves } = read((function * () { for (let i = 0; i < stream.length; i++) yield stream.subarray(i, i + 1) })())
+  const { messages, haves } = read(
+    (function * () {
+      for (let i = 0; i < stream.length; i++) yield stream.subarray(i, i + 1)
+    })()
+  )
   t.ok(messages[0]?.subarray(1).equals(payload))
   t.same(haves, [7])
   t.end()

@@ -33,7 +33,12 @@ interface Writable { _write (data: Uint8Array, cb: () => void): void }
 /** A wire after the handshake, with limits and a clock of the test's. */
 function limited (pieceCount: number, now: () => number): { wire: WireType & Writable, violations: string[] } {
   const violations: string[] = []
-  const ext = { reportViolation: (reason: string) => { violations.push(reason) }, close: () => {} } as unknown as UtBitworker
+  const ext = {
+    reportViolation: (reason: string) => {
+      violations.push(reason)
+    },
+    close: () => {}
+  } as unknown as UtBitworker
   const wire = new Wire('tcpIncoming') as unknown as WireType & Writable
   wire._write(Buffer.concat([latin1('\x13BitTorrent protocol\0\0\0\0\0\x10\0\x04'), Buffer.alloc(40, 1)]), () => {})
   limitWire(wire, ext, pieceCount, now)
@@ -79,13 +84,21 @@ test('a flood is read slowly, and goes on being read', async t => {
 
 test('addresses', t => {
   for (const [address, host] of [
-    ['192.0.2.7', '192.0.2.7'], ['::ffff:192.0.2.7', '192.0.2.7'], ['[2001:db8::1]', '2001:db8:0:0::/64'], ['2001:db8:0:0:ffff::2', '2001:db8:0:0::/64'],
-    ['2001:0db8:1:2:3:4:5:6', '2001:db8:1:2::/64'], ['fe80::1', 'fe80:0:0:0::/64'], ['::1', '::1'], [undefined, '']
-  ] as const) t.equal(hostOf(address), host, address ?? 'none')
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['[2001:db8::1]', '2001:db8:0:0::/64'],
+    ['2001:db8:0:0:ffff::2', '2001:db8:0:0::/64'],
+    ['2001:0db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['fe80::1', 'fe80:0:0:0::/64'],
+    ['::1', '::1'],
+    [undefined, '']
+  ] as const)
+    t.equal(hostOf(address), host, address ?? 'none')
   t.end()
 })
 
-const wireOf = (peerId: string, remoteAddress: string, type = 'tcpIncoming'): WireType => ({ peerId, remoteAddress, type, destroyed: false, destroy: () => {} }) as unknown as WireType
+const wireOf = (peerId: string, remoteAddress: string, type = 'tcpIncoming'): WireType =>
+  ({ peerId, remoteAddress, type, destroyed: false, destroy: () => {} }) as unknown as WireType
 
 test('who is let in', t => {
   let now = 0
@@ -122,13 +135,17 @@ test('an impostor with the peer id of an honest peer does not get it banned', as
   const [honest, victim] = [await createPeer(t, task, { compute: true }), await createPeer(t, task)]
   await allDone([honest])
   await ready(victim)
-  const impostor = await HostilePeer.connect(t, victim, task, { localAddress: '127.0.0.66', peerId: Buffer.from(honest.client.peerId, 'hex') })
+  const impostor = await HostilePeer.connect(t, victim, task, {
+    localAddress: '127.0.0.66', peerId: Buffer.from(honest.client.peerId, 'hex')
+  })
   const banned = once(victim.torrent, 'ban')
   await impostor.introduce()
   impostor.pretend(10)
   while (!impostor.isClosed) {
     await impostor.until(() => impostor.received(6).length > 0)
-    for (const request of impostor.takeRequests()) impostor.send(frame(7, Buffer.concat([request.subarray(0, 8), randomBytes(10)])))
+    for (const request of impostor.takeRequests()) {
+      impostor.send(frame(7, Buffer.concat([request.subarray(0, 8), randomBytes(10)])))
+    }
     await impostor.heard()
   }
   t.match((await within(banned, 'a ban') as Array<{ peer: string }>)[0]!.peer, /127\.0\.0\.66/)
@@ -148,13 +165,23 @@ test('connections that say nothing: no more than sixteen from one address', asyn
     await once(socket, 'close')
   })
   let count = 0
-  await within(new Promise<void>(resolve => { for (const each of closed) void each.then(() => { if (++count === 4) resolve() }) }), 'four closed')
+  await within(
+    new Promise<void>(resolve => {
+      for (const each of closed)
+        void each.then(() => {
+          if (++count === 4) resolve()
+        })
+    }),
+    'four closed'
+  )
   t.equal(sockets.filter(socket => !socket.destroyed).length, 16)
 })
 
 test('magnet links that would fill the memory are refused', async t => {
   const link = `magnet:?xt=urn:btih:${'ab'.repeat(20)}`
-  for (const so of ['0-999999999', '0-99999,5', '5-x', '%', `0-${'9'.repeat(30)}`]) t.equal(magnetProblem(`${link}&so=${so}`)?.code, 'BW_ERR_MAGNET', so)
+  for (const so of ['0-999999999', '0-99999,5', '5-x', '%', `0-${'9'.repeat(30)}`]) {
+    t.equal(magnetProblem(`${link}&so=${so}`)?.code, 'BW_ERR_MAGNET', so)
+  }
   for (const so of ['0', '1,3-5', '0-9999']) t.equal(magnetProblem(`${link}&so=${so}`), undefined, so)
   t.equal(magnetProblem(`${link}&dn=${'x'.repeat(70_000)}`)?.code, 'BW_ERR_MAGNET', 'nor very long ones')
   t.equal(magnetProblem('a-file.bitworker'), undefined)
@@ -169,6 +196,14 @@ test('a connection that comes while a client is destroyed harms nobody', async t
   const { tcpServer } = (client as unknown as InternalClient)._connPool!
   await new Promise(resolve => { client.destroy(resolve) })
   let isDestroyed = false
-  tcpServer.emit('connection', Object.assign(new EventEmitter(), { remoteAddress: '127.0.0.1', destroy: () => { isDestroyed = true } }))
+  tcpServer.emit(
+    'connection',
+    Object.assign(new EventEmitter(), {
+      remoteAddress: '127.0.0.1',
+      destroy: () => {
+        isDestroyed = true
+      }
+    })
+  )
   t.ok(isDestroyed)
 })

@@ -1,5 +1,5 @@
-// Ten thousand inputs at each port that the command and the library open, over real sockets: nothing ends, goes deaf, or keeps memory,
-// and Ctrl-C is heard among them. `npm run fuzz -- --sockets` sends a million.
+// Ten thousand inputs at each port that the command and the library open, over real sockets: nothing ends, goes deaf,
+// or keeps memory, and Ctrl-C is heard among them. `npm run fuzz -- --sockets` sends a million.
 import test from 'tape'
 import { barrage } from '../helpers/barrage/start.ts'
 

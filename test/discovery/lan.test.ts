@@ -25,11 +25,21 @@ test('LSD takes what is announced for this torrent, and ignores everything else'
   const good = `BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 6881\r\nInfohash: ${HASH.toUpperCase()}\r\ncookie: x\r\n\r\n\r\n`
   t.same(read(good), { host: '239.192.152.143:6771', port: '6881', infoHash: [HASH], cookie: 'x' })
   for (const [what, text] of [
-    ['nothing', ''], ['the first line alone', 'BT-SEARCH'], ['with a version', 'BT-SEARCH * HTTP/1.1'], ['and a line', 'BT-SEARCH * HTTP/1.1\r\n'],
-    ['no Host', good.replace(/Host.*\r\n/, '')], ['no Port', good.replace(/Port.*\r\n/, '')], ['no Infohash', good.replace(/Infohash.*\r\n/, '')],
-    ['port 0', good.replace('6881', '0')], ['port 65536', good.replace('6881', '65536')], ['port x', good.replace('6881', 'x')],
-    ['another torrent', good.replaceAll('AB', 'CD')], ['another host', good.replace('143', '144')], ['too much', good + 'x'.repeat(2000)]
-  ] as const) t.equal(read(text), null, what)
+    ['nothing', ''],
+    ['the first line alone', 'BT-SEARCH'],
+    ['with a version', 'BT-SEARCH * HTTP/1.1'],
+    ['and a line', 'BT-SEARCH * HTTP/1.1\r\n'],
+    ['no Host', good.replace(/Host.*\r\n/, '')],
+    ['no Port', good.replace(/Port.*\r\n/, '')],
+    ['no Infohash', good.replace(/Infohash.*\r\n/, '')],
+    ['port 0', good.replace('6881', '0')],
+    ['port 65536', good.replace('6881', '65536')],
+    ['port x', good.replace('6881', 'x')],
+    ['another torrent', good.replaceAll('AB', 'CD')],
+    ['another host', good.replace('143', '144')],
+    ['too much', good + 'x'.repeat(2000)]
+  ] as const)
+    t.equal(read(text), null, what)
   t.end()
 })
 
@@ -68,8 +78,18 @@ test('UPnP: a router is where its answer comes from', t => {
   ssdp.emit = (...args: unknown[]) => found.push(args) > 0
   const good = 'HTTP/1.1 200 OK\r\nST: urn:x\r\nLOCATION: http://192.0.2.1:5000/desc.xml\r\n\r\n'
   const from = { address: '192.0.2.1', port: 1900 }
-  for (const text of ['', 'HTTP', good.replace('200', '404'), good.replace('LOCATION', 'X'), good.replace('ST', 'X'), good.replace('http:', 'file:'),
-    good.replace('192.0.2.1', '192.0.2.2'), `${good}${' '.repeat(60_000)}`, `HTTP/1.1 200 OK\r\n${' '.repeat(2000)}`]) ssdp._parseResponse(text, '192.0.2.9', from)
+  for (const text of [
+    '',
+    'HTTP',
+    good.replace('200', '404'),
+    good.replace('LOCATION', 'X'),
+    good.replace('ST', 'X'),
+    good.replace('http:', 'file:'),
+    good.replace('192.0.2.1', '192.0.2.2'),
+    `${good}${' '.repeat(60_000)}`,
+    `HTTP/1.1 200 OK\r\n${' '.repeat(2000)}`
+  ])
+    ssdp._parseResponse(text, '192.0.2.9', from)
   t.same(found, [])
   ssdp._parseResponse(good, '192.0.2.9', from)
   t.same(found, [['_device', { st: 'urn:x', location: 'http://192.0.2.1:5000/desc.xml' }, '192.0.2.9']])
@@ -78,7 +98,8 @@ test('UPnP: a router is where its answer comes from', t => {
 
 test('UPnP: what a router describes and answers is read within bounds', async t => {
   const TYPE = 'urn:schemas-upnp-org:service:WANIPConnection:1'
-  const service = (control: string): string => `<root><service><serviceType>${TYPE}</serviceType><controlURL>${control}</controlURL></service></root>`
+  const service = (control: string): string =>
+    `<root><service><serviceType>${TYPE}</serviceType><controlURL>${control}</controlURL></service></root>`
   let description = ''
   let status = 200
   const asked: string[] = []
@@ -94,24 +115,44 @@ test('UPnP: what a router describes and answers is read within bounds', async t 
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/desc.xml`
   const { services } = new (Device as unknown as new () => InternalDevice)()
-  const device = Object.assign(Object.create(Device.prototype) as InternalDevice, { url, services, permanentFallback: true })
-  for (const text of ['', '<service>', service(''), service('http://192.0.2.1/x'), service('file:///etc'), service('http://['), 'x'.repeat(300_000)]) {
+  const device = Object.assign(Object.create(Device.prototype) as InternalDevice, {
+    url, services, permanentFallback: true
+  })
+  for (const text of [
+    '',
+    '<service>',
+    service(''),
+    service('http://192.0.2.1/x'),
+    service('file:///etc'),
+    service('http://['),
+    'x'.repeat(300_000)
+  ]) {
     description = text
-    await device.run('AddPortMapping', []).then(() => t.fail(text.slice(0, 50)), (err: Error) => t.match(err.message, /no service|larger than/))
+    await device.run('AddPortMapping', []).then(
+      () => t.fail(text.slice(0, 50)), (err: Error) => t.match(err.message, /no service|larger than/)
+    )
   }
   description = service('/control')
   t.same(await device.run('AddPortMapping', [['NewProtocol', 'TCP<&'], ['NewLeaseDuration', 7200]]), {})
-  t.match(asked[0] ?? '', /<u:AddPortMapping xmlns:u="urn:[^"]*"><NewProtocol>TCP&#60;&#38;<\/NewProtocol><NewLeaseDuration>7200</)
+  t.match(
+    asked[0] ?? '',
+    /<u:AddPortMapping xmlns:u="urn:[^"]*"><NewProtocol>TCP&#60;&#38;<\/NewProtocol><NewLeaseDuration>7200</
+  )
   status = 500
-  await device.run('AddPortMapping', [['NewLeaseDuration', 7200]]).then(() => t.fail('it refuses'), (err: Error) => t.match(err.message, /HTTP 500/))
+  await device.run('AddPortMapping', [['NewLeaseDuration', 7200]]).then(
+    () => t.fail('it refuses'), (err: Error) => t.match(err.message, /HTTP 500/)
+  )
   t.equal(asked.length, 3, 'a mapping for ever is asked for once')
 })
 
-const service = (type: string): string => `<service><serviceType>${type}</serviceType><controlURL>/c</controlURL></service>`
+const service = (type: string): string =>
+  `<service><serviceType>${type}</serviceType><controlURL>/c</controlURL></service>`
 
 test('UPnP: a description costs as much as it is long, however many services are in it', t => {
   let searched = 0
-  const { value: indexOf } = Reflect.getOwnPropertyDescriptor(String.prototype, 'indexOf') as { value: (this: string, wanted: string, from?: number) => number }
+  const { value: indexOf } = Reflect.getOwnPropertyDescriptor(String.prototype, 'indexOf') as {
+    value: (this: string, wanted: string, from?: number) => number
+  }
   const counting = function (this: string, wanted: string, from = 0): number {
     const at = indexOf.call(this, wanted, from)
     searched += (at === -1 ? this.length : at) - from
@@ -130,7 +171,11 @@ test('UPnP: a description costs as much as it is long, however many services are
     Reflect.defineProperty(String.prototype, 'indexOf', { value: indexOf })
   }
   t.equal(serviceIn(service('other').repeat(63) + service('x'), 'http://192.0.2.1/d', ['x'])?.url, 'http://192.0.2.1/c')
-  t.equal(serviceIn(service('other').repeat(64) + service('x'), 'http://192.0.2.1/d', ['x']), null, 'routers have fewer')
+  t.equal(
+    serviceIn(service('other').repeat(64) + service('x'), 'http://192.0.2.1/d', ['x']),
+    null,
+    'routers have fewer'
+  )
   t.end()
 })
 

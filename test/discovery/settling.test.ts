@@ -4,14 +4,19 @@ import test from 'tape'
 import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { settled, Sources } from '../../lib/discovery/settling.ts'
 
-function torrentWith (discovery: { tracker: unknown, dht: unknown }): EventEmitter & { announce: string[], discovery: typeof discovery } {
+function torrentWith (discovery: {
+  tracker: unknown
+  dht: unknown
+}): EventEmitter & { announce: string[], discovery: typeof discovery } {
   return Object.assign(new EventEmitter(), { announce: ['http://127.0.0.1:1'], discovery })
 }
 
 /** Whether it resolves before the next timers have run. */
 async function isSettledNow (sources: Sources, torrent: EventEmitter, isConnecting = false): Promise<boolean> {
   const later = new Promise<boolean>(resolve => { setImmediate(() => { resolve(false) }) })
-  const isSettled = await Promise.race([settled(sources, torrent, () => ({ isConnecting, hasMet: false })).then(() => true), later])
+  const isSettled = await Promise.race([
+    settled(sources, torrent, () => ({ isConnecting, hasMet: false })).then(() => true), later
+  ])
   torrent.emit('close')
   return isSettled
 }
@@ -42,7 +47,9 @@ test('a tracker that cannot be reached has answered', async t => {
 test('an answer ends the wait; so does the end of the torrent', async t => {
   const torrent = torrentWith({ tracker: {}, dht: null })
   const sources = new Sources(torrent, false)
-  const [first, second] = [false, true].map(async isConnecting => settled(sources, torrent, () => ({ isConnecting, hasMet: false })))
+  const [first, second] = [false, true].map(async isConnecting =>
+    settled(sources, torrent, () => ({ isConnecting, hasMet: false }))
+  )
   torrent.emit('trackerAnnounce')
   await first
   torrent.emit('close')
@@ -55,7 +62,11 @@ test('connections that are not made are given up, soon if somebody else has told
   for (const [hasMet, ms] of [[false, 3_010], [true, 310]] as const) {
     const clock = new VirtualClock()
     let isOver = false
-    const end = settled(new Sources(torrent, false), torrent, () => ({ isConnecting: true, hasMet }), clock).then(() => { isOver = true })
+    const end = settled(new Sources(torrent, false), torrent, () => ({ isConnecting: true, hasMet }), clock).then(
+      () => {
+        isOver = true
+      }
+    )
     clock.settled()
     await clock.run(() => isOver, 10_000)
     await end

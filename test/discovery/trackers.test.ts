@@ -1,4 +1,5 @@
-// A tracker can say what it likes, over each transport: it makes a warning that names it and says why, and never more than that.
+// A tracker can say what it likes, over each transport: it makes a warning that names it and says why, and never more
+// than that.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -65,8 +66,16 @@ const HTTP: Array<[what: string, answer: Buffer | string, reason: RegExp]> = [
   ['a number', body(5), /malformed/],
   ['a list', body([]), /malformed/],
   ['a refusal', body({ 'failure reason': 'go away' }), /go away/],
-  ['itself, for ever', 'HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: /announce\r\nContent-Length: 0\r\n\r\n', /redirect/],
-  ['a file', 'HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n', /scheme/i]
+  [
+    'itself, for ever',
+    'HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: /announce\r\nContent-Length: 0\r\n\r\n',
+    /redirect/
+  ],
+  [
+    'a file',
+    'HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n',
+    /scheme/i
+  ]
 ]
 
 for (const [what, answer, reason] of HTTP) {
@@ -93,13 +102,22 @@ test('an HTTP tracker whose body never ends is left after a mebibyte', async t =
 
 test('what an HTTP tracker says with the wrong types counts as not said', async t => {
   for (const value of [
-    { interval: 'x', peers: 5 }, { interval: [], peers: { a: 1 } }, { interval: -5, complete: 'x', peers: [1, 'a', { ip: 5, port: 'x' }] },
-    { 'failure reason': {}, 'warning message': 7, 'tracker id': [], peers: '' }, { peers: 'abc', peers6: 'abc' }
+    { interval: 'x', peers: 5 },
+    { interval: [], peers: { a: 1 } },
+    { interval: -5, complete: 'x', peers: [1, 'a', { ip: 5, port: 'x' }] },
+    { 'failure reason': {}, 'warning message': 7, 'tracker id': [], peers: '' },
+    { peers: 'abc', peers6: 'abc' }
   ]) {
-    const url = await rawServer(t, socket => { socket.end(body(value)) })
+    const url = await rawServer(t, socket => {
+      socket.end(body(value))
+    })
     const client = ask(t, url)
-    client.on('peer', () => { t.fail('a peer') })
-    client.on('warning', err => { t.fail((err as Error).message) })
+    client.on('peer', () => {
+      t.fail('a peer')
+    })
+    client.on('warning', err => {
+      t.fail((err as Error).message)
+    })
     await eventOf(client, 'update')
     t.equal(interval(client), 1_800_000, JSON.stringify(value))
   }
@@ -120,15 +138,33 @@ test('peers of an HTTP tracker arrive, in either form', async t => {
 
 test('a tracker is asked between once a minute and once a day, whatever it wants', async t => {
   for (const [said, after] of [
-    [{ interval: 1 }, 60_000], [{ interval: 0 }, 1_800_000], [{ interval: 120 }, 120_000], [{ interval: 1e12 }, 86_400_000],
-    [{ interval: 2 ** 31 }, 86_400_000], [{ interval: -1 }, 1_800_000], [{ interval: 120, 'min interval': 600 }, 600_000], [{ 'min interval': 600 }, 600_000]
+    [{ interval: 1 }, 60_000],
+    [{ interval: 0 }, 1_800_000],
+    [{ interval: 120 }, 120_000],
+    [{ interval: 1e12 }, 86_400_000],
+    [{ interval: 2 ** 31 }, 86_400_000],
+    [{ interval: -1 }, 1_800_000],
+    [{ interval: 120, 'min interval': 600 }, 600_000],
+    [{ 'min interval': 600 }, 600_000]
   ] as const) {
-    const client = ask(t, await rawServer(t, socket => { socket.end(body({ ...said, peers: '' })) }))
+    const client = ask(
+      t,
+      await rawServer(t, socket => {
+        socket.end(body({ ...said, peers: '' }))
+      })
+    )
     await eventOf(client, 'update')
     t.equal(interval(client), after, JSON.stringify(said))
   }
-  for (const [retry, after] of [[0, 60_000], [5, 300_000], ['10', 600_000], ['never', 86_400_000], [[], 1_800_000]] as const) {
-    const client = ask(t, await rawServer(t, socket => { socket.end(body({ 'failure reason': 'no', 'retry in': retry })) }))
+  for (const [retry, after] of [
+    [0, 60_000], [5, 300_000], ['10', 600_000], ['never', 86_400_000], [[], 1_800_000]
+  ] as const) {
+    const client = ask(
+      t,
+      await rawServer(t, socket => {
+        socket.end(body({ 'failure reason': 'no', 'retry in': retry }))
+      })
+    )
     await warningOf(client)
     t.equal(interval(client), after, `retry in ${String(retry)}`)
   }
@@ -150,12 +186,15 @@ async function udpTracker (
 }
 
 const transaction = (message: Buffer): Buffer => message.subarray(12, 16)
-const u32 = (...values: number[]): Buffer => Buffer.concat(values.map(value => Buffer.of(value >>> 24, value >> 16, value >> 8, value)))
+const u32 = (...values: number[]): Buffer =>
+  Buffer.concat(values.map(value => Buffer.of(value >>> 24, value >> 16, value >> 8, value)))
 const connected = (message: Buffer): Buffer => Buffer.concat([u32(0), transaction(message), Buffer.alloc(8, 7)])
 
 test('a UDP tracker', async t => {
   const { url, received } = await udpTracker(t, (message, count) => {
-    return count === 0 ? connected(message) : Buffer.concat([u32(1), transaction(message), u32(1, 2, 3), Buffer.of(1, 2, 3, 4, 0, 80, 9)])
+    return count === 0
+      ? connected(message)
+      : Buffer.concat([u32(1), transaction(message), u32(1, 2, 3), Buffer.of(1, 2, 3, 4, 0, 80, 9)])
   })
   const client = ask(t, url)
   const [[update], [peer]] = await Promise.all([eventOf(client, 'update'), eventOf(client, 'peer')])
@@ -165,7 +204,9 @@ test('a UDP tracker', async t => {
 
 for (const [what, answer, reason] of [
   ['a short answer', (m: Buffer) => Buffer.concat([u32(0), transaction(m)]), /malformed/],
-  ['an answer to something else', (m: Buffer) => Buffer.concat([u32(2), transaction(m), Buffer.alloc(12)]), /malformed/],
+  [
+    'an answer to something else', (m: Buffer) => Buffer.concat([u32(2), transaction(m), Buffer.alloc(12)]), /malformed/
+  ],
   ['a refusal', (m: Buffer) => Buffer.concat([u32(3), transaction(m), Buffer.from('go away')]), /go away/],
   ['connections without end', connected, /malformed/]
 ] as const) {
@@ -200,8 +241,13 @@ async function socketTracker (t: Test, messages: Array<string | Buffer>): Promis
 }
 
 for (const [what, message, reason] of [
-  ['null', 'null', /malformed/], ['no JSON', '{', /malformed/], ['a number', '5', /malformed/], ['a list', '[]', /malformed/], ['nothing', '{}', /malformed/],
-  ['a refusal', '{"failure reason":"go away"}', /go away/], ['an action that is none', '{"action":{"toString":5}}', /malformed/],
+  ['null', 'null', /malformed/],
+  ['no JSON', '{', /malformed/],
+  ['a number', '5', /malformed/],
+  ['a list', '[]', /malformed/],
+  ['nothing', '{}', /malformed/],
+  ['a refusal', '{"failure reason":"go away"}', /go away/],
+  ['an action that is none', '{"action":{"toString":5}}', /malformed/],
   ['a message of 65 KiB', JSON.stringify({ action: 'announce', x: 'x'.repeat(66_000) }), /closed|payload|failed/i]
 ] as const) {
   test(`a WebSocket tracker sends ${what}`, async t => {
@@ -214,13 +260,21 @@ for (const [what, message, reason] of [
 
 test('a WebSocket tracker sends what lacks this and that', async t => {
   const announce = { action: 'announce', info_hash: BINARY_HASH }
-  const url = await socketTracker(t, [
-    { action: 'announce' }, { ...announce, info_hash: 5 }, { ...announce, interval: 'x', complete: [] }, { ...announce, answer: {}, peer_id: {} },
-    { ...announce, offer: { type: 5, sdp: {} }, peer_id: 'x'.repeat(20) }, { ...announce, offer: { type: 'offer', sdp: 'x' }, peer_id: 'x'.repeat(20) },
-    { ...announce, offer: { type: 'offer', sdp: 'v=0\r\n' }, offer_id: 'x'.repeat(20), peer_id: 'x'.repeat(20) },
-    { ...announce, answer: { type: 'answer', sdp: 'x' }, offer_id: 'x'.repeat(20), peer_id: 'x'.repeat(20) }, { action: 'scrape', files: { x: 5 } },
-    { ...announce, interval: 1, complete: 1, incomplete: 2 }
-  ].map(message => JSON.stringify(message)))
+  const url = await socketTracker(
+    t,
+    [
+      { action: 'announce' },
+      { ...announce, info_hash: 5 },
+      { ...announce, interval: 'x', complete: [] },
+      { ...announce, answer: {}, peer_id: {} },
+      { ...announce, offer: { type: 5, sdp: {} }, peer_id: 'x'.repeat(20) },
+      { ...announce, offer: { type: 'offer', sdp: 'x' }, peer_id: 'x'.repeat(20) },
+      { ...announce, offer: { type: 'offer', sdp: 'v=0\r\n' }, offer_id: 'x'.repeat(20), peer_id: 'x'.repeat(20) },
+      { ...announce, answer: { type: 'answer', sdp: 'x' }, offer_id: 'x'.repeat(20), peer_id: 'x'.repeat(20) },
+      { action: 'scrape', files: { x: 5 } },
+      { ...announce, interval: 1, complete: 1, incomplete: 2 }
+    ].map(message => JSON.stringify(message))
+  )
   const client = ask(t, url)
   const [[warning]] = await Promise.all([eventOf(client, 'warning'), eventOf(client, 'update')])
   t.match((warning as Error).message, /a peer that it offered/, 'of the one that might have been a peer')
@@ -229,20 +283,40 @@ test('a WebSocket tracker sends what lacks this and that', async t => {
 
 test('a WebSocket tracker that floods is left', async t => {
   const message = JSON.stringify({ action: 'announce', info_hash: BINARY_HASH })
-  t.match(await warningOf(ask(t, await socketTracker(t, Array.from({ length: 1100 }, () => message)))), /too many messages/)
+  t.match(
+    await warningOf(
+      ask(
+        t,
+        await socketTracker(
+          t, Array.from({ length: 1100 }, () => message)
+        )
+      )
+    ),
+    /too many messages/
+  )
 })
 
 test('a WebSocket tracker that has a new warning each time, of its own or of peers that it offers, is heard once a minute', async t => {
   const announce = { action: 'announce', info_hash: BINARY_HASH }
   const offer = { type: 'offer', sdp: 'v=0\r\n' }
-  const client = ask(t, await socketTracker(t, [
-    ...Array.from({ length: 100 }, (_, i) => ({ ...announce, 'failure reason': `reason ${i}` })),
-    ...Array.from({ length: 100 }, (_, i) => ({ ...announce, 'warning message': `warning ${i}` })),
-    ...Array.from({ length: 10 }, (_, i) => ({ ...announce, offer, offer_id: String(i).padEnd(20), peer_id: 'x'.repeat(20) })),
-    { ...announce, complete: 1, incomplete: 2 }
-  ].map(message => JSON.stringify(message))))
+  const client = ask(
+    t,
+    await socketTracker(
+      t,
+      [
+        ...Array.from({ length: 100 }, (_, i) => ({ ...announce, 'failure reason': `reason ${i}` })),
+        ...Array.from({ length: 100 }, (_, i) => ({ ...announce, 'warning message': `warning ${i}` })),
+        ...Array.from({ length: 10 }, (_, i) => ({
+          ...announce, offer, offer_id: String(i).padEnd(20), peer_id: 'x'.repeat(20)
+        })),
+        { ...announce, complete: 1, incomplete: 2 }
+      ].map(message => JSON.stringify(message))
+    )
+  )
   const warnings: string[] = []
-  client.on('warning', (err: Error) => { warnings.push(err.message) })
+  client.on('warning', (err: Error) => {
+    warnings.push(err.message)
+  })
   await eventOf(client, 'update')
   t.equal(warnings.length, 1, warnings.join())
 })

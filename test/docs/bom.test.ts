@@ -10,24 +10,38 @@ const PACKAGE = /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/
 test('dist/bom.cdx.json has what is in the bundle, and docs/SECURITY.md knows it', async t => {
   const { output } = await (await rolldown(config)).generate({ format: 'esm' })
   const asset = output.find(file => file.fileName === 'bom.cdx.json')
-  const bom = JSON.parse(asset?.type === 'asset' ? String(asset.source) : '{}') as { bomFormat: string, specVersion: string, components: Component[] }
+  const bom = JSON.parse(asset?.type === 'asset' ? String(asset.source) : '{}') as {
+    bomFormat: string
+    specVersion: string
+    components: Component[]
+  }
   t.same([bom.bomFormat, bom.specVersion], ['CycloneDX', '1.6'])
   const modules = output.flatMap(file => file.type === 'chunk' ? file.moduleIds : [])
   const roots = new Set(modules.flatMap(id => PACKAGE.exec(id)?.[0] ?? []))
   const inside = [...roots].map(root => {
-    const { name, version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { name: string, version: string }
+    const { name, version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as {
+      name: string
+      version: string
+    }
     return `${name} ${version}`
   })
   const listed = bom.components.map(({ name, version }) => `${name} ${version}`)
   t.same(listed.toSorted(), [...new Set(inside)].toSorted())
   t.ok(listed.length > 80, `${listed.length} packages`)
-  t.ok(bom.components.every(({ purl, licenses }) => /^pkg:npm\/.+@\d/.test(purl) && licenses.length <= 1), 'each with its package URL')
+  t.ok(
+    bom.components.every(({ purl, licenses }) => /^pkg:npm\/.+@\d/.test(purl) && licenses.length <= 1),
+    'each with its package URL'
+  )
 
   // | `name` 1.2.3 | what is known |, and a list of those of which nothing is
   const section = readFileSync('docs/SECURITY.md', 'utf8').split('## Bundled packages')[1]?.split('\n## ')[0] ?? ''
-  const known = [...section.matchAll(/`([^` ]+)` (\d[\w-]*(?:\.[\w-]+)*)/g)].map(([, name, version]) => `${name} ${version}`)
+  const known = [...section.matchAll(/`([^` ]+)` (\d[\w-]*(?:\.[\w-]+)*)/g)].map(
+    ([, name, version]) => `${name} ${version}`
+  )
   t.same(known.toSorted(), listed.toSorted(), 'docs/SECURITY.md, "Bundled packages"')
 
   const code = output.flatMap(file => file.type === 'chunk' ? [file.code] : []).join('\n')
-  for (const name of ['isPrivate', 'isPublic', 'isLoopback']) t.notOk(code.includes(`ip.${name} = `), `ip's ${name} is not in it`)
+  for (const name of ['isPrivate', 'isPublic', 'isLoopback']) {
+    t.notOk(code.includes(`ip.${name} = `), `ip's ${name} is not in it`)
+  }
 })

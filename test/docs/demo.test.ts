@@ -14,13 +14,17 @@ const DEMO = path.join(ROOT, 'examples/demo.ts')
 interface Options { args?: string[], terminal?: boolean }
 
 /** The demo in an empty folder, with an empty home. */
-async function startDemo (t: Test, { args = [], terminal = false }: Options = {}): Promise<{ dir: string, demo: Program }> {
+async function startDemo (
+  t: Test, { args = [], terminal = false }: Options = {}
+): Promise<{ dir: string, demo: Program }> {
   const files = await workspace(t)
   const dir = path.join(await realpath(files.dir), 'here')
   const home = path.join(files.dir, 'home')
   await Promise.all([mkdir(dir), mkdir(home)])
   const argv = [process.execPath, DEMO, ...args]
-  const demo = startProgram(t, terminal ? ['script', '-qefc', argv.join(' '), '/dev/null'] : argv, { cwd: dir, env: { HOME: home, SHELL: '/bin/bash' } })
+  const demo = startProgram(t, terminal ? ['script', '-qefc', argv.join(' '), '/dev/null'] : argv, {
+    cwd: dir, env: { HOME: home, SHELL: '/bin/bash' }
+  })
   return { dir, demo }
 }
 
@@ -29,11 +33,17 @@ function decodePng (png: Buffer): { width: number, height: number, rows: Buffer[
   const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)]
   const raw = inflateSync(png.subarray(41, 41 + png.readUInt32BE(33)))
   const stride = width * 3 + 1
-  return { width, height, rows: Array.from({ length: raw.length / stride }, (_, y) => raw.subarray(y * stride + 1, (y + 1) * stride)) }
+  return {
+    width,
+    height,
+    rows: Array.from({ length: raw.length / stride }, (_, y) => raw.subarray(y * stride + 1, (y + 1) * stride))
+  }
 }
 
 test('npm run demo is the demo', async t => {
-  const { scripts } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+  const { scripts } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
   t.equal(scripts['demo'], 'node examples/demo.ts', 'the file that is tested here')
 })
 
@@ -52,12 +62,18 @@ test('the demo ends in a picture', async t => {
     t.ok(png.equals(await readFile(path.join(dir, 'demo-output', name, 'mandelbrot.png'))), `${name} has the same`)
   }
 
-  const counts = [...stdout.matchAll(/^ {2}peer-\d computed (\d+) pieces and downloaded (\d+)$/gm)].map(match => [Number(match[1]), Number(match[2])])
+  const counts = [...stdout.matchAll(/^ {2}peer-\d computed (\d+) pieces and downloaded (\d+)$/gm)].map(match => [
+    Number(match[1]), Number(match[2])
+  ])
   t.equal(counts.length, 4, 'what each peer did')
   t.ok(counts.every(([computed = 0, downloaded = 0]) => computed + downloaded === 16), 'every peer has every piece')
   t.match(stdout, /^ {2}100 % {2}16\/16 pieces {2}[\d.]+ s$/m, 'progress')
   t.match(stdout, /^All 4 peers have the same file: SHA-256 [0-9a-f]{64}$/m, 'the check')
-  t.match(stdout, /^4 peers took [\d.]+ s, one process took [\d.]+ s: (?:[1-9][\d.]* times as fast on \d+ cores\.|no gain here\. .*)$/m, 'the comparison')
+  t.match(
+    stdout,
+    /^4 peers took [\d.]+ s, one process took [\d.]+ s: (?:[1-9][\d.]* times as fast on \d+ cores\.|no gain here\. .*)$/m,
+    'the comparison'
+  )
   t.doesNotMatch(stdout, / 0\.\d times as fast/, 'which boasts of nothing that is not so')
   t.ok(stdout.endsWith(`Look at it: ${dir}/demo-output/mandelbrot.png\n`), 'where to look')
   t.notOk(stdout.includes('\x1b'), 'no colours without a terminal')

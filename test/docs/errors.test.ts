@@ -13,7 +13,9 @@ const documented = [...document.matchAll(ROW)].map(([, code = '']) => code)
 
 /** Codes that a pattern finds in the source; one that ends with an underscore is only the beginning of codes. */
 function codesIn (pattern: RegExp): string[] {
-  return [...new Set([...source.matchAll(pattern)].map(([, code = '']) => code))].filter(code => !code.endsWith('_')).sort()
+  return [...new Set([...source.matchAll(pattern)].map(([, code = '']) => code))]
+    .filter(code => !code.endsWith('_'))
+    .sort()
 }
 
 test('every code that is thrown, or promised by a comment, is in docs/errors.md', t => {
@@ -28,7 +30,9 @@ test('every code in docs/errors.md is thrown', t => {
 })
 
 test('the type ErrorCode is these', async t => {
-  const codes = [...(await readFile('lib/base/errors.ts', 'utf8')).matchAll(/'(BW_ERR_[A-Z_]+)'/g)].map(([, code = '']) => code)
+  const codes = [...(await readFile('lib/base/errors.ts', 'utf8')).matchAll(/'(BW_ERR_[A-Z_]+)'/g)].map(
+    ([, code = '']) => code
+  )
   t.deepEqual(codes.toSorted(), documented.toSorted(), 'no other')
 })
 

@@ -35,7 +35,9 @@ test('every section with commands is checked', t => {
 
 for (const { title, text: section } of sections) {
   test(title, async t => {
-    if (section.includes('ffmpeg') && !await hasFfmpeg()) return t.fail('ffmpeg is missing; install it (Debian: apt-get install ffmpeg)')
+    if (section.includes('ffmpeg') && !(await hasFfmpeg())) {
+      return t.fail('ffmpeg is missing; install it (Debian: apt-get install ffmpeg)')
+    }
     const { dir } = await workspace(t)
     const scratch = await realpath(await mkdtemp(path.join(dir, 'scratch-')))
     const script = setup + textsOf(section, 'sh').join('')
@@ -54,7 +56,9 @@ for (const { title, text: section } of sections) {
 test('a swarm that cannot do it says why', async t => {
   const { dir, run } = await workspace(t)
   await run(['create', '--name', 'x', '--parts', '2', '--command', 'echo no such luck >&2; exit 3'])
-  const { code, stdout, stderr } = await startProgram(t, [path.join(ROOT, 'examples/bin/swarm'), '2', 'x.bitworker'], { cwd: dir, env: {} }).ended
+  const { code, stdout, stderr } = await startProgram(t, [path.join(ROOT, 'examples/bin/swarm'), '2', 'x.bitworker'], {
+    cwd: dir, env: {}
+  }).ended
   t.deepEqual([code, stdout], [1, ''], 'exit code')
   t.match(stderr, /^peer-\d: nothing is left that it could do\n[^]* no such luck$/m, 'whose command failed, and how')
 })
@@ -72,22 +76,31 @@ async function hasFfmpeg (): Promise<boolean> {
 
 async function checkSquares (t: Test, dir: string): Promise<void> {
   const expected = Array.from({ length: 50 }, (_, i) => `${i * i}\n`).join('')
-  for (const peer of PEERS) t.equal(await readFile(path.join(dir, peer, 'squares.txt'), 'utf8'), expected, `${peer} has the squares`)
+  for (const peer of PEERS) {
+    t.equal(await readFile(path.join(dir, peer, 'squares.txt'), 'utf8'), expected, `${peer} has the squares`)
+  }
 }
 
 async function checkDictionary (t: Test, dir: string): Promise<void> {
   const pins = Array.from({ length: 10_000 }, (_, i) => String(i).padStart(4, '0'))
   const expected = pins.map(pin => `${createHash('sha256').update(pin).digest('hex')}  ${pin}\n`).sort().join('')
-  for (const peer of PEERS) t.ok(await readFile(path.join(dir, peer, 'pins.txt'), 'utf8') === expected, `${peer} has the whole table`)
+  for (const peer of PEERS) {
+    t.ok((await readFile(path.join(dir, peer, 'pins.txt'), 'utf8')) === expected, `${peer} has the whole table`)
+  }
 }
 
-interface Probe { streams: Array<{ codec_name: string, duration: string, nb_read_frames: string }>, format: { duration: string } }
+interface Probe {
+  streams: Array<{ codec_name: string, duration: string, nb_read_frames: string }>
+  format: { duration: string }
+}
 
 async function checkVideo (t: Test, dir: string): Promise<void> {
   const input = path.join(dir, 'input.mp4')
   for (const peer of PEERS) {
     const file = path.join(dir, peer, 'video.mp4')
-    const { stdout } = await exec('ffprobe', ['-v', 'error', '-count_frames', '-show_streams', '-show_format', '-of', 'json', file])
+    const { stdout } = await exec('ffprobe', [
+      '-v', 'error', '-count_frames', '-show_streams', '-show_format', '-of', 'json', file
+    ])
     const { streams: [picture, sound], format } = JSON.parse(stdout) as Probe
     t.deepEqual([picture?.codec_name, sound?.codec_name], ['h264', 'aac'], `${peer} has picture and sound`)
     t.deepEqual([picture?.duration, picture?.nb_read_frames], ['12.000000', '300'], 'all of the picture')
@@ -108,5 +121,7 @@ async function likeness (one: string, other: string): Promise<number> {
 async function checkPoster (t: Test, dir: string): Promise<void> {
   const { command, completeCommand, length } = parseTask(await readFile(path.join(dir, 'mandelbrot.bitworker')))
   t.equal(length, 2400 * 1600 * 3, 'three bytes for each pixel')
-  for (const text of [command, completeCommand]) t.match(String(text), /^WIDTH=2400 HEIGHT=1600 exec node -e '/, 'the program is inside')
+  for (const text of [command, completeCommand]) {
+    t.match(String(text), /^WIDTH=2400 HEIGHT=1600 exec node -e '/, 'the program is inside')
+  }
 }

@@ -1,4 +1,5 @@
-// A peer in another language, which was written from docs/task-file.md and docs/ut_bitworker.md alone, and a real bitworker.
+// A peer in another language, which was written from docs/task-file.md and docs/ut_bitworker.md alone, and a real
+// bitworker.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -40,8 +41,20 @@ function foreign (t: Test, args: string[]): Foreign {
 }
 
 async function create (files: Workspace): Promise<{ infoHash: string, file: string }> {
-  const { code, events, stderr } = await files.run(
-    ['create', '--json', '--name', 'letters', '--command', COMMAND, '--parts', '12', '--piece-length', '48K', '-o', 'letters.bitworker'])
+  const { code, events, stderr } = await files.run([
+    'create',
+    '--json',
+    '--name',
+    'letters',
+    '--command',
+    COMMAND,
+    '--parts',
+    '12',
+    '--piece-length',
+    '48K',
+    '-o',
+    'letters.bitworker'
+  ])
   if (code !== 0) throw new Error(stderr)
   return { infoHash: String(events[0]?.['infoHash']), file: path.join(files.dir, 'letters.bitworker') }
 }
@@ -57,10 +70,21 @@ test('it fetches metadata and all pieces of a task that it knows by its info-has
   const { infoHash } = await create(files)
   const peer = files.start(['run', 'letters.bitworker', '-o', 'out', '--yes', '--json', ...OFFLINE])
   await peer.event('done')
-  const other = foreign(t, ['--info-hash', infoHash, '--connect', await addressOf(peer), '--out', path.join(files.dir, 'py')])
+  const other = foreign(t, [
+    '--info-hash',
+    infoHash,
+    '--connect',
+    await addressOf(peer),
+    '--out',
+    path.join(files.dir, 'py')
+  ])
   t.equal(await other.ended, 0, JSON.stringify(other.events.at(-1)))
-  t.deepEqual([count(other.events, 'metadata'), count(other.events, 'downloaded'), count(other.events, 'violation')], [1, 12, 0])
-  const parts = await Promise.all(Array.from({ length: 12 }, (_, i) => readFile(path.join(files.dir, 'py', String(i).padStart(6, '0')))))
+  t.deepEqual(
+    [count(other.events, 'metadata'), count(other.events, 'downloaded'), count(other.events, 'violation')], [1, 12, 0]
+  )
+  const parts = await Promise.all(
+    Array.from({ length: 12 }, (_, i) => readFile(path.join(files.dir, 'py', String(i).padStart(6, '0'))))
+  )
   t.ok(Buffer.concat(parts).equals(EXPECTED))
   t.equal(count(peer.events, 'strike'), 0)
 })
@@ -70,7 +94,18 @@ test('it computes all pieces, and bitworker, which called it, downloads them', a
   const { file } = await create(files)
   const other = foreign(t, ['--task', file, '--listen', '--compute', '12', '--out', path.join(files.dir, 'py')])
   const { port } = await other.event('listening')
-  const peer = await files.run(['run', 'letters.bitworker', '-o', 'out', '--no-compute', '--exit', '--json', '--peer', `127.0.0.1:${String(port)}`, ...OFFLINE])
+  const peer = await files.run([
+    'run',
+    'letters.bitworker',
+    '-o',
+    'out',
+    '--no-compute',
+    '--exit',
+    '--json',
+    '--peer',
+    `127.0.0.1:${String(port)}`,
+    ...OFFLINE
+  ])
   t.equal(peer.code, 0, peer.stderr)
   t.ok((await readFile(path.join(files.dir, 'out/letters'))).equals(EXPECTED))
   t.deepEqual([count(peer.events, 'downloaded'), count(peer.events, 'strike')], [12, 0])
@@ -81,7 +116,16 @@ test('both compute: each piece is computed and had by both', async t => {
   const files = await workspace(t)
   const { file } = await create(files)
   const peer = files.start(['run', 'letters.bitworker', '-o', 'out', '-j', '1', '--yes', '--json', ...OFFLINE])
-  const other = foreign(t, ['--task', file, '--connect', await addressOf(peer), '--compute', '12', '--out', path.join(files.dir, 'py')])
+  const other = foreign(t, [
+    '--task',
+    file,
+    '--connect',
+    await addressOf(peer),
+    '--compute',
+    '12',
+    '--out',
+    path.join(files.dir, 'py')
+  ])
   t.equal(await other.ended, 0, JSON.stringify(other.events.at(-1)))
   await peer.event('done')
   t.ok((await readFile(path.join(files.dir, 'out/letters'))).equals(EXPECTED))

@@ -1,4 +1,7 @@
-/** Where each MUST of docs/ut_bitworker.md and docs/task-file.md is played, by words that only its sentence has; or why it is not. */
+/**
+ * Where each MUST of docs/ut_bitworker.md and docs/task-file.md is played, by words that only its sentence has; or why
+ * it is not.
+ */
 import { readFileSync } from 'node:fs'
 import type { Test } from 'tape'
 import { sentencesWith } from '../helpers/markdown.ts'
@@ -89,8 +92,13 @@ export const TASK_MUSTS: Record<string, Must> = {
   'A peer that computes MUST confine commands': { why: 'test/executor/confinement.test.ts has the table of escapes' }
 }
 
-/** Each sentence of the document with MUST is in the table, and all that the table names is there. `rows` are those that are played. */
-export function checkMusts (t: Test, document: string, musts: Record<string, Must>, rows: Record<string, unknown> = {}): void {
+/**
+ * Each sentence of the document with MUST is in the table, and all that the table names is there. `rows` are those that
+ * are played.
+ */
+export function checkMusts (
+  t: Test, document: string, musts: Record<string, Must>, rows: Record<string, unknown> = {}
+): void {
   const sentences = sentencesWith(document, /\bMUST\b/).filter(sentence => !sentence.includes('"MUST NOT"'))
   for (const sentence of sentences) {
     const found = Object.keys(musts).filter(words => sentence.includes(words))

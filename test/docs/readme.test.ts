@@ -1,6 +1,7 @@
 /**
  * Does what README.md and docs/ tell people to do. One bash for each section with shell blocks, so that a block finds
- * what those before it left; one folder for each document. What stands in a `text` block must be printed, in that order.
+ * what those before it left; one folder for each document. What stands in a `text` block must be printed, in that
+ * order.
  *
  * Written there for people, but changed here: ports (others may have them), the folder, dates. `…` stands for anything.
  */
@@ -18,12 +19,18 @@ import { startProgram } from '../helpers/shell.ts'
 import type { Program } from '../helpers/shell.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const DOCUMENTS = ['README.md', 'CHANGELOG.md', ...(await readdir(path.join(ROOT, 'docs'))).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
+const DOCUMENTS = [
+  'README.md',
+  'CHANGELOG.md',
+  ...(await readdir(path.join(ROOT, 'docs'))).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
+]
 const HOME = '/home/ada/squares'
 const PORTS = ['8000', '20000']
 const DEADLINE_MS = 180_000
 
-/** Keeps examples on this machine: discovery is off unless they name a tracker or node of their own, which must be here. */
+/**
+ * Keeps examples on this machine: discovery is off unless they name a tracker or node of their own, which must be here.
+ */
 const BITWORKER = `#!/bin/bash
 case "$1 $*" in
   run\\ *|info\\ *magnet:*)
@@ -79,7 +86,9 @@ async function createFolder (t: Test): Promise<Folder> {
   await writeFile(path.join(bin, 'bitworker'), BITWORKER, { mode: 0o755 })
   const index = pathToFileURL(path.join(ROOT, 'lib/index.ts')).href
   await writeFile(path.join(linked, 'index.js'), `export * from '${index}'\nexport { default } from '${index}'\n`)
-  await writeFile(path.join(linked, 'package.json'), JSON.stringify({ name: 'bitworker', type: 'module', exports: './index.js' }))
+  await writeFile(
+    path.join(linked, 'package.json'), JSON.stringify({ name: 'bitworker', type: 'module', exports: './index.js' })
+  )
   const ports = await Promise.all(PORTS.map(freePort))
   return { dir, ports, env: { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: root, XDG_CONFIG_HOME: '' } }
 }
@@ -99,7 +108,10 @@ async function freePort (): Promise<string> {
 }
 
 function adapt (text: string, { ports }: Folder): string {
-  return PORTS.reduce((adapted, port, i) => adapted.replaceAll(`:${port}`, `:${ports[i]}`).replaceAll(`port ${port}`, `port ${ports[i]}`), text)
+  return PORTS.reduce(
+    (adapted, port, i) => adapted.replaceAll(`:${port}`, `:${ports[i]}`).replaceAll(`port ${port}`, `port ${ports[i]}`),
+    text
+  )
 }
 
 /** Matches output that says the same. */
@@ -111,10 +123,16 @@ function patternOf (prints: string, folder: Folder): string {
 }
 
 async function runScript (t: Test, folder: Folder, { code, prints }: Example): Promise<void> {
-  t.ok(!code.includes('new BitWorker(') || /dht: false, lsd: false, tracker: false, natUpnp: false, natPmp: false/.test(code), 'stays on this machine')
+  t.ok(
+    !code.includes('new BitWorker(') ||
+      /dht: false, lsd: false, tracker: false, natUpnp: false, natPmp: false/.test(code),
+    'stays on this machine'
+  )
   const file = path.join(folder.dir, 'example.mjs')
   await writeFile(file, code)
-  const { code: exitCode, stdout, stderr } = await startProgram(t, [process.execPath, file], { cwd: folder.dir, env: folder.env }).ended
+  const {
+    code: exitCode, stdout, stderr
+  } = await startProgram(t, [process.execPath, file], { cwd: folder.dir, env: folder.env }).ended
   t.deepEqual([exitCode, stderr], [0, ''], 'a script runs')
   t.match(stdout, new RegExp(`^${patternOf(prints, folder)}$`), 'and prints what it should')
 }
@@ -149,28 +167,44 @@ test('what the README says of this clone', async t => {
     { name: string, version: string, scripts: Record<string, string>, engines: { node: string } }
   const readme = await read('README.md')
   const lines = blocksOf(readme).filter(isAboutClone).map(({ text }) => text.trim())
-  t.ok(lines.includes('npm ci && npm run demo') && lines.includes('npm ci && npm test'), 'the two commands to begin with')
+  t.ok(
+    lines.includes('npm ci && npm run demo') && lines.includes('npm ci && npm test'), 'the two commands to begin with'
+  )
   const tarball = `npm install --global ./${name}-${version}.tgz`
   for (const command of lines.flatMap(line => line.split(' && '))) {
     const script = /^npm (?:run )?(\w+)$/.exec(command)?.[1] ?? ''
     t.ok(['npm ci', 'npm pack', tarball].includes(command) || scripts[script] !== undefined, command)
   }
-  for (const [, script = ''] of readme.matchAll(/`npm run (\w+)`/g)) t.ok(scripts[script] !== undefined, `there is a script ${script}`)
+  for (const [, script = ''] of readme.matchAll(/`npm run (\w+)`/g)) {
+    t.ok(scripts[script] !== undefined, `there is a script ${script}`)
+  }
   t.ok(readme.includes(`Node ${engines.node.replace('>=', '').replace(/\.0$/, '')} or later`), `Node ${engines.node}`)
 })
 
 test('the demo prints what the README shows', async t => {
   const shown = textsOf(await read('README.md'), 'text').find(text => text.includes('bitworker processes'))!
   const { dir } = await workspace(t)
-  const { code, stdout } = await startProgram(t, [process.execPath, path.join(ROOT, 'examples/demo.ts'), '--quick'], { cwd: dir, env: { HOME: dir } }).ended
+  const { code, stdout } = await startProgram(t, [process.execPath, path.join(ROOT, 'examples/demo.ts'), '--quick'], {
+    cwd: dir, env: { HOME: dir }
+  }).ended
   t.equal(code, 0, 'it runs')
-  t.deepEqual(shapesOf(stdout), shapesOf(shown).filter(line => line.trim() !== '…'), 'line for line but for the numbers')
+  t.deepEqual(
+    shapesOf(stdout), shapesOf(shown).filter(line => line.trim() !== '…'), 'line for line but for the numbers'
+  )
 })
 
-/** Each kind of line once, with `#` for numbers. Who was faster depends on the machine: demo.test.ts knows what is said of it. */
+/**
+ * Each kind of line once, with `#` for numbers. Who was faster depends on the machine: demo.test.ts knows what is said
+ * of it.
+ */
 function shapesOf (output: string): string[] {
-  const lines = output.trim().replace(/[0-9a-f]{64}/g, 'DIGEST').replace(/: \/.*\/demo-output/, ': FOLDER').replace(/\d+(?:\.\d+)?/g, '#')
-    .replace(/(one process took # s): .*/, '$1: COMPARED').split('\n')
+  const lines = output
+    .trim()
+    .replace(/[0-9a-f]{64}/g, 'DIGEST')
+    .replace(/: \/.*\/demo-output/, ': FOLDER')
+    .replace(/\d+(?:\.\d+)?/g, '#')
+    .replace(/(one process took # s): .*/, '$1: COMPARED')
+    .split('\n')
   return [...new Set(lines)]
 }
 
@@ -181,27 +215,47 @@ test('links lead somewhere', async t => {
       const [file = '', anchor] = link.split('#')
       const target = file === '' ? document : path.join(path.dirname(document), file)
       const exists = await stat(path.join(ROOT, target)).catch(() => null)
-      t.ok(exists !== null && (anchor === undefined || anchorsOf(await read(target)).includes(anchor)), `${document}: ${link}`)
+      t.ok(
+        exists !== null && (anchor === undefined || anchorsOf(await read(target)).includes(anchor)),
+        `${document}: ${link}`
+      )
     }
   }
 })
 
 /** Documents that speak of the code. */
-const ABOUT_CODE = ['docs/ARCHITECTURE.md', 'docs/internals.md', 'docs/decisions.md', 'docs/SECURITY.md', 'docs/scheduling.md', 'docs/LIMITS.md']
+const ABOUT_CODE = [
+  'docs/ARCHITECTURE.md',
+  'docs/internals.md',
+  'docs/decisions.md',
+  'docs/SECURITY.md',
+  'docs/scheduling.md',
+  'docs/LIMITS.md'
+]
 
 test('documents name files that are there', async t => {
   const folders = ['lib', 'extensions', 'test', 'scripts', 'bench', 'examples']
-  const all = await Promise.all(folders.map(async folder => (await readdir(path.join(ROOT, folder), { recursive: true })).map(name => `${folder}/${name}`)))
+  const all = await Promise.all(
+    folders.map(async folder =>
+      (await readdir(path.join(ROOT, folder), { recursive: true })).map(name => `${folder}/${name}`)
+    )
+  )
   const files = [...all.flat(), 'rolldown.config.ts']
   for (const document of ABOUT_CODE) {
-    const named = new Set([...(await read(document)).matchAll(/(?<![\w*-])[\w./-]+\.ts\b/g)].map(([name]) => name.replace(/^(\.\.\/)+/, '')))
-    t.deepEqual([...named].filter(name => !files.some(file => file === name || file.endsWith(`/${name}`))), [], document)
+    const named = new Set(
+      [...(await read(document)).matchAll(/(?<![\w*-])[\w./-]+\.ts\b/g)].map(([name]) => name.replace(/^(\.\.\/)+/, ''))
+    )
+    t.deepEqual(
+      [...named].filter(name => !files.some(file => file === name || file.endsWith(`/${name}`))), [], document
+    )
   }
 })
 
 test('docs/ARCHITECTURE.md has a row for each room', async t => {
   const text = await read('docs/ARCHITECTURE.md')
-  const rooms = (await readdir(path.join(ROOT, 'lib'), { withFileTypes: true })).filter(entry => entry.isDirectory()).map(({ name }) => name)
+  const rooms = (await readdir(path.join(ROOT, 'lib'), { withFileTypes: true }))
+    .filter(entry => entry.isDirectory())
+    .map(({ name }) => name)
   t.deepEqual(rooms.filter(room => !text.includes(`| \`lib/${room}/\` |`)), [])
   t.ok(text.split('\n').length <= 201, 'and is short')
 })

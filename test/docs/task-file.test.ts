@@ -14,12 +14,22 @@ const document = readFileSync('docs/task-file.md', 'utf8')
 const vectors = JSON.parse(readFileSync('docs/task-file-vectors.json', 'utf8')) as Vector[]
 
 type Reading = 'compute' | 'download' | 'refuse'
-interface Vector { name: string, reader: Reading, infoHash?: string, digest?: string, pieceCount?: number, unknown?: number, file: string }
+interface Vector {
+  name: string
+  reader: Reading
+  infoHash?: string
+  digest?: string
+  pieceCount?: number
+  unknown?: number
+  file: string
+}
 
 type Dict = Record<string, Encodable | undefined>
 
 function file (info: Dict, bitworker: Dict = {}): Uint8Array {
-  return encode({ info: { bitworker: { command: 'true', version: 1, ...bitworker }, length: 8, name: 'x', 'piece length': 4, ...info } })
+  return encode({
+    info: { bitworker: { command: 'true', version: 1, ...bitworker }, length: 8, name: 'x', 'piece length': 4, ...info }
+  })
 }
 
 /** What the reader does with a task file. */
@@ -59,15 +69,26 @@ function power (text: string): number {
 }
 
 test('ranges: what is at their ends is taken, what is beyond refused', t => {
-  const rows = tablesUnder(document, 'The info dictionary').flat()
-    .flatMap(([key = '', value = '']) => [...value.matchAll(/^([\d^ ]+) … ([\d^ ]+)$/g)].map(([, from = '', to = '']) => ({ key: key.replaceAll('`', ''), from: power(from), to: power(to) })))
-  t.deepEqual(rows.map(({ key }) => key), ['piece length', 'length', 'timeout', 'complete timeout', 'memory', 'scratch'])
+  const rows = tablesUnder(document, 'The info dictionary')
+    .flat()
+    .flatMap(([key = '', value = '']) =>
+      [...value.matchAll(/^([\d^ ]+) … ([\d^ ]+)$/g)].map(([, from = '', to = '']) => ({
+        key: key.replaceAll('`', ''), from: power(from), to: power(to)
+      }))
+    )
+  t.deepEqual(
+    rows.map(({ key }) => key), ['piece length', 'length', 'timeout', 'complete timeout', 'memory', 'scratch']
+  )
   for (const { key, from, to } of rows) {
     const make = (value: number): Uint8Array => {
       if (key === 'length') return file({ length: value, 'piece length': 2 ** 30 })
       return key === 'piece length' ? file({ [key]: value }) : file({}, { [key]: value })
     }
-    t.deepEqual([from - 1, from, to, to + 1].map(value => read(make(value))), ['refuse', 'compute', 'compute', 'refuse'], `${key}: ${from} … ${to}`)
+    t.deepEqual(
+      [from - 1, from, to, to + 1].map(value => read(make(value))),
+      ['refuse', 'compute', 'compute', 'refuse'],
+      `${key}: ${from} … ${to}`
+    )
   }
   t.end()
 })
@@ -76,31 +97,58 @@ const VERSIONS: Record<string, Dict[]> = {
   '`version` 1, and known keys only': [{}, { requires: [], timeout: 1 }],
   '`version` 1, and a key that the reader does not know': [{ inputs: 1 }, { '': '' }, { Command: 'x' }],
   '`version` 1, and in `requires` a name that the reader does not know': [{ requires: ['gpu'] }, { requires: [''] }],
-  '`version` 1, and a `requires` that is not a list of text': [{ requires: 1 }, { requires: {} }, { requires: [1] }, { requires: [Uint8Array.of(0xff)] }],
+  '`version` 1, and a `requires` that is not a list of text': [
+    { requires: 1 }, { requires: {} }, { requires: [1] }, { requires: [Uint8Array.of(0xff)] }
+  ],
   'a `version` above 1': [{ version: 2 }, { version: 2 ** 52, command: undefined }],
-  'no `version`, one below 1, or one that is not an integer': [{ version: undefined }, { version: 0 }, { version: -1 }, { version: '1' }, { version: [1] }]
+  'no `version`, one below 1, or one that is not an integer': [
+    { version: undefined }, { version: 0 }, { version: -1 }, { version: '1' }, { version: [1] }
+  ]
 }
-const READINGS: Record<string, Reading> = { 'may compute': 'compute', 'does not compute': 'download', refuses: 'refuse' }
+const READINGS: Record<string, Reading> = {
+  'may compute': 'compute', 'does not compute': 'download', refuses: 'refuse'
+}
 
 test('versions, row by row', t => {
   const [rows] = tablesUnder(document, 'Versions')
   t.deepEqual(rows!.map(([row]) => row), Object.keys(VERSIONS))
-  for (const [row = '', reader = ''] of rows!) for (const bitworker of VERSIONS[row]!) t.equal(read(file({}, bitworker)), READINGS[reader], row)
+  for (const [row = '', reader = ''] of rows!) {
+    for (const bitworker of VERSIONS[row]!) t.equal(read(file({}, bitworker)), READINGS[reader], row)
+  }
   t.end()
 })
 
 test('the variables that a command finds', t => {
   const [rows] = tablesUnder(document, 'The command')
-  const task = createTask({ name: 'big', command: 'true', files: [{ path: 'a/left.bin', parts: 2 }, { path: 'b', parts: 3 }] })
+  const task = createTask({
+    name: 'big',
+    command: 'true',
+    files: [
+      { path: 'a/left.bin', parts: 2 }, { path: 'b', parts: 3 }
+    ]
+  })
   const found = sandboxEnv('/w', workItemEnv(task, 3))
   const names = rows!.map(([name]) => name!.replaceAll('`', ''))
   t.deepEqual(names.filter(name => !(name in found)), [], 'all are there')
   const others = Object.keys(found).filter(name => !names.includes(name))
-  t.deepEqual(others.filter(name => !/CONFIG/.test(name)), [], 'no other, but what keeps programs from the configuration of the machine')
-  for (const [name = '', value = ''] of rows!.slice(-3)) t.equal(found[name.replaceAll('`', '')], value.replaceAll('`', ''), name)
+  t.deepEqual(
+    others.filter(name => !/CONFIG/.test(name)),
+    [],
+    'no other, but what keeps programs from the configuration of the machine'
+  )
+  for (const [name = '', value = ''] of rows!.slice(-3)) {
+    t.equal(found[name.replaceAll('`', '')], value.replaceAll('`', ''), name)
+  }
   t.equal(found['PATH'], '/usr/local/bin:/usr/bin:/bin:/w')
-  t.deepEqual([found['FILE'], found['FILE_IDX'], found['PART_IDX'], found['PART_COUNT'], found['PIECE_COUNT']], ['big/b', '1', '1', '3', '5'])
-  t.deepEqual(Object.keys(commandEnv({ SECRET: '1' }, '/w', {})).filter(name => !names.includes(name)), [], 'nor without a sandbox')
+  t.deepEqual(
+    [found['FILE'], found['FILE_IDX'], found['PART_IDX'], found['PART_COUNT'], found['PIECE_COUNT']],
+    ['big/b', '1', '1', '3', '5']
+  )
+  t.deepEqual(
+    Object.keys(commandEnv({ SECRET: '1' }, '/w', {})).filter(name => !names.includes(name)),
+    [],
+    'nor without a sandbox'
+  )
   t.end()
 })
 
@@ -109,7 +157,15 @@ test('links have no parameters but those of the table', t => {
   const names = rows!.map(([name]) => name!.replaceAll('`', ''))
   const signed = parseTask(new Uint8Array(Buffer.from(vectors.find(({ name }) => name === 'signed')!.file, 'hex')))
   const link = magnetOf({ ...signed, announce: ['udp://127.0.0.1:1'] }, { peers: ['[::1]:6881'] })
-  t.deepEqual(new Set(link.slice('magnet:?'.length).split('&').map(parameter => parameter.split('=')[0])), new Set(names.filter(name => name !== 'so' && name !== 'xs')))
+  t.deepEqual(
+    new Set(
+      link
+        .slice('magnet:?'.length)
+        .split('&')
+        .map(parameter => parameter.split('=')[0])
+    ),
+    new Set(names.filter(name => name !== 'so' && name !== 'xs'))
+  )
   t.end()
 })
 

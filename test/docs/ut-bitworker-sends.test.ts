@@ -19,7 +19,9 @@ const SIZE = 35_000
 const never = (): Promise<{ stdout: string }> => new Promise(() => {})
 
 async function seeder (t: Test): Promise<Peer> {
-  const peer = await createPeer(t, task, { compute: { executor: new FakeExecutor(({ env }) => ({ stdout: Buffer.alloc(SIZE, Number(env['PIECE_IDX'])) })) } })
+  const peer = await createPeer(t, task, {
+    compute: { executor: new FakeExecutor(({ env }) => ({ stdout: Buffer.alloc(SIZE, Number(env['PIECE_IDX'])) })) }
+  })
   await allDone([peer])
   return peer
 }
@@ -34,10 +36,15 @@ function indices (records: Buffer | undefined, bytes: number): number[] {
 }
 
 const haves = (peer: HostilePeer): number[] => peer.received(4).map(payload => payload.readUInt32BE(0))
-const results = (peer: HostilePeer): number[] => peer.bitworkerMessages.flatMap(message => indices(message['results'], 44))
-const claimed = (peer: HostilePeer): number[] => peer.bitworkerMessages.flatMap(message => indices(message['claims'], 12))
-const released = (peer: HostilePeer): number[] => peer.bitworkerMessages.flatMap(message => indices(message['releases'], 4))
-const of = async (peer: HostilePeer, isSo: () => boolean, what: string): Promise<void> => { await within(peer.until(isSo), what) }
+const results = (peer: HostilePeer): number[] =>
+  peer.bitworkerMessages.flatMap(message => indices(message['results'], 44))
+const claimed = (peer: HostilePeer): number[] =>
+  peer.bitworkerMessages.flatMap(message => indices(message['claims'], 12))
+const released = (peer: HostilePeer): number[] =>
+  peer.bitworkerMessages.flatMap(message => indices(message['releases'], 4))
+const of = async (peer: HostilePeer, isSo: () => boolean, what: string): Promise<void> => {
+  await within(peer.until(isSo), what)
+}
 
 test('the peer that opens a connection says its handshake in plaintext, and then waits', async t => {
   const peer = await createPeer(t, task)
@@ -67,14 +74,20 @@ test('the snapshot: results of all pieces, in messages that are not too long; bi
   const silent = await HostilePeer.connect(t, peer, task)
   await within(silent.introduce({ bitworker: { v: 1 } }), 'the handshakes')
   await silent.heard()
-  t.deepEqual(silent.bitworkerMessages.flatMap(Object.keys).filter(key => key !== 'task'), [], 'nothing but the digest before the match')
+  t.deepEqual(
+    silent.bitworkerMessages.flatMap(Object.keys).filter(key => key !== 'task'),
+    [],
+    'nothing but the digest before the match'
+  )
   silent.bitworker({ task: task.digest })
   await of(silent, () => results(silent).length === PIECES, 'the snapshot')
   t.deepEqual(results(silent).toSorted((a, b) => a - b), Array.from({ length: PIECES }, (_, index) => index))
   t.deepEqual(haves(silent), [])
   const first = silent.messages.find(({ id }) => id === 20)!
   t.equal(first.payload[0], 0, 'the extended handshake is the first extended message')
-  t.equal(silent.messages.filter(({ id }) => [5, 14, 15].includes(id)).length, 1, 'one of bitfield, have-all, have-none')
+  t.equal(
+    silent.messages.filter(({ id }) => [5, 14, 15].includes(id)).length, 1, 'one of bitfield, have-all, have-none'
+  )
   t.ok(silent.received(20).every(payload => payload.length <= 65_537))
 
   silent.send(frame(2))
@@ -102,7 +115,12 @@ test('with BEP 6 each request has one answer', async t => {
   hostile.send(frame(2))
   await of(hostile, () => hostile.received(1).length > 0, 'unchoke')
   const asked = Array.from({ length: 40 }, (_, i) => u32(i % 20, 0, 16_384))
-  hostile.send(...asked.map(request => frame(6, request)), frame(8, asked[3]), frame(6, u32(0, SIZE - 1, 2)), frame(6, u32(99, 0, 0)))
+  hostile.send(
+    ...asked.map(request => frame(6, request)),
+    frame(8, asked[3]),
+    frame(6, u32(0, SIZE - 1, 2)),
+    frame(6, u32(99, 0, 0))
+  )
   const answers = (): number => hostile.received(7).length + hostile.received(16).length
   await of(hostile, () => answers() >= 42, 'the answers')
   await hostile.heard()
@@ -140,7 +158,10 @@ test('requests: within the size, in steps of 16 KiB, and no more than reqq', asy
   t.equal(hostile.received(6).length, 5, 'as many as reqq says')
   for (const request of hostile.received(6)) {
     const [begin, length] = [request.readUInt32BE(4), request.readUInt32BE(8)]
-    t.ok(begin % 16_384 === 0 && begin + length <= SIZE && (length === 16_384 || begin + length === SIZE), `${begin}, ${length}`)
+    t.ok(
+      begin % 16_384 === 0 && begin + length <= SIZE && (length === 16_384 || begin + length === SIZE),
+      `${begin}, ${length}`
+    )
   }
 })
 
@@ -162,7 +183,10 @@ test('bits may come at any time, and are added to what was known', async t => {
 test('handshakes: a higher v and unknown keys say nothing', async t => {
   const peer = await seeder(t)
   const hostile = await HostilePeer.connect(t, peer, task)
-  await within(hostile.introduce({ bitworker: { can: ['download'], id: 'x', sig: 1, task: task.digest, v: 9 }, zzz: [] }), 'the handshakes')
+  await within(
+    hostile.introduce({ bitworker: { can: ['download'], id: 'x', sig: 1, task: task.digest, v: 9 }, zzz: [] }),
+    'the handshakes'
+  )
   await of(hostile, () => results(hostile).length === PIECES, 'the snapshot')
   t.pass('matched')
 })
@@ -172,18 +196,34 @@ test('metadata: what is not there is rejected; a link becomes a task for others,
   const peer = await seeder(t)
   const hostile = await meet(t, peer)
   hostile.extended('ut_metadata', encode({ msg_type: 0, piece: 1 }))
-  await of(hostile, () => hostile.received(20).some(payload => payload[0] === 2 && payload.includes('8:msg_typei2e')), 'a reject')
+  await of(
+    hostile,
+    () => hostile.received(20).some(payload => payload[0] === 2 && payload.includes('8:msg_typei2e')),
+    'a reject'
+  )
 
   const link = await createPeer(t, task, { id: magnetOf(task) })
-  while (!link.client.listening || link.torrent.infoHash === undefined) await new Promise(resolve => { setImmediate(resolve) })
+  while (!link.client.listening || link.torrent.infoHash === undefined)
+    await new Promise(resolve => {
+      setImmediate(resolve)
+    })
   const early = await meet(t, link)
   early.extended('ut_metadata', encode({ msg_type: 0, piece: 0 }))
-  await of(early, () => early.received(20).some(payload => payload[0] === 2 && payload.includes('8:msg_typei2e')), 'a reject while it has none')
+  await of(
+    early,
+    () => early.received(20).some(payload => payload[0] === 2 && payload.includes('8:msg_typei2e')),
+    'a reject while it has none'
+  )
   link.torrent.addPeer(`127.0.0.1:${peer.client.torrentPort}`)
   const handshakes = (): Buffer[] => early.received(20).filter(payload => payload[0] === 0)
   await of(early, () => handshakes().length === 2, 'a second extended handshake')
-  t.ok(handshakes()[1]!.includes('13:metadata_size') && handshakes()[1]!.includes(Buffer.from(task.digest)), 'with the size and the digest')
-  await of(early, () => early.bitworkerMessages.some(message => message['task'] !== undefined), 'and the digest as a message')
+  t.ok(
+    handshakes()[1]!.includes('13:metadata_size') && handshakes()[1]!.includes(Buffer.from(task.digest)),
+    'with the size and the digest'
+  )
+  await of(
+    early, () => early.bitworkerMessages.some(message => message['task'] !== undefined), 'and the digest as a message'
+  )
 })
 
 test('claims: made before, released when they end without a result, and when they lose', async t => {
@@ -216,8 +256,14 @@ test('what came as a relay is not relayed, and what was relayed is withdrawn', a
   claimant.bitworker({ claims: u32(2, 0, 60_000) })
   const relays = (): Buffer[] => listener.bitworkerMessages.flatMap(message => message['relays'] ?? [])
   await of(listener, () => relays().length > 0, 'a relay')
-  t.deepEqual(relays().map(record => [record.readUInt32BE(0), record.subarray(17).equals(claimant.peerId)]), [[2, true]], 'the claim, and nothing that was relayed to it')
+  t.deepEqual(
+    relays().map(record => [record.readUInt32BE(0), record.subarray(17).equals(claimant.peerId)]),
+    [[2, true]],
+    'the claim, and nothing that was relayed to it'
+  )
   claimant.socket.destroy()
-  await of(listener, () => listener.bitworkerMessages.some(message => message['withdrawals'] !== undefined), 'a withdrawal')
+  await of(
+    listener, () => listener.bitworkerMessages.some(message => message['withdrawals'] !== undefined), 'a withdrawal'
+  )
   t.pass('withdrawn')
 })

@@ -1,5 +1,6 @@
-// docs/ut_bitworker.md against the implementation: every row of "Violations and closing" is played by a peer driven by hand, every
-// limit compared, and every sentence with MUST is played here or elsewhere, or listed with the reason why not.
+// docs/ut_bitworker.md against the implementation: every row of "Violations and closing" is played by a peer driven by
+// hand, every limit compared, and every sentence with MUST is played here or elsewhere, or listed with the reason why
+// not.
 import { readFileSync } from 'node:fs'
 import test from 'tape'
 import type { Test } from 'tape'
@@ -20,7 +21,9 @@ const document = readFileSync('docs/ut_bitworker.md', 'utf8')
 
 test('the records are those of the table, in the order of the text', t => {
   const [rows] = tablesUnder(document, 'ut_bitworker messages')
-  const records = rows!.slice(1).map(([key = '', value = '']) => [key.replaceAll('`', ''), Number(/n × (\d+) bytes/.exec(value)?.[1])])
+  const records = rows!
+    .slice(1)
+    .map(([key = '', value = '']) => [key.replaceAll('`', ''), Number(/n × (\d+) bytes/.exec(value)?.[1])])
   t.deepEqual(Object.fromEntries(records), Object.fromEntries(RECORD_KEYS.map(key => [key, recordBytes(key)])))
   const [, order = ''] = /in the order \*\*([^*]+)\*\*/.exec(document) ?? []
   t.deepEqual(order.split(',').map(key => key.trim().replaceAll('`', '')), ['task', ...RECORD_KEYS])
@@ -89,7 +92,12 @@ const PLAIN = Buffer.concat([latin1('\x13BitTorrent protocol\0\0\0\0\0\x10\0\0')
 const claims = (count: number): Buffer => Buffer.concat(Array.from({ length: count }, (_, index) => u32(index, 0, 0)))
 const relay = (peerId: Uint8Array, kind = 0): Buffer => Buffer.concat([u32(0, 0, 0, 0), Uint8Array.of(kind), peerId])
 const nested = (depth: number): Encodable => depth === 0 ? 1 : [nested(depth - 1)]
-const ask = (...numbers: number[]): Staging => ({ play: hostile => { hostile.send(frame(2), frame(6, u32(...numbers))) }, isFull: true })
+const ask = (...numbers: number[]): Staging => ({
+  play: hostile => {
+    hostile.send(frame(2), frame(6, u32(...numbers)))
+  },
+  isFull: true
+})
 const idOf = ({ client }: Peer): Buffer => Buffer.from(client.peerId, 'hex')
 
 const PLAYS: Record<string, Staging[]> = {
@@ -110,7 +118,9 @@ const PLAYS: Record<string, Staging[]> = {
   'a 257th neighbour': [say({ neighbours: Buffer.concat(Array.from({ length: 257 }, (_, i) => Buffer.concat([Buffer.alloc(16), u32(i)]))) })],
   'a withdrawal or `parted` of what was never there': [say({ parted: Buffer.alloc(20, 1), withdrawals: Buffer.concat([u32(0), Buffer.alloc(20, 1)]) })],
   'a relay about the receiver itself or a neighbour of it': [{
-    play: (hostile, victim) => { hostile.bitworker({ relays: Buffer.concat([relay(idOf(victim)), relay(hostile.peerId)]) }) }
+    play: (hostile, victim) => {
+      hostile.bitworker({ relays: Buffer.concat([relay(idOf(victim)), relay(hostile.peerId)]) })
+    }
   }],
   'a backup for a piece that the peer has claimed': [say({ backups: u32(0, 0, 0), claims: u32(0, 0, 0) })],
   'a have bit without a result': [send(frame(4, u32(0)))],
@@ -137,8 +147,12 @@ const PLAYS: Record<string, Staging[]> = {
   'a known key whose length is not a multiple of its record': RECORD_KEYS.map(key => say({ [key]: Buffer.alloc(recordBytes(key) + 1) })),
   'a relay of a kind other than 0 and 1': [say({ relays: relay(Buffer.alloc(20, 1), 2) })],
   'an index that is not below the piece count': [
-    say({ results: resultRecord(100) }), say({ claims: u32(100, 0, 0) }), say({ releases: u32(100) }), say({ backups: u32(100, 0, 0) }),
-    say({ relays: Buffer.concat([u32(100, 0, 0, 0), Buffer.alloc(21)]) }), say({ withdrawals: Buffer.concat([u32(100), Buffer.alloc(20)]) })
+    say({ results: resultRecord(100) }),
+    say({ claims: u32(100, 0, 0) }),
+    say({ releases: u32(100) }),
+    say({ backups: u32(100, 0, 0) }),
+    say({ relays: Buffer.concat([u32(100, 0, 0, 0), Buffer.alloc(21)]) }),
+    say({ withdrawals: Buffer.concat([u32(100), Buffer.alloc(20)]) })
   ],
   'a size above `piece length`': [say({ results: resultRecord(0, 32_769) })],
   'size 0 with another digest than the SHA-256 of the empty string': [say({ results: resultRecord(0, 0) })],

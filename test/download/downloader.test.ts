@@ -179,7 +179,9 @@ const HUGE = new Uint8Array(9 * (1 << 20) + 5).map((_, i) => i * 7 >> 5)
 
 /** Answers the oldest requests only. */
 function trickle (wire: FakeWire, data: Uint8Array, count: number): void {
-  for (const { offset, length, respond } of wire.requests.splice(0, count)) respond(null, data.subarray(offset, offset + length))
+  for (const { offset, length, respond } of wire.requests.splice(0, count)) {
+    respond(null, data.subarray(offset, offset + length))
+  }
 }
 
 test('a huge piece is written as it comes, and goes on when a source is lost', async t => {
@@ -250,7 +252,11 @@ test('what a reader waits for comes first, and then what was begun', async t => 
   const begun = new Set(wires[0]!.requests.map(({ piece }) => piece))
   const before = wires[0]!.requests.length
   for (let i = 0; i < 7; i++) trickle(wires[0]!, pieces[0]!, 1)
-  t.same([...new Set(wires[0]!.requests.slice(before - 7).map(({ piece }) => piece))], [30], 'not before what was asked for already')
+  t.same(
+    [...new Set(wires[0]!.requests.slice(before - 7).map(({ piece }) => piece))],
+    [30],
+    'not before what was asked for already'
+  )
   wires[0]!.answer(piece => pieces[piece]!)
   await settle()
   t.ok(begun.size < 12)

@@ -8,12 +8,25 @@ const PEER = { urgent: [] } as unknown as TaskPeer
 const URGENT = { urgent: [7] } as unknown as TaskPeer
 
 /** When the peer is asked, at which times it is considered; work goes on for `busyMs` more. */
-async function asked (busyMs: (now: number) => number, considered: number[], { random = 1, peer = PEER } = {}): Promise<number[]> {
+async function asked (
+  busyMs: (now: number) => number, considered: number[], { random = 1, peer = PEER } = {}
+): Promise<number[]> {
   const clock = new VirtualClock()
   const at: number[] = []
-  const host = { clock, random: () => random, get busyMs () { return busyMs(clock.now()) } }
-  const delay = new RequestDelay(host, () => { at.push(clock.now()) })
-  for (const ms of considered) clock.after(ms, () => { delay.consider(peer) })
+  const host = {
+    clock,
+    random: () => random,
+    get busyMs () {
+      return busyMs(clock.now())
+    }
+  }
+  const delay = new RequestDelay(host, () => {
+    at.push(clock.now())
+  })
+  for (const ms of considered)
+    clock.after(ms, () => {
+      delay.consider(peer)
+    })
   await clock.run(() => clock.now() >= 20_000, 20_000)
   return at
 }

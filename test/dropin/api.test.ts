@@ -8,34 +8,146 @@ import { cleanUp } from '../helpers/swarm.ts'
 const OFFLINE = { dht: false, lsd: false, tracker: false, natUpnp: false, natPmp: false }
 
 const CLIENT = [
-  'add', 'seed', 'get', 'remove', 'destroy', 'torrents', 'downloadSpeed', 'uploadSpeed', 'progress', 'ratio', 'throttleDownload', 'throttleUpload',
-  'createServer', 'address', 'peerId', 'nodeId', 'torrentPort', 'dhtPort', 'dht', 'tracker', 'maxConns', 'utp', 'lsd', 'utPex', 'natUpnp', 'natPmp',
-  'seedOutgoingConnections', 'userAgent', 'destroyed', 'listening', 'ready', 'createTask', 'on', 'once', 'off'
+  'add',
+  'seed',
+  'get',
+  'remove',
+  'destroy',
+  'torrents',
+  'downloadSpeed',
+  'uploadSpeed',
+  'progress',
+  'ratio',
+  'throttleDownload',
+  'throttleUpload',
+  'createServer',
+  'address',
+  'peerId',
+  'nodeId',
+  'torrentPort',
+  'dhtPort',
+  'dht',
+  'tracker',
+  'maxConns',
+  'utp',
+  'lsd',
+  'utPex',
+  'natUpnp',
+  'natPmp',
+  'seedOutgoingConnections',
+  'userAgent',
+  'destroyed',
+  'listening',
+  'ready',
+  'createTask',
+  'on',
+  'once',
+  'off'
 ] as const satisfies ReadonlyArray<keyof BitWorker>
 
 const TORRENT = [
-  'name', 'infoHash', 'magnetURI', 'torrentFile', 'torrentFileBlob', 'announce', 'urlList', 'files', 'pieces', 'wires', 'timeRemaining', 'received', 'downloaded',
-  'uploaded', 'downloadSpeed', 'uploadSpeed', 'progress', 'ratio', 'numPeers', 'maxWebConns', 'path', 'ready', 'paused', 'done', 'destroyed', 'length',
-  'pieceLength', 'lastPieceLength', 'metadata', 'private', 'created', 'createdBy', 'comment', 'destroy', 'addPeer', 'addWebSeed', 'removePeer', 'select', 'deselect',
-  'critical', 'pause', 'resume', 'rescanFiles', 'client', 'task', 'computing', 'stats', 'startComputing', 'pauseComputing', 'resumeComputing',
-  'stopComputing', 'on', 'once', 'off'
+  'name',
+  'infoHash',
+  'magnetURI',
+  'torrentFile',
+  'torrentFileBlob',
+  'announce',
+  'urlList',
+  'files',
+  'pieces',
+  'wires',
+  'timeRemaining',
+  'received',
+  'downloaded',
+  'uploaded',
+  'downloadSpeed',
+  'uploadSpeed',
+  'progress',
+  'ratio',
+  'numPeers',
+  'maxWebConns',
+  'path',
+  'ready',
+  'paused',
+  'done',
+  'destroyed',
+  'length',
+  'pieceLength',
+  'lastPieceLength',
+  'metadata',
+  'private',
+  'created',
+  'createdBy',
+  'comment',
+  'destroy',
+  'addPeer',
+  'addWebSeed',
+  'removePeer',
+  'select',
+  'deselect',
+  'critical',
+  'pause',
+  'resume',
+  'rescanFiles',
+  'client',
+  'task',
+  'computing',
+  'stats',
+  'startComputing',
+  'pauseComputing',
+  'resumeComputing',
+  'stopComputing',
+  'on',
+  'once',
+  'off'
 ] as const satisfies ReadonlyArray<keyof Torrent>
 
 const FILE = [
-  'name', 'path', 'length', 'size', 'type', 'offset', 'downloaded', 'progress', 'select', 'deselect', 'stream', 'createReadStream', 'arrayBuffer', 'blob',
-  'streamTo', 'streamURL', 'includes', 'done', 'on', 'once', 'off', Symbol.asyncIterator
+  'name',
+  'path',
+  'length',
+  'size',
+  'type',
+  'offset',
+  'downloaded',
+  'progress',
+  'select',
+  'deselect',
+  'stream',
+  'createReadStream',
+  'arrayBuffer',
+  'blob',
+  'streamTo',
+  'streamURL',
+  'includes',
+  'done',
+  'on',
+  'once',
+  'off',
+  Symbol.asyncIterator
 ] as const satisfies ReadonlyArray<keyof TorrentFile>
 
 test('every documented member is there', async t => {
   const client = new BitWorker(OFFLINE)
   cleanUp(t, () => new Promise<void>(resolve => { client.destroy(() => { resolve() }) }))
-  const options = { name: 'hello.txt', comment: 'a greeting', private: true, creationDate: new Date(1e12), store: MemoryChunkStore, announceList: [] }
+  const options = {
+    name: 'hello.txt',
+    comment: 'a greeting',
+    private: true,
+    creationDate: new Date(1e12),
+    store: MemoryChunkStore,
+    announceList: []
+  }
   const torrent = await new Promise<Torrent>(resolve => { client.seed(new Blob(['hello']), options, resolve) })
   for (const member of CLIENT) t.ok(member in client, `client.${member}`)
   for (const member of TORRENT) t.ok(member in torrent, `torrent.${member}`)
   for (const member of FILE) t.ok(member in torrent.files[0]!, `file.${String(member)}`)
   t.equal(torrent.task, null, 'it is an ordinary torrent')
-  t.deepEqual([torrent.comment, torrent.private, torrent.created], ['a greeting', true, new Date(1e12)], 'made with the options of create-torrent')
+  t.deepEqual(
+    [torrent.comment, torrent.private, torrent.created],
+    ['a greeting', true, new Date(1e12)],
+    'made with the options of create-torrent'
+  )
   t.equal(await torrent.files[0]!.blob().then(blob => blob.text()), 'hello', 'of a Blob')
   t.equal(await client.get(torrent.infoHash), torrent, 'and found')
 

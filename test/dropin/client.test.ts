@@ -1,4 +1,7 @@
-/** BitWorker in WebTorrent's place, with ordinary torrents: adding, finding, removing, and what is public about a client. */
+/**
+ * BitWorker in WebTorrent's place, with ordinary torrents: adding, finding, removing, and what is public about a
+ * client.
+ */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import MemoryChunkStore from 'memory-chunk-store'
@@ -29,7 +32,8 @@ async function serve (t: Test, body: Uint8Array | string, status = 200): Promise
 const withMetadata: Record<string, MakeId> = {
   Buffer: () => leaves.torrent,
   Uint8Array: () => new Uint8Array(leaves.torrent),
-  'view into a larger buffer': () => Buffer.concat([Buffer.from('xx'), leaves.torrent, Buffer.from('xx')]).subarray(2, -2),
+  'view into a larger buffer': () =>
+    Buffer.concat([Buffer.from('xx'), leaves.torrent, Buffer.from('xx')]).subarray(2, -2),
   path: () => leaves.torrentPath,
   URL: t => serve(t, leaves.torrent),
   'URL with status 500': t => serve(t, leaves.torrent, 500),
@@ -40,7 +44,8 @@ const withMetadata: Record<string, MakeId> = {
 
 const withoutMetadata: Record<string, MakeId> = {
   'magnet link': () => leaves.magnetURI,
-  'magnet link with trackers and web seeds': () => `${leaves.magnetURI}&tr=http%3A%2F%2F127.0.0.1%3A1%2Fa&ws=http%3A%2F%2F127.0.0.1%3A1%2F`,
+  'magnet link with trackers and web seeds': () =>
+    `${leaves.magnetURI}&tr=http%3A%2F%2F127.0.0.1%3A1%2Fa&ws=http%3A%2F%2F127.0.0.1%3A1%2F`,
   'magnet link, only some files': () => `magnet:?xt=urn:btih:${infoHash}&so=0-2,5`,
   'stream-magnet link': () => `stream-${leaves.magnetURI}`,
   'info-hash': () => infoHash,
@@ -152,11 +157,26 @@ same('remove and destroy', async ({ log, watch, start }) => {
   await Promise.all([eventOf(torrent, 'ready'), eventOf(other, 'ready')])
   const [file] = torrent.files
   watch(torrent, 'torrent', TORRENT_EVENTS)
-  for (const id of ['nonsense', alice.parsedTorrent.infoHash.replace(/./g, '0')]) log(await errorOf(() => client.remove(id)))
+  for (const id of ['nonsense', alice.parsedTorrent.infoHash.replace(/./g, '0')]) {
+    log(await errorOf(() => client.remove(id)))
+  }
   log(await client.remove(torrent, {}, err => { log('removed', err) }), client.torrents.length)
   log(await errorOf(() => client.remove(torrent)))
-  log(await errorOf(() => torrent.addPeer('127.0.0.1:1')), await errorOf(() => { torrent.select(0, 1) }), await errorOf(() => { torrent.critical(0, 1) }))
-  log(await errorOf(() => file!.createReadStream()), await errorOf(() => file!.arrayBuffer()), torrent.files, torrent.client)
+  log(
+    await errorOf(() => torrent.addPeer('127.0.0.1:1')),
+    await errorOf(() => {
+      torrent.select(0, 1)
+    }),
+    await errorOf(() => {
+      torrent.critical(0, 1)
+    })
+  )
+  log(
+    await errorOf(() => file!.createReadStream()),
+    await errorOf(() => file!.arrayBuffer()),
+    torrent.files,
+    torrent.client
+  )
   torrent.destroy()
   torrent.pause()
   torrent.resume()
@@ -179,14 +199,46 @@ same('a client destroyed at once stays silent', async ({ t, Client, log, watch }
 same('statics and client properties', async ({ Client, log, start }) => {
   log(Client.VERSION, Client.WEBRTC_SUPPORT, Client.UTP_SUPPORT)
   const client = await start()
-  log(Object.keys(client), Buffer.from(client.peerId, 'hex').toString('latin1').slice(0, 8), client.peerId.length, client.nodeId.length)
+  log(
+    Object.keys(client),
+    Buffer.from(client.peerId, 'hex').toString('latin1').slice(0, 8),
+    client.peerId.length,
+    client.nodeId.length
+  )
   log(client.progress, client.ratio, client.downloadSpeed, client.uploadSpeed, client.torrents)
   log(client.address()?.port === client.torrentPort)
   const peerId = Buffer.from('-XX0001-abcdefghijkl')
-  const other = await start({ peerId, nodeId: peerId, maxConns: 7, utp: false, userAgent: 'me', downloadLimit: 5000, tracker: true, webSeeds: false, secure: 0 })
+  const other = await start({
+    peerId,
+    nodeId: peerId,
+    maxConns: 7,
+    utp: false,
+    userAgent: 'me',
+    downloadLimit: 5000,
+    tracker: true,
+    webSeeds: false,
+    secure: 0
+  })
   const view = other as unknown as Record<string, unknown>
-  log(['peerId', 'nodeId', 'maxConns', 'utp', 'userAgent', 'tracker', 'dht', 'lsd', 'enableWebSeeds', 'secure', '_downloadLimit', 'ready'].map(key => [key, view[key]]))
-  log(other.throttleDownload(-1), other.throttleDownload(Number.NaN), other.throttleUpload(-2), other.throttleUpload(1000))
+  log(
+    [
+      'peerId',
+      'nodeId',
+      'maxConns',
+      'utp',
+      'userAgent',
+      'tracker',
+      'dht',
+      'lsd',
+      'enableWebSeeds',
+      'secure',
+      '_downloadLimit',
+      'ready'
+    ].map(key => [key, view[key]])
+  )
+  log(
+    other.throttleDownload(-1), other.throttleDownload(Number.NaN), other.throttleUpload(-2), other.throttleUpload(1000)
+  )
 })
 
 test('BitWorker is a WebTorrent, and its torrents are WebTorrent\'s', t => {

@@ -1,4 +1,7 @@
-/** BitWorker in WebTorrent's place, with ordinary torrents: finding peers, extensions of the wire, web seeds, the HTTP server. */
+/**
+ * BitWorker in WebTorrent's place, with ordinary torrents: finding peers, extensions of the wire, web seeds, the HTTP
+ * server.
+ */
 import { EventEmitter } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { Server } from 'node:http'
@@ -19,7 +22,9 @@ same('addPeer and pause', async ({ log, watch, start }) => {
   log(await errorOf(() => early.addPeer('127.0.0.1:1')))
   await eventOf(early, 'infoHash')
   watch(early, 'torrent', ['peer', 'blockedPeer', 'invalidPeer'])
-  for (const peer of ['127.0.0.1:1', '127.0.0.1:1', '127.0.0.9:1', 'nonsense', '127.0.0.1:99999', '[::1]:1']) log(early.addPeer(peer))
+  for (const peer of ['127.0.0.1:1', '127.0.0.1:1', '127.0.0.9:1', 'nonsense', '127.0.0.1:99999', '[::1]:1']) {
+    log(early.addPeer(peer))
+  }
   early.pause()
   log(early.addPeer('127.0.0.1:2'), internal(early, 'paused'))
   early.resume()
@@ -65,7 +70,9 @@ same('peers found by trackers and DHT', async ({ t, log, start }) => {
   const { node, options } = await createDht(t)
   for (const kind of ['http', 'udp', 'dht'] as const) {
     const tracker = kind === 'dht' ? undefined : await createTracker(t, kind)
-    tracker?.server.on('start', (_addr: string, { left, event, numwant }: Record<string, unknown>) => { log('start', left, event, numwant) })
+    tracker?.server.on('start', (_addr: string, { left, event, numwant }: Record<string, unknown>) => {
+      log('start', left, event, numwant)
+    })
     const announce = tracker === undefined ? [] : [tracker.url]
     const opts = kind === 'dht' ? { dht: options } : { tracker: true }
     const seeder = await start(opts)
@@ -80,7 +87,11 @@ same('peers found by trackers and DHT', async ({ t, log, start }) => {
 
 same('web seeds', async ({ t, log, start }) => {
   const httpServer = createServer((req, res) => {
-    const [from = 0, to = leaves.content.length - 1] = /(\d+)-(\d+)/.exec(req.headers.range ?? '')?.slice(1).map(Number) ?? []
+    const [from = 0, to = leaves.content.length - 1] =
+      /(\d+)-(\d+)/
+        .exec(req.headers.range ?? '')
+        ?.slice(1)
+        .map(Number) ?? []
     res.writeHead(206).end(leaves.content.subarray(from, to + 1))
   }).listen(0, '127.0.0.1')
   cleanUp(t, () => { httpServer.close().closeAllConnections() })
@@ -95,7 +106,14 @@ same('web seeds', async ({ t, log, start }) => {
   log(torrent.progress, await torrent.files[0]!.arrayBuffer())
 })
 
-const SHOWN_HEADERS = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'content-disposition', 'access-control-allow-origin']
+const SHOWN_HEADERS = [
+  'content-type',
+  'content-length',
+  'content-range',
+  'accept-ranges',
+  'content-disposition',
+  'access-control-allow-origin'
+]
 
 /** One answer of the server, with what identifies it. */
 function ask (port: number, path: string, method = 'GET', headers: Record<string, string> = {}): Promise<unknown[]> {
@@ -123,9 +141,21 @@ same('the HTTP server', async ({ log, start }) => {
   log(await errorOf(() => client.createServer()), pathname)
   const file = torrent.files[0]!.streamURL
   log(file)
-  for (const path of ['/webtorrent', `/webtorrent/${torrent.infoHash}`, file, '/webtorrent/favicon.ico', '/webtorrent/nonsense', `${file}.no`]) log(path, await ask(port, path))
-  for (const range of ['bytes=10-19', 'bytes=-5', 'bytes=5-', 'bytes=9999999-']) log(range, await ask(port, file, 'GET', { range }))
-  for (const method of ['HEAD', 'OPTIONS', 'POST']) log(await ask(port, file, method, { 'access-control-request-headers': 'range', origin: 'http://x' }))
+  for (const path of [
+    '/webtorrent',
+    `/webtorrent/${torrent.infoHash}`,
+    file,
+    '/webtorrent/favicon.ico',
+    '/webtorrent/nonsense',
+    `${file}.no`
+  ])
+    log(path, await ask(port, path))
+  for (const range of ['bytes=10-19', 'bytes=-5', 'bytes=5-', 'bytes=9999999-']) {
+    log(range, await ask(port, file, 'GET', { range }))
+  }
+  for (const method of ['HEAD', 'OPTIONS', 'POST']) {
+    log(await ask(port, file, method, { 'access-control-request-headers': 'range', origin: 'http://x' }))
+  }
 })
 
 same('the HTTP server fetches nothing for those who ask it', async ({ t, log, start }) => {

@@ -42,7 +42,10 @@ const inputs: Record<string, () => [unknown, object?]> = {
   'Buffer with a name': () => [named('hello.txt', 'Hello, World!')],
   Blob: () => [new Blob([alice.content]), { name: 'alice.txt' }],
   stream: () => [Readable.from([Buffer.from('HELLO '), Buffer.from('WORLD\n')]), { name: 'hello.txt', pieceLength: 5 }],
-  'several Buffers': () => [[named('a', 'a'.repeat(99)), named('b', 'b'.repeat(99))], { name: 'ab', comment: 'two', createdBy: 'us', private: true, pieceLength: 64 }],
+  'several Buffers': () => [
+    [named('a', 'a'.repeat(99)), named('b', 'b'.repeat(99))],
+    { name: 'ab', comment: 'two', createdBy: 'us', private: true, pieceLength: 64 }
+  ],
   file: () => [leaves.contentPath, { store: undefined }],
   'folder of one file': () => [folder.contentPath, { store: undefined }],
   folder: () => [numbers.contentPath, { store: undefined }],
@@ -58,7 +61,16 @@ for (const [form, makeInput] of Object.entries(inputs)) {
     const options = { announce: [], creationDate: 1e9, ...store, ...opts }
     const torrent = client.seed(input as Uint8Array, options, seeded => { log('callback', seeded === torrent) })
     watch(torrent, 'torrent', [...TORRENT_EVENTS, 'seed'])
-    await Promise.race(['seed', 'close'].map(name => new Promise(resolve => { torrent.once(name as 'close', () => { setImmediate(resolve) }) })))
+    await Promise.race(
+      ['seed', 'close'].map(
+        name =>
+          new Promise(resolve => {
+            torrent.once(name as 'close', () => {
+              setImmediate(resolve)
+            })
+          })
+      )
+    )
     log(describe(torrent), torrent.destroyed, client.torrents.length)
     for (const file of torrent.files) log(file.name.length, await file.arrayBuffer())
   })
@@ -74,7 +86,9 @@ const options: Record<string, object> = {
   paused: { paused: true },
   announce: { announce: ['http://127.0.0.1:1/announce', 'http://127.0.0.1:1/announce', 'udp://127.0.0.1:1'] },
   urlList: { urlList: ['http://127.0.0.1:1/a', 'http://127.0.0.1:1/a'] },
-  others: { maxWebConns: 2, uploads: 3, alwaysChokeSeeders: false, storeCacheSlots: 0, noPeersIntervalTime: 5, name: 'ignored' },
+  others: {
+    maxWebConns: 2, uploads: 3, alwaysChokeSeeders: false, storeCacheSlots: 0, noPeersIntervalTime: 5, name: 'ignored'
+  },
   'bitfield, true to the disk': { bitfield: new Uint8Array(Math.ceil(pieceCount / 8)) },
   'bitfield of another length': { bitfield: new Uint8Array(1) }
 }
@@ -84,7 +98,11 @@ for (const [name, opts] of Object.entries(options)) {
     const client = await start({ tracker: false, webSeeds: false })
     const torrent = await add(client, leaves.torrent, { ...store, ...opts })
     log(describe(torrent), selections(torrent))
-    log(['_rechokeNumSlots', '_noPeersIntervalTime', '_storeCacheSlots', 'alwaysChokeSeeders'].map(key => internal(torrent, key)))
+    log(
+      ['_rechokeNumSlots', '_noPeersIntervalTime', '_storeCacheSlots', 'alwaysChokeSeeders'].map(key =>
+        internal(torrent, key)
+      )
+    )
   })
 }
 
@@ -140,7 +158,9 @@ same('options: store, storeOpts and preloadedStore', async ({ log, start }) => {
   const preloadedStore = new MemoryChunkStore(leaves.parsedTorrent.pieceLength, { length: leaves.content.length })
   for (let index = 0; index < pieceCount; index++) {
     const offset = index * preloadedStore.chunkLength
-    await called(cb => { preloadedStore.put(index, leaves.content.subarray(offset, offset + preloadedStore.chunkLength), cb) })
+    await called(cb => {
+      preloadedStore.put(index, leaves.content.subarray(offset, offset + preloadedStore.chunkLength), cb)
+    })
   }
   log(describe(await add(client, leaves.torrent, { preloadedStore })))
 })

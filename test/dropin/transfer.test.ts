@@ -13,7 +13,9 @@ const { leaves, alice } = fixtures
 const store = { store: MemoryChunkStore }
 
 /** Adds and lets it find the peer; the torrent's events are up to the caller. */
-async function leech (client: WebTorrentClient, id: TorrentId, seeder: WebTorrentClient, opts: TorrentOptions = {}): Promise<Torrent> {
+async function leech (
+  client: WebTorrentClient, id: TorrentId, seeder: WebTorrentClient, opts: TorrentOptions = {}
+): Promise<Torrent> {
   const torrent = client.add(id, { ...store, ...opts })
   await eventOf(torrent, 'infoHash')
   torrent.addPeer(await addressOf(seeder))
@@ -36,14 +38,20 @@ async function logDownload ({ log }: Run, torrent: Torrent): Promise<void> {
   torrent.on('upload', bytes => { uploaded += bytes })
   torrent.once('metadata', () => { for (const file of torrent.files) file.on('done', () => files.push(file.path)) })
   // where both have uTP, WebTorrent uses that, and BitWorker TCP: see lib/connections/dialling.ts
-  torrent.once('wire', (wire, addr) => { log('wire', wire.type.replace(/^(?:tcp|utp)/, ''), addr?.replace(/\d+$/, 'port')) })
+  torrent.once('wire', (wire, addr) => {
+    log('wire', wire.type.replace(/^(?:tcp|utp)/, ''), addr?.replace(/\d+$/, 'port'))
+  })
   await eventOf(torrent, 'done')
-  log(pieces.sort((a, b) => a - b), files, torrent.progress, torrent.downloaded, torrent.numPeers, torrent.timeRemaining)
+  log(
+    pieces.sort((a, b) => a - b), files, torrent.progress, torrent.downloaded, torrent.numPeers, torrent.timeRemaining
+  )
   log(received === torrent.received, received > torrent.length, uploaded === torrent.uploaded)
   for (const file of torrent.files) log(file.path, file.progress, file.downloaded, file.done, await file.arrayBuffer())
 }
 
-for (const [transport, opts] of Object.entries({ TCP: {}, 'TCP in plain text': { secure: 0 as const }, uTP: { utp: true } })) {
+for (const [transport, opts] of Object.entries({
+  TCP: {}, 'TCP in plain text': { secure: 0 as const }, uTP: { utp: true }
+})) {
   for (const form of ['magnet link', 'torrent file'] as const) {
     for (const partner of [undefined, WebTorrent, BitWorker]) {
       const other = partner === undefined ? 'one of its kind' : partner === WebTorrent ? 'WebTorrent' : 'BitWorker'
@@ -51,7 +59,10 @@ for (const [transport, opts] of Object.entries({ TCP: {}, 'TCP in plain text': {
         const seeder = await run.start(opts, partner)
         const source = await seedLeaves(seeder)
         const client = await run.start(opts)
-        await logDownload(run, await leech(client, form === 'magnet link' ? source.magnetURI : source.torrentFile, seeder))
+        await logDownload(
+          run,
+          await leech(client, form === 'magnet link' ? source.magnetURI : source.torrentFile, seeder)
+        )
       })
     }
   }
@@ -61,8 +72,12 @@ same('download while seeding, both ways at once', async run => {
   const [a, b] = [await run.start(), await run.start()]
   const [leavesA, aliceB] = [a.add(leaves.torrent, store), b.add(alice.torrent, store)]
   run.log(await load(leavesA, leaves.contentPath), await load(aliceB, alice.contentPath))
-  await Promise.all([eventOf(await leech(a, alice.magnetURI, b), 'done'), eventOf(await leech(b, leaves.magnetURI, a), 'done')])
-  for (const client of [a, b]) for (const torrent of client.torrents) run.log(torrent.name, torrent.progress, torrent.done)
+  await Promise.all([
+    eventOf(await leech(a, alice.magnetURI, b), 'done'), eventOf(await leech(b, leaves.magnetURI, a), 'done')
+  ])
+  for (const client of [a, b]) {
+    for (const torrent of client.torrents) run.log(torrent.name, torrent.progress, torrent.done)
+  }
   run.log(a.progress, b.progress, a.ratio > 0)
 })
 
@@ -70,7 +85,9 @@ same('a wrong piece is asked for again', async ({ log, start }) => {
   class Liar extends MemoryChunkStore {
     asked = 0
     override get (index: number, opts: object | null, cb: (err: Error | null, data?: Uint8Array) => void): void {
-      super.get(index, opts, (err, data) => { cb(err, index === 3 && this.asked++ === 0 ? data?.map(byte => byte ^ 1) : data) })
+      super.get(index, opts, (err, data) => {
+        cb(err, index === 3 && this.asked++ === 0 ? data?.map(byte => byte ^ 1) : data)
+      })
     }
   }
   const seeder = await start()
@@ -104,12 +121,18 @@ same('reading files: ranges, of finished and unfinished torrents', async ({ log,
   if (!rest.ready) await eventOf(rest, 'ready')
   for (const torrent of [source, rest]) {
     const file = torrent.files[0]!
-    for (const range of [{ start: 100_000, end: 150_000 }, { start: leaves.content.length - 3 }, { start: 5, end: 5 }, { end: 7 }, {}]) {
+    for (const range of [
+      { start: 100_000, end: 150_000 }, { start: leaves.content.length - 3 }, { start: 5, end: 5 }, { end: 7 }, {}
+    ]) {
       const chunks: Uint8Array[] = []
       for await (const chunk of file.createReadStream(range)) chunks.push(chunk)
       log(range, Buffer.concat(chunks), await file.arrayBuffer(range))
     }
-    log((await new Response(file.stream({ start: 7, end: 70 })).arrayBuffer()), (await file.blob()).size, (await file.blob()).type)
+    log(
+      await new Response(file.stream({ start: 7, end: 70 })).arrayBuffer(),
+      (await file.blob()).size,
+      (await file.blob()).type
+    )
   }
   log(rest.done, rest.progress)
 })

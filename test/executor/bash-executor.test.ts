@@ -24,10 +24,20 @@ let count = 0
 const openFiles = (): number => readdirSync('/proc/self/fd').length
 
 function work (folder: string, command: string, more: Partial<WorkItem> = {}): WorkItem & { stdout: string } {
-  return { command, env: {}, cwd: folder, stdout: path.join(folder, `out-${count++}`), maxOutputBytes: 1000, timeoutMs: 0, ...more } as WorkItem & { stdout: string }
+  return {
+    command,
+    env: {},
+    cwd: folder,
+    stdout: path.join(folder, `out-${count++}`),
+    maxOutputBytes: 1000,
+    timeoutMs: 0,
+    ...more
+  } as WorkItem & { stdout: string }
 }
 
-function bash (t: Test, opts?: ConstructorParameters<typeof BashExecutor>[0]): { folder: string, executor: BashExecutor } {
+function bash (
+  t: Test, opts?: ConstructorParameters<typeof BashExecutor>[0]
+): { folder: string, executor: BashExecutor } {
   const folder = tempFolder(t)
   const executor = new BashExecutor(opts)
   cleanUp(t, () => executor.close())
@@ -68,7 +78,11 @@ for (const [name, create] of executors) {
 
     const hello = work(folder, 'printf hello')
     const { size, stderr, ms } = await executor.run(hello).done
-    t.deepEqual({ size, stderr, out: readFileSync(hello.stdout, 'utf8') }, { size: 5, stderr: '', out: 'hello' }, 'stdout is in the part file')
+    t.deepEqual(
+      { size, stderr, out: readFileSync(hello.stdout, 'utf8') },
+      { size: 5, stderr: '', out: 'hello' },
+      'stdout is in the part file'
+    )
     t.ok(ms > 0, 'it took some time')
     t.equal(statSync(hello.stdout).mode & 0o777, 0o600, 'the part file is private')
     t.equal((await run('true').done).size, 0, 'no output is a result')
@@ -80,7 +94,9 @@ for (const [name, create] of executors) {
 
     const exit = await failure(run('echo oops >&2; exit 3'))
     t.ok(exit instanceof CommandError)
-    t.deepEqual([exit.code, exit.exitCode, exit.signal, exit.stderr], ['BW_ERR_COMMAND_EXIT', 3, null, 'oops'], 'exit code')
+    t.deepEqual(
+      [exit.code, exit.exitCode, exit.signal, exit.stderr], ['BW_ERR_COMMAND_EXIT', 3, null, 'oops'], 'exit code'
+    )
     const signal = await failure(run('kill -SEGV $$'))
     t.deepEqual([signal.code, signal.exitCode, signal.signal], ['BW_ERR_COMMAND_SIGNAL', null, 'SIGSEGV'], 'signal')
     t.equal((await failure(run('sleep 1000', { timeoutMs: 100 }))).code, 'BW_ERR_COMMAND_TIMEOUT', 'time-out')
@@ -89,13 +105,17 @@ for (const [name, create] of executors) {
     killed.kill()
     killed.kill()
     t.equal((await failure(killed)).code, 'BW_ERR_COMMAND_KILLED', 'killed at once, twice')
-    t.equal((await failure(executor.run(hello))).code, 'BW_ERR_OUTPUT_FOLDER', 'a part file that exists is not overwritten')
+    t.equal(
+      (await failure(executor.run(hello))).code, 'BW_ERR_OUTPUT_FOLDER', 'a part file that exists is not overwritten'
+    )
     t.equal(readFileSync(hello.stdout, 'utf8'), 'hello')
 
     const open = [run('sleep 1000'), run('sleep 1000')]
     open[1]!.pause()
     await executor.close()
-    for (const item of open) t.equal((await failure(item)).code, 'BW_ERR_COMMAND_KILLED', 'killed by close, paused or not')
+    for (const item of open) {
+      t.equal((await failure(item)).code, 'BW_ERR_COMMAND_KILLED', 'killed by close, paused or not')
+    }
     t.equal((await failure(run('printf hello'))).code, 'BW_ERR_COMMAND_KILLED', 'nothing runs after close')
     await executor.close()
   })
@@ -112,14 +132,35 @@ function both (name: string, run: (t: Test, shells: 'fresh' | 'warm', leaders: 0
 }
 
 both('the environment is an allow-list', async (t, shells) => {
-  const parent = { PATH: process.env['PATH'], LANG: 'C.UTF-8', LC_ALL: 'C', TZ: 'UTC', SECRET_TOKEN: 's3cret', HOME: '/root', BASH_ENV: '/x', LD_PRELOAD: '' }
+  const parent = {
+    PATH: process.env['PATH'],
+    LANG: 'C.UTF-8',
+    LC_ALL: 'C',
+    TZ: 'UTC',
+    SECRET_TOKEN: 's3cret',
+    HOME: '/root',
+    BASH_ENV: '/x',
+    LD_PRELOAD: ''
+  }
   const { folder, executor } = bash(t, { env: parent, shells })
   const item = work(folder, 'env -0', { env: { PIECE_IDX: '7', TRICKY: 'a\nb=c' } })
   await executor.run(item).done
-  const seen = Object.fromEntries(readFileSync(item.stdout, 'utf8').split('\0').slice(0, -1).map(entry => /^([^=]*)=(.*)$/s.exec(entry)!.slice(1, 3) as [string, string]))
+  const seen = Object.fromEntries(
+    readFileSync(item.stdout, 'utf8')
+      .split('\0')
+      .slice(0, -1)
+      .map(entry => /^([^=]*)=(.*)$/s.exec(entry)!.slice(1, 3) as [string, string])
+  )
   const ofBash = new Set(['PWD', 'SHLVL', '_', 'OLDPWD'])
   t.deepEqual(Object.fromEntries(Object.entries(seen).filter(([name]) => !ofBash.has(name))), {
-    HOME: folder, LANG: 'C.UTF-8', LC_ALL: 'C', PATH: parent.PATH, PIECE_IDX: '7', TMPDIR: folder, TRICKY: 'a\nb=c', TZ: 'UTC'
+    HOME: folder,
+    LANG: 'C.UTF-8',
+    LC_ALL: 'C',
+    PATH: parent.PATH,
+    PIECE_IDX: '7',
+    TMPDIR: folder,
+    TRICKY: 'a\nb=c',
+    TZ: 'UTC'
   })
   t.equal(commandEnv({}, '/s', {})['PATH'], '/usr/local/bin:/usr/bin:/bin', 'a default for PATH')
   t.equal(commandEnv({ LC_X$: 'a', LCD: 'b', LANGUAGE: 'c' }, '/s', {})['LANGUAGE'], undefined, 'no near misses')
@@ -129,7 +170,9 @@ both('no file descriptor of the parent, no stdin, arguments', async (t, shells) 
   const { folder, executor } = bash(t, { shells })
   const item = work(folder, 'cat; cd /proc/$BASHPID/fd; echo *')
   await executor.run(item).done
-  const inherited = spawnSync('/bin/bash', ['-c', 'cd /proc/$$/fd; echo *'], { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }).stdout
+  const inherited = spawnSync('/bin/bash', ['-c', 'cd /proc/$$/fd; echo *'], {
+    stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8'
+  }).stdout
   t.equal(readFileSync(item.stdout, 'utf8'), inherited, 'only what any child of this process inherits')
   const given = work(folder, 'echo "$0 $1"', { args: ['zero', 'one two'] })
   await executor.run(given).done
@@ -143,7 +186,10 @@ both('stderr: a flood, escape sequences, /dev/stderr, the last lines', async (t,
   const before = process.env['TMPDIR']
   process.env['TMPDIR'] = temporary
   cleanUp(t, () => { if (before === undefined) delete process.env['TMPDIR']; else process.env['TMPDIR'] = before })
-  t.equal((await run('echo one >/dev/stderr; printf "\\033[31mred\\033[0m \\a\\001two\\r\\n" >&2').done).stderr, 'one\nred two')
+  t.equal(
+    (await run('echo one >/dev/stderr; printf "\\033[31mred\\033[0m \\a\\001two\\r\\n" >&2').done).stderr,
+    'one\nred two'
+  )
   const flood = await failure(run('seq 1 300000 >&2; echo last >&2; exit 1'))
   t.equal(flood.stderr.split('\n').length, 20, 'only the last lines are kept')
   t.match(flood.stderr, /\n299999\n300000\nlast$/)
@@ -155,7 +201,13 @@ both('stderr: a flood, escape sequences, /dev/stderr, the last lines', async (t,
   t.equal((await run('true').done).stderr, '', 'nothing of it is seen by the next one')
   t.deepEqual(readdirSync(temporary), [], 'it leaves no file behind')
   process.env['TMPDIR'] = '/nowhere'
-  t.deepEqual(await Promise.all(['echo a >&2', 'echo b >&2', 'echo c >&2'].map(async command => (await run(command).done).stderr)), ['a', 'b', 'c'], 'nor does it need a temporary folder')
+  t.deepEqual(
+    await Promise.all(
+      ['echo a >&2', 'echo b >&2', 'echo c >&2'].map(async command => (await run(command).done).stderr)
+    ),
+    ['a', 'b', 'c'],
+    'nor does it need a temporary folder'
+  )
   t.deepEqual(readdirSync(folder).filter(name => name.endsWith('.stderr')), [])
 })
 
@@ -194,7 +246,10 @@ both('a kill takes everything in the session', async (t, shells) => {
   for (const command of commands) {
     const item = executor.run(work(folder, `echo; ${command}`))
     const sid = item.pid!
-    const isUp = (): boolean => /STOP/.test(command) ? statesIn(sid).includes('T') : livingIn(sid).some(pid => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')
+    const isUp = (): boolean =>
+      /STOP/.test(command)
+        ? statesIn(sid).includes('T')
+        : livingIn(sid).some(pid => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')
     await until(`runs: ${command}`, isUp)
     item.kill()
     t.equal((await failure(item)).code, 'BW_ERR_COMMAND_KILLED', command)
@@ -205,13 +260,22 @@ both('a kill takes everything in the session', async (t, shells) => {
 
 both('what an item leaves running ends with it', async (t, shells, leaders) => {
   const { folder, executor } = bash(t, { shells })
-  for (const command of ['sleep 1000 >/dev/null & echo hi', 'nohup sleep 1000 >/dev/null 2>&1 & echo hi', '(exec >&-; sleep 1000; echo late) & echo hi']) {
+  for (const command of [
+    'sleep 1000 >/dev/null & echo hi',
+    'nohup sleep 1000 >/dev/null 2>&1 & echo hi',
+    '(exec >&-; sleep 1000; echo late) & echo hi'
+  ]) {
     const item = executor.run(work(folder, command))
     const sid = item.pid!
     t.equal((await item.done).size, 3, command)
     t.equal(livingIn(sid).length, leaders, 'nothing of it lives')
   }
-  const item = executor.run(work(folder, 'timeout 1000 sleep 1000 >/dev/null & until read -r _ _ _ _ group _ < /proc/$!/stat && [ "$group" != $BASHPID ]; do :; done'))
+  const item = executor.run(
+    work(
+      folder,
+      'timeout 1000 sleep 1000 >/dev/null & until read -r _ _ _ _ group _ < /proc/$!/stat && [ "$group" != $BASHPID ]; do :; done'
+    )
+  )
   const sid = item.pid!
   await item.done
   await until('what made itself a group of its own is gone too', () => livingIn(sid).length === leaders)
@@ -225,7 +289,11 @@ both('output beyond the limit ends an endless command', async (t, shells) => {
   const err = await failure(endless)
   t.equal(err.code, 'BW_ERR_COMMAND_OUTPUT')
   t.deepEqual(livingIn(sid), [])
-  t.equal((await failure(executor.run(work(folder, 'truncate -s 1T /dev/stdout')))).code, 'BW_ERR_COMMAND_EXIT', 'there can be no hole')
+  t.equal(
+    (await failure(executor.run(work(folder, 'truncate -s 1T /dev/stdout')))).code,
+    'BW_ERR_COMMAND_EXIT',
+    'there can be no hole'
+  )
 })
 
 both('pause and resume; the time-out stands still', async (t, shells, leaders) => {
@@ -237,7 +305,9 @@ both('pause and resume; the time-out stands still', async (t, shells, leaders) =
   item.pause()
   await until('all are stopped', () => statesIn(sid).every(state => state === 'T'))
   const other = executor.run(work(folder, 'sleep 1000', { timeoutMs: 1700 }))
-  t.equal((await failure(other)).code, 'BW_ERR_COMMAND_TIMEOUT', 'another item, started later, ran out of a longer time')
+  t.equal(
+    (await failure(other)).code, 'BW_ERR_COMMAND_TIMEOUT', 'another item, started later, ran out of a longer time'
+  )
   t.equal(livingIn(sid).length, 3 + leaders, 'the paused one did not')
   item.resume()
   item.resume()
@@ -261,7 +331,11 @@ both('stopped and let go on while it starts processes', async (t, shells) => {
     return (await item.done).size
   }
   let rounds = 0
-  await Promise.all(Array.from({ length: 4 }, async () => { while (rounds++ < 160) if (await one() !== 5) t.fail('incomplete') }))
+  await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      while (rounds++ < 160) if ((await one()) !== 5) t.fail('incomplete')
+    })
+  )
   t.pass('none of them stays stopped')
 })
 
@@ -271,12 +345,32 @@ test('what cannot be started', async t => {
   t.equal(noShell.code, 'BW_ERR_NO_SHELL')
   t.match(noShell.message, /\/nowhere\/bash is missing.*install/)
   const real = bash(t)
-  t.equal((await failure(real.executor.run(work(folder, 'true', { cwd: '/nowhere' })))).code, 'BW_ERR_COMMAND_SPAWN', 'no such working directory')
-  t.equal((await failure(real.executor.run(work(folder, 'true', { env: { BIG: 'x'.repeat(200_000) } })))).code, 'BW_ERR_COMMAND_SPAWN', 'a variable beyond 128 KiB')
-  t.equal((await failure(real.executor.run(work(folder, 'true', { env: { NUL: '\0' } })))).code, 'BW_ERR_COMMAND_SPAWN', 'a NUL')
-  t.equal((await failure(real.executor.run(work('/nowhere', 'true')))).code, 'BW_ERR_OUTPUT_FOLDER', 'no folder for the part file')
+  t.equal(
+    (await failure(real.executor.run(work(folder, 'true', { cwd: '/nowhere' })))).code,
+    'BW_ERR_COMMAND_SPAWN',
+    'no such working directory'
+  )
+  t.equal(
+    (await failure(real.executor.run(work(folder, 'true', { env: { BIG: 'x'.repeat(200_000) } })))).code,
+    'BW_ERR_COMMAND_SPAWN',
+    'a variable beyond 128 KiB'
+  )
+  t.equal(
+    (await failure(real.executor.run(work(folder, 'true', { env: { NUL: '\0' } })))).code,
+    'BW_ERR_COMMAND_SPAWN',
+    'a NUL'
+  )
+  t.equal(
+    (await failure(real.executor.run(work('/nowhere', 'true')))).code,
+    'BW_ERR_OUTPUT_FOLDER',
+    'no folder for the part file'
+  )
   writeFileSync(path.join(folder, 'not-bash'), 'x')
-  t.equal((await failure(bash(t, { shell: path.join(folder, 'not-bash') }).executor.run(work(folder, 'true')))).code, 'BW_ERR_NO_SHELL', 'a shell without x')
+  t.equal(
+    (await failure(bash(t, { shell: path.join(folder, 'not-bash') }).executor.run(work(folder, 'true')))).code,
+    'BW_ERR_NO_SHELL',
+    'a shell without x'
+  )
 })
 
 both('one guard, which ends with its executor and is replaced when killed', async (t, shells) => {
@@ -301,7 +395,12 @@ both('the guard outlives signals that it is not meant to obey', async (t, shells
   const { folder, executor } = bash(t, { shells })
   const item = executor.run(work(folder, 'sleep 1000'))
   const guard = executor.guardPid!
-  await until('it waits for lines', () => readFileSync(`/proc/${guard}/comm`, 'utf8') === 'sh\n' && /^SigIgn:\s*0*[0-9a-f]*[4-7c-f][0-9a-f]{3}$/m.test(readFileSync(`/proc/${guard}/status`, 'utf8')))
+  await until(
+    'it waits for lines',
+    () =>
+      readFileSync(`/proc/${guard}/comm`, 'utf8') === 'sh\n' &&
+      /^SigIgn:\s*0*[0-9a-f]*[4-7c-f][0-9a-f]{3}$/m.test(readFileSync(`/proc/${guard}/status`, 'utf8'))
+  )
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.kill(guard, signal)
   await executor.run(work(folder, 'true')).done
   t.equal(executor.guardPid, guard)
@@ -316,23 +415,39 @@ test('the guard remembers what is left', t => {
   // far beyond every process's number, as it is to kill them
   const [a, b, c] = [90_000_001, 900_000_012, 90_000_0123]
   const table: Array<[string, string]> = [
-    [`+${a}\n+${b}\n+${c}\n`, `m|${a} ${b} ${c}\n`], [`+${a}\n+${b}\n+${c}\n-${a}\n`, `m|${b} ${c} \n`],
-    [`+${a}\n+${b}\n+${c}\n-${b}\n`, `m|${a} ${c} \n`], [`+${a}\n+${b}\n+${c}\n-${c}\n`, `m|${a} ${b} \n`],
-    [`+${b}\n-${a}\n-1\n-9\n`, `m|${b}  \n`], [`+${a}\n-${a}\n+${b}\n-${b}\n+${a}\n`, `m|${a}  \n`], [`+${a}\n-${a}\n`, 'm|  \n'], ['', 'm|  \n'],
-    [`+${a}\n.\n`, ''], [`+${a}\n+${b}`, `m|${a}  \n`]
+    [`+${a}\n+${b}\n+${c}\n`, `m|${a} ${b} ${c}\n`],
+    [`+${a}\n+${b}\n+${c}\n-${a}\n`, `m|${b} ${c} \n`],
+    [`+${a}\n+${b}\n+${c}\n-${b}\n`, `m|${a} ${c} \n`],
+    [`+${a}\n+${b}\n+${c}\n-${c}\n`, `m|${a} ${b} \n`],
+    [`+${b}\n-${a}\n-1\n-9\n`, `m|${b}  \n`],
+    [`+${a}\n-${a}\n+${b}\n-${b}\n+${a}\n`, `m|${a}  \n`],
+    [`+${a}\n-${a}\n`, 'm|  \n'],
+    ['', 'm|  \n'],
+    [`+${a}\n.\n`, ''],
+    [`+${a}\n+${b}`, `m|${a}  \n`]
   ]
   for (const sh of ['/bin/sh', '/bin/bash']) {
     for (const [input, expected] of table) {
-      t.equal(spawnSync(sh, ['-c', WAIT, 'guard', shell, 'KILL', 'm'], { input, encoding: 'utf8' }).stdout, expected, `${sh}: ${JSON.stringify(input)}`)
+      t.equal(
+        spawnSync(sh, ['-c', WAIT, 'guard', shell, 'KILL', 'm'], { input, encoding: 'utf8' }).stdout,
+        expected,
+        `${sh}: ${JSON.stringify(input)}`
+      )
     }
-    t.equal(spawnSync(sh, ['-c', WAIT, 'guard', shell, 'KILL', ''], { input: `+${a}\n-${a}\n`, encoding: 'utf8' }).stdout, '', 'nothing is left')
+    t.equal(
+      spawnSync(sh, ['-c', WAIT, 'guard', shell, 'KILL', ''], { input: `+${a}\n-${a}\n`, encoding: 'utf8' }).stdout,
+      '',
+      'nothing is left'
+    )
   }
   t.end()
 })
 
 test('no command begins before the guard has heard of it', async t => {
   const folder = tempFolder(t)
-  const [launch, spawned] = ['launch', 'process/spawn'].map(name => JSON.stringify(new URL(`../../lib/executor/${name}.ts`, import.meta.url).href))
+  const [launch, spawned] = ['launch', 'process/spawn'].map(name =>
+    JSON.stringify(new URL(`../../lib/executor/${name}.ts`, import.meta.url).href)
+  )
   const script = `
     import { openSync, writeFileSync } from 'node:fs'
     import { PlainLauncher } from ${launch}
@@ -364,7 +479,8 @@ test('a process that is seen late is let go on, too', async t => {
 
 test('a pause at the very end of an item does not stop the next one', async t => {
   const { folder, executor } = bash(t, { shells: 'warm' })
-  const start = (): RunningItem => executor.run(work(folder, 'sleep 1000 >/dev/null & echo $ROUND', { env: { ROUND: '1' }, timeoutMs: 10_000 }))
+  const start = (): RunningItem =>
+    executor.run(work(folder, 'sleep 1000 >/dev/null & echo $ROUND', { env: { ROUND: '1' }, timeoutMs: 10_000 }))
   for (let round = 0; round < 30; round++) {
     const item = start()
     const state = { isOver: false }
@@ -385,7 +501,9 @@ for (const how of ['SIGKILL', 'SIGTERM'] as const) {
     const folder = tempFolder(t)
     const program = fileURLToPath(new URL('../fixtures/runaway-client.ts', import.meta.url))
     const commands = ['sleep 1000 & sleep 1000', 'trap "" TERM; timeout 1000 sleep 1000; sleep 1000', 'kill -STOP $$']
-    const client = spawn(process.execPath, [program, folder, shells, ...commands], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const client = spawn(process.execPath, [program, folder, shells, ...commands], {
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
     const [line] = await once(client.stdout.setEncoding('utf8'), 'data') as [string]
     const { items, guard } = JSON.parse(line) as { items: number[], guard: number }
     cleanUp(t, () => { for (const sid of items) try { process.kill(-sid, 'SIGKILL') } catch {} })
@@ -412,7 +530,9 @@ both('nothing survives process.exit, and a guard keeps no process alive', async 
     }`
   for (const how of ['exit', 'end']) {
     mkdirSync(path.join(folder, how))
-    const client = spawn(process.execPath, ['--input-type=module', '-e', script, how], { cwd: path.join(folder, how), stdio: ['ignore', 'pipe', 'inherit'] })
+    const client = spawn(process.execPath, ['--input-type=module', '-e', script, how], {
+      cwd: path.join(folder, how), stdio: ['ignore', 'pipe', 'inherit']
+    })
     let out = ''
     client.stdout.setEncoding('utf8').on('data', (text: string) => { out += text })
     const [code] = await once(client, 'close') as [number]
@@ -427,14 +547,19 @@ both('a stream of tiny items leaves the event loop its turns', async (t, shells)
   const timer = setInterval(() => { turns++ }, 1)
   cleanUp(t, () => { clearInterval(timer) })
   let next = 0
-  await Promise.all(Array.from({ length: 8 }, async () => { while (next++ < 240) await executor.run(work(folder, 'true')).done }))
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      while (next++ < 240) await executor.run(work(folder, 'true')).done
+    })
+  )
   t.ok(turns >= 10, `a timer ran ${turns} times`)
 })
 
 both('many items leave no handle, no listener and no file behind', async (t, shells) => {
   const atStart = openFiles()
   const { folder, executor } = bash(t, { shells })
-  const one = async (i: number): Promise<number> => (await executor.run(work(folder, 'echo $((PIECE_IDX*PIECE_IDX))', { env: { PIECE_IDX: String(i) } })).done).size
+  const one = async (i: number): Promise<number> =>
+    (await executor.run(work(folder, 'echo $((PIECE_IDX*PIECE_IDX))', { env: { PIECE_IDX: String(i) } })).done).size
   await Promise.all(Array.from({ length: 8 }, () => one(0)))
   const before = openFiles()
   const sizes: number[] = []
@@ -445,8 +570,12 @@ both('many items leave no handle, no listener and no file behind', async (t, she
   await until('no process keeps this one alive', () => !process.getActiveResourcesInfo().includes('ProcessWrap'))
   const others = Array.from({ length: 20 }, () => new BashExecutor())
   await Promise.all(others.map(async other => other.run(work(folder, 'true')).done))
-  t.equal(process.listeners('exit').filter(fn => fn.name === 'onProcessExit').length, 1, 'one listener for all executors')
+  t.equal(
+    process.listeners('exit').filter(fn => fn.name === 'onProcessExit').length, 1, 'one listener for all executors'
+  )
   await Promise.all([...others, executor].map(async other => other.close()))
-  t.equal(process.listeners('exit').filter(fn => fn.name === 'onProcessExit').length, 0, 'and none when they are closed')
+  t.equal(
+    process.listeners('exit').filter(fn => fn.name === 'onProcessExit').length, 0, 'and none when they are closed'
+  )
   t.equal(openFiles(), atStart, 'nor is any file open')
 })

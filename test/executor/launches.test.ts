@@ -13,7 +13,9 @@ import { Groups } from '../../lib/executor/cgroup/groups.ts'
 import type { WorkItem } from '../../lib/executor/types.ts'
 import { cleanUp, rejection, tempFolder } from '../helpers/disk.ts'
 
-const itemIn = (folder: string): WorkItem => ({ command: 'echo x', env: {}, cwd: folder, stdout: path.join(folder, 'out'), maxOutputBytes: 100, timeoutMs: 0 })
+const itemIn = (folder: string): WorkItem => ({
+  command: 'echo x', env: {}, cwd: folder, stdout: path.join(folder, 'out'), maxOutputBytes: 100, timeoutMs: 0
+})
 
 /** Launches without a sandbox, changed; counts how many were given back. */
 function launcherOf (change: Partial<Launch>): { launcher: Launcher, settled: () => number } {
@@ -44,16 +46,23 @@ for (const [name, change] of [
 
 test('a launch that cannot be made gives its group back', t => {
   const base = tempFolder(t)
-  const open = (): string[] => readdirSync('/proc/self/fd').map(fd => linkOrEmpty(`/proc/self/fd/${fd}`)).filter(at => at.startsWith(base))
+  const open = (): string[] =>
+    readdirSync('/proc/self/fd')
+      .map(fd => linkOrEmpty(`/proc/self/fd/${fd}`))
+      .filter(at => at.startsWith(base))
   const groups = new Groups({ version: 1, folders: { memory: base } })
   const host = { guard: { watch () {}, forget () {} }, groups }
   const taken = new Set<unknown>()
   for (let i = 0; i < 3; i++) {
-    t.throws(() => launchIn(host, { item: itemIn(base), limits: DEFAULT_LIMITS, isFolderInMemory: false }, ({ group, fds }) => {
-      taken.add(group)
-      t.deepEqual([fds.length, open().length], [1, 1])
-      throw new Error('EMFILE')
-    }), /EMFILE/)
+    t.throws(
+      () =>
+        launchIn(host, { item: itemIn(base), limits: DEFAULT_LIMITS, isFolderInMemory: false }, ({ group, fds }) => {
+          taken.add(group)
+          t.deepEqual([fds.length, open().length], [1, 1])
+          throw new Error('EMFILE')
+        }),
+      /EMFILE/
+    )
     t.deepEqual(open(), [], 'its files are closed')
   }
   t.equal(taken.size, 1, 'and it serves the next one')

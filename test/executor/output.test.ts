@@ -78,8 +78,12 @@ function check (t: Test, { command, ends }: Row, { code, message, stdoutDigest, 
   const what = command.length > 90 ? `${command.slice(0, 90)}…` : command
   if (typeof ends !== 'string') return t.match(String(code), ends, what)
   if (ends.startsWith('BW_ERR_')) return t.equal(code, ends, `${what}: ${message}`)
-  const isRight = code === null && size === ends.length && stdoutDigest === createHash('sha256').update(ends).digest('hex')
-  t.ok(isRight, `${what}${isRight ? '' : `: ${code} ${message} ${size} bytes ${JSON.stringify(stdout.slice(0, 200))} ${stderr}`}`)
+  const isRight =
+    code === null && size === ends.length && stdoutDigest === createHash('sha256').update(ends).digest('hex')
+  t.ok(
+    isRight,
+    `${what}${isRight ? '' : `: ${code} ${message} ${size} bytes ${JSON.stringify(stdout.slice(0, 200))} ${stderr}`}`
+  )
 }
 
 const tiers = [
@@ -93,10 +97,21 @@ const tiers = [
 
 async function start (t: Test, uid: number, choice: string): Promise<Confined | null> {
   // as containers do
-  const hide = ['unshare', '--mount', '/bin/sh', '-c', 'mount --bind /proc/sys /proc/sys && exec setpriv --reuid "$0" --regid "$0" --clear-groups "$@"', String(uid)]
+  const hide = [
+    'unshare',
+    '--mount',
+    '/bin/sh',
+    '-c',
+    'mount --bind /proc/sys /proc/sys && exec setpriv --reuid "$0" --regid "$0" --clear-groups "$@"',
+    String(uid)
+  ]
   const client = choice === 'noproc' ? await startConfined(t, uid, 'bwrap', hide) : await startConfined(t, uid, choice)
   if (choice !== 'landlock' || client.tier === 'landlock') return client
-  t.match(client.problems.join('; '), /^landlock does not work here .*Linux 6\.12|seccomp profile/, 'there is none, and it is said why')
+  t.match(
+    client.problems.join('; '),
+    /^landlock does not work here .*Linux 6\.12|seccomp profile/,
+    'there is none, and it is said why'
+  )
   return null
 }
 
@@ -123,10 +138,16 @@ test('what is printed is hashed on its way, and kept in the part file alone', as
   let count = 0
   for (const bytes of [0, 1, 131_072, 131_073, 1_000_000, 5_000_000]) {
     const stdout = path.join(folder, `out-${count++}`)
-    const work = { command: `head -c ${bytes} /dev/urandom`, env: {}, cwd: folder, maxOutputBytes: 5_000_000, timeoutMs: 0 }
+    const work = {
+      command: `head -c ${bytes} /dev/urandom`, env: {}, cwd: folder, maxOutputBytes: 5_000_000, timeoutMs: 0
+    }
     const { size, digest } = await executor.run({ ...work, stdout }).done
     const kept = readFileSync(stdout)
-    t.deepEqual([size, kept.length, Buffer.from(digest).toString('hex')], [bytes, bytes, createHash('sha256').update(kept).digest('hex')], `${bytes} bytes`)
+    t.deepEqual(
+      [size, kept.length, Buffer.from(digest).toString('hex')],
+      [bytes, bytes, createHash('sha256').update(kept).digest('hex')],
+      `${bytes} bytes`
+    )
     t.equal((await executor.run({ ...work, stdout: null }).done).size, bytes, 'or only counted')
   }
   t.equal(readdirSync(folder).length, count, 'no other file')
@@ -136,6 +157,15 @@ test('an item whose output cannot be kept fails', async t => {
   const folder = tempFolder(t)
   const executor = new BashExecutor()
   cleanUp(t, () => executor.close())
-  const err = await rejection(executor.run({ command: 'head -c 1000000 /dev/zero', env: {}, cwd: folder, stdout: '/dev/full/x', maxOutputBytes: 1e7, timeoutMs: 0 }).done)
+  const err = await rejection(
+    executor.run({
+      command: 'head -c 1000000 /dev/zero',
+      env: {},
+      cwd: folder,
+      stdout: '/dev/full/x',
+      maxOutputBytes: 1e7,
+      timeoutMs: 0
+    }).done
+  )
   t.equal(err.code, 'BW_ERR_OUTPUT_FOLDER')
 })

@@ -44,7 +44,8 @@ const PROGRAMS: Array<[program: string, debian: string, command: string, prints:
   ['zstd', 'zstd', 'seq 1000 | zstd -q | zstd -dq | tail -1', /^1000$/]
 ]
 
-const MACHINE = 'cat /etc/timezone /etc/hostname /etc/machine-id /etc/shadow /etc/ssh/* /etc/ssl/private/* /etc/gitconfig /root/.bashrc 2>/dev/null | head -c 1; grep -c ^ /etc/passwd; date +%Z'
+const MACHINE =
+  'cat /etc/timezone /etc/hostname /etc/machine-id /etc/shadow /etc/ssh/* /etc/ssl/private/* /etc/gitconfig /root/.bashrc 2>/dev/null | head -c 1; grep -c ^ /etc/passwd; date +%Z'
 
 for (const choice of ['bwrap', 'landlock'] as const) {
   test(`programs of Debian in ${choice}`, async t => {
@@ -62,9 +63,16 @@ for (const choice of ['bwrap', 'landlock'] as const) {
       return said === '' || printed !== '' ? printed : `(nothing; ${said})`
     }
     for (const [program, debian, command, prints] of PROGRAMS) {
-      if (findProgram(program, '/usr/') === null) t.fail(`${program} is not in /usr on this machine: apt-get install ${debian}`)
-      else t.match(await run(program, command), prints, program)
+      if (findProgram(program, '/usr/') === null) {
+        t.fail(`${program} is not in /usr on this machine: apt-get install ${debian}`)
+      } else {
+        t.match(await run(program, command), prints, program)
+      }
     }
-    t.match(await run('machine', MACHINE), choice === 'bwrap' ? /^2\nUTC$/ : /^UTC$/, 'nothing that is this machine’s own')
+    t.match(
+      await run('machine', MACHINE),
+      choice === 'bwrap' ? /^2\nUTC$/ : /^UTC$/,
+      'nothing that is this machine’s own'
+    )
   })
 }

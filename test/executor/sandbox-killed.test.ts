@@ -21,7 +21,9 @@ for (const { name: user, uid } of USERS) {
     for (let round = 0; round < 12; round++) {
       const client: Confined = await startConfined(t, uid, kind === 'bwrap' ? 'auto' : kind)
       const nested = kind === 'bwrap' && round % 2 === 1
-      const begun = client.begin({ command: `${left}timeout 1000 sleep 1000 & trap "" TERM; sleep 1000`, nested }).catch(() => 0)
+      const begun = client
+        .begin({ command: `${left}timeout 1000 sleep 1000 & trap "" TERM; sleep 1000`, nested })
+        .catch(() => 0)
       const pid = nested || round % 3 > 0 ? await begun : 0
       const inside = nested ? membersOf(new Set([pid])).get(pid)!.map(member => member.pid) : []
       if (nested) t.ok(inside.length >= 3, `a nest, round ${round}: ${inside.length} processes`)

@@ -21,7 +21,9 @@ function run (program: Buffer, { arch, nr, args = [] }: Call): number {
   args.forEach((arg, i) => data.writeBigUInt64LE(BigInt.asUintN(64, arg), 16 + 8 * i))
   let accumulator = 0
   for (let at = 0; at * 8 < program.length;) {
-    const [code, jt, jf, k] = [program.readUInt16LE(at * 8), program[at * 8 + 2]!, program[at * 8 + 3]!, program.readUInt32LE(at * 8 + 4)]
+    const [code, jt, jf, k] = [
+      program.readUInt16LE(at * 8), program[at * 8 + 2]!, program[at * 8 + 3]!, program.readUInt32LE(at * 8 + 4)
+    ]
     at++
     switch (code) {
       case 0x20: accumulator = data.readUInt32LE(k); break
@@ -65,7 +67,9 @@ test('calls that are let through, refused, or unknown', t => {
   MACHINES.forEach((machine, i) => {
     const program = seccompFilter(machine)
     const arch = ARCH[machine]
-    for (const [name, numbers] of Object.entries(ORDINARY)) t.equal(run(program, { arch, nr: numbers[i]! }), ALLOW, `${machine}: ${name}`)
+    for (const [name, numbers] of Object.entries(ORDINARY)) {
+      t.equal(run(program, { arch, nr: numbers[i]! }), ALLOW, `${machine}: ${name}`)
+    }
     for (const [table, verdict] of [[FORBIDDEN, EPERM], [UNKNOWN, ENOSYS]] as const) {
       for (const [name, numbers] of Object.entries(table)) {
         const nr = numberOn(machine, numbers)
@@ -114,14 +118,25 @@ test('calls that depend on their arguments', t => {
   ]
   MACHINES.forEach((machine, i) => {
     const program = seccompFilter(machine)
-    for (const [name, numbers, args, verdict] of table) t.equal(run(program, { arch: ARCH[machine], nr: numbers[i]!, args }), verdict, `${machine}: ${name}`)
+    for (const [name, numbers, args, verdict] of table) {
+      t.equal(run(program, { arch: ARCH[machine], nr: numbers[i]!, args }), verdict, `${machine}: ${name}`)
+    }
     const closed = seccompFilter(machine, { isShared: true })
     const [ioctl, fcntl] = [[16, 29][i]!, [72, 25][i]!]
     const asked = (nr: number, request: bigint): number => run(closed, { arch: ARCH[machine], nr, args: [0n, request] })
-    for (const request of [0x5401n, 0x541Bn, 0x5421n]) t.equal(asked(ioctl, request), ALLOW, `${machine}: ioctl ${request}`)
-    for (const request of [0x5412n, 0x40086602n, 0x1234n]) t.equal(asked(ioctl, request), ENOTTY, `${machine}: ioctl ${request}`)
+    for (const request of [0x5401n, 0x541bn, 0x5421n]) {
+      t.equal(asked(ioctl, request), ALLOW, `${machine}: ioctl ${request}`)
+    }
+    for (const request of [0x5412n, 0x40086602n, 0x1234n]) {
+      t.equal(asked(ioctl, request), ENOTTY, `${machine}: ioctl ${request}`)
+    }
     for (const request of [8n, 10n, 15n, 1024n]) t.equal(asked(fcntl, request), EPERM, `${machine}: fcntl ${request}`)
-    for (const family of [1n, 2n, 10n, 40n]) t.equal(run(closed, { arch: ARCH[machine], nr: [41, 198][i]!, args: [family] }), EAFNOSUPPORT, `${machine}: no family ${family}`)
+    for (const family of [1n, 2n, 10n, 40n])
+      t.equal(
+        run(closed, { arch: ARCH[machine], nr: [41, 198][i]!, args: [family] }),
+        EAFNOSUPPORT,
+        `${machine}: no family ${family}`
+      )
   })
   t.end()
 })
@@ -173,8 +188,9 @@ test('the kernel takes no more than 4096 instructions, and every jump stays with
     const program = seccompFilter(machine)
     const count = program.length / 8
     t.ok(count < 4096, `${machine}: ${count}`)
-    const isWithin = Array.from({ length: count }, (_, at) => at + 1 + Math.max(program[at * 8 + 2]!, program[at * 8 + 3]!))
-      .every((target, at) => program.readUInt16LE(at * 8) === 0x06 || target < count)
+    const isWithin = Array.from(
+      { length: count }, (_, at) => at + 1 + Math.max(program[at * 8 + 2]!, program[at * 8 + 3]!)
+    ).every((target, at) => program.readUInt16LE(at * 8) === 0x06 || target < count)
     t.ok(isWithin, 'jumps')
     t.equal(program.readUInt16LE((count - 1) * 8), 0x06, 'it ends')
   }

@@ -16,7 +16,8 @@ const EXIT = process.arch === 'arm64' ? 93 : 60 // of one thread
 /** Takes 64 MiB in a thread that outlives the first one, whose stdout is closed. */
 const mainless = `perl -Mthreads -e 'threads->create(sub { close STDOUT; my $x = "a" x (64 << 20); sleep 1000 })->detach; close STDOUT; syscall(${EXIT}, 0)'`
 
-const isMainless = (sid: number): boolean => (membersOf(new Set([sid])).get(sid) ?? []).some(({ pid }) => readStat(pid)?.[0] === 'Z')
+const isMainless = (sid: number): boolean =>
+  (membersOf(new Set([sid])).get(sid) ?? []).some(({ pid }) => readStat(pid)?.[0] === 'Z')
 
 for (const choice of ['none', 'bwrap', 'landlock'] as const) {
   const run = async (t: Test, command: string, limits = {}): Promise<ReturnType<BashExecutor['run']>> => {
@@ -25,7 +26,9 @@ for (const choice of ['none', 'bwrap', 'landlock'] as const) {
     const executor = new BashExecutor({ limits, ...(sandbox !== null && { sandbox }) })
     cleanUp(t, () => executor.close())
     const folder = tempFolder(t)
-    return executor.run({ command, env: {}, cwd: folder, stdout: path.join(folder, 'out'), maxOutputBytes: 1000, timeoutMs: 0 })
+    return executor.run({
+      command, env: {}, cwd: folder, stdout: path.join(folder, 'out'), maxOutputBytes: 1000, timeoutMs: 0
+    })
   }
 
   test(`a process without its first thread: killed, paused and counted (${choice})`, async t => {
@@ -49,7 +52,9 @@ for (const choice of ['none', 'bwrap', 'landlock'] as const) {
 test('a process without its first thread does not survive kill -9 of the client', async t => {
   const folder = tempFolder(t)
   const program = fileURLToPath(new URL('../fixtures/runaway-client.ts', import.meta.url))
-  const client = spawn(process.execPath, [program, folder, 'fresh', `${mainless} & sleep 1000`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const client = spawn(process.execPath, [program, folder, 'fresh', `${mainless} & sleep 1000`], {
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
   const [line] = await once(client.stdout.setEncoding('utf8'), 'data') as [string]
   const { items } = JSON.parse(line) as { items: [number] }
   await until('it runs', () => isMainless(items[0]))

@@ -16,7 +16,9 @@ import { cleanUp, tempFolder, until } from '../helpers/disk.ts'
 interface Seen { out: string, stderr: string, exitCode: number | null, signal: string | null, sid: number }
 
 /** Runs commands one after another, each in an empty folder. */
-function runner (t: Test, shells: 'auto' | 'fresh' | 'warm'): { executor: BashExecutor, folder: string, run: (command: string, env?: Record<string, string>) => Promise<Seen> } {
+function runner (
+  t: Test, shells: 'auto' | 'fresh' | 'warm'
+): { executor: BashExecutor, folder: string, run: (command: string, env?: Record<string, string>) => Promise<Seen> } {
   const folder = tempFolder(t)
   const executor = new BashExecutor({ shells })
   cleanUp(t, () => executor.close())
@@ -28,19 +30,62 @@ function runner (t: Test, shells: 'auto' | 'fresh' | 'warm'): { executor: BashEx
     const sid = item.pid!
     const end = await item.done.catch((err: unknown) => err as CommandError)
     const { exitCode, signal } = end instanceof CommandError ? end : { exitCode: 0, signal: null }
-    return { out: readFileSync(stdout, 'utf8').replaceAll(base, 'BASE'), stderr: end.stderr.replaceAll(base, 'BASE'), exitCode, signal, sid }
+    return {
+      out: readFileSync(stdout, 'utf8').replaceAll(base, 'BASE'),
+      stderr: end.stderr.replaceAll(base, 'BASE'),
+      exitCode,
+      signal,
+      sid
+    }
   }
   return { executor, folder, run }
 }
 
 test('a command cannot tell a warm shell from a fresh one', async t => {
   const commands = [
-    'env | grep -v ^_= | sort', 'umask; ulimit -a; pwd; ls -lA', 'echo "$0|$#|$*|$-|$SHLVL|$BASH|$SECONDS"; set -o; shopt', 'trap -p; declare -F; jobs; alias',
-    "declare -p | grep -v 'PIPESTATUS\\|SECONDS\\|PPID\\| _='", 'grep "Sig[BIC]\\|NoNew\\|^Cap\\|Umask" /proc/self/status', 'ls /proc/self/fd; readlink /proc/self/fd/0',
-    '[ $PPID != $BASHPID ]; echo $?; cat', 'echo "$BASH_EXECUTION_STRING"', 'no-such-program', '\nno-such\n\nno-such\necho $LINENO', 'if', ')', '; echo x', '# nothing', '',
-    'cat <<X\nhere\nX', 'break; continue; return 3; echo on', 'exit', 'exit 300', 'set -e; false; echo no', 'exec false', 'exec no-such', 'trap "echo bye" EXIT; echo a', 'trap "echo bye" EXIT; exit 4',
-    'exec >&-; echo x', 'echo {1..3} | cat; echo ${PIPESTATUS[0]}', 'echo a >/dev/stdout; echo b >/dev/stderr; echo c >&2', 'printf "no newline" >&2; exit 1', 'f () { return 7; }; f', '(exit 9)', 'set -o pipefail; false | true', 'read x; echo $?', 'exec 9>&3',
-    'echo $TRICKY; echo "$TRICKY"', 'cd ..; pwd; cd -', 'echo ~; echo ~+', 'ls /no/such', 'sleep 0.01 & wait; echo $?', 'while :; do break; done; echo end', 'kill -0 0; echo $?', 'printf \'\\377\\0\\n\' | od -c', 'echo grüße; echo ${#TRICKY}'
+    'env | grep -v ^_= | sort',
+    'umask; ulimit -a; pwd; ls -lA',
+    'echo "$0|$#|$*|$-|$SHLVL|$BASH|$SECONDS"; set -o; shopt',
+    'trap -p; declare -F; jobs; alias',
+    "declare -p | grep -v 'PIPESTATUS\\|SECONDS\\|PPID\\| _='",
+    'grep "Sig[BIC]\\|NoNew\\|^Cap\\|Umask" /proc/self/status',
+    'ls /proc/self/fd; readlink /proc/self/fd/0',
+    '[ $PPID != $BASHPID ]; echo $?; cat',
+    'echo "$BASH_EXECUTION_STRING"',
+    'no-such-program',
+    '\nno-such\n\nno-such\necho $LINENO',
+    'if',
+    ')',
+    '; echo x',
+    '# nothing',
+    '',
+    'cat <<X\nhere\nX',
+    'break; continue; return 3; echo on',
+    'exit',
+    'exit 300',
+    'set -e; false; echo no',
+    'exec false',
+    'exec no-such',
+    'trap "echo bye" EXIT; echo a',
+    'trap "echo bye" EXIT; exit 4',
+    'exec >&-; echo x',
+    'echo {1..3} | cat; echo ${PIPESTATUS[0]}',
+    'echo a >/dev/stdout; echo b >/dev/stderr; echo c >&2',
+    'printf "no newline" >&2; exit 1',
+    'f () { return 7; }; f',
+    '(exit 9)',
+    'set -o pipefail; false | true',
+    'read x; echo $?',
+    'exec 9>&3',
+    'echo $TRICKY; echo "$TRICKY"',
+    'cd ..; pwd; cd -',
+    'echo ~; echo ~+',
+    'ls /no/such',
+    'sleep 0.01 & wait; echo $?',
+    'while :; do break; done; echo end',
+    'kill -0 0; echo $?',
+    "printf '\\377\\0\\n' | od -c",
+    'echo grüße; echo ${#TRICKY}'
   ]
   const env = { PIECE_IDX: '7', TRICKY: 'a  b\'c"\n$(echo no) `no` \\ é\u0001*' }
   const [fresh, warm] = [runner(t, 'fresh'), runner(t, 'warm')]
@@ -61,7 +106,9 @@ test('exit codes and signals are told apart', async t => {
   }
   t.pass('all exit codes')
   const names = execFileSync('bash', ['-c', 'compgen -A signal'], { encoding: 'utf8' }).split('\n')
-  const kept = names.filter(name => name.startsWith('SIG') && !/RT|CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|WINCH|JUNK|STKFLT/.test(name))
+  const kept = names.filter(
+    name => name.startsWith('SIG') && !/RT|CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|WINCH|JUNK|STKFLT/.test(name)
+  )
   t.ok(kept.length > 15)
   for (const name of kept) {
     for (const how of ['kill -$S $BASHPID', 'exec sh -c \'ulimit -c 0; kill -$S $$\'']) {
@@ -75,10 +122,13 @@ test('exit codes and signals are told apart', async t => {
 
 test('nothing goes from one item to the next', async t => {
   const { run } = runner(t, 'warm')
-  const look = 'echo "$V|$-|$PWD|$IFS|$_x"; declare -F; trap -p; alias; umask; ulimit -n; shopt -p | sort | cksum; hash 2>&1; ls -A; printf "%s\\n" "${A[@]}"; type echo; echo $PATH'
+  const look =
+    'echo "$V|$-|$PWD|$IFS|$_x"; declare -F; trap -p; alias; umask; ulimit -n; shopt -p | sort | cksum; hash 2>&1; ls -A; printf "%s\\n" "${A[@]}"; type echo; echo $PATH'
   const before = await run(`if [ "$DO" ]; then :; else ${look}; fi`, { DO: '' })
-  const dirt = 'V=1; _x=2; A=(1 2); IFS=:; f () { :; }; echo () { :; }; trap "true" EXIT USR1 CHLD; shopt -s expand_aliases extglob nullglob; alias ls=false; umask 0; ulimit -n 50; cd /; set -x -u -f; exec 8</dev/null; PATH=/nowhere; readonly V HOME PIECE_IDX; export LC_ALL=C; unset TMPDIR; >"$HOME/junk"; LINENO=77; exec 2>/dev/null'
-  const again = async (): Promise<Seen> => run(`if [ "$DO" ]; then ${dirt}; else ${look}; fi`, { DO: '', PIECE_IDX: '1' })
+  const dirt =
+    'V=1; _x=2; A=(1 2); IFS=:; f () { :; }; echo () { :; }; trap "true" EXIT USR1 CHLD; shopt -s expand_aliases extglob nullglob; alias ls=false; umask 0; ulimit -n 50; cd /; set -x -u -f; exec 8</dev/null; PATH=/nowhere; readonly V HOME PIECE_IDX; export LC_ALL=C; unset TMPDIR; >"$HOME/junk"; LINENO=77; exec 2>/dev/null'
+  const again = async (): Promise<Seen> =>
+    run(`if [ "$DO" ]; then ${dirt}; else ${look}; fi`, { DO: '', PIECE_IDX: '1' })
   const first = await again()
   const { sid, exitCode } = await run(`if [ "$DO" ]; then ${dirt}; else ${look}; fi`, { DO: '1', PIECE_IDX: '2' })
   const second = await again()
@@ -100,14 +150,29 @@ test('a warm shell for short items, a fresh one for others', async t => {
   t.equal(await sids('echo "${!$}" $BASH_SUBSHELL', 5), 5)
   t.equal(await sids('sleep 0.15', 6), 6, 'nor are long ones')
   const warm = (await run('echo $I', { I: '1' })).sid
-  t.equal((await run('echo $I', { I: 'ü'.repeat(20_000) })).sid === warm, false, 'a job that is too long goes elsewhere')
+  t.equal(
+    (await run('echo $I', { I: 'ü'.repeat(20_000) })).sid === warm, false, 'a job that is too long goes elsewhere'
+  )
   t.equal((await run('echo $I', { I: '1' })).sid, warm)
   for (let i = 0; i < 6; i++) await run('echo $I; sleep 0.$S', { I: '1', S: '0' })
   const other = (await run('echo $I; sleep 0.$S', { I: '1', S: '0' })).sid
   for (let i = 0; i < 6; i++) await run('echo $I; sleep 0.$S', { I: '1', S: '2' })
-  t.notEqual((await run('echo $I; sleep 0.$S', { I: '1', S: '0' })).sid, other, 'when they get long they get fresh ones')
-  const missing = executor.run({ command: 'echo $I', env: { I: '1' }, cwd: '/nowhere', stdout: path.join(folder, 'x'), maxOutputBytes: 9, timeoutMs: 0 })
-  t.equal((await missing.done.catch((err: unknown) => err as CommandError) as CommandError).code, 'BW_ERR_COMMAND_SPAWN', 'what cannot begin says why')
+  t.notEqual(
+    (await run('echo $I; sleep 0.$S', { I: '1', S: '0' })).sid, other, 'when they get long they get fresh ones'
+  )
+  const missing = executor.run({
+    command: 'echo $I',
+    env: { I: '1' },
+    cwd: '/nowhere',
+    stdout: path.join(folder, 'x'),
+    maxOutputBytes: 9,
+    timeoutMs: 0
+  })
+  t.equal(
+    ((await missing.done.catch((err: unknown) => err as CommandError)) as CommandError).code,
+    'BW_ERR_COMMAND_SPAWN',
+    'what cannot begin says why'
+  )
   await executor.close()
   t.notOk(isRunning(warm), 'none is left after close')
 })
@@ -159,21 +224,34 @@ test('quote', t => {
 
 test('jobs and answers', t => {
   const item = { command: 'x', cwd: '/w/1', stdout: '/o', maxOutputBytes: 1, timeoutMs: 0 }
-  t.equal(encodeJob({ ...item, env: { A: '1', B: 'c d' } }, '/proc/1/fd/2', { A: '1', B: '' }), "00072cd -P -- /w/1||exit 1;exec >/proc/1/fd/2;HOME=/w/1;TMPDIR=/w/1;B=$'c d';")
+  t.equal(
+    encodeJob({ ...item, env: { A: '1', B: 'c d' } }, '/proc/1/fd/2', { A: '1', B: '' }),
+    "00072cd -P -- /w/1||exit 1;exec >/proc/1/fd/2;HOME=/w/1;TMPDIR=/w/1;B=$'c d';"
+  )
   t.equal(encodeJob({ ...item, env: { A: 'x'.repeat(20_000) } }, '/o', {}), null, 'too long')
   t.equal(encodeJob({ ...item, env: { 'A[$(x)]': '1' } }, '/o', {}), null, 'a name that is none')
   t.equal(encodeJob({ ...item, env: { A: '\0' } }, '/o', {}), null, 'NUL')
   const table: Array<[string, string, unknown]> = [
-    ['0', '', [0, null, false]], ['0L', '', [0, null, true]], ['3', '#\n[1]+  Exit 3   (x)', [3, null, false]], ['3', '#', [3, null, false]],
+    ['0', '', [0, null, false]],
+    ['0L', '', [0, null, true]],
+    ['3', '#\n[1]+  Exit 3   (x)', [3, null, false]],
+    ['3', '#', [3, null, false]],
     ['1', '#\nbash: line 1: cd: /nowhere: No such file or directory\n[1]+  Exit 1  (x)', 'unsaid'],
-    ['137', '#\n[1]+  Exit 137    (x)', [137, null, false]], ['137', '#\n[1]+  Beendet 137 (x)', [137, null, false]],
-    ['137', '#\nbash: line 1: 137 Killed   (x)', [null, 'SIGKILL', false]], ['143L', '#\n[1]+  Terminated   (x)', [null, 'SIGTERM', true]],
+    ['137', '#\n[1]+  Exit 137    (x)', [137, null, false]],
+    ['137', '#\n[1]+  Beendet 137 (x)', [137, null, false]],
+    ['137', '#\nbash: line 1: 137 Killed   (x)', [null, 'SIGKILL', false]],
+    ['143L', '#\n[1]+  Terminated   (x)', [null, 'SIGTERM', true]],
     ['137', '#\n[1]+  Stopped  (x)\n[1]+  Exit 137    (x)', [137, null, false]],
-    ['137', '#\nbash: line 1: 5 Killed (x)\n#', 'unsaid'], ['137', '', 'unsaid'], ['168', '#\n[1]+  Real-time signal 6 (x)', 'unsaid'], ['', '', 'unsaid']
+    ['137', '#\nbash: line 1: 5 Killed (x)\n#', 'unsaid'],
+    ['137', '', 'unsaid'],
+    ['168', '#\n[1]+  Real-time signal 6 (x)', 'unsaid'],
+    ['', '', 'unsaid']
   ]
   for (const [answer, log, expected] of table) {
     const end = decodeEnd(answer, () => log)
-    t.deepEqual(end === 'unsaid' ? end : [end.exitCode, end.signal, end.hasLeft], expected, `${answer} ${JSON.stringify(log)}`)
+    t.deepEqual(
+      end === 'unsaid' ? end : [end.exitCode, end.signal, end.hasLeft], expected, `${answer} ${JSON.stringify(log)}`
+    )
   }
   t.end()
 })
@@ -212,9 +290,17 @@ test('an item that is killed when it has just ended does not take the next one w
   const command = 'echo $N; echo $N > "$HOME/seen"'
   const { sid } = await run(command, { N: '1' })
   mkdirSync(path.join(folder, 'cwd'))
-  const item = executor.run({ command, env: { N: '2' }, cwd: path.join(folder, 'cwd'), stdout: path.join(folder, 'out'), maxOutputBytes: 100, timeoutMs: 15_000 })
+  const item = executor.run({
+    command,
+    env: { N: '2' },
+    cwd: path.join(folder, 'cwd'),
+    stdout: path.join(folder, 'out'),
+    maxOutputBytes: 100,
+    timeoutMs: 15_000
+  })
   // its answer lies in the pipe, unread, as nothing else gets a turn here: the shell waits for a job again
-  const isWaiting = (): boolean => readStat(sid)![0] === 'S' && readFileSync(`/proc/${sid}/task/${sid}/children`, 'utf8') === ''
+  const isWaiting = (): boolean =>
+    readStat(sid)![0] === 'S' && readFileSync(`/proc/${sid}/task/${sid}/children`, 'utf8') === ''
   const seen = path.join(folder, 'cwd', 'seen')
   while (!existsSync(seen) || readFileSync(seen, 'utf8') !== '2\n' || !isWaiting()) { /* look again */ }
   item.kill()

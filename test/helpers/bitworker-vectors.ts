@@ -56,7 +56,9 @@ export function toHex (bytes: Uint8Array): string {
 export function messageOf ({ task, results, ...others }: JsonMessage): Message {
   return {
     ...(task !== undefined && { task: fromHex(task) }),
-    ...(results !== undefined && { results: results.map(({ index, size, digest }) => ({ index, size, digest: fromHex(digest) })) }),
+    ...(results !== undefined && {
+      results: results.map(({ index, size, digest }) => ({ index, size, digest: fromHex(digest) }))
+    }),
     ...others
   }
 }

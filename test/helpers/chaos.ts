@@ -1,6 +1,6 @@
 /**
- * A swarm of real processes in which nothing is reliable: one is killed and started again every second, and hostile peers
- * sit on every connection they can get. Loopback only.
+ * A swarm of real processes in which nothing is reliable: one is killed and started again every second, and hostile
+ * peers sit on every connection they can get. Loopback only.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -39,7 +39,10 @@ export interface ChaosReport {
   /** of each peer's file, in hex */
   digests: string[]
   expected: string
-  /** work items that ended with a result, in all: more than pieces where a peer was killed before others had what it computed */
+  /**
+   * work items that ended with a result, in all: more than pieces where a peer was killed before others had what it
+   * computed
+   */
   computed: number
   /** of hostile peers, as the honest ones said */
   bans: number
@@ -88,7 +91,9 @@ class Chaos {
     let [kills, killedAt] = [0, start]
     for (;;) {
       await Promise.race([sleep(killEveryMs), this.#changed()])
-      if (performance.now() - start > deadlineMs) throw new Error(`not done within ${deadlineMs} ms: ${this.#peers.map(peer => peer.state).join(', ')}`)
+      if (performance.now() - start > deadlineMs) {
+        throw new Error(`not done within ${deadlineMs} ms: ${this.#peers.map(peer => peer.state).join(', ')}`)
+      }
       // then the rest is left in peace: the last could be killed for ever
       if (this.#peers.every(peer => peer.wasDone)) break
       if (performance.now() - killedAt < killEveryMs) continue
@@ -100,7 +105,9 @@ class Chaos {
       await running[this.#random(running.length)]!.killAndRestart(log)
     }
     while (!this.#peers.every(peer => peer.isDone)) {
-      if (performance.now() - start > deadlineMs) throw new Error(`not done again within ${deadlineMs} ms: ${this.#peers.map(peer => peer.state).join(', ')}`)
+      if (performance.now() - start > deadlineMs) {
+        throw new Error(`not done again within ${deadlineMs} ms: ${this.#peers.map(peer => peer.state).join(', ')}`)
+      }
       await Promise.race([sleep(killEveryMs), this.#changed()])
     }
     this.#isOver = true
@@ -109,7 +116,11 @@ class Chaos {
       ms: performance.now() - start,
       kills,
       expected: this.#expected(),
-      digests: this.#peers.map(peer => createHash('sha256').update(readFileSync(join(peer.dir, 'out.bin'))).digest('hex')),
+      digests: this.#peers.map(peer =>
+        createHash('sha256')
+          .update(readFileSync(join(peer.dir, 'out.bin')))
+          .digest('hex')
+      ),
       ...this.#counts()
     }
   }
@@ -131,7 +142,9 @@ class Chaos {
 
   #expected (): string {
     const hash = createHash('sha256')
-    for (let index = 0; index < this.#options.pieces; index++) hash.update(Buffer.alloc(PIECE_BYTES, String(index % 10)))
+    for (let index = 0; index < this.#options.pieces; index++) {
+      hash.update(Buffer.alloc(PIECE_BYTES, String(index % 10)))
+    }
     return hash.digest('hex')
   }
 
@@ -162,7 +175,9 @@ const HOSTILE: Record<string, (peer: HostilePeer, task: Task) => void> = {
   poisons: peer => {
     if (peer.turns++ === 0) peer.pretend(PIECE_BYTES)
     for (const request of peer.takeRequests()) {
-      peer.send(frame(7, Buffer.concat([request.subarray(0, 8), randomBytes(Math.min(request.readUInt32BE(8), 16_384))])))
+      peer.send(
+        frame(7, Buffer.concat([request.subarray(0, 8), randomBytes(Math.min(request.readUInt32BE(8), 16_384))]))
+      )
     }
   },
   squats: (peer, { pieceCount }) => {
@@ -172,7 +187,11 @@ const HOSTILE: Record<string, (peer: HostilePeer, task: Task) => void> = {
   floods: peer => {
     if (peer.socket.writableLength > 1 << 16) return // it is read slowly
     const index = peer.turns++
-    peer.send(...Array.from({ length: 200 }, () => Buffer.concat([frame(2), frame(4, u32(0)), frame(6, u32(index, 0, 16_384)), frame(3)])))
+    peer.send(
+      ...Array.from({ length: 200 }, () =>
+        Buffer.concat([frame(2), frame(4, u32(0)), frame(6, u32(index, 0, 16_384)), frame(3)])
+      )
+    )
     for (let i = 0; i < 100; i++) peer.bitworker(i % 2 === 0 ? { claims: u32(0, 1, 1) } : { releases: u32(0) })
   }
 }
@@ -194,7 +213,23 @@ class Honest {
     this.dir = dir
     this.index = index
     mkdirSync(dir, { recursive: true })
-    this.#args = [MAIN, 'run', file, '-o', dir, '--yes', '--json', '-j', '1', '--announce', announce, '--no-dht', '--no-lsd', '--no-nat', '--no-utp']
+    this.#args = [
+      MAIN,
+      'run',
+      file,
+      '-o',
+      dir,
+      '--yes',
+      '--json',
+      '-j',
+      '1',
+      '--announce',
+      announce,
+      '--no-dht',
+      '--no-lsd',
+      '--no-nat',
+      '--no-utp'
+    ]
     this.#child = this.#start()
   }
 
@@ -219,8 +254,12 @@ class Honest {
   }
 
   #start (): ChildProcess {
-    const child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, SHELL: '/bin/bash' } })
-    createInterface({ input: child.stdout }).on('line', line => { this.#onEvent(JSON.parse(line) as { event: string, port?: number }) })
+    const child = spawn(process.execPath, this.#args, {
+      stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, SHELL: '/bin/bash' }
+    })
+    createInterface({ input: child.stdout }).on('line', line => {
+      this.#onEvent(JSON.parse(line) as { event: string, port?: number })
+    })
     return child
   }
 

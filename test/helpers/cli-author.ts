@@ -7,7 +7,19 @@ import type { JsonEvent, Workspace } from './cli.ts'
 /** Below the home directory. */
 export const CONFIG = '.config/bitworker'
 /** Makes squares.bitworker: 4 pieces of at most a minute. */
-export const SQUARES = ['create', '--name', 'squares', '--parts', '4', '--piece-length', '1K', '--timeout', '60', '--command', 'echo $((PIECE_IDX*PIECE_IDX))']
+export const SQUARES = [
+  'create',
+  '--name',
+  'squares',
+  '--parts',
+  '4',
+  '--piece-length',
+  '1K',
+  '--timeout',
+  '60',
+  '--command',
+  'echo $((PIECE_IDX*PIECE_IDX))'
+]
 /** Runs it on this machine alone. */
 export const RUN = ['run', 'squares.bitworker', '--exit', ...OFFLINE]
 

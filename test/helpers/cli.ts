@@ -22,7 +22,13 @@ export const OFFLINE = ['--no-dht', '--no-lsd', '--no-nat', '--no-utp', '--no-tr
 export interface JsonEvent { event: string, [field: string]: unknown }
 
 /** How a command ended, and what it wrote. */
-export interface Ended { code: number | null, signal: NodeJS.Signals | null, stdout: string, stderr: string, events: JsonEvent[] }
+export interface Ended {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+  events: JsonEvent[]
+}
 
 /** A command that runs. */
 export interface Running {
@@ -39,8 +45,8 @@ export interface Running {
 }
 
 /**
- * Runs for a second and a half from its start on, and longer the busier the machine is, as it has the lowest priority: what is to
- * take a second at most ends before it.
+ * Runs for a second and a half from its start on, and longer the busier the machine is, as it has the lowest priority:
+ * what is to take a second at most ends before it.
  */
 export interface Egg { start: () => void, readonly isDone: boolean }
 
@@ -96,9 +102,13 @@ function launch (args: string[], { cwd, env, terminal = false, columns }: StartO
   const { DEBUG: _, CI: __, ...inherited } = process.env
   const argv = [process.execPath, MAIN, ...args]
   const size = columns === undefined ? '' : `stty cols ${columns} rows 50; `
-  const [command = '', ...rest] = terminal ? ['script', '-qefc', `${size}${argv.map(quote).join(' ')}`, '/dev/null'] : argv
+  const [command = '', ...rest] = terminal
+    ? ['script', '-qefc', `${size}${argv.map(quote).join(' ')}`, '/dev/null']
+    : argv
   return spawn(command, rest, {
-    cwd: cwd ?? dir, env: { ...inherited, SHELL: '/bin/bash', HOME: dir, XDG_CONFIG_HOME: '', ...env }, stdio: ['pipe', 'pipe', 'pipe']
+    cwd: cwd ?? dir,
+    env: { ...inherited, SHELL: '/bin/bash', HOME: dir, XDG_CONFIG_HOME: '', ...env },
+    stdio: ['pipe', 'pipe', 'pipe']
   })
 }
 
@@ -142,9 +152,14 @@ function follow (child: Child, args: string[]): Running {
     events: seen.events,
     stdin: child.stdin,
     stderr: () => seen.stderr,
-    event: (name, fits = () => true) => until(() => seen.events.find(each => each.event === name && fits(each)), `the event ${name}`),
-    output: async pattern => { await until(() => pattern.exec(seen.stderr + seen.stdout) ?? undefined, String(pattern)) },
-    kill: signal => { child.kill(signal) },
+    event: (name, fits = () => true) =>
+      until(() => seen.events.find(each => each.event === name && fits(each)), `the event ${name}`),
+    output: async pattern => {
+      await until(() => pattern.exec(seen.stderr + seen.stdout) ?? undefined, String(pattern))
+    },
+    kill: signal => {
+      child.kill(signal)
+    },
     ended: waitUntilEnded(ended, child, what)
   }
 }

@@ -3,7 +3,9 @@ import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync
+} from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
@@ -23,7 +25,14 @@ export const USERS: Array<{ name: string, uid: number }> = [
 ]
 
 /** How a command went; the digest is SHA-256, hex. */
-export interface Outcome { code: string | null, message: string, stdout: string, stderr: string, size: number, stdoutDigest: string }
+export interface Outcome {
+  code: string | null
+  message: string
+  stdout: string
+  stderr: string
+  size: number
+  stdoutDigest: string
+}
 
 /** A client that runs commands in a sandbox, one after the other. */
 export interface Confined {
@@ -51,13 +60,21 @@ export async function startConfined (t: Test, uid: number, choice = 'auto', arou
   mkdirSync(folder, { mode: 0o700 })
   writeFileSync(path.join(folder, 'secret'), 'the-secret\n', { mode: 0o600 })
   writeFileSync(path.join(folder, 'evil.sh'), 'echo the-secret\n')
-  const { node, script } = uid === process.getuid?.() ? { node: process.execPath, script: path.join(ROOT, 'test/fixtures/confined.ts') } : copyFor(uid, home)
+  const { node, script } =
+    uid === process.getuid?.()
+      ? { node: process.execPath, script: path.join(ROOT, 'test/fixtures/confined.ts') }
+      : copyFor(uid, home)
   const marker = randomUUID()
   for (const at of [folder, path.join(folder, 'secret'), path.join(folder, 'evil.sh')]) chownSync(at, uid, uid)
-  const own = ['/bin/bash', '-c', 'exec 251<"$1/secret"; exec "$2" "$3" "$1" "$4"', 'confined', folder, node, script, choice]
+  const own = [
+    '/bin/bash', '-c', 'exec 251<"$1/secret"; exec "$2" "$3" "$1" "$4"', 'confined', folder, node, script, choice
+  ]
   const [file = '', ...args] = [...around, ...own]
   const child = spawn(file, args, {
-    ...(around.length === 0 && { uid, gid: uid }), cwd: '/', stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: '/usr/local/bin:/usr/bin:/bin', TMPDIR: folder, HOME: folder }
+    ...(around.length === 0 && { uid, gid: uid }),
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', TMPDIR: folder, HOME: folder }
   })
   const end = async (): Promise<void> => {
     child.stdin.end()
@@ -101,9 +118,16 @@ export async function runAs (t: Test, uid: number, fixture: string, args: string
   const folder = path.join(home, 'private')
   mkdirSync(folder, { mode: 0o700 })
   chownSync(folder, uid, uid)
-  const { node, script } = uid === process.getuid?.() ? { node: process.execPath, script: path.join(ROOT, 'test/fixtures/x') } : copyFor(uid, home)
+  const { node, script } =
+    uid === process.getuid?.()
+      ? { node: process.execPath, script: path.join(ROOT, 'test/fixtures/x') }
+      : copyFor(uid, home)
   const child = spawn(node, [path.join(path.dirname(script), fixture), folder, ...args], {
-    uid, gid: uid, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/local/bin:/usr/bin:/bin', TMPDIR: folder, HOME: folder }
+    uid,
+    gid: uid,
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', TMPDIR: folder, HOME: folder }
   })
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', text => { stdout += text })
@@ -115,7 +139,9 @@ export async function runAs (t: Test, uid: number, fixture: string, args: string
 /** Sources and Node where the user can read them: a clone may be where only its owner can. */
 function copyFor (uid: number, home: string): { node: string, script: string } {
   chmodSync(home, 0o711)
-  for (const name of ['lib', 'extensions', 'test/fixtures/confined.ts', 'test/fixtures/leftovers.ts', 'package.json']) cpSync(path.join(ROOT, name), path.join(home, name), { recursive: true })
+  for (const name of ['lib', 'extensions', 'test/fixtures/confined.ts', 'test/fixtures/leftovers.ts', 'package.json']) {
+    cpSync(path.join(ROOT, name), path.join(home, name), { recursive: true })
+  }
   for (const name of ['bencode', 'debug']) copyPackage(name, home)
   chmodSync(path.join(home, 'test'), 0o755)
   const isReadable = spawnSync(process.execPath, ['--version'], { uid, gid: uid, cwd: '/' }).status === 0
@@ -128,7 +154,9 @@ function copyFor (uid: number, home: string): { node: string, script: string } {
 function copyPackage (name: string, home: string): void {
   const folder = path.join('node_modules', name)
   cpSync(path.join(ROOT, folder), path.join(home, folder), { recursive: true })
-  const { dependencies = {} } = JSON.parse(readFileSync(path.join(home, folder, 'package.json'), 'utf8')) as { dependencies?: Record<string, string> }
+  const { dependencies = {} } = JSON.parse(readFileSync(path.join(home, folder, 'package.json'), 'utf8')) as {
+    dependencies?: Record<string, string>
+  }
   for (const each of Object.keys(dependencies)) copyPackage(each, home)
 }
 

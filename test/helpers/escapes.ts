@@ -29,7 +29,11 @@ export const contained = (t: Test, { code, stdout, message, stderr }: Outcome): 
   t.equal(code, null, `it came to its end: ${message} ${stderr}`)
   t.equal(stdout.trim().split('\n').at(-1), 'contained', stdout)
 }
-const endedBy = (...codes: string[]) => (t: Test, { code, message }: Outcome): void => { t.ok(codes.includes(String(code)), `${code}: ${message}`) }
+const endedBy =
+  (...codes: string[]) =>
+    (t: Test, { code, message }: Outcome): void => {
+      t.ok(codes.includes(String(code)), `${code}: ${message}`)
+    }
 
 /** In bash: each must fail. */
 export const allFail = (...commands: string[]): string =>
@@ -49,17 +53,54 @@ const noSecret = (t: Test, outcome: Outcome): void => {
 const perl = (code: string): string => `perl -e '${code} or die'`
 
 // where files can be there but not be opened; numbers are those of x64
-const capabilities = '$h = pack("Ll", 0x20080522, 0); $d = "\\0" x 24; syscall(125, $h, $d) == 0 or die; print join " ", unpack("L3", $d), syscall(157, 39, 0, 0, 0, 0), syscall(157, 21, 0, 0, 0, 0)'
+const capabilities =
+  '$h = pack("Ll", 0x20080522, 0); $d = "\\0" x 24; syscall(125, $h, $d) == 0 or die; print join " ", unpack("L3", $d), syscall(157, 39, 0, 0, 0, 0), syscall(157, 21, 0, 0, 0, 0)'
 const reach = (folder: string): string[] => [
-  `ls ${folder}`, `cat ${folder}/evil.sh`, `chmod 777 ${folder}/secret; [ $(stat -c %a ${folder}/secret) = 777 ]`, `chmod 777 ${folder}; [ $(stat -c %a ${folder}) = 777 ]`, 'touch made; chmod 711 made; [ -x made ]', `touch -d 2001-01-01 ${folder}/secret`, `touch ${folder}/new`,
-  `truncate -s 0 ${folder}/secret`, `rm ${folder}/secret`, `mv ${folder}/secret .`, `mv made ${folder}`, `ln ${folder}/secret x`, `mkfifo ${folder}/pipe`, `mkdir ${folder}/d`,
-  `ln -s ${folder}/secret x && cat x`, 'cd / && cat */passwd', perl(`chown(12345,12345,"${folder}/secret")`), perl(`utime(1,1,"${folder}/secret")`), perl(`syscall(188,"${folder}/secret","user.x","y",1,0)==0`),
-  perl('open(F,"<","/usr/bin/env") && syscall(190,fileno(F),"user.x","y",1,0)==0'), perl(`($i=syscall(253))>=0 && syscall(254,$i,"${folder}",2)>=0`)
+  `ls ${folder}`,
+  `cat ${folder}/evil.sh`,
+  `chmod 777 ${folder}/secret; [ $(stat -c %a ${folder}/secret) = 777 ]`,
+  `chmod 777 ${folder}; [ $(stat -c %a ${folder}) = 777 ]`,
+  'touch made; chmod 711 made; [ -x made ]',
+  `touch -d 2001-01-01 ${folder}/secret`,
+  `touch ${folder}/new`,
+  `truncate -s 0 ${folder}/secret`,
+  `rm ${folder}/secret`,
+  `mv ${folder}/secret .`,
+  `mv made ${folder}`,
+  `ln ${folder}/secret x`,
+  `mkfifo ${folder}/pipe`,
+  `mkdir ${folder}/d`,
+  `ln -s ${folder}/secret x && cat x`,
+  'cd / && cat */passwd',
+  perl(`chown(12345,12345,"${folder}/secret")`),
+  perl(`utime(1,1,"${folder}/secret")`),
+  perl(`syscall(188,"${folder}/secret","user.x","y",1,0)==0`),
+  perl('open(F,"<","/usr/bin/env") && syscall(190,fileno(F),"user.x","y",1,0)==0'),
+  perl(`($i=syscall(253))>=0 && syscall(254,$i,"${folder}",2)>=0`)
 ]
 const others = [
-  `kill -0 ${process.pid}`, 'kill -0 $PPID', 'kill -STOP $PPID', 'renice -n 19 $PPID', 'renice -n 19 -u $(id -u)', 'prlimit --pid $PPID --nofile=10', 'taskset -p 1 $PPID', 'chrt -o -p 0 $PPID', 'setsid true',
-  'cat /proc/$PPID/environ', 'cat /proc/$PPID/cmdline', 'readlink /proc/$PPID/fd/251', 'cat /proc/$PPID/maps', perl('syscall(310,getppid,0,0,0,0,0)>=0'),
-  perl('socketpair(A,B,1,2,0)'), perl('socketpair(A,B,1,5,0)'), perl('socket(S,1,1,0)'), perl('socket(S,2,2,0)'), perl('socket(S,10,1,0)'), perl('syscall(30,0,0,4096)!=-1'), perl('syscall(68,1,01600)>=0'), perl('syscall(64,1,1,01600)>=0'),
+  `kill -0 ${process.pid}`,
+  'kill -0 $PPID',
+  'kill -STOP $PPID',
+  'renice -n 19 $PPID',
+  'renice -n 19 -u $(id -u)',
+  'prlimit --pid $PPID --nofile=10',
+  'taskset -p 1 $PPID',
+  'chrt -o -p 0 $PPID',
+  'setsid true',
+  'cat /proc/$PPID/environ',
+  'cat /proc/$PPID/cmdline',
+  'readlink /proc/$PPID/fd/251',
+  'cat /proc/$PPID/maps',
+  perl('syscall(310,getppid,0,0,0,0,0)>=0'),
+  perl('socketpair(A,B,1,2,0)'),
+  perl('socketpair(A,B,1,5,0)'),
+  perl('socket(S,1,1,0)'),
+  perl('socket(S,2,2,0)'),
+  perl('socket(S,10,1,0)'),
+  perl('syscall(30,0,0,4096)!=-1'),
+  perl('syscall(68,1,01600)>=0'),
+  perl('syscall(64,1,1,01600)>=0'),
   perl('$n="x"; syscall(240,$n,0102,0600,0)>=0')
 ]
 
@@ -129,14 +170,20 @@ async function targets (t: Test, folder: string): Promise<Targets & { reached ()
   const abstract = `bitworker-test-${process.pid}-${performance.now()}`
   await Promise.all([listen({ path: unix }), listen({ path: `\0${abstract}` })])
   const tcp = await listen({ port: 0, host: '127.0.0.1' })
-  return { folder, tcp: (tcp.address() as AddressInfo).port, udp: udp.address().port, unix, abstract, reached: () => reached }
+  return {
+    folder, tcp: (tcp.address() as AddressInfo).port, udp: udp.address().port, unix, abstract, reached: () => reached
+  }
 }
 
 /** Where the kernel is too old for Landlock, it must say so. */
 export async function startLandlock (t: Test, uid: number): Promise<Confined | null> {
   const client = await startConfined(t, uid, 'landlock')
   if (client.tier === 'landlock') return client
-  t.match(client.problems.join('; '), /^landlock does not work here .*Linux 6\.12|seccomp profile/, 'there is none, and it is said why')
+  t.match(
+    client.problems.join('; '),
+    /^landlock does not work here .*Linux 6\.12|seccomp profile/,
+    'there is none, and it is said why'
+  )
   return null
 }
 

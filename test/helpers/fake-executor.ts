@@ -111,7 +111,9 @@ class FakeItem implements RunningItem {
     if (path !== null) writeFileSync(path, stdout)
     const size = Buffer.byteLength(stdout)
     const end = { exitCode: signal === null ? exitCode : null, signal, stderr }
-    const failure = failureOf({ ...end, size, maxOutputBytes, limits: { ...DEFAULT_LIMITS, timeoutMs }, stopped: this.#reason })
+    const failure = failureOf({
+      ...end, size, maxOutputBytes, limits: { ...DEFAULT_LIMITS, timeoutMs }, stopped: this.#reason
+    })
     if (failure !== null) throw failure
     return { ms, size, digest: hash('sha256', stdout, 'buffer'), stderr }
   }

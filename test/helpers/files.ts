@@ -1,4 +1,6 @@
-/** Files by pattern. One that matches nothing is an error: after a move it would test nothing, and nobody would know. */
+/**
+ * Files by pattern. One that matches nothing is an error: after a move it would test nothing, and nobody would know.
+ */
 import { globSync } from 'node:fs'
 
 /** Paths from the project's folder, sorted. */

@@ -11,5 +11,8 @@ export function corpusPath (target: string): string {
 export function corpusOf (target: string): Uint8Array[] {
   const path = corpusPath(target)
   if (!existsSync(path)) return []
-  return readFileSync(path, 'utf8').split('\n').filter(line => line !== '').map(line => new Uint8Array(Buffer.from(line, 'base64')))
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => new Uint8Array(Buffer.from(line, 'base64')))
 }

@@ -1,4 +1,7 @@
-/** Every door that bytes come in by from trackers, the local network, the DHT and HTTP clients, as targets of the fuzzer. */
+/**
+ * Every door that bytes come in by from trackers, the local network, the DHT and HTTP clients, as targets of the
+ * fuzzer.
+ */
 import { EventEmitter } from 'node:events'
 import { readFileSync } from 'node:fs'
 import NatPmp from '@silentbot1/nat-api/lib/pmp/index.js'
@@ -20,8 +23,12 @@ import type { FuzzTarget } from './fuzzer.ts'
 
 await import('../../lib/webtorrent/package-guards.ts')
 
-const BENCODE_TOKENS = ['d', 'l', 'i', 'e', '0:', ':', 'i-1e', 'i0e', 'i9007199254740993e', 'de', 'le', '9:__proto__', '8:toStringi1e']
-const JSON_TOKENS = ['{', '}', '[', ']', ',', ':', '""', 'null', '-1', '1e999', '"__proto__":', '"toString":', 'true', '"\\ud800"']
+const BENCODE_TOKENS = [
+  'd', 'l', 'i', 'e', '0:', ':', 'i-1e', 'i0e', 'i9007199254740993e', 'de', 'le', '9:__proto__', '8:toStringi1e'
+]
+const JSON_TOKENS = [
+  '{', '}', '[', ']', ',', ':', '""', 'null', '-1', '1e999', '"__proto__":', '"toString":', 'true', '"\\ud800"'
+]
 const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value, 'latin1'))
 const json = (value: unknown): Uint8Array => text(JSON.stringify(value))
 const latin1 = (input: Uint8Array): string => Buffer.from(input).toString('latin1')
@@ -41,12 +48,23 @@ function orNull<T> (fn: () => T): T | null {
 
 /** A client of bittorrent-tracker that asks nobody, and what its trackers have to say is checked. */
 const HASH = 'ab'.repeat(20)
-const client = new Client({ infoHash: HASH, peerId: 'cd'.repeat(20), port: 1, announce: ['http://127.0.0.1:1/announce'] }) as unknown as EventEmitter & {
+const client = new Client({
+  infoHash: HASH,
+  peerId: 'cd'.repeat(20),
+  port: 1,
+  announce: ['http://127.0.0.1:1/announce']
+}) as unknown as EventEmitter & {
   _infoHashBinary: string
-  _trackers: [{ interval: { _repeat: number } | null, _onAnnounceResponse (answer: object): void, setInterval (ms: number): void }]
+  _trackers: [
+    { interval: { _repeat: number } | null, _onAnnounceResponse(answer: object): void, setInterval(ms: number): void }
+  ]
 }
-client.on('warning', err => { demand(err instanceof Error && typeof err.message === 'string', 'a warning that is no Error') })
-client.on('peer', (peer: unknown) => { demand(typeof peer !== 'string' || /^[\d.]+:\d+$|^\[[\da-f:]+\]:\d+$/.test(peer), `a peer ${String(peer)}`) })
+client.on('warning', err => {
+  demand(err instanceof Error && typeof err.message === 'string', 'a warning that is no Error')
+})
+client.on('peer', (peer: unknown) => {
+  demand(typeof peer !== 'string' || /^[\d.]+:\d+$|^\[[\da-f:]+\]:\d+$/.test(peer), `a peer ${String(peer)}`)
+})
 const [tracker] = client._trackers
 
 function takeAnswer (answer: object | null): void {
@@ -90,7 +108,11 @@ const dhtSocket = Object.assign(new EventEmitter(), {
   close: () => {},
   address: () => ({ port: 1, address: '127.0.0.1', family: 'IPv4' })
 })
-interface DhtSocket { _timer: NodeJS.Timeout, query (peer: object, query: object, cb: () => void): number, cancel (tid: number): void }
+interface DhtSocket {
+  _timer: NodeJS.Timeout
+  query(peer: object, query: object, cb: () => void): number
+  cancel(tid: number): void
+}
 const dht = new Dht({ bootstrap: false, socket: dhtSocket }) as unknown as EventEmitter & {
   _interval: NodeJS.Timeout
   _rpc: { id: Uint8Array, socket: DhtSocket }
@@ -122,20 +144,26 @@ const file = Object.assign(new EventEmitter(), {
 })
 const torrent = { infoHash: HASH, name: 'x', length: 100, files: [file] }
 const httpClient = { ready: true, torrents: [torrent], get: async (id: string) => id === HASH ? torrent : null }
-const httpServer = patchServer(new NodeServer(httpClient, {}), httpClient as unknown as WebTorrentClient) as unknown as {
-  wrapRequest (req: object, res: object): void
+const httpServer = patchServer(
+  new NodeServer(httpClient, {}), httpClient as unknown as WebTorrentClient
+) as unknown as {
+  wrapRequest(req: object, res: object): void
 }
 
 function takeHttpRequest (input: Uint8Array): void {
   const [method = '', url = '', host = '', range = '', origin = ''] = latin1(input).split('\n')
-  const res = Object.assign(new EventEmitter(), { writeHead: () => res, write: () => true, end: () => {}, destroy: () => {} })
+  const res = Object.assign(new EventEmitter(), {
+    writeHead: () => res, write: () => true, end: () => {}, destroy: () => {}
+  })
   httpServer.wrapRequest({ method, url, headers: { host, range, origin }, destroy: () => {} }, res)
 }
 
 const trackerServer = new TrackerServer()
 let connectionId: Uint8Array = Buffer.alloc(8)
 for (const socket of [trackerServer.udp4, trackerServer.udp6]) {
-  socket.send = ((bytes: Buffer) => { if (bytes.readUInt32BE(0) === 0) connectionId = bytes.subarray(8, 16) }) as typeof socket.send
+  socket.send = ((bytes: Buffer) => {
+    if (bytes.readUInt32BE(0) === 0) connectionId = bytes.subarray(8, 16)
+  }) as typeof socket.send
 }
 const sender = { address: '192.0.2.1', port: 6881, family: 'IPv4' }
 trackerServer.onUdpRequest(Buffer.from('00000417271019800000000000000001', 'hex'), sender)
@@ -147,7 +175,12 @@ function takeUdpRequest (input: Uint8Array): void {
 }
 
 function takeTrackerRequest (input: Uint8Array): void {
-  const res = { writeHead: () => res, end: (body: unknown) => { demand(body === undefined || body instanceof Uint8Array, 'an answer that is no bytes') } }
+  const res = {
+    writeHead: () => res,
+    end: (body: unknown) => {
+      demand(body === undefined || body instanceof Uint8Array, 'an answer that is no bytes')
+    }
+  }
   const req = { url: latin1(input), method: 'GET', headers: {}, connection: { remoteAddress: '192.0.2.1' } }
   trackerServer.onHttpRequest(req as never, res as never)
 }
@@ -156,7 +189,9 @@ const sockets: EventEmitter[] = []
 
 function takeSocketMessage (input: Uint8Array): void {
   const upgradeReq = { headers: {}, connection: { remoteAddress: '192.0.2.1', remotePort: 1 } }
-  const socket = Object.assign(new EventEmitter(), { upgradeReq, bufferedAmount: 0, send: () => {}, terminate: () => {}, ping: () => {} })
+  const socket = Object.assign(new EventEmitter(), {
+    upgradeReq, bufferedAmount: 0, send: () => {}, terminate: () => {}, ping: () => {}
+  })
   trackerServer.onWebSocketConnection(socket as never)
   socket.emit('message', Buffer.from(input))
   sockets.push(socket)
@@ -175,14 +210,25 @@ async function checkTorrent (input: Uint8Array): Promise<void> {
   demand(pieces.length === Math.ceil(length / pieceLength), 'a length that does not fit')
 }
 
-const discovery = /\/lib\/(discovery|webtorrent|base)\/|\/bittorrent-(tracker|lsd|dht)\/|\/k-rpc|\/nat-api\/|\/parse-torrent\/|\/webtorrent\/lib\/server/
-const announcement = { action: 'announce', info_hash: client._infoHashBinary, peer_id: 'b'.repeat(20), offer_id: 'c'.repeat(20), interval: 120, complete: 1, incomplete: 2 }
+const discovery =
+  /\/lib\/(discovery|webtorrent|base)\/|\/bittorrent-(tracker|lsd|dht)\/|\/k-rpc|\/nat-api\/|\/parse-torrent\/|\/webtorrent\/lib\/server/
+const announcement = {
+  action: 'announce',
+  info_hash: client._infoHashBinary,
+  peer_id: 'b'.repeat(20),
+  offer_id: 'c'.repeat(20),
+  interval: 120,
+  complete: 1,
+  incomplete: 2
+}
 const description = (type: string): object => ({ type, sdp: 'v=0' })
 const query = (q: string, a: object): Uint8Array => bencode.encode({ t: 'aa', y: 'q', q, a: { id: ID, ...a } })
 const reply = (r: object): Uint8Array => bencode.encode({ t: 'aa', y: 'r', r: { id: ID, ...r } })
-const u32 = (...values: number[]): Uint8Array => Buffer.concat(values.map(value => Buffer.of(value >>> 24, value >> 16, value >> 8, value)))
+const u32 = (...values: number[]): Uint8Array =>
+  Buffer.concat(values.map(value => Buffer.of(value >>> 24, value >> 16, value >> 8, value)))
 const percent = '%ab'.repeat(20)
-const fixture = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../../fixtures/${path}`, import.meta.url)))
+const fixture = (path: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../../fixtures/${path}`, import.meta.url)))
 const [file60, file40] = [{ length: 60, path: ['a'] }, { length: 40, path: ['b', 'c'] }]
 const info = { name: 'x', 'piece length': 16_384, pieces: new Uint8Array(20), length: 100 }
 
@@ -221,7 +267,10 @@ const targets: FuzzTarget[] = [
     tokens: ['\r\n', 'Host: ', 'Port: ', 'Infohash: ', 'cookie: ', HASH, '0', ' '.repeat(99)],
     run: input => {
       const found = lsd._parseAnnounce(latin1(input))
-      demand(found === null || (found.infoHash[0] === HASH && Number(found.port) > 0 && Number(found.port) < 65_536), 'a peer that is none')
+      demand(
+        found === null || (found.infoHash[0] === HASH && Number(found.port) > 0 && Number(found.port) < 65_536),
+        'a peer that is none'
+      )
     }
   },
   {
@@ -315,5 +364,8 @@ const targets: FuzzTarget[] = [
   }
 ]
 
-/** All of them. Each input goes through the package itself, with all that it has loaded, so coverage is looked at rarely. */
+/**
+ * All of them. Each input goes through the package itself, with all that it has loaded, so coverage is looked at
+ * rarely.
+ */
 export const doors: FuzzTarget[] = targets.map(target => Object.assign(target, { looks: 80 }))

@@ -1,4 +1,6 @@
-/** Everything of ours that decodes foreign bytes, and the guarded decoders of other packages, as targets of the fuzzer. */
+/**
+ * Everything of ours that decodes foreign bytes, and the guarded decoders of other packages, as targets of the fuzzer.
+ */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import bencode from 'bencode'
@@ -23,9 +25,12 @@ import { createTask, encodeTask, isTask, magnetOf, parseTask } from '../../lib/t
 import '../../lib/webtorrent/package-guards.ts'
 import type { FuzzTarget } from './fuzzer.ts'
 
-const BENCODE_TOKENS = ['d', 'l', 'i', 'e', '0:', '1:', ':', '-', 'i0e', 'de', 'le', '4:', '99999999999', '9:__proto__', '8:toString1:x']
+const BENCODE_TOKENS = [
+  'd', 'l', 'i', 'e', '0:', '1:', ':', '-', 'i0e', 'de', 'le', '4:', '99999999999', '9:__proto__', '8:toString1:x'
+]
 const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value, 'latin1'))
-const fixture = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)))
+const fixture = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)))
 const digest = createHash('sha256').update('task').digest()
 const bounds = { pieceCount: 1000, pieceLength: 65_536 }
 const task = createTask({ name: 'out', command: 'true', parts: 1000, pieceLength: 65_536 })
@@ -50,13 +55,22 @@ function demand (isSo: boolean, what: string): void {
 
 const messages: Message[] = [
   { task: digest },
-  { results: [{ index: 3, size: 10, digest }, { index: 999, size: 65_536, digest }] },
+  {
+    results: [
+      { index: 3, size: 10, digest }, { index: 999, size: 65_536, digest }
+    ]
+  },
   { claims: [{ index: 1, elapsedMs: 5, estimateMs: 1000 }] },
   { releases: [1, 2, 999] },
   { neighbours: ['ab'.repeat(20)], parted: ['cd'.repeat(20)] },
   { withdrawals: [{ index: 4, peerId: 'ab'.repeat(20) }], backups: [{ index: 5, elapsedMs: 1, estimateMs: 2 }] },
   { relays: [{ index: 6, elapsedMs: 3, estimateMs: 4, peerId: 'ef'.repeat(20), firstElapsedMs: 1, isBackup: true }] },
-  { task: digest, results: [{ index: 0, size: 1, digest }], releases: [7], claims: [{ index: 8, elapsedMs: 0, estimateMs: 0 }] }
+  {
+    task: digest,
+    results: [{ index: 0, size: 1, digest }],
+    releases: [7],
+    claims: [{ index: 8, elapsedMs: 0, estimateMs: 0 }]
+  }
 ]
 
 const journalBounds = { infoHash: task.infoHash, digest, ...bounds, fileCount: 2 }
@@ -73,7 +87,9 @@ function connected (): WireType & { _write (data: Uint8Array, cb: () => void): v
     wire.use(ltDontHave())
     guardMetadata(wire, task.infoHash)
     guardPex(wire)
-    limitWire(wire, (wire as unknown as { ut_bitworker: Parameters<typeof limitWire>[1] }).ut_bitworker, bounds.pieceCount)
+    limitWire(
+      wire, (wire as unknown as { ut_bitworker: Parameters<typeof limitWire>[1] }).ut_bitworker, bounds.pieceCount
+    )
     wire.handshake(task.infoHash, Buffer.alloc(20, 2), { fast: true })
   })
   wire.resume()
@@ -87,11 +103,19 @@ function frame (...bytes: number[]): Uint8Array {
 const HANDSHAKE = text(`\x13BitTorrent protocol\0\0\0\0\0\x10\0\x04${'\x01'.repeat(40)}`)
 const extended = (id: number, payload: Uint8Array): Uint8Array => frame(20, id, ...payload)
 const extendedHandshake = encode({
-  m: { ut_bitworker: 1, ut_metadata: 2, ut_pex: 3 }, metadata_size: 20_000, bitworker: { v: 1, task: digest }, p: 6881, reqq: 250
+  m: { ut_bitworker: 1, ut_metadata: 2, ut_pex: 3 },
+  metadata_size: 20_000,
+  bitworker: { v: 1, task: digest },
+  p: 6881,
+  reqq: 250
 })
-const u32 = (...values: number[]): number[] => values.flatMap(value => [value >>> 24, (value >> 16) & 255, (value >> 8) & 255, value & 255])
+const u32 = (...values: number[]): number[] =>
+  values.flatMap(value => [value >>> 24, (value >> 16) & 255, (value >> 8) & 255, value & 255])
 
-/** What a wire is sent: a handshake (which is not mutated), then the input; or the input as it is if that is a key exchange. */
+/**
+ * What a wire is sent: a handshake (which is not mutated), then the input; or the input as it is if that is a key
+ * exchange.
+ */
 function runWire (input: Uint8Array): void {
   const wire = connected()
   const isKeyExchange = input[0] === 0xff
@@ -112,12 +136,16 @@ export const targets: FuzzTarget[] = [
     name: 'task',
     files: /\/lib\/(task|base\/bencode|bencode)[^:]*\.ts$/,
     seeds: ['squares.bitworker', 'tables.bitworker', 'legacy-squares.rbw', 'legacy-films.worker'].map(fixture),
-    tokens: [...BENCODE_TOKENS, '12:piece length', '6:length', '5:files', '4:path', '2:..', '4:name', '9:bitworker', '7:command', '13:announce-list'],
+    tokens: [...BENCODE_TOKENS, '12:piece length', '6:length', '5:files', '4:path', '2:..', '4:name', '9:bitworker',
+      '7:command', '13:announce-list'],
     run: input => {
       isTask(input)
       mayRefuse(() => {
         const parsed = parseTask(input)
-        demand(parseTask(encodeTask(parsed)).infoHash === parsed.infoHash, 'a task file is not the same after writing it again')
+        demand(
+          parseTask(encodeTask(parsed)).infoHash === parsed.infoHash,
+          'a task file is not the same after writing it again'
+        )
       })
     }
   },
@@ -127,14 +155,18 @@ export const targets: FuzzTarget[] = [
     seeds: [fixture('squares.bitworker'), text('d1:ai1e1:bl1:ci-5eee'), text('i0e'), text('le')],
     tokens: BENCODE_TOKENS,
     run: input => {
-      mayRefuse(() => { demand(Buffer.compare(encode(decode(input)), input) === 0, 'what was decoded is not the same when encoded') })
+      mayRefuse(() => {
+        demand(Buffer.compare(encode(decode(input)), input) === 0, 'what was decoded is not the same when encoded')
+      })
     }
   },
   {
     name: 'magnet',
     files: /\/magnet[a-z-]*\.ts$|magnet-uri|bep53-range/,
-    seeds: [text(magnetOf(task, { peers: ['127.0.0.1:6881'] })), text('magnet:?xt=urn:btih:aaaabbbbccccddddeeeeffffgggghhhh&so=0,2-4&ws=http%3A%2F%2Fx&kt=a+b')],
-    tokens: ['&so=', '0-99', '-', ',', '999999999', '&tr=', '%', '%25', '&x.pe=', 'urn:btih:', 'urn:btmh:1220', '=', '&dn=', '&xt=', '__proto__'],
+    seeds: [text(magnetOf(task, { peers: ['127.0.0.1:6881'] })),
+      text('magnet:?xt=urn:btih:aaaabbbbccccddddeeeeffffgggghhhh&so=0,2-4&ws=http%3A%2F%2Fx&kt=a+b')],
+    tokens: ['&so=', '0-99', '-', ',', '999999999', '&tr=', '%', '%25', '&x.pe=', 'urn:btih:', 'urn:btmh:1220', '=',
+      '&dn=', '&xt=', '__proto__'],
     run: input => {
       const link = Buffer.from(input).toString('latin1')
       // as parse-torrent does, whose errors WebTorrent turns into the torrent's
@@ -145,7 +177,8 @@ export const targets: FuzzTarget[] = [
     name: 'message',
     files: /\/extensions\/ut_bitworker\/[a-z-]+\.ts$|\/bencode\.ts$/,
     seeds: messages.flatMap(message => encodeMessages(message)),
-    tokens: [...BENCODE_TOKENS, '4:task32:', '7:results44:', '8:releases4:', '6:claims12:', '\0\0\0\x01', '\xff\xff\xff\xff'],
+    tokens: [...BENCODE_TOKENS, '4:task32:', '7:results44:', '8:releases4:', '6:claims12:', '\0\0\0\x01',
+      '\xff\xff\xff\xff'],
     run: input => {
       mayRefuse(() => {
         const message = decodeMessage(input, bounds)
@@ -172,14 +205,18 @@ export const targets: FuzzTarget[] = [
   {
     name: 'journal',
     files: /\/journal\.ts$/,
-    seeds: [20, 0].map(cut => Buffer.concat([encodeHeader(journalBounds), journalRecord, journalRecord.subarray(0, cut)])),
+    seeds: [20, 0].map(cut => Buffer.concat([encodeHeader(journalBounds), journalRecord,
+      journalRecord.subarray(0, cut)])),
     tokens: ['BWJ1', Buffer.from(journalRecord).toString('latin1'), '\0\0\0\0'],
     run: input => {
       const { records, validBytes } = decodeJournal(input, journalBounds)
-      demand(validBytes <= input.length && records.every(({ index }) => index < bounds.pieceCount), 'a record out of bounds')
+      demand(
+        validBytes <= input.length && records.every(({ index }) => index < bounds.pieceCount), 'a record out of bounds'
+      )
     }
   },
-  ...[['bencode-webtorrent', bencode] as const, ['bencode-dht', dhtBencode] as const].map(([name, copy]): FuzzTarget => ({
+  ...[['bencode-webtorrent', bencode] as const,
+    ['bencode-dht', dhtBencode] as const].map(([name, copy]): FuzzTarget => ({
     name,
     files: /\/[a-z-]*guards\.ts$|\/bencode\/lib/,
     seeds: [extendedHandshake, text('d1:ad2:id20:aaaaaaaaaaaaaaaaaaaae1:q4:ping1:t2:aa1:y1:qe')],
@@ -191,15 +228,21 @@ export const targets: FuzzTarget[] = [
     files: /\/([a-z-]*guards|wire-limits|token-bucket)\.ts$|\/extensions\/|\/bittorrent-protocol\/|\/ut_metadata\/|\/ut_pex\/|\/lt_donthave\//,
     seeds: [
       Buffer.concat([extended(0, extendedHandshake), frame(14), frame(1), frame(2), frame(4, ...u32(7))]),
-      Buffer.concat([frame(5, ...new Uint8Array(125)), frame(6, ...u32(0, 0, 16_384)), frame(7, ...u32(0, 0)), frame(8, ...u32(0, 0, 1))]),
-      Buffer.concat([extended(0, extendedHandshake), ...[0, 1].map(type => extended(2, text(`d8:msg_typei${type}e5:piecei0eexxxx`)))]),
-      Buffer.concat([extended(0, extendedHandshake), extended(3, encode({ added: Uint8Array.of(127, 0, 0, 1, 26, 225), dropped: '' }))]),
-      Buffer.concat([extended(0, extendedHandshake), ...messages.flatMap(each => encodeMessages(each)).map(each => extended(1, each))]),
-      Buffer.concat([frame(9, 1, 2), frame(13, ...u32(1)), frame(15), frame(16, ...u32(1, 0, 4)), frame(17, ...u32(2)), Buffer.alloc(4)]),
+      Buffer.concat([frame(5, ...new Uint8Array(125)), frame(6, ...u32(0, 0, 16_384)), frame(7, ...u32(0, 0)),
+        frame(8, ...u32(0, 0, 1))]),
+      Buffer.concat([extended(0, extendedHandshake),
+        ...[0, 1].map(type => extended(2, text(`d8:msg_typei${type}e5:piecei0eexxxx`)))]),
+      Buffer.concat([extended(0, extendedHandshake),
+        extended(3, encode({ added: Uint8Array.of(127, 0, 0, 1, 26, 225), dropped: '' }))]),
+      Buffer.concat([extended(0, extendedHandshake),
+        ...messages.flatMap(each => encodeMessages(each)).map(each => extended(1, each))]),
+      Buffer.concat([frame(9, 1, 2), frame(13, ...u32(1)), frame(15), frame(16, ...u32(1, 0, 4)),
+        frame(17, ...u32(2)), Buffer.alloc(4)]),
       Buffer.concat([frame(14), extended(4, Uint8Array.from(u32(7)))]),
       Buffer.concat([Uint8Array.of(0xff), Buffer.alloc(96, 0x55), Buffer.alloc(80, 7)])
     ],
-    tokens: [...BENCODE_TOKENS, '\0\0\0\0', '\0\0\0\x01', '\0\0\0\x05\x04', '\0\0\0\x0d\x06', '\xff\xff\xff\xff', '\x14\0', '\x14\x01', '\0'.repeat(96)],
+    tokens: [...BENCODE_TOKENS, '\0\0\0\0', '\0\0\0\x01', '\0\0\0\x05\x04', '\0\0\0\x0d\x06', '\xff\xff\xff\xff',
+      '\x14\0', '\x14\x01', '\0'.repeat(96)],
     settle: closeAll,
     run: runWire
   }

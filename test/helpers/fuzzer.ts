@@ -1,6 +1,6 @@
 /**
- * A coverage-guided fuzzer: inputs are mutated, and those that reach something new (by V8's own block coverage) are kept
- * and mutated further. Coverage is asked for once a batch, since asking costs more than most decoders do.
+ * A coverage-guided fuzzer: inputs are mutated, and those that reach something new (by V8's own block coverage) are
+ * kept and mutated further. Coverage is asked for once a batch, since asking costs more than most decoders do.
  */
 import { Session } from 'node:inspector'
 import { setFlagsFromString } from 'node:v8'
@@ -75,7 +75,9 @@ export async function fuzz (target: FuzzTarget, count: number, seed: number): Pr
     if (heapBefore === 0 && report.inputs >= count / 10) heapBefore = heapBytes()
   }
   report.grownBytes = Math.max(0, heapBytes() - heapBefore)
-  if (report.grownBytes > MAX_GROWTH_BYTES) report.problem ??= { what: `the heap grew by ${report.grownBytes} bytes`, input: new Uint8Array() }
+  if (report.grownBytes > MAX_GROWTH_BYTES) {
+    report.problem ??= { what: `the heap grew by ${report.grownBytes} bytes`, input: new Uint8Array() }
+  }
   report.points = coverage.points
   coverage.end()
   later.end()

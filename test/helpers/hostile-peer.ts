@@ -1,6 +1,6 @@
 /**
- * A peer driven by hand: bytes on a socket, and what comes back. It connects only to peers of a test's own task, on this
- * machine; what it sends is up to the test.
+ * A peer driven by hand: bytes on a socket, and what comes back. It connects only to peers of a test's own task, on
+ * this machine; what it sends is up to the test.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -83,7 +83,9 @@ export class HostilePeer {
   }
 
   /** Connects to a port on this machine; the caller closes the socket. */
-  static async open (port: number, task: Task, { localAddress, peerId = randomBytes(20) }: HostileOptions = {}): Promise<HostilePeer> {
+  static async open (
+    port: number, task: Task, { localAddress, peerId = randomBytes(20) }: HostileOptions = {}
+  ): Promise<HostilePeer> {
     const socket = connect({ port, host: '127.0.0.1', ...(localAddress !== undefined && { localAddress }) })
     await once(socket, 'connect')
     return new HostilePeer(socket, task, peerId)
@@ -122,7 +124,9 @@ export class HostilePeer {
   /** Says that it has every piece, with a result for each that nobody has. */
   pretend (size = 100): void {
     const { pieceCount } = this.#task
-    this.bitworker({ results: Buffer.concat(Array.from({ length: pieceCount }, (_, index) => resultRecord(index, size))) })
+    this.bitworker({
+      results: Buffer.concat(Array.from({ length: pieceCount }, (_, index) => resultRecord(index, size)))
+    })
     this.send(frame(14), frame(1))
   }
 
@@ -151,7 +155,9 @@ export class HostilePeer {
     while (!isSo() && !this.isClosed) await new Promise<void>(resolve => { this.#onMessage = resolve })
   }
 
-  /** Resolves when the victim has read everything sent so far: it answers a request of metadata. Or when it has closed. */
+  /**
+   * Resolves when the victim has read everything sent so far: it answers a request of metadata. Or when it has closed.
+   */
   async heard (): Promise<void> {
     const before = this.received(20).length
     this.extended('ut_metadata', encode({ msg_type: 0, piece: 0 }))

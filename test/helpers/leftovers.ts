@@ -1,6 +1,6 @@
 /**
- * What commands leave behind ends neither the client nor the task, does not hide from the limit of the disk, and does not
- * survive the clean-up: as root and as an ordinary user, by work items and complete commands.
+ * What commands leave behind ends neither the client nor the task, does not hide from the limit of the disk, and does
+ * not survive the clean-up: as root and as an ordinary user, by work items and complete commands.
  */
 import test from 'tape'
 import type { Left } from '../fixtures/leftovers.ts'
@@ -21,8 +21,12 @@ export function testLeftovers (kind: 'bwrap' | 'landlock' | 'none'): void {
         if (name.startsWith('more')) t.equal(code, 'BW_ERR_COMMAND_DISK', `${what}: ${name}: ${message}`)
         else if (name.startsWith('a device')) t.equal(code, 'BW_ERR_COMPLETE_NO_FILE', `${what}: ${name}: ${message}`)
         // quick or slow; an item's folder is looked into in Landlock's sandbox alone
-        else if (isUnseen && (what === 'complete' || tier === 'landlock')) t.equal(code, 'BW_ERR_COMMAND_DISK', `${what}: ${name}: ${message}`)
-        else t.deepEqual([code, size], [null, name.startsWith('a second') ? 200 * 1024 ** 2 : 5], `${what}: ${name}: ${message}`)
+        else if (isUnseen && (what === 'complete' || tier === 'landlock'))
+          t.equal(code, 'BW_ERR_COMMAND_DISK', `${what}: ${name}: ${message}`)
+        else
+          t.deepEqual(
+            [code, size], [null, name.startsWith('a second') ? 200 * 1024 ** 2 : 5], `${what}: ${name}: ${message}`
+          )
         t.deepEqual(left, [], 'nothing is left')
       }
     })

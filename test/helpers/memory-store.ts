@@ -5,7 +5,18 @@ import { sha256 } from '../../lib/base/digest.ts'
 import type { Result } from '../../lib/results/result.ts'
 import { locate } from '../../lib/task/task.ts'
 import type { Task } from '../../lib/task/task.ts'
-import type { ChunkStore, DoneCallback, FinishOptions, FinishedFile, Generated, Generation, GetCallback, GetOptions, PieceDraft, PieceStore } from '../../lib/store/types.ts'
+import type {
+  ChunkStore,
+  DoneCallback,
+  FinishOptions,
+  FinishedFile,
+  Generated,
+  Generation,
+  GetCallback,
+  GetOptions,
+  PieceDraft,
+  PieceStore
+} from '../../lib/store/types.ts'
 
 interface Stored { bytes: Buffer, result: Result }
 
@@ -43,7 +54,9 @@ export class MemoryStore implements ChunkStore, PieceStore {
     this.#answer(() => this.#slice(index, opts ?? {}), cb)
   }
 
-  async read (index: number, offset: number, length: number): Promise<Buffer> { return this.#slice(index, { offset, length }) }
+  async read (index: number, offset: number, length: number): Promise<Buffer> {
+    return this.#slice(index, { offset, length })
+  }
 
   receive (index: number, size: number): PieceDraft {
     this.#check(index, size)
@@ -74,7 +87,9 @@ export class MemoryStore implements ChunkStore, PieceStore {
     this.#checkOpen()
     const kill = new AbortController()
     const killed = once(kill.signal, 'abort').then(() => {
-      throw new CommandError('BW_ERR_COMMAND_KILLED', 'The work item was killed.', { exitCode: null, signal: 'SIGKILL', stderr: '' })
+      throw new CommandError('BW_ERR_COMMAND_KILLED', 'The work item was killed.', {
+        exitCode: null, signal: 'SIGKILL', stderr: ''
+      })
     })
     killed.catch(() => {}) // nobody looks at it once the command has ended
     const run = async (): Promise<Generated> => {
@@ -82,7 +97,18 @@ export class MemoryStore implements ChunkStore, PieceStore {
       return { ...this.#commit(index, Buffer.from(text)), ms: 0, stderr: '' }
     }
     const done = run()
-    return { piece: index, done, ended: done.then(() => {}, () => {}), kill: () => { kill.abort() }, pause: () => {}, resume: () => {} }
+    return {
+      piece: index,
+      done,
+      ended: done.then(
+        () => {}, () => {}
+      ),
+      kill: () => {
+        kill.abort()
+      },
+      pause: () => {},
+      resume: () => {}
+    }
   }
 
   async finishFile (file: number, { run }: FinishOptions): Promise<FinishedFile | null> {
@@ -124,7 +150,9 @@ export class MemoryStore implements ChunkStore, PieceStore {
 
   #check (index: number, size: number): void {
     this.#checkOpen()
-    if (!Number.isInteger(index) || index < 0 || index >= this.#task.pieceCount || size > this.chunkLength) throw range(index)
+    if (!Number.isInteger(index) || index < 0 || index >= this.#task.pieceCount || size > this.chunkLength) {
+      throw range(index)
+    }
   }
 
   #checkOpen (): void {
@@ -148,4 +176,6 @@ function storedOf (bytes: Uint8Array): Stored {
   return { bytes: Buffer.from(bytes), result: { size: bytes.length, digest: sha256(bytes) } }
 }
 
-function range (index: number): BitWorkerError { return new BitWorkerError('BW_ERR_PIECE_RANGE', 'usage', `That is beyond piece ${index}.`) }
+function range (index: number): BitWorkerError {
+  return new BitWorkerError('BW_ERR_PIECE_RANGE', 'usage', `That is beyond piece ${index}.`)
+}

@@ -12,7 +12,9 @@ import WebTorrent from 'webtorrent'
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import fixtures from 'webtorrent-fixtures'
 import BitWorker from '../../lib/index.ts'
-import type { Torrent, TorrentOptions, WebTorrentClient, WebTorrentConstructor, WebTorrentOptions } from '../../lib/webtorrent/types.ts'
+import type {
+  Torrent, TorrentOptions, WebTorrentClient, WebTorrentConstructor, WebTorrentOptions
+} from '../../lib/webtorrent/types.ts'
 import { addressOf, createClient, DEADLINE_MS, freePort } from './swarm.ts'
 
 const { leaves } = fixtures
@@ -32,13 +34,43 @@ export interface Run {
 
 /** The events of a client and of a torrent whose order an application may rely on. */
 export const CLIENT_EVENTS = ['add', 'torrent', 'seed', 'remove', 'error'] as const
-export const TORRENT_EVENTS = ['infoHash', 'metadata', 'ready', 'verified', 'done', 'warning', 'error', 'close'] as const
+export const TORRENT_EVENTS = [
+  'infoHash', 'metadata', 'ready', 'verified', 'done', 'warning', 'error', 'close'
+] as const
 
 /** What an application can read of a torrent. */
 const PROPERTIES = [
-  'announce', 'comment', 'createdBy', 'created', 'destroyed', 'done', 'downloaded', 'infoHash', 'info', 'infoBuffer', 'infoHashBuffer', 'lastPieceLength',
-  'length', 'magnetURI', 'maxWebConns', 'metadata', 'name', 'numPeers', 'paused', 'pieceLength', 'private', 'progress', 'ratio', 'ready', 'received',
-  'so', 'strategy', 'timeRemaining', 'torrentFile', 'uploaded', 'urlList'
+  'announce',
+  'comment',
+  'createdBy',
+  'created',
+  'destroyed',
+  'done',
+  'downloaded',
+  'infoHash',
+  'info',
+  'infoBuffer',
+  'infoHashBuffer',
+  'lastPieceLength',
+  'length',
+  'magnetURI',
+  'maxWebConns',
+  'metadata',
+  'name',
+  'numPeers',
+  'paused',
+  'pieceLength',
+  'private',
+  'progress',
+  'ratio',
+  'ready',
+  'received',
+  'so',
+  'strategy',
+  'timeRemaining',
+  'torrentFile',
+  'uploaded',
+  'urlList'
 ]
 
 /** One test: the scenario twice. */
@@ -46,7 +78,10 @@ export function same (name: string, scenario: (run: Run) => Promise<void>): void
   test(name, { timeout: 2 * DEADLINE_MS }, async t => {
     const expected = await record(t, WebTorrent, scenario)
     const actual = await record(t, BitWorker, scenario)
-    t.ok(expected.length > 0 && actual.length === expected.length, `${actual.length} entries, of WebTorrent ${expected.length}`)
+    t.ok(
+      expected.length > 0 && actual.length === expected.length,
+      `${actual.length} entries, of WebTorrent ${expected.length}`
+    )
     const first = expected.findIndex((entry, index) => !isDeepStrictEqual(actual[index], entry))
     // one entry is enough to read
     if (first === -1) t.pass('as with WebTorrent')
@@ -54,15 +89,22 @@ export function same (name: string, scenario: (run: Run) => Promise<void>): void
   })
 }
 
-async function record (t: Test, Client: WebTorrentConstructor, scenario: (run: Run) => Promise<void>): Promise<unknown[]> {
+async function record (
+  t: Test, Client: WebTorrentConstructor, scenario: (run: Run) => Promise<void>
+): Promise<unknown[]> {
   const entries: unknown[] = []
-  const log = (...entry: unknown[]): void => { entries.push(entry.map(summarise)) }
+  const log = (...entry: unknown[]): void => {
+    entries.push(entry.map(summarise))
+  }
   await scenario({
     t,
     Client,
     log,
     watch: (emitter, name, events) => {
-      for (const event of events) (emitter as EventEmitter).on(event, (...args) => { log(name, event, ...args) })
+      for (const event of events)
+        (emitter as EventEmitter).on(event, (...args) => {
+          log(name, event, ...args)
+        })
     },
     start: async (opts = {}, Class = Client) => {
       const client = createClient(t, opts.utp === true ? { torrentPort: await freePort(), ...opts } : opts, Class)
@@ -81,7 +123,12 @@ export function describe (torrent: Torrent): unknown {
   })
   // BitWorker's own addition
   const keys = Object.keys(torrent).filter(key => !key.startsWith('_') && key !== 'task')
-  return { keys, files, pieces: torrent.pieces.length, ...Object.fromEntries(PROPERTIES.map(key => [key, summarise(view[key])])) }
+  return {
+    keys,
+    files,
+    pieces: torrent.pieces.length,
+    ...Object.fromEntries(PROPERTIES.map(key => [key, summarise(view[key])]))
+  }
 }
 
 /** Seeds a file of 362 017 bytes, 23 pieces, from memory. */
@@ -120,7 +167,9 @@ function summarise (value: unknown): unknown {
   if (Array.isArray(value)) return value.map(summarise)
   if (value instanceof WebTorrentTorrent) return `torrent ${value.infoHash}`
   const isPlain = Object.getPrototypeOf(value) === Object.prototype
-  return isPlain ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, summarise(item)])) : value.constructor.name
+  return isPlain
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, summarise(item)]))
+    : value.constructor.name
 }
 
 function sha256 (bytes: Uint8Array): string {

@@ -1,6 +1,6 @@
 /**
- * Runs programs that start processes of their own, and finds out whether any of those is left. They all work in a folder
- * that no one else has, which is how they are told apart. Needs /proc.
+ * Runs programs that start processes of their own, and finds out whether any of those is left. They all work in a
+ * folder that no one else has, which is how they are told apart. Needs /proc.
  */
 import { spawn } from 'node:child_process'
 import { readdirSync, readlinkSync, readFileSync } from 'node:fs'
@@ -28,9 +28,14 @@ export interface Program {
 export function startProgram (t: Test, argv: string[], opts: { cwd: string, env: Record<string, string> }): Program {
   const { DEBUG: _, ...inherited } = process.env
   const [command = '', ...args] = argv
-  const child = spawn(command, args, { cwd: opts.cwd, env: { ...inherited, ...opts.env }, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(command, args, {
+    cwd: opts.cwd, env: { ...inherited, ...opts.env }, detached: true, stdio: ['pipe', 'pipe', 'pipe']
+  })
   const seen = { stdout: '', stderr: '' }
-  for (const name of ['stdout', 'stderr'] as const) child[name].setEncoding('utf8').on('data', (text: string) => { seen[name] += text })
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      seen[name] += text
+    })
   child.stdin.on('error', () => {})
   const kill = (): void => {
     try {
@@ -52,7 +57,9 @@ export function startProgram (t: Test, argv: string[], opts: { cwd: string, env:
     output: async pattern => {
       while (!pattern.test(seen.stdout)) {
         const more = await Promise.race([once(child.stdout, 'data'), ended.then(() => null)])
-        if (more === null && !pattern.test(seen.stdout)) throw new Error(`ended before ${pattern}: ${seen.stdout}${seen.stderr}`)
+        if (more === null && !pattern.test(seen.stdout)) {
+          throw new Error(`ended before ${pattern}: ${seen.stdout}${seen.stderr}`)
+        }
       }
     },
     ended

@@ -35,7 +35,9 @@ export function createStore (t: Test, task: Task, folder: string, opts: Partial<
 }
 
 /** A store of the task in the folder, open. */
-export async function openStore (t: Test, task: Task, folder: string, opts: Partial<ComputeStoreOptions> = {}): Promise<OpenStore> {
+export async function openStore (
+  t: Test, task: Task, folder: string, opts: Partial<ComputeStoreOptions> = {}
+): Promise<OpenStore> {
   const store = createStore(t, task, folder, opts)
   await store.open()
   return store
@@ -49,12 +51,17 @@ export async function close (store: Pick<ChunkStore, 'close'>): Promise<void> {
 /** Bytes of a piece, or of a part of it. */
 export async function get (store: Pick<ChunkStore, 'get'>, index: number, opts?: GetOptions): Promise<string> {
   return new Promise((resolve, reject) => {
-    store.get(index, opts, (err, chunk) => { if (chunk === undefined) reject(err ?? new Error('no chunk')); else resolve(chunk.toString('latin1')) })
+    store.get(index, opts, (err, chunk) => {
+      if (chunk === undefined) reject(err ?? new Error('no chunk'))
+      else resolve(chunk.toString('latin1'))
+    })
   })
 }
 
 /** Stores a piece as a download does; resolves with what is stored. */
-export async function put (store: Pick<PieceStore, 'receive'>, index: number, content: string | Uint8Array): Promise<Result> {
+export async function put (
+  store: Pick<PieceStore, 'receive'>, index: number, content: string | Uint8Array
+): Promise<Result> {
   const bytes = Buffer.from(content)
   const draft = store.receive(index, bytes.length)
   try {

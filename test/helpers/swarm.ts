@@ -54,10 +54,14 @@ export async function createDir (t: Test): Promise<string> {
  */
 export function createClient (t: Test, opts?: WebTorrentOptions): BitWorker
 export function createClient (t: Test, opts: WebTorrentOptions, Client: WebTorrentConstructor): WebTorrentClient
-export function createClient (t: Test, opts: WebTorrentOptions = {}, Client: WebTorrentConstructor = BitWorker): WebTorrentClient {
+export function createClient (
+  t: Test, opts: WebTorrentOptions = {}, Client: WebTorrentConstructor = BitWorker
+): WebTorrentClient {
   const client = new Client({ ...OFFLINE, ...opts })
   failOn(t, client, 'error')
-  client.on('add', torrent => { failOn(t, torrent, 'warning') })
+  client.on('add', torrent => {
+    failOn(t, torrent, 'warning')
+  })
   cleanUp(t, () => destroyClient(client))
   return client
 }

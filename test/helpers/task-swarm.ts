@@ -9,8 +9,13 @@ import BitWorker from '../../lib/index.ts'
 import type { ComputeTorrent, Task, TaskTorrentOptions } from '../../lib/index.ts'
 import type { TorrentId, WebTorrentOptions } from '../../lib/webtorrent/types.ts'
 
-/** Nothing that leaves this machine; unencrypted, since sixteen clients in one process would do little but key exchanges. */
-const LOOPBACK: WebTorrentOptions = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false, secure: 0 }
+/**
+ * Nothing that leaves this machine; unencrypted, since sixteen clients in one process would do little but key
+ * exchanges.
+ */
+const LOOPBACK: WebTorrentOptions = {
+  dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false, secure: 0
+}
 
 /** A client with one task. */
 export interface Peer {
@@ -27,7 +32,10 @@ export interface Peer {
 
 const ended = new WeakSet<Test>()
 
-/** To be called before other things of the test are set up: once they are taken down, warnings about that are no failures. */
+/**
+ * To be called before other things of the test are set up: once they are taken down, warnings about that are no
+ * failures.
+ */
 export function noteEnd (t: Test): void {
   t.teardown(() => { ended.add(t) })
 }
@@ -61,9 +69,11 @@ export interface PeerOptions extends TaskTorrentOptions {
 }
 
 /** A client that has added the task; computes only when told to. */
-export async function createPeer (t: Test, task: Task, { client: clientOptions, id, ...opts }: PeerOptions = {}): Promise<Peer> {
+export async function createPeer (
+  t: Test, task: Task, { client: clientOptions, id, ...opts }: PeerOptions = {}
+): Promise<Peer> {
   const client = createClient(t, clientOptions)
-  const path = opts.path ?? await createFolder(t)
+  const path = opts.path ?? (await createFolder(t))
   const torrent = client.add(id ?? task, { ...opts, path })
   const peer: Peer = { client, torrent, path, computed: [], downloaded: [], digests: new Map() }
   torrent.on('computed', ({ piece, sha256 }) => {
@@ -74,7 +84,9 @@ export async function createPeer (t: Test, task: Task, { client: clientOptions, 
     peer.downloaded.push(piece)
     peer.digests.set(piece, sha256)
   })
-  torrent.on('warning', err => { if (!ended.has(t)) t.fail(`warning: ${err.message}`) })
+  torrent.on('warning', err => {
+    if (!ended.has(t)) t.fail(`warning: ${err.message}`)
+  })
   if (!client.listening) await once(client, 'listening')
   return peer
 }

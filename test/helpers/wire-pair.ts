@@ -25,7 +25,10 @@ export function wirePair (t: Test): { a: Wire, b: Wire } {
   return { a, b }
 }
 
-/** Both wires' handshakes: a's first, b's in answer to it. `onB` runs where WebTorrent calls `wire.use` for incoming wires. */
+/**
+ * Both wires' handshakes: a's first, b's in answer to it. `onB` runs where WebTorrent calls `wire.use` for incoming
+ * wires.
+ */
 export function shakeHands (a: Wire, b: Wire, onB: () => void = () => {}): void {
   b.once('handshake', () => {
     onB()

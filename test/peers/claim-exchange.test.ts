@@ -11,10 +11,18 @@ import { Scheduler } from '../../lib/scheduling/scheduler.ts'
 const PACE_MS = 10_000
 
 /** A matched peer; `heard` is what we relay to it, `withdrawn` what we take back. */
-function matched (id: string): { peer: TaskPeer, heard: number[], withdrawn: number[], claims: (indices: number[], now: number) => void } {
+function matched (
+  id: string
+): { peer: TaskPeer, heard: number[], withdrawn: number[], claims: (indices: number[], now: number) => void } {
   const heard: number[] = []
   const withdrawn: number[] = []
-  const state = { status: 'matched', claims: new Map<number, object>(), sentClaims: new Map(), neighbours: new Set(), relays: { of: () => [] } }
+  const state = {
+    status: 'matched',
+    claims: new Map<number, object>(),
+    sentClaims: new Map(),
+    neighbours: new Set(),
+    relays: { of: () => [] }
+  }
   const ext = Object.assign(new EventEmitter(), {
     state,
     relay: (relays: RelayRecord[]) => { heard.push(...relays.map(({ index }) => index)) },
@@ -24,7 +32,9 @@ function matched (id: string): { peer: TaskPeer, heard: number[], withdrawn: num
   const peer = new TaskPeer({ peerId: id.repeat(20) } as never, ext as never, {} as never)
   const claims = (indices: number[], now: number): void => {
     const records = indices.map(index => ({ index, elapsedMs: 0, estimateMs: PACE_MS }))
-    for (const record of records) state.claims.set(record.index, { ...record, firstElapsedMs: 0, isBackup: false, receivedAt: now })
+    for (const record of records) {
+      state.claims.set(record.index, { ...record, firstElapsedMs: 0, isBackup: false, receivedAt: now })
+    }
     ext.emit('claims', records)
   }
   return { peer, heard, withdrawn, claims }
@@ -35,7 +45,14 @@ function exchangeOf (t: Test) {
   const clock = new VirtualClock()
   const scheduler = new Scheduler({ pieceCount: 100, peerId: '00'.repeat(20), random: () => 0, now: clock.now })
   scheduler.setPace(PACE_MS)
-  const exchange = new ClaimExchange(scheduler, { clock, peerId: new Uint8Array(20), claims: () => [], yield: () => { t.fail('nothing runs here') } })
+  const exchange = new ClaimExchange(scheduler, {
+    clock,
+    peerId: new Uint8Array(20),
+    claims: () => [],
+    yield: () => {
+      t.fail('nothing runs here')
+    }
+  })
   const [claimant, listener] = [matched('aa'), matched('bb')]
   for (const { peer } of [claimant, listener]) exchange.add(peer)
   const pass = async (ms: number): Promise<void> => {

@@ -33,7 +33,8 @@ class Swarm {
 
   /** Neighbours that meet; wires and extensions of both ends. */
   connect (a: Node, b: Node, task: LocalTask | null = TASK): { wires: SimulatedWire[], exts: UtBitworker[] } {
-    const wire = ({ peerId }: Node): SimulatedWire => new SimulatedWire(this, LATENCY_MS, { peerId, pieceCount: PIECES })
+    const wire = ({ peerId }: Node): SimulatedWire =>
+      new SimulatedWire(this, LATENCY_MS, { peerId, pieceCount: PIECES })
     const wires = [wire(b), wire(a)] as const
     SimulatedWire.link(...wires)
     return { wires: [...wires], exts: [a.meet(wires[0], TASK), b.meet(wires[1], task)] }
@@ -53,7 +54,9 @@ class Node {
   constructor (swarm: Swarm, id: number) {
     this.#swarm = swarm
     this.peerId = new Uint8Array(20).fill(id)
-    const scheduler = new Scheduler({ pieceCount: PIECES, peerId: hexOf(this.peerId), random: () => 0, now: swarm.clock.now })
+    const scheduler = new Scheduler({
+      pieceCount: PIECES, peerId: hexOf(this.peerId), random: () => 0, now: swarm.clock.now
+    })
     this.neighbours = new Neighbours(this.#results, scheduler, {
       clock: swarm.clock,
       peerId: this.peerId,

@@ -1,6 +1,8 @@
 // When announced pieces are expected, by tables: what a holder does, and what is expected of it then.
 import test from 'tape'
-import { DeliveryForecast, Holder, MAX_PATIENCE_MS, MIN_PATIENCE_MS, NEWCOMER_PIECES } from '../../lib/scheduling/delivery-forecast.ts'
+import {
+  DeliveryForecast, Holder, MAX_PATIENCE_MS, MIN_PATIENCE_MS, NEWCOMER_PIECES
+} from '../../lib/scheduling/delivery-forecast.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -27,7 +29,9 @@ function play ({ paceMs = 10_000, pieces = 100, size = 64 * KIB, lagMs = 0 }: Se
     now: () => now, pace: () => paceMs, lag: () => lagMs, changed () {}, overdue () { lapses++ }
   })
   const holder = new Holder()
-  const announce = (to: Holder): void => { for (let index = 0; index < pieces; index++) forecast.announced(to, index, size) }
+  const announce = (to: Holder): void => {
+    for (let index = 0; index < pieces; index++) forecast.announced(to, index, size)
+  }
   announce(holder)
   forecast.asked(holder)
   const wait = (ms: number): void => {
@@ -38,7 +42,9 @@ function play ({ paceMs = 10_000, pieces = 100, size = 64 * KIB, lagMs = 0 }: Se
     forecast,
     holder,
     wait,
-    expected: () => Array.from({ length: pieces }, (_, index) => index).filter(index => forecast.isExpectedFrom(holder, index)).length,
+    expected: () =>
+      Array.from({ length: pieces }, (_, index) => index).filter(index => forecast.isExpectedFrom(holder, index))
+        .length,
     deliver: (index, ms = 100) => {
       now += ms
       forecast.received(holder, size)
@@ -117,7 +123,9 @@ test('no holder looks slow before it has had the time that it takes, or half of 
 test('a slow and honest holder of large pieces is waited for where computing takes longer', t => {
   // 16 MiB at 100 KB/s are 168 s
   const second = 100_000
-  for (const [paceMs, isExpected] of [[3_600_000, true], [0, true], [400_000, true], [60_000, false], [1_000, false]] as const) {
+  for (const [paceMs, isExpected] of [
+    [3_600_000, true], [0, true], [400_000, true], [60_000, false], [1_000, false]
+  ] as const) {
     const { forecast, wait } = play({ paceMs, size: 16 * MIB, pieces: 1 })
     const { holder } = { holder: new Holder() }
     forecast.announced(holder, 0, 16 * MIB)
@@ -155,9 +163,24 @@ test('credit that was earned is lost at once', t => {
 
 test('who comes back, takes back or leaves is waited for no longer than who stays', t => {
   const ways: Array<[string, (f: DeliveryForecast, h: Holder, wait: (ms: number) => void) => void]> = [
-    ['overdue', (_forecast, _holder, wait) => { wait(MIN_PATIENCE_MS) }],
-    ['takes back', (forecast, holder) => { for (let index = 0; index < 100; index++) forecast.withdrawn(holder, index) }],
-    ['leaves', (forecast, holder) => { forecast.remove(holder) }]
+    [
+      'overdue',
+      (_forecast, _holder, wait) => {
+        wait(MIN_PATIENCE_MS)
+      }
+    ],
+    [
+      'takes back',
+      (forecast, holder) => {
+        for (let index = 0; index < 100; index++) forecast.withdrawn(holder, index)
+      }
+    ],
+    [
+      'leaves',
+      (forecast, holder) => {
+        forecast.remove(holder)
+      }
+    ]
   ]
   for (const [name, end] of ways) {
     const { forecast, holder, wait } = play({ paceMs: 300 })

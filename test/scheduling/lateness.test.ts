@@ -25,7 +25,9 @@ test('a claim is late when it is later than most', t => {
   for (const [what, samples, overrunMs, isLate] of rules) {
     const lateness = new Lateness()
     for (const ms of samples) lateness.add(ms)
-    const { index } = chooseBackup(claims(1, 0), { now: PACE_MS + overrunMs, paceMs: PACE_MS, isHearsay: false, delay: 0, lateness })
+    const { index } = chooseBackup(claims(1, 0), {
+      now: PACE_MS + overrunMs, paceMs: PACE_MS, isHearsay: false, delay: 0, lateness
+    })
     t.equal(index !== undefined, isLate, what)
   }
   t.end()

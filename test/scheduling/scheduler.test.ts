@@ -26,7 +26,9 @@ function create (pieceCount: number, random: () => number, now: () => number): S
   return new Scheduler({ pieceCount, peerId: SELF, random, now })
 }
 
-function claim (index: number, estimateMs = 0, elapsedMs = 0): { index: number, elapsedMs: number, estimateMs: number, isBackup: boolean } {
+function claim (
+  index: number, estimateMs = 0, elapsedMs = 0
+): { index: number, elapsedMs: number, estimateMs: number, isBackup: boolean } {
   return { index, elapsedMs, estimateMs, isBackup: false }
 }
 
@@ -70,14 +72,71 @@ test('what is not taken', t => {
   const other = new ClaimSource({ limit: 9 })
   const holder = new Holder()
   const rules: Array<[string, (s: Scheduler) => void, (s: Scheduler) => void]> = [
-    ['stored', s => { s.setMissing(0, false) }, s => { s.setMissing(0, true) }],
-    ['held by a connected peer', s => { s.deliveries.announced(holder, 0, 1) }, s => { s.deliveries.withdrawn(holder, 0) }],
-    ['claimed', s => { s.claims.add(peer, PEER, claim(0)) }, s => { s.claims.remove(peer, PEER, 0) }],
-    ['claimed by a peer that leaves', s => { s.claims.add(peer, PEER, claim(0)) }, s => { s.claims.removeSource(peer) }],
-    ['claimed twice', s => { s.claims.add(peer, PEER, claim(0)); s.claims.add(other, OTHER, claim(0)); s.claims.remove(peer, PEER, 0) },
-      s => { s.claims.remove(other, OTHER, 0) }],
-    ['not wanted', s => { s.setWanted(0, false) }, s => { s.setWanted(0, true) }],
-    ['running', s => { s.start(0) }, s => { s.stop(0) }]
+    [
+      'stored',
+      s => {
+        s.setMissing(0, false)
+      },
+      s => {
+        s.setMissing(0, true)
+      }
+    ],
+    [
+      'held by a connected peer',
+      s => {
+        s.deliveries.announced(holder, 0, 1)
+      },
+      s => {
+        s.deliveries.withdrawn(holder, 0)
+      }
+    ],
+    [
+      'claimed',
+      s => {
+        s.claims.add(peer, PEER, claim(0))
+      },
+      s => {
+        s.claims.remove(peer, PEER, 0)
+      }
+    ],
+    [
+      'claimed by a peer that leaves',
+      s => {
+        s.claims.add(peer, PEER, claim(0))
+      },
+      s => {
+        s.claims.removeSource(peer)
+      }
+    ],
+    [
+      'claimed twice',
+      s => {
+        s.claims.add(peer, PEER, claim(0))
+        s.claims.add(other, OTHER, claim(0))
+        s.claims.remove(peer, PEER, 0)
+      },
+      s => {
+        s.claims.remove(other, OTHER, 0)
+      }
+    ],
+    [
+      'not wanted',
+      s => {
+        s.setWanted(0, false)
+      },
+      s => {
+        s.setWanted(0, true)
+      }
+    ],
+    [
+      'running',
+      s => {
+        s.start(0)
+      },
+      s => {
+        s.stop(0)
+      }
+    ]
   ]
   for (const [name, exclude, include] of rules) {
     const scheduler = create(1, first, noTime)
@@ -168,7 +227,9 @@ test('rendezvous order: peers that know of each other begin with different piece
   const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
   t.comment(`SEED=${seed}`)
   const random = seeded(seed)
-  const ids = Array.from({ length: 8 }, () => Array.from({ length: 40 }, () => Math.floor(random() * 16).toString(16)).join(''))
+  const ids = Array.from({ length: 8 }, () =>
+    Array.from({ length: 40 }, () => Math.floor(random() * 16).toString(16)).join('')
+  )
   const order = ids.map(id => {
     const scheduler = new Scheduler({ pieceCount: 800, peerId: id, random, now: noTime })
     for (const other of ids) if (other !== id) scheduler.setMember(other, true)
@@ -279,7 +340,9 @@ test('who relays the claims of many neighbours has the credit of one newcomer, u
   const relays = new ClaimSource({ limit: 1024, kind: 'relay' })
   const scheduler = create(100, first, noTime)
   const hear = (): void => {
-    for (let index = 0; index < 100; index++) scheduler.claims.add(relays, index.toString(16).padStart(40, '0'), claim(index))
+    for (let index = 0; index < 100; index++) {
+      scheduler.claims.add(relays, index.toString(16).padStart(40, '0'), claim(index))
+    }
   }
   hear()
   t.equal(claimed(scheduler), 8)
@@ -303,7 +366,9 @@ test('a source ends its claims for many pieces at once', t => {
 test('one source may vouch for a limited number of claims', t => {
   const relays = new ClaimSource({ limit: 3 })
   const scheduler = create(10, first, noTime)
-  for (let index = 0; index < 10; index++) scheduler.claims.add(relays, index.toString(16).padStart(40, '0'), claim(index))
+  for (let index = 0; index < 10; index++) {
+    scheduler.claims.add(relays, index.toString(16).padStart(40, '0'), claim(index))
+  }
   t.equal(claimed(scheduler), 3)
   scheduler.claims.removeSource(relays)
   t.equal(claimed(scheduler), 0)

@@ -14,11 +14,15 @@ interface Case { scheduler: Scheduler, squatter: ClaimSource, wait: (ms: number)
 /** A peer that lacks nothing but what the squatter claims. */
 function create (words: Words, paceMs: number, isProven = false): Case {
   let now = 0
-  const scheduler = new Scheduler({ pieceCount: SQUATTED + 1, peerId: '00'.repeat(20), random: () => 0.5, now: () => now })
+  const scheduler = new Scheduler({
+    pieceCount: SQUATTED + 1, peerId: '00'.repeat(20), random: () => 0.5, now: () => now
+  })
   if (paceMs > 0) scheduler.setPace(paceMs)
   const squatter = new ClaimSource({ limit: 64 })
   if (isProven) scheduler.claims.delivered(SQUATTER, [squatter])
-  for (let index = 0; index < SQUATTED; index++) scheduler.claims.add(squatter, SQUATTER, { index, isBackup: false, ...words })
+  for (let index = 0; index < SQUATTED; index++) {
+    scheduler.claims.add(squatter, SQUATTER, { index, isBackup: false, ...words })
+  }
   scheduler.setMissing(SQUATTED, false)
   return { scheduler, squatter, wait: ms => { now += ms } }
 }
@@ -57,7 +61,9 @@ test('how late most are is not for strangers to say', t => {
         for (const index of indices) scheduler.claims.add(squatter, SQUATTER, { index, isBackup: false, ...words })
         scheduler.claims.fulfil(squatter, indices)
       }
-      t.equal(scheduler.lateness.usual([]), 0, `${what}: ${isProven ? 'a peer that delivered says it' : 'a stranger says it'}`)
+      t.equal(
+        scheduler.lateness.usual([]), 0, `${what}: ${isProven ? 'a peer that delivered says it' : 'a stranger says it'}`
+      )
     }
   }
   t.end()

@@ -5,7 +5,13 @@ import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { Scheduler } from '../../lib/scheduling/scheduler.ts'
 import { ComputeSlots } from '../../lib/session/compute-slots.ts'
 
-interface Played { clock: VirtualClock, computing: ComputeSlots, log: string[], computed: number[], until: (ms: number) => Promise<void> }
+interface Played {
+  clock: VirtualClock
+  computing: ComputeSlots
+  log: string[]
+  computed: number[]
+  until: (ms: number) => Promise<void>
+}
 
 interface Work { pieceCount: number, slots: number, workMs: number | ((nth: number) => number) }
 
@@ -48,7 +54,16 @@ test('the next piece is claimed a moment before its slot is free, once it is kno
   const { computing, log, until } = play(t, { pieceCount: 4, slots: 1, workMs: 1_000 })
   computing.run()
   await until(3_500)
-  t.same(log, ['0: claims 1', '0: starts', '1000: claims 1', '1000: starts', '1800: claims 1', '2000: starts', '2800: claims 1', '3000: starts'])
+  t.same(log, [
+    '0: claims 1',
+    '0: starts',
+    '1000: claims 1',
+    '1000: starts',
+    '1800: claims 1',
+    '2000: starts',
+    '2800: claims 1',
+    '3000: starts'
+  ])
 })
 
 test('another one is claimed when somebody else has the better claim', async t => {
@@ -114,7 +129,9 @@ test('it is known for how long there is work: a piece\'s time, and in the end wh
 
 test('who loses a collision and would end first goes on as a backup', async t => {
   // of ten seconds; both claims' estimates
-  const rules: Array<[what: string, atMs: number, theirStartMs: number, theirEstimateMs: number, pieces: number, goesOn: boolean]> = [
+  const rules: Array<
+    [what: string, atMs: number, theirStartMs: number, theirEstimateMs: number, pieces: number, goesOn: boolean]
+  > = [
     ['nearly done', 18_000, 10_000, 40_000, 9, true],
     ['nearly done, but the other one ends first', 18_000, 8_000, 11_000, 9, false],
     ['just begun, and there is other work', 11_000, 10_000, 40_000, 9, false],

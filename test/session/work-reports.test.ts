@@ -1,4 +1,5 @@
-// What is reported of work items: in order, never more than there are slots, and an end where nothing but failures comes.
+// What is reported of work items: in order, never more than there are slots, and an end where nothing but failures
+// comes.
 import { EventEmitter, once } from 'node:events'
 import test from 'tape'
 import { CommandError } from '../../lib/base/errors.ts'
@@ -41,8 +42,12 @@ test('items that overtake one that is being stored wait for it', t => {
   t.end()
 })
 
-const EXIT_127 = new CommandError('BW_ERR_COMMAND_EXIT', 'the command exited with code 127: x: not found', { exitCode: 127, signal: null, stderr: 'x: not found' })
-const EXIT_1 = new CommandError('BW_ERR_COMMAND_EXIT', 'the command exited with code 1', { exitCode: 1, signal: null, stderr: '' })
+const EXIT_127 = new CommandError('BW_ERR_COMMAND_EXIT', 'the command exited with code 127: x: not found', {
+  exitCode: 127, signal: null, stderr: 'x: not found'
+})
+const EXIT_1 = new CommandError('BW_ERR_COMMAND_EXIT', 'the command exited with code 1', {
+  exitCode: 1, signal: null, stderr: ''
+})
 
 /** After how many failures of pieces 0, 1, 2 … it is not worth going on; 0: always. */
 function stopsAfter (stop: EarlyStop, elsewhere = false, failure = EXIT_127): number {
@@ -81,7 +86,9 @@ test('a command that cannot work is not tried three hundred times', async t => {
   const items = failing.items.length
   t.ok(items <= 5, `${items} items were run`)
 
-  const other = await createPeer(t, many, { compute: { executor: new FakeExecutor(() => ({ stdout: 'y' })), slots: 2 } })
+  const other = await createPeer(t, many, {
+    compute: { executor: new FakeExecutor(() => ({ stdout: 'y' })), slots: 2 }
+  })
   await ready(other)
   await connect(peer, other)
   await allDone([peer, other])
@@ -113,15 +120,27 @@ function watchSlots (torrent: Torrent, slots: number): { most: number, isOver: b
     seen.isOver ||= seen.most > slots
   })
   for (const event of ['computed', 'failed', 'aborted'] as const) {
-    torrent.on(event, ({ piece }: { piece: number | null }) => { if (piece !== null && !atWork.delete(piece)) seen.isOver = true })
+    torrent.on(event, ({ piece }: { piece: number | null }) => {
+      if (piece !== null && !atWork.delete(piece)) seen.isOver = true
+    })
   }
   return seen
 }
 
 test('never more at work than there are slots, nor an end without a begin', async t => {
   const [one, two] = [
-    await createPeer(t, createTask({ name: 'quick', command: 'echo $PIECE_IDX; test $((PIECE_IDX % 50)) != 7 -o -e /nowhere', parts: 300, pieceLength: 64 })),
-    await createPeer(t, createTask({ name: 'large', command: 'head -c 4000000 /dev/zero', parts: 12, pieceLength: 4 << 20 }))
+    await createPeer(
+      t,
+      createTask({
+        name: 'quick',
+        command: 'echo $PIECE_IDX; test $((PIECE_IDX % 50)) != 7 -o -e /nowhere',
+        parts: 300,
+        pieceLength: 64
+      })
+    ),
+    await createPeer(
+      t, createTask({ name: 'large', command: 'head -c 4000000 /dev/zero', parts: 12, pieceLength: 4 << 20 })
+    )
   ]
   const seen = [one, two].map(({ torrent }) => watchSlots(torrent, 2))
   const stuck = once(one.torrent, 'stuck')
@@ -131,7 +150,9 @@ test('never more at work than there are slots, nor an end without a begin', asyn
 })
 
 test('a complete command says when it begins, and nobody knows how long it takes', async t => {
-  const peer = await createPeer(t, createTask({ name: 'sum', command: 'echo $PIECE_IDX', completeCommand: 'x', parts: 3, pieceLength: 64 }))
+  const peer = await createPeer(
+    t, createTask({ name: 'sum', command: 'echo $PIECE_IDX', completeCommand: 'x', parts: 3, pieceLength: 64 })
+  )
   const gate = new EventEmitter()
   const opened = once(gate, 'open')
   const executor = new FakeExecutor(async ({ command }) => {

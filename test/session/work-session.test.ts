@@ -43,7 +43,9 @@ class Item implements Generation {
   }
 
   kill (): void {
-    this.fails(new CommandError('BW_ERR_COMMAND_KILLED', 'It was killed.', { exitCode: null, signal: 'SIGKILL', stderr: '' }))
+    this.fails(
+      new CommandError('BW_ERR_COMMAND_KILLED', 'It was killed.', { exitCode: null, signal: 'SIGKILL', stderr: '' })
+    )
     this.commandEnds()
   }
 
@@ -67,7 +69,16 @@ function partsOf (store: SimulatedStore, clock: Clock, downloads = DOWNLOADS): S
 }
 
 const turn = async (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
-const HOST = { peerId: new Uint8Array(20), report () {}, stored () {}, lost () {}, fileFinished () {}, done () {}, ban () {}, broken () {} }
+const HOST = {
+  peerId: new Uint8Array(20),
+  report () {},
+  stored () {},
+  lost () {},
+  fileFinished () {},
+  done () {},
+  ban () {},
+  broken () {}
+}
 
 test('an item that is stopped and ends in the next round is reported as begun and ended', async t => {
   const items: Item[] = []

@@ -39,7 +39,9 @@ for (const [name, make] of kinds) {
     readonly #opened: Promise<unknown>
 
     constructor (chunkLength: number) {
-      this.#store = make(current, createTask({ name: 'chunks', command: 'true', parts: 101, pieceLength: chunkLength }), () => never)
+      this.#store = make(
+        current, createTask({ name: 'chunks', command: 'true', parts: 101, pieceLength: chunkLength }), () => never
+      )
       this.chunkLength = this.#store.chunkLength
       this.#opened = this.#store.open()
     }
@@ -64,9 +66,11 @@ for (const [name, make] of kinds) {
     })
   }, OneLength)
 
-  const open = async (t: Test, task = squares(), compute = async (index: number): Promise<string> => `computed ${index}`): Promise<Store> => {
+  const open = async (
+    t: Test, task = squares(), compute = async (index: number): Promise<string> => `computed ${index}`
+  ): Promise<Store> => {
     const store = make(t, task, compute)
-    t.deepEqual([...await store.open()], [], 'nothing is there')
+    t.deepEqual([...(await store.open())], [], 'nothing is there')
     return store
   }
 

@@ -1,6 +1,19 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync
+} from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +30,9 @@ import { cleanUp, livingIn, rejection, tempFolder, until } from '../helpers/disk
 import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { close, createStore, filesIn, get, openStore, put, sha256, squares } from '../helpers/stores.ts'
 
-/** What is in a task's work folder but the folders that wait for the next work items, with nothing but binds in them. */
+/**
+ * What is in a task's work folder but the folders that wait for the next work items, with nothing but binds in them.
+ */
 function leftIn (work: string): string[] {
   return readdirSync(work, { withFileTypes: true })
     .filter(entry => !entry.isDirectory() || !holdsLinksOnly(path.join(work, entry.name))).map(({ name }) => name)
@@ -58,7 +73,10 @@ test('large pieces, many readers', async t => {
   t.ok(Buffer.from(await get(store, 0), 'latin1').equals(big))
   for (let index = 1; index < 100; index++) await put(store, index, `piece ${index}`)
   const chunks = await Promise.all(Array.from({ length: 500 }, (_, i) => get(store, i % 100, { offset: 0, length: 6 })))
-  t.ok(chunks.every((chunk, i) => chunk === (i % 100 === 0 ? 'abcdef' : 'piece ')), 'more pieces at a time than files are kept open')
+  t.ok(
+    chunks.every((chunk, i) => chunk === (i % 100 === 0 ? 'abcdef' : 'piece ')),
+    'more pieces at a time than files are kept open'
+  )
   await close(store)
   const again = await openStore(t, store.task, store.layout.folder)
   t.equal(again.results.size, 100, 'all of it is found intact')
@@ -79,7 +97,9 @@ test('what is stored is there after a restart, and only what is intact', async t
   for (let index = 0; index < 7; index++) await put(first, index, `piece ${index}`)
   await close(first)
   t.deepEqual(parseTask(readFileSync(first.layout.taskFile)).infoHash, task.infoHash, 'the task file is kept')
-  t.deepEqual(filesIn(first.layout.root), ['journal', ...[0, 1, 2, 3, 4, 5, 6].map(i => `p/00000${i}`), 'task.bitworker'])
+  t.deepEqual(filesIn(first.layout.root), [
+    'journal', ...[0, 1, 2, 3, 4, 5, 6].map(i => `p/00000${i}`), 'task.bitworker'
+  ])
 
   const part = (index: number): string => first.layout.part(index)
   writeFileSync(part(0), 'Piece 0') // same size, other content
@@ -95,7 +115,10 @@ test('what is stored is there after a restart, and only what is intact', async t
   t.deepEqual([...second.results.keys()], [0, 5, 6], 'short, missing, a link, a FIFO, unknown: all missing')
   t.equal(await get(second, 5), 'piece 5')
   for (const opts of [{}, { offset: 3, length: 2 }]) {
-    t.ok(['BW_ERR_PIECE_LOST', 'BW_ERR_PIECE_MISSING'].includes((await rejection(get(second, 0, opts))).code!), 'of one that was changed no byte leaves')
+    t.ok(
+      ['BW_ERR_PIECE_LOST', 'BW_ERR_PIECE_MISSING'].includes((await rejection(get(second, 0, opts))).code!),
+      'of one that was changed no byte leaves'
+    )
   }
   t.deepEqual([second.lost, [...second.results.keys()]], [[0], [5, 6]])
   t.deepEqual(readdirSync(second.layout.parts), ['000005', '000006'], 'their parts are removed')
@@ -172,7 +195,14 @@ test('a folder that cannot be used', async t => {
 test('a symbolic link in the way is refused', async t => {
   const task = squares({ files: [{ path: 'sub/deep/a', parts: 2 }] })
   const elsewhere = tempFolder(t)
-  const places = ['.bitworker', `.bitworker/${task.infoHash}`, `.bitworker/${task.infoHash}/p`, `.bitworker/${task.infoHash}/work`, 'squares', 'squares/sub/deep']
+  const places = [
+    '.bitworker',
+    `.bitworker/${task.infoHash}`,
+    `.bitworker/${task.infoHash}/p`,
+    `.bitworker/${task.infoHash}/work`,
+    'squares',
+    'squares/sub/deep'
+  ]
   for (const place of places) {
     const folder = tempFolder(t)
     mkdirSync(path.dirname(path.join(folder, place)), { recursive: true })
@@ -199,7 +229,11 @@ test('a file that is not ours is never overwritten without force', async t => {
   t.equal(await codeOfOpen(t, folder, task), 'BW_ERR_FILE_EXISTS', 'a dangling link is a file, too')
   rmSync(path.join(folder, 'squares', 'b'))
   mkdirSync(path.join(folder, 'squares', 'b'))
-  t.equal(await codeOfOpen(t, folder, task, true), 'BW_ERR_OUTPUT_FOLDER', 'a folder is not overwritten even with force')
+  t.equal(
+    await codeOfOpen(t, folder, task, true),
+    'BW_ERR_OUTPUT_FOLDER',
+    'a folder is not overwritten even with force'
+  )
 })
 
 test('one process at a time', async t => {
@@ -229,7 +263,9 @@ test('one process at a time', async t => {
     const store = createStore(t, task, folder)
     return store.open().then(() => 'open', (error: { code?: string }) => error.code)
   }))
-  t.deepEqual(rivals.filter(outcome => outcome === 'open').length, 1, 'of eight that find a stale lock, one has the folder')
+  t.deepEqual(
+    rivals.filter(outcome => outcome === 'open').length, 1, 'of eight that find a stale lock, one has the folder'
+  )
   t.deepEqual(readdirSync(layout.root).filter(name => name.startsWith('lock')), ['lock'], 'and no draft is left over')
 })
 
@@ -238,16 +274,27 @@ test('a full disk', t => {
   const clean = { parts: [], work: [] }
   // the limit of a file's size works everywhere; a tiny disk is the real thing, where one can be mounted
   const limited = tempFolder(t)
-  const run = spawnSync('/bin/bash', ['-c', 'ulimit -f 512; exec "$0" "$@"', process.execPath, program, limited], { encoding: 'utf8' })
+  const run = spawnSync('/bin/bash', ['-c', 'ulimit -f 512; exec "$0" "$@"', process.execPath, program, limited], {
+    encoding: 'utf8'
+  })
   const seen = JSON.parse(run.stdout) as Record<string, unknown>
-  t.deepEqual([seen['put'], seen['afterPut']], ['BW_ERR_DISK_FULL', clean], 'a put that does not fit leaves nothing behind')
+  t.deepEqual(
+    [seen['put'], seen['afterPut']], ['BW_ERR_DISK_FULL', clean], 'a put that does not fit leaves nothing behind'
+  )
   t.equal(seen['small'], null, 'one that fits is stored afterwards')
 
   const disk = tempFolder(t)
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', disk]).status === 0) {
     cleanUp(t, () => { spawnSync('umount', [disk]) })
-    const onDisk = JSON.parse(spawnSync(process.execPath, [program, disk], { encoding: 'utf8' }).stdout) as Record<string, unknown>
-    t.deepEqual([onDisk['put'], onDisk['afterPut'], onDisk['small']], ['BW_ERR_DISK_FULL', clean, null], 'the same on a disk of 512 KiB')
+    const onDisk = JSON.parse(spawnSync(process.execPath, [program, disk], { encoding: 'utf8' }).stdout) as Record<
+      string,
+      unknown
+    >
+    t.deepEqual(
+      [onDisk['put'], onDisk['afterPut'], onDisk['small']],
+      ['BW_ERR_DISK_FULL', clean, null],
+      'the same on a disk of 512 KiB'
+    )
     t.equal(onDisk['generated'], 'BW_ERR_DISK_FULL', 'a command that hides it is found out')
     t.deepEqual(onDisk['afterAll'], { parts: ['000001'], work: [] })
   }
@@ -296,9 +343,14 @@ test('generate computes a piece in a fresh scratch folder', async t => {
   const folder = tempFolder(t)
   const bound = path.join(tempFolder(t), 'video file.mp4')
   writeFileSync(bound, 'frames')
-  const command = 'touch junk; mkdir -p d/e; pwd; ls -A; cat input; echo $PIECE_IDX $FILE_IDX $PART_IDX $PIECE_COUNT $PART_COUNT $FILE $PIECE_LENGTH $TASK_NAME'
+  const command =
+    'touch junk; mkdir -p d/e; pwd; ls -A; cat input; echo $PIECE_IDX $FILE_IDX $PART_IDX $PIECE_COUNT $PART_COUNT $FILE $PIECE_LENGTH $TASK_NAME'
   const task = squares({ command, pieceLength: 1000, files: [{ path: 'a', parts: 3 }, { path: 'b', parts: 2 }] })
-  const store = await openStore(t, task, folder, { binds: [{ path: bound, name: 'input' }, { path: path.dirname(bound), name: 'dir' }] })
+  const store = await openStore(t, task, folder, {
+    binds: [
+      { path: bound, name: 'input' }, { path: path.dirname(bound), name: 'dir' }
+    ]
+  })
   const generation = store.generate(4)
   t.equal(generation.piece, 4)
   const { size, digest, ms } = await generation.done
@@ -319,7 +371,10 @@ test('pieces of 0 bytes and of exactly the piece length; one byte more stops not
   const task = squares({ command: 'head -c $((PIECE_IDX * 50)) /dev/zero; sleep 0.1', parts: 4 })
   const store = await openStore(t, task, tempFolder(t))
   const ends = await Promise.allSettled([0, 1, 2, 3].map(index => store.generate(index).done))
-  t.deepEqual(ends.map(end => end.status === 'fulfilled' ? end.value.size : (end.reason as CommandError).code), [0, 50, 100, 'BW_ERR_COMMAND_OUTPUT'])
+  t.deepEqual(
+    ends.map(end => (end.status === 'fulfilled' ? end.value.size : (end.reason as CommandError).code)),
+    [0, 50, 100, 'BW_ERR_COMMAND_OUTPUT']
+  )
   t.deepEqual(readdirSync(store.layout.parts), ['000000', '000001', '000002'])
   t.deepEqual(leftIn(store.layout.work), [])
 })
@@ -335,7 +390,9 @@ test('failures leave nothing behind', async t => {
     ['echo one; sed -i "s/one/another one/" ../*.out', 'BW_ERR_COMMAND_OUTPUT']
   ]
   for (const [command, code] of commands) {
-    const store = await openStore(t, squares({ command }), tempFolder(t), { timeoutMs: code === 'BW_ERR_COMMAND_TIMEOUT' ? 100 : 0 })
+    const store = await openStore(t, squares({ command }), tempFolder(t), {
+      timeoutMs: code === 'BW_ERR_COMMAND_TIMEOUT' ? 100 : 0
+    })
     const err = await rejection<CommandError>(store.generate(0).done)
     t.equal(err.code, code, command)
     if (code === 'BW_ERR_COMMAND_EXIT') t.equal(err.exitCode, command.endsWith('4') ? 4 : 1)
@@ -424,8 +481,16 @@ test('binds and executors that do not fit', async t => {
     }
   }
   t.equal(code([{ path: folder }, { path: '/tmp', name: 'x' }]), null)
-  const bad = [[{ path: '/nowhere' }], [{ path: '/' }], [{ path: folder, name: 'a/b' }], [{ path: folder, name: '..' }], [{ path: folder, name: '' }],
-    [{ path: folder, name: 'a\0' }], [{ path: folder, name: 'p' }], [{ path: folder }, { path: folder }]]
+  const bad = [
+    [{ path: '/nowhere' }],
+    [{ path: '/' }],
+    [{ path: folder, name: 'a/b' }],
+    [{ path: folder, name: '..' }],
+    [{ path: folder, name: '' }],
+    [{ path: folder, name: 'a\0' }],
+    [{ path: folder, name: 'p' }],
+    [{ path: folder }, { path: folder }]
+  ]
   for (const binds of bad) t.equal(code(binds), 'BW_ERR_BIND', JSON.stringify(binds))
 
   const gone = path.join(folder, 'gone')

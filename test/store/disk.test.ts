@@ -1,7 +1,20 @@
 // What somebody, or a disk, may do to an output folder: nothing outside of it is written, nothing damaged is passed on.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync
+} from 'node:fs'
 import path from 'node:path'
 import test from 'tape'
 import type { Test } from 'tape'
@@ -18,7 +31,9 @@ function precious (t: Test): { dir: string, file: string, isUntouched: () => boo
   const file = path.join(dir, 'precious')
   writeFileSync(file, 'precious')
   // names that we would use, were we led here
-  for (const name of ['000000', '000001', 'squares', 'a', 'journal', 'lock']) writeFileSync(path.join(dir, name), `precious ${name}`)
+  for (const name of ['000000', '000001', 'squares', 'a', 'journal', 'lock']) {
+    writeFileSync(path.join(dir, name), `precious ${name}`)
+  }
   const state = (): string => readdirSync(dir).map(name => {
     const stats = lstatSync(path.join(dir, name))
     return `${name} ${stats.mode} ${stats.nlink === 1 ? '' : 'linked'} ${readFileSync(path.join(dir, name), 'utf8')}`
@@ -41,7 +56,10 @@ function changeLater (file: string, content: string): void {
   utimesSync(file, new Date(), new Date(Date.now() + 1000))
 }
 
-const codeOf = async (promise: Promise<unknown>): Promise<unknown> => promise.then(() => 'ok', (err: { code?: string }) => err.code)
+const codeOf = async (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'ok', (err: { code?: string }) => err.code
+  )
 
 //
 // LINKS
@@ -61,7 +79,10 @@ test('a folder of ours replaced by a link while we run', async t => {
     const outside = precious(t)
     // what a link to somewhere else would need to look alike
     const task = squares({ command: 'echo computed', pieceLength: 200_000, parts: 3 })
-    for (const sub of ['p', 'f', 'work']) for (const at of ['', task.infoHash, path.join('.bitworker', task.infoHash)]) mkdirSync(path.join(outside.dir, at, sub), { recursive: true })
+    for (const sub of ['p', 'f', 'work'])
+      for (const at of ['', task.infoHash, path.join('.bitworker', task.infoHash)]) {
+        mkdirSync(path.join(outside.dir, at, sub), { recursive: true })
+      }
     const folder = path.join(tempFolder(t), 'out')
     const store = await openStore(t, task, folder)
     await put(store, 1, 'stored before')
@@ -75,7 +96,18 @@ test('a folder of ours replaced by a link while we run', async t => {
       await codeOf(store.generate(0).done),
       await codeOf(store.finishFile(0, { run: false }))
     ]
-    t.ok(outcomes.every(code => ['BW_ERR_SYMLINK', 'BW_ERR_OUTPUT_FOLDER', 'BW_ERR_PART_MISSING', 'BW_ERR_PART_CORRUPT', ...['drafts', 'parts'].includes(name) ? ['ok'] : []].includes(String(code))), `${name}: ${outcomes.join(' ')}`)
+    t.ok(
+      outcomes.every(code =>
+        [
+          'BW_ERR_SYMLINK',
+          'BW_ERR_OUTPUT_FOLDER',
+          'BW_ERR_PART_MISSING',
+          'BW_ERR_PART_CORRUPT',
+          ...(['drafts', 'parts'].includes(name) ? ['ok'] : [])
+        ].includes(String(code))
+      ),
+      `${name}: ${outcomes.join(' ')}`
+    )
     rmSync(path.join(`${at}.moved`), { recursive: true })
     await codeOf(get(store, 1)) // gone, and not removed elsewhere
     await new Promise(resolve => { store.destroy(resolve) })
@@ -133,17 +165,24 @@ test('a file of ours replaced by a link, a hard link, a FIFO, a device or a fold
       await close(first)
       const { layout } = first
       const { journal, lock, taskFile } = layout
-      const at = { part: layout.part(1), draft: layout.draft(0), journal, lock, taskFile, final: layout.final(task.files[0]!) }[name]
+      const at = {
+        part: layout.part(1), draft: layout.draft(0), journal, lock, taskFile, final: layout.final(task.files[0]!)
+      }[name]
       rmSync(at, { force: true })
       make(at, outside.file)
       const store = createStore(t, task, folder)
       const code = await codeOf(store.open())
       if (code === 'ok') {
-        for (const index of [0, 1, 2]) if (store.results.get(index) === undefined) await put(store, index, 'y'.repeat(100_000))
+        for (const index of [0, 1, 2]) {
+          if (store.results.get(index) === undefined) await put(store, index, 'y'.repeat(100_000))
+        }
         const finished = await codeOf(store.finishFile(0, { run: false }))
         t.equal(finished, 'ok', `${name}, ${kind}: put right and finished`)
       } else {
-        t.ok(['BW_ERR_SYMLINK', 'BW_ERR_OUTPUT_FOLDER', 'BW_ERR_FILE_EXISTS'].includes(String(code)), `${name}, ${kind}: ${String(code)}`)
+        t.ok(
+          ['BW_ERR_SYMLINK', 'BW_ERR_OUTPUT_FOLDER', 'BW_ERR_FILE_EXISTS'].includes(String(code)),
+          `${name}, ${kind}: ${String(code)}`
+        )
       }
       await close(store)
       t.ok(outside.isUntouched(), `${name}, ${kind}: what it leads to is not`)
@@ -207,7 +246,11 @@ test('a piece that is changed after it was checked is not served', async t => {
   changeLater(store.layout.part(0), 'ZERO')
   changeLater(store.layout.part(2), large.slice(0, -1) + 'X')
   t.equal(await codeOf(get(store, 0, { offset: 0, length: 2 })), 'BW_ERR_PIECE_LOST', 'a small one')
-  t.equal(await codeOf(get(store, 2, { offset: 1_500_000, length: 3 })), 'BW_ERR_PIECE_LOST', 'a large one, though that part of it is intact')
+  t.equal(
+    await codeOf(get(store, 2, { offset: 1_500_000, length: 3 })),
+    'BW_ERR_PIECE_LOST',
+    'a large one, though that part of it is intact'
+  )
   t.deepEqual(store.lost, [0, 2])
   utimesSync(store.layout.parts, new Date(), new Date())
   await put(store, 1, 'one')
@@ -216,7 +259,9 @@ test('a piece that is changed after it was checked is not served', async t => {
 })
 
 test('a finished file that is changed after it was finished is not served, and made again', async t => {
-  const store = await openStore(t, squares({ parts: 3 }), tempFolder(t), { executor: new FakeExecutor(() => ({ stdout: 'one' })) })
+  const store = await openStore(t, squares({ parts: 3 }), tempFolder(t), {
+    executor: new FakeExecutor(() => ({ stdout: 'one' }))
+  })
   for (const [index, each] of ['zero', 'one', 'two'].entries()) await put(store, index, each)
   const { path: final } = (await store.finishFile(0, { run: false }))!
   t.equal(await get(store, 0), 'zero')
@@ -261,7 +306,11 @@ test('half-written state is noticed: journal, part, draft, finished file', async
     await other.open()
     for (const index of [0, 1, 2]) if (other.results.get(index) === undefined) await put(other, index, text(index))
     const finished = await other.finishFile(0, { run: false })
-    t.equal(createHash('sha256').update(readFileSync(finished!.path)).digest('hex'), digest, `${path.basename(file)} cut to ${size} bytes`)
+    t.equal(
+      createHash('sha256').update(readFileSync(finished!.path)).digest('hex'),
+      digest,
+      `${path.basename(file)} cut to ${size} bytes`
+    )
   }
   const bytes = readFileSync(final)
   bytes[150_000] = 88
@@ -270,7 +319,12 @@ test('half-written state is noticed: journal, part, draft, finished file', async
   t.equal(await codeOf(again.finishFile(0, { run: false })), 'BW_ERR_PART_CORRUPT', 'the finished file')
   t.deepEqual(again.lost, [1], 'costs the piece that is damaged')
   await put(again, 1, text(1))
-  t.equal(createHash('sha256').update(readFileSync((await again.finishFile(0, { run: false }))!.path)).digest('hex'), digest)
+  t.equal(
+    createHash('sha256')
+      .update(readFileSync((await again.finishFile(0, { run: false }))!.path))
+      .digest('hex'),
+    digest
+  )
 })
 
 //
@@ -297,13 +351,19 @@ function remount (disk: string, options: string): void {
 test('a full disk and a read-only one are one clear line, and the next run goes on', async t => {
   const disk = smallDisk(t, '400k')
   const { dir, run } = await workspace(t)
-  const created = await run(['create', '--name', 'big', '--command', 'head -c 100000 /dev/zero', '--parts', '8', '--piece-length', '100000'])
+  const created = await run([
+    'create', '--name', 'big', '--command', 'head -c 100000 /dev/zero', '--parts', '8', '--piece-length', '100000'
+  ])
   t.equal(created.code, 0, created.stderr)
   if (disk === null) return t.comment('no disk can be mounted here')
   const args = ['run', path.join(dir, 'big.bitworker'), '--yes', '--exit', '-j', '1', '-o', disk, '--json', ...OFFLINE]
   const full = await run(args)
   t.equal(full.code, 1, 'full')
-  t.match(errorOf(full.stderr), /^bitworker: cannot write .*: no space left on the disk; make room, then start again$/, 'one line')
+  t.match(
+    errorOf(full.stderr),
+    /^bitworker: cannot write .*: no space left on the disk; make room, then start again$/,
+    'one line'
+  )
   t.equal(full.events.find(({ event }) => event === 'error')?.['code'], 'BW_ERR_DISK_FULL')
   const stored = readdirSync(path.join(disk, '.bitworker', readdirSync(path.join(disk, '.bitworker'))[0]!, 'p'))
   t.ok(stored.length > 0 && stored.length < 8, `${stored.length} pieces are kept`)
@@ -311,12 +371,20 @@ test('a full disk and a read-only one are one clear line, and the next run goes 
   remount(disk, 'ro,size=4m')
   const readOnly = await run(args)
   t.equal(readOnly.code, 2, 'read-only')
-  t.match(errorOf(readOnly.stderr), /^bitworker: cannot use .*: the file system is read-only; choose another folder with -o$/, 'one line')
+  t.match(
+    errorOf(readOnly.stderr),
+    /^bitworker: cannot use .*: the file system is read-only; choose another folder with -o$/,
+    'one line'
+  )
 
   remount(disk, 'rw')
   const again = await run(args)
   t.equal(again.code, 0, again.stderr)
-  t.equal(again.events.filter(({ event }) => event === 'computed').length, 8 - stored.length, 'only what was missing is computed')
+  t.equal(
+    again.events.filter(({ event }) => event === 'computed').length,
+    8 - stored.length,
+    'only what was missing is computed'
+  )
   t.equal(lstatSync(path.join(disk, 'big')).size, 800_000)
 })
 
@@ -328,7 +396,11 @@ test('a disk that is full, or read-only, when the file is finished or the journa
   for (const index of [0, 1, 2]) await put(store, index, `${index}`.repeat(60_000))
   writeFileSync(path.join(disk, 'filler'), 'x'.repeat(140_000))
   t.equal(await codeOf(store.finishFile(0, { run: false })), 'BW_ERR_DISK_FULL')
-  t.deepEqual([readdirSync(store.layout.work), store.results.size, existsSync(path.join(disk, 'squares'))], [[], 3, false], 'nothing is half there')
+  t.deepEqual(
+    [readdirSync(store.layout.work), store.results.size, existsSync(path.join(disk, 'squares'))],
+    [[], 3, false],
+    'nothing is half there'
+  )
   rmSync(path.join(disk, 'filler'))
   await close(store)
   const again = await openStore(t, task, disk)

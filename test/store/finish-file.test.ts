@@ -1,6 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync
+} from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -17,15 +29,20 @@ import { close, filesIn, get, openStore, put, sha256, squares } from '../helpers
 import type { OpenStore } from '../helpers/stores.ts'
 
 const textOf = (index: number): string => index % 3 === 2 ? '' : `piece ${index}\n`
-const wholeOf = (first: number, parts: number): string => Array.from({ length: parts }, (_, part) => textOf(first + part)).join('')
+const wholeOf = (first: number, parts: number): string =>
+  Array.from({ length: parts }, (_, part) => textOf(first + part)).join('')
 
 /** Tells one file from another that has taken its name. */
 function inodeOf (at: string): number | undefined { return statSync(at, { throwIfNoEntry: false })?.ino }
 
 /** A store with all pieces of a task, each with its own text, some of them empty. */
-async function filled (t: Test, task: Task, folder = tempFolder(t), opts: Partial<ComputeStoreOptions> = {}): Promise<OpenStore> {
+async function filled (
+  t: Test, task: Task, folder = tempFolder(t), opts: Partial<ComputeStoreOptions> = {}
+): Promise<OpenStore> {
   const store = await openStore(t, task, folder, opts)
-  for (let index = 0; index < task.pieceCount; index++) if (store.results.get(index) === undefined) await put(store, index, textOf(index))
+  for (let index = 0; index < task.pieceCount; index++) {
+    if (store.results.get(index) === undefined) await put(store, index, textOf(index))
+  }
   return store
 }
 
@@ -42,11 +59,17 @@ test('a file is its parts, one after another', async t => {
   const task = squares({ files: [{ path: 'a', parts: 3 }, { path: 'sub/b.txt', parts: 4 }] })
   const store = await filled(t, task)
   const { folder } = store.layout
-  t.deepEqual(await store.finishFile(1, { run: false }), { path: path.join(folder, 'squares/sub/b.txt'), length: wholeOf(3, 4).length })
+  t.deepEqual(await store.finishFile(1, { run: false }), {
+    path: path.join(folder, 'squares/sub/b.txt'), length: wholeOf(3, 4).length
+  })
   t.equal(readFileSync(path.join(folder, 'squares/sub/b.txt'), 'utf8'), wholeOf(3, 4))
-  t.deepEqual(readdirSync(store.layout.parts), ['000000', '000001', '000002'], 'its parts are removed: it costs its size once')
+  t.deepEqual(
+    readdirSync(store.layout.parts), ['000000', '000001', '000002'], 'its parts are removed: it costs its size once'
+  )
   t.notOk(existsSync(path.join(folder, 'squares/a')))
-  for (let index = 0; index < 7; index++) t.equal(await get(store, index), textOf(index), `piece ${index} is served from where it is`)
+  for (let index = 0; index < 7; index++) {
+    t.equal(await get(store, index), textOf(index), `piece ${index} is served from where it is`)
+  }
   t.equal(await get(store, 4, { offset: 2, length: 3 }), textOf(4).slice(2, 5))
   t.ok(await store.verify(4))
   const [one, two] = await Promise.all([store.finishFile(0, { run: false }), store.finishFile(0, { run: false })])
@@ -128,7 +151,9 @@ test('what stands in the way of a finished file', async t => {
   t.equal((await rejection(store.finishFile(0, { run: false }))).code, 'BW_ERR_SYMLINK', 'a folder that is a link')
   rmSync(path.dirname(final))
   writeFileSync(path.dirname(final), '')
-  t.equal((await rejection(store.finishFile(0, { run: false }))).code, 'BW_ERR_OUTPUT_FOLDER', 'a file instead of a folder')
+  t.equal(
+    (await rejection(store.finishFile(0, { run: false }))).code, 'BW_ERR_OUTPUT_FOLDER', 'a file instead of a folder'
+  )
   rmSync(path.dirname(final))
   await close(store)
   const forced = await openStore(t, task, store.layout.folder, { force: true })
@@ -168,7 +193,9 @@ test('a restart after an end at any point of finishing', async t => {
     return at
   }
   const withParts = (at: string, ...indices: number[]): string => {
-    for (const index of indices) cpSync(path.join(before, root, 'p', `00000${index}`), path.join(at, root, 'p', `00000${index}`))
+    for (const index of indices) {
+      cpSync(path.join(before, root, 'p', `00000${index}`), path.join(at, root, 'p', `00000${index}`))
+    }
     return at
   }
   const states: Array<[string, () => string | Promise<string>, boolean]> = [
@@ -200,7 +227,11 @@ test('a restart after an end at any point of finishing', async t => {
     t.equal(await finish(store), whole)
     t.equal(inodeOf(path.join(at, 'squares')) === inode, isFinished, isFinished ? 'it is not made again' : 'it is made')
     for (let index = 0; index < 7; index++) if (await get(store, index) !== textOf(index)) t.fail(`piece ${index}`)
-    t.deepEqual(filesIn(at), [...['journal', 'lock', 'task.bitworker'].map(name => path.join(root, name)), 'squares'], 'it costs its size once')
+    t.deepEqual(
+      filesIn(at),
+      [...['journal', 'lock', 'task.bitworker'].map(name => path.join(root, name)), 'squares'],
+      'it costs its size once'
+    )
     await close(store)
   }
 })
@@ -218,7 +249,11 @@ test('a finished file that was damaged, changed or removed', async t => {
   const damaged = await finished()
   writeFileSync(damaged.final, whole.replace('piece 3', 'PIECE 3'))
   const store = await openStore(t, task, damaged.folder)
-  t.equal((await rejection(store.finishFile(0, { run: false }))).code, 'BW_ERR_PART_CORRUPT', 'it does not count as finished before it was looked at')
+  t.equal(
+    (await rejection(store.finishFile(0, { run: false }))).code,
+    'BW_ERR_PART_CORRUPT',
+    'it does not count as finished before it was looked at'
+  )
   t.deepEqual([...store.results.keys()], [0, 1, 2, 4, 5, 6], 'only the damaged piece is missing')
   t.equal(await get(store, 6), textOf(6))
   await close(store)
@@ -230,8 +265,16 @@ test('a finished file that was damaged, changed or removed', async t => {
 
   const cut = await finished()
   truncateSync(cut.final, whole.length - 1)
-  t.equal((await rejection(openStore(t, task, cut.folder))).code, 'BW_ERR_FILE_EXISTS', 'one of another size may be somebody\'s work')
-  t.equal((await openStore(t, task, cut.folder, { force: true })).results.size, 6, 'with force, what is intact is taken from it')
+  t.equal(
+    (await rejection(openStore(t, task, cut.folder))).code,
+    'BW_ERR_FILE_EXISTS',
+    "one of another size may be somebody's work"
+  )
+  t.equal(
+    (await openStore(t, task, cut.folder, { force: true })).results.size,
+    6,
+    'with force, what is intact is taken from it'
+  )
 
   const removed = await finished()
   rmSync(removed.final)
@@ -243,7 +286,9 @@ test('a finished file that was damaged, changed or removed', async t => {
   const seeding = await openStore(t, task, live.folder)
   rmSync(live.final)
   t.equal((await rejection(get(seeding, 4))).code, 'BW_ERR_PIECE_LOST')
-  t.deepEqual([seeding.lost, seeding.results.size], [[4, 0, 1, 2, 3, 5, 6], 0], 'removed while it is served: all is lost at once')
+  t.deepEqual(
+    [seeding.lost, seeding.results.size], [[4, 0, 1, 2, 3, 5, 6], 0], 'removed while it is served: all is lost at once'
+  )
   for (let index = 0; index < 7; index++) await put(seeding, index, textOf(index))
   t.equal(await finish(seeding), whole)
   await close(seeding)
@@ -275,9 +320,13 @@ test('kill -9 at any moment', async t => {
     await once(client, 'close')
     clearTimeout(timer)
     const store = await openStore(t, task, folder)
-    if (store.results.size < stored) t.fail(`round ${round}, killed after ${delay} ms: ${stored} pieces became ${store.results.size}`)
+    if (store.results.size < stored) {
+      t.fail(`round ${round}, killed after ${delay} ms: ${stored} pieces became ${store.results.size}`)
+    }
     stored = store.results.size
-    for (const index of store.results.keys()) if (await get(store, index) !== content(index).toString('latin1')) t.fail(`piece ${index} has other content`)
+    for (const index of store.results.keys()) {
+      if ((await get(store, index)) !== content(index).toString('latin1')) t.fail(`piece ${index} has other content`)
+    }
     await close(store)
     // begin again, so that the later rounds are not all alike
     if (stored === parts && round % 2 === 1) {
@@ -287,7 +336,11 @@ test('kill -9 at any moment', async t => {
   }
   const client = spawn(process.execPath, [program, folder, String(parts)], { stdio: 'ignore' })
   t.deepEqual(await once(client, 'close'), [0, null], 'the last one, not killed, finishes')
-  t.ok(readFileSync(path.join(folder, 'numbers')).equals(Buffer.concat(Array.from({ length: parts }, (_, index) => content(index)))))
+  t.ok(
+    readFileSync(path.join(folder, 'numbers')).equals(
+      Buffer.concat(Array.from({ length: parts }, (_, index) => content(index)))
+    )
+  )
 })
 
 //
@@ -298,21 +351,32 @@ test('a complete command runs only when it may', async t => {
   const executor = new FakeExecutor()
   const store = await filled(t, squares({ completeCommand: 'cat $PART_LIST > $FILE' }), tempFolder(t), { executor })
   t.equal(await store.finishFile(0, { run: false }), null)
-  t.deepEqual([executor.items.length, filesIn(store.layout.folder).filter(name => !name.startsWith('.bitworker'))], [0, []], 'nothing ran')
-  t.equal((await rejection(store.finishFile(0, { run: true }))).code, 'BW_ERR_COMPLETE_NO_FILE', 'it must write the file')
+  t.deepEqual(
+    [executor.items.length, filesIn(store.layout.folder).filter(name => !name.startsWith('.bitworker'))],
+    [0, []],
+    'nothing ran'
+  )
+  t.equal(
+    (await rejection(store.finishFile(0, { run: true }))).code, 'BW_ERR_COMPLETE_NO_FILE', 'it must write the file'
+  )
 })
 
 test('what a complete command finds', async t => {
   const bound = tempFolder(t)
   writeFileSync(path.join(bound, 'header'), 'HEADER\n')
-  const completeCommand = 'cat header $PART_LIST > "$FILE"; echo noise; cd /; { echo "$PART_LIST"; cat "$PART_LIST_FILE"; echo "$PART_DIR $PART_COUNT $FILE_IDX $FILE $PIECE_IDX"; ls $PART_DIR; } >> $FILE'
+  const completeCommand =
+    'cat header $PART_LIST > "$FILE"; echo noise; cd /; { echo "$PART_LIST"; cat "$PART_LIST_FILE"; echo "$PART_DIR $PART_COUNT $FILE_IDX $FILE $PIECE_IDX"; ls $PART_DIR; } >> $FILE'
   const task = squares({ completeCommand, files: [{ path: 'x.bin', parts: 2 }, { path: 'video.tar.gz', parts: 3 }] })
   const binds = [{ path: path.join(bound, 'header') }]
   const store = await filled(t, task, tempFolder(t), { binds })
   const lines = (await finish(store, 1, true)).split('\n')
   const list = ['p/000002', 'p/000003', 'p/000004']
   t.deepEqual(lines.slice(0, 7), ['HEADER', 'piece 3', 'piece 4', list.join(' '), ...list])
-  t.match(lines[7]!, new RegExp(`^${store.layout.parts} 3 1 /.*/out\\.tar\\.gz $`), 'FILE is absolute, with the extension of the file')
+  t.match(
+    lines[7]!,
+    new RegExp(`^${store.layout.parts} 3 1 /.*/out\\.tar\\.gz $`),
+    'FILE is absolute, with the extension of the file'
+  )
   t.deepEqual(lines.slice(8), ['000000', '000001', '000002', '000003', '000004', ''])
   t.deepEqual(readdirSync(store.layout.work), [])
   t.equal(readdirSync(store.layout.parts).length, 5, 'the parts stay: they are what is seeded')
@@ -324,7 +388,9 @@ test('what a complete command finds', async t => {
   t.deepEqual([await finish(again, 1, false), again.results.size], [lines.join('\n'), 5], 'a restart knows it')
   rmSync(again.layout.part(3))
   await rejection(get(again, 3))
-  t.deepEqual([await finish(again, 1, false), again.lost], [lines.join('\n'), [3]], 'a lost part is no reason to make it again')
+  t.deepEqual(
+    [await finish(again, 1, false), again.lost], [lines.join('\n'), [3]], 'a lost part is no reason to make it again'
+  )
   await put(again, 3, textOf(3))
   await close(again)
   writeFileSync(final, readFileSync(final, 'utf8').replace('HEADER', 'header'))
@@ -354,7 +420,9 @@ test('complete commands that fail', async t => {
   }
   const linking = await filled(t, squares({ parts: 1, completeCommand: 'ln $PART_LIST $FILE' }))
   t.equal(await finish(linking, 0, true), textOf(0))
-  t.equal(statSync(path.join(linking.layout.folder, 'squares')).nlink, 1, 'a hard link to a part becomes a file of its own')
+  t.equal(
+    statSync(path.join(linking.layout.folder, 'squares')).nlink, 1, 'a hard link to a part becomes a file of its own'
+  )
   const slow = await filled(t, squares({ completeCommand: 'echo $$ > $FILE; sleep 1000 & sleep 1000' }))
   const abort = new AbortController()
   const finishing = rejection(slow.finishFile(0, { run: true, signal: abort.signal }))
@@ -372,7 +440,11 @@ test('a folder whose name needs quotes', async t => {
   const completeCommand = 'cat $PART_LIST > $FILE && cat $PART_LIST_FILE >> $FILE && ls $PART_DIR >> $FILE'
   const task = squares({ completeCommand, files: [{ path: 'a film.mp4', parts: 2 }] })
   const store = await filled(t, task, folder)
-  t.equal(await finish(store, 0, true), textOf(0) + textOf(1) + 'p/000000\np/000001\n000000\n000001\n', 'does not matter to one without')
+  t.equal(
+    await finish(store, 0, true),
+    textOf(0) + textOf(1) + 'p/000000\np/000001\n000000\n000001\n',
+    'does not matter to one without'
+  )
   t.ok(existsSync(path.join(folder, 'squares', 'a film.mp4')))
   const plain = await filled(t, squares({ name: 'plain' }), folder)
   t.equal(await finish(plain), wholeOf(0, 8))
@@ -380,13 +452,18 @@ test('a folder whose name needs quotes', async t => {
 
 for (const parts of [5000, 20_000]) {
   test(`PART_LIST with ${parts} parts`, async t => {
-    const completeCommand = 'n=0; for p in $PART_LIST; do n=$((n+1)); last=$p; done; echo $n $last > $FILE; cat $PART_LIST >> $FILE; wc -l < $PART_LIST_FILE >> $FILE; [[ $PART_LIST = *$\'\\n\'* ]] && echo "has newlines" >> $FILE; echo ${#PART_LIST} >> $FILE'
+    const completeCommand =
+      'n=0; for p in $PART_LIST; do n=$((n+1)); last=$p; done; echo $n $last > $FILE; cat $PART_LIST >> $FILE; wc -l < $PART_LIST_FILE >> $FILE; [[ $PART_LIST = *$\'\\n\'* ]] && echo "has newlines" >> $FILE; echo ${#PART_LIST} >> $FILE'
     const store = await openStore(t, squares({ parts, pieceLength: 5, completeCommand }), tempFolder(t))
     for (let index = 0; index < parts; index += 1000) {
       await Promise.all(Array.from({ length: 1000 }, (_, i) => put(store, index + i, String((index + i) % 10))))
     }
     const text = '0123456789'.repeat(parts / 10)
-    t.ok(await finish(store, 0, true) === `${parts} p/${String(parts - 1).padStart(6, '0')}\n${text}${parts}\n${parts * 9 - 1}\n`, 'in order, blank-separated')
+    t.ok(
+      (await finish(store, 0, true)) ===
+        `${parts} p/${String(parts - 1).padStart(6, '0')}\n${text}${parts}\n${parts * 9 - 1}\n`,
+      'in order, blank-separated'
+    )
   })
 }
 

@@ -3,12 +3,24 @@ import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import test from 'tape'
-import { HEADER_BYTES, Journal, FILE_FINISHED, PIECE_DROPPED, PIECE_STORED, RECORD_BYTES, decodeJournal, encodeHeader, encodeRecord } from '../../lib/store/journal.ts'
+import {
+  HEADER_BYTES,
+  Journal,
+  FILE_FINISHED,
+  PIECE_DROPPED,
+  PIECE_STORED,
+  RECORD_BYTES,
+  decodeJournal,
+  encodeHeader,
+  encodeRecord
+} from '../../lib/store/journal.ts'
 import type { JournalBounds, JournalRecord } from '../../lib/store/journal.ts'
 import { rejection, tempFolder } from '../helpers/disk.ts'
 
 const digest = (text: string): Uint8Array => new Uint8Array(createHash('sha256').update(text).digest())
-const bounds: JournalBounds = { infoHash: 'ab'.repeat(20), digest: digest('task'), pieceCount: 100, pieceLength: 2 ** 40, fileCount: 3 }
+const bounds: JournalBounds = {
+  infoHash: 'ab'.repeat(20), digest: digest('task'), pieceCount: 100, pieceLength: 2 ** 40, fileCount: 3
+}
 const records: JournalRecord[] = [
   { type: PIECE_STORED, index: 0, size: 0, digest: digest('0') },
   { type: PIECE_STORED, index: 99, size: 2 ** 40, digest: digest('99') },
@@ -28,11 +40,19 @@ function randomBytes (seed: number): () => number {
 }
 
 test('journal: bytes', t => {
-  t.equal(encodeHeader(bounds).toString('hex'), '42574a31' + 'ab'.repeat(20) + Buffer.from(digest('task')).toString('hex'))
-  const record = encodeRecord({ type: PIECE_STORED, index: 258, size: 2 ** 33 + 1, digest: new Uint8Array(32).fill(0xcd) })
+  t.equal(
+    encodeHeader(bounds).toString('hex'), '42574a31' + 'ab'.repeat(20) + Buffer.from(digest('task')).toString('hex')
+  )
+  const record = encodeRecord({
+    type: PIECE_STORED, index: 258, size: 2 ** 33 + 1, digest: new Uint8Array(32).fill(0xcd)
+  })
   t.equal(record.toString('hex'), `01000001020000000200000001${'cd'.repeat(32)}${record.subarray(45).toString('hex')}`)
   t.equal(record.length, RECORD_BYTES)
-  t.deepEqual(decodeJournal(bytesOf(), bounds), { records, validBytes: HEADER_BYTES + 5 * RECORD_BYTES, isOtherTask: false }, 'what was written is read')
+  t.deepEqual(
+    decodeJournal(bytesOf(), bounds),
+    { records, validBytes: HEADER_BYTES + 5 * RECORD_BYTES, isOtherTask: false },
+    'what was written is read'
+  )
   t.end()
 })
 
@@ -113,7 +133,11 @@ test('journal file: appends, reopens, cuts a torn tail off', async t => {
   const { journal } = Journal.open(at, bounds)
   void journal.append(records[4]!)
   await journal.sync()
-  t.deepEqual(decodeJournal(readFileSync(at), bounds).records, [records[0], records[4]], 'appends after the cut; sync writes at once')
+  t.deepEqual(
+    decodeJournal(readFileSync(at), bounds).records,
+    [records[0], records[4]],
+    'appends after the cut; sync writes at once'
+  )
   void journal.append(records[1]!)
   journal.close()
   t.deepEqual(decodeJournal(readFileSync(at), bounds).records.length, 3, 'so does close')

@@ -28,7 +28,10 @@ test('pieces that come in order are written once', async t => {
   await put(store, 4, 3)
   t.deepEqual(readdirSync(store.layout.parts), ['000004'], 'but of one that came too early')
   await put(store, 5)
-  for (let index = 0; index < 6; index++) t.ok(Buffer.from(await get(store, index), 'latin1').equals(contentOf(index)), `piece ${index} is read from where it is`)
+  for (let index = 0; index < 6; index++)
+    t.ok(
+      Buffer.from(await get(store, index), 'latin1').equals(contentOf(index)), `piece ${index} is read from where it is`
+    )
   const draft = statSync(store.layout.draft(0)).ino
   t.ok(await isWhole(store))
   t.equal(statSync(`${store.layout.folder}/squares`).ino, draft, 'the draft became the file')
@@ -150,15 +153,26 @@ test('what stands behind a piece is not cut off with it', async t => {
 })
 
 test('a shorter piece among them: the file is put together anew, whatever comes in whatever order', async t => {
-  for (const order of [[4, 5, 1, 0, 2, 3], [1, 2, 3, 0, 5, 4], [5, 4, 3, 2, 1, 0], [0, 3, 1, 2, 5, 4], [1, 4, 0, 3, 2, 5]]) {
+  for (const order of [
+    [4, 5, 1, 0, 2, 3], [1, 2, 3, 0, 5, 4], [5, 4, 3, 2, 1, 0], [0, 3, 1, 2, 5, 4], [1, 4, 0, 3, 2, 5]
+  ]) {
     for (const short of [0, 1, 2, 4]) {
-      const content = (index: number): Buffer => index === short ? Buffer.alloc(90_000, 's') : evenContent(index)
+      const content = (index: number): Buffer => (index === short ? Buffer.alloc(90_000, 's') : evenContent(index))
       const store = await openStore(t, even, tempFolder(t))
       for (const index of order) await putPiece(store, index, content(index))
-      for (const index of order) if (!Buffer.from(await get(store, index), 'latin1').equals(content(index))) t.fail(`${index} of ${order.join()}, short ${short}`)
+      for (const index of order)
+        if (!Buffer.from(await get(store, index), 'latin1').equals(content(index))) {
+          t.fail(`${index} of ${order.join()}, short ${short}`)
+        }
       const { path } = (await store.finishFile(0, { run: false }))!
-      if (!readFileSync(path).equals(Buffer.concat([0, 1, 2, 3, 4, 5].map(content)))) t.fail(`${order.join()}, short ${short}`)
-      t.deepEqual([store.lost, filesIn(store.layout.root)], [[], ['journal', 'lock', 'task.bitworker']], `${order.join()}, short ${short}`)
+      if (!readFileSync(path).equals(Buffer.concat([0, 1, 2, 3, 4, 5].map(content)))) {
+        t.fail(`${order.join()}, short ${short}`)
+      }
+      t.deepEqual(
+        [store.lost, filesIn(store.layout.root)],
+        [[], ['journal', 'lock', 'task.bitworker']],
+        `${order.join()}, short ${short}`
+      )
     }
   }
 })

@@ -95,7 +95,10 @@ test('peers that are faster than the check of what is on disk', async t => {
   if (late.torrent.metadata === null) await once(late.torrent, 'metadata')
   await connect(late, seed)
   const [wire] = await once(late.torrent, 'wire') as [Wire]
-  while (wire.peerChoking || wire.peerPieces.buffer.length === 0) await new Promise(resolve => { setImmediate(resolve) })
+  while (wire.peerChoking || wire.peerPieces.buffer.length === 0)
+    await new Promise(resolve => {
+      setImmediate(resolve)
+    })
   t.equal(wire.requests.length, 0, 'it is unchoked, and requests nothing yet')
   const reading = late.torrent.files[0]!.arrayBuffer()
   gate.dispatchEvent(new Event('open'))
@@ -144,7 +147,9 @@ test('a request whose address is none does not end the process', async t => {
   const { port } = server.address()!
   const bad = request({ host: '127.0.0.1', port, path: '//' }).end()
   await once(bad, 'error')
-  const [response] = await once(get({ host: '127.0.0.1', port, path: '/webtorrent/' }), 'response') as [NodeJS.ReadableStream]
+  const [response] = (await once(get({ host: '127.0.0.1', port, path: '/webtorrent/' }), 'response')) as [
+    NodeJS.ReadableStream
+  ]
   response.resume()
   t.pass('it is still there')
 })

@@ -18,7 +18,9 @@ function createCounting (announce: string[] = []): Task {
 /** The real thing: `bitworker tracker`. */
 async function createTracker (t: Test): Promise<{ http: string, udp: string, ws: string, dht: string }> {
   noteEnd(t)
-  const tracker = (await workspace(t)).start(['tracker', '--host', '127.0.0.1', '--port', '0', '--dht-port', '0', '--json'])
+  const tracker = (await workspace(t)).start([
+    'tracker', '--host', '127.0.0.1', '--port', '0', '--dht-port', '0', '--json'
+  ])
   const { announce, dhtPort } = await tracker.event('listening')
   const [http = '', udp = '', ws = ''] = announce as string[]
   return { http, udp, ws, dht: `127.0.0.1:${Number(dhtPort)}` }
@@ -28,7 +30,9 @@ async function finishTogether (t: Test, peers: Peer[]): Promise<void> {
   await allDone(peers)
   const digests = await Promise.all(peers.map(peer => digestOf(peer, 'n.txt')))
   t.equal(new Set(digests).size, 1, 'all files are identical')
-  t.equal(peers.reduce((sum, { computed, downloaded }) => sum + computed.length + downloaded.length, 0), 20 * peers.length)
+  t.equal(
+    peers.reduce((sum, { computed, downloaded }) => sum + computed.length + downloaded.length, 0), 20 * peers.length
+  )
   t.ok(peers.some(({ downloaded }) => downloaded.length > 0), 'they found each other')
 }
 
@@ -69,7 +73,12 @@ test('a tracker (WebSocket), which connects by WebRTC', async t => {
 
 test('peer exchange: who knows one peer soon knows the others', async t => {
   const task = createCounting()
-  const peers = [await createPeer(t, task), await createPeer(t, task), await createPeer(t, task), await createPeer(t, task)]
+  const peers = [
+    await createPeer(t, task),
+    await createPeer(t, task),
+    await createPeer(t, task),
+    await createPeer(t, task)
+  ]
   const [hub, ...others] = peers as [Peer, ...Peer[]]
   for (const other of others) await connect(hub, other)
   for (const { torrent } of peers) while (torrent.wires.length < 3) await once(torrent, 'wire')
@@ -86,15 +95,29 @@ function sources ({ torrent }: Peer): unknown {
 }
 
 test('a private task (BEP 27): its trackers alone name peers', async t => {
-  const task = createTask({ name: 'n.txt', command: COMMAND, parts: 2, pieceLength: 64, private: true, announce: ['udp://127.0.0.1:9'] })
+  const task = createTask({
+    name: 'n.txt',
+    command: COMMAND,
+    parts: 2,
+    pieceLength: 64,
+    private: true,
+    announce: ['udp://127.0.0.1:9']
+  })
   const [dht, none] = [{ bootstrap: [(await createTracker(t)).dht] }, { dht: null, lsd: null }]
   const first = await createPeer(t, task, { client: { dht, lsd: true } })
   await ready(first)
   t.deepEqual(sources(first), none, 'known from its file')
 
-  const second = await createPeer(t, task, { client: { dht }, id: `${magnetOf(task)}&x.pe=127.0.0.1:${first.client.torrentPort}` })
+  const second = await createPeer(t, task, {
+    client: { dht }, id: `${magnetOf(task)}&x.pe=127.0.0.1:${first.client.torrentPort}`
+  })
   await ready(second)
   t.deepEqual(sources(second), none, 'known from its metadata, as a link does not say so')
-  const addPeer = (source: string): unknown => (second.torrent as unknown as { addPeer (peer: string, source: string): boolean }).addPeer('127.0.0.1:9', source)
-  t.deepEqual(['dht', 'lsd', 'ut_pex', 'tracker'].map(addPeer), [false, false, false, true], 'what was still on its way is refused')
+  const addPeer = (source: string): unknown =>
+    (second.torrent as unknown as { addPeer(peer: string, source: string): boolean }).addPeer('127.0.0.1:9', source)
+  t.deepEqual(
+    ['dht', 'lsd', 'ut_pex', 'tracker'].map(addPeer),
+    [false, false, false, true],
+    'what was still on its way is refused'
+  )
 })

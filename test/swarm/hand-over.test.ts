@@ -13,7 +13,8 @@ const BYTES = 100_000
 const SLOW = { uploadLimit: 300_000 }
 
 const task = createTask({ name: 'parts', command: 'x', parts: PIECES, pieceLength: BYTES })
-const bytes = (): FakeExecutor => new FakeExecutor(({ env }) => ({ stdout: Buffer.alloc(BYTES, String(env['PIECE_IDX'])) }))
+const bytes = (): FakeExecutor =>
+  new FakeExecutor(({ env }) => ({ stdout: Buffer.alloc(BYTES, String(env['PIECE_IDX'])) }))
 
 /** Leaves the swarm as `run --exit` does; what was said meanwhile. */
 async function leave (peer: Peer): Promise<Outstanding[]> {
@@ -32,7 +33,9 @@ test('a peer that is alone, or whose peers have everything, leaves at once', asy
   await ready(other)
   await connect(alone, other)
   await allDone([other])
-  t.same(await Promise.all([alone, other].map(({ torrent }) => torrent.handOver())), [{ peers: 0, pieces: 0 }, { peers: 0, pieces: 0 }])
+  t.same(await Promise.all([alone, other].map(({ torrent }) => torrent.handOver())), [
+    { peers: 0, pieces: 0 }, { peers: 0, pieces: 0 }
+  ])
 })
 
 test('a peer that is to leave stays until another one has what only it has', async t => {
@@ -46,7 +49,9 @@ test('a peer that is to leave stays until another one has what only it has', asy
   second.torrent.startComputing({ executor, slots: 2 })
   const [said] = await Promise.all([leave(first), allDone([second])])
   t.equal(executor.items.length, 0, 'nothing is computed again')
-  t.ok(said[0]!.peers === 1 && said[0]!.pieces > 1, `says whom it waits for: ${said.map(({ pieces }) => pieces).join()}`)
+  t.ok(
+    said[0]!.peers === 1 && said[0]!.pieces > 1, `says whom it waits for: ${said.map(({ pieces }) => pieces).join()}`
+  )
   t.same(said.at(-1), { peers: 0, pieces: 0 })
   t.ok(said.every(({ pieces }, at) => at === 0 || pieces <= said[at - 1]!.pieces), 'and how it goes on')
 })

@@ -9,7 +9,9 @@ import { within } from '../helpers/swarm.ts'
 import { allDone, connect, createPeer, digestOf, noteEnd, ready } from '../helpers/task-swarm.ts'
 import type { Peer } from '../helpers/task-swarm.ts'
 
-const task = createTask({ name: 'out.bin', command: 'head -c 20000 /dev/zero | tr "\\0" "$PIECE_IDX"', parts: 6, pieceLength: 32_768 })
+const task = createTask({
+  name: 'out.bin', command: 'head -c 20000 /dev/zero | tr "\\0" "$PIECE_IDX"', parts: 6, pieceLength: 32_768
+})
 const PIECES = 6
 const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))
 
@@ -50,7 +52,9 @@ const ROWS: Row[] = [
   ...MALFORMED.map(([name, bytes]): Row => ({
     name: `${name}: handshake, messages of every extension`,
     play: async hostile => {
-      for (const extension of ['ut_bitworker', 'ut_metadata', 'ut_pex', 'lt_donthave', 50]) hostile.extended(extension, bytes)
+      for (const extension of ['ut_bitworker', 'ut_metadata', 'ut_pex', 'lt_donthave', 50]) {
+        hostile.extended(extension, bytes)
+      }
       await hostile.heard()
       hostile.extended(0, bytes)
       await hostile.heard()
@@ -102,7 +106,9 @@ const ROWS: Row[] = [
     play: async hostile => {
       hostile.send(frame(2))
       for (const index of [0, 5, 6, 2 ** 31, 2 ** 32 - 1]) {
-        for (const [offset, length] of [[0, 2 ** 32 - 1], [2 ** 32 - 1, 16], [0, 0], [19_999, 2], [0, 131_073]] as const) {
+        for (const [offset, length] of [
+          [0, 2 ** 32 - 1], [2 ** 32 - 1, 16], [0, 0], [19_999, 2], [0, 131_073]
+        ] as const) {
           hostile.send(frame(6, u32(index, offset, length)))
         }
       }
@@ -138,7 +144,9 @@ const ROWS: Row[] = [
 ]
 
 /** Answers each request with the bytes that `make` makes, until the connection is closed. */
-async function serve (hostile: HostilePeer, make: (index: number, offset: number, length: number) => Buffer, shift = 0): Promise<void> {
+async function serve (
+  hostile: HostilePeer, make: (index: number, offset: number, length: number) => Buffer, shift = 0
+): Promise<void> {
   while (!hostile.isClosed) {
     let requests: Buffer[] = []
     await hostile.until(() => (requests = hostile.takeRequests()).length > 0)
@@ -165,7 +173,9 @@ test('the table of hostile inputs', async t => {
     for (const event of ['strike', 'ban'] as const) victim.torrent.on(event, ({ reason }) => { strikes.push(reason) })
     const hostile = await HostilePeer.connect(t, victim, task)
     if (row.raw !== true) await hostile.introduce()
-    if (row.stalls === true) for (const wire of victim.torrent.wires) (wire as unknown as { setTimeout (ms: number): void }).setTimeout(500)
+    if (row.stalls === true) {
+      for (const wire of victim.torrent.wires) (wire as unknown as { setTimeout(ms: number): void }).setTimeout(500)
+    }
     await within(Promise.resolve(row.play(hostile, victim, t)), row.name)
     if (row.closes === true) await within(hostile.closed(), `the end of ${row.name}`)
     const wasClosed = hostile.isClosed

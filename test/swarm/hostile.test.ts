@@ -16,20 +16,28 @@ import type { Peer } from '../helpers/task-swarm.ts'
 
 type Liar = WireType & NodeJS.ReadWriteStream & { ut_bitworker: UtBitworker }
 
-const task = createTask({ name: 'out.bin', command: 'head -c 1000 /dev/zero | tr "\\0" "$((PIECE_IDX % 10))"', parts: 10, pieceLength: 4096 })
+const task = createTask({
+  name: 'out.bin', command: 'head -c 1000 /dev/zero | tr "\\0" "$((PIECE_IDX % 10))"', parts: 10, pieceLength: 4096
+})
 const lie = { size: 1000, digest: createHash('sha256').update('never').digest() }
 
 /** A connection to the peer that behaves as the test says. */
-async function createLiar (t: Test, { client }: Peer, { speaks = true, peerId = randomBytes(20), of = task } = {}): Promise<Liar> {
+async function createLiar (
+  t: Test, { client }: Peer, { speaks = true, peerId = randomBytes(20), of = task } = {}
+): Promise<Liar> {
   const socket = connectSocket(client.torrentPort, '127.0.0.1')
   const wire = new Wire('tcpOutgoing') as Liar
-  t.teardown(() => { socket.destroy() })
+  t.teardown(() => {
+    socket.destroy()
+  })
   socket.on('error', () => {})
   wire.on('error' as 'close', () => {})
   socket.pipe(wire).pipe(socket)
   if (speaks) wire.use(utBitworker({ task: local(of) }))
   wire.handshake(of.infoHash, peerId, { fast: true })
-  const closed = once(socket, 'close').then(() => { throw new Error('closed') })
+  const closed = once(socket, 'close').then(() => {
+    throw new Error('closed')
+  })
   closed.catch(() => {})
   await Promise.race([once(wire, 'handshake'), closed])
   wire.haveNone()
@@ -40,7 +48,11 @@ async function createLiar (t: Test, { client }: Peer, { speaks = true, peerId = 
   return wire
 }
 
-function local ({ digest, pieceCount, pieceLength }: Task): { digest: Uint8Array, pieceCount: number, pieceLength: number } {
+function local ({ digest, pieceCount, pieceLength }: Task): {
+  digest: Uint8Array
+  pieceCount: number
+  pieceLength: number
+} {
   return { digest, pieceCount, pieceLength }
 }
 
@@ -67,7 +79,8 @@ test('wrong data: a strike, a ban, and the task is finished from others', async 
   peer.torrent.on('strike', ({ reason }) => { misdeeds.push(`strike: ${reason}`) })
   peer.torrent.on('ban', ({ reason }) => { misdeeds.push(`ban: ${reason}`) })
   const closed = once(wire, 'close')
-  wire.ut_bitworker.announce(Array.from({ length: 10 }, (_, index) => ({ index, ...lie })), Array.from({ length: 10 }, (_, index) => index))
+  const indices = Array.from({ length: 10 }, (_, index) => index)
+  wire.ut_bitworker.announce(indices.map(index => ({ index, ...lie })), indices)
   await closed
   t.equal(misdeeds.length, 2)
   t.match(misdeeds[0]!, /^strike: sent data for piece \d which|^strike: sent data for piece \d that does not match/)
@@ -84,7 +97,9 @@ test('a peer that announces what it refuses to send does not keep others from co
   await ready(peer)
   const wire = await createLiar(t, peer)
   wire.on('request', (_index, _offset, _length, respond) => { respond(new Error('no')) })
-  wire.ut_bitworker.announce(Array.from({ length: 10 }, (_, index) => ({ index, ...lie })), Array.from({ length: 10 }, (_, index) => index))
+  wire.ut_bitworker.announce(
+    Array.from({ length: 10 }, (_, index) => ({ index, ...lie })), Array.from({ length: 10 }, (_, index) => index)
+  )
   await once(wire, 'interested')
   peer.torrent.startComputing({ slots: 2 })
   await allDone([peer])
@@ -124,7 +139,9 @@ test('a peer that requests without end and does not read: no more than 500 wait,
   const BLOCK = 16_384
   const most = 500
   const count = 3000
-  const big = createTask({ name: 'big.bin', command: 'head -c 1048576 /dev/zero | tr "\\0" x', parts: 1, pieceLength: 1_048_576 })
+  const big = createTask({
+    name: 'big.bin', command: 'head -c 1048576 /dev/zero | tr "\\0" x', parts: 1, pieceLength: 1_048_576
+  })
   const peer = await createPeer(t, big, { compute: true })
   await allDone([peer])
   const hostile = await HostilePeer.connect(t, peer, big)
@@ -132,7 +149,9 @@ test('a peer that requests without end and does not read: no more than 500 wait,
   hostile.send(frame(2))
   await hostile.until(() => hostile.received(1).length > 0)
 
-  const [wire] = peer.torrent.wires as Array<WireType & { push (data: Uint8Array): unknown, readonly _readableState: { buffered: number } }>
+  const [wire] = peer.torrent.wires as Array<
+    WireType & { push(data: Uint8Array): unknown, readonly _readableState: { buffered: number } }
+  >
   let unsent = 0
   const { _readableState: state } = wire! // streamx has no other way to ask
   const push = wire!.push.bind(wire)
@@ -147,7 +166,10 @@ test('a peer that requests without end and does not read: no more than 500 wait,
   hostile.socket.resume()
   await hostile.until(() => hostile.received(7).length + hostile.received(16).length === count)
   const [blocks, rejects] = [hostile.received(7), hostile.received(16)]
-  t.ok(blocks.length >= most && rejects.length > 0, `${blocks.length} blocks, ${rejects.length} rejects: each has an answer`)
+  t.ok(
+    blocks.length >= most && rejects.length > 0,
+    `${blocks.length} blocks, ${rejects.length} rejects: each has an answer`
+  )
   t.ok(unsent <= 2 ** 20, `${unsent} bytes waited to be read`)
   t.ok(blocks.every(block => block.subarray(8).equals(Buffer.alloc(BLOCK, 'x'))), 'with the right bytes')
   hostile.send(frame(6, u32(0, 1, BLOCK)))

@@ -27,7 +27,9 @@ test('liars of each kind', async t => {
       t.ok(last <= MOST, `${name}, ${lie}: everybody is done after ${last.toFixed(2)} of the time without`)
       t.ok(first <= MOST, `the first peer after ${first.toFixed(2)}`)
       const waste = tally.wastedMs / tally.computedMs
-      t.ok(waste <= honest.tally.wastedMs / honest.tally.computedMs + MOST_WASTED, `${(100 * waste).toFixed(1)} % wasted`)
+      t.ok(
+        waste <= honest.tally.wastedMs / honest.tally.computedMs + MOST_WASTED, `${(100 * waste).toFixed(1)} % wasted`
+      )
     }
   }
 })

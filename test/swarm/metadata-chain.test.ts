@@ -6,8 +6,12 @@ import { within } from '../helpers/swarm.ts'
 import { allDone, connect, createPeer, digestOf } from '../helpers/task-swarm.ts'
 import type { Peer } from '../helpers/task-swarm.ts'
 
-const task = createTask({ name: 'n.txt', command: 'echo $PIECE_IDX', parts: 12, pieceLength: 64, comment: 'x'.repeat(100) })
-const LONG = createTask({ name: 'n.txt', command: `echo $PIECE_IDX # ${'x'.repeat(40_000)}`, parts: 3, pieceLength: 64 })
+const task = createTask({
+  name: 'n.txt', command: 'echo $PIECE_IDX', parts: 12, pieceLength: 64, comment: 'x'.repeat(100)
+})
+const LONG = createTask({
+  name: 'n.txt', command: `echo $PIECE_IDX # ${'x'.repeat(40_000)}`, parts: 3, pieceLength: 64
+})
 /** nobody is told of anybody */
 const client = { utPex: false }
 
@@ -19,7 +23,9 @@ for (const [name, each] of [['one piece of metadata', task], ['three pieces of m
     // the far end first: all have introduced themselves before anybody has the metadata
     for (let i = 2; i > 0; i--) {
       await connect(links[i - 1]!, links[i]!)
-      for (const { torrent } of [links[i]!, links[i - 1]!]) while (torrent.wires.length === 0) await within(once(torrent, 'wire'), 'a connection')
+      for (const { torrent } of [links[i]!, links[i - 1]!]) {
+        while (torrent.wires.length === 0) await within(once(torrent, 'wire'), 'a connection')
+      }
     }
     const file = await createPeer(t, each, { client, compute: true })
     await connect(links[0]!, file)

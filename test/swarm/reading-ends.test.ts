@@ -15,7 +15,9 @@ import { allDone, createFolder, createPeer, destroy, ready } from '../helpers/ta
 import type { Peer } from '../helpers/task-swarm.ts'
 
 /** The first piece comes, the second never does. */
-const HALF = createTask({ name: 'half', command: 'if [ $PIECE_IDX = 0 ]; then echo first; else sleep 600; fi', parts: 2, pieceLength: 1024 })
+const HALF = createTask({
+  name: 'half', command: 'if [ $PIECE_IDX = 0 ]; then echo first; else sleep 600; fi', parts: 2, pieceLength: 1024
+})
 const LARGE = createTask({ name: 'large', command: 'head -c 3000000 /dev/zero', parts: 2, pieceLength: 4 << 20 })
 
 function nothing (): void { /* nor is there anything to do */ }
@@ -51,13 +53,21 @@ async function endOf (reading: Promise<number>): Promise<number | string> {
 }
 
 /** Asks for the file by HTTP; resolves, once it is being read for that, with a promise of how that ended. */
-async function request (t: Test, { client, torrent }: { client: Peer['client'], torrent: Torrent }, file: TorrentFile): Promise<{ end: Promise<string> }> {
+async function request (
+  t: Test, { client, torrent }: { client: Peer['client'], torrent: Torrent }, file: TorrentFile
+): Promise<{ end: Promise<string> }> {
   const server = client.createServer()
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-  t.teardown(() => { server.close() })
+  await new Promise<void>(resolve => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  t.teardown(() => {
+    server.close()
+  })
   const reading = once(file, 'stream')
   const asked = get(`http://127.0.0.1:${server.address()!.port}/webtorrent/${torrent.infoHash}/${file.path}`)
-  const end = once(asked, 'response').then(async ([response]) => `all ${await bytesOf(response as IncomingMessage)}`).catch(() => 'broken off')
+  const end = once(asked, 'response')
+    .then(async ([response]) => `all ${await bytesOf(response as IncomingMessage)}`)
+    .catch(() => 'broken off')
   await reading
   return { end }
 }
@@ -102,7 +112,15 @@ test('a task ends with an error while its file is read', async t => {
 })
 
 test('a piece is lost while it is read', async t => {
-  const peer = await createPeer(t, createTask({ name: 'lost', command: 'if [ $PIECE_IDX = 0 ]; then head -c 3000000 /dev/zero; else sleep 600; fi', parts: 2, pieceLength: 4 << 20 }))
+  const peer = await createPeer(
+    t,
+    createTask({
+      name: 'lost',
+      command: 'if [ $PIECE_IDX = 0 ]; then head -c 3000000 /dev/zero; else sleep 600; fi',
+      parts: 2,
+      pieceLength: 4 << 20
+    })
+  )
   await ready(peer)
   const computed = once(peer.torrent, 'computed')
   peer.torrent.startComputing({ slots: 2 })
@@ -132,7 +150,9 @@ test('a finished file is cut short while it is read', async t => {
 })
 
 test('a file that a complete command makes is read only when it is made', async t => {
-  const reversed = createTask({ name: 'r', command: 'echo $PIECE_IDX', completeCommand: 'cat $PART_LIST | tac > "$FILE"', parts: 3, pieceLength: 64 })
+  const reversed = createTask({
+    name: 'r', command: 'echo $PIECE_IDX', completeCommand: 'cat $PART_LIST | tac > "$FILE"', parts: 3, pieceLength: 64
+  })
   const peer = await createPeer(t, reversed)
   await ready(peer)
   const early = peer.torrent.files[0]!.arrayBuffer()

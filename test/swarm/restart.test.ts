@@ -10,7 +10,9 @@ const task = createTask({ name: 'out.txt', command: 'echo "part $PIECE_IDX"', pa
 const TEXT = Array.from({ length: 20 }, (_, i) => `part ${i}\n`).join('')
 
 test('a restart continues and recomputes nothing', async t => {
-  const slow = createTask({ name: 'out.txt', command: 'echo "part $PIECE_IDX"; ((PIECE_IDX < 10)) || sleep 600', parts: 20, pieceLength: 256 })
+  const slow = createTask({
+    name: 'out.txt', command: 'echo "part $PIECE_IDX"; ((PIECE_IDX < 10)) || sleep 600', parts: 20, pieceLength: 256
+  })
   const path = await createFolder(t)
   const before = await createPeer(t, slow, { path, compute: { slots: 20 } })
   while (before.computed.length < 10) await once(before.torrent, 'computed')
@@ -80,13 +82,20 @@ test("a file that is not ours is not overwritten, unless it's forced", async t =
 })
 
 test('a lost piece is fetched again while running', async t => {
-  const slow = createTask({ name: 'out.txt', command: 'echo "part $PIECE_IDX"; ((PIECE_IDX < 5)) || sleep 600', parts: 6, pieceLength: 256 })
+  const slow = createTask({
+    name: 'out.txt', command: 'echo "part $PIECE_IDX"; ((PIECE_IDX < 5)) || sleep 600', parts: 6, pieceLength: 256
+  })
   const [a, b] = [await createPeer(t, slow, { compute: { slots: 6 } }), await createPeer(t, slow)]
   await connect(a, b)
   while (b.downloaded.length < 5) await once(b.torrent, 'downloaded')
   await writeFile(join(b.path, '.bitworker', slow.infoHash, 'p', '000002'), 'part X\n')
   const again = once(b.torrent, 'downloaded')
-  await new Promise<void>((resolve, reject) => { b.torrent.rescanFiles(err => { if (err == null) resolve(); else reject(err) }) })
+  await new Promise<void>((resolve, reject) => {
+    b.torrent.rescanFiles(err => {
+      if (err == null) resolve()
+      else reject(err)
+    })
+  })
   const [{ piece }] = await again as [{ piece: number }]
   t.equal(piece, 2)
 })

@@ -13,7 +13,10 @@ import type { Peer } from '../helpers/task-swarm.ts'
 const LINES = Array.from({ length: 30 }, (_, i) => `line ${'x'.repeat(i)}\n`)
 const TEXT = LINES.join('')
 const task = createTask({
-  name: 'text.txt', command: 'printf "line %s\\n" "$(head -c "$PIECE_IDX" /dev/zero | tr "\\0" x)"', parts: 30, pieceLength: 1024
+  name: 'text.txt',
+  command: 'printf "line %s\\n" "$(head -c "$PIECE_IDX" /dev/zero | tr "\\0" x)"',
+  parts: 30,
+  pieceLength: 1024
 })
 
 async function text (chunks: AsyncIterable<Uint8Array>): Promise<string> {
@@ -22,8 +25,10 @@ async function text (chunks: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(all).toString()
 }
 
-async function fetchText (url: string, headers: Record<string, string> = {}): Promise<{ status: number | undefined, headers: IncomingMessage['headers'], body: string }> {
-  const [response] = await once(get(url, { headers }), 'response') as [IncomingMessage]
+async function fetchText (
+  url: string, headers: Record<string, string> = {}
+): Promise<{ status: number | undefined, headers: IncomingMessage['headers'], body: string }> {
+  const [response] = (await once(get(url, { headers }), 'response')) as [IncomingMessage]
   return { status: response.statusCode, headers: response.headers, body: await text(response) }
 }
 
@@ -85,10 +90,19 @@ test('a finished file', async t => {
 })
 
 test('after a complete command a file is what the command made', async t => {
-  const reversed = createTask({ name: 'r.txt', command: 'echo $PIECE_IDX', completeCommand: 'cat $PART_LIST | tac > "$FILE"', parts: 12, pieceLength: 64 })
+  const reversed = createTask({
+    name: 'r.txt',
+    command: 'echo $PIECE_IDX',
+    completeCommand: 'cat $PART_LIST | tac > "$FILE"',
+    parts: 12,
+    pieceLength: 64
+  })
   const peer = await createPeer(t, reversed, { compute: true })
   await allDone([peer])
-  t.equal(Buffer.from(await peer.torrent.files[0]!.arrayBuffer()).toString(), Array.from({ length: 12 }, (_, i) => `${11 - i}\n`).join(''))
+  t.equal(
+    Buffer.from(await peer.torrent.files[0]!.arrayBuffer()).toString(),
+    Array.from({ length: 12 }, (_, i) => `${11 - i}\n`).join('')
+  )
 })
 
 test('the HTTP server', async t => {

@@ -7,7 +7,9 @@ import { createTask } from '../../lib/index.ts'
 import { allDone, connect, createPeer, digestOf, ready } from '../helpers/task-swarm.ts'
 import type { Peer } from '../helpers/task-swarm.ts'
 
-const squares = createTask({ name: 'squares.txt', command: 'echo $((PIECE_IDX * PIECE_IDX))', parts: 40, pieceLength: 1024 })
+const squares = createTask({
+  name: 'squares.txt', command: 'echo $((PIECE_IDX * PIECE_IDX))', parts: 40, pieceLength: 1024
+})
 const SQUARES = Array.from({ length: 40 }, (_, i) => `${i * i}\n`).join('')
 
 function sum (peers: Peer[], of: 'computed' | 'downloaded'): number {
@@ -40,7 +42,9 @@ test('adding alone runs nothing', async t => {
 })
 
 test('two peers share the work; a third one without computing gets everything', async t => {
-  const task = createTask({ name: 'slow.txt', command: 'sleep 0.05; echo "part $PIECE_IDX"', parts: 40, pieceLength: 1024 })
+  const task = createTask({
+    name: 'slow.txt', command: 'sleep 0.05; echo "part $PIECE_IDX"', parts: 40, pieceLength: 1024
+  })
   const peers = [await createPeer(t, task), await createPeer(t, task), await createPeer(t, task)]
   await connect(...peers)
   for (const { torrent } of peers.slice(0, 2)) torrent.startComputing({ slots: 2 })
@@ -80,7 +84,9 @@ test('a magnet link is enough', async t => {
 })
 
 test('a command need not be deterministic', async t => {
-  const task = createTask({ name: 'noise', command: 'head -c $((RANDOM + 1)) /dev/urandom', parts: 200, pieceLength: 32768 })
+  const task = createTask({
+    name: 'noise', command: 'head -c $((RANDOM + 1)) /dev/urandom', parts: 200, pieceLength: 32768
+  })
   const peers = await Promise.all(Array.from({ length: 8 }, () => createPeer(t, task)))
   await connect(...peers)
   for (const { torrent } of peers) torrent.startComputing({ slots: 2 })
@@ -93,7 +99,12 @@ test('a command need not be deterministic', async t => {
 })
 
 test('pieces of no bytes, of piece length, and one byte more', async t => {
-  const task = createTask({ name: 'sizes', command: 'head -c $((PIECE_IDX == 3 ? 65537 : PIECE_IDX == 2 ? 65536 : 0)) /dev/zero', parts: 4, pieceLength: 65536 })
+  const task = createTask({
+    name: 'sizes',
+    command: 'head -c $((PIECE_IDX == 3 ? 65537 : PIECE_IDX == 2 ? 65536 : 0)) /dev/zero',
+    parts: 4,
+    pieceLength: 65536
+  })
   const [a, b] = [await createPeer(t, task, { compute: { slots: 1 } }), await createPeer(t, task)]
   const [failure] = await once(a.torrent, 'failed') as [{ piece: number, code: string, message: string }]
   t.equal(failure.piece, 3)
@@ -107,7 +118,10 @@ test('pieces of no bytes, of piece length, and one byte more', async t => {
 
 test('16 peers, 64 pieces of 1 MB, one second each', async t => {
   const task = createTask({
-    name: 'paper', command: 'sleep 1; head -c 1000000 /dev/zero | tr "\\0" "$((PIECE_IDX % 10))"', parts: 64, pieceLength: 1 << 20
+    name: 'paper',
+    command: 'sleep 1; head -c 1000000 /dev/zero | tr "\\0" "$((PIECE_IDX % 10))"',
+    parts: 64,
+    pieceLength: 1 << 20
   })
   const peers = await Promise.all(Array.from({ length: 16 }, () => createPeer(t, task)))
   await connect(...peers)
@@ -115,6 +129,7 @@ test('16 peers, 64 pieces of 1 MB, one second each', async t => {
   await allDone(peers)
   const digests = await Promise.all(peers.map(peer => digestOf(peer, 'paper')))
   t.equal(new Set(digests).size, 1, 'all files are identical')
-  // 16 peers in one process are late now and then, and backed up; at random and never late it would be 95 (bench/expected.ts)
+  // 16 peers in one process are late now and then, and backed up; at random and never late it would be 95
+  // (bench/expected.ts)
   t.ok(sum(peers, 'computed') < 95, `${sum(peers, 'computed')} work items for 64 pieces`)
 })

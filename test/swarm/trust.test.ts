@@ -60,23 +60,38 @@ test('what is not signed as the link promises is refused', async t => {
 
 test('pins hold for metadata from a web server, and for what somebody parsed', async t => {
   const { leaves } = webtorrentFixtures
-  const files: Record<string, Uint8Array> = { '/signed': encodeTask(signed), '/unsigned': encodeTask(task), '/ordinary': leaves.torrent }
+  const files: Record<string, Uint8Array> = {
+    '/signed': encodeTask(signed), '/unsigned': encodeTask(task), '/ordinary': leaves.torrent
+  }
   const server = createServer((req, res) => { res.end(files[req.url!]) }).listen(0, '127.0.0.1')
   t.teardown(() => { server.close().closeAllConnections() })
   await once(server, 'listening')
-  const from = (path: string): string => `xs=${encodeURIComponent(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`)}`
-  const [pinned, leavesPinned] = [task.infoHash, leaves.parsedTorrent.infoHash].map(infoHash => `magnet:?xt=urn:btih:${infoHash}&x.pk=${publicKey}`) as [string, string]
+  const from = (path: string): string =>
+    `xs=${encodeURIComponent(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`)}`
+  const [pinned, leavesPinned] = [task.infoHash, leaves.parsedTorrent.infoHash].map(
+    infoHash => `magnet:?xt=urn:btih:${infoHash}&x.pk=${publicKey}`
+  ) as [string, string]
   t.equal(await errorOf(t, `${pinned}&${from('/unsigned')}`), 'BW_ERR_TASK_SIGNER', 'a task that nobody signed')
   t.equal(await errorOf(t, `${leavesPinned}&${from('/ordinary')}`), 'BW_ERR_TASK_SIGNER', 'an ordinary torrent')
-  t.equal(await errorOf(t, { ...leaves.parsedTorrent, 'x.pk': publicKey } as TorrentId), 'BW_ERR_TASK_SIGNER', 'the same, parsed')
-  t.equal(await errorOf(t, `${pinned.replace(/.$/, 'g')}&${from('/signed')}`), 'BW_ERR_TASK_SIGNATURE', 'a key that is none')
+  t.equal(
+    await errorOf(t, { ...leaves.parsedTorrent, 'x.pk': publicKey } as TorrentId),
+    'BW_ERR_TASK_SIGNER',
+    'the same, parsed'
+  )
+  t.equal(
+    await errorOf(t, `${pinned.replace(/.$/, 'g')}&${from('/signed')}`),
+    'BW_ERR_TASK_SIGNATURE',
+    'a key that is none'
+  )
 
   const client = new BitWorker(OFFLINE)
   t.teardown(() => destroy(client))
   const torrent = client.add(`${pinned}&${from('/signed')}`, { path: await createFolder(t) })
   await once(torrent, 'metadata')
   t.deepEqual((torrent.task as Task).signatures, signed.signatures, 'one that is signed')
-  const ordinary = client.add(`${leavesPinned.replace(/&.*/, '')}&${from('/ordinary')}`, { path: await createFolder(t) })
+  const ordinary = client.add(`${leavesPinned.replace(/&.*/, '')}&${from('/ordinary')}`, {
+    path: await createFolder(t)
+  })
   await once(ordinary, 'metadata')
   t.equal(ordinary.name, leaves.parsedTorrent.name, 'an ordinary one, where nothing is pinned')
 })

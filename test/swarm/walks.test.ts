@@ -10,7 +10,9 @@ import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { allDone, connect, createPeer } from '../helpers/task-swarm.ts'
 
 /** Counts calls of these methods until `restore`. */
-function count<T extends object> (prototype: T, names: ReadonlyArray<keyof T & string>, counts: Map<string, number>): () => void {
+function count<T extends object> (
+  prototype: T, names: ReadonlyArray<keyof T & string>, counts: Map<string, number>
+): () => void {
   const before = names.map(name => Object.getOwnPropertyDescriptor(prototype, name)!)
   for (const [i, name] of names.entries()) {
     const method = before[i]!.value as (...args: unknown[]) => unknown
@@ -22,7 +24,9 @@ function count<T extends object> (prototype: T, names: ReadonlyArray<keyof T & s
       }
     })
   }
-  return () => { for (const [i, name] of names.entries()) Object.defineProperty(prototype, name, before[i]!) }
+  return () => {
+    for (const [i, name] of names.entries()) Object.defineProperty(prototype, name, before[i]!)
+  }
 }
 
 const PIECES = 500
@@ -50,7 +54,9 @@ test('two peers compute a task, and a third one gets it', async t => {
   }
   await allDone(peers, DEADLINE_MS)
   t.ok(counts.get('setHave')! >= PIECES, 'there was something to count')
-  for (const [name, calls] of counts) t.ok(calls < MOST_A_PIECE * PIECES, `${name}: ${(calls / PIECES).toFixed(1)} a piece, three peers together`)
+  for (const [name, calls] of counts) {
+    t.ok(calls < MOST_A_PIECE * PIECES, `${name}: ${(calls / PIECES).toFixed(1)} a piece, three peers together`)
+  }
 })
 
 test('a thousand selections in one turn are one look at all pieces', async t => {

@@ -17,11 +17,13 @@ type Dict = Record<string, Encodable | undefined>
 const COMMAND = { command: 'true', version: 1 }
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'))
 /** A correct task file, but for these keys of its info dictionary (undefined removes one). */
-const info = (changes: Dict): Uint8Array => encode({ info: { bitworker: COMMAND, length: 8, name: 'x', 'piece length': 4, ...changes } })
+const info = (changes: Dict): Uint8Array =>
+  encode({ info: { bitworker: COMMAND, length: 8, name: 'x', 'piece length': 4, ...changes } })
 const bitworker = (changes: Dict): Uint8Array => info({ bitworker: { ...COMMAND, ...changes } })
 const files = (...list: Encodable[]): Uint8Array => info({ length: undefined, files: list })
 const paths = (...list: Encodable[]): Uint8Array => files(...list.map(path => ({ length: 4, path })))
-const legacy = (changes: Dict): Uint8Array => encode({ command: 'true', info: { length: 8, name: 'x', 'piece length': 4 }, ...changes })
+const legacy = (changes: Dict): Uint8Array =>
+  encode({ command: 'true', info: { length: 8, name: 'x', 'piece length': 4 }, ...changes })
 
 function thrownBy (run: () => unknown): BitWorkerError | null {
   try {
@@ -34,8 +36,12 @@ function thrownBy (run: () => unknown): BitWorkerError | null {
 }
 
 test('the files that the tables below change are correct themselves', t => {
-  for (const good of [info({}), bitworker({}), files({ length: 4, path: ['a'] }), paths(['a'], ['b', 'c']), legacy({})]) {
-    t.equal(thrownBy(() => parseTask(good)), null)
+  for (const good of [
+    info({}), bitworker({}), files({ length: 4, path: ['a'] }), paths(['a'], ['b', 'c']), legacy({})
+  ]) {
+    t.equal(
+      thrownBy(() => parseTask(good)), null
+    )
   }
   t.end()
 })
@@ -188,7 +194,22 @@ test('bad names', t => {
 })
 
 test('good names that look odd', t => {
-  const odd = ['x'.repeat(255), '...x', ' x', 'console', 'nul-1', 'com', '-rf', '~', '$(reboot)', 'é', '日本語', '🎬', '.hidden', 'bitworker']
+  const odd = [
+    'x'.repeat(255),
+    '...x',
+    ' x',
+    'console',
+    'nul-1',
+    'com',
+    '-rf',
+    '~',
+    '$(reboot)',
+    'é',
+    '日本語',
+    '🎬',
+    '.hidden',
+    'bitworker'
+  ]
   for (const name of odd) t.equal(thrownBy(() => parseTask(info({ name }))), null, name)
   t.equal(thrownBy(() => parseTask(paths(Array.from({ length: 31 }, () => 'a')))), null, '32 components')
   t.equal(thrownBy(() => parseTask(paths(['.bitworker']))), null, '.bitworker further down')
@@ -252,21 +273,26 @@ const badOptions: Array<[name: string, code: string, opts: unknown]> = [
 
 test('bad options of createTask', t => {
   t.equal(thrownBy(() => createTask(good)), null)
-  for (const [name, code, opts] of badOptions) isRefused(t, name, code, () => createTask(opts as CreateTaskOptions), 'usage')
+  for (const [name, code, opts] of badOptions) {
+    isRefused(t, name, code, () => createTask(opts as CreateTaskOptions), 'usage')
+  }
   t.end()
 })
 
 test('every code thrown here is in docs/errors.md', t => {
   const documented = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
   const codes = new Set([...badFiles, ...badOptions].map(([, code]) => code))
-  for (const code of [...codes, 'NAME', 'INFO_HASH', 'PIECE']) t.ok(documented.includes(`\`BW_ERR_TASK_${code}\``), code)
+  for (const code of [...codes, 'NAME', 'INFO_HASH', 'PIECE']) {
+    t.ok(documented.includes(`\`BW_ERR_TASK_${code}\``), code)
+  }
   t.ok(documented.includes('`BW_ERR_BENCODE`'))
   t.end()
 })
 
 test('property: damaged task files are read or refused; nothing else happens', t => {
   const originals = [...Object.values(fixtures), info({}), paths(['a', 'b'], ['c'])]
-  const damaged = fc.tuple(fc.constantFrom(...originals), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }), fc.nat())
+  const damaged = fc
+    .tuple(fc.constantFrom(...originals), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }), fc.nat())
     .map(([original, edits, end]) => {
       const input = original.slice(0, end % 4 === 0 ? end % original.length : undefined)
       for (const [at, byte] of edits) input[at % input.length] = byte

@@ -47,10 +47,23 @@ test('everything else is not a task', t => {
     ['an ordinary torrent', encode({ info: ORDINARY })],
     ['an ordinary torrent with a top-level command', encode({ command: 'x', info: ORDINARY })],
     ['an ordinary torrent with bitworker', encode({ info: { ...ORDINARY, bitworker: { command: 'x', version: 1 } } })],
-    ['an ordinary torrent of BitTorrent 2', encode({ command: 'x', info: { 'file tree': {}, 'meta version': 2, name: 'x' } })],
-    ['an ordinary torrent, unsorted', encodeUnsorted([['info', ORDINARY], ['announce', 'x'], ['command', 'x']])],
+    [
+      'an ordinary torrent of BitTorrent 2',
+      encode({ command: 'x', info: { 'file tree': {}, 'meta version': 2, name: 'x' } })
+    ],
+    [
+      'an ordinary torrent, unsorted',
+      encodeUnsorted([
+        ['info', ORDINARY], ['announce', 'x'], ['command', 'x']
+      ])
+    ],
     ['an ordinary torrent of lenient numbers', bytes('d7:command1:x4:infod6:lengthi007e4:name1:x06:pieces0:ee')],
-    ['a legacy file cut within info', encodeUnsorted([['command', 'x'], ['info', LEGACY]]).subarray(0, -4)],
+    [
+      'a legacy file cut within info',
+      encodeUnsorted([
+        ['command', 'x'], ['info', LEGACY]
+      ]).subarray(0, -4)
+    ],
     ['a text', 'd4:infod9:bitworkerdeee'],
     ['an ArrayBuffer', new ArrayBuffer(8)],
     ['a parsed torrent', { info: { bitworker: {} } }],

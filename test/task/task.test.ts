@@ -24,14 +24,27 @@ const read = (name: string): Buffer => readFileSync(new URL(`../../fixtures/${na
 
 test('createTask: a single file', t => {
   const task = createTask({ name: 'squares.txt', command: 'echo $((PIECE_IDX * PIECE_IDX))', parts: 3 })
-  t.deepEqual(task.files, [{ path: 'squares.txt', name: 'squares.txt', length: 3 * 2 ** 20, offset: 0, parts: 3, firstPiece: 0 }])
+  t.deepEqual(task.files, [
+    { path: 'squares.txt', name: 'squares.txt', length: 3 * 2 ** 20, offset: 0, parts: 3, firstPiece: 0 }
+  ])
   t.equal(task.pieceLength, 2 ** 20, 'a piece is at most 1 MiB, by default')
   t.equal(task.pieceCount, 3)
   t.equal(task.length, 3 * 2 ** 20)
   t.equal(task.command, 'echo $((PIECE_IDX * PIECE_IDX))')
   t.equal(task.legacy, false)
   t.deepEqual(task.announce, [])
-  for (const key of ['completeCommand', 'timeoutMs', 'completeTimeoutMs', 'memoryBytes', 'scratchBytes', 'comment', 'createdBy', 'created', 'private']) t.notOk(key in task, `no ${key}`)
+  for (const key of [
+    'completeCommand',
+    'timeoutMs',
+    'completeTimeoutMs',
+    'memoryBytes',
+    'scratchBytes',
+    'comment',
+    'createdBy',
+    'created',
+    'private'
+  ])
+    t.notOk(key in task, `no ${key}`)
   t.equal(Buffer.from(task.info).toString(), 'd9:bitworkerd7:command31:echo $((PIECE_IDX * PIECE_IDX))7:versioni1ee' +
     '6:lengthi3145728e4:name11:squares.txt12:piece lengthi1048576ee')
   t.equal(Buffer.from(encodeTask(task)).toString(), `d4:info${Buffer.from(task.info).toString()}e`)
@@ -65,20 +78,28 @@ test('createTask: several files and every option', t => {
   t.equal(task.pieceCount, 6)
   t.equal(task.length, 6000)
   t.equal(task.completeCommand, everything.completeCommand)
-  t.deepEqual([task.timeoutMs, task.completeTimeoutMs, task.memoryBytes, task.scratchBytes], [90_000, 600_000, 2 ** 32, 2 ** 20])
+  t.deepEqual(
+    [task.timeoutMs, task.completeTimeoutMs, task.memoryBytes, task.scratchBytes], [90_000, 600_000, 2 ** 32, 2 ** 20]
+  )
   t.deepEqual(task.announce, everything.announce?.slice(0, 3), 'without duplicates')
   t.equal(task.comment, everything.comment)
   t.equal(task.createdBy, everything.createdBy)
   t.equal(task.created?.toISOString(), '2026-05-06T07:08:09.000Z', 'whole seconds')
   t.equal(task.private, true)
   t.deepEqual(parseTask(encodeTask(task)), task, 'a round trip')
-  t.equal(createTask({ ...everything, comment: 'other', announce: [] }).infoHash, task.infoHash, 'remarks are outside of the info-hash')
+  t.equal(
+    createTask({ ...everything, comment: 'other', announce: [] }).infoHash,
+    task.infoHash,
+    'remarks are outside of the info-hash'
+  )
   t.notEqual(createTask({ ...everything, command: 'true' }).infoHash, task.infoHash, 'the command is inside')
   t.end()
 })
 
 test('empty means none', t => {
-  const task = createTask({ name: 'x', command: 'true', parts: 1, completeCommand: '', announce: [], files: undefined } as unknown as CreateTaskOptions)
+  const task = createTask({
+    name: 'x', command: 'true', parts: 1, completeCommand: '', announce: [], files: undefined
+  } as unknown as CreateTaskOptions)
   t.notOk('completeCommand' in task)
   t.notOk(Buffer.from(task.info).includes('complete command'))
   t.end()
@@ -86,14 +107,24 @@ test('empty means none', t => {
 
 test('info-hash and digest are made over the bytes as received', t => {
   // Keys nobody knows, and an order of root keys nobody would write again.
-  const info = { bitworker: { command: 'true', version: 1, zzz: 'later' }, length: 7, name: 'x', 'piece length': 7, source: 's' }
+  const info = {
+    bitworker: { command: 'true', version: 1, zzz: 'later' },
+    length: 7,
+    name: 'x',
+    'piece length': 7,
+    source: 's'
+  }
   const task = parseTask(Buffer.from(encode({ info, announce: 'udp://127.0.0.1:1', zzz: 1 })))
   t.deepEqual(task.info, encode(info))
   t.equal(task.infoHash, hash('sha1', encode(info)))
   t.equal(hex(task.digest), hash('sha256', 'BitWorker/task/1\0', encode(info)))
   const again = encodeTask(task)
   t.deepEqual(decodeDict(again).span('info'), task.info, 'and are written verbatim')
-  t.deepEqual(parseTask(Buffer.concat([Buffer.from('d4:info'), task.info, Buffer.from('e')])), { ...task, announce: [] }, 'what a peer sends is enough')
+  t.deepEqual(
+    parseTask(Buffer.concat([Buffer.from('d4:info'), task.info, Buffer.from('e')])),
+    { ...task, announce: [] },
+    'what a peer sends is enough'
+  )
   t.end()
 })
 
@@ -114,14 +145,21 @@ test('a length need not be a multiple of the piece length', t => {
     'piece length': 10
   }
   const task = parseTask(encode({ info }))
-  t.deepEqual(task.files.map(f => [f.parts, f.firstPiece, f.offset, f.length]), [[2, 0, 0, 20], [1, 2, 20, 10], [1, 3, 30, 10]])
+  t.deepEqual(
+    task.files.map(f => [f.parts, f.firstPiece, f.offset, f.length]),
+    [
+      [2, 0, 0, 20], [1, 2, 20, 10], [1, 3, 30, 10]
+    ]
+  )
   t.equal(task.pieceCount, 4)
   t.equal(task.length, 40)
   t.end()
 })
 
 test('the largest of everything', t => {
-  const task = createTask({ name: 'x', command: 'x'.repeat(65_536), parts: 2 ** 20, pieceLength: 2 ** 30, timeoutMs: 31_536_000_000 })
+  const task = createTask({
+    name: 'x', command: 'x'.repeat(65_536), parts: 2 ** 20, pieceLength: 2 ** 30, timeoutMs: 31_536_000_000
+  })
   t.equal(task.length, 2 ** 50)
   t.equal(task.timeoutMs, 31_536_000_000)
   const files = Array.from({ length: 10_000 }, (_, i) => ({ path: `${i}/${'n'.repeat(200)}`, parts: 1 }))
@@ -134,8 +172,21 @@ test('trackers: flattened, without duplicates, only what we can ask; the rest is
   const announceOf = (root: Record<string, Encodable>): string[] => parseTask(encode({ info, ...root })).announce
   const ok = 'http://127.0.0.1:1/a'
   const list = [[ok, 'https://127.0.0.1/b'], ['udp://127.0.0.1:2', ok], ['ws://127.0.0.1', 'wss://127.0.0.1']]
-  t.deepEqual(announceOf({ 'announce-list': list, announce: 'udp://127.0.0.1:9' }), [...new Set(list.flat())], 'BEP 12: the list replaces announce')
-  const junk = ['', 'x', 'file:///etc/passwd', 'javascript:1', 'http://', 'http://127.0.0.1/a b', 'http://127.0.0.1/\n', `${ok}${'x'.repeat(2048)}`]
+  t.deepEqual(
+    announceOf({ 'announce-list': list, announce: 'udp://127.0.0.1:9' }),
+    [...new Set(list.flat())],
+    'BEP 12: the list replaces announce'
+  )
+  const junk = [
+    '',
+    'x',
+    'file:///etc/passwd',
+    'javascript:1',
+    'http://',
+    'http://127.0.0.1/a b',
+    'http://127.0.0.1/\n',
+    `${ok}${'x'.repeat(2048)}`
+  ]
   t.deepEqual(announceOf({ 'announce-list': [junk, [Uint8Array.of(0xff), 1, [ok]], ok, 7] }), [ok])
   t.deepEqual(announceOf({ 'announce-list': [], announce: ok }), [ok])
   t.deepEqual(announceOf({ 'announce-list': [junk], announce: ok }), [ok])
@@ -174,12 +225,24 @@ test('legacy: converted into a task of today', t => {
     t.deepEqual({ ...parseTask(encodeTask(task)), convertedFrom }, task, 'written as what it is now')
     t.equal(parseTask(encodeTask(old)).infoHash, infoHash, 'whoever converts it gets the same')
     t.equal(hash('sha1', info), infoHash)
-    t.deepEqual(parseTask(Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')])).command, task.command, 'the command comes with the metadata')
+    t.deepEqual(
+      parseTask(Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')])).command,
+      task.command,
+      'the command comes with the metadata'
+    )
   }
   const info = { length: 8, name: 'x', 'piece length': 8 }
   const [a, b] = ['a', 'b'].map(command => parseTask(encodeUnsorted([['info', info], ['command', command]])).infoHash)
   t.notEqual(a, b, 'the info-hash covers the command')
-  t.equal(parseTask(encodeUnsorted([['signatures', 1], ['info', info], ['command', 'a']])).infoHash, a, 'nothing signs such files')
+  t.equal(
+    parseTask(
+      encodeUnsorted([
+        ['signatures', 1], ['info', info], ['command', 'a']
+      ])
+    ).infoHash,
+    a,
+    'nothing signs such files'
+  )
   t.end()
 })
 
@@ -194,21 +257,30 @@ test('legacy: one file', t => {
   t.deepEqual(task.announce, ['http://127.0.0.1:9/announce'])
   const info = bytes.subarray(bytes.indexOf('d6:length'), bytes.indexOf('7:command'))
   t.equal(task.infoHash, hash('sha1', info))
-  t.equal(hex(task.digest), hash('sha256', 'BitWorker/legacy/1\0', 'd7:command31:echo $((PIECE_IDX * PIECE_IDX))e', info))
+  t.equal(
+    hex(task.digest), hash('sha256', 'BitWorker/legacy/1\0', 'd7:command31:echo $((PIECE_IDX * PIECE_IDX))e', info)
+  )
   t.end()
 })
 
 test('legacy: several files, a complete command', t => {
   const bytes = read('legacy-films.worker')
   const task = parseTask(bytes, { legacySwarm: true })
-  t.deepEqual(task.files.map(f => [f.path, f.parts, f.firstPiece]), [['films/low/film.txt', 2, 0], ['films/high/film.txt', 3, 2], ['films/readme.txt', 1, 5]])
+  t.deepEqual(
+    task.files.map(f => [f.path, f.parts, f.firstPiece]),
+    [
+      ['films/low/film.txt', 2, 0], ['films/high/film.txt', 3, 2], ['films/readme.txt', 1, 5]
+    ]
+  )
   t.equal(task.completeCommand, 'cat $PART_LIST > "$FILE"')
   t.deepEqual(task.announce, ['http://127.0.0.1:9/announce', 'udp://127.0.0.1:9'])
   t.equal(task.created?.getTime(), 1_400_000_000_000)
   t.equal(task.createdBy, 'BitWorker prototype')
   const commands = encode({ command: task.command, 'complete command': task.completeCommand })
   t.equal(hex(task.digest), hash('sha256', 'BitWorker/legacy/1\0', commands, task.info))
-  t.deepEqual(parseTask(encodeTask(task), { legacySwarm: true }), task, 'written as a legacy file again, its keys sorted')
+  t.deepEqual(
+    parseTask(encodeTask(task), { legacySwarm: true }), task, 'written as a legacy file again, its keys sorted'
+  )
   t.ok(isTask(encodeTask(task)))
   t.end()
 })
@@ -221,7 +293,12 @@ test('legacy: the info-hash does not cover the command; the digest does', t => {
     encodeUnsorted([['info', info], ['command', 'a'], ['complete command', 'b']])
   ].map(bytes => hex(parseTask(bytes, { legacySwarm: true }).digest))
   t.equal(new Set(digests).size, 3)
-  const emptyComplete = parseTask(encodeUnsorted([['complete command', ''], ['info', info], ['command', 'a']]), { legacySwarm: true })
+  const emptyComplete = parseTask(
+    encodeUnsorted([
+      ['complete command', ''], ['info', info], ['command', 'a']
+    ]),
+    { legacySwarm: true }
+  )
   t.equal(hex(emptyComplete.digest), digests[0], 'an empty complete command is none')
   t.notEqual(hex(taskDigest(emptyComplete.info)), digests[0], 'the two kinds of digest cannot meet')
   t.end()
@@ -283,9 +360,15 @@ test('magnet links', t => {
   t.deepEqual(parsed.announce, task.announce)
   t.deepEqual(parsed.peerAddresses, peers, 'as WebTorrent takes them: it does not decode x.pe')
   for (const peer of ['', 'x', 'x:0', 'x:65536', 'x:1&tr=y', ':1', '::1:1', 'x:1 ']) {
-    t.throws(() => magnetOf(task, { peers: [peer] }), { code: 'BW_ERR_TASK_OPTIONS', blame: 'usage' }, `peer ${JSON.stringify(peer)}`)
+    t.throws(
+      () => magnetOf(task, { peers: [peer] }),
+      { code: 'BW_ERR_TASK_OPTIONS', blame: 'usage' },
+      `peer ${JSON.stringify(peer)}`
+    )
   }
   const legacy = parseTask(read('legacy-squares.rbw'), { legacySwarm: true })
-  t.equal(magnetOf(legacy), `magnet:?xt=urn:btih:${legacy.infoHash}&dn=squares.txt&tr=http%3A%2F%2F127.0.0.1%3A9%2Fannounce`)
+  t.equal(
+    magnetOf(legacy), `magnet:?xt=urn:btih:${legacy.infoHash}&dn=squares.txt&tr=http%3A%2F%2F127.0.0.1%3A9%2Fannounce`
+  )
   t.end()
 })

@@ -1,4 +1,5 @@
-// Tasks that need what this version does not know: nobody computes them, whoever wants them may download and pass them on.
+// Tasks that need what this version does not know: nobody computes them, whoever wants them may download and pass them
+// on.
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -20,7 +21,15 @@ import type { Peer } from '../helpers/task-swarm.ts'
 type Dict = Record<string, Encodable | undefined>
 
 function file (bitworker: Dict, changes: Dict = {}): Uint8Array {
-  return encode({ info: { bitworker: { command: 'echo $PIECE_IDX', version: 1, ...bitworker }, length: 32, name: 'x', 'piece length': 8, ...changes } })
+  return encode({
+    info: {
+      bitworker: { command: 'echo $PIECE_IDX', version: 1, ...bitworker },
+      length: 32,
+      name: 'x',
+      'piece length': 8,
+      ...changes
+    }
+  })
 }
 
 const NEEDS_INPUTS = parseTask(file({ inputs: ['a'] }))
@@ -45,14 +54,25 @@ test('what a task needs that this version does not know', t => {
     ['version 2, whose keys may mean anything', { version: 2, command: undefined, timeout: 'soon', memory: [], inputs: 1 }, ['version 2 of the format']],
     ['version 2 with another kind of command', { version: 2, command: ['echo', 'x'] }, ['version 2 of the format']]
   ]
-  for (const [what, bitworker, unsupported] of cases) t.deepEqual(parseTask(file(bitworker)).unsupported, unsupported, what)
+  for (const [what, bitworker, unsupported] of cases) {
+    t.deepEqual(parseTask(file(bitworker)).unsupported, unsupported, what)
+  }
   t.end()
 })
 
 test('keys outside of `bitworker` say nothing about the output', t => {
   const task = parseTask(file({}, { attr: 'x', private: 1, source: 's', zzz: {} }))
   t.equal(task.unsupported, undefined)
-  t.equal(parseTask(encode({ bitworker: { requires: ['x'] }, info: { bitworker: { command: 'true', version: 1 }, length: 8, name: 'x', 'piece length': 8 }, requires: ['x'] })).unsupported, undefined)
+  t.equal(
+    parseTask(
+      encode({
+        bitworker: { requires: ['x'] },
+        info: { bitworker: { command: 'true', version: 1 }, length: 8, name: 'x', 'piece length': 8 },
+        requires: ['x']
+      })
+    ).unsupported,
+    undefined
+  )
   t.end()
 })
 
@@ -76,7 +96,9 @@ interface Added { client: BitWorker, torrent: ComputeTorrent, path: string, code
 
 /** Adds it; a warning is what is looked for. */
 async function add (t: Test, id: TorrentId | Task, opts: TaskTorrentOptions = {}): Promise<Added> {
-  const client = new BitWorker({ dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false, secure: 0 })
+  const client = new BitWorker({
+    dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false, secure: 0
+  })
   t.teardown(() => destroy(client))
   const folder = opts.path ?? await createFolder(t)
   const torrent = client.add(id, { ...opts, path: folder })
@@ -107,14 +129,19 @@ test('nobody computes it', async t => {
     await once(asked.torrent, 'warning')
     t.deepEqual([asked.codes, asked.torrent.computing], [['BW_ERR_TASK_REQUIRES'], 'off'], 'the option')
   }
-  t.throws(() => workItemEnv(NEEDS_INPUTS, 0), /does not know: the key "inputs"/, 'nor can anybody else tell a command which piece it is')
+  t.throws(
+    () => workItemEnv(NEEDS_INPUTS, 0),
+    /does not know: the key "inputs"/,
+    'nor can anybody else tell a command which piece it is'
+  )
   t.equal(executor.items.length, 0)
 })
 
 test('it can be downloaded and passed on; files are made of it by who knows how', async t => {
   noteEnd(t)
   const seeder = await laterVersion(t, NEEDS_INPUTS)
-  const from = (peer: { client: BitWorker }): string => `${magnetOf(NEEDS_INPUTS)}&x.pe=127.0.0.1:${peer.client.torrentPort}`
+  const from = (peer: { client: BitWorker }): string =>
+    `${magnetOf(NEEDS_INPUTS)}&x.pe=127.0.0.1:${peer.client.torrentPort}`
   const first = await add(t, from(seeder), { compute: true })
   await once(first.torrent, 'done')
   t.deepEqual(first.codes, ['BW_ERR_TASK_REQUIRES'], 'a link says so, too')
@@ -131,7 +158,11 @@ test('it can be downloaded and passed on; files are made of it by who knows how'
   const updated = await createPeer(t, known, { path: second.path })
   await ready(updated)
   if (!updated.torrent.done) await once(updated.torrent, 'done')
-  t.equal(await readFile(path.join(second.path, 'x'), 'utf8'), '0\n1\n2\n3\n', 'the next version makes it of what is there')
+  t.equal(
+    await readFile(path.join(second.path, 'x'), 'utf8'),
+    '0\n1\n2\n3\n',
+    'the next version makes it of what is there'
+  )
   t.deepEqual(updated.downloaded, [], 'without a peer')
 })
 
@@ -152,7 +183,9 @@ test('run ends when nothing comes and nobody computes', async t => {
 
 test('the command line says so, asks nothing and runs nothing', async t => {
   const files = await workspace(t)
-  await writeFile(path.join(files.dir, 'x.bitworker'), file({ command: `touch '${files.dir}/ran'; echo x`, requires: ['gpu'] }))
+  await writeFile(
+    path.join(files.dir, 'x.bitworker'), file({ command: `touch '${files.dir}/ran'; echo x`, requires: ['gpu'] })
+  )
   const info = await files.run(['info', 'x.bitworker'])
   t.match(info.stdout, /unknown +the feature "gpu": not computed here; update BitWorker/)
   const json = await files.run(['info', 'x.bitworker', '--json'])
@@ -160,8 +193,14 @@ test('the command line says so, asks nothing and runs nothing', async t => {
 
   const { code, events, stderr } = await files.run(['run', 'x.bitworker', '--exit', '--json', ...OFFLINE])
   t.equal(code, 2, stderr)
-  t.match(stderr, /^bitworker: No peer has it.*The task needs what this version of BitWorker does not know: the feature "gpu".*Update BitWorker\.$/m)
-  t.deepEqual(events.filter(({ event }) => ['warning', 'error'].includes(event)).map(event => event['code']), ['BW_ERR_TASK_REQUIRES', 'BW_ERR_TASK_REQUIRES'])
+  t.match(
+    stderr,
+    /^bitworker: No peer has it.*The task needs what this version of BitWorker does not know: the feature "gpu".*Update BitWorker\.$/m
+  )
+  t.deepEqual(
+    events.filter(({ event }) => ['warning', 'error'].includes(event)).map(event => event['code']),
+    ['BW_ERR_TASK_REQUIRES', 'BW_ERR_TASK_REQUIRES']
+  )
   t.notOk(existsSync(path.join(files.dir, 'ran')), 'nothing ran')
 })
 
@@ -170,7 +209,18 @@ test('run downloads it, and does not pretend that the file is there', async t =>
   const files = await workspace(t)
   const { client } = await laterVersion(t, NEEDS_INPUTS)
   await writeFile(path.join(files.dir, 'x.bitworker'), encodeTask(NEEDS_INPUTS))
-  const { code, events, stderr } = await files.run(['run', 'x.bitworker', '-o', 'out', '--yes', '--exit', '--json', '--peer', `127.0.0.1:${client.torrentPort}`, ...OFFLINE])
+  const { code, events, stderr } = await files.run([
+    'run',
+    'x.bitworker',
+    '-o',
+    'out',
+    '--yes',
+    '--exit',
+    '--json',
+    '--peer',
+    `127.0.0.1:${client.torrentPort}`,
+    ...OFFLINE
+  ])
   t.equal(code, 1, stderr)
   t.deepEqual(events.find(({ event }) => event === 'done')?.['files'], [])
   t.match(stderr, /All parts are here, but no files are made of them/)

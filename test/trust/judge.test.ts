@@ -11,14 +11,18 @@ import { isRefused } from '../helpers/refused.ts'
 
 const NOW = new Date('2026-06-01T00:00:00Z')
 const sign = (task: Task, label?: string): Task =>
-  signTask(task, generateKeyPairSync('ed25519').privateKey, { time: new Date(0), ...(label !== undefined && { label }) })
+  signTask(task, generateKeyPairSync('ed25519').privateKey, {
+    time: new Date(0), ...(label !== undefined && { label })
+  })
 /** 4 pieces of at most 1 KiB and 30 minutes: 2 hours. */
 const unsigned = createTask({ name: 'x', command: 'true', parts: 4, pieceLength: 1024, timeoutMs: 1_800_000 })
 const ada = sign(unsigned, 'Ada')
 const both = sign(ada, 'Ben')
 const [ADA, BEN] = both.signatures.map(({ publicKey }) => publicKey) as [string, string]
 const endless = sign(createTask({ name: 'x', command: 'true', parts: 1 }))
-const completed = sign(createTask({ name: 'x', command: 'true', parts: 1, timeoutMs: 1000, completeCommand: 'sleep 1e9' }))
+const completed = sign(
+  createTask({ name: 'x', command: 'true', parts: 1, timeoutMs: 1000, completeCommand: 'sleep 1e9' })
+)
 const bounded = sign(createTask({
   name: 'x',
   command: 'true',
@@ -44,8 +48,20 @@ const cases: Array<[what: string, task: Task, authors: KnownAuthor[], verdict: s
   ['trusted until today', ada, [{ key: ADA, expires: NOW }], 'ask', ['limited']],
   ['as many hours', ada, [{ key: ADA, maxHours: 2 }], 'trusted', ['trusted']],
   ['fewer hours', ada, [{ key: ADA, maxHours: 1 }], 'ask', ['limited']],
-  ['hours for a task without limit', endless, [{ key: endless.signatures[0]!.publicKey, maxHours: 1e9 }], 'ask', ['limited']],
-  ['hours for a complete command', completed, [{ key: completed.signatures[0]!.publicKey, maxHours: 1e9 }], 'ask', ['limited']],
+  [
+    'hours for a task without limit',
+    endless,
+    [{ key: endless.signatures[0]!.publicKey, maxHours: 1e9 }],
+    'ask',
+    ['limited']
+  ],
+  [
+    'hours for a complete command',
+    completed,
+    [{ key: completed.signatures[0]!.publicKey, maxHours: 1e9 }],
+    'ask',
+    ['limited']
+  ],
   ['hours with complete commands', bounded, [{ key: BOUNDED, maxHours: 3 }], 'trusted', ['trusted']],
   ['fewer hours with complete commands', bounded, [{ key: BOUNDED, maxHours: 2.9 }], 'ask', ['limited']],
   ['as much memory', bounded, [{ key: BOUNDED, maxMemory: 2 ** 30 }], 'trusted', ['trusted']],
@@ -63,14 +79,17 @@ test('judging', t => {
   for (const [what, task, authors, verdict, standings] of cases) {
     const judged = judgeTask(task, { authors }, NOW)
     t.deepEqual([judged.verdict, judged.signers.map(({ standing }) => standing)], [verdict, standings], what)
-    for (const { standing, why } of judged.signers) t.equal(why !== undefined, standing === 'limited', 'a limit has a reason')
+    for (const { standing, why } of judged.signers) {
+      t.equal(why !== undefined, standing === 'limited', 'a limit has a reason')
+    }
   }
   t.deepEqual(judgeTask(ada, { authors: [{ key: ADA, label: 'my Ada' }] }, NOW).signers,
     [{ key: ADA, standing: 'trusted', label: 'my Ada', claimed: 'Ada', time: new Date(0) }], 'both names')
   t.end()
 })
 
-const bytes = (authors: KnownAuthor[], task = bounded): number | undefined => judgeTask(task, { authors }, NOW).fileBytes
+const bytes = (authors: KnownAuthor[], task = bounded): number | undefined =>
+  judgeTask(task, { authors }, NOW).fileBytes
 
 test('what complete commands may write is within the scope', t => {
   t.equal(bytes([{ key: BOUNDED, maxBytes: 2 ** 30 }]), 2 ** 29, 'two files share it')
@@ -89,16 +108,34 @@ test('a task object whose signature is of another task', t => {
 const of = (author: object): string => JSON.stringify({ version: 1, authors: [author] })
 
 test('the trust list as text', t => {
-  const authors: KnownAuthor[] = [{ key: ADA, label: 'Ada', expires: NOW, maxHours: 2, maxBytes: 3, maxMemory: 4, maxScratch: 5 }, { key: BEN, denied: true }]
+  const authors: KnownAuthor[] = [
+    { key: ADA, label: 'Ada', expires: NOW, maxHours: 2, maxBytes: 3, maxMemory: 4, maxScratch: 5 },
+    { key: BEN, denied: true }
+  ]
   t.deepEqual(parseTrustStore(formatTrustStore({ authors })), { authors }, 'written and read')
   t.deepEqual(parseTrustStore(formatTrustStore({ authors: [] })), { authors: [] })
   for (const [what, text] of [
-    ['empty', ''], ['null', 'null'], ['a list', '[]'], ['no version', '{"authors":[]}'], ['a newer version', '{"version":2,"authors":[]}'],
-    ['no authors', '{"version":1}'], ['authors that are none', '{"version":1,"authors":[1]}'], ['something else, too', '{"version":1,"authors":[],"x":1}'],
-    ['a restriction of a later version', of({ key: ADA, onlyOnSundays: true })], ['no key', of({})], ['a key in capitals', of({ key: ADA.toUpperCase() })],
-    ['a small key', of({ key: `01${'0'.repeat(62)}` })], ['a label that is none', of({ key: ADA, label: 1 })], ['no date', of({ key: ADA, expires: 'soon' })],
-    ['a date as a number', of({ key: ADA, expires: 1 })], ['hours as text', of({ key: ADA, maxHours: '1' })], ['negative bytes', of({ key: ADA, maxBytes: -1 })], ['memory as text', of({ key: ADA, maxMemory: '1G' })],
-    ['denied?', of({ key: ADA, denied: 'no' })], ['a key twice', JSON.stringify({ version: 1, authors: [{ key: ADA }, { key: ADA, denied: true }] })]
-  ] as const) isRefused(t, what, 'BW_ERR_TRUST_STORE', () => parseTrustStore(text))
+    ['empty', ''],
+    ['null', 'null'],
+    ['a list', '[]'],
+    ['no version', '{"authors":[]}'],
+    ['a newer version', '{"version":2,"authors":[]}'],
+    ['no authors', '{"version":1}'],
+    ['authors that are none', '{"version":1,"authors":[1]}'],
+    ['something else, too', '{"version":1,"authors":[],"x":1}'],
+    ['a restriction of a later version', of({ key: ADA, onlyOnSundays: true })],
+    ['no key', of({})],
+    ['a key in capitals', of({ key: ADA.toUpperCase() })],
+    ['a small key', of({ key: `01${'0'.repeat(62)}` })],
+    ['a label that is none', of({ key: ADA, label: 1 })],
+    ['no date', of({ key: ADA, expires: 'soon' })],
+    ['a date as a number', of({ key: ADA, expires: 1 })],
+    ['hours as text', of({ key: ADA, maxHours: '1' })],
+    ['negative bytes', of({ key: ADA, maxBytes: -1 })],
+    ['memory as text', of({ key: ADA, maxMemory: '1G' })],
+    ['denied?', of({ key: ADA, denied: 'no' })],
+    ['a key twice', JSON.stringify({ version: 1, authors: [{ key: ADA }, { key: ADA, denied: true }] })]
+  ] as const)
+    isRefused(t, what, 'BW_ERR_TRUST_STORE', () => parseTrustStore(text))
   t.end()
 })

@@ -1,11 +1,25 @@
 /**
- * An application that uses every documented member of WebTorrent's API, and what tasks add. It is compiled, not run: here
- * against the sources, and by scripts/consumer.sh against the packed package, with the oldest and newest TypeScript.
+ * An application that uses every documented member of WebTorrent's API, and what tasks add. It is compiled, not run:
+ * here against the sources, and by scripts/consumer.sh against the packed package, with the oldest and newest
+ * TypeScript.
  */
 import BitWorker, { createTask, encodeTask, parseTask } from '../../lib/index.ts'
 import type {
-  BitField, BitWorkerError, ComputeOptions, ErrorCode, FailedEvent, SeedOptions, Task, TaskFileView, TaskTorrentOptions, Torrent,
-  TorrentError, TorrentFile, TorrentOptions, WebTorrentOptions, Wire
+  BitField,
+  BitWorkerError,
+  ComputeOptions,
+  ErrorCode,
+  FailedEvent,
+  SeedOptions,
+  Task,
+  TaskFileView,
+  TaskTorrentOptions,
+  Torrent,
+  TorrentError,
+  TorrentFile,
+  TorrentOptions,
+  WebTorrentOptions,
+  Wire
 } from '../../lib/index.ts'
 
 /** Exactly this type. */
@@ -16,7 +30,12 @@ const options: WebTorrentOptions = {
   maxConns: 55,
   nodeId: new Uint8Array(20),
   peerId: '2d5757303330302d3030303030303030303030',
-  tracker: { announce: ['udp://127.0.0.1:1'], getAnnounceOpts: () => ({ numwant: 4 }), rtcConfig: {}, userAgent: 'an application' },
+  tracker: {
+    announce: ['udp://127.0.0.1:1'],
+    getAnnounceOpts: () => ({ numwant: 4 }),
+    rtcConfig: {},
+    userAgent: 'an application'
+  },
   dht: { bootstrap: ['127.0.0.1:20000'], maxTables: 100 },
   lsd: true,
   utPex: true,
@@ -87,7 +106,11 @@ export async function useClient (): Promise<void> {
   const onTorrent = (torrent: Torrent): void => { is<Task | null, typeof torrent.task>(true) }
   client.on('torrent', onTorrent).once('add', onTorrent).on('remove', onTorrent).on('seed', onTorrent)
   client.on('torrent', torrent => { is<Torrent, typeof torrent>(true) })
-  client.on('ready', () => {}).on('listening', () => {}).on('download', bytes => bytes.toFixed()).on('upload', bytes => bytes.toFixed())
+  client
+    .on('ready', () => {})
+    .on('listening', () => {})
+    .on('download', bytes => bytes.toFixed())
+    .on('upload', bytes => bytes.toFixed())
   client.on('error', onError).off('error', onError)
 
   is<Torrent, ReturnType<typeof client.seed>>(true)
@@ -99,7 +122,9 @@ export async function useClient (): Promise<void> {
   client.seed('hello.txt', onTorrent)
   client.seed('hello.txt', seeded, onTorrent)
   client.seed(new Blob(['hello']), seeded)
-  client.seed([new Uint8Array(1), new Blob(['hello']), 'hello.txt'], seeded, torrent => { is<Torrent, typeof torrent>(true) })
+  client.seed([new Uint8Array(1), new Blob(['hello']), 'hello.txt'], seeded, torrent => {
+    is<Torrent, typeof torrent>(true)
+  })
   client.seed(process.stdin, { name: 'standard input' })
 
   const found = await client.get('0'.repeat(40))
@@ -116,7 +141,9 @@ export async function useClient (): Promise<void> {
   is<string, typeof client.peerId>(true)
   is<string, typeof client.nodeId>(true)
   is<boolean, typeof client.utp>(true)
-  const flags: boolean[] = [client.destroyed, client.listening, client.ready, client.lsd, client.utPex, client.seedOutgoingConnections]
+  const flags: boolean[] = [
+    client.destroyed, client.listening, client.ready, client.lsd, client.utPex, client.seedOutgoingConnections
+  ]
   const ports: number[] = [client.torrentPort, client.dhtPort, client.address()?.port ?? 0, flags.length]
   if (client.tracker) client.tracker.announce?.push(`udp://127.0.0.1:${ports[0]}`)
   if (client.dht) {
@@ -125,7 +152,9 @@ export async function useClient (): Promise<void> {
   }
 
   const server = client.createServer({ origin: false, hostname: 'localhost', pathname: '/files' })
-  server.listen(0, () => { is<number | undefined, undefined | NonNullable<ReturnType<typeof server.address>>['port']>(true) })
+  server.listen(0, () => {
+    is<number | undefined, undefined | NonNullable<ReturnType<typeof server.address>>['port']>(true)
+  })
   server.listen(0)
   server.listen(0, '127.0.0.1', () => {})
   server.listen({ port: 0 })
@@ -135,13 +164,28 @@ export async function useClient (): Promise<void> {
 }
 
 export function useTorrent (torrent: Torrent): void {
-  const texts: string[] = [torrent.name, torrent.infoHash, torrent.magnetURI, torrent.path, torrent.comment ?? '', torrent.createdBy ?? '']
+  const texts: string[] = [
+    torrent.name, torrent.infoHash, torrent.magnetURI, torrent.path, torrent.comment ?? '', torrent.createdBy ?? ''
+  ]
   const bytes: Uint8Array[] = [torrent.torrentFile, torrent.metadata ?? new Uint8Array()]
   const blob: Blob | null = torrent.torrentFileBlob
   const numbers: number[] = [
-    torrent.timeRemaining, torrent.received, torrent.downloaded, torrent.uploaded, torrent.downloadSpeed, torrent.uploadSpeed,
-    torrent.progress, torrent.ratio, torrent.numPeers, torrent.length, torrent.pieceLength, torrent.lastPieceLength,
-    texts.length, bytes.length, blob?.size ?? 0, torrent.created?.getTime() ?? 0
+    torrent.timeRemaining,
+    torrent.received,
+    torrent.downloaded,
+    torrent.uploaded,
+    torrent.downloadSpeed,
+    torrent.uploadSpeed,
+    torrent.progress,
+    torrent.ratio,
+    torrent.numPeers,
+    torrent.length,
+    torrent.pieceLength,
+    torrent.lastPieceLength,
+    texts.length,
+    bytes.length,
+    blob?.size ?? 0,
+    torrent.created?.getTime() ?? 0
   ]
   torrent.maxWebConns = numbers.length
   const states: boolean[] = [torrent.ready, torrent.paused, torrent.done, torrent.destroyed, torrent.private === true]
@@ -161,11 +205,23 @@ export function useTorrent (torrent: Torrent): void {
   torrent.pause()
   torrent.resume()
   torrent.rescanFiles(err => err?.message)
-  torrent.on('infoHash', infoHash => infoHash.length).on('metadata', () => {}).on('ready', () => {}).on('done', () => {}).on('close', () => {})
+  torrent
+    .on('infoHash', infoHash => infoHash.length)
+    .on('metadata', () => {})
+    .on('ready', () => {})
+    .on('done', () => {})
+    .on('close', () => {})
   torrent.on('warning', onError).on('error', onError)
-  torrent.on('download', count => count.toFixed()).on('upload', count => count.toFixed()).on('verified', index => index.toFixed())
+  torrent
+    .on('download', count => count.toFixed())
+    .on('upload', count => count.toFixed())
+    .on('verified', index => index.toFixed())
   torrent.on('wire', (wire, address) => { useWire(wire); address?.trim() })
-  torrent.on('noPeers', source => source.trim()).on('trackerAnnounce', () => {}).on('dhtAnnounce', () => {}).on('seed', () => {})
+  torrent
+    .on('noPeers', source => source.trim())
+    .on('trackerAnnounce', () => {})
+    .on('dhtAnnounce', () => {})
+    .on('seed', () => {})
   torrent.on('peer', peer => peer.trim()).on('invalidPeer', peer => peer.trim()).on('blockedPeer', peer => peer.trim())
   torrent.on('idle', () => {}).on('interested', () => {}).on('uninterested', () => {})
   torrent.destroy()
@@ -188,14 +244,23 @@ export async function useFile (file: TorrentFile): Promise<void> {
   file.streamTo(video).play()
   for await (const chunk of file) is<Uint8Array, typeof chunk>(true)
   for await (const chunk of file[Symbol.asyncIterator]({ start: 0, end: 1 })) is<Uint8Array, typeof chunk>(true)
-  file.on('done', () => {}).on('stream', ({ stream, file: { name }, req }, pipe) => { pipe(stream); [name, req.url].join() })
+  file
+    .on('done', () => {})
+    .on('stream', ({ stream, file: { name }, req }, pipe) => {
+      pipe(stream)
+      ;[name, req.url].join()
+    })
   file.on('iterator', ({ iterator }, transform) => { transform(iterator) })
 }
 
 function useWire (wire: Wire): void {
   const texts: Array<string | null | undefined> = [wire.peerId, wire.type, wire.remoteAddress]
-  const numbers: number[] = [wire.uploaded, wire.downloaded, wire.uploadSpeed(), wire.downloadSpeed(), wire.remotePort ?? texts.length]
-  const states: boolean[] = [wire.amChoking, wire.amInterested, wire.peerChoking, wire.peerInterested, wire.hasFast, numbers.length > 0]
+  const numbers: number[] = [
+    wire.uploaded, wire.downloaded, wire.uploadSpeed(), wire.downloadSpeed(), wire.remotePort ?? texts.length
+  ]
+  const states: boolean[] = [
+    wire.amChoking, wire.amInterested, wire.peerChoking, wire.peerInterested, wire.hasFast, numbers.length > 0
+  ]
   is<BitField, typeof wire.peerPieces>(true)
   if (states.every(Boolean) && wire.peerPieces.get(0)) wire.request(0, 0, 16384, (err, block) => err ?? block?.length)
   wire.on('have', index => index.toFixed()).once('close', () => {}).off('unchoke', () => {})
@@ -208,15 +273,23 @@ export function useTasks (client: BitWorker): void {
   const compute: ComputeOptions = { slots: 2 }
   const opts: TaskTorrentOptions = { path: 'out', compute, force: false }
   const torrent = client.add(task, opts, ready => { is<Torrent, typeof ready>(true) })
-  client.add(encodeTask(parseTask(encodeTask(client.createTask({ name: 'a', parts: 1, command: 'true' })))), { compute: true })
+  client.add(encodeTask(parseTask(encodeTask(client.createTask({ name: 'a', parts: 1, command: 'true' })))), {
+    compute: true
+  })
   is<'off' | 'on' | 'paused', typeof torrent.computing>(true)
   torrent.startComputing(compute)
   torrent.pauseComputing()
   torrent.resumeComputing()
   torrent.stopComputing().then(() => torrent.stats().missing, () => {})
   torrent.on('computed', ({ piece, sha256, ms }) => { [sha256.trim(), piece.toFixed(), ms.toFixed()].join() })
-  torrent.on('computing', ({ piece }) => piece.toFixed()).on('downloaded', ({ size }) => size.toFixed()).on('file', ({ path }) => path.trim())
-  torrent.on('failed', ({ code, stderr, final }: FailedEvent) => { is<ErrorCode, typeof code>(true); [stderr, final].join() })
+  torrent
+    .on('computing', ({ piece }) => piece.toFixed())
+    .on('downloaded', ({ size }) => size.toFixed())
+    .on('file', ({ path }) => path.trim())
+  torrent.on('failed', ({ code, stderr, final }: FailedEvent) => {
+    is<ErrorCode, typeof code>(true)
+    ;[stderr, final].join()
+  })
   torrent.on('aborted', ({ reason }) => reason.trim()).on('stuck', ({ pieces }) => pieces.length)
   torrent.on('strike', ({ peer }) => peer.trim()).on('ban', ({ reason }) => reason.trim())
   const [file] = torrent.files as TaskFileView[]

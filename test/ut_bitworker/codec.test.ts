@@ -34,7 +34,10 @@ function refusal (bytes: Uint8Array, bounds?: typeof BOUNDS): string {
 const REFUSED = 'BW_ERR_PEER_MESSAGE peer'
 
 test('there are vectors of each kind', t => {
-  t.deepEqual([...new Set(vectors.map(({ kind }) => kind))], ['task', 'legacy', 'handshake', 'message', 'violation', 'collision', 'weight'])
+  t.deepEqual(
+    [...new Set(vectors.map(({ kind }) => kind))],
+    ['task', 'legacy', 'handshake', 'message', 'violation', 'collision', 'weight']
+  )
   t.end()
 })
 
@@ -47,7 +50,11 @@ test('vectors: task digests', t => {
   }
   for (const { name, info, infoHash, digest, command, completeCommand } of ofKind(vectors, 'legacy')) {
     t.equal(sha1(text(info)), infoHash, name)
-    t.equal(toHex(taskDigest(text(info), { command, ...(completeCommand !== undefined && { completeCommand }) })), digest, name)
+    t.equal(
+      toHex(taskDigest(text(info), { command, ...(completeCommand !== undefined && { completeCommand }) })),
+      digest,
+      name
+    )
   }
   t.end()
 })
@@ -59,7 +66,11 @@ test('vectors: extended handshakes', t => {
     t.deepEqual([...bytes.subarray(4, 6)], [20, 0], `${name}: ids`)
     const { bitworker } = Object.fromEntries(decode(bytes.subarray(6)) as Map<string, Map<string, unknown>>)
     const state = new PeerState({ localTask: { ...BOUNDS, digest: fromHex(task ?? '') } })
-    t.deepEqual(state.onHandshake({ bitworker: Object.fromEntries(bitworker!) }), task === undefined ? [] : [{ type: 'matched' }], name)
+    t.deepEqual(
+      state.onHandshake({ bitworker: Object.fromEntries(bitworker!) }),
+      task === undefined ? [] : [{ type: 'matched' }],
+      name
+    )
   }
   t.end()
 })
@@ -80,12 +91,16 @@ test('vectors: violations', t => {
 })
 
 test('vectors: weights', t => {
-  for (const { name, peerId, index, weight } of ofKind(vectors, 'weight')) t.equal(rendezvousWeight(seedOf(peerId), index), weight, name)
+  for (const { name, peerId, index, weight } of ofKind(vectors, 'weight')) {
+    t.equal(rendezvousWeight(seedOf(peerId), index), weight, name)
+  }
   t.end()
 })
 
 test('vectors: claim collisions', t => {
-  for (const { name, keeps, localPeerId, remotePeerId, localElapsedMs, remoteElapsedMs, index } of ofKind(vectors, 'collision')) {
+  for (const { name, keeps, localPeerId, remotePeerId, localElapsedMs, remoteElapsedMs, index } of ofKind(
+    vectors, 'collision'
+  )) {
     const local = { localElapsedMs, localPeerId: fromHex(localPeerId) }
     const remote = { remoteElapsedMs, remotePeerId: fromHex(remotePeerId) }
     t.equal(keepsClaim({ index, ...local, ...remote }), keeps, `${name}: here`)
@@ -132,7 +147,9 @@ test('what is not a message in canonical bencode is refused', t => {
     'too many releases': encode(new Map([['releases', new Uint8Array(4 * (MAX_RECORDS + 1))]])),
     'an index of 2^32 - 1': encode(new Map([['releases', new Uint8Array(4).fill(0xff)]])),
     'a size of 2^64 - 1': encode(new Map([['results', new Uint8Array(44).fill(0xff, 4, 12)]])),
-    'a size of 2^32 + 1': encode(new Map([['results', Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, ...DIGEST])]]))
+    'a size of 2^32 + 1': encode(
+      new Map([['results', Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, ...DIGEST])]])
+    )
   }
   for (const [name, bytes] of Object.entries(cases)) t.equal(refusal(bytes, BOUNDS), REFUSED, name)
   t.end()
@@ -154,7 +171,9 @@ test('without bounds, task alone is allowed', t => {
   const task = encode(new Map([['task', DIGEST]]))
   t.deepEqual(decodeMessage(task), { task: DIGEST })
   t.deepEqual(decodeMessage(text('d3:zzzi1ee')), {}, 'unknown keys are ignored')
-  for (const key of ['results', 'claims', 'releases']) t.equal(refusal(text(`d${key.length}:${key}0:e`)), REFUSED, `${key}, even if empty`)
+  for (const key of ['results', 'claims', 'releases']) {
+    t.equal(refusal(text(`d${key.length}:${key}0:e`)), REFUSED, `${key}, even if empty`)
+  }
   t.end()
 })
 
@@ -200,7 +219,11 @@ test('a caller cannot send what no record holds', t => {
     'a long task digest': { task: new Uint8Array(33) }
   }
   for (const [name, message] of Object.entries(cases)) {
-    t.throws(() => encodeMessages(message), (error: unknown) => error instanceof BitWorkerError && error.code === 'BW_ERR_RECORD' && error.blame === 'usage', name)
+    t.throws(
+      () => encodeMessages(message),
+      (error: unknown) => error instanceof BitWorkerError && error.code === 'BW_ERR_RECORD' && error.blame === 'usage',
+      name
+    )
   }
   t.end()
 })
@@ -213,12 +236,15 @@ test('more than 1024 records are split, none lost, in order', t => {
   const bounds = { pieceCount: 10_000, pieceLength: 10_000 }
   const message = { task: DIGEST, results: upTo(1025).map(result), releases: upTo(1024), claims: upTo(2049).map(claim) }
   const parts = encodeMessages(message).map(bytes => decodeMessage(bytes, bounds))
-  t.deepEqual(parts.map(part => [part.task?.length, part.results?.length, part.releases?.length, part.claims?.length]), [
-    [32, 1024, undefined, undefined],
-    [undefined, 1, 1024, 1024],
-    [undefined, undefined, undefined, 1024],
-    [undefined, undefined, undefined, 1]
-  ])
+  t.deepEqual(
+    parts.map(part => [part.task?.length, part.results?.length, part.releases?.length, part.claims?.length]),
+    [
+      [32, 1024, undefined, undefined],
+      [undefined, 1, 1024, 1024],
+      [undefined, undefined, undefined, 1024],
+      [undefined, undefined, undefined, 1]
+    ]
+  )
   t.deepEqual(parts.flatMap(part => part.results ?? []), message.results)
   t.deepEqual(parts.flatMap(part => part.releases ?? []), message.releases)
   t.deepEqual(parts.flatMap(part => part.claims ?? []), message.claims)
@@ -226,7 +252,9 @@ test('more than 1024 records are split, none lost, in order', t => {
 })
 
 test('a full message fits the limit', t => {
-  const messages = encodeMessages({ task: DIGEST, results: upTo(1024).map(result), releases: upTo(1024), claims: upTo(1024).map(claim) })
+  const messages = encodeMessages({
+    task: DIGEST, results: upTo(1024).map(result), releases: upTo(1024), claims: upTo(1024).map(claim)
+  })
   t.equal(messages.length, 1)
   t.ok(messages[0]!.length <= MAX_MESSAGE_BYTES, `${messages[0]!.length} bytes`)
   t.end()
@@ -251,7 +279,9 @@ test('property: decoding undoes encoding', t => {
 })
 
 test('property: a damaged message is decoded or refused, never anything else', t => {
-  const original = encodeMessages({ task: DIGEST, results: [result(1), result(2)], releases: [1], claims: [claim(3)] })[0]!
+  const original = encodeMessages({
+    task: DIGEST, results: [result(1), result(2)], releases: [1], claims: [claim(3)]
+  })[0]!
   const changes = fc.array(fc.tuple(fc.nat(original.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 })
   check(t, 3_000, fc.tuple(changes, fc.nat(original.length)), ([changed, length]) => {
     const bytes = original.slice()

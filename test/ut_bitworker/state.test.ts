@@ -41,8 +41,11 @@ test('the digests match: both known at the handshake', t => {
 test('the digests match: the peer had only a magnet link', t => {
   const state = new PeerState({ localTask: TASK })
   t.deepEqual(state.onHandshake({ bitworker: { v: 1 } }), [])
-  t.deepEqual(receive(state, { task: DIGEST, results: [result(1)] }), [{ type: 'matched' }, { type: 'results', results: [result(1)] }],
-    'results may come in the same message')
+  t.deepEqual(
+    receive(state, { task: DIGEST, results: [result(1)] }),
+    [{ type: 'matched' }, { type: 'results', results: [result(1)] }],
+    'results may come in the same message'
+  )
   t.end()
 })
 
@@ -73,7 +76,9 @@ test('the digests differ', t => {
   t.deepEqual(atHandshake.onHandshake(other), mismatch, 'at the handshake')
   t.equal(atHandshake.status, 'mismatched')
 
-  t.deepEqual(receive(new PeerState({ localTask: TASK }), { task: OTHER_DIGEST, results: [result(1)] }), mismatch, 'in a message')
+  t.deepEqual(
+    receive(new PeerState({ localTask: TASK }), { task: OTHER_DIGEST, results: [result(1)] }), mismatch, 'in a message'
+  )
 
   const late = new PeerState()
   late.onHandshake(other)
@@ -122,7 +127,9 @@ test('handshakes that are none', t => {
     t.deepEqual(types(state.onHandshake(HANDSHAKE)), ['matched'], `${name}: it was ignored`)
   }
   for (const handshake of [undefined, null, 5, 'x', [], {}, DIGEST, { m: 1 }, Object.create(null)]) {
-    t.deepEqual(new PeerState({ localTask: TASK }).onHandshake(handshake), [], `says nothing: ${JSON.stringify(handshake)}`)
+    t.deepEqual(
+      new PeerState({ localTask: TASK }).onHandshake(handshake), [], `says nothing: ${JSON.stringify(handshake)}`
+    )
   }
   t.end()
 })
@@ -168,13 +175,21 @@ test('a message without records says nothing', t => {
 
 test('claims: new, renewed, released, ended by a result', t => {
   const state = matched()
-  t.deepEqual(receive(state, { claims: [claim(1, 10, 99), claim(2)] }, 5), [{ type: 'claims', claims: [claim(1, 10, 99), claim(2)] }])
-  t.deepEqual(receive(state, { claims: [claim(1, 3010, 98)] }, 3005), [{ type: 'claims', claims: [claim(1, 3010, 98)] }])
+  t.deepEqual(receive(state, { claims: [claim(1, 10, 99), claim(2)] }, 5), [
+    { type: 'claims', claims: [claim(1, 10, 99), claim(2)] }
+  ])
+  t.deepEqual(receive(state, { claims: [claim(1, 3010, 98)] }, 3005), [
+    { type: 'claims', claims: [claim(1, 3010, 98)] }
+  ])
   t.deepEqual([...state.claims], [
     [1, { firstElapsedMs: 10, elapsedMs: 3010, estimateMs: 98, isBackup: false, receivedAt: 3005 }],
     [2, { firstElapsedMs: 0, elapsedMs: 0, estimateMs: 0, isBackup: false, receivedAt: 5 }]
   ], 'the first elapsed stays')
-  t.deepEqual(receive(state, { releases: [1, 7] }, 4000), [{ type: 'releases', releases: [1] }], 'a release without a claim is ignored')
+  t.deepEqual(
+    receive(state, { releases: [1, 7] }, 4000),
+    [{ type: 'releases', releases: [1] }],
+    'a release without a claim is ignored'
+  )
   t.deepEqual(receive(state, { releases: [7] }, 4000), [])
   t.deepEqual(receive(state, { results: [result(2)] }, 4000), [{ type: 'results', results: [result(2)] }])
   t.equal(state.claims.size, 0)
@@ -211,11 +226,19 @@ test('a peer cannot claim everything', t => {
   const state = matched()
   receive(state, { claims: upTo(MAX_CLAIMS + 10).map(index => claim(index)) }, 0)
   t.deepEqual([...state.claims.keys()], upTo(MAX_CLAIMS), 'the first 64 count')
-  t.deepEqual(receive(state, { claims: [claim(0, 5), claim(100)] }, 1), [{ type: 'claims', claims: [claim(0, 5)] }], 'renewals go on')
+  t.deepEqual(
+    receive(state, { claims: [claim(0, 5), claim(100)] }, 1),
+    [{ type: 'claims', claims: [claim(0, 5)] }],
+    'renewals go on'
+  )
   t.deepEqual(receive(state, { claims: [claim(100)] }, 1), [])
   t.deepEqual(types(receive(state, { releases: [0], claims: [claim(100)] }, 2)), ['releases', 'claims'], 'room again')
   t.equal(state.claims.size, MAX_CLAIMS)
-  t.deepEqual(types(receive(state, { claims: [claim(0)] }, CLAIM_LEASE_MS + 1)), ['releases', 'claims'], 'lapsed ones do not count')
+  t.deepEqual(
+    types(receive(state, { claims: [claim(0)] }, CLAIM_LEASE_MS + 1)),
+    ['releases', 'claims'],
+    'lapsed ones do not count'
+  )
   t.end()
 })
 
@@ -232,9 +255,14 @@ test('backups: of their own kind until they end', t => {
 test('neighbours come and go, within bounds', t => {
   const state = matched()
   const ids = Array.from({ length: MAX_NEIGHBOURS + 1 }, (_, i) => i.toString(16).padStart(40, '0'))
-  t.deepEqual(receive(state, { neighbours: [ids[0]!, ids[1]!] }), [{ type: 'neighbours', joined: [ids[0], ids[1]], parted: [] }])
-  t.deepEqual(receive(state, { neighbours: [ids[1]!], parted: [ids[0]!, ids[2]!] }), [{ type: 'neighbours', joined: [], parted: [ids[0]] }],
-    'what is known, or was never there, is no news')
+  t.deepEqual(receive(state, { neighbours: [ids[0]!, ids[1]!] }), [
+    { type: 'neighbours', joined: [ids[0], ids[1]], parted: [] }
+  ])
+  t.deepEqual(
+    receive(state, { neighbours: [ids[1]!], parted: [ids[0]!, ids[2]!] }),
+    [{ type: 'neighbours', joined: [], parted: [ids[0]] }],
+    'what is known, or was never there, is no news'
+  )
   receive(state, { neighbours: ids })
   t.equal(state.neighbours.size, MAX_NEIGHBOURS)
   t.end()
@@ -249,10 +277,16 @@ test('relayed claims: new, renewed, withdrawn, ended by a result, lapsed', t => 
   t.deepEqual(receive(state, { relays: [{ ...one, isBackup: true }] }, 5), [], 'and so does the kind')
   t.deepEqual(receive(state, { withdrawals: [{ index: 1, peerId: two.peerId }, { index: 2, peerId: two.peerId }] }, 6),
     [{ type: 'withdrawals', withdrawals: [{ index: 1, peerId: two.peerId }] }])
-  t.deepEqual(types(receive(state, { results: [result(1)] }, 6)), ['results', 'withdrawals'], 'the piece can be had from this peer')
+  t.deepEqual(
+    types(receive(state, { results: [result(1)] }, 6)),
+    ['results', 'withdrawals'],
+    'the piece can be had from this peer'
+  )
   receive(state, { relays: [one, relay(2, 'aa')] }, 10)
   receive(state, { relays: [relay(2, 'aa')] }, 20)
-  t.deepEqual(state.expireClaims(10 + CLAIM_LEASE_MS), [{ type: 'withdrawals', withdrawals: [{ index: 1, peerId: one.peerId }] }])
+  t.deepEqual(state.expireClaims(10 + CLAIM_LEASE_MS), [
+    { type: 'withdrawals', withdrawals: [{ index: 1, peerId: one.peerId }] }
+  ])
   t.deepEqual(state.expireClaims(19 + CLAIM_LEASE_MS), [])
   t.deepEqual(types(state.expireClaims(20 + CLAIM_LEASE_MS)), ['withdrawals'])
   t.end()
@@ -260,8 +294,14 @@ test('relayed claims: new, renewed, withdrawn, ended by a result, lapsed', t => 
 
 test('a peer cannot relay everything', t => {
   const state = matched()
-  t.equal(relayed(receive(state, { relays: upTo(MAX_CLAIMS + 1).map(index => relay(index, 'aa')) })), MAX_CLAIMS, '64 of one claimant')
-  for (let id = 1; id < 40; id++) receive(state, { relays: upTo(MAX_CLAIMS).map(index => relay(index, id.toString(16))) })
+  t.equal(
+    relayed(receive(state, { relays: upTo(MAX_CLAIMS + 1).map(index => relay(index, 'aa')) })),
+    MAX_CLAIMS,
+    '64 of one claimant'
+  )
+  for (let id = 1; id < 40; id++) {
+    receive(state, { relays: upTo(MAX_CLAIMS).map(index => relay(index, id.toString(16))) })
+  }
   t.equal(upTo(MAX_CLAIMS).reduce((sum, index) => sum + state.relays.of(index).length, 0), MAX_RELAYS)
   t.deepEqual(types(receive(state, { relays: [relay(0, 'aa')] })), ['relays'], 'renewals go on')
   t.end()
@@ -270,19 +310,27 @@ test('a peer cannot relay everything', t => {
 function relayed ([event]: PeerEvent[]): number { return event?.type === 'relays' ? event.relays.length : 0 }
 
 function relay (index: number, id: string, elapsedMs = 0): RelayRecord {
-  return { index, elapsedMs, estimateMs: 5000, firstElapsedMs: elapsedMs, isBackup: false, peerId: id.padStart(40, '0') }
+  return {
+    index, elapsedMs, estimateMs: 5000, firstElapsedMs: elapsedMs, isBackup: false, peerId: id.padStart(40, '0')
+  }
 }
 
 test('what the peer knows of our claims', t => {
   const state = matched()
   const nothing = { releases: [], claims: [], backups: [] }
-  t.deepEqual(state.prepareSend({ claims: [claim(1, 12.5), claim(2, 7)] }, 0), { ...nothing, claims: [claim(1, 12), claim(2, 7)] })
+  t.deepEqual(state.prepareSend({ claims: [claim(1, 12.5), claim(2, 7)] }, 0), {
+    ...nothing, claims: [claim(1, 12), claim(2, 7)]
+  })
   state.prepareSend({ claims: [claim(1, 3000)] }, 10)
   t.deepEqual([...state.sentClaims], [
     [1, { firstElapsedMs: 12, isBackup: false, sentAt: 10 }],
     [2, { firstElapsedMs: 7, isBackup: false, sentAt: 0 }]
   ], 'the first elapsed, as the wire carries it')
-  t.deepEqual(state.prepareSend({ releases: [2, 9] }, 20), { ...nothing, releases: [2] }, 'a claim it never heard of is not released')
+  t.deepEqual(
+    state.prepareSend({ releases: [2, 9] }, 20),
+    { ...nothing, releases: [2] },
+    'a claim it never heard of is not released'
+  )
   const results = [result(1)]
   t.deepEqual(state.prepareSend({ results, releases: [1] }, 20), { ...nothing, results }, 'a result ends the claim')
   t.equal(state.sentClaims.size, 0)
@@ -307,7 +355,11 @@ test('claims that the peer would ignore are not sent', t => {
   const claims = upTo(MAX_CLAIMS + 1).map(index => claim(index))
   t.equal(state.prepareSend({ claims }, 0).claims?.length, MAX_CLAIMS)
   t.notOk(state.sentClaims.has(MAX_CLAIMS))
-  t.deepEqual(state.prepareSend({ releases: [0], claims }, 1).claims?.map(({ index }) => index), upTo(MAX_CLAIMS), 'at a renewal there may be room')
+  t.deepEqual(
+    state.prepareSend({ releases: [0], claims }, 1).claims?.map(({ index }) => index),
+    upTo(MAX_CLAIMS),
+    'at a renewal there may be room'
+  )
   t.end()
 })
 
@@ -317,8 +369,12 @@ test('property: two states agree on each other\'s first claims', t => {
   const message: fc.Arbitrary<Message> = fc.record({
     results: fc.array(piece.map(result), { maxLength: 3 }),
     releases: fc.array(piece, { maxLength: 5 }),
-    claims: fc.array(fc.tuple(piece, fc.nat(10_000)).map(([index, elapsedMs]) => claim(index, elapsedMs)), { maxLength: 40 }),
-    backups: fc.array(piece.map(index => claim(index)), { maxLength: 5 })
+    claims: fc.array(
+      fc.tuple(piece, fc.nat(10_000)).map(([index, elapsedMs]) => claim(index, elapsedMs)), { maxLength: 40 }
+    ),
+    backups: fc.array(
+      piece.map(index => claim(index)), { maxLength: 5 }
+    )
   })
   const steps = fc.array(fc.tuple(message, fc.nat(CLAIM_LEASE_MS)), { maxLength: 30 })
   t.doesNotThrow(() => {
@@ -341,7 +397,10 @@ function sameFirsts (sender: PeerState, receiver: PeerState): boolean {
 }
 
 function firsts (claims: Map<number, { firstElapsedMs: number, isBackup: boolean }>): string {
-  return [...claims].map(([index, { firstElapsedMs, isBackup }]) => `${index}: ${firstElapsedMs} ${isBackup}`).sort((a, b) => a.localeCompare(b)).join()
+  return [...claims]
+    .map(([index, { firstElapsedMs, isBackup }]) => `${index}: ${firstElapsedMs} ${isBackup}`)
+    .sort((a, b) => a.localeCompare(b))
+    .join()
 }
 
 test('property: whatever arrives, a state answers with events', t => {

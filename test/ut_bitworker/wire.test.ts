@@ -37,7 +37,9 @@ function logOf (wire: Wire, ext: UtBitworker): unknown[] {
 }
 
 /** Two peers that have shaken hands: both with extension, b's used in answer to the handshake. */
-async function connect (t: Test, optsA: UtBitworkerOptions = { task: TASK }, optsB: UtBitworkerOptions = { task: TASK }) {
+async function connect (
+  t: Test, optsA: UtBitworkerOptions = { task: TASK }, optsB: UtBitworkerOptions = { task: TASK }
+) {
   const { a, b } = wirePair(t)
   const extA = use(a, optsA)
   const logA = logOf(a, extA)
@@ -53,20 +55,36 @@ async function connect (t: Test, optsA: UtBitworkerOptions = { task: TASK }, opt
 }
 
 /** A peer with the extension, and one driven by hand: `send` takes the bytes of a ut_bitworker message. */
-async function connectByHand (t: Test, opts: UtBitworkerOptions = { task: TASK }, bitworker: unknown = { v: 1, task: TASK.digest }) {
+async function connectByHand (
+  t: Test, opts: UtBitworkerOptions = { task: TASK }, bitworker: unknown = { v: 1, task: TASK.digest }
+) {
   const { a, b } = wirePair(t)
   const ext = use(a, opts)
   const received: Uint8Array[] = []
   class ByHand {
-    get name (): string { return 'ut_bitworker' }
-    onMessage (bytes: Uint8Array): void { received.push(bytes.slice()) }
+    get name (): string {
+      return 'ut_bitworker'
+    }
+
+    onMessage (bytes: Uint8Array): void {
+      received.push(bytes.slice())
+    }
   }
   b.use(ByHand)
   b.extendedHandshake['bitworker'] = bitworker
   const ready = Promise.all([event(a, 'extended'), event(b, 'extended')])
   shakeHands(a, b)
   await ready
-  return { a, b, ext, log: logOf(a, ext), received, send: (bytes: Uint8Array) => { b.extended('ut_bitworker', bytes) } }
+  return {
+    a,
+    b,
+    ext,
+    log: logOf(a, ext),
+    received,
+    send: (bytes: Uint8Array) => {
+      b.extended('ut_bitworker', bytes)
+    }
+  }
 }
 
 test('the extension can be used like ut_metadata and ut_pex', t => {
@@ -209,16 +227,30 @@ test('an extended handshake that arrived before the extension was used', async t
 })
 
 test('later news about a piece replaces what was queued', async t => {
-  const { received, a, b, ext } = await connectByHand(t, { task: TASK, now: () => 0, schedule: flush => { queueMicrotask(flush) } })
+  const { received, a, b, ext } = await connectByHand(t, {
+    task: TASK,
+    now: () => 0,
+    schedule: flush => {
+      queueMicrotask(flush)
+    }
+  })
   ext.claim([claim(1, 5), claim(2, 5), claim(3, 5)])
   ext.release([1])
   ext.announce([result(2)])
   await delivered(a, b)
-  t.deepEqual(received, encodeMessages({ results: [result(2)], claims: [claim(3, 5)] }), 'a claim that ended in the same turn is not sent')
+  t.deepEqual(
+    received,
+    encodeMessages({ results: [result(2)], claims: [claim(3, 5)] }),
+    'a claim that ended in the same turn is not sent'
+  )
   ext.release([3])
   ext.claim([claim(3, 1)])
   await delivered(a, b)
-  t.deepEqual(received.slice(1), encodeMessages({ releases: [3], claims: [claim(3, 1)] }), 'a release before the claim that follows it')
+  t.deepEqual(
+    received.slice(1),
+    encodeMessages({ releases: [3], claims: [claim(3, 1)] }),
+    'a release before the claim that follows it'
+  )
 })
 
 test('claims tell how long they had been running when they are sent', async t => {
@@ -251,7 +283,13 @@ test('one turn makes one message; a handed-in schedule decides when', async t =>
 
 test('what waits elsewhere goes with the next message', async t => {
   const flushes: Array<() => void> = []
-  const { ext, a, b, received } = await connectByHand(t, { task: TASK, now: () => 0, schedule: flush => { flushes.push(flush) } })
+  const { ext, a, b, received } = await connectByHand(t, {
+    task: TASK,
+    now: () => 0,
+    schedule: flush => {
+      flushes.push(flush)
+    }
+  })
   flushes.splice(0).forEach(flush => { flush() })
   let waiting = [result(1)]
   ext.pending = () => {
@@ -269,7 +307,11 @@ test('what waits elsewhere goes with the next message', async t => {
   ext.wake()
   flushes.splice(0).forEach(flush => { flush() })
   await delivered(a, b)
-  t.deepEqual(received, [{ results: [result(1)] }, { results: [result(2)], claims: [claim(3, 0)] }].flatMap(encodeMessages), 'nothing waits: nothing is sent')
+  t.deepEqual(
+    received,
+    [{ results: [result(1)] }, { results: [result(2)], claims: [claim(3, 0)] }].flatMap(encodeMessages),
+    'nothing waits: nothing is sent'
+  )
 })
 
 test('a large snapshot is split, and every have follows all of its results', async t => {
@@ -277,7 +319,12 @@ test('a large snapshot is split, and every have follows all of its results', asy
   extA.announce(upTo(2500).map(result), upTo(2500))
   await delivered(a, b)
   const results = logB.slice(1, 4) as Array<[string, number[]]>
-  t.deepEqual(results.map(([name, indices]) => [name, indices.length]), [['results', 1024], ['results', 1024], ['results', 452]])
+  t.deepEqual(
+    results.map(([name, indices]) => [name, indices.length]),
+    [
+      ['results', 1024], ['results', 1024], ['results', 452]
+    ]
+  )
   t.deepEqual(logB.slice(4), upTo(2500).map(index => ['have', index]))
 })
 

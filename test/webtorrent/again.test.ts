@@ -6,7 +6,9 @@ import type { TorrentId } from '../../lib/index.ts'
 import { allDone, createFolder, createPeer, destroy } from '../helpers/task-swarm.ts'
 
 const task = createTask({ name: 'out.txt', command: 'echo $PIECE_IDX', parts: 4, pieceLength: 64 })
-const forms = { 'the task': task, 'its bytes': encodeTask(task), 'its info-hash': task.infoHash, 'its link': magnetOf(task) }
+const forms = {
+  'the task': task, 'its bytes': encodeTask(task), 'its info-hash': task.infoHash, 'its link': magnetOf(task)
+}
 
 for (const [what, id] of Object.entries(forms) as Array<[string, TorrentId]>) {
   test(`removed by ${what}, and added again in the same turn`, async t => {
@@ -53,5 +55,7 @@ test('one that is still there is refused', async t => {
   t.teardown(() => destroy(other))
   const [err] = await once(other.add(task, { path: torrent.path }), 'error') as [Error & { code: string }]
   t.equal(err.code, 'BW_ERR_LOCKED')
-  await client.remove(await createFolder(t)).then(() => t.fail('it was removed'), (error: Error) => t.match(error.message, /No torrent/))
+  await client.remove(await createFolder(t)).then(
+    () => t.fail('it was removed'), (error: Error) => t.match(error.message, /No torrent/)
+  )
 })

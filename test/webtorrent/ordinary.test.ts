@@ -13,10 +13,13 @@ import type { TorrentId } from '../../lib/webtorrent/types.ts'
 import { cleanUp, createClient, createDir, eventOf } from '../helpers/swarm.ts'
 
 const HASH = new Uint8Array(20)
-const torrent = (info: object): Uint8Array => bencode.encode({ info: { name: 'x', 'piece length': 16_384, pieces: HASH, length: 100, ...info } })
+const torrent = (info: object): Uint8Array =>
+  bencode.encode({ info: { name: 'x', 'piece length': 16_384, pieces: HASH, length: 100, ...info } })
 /** bencode writes whole numbers only */
 const raw = (length: string, pieceLength = '16384'): Uint8Array => {
-  return Buffer.from(`d4:infod6:lengthi${length}e4:name1:x12:piece lengthi${pieceLength}e6:pieces20:${'a'.repeat(20)}ee`)
+  return Buffer.from(
+    `d4:infod6:lengthi${length}e4:name1:x12:piece lengthi${pieceLength}e6:pieces20:${'a'.repeat(20)}ee`
+  )
 }
 const file = (length: unknown, path: unknown = ['a']): object => ({ length, path })
 
@@ -57,8 +60,9 @@ for (const [what, bytes, reason] of BROKEN) {
 
 test('more pieces than there is room for', async t => {
   const pieces = 2 ** 20 + 1
-  await readOrdinary(torrent({ pieces: new Uint8Array(20 * pieces), 'piece length': 1, length: pieces })).then(() => t.fail('it was read'),
-    (err: Error) => t.match(err.message, /pieces, more than/))
+  await readOrdinary(torrent({ pieces: new Uint8Array(20 * pieces), 'piece length': 1, length: pieces })).then(
+    () => t.fail('it was read'), (err: Error) => t.match(err.message, /pieces, more than/)
+  )
 })
 
 test('torrents that are in order are read as ever', async t => {
@@ -98,8 +102,19 @@ test('every way in leads past the same look', async t => {
 
 test('trackers that cannot be asked are dropped, with a warning', async t => {
   const client = createClient(t, { tracker: {} })
-  const bad = ['udp://127.0.0.1:0', 'http://127.0.0.1:0/announce', 'udp://', 'udp://127.0.0.1:99999', 'ws://127.0.0.1:NaN', 'http://a b/', `http://${'x'.repeat(3000)}`]
-  const added = client.add(`magnet:?xt=urn:btih:${'ab'.repeat(20)}${bad.map(url => `&tr=${encodeURIComponent(url)}`).join('')}`, { announce: bad })
+  const bad = [
+    'udp://127.0.0.1:0',
+    'http://127.0.0.1:0/announce',
+    'udp://',
+    'udp://127.0.0.1:99999',
+    'ws://127.0.0.1:NaN',
+    'http://a b/',
+    `http://${'x'.repeat(3000)}`
+  ]
+  const added = client.add(
+    `magnet:?xt=urn:btih:${'ab'.repeat(20)}${bad.map(url => `&tr=${encodeURIComponent(url)}`).join('')}`,
+    { announce: bad }
+  )
   const warnings: string[] = []
   added.on('warning', err => { warnings.push(err.message) })
   await eventOf(added, 'infoHash')
@@ -119,14 +134,19 @@ test('a link whose xs leads to something broken, endless or else goes on without
   cleanUp(t, () => new Promise<void>(resolve => { server.close(() => { resolve() }) }))
   await once(server, 'listening')
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  for (const [path, reason] of [['/broken', /does not fit/], ['/other', /another info-hash/], ['/short', /./], ['/404', /HTTP 404/]] as const) {
+  for (const [path, reason] of [
+    ['/broken', /does not fit/], ['/other', /another info-hash/], ['/short', /./], ['/404', /HTTP 404/]
+  ] as const) {
     const added = client.add(`magnet:?xt=urn:btih:${'ab'.repeat(20)}&xs=${encodeURIComponent(base + path)}`)
     const [err] = await eventOf(added, 'warning')
     t.match((err as Error).message, reason)
     t.ok((err as Error).message.startsWith(`${base}${path} (xs): `))
     await client.remove(added)
   }
-  const leaves = client.add(`magnet:?xt=urn:btih:${fixtures.leaves.parsedTorrent.infoHash}&xs=${encodeURIComponent(`${base}/other`)}`, { path: await createDir(t) })
+  const leaves = client.add(
+    `magnet:?xt=urn:btih:${fixtures.leaves.parsedTorrent.infoHash}&xs=${encodeURIComponent(`${base}/other`)}`,
+    { path: await createDir(t) }
+  )
   await eventOf(leaves, 'metadata')
   t.equal(leaves.name, fixtures.leaves.parsedTorrent.name, 'and one that leads to the right thing is enough')
 })

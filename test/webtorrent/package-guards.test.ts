@@ -1,4 +1,5 @@
-// Weaknesses of inherited packages, closed: malformed input of each kind must end in an error, not in a hang or a crash.
+// Weaknesses of inherited packages, closed: malformed input of each kind must end in an error, not in a hang or a
+// crash.
 import { once } from 'node:events'
 import bencode from 'bencode'
 import Wire from 'bittorrent-protocol'
@@ -16,7 +17,9 @@ function decodeInMessage (bytes: Uint8Array): unknown {
   return (dhtBencode.decode(message) as { r: { v: unknown } }).r.v
 }
 
-for (const [name, decode] of Object.entries({ bencode: (bytes: Uint8Array) => bencode.decode(bytes), 'the copy of the DHT': decodeInMessage })) {
+for (const [name, decode] of Object.entries({
+  bencode: (bytes: Uint8Array) => bencode.decode(bytes), 'the copy of the DHT': decodeInMessage
+})) {
   test(`${name}: what is well-formed is decoded as ever`, t => {
     const value = { a: 1, b: [2, { c: 3 }], d: {} }
     t.same(decode(bencode.encode(value)), value)
@@ -26,12 +29,21 @@ for (const [name, decode] of Object.entries({ bencode: (bytes: Uint8Array) => be
 
   test(`${name}: what is not is refused`, t => {
     for (const [what, bytes] of [
-      ['a negative string length', 'd-3:'], ['a negative string length in a list', 'l-1:e'], ['no string length', ':'],
-      ['a length beyond the end', '9:ab'], ['an open list', 'l'], ['deep nesting', 'l'.repeat(100_000)], ['deep, closed', `${'l'.repeat(70)}${'e'.repeat(70)}`]
+      ['a negative string length', 'd-3:'],
+      ['a negative string length in a list', 'l-1:e'],
+      ['no string length', ':'],
+      ['a length beyond the end', '9:ab'],
+      ['an open list', 'l'],
+      ['deep nesting', 'l'.repeat(100_000)],
+      ['deep, closed', `${'l'.repeat(70)}${'e'.repeat(70)}`]
     ] as const) {
       t.throws(() => decode(text(bytes)), /bencode|Missing|Invalid|not a number|longer/i, what)
     }
-    t.same((decode(text('l3:abce')) as Uint8Array[]).map(each => Buffer.from(each).toString()), ['abc'], 'and a later one is read')
+    t.same(
+      (decode(text('l3:abce')) as Uint8Array[]).map(each => Buffer.from(each).toString()),
+      ['abc'],
+      'and a later one is read'
+    )
     t.end()
   })
 }

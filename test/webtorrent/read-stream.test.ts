@@ -1,4 +1,5 @@
-// A stream of a file whose torrent is removed closes without an end; that nobody listens for its error is no uncaught exception.
+// A stream of a file whose torrent is removed closes without an end; that nobody listens for its error is no uncaught
+// exception.
 import type { EventEmitter } from 'node:events'
 import test from 'tape'
 import fixtures from 'webtorrent-fixtures'

@@ -9,14 +9,23 @@ const HASH = `xt=urn:btih:${task.infoHash}`
 
 test('only parameters that a magnet link has reach the torrent', t => {
   for (const [link, kept] of [
-    [`magnet:?${HASH}&dn=a&tr=b&ws=c&x.pe=d:1&so=0&x.pk=e&x.sig=f`, `magnet:?${HASH}&dn=a&tr=b&ws=c&x.pe=d:1&so=0&x.pk=e&x.sig=f`],
+    [
+      `magnet:?${HASH}&dn=a&tr=b&ws=c&x.pe=d:1&so=0&x.pk=e&x.sig=f`,
+      `magnet:?${HASH}&dn=a&tr=b&ws=c&x.pe=d:1&so=0&x.pk=e&x.sig=f`
+    ],
     [`magnet:?${HASH}&_computeOptions=x&on=x&task=x&info=x&__proto__=x`, `magnet:?${HASH}`],
     [`stream-magnet:?_computeOptions=x&${HASH}`, `stream-magnet:?${HASH}`],
     [`magnet:?${HASH}magnet:?_computeOptions=x`, `magnet:?${HASH}`],
-    [`magnet:?${HASH}&x.pe=%5B%3a%3A1%5D%3A6881&x.pe=a%26:1&dn=%3A`, `magnet:?${HASH}&x.pe=[::1]:6881&x.pe=a%26:1&dn=%3A`],
+    [
+      `magnet:?${HASH}&x.pe=%5B%3a%3A1%5D%3A6881&x.pe=a%26:1&dn=%3A`,
+      `magnet:?${HASH}&x.pe=[::1]:6881&x.pe=a%26:1&dn=%3A`
+    ],
     [task.infoHash, task.infoHash]
-  ] as const) t.equal(harmlessId(link), kept, link)
-  t.same(harmlessId({ infoHash: task.infoHash, _computeOptions: {}, task }), { infoHash: task.infoHash }, 'a parsed one')
+  ] as const)
+    t.equal(harmlessId(link), kept, link)
+  t.same(
+    harmlessId({ infoHash: task.infoHash, _computeOptions: {}, task }), { infoHash: task.infoHash }, 'a parsed one'
+  )
   const bytes = new Uint8Array(20)
   t.equal(harmlessId(bytes), bytes, 'everything else is left alone')
   t.end()

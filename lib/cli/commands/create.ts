@@ -43,10 +43,15 @@ export interface CreateFlags extends SignerFlags {
 /** What is shown of the piece that is tried. */
 const SHOWN_BYTES = 1024
 
-/** Writes the task file and says what it is. Throws BW_ERR_USAGE, BW_ERR_FILE_EXISTS and what `createTask`, `signBy` refuse. */
+/**
+ * Writes the task file and says what it is. Throws BW_ERR_USAGE, BW_ERR_FILE_EXISTS and what `createTask`, `signBy`
+ * refuse.
+ */
 export async function create (flags: CreateFlags): Promise<void> {
   const created = createTask(taskOptions(flags))
-  if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) throw usage('--key and --label are for a signature; say --sign, too')
+  if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) {
+    throw usage('--key and --label are for a signature; say --sign, too')
+  }
   const task = flags.sign ? await signBy(created, flags) : created
   const target = flags.output ?? `${task.name}.bitworker`
   await tryFirst(task, target, flags)
@@ -57,11 +62,15 @@ export async function create (flags: CreateFlags): Promise<void> {
 function taskOptions (flags: CreateFlags): CreateTaskOptions {
   // Not left to commander, which would say this before it says that --nam is a typo.
   if (flags.name === undefined) throw usage('a task needs a name; say --name NAME')
-  if (flags.command === undefined) throw usage("a task needs a command; say --command CMD, such as --command 'echo $PIECE_IDX'")
+  if (flags.command === undefined) {
+    throw usage("a task needs a command; say --command CMD, such as --command 'echo $PIECE_IDX'")
+  }
   if ((flags.parts === undefined) === (flags.file.length === 0)) {
     throw usage('how many pieces? say either --parts N, or --file PATH:PARTS once for every file')
   }
-  if (flags.private && flags.announce.length === 0) throw usage('--private tasks are found by their trackers alone; say --announce URL, too')
+  if (flags.private && flags.announce.length === 0) {
+    throw usage('--private tasks are found by their trackers alone; say --announce URL, too')
+  }
   return {
     name: flags.name,
     command: flags.command,
@@ -81,13 +90,15 @@ function taskOptions (flags: CreateFlags): CreateTaskOptions {
 }
 
 /**
- * Tries its first piece, which is nobody else's yet: with --try, or if somebody at a terminal wants it. Throws why it failed,
- * BW_ERR_INTERRUPTED.
+ * Tries its first piece, which is nobody else's yet: with --try, or if somebody at a terminal wants it. Throws why it
+ * failed, BW_ERR_INTERRUPTED.
  */
 async function tryFirst (task: Task, target: string, { try: isWanted, json }: CreateFlags): Promise<void> {
   const asks = isWanted === undefined
   if (isWanted === false || (asks && (json || !isInteractive()))) return
-  const [{ confine }, { obstacleToTrying, tryPiece }] = await Promise.all([import('../run/confinement.ts'), import('../run/try-piece.ts')])
+  const [{ confine }, { obstacleToTrying, tryPiece }] = await Promise.all([
+    import('../run/confinement.ts'), import('../run/try-piece.ts')
+  ])
   const confinement = await confine({ sandbox: 'auto', unsafeNoSandbox: false })
   const problem = obstacleToTrying(confinement)
   if (problem !== null && asks) return
@@ -95,14 +106,26 @@ async function tryFirst (task: Task, target: string, { try: isWanted, json }: Cr
   const stop = new AbortController()
   const release = onInterrupt(() => { stop.abort() })
   try {
-    if (asks && await ask('Compute its first piece here, to see whether it works?', true, stop.signal) !== true && !stop.signal.aborted) return
+    if (
+      asks &&
+      (await ask('Compute its first piece here, to see whether it works?', true, stop.signal)) !== true &&
+      !stop.signal.aborted
+    )
+      return
     stop.signal.throwIfAborted()
     const onOutput = outputShownOn(process.stderr, SHOWN_BYTES)
-    await tryPiece({ task, piece: 0, confinement, binds: [], out: new JsonOutput(json), signal: stop.signal, ...(!json && { onOutput }) })
+    await tryPiece({
+      task, piece: 0, confinement, binds: [], out: new JsonOutput(json), signal: stop.signal, ...(!json && { onOutput })
+    })
   } catch (error) {
     if (stop.signal.aborted) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
     if (!(error instanceof CommandError)) throw error
-    throw new BitWorkerError(error.code, error.blame, `${error.message}; ${target} is not written: correct the command, or say --no-try`, { cause: error })
+    throw new BitWorkerError(
+      error.code,
+      error.blame,
+      `${error.message}; ${target} is not written: correct the command, or say --no-try`,
+      { cause: error }
+    )
   } finally {
     release()
   }

@@ -38,7 +38,12 @@ export async function doctor ({ port, json }: DoctorFlags): Promise<number> {
   }
   const canCompute = findings.every(({ state }) => state !== 'missing')
   out.emit('doctor', { canCompute })
-  if (!json) process.stdout.write(canCompute ? 'Tasks can be computed here.\n' : 'Tasks can be downloaded and seeded here, but not all that computing needs is there.\n')
+  if (!json)
+    process.stdout.write(
+      canCompute
+        ? 'Tasks can be computed here.\n'
+        : 'Tasks can be downloaded and seeded here, but not all that computing needs is there.\n'
+    )
   return canCompute ? EXIT.done : EXIT.workFailed
 }
 
@@ -68,7 +73,11 @@ async function checkSandbox (): Promise<Finding> {
 function checkMemory (): Finding {
   const { place, message } = findGroups()
   if (place !== null) return { check: 'memory', state: 'ok', message }
-  return { check: 'memory', state: 'limited', message: `${message}; as root, or with systemd-run --user --scope -p Delegate=yes bitworker …, they can` }
+  return {
+    check: 'memory',
+    state: 'limited',
+    message: `${message}; as root, or with systemd-run --user --scope -p Delegate=yes bitworker …, they can`
+  }
 }
 
 async function checkPort (port: number): Promise<Finding> {
@@ -87,15 +96,25 @@ async function checkPort (port: number): Promise<Finding> {
 
 /** Only whether it could work: nothing is sent. */
 async function checkDiscovery (): Promise<Finding> {
-  const addresses = Object.values(os.networkInterfaces()).flatMap(each => each ?? []).filter(({ internal }) => !internal)
+  const addresses = Object.values(os.networkInterfaces())
+    .flatMap(each => each ?? [])
+    .filter(({ internal }) => !internal)
   if (addresses.length === 0) {
-    return { check: 'discovery', state: 'limited', message: 'no network but this machine itself; connect it, or name peers with --peer' }
+    return {
+      check: 'discovery',
+      state: 'limited',
+      message: 'no network but this machine itself; connect it, or name peers with --peer'
+    }
   }
   try {
     await bindUdp(0, LSD_GROUP)
     return { check: 'discovery', state: 'ok', message: 'DHT, trackers, local network' }
   } catch {
-    return { check: 'discovery', state: 'limited', message: 'DHT and trackers; the local network takes no multicast, so peers in it are found by --peer or a tracker' }
+    return {
+      check: 'discovery',
+      state: 'limited',
+      message: 'DHT and trackers; the local network takes no multicast, so peers in it are found by --peer or a tracker'
+    }
   }
 }
 

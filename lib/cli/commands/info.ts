@@ -40,7 +40,9 @@ async function fromSwarm (source: Source, flags: InfoFlags, trust: TrustStore): 
   const stop = new AbortController()
   const release = onInterrupt(() => { stop.abort() })
   try {
-    return await lookUp(source, { flags, seconds: flags.timeout, signal: stop.signal }, torrent => describe(torrent, trust))
+    return await lookUp(source, { flags, seconds: flags.timeout, signal: stop.signal }, torrent =>
+      describe(torrent, trust)
+    )
   } finally {
     release()
   }
@@ -48,13 +50,19 @@ async function fromSwarm (source: Source, flags: InfoFlags, trust: TrustStore): 
 
 function describeJudged (task: Task, trust: TrustStore): Description {
   const judgement = judgeTask(task, trust, new Date())
-  return { event: 'task', fields: taskFields(task, judgement), lines: describeTask(task, { columns: process.stdout.columns, judgement }) }
+  return {
+    event: 'task',
+    fields: taskFields(task, judgement),
+    lines: describeTask(task, { columns: process.stdout.columns, judgement })
+  }
 }
 
 async function addSandbox (description: Description): Promise<void> {
   const { tier, problems } = await detectSandbox()
   description.fields = { ...description.fields, sandbox: { tier, problems } }
-  description.lines.push(`  sandbox     ${tier === 'none' ? 'none here: nothing would be computed; see bitworker doctor' : tier}`)
+  description.lines.push(
+    `  sandbox     ${tier === 'none' ? 'none here: nothing would be computed; see bitworker doctor' : tier}`
+  )
 }
 
 function describe (torrent: Torrent, trust: TrustStore): Description {

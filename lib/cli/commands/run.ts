@@ -55,7 +55,9 @@ export interface RunFlags extends NetworkFlags, ConfinementFlags, LeavingFlags {
 const CLOSE_MS = 800
 const NEVER = new Promise<never>(() => {})
 
-/** Runs until it is done, fails or is interrupted; resolves with the exit code. Throws what is wrong with the arguments. */
+/**
+ * Runs until it is done, fails or is interrupted; resolves with the exit code. Throws what is wrong with the arguments.
+ */
 export async function run (id: string, typed: RunFlags): Promise<number> {
   const confinement = typed.compute ? await confine(typed) : null
   const flags = { ...typed, compute: confinement?.mayCompute === true }
@@ -117,7 +119,9 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
         const obstacle = obstacleTo(session.torrent, surroundings.confinement) ?? await sandboxMissing(session.torrent)
         if (flags.exit !== true) return NEVER
         await nothingComes(session.torrent)
-        throw new BitWorkerError(obstacle.code, obstacle.blame, `No peer has it or computes it. ${obstacle.message}`, { cause: obstacle })
+        throw new BitWorkerError(obstacle.code, obstacle.blame, `No peer has it or computes it. ${obstacle.message}`, {
+          cause: obstacle
+        })
       })
     ])
   } catch (error) {
@@ -134,7 +138,9 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
 }
 
 /** Waits for the task, shows it, asks, and starts computing. */
-async function begin ({ torrent }: Session, flags: RunFlags, surroundings: Surroundings, settled: AbortSignal): Promise<void> {
+async function begin (
+  { torrent }: Session, flags: RunFlags, surroundings: Surroundings, settled: AbortSignal
+): Promise<void> {
   const { out, screen, trust, confinement } = surroundings
   await reached(torrent, 'metadata')
   const { task } = torrent
@@ -149,7 +155,11 @@ async function begin ({ torrent }: Session, flags: RunFlags, surroundings: Surro
   // without a sandbox most limits do not hold
   const limits = confinement === null || confinement.fields.tier === 'none' ? undefined : confinement.options.limits
   const description = describeTask(task, {
-    outDir: flags.output, columns: process.stderr.columns, judgement, binds: flags.bind, ...(limits !== undefined && { limits })
+    outDir: flags.output,
+    columns: process.stderr.columns,
+    judgement,
+    binds: flags.bind,
+    ...(limits !== undefined && { limits })
   })
   for (const line of description) screen.note(line)
   out.emit('task', taskFields(task, judgement))
@@ -180,8 +190,8 @@ function limitsWithin (limits: Partial<Limits> = {}, fileBytes?: number): Partia
 }
 
 /**
- * WebTorrent writes over whatever has the name of a file of an ordinary torrent; what contains not one piece of the torrent
- * is not ours. Throws BW_ERR_FILE_EXISTS.
+ * WebTorrent writes over whatever has the name of a file of an ordinary torrent; what contains not one piece of the
+ * torrent is not ours. Throws BW_ERR_FILE_EXISTS.
  */
 function refuseForeignFiles (torrent: Torrent): void {
   for (const file of torrent.files) {
@@ -212,13 +222,18 @@ function problemOf ({ task }: Torrent): BitWorkerError | null {
 /** Why nothing is computed here, although it is meant to be. */
 function obstacleTo (torrent: Torrent, confinement: Confinement | null): BitWorkerError | null {
   if (confinement === null || torrent.task === null) return null
-  return problemOf(torrent) ?? (confinement.mayCompute ? null : new BitWorkerError('BW_ERR_NO_SANDBOX', 'system', confinement.banner))
+  return (
+    problemOf(torrent) ??
+    (confinement.mayCompute ? null : new BitWorkerError('BW_ERR_NO_SANDBOX', 'system', confinement.banner))
+  )
 }
 
 /** Resolves when the torrent says that there is no sandbox after all: it was there when it was looked for. */
 async function sandboxMissing (torrent: Torrent): Promise<BitWorkerError> {
   return new Promise(resolve => {
-    torrent.on('warning', err => { if ('code' in err && err.code === 'BW_ERR_NO_SANDBOX') resolve(err as BitWorkerError) })
+    torrent.on('warning', err => {
+      if ('code' in err && err.code === 'BW_ERR_NO_SANDBOX') resolve(err as BitWorkerError)
+    })
   })
 }
 
@@ -228,13 +243,15 @@ function warn ({ code, message }: BitWorkerError, out: JsonOutput, screen: Scree
 }
 
 function warnBinds (out: JsonOutput, screen: Screen): void {
-  const message = 'what --bind shows is not part of the task: peers that show something else make other results, and both end up in the files'
+  const message =
+    'what --bind shows is not part of the task: peers that show something else make other results, and both end up in the files'
   out.emit('warning', { message })
   screen.note(`warning: ${message}`)
 }
 
 function warnConverted (out: JsonOutput, screen: Screen): void {
-  const message = 'this task file of 2014 was converted, since its info-hash does not cover the command; to meet peers of its old swarm pass --legacy-swarm'
+  const message =
+    'this task file of 2014 was converted, since its info-hash does not cover the command; to meet peers of its old swarm pass --legacy-swarm'
   out.emit('warning', { message })
   screen.note(`warning: ${message}`)
 }

@@ -35,7 +35,9 @@ export async function sign (file: string, flags: SignFlags): Promise<void> {
   const { task } = await readSource(file)
   if (task === null) throw usage(`${file}: only a task file can be signed; name one`)
   if (task.convertedFrom !== undefined && flags.output === undefined) {
-    throw usage(`${file}: a task file of 2014 cannot hold a signature; write it in today's format with -o NAME.bitworker`)
+    throw usage(
+      `${file}: a task file of 2014 cannot hold a signature; write it in today's format with -o NAME.bitworker`
+    )
   }
   const signed = await signBy(task, flags)
   const target = flags.output ?? file

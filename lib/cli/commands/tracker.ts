@@ -24,7 +24,11 @@ interface Service { port: number, close: () => void }
 /** Runs until it is interrupted. Throws BW_ERR_PORT_IN_USE, BW_ERR_ADDRESS, BW_ERR_USAGE. */
 export async function tracker (flags: TrackerFlags): Promise<void> {
   if (flags.host !== undefined && !isIPv4(flags.host)) {
-    throw new BitWorkerError('BW_ERR_USAGE', 'usage', `--host ${flags.host}: not an IPv4 address (the DHT knows no others); give one of this machine, such as 127.0.0.1`)
+    throw new BitWorkerError(
+      'BW_ERR_USAGE',
+      'usage',
+      `--host ${flags.host}: not an IPv4 address (the DHT knows no others); give one of this machine, such as 127.0.0.1`
+    )
   }
   const interrupted = new Promise<void>(resolve => { onInterrupt(resolve) })
   const server = await startTracker(flags.port, flags.host)
@@ -84,17 +88,21 @@ function announce (flags: TrackerFlags, port: number, dhtPort: number): void {
   new JsonOutput(flags.json).emit('listening', { port, dhtPort, announce: urls, flags: flagsFor(host) })
   const others = isEverywhere ? lanAddresses() : []
   const stream = flags.json ? process.stderr : process.stdout
-  stream.write([
-    'tracker   ' + urls.join('\n          '),
-    `DHT node  ${host}:${dhtPort}`,
-    '',
-    'On this machine:',
-    `  bitworker run TASK ${flagsFor(host).join(' ')}`,
-    ...others.flatMap(address => [`Where ${address} is reachable:`, `  bitworker run TASK ${flagsFor(address).join(' ')}`]),
-    '',
-    'Ctrl-C stops it.',
-    ''
-  ].join('\n'))
+  stream.write(
+    [
+      'tracker   ' + urls.join('\n          '),
+      `DHT node  ${host}:${dhtPort}`,
+      '',
+      'On this machine:',
+      `  bitworker run TASK ${flagsFor(host).join(' ')}`,
+      ...others.flatMap(address => [
+        `Where ${address} is reachable:`, `  bitworker run TASK ${flagsFor(address).join(' ')}`
+      ]),
+      '',
+      'Ctrl-C stops it.',
+      ''
+    ].join('\n')
+  )
 }
 
 function lanAddresses (): string[] {

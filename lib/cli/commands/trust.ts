@@ -29,7 +29,8 @@ const HEX_KEY = /^[0-9a-f]{64}$/i
 const MAX_KEY_FILE_BYTES = 4096
 
 /**
- * Adds a key, or changes what was said of it. Throws BW_ERR_KEY, BW_ERR_USAGE, BW_ERR_TRUST_STORE and errors of the file system.
+ * Adds a key, or changes what was said of it. Throws BW_ERR_KEY, BW_ERR_USAGE, BW_ERR_TRUST_STORE and errors of the
+ * file system.
  * @param text the public key or the path of its `.pub` file
  */
 export async function trustAdd (text: string, flags: TrustAddFlags): Promise<void> {
@@ -38,7 +39,9 @@ export async function trustAdd (text: string, flags: TrustAddFlags): Promise<voi
   if (label !== undefined) checkLabel(label)
   const scope = scopeOf(flags)
   if (flags.deny && Object.keys(scope).length > 0) throw usage('--deny has no limits; leave out either it or them')
-  const author: KnownAuthor = { key, ...(label !== undefined && { label }), ...(flags.deny && { denied: true }), ...scope }
+  const author: KnownAuthor = {
+    key, ...(label !== undefined && { label }), ...(flags.deny && { denied: true }), ...scope
+  }
   const { authors } = await readTrustStore()
   await save([...authors.filter(other => other.key !== key), author])
   new JsonOutput(flags.json).emit('added', author)
@@ -59,7 +62,10 @@ function scopeOf ({ expires, maxHours, maxSize, maxMemory, maxScratch }: TrustAd
 export async function trustList ({ json }: { json: boolean }): Promise<void> {
   const { authors } = await readTrustStore()
   for (const author of authors) new JsonOutput(json).emit('author', author)
-  say(json, authors.length === 0 ? ['You trust nobody yet: add a key with bitworker trust add KEY'] : authors.flatMap(describe))
+  say(
+    json,
+    authors.length === 0 ? ['You trust nobody yet: add a key with bitworker trust add KEY'] : authors.flatMap(describe)
+  )
 }
 
 /**
@@ -71,7 +77,10 @@ export async function trustRemove (text: string, { json }: { json: boolean }): P
   const named = authors.filter(({ key, label }) => key === text.trim().toLowerCase() || label === text)
   const found = named.length > 0 ? named : await ofFile(text, authors)
   const [author] = found
-  if (author === undefined) throw new BitWorkerError('BW_ERR_NOT_LISTED', 'usage', `${text}: no such key or name in the trust list; see bitworker trust list`)
+  if (author === undefined)
+    throw new BitWorkerError(
+      'BW_ERR_NOT_LISTED', 'usage', `${text}: no such key or name in the trust list; see bitworker trust list`
+    )
   if (found.length > 1) throw usage(`${text}: there are ${found.length} keys of that name; name the key`)
   await save(authors.filter(other => other !== author))
   new JsonOutput(json).emit('removed', author)
@@ -116,9 +125,16 @@ async function readPublicKey (file: string): Promise<PublicKey> {
       await handle.close()
     }
   } catch (error) {
-    if (error instanceof BitWorkerError) throw new BitWorkerError(error.code, error.blame, `${file}: ${error.message}`, { cause: error })
+    if (error instanceof BitWorkerError) {
+      throw new BitWorkerError(error.code, error.blame, `${file}: ${error.message}`, { cause: error })
+    }
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explain(error, file)
-    throw new BitWorkerError('BW_ERR_NOT_FOUND', 'usage', `${file}: neither a public key, which has 64 hex digits, nor a file; check it`, { cause: error })
+    throw new BitWorkerError(
+      'BW_ERR_NOT_FOUND',
+      'usage',
+      `${file}: neither a public key, which has 64 hex digits, nor a file; check it`,
+      { cause: error }
+    )
   }
 }
 

@@ -65,7 +65,9 @@ async function tryOne (id: string | undefined, flags: TryFlags, signal: AbortSig
   const confinement = await confine(flags)
   const problem = unsupportedProblem(task) ?? obstacleToTrying(confinement)
   if (problem !== null) throw problem
-  if (piece >= task.pieceCount) throw usage(`there is no piece ${piece}: the task has ${task.pieceCount}, from 0 on; choose another --piece`)
+  if (piece >= task.pieceCount) {
+    throw usage(`there is no piece ${piece}: the task has ${task.pieceCount}, from 0 on; choose another --piece`)
+  }
   await checkBinds(binds)
   if (id !== undefined) await consent(task, flags, signal)
   const out = new JsonOutput(json)
@@ -75,7 +77,9 @@ async function tryOne (id: string | undefined, flags: TryFlags, signal: AbortSig
 
 /** A task of one's own, as far as one piece tells it. */
 function taskOf ({ command, piece, parts = piece + 1, pieceLength, timeout, memory, scratch }: TryFlags): Task {
-  if (command === undefined) throw usage("what is to be tried? say a task file, or --command CMD, such as --command 'echo $PIECE_IDX'")
+  if (command === undefined) {
+    throw usage("what is to be tried? say a task file, or --command CMD, such as --command 'echo $PIECE_IDX'")
+  }
   return createTask({
     name: 'try',
     command,
@@ -90,7 +94,10 @@ function taskOf ({ command, piece, parts = piece + 1, pieceLength, timeout, memo
 async function readTask (id: string, flags: TryFlags, signal: AbortSignal): Promise<Task> {
   if (flags.command !== undefined) throw usage('a task has a command of its own; leave out --command, or the task')
   const source = await readSource(id)
-  const task = source.kind === 'remote' ? await lookUp(source, { flags, seconds: LOOKUP_SECONDS, signal }, torrent => torrent.task) : source.task
+  const task =
+    source.kind === 'remote'
+      ? await lookUp(source, { flags, seconds: LOOKUP_SECONDS, signal }, torrent => torrent.task)
+      : source.task
   if (task === null) throw usage(`${id} is an ordinary torrent, which runs nothing`)
   return task
 }
@@ -109,7 +116,11 @@ async function consent (task: Task, { yes, bind }: TryFlags, signal: AbortSignal
 
 /** All of it as it is; to a terminal as text that cannot do anything to it. */
 function outputTo (stream: NodeJS.WriteStream): (chunk: Buffer) => Promise<void> {
-  return stream.isTTY ? outputShownOn(stream, SHOWN_BYTES) : async chunk => { if (!stream.write(chunk)) await once(stream, 'drain') }
+  return stream.isTTY
+    ? outputShownOn(stream, SHOWN_BYTES)
+    : async chunk => {
+      if (!stream.write(chunk)) await once(stream, 'drain')
+    }
 }
 
 function usage (message: string): BitWorkerError {

@@ -16,8 +16,20 @@ import type { TryFlags } from '../commands/try.ts'
 import { EXIT } from '../output/failure.ts'
 import { EXAMPLES } from './examples.ts'
 import {
-  collect, parseAmount, parseAnnounce, parseBind, parseCount, parseDate, parseFileParts, parseHostPort, parseIndex, parseLimit,
-  parsePieceLength, parsePort, parseRate, parseSize
+  collect,
+  parseAmount,
+  parseAnnounce,
+  parseBind,
+  parseCount,
+  parseDate,
+  parseFileParts,
+  parseHostPort,
+  parseIndex,
+  parseLimit,
+  parsePieceLength,
+  parsePort,
+  parseRate,
+  parseSize
 } from './values.ts'
 
 /** A flag that may be repeated. */
@@ -58,15 +70,36 @@ const signer = (): Option[] => [
   new Option('--label <name>', 'your name, as others see it')
 ]
 
-const legacySwarm = (): Option => new Option('--legacy-swarm', 'join the original swarm of a 2014 task file instead of converting the file').default(false)
+const legacySwarm = (): Option =>
+  new Option('--legacy-swarm', 'join the original swarm of a 2014 task file instead of converting the file').default(
+    false
+  )
 
-const bind = (): Option => many('--bind <path[:name]>', 'show a file or folder of this machine to the command, in its working folder; all peers must bind the same contents, which BitWorker does not check', parseBind)
+const bind = (): Option =>
+  many(
+    '--bind <path[:name]>',
+    'show a file or folder of this machine to the command, in its working folder; all peers must bind the same contents, which BitWorker does not check',
+    parseBind
+  )
 
 const confinement = (): Option[] => [
-  new Option('--sandbox <kind>', 'the sandbox to use; without one, nothing is computed').choices(['auto', 'bwrap', 'landlock', 'none']).default('auto'),
-  new Option('--unsafe-no-sandbox', 'run the command with all your rights: it can read and delete your files and use your network').default(false),
-  value('--max-time <seconds>', 'longest run time of a command, whatever the task asks for (default: 3600, or what the task asks for, up to a day)', parseCount),
-  value('--max-cpu <seconds>', 'processor time per process of a command (default: four times its longest run time)', parseCount),
+  new Option('--sandbox <kind>', 'the sandbox to use; without one, nothing is computed')
+    .choices(['auto', 'bwrap', 'landlock', 'none'])
+    .default('auto'),
+  new Option(
+    '--unsafe-no-sandbox',
+    'run the command with all your rights: it can read and delete your files and use your network'
+  ).default(false),
+  value(
+    '--max-time <seconds>',
+    'longest run time of a command, whatever the task asks for (default: 3600, or what the task asks for, up to a day)',
+    parseCount
+  ),
+  value(
+    '--max-cpu <seconds>',
+    'processor time per process of a command (default: four times its longest run time)',
+    parseCount
+  ),
   value('--max-memory <size>', 'memory for a command (default: 2G)', parseLimit),
   value('--max-processes <n>', 'processes per command (default: 128)', parseCount),
   value('--max-open-files <n>', 'open files per process (default: 256)', parseCount),
@@ -147,51 +180,84 @@ function addTry (program: Command, done: (exitCode: number) => void): void {
 }
 
 function addInfo (program: Command): void {
-  addOptions(program.command('info').summary('show what a task is and what it would run')
-    .description('Shows what a task is and what it would run, without running it. A magnet link or an info-hash is looked up in its swarm.')
-    .argument('<task>', 'a task file, a URL, a magnet link or an info-hash'), [
-    value('--timeout <seconds>', 'how long to look for a magnet link or an info-hash', parseCount).default(60),
-    legacySwarm(),
-    ...network(),
-    ...common()
-  ]).addHelpText('after', EXAMPLES.info).action(async (task: string, flags: InfoFlags) => {
-    await (await import('../commands/info.ts')).info(task, flags)
-  })
+  addOptions(
+    program
+      .command('info')
+      .summary('show what a task is and what it would run')
+      .description(
+        'Shows what a task is and what it would run, without running it. A magnet link or an info-hash is looked up in its swarm.'
+      )
+      .argument('<task>', 'a task file, a URL, a magnet link or an info-hash'),
+    [
+      value('--timeout <seconds>', 'how long to look for a magnet link or an info-hash', parseCount).default(60),
+      legacySwarm(),
+      ...network(),
+      ...common()
+    ]
+  )
+    .addHelpText('after', EXAMPLES.info)
+    .action(async (task: string, flags: InfoFlags) => {
+      await (await import('../commands/info.ts')).info(task, flags)
+    })
 }
 
 function addDoctor (program: Command, done: (exitCode: number) => void): void {
-  addOptions(program.command('doctor').summary('check that this machine can compute tasks')
-    .description('Checks shell, sandbox, ports and discovery of this machine, and says how to fix what is missing. Contacts no other machine.'), [
-    value('--port <n>', 'the port to listen on; 0 for any free port', parsePort).default(0),
-    ...common()
-  ]).addHelpText('after', EXAMPLES.doctor).action(async (flags: DoctorFlags) => {
-    done(await (await import('../commands/doctor.ts')).doctor(flags))
-  })
+  addOptions(
+    program
+      .command('doctor')
+      .summary('check that this machine can compute tasks')
+      .description(
+        'Checks shell, sandbox, ports and discovery of this machine, and says how to fix what is missing. Contacts no other machine.'
+      ),
+    [value('--port <n>', 'the port to listen on; 0 for any free port', parsePort).default(0), ...common()]
+  )
+    .addHelpText('after', EXAMPLES.doctor)
+    .action(async (flags: DoctorFlags) => {
+      done(await (await import('../commands/doctor.ts')).doctor(flags))
+    })
 }
 
 function addTracker (program: Command, done: (exitCode: number) => void): void {
-  addOptions(program.command('tracker').summary('run a tracker and a DHT node for a private swarm')
-    .description('Runs a tracker (HTTP, UDP and WebSocket on one port) and a DHT node to bootstrap from, and prints the flags for using them.'), [
-    value('--port <n>', 'the port of the tracker; 0 for any free port', parsePort).default(8000),
-    value('--dht-port <n>', 'the port of the DHT node; 0 for any free port', parsePort).default(20000),
-    new Option('--host <address>', 'listen on this address only'),
-    ...common()
-  ]).addHelpText('after', EXAMPLES.tracker).action(async (flags: TrackerFlags) => {
-    await (await import('../commands/tracker.ts')).tracker(flags)
-    done(EXIT.interrupted)
-  })
+  addOptions(
+    program
+      .command('tracker')
+      .summary('run a tracker and a DHT node for a private swarm')
+      .description(
+        'Runs a tracker (HTTP, UDP and WebSocket on one port) and a DHT node to bootstrap from, and prints the flags for using them.'
+      ),
+    [
+      value('--port <n>', 'the port of the tracker; 0 for any free port', parsePort).default(8000),
+      value('--dht-port <n>', 'the port of the DHT node; 0 for any free port', parsePort).default(20000),
+      new Option('--host <address>', 'listen on this address only'),
+      ...common()
+    ]
+  )
+    .addHelpText('after', EXAMPLES.tracker)
+    .action(async (flags: TrackerFlags) => {
+      await (await import('../commands/tracker.ts')).tracker(flags)
+      done(EXIT.interrupted)
+    })
 }
 
 function addKeygen (program: Command): void {
-  addOptions(program.command('keygen').summary('make a key to sign tasks with')
-    .description('Makes an Ed25519 key pair: a secret key to sign tasks with, and a public key for people who trust you.'), [
-    new Option('-o, --output <file>', 'the file for the secret key (default: signing.key in ~/.config/bitworker)'),
-    new Option('--label <name>', 'your name, written beside the public key'),
-    new Option('--force', 'overwrite an existing key').default(false),
-    ...common()
-  ]).addHelpText('after', EXAMPLES.keygen).action(async (flags: KeygenFlags) => {
-    await (await import('../commands/keygen.ts')).keygen(flags)
-  })
+  addOptions(
+    program
+      .command('keygen')
+      .summary('make a key to sign tasks with')
+      .description(
+        'Makes an Ed25519 key pair: a secret key to sign tasks with, and a public key for people who trust you.'
+      ),
+    [
+      new Option('-o, --output <file>', 'the file for the secret key (default: signing.key in ~/.config/bitworker)'),
+      new Option('--label <name>', 'your name, written beside the public key'),
+      new Option('--force', 'overwrite an existing key').default(false),
+      ...common()
+    ]
+  )
+    .addHelpText('after', EXAMPLES.keygen)
+    .action(async (flags: KeygenFlags) => {
+      await (await import('../commands/keygen.ts')).keygen(flags)
+    })
 }
 
 function addSign (program: Command): void {
@@ -211,22 +277,37 @@ function addTrust (program: Command): void {
   const trust = program.command('trust').summary('manage the keys whose tasks start without asking')
     .description('Manages the list of keys whose tasks start without asking, and of keys whose tasks never start.')
     .addHelpText('after', EXAMPLES.trust)
-  addOptions(trust.command('add').summary('trust a key, or deny it').description('Trusts a key within limits, or denies it. A key that is already listed gets the new limits.')
-    .argument('<key>', 'a public key (64 hex digits) or its .pub file'), [
-    new Option('--label <name>', 'your name for its owner'),
-    new Option('--deny', 'never run tasks signed by this key, whoever else signed them').default(false),
-    value('--expires <date>', 'trust the key until the start of this day (UTC), such as 2027-01-31', parseDate),
-    value('--max-hours <n>', 'trust tasks that take at most this long, all commands one after another', parseCount),
-    value('--max-size <size>', 'trust tasks whose files are at most this large, such as 10G', parseSize),
-    value('--max-memory <size>', 'trust tasks that ask for at most this much memory', parseLimit),
-    value('--max-scratch <size>', 'trust tasks that ask for at most this much space in their folder', parseLimit),
-    ...common()
-  ]).action(async (key: string, flags: TrustAddFlags) => { await (await import('../commands/trust.ts')).trustAdd(key, flags) })
+  addOptions(
+    trust
+      .command('add')
+      .summary('trust a key, or deny it')
+      .description('Trusts a key within limits, or denies it. A key that is already listed gets the new limits.')
+      .argument('<key>', 'a public key (64 hex digits) or its .pub file'),
+    [
+      new Option('--label <name>', 'your name for its owner'),
+      new Option('--deny', 'never run tasks signed by this key, whoever else signed them').default(false),
+      value('--expires <date>', 'trust the key until the start of this day (UTC), such as 2027-01-31', parseDate),
+      value('--max-hours <n>', 'trust tasks that take at most this long, all commands one after another', parseCount),
+      value('--max-size <size>', 'trust tasks whose files are at most this large, such as 10G', parseSize),
+      value('--max-memory <size>', 'trust tasks that ask for at most this much memory', parseLimit),
+      value('--max-scratch <size>', 'trust tasks that ask for at most this much space in their folder', parseLimit),
+      ...common()
+    ]
+  ).action(async (key: string, flags: TrustAddFlags) => {
+    await (await import('../commands/trust.ts')).trustAdd(key, flags)
+  })
   addOptions(trust.command('list').summary('show the keys').description('Shows the keys with their limits.'), common())
     .action(async (flags: { json: boolean }) => { await (await import('../commands/trust.ts')).trustList(flags) })
-  addOptions(trust.command('remove').summary('forget a key').description('Forgets a key: its tasks no longer start without asking.')
-    .argument('<key>', 'the public key, its label, or its .pub file'), common())
-    .action(async (key: string, flags: { json: boolean }) => { await (await import('../commands/trust.ts')).trustRemove(key, flags) })
+  addOptions(
+    trust
+      .command('remove')
+      .summary('forget a key')
+      .description('Forgets a key: its tasks no longer start without asking.')
+      .argument('<key>', 'the public key, its label, or its .pub file'),
+    common()
+  ).action(async (key: string, flags: { json: boolean }) => {
+    await (await import('../commands/trust.ts')).trustRemove(key, flags)
+  })
 }
 
 /**

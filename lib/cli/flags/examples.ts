@@ -1,7 +1,10 @@
 /** The examples at the end of each command's help. */
 
 /** By command. */
-export const EXAMPLES: Record<'create' | 'try' | 'run' | 'info' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor', string> = {
+export const EXAMPLES: Record<
+  'create' | 'try' | 'run' | 'info' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
+  string
+> = {
   create: `
 Examples:
   The first hundred squares, one per piece:

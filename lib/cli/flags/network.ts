@@ -26,7 +26,9 @@ export interface NetworkFlags {
 /** The options of a client. Throws BW_ERR_USAGE for flags that contradict each other. */
 export function clientOptions (flags: NetworkFlags): WebTorrentOptions {
   if (!flags.dht && flags.dhtBootstrap.length > 0) {
-    throw new BitWorkerError('BW_ERR_USAGE', 'usage', '--dht-bootstrap needs the DHT, which --no-dht turns off; leave out one of the two')
+    throw new BitWorkerError(
+      'BW_ERR_USAGE', 'usage', '--dht-bootstrap needs the DHT, which --no-dht turns off; leave out one of the two'
+    )
   }
   return {
     torrentPort: flags.port,
@@ -49,7 +51,9 @@ export async function resolvePeers (peers: HostPort[]): Promise<string[]> {
       const { address } = await lookup(host, { order: 'ipv4first' })
       return formatHostPort({ host: address, port })
     } catch (error) {
-      throw new BitWorkerError('BW_ERR_HOST', 'input', `--peer ${host}: no such host; check the name`, { cause: explain(error) })
+      throw new BitWorkerError('BW_ERR_HOST', 'input', `--peer ${host}: no such host; check the name`, {
+        cause: explain(error)
+      })
     }
   }))
 }

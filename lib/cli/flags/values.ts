@@ -55,7 +55,9 @@ export function parseAmount (text: string): number {
 /** A whole number of at least 1. */
 export function parseCount (text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.')
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError('It must be a whole number of at least 1.')
+  }
   return value
 }
 
@@ -69,7 +71,9 @@ export function parseIndex (text: string): number {
 /** A day, `2027-01-31`: its beginning, UTC. */
 export function parseDate (text: string): Date {
   const date = new Date(/^\d{4}-\d\d-\d\d$/.test(text) ? text : NaN)
-  if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text)) throw new InvalidArgumentError('It must be a day, such as 2027-01-31.')
+  if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text)) {
+    throw new InvalidArgumentError('It must be a day, such as 2027-01-31.')
+  }
   return date
 }
 

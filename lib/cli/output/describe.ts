@@ -23,9 +23,13 @@ const BAR = '│ '
 
 function section (rows: Row[], columns: number): string[] {
   const room = Math.max(20, columns - MARGIN)
-  return rows.flatMap(([label, lines, bar]) => lines
-    .flatMap(line => bar === undefined ? wrap(line, room).map(part => part.trimStart()) : quote(line, bar, room - bar.length))
-    .map((line, i) => `  ${(i === 0 ? label : '').padEnd(LABEL_COLUMNS)}  ${line}`))
+  return rows.flatMap(([label, lines, bar]) =>
+    lines
+      .flatMap(line =>
+        bar === undefined ? wrap(line, room).map(part => part.trimStart()) : quote(line, bar, room - bar.length)
+      )
+      .map((line, i) => `  ${(i === 0 ? label : '').padEnd(LABEL_COLUMNS)}  ${line}`)
+  )
 }
 
 function capped (lines: string[]): string[] {
@@ -64,8 +68,15 @@ function describeSigners ({ signers }: Judgement): Row[] {
 }
 
 function describeTime ({ timeoutMs, pieceCount, completeCommand, completeTimeoutMs }: Task): string[] {
-  const atEnd = completeCommand === undefined || completeTimeoutMs === undefined ? [] : [`${formatDuration(completeTimeoutMs)} a file at the end`]
-  if (timeoutMs === undefined) return [`not stated: a piece gets ${formatDuration(DEFAULT_LIMITS.timeoutMs)} unless the volunteer says otherwise`, ...atEnd]
+  const atEnd =
+    completeCommand === undefined || completeTimeoutMs === undefined
+      ? []
+      : [`${formatDuration(completeTimeoutMs)} a file at the end`]
+  if (timeoutMs === undefined)
+    return [
+      `not stated: a piece gets ${formatDuration(DEFAULT_LIMITS.timeoutMs)} unless the volunteer says otherwise`,
+      ...atEnd
+    ]
   return [`${formatDuration(timeoutMs)} a piece, ${formatDuration(timeoutMs * pieceCount)} for all of them`, ...atEnd]
 }
 
@@ -82,21 +93,36 @@ function describeUse (task: Task, given: Partial<Limits>): Row[] {
   const { timeoutMs } = task
   const asks = { ...spaceAsked(task), ...(timeoutMs !== undefined && { timeoutMs }) }
   const gets = limitsFor(asks, given)
-  const atEnd = task.completeCommand === undefined ? '' : ` (${formatDuration(limitsFor({ timeoutMs: completeMsOf(task) }, given).timeoutMs)} for a file at the end)`
+  const atEnd =
+    task.completeCommand === undefined
+      ? ''
+      : ` (${formatDuration(limitsFor({ timeoutMs: completeMsOf(task) }, given).timeoutMs)} for a file at the end)`
   const use = `${formatDuration(gets.timeoutMs)}${atEnd}, ${formatBytes(gets.memoryBytes)} of memory, ${formatBytes(gets.scratchBytes)} in its folder, ${gets.processes} processes`
   const lacks = [
     ...((asks.timeoutMs ?? 0) > gets.timeoutMs ? [`--max-time ${asks.timeoutMs! / 1000}`] : []),
     ...((asks.memoryBytes ?? 0) > gets.memoryBytes ? [`--max-memory ${asks.memoryBytes}`] : []),
     ...((asks.scratchBytes ?? 0) > gets.scratchBytes ? [`--max-scratch ${asks.scratchBytes}`] : [])
   ]
-  return [['it may use', [`${use}, each command`, ...lacks.length === 0 ? [] : [`that is less than it needs; to give it more: ${lacks.join(' ')}`]]]]
+  return [
+    [
+      'it may use',
+      [
+        `${use}, each command`,
+        ...(lacks.length === 0 ? [] : [`that is less than it needs; to give it more: ${lacks.join(' ')}`])
+      ]
+    ]
+  ]
 }
 
 /** A task in lines for a person. */
-export function describeTask (task: Task, { outDir, columns = Infinity, judgement, binds = [], limits }: DescribeOptions = {}): string[] {
+export function describeTask (
+  task: Task, { outDir, columns = Infinity, judgement, binds = [], limits }: DescribeOptions = {}
+): string[] {
   const optional: Array<Row | false> = [
     task.legacy && ['format', ['of 2014: the info-hash does not cover the command']],
-    task.convertedFrom !== undefined && ['converted', [`from a task file of 2014, whose info-hash ${task.convertedFrom} does not cover the command`]],
+    task.convertedFrom !== undefined && [
+      'converted', [`from a task file of 2014, whose info-hash ${task.convertedFrom} does not cover the command`]
+    ],
     task.comment !== undefined && ['comment', escapeLines(task.comment), BAR],
     task.createdBy !== undefined && ['made by', [escapeText(task.createdBy)]],
     task.created !== undefined && ['made on', [task.created.toISOString()]]

@@ -21,19 +21,24 @@ export class ExitError extends BitWorkerError {
 // What the system says, said so that the user knows what to do.
 const SYSTEM: Record<string, [code: ErrorCode, why: string, what: string]> = {
   EADDRINUSE: ['BW_ERR_PORT_IN_USE', 'another program uses this port', 'choose another one, or 0 for any that is free'],
-  EADDRNOTAVAIL: ['BW_ERR_ADDRESS', 'this machine does not have that address', 'choose one of its own, such as 127.0.0.1'],
+  EADDRNOTAVAIL: [
+    'BW_ERR_ADDRESS', 'this machine does not have that address', 'choose one of its own, such as 127.0.0.1'
+  ],
   EACCES: ['BW_ERR_NOT_PERMITTED', 'permission denied', 'choose another place, or change its permissions'],
   EPERM: ['BW_ERR_NOT_PERMITTED', 'not permitted', 'choose another place, or change its permissions'],
   EROFS: ['BW_ERR_NOT_PERMITTED', 'the file system is read-only', 'choose another place'],
   ENOSPC: ['BW_ERR_DISK_FULL', 'the disk is full', 'free some space and run the same command again; it continues'],
-  EDQUOT: ['BW_ERR_DISK_FULL', 'the disk quota is used up', 'free some space and run the same command again; it continues'],
+  EDQUOT: [
+    'BW_ERR_DISK_FULL', 'the disk quota is used up', 'free some space and run the same command again; it continues'
+  ],
   ENOENT: ['BW_ERR_NOT_FOUND', 'no such file or folder', 'check the path'],
   ENOTDIR: ['BW_ERR_NOT_FOUND', 'a part of the path is not a folder', 'check the path'],
   EISDIR: ['BW_ERR_NOT_A_FILE', 'it is a folder', 'name a file'],
   EMFILE: ['BW_ERR_TOO_MANY_FILES', 'too many files are open', 'raise the limit with ulimit -n']
 }
 
-const KEYS = (message: string): string => /(?:name another|use an Ed25519 key)$/.test(message) ? ' (bitworker keygen, --key FILE)' : ''
+const KEYS = (message: string): string =>
+  /(?:name another|use an Ed25519 key)$/.test(message) ? ' (bitworker keygen, --key FILE)' : ''
 // The folder is not always what has to be changed (too many open files), and sometimes it is said already.
 const ELSEWHERE = (message: string): string => {
   if (/another (?:output )?folder$/.test(message)) return ' with -o'
@@ -41,8 +46,8 @@ const ELSEWHERE = (message: string): string => {
 }
 
 /**
- * What a command can do about an error of the library, which knows no flags: by code and command, to go on the end of the
- * message. The only place where such advice stands.
+ * What a command can do about an error of the library, which knows no flags: by code and command, to go on the end of
+ * the message. The only place where such advice stands.
  */
 const ADVICE: Partial<Record<ErrorCode, Record<string, string | ((message: string) => string)>>> = {
   BW_ERR_BIND: { run: ' (--bind PATH:NAME)' },
@@ -79,9 +84,14 @@ export function explain (error: unknown, subject?: string): unknown {
   const { code, path, port, syscall } = error as NodeJS.ErrnoException & { port?: number }
   const known = code === undefined ? undefined : SYSTEM[code]
   if (known === undefined) return error
-  if (code === 'ENOENT' && syscall === 'uv_cwd') return new BitWorkerError(known[0], 'system', 'the current folder was removed; change to another one', { cause: error })
+  if (code === 'ENOENT' && syscall === 'uv_cwd')
+    return new BitWorkerError(known[0], 'system', 'the current folder was removed; change to another one', {
+      cause: error
+    })
   const about = subject ?? path ?? (port === undefined ? null : `port ${port}`)
-  return new BitWorkerError(known[0], 'system', `${about === null ? '' : `${about}: `}${known[1]}; ${known[2]}`, { cause: error })
+  return new BitWorkerError(known[0], 'system', `${about === null ? '' : `${about}: `}${known[1]}; ${known[2]}`, {
+    cause: error
+  })
 }
 
 function isBitWorkerError (error: unknown): error is BitWorkerError {
@@ -112,12 +122,20 @@ export interface ReportOptions {
 /** Says on stderr (and with `--json` on stdout) what happened; returns the exit code. */
 export function report (error: unknown, { json, debug, started = false, command }: ReportOptions): number {
   const cause = explain(error)
-  const message = isBitWorkerError(cause) ? advised(cause, command) : cause instanceof Error ? cause.message : String(cause)
+  const message = isBitWorkerError(cause)
+    ? advised(cause, command)
+    : cause instanceof Error
+      ? cause.message
+      : String(cause)
   const code = isBitWorkerError(cause) ? cause.code : 'BW_ERR_INTERNAL'
   const [first = '', ...rest] = fit(`bitworker: ${escapeText(message)}`, process.stderr.columns)
-  process.stderr.write([first.replace('bitworker:', styleText('red', 'bitworker:', { stream: process.stderr })), ...rest, ''].join('\n'))
+  process.stderr.write(
+    [first.replace('bitworker:', styleText('red', 'bitworker:', { stream: process.stderr })), ...rest, ''].join('\n')
+  )
   if (debug && cause instanceof Error) process.stderr.write(`${cause.stack}\n`)
-  if (debug && cause instanceof Error && cause.cause instanceof Error) process.stderr.write(`caused by ${cause.cause.stack}\n`)
+  if (debug && cause instanceof Error && cause.cause instanceof Error) {
+    process.stderr.write(`caused by ${cause.cause.stack}\n`)
+  }
   new JsonOutput(json).emit('error', { code, message })
   return exitCodeOf(cause, started)
 }

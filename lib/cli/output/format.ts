@@ -20,10 +20,18 @@ export function escapeText (text: string): string {
 
 /** JSON that says the same, with what `escapeText` escapes as `\\uXXXX`: it may be shown on a terminal. */
 export function escapeJson (json: string): string {
-  return json.replace(DECEPTIVE, char => char.split('').map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''))
+  return json.replace(DECEPTIVE, char =>
+    char
+      .split('')
+      .map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join('')
+  )
 }
 
-/** A script as its lines, each escaped; tabs as blanks. The line break at its end, if there is one, is no line of its own. */
+/**
+ * A script as its lines, each escaped; tabs as blanks. The line break at its end, if there is one, is no line of its
+ * own.
+ */
 export function escapeLines (text: string): string[] {
   return text.replace(/\n$/, '').split('\n').map(line => escapeText(line.replaceAll('\t', '    ')))
 }
@@ -42,7 +50,9 @@ function wordsOf (text: string): string[] {
   const words: string[] = []
   for (const word of text.split(/(?<! )(?= )/)) {
     const before = words.at(-1)
-    const isOne = before !== undefined && ((/\d$/.test(before) && UNIT.test(word)) || (/ --[a-z-]+$/.test(before) && /^ [A-Z\d]/.test(word)))
+    const isOne =
+      before !== undefined &&
+      ((/\d$/.test(before) && UNIT.test(word)) || (/ --[a-z-]+$/.test(before) && /^ [A-Z\d]/.test(word)))
     if (isOne) words[words.length - 1] = before + word
     else words.push(word)
   }
@@ -76,8 +86,8 @@ function cut (text: string, columns: number): string[] {
 }
 
 /**
- * Foreign text in lines of at most `columns`, broken between words where that can be. A line that goes on after a blank begins
- * with it: joined, the lines are the text.
+ * Foreign text in lines of at most `columns`, broken between words where that can be. A line that goes on after a blank
+ * begins with it: joined, the lines are the text.
  */
 export function wrap (text: string, columns: number): string[] {
   return fill(text, columns).flatMap(line => cut(line, columns))
@@ -144,7 +154,9 @@ export function plural (count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** Numbers in order with a dash for those in a row, `0–4, 7, 9–11`; at most `max` such groups, and how many are left. */
+/**
+ * Numbers in order with a dash for those in a row, `0–4, 7, 9–11`; at most `max` such groups, and how many are left.
+ */
 export function formatRanges (sorted: readonly number[], max = 20): string {
   const ranges: Array<[first: number, last: number]> = []
   for (const number of sorted) {

@@ -72,10 +72,15 @@ export function renderLive (snapshot: Snapshot, columns: number): string {
   const total = snapshot.pieces === null ? '' : `  ${snapshot.pieces.stored}/${snapshot.pieces.pieces} pieces`
   const text = `${percent(snapshot)}${total}  ${timeLeft(snapshot)}`
   const cells = Math.min(BAR_CELLS, columns - text.length - 2)
-  const bar = cells < MIN_BAR_CELLS ? '' : `${styleText('cyan', formatBar(snapshot.fraction, cells), { stream: process.stderr })} `
+  const bar =
+    cells < MIN_BAR_CELLS
+      ? ''
+      : `${styleText('cyan', formatBar(snapshot.fraction, cells), { stream: process.stderr })} `
   const [first, ...more] = fit(text, columns - 1)
   const remark = snapshot.remark === null ? [] : fit(snapshot.remark, columns - 1)
-  return [`${bar}${first}`, ...more, formatParts([...counts(snapshot), ...network(snapshot)], columns - 1), ...remark].join('\n')
+  return [
+    `${bar}${first}`, ...more, formatParts([...counts(snapshot), ...network(snapshot)], columns - 1), ...remark
+  ].join('\n')
 }
 
 /** The same on one line without colours. */

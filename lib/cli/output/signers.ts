@@ -27,12 +27,17 @@ export function describeTrust ({ signers }: Judgement): string {
 export function refuseDenied ({ verdict, signers }: Judgement): void {
   if (verdict !== 'denied') return
   const { key, label } = signers.find(({ standing }) => standing === 'denied')!
-  throw new BitWorkerError('BW_ERR_DENIED', 'usage',
-    `this task is signed by ${label ?? key}, whose tasks do not run here; pass --no-compute to download only, or take that back with bitworker trust remove ${key}`)
+  throw new BitWorkerError(
+    'BW_ERR_DENIED',
+    'usage',
+    `this task is signed by ${label ?? key}, whose tasks do not run here; pass --no-compute to download only, or take that back with bitworker trust remove ${key}`
+  )
 }
 
 /** Throws BW_ERR_USAGE for what no name can be. */
 export function checkLabel (label: string): void {
   if (label.trim() === label && label !== '' && label.length <= MAX_LABEL_LENGTH && escapeText(label) === label) return
-  throw new BitWorkerError('BW_ERR_USAGE', 'usage', `--label must be 1 to ${MAX_LABEL_LENGTH} characters that can be seen; give a name`)
+  throw new BitWorkerError(
+    'BW_ERR_USAGE', 'usage', `--label must be 1 to ${MAX_LABEL_LENGTH} characters that can be seen; give a name`
+  )
 }

@@ -7,7 +7,9 @@ import type { Task } from '../../task/task.ts'
 import { readSource } from '../run/source.ts'
 import { explain } from './failure.ts'
 
-/** Writes the task file; the same task there already will do. Throws BW_ERR_FILE_EXISTS, and errors of the file system. */
+/**
+ * Writes the task file; the same task there already will do. Throws BW_ERR_FILE_EXISTS, and errors of the file system.
+ */
 export async function writeTask (target: string, task: Task, force: boolean): Promise<void> {
   await refuseDevice(target)
   try {
@@ -25,7 +27,9 @@ export async function writeTask (target: string, task: Task, force: boolean): Pr
 async function refuseDevice (target: string): Promise<void> {
   const there = await stat(target).catch(() => null)
   if (there === null || there.isFile() || there.isDirectory()) return
-  throw new BitWorkerError('BW_ERR_NOT_A_FILE', 'usage', `${target}: already exists and is not an ordinary file; choose another name with -o`)
+  throw new BitWorkerError(
+    'BW_ERR_NOT_A_FILE', 'usage', `${target}: already exists and is not an ordinary file; choose another name with -o`
+  )
 }
 
 async function holdsSameTask (target: string, task: Task): Promise<boolean> {

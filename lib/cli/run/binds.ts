@@ -7,7 +7,9 @@ import type { Bind } from '../../executor/binds.ts'
 export async function checkBinds (binds: Bind[]): Promise<void> {
   for (const { path } of binds) {
     const cause = await access(path).then(() => null, (error: unknown) => error)
-    if (cause !== null) throw new BitWorkerError('BW_ERR_BIND', 'usage', `--bind ${path}: ${await reason(path)}`, { cause })
+    if (cause !== null) {
+      throw new BitWorkerError('BW_ERR_BIND', 'usage', `--bind ${path}: ${await reason(path)}`, { cause })
+    }
   }
 }
 

@@ -36,7 +36,12 @@ export async function confine (flags: ConfinementFlags): Promise<Confinement> {
   const choice = choiceOf(flags)
   const { tier, problems } = await detectSandbox(choice)
   const options = { sandbox: choice, limits: limitsOf(flags) }
-  return { mayCompute: tier !== 'none' || choice === 'none', options, fields: { tier, problems }, banner: bannerOf({ tier, problems }, choice) }
+  return {
+    mayCompute: tier !== 'none' || choice === 'none',
+    options,
+    fields: { tier, problems },
+    banner: bannerOf({ tier, problems }, choice)
+  }
 }
 
 function choiceOf ({ sandbox, unsafeNoSandbox }: ConfinementFlags): SandboxChoice {
@@ -61,7 +66,11 @@ function limitsOf (flags: ConfinementFlags): Partial<Limits> {
 }
 
 function bannerOf ({ tier, problems }: Pick<SandboxReport, 'tier' | 'problems'>, choice: SandboxChoice): string {
-  if (tier !== 'none') return `The command runs in a sandbox (${tier}): no network, and of your files only what --bind shows, read-only.`
-  if (choice === 'none') return 'UNSANDBOXED (--unsafe-no-sandbox): the command can read and delete your files, and use your network.'
+  if (tier !== 'none') {
+    return `The command runs in a sandbox (${tier}): no network, and of your files only what --bind shows, read-only.`
+  }
+  if (choice === 'none') {
+    return 'UNSANDBOXED (--unsafe-no-sandbox): the command can read and delete your files, and use your network.'
+  }
   return `Nothing is computed here, only downloaded: there is no sandbox to compute in. ${problems.join('; ')}. See bitworker doctor.`
 }

@@ -10,14 +10,21 @@ import { saidLines } from './said.ts'
 /** Passes on everything but the end: that is run.ts's. */
 export function report (session: Session, failures: FailureReport, out: JsonOutput, screen: Screen): void {
   const { torrent } = session
-  for (const event of ['computing', 'computed', 'downloaded', 'aborted', 'completing', 'file', 'leaving', 'strike', 'ban'] as const) {
-    torrent.on(event, (fields: object) => { out.emit(event, fields) })
+  for (const event of [
+    'computing', 'computed', 'downloaded', 'aborted', 'completing', 'file', 'leaving', 'strike', 'ban'
+  ] as const) {
+    torrent.on(event, (fields: object) => {
+      out.emit(event, fields)
+    })
   }
   torrent.on('failed', failure => {
     out.emit('failed', failure)
     failures.failed(failure)
   })
-  for (const event of ['computed', 'downloaded'] as const) torrent.on(event, ({ piece }: { piece: number }) => { failures.recovered(piece) })
+  for (const event of ['computed', 'downloaded'] as const)
+    torrent.on(event, ({ piece }: { piece: number }) => {
+      failures.recovered(piece)
+    })
   reportMisdeeds(torrent, screen)
   reportPeers(torrent, out)
   reportWarnings(session, out, screen)

@@ -46,7 +46,10 @@ export class Failures {
     }
     if (!final || group.isShown) return null
     group.isShown = true
-    return [`${subjectOf(failure)} failed permanently on this machine: ${escapeText(failure.message)}`, ...this.#details(failure)].join('\n')
+    return [
+      `${subjectOf(failure)} failed permanently on this machine: ${escapeText(failure.message)}`,
+      ...this.#details(failure)
+    ].join('\n')
   }
 
   /** The piece is here after all. */
@@ -68,7 +71,8 @@ export class Failures {
     const lines: string[] = []
     for (const { first, pieces } of this.#sorted()) {
       const sorted = [...pieces].sort((a, b) => a - b)
-      const subject = first.piece === null ? subjectOf(first) : `${sorted.length === 1 ? 'piece' : 'pieces'} ${formatRanges(sorted)}`
+      const subject =
+        first.piece === null ? subjectOf(first) : `${sorted.length === 1 ? 'piece' : 'pieces'} ${formatRanges(sorted)}`
       lines.push(`  ${subject}: ${escapeText(first.message)}`)
       const why = this.#explain(first)
       if (why !== null) lines.push(`    ${escapeText(why)}`)
@@ -116,7 +120,10 @@ export class FailureReport {
   readonly #emit: (event: string, fields: object) => void
   #told = ''
 
-  constructor ({ explain, note, emit }: { explain: Explain, note: (text: string) => void, emit: (event: string, fields: object) => void }) {
+  constructor (
+    { explain, note, emit }:
+    { explain: Explain, note: (text: string) => void, emit: (event: string, fields: object) => void }
+  ) {
     this.#explain = explain
     this.#failures = new Failures(explain)
     this.#note = note
@@ -138,13 +145,21 @@ export class FailureReport {
     this.#told = text
     if (lines.length === 0) return
     const { count } = this.#failures
-    this.#note([`${count === 0 ? 'Failed here' : `${plural(count, 'piece')} failed here`}:`, text, 'Run the same command again to retry.'].join('\n'))
+    this.#note(
+      [
+        `${count === 0 ? 'Failed here' : `${plural(count, 'piece')} failed here`}:`,
+        text,
+        'Run the same command again to retry.'
+      ].join('\n')
+    )
     this.#emit('failures', { groups: this.#failures.groups() })
   }
 
   /** Why nothing more is computed. */
   describeHopeless ({ message, exitCode, signal, stderr }: HopelessEvent): string {
     const why = this.#explain({ exitCode, signal, stderr })
-    return [escapeText(message), ...stderrLines(message, stderr), ...why === null ? [] : [`  ${escapeText(why)}`]].join('\n')
+    return [
+      escapeText(message), ...stderrLines(message, stderr), ...(why === null ? [] : [`  ${escapeText(why)}`])
+    ].join('\n')
   }
 }

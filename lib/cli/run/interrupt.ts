@@ -23,7 +23,9 @@ export function onInterrupt (stop: () => void): () => void {
   return () => { for (const signal of SIGNALS) process.off(signal, listener) }
 }
 
-/** Resolves when `work` has settled, or after `ms` whichever is first: a tracker that does not answer must not keep us. */
+/**
+ * Resolves when `work` has settled, or after `ms` whichever is first: a tracker that does not answer must not keep us.
+ */
 export async function withDeadline (work: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<void>(resolve => { timer = setTimeout(resolve, ms) })
@@ -33,6 +35,15 @@ export async function withDeadline (work: Promise<unknown>, ms: number): Promise
 
 /** Rejects with the signal's reason when it is aborted; never resolves. */
 export async function aborted (signal: AbortSignal): Promise<never> {
-  if (!signal.aborted) await new Promise<void>(resolve => { signal.addEventListener('abort', () => { resolve() }, { once: true }) })
+  if (!signal.aborted)
+    await new Promise<void>(resolve => {
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve()
+        },
+        { once: true }
+      )
+    })
   throw signal.reason
 }

@@ -26,12 +26,19 @@ export function leavesWhenDone ({ exit, seedTime, seedRatio }: LeavingFlags): bo
 export async function seeded (torrent: Torrent, { seedTime, seedRatio }: LeavingFlags): Promise<void> {
   if (seedTime === undefined && seedRatio === undefined) return
   const endsAt = performance.now() + (seedTime ?? Infinity) * 60_000
-  while (performance.now() < endsAt && torrent.uploaded < (seedRatio ?? Infinity) * torrent.length) await setTimeout(LOOK_MS)
+  while (performance.now() < endsAt && torrent.uploaded < (seedRatio ?? Infinity) * torrent.length) {
+    await setTimeout(LOOK_MS)
+  }
 }
 
 /** Resolves when the connected peers have what only we have, or it took too long; says whom it waits for. */
 export async function handedOver (torrent: Torrent, screen: Screen): Promise<void> {
-  torrent.once('leaving', ({ peers, pieces }) => { screen.note(`${leavingWhen(peers, pieces)}; Ctrl-C leaves at once`) })
+  torrent.once('leaving', ({ peers, pieces }) => {
+    screen.note(`${leavingWhen(peers, pieces)}; Ctrl-C leaves at once`)
+  })
   const { peers, pieces } = await torrent.handOver()
-  if (peers > 0) screen.note(`Leaving before ${plural(peers, 'peer')} got ${plural(pieces, 'piece')} that only this one has: they took too long.`)
+  if (peers > 0)
+    screen.note(
+      `Leaving before ${plural(peers, 'peer')} got ${plural(pieces, 'piece')} that only this one has: they took too long.`
+    )
 }

@@ -1,6 +1,6 @@
 /**
- * A link as people paste it: out of a mail, a chat or a shell history, with what those put around and into it. Pure. Called by
- * source.ts.
+ * A link as people paste it: out of a mail, a chat or a shell history, with what those put around and into it. Pure.
+ * Called by source.ts.
  */
 import { BitWorkerError } from '../../base/errors.ts'
 
@@ -8,16 +8,26 @@ const HEX = /^[0-9a-f]{40}$/i
 const BASE32 = /^[a-z2-7]{32}$/i
 
 /**
- * The text without blanks, quotes and brackets around it, and if it is a magnet link: on one line, percent signs, capitals and
- * `&amp;` of its own parameters undone. Anything else comes back as it is.
+ * The text without blanks, quotes and brackets around it, and if it is a magnet link: on one line, percent signs,
+ * capitals and `&amp;` of its own parameters undone. Anything else comes back as it is.
  */
 export function tidyLink (text: string): string {
   const bare = text.trim().replace(/^(["'<`])(.*)["'>`]$/s, '$2').trim()
   if (isInfoHash(bare)) return bare
   const link = /^(?:stream-)?magnet%3A/i.test(bare) ? unescape(bare) : bare
-  if (!/^(?:stream-)?magnet:/i.test(link)) return /^https?:\/\//i.test(bare) ? bare.replace(/^https?:/i, scheme => scheme.toLowerCase()) : text
-  const [scheme = '', query = ''] = link.replace(/\s*[\r\n]\s*/g, '').replaceAll(' ', '%20').replaceAll('&amp;', '&').split(/\?(.*)/s)
-  return `${scheme.toLowerCase()}?${query.split('&').filter(parameter => parameter !== '').map(tidyParameter).join('&')}`
+  if (!/^(?:stream-)?magnet:/i.test(link)) {
+    return /^https?:\/\//i.test(bare) ? bare.replace(/^https?:/i, scheme => scheme.toLowerCase()) : text
+  }
+  const [scheme = '', query = ''] = link
+    .replace(/\s*[\r\n]\s*/g, '')
+    .replaceAll(' ', '%20')
+    .replaceAll('&amp;', '&')
+    .split(/\?(.*)/s)
+  return `${scheme.toLowerCase()}?${query
+    .split('&')
+    .filter(parameter => parameter !== '')
+    .map(tidyParameter)
+    .join('&')}`
 }
 
 /** Whether it is an info-hash, 40 hex digits or 32 of base 32. */
@@ -47,16 +57,27 @@ export function checkLink (link: string): void {
   if (topics.some(topic => topic.startsWith('urn:btih:') && isInfoHash(topic.slice('urn:btih:'.length)))) return
   const [topic] = topics
   if (topic === undefined) throw bad('has no info-hash (xt=urn:btih:…): if it has more to it, put it in quotes')
-  if (topic.startsWith('urn:btmh:')) throw bad('is for BitTorrent 2 alone (urn:btmh), which BitWorker does not speak: ask for a link with urn:btih')
+  if (topic.startsWith('urn:btmh:')) {
+    throw bad('is for BitTorrent 2 alone (urn:btmh), which BitWorker does not speak: ask for a link with urn:btih')
+  }
   const [, hash] = /^urn:btih:(.*)$/s.exec(topic) ?? []
-  if (hash === undefined) throw bad(`names something that is no torrent (${topic.slice(0, 40)}): ask for one with urn:btih`)
-  throw bad(`has an info-hash of ${hash.length} characters, not 40 hex digits or 32 of base 32: copy it once more, and whole`)
+  if (hash === undefined) {
+    throw bad(`names something that is no torrent (${topic.slice(0, 40)}): ask for one with urn:btih`)
+  }
+  throw bad(
+    `has an info-hash of ${hash.length} characters, not 40 hex digits or 32 of base 32: copy it once more, and whole`
+  )
 }
 
-/** What is said while a link is looked up. The shell ends a command at an `&` that is not in quotes, and what is left is a link, too. */
+/**
+ * What is said while a link is looked up. The shell ends a command at an `&` that is not in quotes, and what is left is
+ * a link, too.
+ */
 export function lookupNote (id: string | Uint8Array): string {
   const isBare = typeof id === 'string' && /^magnet:\?xt=[^&]*$/.test(id)
-  const hint = isBare ? '\nThe link is nothing but an info-hash; if it was longer, put it in quotes: the shell cuts it at the first &.' : ''
+  const hint = isBare
+    ? '\nThe link is nothing but an info-hash; if it was longer, put it in quotes: the shell cuts it at the first &.'
+    : ''
   return `looking for the task; Ctrl-C stops${hint}`
 }
 

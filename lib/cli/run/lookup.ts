@@ -39,13 +39,19 @@ export async function lookUp<T> (source: Source, opts: LookupOptions, look: (tor
 
 interface Aids<T> { folder: string, look: (torrent: Torrent) => T }
 
-async function fromSwarm<T> (source: Source, { flags, seconds, signal }: LookupOptions, { folder, look }: Aids<T>): Promise<T> {
+async function fromSwarm<T> (
+  source: Source, { flags, seconds, signal }: LookupOptions, { folder, look }: Aids<T>
+): Promise<T> {
   if (source.kind === 'remote') process.stderr.write(`${lookupNote(source.id)}\n`)
   const opts = { path: folder, deselect: true, legacySwarm: flags.legacySwarm === true }
   const session = await openSession(source.id, flags, opts, new JsonOutput(false))
   const giveUp = new AbortController()
-  const timer = setTimeout(() => { giveUp.abort(noMetadata(seconds)) }, seconds * 1000)
-  const interrupt = (): void => { giveUp.abort(new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')) }
+  const timer = setTimeout(() => {
+    giveUp.abort(noMetadata(seconds))
+  }, seconds * 1000)
+  const interrupt = (): void => {
+    giveUp.abort(new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted'))
+  }
   signal.addEventListener('abort', interrupt)
   if (signal.aborted) interrupt()
   try {
@@ -59,6 +65,9 @@ async function fromSwarm<T> (source: Source, { flags, seconds, signal }: LookupO
 }
 
 function noMetadata (seconds: number): ExitError {
-  return new ExitError(EXIT.workFailed, 'BW_ERR_NO_METADATA',
-    `no peer gave the task within ${seconds} s: perhaps nobody is there, or not reachable; try again later, or name one with --peer, --announce or --dht-bootstrap`)
+  return new ExitError(
+    EXIT.workFailed,
+    'BW_ERR_NO_METADATA',
+    `no peer gave the task within ${seconds} s: perhaps nobody is there, or not reachable; try again later, or name one with --peer, --announce or --dht-bootstrap`
+  )
 }

@@ -63,12 +63,19 @@ function torrentError (error: Error, torrent: Torrent, id: string | Uint8Array):
   if (typeof id === 'string' && /^https?:/.test(id)) return urlError(error, id)
   const what = typeof id === 'string' ? 'what peers have of it cannot be used' : 'the torrent file cannot be used'
   const why = reasons(error)
-  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${what}: ${why}${why.includes(';') ? '' : '; get it again, or another one'}`, { cause: error })
+  return new BitWorkerError(
+    'BW_ERR_TORRENT',
+    'input',
+    `${what}: ${why}${why.includes(';') ? '' : '; get it again, or another one'}`,
+    { cause: error }
+  )
 }
 
 function urlError (error: Error, url: string): BitWorkerError {
   const what = error.message.startsWith('Error downloading') ? 'cannot be fetched' : 'what is there cannot be used'
-  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${url}: ${what} (${reasons(error)}); check the URL`, { cause: error })
+  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${url}: ${what} (${reasons(error)}); check the URL`, {
+    cause: error
+  })
 }
 
 // What WebTorrent says first says nothing; what follows it, or is behind it, says why.

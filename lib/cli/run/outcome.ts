@@ -19,19 +19,30 @@ export interface OutcomeFlags extends LeavingFlags { compute: boolean }
 export interface Outcome {
   /** resolves when nothing is left to compute or download */
   finished: Promise<void>
-  /** resolves at the end, good or bad, and when others have what only we have; never without `--exit` or another reason to leave */
+  /**
+   * resolves at the end, good or bad, and when others have what only we have; never without `--exit` or another reason
+   * to leave
+   */
   exitCode: Promise<number>
 }
 
 /** Watches for the end, and tells people and `--json` about it. */
-export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, failures: FailureReport, out: JsonOutput, screen: Screen): Outcome {
+export function outcomeOf (
+  torrent: Torrent, flags: OutcomeFlags, failures: FailureReport, out: JsonOutput, screen: Screen
+): Outcome {
   const files = new Map<string, number>()
   torrent.on('file', file => { files.set(file.path, file.length) })
   const finished = new Promise<void>(resolve => {
     torrent.on('done', () => {
       // The parts are here, but the complete command waits for the answer to the question.
       const { task } = torrent
-      if (task?.completeCommand !== undefined && task.unsupported === undefined && flags.compute && files.size < task.files.length) return
+      if (
+        task?.completeCommand !== undefined &&
+        task.unsupported === undefined &&
+        flags.compute &&
+        files.size < task.files.length
+      )
+        return
       announceDone(torrent, files, flags, out, screen)
       resolve()
     })
@@ -43,14 +54,20 @@ export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, failures: Fail
     if (flags.exit !== true) return screen.note('Pieces from other peers are still downloaded; Ctrl-C stops.')
     // peers were looked for before anything was computed
     if (torrent.numPeers === 0) return inVain()
-    screen.note(`Pieces from other peers are still downloaded; the run ends when none arrives for ${PATIENCE_MS / 1000} s.`)
+    screen.note(
+      `Pieces from other peers are still downloaded; the run ends when none arrives for ${PATIENCE_MS / 1000} s.`
+    )
     void nothingComes(torrent).then(inVain)
   }
   const failed = new Promise<void>(resolve => {
     torrent.on('stuck', ({ pieces }) => {
       out.emit('stuck', { pieces })
       failures.tell()
-      screen.note(pieces.length === 0 ? 'All parts are here, but the file could not be made.' : 'Nothing is left to do here: no connected peer has the failed pieces.')
+      screen.note(
+        pieces.length === 0
+          ? 'All parts are here, but the file could not be made.'
+          : 'Nothing is left to do here: no connected peer has the failed pieces.'
+      )
       // no peer can give the file
       if (pieces.length === 0) resolve()
       else waitForOthers(resolve)
@@ -75,17 +92,23 @@ export function outcomeOf (torrent: Torrent, flags: OutcomeFlags, failures: Fail
   return { finished, exitCode: left }
 }
 
-function announceDone (torrent: Torrent, finished: Map<string, number>, flags: OutcomeFlags, out: JsonOutput, screen: Screen): void {
-  const files = torrent.task === null
-    ? torrent.files.map(file => ({ path: path.resolve(torrent.path, file.path), length: file.length }))
-    : [...finished].map(([file, length]) => ({ path: file, length }))
+function announceDone (
+  torrent: Torrent, finished: Map<string, number>, flags: OutcomeFlags, out: JsonOutput, screen: Screen
+): void {
+  const files =
+    torrent.task === null
+      ? torrent.files.map(file => ({ path: path.resolve(torrent.path, file.path), length: file.length }))
+      : [...finished].map(([file, length]) => ({ path: file, length }))
   out.emit('done', { files })
   screen.note(['done:', ...describeFiles(files)].join('\n'))
   if (torrent.task !== null && finished.size < torrent.task.files.length) {
-    screen.note(torrent.task.unsupported === undefined
-      ? 'All parts are here; the complete command, which makes the files of them, was not run (--no-compute).'
-      : 'All parts are here, but no files are made of them, as this version does not know all that the task needs; update BitWorker and run the same command again.')
+    screen.note(
+      torrent.task.unsupported === undefined
+        ? 'All parts are here; the complete command, which makes the files of them, was not run (--no-compute).'
+        : 'All parts are here, but no files are made of them, as this version does not know all that the task needs; update BitWorker and run the same command again.'
+    )
   }
-  if (flags.seedTime !== undefined || flags.seedRatio !== undefined) screen.note('Seeding until --seed-time or --seed-ratio is reached; Ctrl-C stops.')
-  else if (flags.exit !== true) screen.note('Seeding for the others; Ctrl-C stops.')
+  if (flags.seedTime !== undefined || flags.seedRatio !== undefined) {
+    screen.note('Seeding until --seed-time or --seed-ratio is reached; Ctrl-C stops.')
+  } else if (flags.exit !== true) screen.note('Seeding for the others; Ctrl-C stops.')
 }

@@ -7,10 +7,15 @@ export function isInteractive (): boolean {
 }
 
 /** Throws BW_ERR_CONSENT (exit 2) where the question would have to be asked but nobody can answer. */
-export function demandTerminal (instead = 'pass --yes to run it without asking, or --no-compute to download only'): void {
+export function demandTerminal (
+  instead = 'pass --yes to run it without asking, or --no-compute to download only'
+): void {
   if (isInteractive()) return
-  throw new ExitError(EXIT.refused, 'BW_ERR_CONSENT',
-    `this task runs a command on your machine and there is no terminal to ask you on; ${instead}`)
+  throw new ExitError(
+    EXIT.refused,
+    'BW_ERR_CONSENT',
+    `this task runs a command on your machine and there is no terminal to ask you on; ${instead}`
+  )
 }
 
 /** Aborted by Ctrl-D, at which readline stops listening without a word to whoever asked. */
@@ -24,8 +29,8 @@ function endOfInput (): { signal: AbortSignal, release: () => void } {
 }
 
 /**
- * Asks on stderr. Resolves with the answer; with null at Ctrl-D, or when an aborted `signal` takes the question back: then the
- * answer no longer matters. Throws BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
+ * Asks on stderr. Resolves with the answer; with null at Ctrl-D, or when an aborted `signal` takes the question back:
+ * then the answer no longer matters. Throws BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
  */
 export async function ask (message: string, initialValue: boolean, signal: AbortSignal): Promise<boolean | null> {
   const { confirm, isCancel } = await import('@clack/prompts')
@@ -45,7 +50,9 @@ export async function ask (message: string, initialValue: boolean, signal: Abort
  * Asks for consent, default No; false when `signal` takes the question back.
  * Throws BW_ERR_REFUSED (exit 2) for a No or Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
  */
-export async function askConsent (signal: AbortSignal, refused = 'refused: nothing was run; pass --no-compute to only download what others computed'): Promise<boolean> {
+export async function askConsent (
+  signal: AbortSignal, refused = 'refused: nothing was run; pass --no-compute to only download what others computed'
+): Promise<boolean> {
   demandTerminal()
   const answer = await ask('Run this command on your machine?', false, signal)
   if (signal.aborted) return false

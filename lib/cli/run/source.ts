@@ -27,8 +27,8 @@ function remoteId (text: string): string | undefined {
 }
 
 /**
- * Reads TASK. Throws BW_ERR_MAGNET, BW_ERR_NOT_FOUND, BW_ERR_NOT_A_FILE, BW_ERR_NOT_PERMITTED, BW_ERR_FILE_TOO_LARGE, and
- * whatever `parseTask` finds wrong with the file.
+ * Reads TASK. Throws BW_ERR_MAGNET, BW_ERR_NOT_FOUND, BW_ERR_NOT_A_FILE, BW_ERR_NOT_PERMITTED, BW_ERR_FILE_TOO_LARGE,
+ * and whatever `parseTask` finds wrong with the file.
  */
 export async function readSource (text: string, opts: ParseTaskOptions = {}): Promise<Source> {
   const remote = remoteId(text)
@@ -62,7 +62,8 @@ async function readCapped (path: string): Promise<Uint8Array> {
       if (size > MAX_FILE_BYTES) throw tooLarge(path, size)
       // A device or a pipe says 0, and may have no end.
       const chunks: Uint8Array[] = []
-      for await (const chunk of file.createReadStream({ end: MAX_FILE_BYTES, autoClose: false })) chunks.push(chunk as Uint8Array)
+      for await (const chunk of file.createReadStream({ end: MAX_FILE_BYTES, autoClose: false }))
+        chunks.push(chunk as Uint8Array)
       const bytes = Buffer.concat(chunks)
       if (bytes.length > MAX_FILE_BYTES) throw tooLarge(path, `more than ${MAX_FILE_BYTES}`)
       return bytes
@@ -75,6 +76,9 @@ async function readCapped (path: string): Promise<Uint8Array> {
 }
 
 function tooLarge (path: string, size: number | string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_FILE_TOO_LARGE', 'input',
-    `${path}: ${size} bytes cannot be a task file (at most ${MAX_FILE_BYTES}); name a .bitworker file, a magnet link or an info-hash`)
+  return new BitWorkerError(
+    'BW_ERR_FILE_TOO_LARGE',
+    'input',
+    `${path}: ${size} bytes cannot be a task file (at most ${MAX_FILE_BYTES}); name a .bitworker file, a magnet link or an info-hash`
+  )
 }

@@ -33,7 +33,13 @@ export interface TryOptions {
 
 /** Why nothing can be tried here; null: it can. */
 export function obstacleToTrying ({ mayCompute, fields }: Confinement): BitWorkerError | null {
-  return mayCompute ? null : new BitWorkerError('BW_ERR_NO_SANDBOX', 'system', `nothing can be tried here, as there is no sandbox to do it in: ${fields.problems.join('; ')}; see bitworker doctor`)
+  return mayCompute
+    ? null
+    : new BitWorkerError(
+        'BW_ERR_NO_SANDBOX',
+        'system',
+        `nothing can be tried here, as there is no sandbox to do it in: ${fields.problems.join('; ')}; see bitworker doctor`
+      )
 }
 
 /** Read at a time, of what it printed. */
@@ -61,8 +67,16 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
     for (let at = 0; at < shownBytes; at += WINDOW_BYTES) {
       await onOutput?.(await store.read(piece, at, Math.min(WINDOW_BYTES, computed.size - at)))
     }
-    out.emit('tried', { ...pieceResult(piece, computed), ms: computed.ms, stderr: computed.stderr } satisfies ComputedEvent)
-    process.stderr.write([...saidLines(computed.stderr), `piece ${piece}: ${formatBytes(computed.size)} in ${(computed.ms / 1000).toFixed(2)} s`, ''].join('\n'))
+    out.emit('tried', {
+      ...pieceResult(piece, computed), ms: computed.ms, stderr: computed.stderr
+    } satisfies ComputedEvent)
+    process.stderr.write(
+      [
+        ...saidLines(computed.stderr),
+        `piece ${piece}: ${formatBytes(computed.size)} in ${(computed.ms / 1000).toFixed(2)} s`,
+        ''
+      ].join('\n')
+    )
   } catch (err) {
     if (err instanceof CommandError) {
       const { code, exitCode, signal: killedBy, stderr, message } = err

@@ -49,7 +49,9 @@ export class WorkView {
     const [[piece, since] = [-1, Infinity]] = this.#running
     const elapsed = now - since
     const usual = this.#durations.toSorted((a, b) => a - b)[this.#durations.length >> 1]
-    if (piece === -1 || elapsed < (usual === undefined ? HANG_UNKNOWN_MS : Math.max(HANG_MS, HANG_TIMES * usual))) return null
+    if (piece === -1 || elapsed < (usual === undefined ? HANG_UNKNOWN_MS : Math.max(HANG_MS, HANG_TIMES * usual))) {
+      return null
+    }
     return `piece ${piece} has run for ${formatDuration(elapsed)} (${usual === undefined ? 'none has ended so far' : `usual: ${formatDuration(usual)}`})`
   }
 }

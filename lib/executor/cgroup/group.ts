@@ -39,7 +39,10 @@ export class UnifiedGroup implements Group {
     this.#at = at
     this.procs = [path.join(at, 'cgroup.procs')]
     // the command as a whole has failed; and what waits for everything else has no weight at all
-    for (const [file, value] of [['memory.oom.group', '1'], ['memory.swap.max', '0'], ['cpu.weight', '1'], ['cpu.idle', '1']] as const) tryWrite(path.join(at, file), value)
+    for (const [file, value] of [
+      ['memory.oom.group', '1'], ['memory.swap.max', '0'], ['cpu.weight', '1'], ['cpu.idle', '1']
+    ] as const)
+      tryWrite(path.join(at, file), value)
     this.#ooms = this.#countOoms()
   }
 
@@ -78,7 +81,8 @@ export class LegacyGroup implements Group {
   }
 
   limit ({ memoryBytes, processes }: GroupLimits): void {
-    const both = path.join(this.#memory, 'memory.memsw.limit_in_bytes') // with what is swapped out: never less than the other
+    // with what is swapped out: never less than the other
+    const both = path.join(this.#memory, 'memory.memsw.limit_in_bytes')
     tryWrite(both, '-1')
     writeFileSync(path.join(this.#memory, 'memory.limit_in_bytes'), String(memoryBytes))
     tryWrite(both, String(memoryBytes))

@@ -2,8 +2,8 @@
  * Control groups for what commands use together, where this process may make some: memory of every kind and processes,
  * counted and bounded by the kernel. Elsewhere usage.ts looks at what can be seen.
  *
- * A group is kept for the next command: to make one costs more than to be in one. Their folder has this process's name, so
- * that whoever comes next removes what a killed one left.
+ * A group is kept for the next command: to make one costs more than to be in one. Their folder has this process's name,
+ * so that whoever comes next removes what a killed one left.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,8 @@ import { hierarchiesOf } from './hierarchy.ts'
 import type { Controller, Hierarchies } from './hierarchy.ts'
 
 /** Where groups can be made. */
-export type GroupPlace = { version: 2, folder: string } | { version: 1, folders: Partial<Record<Controller, string>> & { memory: string } }
+export type GroupPlace =
+  { version: 2, folder: string } | { version: 1, folders: Partial<Record<Controller, string>> & { memory: string } }
 
 /** What was found out. */
 export interface GroupReport {
@@ -42,7 +43,9 @@ const AROUND = { bytes: 24 * 1024 ** 2, share: 64, processes: 16 }
  * What a group may have for a command. Where its folders are in memory, they are part of it, unless the task asked for
  * them beside its memory.
  */
-export function groupLimitsOf ({ memoryBytes, scratchBytes, processes }: Limits, asks: WorkItem['asks'], isFolderInMemory: boolean): GroupLimits {
+export function groupLimitsOf (
+  { memoryBytes, scratchBytes, processes }: Limits, asks: WorkItem['asks'], isFolderInMemory: boolean
+): GroupLimits {
   const folder = isFolderInMemory && asks?.scratchBytes !== undefined ? scratchBytes : 0
   const tables = Math.ceil(memoryBytes / AROUND.share)
   return { memoryBytes: memoryBytes + folder + tables + AROUND.bytes, processes: processes + AROUND.processes }
@@ -71,7 +74,8 @@ export function tryGroups ({ unified, legacy }: Hierarchies, canJoin: (group: Gr
     ...legacy.memory === undefined ? [] : [{ version: 1 as const, folders: { ...legacy, memory: legacy.memory } }]
   ]
   for (const place of places) {
-    const hasControllers = place.version === 1 || readOrEmpty(path.join(place.folder, 'cgroup.controllers')).split(/\s/).includes('memory')
+    const hasControllers =
+      place.version === 1 || readOrEmpty(path.join(place.folder, 'cgroup.controllers')).split(/\s/).includes('memory')
     if (!hasControllers) continue
     removeLeft(place)
     const groups = new Groups(place)
@@ -87,12 +91,20 @@ export function tryGroups ({ unified, legacy }: Hierarchies, canJoin: (group: Gr
   return { place: null, message: 'no cgroups can be made here, so the memory of a command is looked at now and then' }
 }
 
-/** @internal A process of whom commands run as, since the kernel may ask who it is. Throws where the files cannot be opened. For tests. */
+/**
+ * @internal A process of whom commands run as, since the kernel may ask who it is. Throws where the files cannot be
+ * opened. For tests.
+ */
 export function join ({ procs }: Pick<Group, 'procs'>): boolean {
   const fds = openAll(procs.map(file => () => openSync(file, 'w')))
   try {
     const script = fds.map((_, i) => `echo 0 >&${i + 3}||exit 1;`).join('')
-    const { status } = spawnSync('/bin/sh', ['-c', script], { cwd: '/', env: {}, stdio: ['ignore', 'ignore', 'ignore', ...fds], ...(isRoot() && { uid: COMMAND_UID, gid: COMMAND_UID }) })
+    const { status } = spawnSync('/bin/sh', ['-c', script], {
+      cwd: '/',
+      env: {},
+      stdio: ['ignore', 'ignore', 'ignore', ...fds],
+      ...(isRoot() && { uid: COMMAND_UID, gid: COMMAND_UID })
+    })
     return status === 0
   } finally {
     closeAll(fds)
@@ -112,8 +124,8 @@ export class Groups {
   }
 
   /**
-   * An empty group with these limits. The kernel may refuse them for one that was used, as it still counts what cannot be
-   * taken back (EBUSY): then a new one is made. Throws if that is refused, too: no command runs without its limits.
+   * An empty group with these limits. The kernel may refuse them for one that was used, as it still counts what cannot
+   * be taken back (EBUSY): then a new one is made. Throws if that is refused, too: no command runs without its limits.
    */
   take (limits: GroupLimits): Group {
     const kept = this.#free.pop()
@@ -194,7 +206,9 @@ function foldersOf (place: GroupPlace): string[] {
 }
 
 function mapFolders<T extends object> (folders: T, map: (folder: string) => string): T {
-  return Object.fromEntries(Object.entries(folders).map(([controller, folder]) => [controller, map(String(folder))])) as T
+  return Object.fromEntries(
+    Object.entries(folders).map(([controller, folder]) => [controller, map(String(folder))])
+  ) as T
 }
 
 /** Ends and removes what processes left that are no more. */

@@ -1,6 +1,6 @@
 /**
- * Where this process is in the kernel's hierarchies of control groups (cgroups(7)), of either version. Pure: the two files of
- * /proc are handed in.
+ * Where this process is in the kernel's hierarchies of control groups (cgroups(7)), of either version. Pure: the two
+ * files of /proc are handed in.
  */
 import path from 'node:path'
 
@@ -24,7 +24,9 @@ export function hierarchiesOf (cgroup: string, mountinfo: string): Hierarchies {
     const [before = '', after = ''] = line.split(' - ')
     const [, , , root, at] = before.split(' ')
     const [type, , options = ''] = after.split(' ')
-    return root === undefined || at === undefined || type === undefined ? [] : [{ root: unescape(root), at: unescape(at), type, options: options.split(',') }]
+    return root === undefined || at === undefined || type === undefined
+      ? []
+      : [{ root: unescape(root), at: unescape(at), type, options: options.split(',') }]
   })
   const own = cgroup.split('\n').map(line => /^\d+:([^:]*):(.*)$/.exec(line)).filter(match => match !== null)
   const folderOf = (type: string, controller: string): string | null => {
@@ -33,7 +35,9 @@ export function hierarchiesOf (cgroup: string, mountinfo: string): Hierarchies {
     return at === undefined || mount === undefined ? null : placeIn(mount, at)
   }
   const unified = folderOf('cgroup2', '')
-  const legacy = LEGACY.map(controller => [controller, folderOf('cgroup', controller)] as const).filter(([, at]) => at !== null)
+  const legacy = LEGACY.map(controller => [controller, folderOf('cgroup', controller)] as const).filter(
+    ([, at]) => at !== null
+  )
   const top = mounts.find(({ type }) => type === 'cgroup2')?.at ?? ''
   return {
     unified: unified === null ? [] : path.relative(top, unified) === '' ? [unified] : [unified, path.dirname(unified)],

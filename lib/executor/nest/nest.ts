@@ -193,7 +193,9 @@ export class Nest implements Reused {
 /** The variables, ended by an empty one; null if they cannot be said so. */
 function encodeJob (env: Record<string, string>): string | null {
   const entries = Object.entries(env)
-  if (entries.some(([name, value]) => name === '' || name.includes('=') || `${name}${value}`.includes('\0'))) return null
+  if (entries.some(([name, value]) => name === '' || name.includes('=') || `${name}${value}`.includes('\0'))) {
+    return null
+  }
   const job = entries.map(([name, value]) => `${name}=${value}\0`).join('') + '\0'
   return Buffer.byteLength(job) > MAX_JOB_BYTES ? null : job
 }

@@ -1,6 +1,6 @@
 /**
- * The priority of sessions. Where the kernel gives each session its share of the processors (sched_autogroup, a desktop's
- * default), the priority of a process counts within its session only: the session must be told, too.
+ * The priority of sessions. Where the kernel gives each session its share of the processors (sched_autogroup, a
+ * desktop's default), the priority of a process counts within its session only: the session must be told, too.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 
@@ -10,7 +10,10 @@ let isOn: boolean | undefined
 const told = new Set<string>()
 const MAX_TOLD = 10_000
 
-/** From now on the sessions of these processes wait for everything else. The kernel may refuse to be told often: then later. */
+/**
+ * From now on the sessions of these processes wait for everything else. The kernel may refuse to be told often: then
+ * later.
+ */
 export function favourGroup (pids: readonly number[]): void {
   isOn ??= readOrEmpty('/proc/sys/kernel/sched_autogroup_enabled').trim() === '1'
   if (!isOn) return

@@ -1,7 +1,7 @@
 /**
- * Pipes as shells have them. Node has none to give away: its own are sockets, on which `> /dev/stdout` fails. So mkfifo(1)
- * makes named ones, many at a time, and they lose their names as soon as both ends are open: nothing is left over,
- * whatever happens. Each is used once, as who has had one may have kept an end, or have changed its mode.
+ * Pipes as shells have them. Node has none to give away: its own are sockets, on which `> /dev/stdout` fails. So
+ * mkfifo(1) makes named ones, many at a time, and they lose their names as soon as both ends are open: nothing is left
+ * over, whatever happens. Each is used once, as who has had one may have kept an end, or have changed its mode.
  */
 import { spawnSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs'
@@ -26,7 +26,8 @@ export class Fifos {
 
   /**
    * One that nobody else has.
-   * @param beside folder to make them in where neither shared memory nor the system's temporary folder can be written to
+   * @param beside folder to make them in where neither shared memory nor the system's temporary folder can be written
+   * to
    */
   take (beside: string): Fifo {
     if (this.#free.length === 0) this.#make(beside)
@@ -48,8 +49,11 @@ export class Fifos {
     const paths = Array.from({ length: this.#next }, (_, i) => path.join(folder, String(i)))
     this.#next = Math.min(2 * this.#next, MOST)
     try {
-      // others may open it again (/dev/stdout): a command that is run as another user, too, which cannot enter the folder
-      const { error, status, stderr } = spawnSync('mkfifo', ['-m', '666', '--', ...paths], { encoding: 'utf8', env: { PATH: SYSTEM_PATH, LC_ALL: 'C' } })
+      // others may open it again (/dev/stdout): a command that is run as another user, too, which cannot enter the
+      // folder
+      const { error, status, stderr } = spawnSync('mkfifo', ['-m', '666', '--', ...paths], {
+        encoding: 'utf8', env: { PATH: SYSTEM_PATH, LC_ALL: 'C' }
+      })
       if (error !== undefined || status !== 0) throw noPipes(error ?? new Error(stderr.trim()))
       for (const at of paths) this.#free.push(openBoth(at))
     } finally {
@@ -91,6 +95,10 @@ function openBoth (at: string): Fifo {
 
 function noPipes (cause: unknown): CommandError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new CommandError('BW_ERR_COMMAND_SPAWN', `the command could not be started: no pipe for its output could be made (${why})`,
-    { exitCode: null, signal: null, stderr: '' }, { cause })
+  return new CommandError(
+    'BW_ERR_COMMAND_SPAWN',
+    `the command could not be started: no pipe for its output could be made (${why})`,
+    { exitCode: null, signal: null, stderr: '' },
+    { cause }
+  )
 }

@@ -1,6 +1,6 @@
 /**
- * How much is in a folder that a command writes to, however it made it. Off the event loop, entry by entry; what cannot be
- * looked into counts as too much, as it could hold anything.
+ * How much is in a folder that a command writes to, however it made it. Off the event loop, entry by entry; what cannot
+ * be looked into counts as too much, as it could hold anything.
  */
 import type { Stats } from 'node:fs'
 import { lstat, opendir, readdir, stat } from 'node:fs/promises'
@@ -12,7 +12,10 @@ export interface Writable { folder: string, bytes: number }
 
 /** A complete command writes one file, and perhaps some beside it. */
 const MAX_FILES = 1000
-/** What its owner needs to see what is in a folder, and how much. Root does without, but a task must not end well there alone. */
+/**
+ * What its owner needs to see what is in a folder, and how much. Root does without, but a task must not end well there
+ * alone.
+ */
 const SEEN = 0o500
 const BLOCK_BYTES = 512
 /** It was removed or replaced just now, which a command may do. */
@@ -57,7 +60,9 @@ export async function namelessBytes (pids: readonly number[]): Promise<number> {
     const fds = await readdir(`/proc/${pid}/fd`).catch(() => [])
     for (const fd of fds) {
       const stats = Number(fd) > 2 ? await stat(`/proc/${pid}/fd/${fd}`).catch(() => null) : null
-      if (stats?.isFile() === true && stats.nlink === 0) seen.set(`${stats.dev}:${stats.ino}`, stats.blocks * BLOCK_BYTES)
+      if (stats?.isFile() === true && stats.nlink === 0) {
+        seen.set(`${stats.dev}:${stats.ino}`, stats.blocks * BLOCK_BYTES)
+      }
     }
   }
   return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0)

@@ -11,11 +11,16 @@ const TMPFS = 0x01021994
 /** Device of memory that has no name in any folder: shared anonymous memory, System V's, memfd's. */
 const NAMELESS = ' 00:01 '
 
-/** Bytes that the process has for itself, also swapped out, or shares with others of its kind, but not the programs that it runs. */
+/**
+ * Bytes that the process has for itself, also swapped out, or shares with others of its kind, but not the programs that
+ * it runs.
+ */
 export function memoryOf (pid: number): number {
   let status = readOrEmpty(`/proc/${pid}/status`)
   // a process whose first thread has ended has its memory still
-  if (!status.includes('RssAnon')) status = readOrEmpty(`/proc/${pid}/task/${livingThread(pid, undefined)?.tid ?? pid}/status`)
+  if (!status.includes('RssAnon')) {
+    status = readOrEmpty(`/proc/${pid}/task/${livingThread(pid, undefined)?.tid ?? pid}/status`)
+  }
   return (kib(status, 'RssAnon') + kib(status, 'RssShmem') + kib(status, 'VmSwap')) * 1024
 }
 

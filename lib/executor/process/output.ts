@@ -10,7 +10,9 @@ import { outputChanged } from '../failures.ts'
 import type { Fifo } from './fifos.ts'
 import { PipeReader } from './pipe-reader.ts'
 
-/** Up to here it is kept, and written by one call at the end; of what is longer no more than twice this is in memory. */
+/**
+ * Up to here it is kept, and written by one call at the end; of what is longer no more than twice this is in memory.
+ */
 const KEEP_BYTES = 128 * 1024
 
 /** Each costs more than its bytes. */
@@ -57,7 +59,12 @@ export class Output {
     this.#opts = opts
     this.#file = opts.path === null ? -1 : createPartFile(opts.path)
     this.#write = fifo.write
-    this.#reader = new PipeReader(fifo.read, { onData: chunk => this.#take(chunk), onError: err => { this.#fail(err) } })
+    this.#reader = new PipeReader(fifo.read, {
+      onData: chunk => this.#take(chunk),
+      onError: err => {
+        this.#fail(err)
+      }
+    })
   }
 
   /** The end to write to, for a command that is started. */

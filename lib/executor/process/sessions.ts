@@ -35,9 +35,9 @@ function send (pid: number, signal: NodeJS.Signals): boolean {
 }
 
 /**
- * A process that is born while SIGSTOP and SIGCONT reach its parent can stay stopped for ever (seen with Linux 6), and on
- * a busy machine be seen late. So a session is looked at until all of it is as it should be, and after these times once
- * more; but not for ever, as a command may stop parts of itself.
+ * A process that is born while SIGSTOP and SIGCONT reach its parent can stay stopped for ever (seen with Linux 6), and
+ * on a busy machine be seen late. So a session is looked at until all of it is as it should be, and after these times
+ * once more; but not for ever, as a command may stop parts of itself.
  */
 const AGAIN_MS = [LOOK_MS, 50, 500, 5_000]
 /** In a row, of which each had something to mend. */
@@ -154,8 +154,9 @@ function sendAll (members: Member[], signal: NodeJS.Signals): void {
 }
 
 /**
- * The living processes of each session, and their descendants, who may have made sessions of their own (a sandbox does).
- * A zombie is dead already, and where nobody reaps it, it stays one for ever; but not one of whose threads another lives.
+ * The living processes of each session, and their descendants, who may have made sessions of their own (a sandbox
+ * does). A zombie is dead already, and where nobody reaps it, it stays one for ever; but not one of whose threads
+ * another lives.
  */
 export function membersOf (sids: ReadonlySet<number>): Map<number, Member[]> {
   const found = new Map<number, Member[]>()

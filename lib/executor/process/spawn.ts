@@ -19,7 +19,9 @@ export function favourLeast (pid: number): void {
  * Starts a process, which leads a session and process group of its own: a kill reaches all of it.
  * @param onStart called with its pid before it may begin
  */
-export function spawnLaunch (launch: Launch, stdout: number | 'pipe', stderr: number, onStart: (pid: number) => void): ChildProcess {
+export function spawnLaunch (
+  launch: Launch, stdout: number | 'pipe', stderr: number, onStart: (pid: number) => void
+): ChildProcess {
   const { file, args, cwd, env, uid, gid, fds, stdin = 'ignore', stdoutFd = 1 } = launch
   const stdio: Array<number | 'pipe' | 'ignore'> = [stdin, 'ignore', stderr, ...fds]
   stdio[stdoutFd] = stdout

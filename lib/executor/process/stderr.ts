@@ -65,13 +65,17 @@ export class StderrTail {
   }
 }
 
-// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-const ESCAPES = /\u001B(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001B]*(?:\u0007|\u001B\\)?|[ -/]*[0-~])|\u009B[0-?]*[ -/]*[@-~]/g
+const ESCAPES =
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  /\u001B(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001B]*(?:\u0007|\u001B\\)?|[ -/]*[0-~])|\u009B[0-?]*[ -/]*[@-~]/g
 // C0 but tab and newline, DEL, C1, and the marks that turn the direction of text round
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/g
 
-/** Text from a command, safe to print on a terminal: without escape sequences and control characters but tab and newline. */
+/**
+ * Text from a command, safe to print on a terminal: without escape sequences and control characters but tab and
+ * newline.
+ */
 export function cleanText (text: string): string {
   return text.replace(/\r\n?/g, '\n').replace(ESCAPES, '').replace(CONTROLS, '')
 }

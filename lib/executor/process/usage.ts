@@ -1,6 +1,7 @@
 /**
- * What no limit of the system counts where there are no control groups: the memory of all processes of a command together, and
- * what it writes to the folders of this machine that it may. Looked at now and then; called by the executor's tick.
+ * What no limit of the system counts where there are no control groups: the memory of all processes of a command
+ * together, and what it writes to the folders of this machine that it may. Looked at now and then; called by the
+ * executor's tick.
  */
 import { childrenOf } from '../../system/process-table.ts'
 import type { Group } from '../cgroup/group.ts'
@@ -21,7 +22,10 @@ export interface Watched {
   stop (reason: 'memory' | 'disk'): void
 }
 
-/** A command that takes memory as fast as it can gets about a gigabyte a second; looks come before it can take half of what is left. */
+/**
+ * A command that takes memory as fast as it can gets about a gigabyte a second; looks come before it can take half of
+ * what is left.
+ */
 const WATCH_MS = 250
 const MAX_WATCH_MS = 2_000
 const BYTES_PER_MS = 2e6
@@ -85,8 +89,8 @@ export class Watch {
       const grown = shared - (this.#sharedBefore.get(item) ?? shared)
       const bytes = pidsOf(item).reduce((sum, pid) => sum + memoryOf(pid), 0)
       waitMs = Math.min(waitMs, (memoryBytes - Math.max(bytes, grown)) / BYTES_PER_MS)
-      // a command can let go of shared memory and still keep it, where no size of a process shows it: then it has some, and all
-      // that is shared here has grown
+      // a command can let go of shared memory and still keep it, where no size of a process shows it: then it has some,
+      // and all that is shared here has grown
       const hides = grown > memoryBytes && grown - filesOfAll() > memoryBytes && segmentsOf(pidsOf(item)) > 0
       if (bytes > memoryBytes || hides) item.stop('memory')
     }

@@ -1,6 +1,7 @@
 /**
  * The guard: a tiny shell that outlives a client killed with SIGKILL, just long enough to kill what the client ran.
- * It reads "+PGID" and "-PGID" lines from a pipe; the pipe's end, unless "." came before, means that the client is gone.
+ * It reads "+PGID" and "-PGID" lines from a pipe; the pipe's end, unless "." came before, means that the client is
+ * gone.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -30,9 +31,9 @@ for g in $groups; do kill -KILL "-$g"; done
 exec "$1" --noprofile --norc -c "$2" guard "$3" $groups
 `
 
-// What was started so late that nobody could tell us of it is found by its environment. Then comes the rest of each session
-// (see session.ts), until nothing is left that could start more: after the last ')' of /proc/PID/stat come state, parent,
-// group, session. A process whose first thread has ended (Z) lives as long as another does.
+// What was started so late that nobody could tell us of it is found by its environment. Then comes the rest of each
+// session (see session.ts), until nothing is left that could start more: after the last ')' of /proc/PID/stat come
+// state, parent, group, session. A process whose first thread has ended (Z) lives as long as another does.
 // bwrap dies with us, and its sandbox with bwrap, but for the few milliseconds in which it sets itself up:
 // the last loop finds by its environment what was in there, and what that started meanwhile.
 const KILL = `
@@ -87,7 +88,9 @@ export class Guard {
   /** undefined while there is none */
   get pid (): number | undefined { return this.#child?.pid }
 
-  /** Starts the guard if there is none; done before a command is spawned, so that it is watched from its first moment. */
+  /**
+   * Starts the guard if there is none; done before a command is spawned, so that it is watched from its first moment.
+   */
   ensure (): void {
     if (this.#child === null) this.#start()
   }

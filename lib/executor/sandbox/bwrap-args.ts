@@ -35,7 +35,9 @@ export const SHM_BYTES = 64 * 1024 ** 2
  * The first process is bwrap's own, and no limit of the command's holds for it: it is hidden. What stands in the way of
  * all others (their order when memory runs out, /proc/sys) can be read, not written.
  */
-const CLOSED_PROC = ['--ro-bind', '/proc/sys', '/proc/sys', ...tmpfs('/proc/1', 4096), '--remount-ro', '/proc/1', '--remount-ro', '/proc']
+const CLOSED_PROC = [
+  '--ro-bind', '/proc/sys', '/proc/sys', ...tmpfs('/proc/1', 4096), '--remount-ro', '/proc/1', '--remount-ro', '/proc'
+]
 /** The arguments, for `--args FD`: not on the command line, which the sandbox can read. */
 export function bwrapArgs (options: SandboxOptions): string[] {
   const { limits, system, shown = [], users, mounts = [], proc, seccompFd, capabilities = [], infoFd } = options

@@ -17,7 +17,9 @@ import type { Mount, WorkItem } from '../types.ts'
 import { bwrapArgs } from './bwrap-args.ts'
 import type { SandboxOptions, SystemFolder } from './bwrap-args.ts'
 import { FilterFile } from './filter-file.ts'
-import { COMMAND_UID, endFirst, findProgram, hardLimits, highestFd, isFolder, isRoot, systemFolders, systemProgram } from './host.ts'
+import {
+  COMMAND_UID, endFirst, findProgram, hardLimits, highestFd, isFolder, isRoot, systemFolders, systemProgram
+} from './host.ts'
 import { launchIn } from './join.ts'
 import type { Joined } from './join.ts'
 import { NEST_CAPABILITIES, NEST_MOUNTS, nestCommand } from './nest-script.ts'
@@ -49,7 +51,8 @@ const GIVE_UP_MS = 5000
 
 /**
  * Run as root in a mount namespace of its own, before anything of the command: nobody may not enter every folder that
- * what root has is in. $1 to $3 are mount, mkdir and setpriv, $4 is a folder to use, the others what is to be mounted, up to `--`.
+ * what root has is in. $1 to $3 are mount, mkdir and setpriv, $4 is a folder to use, the others what is to be mounted,
+ * up to `--`.
  */
 const STAGE = `set -e
 m=$1 d=$2 p=$3 b=$4;shift 4;"$m" -t tmpfs -o mode=711,size=1m none "$b";i=0
@@ -82,11 +85,17 @@ export class BwrapLauncher implements Launcher {
 
   /** A nest needs perl and a /proc, and has nothing writable, which would outlive an item. */
   canNest ({ mounts = [] }: WorkItem): boolean {
-    return this.#perl !== null && this.#opts.proc && mounts.every(({ at, writable }) => writable !== true && at.startsWith(`${SCRATCH}/`))
+    return (
+      this.#perl !== null &&
+      this.#opts.proc &&
+      mounts.every(({ at, writable }) => writable !== true && at.startsWith(`${SCRATCH}/`))
+    )
   }
 
   nest (item: WorkItem, limits: Limits, parts: number[]): Launch {
-    return launchIn(this.#host, { item, limits, isFolderInMemory: true }, joined => this.#nest(item, limits, parts, joined))
+    return launchIn(this.#host, { item, limits, isFolderInMemory: true }, joined =>
+      this.#nest(item, limits, parts, joined)
+    )
   }
 
   #nest (item: WorkItem, limits: Limits, parts: number[], joined: Joined): Launch {
@@ -101,7 +110,9 @@ export class BwrapLauncher implements Launcher {
       command: bashCommand(item, this.#prelude(item, limits))
     })
     const shown = mounts.map((mount, i) => ({ path: mount.path, at: `${NEST_MOUNTS}/${i}` }))
-    const launch = this.#launch({ ...item, env: {}, mounts: shown }, limits, command, joined, { capabilities: NEST_CAPABILITIES })
+    const launch = this.#launch({ ...item, env: {}, mounts: shown }, limits, command, joined, {
+      capabilities: NEST_CAPABILITIES
+    })
     return { ...launch, stdin: 'pipe', fds: [...launch.fds, ...parts] }
   }
 
@@ -142,9 +153,15 @@ export class BwrapLauncher implements Launcher {
     })
     const [file = '', ...rest] = [
       ...outer,
-      ...outerCommand({ limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: joined.fds.map((_, i) => NEXT_FD + i) }),
+      ...outerCommand({
+        limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: joined.fds.map((_, i) => NEXT_FD + i)
+      }),
       ...(this.#ionice === null ? [] : [this.#ionice, '-c', '3']),
-      this.#opts.bwrap, '--args', String(ARGS_FD), '--', ...command
+      this.#opts.bwrap,
+      '--args',
+      String(ARGS_FD),
+      '--',
+      ...command
     ]
     let inside: Promise<number | null> = Promise.resolve(null)
     return {
@@ -173,10 +190,27 @@ export class BwrapLauncher implements Launcher {
   }
 
   #stage (mounts: readonly Mount[]): { outer: string[], shown: Mount[] } {
-    const base = STAGES.find(folder => isFolder(folder) && !mounts.some(mount => `${mount.path}/`.startsWith(`${folder}/`))) ?? '/mnt'
+    const base =
+      STAGES.find(folder => isFolder(folder) && !mounts.some(mount => `${mount.path}/`.startsWith(`${folder}/`))) ??
+      '/mnt'
     return {
-      outer: [systemProgram('unshare'), '--mount', '--propagation', 'private', '--', '/bin/bash', '--noprofile', '--norc', '-c', STAGE, 'stage',
-        ...['mount', 'mkdir', 'setpriv'].map(systemProgram), base, ...mounts.map(mount => mount.path), '--'],
+      outer: [
+        systemProgram('unshare'),
+        '--mount',
+        '--propagation',
+        'private',
+        '--',
+        '/bin/bash',
+        '--noprofile',
+        '--norc',
+        '-c',
+        STAGE,
+        'stage',
+        ...['mount', 'mkdir', 'setpriv'].map(systemProgram),
+        base,
+        ...mounts.map(mount => mount.path),
+        '--'
+      ],
       shown: mounts.map((mount, i) => ({ ...mount, path: `${base}/${i}` }))
     }
   }

@@ -105,7 +105,9 @@ function removeTemporary (folder: string | null): void {
 function * candidates (choice: SandboxChoice, problems: string[]): Generator<Sandbox> {
   const arch = archOf()
   if (arch === null) {
-    problems.push(`there is no filter of system calls for this kind of machine (${process.arch}); use one with x86-64 or arm64`)
+    problems.push(
+      `there is no filter of system calls for this kind of machine (${process.arch}); use one with x86-64 or arm64`
+    )
     return
   }
   if (choice !== 'landlock') yield * bwraps(arch, problems)
@@ -118,7 +120,9 @@ function * candidates (choice: SandboxChoice, problems: string[]): Generator<San
 function * bwraps (arch: Arch, problems: string[]): Generator<Sandbox> {
   const bwrap = findProgram('bwrap')
   if (bwrap === null) {
-    problems.push('bubblewrap is not installed; install the package bubblewrap (Debian and Ubuntu: apt-get install bubblewrap)')
+    problems.push(
+      'bubblewrap is not installed; install the package bubblewrap (Debian and Ubuntu: apt-get install bubblewrap)'
+    )
     return
   }
   for (const proc of [true, false]) {
@@ -134,7 +138,9 @@ async function tryOut (sandbox: Sandbox): Promise<string | null> {
   let folder: string | null = null
   try {
     folder = mkdtempSync(path.join(tmpdir(), TEMPORARY_NAME))
-    const [stdout, shown, hidden, cwd] = ['out', 'shown', 'hidden', 'scratch'].map(name => path.join(folder!, name)) as [string, string, string, string]
+    const [stdout, shown, hidden, cwd] = ['out', 'shown', 'hidden', 'scratch'].map(name =>
+      path.join(folder!, name)
+    ) as [string, string, string, string]
     for (const file of [shown, hidden]) writeFileSync(file, 'shown\n', { mode: 0o644 })
     mkdirSync(cwd)
     executor = new BashExecutor({ sandbox })
@@ -142,10 +148,14 @@ async function tryOut (sandbox: Sandbox): Promise<string | null> {
     const at = `${SCRATCH}/m/f`
     const env = { SCRATCH: scratch ?? cwd, SHOWN: scratch === undefined ? shown : at, HIDDEN: hidden }
     const command = SELF_TEST + (sandbox.tier === 'landlock' ? IN_LANDLOCK : IN_NAMESPACES)
-    await executor.run({ command, env, cwd, stdout, mounts: [{ path: shown, at }], maxOutputBytes: 1000, timeoutMs: TEST_MS }).done
+    await executor.run({
+      command, env, cwd, stdout, mounts: [{ path: shown, at }], maxOutputBytes: 1000, timeoutMs: TEST_MS
+    }).done
     return readFileSync(stdout, 'utf8') === 'ok\n' ? null : 'it runs commands, but does not give back what they say'
   } catch (err) {
-    if (err instanceof CommandError) return err.stderr === '' ? err.message : err.stderr.slice(err.stderr.lastIndexOf('\n') + 1)
+    if (err instanceof CommandError) {
+      return err.stderr === '' ? err.message : err.stderr.slice(err.stderr.lastIndexOf('\n') + 1)
+    }
     return err instanceof Error ? err.message : String(err)
   } finally {
     await executor?.close()

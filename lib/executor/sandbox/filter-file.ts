@@ -1,5 +1,6 @@
 /**
- * A file without a name, which each command's launcher reads from its beginning: the filter of system calls, and others.
+ * A file without a name, which each command's launcher reads from its beginning: the filter of system calls, and
+ * others.
  */
 import { closeSync, constants, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'

@@ -1,7 +1,9 @@
 /**
  * What the sandbox needs to know of this machine: where programs are, who we are, how the system is laid out.
  */
-import { accessSync, constants, lstatSync, readFileSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
+import {
+  accessSync, constants, lstatSync, readFileSync, readdirSync, readlinkSync, statSync, writeFileSync
+} from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import type { SystemFolder } from './bwrap-args.ts'
@@ -9,8 +11,9 @@ import type { HardLimits } from './prelude.ts'
 import type { Arch } from './syscalls.ts'
 
 /**
- * Who commands run as when we are root. Not `nobody` (65534), whom daemons and network file systems use, too: of the numbers
- * beside it no distribution gives any to anybody (Debian policy 9.2, systemd's UIDS-GIDS: 65520 to 65533 are unused).
+ * Who commands run as when we are root. Not `nobody` (65534), whom daemons and network file systems use, too: of the
+ * numbers beside it no distribution gives any to anybody (Debian policy 9.2, systemd's UIDS-GIDS: 65520 to 65533 are
+ * unused).
  */
 export const COMMAND_UID = 65_529
 

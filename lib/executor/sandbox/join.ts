@@ -30,7 +30,9 @@ export interface Joined {
 /**
  * Makes a launch in a group. Throws what `make` throws, or the kernel where there are groups but none is to be had.
  */
-export function launchIn (host: LaunchHost | null, { item, limits, isFolderInMemory }: InGroup, make: (joined: Joined) => Launch): Launch {
+export function launchIn (
+  host: LaunchHost | null, { item, limits, isFolderInMemory }: InGroup, make: (joined: Joined) => Launch
+): Launch {
   const groups = host?.groups ?? null
   if (groups === null) return make({ group: null, fds: [], leave () {} })
   const group = groups.take(groupLimitsOf(limits, item.asks, isFolderInMemory))

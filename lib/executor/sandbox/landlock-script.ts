@@ -1,12 +1,14 @@
 /**
  * What confines a command where there can be no namespaces: Landlock (which files), seccomp (which system calls). Both
- * are taken on by a process itself and are kept by all that it starts, so a little script does it and then becomes bash.
- * Perl, because it can do system calls itself, and is wherever Debian is. Pure.
+ * are taken on by a process itself and are kept by all that it starts, so a little script does it and then becomes
+ * bash. Perl, because it can do system calls itself, and is wherever Debian is. Pure.
  */
 import { perlScript } from './syscalls.ts'
 import type { Arch } from './syscalls.ts'
 
-/** Version of Landlock from which on signals to processes outside, and abstract unix sockets, are refused: Linux 6.12. */
+/**
+ * Version of Landlock from which on signals to processes outside, and abstract unix sockets, are refused: Linux 6.12.
+ */
 const NEEDED = 6
 
 /** `LANDLOCK_ACCESS_FS_*`, by bit. */
@@ -46,8 +48,9 @@ const FOR_FILES = bits('EXECUTE', 'WRITE_FILE', 'READ_FILE', 'TRUNCATE')
  * First it waits for the word to begin (`letBegin`, launch.ts).
  *
  * As root it becomes nobody, but keeps CAP_DAC_OVERRIDE (1): nobody may not enter every folder that what root shows is
- * in, and it is Landlock that says which files there are. SECBIT_NO_SETUID_FIXUP (4): it is not lost with root's number,
- * and access(2) counts it, by which gcc decides whether it can write. stdout and stderr may be opened once more (/dev/stdout).
+ * in, and it is Landlock that says which files there are. SECBIT_NO_SETUID_FIXUP (4): it is not lost with root's
+ * number, and access(2) counts it, by which gcc decides whether it can write. stdout and stderr may be opened once more
+ * (/dev/stdout).
  */
 const SCRIPT = String.raw`
 use strict;
@@ -113,5 +116,14 @@ export interface LandlockOptions {
 /** The command line. Its descriptor 3 is the filter of system calls. */
 export function landlockCommand ({ perl, arch, user, rules, command }: LandlockOptions): string[] {
   const script = perlScript(SCRIPT, arch, { HANDLED, FOR_FILES, NEEDED, WRITABLE: RIGHTS.device })
-  return [perl, '-f', '-e', script, String(user ?? 0), String(rules.length), ...rules.flatMap(({ path, may }) => [String(RIGHTS[may]), path]), ...command]
+  return [
+    perl,
+    '-f',
+    '-e',
+    script,
+    String(user ?? 0),
+    String(rules.length),
+    ...rules.flatMap(({ path, may }) => [String(RIGHTS[may]), path]),
+    ...command
+  ]
 }

@@ -10,7 +10,9 @@ import type { Launch, LaunchHost, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
 import type { WorkItem } from '../types.ts'
 import { FilterFile } from './filter-file.ts'
-import { COMMAND_UID, countThreads, endFirst, findProgram, hardLimits, highestFd, isRoot, systemFolders } from './host.ts'
+import {
+  COMMAND_UID, countThreads, endFirst, findProgram, hardLimits, highestFd, isRoot, systemFolders
+} from './host.ts'
 import { launchIn } from './join.ts'
 import type { Joined } from './join.ts'
 import { landlockCommand } from './landlock-script.ts'
@@ -36,7 +38,9 @@ const DEVICES = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/ura
 /** What programs size themselves by; nothing of other processes. */
 const PROC = ['/proc/cpuinfo', '/proc/meminfo', '/proc/stat']
 
-/** What is allowed of a folder is allowed of all that is in it: where something of it is hidden, what is not is named. */
+/**
+ * What is allowed of a folder is allowed of all that is in it: where something of it is hidden, what is not is named.
+ */
 function visibleRules (shown: Shown): Rule[] {
   const { lists, reads } = visibleIn(shown)
   return [...lists.map((path): Rule => ({ path, may: 'list' })), ...reads.map((path): Rule => ({ path, may: 'read' }))]
@@ -58,7 +62,9 @@ export class LandlockLauncher implements Launcher {
     const folders = systemFolders().filter(({ link }) => link === null).map(({ path }) => path)
     this.#system = [
       ...[...folders, '/usr', ...PROC].map(path => ({ path, may: 'read' as const })),
-      ...shownHere().flatMap(shown => shown.hidden.length === 0 ? [{ path: shown.path, may: 'read' as const }] : visibleRules(shown)),
+      ...shownHere().flatMap(shown =>
+        shown.hidden.length === 0 ? [{ path: shown.path, may: 'read' as const }] : visibleRules(shown)
+      ),
       ...DEVICES.map(path => ({ path, may: 'device' as const }))
     ].filter(({ path }) => existsSync(path))
   }
@@ -76,9 +82,13 @@ export class LandlockLauncher implements Launcher {
     ]
     const filter = this.#filter.open()
     const [file = '', ...args] = [
-      ...outerCommand({ limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: joined.fds.map((_, i) => NEXT_FD + i) }),
-      ...this.#ionice === null ? [] : [this.#ionice, '-c', '3'],
-      ...landlockCommand({ ...this.#opts, user: isRoot() ? COMMAND_UID : null, rules, command: this.#command(item, limits) })
+      ...outerCommand({
+        limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: joined.fds.map((_, i) => NEXT_FD + i)
+      }),
+      ...(this.#ionice === null ? [] : [this.#ionice, '-c', '3']),
+      ...landlockCommand({
+        ...this.#opts, user: isRoot() ? COMMAND_UID : null, rules, command: this.#command(item, limits)
+      })
     ]
     return {
       file,
@@ -105,7 +115,10 @@ export class LandlockLauncher implements Launcher {
 
   close (): void { this.#filter.close() }
 
-  /** The system counts all that the user runs, here and elsewhere: no more than all that is running, and what the command may. */
+  /**
+   * The system counts all that the user runs, here and elsewhere: no more than all that is running, and what the
+   * command may.
+   */
   #command (item: WorkItem, limits: Limits): string[] {
     const processes = countThreads() + limits.processes
     return bashCommand(item, prelude({

@@ -9,8 +9,9 @@ import { SHOWN_FOLDERS } from './shown.ts'
 /** What is known of a command that failed. */
 export interface Failure { exitCode: number | null, stderr: string }
 
-// bash: "bash: line 1: foo: command not found", "foo: No such file or directory", "foo: bad interpreter: No such file or
-// directory", "foo: cannot execute: required file not found"; sh: "sh: 1: foo: not found"; env: "env: 'foo': No such file …"
+// bash: "bash: line 1: foo: command not found", "foo: No such file or directory", "foo: bad interpreter: No such file
+// or directory", "foo: cannot execute: required file not found"; sh: "sh: 1: foo: not found"; env: "env: 'foo': No such
+// file …"
 const SAID = [
   /(?:^|: )([^\s:]+): command not found$/,
   /: \d+: ([^\s:]+): not found$/,
@@ -23,9 +24,13 @@ const NOT_FOUND = 127
 const NOT_EXECUTABLE = 126
 const DOCS = 'docs/SECURITY.md#programs-elsewhere'
 
-/** Where a program is on this machine, by PATH as the user has it, whom it really is included; null if it is nowhere. */
+/**
+ * Where a program is on this machine, by PATH as the user has it, whom it really is included; null if it is nowhere.
+ */
 export function findOnHost (program: string, folders = (process.env['PATH'] ?? '').split(':')): string | null {
-  const places = program.includes('/') ? [program] : folders.filter(folder => folder.startsWith('/')).map(folder => path.join(folder, program))
+  const places = program.includes('/')
+    ? [program]
+    : folders.filter(folder => folder.startsWith('/')).map(folder => path.join(folder, program))
   return places.find(at => {
     try {
       return statSync(at).isFile() && (lstatSync(at).isSymbolicLink() || (statSync(at).mode & 0o111) !== 0)
@@ -39,10 +44,13 @@ export function findOnHost (program: string, folders = (process.env['PATH'] ?? '
  * One line for people, if the command failed because a program is not there or cannot be run; else null.
  * @param find where this machine has a program; for tests
  */
-export function explainMissing ({ exitCode, stderr }: Failure, find: (program: string) => string | null = findOnHost): string | null {
+export function explainMissing (
+  { exitCode, stderr }: Failure, find: (program: string) => string | null = findOnHost
+): string | null {
   if (exitCode !== NOT_FOUND && exitCode !== NOT_EXECUTABLE) return null
   const program = missingIn(stderr)
-  if (program === null || (program.includes('/') && !path.isAbsolute(program))) return null // what the command made itself
+  // what the command made itself
+  if (program === null || (program.includes('/') && !path.isAbsolute(program))) return null
   const at = find(program)
   if (at === null) return `${program} is not on this machine either; install it, or correct the command.`
   const real = realPathOf(at)

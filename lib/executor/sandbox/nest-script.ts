@@ -17,16 +17,16 @@ export const NEST_CAPABILITIES = ['CAP_SETPCAP', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN
 export const NEST_MOUNTS = '/tmp'
 
 /**
- * fd 0: variables of the items, 1: answers ("r": an inner sandbox waits; "x": it cannot be made; "s": it has read an item's
- * variables; a number: how it ended), 2: the items' stderr, which each opens anew, as what one does to an open file others
- * would see, 3: the seccomp filter. Each inner sandbox is made ahead and has all that it is to
+ * fd 0: variables of the items, 1: answers ("r": an inner sandbox waits; "x": it cannot be made; "s": it has read an
+ * item's variables; a number: how it ended), 2: the items' stderr, which each opens anew, as what one does to an open
+ * file others would see, 3: the seccomp filter. Each inner sandbox is made ahead and has all that it is to
  * have, rights taken away and filter included, before it reads its item's variables; the supervisor never sees them.
  *
- * The first process inside (`inner`) has the same user as the command. It is hidden, cannot be traced (PR_SET_DUMPABLE), has
- * no capability left, no descriptor but the reading end of the pipe for stdout, from which it never reads, and waits for the
- * command, as bwrap's does. If that ended well, it waits until nobody has the pipe open for writing, which is a hang-up to
- * poll. When it has ended, nothing of the item is left: the kernel kills what is in a namespace of processes before its
- * first one is gone.
+ * The first process inside (`inner`) has the same user as the command. It is hidden, cannot be traced
+ * (PR_SET_DUMPABLE), has no capability left, no descriptor but the reading end of the pipe for stdout, from which it
+ * never reads, and waits for the command, as bwrap's does. If that ended well, it waits until nobody has the pipe open
+ * for writing, which is a hang-up to poll. When it has ended, nothing of the item is left: the kernel kills what is in
+ * a namespace of processes before its first one is gone.
  */
 const SCRIPT = String.raw`
 use strict;
@@ -133,5 +133,13 @@ export interface NestOptions {
 export function nestCommand ({ perl, arch, parts, firstPart, scratchBytes, mounts, command }: NestOptions): string[] {
   const script = perlScript(SCRIPT, arch)
   const numbers = [parts, firstPart, scratchBytes, Math.min(SHM_BYTES, scratchBytes), mounts.length]
-  return [perl, '-f', '-e', script, ...numbers.map(String), ...mounts.flatMap(({ at, isFolder }) => [isFolder ? 'd' : 'f', at]), ...command]
+  return [
+    perl,
+    '-f',
+    '-e',
+    script,
+    ...numbers.map(String),
+    ...mounts.flatMap(({ at, isFolder }) => [isFolder ? 'd' : 'f', at]),
+    ...command
+  ]
 }

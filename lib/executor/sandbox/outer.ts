@@ -6,7 +6,9 @@ import type { Limits } from '../limits.ts'
 import { CPU_GRACE_S } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
 
-/** Bwrap, and what makes sandboxes in a nest, need a few files and some memory before there is a command to be limited. */
+/**
+ * Bwrap, and what makes sandboxes in a nest, need a few files and some memory before there is a command to be limited.
+ */
 const LEAST = { openFiles: 128, memoryBytes: 32 * 1024 ** 2 }
 const KIB = 1024
 
@@ -27,8 +29,12 @@ export interface OuterOptions {
 export function outerCommand ({ limits, fileBytes, hard, groupFds = [] }: OuterOptions): string[] {
   const cpu = Math.ceil(limits.cpuMs / 1000)
   const set = [
-    '-c 0', `-f ${Math.ceil(fileBytes / KIB) * 2}`, `-d ${Math.ceil(Math.max(limits.memoryBytes, LEAST.memoryBytes) / KIB)}`,
-    `-n ${Math.min(Math.max(limits.openFiles, LEAST.openFiles), hard.openFiles)}`, `-S -t ${cpu}`, `-H -t ${cpu + CPU_GRACE_S}`
+    '-c 0',
+    `-f ${Math.ceil(fileBytes / KIB) * 2}`,
+    `-d ${Math.ceil(Math.max(limits.memoryBytes, LEAST.memoryBytes) / KIB)}`,
+    `-n ${Math.min(Math.max(limits.openFiles, LEAST.openFiles), hard.openFiles)}`,
+    `-S -t ${cpu}`,
+    `-H -t ${cpu + CPU_GRACE_S}`
   ]
   const join = groupFds.map(fd => `echo 0 >&${fd}||exit 125;exec ${fd}>&-;`).join('')
   return ['/bin/sh', '-c', `${join}{ ${set.map(flags => `ulimit ${flags};`).join('')} } 2>/dev/null;exec "$@"`, 'outer']

@@ -53,15 +53,20 @@ const CLONE_NEW = 0x7E020000
 const TERMINAL_INPUT = [0x5412, 0x541C]
 const AF = { unix: 1, inet: 2, inet6: 10 }
 /**
- * What changes a file that one can only read, its flags or whether it can be written to: FS_IOC_SETFLAGS (also of 32 bits), _FSSETXATTR,
- * _SETVERSION (also of 32 bits, and ext4's), _ENABLE_VERITY, _SET_ENCRYPTION_POLICY, FIFREEZE, FITHAW.
+ * What changes a file that one can only read, its flags or whether it can be written to: FS_IOC_SETFLAGS (also of 32
+ * bits), _FSSETXATTR, _SETVERSION (also of 32 bits, and ext4's), _ENABLE_VERITY, _SET_ENCRYPTION_POLICY, FIFREEZE,
+ * FITHAW.
  */
-const FILE_FLAGS = [0x40086602, 0x40046602, 0x401C5820, 0x40087602, 0x40047602, 0x40086604, 0x40806685, 0x800C6613, 0xC0045877, 0xC0045878]
+const FILE_FLAGS = [
+  0x40086602, 0x40046602, 0x401c5820, 0x40087602, 0x40047602, 0x40086604, 0x40806685, 0x800c6613, 0xc0045877, 0xc0045878
+]
 /**
- * All that can be asked of a file where no mount says that it can only be read: TCGETS, TIOCGPGRP, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX,
- * FIOCLEX, FIOQSIZE, FIGETBSZ, FS_IOC_GETFLAGS, FICLONE, FICLONERANGE, FS_IOC_FIEMAP.
+ * All that can be asked of a file where no mount says that it can only be read: TCGETS, TIOCGPGRP, TIOCGWINSZ,
+ * FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FIOQSIZE, FIGETBSZ, FS_IOC_GETFLAGS, FICLONE, FICLONERANGE, FS_IOC_FIEMAP.
  */
-const PLAIN_REQUESTS = [0x5401, 0x540F, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451, 0x5460, 2, 0x80086601, 0x40049409, 0x4020940D, 0xC020660B]
+const PLAIN_REQUESTS = [
+  0x5401, 0x540f, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451, 0x5460, 2, 0x80086601, 0x40049409, 0x4020940d, 0xc020660b
+]
 /** F_SETLEASE and F_NOTIFY: who opens the file elsewhere waits, or is told of. */
 const FILE_LEASES = [1024, 1026]
 /** F_SETOWN, F_SETSIG, F_SETOWN_EX: a signal to whoever is named. */
@@ -87,7 +92,10 @@ export function seccompFilter (arch: Arch, { isShared = false }: FilterOptions =
       [LOAD, 0, 0, argument(1)],
       ...isShared
         ? [...PLAIN_REQUESTS.flatMap(request => refuse(JUMP_EQ, request, ALLOW)), [RETURN, 0, 0, ENOTTY] as const]
-        : [...[...TERMINAL_INPUT, ...FILE_FLAGS].flatMap(request => refuse(JUMP_EQ, request, EPERM)), [RETURN, 0, 0, ALLOW] as const]
+        : [
+            ...[...TERMINAL_INPUT, ...FILE_FLAGS].flatMap(request => refuse(JUMP_EQ, request, EPERM)),
+            [RETURN, 0, 0, ALLOW] as const
+          ]
     ]),
     ...onCall(numberOn(arch, CHECKED.fcntl), [
       [LOAD, 0, 0, argument(1)],
@@ -127,11 +135,15 @@ export function seccompFilter (arch: Arch, { isShared = false }: FilterOptions =
 
 /** What would reach beyond the command where nothing but this filter and Landlock is in the way. */
 function refuseShared (arch: Arch): Instruction[] {
-  const isNot = (n: number, value: number): Instruction[] => [[LOAD, 0, 0, argument(n)], [JUMP_EQ, 1, 0, value], [RETURN, 0, 0, EPERM]]
+  const isNot = (n: number, value: number): Instruction[] => [
+    [LOAD, 0, 0, argument(n)], [JUMP_EQ, 1, 0, value], [RETURN, 0, 0, EPERM]
+  ]
   return [
     ...Object.values(SHARED).flatMap(numbers => onCall(numberOn(arch, numbers), [[RETURN, 0, 0, EPERM]])),
     ...Object.values(PRETENDED).flatMap(numbers => onCall(numberOn(arch, numbers), [[RETURN, 0, 0, PRETEND]])),
-    ...Object.values(OWN_ONLY).flatMap(numbers => onCall(numberOn(arch, numbers), [...isNot(0, 0), [RETURN, 0, 0, ALLOW]])),
+    ...Object.values(OWN_ONLY).flatMap(numbers =>
+      onCall(numberOn(arch, numbers), [...isNot(0, 0), [RETURN, 0, 0, ALLOW]])
+    ),
     ...onCall(numberOn(arch, SHARED_CHECKED.setpriority), [...isNot(0, 0), ...isNot(1, 0), [RETURN, 0, 0, ALLOW]]),
     // of a file that is open, not of one by its path: both halves of a pointer
     ...onCall(numberOn(arch, SHARED_CHECKED.utimensat), [

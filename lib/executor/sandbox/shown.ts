@@ -1,34 +1,80 @@
 /**
- * What of this machine every command sees, in whatever sandbox: programs, and what programs need of /etc and /var. All of it
- * comes with packages and is everybody's to read; nothing of it is somebody's own. The same in all tiers, as a task that works at
- * one volunteer must not fail at another.
+ * What of this machine every command sees, in whatever sandbox: programs, and what programs need of /etc and /var. All
+ * of it comes with packages and is everybody's to read; nothing of it is somebody's own. The same in all tiers, as a
+ * task that works at one volunteer must not fail at another.
  */
 import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import path from 'node:path'
 
-/** Where a sandbox has programs from. Not /opt, nor folders of other package managers: not in its PATH, and they may hold anything. */
+/**
+ * Where a sandbox has programs from. Not /opt, nor folders of other package managers: not in its PATH, and they may
+ * hold anything.
+ */
 export const SHOWN_FOLDERS = ['/usr'] as const
 
 /** A last component with `*` stands for all names that begin so. */
 const NEEDED = [
   // the linker, and what stands for what
-  '/etc/alternatives', '/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d',
+  '/etc/alternatives',
+  '/etc/ld.so.cache',
+  '/etc/ld.so.conf',
+  '/etc/ld.so.conf.d',
   // languages
-  '/etc/java*', '/etc/perl', '/etc/python*', '/etc/R', '/etc/mono', '/etc/octave.conf', '/etc/OpenCL', '/var/lib/gems', '/var/lib/ghc',
-  '/etc/php/*/cli/conf.d', '/etc/php/*/mods-available',
+  '/etc/java*',
+  '/etc/perl',
+  '/etc/python*',
+  '/etc/R',
+  '/etc/mono',
+  '/etc/octave.conf',
+  '/etc/OpenCL',
+  '/var/lib/gems',
+  '/var/lib/ghc',
+  '/etc/php/*/cli/conf.d',
+  '/etc/php/*/mods-available',
   // pictures, documents, fonts, words
-  '/etc/ImageMagick*', '/etc/GraphicsMagick*', '/etc/fonts', '/var/cache/fontconfig', '/etc/ghostscript', '/var/lib/ghostscript', '/etc/povray',
-  '/etc/groff', '/etc/papersize', '/etc/paperspecs', '/etc/texmf', '/var/lib/texmf', '/etc/xml', '/etc/sgml', '/var/lib/sgml-base',
-  '/etc/dictionaries-common', '/var/lib/dictionaries-common', '/var/lib/aspell',
+  '/etc/ImageMagick*',
+  '/etc/GraphicsMagick*',
+  '/etc/fonts',
+  '/var/cache/fontconfig',
+  '/etc/ghostscript',
+  '/var/lib/ghostscript',
+  '/etc/povray',
+  '/etc/groff',
+  '/etc/papersize',
+  '/etc/paperspecs',
+  '/etc/texmf',
+  '/var/lib/texmf',
+  '/etc/xml',
+  '/etc/sgml',
+  '/var/lib/sgml-base',
+  '/etc/dictionaries-common',
+  '/var/lib/dictionaries-common',
+  '/var/lib/aspell',
   // names and numbers
-  '/etc/mime.types', '/etc/magic', '/etc/magic.mime', '/etc/protocols', '/etc/services', '/etc/rpc', '/etc/locale.alias', '/etc/terminfo',
-  '/etc/os-release', '/etc/debian_version',
+  '/etc/mime.types',
+  '/etc/magic',
+  '/etc/magic.mime',
+  '/etc/protocols',
+  '/etc/services',
+  '/etc/rpc',
+  '/etc/locale.alias',
+  '/etc/terminfo',
+  '/etc/os-release',
+  '/etc/debian_version',
   // whom TLS trusts
-  '/etc/ssl/openssl.cnf', '/etc/ssl/certs', '/etc/ca-certificates.conf', '/etc/pki/tls/certs', '/etc/pki/ca-trust/extracted', '/etc/crypto-policies'
+  '/etc/ssl/openssl.cnf',
+  '/etc/ssl/certs',
+  '/etc/ca-certificates.conf',
+  '/etc/pki/tls/certs',
+  '/etc/pki/ca-trust/extracted',
+  '/etc/crypto-policies'
 ]
 
-/** In a folder of certificates, what is a file and not a link is one that was made here, with this machine's name; but for these. */
+/**
+ * In a folder of certificates, what is a file and not a link is one that was made here, with this machine's name; but
+ * for these.
+ */
 const CERTIFICATES = /\/certs\/(?:ca-certificates\.crt|ca-bundle(?:\.trust)?\.crt|java\/cacerts)$/
 /** Where somebody may have put a password. */
 const PRIVATE = /\.(?:password|key|site)$|\bprivate\b|\/jmxremote\./
@@ -71,7 +117,9 @@ function expand (root: string, pattern: string): string[] {
 /** Everybody can get to it, and links lead to no other place than where programs have such things. */
 function isEverybodys (root: string, at: string): boolean {
   const real = realpathSync(at)
-  const isProgramData = ['/usr/', '/etc/', '/var/'].some(folder => real.startsWith(root === '' ? folder : `${realpathSync(root)}${folder}`))
+  const isProgramData = ['/usr/', '/etc/', '/var/'].some(folder =>
+    real.startsWith(root === '' ? folder : `${realpathSync(root)}${folder}`)
+  )
   if (!isProgramData || !isReadable(statSync(at))) return false
   for (let dir = path.dirname(real); dir !== path.dirname(dir); dir = path.dirname(dir)) {
     if ((statSync(dir).mode & 0o001) === 0) return false

@@ -107,7 +107,13 @@ export const UNKNOWN: Record<string, Numbers> = {
 
 /** Looked at more closely: by what they are called with. */
 export const CHECKED = {
-  clone: [56, 220], ioctl: [16, 29], personality: [135, 92], socket: [41, 198], socketpair: [53, 199], fcntl: [72, 25], fallocate: [285, 47]
+  clone: [56, 220],
+  ioctl: [16, 29],
+  personality: [135, 92],
+  socket: [41, 198],
+  socketpair: [53, 199],
+  fcntl: [72, 25],
+  fallocate: [285, 47]
 } satisfies Record<string, Numbers>
 
 /** Refused, too, where no namespaces are in the way. */
@@ -150,8 +156,8 @@ export const SHARED: Record<string, Numbers> = {
 }
 
 /**
- * Said to be done where no namespaces are in the way, and not done: Landlock does not say whose mode is changed. Much fails that is told
- * so (git init, cp -p, tar), and little that finds a mode unchanged, as on a disk that has none.
+ * Said to be done where no namespaces are in the way, and not done: Landlock does not say whose mode is changed. Much
+ * fails that is told so (git init, cp -p, tar), and little that finds a mode unchanged, as on a disk that has none.
  */
 export const PRETENDED: Record<string, Numbers> = {
   chmod: [90, null],

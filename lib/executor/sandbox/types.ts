@@ -1,7 +1,10 @@
 /** What a sandbox is, whatever makes it. */
 import type { Launcher } from '../launch.ts'
 
-/** How commands are confined: by bwrap, by bwrap where a container keeps it from having a /proc, by Landlock, or not at all. */
+/**
+ * How commands are confined: by bwrap, by bwrap where a container keeps it from having a /proc, by Landlock, or not at
+ * all.
+ */
 export type Tier = 'bwrap' | 'bwrap-noproc' | 'landlock' | 'none'
 
 /** What a user may ask for; 'auto' is the best there is. */

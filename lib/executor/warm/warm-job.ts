@@ -1,8 +1,9 @@
 /**
  * What is said to a warm shell, and how its answers are read. Pure.
  *
- * A warm shell (warm-shell.ts) is a bash in this loop: read a job, fork a subshell for it, wait, answer. The subshell is
- * to find what a fresh `bash -c command` would; see JOB_SETUP for what is done about that, and KNOWN for what is not.
+ * A warm shell (warm-shell.ts) is a bash in this loop: read a job, fork a subshell for it, wait, answer. The subshell
+ * is to find what a fresh `bash -c command` would; see JOB_SETUP for what is done about that, and KNOWN for what is
+ * not.
  */
 import { constants } from 'node:os'
 import type { Group } from '../cgroup/group.ts'
@@ -20,18 +21,18 @@ const MAX_COMMAND_CHARS = 16 * 1024
 /**
  * What tells a subshell from a shell of its own, and cannot be set right: `$$` is the warm shell's pid, and so on. A
  * command that speaks of it gets a fresh shell. KNOWN to differ, too, but nothing that a command relies on: `$!` and
- * PIPESTATUS are set from the start, `$_` is another word, `set -x` prints "++", and what ends by an error of the shell's
- * own (`set -u`, `${x:?}`) exits with 1 instead of 127. And what is stopped in the background when the command ends is ended
- * by the kernel (SIGHUP to an orphaned group), where a fresh shell's goes on holding stdout.
+ * PIPESTATUS are set from the start, `$_` is another word, `set -x` prints "++", and what ends by an error of the
+ * shell's own (`set -u`, `${x:?}`) exits with 1 instead of 127. And what is stopped in the background when the command
+ * ends is ended by the kernel (SIGHUP to an orphaned group), where a fresh shell's goes on holding stdout.
  */
 const TELLTALE = /STOP\b|\$\$|\$\{[!#]?\$|BASH_SUBSHELL|BASH_ARG|BASH_LINENO|BASH_SOURCE|\bcaller\b/
 
 /**
  * The loop. On one line, as the command's own lines are to be counted from 1. fd 0: jobs, 1: answers, 2: the log,
  * 3: the items' stderr. `read -N` reads a job by one system call, where other forms of `read` need one for each byte.
- * `set -m` gives each item a process group of its own; with it `wait` also returns when the item is stopped (147 to 150),
- * and `wait -f`, which would not, loops for ever now and then (bash 5.2). "L" says that the item left something in its
- * group: it may still print, so it is not killed here.
+ * `set -m` gives each item a process group of its own; with it `wait` also returns when the item is stopped (147 to
+ * 150), and `wait -f`, which would not, loops for ever now and then (bash 5.2). "L" says that the item left something
+ * in its group: it may still print, so it is not killed here.
  */
 const LOOP = [
   '((BASH_VERSINFO[0]>4))||exit',
@@ -54,7 +55,10 @@ const LOOP = [
 /** What each subshell does, beside its job's own part, before the command. */
 const JOB_SETUP = `exec </dev/null 2>&3 3>&-;set +m;SECONDS=0;BASH_EXECUTION_STRING=$1;unset ${OWN.join(' ')} OLDPWD;export OLDPWD;set --;`
 
-/** Whether the command can be run by a subshell of a warm shell as well as by a fresh one; the same for all with its key. */
+/**
+ * Whether the command can be run by a subshell of a warm shell as well as by a fresh one; the same for all with its
+ * key.
+ */
 export function canBeWarm ({ command, env }: WorkItem): boolean {
   return command.length <= MAX_COMMAND_CHARS && !command.includes('\0') && !TELLTALE.test(command) &&
     OWN.every(name => !(name in env))
@@ -100,7 +104,9 @@ export function quote (text: string): string {
   return `$'${quoted}'`
 }
 
-/** How an item in a warm shell ended. 'unsaid': it did not begin, or it is not known how it ended; a fresh shell tells. */
+/**
+ * How an item in a warm shell ended. 'unsaid': it did not begin, or it is not known how it ended; a fresh shell tells.
+ */
 export type WarmEnd = 'unsaid' | { exitCode: number | null, signal: NodeJS.Signals | null, hasLeft: boolean }
 
 /** What runs one item after the other. */
@@ -118,8 +124,8 @@ export interface Reused {
 }
 
 /**
- * Reads an answer. A status above 128 is a signal or an exit code: the log, where bash announces the ends of jobs, tells
- * them apart ("[1]+  Exit 137", but "Killed").
+ * Reads an answer. A status above 128 is a signal or an exit code: the log, where bash announces the ends of jobs,
+ * tells them apart ("[1]+  Exit 137", but "Killed").
  */
 export function decodeEnd (answer: string, readLog: () => string): WarmEnd {
   const exitCode = Number.parseInt(answer, 10)
@@ -139,4 +145,8 @@ export function decodeEnd (answer: string, readLog: () => string): WarmEnd {
 }
 
 // the first of two names for a number is the one that Node uses
-const SIGNALS = new Map(Object.entries(constants.signals).toReversed().map(([name, number]) => [number, name as NodeJS.Signals]))
+const SIGNALS = new Map(
+  Object.entries(constants.signals)
+    .toReversed()
+    .map(([name, number]) => [number, name as NodeJS.Signals])
+)

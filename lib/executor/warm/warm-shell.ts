@@ -1,6 +1,6 @@
 /**
- * A warm shell: a bash that waits for jobs and forks a subshell for each, which costs a fraction of a new bash. It leads
- * a session of its own, in which each item is a process group. One item at a time; items of one command only.
+ * A warm shell: a bash that waits for jobs and forks a subshell for each, which costs a fraction of a new bash. It
+ * leads a session of its own, in which each item is a process group. One item at a time; items of one command only.
  * Made and kept by WarmShells (warm-shells.ts), used by BashItem.
  */
 import { spawn } from 'node:child_process'

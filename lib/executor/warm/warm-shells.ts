@@ -1,7 +1,8 @@
 /**
  * Which items run in warm shells, and the shells that wait for them. An item goes to a warm shell when the last ones of
  * its command were short: then starting a bash costs more than what it does. Or when one was prepared before the first
- * item, or while the item before ran: to start a process stops us for milliseconds, better then than when a slot is free.
+ * item, or while the item before ran: to start a process stops us for milliseconds, better then than when a slot is
+ * free.
  */
 import path from 'node:path'
 import { HAS_PROC } from '../../system/process-table.ts'
@@ -171,7 +172,9 @@ export class WarmShells {
     this.#timer = undefined
   }
 
-  /** What an item left in a group of its own cannot be told from what the next one does: it is looked for between them. */
+  /**
+   * What an item left in a group of its own cannot be told from what the next one does: it is looked for between them.
+   */
   #tidy (): void {
     const idle: number[] = []
     for (const kept of this.#kept.values()) {

@@ -43,7 +43,10 @@ export class FolderGuard {
     if (changed === undefined) return
     const at = this.#layout[changed]
     const isLink = lstatOrNull(at)?.isSymbolicLink() === true
-    throw new BitWorkerError(isLink ? 'BW_ERR_SYMLINK' : 'BW_ERR_OUTPUT_FOLDER', 'system',
-      `${at} was removed, or another folder or a link was put in its place, while it was in use; nothing is written there: put it back, then start again`)
+    throw new BitWorkerError(
+      isLink ? 'BW_ERR_SYMLINK' : 'BW_ERR_OUTPUT_FOLDER',
+      'system',
+      `${at} was removed, or another folder or a link was put in its place, while it was in use; nothing is written there: put it back, then start again`
+    )
   }
 }

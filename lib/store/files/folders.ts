@@ -1,5 +1,7 @@
 /** How files and folders are made, checked and removed in an output folder. No state. */
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  lstatSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, statfsSync, unlinkSync, writeFileSync
+} from 'node:fs'
 import type { Stats } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
@@ -22,14 +24,19 @@ export function lstatOrNull (at: string): Stats | null {
   }
 }
 
-/** Makes the folders of a task. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, and BW_ERR_SYMLINK if one of ours is a link. */
+/**
+ * Makes the folders of a task. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, and BW_ERR_SYMLINK if one of ours is a
+ * link.
+ */
 export function makeFolders (layout: StoreLayout): void {
   try {
     makeAll(layout.folder)
   } catch (err) {
     throw ioError(err, layout.folder)
   }
-  for (const dir of [path.dirname(layout.root), layout.root, layout.parts, layout.drafts, layout.work]) makeRealFolder(dir, 0o700)
+  for (const dir of [path.dirname(layout.root), layout.root, layout.parts, layout.drafts, layout.work]) {
+    makeRealFolder(dir, 0o700)
+  }
 }
 
 /** Node's own `recursive` never returns where a folder cannot be made below one that exists (/proc). */
@@ -56,7 +63,9 @@ export function makeParents (folder: string, relative: string): void {
   }
 }
 
-/** Throws BW_ERR_SYMLINK if a folder on the way to `relative` is a symbolic link, BW_ERR_OUTPUT_FOLDER if it is a file. */
+/**
+ * Throws BW_ERR_SYMLINK if a folder on the way to `relative` is a symbolic link, BW_ERR_OUTPUT_FOLDER if it is a file.
+ */
 export function checkParents (folder: string, relative: string): void {
   let at = folder
   for (const name of relative.split('/').slice(0, -1)) {
@@ -65,11 +74,16 @@ export function checkParents (folder: string, relative: string): void {
   }
 }
 
-/** Throws ELOOP if a folder on the way to a finished file is a symbolic link; other paths of the layout are guarded otherwise. */
+/**
+ * Throws ELOOP if a folder on the way to a finished file is a symbolic link; other paths of the layout are guarded
+ * otherwise.
+ */
 export function checkReadable ({ folder, root }: StoreLayout, at: string): void {
   if (at.startsWith(root + path.sep)) return
   for (let dir = path.dirname(at); dir.length > folder.length; dir = path.dirname(dir)) {
-    if (lstatOrNull(dir)?.isSymbolicLink() === true) throw Object.assign(new Error(`${dir} is a symbolic link`), { code: 'ELOOP' })
+    if (lstatOrNull(dir)?.isSymbolicLink() === true) {
+      throw Object.assign(new Error(`${dir} is a symbolic link`), { code: 'ELOOP' })
+    }
   }
 }
 
@@ -87,7 +101,11 @@ function isRealFolder (dir: string): boolean {
   if (stats === null) return false
   if (stats.isDirectory()) return true
   if (!stats.isSymbolicLink()) throw ioError(Object.assign(new Error('not a folder'), { code: 'ENOTDIR' }), dir)
-  throw new BitWorkerError('BW_ERR_SYMLINK', 'system', `${dir} is a symbolic link, through which nothing is written; remove it, or choose another folder`)
+  throw new BitWorkerError(
+    'BW_ERR_SYMLINK',
+    'system',
+    `${dir} is a symbolic link, through which nothing is written; remove it, or choose another folder`
+  )
 }
 
 /** Kept so that the folder alone tells what it is, and the task can be started again from it. */
@@ -101,7 +119,10 @@ export function writeTaskFile ({ taskFile, work }: StoreLayout, task: Task): voi
   renameSync(draft, taskFile)
 }
 
-/** Removes a folder whose content commands made, however they left it. Never follows a link; never throws: the next start tries again. */
+/**
+ * Removes a folder whose content commands made, however they left it. Never follows a link; never throws: the next
+ * start tries again.
+ */
 export async function removeTree (dir: string): Promise<void> {
   try {
     rmdirSync(dir) // most scratch folders are empty
@@ -127,10 +148,15 @@ export function removeFinal (layout: StoreLayout, file: Task['files'][number]): 
     return // what is behind a link is not what we made
   }
   removeFile(layout.final(file))
-  for (let dir = path.dirname(file.path); dir !== '.'; dir = path.dirname(dir)) removeIfEmpty(path.join(layout.folder, dir))
+  for (let dir = path.dirname(file.path); dir !== '.'; dir = path.dirname(dir)) {
+    removeIfEmpty(path.join(layout.folder, dir))
+  }
 }
 
-/** Throws BW_ERR_DISK_FULL if there is no room at all: then what a command wrote just now may have been cut short, whatever it says. */
+/**
+ * Throws BW_ERR_DISK_FULL if there is no room at all: then what a command wrote just now may have been cut short,
+ * whatever it says.
+ */
 export function checkRoom ({ folder, work }: StoreLayout, cause?: unknown): void {
   const { blocks, bavail, bfree } = statfsSync(work)
   const room = process.getuid?.() === 0 ? bfree : bavail

@@ -27,7 +27,10 @@ export function openRegular (path: string): number {
   return regular(path, openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK))
 }
 
-/** Opens for reading and writing, and makes the file if there is none. Throws as openRegular does, and EMLINK if it has another name. */
+/**
+ * Opens for reading and writing, and makes the file if there is none. Throws as openRegular does, and EMLINK if it has
+ * another name.
+ */
 export function openDraft (path: string, mode = 0o666): number {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
   const fd = regular(path, openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode))

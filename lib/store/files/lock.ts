@@ -84,7 +84,9 @@ function refuseIfAlive (lock: string | null): void {
 }
 
 function locked (pid: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_LOCKED', 'usage', `another bitworker (pid ${pid}) is using this folder for the same task`)
+  return new BitWorkerError(
+    'BW_ERR_LOCKED', 'usage', `another bitworker (pid ${pid}) is using this folder for the same task`
+  )
 }
 
 function read (path: string): string | null {

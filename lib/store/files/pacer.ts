@@ -6,7 +6,9 @@ const SLICE_MS = 5
 
 /** Throws BW_ERR_ABORTED when the signal says so. */
 export function checkAborted (signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new BitWorkerError('BW_ERR_ABORTED', 'usage', 'it was aborted; the next start does it')
+  if (signal?.aborted === true) {
+    throw new BitWorkerError('BW_ERR_ABORTED', 'usage', 'it was aborted; the next start does it')
+  }
 }
 
 /** Lets the event loop turn between the steps of a long loop. */

@@ -38,7 +38,9 @@ function allowReading (part: string): void {
   }
 }
 
-/** Makes a file ours that a command wrote: owner, and the mode a new file would have, without set-user-id and the like. */
+/**
+ * Makes a file ours that a command wrote: owner, and the mode a new file would have, without set-user-id and the like.
+ */
 export function reclaim (file: string, mode: number): void {
   if (isRoot()) chownSync(file, 0, 0)
   chmodSync(file, ((mode & 0o111) === 0 ? 0o666 : 0o777) & ~process.umask())

@@ -1,7 +1,7 @@
 /**
  * The folders that work items run in. Making and removing one for every item would cost more than a tiny item does (on
- * some disks milliseconds), so one that was not touched is used again. "Not touched" is what its ctime says: that changes
- * with every entry that is made, renamed or removed in it, with its mode, its owner and its attributes.
+ * some disks milliseconds), so one that was not touched is used again. "Not touched" is what its ctime says: that
+ * changes with every entry that is made, renamed or removed in it, with its mode, its owner and its attributes.
  */
 import { lstatSync, mkdirSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
@@ -10,12 +10,17 @@ import type { Binds } from '../../executor/binds.ts'
 import { ioError } from '../../system/io-errors.ts'
 import { removeFile, removeTree } from './folders.ts'
 
-/** A ctime is only as exact as the clock's tick (1 to 10 ms): what is younger than this may have been changed unseen. */
+/**
+ * A ctime is only as exact as the clock's tick (1 to 10 ms): what is younger than this may have been changed unseen.
+ */
 const SURE_AFTER_NS = 50_000_000n
 /** Folders kept; as many work items at a time are cheap. */
 const MAX_KEPT = 64
 
-/** Makes the folder a command runs in, with the binds as links. Throws BW_ERR_BIND, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
+/**
+ * Makes the folder a command runs in, with the binds as links. Throws BW_ERR_BIND, BW_ERR_DISK_FULL,
+ * BW_ERR_OUTPUT_FOLDER.
+ */
 export function makeScratch (scratch: string, binds: Binds): void {
   try {
     mkdirSync(scratch, { mode: 0o700 })

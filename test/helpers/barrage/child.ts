@@ -29,14 +29,18 @@ export class Child {
   constructor (name: string, args: string[], cwd: string, hasIpc = false) {
     this.name = name
     this.process = spawn(process.execPath, args, {
-      cwd, env: { PATH: process.env['PATH'], HOME: cwd, SHELL: '/bin/bash' }, stdio: ['ignore', 'pipe', 'pipe', ...hasIpc ? ['ipc' as const] : []]
+      cwd,
+      env: { PATH: process.env['PATH'], HOME: cwd, SHELL: '/bin/bash' },
+      stdio: ['ignore', 'pipe', 'pipe', ...(hasIpc ? ['ipc' as const] : [])]
     })
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream!.setEncoding('utf8').on('data', (text: string) => { this.output = (this.output + text).slice(-100_000) })
     }
     process.once('exit', () => { this.kill() })
     this.process.setMaxListeners(0).once('exit', (code, signal) => {
-      if (!this.#isExpectedToEnd) this.#problem ??= `${name} ended (${String(signal ?? code)}):\n${this.output.slice(-3_000)}`
+      if (!this.#isExpectedToEnd) {
+        this.#problem ??= `${name} ended (${String(signal ?? code)}):\n${this.output.slice(-3_000)}`
+      }
     })
   }
 
@@ -67,7 +71,9 @@ export class Child {
     let timer: NodeJS.Timeout | undefined
     let onExit: (() => void) | undefined
     const failed = new Promise<never>((_resolve, reject) => {
-      const fail = (): void => { reject(new Error(this.#problem ?? `${this.name}: no ${what} within ${ms} ms\n${this.output.slice(-3_000)}`)) }
+      const fail = (): void => {
+        reject(new Error(this.#problem ?? `${this.name}: no ${what} within ${ms} ms\n${this.output.slice(-3_000)}`))
+      }
       timer = setTimeout(fail, ms)
       onExit = () => { setImmediate(fail) }
       this.process.once('exit', onExit)
@@ -83,11 +89,16 @@ export class Child {
   get ports (): Ports {
     const folder = `/proc/${this.process.pid}`
     const inodes = new Set(readdirSync(`${folder}/fd`).flatMap(fd => {
-      try { return /socket:\[(\d+)\]/.exec(readlinkSync(`${folder}/fd/${fd}`))?.[1] ?? [] } catch { return [] } // closed meanwhile
+      // closed meanwhile
+      try { return /socket:\[(\d+)\]/.exec(readlinkSync(`${folder}/fd/${fd}`))?.[1] ?? [] } catch { return [] }
     }))
     const bound = (protocol: string, state: string): number[] => {
-      const rows = ['', '6'].flatMap(version => readFileSync(`${folder}/net/${protocol}${version}`, 'utf8').split('\n').slice(1))
-      const fields = rows.map(row => row.trim().split(/\s+/)).filter(([, , , is, , , , , , inode]) => is === state && inodes.has(inode!))
+      const rows = ['', '6'].flatMap(version =>
+        readFileSync(`${folder}/net/${protocol}${version}`, 'utf8').split('\n').slice(1)
+      )
+      const fields = rows
+        .map(row => row.trim().split(/\s+/))
+        .filter(([, , , is, , , , , , inode]) => is === state && inodes.has(inode!))
       return [...new Set(fields.map(([, local]) => Number.parseInt(local!.split(':')[1]!, 16)))]
     }
     return { udp: bound('udp', '07'), tcp: bound('tcp', '0A') }
@@ -99,7 +110,9 @@ export class Child {
   /** To be called when all of them are. */
   checkMemory (): string {
     const now = this.#rssKib
-    if (now > this.#halfway * MAX_GROWTH + SLACK_KIB) this.#problem ??= `${this.name} grew from ${this.#halfway} to ${now} KiB`
+    if (now > this.#halfway * MAX_GROWTH + SLACK_KIB) {
+      this.#problem ??= `${this.name} grew from ${this.#halfway} to ${now} KiB`
+    }
     return `${Math.round(this.#halfway / 1024)} → ${Math.round(now / 1024)} MiB`
   }
 

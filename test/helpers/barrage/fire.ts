@@ -18,7 +18,9 @@ const SILENCE_MS = 5_000
 export type Source = () => Uint8Array
 
 /** What a target of the fuzzer is given. */
-export function sourceOf ({ name, seeds, tokens }: Pick<FuzzTarget, 'name' | 'seeds' | 'tokens'>, random: (n: number) => number): Source {
+export function sourceOf (
+  { name, seeds, tokens }: Pick<FuzzTarget, 'name' | 'seeds' | 'tokens'>, random: (n: number) => number
+): Source {
   const corpus = [...seeds, ...corpusOf(name)]
   return () => mutate(corpus, tokens, random)
 }
@@ -81,13 +83,18 @@ export async function fireDatagrams (
   await wait()
 }
 
-/** Sends each input over a TCP connection of its own, by turns from many addresses, until something comes or it is closed. */
-export async function fireConnections (port: number, source: Source, count: number, wait: () => Promise<void>): Promise<void> {
+/**
+ * Sends each input over a TCP connection of its own, by turns from many addresses, until something comes or it is
+ * closed.
+ */
+export async function fireConnections (
+  port: number, source: Source, count: number, wait: () => Promise<void>
+): Promise<void> {
   let left = count
   let number = 0
   const worker = async (): Promise<void> => {
     while (left-- > 0) {
-      await oneConnection(port, source(), `127.0.${1 + (number >> 8) % 200}.${1 + number++ % 250}`)
+      await oneConnection(port, source(), `127.0.${1 + ((number >> 8) % 200)}.${1 + (number++ % 250)}`)
       if (left % VOLLEY === 0) await wait()
     }
   }

@@ -1,4 +1,7 @@
-/** A local network with a hostile router in it: a gateway that answers NAT-PMP, and a device that answers searches for UPnP. */
+/**
+ * A local network with a hostile router in it: a gateway that answers NAT-PMP, and a device that answers searches for
+ * UPnP.
+ */
 import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -12,7 +15,9 @@ export const HOST = '10.9.0.2'
 const ROUTER = '10.9.0.1'
 const SEARCH_GROUP = '239.255.255.250'
 
-/** Run by bash in a network namespace of its own; the route comes before the address, as it may not lead to ourselves. */
+/**
+ * Run by bash in a network namespace of its own; the route comes before the address, as it may not lead to ourselves.
+ */
 export const SETUP = `set -e
 ip link set lo up
 ip link add lan type veth peer name other
@@ -56,7 +61,9 @@ export async function openRouter (pmpSource: Source, upnpSource: Source, burst: 
     const st = /^ST: (.*)\r$/m.exec(message.toString())?.[1]
     if (st === undefined) return
     // the first one that is an answer is taken
-    if (++asked.upnp > 1) answers.send(`HTTP/1.1 200 OK\r\nST: ${st}\r\nLOCATION: ${location}\r\n\r\n`, from.port, from.address)
+    if (++asked.upnp > 1) {
+      answers.send(`HTTP/1.1 200 OK\r\nST: ${st}\r\nLOCATION: ${location}\r\n\r\n`, from.port, from.address)
+    }
     for (let i = 0; i < burst; i++) answers.send(upnpSource(), from.port, from.address)
   })
   for (const socket of [pmp, upnp, answers]) socket.on('error', () => {})

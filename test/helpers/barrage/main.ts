@@ -1,4 +1,5 @@
-// Everything a stranger can send to the command and the library, over real sockets. Prints a line of JSON for each door.
+// Everything a stranger can send to the command and the library, over real sockets. Prints a line of JSON for each
+// door.
 //   node main.ts SEED INPUTS [lan]      lan: this is a network namespace of our own, and every default is on
 import { createSocket } from 'node:dgram'
 import type { Socket as DatagramSocket } from 'node:dgram'
@@ -35,7 +36,9 @@ const INPUT_MS = 20
 const SECONDS = 3
 const FEW = 500
 
-const report = (door: string, fields: object): void => { process.stdout.write(`${JSON.stringify({ door, ...fields })}\n`) }
+const report = (door: string, fields: object): void => {
+  process.stdout.write(`${JSON.stringify({ door, ...fields })}\n`)
+}
 
 async function socketAt (address: string): Promise<DatagramSocket> {
   const socket = createSocket('udp4').bind(0, address)
@@ -59,7 +62,10 @@ async function assault (child: Child, openings: Opening[]): Promise<void> {
   report(`${child.name}: memory`, { memory: child.checkMemory(), problem: child.problem })
 }
 
-/** Ctrl-C among inputs that go on: nothing is measured in seconds of this machine, but in what the process could do in them before. */
+/**
+ * Ctrl-C among inputs that go on: nothing is measured in seconds of this machine, but in what the process could do in
+ * them before.
+ */
 async function interrupt (child: Child, echo: Echo, fire: () => void): Promise<void> {
   const start = performance.now()
   for (let asked = 0; asked < FEW; asked++) {
@@ -74,17 +80,27 @@ async function interrupt (child: Child, echo: Echo, fire: () => void): Promise<v
   while (await Promise.race([over, echo.ask().then(() => true)]) && ++after > 0)
   const ended = await code
   const isLate = after > Math.max(FEW, SECONDS * perSecond)
-  report(`${child.name}: SIGINT`, { after, perSecond: Math.round(perSecond), problem: ended !== 130 ? `exit code ${ended}` : isLate ? `it answered ${after} times after SIGINT` : null })
+  report(`${child.name}: SIGINT`, {
+    after,
+    perSecond: Math.round(perSecond),
+    problem: ended !== 130 ? `exit code ${ended}` : isLate ? `it answered ${after} times after SIGINT` : null
+  })
 }
 
-const handshake = (infoHash: string): Uint8Array => Buffer.concat([
-  Buffer.from('\x13BitTorrent protocol'), Buffer.from([0, 0, 0, 0, 0, 0x10, 0, 5]), Buffer.from(infoHash, 'hex'), Buffer.from('-XX0000-aaaaaaaaaaaa')
-])
+const handshake = (infoHash: string): Uint8Array =>
+  Buffer.concat([
+    Buffer.from('\x13BitTorrent protocol'),
+    Buffer.from([0, 0, 0, 0, 0, 0x10, 0, 5]),
+    Buffer.from(infoHash, 'hex'),
+    Buffer.from('-XX0000-aaaaaaaaaaaa')
+  ])
 
 const utp: Pick<FuzzTarget, 'name' | 'seeds' | 'tokens'> = {
   name: 'utp',
   // BEP 29: type and version, extension, connection, two times, window, numbers
-  seeds: [0x41, 0x01, 0x11, 0x21, 0x31].map(type => Buffer.from([type, 0, 0, 7, ...Array<number>(8).fill(1), 0, 16, 0, 0, 0, 1, 0, 0])),
+  seeds: [0x41, 0x01, 0x11, 0x21, 0x31].map(type =>
+    Buffer.from([type, 0, 0, 7, ...Array<number>(8).fill(1), 0, 16, 0, 0, 0, 1, 0, 0])
+  ),
   tokens: ['\0\0\0\0', '\xff\xff\xff\xff', '\x01', '\x02\x04', '\x13BitTorrent protocol']
 }
 
@@ -105,30 +121,61 @@ async function attackRun (): Promise<void> {
     })
   }
   const off = isLan ? [] : ['--no-lsd', '--no-nat']
-  const child = Child.command(['run', 'out.bitworker', '--no-compute', '--yes', '--json', '--dht-bootstrap', `127.0.0.1:${node.address().port}`, ...off], dir)
+  const child = Child.command(
+    [
+      'run',
+      'out.bitworker',
+      '--no-compute',
+      '--yes',
+      '--json',
+      '--dht-bootstrap',
+      `127.0.0.1:${node.address().port}`,
+      ...off
+    ],
+    dir
+  )
   const port = Number((await child.said(/"listening","port":(\d+)/))[1])
   const echo = await Echo.open(PING, '127.0.0.1')
   await child.within(echo.find(child.ports.udp.filter(each => each !== port)), 'answer of the DHT')
   const wait = (): Promise<void> => child.within(echo.ask(), 'answer of the DHT')
   const sender = await socketAt('127.0.0.1')
-  const datagrams = (to: number, next: Source, from = sender, address = '127.0.0.1') => (count: number): Promise<void> => fireDatagrams({ socket: from, port: to, address }, next, count, wait)
+  const datagrams =
+    (to: number, next: Source, from = sender, address = '127.0.0.1') =>
+      (count: number): Promise<void> =>
+        fireDatagrams({ socket: from, port: to, address }, next, count, wait)
   const wire = target('wire')
   // ut_pex names addresses, which would be called
-  const tame = { ...wire, name: isLan ? 'wire' : 'wire-without-pex', seeds: wire.seeds.filter(each => isLan || !Buffer.from(each).includes('5:added')) }
+  const tame = {
+    ...wire,
+    name: isLan ? 'wire' : 'wire-without-pex',
+    seeds: wire.seeds.filter(each => isLan || !Buffer.from(each).includes('5:added'))
+  }
   const bytes = sourceOf(tame, random)
   const hello = handshake(task.infoHash)
   const others = child.ports.udp.filter(each => ![port, echo.port, 6771].includes(each))
   // which of the ports is whose does not matter: each gets all inputs
-  const opening = (door: string, to: number[], from: DatagramSocket, address?: string): Opening => [door, async count => {
-    for (const each of to) await datagrams(each, source(door), from, address)(count)
-  }]
+  const opening = (door: string, to: number[], from: DatagramSocket, address?: string): Opening => [
+    door,
+    async count => {
+      for (const each of to) await datagrams(each, source(door), from, address)(count)
+    }
+  ]
   await assault(child, [
     ['dht', datagrams(echo.port, source('dht'))],
     ['utp', datagrams(port, sourceOf(utp, random))],
     ['wire', count => fireConnections(port, () => Buffer.concat([hello, bytes()]), count, wait)],
-    ...router === null ? [] : [opening('lsd', [6771], sender), opening('nat-pmp', others, router.pmp, HOST), opening('upnp', others, router.upnp, HOST)]
+    ...(router === null
+      ? []
+      : [
+          opening('lsd', [6771], sender),
+          opening('nat-pmp', others, router.pmp, HOST),
+          opening('upnp', others, router.upnp, HOST)
+        ])
   ])
-  if (router !== null) report('router', { ...router.asked, problem: router.asked.pmp + router.asked.upnp > 0 ? null : 'the router was not asked' })
+  if (router !== null)
+    report('router', {
+      ...router.asked, problem: router.asked.pmp + router.asked.upnp > 0 ? null : 'the router was not asked'
+    })
   const garbage = source('dht')
   await interrupt(child, echo, () => { for (let i = 0; i < 8; i++) sender.send(garbage(), echo.port, '127.0.0.1') })
   router?.close()
@@ -153,11 +200,22 @@ async function attackTracker (): Promise<void> {
   const urls = source('tracker-server-http')
   await assault(child, [
     ['tracker-server-udp', count => fireDatagrams({ socket: sender, port }, connectedRequests, count, wait)],
-    ['tracker-server-http', count => fireConnections(port, () => Buffer.concat([Buffer.from('GET '), urls(), Buffer.from(' HTTP/1.1\r\nHost: x\r\n\r\n')]), count, wait)],
+    [
+      'tracker-server-http',
+      count =>
+        fireConnections(
+          port,
+          () => Buffer.concat([Buffer.from('GET '), urls(), Buffer.from(' HTTP/1.1\r\nHost: x\r\n\r\n')]),
+          count,
+          wait
+        )
+    ],
     ['tracker-server-ws', count => fireMessages(port, source('tracker-server-ws'), count)],
     ['tracker-dht', count => fireDatagrams({ socket: sender, port: dhtPort }, source('dht'), count, wait)]
   ])
-  await interrupt(child, echo, () => { for (let i = 0; i < 8; i++) sender.send(connectedRequests(), port, '127.0.0.1') })
+  await interrupt(child, echo, () => {
+    for (let i = 0; i < 8; i++) sender.send(connectedRequests(), port, '127.0.0.1')
+  })
   for (const each of [sender, echo]) each.close()
 }
 
@@ -194,7 +252,9 @@ async function attackClient (): Promise<void> {
   const trackers = [http, udp, ...sockets]
   const script = fileURLToPath(new URL('asker.ts', import.meta.url))
   const child = new Child('client', [script, ...trackers.map(({ url }) => url)], dir, true)
-  const [{ port, infoHash }] = await child.within(once(child.process, 'message'), 'HTTP server') as [{ port: number, infoHash: string }]
+  const [{ port, infoHash }] = (await child.within(once(child.process, 'message'), 'HTTP server')) as [
+    { port: number, infoHash: string }
+  ]
   const send = (index: number): void => { if (child.process.connected) child.process.send(index) }
   const ask = (door: string, index: number) => (count: number): Promise<void> => new Promise(resolve => {
     let left = count
@@ -207,8 +267,13 @@ async function attackClient (): Promise<void> {
   })
   const requests = source('http-server')
   const request = (): Uint8Array => {
-    const [method = '', url = '', host = '', range = '', origin = ''] = Buffer.from(requests()).toString('latin1').replaceAll('ab'.repeat(20), infoHash).split('\n')
-    return Buffer.from(`${method} ${url} HTTP/1.1\r\nHost: ${host}\r\nRange: ${range}\r\nOrigin: ${origin}\r\n\r\n`, 'latin1')
+    const [method = '', url = '', host = '', range = '', origin = ''] = Buffer.from(requests())
+      .toString('latin1')
+      .replaceAll('ab'.repeat(20), infoHash)
+      .split('\n')
+    return Buffer.from(
+      `${method} ${url} HTTP/1.1\r\nHost: ${host}\r\nRange: ${range}\r\nOrigin: ${origin}\r\n\r\n`, 'latin1'
+    )
   }
   await assault(child, [
     ['tracker-http', ask('tracker-http', 0)],
