@@ -18,7 +18,7 @@ test('every event of run --json is in docs/json.md, and no other', t => {
   const literal = [...source.matchAll(/emit\('([a-z]+)'/g)].map(([, name = '']) => name)
   const passedOn = [
     ...source.matchAll(/for \(const event of \[([^\]]+)\] as const\) \{\s*torrent\.on\(event, \(fields/g)
-  ].flatMap(([, names = '']) => names.replaceAll("'", '').split(', '))
+  ].flatMap(([, names = '']) => names.replaceAll("'", '').trim().split(/,\s+/))
   t.ok(passedOn.length > 5, 'those that the torrent has are found')
   t.deepEqual([...new Set([...literal, ...passedOn])].sort(), documented.toSorted())
   t.equal(new Set(documented).size, documented.length, 'each once')
