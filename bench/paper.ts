@@ -1,15 +1,14 @@
 // The paper's experiment (section 5) on real processes: peers × pieces, one work item at a time each, a full mesh on
 // loopback.
-//   node bench/paper.ts [--runs 3] [--cells 16x64,…] [--seconds 1] [--bytes 65536] [--warm-up 1000] [--full] [--write |
-//   --draw]
-//   --warm-up pieces of a task that is not measured, before the first cell, and so are two pieces of a second a peer:
-//   what is
-//             measured is a swarm at work, not sixteen processes that compile their code on one machine; 0: neither
-//   --full    the paper's own: 64 minutes of work and 64 MB in all, however many pieces
-//   --write keeps the runs in bench/paper.json, where a cell that is run again replaces its former runs with the same
-//   seconds and
-//             bytes; then draws bench/paper-*.svg (of the same seconds and bytes) and the tables in bench/README.md
-//   --draw    only the latter, without running anything
+//   node bench/paper.ts [--runs 3] [--cells 16x64,…] [--seconds 1] [--bytes 65536] [--warm-up 1000] [--full]
+//                       [--write | --draw]
+//   --warm-up  pieces of a task that is not measured, before the first cell, besides two pieces of a second a peer:
+//              measured is a swarm at work, not sixteen processes that compile their code on one machine; 0: neither
+//   --full     the paper's own: 64 minutes of work and 64 MB in all, however many pieces
+//   --write    keeps the runs in bench/paper.json, where a cell that is run again replaces its former runs with the
+//              same seconds and bytes; then draws bench/paper-*.svg (of the same seconds and bytes) and the tables in
+//              bench/README.md
+//   --draw     only the latter, without running anything
 // Ctrl-C ends it; with --write, finished runs are kept.
 import process from 'node:process'
 import { parseArgs } from 'node:util'

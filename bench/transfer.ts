@@ -1,7 +1,7 @@
 // How fast a finished task moves, with and without uTP (`--no-utp`), next to an ordinary torrent of the same bytes that
 // plain `webtorrent` moves over TCP: each time a seeding process and a fresh downloading one, on loopback.
-//   node bench/transfer.ts [MIB] [PIECE_MIB] [RUNS] default: 1024 1 5; takes turns, prints medians and their ratio
-//
+//   node bench/transfer.ts [MIB] [PIECE_MIB] [RUNS]       default: 1024 1 5
+// Takes turns, and prints medians and their ratio.
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
