@@ -1,7 +1,11 @@
 /**
- * HTTP requests whose answers cannot be larger or take longer than the caller allows. Everything that is fetched comes
- * from here.
+ * HTTP requests whose answers cannot be larger or take longer than the caller allows, nor lead from a server outside to
+ * this machine or its network. Everything that is fetched comes from here.
  */
+import { addressesOf, isLocalAddress } from './local-address.ts'
+
+/** As fetch has it. */
+const MAX_REDIRECTS = 20
 
 /** What may be asked of `fetchBounded`. */
 export interface FetchOptions {
@@ -13,7 +17,7 @@ export interface FetchOptions {
   /** default GET */
   method?: 'GET' | 'POST'
   body?: string
-  /** default: as fetch does it, 20 times at most, to http and https only */
+  /** default: 20 times at most, to http and https only */
   redirect?: 'follow' | 'error'
   /** ends it earlier */
   signal?: AbortSignal
@@ -26,10 +30,11 @@ export interface FetchedAnswer { status: number, statusText: string, bytes: Uint
 
 /** Rejects with whatever fetch does, with a TimeoutError, and for a body that is too long. */
 export async function fetchBounded (
-  url: string, { maxBytes, timeoutMs, signal, ...options }: FetchOptions
+  url: string, { maxBytes, timeoutMs, signal, redirect = 'follow', ...options }: FetchOptions
 ): Promise<FetchedAnswer> {
   const signals = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]
-  const response = await fetch(url, { ...options, signal: AbortSignal.any(signals) } as RequestInit)
+  const request = { ...options, signal: AbortSignal.any(signals) } as RequestInit
+  const response = redirect === 'error' ? await fetch(url, { ...request, redirect }) : await follow(url, request)
   const chunks: Uint8Array[] = []
   let length = 0
   // leaving the loop cancels the body
@@ -39,6 +44,29 @@ export async function fetchBounded (
     chunks.push(chunk)
   }
   return { status: response.status, statusText: response.statusText, bytes: new Uint8Array(Buffer.concat(chunks)) }
+}
+
+async function follow (url: string, request: RequestInit): Promise<Response> {
+  let at = new URL(url)
+  for (let redirects = 0; ; redirects++) {
+    const response = await fetch(at, { ...request, redirect: 'manual' })
+    const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null
+    if (location === null) return response
+    await response.body?.cancel()
+    if (redirects === MAX_REDIRECTS) throw new Error('redirected too often')
+    const next = new URL(location, at)
+    if (!/^https?:$/.test(next.protocol)) throw new Error(`redirected to ${next.protocol}, which is not fetched`)
+    if (await leadsInside(at, next)) throw new Error('redirected from outside to an address of the local network')
+    at = next
+  }
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308])
+
+async function leadsInside (from: URL, to: URL): Promise<boolean> {
+  if (from.host === to.host) return false
+  const [before, after] = await Promise.all([addressesOf(from), addressesOf(to)])
+  return after.some(isLocalAddress) && !before.every(isLocalAddress)
 }
 
 const REASONS: Record<string, string> = {

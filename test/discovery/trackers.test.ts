@@ -74,7 +74,7 @@ const HTTP: Array<[what: string, answer: Buffer | string, reason: RegExp]> = [
   [
     'a file',
     'HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n',
-    /scheme/i
+    /file:, which is not fetched/
   ]
 ]
 
