@@ -1,5 +1,6 @@
 /**
- * Guards web seeds (BEP 19): a server sends what was asked for, and not a byte more. Installed by package-guards.ts.
+ * Guards web seeds (BEP 19): a server sends what was asked for, and not a byte more, and not for longer than the web
+ * seed is used. Installed by package-guards.ts.
  */
 import WebConn from 'webtorrent/lib/webconn.js'
 import { inheritedMethod } from '../base/inherited.ts'
@@ -17,16 +18,21 @@ export interface InternalWebConn {
   /** null once it is destroyed */
   readonly _torrent: { readonly pieceLength: number, readonly files: File[], readonly path: string } | null
   httpRequest (this: InternalWebConn, piece: number, offset: number, length: number, cb: Answered): unknown
+  destroy (this: InternalWebConn): void
 }
 
 /** Installs the guard. */
 export function guardWebSeeds (): void {
   const prototype = WebConn.prototype as unknown as InternalWebConn
   inheritedMethod(prototype, 'httpRequest', 'webtorrent')
+  const destroy = inheritedMethod(prototype, 'destroy', 'webtorrent')
+  const closing = new WeakMap<InternalWebConn, AbortController>()
   prototype.httpRequest = function (piece, offset, length, cb) {
     if (this._torrent === null) return cb(new Error('the web seed is closed'))
     const start = piece * this._torrent.pieceLength + offset
-    fetchRanges(rangesOf(this.url, this._torrent, start, length)).then(
+    const controller = closing.get(this) ?? new AbortController()
+    closing.set(this, controller)
+    fetchRanges(rangesOf(this.url, this._torrent, start, length), controller.signal).then(
       bytes => {
         cb(null, bytes)
       },
@@ -34,6 +40,10 @@ export function guardWebSeeds (): void {
         cb(err as Error)
       }
     )
+  }
+  prototype.destroy = function () {
+    destroy.call(this)
+    closing.get(this)?.abort(new Error('the web seed is closed'))
   }
 }
 
@@ -53,8 +63,8 @@ function rangesOf (url: string, { files }: { files: File[] }, start: number, len
 /**
  * One after the other: a block can be of thousands of tiny files, and the server of somebody who did not ask for that.
  */
-async function fetchRanges (ranges: Range[]): Promise<Uint8Array> {
-  const signal = AbortSignal.timeout(REQUEST_MS)
+async function fetchRanges (ranges: Range[], closing: AbortSignal): Promise<Uint8Array> {
+  const signal = AbortSignal.any([AbortSignal.timeout(REQUEST_MS), closing])
   const parts: Uint8Array[] = []
   for (const range of ranges) parts.push(await fetchRange(range, signal))
   return Buffer.concat(parts)

@@ -1,5 +1,5 @@
 // A web seed is a server of somebody's choosing: it gives exactly what was asked for, or the request fails.
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import test from 'tape'
@@ -7,7 +7,7 @@ import type { Test } from 'tape'
 import WebConn from 'webtorrent/lib/webconn.js'
 import { gzipSync } from 'node:zlib'
 import type { InternalWebConn } from '../../lib/connections/web-seed-guards.ts'
-import { cleanUp } from '../helpers/swarm.ts'
+import { cleanUp, within } from '../helpers/swarm.ts'
 
 await import('../../lib/webtorrent/package-guards.ts')
 
@@ -151,4 +151,18 @@ test('a block of many tiny files is asked for one by one', async t => {
   t.equal((await ask(url, files)).length, LENGTH)
   t.equal(requests.length, 64)
   t.equal(most, 1, 'at once')
+})
+
+test('a web seed that is no longer used hears nothing more', async t => {
+  const asked = new EventEmitter()
+  const { url } = await serve(t, socket => { asked.emit('request', socket) })
+  const torrent = { pieceLength: LENGTH, files: [{ path: 'x', offset: 0, length: 2 * LENGTH }], path: '', pieces: [0, 1] }
+  const Connection = WebConn as unknown as new (url: string, of: object) => InternalWebConn & EventEmitter
+  const seed = new Connection(url, torrent)
+  const answered = new Promise<Error | null>(resolve => { seed.emit('request', 1, 0, LENGTH, resolve) })
+  const [socket] = await within(once(asked, 'request'), 'a request') as [Socket]
+  const closed = once(socket, 'close')
+  seed.destroy()
+  t.match((await within(answered, 'an answer'))?.message ?? '', /closed/)
+  await within(closed, 'the end of the connection')
 })
