@@ -2,6 +2,7 @@
  * Bytes of a piece on their way to disk, in any order and in as many writes as they come in.
  */
 import type { Result } from '../results/result.ts'
+import { ioError } from '../system/io-errors.ts'
 import { readAt, writeAt } from './files/io.ts'
 import type { OpenFiles } from './files/open-files.ts'
 import type { PieceDraft } from './types.ts'
@@ -28,23 +29,28 @@ export class IncomingPiece implements PieceDraft {
   }
 
   async write (at: number, bytes: Uint8Array): Promise<void> {
-    const { path, position } = this.#to
-    await this.#files.use(path, fd => writeAt(fd, position + at, bytes))
+    const { position } = this.#to
+    await this.#use(fd => writeAt(fd, position + at, bytes))
   }
 
   async hashInto (digest: { update (bytes: Uint8Array): unknown }, at: number, length: number): Promise<void> {
-    const { path, position } = this.#to
-    await this.#files.use(path, async fd => { digest.update(await readAt(fd, position + at, length)) })
+    const { position } = this.#to
+    await this.#use(async fd => { digest.update(await readAt(fd, position + at, length)) })
   }
 
   async commit (result: Result): Promise<Result> {
     this.#isEnded = true
-    return this.#to.commit(result)
+    return this.#to.commit(result).catch((err: unknown) => { throw ioError(err, this.#to.path) })
   }
 
   discard (): void {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#to.discard()
+  }
+
+  async #use (io: (fd: number) => Promise<void>): Promise<void> {
+    const { path } = this.#to
+    await this.#files.use(path, io).catch((err: unknown) => { throw ioError(err, path) })
   }
 }

@@ -42,16 +42,17 @@ export interface Generation {
 }
 
 /**
- * A piece being written, in any order and in as many writes as its bytes come in. All reject with BW_ERR_STORE_CLOSED.
+ * A piece being written, in any order and in as many writes as its bytes come in. All reject with BW_ERR_STORE_CLOSED,
+ * and with BW_ERR_DISK_FULL, BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER where the file system refuses.
  */
 export interface PieceDraft {
-  /** Writes bytes from `at` on. Rejects with errors of the file system. */
+  /** Writes bytes from `at` on. */
   write (at: number, bytes: Uint8Array): Promise<void>
   /** Hashes bytes that were written. */
   hashInto (digest: { update (bytes: Uint8Array): unknown }, at: number, length: number): Promise<void>
   /**
    * Stores the piece: its digest was checked, and all writes have ended. Resolves with what is stored: if another
-   * result came first, that one. Rejects with BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
+   * result came first, that one.
    */
   commit (result: Result): Promise<Result>
   /** Gives up what was written; nothing after `commit`. */

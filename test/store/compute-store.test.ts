@@ -282,6 +282,8 @@ test('a full disk', t => {
     [seen['put'], seen['afterPut']], ['BW_ERR_DISK_FULL', clean], 'a put that does not fit leaves nothing behind'
   )
   t.equal(seen['small'], null, 'one that fits is stored afterwards')
+  const full = ['BW_ERR_DISK_FULL', 'BW_ERR_DISK_FULL']
+  t.deepEqual(seen['drafts'], full, 'blocks of a piece that do not fit')
 
   const disk = tempFolder(t)
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', disk]).status === 0) {
@@ -295,6 +297,7 @@ test('a full disk', t => {
       ['BW_ERR_DISK_FULL', clean, null],
       'the same on a disk of 512 KiB'
     )
+    t.deepEqual(onDisk['drafts'], full, 'and its blocks')
     t.equal(onDisk['generated'], 'BW_ERR_DISK_FULL', 'a command that hides it is found out')
     t.deepEqual(onDisk['afterAll'], { parts: ['000001'], work: [] })
   }
