@@ -1,12 +1,12 @@
 // What a task of many tiny pieces (`echo $((PIECE_IDX*PIECE_IDX))`) costs.
 //   node bench/scale.ts one [PIECES …]      one peer, two slots; default: 1000 100000
-//   node bench/scale.ts two [PIECES …]      two peers, a process and a slot each, over TCP on loopback; default: 100000
-//   node bench/scale.ts memory [PIECES]     what a piece and a wire take, from PIECES (default 100000) and 1 000 pieces,
+//   node bench/scale.ts two [PIECES …]      two peers, a process and a slot each, over loopback TCP; default: 100000
+//   node bench/scale.ts memory [PIECES]     what a piece and a wire take, from PIECES (default 100000) and 1 000,
 //                                           1 and 8 wires
 // `one` prints time, and processor time of the peer with its shells, from `add` until the client is closed, per piece,
 // and as a multiple of the first line's. `two` counts from the start of computing until both are complete; memory is
 // resident memory: the most that was sampled, twice a second, and the most that the system saw.
-// `memory` counts what is in use after a garbage collection, in the heap and beside it. TMPDIR says where the pieces go.
+// `memory` counts what is in use after a garbage collection, in the heap and beside it. TMPDIR: where the pieces go.
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
