@@ -49,7 +49,18 @@ export type { FinishedFile } from './store/types.ts'
 export type { HandOverOptions } from './webtorrent/leave.ts'
 export type { Outstanding } from './peers/hand-over.ts'
 export { createTask, encodeTask, isTask, magnetOf, parseTask } from './task/task.ts'
-export type { CreateTaskOptions, ParseTaskOptions, Task, TaskFile, TaskSignature } from './task/task.ts'
+export type {
+  CreateTaskOptions,
+  EmbeddedInput,
+  InputSplit,
+  OutputInput,
+  ParseTaskOptions,
+  Task,
+  TaskFile,
+  TaskInput,
+  TaskSignature,
+  TorrentInput
+} from './task/task.ts'
 export { signTask } from './task/signature.ts'
 export type { SignOptions } from './task/signature.ts'
 export { judgeTask } from './trust/judge.ts'

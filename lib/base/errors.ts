@@ -61,6 +61,7 @@ export type ErrorCode =
   | 'BW_ERR_TASK_COMMAND'
   | 'BW_ERR_TASK_FILES'
   | 'BW_ERR_TASK_INFO_HASH'
+  | 'BW_ERR_TASK_INPUT'
   | 'BW_ERR_TASK_LENGTH'
   | 'BW_ERR_TASK_LIMITS'
   | 'BW_ERR_TASK_NAME'

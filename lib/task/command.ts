@@ -1,5 +1,5 @@
 /**
- * What makes an info dictionary a task: the commands, inside it (`bitworker`, version 1) or outside (legacy files), and
+ * What makes an info dictionary a task: the commands, inside it (`bitworker`) or outside (legacy files), and
  * the digest that stands for them. Pure. Called by lib/task/task.ts.
  */
 import { encode, textOf } from '../base/bencode.ts'
@@ -7,9 +7,10 @@ import type { Bdict, Bvalue } from '../base/bencode.ts'
 import { incrementalSha256 } from '../base/digest.ts'
 import { readAsks } from './asks.ts'
 import type { TaskAsks } from './asks.ts'
+import { readInputs } from './inputs.ts'
 import { taskError, TaskFlaw } from './types.ts'
 import type { Task } from './types.ts'
-import { TASK_VERSION, unsupportedIn } from './unsupported.ts'
+import { isReadable, unsupportedIn } from './unsupported.ts'
 
 /** Linux takes 128 KiB as one argument of a program; half of it leaves room for wrappers. */
 const MAX_COMMAND_BYTES = 64 * 1024
@@ -23,9 +24,11 @@ export type Commands = Pick<Task, 'command' | 'completeCommand'>
 /**
  * Reads the `bitworker` dictionary of an info dictionary. What this version does not know is listed, so that nobody
  * computes. Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT,
- * BW_ERR_TASK_LIMITS.
+ * BW_ERR_TASK_LIMITS, BW_ERR_TASK_INPUT.
  */
-export function readBitworker (value: Bvalue | undefined): Commands & TaskAsks & Pick<Task, 'unsupported'> {
+export function readBitworker (
+  value: Bvalue | undefined, pieceCount: number
+): Commands & TaskAsks & Pick<Task, 'inputs' | 'unsupported'> {
   // of what a peer sent
   if (value === undefined)
     throw taskError(
@@ -34,8 +37,14 @@ export function readBitworker (value: Bvalue | undefined): Commands & TaskAsks &
     )
   if (!(value instanceof Map)) throw noCommand()
   const unsupported = unsupportedIn(value)
-  if (value.get('version') !== TASK_VERSION) return { command: '', unsupported }
-  return { ...readCommands(value), ...readAsks(value), ...(unsupported.length > 0 && { unsupported }) }
+  if (!isReadable(value)) return { command: '', unsupported }
+  const inputs = value.get('version') === 1 ? undefined : readInputs(value.get('inputs'), pieceCount)
+  return {
+    ...readCommands(value),
+    ...readAsks(value),
+    ...(inputs !== undefined && { inputs }),
+    ...(unsupported.length > 0 && { unsupported })
+  }
 }
 
 /** Reads `command` and `complete command`. Throws BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND. */

@@ -7,11 +7,12 @@ import type { Encodable } from '../base/bencode.ts'
 import { asksDict } from './asks.ts'
 import { commandsDict } from './command.ts'
 import { checkPieceLength, MAX_PIECES, tooManyPieces } from './info.ts'
+import { inputsList } from './inputs.ts'
 import { quote } from './names.ts'
 import { isTrackerUrl, MAX_REMARK_LENGTH, MAX_TRACKERS, trackerProblem } from './trackers.ts'
 import { taskError } from './types.ts'
 import type { CreateTaskOptions } from './types.ts'
-import { TASK_VERSION } from './unsupported.ts'
+import { versionFor } from './unsupported.ts'
 
 const DEFAULT_PIECE_LENGTH = 1024 * 1024
 const LONE_SURROGATE = /\p{Surrogate}/u
@@ -28,16 +29,17 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
   checkText('command', command)
   checkOptionalText('completeCommand', completeCommand)
   const pieceLength = checkPieceLength(opts.pieceLength ?? DEFAULT_PIECE_LENGTH)
+  const bitworker = {
+    ...commandsDict({ command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }),
+    ...asksDict(opts),
+    inputs: inputsList(opts.inputs)
+  }
   return {
     name,
     'piece length': pieceLength,
     ...createFiles(opts, pieceLength),
     private: opts.private === true ? 1 : undefined,
-    bitworker: {
-      version: TASK_VERSION,
-      ...commandsDict({ command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }),
-      ...asksDict(opts)
-    }
+    bitworker: { version: versionFor(bitworker), ...bitworker }
   }
 }
 

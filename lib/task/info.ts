@@ -12,7 +12,7 @@ import type { Task, TaskFile } from './types.ts'
 export const MAX_PIECES = 2 ** 20
 const MAX_PIECE_LENGTH = 2 ** 30
 /** Far below 2^53, so that sums of lengths stay exact. */
-const MAX_LENGTH = 2 ** 50
+export const MAX_LENGTH = 2 ** 50
 const MAX_FILES = 10_000
 
 /** What `readInfo` finds in an info dictionary. */

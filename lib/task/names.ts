@@ -1,7 +1,7 @@
 /**
- * Which file names a task may use. They come from strangers and end up on this machine's disk, screen and command
- * lines, so whatever could leave the task's folder, hide what it is, or mean two things on one disk is refused, never
- * repaired. Called by lib/task/info.ts.
+ * Which file names a task, or an input of one, may use. They come from strangers and end up on this machine's disk,
+ * screen and command lines, so whatever could leave the task's folder, hide what it is, or mean two things on one disk
+ * is refused, never repaired. Called by lib/task/info.ts, lib/task/inputs.ts and lib/inputs/metainfo.ts.
  */
 import { TaskFlaw } from './types.ts'
 
@@ -26,18 +26,34 @@ export function quote (text: string): string {
 
 /** Checks the components of every file's path, and the paths against one another. Throws BW_ERR_TASK_NAME. */
 export function checkPaths (paths: readonly string[][]): void {
-  for (const path of paths) checkPath(path)
-  checkCollisions(paths)
+  const problem = pathsProblem(paths)
+  if (problem !== null) throw new TaskFlaw('BW_ERR_TASK_NAME', `The task's file name ${problem}`)
 }
 
-function checkPath (path: readonly string[]): void {
-  for (const component of path) checkComponent(component)
-  const joined = path.join('/')
-  if (path.length > MAX_DEPTH) {
-    throw nameError(joined, `has ${path.length} components; at most ${MAX_DEPTH} are allowed`)
+/** What is wrong with one of the paths, or between two of them, beginning with its name; null: nothing. */
+export function pathsProblem (paths: readonly string[][]): string | null {
+  for (const path of paths) {
+    const problem = pathProblem(path)
+    if (problem !== null) return problem
   }
-  if (Buffer.byteLength(joined) > MAX_PATH_BYTES) throw nameError(joined, `is longer than ${MAX_PATH_BYTES} bytes`)
-  if (fold(path[0]!) === RESERVED) throw nameError(joined, `begins with ${RESERVED}, which BitWorker keeps for itself`)
+  return collisionIn(paths)
+}
+
+function pathProblem (path: readonly string[]): string | null {
+  for (const component of path) {
+    const why = componentProblem(component)
+    if (why !== null) return `${quote(component)} ${why}`
+  }
+  const joined = path.join('/')
+  const why =
+    path.length > MAX_DEPTH
+      ? `has ${path.length} components; at most ${MAX_DEPTH} are allowed`
+      : Buffer.byteLength(joined) > MAX_PATH_BYTES
+        ? `is longer than ${MAX_PATH_BYTES} bytes`
+        : fold(path[0]!) === RESERVED
+          ? `begins with ${RESERVED}, which BitWorker keeps for itself`
+          : null
+  return why === null ? null : `${quote(joined)} ${why}`
 }
 
 // What Windows takes for a device whatever follows the first dot, and characters and endings that it cannot have in a
@@ -45,43 +61,36 @@ function checkPath (path: readonly string[]): void {
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ ]*(?:\.|$)/i
 const NOT_ON_WINDOWS = /[<>:"|?*]/
 
-function checkComponent (name: string): void {
-  if (name === '') throw nameError(name, 'is empty')
-  if (name === '.' || name === '..') throw nameError(name, 'does not name a file')
-  if (/[/\\]/.test(name)) throw nameError(name, 'contains a slash or a backslash')
-  if (UNPRINTABLE.test(name)) {
-    throw nameError(name, 'contains a control character or one that changes the direction of text')
-  }
-  if (NOT_ON_WINDOWS.test(name)) throw nameError(name, 'contains one of < > : " | ? *, which not every disk can hold')
-  if (/[ .]$/.test(name)) throw nameError(name, 'ends with a dot or a space, which not every disk can hold')
-  if (DEVICE.test(name)) throw nameError(name, 'is the name of a device on Windows')
-  if (Buffer.byteLength(name) > MAX_COMPONENT_BYTES) {
-    throw nameError(name, `is longer than ${MAX_COMPONENT_BYTES} bytes`)
-  }
+function componentProblem (name: string): string | null {
+  if (name === '') return 'is empty'
+  if (name === '.' || name === '..') return 'does not name a file'
+  if (/[/\\]/.test(name)) return 'contains a slash or a backslash'
+  if (UNPRINTABLE.test(name)) return 'contains a control character or one that changes the direction of text'
+  if (NOT_ON_WINDOWS.test(name)) return 'contains one of < > : " | ? *, which not every disk can hold'
+  if (/[ .]$/.test(name)) return 'ends with a dot or a space, which not every disk can hold'
+  if (DEVICE.test(name)) return 'is the name of a device on Windows'
+  return Buffer.byteLength(name) > MAX_COMPONENT_BYTES ? `is longer than ${MAX_COMPONENT_BYTES} bytes` : null
 }
 
 /** Two files that some disk would take for one, or a file that is also another file's folder. */
-function checkCollisions (paths: readonly string[][]): void {
+function collisionIn (paths: readonly string[][]): string | null {
   const files = new Map<string, string>()
   for (const path of paths) {
     const joined = path.join('/')
     const other = files.get(fold(joined))
-    if (other !== undefined) throw nameError(joined, `is the same file as ${quote(other)} on some disks`)
+    if (other !== undefined) return `${quote(joined)} is the same file as ${quote(other)} on some disks`
     files.set(fold(joined), joined)
   }
   for (const path of paths) {
     for (let depth = 1; depth < path.length; depth++) {
       const folder = files.get(fold(path.slice(0, depth).join('/')))
-      if (folder !== undefined) throw nameError(folder, `is a file and also the folder of ${quote(path.join('/'))}`)
+      if (folder !== undefined) return `${quote(folder)} is a file and also the folder of ${quote(path.join('/'))}`
     }
   }
+  return null
 }
 
 /** What is equal on a disk that ignores case and Unicode normalisation. */
 function fold (path: string): string {
   return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')
-}
-
-function nameError (name: string, why: string): Error {
-  return new TaskFlaw('BW_ERR_TASK_NAME', `The task's file name ${quote(name)} ${why}`)
 }

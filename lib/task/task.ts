@@ -15,7 +15,7 @@ import { readRemarks } from './trackers.ts'
 import type { Remarks } from './trackers.ts'
 import { taskError, TaskFlaw } from './types.ts'
 import type { CreateTaskOptions, ParseTaskOptions, Task, TaskSignature } from './types.ts'
-import { TASK_VERSION } from './unsupported.ts'
+import { versionFor } from './unsupported.ts'
 
 export { magnetOf } from './magnet.ts'
 export { taskDigest } from './command.ts'
@@ -24,7 +24,18 @@ export { isTask, isTaskObject } from './sniff.ts'
 export { unsupportedProblem } from './unsupported.ts'
 export { usableTrackers } from './trackers.ts'
 export type { Part } from './pieces.ts'
-export type { CreateTaskOptions, ParseTaskOptions, Task, TaskFile, TaskSignature } from './types.ts'
+export type {
+  CreateTaskOptions,
+  EmbeddedInput,
+  InputSplit,
+  OutputInput,
+  ParseTaskOptions,
+  Task,
+  TaskFile,
+  TaskInput,
+  TaskSignature,
+  TorrentInput
+} from './types.ts'
 
 /** Room for 10 000 files with long names; more than that is not a description but an attack. */
 const MAX_TASK_BYTES = 4 * 1024 * 1024
@@ -77,7 +88,8 @@ export function parseTask (bytes: Uint8Array, { legacySwarm = false }: ParseTask
 
 /** The same task with its commands where the info-hash covers them. */
 function convert (raw: Uint8Array, info: Bdict, root: Bdict): Task {
-  const bitworker = { version: TASK_VERSION, ...commandsDict(readCommands(root)) }
+  const commands = commandsDict(readCommands(root))
+  const bitworker = { version: versionFor(commands), ...commands }
   const converted = encode(new Map<string, Encodable>([...info, ['bitworker', bitworker]]))
   return { ...assemble(converted, decodeFile(converted, false).dict, readRemarks(root), {}), convertedFrom: sha1(raw) }
 }
@@ -125,13 +137,15 @@ interface Beside {
 
 function assemble (raw: Uint8Array, info: Bdict, remarks: Remarks, { legacyRoot, signatures }: Beside): Task {
   checkSize(raw, 'info dictionary', MAX_INFO_BYTES)
-  const commands = legacyRoot === undefined ? readBitworker(info.get('bitworker')) : readCommands(legacyRoot)
+  const shape = readInfo(info)
+  const commands =
+    legacyRoot === undefined ? readBitworker(info.get('bitworker'), shape.pieceCount) : readCommands(legacyRoot)
   const digest = taskDigest(raw, legacyRoot === undefined ? undefined : commands)
   return {
     infoHash: sha1(raw),
     info: raw,
     digest,
-    ...readInfo(info),
+    ...shape,
     ...commands,
     ...remarks,
     signatures: readSignatures(signatures, digest),

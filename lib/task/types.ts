@@ -40,6 +40,64 @@ export interface TaskSignature {
   label?: string
 }
 
+/** How the pieces of a task share an input: which slice of it each piece sees. */
+export type InputSplit =
+  /** a folder that has as many files as the task has pieces: file i, in the torrent's order */
+  | { by: 'files' }
+  /** a single file: `size` bytes, the last slice may be shorter */
+  | { by: 'bytes', size: number }
+  /** a list: a table says where the slices stand. In a torrent of the files `data` and `slices` it is the latter */
+  | {
+    by: 'table'
+    /** piece count + 1 offsets, u64, big-endian; of an embedded input only */
+    offsets?: Uint8Array
+    /** entries in a slice, but for the last; with 1 a command finds ENTRY and the columns as variables */
+    chunk: number
+    /** names of the values that are separated by tabs in an entry; empty: an entry is one value, as it is */
+    columns: readonly string[]
+  }
+  /** the output of a task with as many pieces: piece i */
+  | { by: 'pieces' }
+
+interface InputBase {
+  /** what the commands find it as, in their working directory: one path component */
+  name: string
+  /** bytes, all files together; of a task's output an upper bound */
+  length: number
+  /** absent: each piece sees all of it */
+  split?: InputSplit
+}
+
+/** An input whose bytes are in the info dictionary. */
+export interface EmbeddedInput extends InputBase {
+  data: Uint8Array
+  infoHash?: undefined
+  task?: undefined
+}
+
+/** An input that is an ordinary torrent. */
+export interface TorrentInput extends InputBase {
+  /** 40 lower-case hex digits */
+  infoHash: string
+  /** 32 bytes: SHA-256 of the torrent's info dictionary as received */
+  sha256: Uint8Array
+  /** how many files its folder has; absent: it is a single file (BEP 3 `length`) */
+  files?: number
+  data?: undefined
+  task?: undefined
+}
+
+/** An input that is the output of another task. */
+export interface OutputInput extends InputBase {
+  /** `digest`: 32 bytes, its task digest; `infoHash`: 40 lower-case hex digits */
+  task: { digest: Uint8Array, infoHash: string }
+  data?: undefined
+  infoHash?: undefined
+}
+
+/** What the commands of a task read besides their variables: named in the info dictionary, and covered by its hash. */
+export type TaskInput = EmbeddedInput | TorrentInput | OutputInput
+
 /** A task file or a task's metadata, read and checked. */
 export interface Task {
   /** 40 lower-case hex digits: SHA-1 of `info` as received (BEP 3) */
@@ -65,6 +123,8 @@ export interface Task {
   unsupported?: readonly string[]
   /** run once per file, when all its parts are there; absent: the file is the parts, one after another */
   completeCommand?: string
+  /** in the order of the info dictionary; at most one has `split`; absent: none */
+  inputs?: readonly TaskInput[]
   /** what one work item asks for, milliseconds; absent: it does not say */
   timeoutMs?: number
   /** what the complete command of one file asks for, milliseconds; absent: it does not say */
@@ -101,6 +161,11 @@ export interface CreateTaskOptions {
   pieceLength?: number
   /** run once per file, when all its parts are there; default: the parts are concatenated */
   completeCommand?: string
+  /**
+   * what the commands read, at most 16: bytes (all together at most 256 KiB; `length` may be left out), torrents and
+   * outputs of tasks; default: nothing
+   */
+  inputs?: ReadonlyArray<TaskInput | Omit<EmbeddedInput, 'length'>>
   /** limit for one work item: whole seconds in milliseconds, 1 s … a year; default: what the volunteer gives */
   timeoutMs?: number
   /** limit for the complete command of one file; as `timeoutMs` */

@@ -7,18 +7,45 @@
 import { textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
 import type { BitWorkerError } from '../base/errors.ts'
+import { unknownInputKeys } from './inputs.ts'
 import { quote } from './names.ts'
 import { taskError, TaskFlaw } from './types.ts'
 import type { Task } from './types.ts'
 
-/** The version of the `bitworker` dictionary that this package writes, and the only one that it computes. */
-export const TASK_VERSION = 1
-/** All keys of the dictionary, in version 1. */
-export const TASK_KEYS: ReadonlySet<string> = new Set([
-  'command', 'complete command', 'complete timeout', 'memory', 'requires', 'scratch', 'timeout', 'version'
+/** The version of the `bitworker` dictionary without any of the keys that came later. */
+const FIRST_VERSION = 1
+/** The last version of it that this package computes. */
+const TASK_VERSION = 2
+/** All keys of the dictionary, by the version that brought them. */
+export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
+  ['command', 1],
+  ['complete command', 1],
+  ['complete timeout', 1],
+  ['inputs', 2],
+  ['memory', 1],
+  ['requires', 1],
+  ['scratch', 1],
+  ['timeout', 1],
+  ['version', 1]
 ])
 /** More than this many are counted, not named: a message is one line. */
 const MAX_NAMED = 5
+
+/**
+ * The version to write for a dictionary of these keys: the lowest that has them, so that whoever can compute the task
+ * does, and a task without later keys keeps its info-hash.
+ */
+export function versionFor (dict: Readonly<Record<string, unknown>>): number {
+  return Math.max(FIRST_VERSION, ...Object.keys(dict)
+    .filter(key => dict[key] !== undefined)
+    .map(key => TASK_KEYS.get(key) ?? FIRST_VERSION))
+}
+
+/** Whether the rules of this version hold for the dictionary. A later one may say all in its own way. */
+export function isReadable (dict: Bdict): boolean {
+  const version = dict.get('version')
+  return typeof version === 'number' && version <= TASK_VERSION
+}
 
 /**
  * What the dictionary has that this version does not know, in words; none as a rule. Throws BW_ERR_TASK_VERSION where
@@ -26,18 +53,23 @@ const MAX_NAMED = 5
  */
 export function unsupportedIn (dict: Bdict): string[] {
   const version = dict.get('version')
-  if (typeof version !== 'number' || version < TASK_VERSION) {
+  if (typeof version !== 'number' || version < FIRST_VERSION) {
     throw new TaskFlaw(
-      'BW_ERR_TASK_VERSION', `The task does not say which format it has (\`version\` must be ${TASK_VERSION})`
+      'BW_ERR_TASK_VERSION',
+      `The task does not say which format it has (\`version\` must be ${FIRST_VERSION} to ${TASK_VERSION})`
     )
   }
-  // a later version may say all the rest in its own way
-  if (version !== TASK_VERSION) return [`version ${version} of the format`]
-  const keys = [...dict.keys()].filter(key => !TASK_KEYS.has(key)).map(key => `the key ${quote(key)}`)
-  return capped([...keys, ...featuresIn(dict.get('requires'))])
+  if (!isReadable(dict)) return [`version ${version} of the format`]
+  const keys = [...dict.keys()]
+    .filter(key => (TASK_KEYS.get(key) ?? Infinity) > version)
+    .map(key => `the key ${quote(key)}`)
+  const inInputs = version < TASK_VERSION ? [] : unknownInputKeys(dict.get('inputs'))
+  // Nothing here fetches inputs yet.
+  const inputs = version >= TASK_VERSION && dict.has('inputs') && inInputs.length === 0 ? ['inputs'] : []
+  return capped([...keys, ...inInputs, ...inputs, ...featuresIn(dict.get('requires'))])
 }
 
-/** Version 1 defines no feature, so each that is required is unknown. */
+/** No version defines a feature, so each that is required is unknown. */
 function featuresIn (requires: Bvalue | undefined): string[] {
   if (requires === undefined) return []
   if (!Array.isArray(requires)) return ['a list of features that is not a list']

@@ -6,6 +6,8 @@ import type { Encodable } from '../../lib/base/bencode.ts'
 import { BitWorkerError } from '../../lib/base/errors.ts'
 import { commandEnv, sandboxEnv } from '../../lib/executor/env.ts'
 import { createTask, magnetOf, parseTask, workItemEnv } from '../../lib/task/task.ts'
+import type { Task } from '../../lib/task/task.ts'
+import { columnsProblem, RESERVED_NAMES } from '../../lib/task/columns.ts'
 import { TASK_KEYS } from '../../lib/task/unsupported.ts'
 import { tablesUnder } from '../helpers/markdown.ts'
 import { TASK_MUSTS, checkMusts } from './musts.ts'
@@ -32,10 +34,13 @@ function file (info: Dict, bitworker: Dict = {}): Uint8Array {
   })
 }
 
+/** What is not known to this version; without inputs, which it knows but does not fetch yet. */
+const unknownIn = (task: Task): readonly string[] => (task.unsupported ?? []).filter(what => what !== 'inputs')
+
 /** What the reader does with a task file. */
 function read (bytes: Uint8Array): Reading {
   try {
-    return parseTask(bytes).unsupported === undefined ? 'compute' : 'download'
+    return unknownIn(parseTask(bytes)).length === 0 ? 'compute' : 'download'
   } catch (error) {
     if (error instanceof BitWorkerError) return 'refuse'
     throw error
@@ -50,15 +55,15 @@ test('vectors', t => {
     if (reader === 'refuse') continue
     const task = parseTask(bytes)
     t.deepEqual(
-      [task.infoHash, Buffer.from(task.digest).toString('hex'), task.pieceCount, task.unsupported?.length],
-      [infoHash, digest, pieceCount, unknown], `${name}: what it is`)
+      [task.infoHash, Buffer.from(task.digest).toString('hex'), task.pieceCount, unknownIn(task).length],
+      [infoHash, digest, pieceCount, unknown ?? 0], `${name}: what it is`)
   }
   t.end()
 })
 
 test('the keys of `bitworker` are those that the reader knows', t => {
   const [, keys] = tablesUnder(document, 'The info dictionary')
-  t.deepEqual(keys!.map(([key]) => key!.replaceAll('`', '')).sort(), [...TASK_KEYS].sort())
+  t.deepEqual(keys!.map(([key]) => key!.replaceAll('`', '')).sort(), [...TASK_KEYS.keys()].sort())
   t.end()
 })
 
@@ -93,14 +98,23 @@ test('ranges: what is at their ends is taken, what is beyond refused', t => {
   t.end()
 })
 
+const INPUT = { name: 'a', data: 'x' }
 const VERSIONS: Record<string, Dict[]> = {
-  '`version` 1, and known keys only': [{}, { requires: [], timeout: 1 }],
-  '`version` 1, and a key that the reader does not know': [{ inputs: 1 }, { '': '' }, { Command: 'x' }],
-  '`version` 1, and in `requires` a name that the reader does not know': [{ requires: ['gpu'] }, { requires: [''] }],
-  '`version` 1, and a `requires` that is not a list of text': [
+  '`version` 1, and known keys of version 1 only': [{}, { requires: [], timeout: 1 }],
+  '`version` 2, and known keys only, also inside `inputs`': [{ version: 2 }, { version: 2, timeout: 1 }],
+  '`version` 1, and a key that the reader does not know, or one of version 2': [
+    { inputs: 1 }, { inputs: [INPUT] }, { '': '' }, { Command: 'x' }
+  ],
+  '`version` 2, and a key that the reader does not know, also in an entry of `inputs`': [
+    { version: 2, env: 1 }, { version: 2, inputs: [{ ...INPUT, mode: 1 }] }
+  ],
+  'in `requires` a name that the reader does not know': [
+    { requires: ['gpu'] }, { requires: [''] }, { version: 2, requires: ['gpu'] }
+  ],
+  'a `requires` that is not a list of text': [
     { requires: 1 }, { requires: {} }, { requires: [1] }, { requires: [Uint8Array.of(0xff)] }
   ],
-  'a `version` above 1': [{ version: 2 }, { version: 2 ** 52, command: undefined }],
+  'a `version` above 2': [{ version: 3 }, { version: 2 ** 52, command: undefined }],
   'no `version`, one below 1, or one that is not an integer': [
     { version: undefined }, { version: 0 }, { version: -1 }, { version: '1' }, { version: [1] }
   ]
@@ -149,6 +163,14 @@ test('the variables that a command finds', t => {
     [],
     'nor without a sandbox'
   )
+  t.end()
+})
+
+test('names that no column may have', t => {
+  const [rows] = tablesUnder(document, 'Entries')
+  const [names = [], prefixes = []] = rows!.map(([, list = '']) => [...list.matchAll(/`(\w+)`/g)].map(([, name]) => name!))
+  t.deepEqual([...RESERVED_NAMES].sort(), names.toSorted())
+  t.deepEqual(prefixes.filter(prefix => columnsProblem([`${prefix}1`]) === null), [], 'all are refused')
   t.end()
 })
 

@@ -49,10 +49,13 @@ test('what a task needs that this version does not know', t => {
     ['a feature', { requires: ['gpu'] }, ['the feature "gpu"']],
     ['a feature that is no text', { requires: [1] }, ['a feature without a name']],
     ['features that are no list', { requires: 'gpu' }, ['a list of features that is not a list']],
-    ['version 2', { version: 2 }, ['version 2 of the format']],
+    ['version 2 without any of its keys', { version: 2 }, undefined],
+    ['a key in version 2', { version: 2, env: 1 }, ['the key "env"']],
+    ['a key of an input', { version: 2, inputs: [{ name: 'a', data: 'x', mode: 1 }] }, ['the key "mode" of an input']],
+    ['version 3', { version: 3 }, ['version 3 of the format']],
     ['a far later version', { version: 2 ** 40 }, ['version 1099511627776 of the format']],
-    ['version 2, whose keys may mean anything', { version: 2, command: undefined, timeout: 'soon', memory: [], inputs: 1 }, ['version 2 of the format']],
-    ['version 2 with another kind of command', { version: 2, command: ['echo', 'x'] }, ['version 2 of the format']]
+    ['version 3, whose keys may mean anything', { version: 3, command: undefined, timeout: 'soon', memory: [], inputs: 1 }, ['version 3 of the format']],
+    ['version 3 with another kind of command', { version: 3, command: ['echo', 'x'] }, ['version 3 of the format']]
   ]
   for (const [what, bitworker, unsupported] of cases) {
     t.deepEqual(parseTask(file(bitworker)).unsupported, unsupported, what)
@@ -118,7 +121,7 @@ async function laterVersion (t: Test, task: Task): Promise<Peer> {
 
 test('nobody computes it', async t => {
   const executor = new FakeExecutor(() => { throw new Error('it was run') })
-  for (const task of [NEEDS_INPUTS, parseTask(file({ requires: ['gpu'] })), parseTask(file({ version: 2 }))]) {
+  for (const task of [NEEDS_INPUTS, parseTask(file({ requires: ['gpu'] })), parseTask(file({ version: 3 }))]) {
     const { torrent, codes } = await add(t, task)
     if (!torrent.ready) await once(torrent, 'ready')
     let code: unknown
