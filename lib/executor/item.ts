@@ -2,7 +2,6 @@
  * One running command, from spawn to the end of its stdout and of its last process.
  * Created, ticked and closed by BashExecutor only.
  */
-import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ioError } from '../system/io-errors.ts'
@@ -10,7 +9,7 @@ import { isRunning } from '../system/process-table.ts'
 import type { Group } from './cgroup/group.ts'
 import { failureOf, spawnFailure } from './failures.ts'
 import type { StopReason } from './failures.ts'
-import type { Launch, Launcher } from './launch.ts'
+import type { Launcher } from './launch.ts'
 import { limitsFor } from './limits.ts'
 import type { Limits } from './limits.ts'
 import type { Nest } from './nest/nest.ts'
@@ -23,6 +22,7 @@ import { Output } from './process/output.ts'
 import { signalGroup } from './process/sessions.ts'
 import type { Sessions } from './process/sessions.ts'
 import { spawnLaunch } from './process/spawn.ts'
+import type { LaunchedProcess } from './process/spawn.ts'
 import { StderrTail } from './process/stderr.ts'
 import type { ItemOutcome, RunningItem, WorkItem } from './types.ts'
 import type { Reused, WarmEnd } from './warm/warm-job.ts'
@@ -64,12 +64,11 @@ export class BashItem implements RunningItem {
   readonly #settle: Settle
   #output: Output | null = null
   #stderr: StderrTail | null = null
-  #child: ChildProcess | null = null
+  #launched: LaunchedProcess | null = null
   #warm: Reused | null = null
   #giveBack = (): void => {}
   #hasPrepared = false
-  #launch: Launch | null = null
-  #isLaunchOver = false
+  #launchOver: Promise<void> | null = null
   #stopped: StopReason | null = null
   #onStop: () => void = () => {}
   readonly #whenStopped = new Promise<void>(resolve => { this.#onStop = resolve })
@@ -92,7 +91,7 @@ export class BashItem implements RunningItem {
 
   /** the folders of this machine that it may write to, and how much */
   get writable (): Writable[] {
-    const { folder } = this.#launch ?? {}
+    const { folder } = this.#launched?.launch ?? {}
     const mounts = this.#item.mounts?.filter(({ writable }) => writable === true) ?? []
     return [
       ...folder === undefined ? [] : [{ folder, bytes: this.limits.scratchBytes }],
@@ -101,15 +100,10 @@ export class BashItem implements RunningItem {
   }
 
   /** what it is counted in; undefined where only looking shows what it uses */
-  get group (): Group | undefined { return this.#warm?.group ?? this.#launch?.group }
+  get group (): Group | undefined { return this.#warm?.group ?? this.#launched?.launch.group }
 
   /** of the process that leads the session in which all of it is */
-  get pid (): number | undefined { return this.#isOver ? undefined : (this.#warm ?? this.#child)?.pid }
-
-  /** Its own process has, and its number may be another's if nothing else of it is left. */
-  get #hasExited (): boolean {
-    return this.#child !== null && (this.#child.exitCode !== null || this.#child.signalCode !== null)
-  }
+  get pid (): number | undefined { return this.#isOver ? undefined : (this.#warm ?? this.#launched)?.pid }
 
   /** Starts the command; a failure to do so rejects `done`. */
   start (): void {
@@ -126,21 +120,22 @@ export class BashItem implements RunningItem {
 
   #startFresh (): void {
     const output = this.#open()
-    this.#stderr = new StderrTail(this.#takeFifo())
+    const stderr = this.#stderr = new StderrTail(this.#takeFifo())
     try {
-      const launch = this.#launch = this.#host.launcher.launch(this.#item, this.limits)
-      this.#follow(spawnLaunch(launch, output.write, this.#stderr.write, pid => { this.#host.onStart(pid) }))
+      const launch = this.#host.launcher.launch(this.#item, this.limits)
+      this.#launched = spawnLaunch(launch, output.write, stderr.write, pid => { this.#host.onStart(pid) })
     } catch (err) {
       return this.#abort(spawnFailure(err, this.#host.shell))
     }
     output.release()
-    this.#stderr.release()
-    if (this.#launch.outlasts === true) this.#endAfter(output)
+    stderr.release()
+    this.#follow(this.#launched)
+    if (this.#launched.launch.outlasts === true) this.#endAfter(output)
   }
 
   /** Its first process waits for this: the end of stdout was seen. */
   #endAfter (output: Output): void {
-    const stdin = this.#child?.stdin
+    const stdin = this.#launched?.child?.stdin
     stdin?.on('error', () => {}) // EPIPE: it has ended, which is seen by other means
     output.flow()
     void output.ended.then(() => { stdin?.end() })
@@ -199,7 +194,7 @@ export class BashItem implements RunningItem {
     if (this.#isOver) return
     this.#stopped ??= reason
     if (this.#warm !== null) this.#warm.kill()
-    else if (this.pid !== undefined && !this.#hasExited) signalGroup(this.pid, 'SIGKILL')
+    else if (this.pid !== undefined && this.#launched?.hasExited === false) signalGroup(this.pid, 'SIGKILL')
     this.#onStop() // and what outlasts its own process
   }
 
@@ -239,10 +234,9 @@ export class BashItem implements RunningItem {
     this.#host.sessions.order(this.pid, signal)
   }
 
-  #follow (child: ChildProcess): void {
-    this.#child = child
-    child.on('error', err => { if (child.pid === undefined) this.#abort(spawnFailure(err, this.#host.shell)) })
-    child.on('exit', (code, signal) => {
+  #follow ({ child, failed }: LaunchedProcess): void {
+    void failed.then(err => { this.#abort(spawnFailure(err, this.#host.shell)) })
+    child?.on('exit', (code, signal) => {
       // Not within the event: whoever starts the next item there starves the event loop, since Node goes on reaping
       // children for as long as there are any. (Measured: 8 slots of tiny items let a timer run 3 times in 1.5 s.)
       setImmediate(() => this.#settleBy(this.#onExit(code, signal)))
@@ -250,7 +244,7 @@ export class BashItem implements RunningItem {
   }
 
   /** While others of its group or session live, nobody else can have the number of a process that has ended. */
-  #isReplaced (pid: number): boolean { return this.#hasExited && isRunning(pid) }
+  #isReplaced (pid: number): boolean { return this.#launched?.hasExited === true && isRunning(pid) }
 
   #settleBy (ending: Promise<void>): void {
     ending.catch((err: unknown) => this.#abort(ioError(err, this.#where)))
@@ -279,13 +273,13 @@ export class BashItem implements RunningItem {
   }
 
   async #onExit (code: number | null, killedBy: NodeJS.Signals | null): Promise<void> {
-    const told = code === null ? undefined : this.#launch?.ended?.(code)
+    const told = code === null ? undefined : this.#launched?.launch.ended?.(code)
     const { exitCode, signal } = told ?? { exitCode: code, signal: killedBy }
     this.#output?.drain()
     if (exitCode === 0) await this.#untilPrinted()
     const ms = this.#elapsedMs()
-    const pgid = this.#child?.pid
-    await this.#endLaunch()
+    const pgid = this.#launched?.pid
+    await this.#whenLaunchOver()
     if (this.#isOver) return
     await this.#finish(pgid, exitCode, signal, ms)
   }
@@ -327,21 +321,23 @@ export class BashItem implements RunningItem {
   }
 
   /** Its own process has ended: what it left goes, and what was taken for it is given back. */
-  async #endLaunch (): Promise<void> {
-    if (this.#launch === null || this.#isLaunchOver) return
-    this.#isLaunchOver = true
-    const pgid = this.#child?.pid
+  async #whenLaunchOver (): Promise<void> {
+    if (this.#launched !== null) await (this.#launchOver ??= this.#endLaunch(this.#launched))
+  }
+
+  async #endLaunch (launched: LaunchedProcess): Promise<void> {
+    const { pid, launch } = launched
     try {
-      if (pgid !== undefined && !this.#isReplaced(pgid)) await this.#endRest(pgid)
-      if (this.#launch.group?.hasRunOut() === true) this.#stopped ??= 'memory'
+      if (pid !== undefined && !this.#isReplaced(pid)) await this.#endRest(pid)
+      if (launch.group?.hasRunOut() === true) this.#stopped ??= 'memory'
     } finally {
-      await this.#launch.settled?.()
+      await launched.settle()
     }
   }
 
   /** What it left running goes with it. Usually nothing is, and one call shows it. */
   async #endRest (pgid: number): Promise<void> {
-    if (signalGroup(pgid, 'SIGKILL') || this.#stopped !== null || this.#launch?.isHeld === true) {
+    if (signalGroup(pgid, 'SIGKILL') || this.#stopped !== null || this.#launched?.launch.isHeld === true) {
       await this.#host.sessions.end(pgid)
     } else {
       this.#host.sessions.leave(pgid)
@@ -352,9 +348,9 @@ export class BashItem implements RunningItem {
     if (this.#isOver) return
     this.#trouble ??= err
     this.stop('killed')
-    const pgid = this.#child?.pid
-    if (pgid !== undefined && !this.#hasExited) return // it tells when it has ended
-    void this.#endLaunch().catch(() => {}).then(() => { // the first error is the one that is told
+    const pgid = this.#launched?.pid
+    if (pgid !== undefined && this.#launched?.hasExited === false) return // it tells when it has ended
+    void this.#whenLaunchOver().catch(() => {}).then(() => { // the first error is the one that is told
       if (this.#isOver) return
       this.#settle.reject(err)
       this.#end(pgid)

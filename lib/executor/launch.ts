@@ -21,7 +21,7 @@ export interface Launch {
   gid?: number
   /** default 'ignore': empty */
   stdin?: 'pipe'
-  /** its descriptors from 3 on: one of ours, or a pipe */
+  /** its descriptors from 3 on: one of ours, which whoever spawns it closes; or a pipe */
   fds: Array<number | 'pipe'>
   /**
    * which of its descriptors the pipe for the command's stdout is instead: processes that are not the command's may not

@@ -3,7 +3,6 @@
  * The pipes for its items' stdout are handed over when it is made, as it cannot be given any later.
  * Made and kept by Pool (nest-pool.ts), used by BashItem; what runs inside: sandbox/nest-script.ts.
  */
-import type { ChildProcess } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Group } from '../cgroup/group.ts'
@@ -12,6 +11,7 @@ import { closeFifo } from '../process/fifos.ts'
 import type { Fifo } from '../process/fifos.ts'
 import { signalGroup } from '../process/sessions.ts'
 import { spawnLaunch } from '../process/spawn.ts'
+import type { LaunchedProcess } from '../process/spawn.ts'
 import { StderrTail } from '../process/stderr.ts'
 import type { WorkItem } from '../types.ts'
 import type { Reused, WarmEnd } from '../warm/warm-job.ts'
@@ -35,8 +35,7 @@ export interface NestOptions {
 export class Nest implements Reused {
   readonly stderr: StderrTail
   readonly #parts: Fifo[] = []
-  readonly #launch: Launch
-  readonly #child: ChildProcess
+  readonly #launched: LaunchedProcess
   readonly #gone: Promise<void>
   #isBusy = false
   #onEnd: ((end: WarmEnd) => void) | null = null
@@ -48,29 +47,29 @@ export class Nest implements Reused {
   #isGone = false
   #isDoomed = false
 
-  /** Starts it; throws what stands in the way. */
+  /** Starts it. Throws if it cannot be made; if it cannot be started, it is gone soon. */
   constructor ({ takeFifo, launch, onStart, onGone }: NestOptions) {
     this.stderr = new StderrTail(takeFifo())
+    let made: Launch
     try {
       for (let i = 0; i < PARTS; i++) this.#parts.push(takeFifo())
-      this.#launch = launch(this.#parts.map(({ write }) => write))
-      this.#child = spawnLaunch(this.#launch, 'pipe', this.stderr.write, onStart)
+      made = launch(this.#parts.map(({ write }) => write))
     } catch (err) {
       for (const fifo of this.#parts) closeFifo(fifo)
       this.stderr.close()
       throw err
     }
-    for (const fifo of this.#parts) {
-      closeSync(fifo.write)
-      fifo.write = -1
-    }
+    this.#launched = spawnLaunch(made, 'pipe', this.stderr.write, onStart)
+    for (const fifo of this.#parts) fifo.write = -1 // closed when it was spawned
     this.stderr.release()
-    this.#child.stdin?.on('error', () => {}) // EPIPE: 'exit' tells the same
-    this.#child.stdout?.setEncoding('latin1').on('data', (text: string) => { this.#onText(text) }).on('error', () => {})
-    this.#gone = new Promise<void>(resolve => {
-      this.#child.once('error', () => { if (this.pid === undefined) resolve() })
-      this.#child.once('close', () => { resolve() }) // not 'exit', which may come before its last answer
-    }).then(async () => this.#launch.settled?.()).then(() => {
+    const { child, failed } = this.#launched
+    child?.stdin?.on('error', () => {}) // EPIPE: 'exit' tells the same
+    child?.stdout?.setEncoding('latin1').on('data', (text: string) => { this.#onText(text) }).on('error', () => {})
+    void failed.then(() => { this.#fail() })
+    const ended = child?.pid === undefined
+      ? failed
+      : new Promise(resolve => { child.once('close', resolve) }) // not 'exit', which may come before its last answer
+    this.#gone = ended.then(async () => this.#launched.settle()).then(() => {
       this.#onGone()
       onGone(this)
     })
@@ -78,7 +77,7 @@ export class Nest implements Reused {
   }
 
   /** its process, session and process group; undefined if it could not be started */
-  get pid (): number | undefined { return this.#child.pid }
+  get pid (): number | undefined { return this.#launched.pid }
 
   /** It could not make a sandbox. */
   get hasFailed (): boolean { return this.#hasFailed }
@@ -86,7 +85,7 @@ export class Nest implements Reused {
   /** Nothing of it runs any more. */
   get isGone (): boolean { return this.#isGone }
 
-  get group (): Group | undefined { return this.#launch.group }
+  get group (): Group | undefined { return this.#launched.launch.group }
 
   /** It takes an item now. */
   get isIdle (): boolean { return this.#isReady && !this.#isDoomed && !this.isBusy && this.#parts.length > 0 }
@@ -108,7 +107,7 @@ export class Nest implements Reused {
   run (env: Record<string, string>, onEnd: (end: WarmEnd) => void): void {
     this.#onEnd = onEnd
     this.#ref(true)
-    this.#child.stdin?.write(encodeJob(env)!)
+    this.#launched.child?.stdin?.write(encodeJob(env)!)
   }
 
   /** The kernel ended all of the item before we heard of its end. */
@@ -143,7 +142,7 @@ export class Nest implements Reused {
   }
 
   #onEnded (code: number): void {
-    const end = this.#launch.ended?.(code) ?? { exitCode: code, signal: null }
+    const end = this.#launched.launch.ended?.(code) ?? { exitCode: code, signal: null }
     // it was killed while it waited (by the kernel, for memory): the next sandbox would take this item as its own
     if (!this.#hasBegun) return this.#fail()
     this.#hasBegun = false
@@ -182,9 +181,10 @@ export class Nest implements Reused {
   /** One that waits keeps no process alive. */
   #ref (isBusy: boolean): void {
     const how = isBusy ? 'ref' : 'unref'
-    this.#child[how]()
+    const { child } = this.#launched
+    child?.[how]()
     // pipes are sockets here, which their declared types hide
-    const [stdin, stdout] = [this.#child.stdin, this.#child.stdout] as unknown as Array<Socket | null>
+    const [stdin, stdout] = [child?.stdin, child?.stdout] as unknown as Array<Socket | null | undefined>
     stdin?.[how]()
     stdout?.[how]()
   }

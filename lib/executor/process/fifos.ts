@@ -13,6 +13,7 @@ import { CommandError } from '../../base/errors.ts'
 export interface Fifo {
   /** never blocks */
   read: number
+  /** -1: it is closed here */
   write: number
 }
 
@@ -65,7 +66,7 @@ export class Fifos {
 /** Closes what is open of it. */
 export function closeFifo ({ read, write }: Fifo): void {
   closeSync(read)
-  closeSync(write)
+  if (write !== -1) closeSync(write)
 }
 
 const SYSTEM_PATH = '/usr/bin:/bin:/usr/sbin:/sbin'

@@ -1,10 +1,12 @@
 /**
- * Spawns what a launcher made. Called by item.ts and nest.ts.
+ * Spawns what a launcher made, and owns it from then on: whatever goes wrong, what the launch took is given back once,
+ * after its process has ended. Called by item.ts and nest.ts.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { setPriority } from 'node:os'
 import type { Launch } from '../launch.ts'
+import { closeAll } from './open-all.ts'
 import { signalGroup } from './sessions.ts'
 
 /** The least that a process can be favoured: what is computed for others waits for everything else. */
@@ -15,32 +17,82 @@ export function favourLeast (pid: number): void {
   try { setPriority(pid, NICE) } catch {} // it has ended already
 }
 
+/** A launch that was spawned, or could not be. */
+export class LaunchedProcess {
+  readonly launch: Launch
+  /** null if the system refused at once */
+  readonly child: ChildProcess | null
+  /** Resolves if it could not be started, or may not begin; then it is killed already, and ends like any other. */
+  readonly failed: Promise<unknown>
+  readonly #ended: Promise<void>
+  #settled: Promise<void> | null = null
+
+  /** @internal see spawnLaunch */
+  constructor (launch: Launch, child: ChildProcess | null, failed: Promise<unknown>) {
+    this.launch = launch
+    this.child = child
+    this.failed = failed
+    this.#ended = child?.pid === undefined
+      ? Promise.resolve()
+      : new Promise(resolve => { child.once('exit', () => { resolve() }) })
+  }
+
+  /** It leads a session and a process group of its own; undefined if it could not be started. */
+  get pid (): number | undefined { return this.child?.pid }
+
+  /** Its process has; its number may be another's if nothing else of it is left. */
+  get hasExited (): boolean {
+    return this.child !== null && (this.child.exitCode !== null || this.child.signalCode !== null)
+  }
+
+  /** Gives back what the launch took, as soon as its process has ended; resolves when nothing that it started runs. */
+  async settle (): Promise<void> {
+    return this.#settled ??= this.#ended.then(async () => this.launch.settled?.())
+  }
+}
+
 /**
- * Starts a process, which leads a session and process group of its own: a kill reaches all of it.
+ * Starts a process, which leads a session and process group of its own: a kill reaches all of it. Never throws; the
+ * launch's `fds` are closed here in any case.
  * @param onStart called with its pid before it may begin
  */
 export function spawnLaunch (
   launch: Launch, stdout: number | 'pipe', stderr: number, onStart: (pid: number) => void
-): ChildProcess {
+): LaunchedProcess {
+  let child: ChildProcess | null = null
+  try {
+    child = start(launch, stdout, stderr)
+    const { pid } = child
+    if (pid === undefined) return new LaunchedProcess(launch, child, failureOf(child))
+    child.on('error', () => {}) // a signal that could not be sent
+    onStart(pid)
+    favourLeast(pid)
+    launch.started?.(child)
+    return new LaunchedProcess(launch, child, new Promise(() => {}))
+  } catch (err) {
+    if (child?.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
+    return new LaunchedProcess(launch, child, Promise.resolve(err))
+  }
+}
+
+function start (launch: Launch, stdout: number | 'pipe', stderr: number): ChildProcess {
   const { file, args, cwd, env, uid, gid, fds, stdin = 'ignore', stdoutFd = 1 } = launch
   const stdio: Array<number | 'pipe' | 'ignore'> = [stdin, 'ignore', stderr, ...fds]
   stdio[stdoutFd] = stdout
-  const child = spawn(file, args, {
-    cwd,
-    env,
-    ...(uid !== undefined && { uid }),
-    ...(gid !== undefined && { gid }),
-    detached: true,
-    stdio
-  })
-  if (child.pid === undefined) return child
   try {
-    onStart(child.pid)
-    favourLeast(child.pid)
-    launch.started?.(child)
-    return child
-  } catch (err) {
-    signalGroup(child.pid, 'SIGKILL') // nobody is told of it
-    throw err
+    return spawn(file, args, {
+      cwd,
+      env,
+      ...(uid !== undefined && { uid }),
+      ...(gid !== undefined && { gid }),
+      detached: true,
+      stdio
+    })
+  } finally {
+    closeAll(fds.filter(fd => fd !== 'pipe'))
   }
+}
+
+async function failureOf (child: ChildProcess): Promise<unknown> {
+  return new Promise(resolve => { child.once('error', resolve) })
 }

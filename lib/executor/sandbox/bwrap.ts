@@ -11,7 +11,6 @@ import { livingThread, readStat } from '../../system/process-table.ts'
 import { sandboxEnv } from '../env.ts'
 import type { Launch, LaunchHost, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
-import { closeAll, openAll } from '../process/open-all.ts'
 import { signalProcess } from '../process/sessions.ts'
 import type { Mount, WorkItem } from '../types.ts'
 import { bwrapArgs } from './bwrap-args.ts'
@@ -20,8 +19,8 @@ import { FilterFile } from './filter-file.ts'
 import {
   COMMAND_UID, endFirst, findProgram, hardLimits, highestFd, isFolder, isRoot, systemFolders, systemProgram
 } from './host.ts'
-import { launchIn } from './join.ts'
-import type { Joined } from './join.ts'
+import { launchWith } from './taken.ts'
+import type { Taken } from './taken.ts'
 import { NEST_CAPABILITIES, NEST_MOUNTS, nestCommand } from './nest-script.ts'
 import { outerCommand } from './outer.ts'
 import { outlastCommand } from './outlast.ts'
@@ -93,36 +92,38 @@ export class BwrapLauncher implements Launcher {
   }
 
   nest (item: WorkItem, limits: Limits, parts: number[]): Launch {
-    return launchIn(this.#host, { item, limits, isFolderInMemory: true }, joined =>
-      this.#nest(item, limits, parts, joined)
-    )
+    return this.#with(item, limits, taken => this.#nest(item, limits, parts, taken))
   }
 
-  #nest (item: WorkItem, limits: Limits, parts: number[], joined: Joined): Launch {
+  #nest (item: WorkItem, limits: Limits, parts: number[], taken: Taken): Launch {
     const mounts = (item.mounts ?? []).map(({ path: from, at }) => ({ path: from, at, isFolder: isFolder(from) }))
     const command = nestCommand({
       perl: this.#perl!,
       arch: this.#opts.arch,
       parts: parts.length,
-      firstPart: NEXT_FD + joined.fds.length,
+      firstPart: NEXT_FD + taken.groupFds.length,
       scratchBytes: limits.scratchBytes,
       mounts,
       command: bashCommand(item, this.#prelude(item, limits))
     })
     const shown = mounts.map((mount, i) => ({ path: mount.path, at: `${NEST_MOUNTS}/${i}` }))
-    const launch = this.#launch({ ...item, env: {}, mounts: shown }, limits, command, joined, {
+    const launch = this.#launch({ ...item, env: {}, mounts: shown }, limits, command, taken, {
       capabilities: NEST_CAPABILITIES
     })
     return { ...launch, stdin: 'pipe', fds: [...launch.fds, ...parts] }
   }
 
   launch (item: WorkItem, limits: Limits): Launch {
-    return launchIn(this.#host, { item, limits, isFolderInMemory: true }, joined => {
-      const stdoutFd = NEXT_FD + joined.fds.length
+    return this.#with(item, limits, taken => {
+      const stdoutFd = NEXT_FD + taken.groupFds.length
       const command = outlastCommand(bashCommand(item, ''), this.#prelude(item, limits, stdoutFd), stdoutFd)
-      const launch = this.#launch(item, limits, command, joined, { seccompFd: SECCOMP_FD })
+      const launch = this.#launch(item, limits, command, taken, { seccompFd: SECCOMP_FD })
       return { ...launch, stdin: 'pipe', stdoutFd, outlasts: true }
     })
+  }
+
+  #with (item: WorkItem, limits: Limits, make: (taken: Taken) => Launch): Launch {
+    return launchWith(this.#host, { item, limits, isFolderInMemory: true, files: [this.#filter, ...this.#users] }, make)
   }
 
   #prelude (item: WorkItem, limits: Limits, keepFd?: number): string {
@@ -135,10 +136,10 @@ export class BwrapLauncher implements Launcher {
     })
   }
 
-  #launch (item: WorkItem, limits: Limits, command: string[], joined: Joined,
+  #launch (item: WorkItem, limits: Limits, command: string[], { files, groupFds }: Taken,
     more: Pick<SandboxOptions, 'capabilities' | 'seccompFd'>): Launch {
     const { mounts = [], env } = item
-    const given = openAll([this.#filter, ...this.#users].map(file => () => file.open())) as [number, number, number]
+    const [filter, passwd, group] = files as [number, number, number]
     const staged = isRoot() && this.#opts.stage && mounts.length > 0
     const { outer, shown } = staged ? this.#stage(mounts) : { outer: [], shown: mounts }
     const options = bwrapArgs({
@@ -154,7 +155,7 @@ export class BwrapLauncher implements Launcher {
     const [file = '', ...rest] = [
       ...outer,
       ...outerCommand({
-        limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: joined.fds.map((_, i) => NEXT_FD + i)
+        limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: groupFds.map((_, i) => NEXT_FD + i)
       }),
       ...(this.#ionice === null ? [] : [this.#ionice, '-c', '3']),
       this.#opts.bwrap,
@@ -170,18 +171,13 @@ export class BwrapLauncher implements Launcher {
       cwd: '/',
       env: { ...sandboxEnv(SCRATCH, env), [MARK]: this.mark },
       ...(isRoot() && !staged && { uid: COMMAND_UID, gid: COMMAND_UID }),
-      ...(joined.group !== null && { group: joined.group }),
-      fds: [given[0], 'pipe', 'pipe', given[1], given[2], ...joined.fds],
+      fds: [filter, 'pipe', 'pipe', passwd, group, ...groupFds],
       started: child => {
         inside = this.#firstProcess(child)
         begin(child, options)
       },
       ended: endOf,
-      settled: async () => {
-        closeAll(given)
-        await this.#gone(await inside)
-        joined.leave()
-      }
+      settled: async () => this.#gone(await inside)
     }
   }
 

@@ -16,8 +16,13 @@ export class FilterFile {
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
     const at = path.join(os.tmpdir(), `bitworker-${randomUUID()}`)
     this.#fd = openSync(at, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-    unlinkSync(at)
-    writeFileSync(this.#fd, bytes)
+    try {
+      unlinkSync(at)
+      writeFileSync(this.#fd, bytes)
+    } catch (err) {
+      closeSync(this.#fd)
+      throw err
+    }
   }
 
   /** A descriptor of its own for each reader: they would share how far they have read. */

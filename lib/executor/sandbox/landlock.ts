@@ -2,7 +2,7 @@
  * Launches commands that Landlock and seccomp confine, for machines that forbid the namespaces bwrap needs. The command
  * runs in its item's own folder, where binds are links.
  */
-import { closeSync, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { sandboxEnv } from '../env.ts'
 import { letBegin } from '../launch.ts'
@@ -13,8 +13,8 @@ import { FilterFile } from './filter-file.ts'
 import {
   COMMAND_UID, countThreads, endFirst, findProgram, hardLimits, highestFd, isRoot, systemFolders
 } from './host.ts'
-import { launchIn } from './join.ts'
-import type { Joined } from './join.ts'
+import { launchWith } from './taken.ts'
+import type { Taken } from './taken.ts'
 import { landlockCommand } from './landlock-script.ts'
 import type { Rule } from './landlock-script.ts'
 import { outerCommand } from './outer.ts'
@@ -70,20 +70,22 @@ export class LandlockLauncher implements Launcher {
   }
 
   launch (item: WorkItem, limits: Limits): Launch {
-    return launchIn(this.#host, { item, limits, isFolderInMemory: false }, joined => this.#launch(item, limits, joined))
+    const files = [this.#filter]
+    return launchWith(this.#host, { item, limits, isFolderInMemory: false, files }, taken =>
+      this.#launch(item, limits, taken)
+    )
   }
 
-  #launch (item: WorkItem, limits: Limits, joined: Joined): Launch {
+  #launch (item: WorkItem, limits: Limits, { files, groupFds }: Taken): Launch {
     const { cwd, env, mounts = [] } = item
     const rules: Rule[] = [
       ...this.#system,
       { path: cwd, may: 'write' },
       ...mounts.map(({ path, writable }): Rule => ({ path, may: writable === true ? 'write' : 'read' }))
     ]
-    const filter = this.#filter.open()
     const [file = '', ...args] = [
       ...outerCommand({
-        limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: joined.fds.map((_, i) => NEXT_FD + i)
+        limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard, groupFds: groupFds.map((_, i) => NEXT_FD + i)
       }),
       ...(this.#ionice === null ? [] : [this.#ionice, '-c', '3']),
       ...landlockCommand({
@@ -96,17 +98,12 @@ export class LandlockLauncher implements Launcher {
       cwd,
       env: { ...sandboxEnv(cwd, env), [MARK]: this.mark },
       stdin: 'pipe',
-      fds: [filter, ...joined.fds],
+      fds: [...files, ...groupFds],
       folder: cwd,
       isHeld: true,
-      ...(joined.group !== null && { group: joined.group }),
       started: child => {
         endFirst(child.pid)
         letBegin(child)
-      },
-      settled: async () => {
-        closeSync(filter)
-        joined.leave()
       }
     }
   }
