@@ -3,7 +3,7 @@
  * and what a torrent and its client have of them. The rest is in lib/webtorrent/internals.ts.
  */
 import type { EventEmitter } from 'node:events'
-import type { Wire } from '../base/wire.ts'
+import type { BitField, Wire } from '../base/wire.ts'
 import type { ThrottleGroup } from './rate-limit.ts'
 
 /** A connection that we open: a socket, or utp-native's. */
@@ -64,6 +64,8 @@ export interface ConnectingClient {
   readonly secure: number
   readonly utp: boolean
   readonly throttleGroups: { up: ThrottleGroup, down: ThrottleGroup }
+  /** our node; false: there is none, null: the client is destroyed */
+  readonly dht: { readonly listening: boolean, address (): { port: number } } | false | null
   readonly _utpServer: { connect (port: number, host: string): OutgoingConnection } | null
 }
 
@@ -74,6 +76,7 @@ export interface ConnectingTorrent {
   readonly paused: boolean
   readonly private?: boolean
   readonly metadata: Uint8Array | null
+  readonly bitfield: BitField
   readonly wires: Wire[]
   _numConns: number
   _numPending: number

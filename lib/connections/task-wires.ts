@@ -92,6 +92,15 @@ export class TaskWires {
     onceSpeaking(wire, () => { this.#exchange.add(wire) })
   }
 
+  /** The first that the wire's peer hears: what is stored here, and where our node of the DHT listens (BEP 5). */
+  present (wire: Wire, { stored, missing }: { stored: number, missing: number }): void {
+    const { bitfield, client: { dht } } = this.#torrent
+    if (wire.hasFast && missing === 0) wire.haveAll()
+    else if (wire.hasFast && stored === 0) wire.haveNone()
+    else wire.bitfield(bitfield)
+    if (wire.peerExtensions.dht === true && dht && dht.listening) wire.port(dht.address().port)
+  }
+
   /** The wire's peer may not come back. */
   ban (wire: Wire): void { this.#admission.ban(wire) }
 }

@@ -18,6 +18,8 @@ import { endOfReading } from './session-host.ts'
 import type { SessionHost } from './session-host.ts'
 import type { SessionParts } from './session-parts.ts'
 
+export type { SessionHost }
+
 /** How often claims that lapsed and peers that only choke us are looked for. */
 const HOUSEKEEPING_MS = 10_000
 

@@ -18,119 +18,48 @@ import { noStats } from '../session/events.ts'
 import type { TaskStats } from '../session/events.ts'
 import { WorkSession } from '../session/work-session.ts'
 import { ComputeStore } from '../store/compute-store.ts'
-import { magnetOf } from '../task/magnet.ts'
-import { magnetProblem } from '../task/magnet-check.ts'
-import { encodeTask, isTask, isTaskObject, locate, parseTask, usableTrackers } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { closeAfter, noteClosing, previousClosed } from './closing-store.ts'
 import { ComputeControl } from './compute-control.ts'
-import { GuardedTorrent } from './guarded-torrent.ts'
-import type {
-  DestroyCallback, InternalClient, ParsedTorrent
-} from './internals.ts'
+import { IdentifiedTorrent } from './identified-torrent.ts'
+import type { DestroyCallback, InternalClient } from './internals.ts'
 import { handOver } from './leave.ts'
 import type { HandOverOptions } from './leave.ts'
 import { checkComputable } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import './package-guards.ts'
-import { fromMetadata, loadTorrent, toParsedTorrent } from './parsed-torrent.ts'
 import { ProcessLag } from './process-lag.ts'
 import { WantedPieces } from './selections.ts'
+import { missingPieces, SessionMirror } from './session-mirror.ts'
 import { TaskFileView } from './task-file-view.ts'
-import { bytesOf, harmlessId, isRemoteId } from './torrent-id.ts'
-import type { RemoteId } from './torrent-id.ts'
 import type { DestroyOptions, Wire } from './types.ts'
-
-/** Stands in `torrent.pieces` for a piece that is not here; WebTorrent's are null once a piece is. */
-const MISSING = Object.freeze({ missing: true })
 
 /**
  * The torrents of a BitWorker client. What is private has WebTorrent's underscore instead of a #: user interfaces wrap
  * torrents into proxies, through which # cannot be reached.
  */
-export class ComputeTorrent extends GuardedTorrent {
-  /** the task, once its metadata is known; null for an ordinary torrent */
-  task: Task | null = null
+export class ComputeTorrent extends IdentifiedTorrent {
   /** resolves when a destroyed task's folder was given back; at once for what has none */
   _closed: Promise<void> = Promise.resolve()
   _session: WorkSession<ComputeStore> | null = null
   _lag: ProcessLag | null = null
   readonly _control: ComputeControl
-  readonly _options: TaskTorrentOptions
   readonly _taskWires = new TaskWires(this)
   readonly _wanted = new WantedPieces()
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
     super(torrentId, client, opts)
-    this._options = opts
     const { compute = false } = opts
     this._control = new ComputeControl(this, compute === false ? null : compute === true ? {} : compute)
   }
 
-  //
-  // FROM TORRENT ID TO METADATA. WebTorrent's constructor calls _onTorrentId, when our own fields do not exist yet:
-  // nothing up to the first await may touch them.
-  //
-
-  override async _onTorrentId (torrentId: unknown): Promise<void> {
-    if (this.destroyed) return
-    const problem = magnetProblem(torrentId)
-    if (problem !== undefined) return queueMicrotask(() => { this._destroy(problem) })
-    if (isTaskObject(torrentId)) {
-      queueMicrotask(() => { this._onTask(() => torrentId) })
-    } else if (ArrayBuffer.isView(torrentId) && isTask(bytesOf(torrentId))) {
-      queueMicrotask(() => { this._onTask(() => parseTask(bytesOf(torrentId), this._options)) })
-    } else if (isRemoteId(torrentId)) {
-      await this._load(torrentId)
-    } else {
-      await super._onTorrentId(harmlessId(torrentId))
-    }
-  }
-
-  async _load (torrentId: RemoteId): Promise<void> {
-    const parsed = await loadTorrent(torrentId, this._options).catch((err: unknown) => { this._destroy(err as Error) })
-    if (parsed !== undefined) this._onParsedTorrent(parsed)
-  }
-
-  _onTask (read: () => Task): void {
-    try {
-      this._onParsedTorrent(toParsedTorrent(read()))
-    } catch (err) {
-      this._destroy(err as Error)
-    }
-  }
-
-  override _processParsedTorrent (parsed: ParsedTorrent): void {
-    super._processParsedTorrent(parsed)
-    if (this.task === null) return
-    // what was added to the trackers is passed on with the task file
-    const task = { ...this.task, announce: usableTrackers(this.announce) }
-    this.torrentFile = encodeTask(task)
-    this.magnetURI = magnetOf(task)
-    // sizes vary: WebTorrent's own property would be a constant
-    Object.defineProperty(this, 'length', {
-      get: () => this._session?.progress.length() ?? task.length, configurable: true, enumerable: true
-    })
-  }
-
-  override async _onMetadata (metadata: unknown): Promise<void> {
-    if (this.metadata !== null || this.destroyed) return
-    try {
-      const parsed = fromMetadata(metadata, this)
-      if (parsed !== null) this._processParsedTorrent(parsed)
-    } catch (err) {
-      return this._destroy(err as Error)
-    }
-    return this.task === null ? super._onMetadata(metadata) : this._startTask(this.task)
-  }
-
-  async _startTask (task: Task): Promise<void> {
+  override async _startTask (task: Task): Promise<void> {
     this._xsRequestsController?.abort()
     this._xsRequestsController = null
     this._leavePublicSources()
     this.metadata = this.torrentFile
     this.bitfield = new BitField(task.pieceCount)
-    this.pieces = Array.from({ length: task.pieceCount }, () => MISSING)
+    this.pieces = missingPieces(task.pieceCount)
     if (this._options.uploads === undefined) this._rechokeNumSlots = this.client.maxConns
     const session = this._createSession(task)
     this.files = task.files.map((file, index) => new TaskFileView(this, session, file, index))
@@ -154,20 +83,15 @@ export class ComputeTorrent extends GuardedTorrent {
     return this.addUID ? join(this.path, `${task.name} - ${task.infoHash.slice(0, 8)}`) : this.path
   }
 
+  override _taskLength (task: Task): number { return this._session?.progress.length() ?? task.length }
+
   _createSession (task: Task): WorkSession<ComputeStore> {
     const store = new ComputeStore({ task, path: this._folderOf(task), force: this._options.force === true })
     this.store = store
     const lag = this._lag = new ProcessLag()
-    this._session = new WorkSession(task, { store, clock: systemClock, random: Math.random, lag: () => lag.ms }, {
-      peerId: this.client.peerIdBuffer,
-      stored: index => { this._onStored(index) },
-      lost: index => { this._onLost(index) },
-      report: (event, payload) => { (this as EventEmitter).emit(event, payload) },
-      fileFinished: (file, finished) => { this._onFileFinished(file, finished) },
-      done: () => { this._onDone() },
-      ban: wire => { this._taskWires.ban(wire) },
-      broken: err => { if (!this.destroyed) this._destroy(err) }
-    })
+    this._session = new WorkSession(
+      task, { store, clock: systemClock, random: Math.random, lag: () => lag.ms }, new SessionMirror(this, task)
+    )
     return this._session
   }
 
@@ -270,12 +194,7 @@ export class ComputeTorrent extends GuardedTorrent {
     wire.isSeeder = false
     wire.on('interested', () => { wire.unchoke() })
     if (wire.peerInterested) wire.unchoke()
-    const { stored, missing } = this._session.stats()
-    if (wire.hasFast && missing === 0) wire.haveAll()
-    else if (wire.hasFast && stored === 0) wire.haveNone()
-    else wire.bitfield(this.bitfield)
-    const { dht } = this.client
-    if (wire.peerExtensions.dht === true && dht && dht.listening) wire.port(dht.address().port)
+    this._taskWires.present(wire, this._session.stats())
     this._session.greet(wire)
   }
 
@@ -317,38 +236,6 @@ export class ComputeTorrent extends GuardedTorrent {
     // BEP 53: only the files that the magnet link names
     if (this.so === undefined) this.select(0, this.pieces.length - 1)
     else this.files.forEach((file, index) => { if (this.so!.includes(index)) file.select() })
-  }
-
-  _onStored (index: number): void {
-    this.pieces[index] = null
-    this.bitfield.set(index, true)
-    this.emit('verified', index)
-    for (const { from, to, notify } of this._selections) if (from <= index && index <= to) notify?.()
-  }
-
-  _onLost (index: number): void {
-    this.pieces[index] = MISSING
-    this.bitfield.set(index, false)
-    this.done = false
-    ;(this.files[locate(this.task!, index).file] as TaskFileView | undefined)?.reopen()
-  }
-
-  _onFileFinished (index: number, finished: { path: string, length: number } | null): void {
-    if (this.destroyed) return
-    const file = this.files[index] as TaskFileView
-    file.finish(finished)
-    if (finished !== null) this.emit('file', finished)
-    file.emit('done')
-  }
-
-  _onDone (): void {
-    if (this.destroyed || this.done) return
-    if (!this.ready) return void this.once('ready', () => { this._onDone() })
-    this.done = true
-    this.emit('done')
-    this.emit('idle')
-    // the 'done' handler may have destroyed the torrent
-    if (!this.destroyed) this.discovery?.complete()
   }
 
   override _destroy (err: Error | null, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback): void {

@@ -1,0 +1,87 @@
+/**
+ * A torrent that finds out whether it is a task: from what `client.add` was given, or from the metadata that peers or
+ * servers send. torrent.ts builds on it.
+ */
+import { magnetOf } from '../task/magnet.ts'
+import { magnetProblem } from '../task/magnet-check.ts'
+import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from '../task/task.ts'
+import type { Task } from '../task/task.ts'
+import { GuardedTorrent } from './guarded-torrent.ts'
+import type { InternalClient, ParsedTorrent } from './internals.ts'
+import type { TaskTorrentOptions } from './options.ts'
+import { fromMetadata, loadTorrent, toParsedTorrent } from './parsed-torrent.ts'
+import { bytesOf, harmlessId, isRemoteId } from './torrent-id.ts'
+import type { RemoteId } from './torrent-id.ts'
+
+/**
+ * The torrents of a BitWorker client until their metadata is known. WebTorrent's constructor calls _onTorrentId, when
+ * our own fields do not exist yet: nothing up to its first await may touch them.
+ */
+export abstract class IdentifiedTorrent extends GuardedTorrent {
+  /** the task, once its metadata is known; null for an ordinary torrent */
+  task: Task | null = null
+  readonly _options: TaskTorrentOptions
+
+  constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
+    super(torrentId, client, opts)
+    this._options = opts
+  }
+
+  /** The metadata is a task's. */
+  abstract _startTask (task: Task): Promise<void>
+
+  /** Bytes of all files, as far as known. */
+  abstract _taskLength (task: Task): number
+
+  override async _onTorrentId (torrentId: unknown): Promise<void> {
+    if (this.destroyed) return
+    const problem = magnetProblem(torrentId)
+    if (problem !== undefined) return queueMicrotask(() => { this._destroy(problem) })
+    if (isTaskObject(torrentId)) {
+      queueMicrotask(() => { this._onTask(() => torrentId) })
+    } else if (ArrayBuffer.isView(torrentId) && isTask(bytesOf(torrentId))) {
+      queueMicrotask(() => { this._onTask(() => parseTask(bytesOf(torrentId), this._options)) })
+    } else if (isRemoteId(torrentId)) {
+      await this._load(torrentId)
+    } else {
+      await super._onTorrentId(harmlessId(torrentId))
+    }
+  }
+
+  async _load (torrentId: RemoteId): Promise<void> {
+    const parsed = await loadTorrent(torrentId, this._options).catch((err: unknown) => { this._destroy(err as Error) })
+    if (parsed !== undefined) this._onParsedTorrent(parsed)
+  }
+
+  _onTask (read: () => Task): void {
+    try {
+      this._onParsedTorrent(toParsedTorrent(read()))
+    } catch (err) {
+      this._destroy(err as Error)
+    }
+  }
+
+  override _processParsedTorrent (parsed: ParsedTorrent): void {
+    super._processParsedTorrent(parsed)
+    if (this.task === null) return
+    // what was added to the trackers is passed on with the task file
+    const task = { ...this.task, announce: usableTrackers(this.announce) }
+    this.torrentFile = encodeTask(task)
+    this.magnetURI = magnetOf(task)
+    // sizes vary: WebTorrent's own property would be a constant
+    Object.defineProperty(this, 'length', {
+      get: () => this._taskLength(task), configurable: true, enumerable: true
+    })
+  }
+
+  override async _onMetadata (metadata: unknown): Promise<void> {
+    if (this.metadata !== null || this.destroyed) return
+    try {
+      const parsed = fromMetadata(metadata, this)
+      if (parsed !== null) this._processParsedTorrent(parsed)
+    } catch (err) {
+      return this._destroy(err as Error)
+    }
+    return this.task === null ? super._onMetadata(metadata) : this._startTask(this.task)
+  }
+}

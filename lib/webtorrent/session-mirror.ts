@@ -1,0 +1,82 @@
+/**
+ * Keeps what WebTorrent's torrent shows of its pieces and files (`pieces`, `bitfield`, `files`, `done`) true to a
+ * task's session, and passes the session's events on. Made by torrent.ts, one for each session.
+ */
+import type { EventEmitter } from 'node:events'
+import type { TaskWires } from '../connections/task-wires.ts'
+import type { SessionEvents } from '../session/events.ts'
+import type { SessionHost } from '../session/work-session.ts'
+import type { FinishedFile } from '../store/types.ts'
+import { locate } from '../task/task.ts'
+import type { Task } from '../task/task.ts'
+import type { InternalTorrent } from './internals.ts'
+import type { TaskFileView } from './task-file-view.ts'
+import type { TorrentPiece, Wire } from './types.ts'
+
+/** Stands in `torrent.pieces` for a piece that is not here; WebTorrent's are null once a piece is. */
+const MISSING = Object.freeze({ missing: true })
+
+/** What `torrent.pieces` is before anything is stored. */
+export function missingPieces (pieceCount: number): TorrentPiece[] {
+  return Array.from({ length: pieceCount }, () => MISSING)
+}
+
+/** The part of ComputeTorrent that is looked at and written. */
+export interface MirroredTorrent extends InternalTorrent { readonly _taskWires: TaskWires }
+
+/** The session's host: what happens in it happens to the torrent. */
+export class SessionMirror implements SessionHost {
+  readonly #torrent: MirroredTorrent
+  readonly #task: Task
+
+  constructor (torrent: MirroredTorrent, task: Task) {
+    this.#torrent = torrent
+    this.#task = task
+  }
+
+  get peerId (): Uint8Array { return this.#torrent.client.peerIdBuffer }
+
+  report<K extends keyof SessionEvents> (event: K, payload: SessionEvents[K]): void {
+    ;(this.#torrent as EventEmitter).emit(event, payload)
+  }
+
+  stored (index: number): void {
+    const torrent = this.#torrent
+    torrent.pieces[index] = null
+    torrent.bitfield.set(index, true)
+    torrent.emit('verified', index)
+    for (const { from, to, notify } of torrent._selections) if (from <= index && index <= to) notify?.()
+  }
+
+  lost (index: number): void {
+    const torrent = this.#torrent
+    torrent.pieces[index] = MISSING
+    torrent.bitfield.set(index, false)
+    torrent.done = false
+    ;(torrent.files[locate(this.#task, index).file] as TaskFileView | undefined)?.reopen()
+  }
+
+  fileFinished (index: number, finished: FinishedFile | null): void {
+    const torrent = this.#torrent
+    if (torrent.destroyed) return
+    const file = torrent.files[index] as TaskFileView
+    file.finish(finished)
+    if (finished !== null) torrent.emit('file', finished)
+    file.emit('done')
+  }
+
+  done (): void {
+    const torrent = this.#torrent
+    if (torrent.destroyed || torrent.done) return
+    if (!torrent.ready) return void torrent.once('ready', () => { this.done() })
+    torrent.done = true
+    torrent.emit('done')
+    torrent.emit('idle')
+    // the 'done' handler may have destroyed the torrent
+    if (!torrent.destroyed) torrent.discovery?.complete()
+  }
+
+  ban (wire: Wire): void { this.#torrent._taskWires.ban(wire) }
+
+  broken (err: Error): void { if (!this.#torrent.destroyed) this.#torrent._destroy(err) }
+}
