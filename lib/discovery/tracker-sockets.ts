@@ -1,0 +1,145 @@
+/**
+ * Guards bittorrent-tracker's WebSocket trackers: messages are read here, bounded in size and number, and so are the
+ * peers that they offer. Installed by tracker-guards.ts.
+ */
+import type { EventEmitter } from 'node:events'
+import Socket from '@thaunknown/simple-websocket'
+import WebSocketTracker from 'bittorrent-tracker/websocket-tracker'
+import { inheritedMethod } from '../base/inherited.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
+import { networkReason } from '../system/fetch.ts'
+import { MAX_TRACKER_MESSAGE_BYTES, readSocketMessage } from './tracker-answer.ts'
+import type { SocketMessage } from './tracker-answer.ts'
+import { PACKAGE, REQUEST_MS, warn } from './tracker-internals.ts'
+import type { InternalTracker } from './tracker-internals.ts'
+
+/** Peers that a WebSocket tracker offers, while they connect: each one costs a WebRTC connection here. */
+const MAX_OFFERED = 16
+/**
+ * Messages of a WebSocket tracker, of all torrents: each peer that comes makes one, and five for each announcement of
+ * ours.
+ */
+const MESSAGES_PER_SECOND = 100
+const MESSAGE_BURST = 1_000
+
+interface SocketTracker extends InternalTracker {
+  socket: InternalSocket | null
+  _onSocketConnectBound: () => void
+  _offered?: number
+  _messages?: TokenBucket
+  _openSocket (this: SocketTracker): void
+  _onSocketData (this: SocketTracker, data: Uint8Array): void
+  _onSocketError (this: SocketTracker, err: Error): void
+  _onAnnounceResponse (this: SocketTracker, message: SocketMessage): void
+  _send (this: SocketTracker, params: object): void
+  _createPeer (this: SocketTracker, opts?: { initiator?: boolean }): OfferedPeer
+  _startReconnectTimer (this: SocketTracker): void
+  destroy (this: SocketTracker): void
+}
+
+interface OfferedPeer extends EventEmitter { destroy (): void }
+
+interface InternalSocket {
+  consumers?: number
+  readonly connected: boolean
+  once (event: 'connect', listener: () => void): void
+  _handleError (this: InternalSocket, event: unknown): void
+  destroy (err?: Error): void
+}
+
+/** Installs the guards of trackers that are asked over WebSocket. */
+export function guardSocketTrackers (): void {
+  const prototype = WebSocketTracker.prototype as unknown as SocketTracker
+  const { _socketPool: pool } = WebSocketTracker as unknown as { _socketPool: Record<string, InternalSocket> }
+  if (pool === undefined) throw new Error(`${PACKAGE} has changed: it has no _socketPool, so that it cannot be guarded`)
+  guardSocketErrors(Socket.prototype as unknown as InternalSocket)
+  const openSocket = inheritedMethod(prototype, '_openSocket', PACKAGE)
+  prototype._openSocket = function () {
+    // the package forgets to stop its timer when it is destroyed while it waits for it
+    if (this.client.destroyed) return
+    if (pool[this.announceUrl] === undefined) {
+      // the package's own has no bounds
+      const { _proxyOpts: proxy } = this.client
+      const agent = (this.announceUrl.startsWith('wss:') ? proxy?.httpsAgent : proxy?.httpAgent) ?? proxy?.socksProxy
+      const socket = new Socket({
+        url: this.announceUrl,
+        agent,
+        maxPayload: MAX_TRACKER_MESSAGE_BYTES,
+        handshakeTimeout: REQUEST_MS,
+        perMessageDeflate: false
+      }) as unknown as InternalSocket
+      pool[this.announceUrl] = socket
+      socket.consumers = 0
+    }
+    openSocket.call(this)
+    // the package does so only for a socket that it made itself
+    if (!this.socket!.connected) this.socket!.once('connect', this._onSocketConnectBound)
+  }
+  guardSocketMessages(prototype)
+}
+
+function guardSocketMessages (prototype: SocketTracker): void {
+  const onAnswer = inheritedMethod(prototype, '_onAnnounceResponse', PACKAGE)
+  inheritedMethod(prototype, '_onSocketError', PACKAGE)
+  inheritedMethod(prototype, '_startReconnectTimer', PACKAGE)
+  const createPeer = inheritedMethod(prototype, '_createPeer', PACKAGE)
+  const send = inheritedMethod(prototype, '_send', PACKAGE)
+  inheritedMethod(prototype, '_onSocketData', PACKAGE)
+  prototype._onSocketData = function (data) {
+    if (this.destroyed) return
+    ;(this as unknown as { expectingResponse: boolean }).expectingResponse = false
+    const now = performance.now()
+    this._messages ??= new TokenBucket(MESSAGES_PER_SECOND, MESSAGE_BURST, now)
+    let message: SocketMessage
+    try {
+      if (this._messages.take(1, now) > 0) throw new Error('it sends too many messages')
+      message = readSocketMessage(data)
+    } catch (err) {
+      // the connection is closed, and made again some minutes later
+      return this._onSocketError(err as Error)
+    }
+    // one connection serves all torrents; scrapes are never sent
+    if (message.action !== 'announce' || message.info_hash !== this.client._infoHashBinary) return
+    const { 'failure reason': failure, 'warning message': warning, ...rest } = message
+    const remark = failure ?? warning
+    if (remark !== undefined) warn(this, remark)
+    if (failure !== undefined) return
+    if (message.offer !== undefined && (this._offered ?? 0) >= MAX_OFFERED) delete rest.offer
+    onAnswer.call(this, rest)
+  }
+  prototype._createPeer = function (opts) {
+    const peer = createPeer.call(this, opts)
+    limitWarnings(this, peer)
+    if (opts?.initiator === true) return peer
+    this._offered = (this._offered ?? 0) + 1
+    peer.once('close', () => { this._offered!-- })
+    return peer
+  }
+  // a peer's answer can be ready when the connection to the tracker is gone, or being made again
+  prototype._send = function (params) { if (this.socket?.connected === true) send.call(this, params) }
+  prototype._onSocketError = function (err) {
+    if (this.destroyed) return
+    this.destroy()
+    warn(this, err.message)
+    this._startReconnectTimer()
+  }
+}
+
+/** The package warns of each peer that fails before it is connected, and a tracker can offer any number of them. */
+function limitWarnings (tracker: SocketTracker, peer: OfferedPeer): void {
+  const onError = (err: Error): void => {
+    warn(tracker, `a peer that it offered: ${err.message}`)
+    peer.destroy()
+  }
+  peer.removeAllListeners('error').once('error', onError)
+  // from then on they are the torrent's
+  peer.once('connect', () => { peer.off('error', onError) })
+}
+
+/** Says why, which the package drops. */
+function guardSocketErrors (prototype: InternalSocket): void {
+  inheritedMethod(prototype, '_handleError', '@thaunknown/simple-websocket')
+  prototype._handleError = function (event) {
+    this.destroy(new Error(networkReason((event as { error?: unknown } | undefined)?.error ?? 'the connection failed')))
+  }
+}
