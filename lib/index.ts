@@ -15,23 +15,25 @@ export type {
   BitWorkerConstructor, TaskFileView, Torrent, Torrent as ComputeTorrent, TorrentCallback
 } from './webtorrent/public-types.ts'
 export type {
-  ByteRange,
   DestroyOptions,
-  Dht,
-  FileRequest,
   SeedItem,
   SeedOptions,
   ServerOptions,
+  TorrentOptions,
+  TrackerOptions,
+  WebTorrentOptions
+} from './webtorrent/inherited-options.ts'
+export type {
+  ByteRange,
+  Dht,
+  FileRequest,
   TorrentError,
   TorrentEvents,
   TorrentFile,
   TorrentFileEvents,
   TorrentId,
-  TorrentOptions,
   TorrentPiece,
-  TrackerOptions,
   WebTorrentEvents,
-  WebTorrentOptions,
   WebTorrentServer
 } from './webtorrent/types.ts'
 export type {

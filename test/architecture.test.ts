@@ -116,7 +116,14 @@ const DOORS: Record<string, readonly string[]> = {
   ],
   ut_bitworker: ['constants.ts', 'index.ts'],
   webtorrent: [
-    'client.ts', 'executors.ts', 'leave.ts', 'options.ts', 'package-guards.ts', 'public-types.ts', 'types.ts'
+    'client.ts',
+    'executors.ts',
+    'inherited-options.ts',
+    'leave.ts',
+    'options.ts',
+    'package-guards.ts',
+    'public-types.ts',
+    'types.ts'
   ]
 }
 

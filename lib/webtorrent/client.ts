@@ -13,9 +13,8 @@ import type { TaskTorrentOptions } from './options.ts'
 import type { Torrent, TorrentCallback } from './public-types.ts'
 import { ComputeTorrent } from './torrent.ts'
 import { bytesOf } from './torrent-id.ts'
-import type {
-  DestroyOptions, ServerOptions, TorrentId, WebTorrentConstructor, WebTorrentOptions, WebTorrentServer
-} from './types.ts'
+import type { DestroyOptions, ServerOptions, WebTorrentOptions } from './inherited-options.ts'
+import type { TorrentId, WebTorrentConstructor, WebTorrentServer } from './types.ts'
 
 const Base = WebTorrent as unknown as InternalClientConstructor<Torrent> &
   Pick<WebTorrentConstructor, 'VERSION' | 'UTP_SUPPORT' | 'WEBRTC_SUPPORT'>

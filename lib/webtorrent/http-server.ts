@@ -6,7 +6,8 @@
 import { isIP } from 'node:net'
 import { hostname as ownName } from 'node:os'
 import { TaskFileView } from './task-file-view.ts'
-import type { ServerOptions, Torrent, WebTorrentClient, WebTorrentServer } from './types.ts'
+import type { ServerOptions } from './inherited-options.ts'
+import type { Torrent, WebTorrentClient, WebTorrentServer } from './types.ts'
 
 /** At a time: each one may read a file. */
 const MAX_CONNECTIONS = 256

@@ -6,18 +6,8 @@
 import type { EventEmitter } from 'node:events'
 import type { ConnPool, InternalPeer, OutgoingConnection } from '../connections/internals.ts'
 import type { ThrottleGroup } from '../connections/rate-limit.ts'
-import type {
-  BitField,
-  Dht,
-  DestroyOptions,
-  Torrent,
-  TorrentFile,
-  TorrentOptions,
-  TorrentPiece,
-  WebTorrentClient,
-  WebTorrentOptions,
-  Wire
-} from './types.ts'
+import type { DestroyOptions, TorrentOptions, WebTorrentOptions } from './inherited-options.ts'
+import type { BitField, Dht, Torrent, TorrentFile, TorrentPiece, WebTorrentClient, Wire } from './types.ts'
 
 /** What parse-torrent makes of a torrent id. */
 export interface ParsedTorrent {

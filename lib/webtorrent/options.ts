@@ -7,7 +7,7 @@ import type { Limits } from '../executor/limits.ts'
 import type { SandboxChoice } from '../executor/sandbox/types.ts'
 import { unsupportedProblem } from '../task/task.ts'
 import type { ParseTaskOptions, Task } from '../task/task.ts'
-import type { TorrentOptions } from './types.ts'
+import type { TorrentOptions } from './inherited-options.ts'
 
 /** How pieces are computed here. */
 export interface ComputeOptions {

@@ -7,9 +7,8 @@ import type { TaskStats } from '../session/events.ts'
 import type { CreateTaskOptions, Task } from '../task/task.ts'
 import type { HandOverOptions } from './leave.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
-import type {
-  Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentClient, WebTorrentOptions
-} from './types.ts'
+import type { WebTorrentOptions } from './inherited-options.ts'
+import type { Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentClient } from './types.ts'
 
 /** A torrent of a BitWorker client. */
 export interface Torrent extends WebTorrentTorrent {

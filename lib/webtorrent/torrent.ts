@@ -32,7 +32,8 @@ import { ProcessLag } from './process-lag.ts'
 import { WantedPieces } from './selections.ts'
 import { missingPieces, SessionMirror } from './session-mirror.ts'
 import { TaskFileView } from './task-file-view.ts'
-import type { DestroyOptions, Wire } from './types.ts'
+import type { DestroyOptions } from './inherited-options.ts'
+import type { Wire } from './types.ts'
 
 /**
  * The torrents of a BitWorker client. What is private has WebTorrent's underscore instead of a #: user interfaces wrap

@@ -12,9 +12,8 @@ import WebTorrent from 'webtorrent'
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import fixtures from 'webtorrent-fixtures'
 import BitWorker from '../../lib/index.ts'
-import type {
-  Torrent, TorrentOptions, WebTorrentClient, WebTorrentConstructor, WebTorrentOptions
-} from '../../lib/webtorrent/types.ts'
+import type { TorrentOptions, WebTorrentOptions } from '../../lib/webtorrent/inherited-options.ts'
+import type { Torrent, WebTorrentClient, WebTorrentConstructor } from '../../lib/webtorrent/types.ts'
 import { addressOf, createClient, DEADLINE_MS, freePort } from './swarm.ts'
 
 const { leaves } = fixtures

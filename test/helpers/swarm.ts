@@ -13,7 +13,8 @@ import { Client as Dht } from 'bittorrent-dht'
 import Tracker from 'bittorrent-tracker/server'
 import type { Test } from 'tape'
 import BitWorker from '../../lib/index.ts'
-import type { Torrent, WebTorrentClient, WebTorrentConstructor, WebTorrentOptions } from '../../lib/webtorrent/types.ts'
+import type { WebTorrentOptions } from '../../lib/webtorrent/inherited-options.ts'
+import type { Torrent, WebTorrentClient, WebTorrentConstructor } from '../../lib/webtorrent/types.ts'
 
 /** How long a test waits for anything; slower is as bad as never. */
 export const DEADLINE_MS = 20_000

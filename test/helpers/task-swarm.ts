@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import type { Test } from 'tape'
 import BitWorker from '../../lib/index.ts'
 import type { ComputeTorrent, Task, TaskTorrentOptions } from '../../lib/index.ts'
-import type { TorrentId, WebTorrentOptions } from '../../lib/webtorrent/types.ts'
+import type { WebTorrentOptions } from '../../lib/webtorrent/inherited-options.ts'
+import type { TorrentId } from '../../lib/webtorrent/types.ts'
 
 /**
  * Nothing that leaves this machine; unencrypted, since sixteen clients in one process would do little but key

@@ -8,7 +8,7 @@ import test from 'tape'
 import type { Test } from 'tape'
 import fixtures from 'webtorrent-fixtures'
 import { isOwnName } from '../../lib/webtorrent/http-server.ts'
-import type { ServerOptions } from '../../lib/webtorrent/types.ts'
+import type { ServerOptions } from '../../lib/webtorrent/inherited-options.ts'
 import { createClient, createDir, within } from '../helpers/swarm.ts'
 
 const { leaves } = fixtures

@@ -1,7 +1,7 @@
 /** The network flags that `run` and `info` share, and what they mean to WebTorrent. */
 import { lookup } from 'node:dns/promises'
 import { BitWorkerError } from '../../base/errors.ts'
-import type { WebTorrentOptions } from '../../webtorrent/types.ts'
+import type { WebTorrentOptions } from '../../webtorrent/inherited-options.ts'
 import { explain } from '../output/failure.ts'
 import { formatHostPort } from './values.ts'
 import type { HostPort } from './values.ts'
