@@ -16,7 +16,7 @@ const MAX_INPUTS = 16
 /** All embedded bytes of a task, tables included: everybody who looks at the task gets them. */
 const MAX_EMBEDDED_BYTES = 256 * 1024
 /** What fits into the metadata of a torrent that a peer takes, see lib/inputs/metainfo.ts. */
-const MAX_INPUT_FILES = 100_000
+export const MAX_INPUT_FILES = 100_000
 /** Where a complete command finds its parts. */
 const RESERVED_NAME = 'p'
 const OFFSET_BYTES = 8
@@ -204,7 +204,7 @@ function readTable (entry: Bdict, input: TaskInput, pieceCount: number): InputSp
 }
 
 /** Bytes that the offsets of a task's slices take. */
-function tableBytes (pieceCount: number): number {
+export function tableBytes (pieceCount: number): number {
   return (pieceCount + 1) * OFFSET_BYTES
 }
 

@@ -19,6 +19,7 @@ import { BitWorkerError } from '../../lib/base/errors.ts'
 import type { Wire as WireType } from '../../lib/base/wire.ts'
 import { guardMetadata, guardPex } from '../../lib/connections/extension-guards.ts'
 import { limitWire } from '../../lib/connections/wire-limits.ts'
+import { readLayout } from '../../lib/inputs/metainfo.ts'
 import { decodeJournal, encodeHeader, encodeRecord } from '../../lib/store/journal.ts'
 import { magnetProblem } from '../../lib/task/magnet-check.ts'
 import { createTask, encodeTask, isTask, magnetOf, parseTask } from '../../lib/task/task.ts'
@@ -135,9 +136,20 @@ export const targets: FuzzTarget[] = [
   {
     name: 'task',
     files: /\/lib\/(task|base\/bencode|bencode)[^:]*\.ts$/,
-    seeds: ['squares.bitworker', 'tables.bitworker', 'legacy-squares.rbw', 'legacy-films.worker'].map(fixture),
+    seeds: [
+      ...['squares.bitworker', 'tables.bitworker', 'legacy-squares.rbw', 'legacy-films.worker'].map(fixture),
+      encodeTask(createTask({
+        name: 'x',
+        command: 'true',
+        parts: 2,
+        inputs: [
+          { name: 'run.sh', data: text('true') },
+          { name: 'list', length: 99, infoHash: 'ab'.repeat(20), sha256: digest, files: 2, split: { by: 'table', chunk: 2, columns: ['a', 'b'] } }
+        ]
+      }))
+    ],
     tokens: [...BENCODE_TOKENS, '12:piece length', '6:length', '5:files', '4:path', '2:..', '4:name', '9:bitworker',
-      '7:command', '13:announce-list'],
+      '7:command', '13:announce-list', '6:inputs', '9:info hash20:', '6:sha25632:', '5:split', '7:versioni2e'],
     run: input => {
       isTask(input)
       mayRefuse(() => {
@@ -146,6 +158,30 @@ export const targets: FuzzTarget[] = [
           parseTask(encodeTask(parsed)).infoHash === parsed.infoHash,
           'a task file is not the same after writing it again'
         )
+      })
+    }
+  },
+  {
+    name: 'input',
+    files: /\/lib\/(inputs\/metainfo|task\/names)\.ts$/,
+    seeds: [
+      encode({ length: 20_000, name: 'x', 'piece length': 16_384, pieces: '1'.repeat(40) }),
+      encode({
+        files: [
+          { attr: 'x', length: 1, path: ['a', 'b'] }, { attr: 'p', length: 7, path: ['.pad', '7'] }, { length: 0, path: ['c'] }
+        ],
+        name: 'x',
+        'piece length': 8,
+        pieces: '1'.repeat(20)
+      })
+    ],
+    tokens: [...BENCODE_TOKENS, '12:piece length', '6:length', '5:files', '4:path', '2:..', '4:name', '6:pieces20:',
+      '4:attr1:l', '12:symlink path'],
+    run: input => {
+      mayRefuse(() => {
+        const { files, length, torrentLength } = readLayout(input, 'x')
+        demand(files.reduce((sum, file) => sum + file.length, 0) === length, 'its length is not that of its files')
+        demand(files.every(file => file.offset + file.length <= torrentLength), 'a file beyond the end')
       })
     }
   },

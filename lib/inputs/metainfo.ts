@@ -1,0 +1,163 @@
+/**
+ * What an input torrent holds, from its info dictionary (BEP 3), which comes from strangers: read strictly and within
+ * bounds, compared with what the task says of it, and never through WebTorrent's reading of paths. Pure. Called by
+ * whoever fetches inputs, and by whoever makes a task of a torrent that exists.
+ */
+import { decodeDict, textOf } from '../base/bencode.ts'
+import type { Bdict, Bvalue } from '../base/bencode.ts'
+import { equalBytes, sha1Hex, sha256 } from '../base/digest.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import { MAX_INPUT_FILES, tableBytes } from '../task/inputs.ts'
+import { pathsProblem, quote } from '../task/names.ts'
+import type { TorrentInput } from '../task/types.ts'
+
+/** What WebTorrent takes from peers (BEP 9). */
+const MAX_METAINFO_BYTES = 10 * 1024 * 1024
+/** Room for so many files with their keys; a few bytes must not become much memory. */
+const MAX_METAINFO_TOKENS = 1_000_000
+/** As for ordinary torrents, see lib/webtorrent/ordinary.ts. */
+const MAX_TORRENT_PIECES = 2 ** 20
+const MAX_TORRENT_PIECE_LENGTH = 2 ** 29
+const MAX_LENGTH = 2 ** 50
+const HASH_BYTES = 20
+
+/** A file of an input torrent. */
+export interface InputFile {
+  /** components joined by '/', below the input's folder; '' for an input that is a single file */
+  path: string
+  /** bytes */
+  length: number
+  /** where its bytes begin in the torrent */
+  offset: number
+  /** BEP 47 `x` */
+  executable: boolean
+}
+
+/** How an input torrent is laid out. */
+export interface InputLayout {
+  /** bytes of a torrent piece */
+  pieceLength: number
+  /** bytes, all files and the padding between them */
+  torrentLength: number
+  /** bytes, all files */
+  length: number
+  /** BEP 3 `files`, even if there is only one */
+  isFolder: boolean
+  /** in the torrent's order, without padding (BEP 47) */
+  files: InputFile[]
+}
+
+/**
+ * Reads the info dictionary of the torrent that a task of `pieceCount` pieces names. Throws BW_ERR_INPUT if it is
+ * another one, is malformed or unsafe, or is not what the task says.
+ */
+export function readMetainfo (info: Uint8Array, input: TorrentInput, pieceCount: number): InputLayout {
+  const isSmall = info.length <= MAX_METAINFO_BYTES
+  if (isSmall && (sha1Hex(info) !== input.infoHash || !equalBytes(sha256(info), input.sha256))) {
+    throw inputError(`The metadata of the input ${quote(input.name)} is not that of the task`)
+  }
+  const layout = readLayout(info, input.name)
+  const { length, files } = input
+  const found = layout.isFolder ? layout.files.length : undefined
+  if (layout.length !== length) {
+    throw inputError(`The input ${quote(input.name)} has ${layout.length} bytes, not ${length} as the task says`)
+  }
+  if (found !== files) {
+    throw inputError(`The input ${quote(input.name)} has ${countOf(found)}, not ${countOf(files)} as the task says`)
+  }
+  if (input.split?.by === 'table') checkList(layout, input.name, pieceCount)
+  return layout
+}
+
+function checkList ({ files: [data, slices] }: InputLayout, name: string, pieceCount: number): void {
+  if (data?.path === 'data' && slices?.path === 'slices' && slices.length === tableBytes(pieceCount)) return
+  throw inputError(`The input ${quote(name)} is not a list of ${pieceCount} slices, in the files \`data\` and \`slices\``)
+}
+
+/**
+ * Reads the info dictionary of any torrent. Throws BW_ERR_INPUT if it is malformed or unsafe.
+ *
+ * @param name what to call it in errors
+ */
+export function readLayout (info: Uint8Array, name: string): InputLayout {
+  const problem = (why: string): BitWorkerError => inputError(`The torrent of the input ${quote(name)} ${why}`)
+  const dict = decode(info, problem)
+  const pieceLength = dict.get('piece length')
+  if (!isWithin(pieceLength, 1, MAX_TORRENT_PIECE_LENGTH)) throw problem('has no valid piece length')
+  const files = readFiles(dict, problem)
+  if (files.length > MAX_INPUT_FILES) throw problem(`has more than ${MAX_INPUT_FILES} files`)
+  const torrentLength = files.reduce((sum, { length }) => sum + length, 0)
+  if (torrentLength > MAX_LENGTH) throw problem('has more than 2^50 bytes')
+  const pieces = dict.get('pieces')
+  const count = Math.ceil(torrentLength / pieceLength)
+  if (!(pieces instanceof Uint8Array) || pieces.length !== count * HASH_BYTES || count > MAX_TORRENT_PIECES) {
+    throw problem('does not have one hash for each of its pieces')
+  }
+  return layOut(files, { pieceLength, torrentLength, isFolder: dict.has('files') }, problem)
+}
+
+interface Entry { path: string[], length: number, executable: boolean, padding: boolean }
+type Problem = (why: string) => BitWorkerError
+
+function decode (info: Uint8Array, problem: Problem): Bdict {
+  try {
+    return decodeDict(info, { maxBytes: MAX_METAINFO_BYTES, maxTokens: MAX_METAINFO_TOKENS }).dict
+  } catch (error) {
+    throw problem(`cannot be read: ${(error as Error).message}`)
+  }
+}
+
+function readFiles (dict: Bdict, problem: Problem): Entry[] {
+  const files = dict.get('files')
+  if (files === undefined) return [readEntry(dict, [], problem)]
+  if (!Array.isArray(files) || files.length === 0 || dict.has('length')) throw problem('has a malformed list of files')
+  return files.map(file => {
+    const path = file instanceof Map ? file.get('path') : undefined
+    if (!(file instanceof Map) || !Array.isArray(path) || path.length === 0) throw problem('has a file without a path')
+    return readEntry(file, path.map(component => textOf(component) ?? ''), problem)
+  })
+}
+
+function readEntry (entry: Bdict, path: string[], problem: Problem): Entry {
+  const length = entry.get('length')
+  if (!isWithin(length, 0, MAX_LENGTH)) throw problem('has a file without a valid length')
+  const attributes = entry.has('attr') ? textOf(entry.get('attr')) : ''
+  if (attributes === undefined || attributes.includes('l') || entry.has('symlink path')) {
+    throw problem('has symbolic links (BEP 47)')
+  }
+  return { path, length, executable: attributes.includes('x'), padding: attributes.includes('p') }
+}
+
+function layOut (
+  entries: Entry[], torrent: Pick<InputLayout, 'pieceLength' | 'torrentLength' | 'isFolder'>, problem: Problem
+): InputLayout {
+  const files: InputFile[] = []
+  const paths: string[][] = []
+  let offset = 0
+  let length = 0
+  for (const entry of entries) {
+    if (!entry.padding) {
+      files.push({ path: entry.path.join('/'), length: entry.length, offset, executable: entry.executable })
+      paths.push(entry.path)
+      length += entry.length
+    }
+    offset += entry.length
+  }
+  // a single file has no name but the input's
+  const wrong = torrent.isFolder ? pathsProblem(paths) : null
+  if (wrong !== null) throw problem(`has a file whose name ${wrong}`)
+  if (length === 0) throw problem('is empty')
+  return { ...torrent, length, files }
+}
+
+function isWithin (value: Bvalue | undefined, min: number, max: number): value is number {
+  return typeof value === 'number' && value >= min && value <= max
+}
+
+function countOf (files: number | undefined): string {
+  return files === undefined ? 'a single file' : `${files} files in a folder`
+}
+
+function inputError (what: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_INPUT', 'input', `${what}; nothing of it is used.`)
+}
