@@ -5,8 +5,8 @@
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin'
 
 /**
- * What a command gets from the parent: PATH, LANG, LC_*, TZ; and HOME and TMPDIR, both its scratch folder.
- * Variables of `own` win.
+ * What a command gets from the parent: PATH, with its scratch folder as the last place to look for programs, LANG,
+ * LC_*, TZ; and HOME and TMPDIR, both its scratch folder. Variables of `own` win.
  */
 export function commandEnv (
   parent: NodeJS.ProcessEnv, scratch: string, own: Record<string, string>
@@ -15,7 +15,7 @@ export function commandEnv (
   for (const [name, value] of Object.entries(parent)) {
     if (value !== undefined && value !== '' && isAllowed(name)) env[name] = value
   }
-  return { ...env, HOME: scratch, TMPDIR: scratch, ...own }
+  return { ...env, PATH: `${env['PATH']}:${scratch}`, HOME: scratch, TMPDIR: scratch, ...own }
 }
 
 /**

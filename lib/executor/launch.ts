@@ -75,11 +75,14 @@ export interface Launcher {
   close (): void
 }
 
+/** What a command reads that is given nothing. */
+export const NO_STDIN = '/dev/null'
+
 /**
  * Waits for the word to begin; without it, it ends: we were killed before the guard heard of it. By sh, which starts
- * sooner than bash.
+ * sooner than bash. $0 is what the command reads.
  */
-const GATE = ['/bin/sh', '-c', 'read -r __go&&exec "$@"</dev/null', 'gate'] as const
+const GATE = ['/bin/sh', '-c', 'read -r __go&&exec "$@"<"$0"'] as const
 
 /** Gives the word to a process whose stdin is a pipe that it waits for. */
 export function letBegin (child: ChildProcess): void {
@@ -103,12 +106,12 @@ export class PlainLauncher implements Launcher {
     this.#parentEnv = parentEnv
   }
 
-  launch ({ command, args = [], cwd, env }: WorkItem): Launch {
+  launch ({ command, args = [], cwd, env, stdin = NO_STDIN }: WorkItem): Launch {
     checkShell(this.#shell)
     const [file, ...gate] = GATE
     return {
       file,
-      args: [...gate, this.#shell, '--noprofile', '--norc', '-c', command, ...args],
+      args: [...gate, stdin, this.#shell, '--noprofile', '--norc', '-c', command, ...args],
       cwd,
       env: commandEnv(this.#parentEnv, cwd, env),
       stdin: 'pipe',

@@ -24,6 +24,8 @@ export interface WorkItem {
   cwd: string
   /** what a sandbox shows of this machine besides the system; without one the command sees everything anyway */
   mounts?: readonly Mount[]
+  /** absolute path of a file of this machine that is its standard input, to be read only; default: empty */
+  stdin?: string
   /** what the command would like to use; default: what each gets */
   asks?: Omit<Asks, 'timeoutMs'>
   /** path of the part file to create for stdout; must not exist yet. null: stdout is counted, and not kept */

@@ -156,13 +156,13 @@ both('the environment is an allow-list', async (t, shells) => {
     HOME: folder,
     LANG: 'C.UTF-8',
     LC_ALL: 'C',
-    PATH: parent.PATH,
+    PATH: `${parent.PATH}:${folder}`,
     PIECE_IDX: '7',
     TMPDIR: folder,
     TRICKY: 'a\nb=c',
     TZ: 'UTC'
   })
-  t.equal(commandEnv({}, '/s', {})['PATH'], '/usr/local/bin:/usr/bin:/bin', 'a default for PATH')
+  t.equal(commandEnv({}, '/s', {})['PATH'], '/usr/local/bin:/usr/bin:/bin:/s', 'a default for PATH')
   t.equal(commandEnv({ LC_X$: 'a', LCD: 'b', LANGUAGE: 'c' }, '/s', {})['LANGUAGE'], undefined, 'no near misses')
 })
 

@@ -258,11 +258,11 @@ test('the command line for Landlock', t => {
       { path: '/usr', may: 'read' }, { path: '/w', may: 'write' }, { path: '/dev/null', may: 'device' }
     ] as const
     const [perl, f, e, script = '', ...rest] = landlockCommand({
-      perl: '/usr/bin/perl', arch, user: 65_534, rules, command: ['bash', '-c', 'echo']
+      perl: '/usr/bin/perl', arch, user: 65_534, stdin: '/in', rules, command: ['bash', '-c', 'echo']
     })
     t.deepEqual([perl, f, e], ['/usr/bin/perl', '-f', '-e'])
     t.deepEqual(rest, [
-      '65534', '3', '13', '/usr', String(0xffff - 0x8a40), '/w', String(0x4006), '/dev/null', 'bash', '-c', 'echo'
+      '65534', '/in', '3', '13', '/usr', String(0xffff - 0x8a40), '/w', String(0x4006), '/dev/null', 'bash', '-c', 'echo'
     ])
     t.notOk(
       /\b(HANDLED|FOR_FILES|NEEDED|WRITABLE|[A-Z]+_RULE\w*|[A-Z]+_SELF|PRCTL|CAPSET|SET[A-Z]+)\b/.test(script),

@@ -226,7 +226,7 @@ test('jobs and answers', t => {
   const item = { command: 'x', cwd: '/w/1', stdout: '/o', maxOutputBytes: 1, timeoutMs: 0 }
   t.equal(
     encodeJob({ ...item, env: { A: '1', B: 'c d' } }, '/proc/1/fd/2', { A: '1', B: '' }),
-    "00072cd -P -- /w/1||exit 1;exec >/proc/1/fd/2;HOME=/w/1;TMPDIR=/w/1;B=$'c d';"
+    "00112cd -P -- /w/1||exit 1;exec </dev/null >/proc/1/fd/2||exit 1;HOME=/w/1;TMPDIR=/w/1;PATH=${PATH%:*}:/w/1;B=$'c d';"
   )
   t.equal(encodeJob({ ...item, env: { A: 'x'.repeat(20_000) } }, '/o', {}), null, 'too long')
   t.equal(encodeJob({ ...item, env: { 'A[$(x)]': '1' } }, '/o', {}), null, 'a name that is none')

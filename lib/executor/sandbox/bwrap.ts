@@ -26,7 +26,7 @@ import { outerCommand } from './outer.ts'
 import { outlastCommand } from './outlast.ts'
 import { MARK, bashCommand, fileBytesOf, prelude } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
-import { SCRATCH } from './scratch.ts'
+import { SCRATCH, STDIN } from './scratch.ts'
 import { seccompFilter } from './seccomp.ts'
 import type { Arch } from './seccomp.ts'
 import { GROUP, PASSWD, shownHere } from './shown.ts'
@@ -82,11 +82,15 @@ export class BwrapLauncher implements Launcher {
 
   attach (host: LaunchHost): void { this.#host = host }
 
-  /** A nest needs perl and a /proc, and has nothing writable, which would outlive an item. */
-  canNest ({ mounts = [] }: WorkItem): boolean {
+  /**
+   * A nest needs perl and a /proc, and has nothing writable, which would outlive an item; and what its items read is
+   * not known when it is made.
+   */
+  canNest ({ mounts = [], stdin }: WorkItem): boolean {
     return (
       this.#perl !== null &&
       this.#opts.proc &&
+      stdin === undefined &&
       mounts.every(({ at, writable }) => writable !== true && at.startsWith(`${SCRATCH}/`))
     )
   }
@@ -116,8 +120,12 @@ export class BwrapLauncher implements Launcher {
   launch (item: WorkItem, limits: Limits): Launch {
     return this.#with(item, limits, taken => {
       const stdoutFd = NEXT_FD + taken.groupFds.length
-      const command = outlastCommand(bashCommand(item, ''), this.#prelude(item, limits, stdoutFd), stdoutFd)
-      const launch = this.#launch(item, limits, command, taken, { seccompFd: SECCOMP_FD })
+      // opened inside: by a descriptor from outside its owner could change the mode, and open it once more
+      const reads = item.stdin === undefined ? [] : [{ path: item.stdin, at: STDIN }]
+      const before = this.#prelude(item, limits, stdoutFd)
+      const command = outlastCommand(bashCommand(item, ''), before, stdoutFd, reads[0]?.at)
+      const mounts = [...item.mounts ?? [], ...reads]
+      const launch = this.#launch({ ...item, mounts }, limits, command, taken, { seccompFd: SECCOMP_FD })
       return { ...launch, stdin: 'pipe', stdoutFd, outlasts: true }
     })
   }

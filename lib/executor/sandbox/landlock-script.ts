@@ -54,12 +54,12 @@ const FOR_FILES = bits('EXECUTE', 'WRITE_FILE', 'READ_FILE', 'TRUNCATE')
  */
 const SCRIPT = String.raw`
 use strict;
-my ($user, $count) = splice @ARGV, 0, 2;
+my ($user, $stdin, $count) = splice @ARGV, 0, 3;
 my @rules = splice @ARGV, 0, 2 * $count;
 sub bad { print STDERR "@_\n"; exit 125 }
 sub call { my ($what, $n, @a) = @_; my $r = syscall($n, map { /^-?\d+\z/ ? $_ + 0 : $_ } @a); bad("$what: $!") if $r < 0; $r }
 sysread STDIN, my $word, 1 or exit 125;
-open STDIN, '<', '/dev/null' or bad("/dev/null: $!");
+open STDIN, '<', $stdin or bad("$stdin: $!");
 my $none = 0;
 my $version = syscall(CREATE_RULESET, $none, 0, 1);
 bad("Landlock: $!") if $version < 0;
@@ -108,13 +108,15 @@ export interface LandlockOptions {
   arch: Arch
   /** who root is to become; null: we are not root */
   user: number | null
+  /** path of what the command reads */
+  stdin: string
   rules: readonly Rule[]
   /** what is run */
   command: readonly string[]
 }
 
 /** The command line. Its descriptor 3 is the filter of system calls. */
-export function landlockCommand ({ perl, arch, user, rules, command }: LandlockOptions): string[] {
+export function landlockCommand ({ perl, arch, user, stdin, rules, command }: LandlockOptions): string[] {
   const script = perlScript(SCRIPT, arch, { HANDLED, FOR_FILES, NEEDED, WRITABLE: RIGHTS.device })
   return [
     perl,
@@ -122,6 +124,7 @@ export function landlockCommand ({ perl, arch, user, rules, command }: LandlockO
     '-e',
     script,
     String(user ?? 0),
+    stdin,
     String(rules.length),
     ...rules.flatMap(({ path, may }) => [String(RIGHTS[may]), path]),
     ...command

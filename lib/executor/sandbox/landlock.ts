@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { sandboxEnv } from '../env.ts'
-import { letBegin } from '../launch.ts'
+import { NO_STDIN, letBegin } from '../launch.ts'
 import type { Launch, LaunchHost, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
 import type { WorkItem } from '../types.ts'
@@ -77,11 +77,12 @@ export class LandlockLauncher implements Launcher {
   }
 
   #launch (item: WorkItem, limits: Limits, { files, groupFds }: Taken): Launch {
-    const { cwd, env, mounts = [] } = item
+    const { cwd, env, mounts = [], stdin } = item
     const rules: Rule[] = [
       ...this.#system,
       { path: cwd, may: 'write' },
-      ...mounts.map(({ path, writable }): Rule => ({ path, may: writable === true ? 'write' : 'read' }))
+      ...mounts.map(({ path, writable }): Rule => ({ path, may: writable === true ? 'write' : 'read' })),
+      ...stdin === undefined ? [] : [{ path: stdin, may: 'read' as const }]
     ]
     const [file = '', ...args] = [
       ...outerCommand({
@@ -89,7 +90,11 @@ export class LandlockLauncher implements Launcher {
       }),
       ...(this.#ionice === null ? [] : [this.#ionice, '-c', '3']),
       ...landlockCommand({
-        ...this.#opts, user: isRoot() ? COMMAND_UID : null, rules, command: this.#command(item, limits)
+        ...this.#opts,
+        user: isRoot() ? COMMAND_UID : null,
+        stdin: stdin ?? NO_STDIN,
+        rules,
+        command: this.#command(item, limits)
       })
     ]
     return {

@@ -3,13 +3,14 @@
  * print then. So that is a bash which starts the command's own. When that has ended well, it waits for the end of its
  * stdin, which comes when the end of the command's stdout was seen outside. Pure.
  */
+import { NO_STDIN } from '../launch.ts'
 
 /**
  * On descriptor `fd` is the command's stdout, which nobody else may hold. `set -m`, as bash has what it starts in the
  * background ignore SIGINT and SIGQUIT without it; with it, `wait` also returns when the command is stopped.
  */
-const outlast = (fd: number): string => [
-  `set -m;"$@" </dev/null >&${fd} ${fd}>&-&exec ${fd}>&- 2>&-`,
+const outlast = (fd: number, stdin: string): string => [
+  `set -m;"$@" <${stdin} >&${fd} ${fd}>&-&exec ${fd}>&- 2>&-`,
   'wait $!',
   's=$?',
   'if ((s>146&&s<151))',
@@ -23,7 +24,7 @@ const outlast = (fd: number): string => [
   'exit $s'
 ].join(';')
 
-/** The command line that runs `command`, whose stdout is `fd`, until that has ended. */
-export function outlastCommand (command: readonly string[], before: string, fd: number): string[] {
-  return ['/bin/bash', '--noprofile', '--norc', '-c', before + outlast(fd), 'outlast', ...command]
+/** The command line that runs `command`, whose stdout is `fd`, until that has ended. @param stdin a path, no quotes */
+export function outlastCommand (command: readonly string[], before: string, fd: number, stdin = NO_STDIN): string[] {
+  return ['/bin/bash', '--noprofile', '--norc', '-c', before + outlast(fd, stdin), 'outlast', ...command]
 }

@@ -7,6 +7,7 @@
  */
 import { constants } from 'node:os'
 import type { Group } from '../cgroup/group.ts'
+import { NO_STDIN } from '../launch.ts'
 import type { WorkItem } from '../types.ts'
 
 /** Variables of the loop; the subshell unsets them. */
@@ -53,7 +54,7 @@ const LOOP = [
 ].join(';')
 
 /** What each subshell does, beside its job's own part, before the command. */
-const JOB_SETUP = `exec </dev/null 2>&3 3>&-;set +m;SECONDS=0;BASH_EXECUTION_STRING=$1;unset ${OWN.join(' ')} OLDPWD;export OLDPWD;set --;`
+const JOB_SETUP = `exec 2>&3 3>&-;set +m;SECONDS=0;BASH_EXECUTION_STRING=$1;unset ${OWN.join(' ')} OLDPWD;export OLDPWD;set --;`
 
 /**
  * Whether the command can be run by a subshell of a warm shell as well as by a fresh one; the same for all with its
@@ -78,18 +79,21 @@ export function loopArgs (shell: string, command: string): string[] {
  * The job of an item, in ASCII; null if it cannot be said. `stdout` is the path to write to, `base` the variables that
  * the warm shell was started with.
  */
-export function encodeJob ({ cwd, env }: WorkItem, stdout: string, base: Record<string, string>): string | null {
+export function encodeJob (
+  { cwd, env, stdin = NO_STDIN }: WorkItem, stdout: string, base: Record<string, string>
+): string | null {
   const dir = quote(cwd)
-  let job = `cd -P -- ${dir}||exit 1;exec >${stdout};`
+  let job = `cd -P -- ${dir}||exit 1;exec <${quote(stdin)} >${stdout}||exit 1;`
   if (!('HOME' in env)) job += `HOME=${dir};`
   if (!('TMPDIR' in env)) job += `TMPDIR=${dir};`
+  if (!('PATH' in env)) job += `PATH=\${PATH%:*}:${dir};`
   for (const name of Object.keys(env)) {
     const value = env[name]!
     if (value === base[name]) continue
     if (!/^[A-Z][A-Z0-9_]*$/.test(name) || value.includes('\0')) return null
     job += `${name}=${quote(value)};`
   }
-  if (cwd.includes('\0') || job.length > MAX_JOB_CHARS) return null
+  if (`${cwd}${stdin}`.includes('\0') || job.length > MAX_JOB_CHARS) return null
   return String(job.length).padStart(LENGTH_DIGITS, '0') + job
 }
 
