@@ -70,6 +70,18 @@ export class Candidates {
     return undefined
   }
 
+  /** Those that `pick` would give first, as many as are asked for, lowest rank first. They stay in the set. */
+  * first (count: number, now: number): Generator<number> {
+    if (this.#isStale && now - this.#sortedAt >= SORT_MS) this.#sort(now)
+    for (let rank = this.#first; rank < this.#lists.length && count > 0; rank++) {
+      for (const index of this.#lists[rank]!) {
+        if (!this.has(index)) continue
+        yield index
+        if (--count === 0) return
+      }
+    }
+  }
+
   #list (index: number): void {
     const rank = this.#order.rank(index)
     while (this.#lists.length <= rank) this.#lists.push([])

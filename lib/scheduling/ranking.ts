@@ -15,6 +15,8 @@ const MAX_WEIGHTS = 2_000_000
 /** The ranks of one peer. */
 export class Ranking {
   readonly #self: number
+  /** what of a piece the weights are taken of; null: its index */
+  #groups: ArrayLike<number> | null = null
   readonly #ranks: Uint16Array
   readonly #members = new Set<string>()
   /** those of them that the ranks know */
@@ -42,6 +44,17 @@ export class Ranking {
   }
 
   /**
+   * Pieces of one group have one rank from now on: `groups` has a number for each piece. `catchUp` has all to do again.
+   */
+  setGroups (groups: ArrayLike<number>): void {
+    this.#groups = groups
+    this.#ranks.fill(0)
+    this.#ranked.clear()
+    this.#changed.clear()
+    for (const peerId of this.#members) this.#changed.add(peerId)
+  }
+
+  /**
    * Changes the ranks as the members have changed, or as far as that takes no longer than it may; false if there is
    * more to do.
    */
@@ -62,7 +75,8 @@ export class Ranking {
     const seed = seedOf(peerId)
     const step = isAlive ? 1 : -1
     for (let index = 0; index < this.#ranks.length; index++) {
-      if (rendezvousWeight(seed, index) > rendezvousWeight(this.#self, index)) this.#ranks[index]! += step
+      const group = this.#groups === null ? index : this.#groups[index]!
+      if (rendezvousWeight(seed, group) > rendezvousWeight(this.#self, group)) this.#ranks[index]! += step
     }
   }
 }

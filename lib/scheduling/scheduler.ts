@@ -14,13 +14,9 @@ import { chooseBackup } from './backups.ts'
 import { Candidates } from './candidates.ts'
 import { ClaimTable } from './claim-table.ts'
 import { DeliveryForecast } from './delivery-forecast.ts'
+import { Failures } from './failures.ts'
 import { Lateness } from './lateness.ts'
 import { Ranking } from './ranking.ts'
-
-/** Runs of one piece's command here before it is left to other peers. */
-export const MAX_ATTEMPTS = 3
-/** Wait before a failed piece is tried again here, times four for each failure: others go first. */
-export const RETRY_MS = 1_000
 
 /**
  * What is announced is not computed before this part of a piece's time has passed, within bounds: who has it can show
@@ -58,6 +54,8 @@ export interface SchedulerOptions {
   now: () => number
   /** by how much everything is late here, milliseconds (scheduling/lag.ts); default: by nothing */
   lag?: () => number
+  /** pieces need something before they can be computed here, which `setReady` tells; default: nothing */
+  needsInputs?: boolean
   /** a holder does not deliver: what it was asked for should be asked of others */
   overdue?: () => void
 }
@@ -79,16 +77,12 @@ export class Scheduler {
   readonly #candidates: Candidates
   /** announced, and not expected in time */
   readonly #doubtful: Candidates
+  /** what could be computed if it were ready; null: all pieces always are */
+  readonly #waiting: Candidates | null
+  readonly #ready: Uint8Array | null
   readonly #wanted: Uint8Array
   readonly #running = new Set<number>()
-  /** failures here so far */
-  readonly #failures = new Map<number, number>()
-  /**
-   * pieces that wait to be tried again, by when, soonest first; one map for each number of failures, whose wait is the
-   * same
-   */
-  readonly #retries = Array.from({ length: MAX_ATTEMPTS - 1 }, () => new Map<number, number>())
-  #givenUp = 0
+  readonly #failures = new Failures()
   /** 1: the piece is missing, wanted and not given up here */
   readonly #open: Uint8Array
   #openCount = 0
@@ -105,7 +99,8 @@ export class Scheduler {
   /** how long we let others go first; drawn anew for each backup */
   #delay: number
 
-  constructor ({ pieceCount, peerId, random, now, lag = () => 0, overdue = () => {} }: SchedulerOptions) {
+  constructor (options: SchedulerOptions) {
+    const { pieceCount, peerId, random, now, lag = () => 0, needsInputs = false, overdue = () => {} } = options
     this.#random = random
     this.#now = now
     this.#allowance = () => LAGS * lag()
@@ -120,13 +115,15 @@ export class Scheduler {
     this.#missing = new IndexSet(pieceCount)
     this.#candidates = new Candidates(pieceCount, this.#ranking)
     this.#doubtful = new Candidates(pieceCount, this.#ranking)
+    this.#waiting = needsInputs ? new Candidates(pieceCount, this.#ranking) : null
+    this.#ready = needsInputs ? new Uint8Array(pieceCount) : null
     this.#wanted = new Uint8Array(pieceCount).fill(1)
     this.#wasAnnounced = new Uint8Array(pieceCount)
     this.#open = new Uint8Array(pieceCount).fill(1)
     this.#openCount = pieceCount
     for (let index = 0; index < pieceCount; index++) {
       this.#missing.add(index)
-      this.#candidates.set(index, true)
+      ;(this.#waiting ?? this.#candidates).set(index, true)
     }
   }
 
@@ -137,7 +134,7 @@ export class Scheduler {
   get running (): number { return this.#running.size }
 
   /** Pieces that failed here so often that they are left to other peers. */
-  get givenUp (): number { return this.#givenUp }
+  get givenUp (): number { return this.#failures.givenUp }
 
   /** There are pieces that nobody has or claims credibly. */
   get hasCandidates (): boolean { return this.#candidates.size > 0 || this.#doubtful.size > 0 }
@@ -149,15 +146,47 @@ export class Scheduler {
 
   /** A peer (hex peer id) is alive and works on the task, or does not any more: it has its share in the order. */
   setMember (peerId: string, isAlive: boolean): void {
-    if (!this.#ranking.setMember(peerId, isAlive)) return
-    this.#candidates.outdate()
-    this.#doubtful.outdate()
+    if (this.#ranking.setMember(peerId, isAlive)) this.#outdate()
   }
+
+  /** Pieces with the same number are computed one after the other by whoever begins with one of them. */
+  setGroups (groups: ArrayLike<number>): void {
+    this.#ranking.setGroups(groups)
+    this.#outdate()
+  }
+
+  #outdate (): void {
+    for (const candidates of [this.#candidates, this.#doubtful, this.#waiting]) candidates?.outdate()
+  }
+
+  /** What the piece needs in order to be computed is here, or not any more. */
+  setReady (index: number, isReady: boolean): void {
+    if (this.#ready === null || this.#ready[index] === Number(isReady)) return
+    this.#ready[index] = Number(isReady)
+    this.#backupAt = -Infinity
+    this.update(index)
+  }
+
+  /**
+   * Pieces that would be computed next if they were ready, as many as are asked for: those that a reader waits for
+   * first, then by rank.
+   */
+  * waiting (count: number): Generator<number> {
+    if (this.#waiting === null) return
+    for (const index of this.#urgent) {
+      if (count-- <= 0) return
+      if (this.#waiting.has(index)) yield index
+    }
+    for (const index of this.#waiting.first(count, this.#now())) if (!this.#urgent.has(index)) yield index
+  }
+
+  /** There are pieces that could be computed here if they were ready. */
+  get isWaiting (): boolean { return this.#waiting !== null && this.#waiting.size > 0 }
 
   setMissing (index: number, missing: boolean): void {
     this.#missing.set(index, missing)
     if (!missing) {
-      this.#forgetFailures(index)
+      this.#failures.forget(index)
       this.#wasAnnounced[index] = 0
       this.deliveries.settled(index)
     }
@@ -190,7 +219,7 @@ export class Scheduler {
 
   /** What to start now, or undefined when there is nothing. */
   next (): Choice | undefined {
-    this.#readmit()
+    for (const index of this.#failures.due(this.#now())) this.update(index)
     this.claims.expire()
     if (this.#urgent.size > 0 || this.#candidates.size === 0) this.#doubt()
     for (const index of this.#urgentCandidates) return { index, isBackup: false }
@@ -215,24 +244,18 @@ export class Scheduler {
 
   /** The work item failed. True when the piece is given up here. */
   fail (index: number): boolean {
-    const attempts = this.#attempts(index) + 1
-    const isFinal = attempts >= MAX_ATTEMPTS
-    this.#failures.set(index, attempts)
-    if (isFinal) this.#givenUp++
-    else this.#retries[attempts - 1]!.set(index, this.#now() + RETRY_MS * 4 ** (attempts - 1))
+    const isFinal = this.#failures.add(index, this.#now())
     this.stop(index)
     return isFinal
   }
 
   /** When there may be something to do without anything else happening, or Infinity. Asked after `next` had nothing. */
   wakeAt (): number {
-    let at = Math.min(this.claims.expireAt, this.deliveries.expireAt, this.#backupAt)
-    for (const retries of this.#retries) {
-      const [soonest = Infinity] = retries.values()
-      at = Math.min(at, soonest)
-    }
     const [since = Infinity] = this.#fresh.values()
-    return Math.min(at, since + this.#graceMs)
+    const { claims, deliveries } = this
+    return Math.min(
+      claims.expireAt, deliveries.expireAt, this.#backupAt, this.#failures.soonest, since + this.#graceMs
+    )
   }
 
   /**
@@ -240,36 +263,14 @@ export class Scheduler {
    * empty otherwise.
    */
   hopeless (): number[] {
-    if (this.#running.size > 0 || this.#openCount > 0 || this.#givenUp === 0) return []
+    if (this.#running.size > 0 || this.#openCount > 0 || this.givenUp === 0) return []
     const wanted: number[] = []
-    for (const index of this.#failures.keys()) {
+    for (const index of this.#failures.pieces) {
       if (!this.isMissing(index) || !this.isWanted(index)) continue
       if (this.deliveries.isAnnounced(index) || this.claims.isClaimed(index)) return []
       wanted.push(index)
     }
     return wanted
-  }
-
-  #attempts (index: number): number { return this.#failures.get(index) ?? 0 }
-
-  #forgetFailures (index: number): void {
-    const attempts = this.#attempts(index)
-    if (attempts === 0) return
-    if (attempts >= MAX_ATTEMPTS) this.#givenUp--
-    else this.#retries[attempts - 1]!.delete(index)
-    this.#failures.delete(index)
-  }
-
-  /** Failed pieces whose wait is over are candidates again. */
-  #readmit (): void {
-    const now = this.#now()
-    for (const retries of this.#retries) {
-      for (const [index, retryAt] of retries) {
-        if (retryAt > now) break
-        retries.delete(index)
-        this.update(index)
-      }
-    }
   }
 
   #onClaims (index: number): void {
@@ -329,12 +330,16 @@ export class Scheduler {
 
   /** Apart from what others say, the piece can be started here. */
   #mayRun (index: number): boolean {
-    const isWaiting = this.#retries[this.#attempts(index) - 1]?.has(index) === true
-    return this.#isOpen(index) && !this.#running.has(index) && !isWaiting
+    return this.#ready?.[index] !== 0 && this.#mayRunOnce(index)
+  }
+
+  /** As soon as it is ready. */
+  #mayRunOnce (index: number): boolean {
+    return this.#isOpen(index) && !this.#running.has(index) && !this.#failures.isWaiting(index)
   }
 
   #isOpen (index: number): boolean {
-    return this.#missing.has(index) && this.isWanted(index) && this.#attempts(index) < MAX_ATTEMPTS
+    return this.#missing.has(index) && this.isWanted(index) && !this.#failures.isFinal(index)
   }
 
   /**
@@ -350,7 +355,9 @@ export class Scheduler {
     // a promise that was broken and made again is as old as the first one
     else if (this.#wasAnnounced[index] === 0) this.#fresh.set(index, this.#now())
     if (isAnnounced) this.#wasAnnounced[index] = 1
-    const isFree = !this.#isOnItsWay(index) && this.#mayRun(index) && !this.claims.isClaimed(index)
+    const isFreeOnce = !this.#isOnItsWay(index) && this.#mayRunOnce(index) && !this.claims.isClaimed(index)
+    const isFree = isFreeOnce && this.#mayRun(index)
+    this.#waiting?.set(index, isFreeOnce && !isFree)
     this.#candidates.set(index, isFree && !isAnnounced)
     this.#doubtful.set(index, isFree && isAnnounced)
     if (isFree && this.#urgent.has(index)) this.#urgentCandidates.add(index)

@@ -2,8 +2,9 @@ import test from 'tape'
 import { IndexSet } from '../../lib/base/index-set.ts'
 import { ClaimSource } from '../../lib/scheduling/claim-table.ts'
 import { Holder, MIN_PATIENCE_MS } from '../../lib/scheduling/delivery-forecast.ts'
+import { MAX_ATTEMPTS, RETRY_MS } from '../../lib/scheduling/failures.ts'
 import { Ranking } from '../../lib/scheduling/ranking.ts'
-import { MAX_ATTEMPTS, MIN_GRACE_MS, RETRY_MS, Scheduler } from '../../lib/scheduling/scheduler.ts'
+import { MIN_GRACE_MS, Scheduler } from '../../lib/scheduling/scheduler.ts'
 
 /** Random numbers from a seed, so that a red run can be replayed (mulberry32). */
 function seeded (seed: number): () => number {
@@ -463,5 +464,58 @@ test('however often peers come and go, the pieces are gone over now and then onl
   t.notOk(ranking.setMember(ids[0]!, true), 'who went and came back has changed nothing')
   t.ok(ranking.catchUp())
   t.same(ranks(), settled)
+  t.end()
+})
+
+test('a piece that waits for its input', t => {
+  let now = 0
+  const scheduler = new Scheduler({ pieceCount: 4, peerId: SELF, random: first, now: () => now, needsInputs: true })
+  t.equal(scheduler.next(), undefined, 'is not computed')
+  t.deepEqual([scheduler.hasCandidates, scheduler.isWaiting], [false, true])
+  t.deepEqual([...scheduler.waiting(3)], [0, 1, 2], 'but those that come next are known')
+  scheduler.setUrgent(3, true)
+  t.deepEqual([...scheduler.waiting(3)], [3, 0, 1], 'readers first')
+  t.deepEqual(scheduler.hopeless(), [], 'it has not failed')
+  scheduler.setReady(2, true)
+  t.deepEqual(scheduler.next(), { index: 2, isBackup: false }, 'what is ready is computed')
+  t.deepEqual([...scheduler.waiting(9)], [3, 0, 1])
+  scheduler.setMissing(0, false)
+  scheduler.claims.add(new ClaimSource({ limit: 9 }), PEER, claim(1, 10))
+  t.deepEqual([...scheduler.waiting(9)], [3], 'nobody waits for what is here, or computed elsewhere')
+  now = 60_000
+  t.deepEqual(scheduler.next(), { index: 2, isBackup: false })
+  scheduler.start(2)
+  t.equal(scheduler.next(), undefined, 'nor is a copy made of what is not ready')
+  scheduler.setReady(1, true)
+  t.ok(scheduler.next(), 'but then')
+  scheduler.setReady(1, false)
+  t.equal(scheduler.next(), undefined, 'and it can be gone again')
+  scheduler.setReady(3, true)
+  t.equal(scheduler.next()?.index, 3)
+  t.equal(scheduler.isWaiting, false)
+  t.end()
+})
+
+test('pieces of a group have one rank', t => {
+  const groups = Uint32Array.from({ length: 90 }, (_, index) => Math.floor(index / 10))
+  const owners = [SELF, PEER, OTHER].map(peerId => {
+    const ranking = new Ranking(90, peerId)
+    for (const other of [SELF, PEER, OTHER]) if (other !== peerId) ranking.setMember(other, true)
+    ranking.catchUp()
+    ranking.setGroups(groups)
+    ranking.catchUp()
+    return Array.from(groups, (_, index) => ranking.rank(index))
+  })
+  for (let group = 0; group < 9; group++) {
+    const ranks = owners.map(own => new Set(own.slice(10 * group, 10 * group + 10)))
+    t.ok(ranks.every(each => each.size === 1), `one rank in group ${group}`)
+    t.equal(new Set(owners.map(own => own[10 * group])).size, 3, 'and another for each peer')
+  }
+  const scheduler = new Scheduler({ pieceCount: 90, peerId: SELF, random: first, now: () => 5000, needsInputs: true })
+  scheduler.setMember(PEER, true)
+  scheduler.setMember(OTHER, true)
+  scheduler.setGroups(groups)
+  const next = [...scheduler.waiting(30)]
+  t.ok(next.slice(0, 10).every(index => owners[0]![index] === 0), 'the own groups are first in line')
   t.end()
 })
