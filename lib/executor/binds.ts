@@ -19,8 +19,8 @@ export interface Bind {
 /** Binds whose names are known. */
 export type Binds = ReadonlyArray<Required<Bind>>
 
-/** Checks binds and fills their names in. Throws BW_ERR_BIND. */
-export function checkBinds (binds: readonly Bind[]): Array<Required<Bind>> {
+/** Checks binds and fills their names in. Throws BW_ERR_BIND. @param inputs names that the task's inputs have */
+export function checkBinds (binds: readonly Bind[], inputs: readonly string[] = []): Array<Required<Bind>> {
   const names = new Set(['p']) // where a complete command finds the parts
   return binds.map(bind => {
     const from = path.resolve(bind.path)
@@ -34,6 +34,7 @@ export function checkBinds (binds: readonly Bind[]): Array<Required<Bind>> {
           ? 'the name "p" is taken by the parts; give it another one'
           : `the name "${name}" is given twice; give one of them another`
       )
+    if (inputs.includes(name)) throw badBind(`the name "${name}" is taken by an input of the task; give it another one`)
     if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist`)
     names.add(name)
     return { path: from, name }

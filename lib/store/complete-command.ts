@@ -10,7 +10,6 @@ import os from 'node:os'
 import path from 'node:path'
 import { CommandError } from '../base/errors.ts'
 import type { ItemOutcome } from '../executor/bash-executor.ts'
-import { mountsOf } from '../executor/binds.ts'
 import type { Mount } from '../executor/types.ts'
 import type { Result } from '../results/result.ts'
 import { ioError } from '../system/io-errors.ts'
@@ -20,7 +19,7 @@ import { hashFile } from './files/io.ts'
 import { partName } from './files/layout.ts'
 import { reclaim, share } from './files/root-sharing.ts'
 import { makeScratch } from './files/scratch.ts'
-import { runItem } from './generate.ts'
+import { runItem, show } from './generate.ts'
 import type { RunOptions } from './generate.ts'
 import type { TaskFolder } from './task-folder.ts'
 
@@ -44,6 +43,7 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
   signal?: AbortSignal): Promise<Draft> {
   const { task } = folder
   const command = task.completeCommand ?? ''
+  const given = await run.inputs?.forFile() ?? { files: [] }
   const alias = UNSAFE.test(work) ? mkdtempSync(path.join(safeTemporary(), 'bitworker-')) : null
   try {
     const seen = alias === null ? work : link(alias, work)
@@ -60,7 +60,7 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
       const names = partNames(folder, file).map(name => path.basename(name))
       share({ parts: folder.layout.parts, names, list: path.join(work, 'list'), out: path.join(work, 'o') })
     }
-    const mounts = [...mountsOf(run.binds), ...mountsOfComplete(folder, work, places)]
+    const mounts = [...show(run, given, scratch), ...mountsOfComplete(folder, work, places)]
     const item = runItem(run, {
       command: prelude + command,
       env,
@@ -78,6 +78,7 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
     if (err instanceof CommandError && err.code === 'BW_ERR_COMMAND_EXIT') checkRoom(folder.layout, err)
     throw ioError(err, work)
   } finally {
+    given.giveBack?.()
     if (alias !== null) await removeTree(alias)
   }
 }

@@ -18,7 +18,8 @@ import { generate, prepare } from './generate.ts'
 import type { RunOptions } from './generate.ts'
 import { TaskFolder } from './task-folder.ts'
 import type {
-  ChunkStore, DoneCallback, FinishOptions, FinishedFile, Generation, GetCallback, GetOptions, PieceDraft, PieceStore
+  ChunkStore, DoneCallback, FinishOptions, FinishedFile, Generation, GetCallback, GetOptions, Inputs, PieceDraft,
+  PieceStore
 } from './types.ts'
 
 const trace = traceOf('store')
@@ -36,6 +37,8 @@ export interface StoreRunOptions {
   executor?: Executor
   /** files and folders of this machine that appear in every scratch folder */
   binds?: readonly Bind[]
+  /** where commands find the task's inputs; default: it has none */
+  inputs?: Inputs
   /** a cap for one work item, beside the task's own; milliseconds, 0 = none */
   timeoutMs?: number
 }
@@ -74,10 +77,12 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   get results (): ReadonlyResults { return this.#folder?.table.results ?? NONE }
 
   /** Changes how commands started from now on are run; what is not given stays. Throws BW_ERR_BIND. */
-  configure ({ executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs }: StoreRunOptions): void {
+  configure (options: StoreRunOptions): void {
+    const { executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs, inputs = this.#run.inputs } = options
     this.#run = {
-      binds: binds === undefined ? this.#run.binds : checkBinds(binds),
+      binds: binds === undefined ? this.#run.binds : checkBinds(binds, this.#opts.task.inputs?.map(({ name }) => name)),
       timeoutMs,
+      ...(inputs !== undefined && { inputs }),
       ...(executor !== undefined && { executor })
     }
   }
@@ -180,7 +185,11 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
    * So many pieces at a time are to be computed soon, by this executor: it starts what it can. Throws
    * BW_ERR_STORE_CLOSED.
    */
-  prepare (executor: Executor, count: number): void { prepare(this.#openFolder(), executor, count) }
+  prepare (executor: Executor, count: number): void {
+    const folder = this.#openFolder()
+    // with inputs it is not known yet what the first one finds
+    if (this.#run.inputs === undefined) prepare(folder, executor, count)
+  }
 
   generate (index: number): Generation {
     const generation = generate(this.#openFolder(), index, this.#run)

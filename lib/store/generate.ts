@@ -5,21 +5,36 @@ import { BitWorkerError, CommandError } from '../base/errors.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../executor/bash-executor.ts'
 import { mountsOf } from '../executor/binds.ts'
 import type { Binds } from '../executor/binds.ts'
+import type { Mount } from '../executor/types.ts'
 import { killed } from '../executor/failures.ts'
 import { ioError } from '../system/io-errors.ts'
 import { spaceAsked } from '../task/asks.ts'
 import { workItemEnv } from '../task/task.ts'
 import { checkRoom, removeFile } from './files/folders.ts'
+import { linkInto } from './files/scratch.ts'
 import type { Scratch } from './files/scratch.ts'
 import type { TaskFolder } from './task-folder.ts'
-import type { Generated, Generation } from './types.ts'
+import type { Generated, Generation, Given, Inputs } from './types.ts'
 
 /** How commands are run. */
 export interface RunOptions {
   executor?: Executor
   binds: Binds
+  /** default: the task has none */
+  inputs?: Inputs
   /** milliseconds; 0 = no limit but the task's */
   timeoutMs: number
+}
+
+const NOTHING: Given = { files: [] }
+
+/**
+ * Shows a command what it is given: in a sandbox by mounts, which are returned, else by links in its folder `cwd`.
+ * Throws BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
+ */
+export function show ({ executor, binds }: RunOptions, { files }: Given, cwd: string): Mount[] {
+  if (executor?.scratch === undefined) linkInto(cwd, files)
+  return mountsOf([...binds, ...files])
 }
 
 /** Runs a work item. Throws BW_ERR_NO_EXECUTOR. */
@@ -78,19 +93,23 @@ class PieceGeneration implements Generation {
 
   async #run (run: RunOptions): Promise<Generated> {
     const { task, layout, scratch } = this.#folder
-    const env = workItemEnv(task, this.piece)
     const stdout = `${this.#folder.newWork()}.out` // outside of the working directory
     let cwd: Scratch | undefined
+    let given = NOTHING
     let isGood = false
     try {
+      if (run.inputs !== undefined) {
+        given = await run.inputs.forPiece(this.piece)
+        if (this.#isKilled) throw killed()
+      }
       cwd = scratch.take(run.binds)
       const timeoutMs = strictest(task.timeoutMs, run.timeoutMs)
-      const mounts = mountsOf(run.binds)
       this.#item = runItem(run, {
         command: task.command,
-        env,
+        env: { ...workItemEnv(task, this.piece), ...given.env },
         cwd: cwd.path,
-        mounts,
+        mounts: show(run, given, cwd.path),
+        ...(given.stdin !== undefined && { stdin: given.stdin }),
         asks: spaceAsked(task),
         stdout,
         maxOutputBytes: task.pieceLength,
@@ -107,6 +126,7 @@ class PieceGeneration implements Generation {
       removeFile(stdout)
       throw ioError(err, layout.folder)
     } finally {
+      given.giveBack?.()
       if (cwd !== undefined) await scratch.giveBack(cwd, isGood)
     }
   }

@@ -59,6 +59,33 @@ export interface PieceDraft {
   discard (): void
 }
 
+/** A file or folder that a command finds in its working directory, to be read only. */
+export interface GivenFile {
+  /** absolute */
+  path: string
+  /** from the working directory, components joined by '/' */
+  name: string
+}
+
+/** What a command is given of the task's inputs. */
+export interface Given {
+  files: readonly GivenFile[]
+  /** more variables */
+  env?: Record<string, string>
+  /** absolute path of what it reads; default: nothing */
+  stdin?: string
+  /** The command has ended. Never throws. */
+  giveBack? (): void
+}
+
+/** The inputs of a task, for those who run its commands. Both reject with BW_ERR_INPUT for what is not here. */
+export interface Inputs {
+  /** For the work item of a piece. */
+  forPiece (piece: number): Promise<Given>
+  /** For a complete command: what all pieces see. */
+  forFile (): Promise<Given>
+}
+
 /** Called with bytes of a stored piece, or with why there are none. */
 export type GetCallback = (err: Error | null, bytes?: Buffer) => void
 /** Called when it is done. */

@@ -25,7 +25,20 @@ export function makeScratch (scratch: string, binds: Binds): void {
   try {
     mkdirSync(scratch, { mode: 0o700 })
     checkBindsExist(binds)
-    for (const { path: from, name } of binds) symlinkSync(from, path.join(scratch, name))
+    linkInto(scratch, binds)
+  } catch (err) {
+    throw ioError(err, scratch)
+  }
+}
+
+/** Makes links by names from the folder. Throws BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
+export function linkInto (scratch: string, files: ReadonlyArray<{ path: string, name: string }>): void {
+  try {
+    for (const { path: from, name } of files) {
+      const at = path.join(scratch, name)
+      if (name.includes('/')) mkdirSync(path.dirname(at), { recursive: true })
+      symlinkSync(from, at)
+    }
   } catch (err) {
     throw ioError(err, scratch)
   }
