@@ -102,7 +102,7 @@ const DOORS: Record<string, readonly string[]> = {
     'types.ts'
   ],
   peers: ['hand-over.ts', 'identity.ts', 'neighbours.ts', 'task-peer.ts'],
-  scheduling: ['backups.ts', 'claim-table.ts', 'delivery-forecast.ts', 'lag.ts', 'scheduler.ts'],
+  scheduling: ['backups.ts', 'claim.ts', 'claimants.ts', 'holder.ts', 'lag.ts', 'scheduler.ts'],
   session: ['events.ts', 'work-session.ts'],
   store: ['compute-store.ts', 'types.ts'],
   task: [

@@ -9,7 +9,7 @@ import type { SimulatedWire } from './wire.ts'
 
 /** What a squatter says its pieces have been running for: longer than anybody, so that it wins every collision. */
 const ELAPSED_MS = 3_600_000
-/** Claims of each invented neighbour: what newcomers are believed (lib/scheduling/claim-table.ts). */
+/** Claims of each invented neighbour: what newcomers are believed (lib/scheduling/claimants.ts). */
 const CLAIMS_EACH = 8
 
 /** A peer that only pretends. */

@@ -3,8 +3,8 @@ import { MAX_CLAIMS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { Wire } from '../base/wire.ts'
 import type { PeerResults } from '../results/result-table.ts'
-import { ClaimSource } from '../scheduling/claim-table.ts'
-import { Holder } from '../scheduling/delivery-forecast.ts'
+import { ClaimSource } from '../scheduling/claimants.ts'
+import { Holder } from '../scheduling/holder.ts'
 
 /** A wire together with what its peer has announced. */
 export class TaskPeer {

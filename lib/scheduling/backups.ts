@@ -4,8 +4,8 @@
  * MapReduce's backup tasks with LATE's rule: the piece with the longest expected time to its end, if we would be done
  * before; few copies, and after a random delay, so that idle peers neither all do the same nor do it at once.
  */
-import { overrun } from './claim-table.ts'
-import type { Claim } from './claim-table.ts'
+import { overrun } from './claim.ts'
+import type { Claim } from './claim.ts'
 import type { Lateness } from './lateness.ts'
 
 /** Copies of one piece in the swarm, the first one counted. */

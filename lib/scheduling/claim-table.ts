@@ -6,93 +6,19 @@
  * a claim lapses when the piece takes far longer than pieces take, and whoever lets claims lapse is not listened to for
  * a while (docs/scheduling.md, "Whom to believe"). Called by scheduler.ts.
  */
+import { overrun } from './claim.ts'
+import type { Claim, HeardClaim } from './claim.ts'
+import { Claimants } from './claimants.ts'
+import type { Claimant, ClaimSource, Entry } from './claimants.ts'
 
-/** Claims respected of a peer that has not delivered a piece yet: the slots of a common machine. */
-const NEWCOMER_CLAIMS = 8
-/** More for each piece it delivered, up to what the protocol allows. */
-const CLAIMS_PER_DELIVERY = 2
-const MAX_CLAIMS = 64
 /** A claim lapses after this many times what a piece takes, within these bounds. */
 const LEASE_PIECES = 3
 const MIN_LEASE_MS = 2_000
 const MAX_LEASE_MS = 3_600_000
 /** The lease while nobody knows what a piece takes. */
 const UNKNOWN_LEASE_MS = 90_000
-/** A peer that passed on this many claims that lapsed, and delivered nothing in between, is not listened to. */
-const MAX_RELAYED_LAPSES = 16
 /** An estimate counts up to this many times our own pace: slow machines are welcome, endless promises are not. */
 const MAX_SLOWNESS = 10
-/** A peer that let this many claims lapse, and delivered nothing in between, is not respected for a while. */
-const MAX_LAPSES = 2
-const DISREGARD_MS = 600_000
-/** Peers remembered: their ids cost nothing to make up. */
-const MAX_CLAIMANTS = 10_000
-
-/** What is known of a peer, by what it claimed and delivered. */
-interface Claimant {
-  readonly id: string
-  readonly claims: Map<number, Entry>
-  delivered: number
-  lapses: number
-  respected: number
-  disregardedUntil: number
-}
-
-/** A peer computes a piece. */
-export interface Claim {
-  readonly index: number
-  /** others had claimed or announced it before */
-  readonly isBackup: boolean
-  /** on our clock, milliseconds; before we heard of it */
-  readonly startedAt: number
-  readonly heardAt: number
-  /** milliseconds in all; 0: unknown */
-  readonly estimateMs: number
-  /** who claims has delivered a piece to us; what others say of times is a stranger's word */
-  readonly isProven: boolean
-}
-
-/**
- * By how much the claim is late, milliseconds; undefined: in time, or unknown. Only time that has passed here counts: a
- * claim may say that it has run for weeks.
- */
-export function overrun ({ startedAt, heardAt, estimateMs }: Claim, now: number): number | undefined {
-  const ms = now - startedAt - estimateMs
-  return estimateMs > 0 && ms > 0 ? Math.min(ms, now - heardAt) : undefined
-}
-
-interface Entry extends Claim {
-  readonly claimant: Claimant
-  startedAt: number
-  estimateMs: number
-  isProven: boolean
-  leaseUntil: number
-  isRespected: boolean
-  /** who said so: connections, of the claimant's own or of peers that relayed it */
-  readonly sources: ClaimSource[]
-}
-
-/** Where claims come from: what one connection says of its peer, or what it relays. */
-export class ClaimSource {
-  /** @internal the claims it vouches for */
-  readonly entries = new Set<Entry>()
-  /** claims it may bring at a time: words cost a liar nothing */
-  readonly limit: number
-  /** the claimant itself, or a peer that relays */
-  readonly kind: 'own' | 'relay'
-  /** the peer at the other end has delivered a piece: its word counts for more */
-  isCredible = false
-  /** @internal claims it vouched for that lapsed since it last delivered */
-  lapses = 0
-
-  constructor ({ limit, kind = 'own' }: { limit: number, kind?: ClaimSource['kind'] }) {
-    this.limit = limit
-    this.kind = kind
-  }
-}
-
-/** A claim as it was heard. */
-export interface HeardClaim { index: number, elapsedMs: number, estimateMs: number, isBackup: boolean }
 
 /** What the table needs from its surroundings. */
 export interface ClaimHost {
@@ -109,9 +35,7 @@ export interface ClaimHost {
 /** All claims of other peers for the pieces of one task. */
 export class ClaimTable {
   readonly #host: ClaimHost
-  readonly #claimants = new Map<string, Claimant>()
-  /** those of them that claim nothing now */
-  readonly #idle = new Set<Claimant>()
+  readonly #claimants = new Claimants()
   readonly #pieces = new Map<number, Entry[]>()
   /** no lease ends before */
   #expireAt = Infinity
@@ -138,11 +62,11 @@ export class ClaimTable {
   }
 
   /** The peer's claim for the piece. */
-  get (peerId: string, index: number): Claim | undefined { return this.#claimants.get(peerId)?.claims.get(index) }
+  get (peerId: string, index: number): Claim | undefined { return this.#claimants.find(peerId)?.claims.get(index) }
 
   /** The peer's claim for the piece is respected. */
   isRespected (peerId: string, index: number): boolean {
-    return this.#claimants.get(peerId)?.claims.get(index)?.isRespected === true
+    return this.#claimants.find(peerId)?.claims.get(index)?.isRespected === true
   }
 
   /**
@@ -151,7 +75,7 @@ export class ClaimTable {
    * @param peerId the claimant (hex)
    */
   add (source: ClaimSource, peerId: string, heard: HeardClaim): void {
-    const claimant = this.#claimant(peerId)
+    const claimant = this.#claimants.get(peerId)
     const known = claimant.claims.get(heard.index)
     if (known?.sources.includes(source) !== true && source.entries.size >= source.limit) return
     const entry = known ?? this.#create(claimant, heard)
@@ -160,14 +84,13 @@ export class ClaimTable {
     entry.estimateMs = heard.estimateMs
     entry.leaseUntil = Math.max(entry.leaseUntil, this.#leaseOf(entry))
     if (entry.isRespected || this.#host.now() >= entry.leaseUntil) return
-    if (source.kind === 'relay' && !mayRelay(source)) return
-    if (this.#hasCredit(claimant)) this.#respect(entry)
+    if (source.isHeard && claimant.hasCredit(this.#host.now())) this.#respect(entry)
   }
 
   /** The source says that the claim has ended. */
   remove (source: ClaimSource, peerId: string, index: number): void {
     if (source.entries.size === 0) return // asked of many that never said anything
-    const entry = this.#claimants.get(peerId)?.claims.get(index)
+    const entry = this.#claimants.find(peerId)?.claims.get(index)
     if (entry !== undefined) this.#unsay(source, entry)
   }
 
@@ -187,12 +110,12 @@ export class ClaimTable {
    * lapse.
    */
   abandon (source: ClaimSource, peerId: string, index: number): void {
-    const entry = this.#claimants.get(peerId)?.claims.get(index)
+    const entry = this.#claimants.find(peerId)?.claims.get(index)
     if (entry === undefined) return
     const { claimant, heardAt } = entry
     const pace = this.#host.pace()
     this.#unsay(source, entry)
-    if (pace === 0 || claimant.delivered > 0) return
+    if (pace === 0 || claimant.isProven) return
     if (this.#host.now() - heardAt > Math.max(MIN_LEASE_MS, pace) / 2) this.#blame(claimant)
   }
 
@@ -203,12 +126,8 @@ export class ClaimTable {
 
   /** The peer delivered a piece that matched its digest; `sources` is what comes from it. */
   delivered (peerId: string, sources: readonly ClaimSource[]): void {
-    for (const source of sources) Object.assign(source, { isCredible: true, lapses: 0 })
-    const claimant = this.#claimant(peerId)
-    claimant.delivered++
-    claimant.lapses = 0
-    claimant.disregardedUntil = -Infinity
-    for (const entry of claimant.claims.values()) entry.isProven = true
+    for (const source of sources) source.delivered()
+    this.#claimants.get(peerId).delivered()
   }
 
   /** When a lease may end, or Infinity. */
@@ -249,8 +168,7 @@ export class ClaimTable {
   }
 
   #blame (claimant: Claimant): void {
-    if (++claimant.lapses < MAX_LAPSES) return
-    claimant.disregardedUntil = this.#host.now() + DISREGARD_MS
+    if (!claimant.blame(this.#host.now())) return
     for (const other of claimant.claims.values()) this.#disrespect(other)
   }
 
@@ -271,24 +189,17 @@ export class ClaimTable {
       startedAt: now - elapsedMs,
       heardAt: now,
       estimateMs,
-      isProven: claimant.delivered > 0,
+      isProven: claimant.isProven,
       leaseUntil: 0,
       isRespected: false,
       sources: []
     }
     claimant.claims.set(index, entry)
-    this.#idle.delete(claimant)
+    this.#claimants.changed(claimant)
     const entries = this.#pieces.get(index)
     if (entries === undefined) this.#pieces.set(index, [entry])
     else entries.push(entry)
     return entry
-  }
-
-  #hasCredit ({ respected, delivered, disregardedUntil }: Claimant): boolean {
-    return (
-      disregardedUntil <= this.#host.now() &&
-      respected < Math.min(MAX_CLAIMS, NEWCOMER_CLAIMS + CLAIMS_PER_DELIVERY * delivered)
-    )
   }
 
   #respect (entry: Entry): void {
@@ -314,29 +225,8 @@ export class ClaimTable {
     const entries = this.#pieces.get(entry.index)
     if (entries !== undefined && removed(entries, entry) && entries.length === 0) this.#pieces.delete(entry.index)
     entry.claimant.claims.delete(entry.index)
-    if (entry.claimant.claims.size === 0) this.#idle.add(entry.claimant)
+    this.#claimants.changed(entry.claimant)
     this.#disrespect(entry)
-  }
-
-  #claimant (id: string): Claimant {
-    const known = this.#claimants.get(id)
-    if (known !== undefined) return known
-    const claimant: Claimant = {
-      id, claims: new Map(), delivered: 0, lapses: 0, respected: 0, disregardedUntil: -Infinity
-    }
-    if (this.#claimants.size >= MAX_CLAIMANTS) this.#forgetOne()
-    this.#claimants.set(id, claimant)
-    this.#idle.add(claimant)
-    return claimant
-  }
-
-  /** Those that claim something are bounded by what their sources may bring. */
-  #forgetOne (): void {
-    for (const claimant of this.#idle) {
-      this.#idle.delete(claimant)
-      this.#claimants.delete(claimant.id)
-      return
-    }
   }
 }
 
@@ -345,14 +235,6 @@ function removed<T> (list: T[], item: T): boolean {
   const at = list.indexOf(item)
   if (at !== -1) list.splice(at, 1)
   return at !== -1
-}
-
-/**
- * A peer can invent as many neighbours as it likes: until it delivers, all of them together have the credit of one
- * newcomer.
- */
-function mayRelay ({ lapses, isCredible, entries }: ClaimSource): boolean {
-  return lapses < MAX_RELAYED_LAPSES && (isCredible || entries.size <= NEWCOMER_CLAIMS)
 }
 
 /** The estimate of a peer that never delivered, passed on by such, is a stranger's word. */

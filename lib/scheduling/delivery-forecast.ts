@@ -12,6 +12,7 @@
  *
  * What is announced and not expected is for idle slots (scheduler.ts).
  */
+import type { Holder } from './holder.ts'
 
 /** Pieces expected of a holder that has not delivered any yet. */
 export const NEWCOMER_PIECES = 8
@@ -34,40 +35,8 @@ const FAR_FASTER = 8
 const BLOCK_BYTES = 16_384
 /** It is worth asking another holder anew if that takes this part of the time. */
 const FASTER = 2
-/** Of its latest deliveries, about so many tell how fast a holder is. */
-const RATE_PIECES = 8
 /** To be expected of somebody, a piece that was waited for in vain n times takes this to the power of n deliveries. */
 const DELIVERIES_PER_DOUBT = 4
-
-/**
- * What one connected peer announced that is missing here, and how it delivers. Made by the peer's owner, one a
- * connection.
- */
-export class Holder {
-  /** pieces that it sent and that matched their digest */
-  delivered = 0
-  /** it was asked and did not deliver, as `DeliveryForecast.expire` found; true until it does */
-  isOverdue = false
-  /** @internal what is missing here of what it announced: sizes by index */
-  readonly pieces = new Map<number, number>()
-  /** those that are expected of it, and those that will be when its window is wide enough; oldest announcement first */
-  readonly expected = new Set<number>()
-  readonly waiting = new Set<number>()
-  /** @internal bytes that are expected */
-  expectedBytes = 0
-  /** @internal deliveries since it was last overdue; Infinity: it never was */
-  redeemed = Infinity
-  /** @internal since when something is asked of it; undefined: nothing is */
-  askedAt: number | undefined
-  /** @internal when it was last asked or sent a byte, and when it last was asked or completed a piece */
-  heardAt = 0
-  deliveredAt = 0
-  /** @internal bytes sent since */
-  partialBytes = 0
-  /** @internal averages of its latest deliveries */
-  gapMs = 0
-  gapBytes = 0
-}
 
 /** What the forecast needs from its surroundings. */
 export interface ForecastHost {
@@ -159,33 +128,17 @@ export class DeliveryForecast {
   }
 
   /** Something is asked of the holder, or would be if it did not choke us. */
-  asked (holder: Holder): void {
-    if (holder.askedAt !== undefined) return
-    const now = this.#host.now()
-    holder.askedAt = now
-    holder.heardAt = now
-    holder.deliveredAt = now
-    holder.partialBytes = 0
-  }
+  asked (holder: Holder): void { holder.asked(this.#host.now()) }
 
   /** Nothing is asked of it any more: it sent everything, or we took it back. */
   rests (holder: Holder): void { holder.askedAt = undefined }
 
   /** It sent bytes that it was asked for. */
-  received (holder: Holder, bytes: number): void {
-    holder.heardAt = this.#host.now()
-    holder.partialBytes += bytes
-  }
+  received (holder: Holder, bytes: number): void { holder.sent(bytes, this.#host.now()) }
 
   /** The holder sent so many bytes of a piece, which match its digest. */
   delivered (holder: Holder, bytes: number): void {
-    const now = this.#host.now()
-    const weight = 1 / Math.min(holder.delivered + 1, RATE_PIECES)
-    holder.gapMs += (now - holder.deliveredAt - holder.gapMs) * weight
-    holder.gapBytes += (bytes - holder.gapBytes) * weight
-    Object.assign(holder, { heardAt: now, deliveredAt: now, partialBytes: 0, isOverdue: false })
-    holder.delivered++
-    holder.redeemed++
+    holder.completed(bytes, this.#host.now())
     if (Number.isInteger(Math.log(holder.delivered) / Math.log(DELIVERIES_PER_DOUBT))) this.#reconsider(holder)
     this.#widen(holder)
   }
@@ -221,8 +174,7 @@ export class DeliveryForecast {
   }
 
   #lapse (holder: Holder): void {
-    holder.isOverdue = true
-    holder.redeemed = 0
+    holder.lapsed()
     const expected = [...holder.expected]
     for (const index of expected) this.#doubt(index)
     for (const index of expected) this.#unexpect(holder, index)

@@ -1,8 +1,9 @@
 // When announced pieces are expected, by tables: what a holder does, and what is expected of it then.
 import test from 'tape'
 import {
-  DeliveryForecast, Holder, MAX_PATIENCE_MS, MIN_PATIENCE_MS, NEWCOMER_PIECES
+  DeliveryForecast, MAX_PATIENCE_MS, MIN_PATIENCE_MS, NEWCOMER_PIECES
 } from '../../lib/scheduling/delivery-forecast.ts'
+import { Holder } from '../../lib/scheduling/holder.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB

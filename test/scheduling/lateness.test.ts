@@ -1,7 +1,7 @@
 // What is late, against what is usual in a swarm.
 import test from 'tape'
 import { chooseBackup } from '../../lib/scheduling/backups.ts'
-import type { Claim } from '../../lib/scheduling/claim-table.ts'
+import type { Claim } from '../../lib/scheduling/claim.ts'
 import { Lag, TICK_MS } from '../../lib/scheduling/lag.ts'
 import { Lateness } from '../../lib/scheduling/lateness.ts'
 

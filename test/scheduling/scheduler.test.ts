@@ -1,8 +1,9 @@
 import test from 'tape'
 import { IndexSet } from '../../lib/base/index-set.ts'
-import { ClaimSource } from '../../lib/scheduling/claim-table.ts'
-import { Holder, MIN_PATIENCE_MS } from '../../lib/scheduling/delivery-forecast.ts'
+import { ClaimSource } from '../../lib/scheduling/claimants.ts'
+import { MIN_PATIENCE_MS } from '../../lib/scheduling/delivery-forecast.ts'
 import { MAX_ATTEMPTS, RETRY_MS } from '../../lib/scheduling/failures.ts'
+import { Holder } from '../../lib/scheduling/holder.ts'
 import { Ranking } from '../../lib/scheduling/ranking.ts'
 import { MIN_GRACE_MS, Scheduler } from '../../lib/scheduling/scheduler.ts'
 

@@ -1,6 +1,6 @@
 // What peers that never delivered anything say of their work must not leave a slot idle that has nothing better to do.
 import test from 'tape'
-import { ClaimSource } from '../../lib/scheduling/claim-table.ts'
+import { ClaimSource } from '../../lib/scheduling/claimants.ts'
 import { Scheduler } from '../../lib/scheduling/scheduler.ts'
 
 const SQUATTER = '11'.repeat(20)
