@@ -44,6 +44,10 @@ export class SimulatedDownloads implements Downloads {
 
   consider (): void {}
 
+  isAwaited (): boolean { return false }
+
+  needs (): boolean { return false }
+
   hurry (): void {}
 
   close (): void { for (const [index, download] of this.#active) this.#end(index, download) }

@@ -1,7 +1,7 @@
-/** What downloads are made of, and what they need from their surroundings (downloader.ts). */
+/** What downloads need from their surroundings (downloader.ts). */
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
-import type { Assembly, PieceSink } from './assembly.ts'
+import type { PieceSink } from './assembly.ts'
 import type { RequestDelayHost } from './request-delay.ts'
 
 /** Whoever reckons when holders deliver. */
@@ -42,16 +42,4 @@ export interface DownloadHost extends DownloaderHost, RequestDelayHost {}
 /** A piece being written. */
 export interface DownloadSink extends PieceSink {
   commit (result: Result): Promise<Result>
-}
-
-/** A piece on its way. */
-export interface Download {
-  readonly index: number
-  readonly result: Result
-  readonly sink: DownloadSink
-  readonly piece: Assembly
-  readonly sources: Set<TaskPeer>
-  isEnded: boolean
-  /** rounds of `hasten` that it has seen */
-  rounds: number
 }

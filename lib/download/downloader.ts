@@ -12,30 +12,25 @@
  */
 import { equalBytes } from '../base/digest.ts'
 import { traceOf } from '../base/trace.ts'
-import type { PieceQueue, TaskPeer } from '../peers/task-peer.ts'
+import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
 import { Assembly, BLOCK_BYTES } from './assembly.ts'
-import type { Download, DownloaderHost, DownloadSink } from './download-host.ts'
+import { Download } from './download.ts'
+import type { DownloaderHost, DownloadSink } from './download-host.ts'
+import { cancelRequests, expectedHolder, holdersToAsk, idleHolder, isHeld } from './holders.ts'
+import { PeerQueues } from './peer-queues.ts'
+import { PieceHistory } from './piece-history.ts'
 import { pipelineLength } from './pipeline.ts'
 import { WriteBacklog } from './write-backlog.ts'
 
 const trace = traceOf('downloads')
 
-/** From this size on several peers share the work on one piece. */
-const SHARED_PIECE_BYTES = 1 << 20
-/** A peer that refuses every block of a piece it announced this often is no longer believed that it has it. */
-const MAX_REFUSALS = 3
-
 /** The downloads of one task. */
 export class Downloader {
   readonly #host: DownloaderHost
   readonly #active = new Map<number, Download>()
-  readonly #current = new WeakMap<TaskPeer, number>()
-  readonly #refusals = new WeakMap<TaskPeer, Map<number, number>>()
-  /** pieces whose blocks came from several peers and did not match */
-  readonly #singleSource = new Set<number>()
-  /** how often a piece was begun afresh because its source was slow */
-  readonly #switches = new Map<number, number>()
+  readonly #queues = new PeerQueues()
+  readonly #history = new PieceHistory()
   readonly #backlog = new WriteBacklog(() => { for (const peer of this.#host.peers) this.requestMore(peer) })
   #state: 'waiting' | 'open' | 'closed' = 'waiting'
 
@@ -53,11 +48,20 @@ export class Downloader {
     return bytes
   }
 
+  /** Something is to be asked of the peer. */
+  isAwaited (peer: TaskPeer): boolean { return !this.#queues.isEmpty(peer) }
+
+  /** A reader waits for something that is to be asked of the peer. */
+  isUrgent (peer: TaskPeer): boolean { return this.#queues.hasUrgent(peer) }
+
+  /** Something of what is to be asked of the peer is still needed. */
+  needs (peer: TaskPeer): boolean { return this.#queues.some(peer, index => this.#host.needs(index)) }
+
   /** The peer now holds the piece: fetch it if it is needed. */
   offer (peer: TaskPeer, index: number): void {
     if (!this.#host.needs(index)) return
     const download = this.#active.get(index)
-    if (download !== undefined && this.#isBetter(peer, download)) this.#drop(download)
+    if (download !== undefined && download.isBetterFrom(peer, this.#host.deliveries)) this.#drop(download)
     this.#enqueue(peer, index)
   }
 
@@ -65,7 +69,7 @@ export class Downloader {
   requestMore (peer: TaskPeer): void {
     if (this.#state !== 'open' || this.#backlog.isFull || peer.wire.destroyed) return
     if (peer.wire.peerChoking) {
-      if (peer.isAwaited) this.#host.deliveries.asked(peer.holder)
+      if (this.isAwaited(peer)) this.#host.deliveries.asked(peer.holder)
       return
     }
     const limit = pipelineLength(peer.wire)
@@ -80,11 +84,7 @@ export class Downloader {
       this.#requeue(download.index)
     }
     // what others were not asked for because this one was to send it
-    for (const queue of [peer.urgent, peer.queue]) {
-      for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
-        if (!this.#active.has(index)) this.#requeued(index)
-      }
-    }
+    for (const index of this.#queues.remove(peer)) if (!this.#active.has(index)) this.#requeued(index)
     for (const other of this.#host.peers) queueMicrotask(() => { this.requestMore(other) })
     this.#askOverdue()
   }
@@ -92,12 +92,12 @@ export class Downloader {
   /** What is not expected any more of those that were asked for it is asked of one of which it is. */
   reassign (): void {
     for (const download of this.#active.values()) {
-      if (!this.#isStalled(download)) continue
+      if (!download.isStalled) continue
       const { index, result } = download
       const isSame = ({ results }: TaskPeer): boolean => results.holdsResult(index, result)
-      const helper = this.#isShared(download) ? this.#find(index, isSame) : undefined
+      const helper = this.#history.isShared(download) ? expectedHolder(this.#host.peers, index, isSame) : undefined
       if (helper !== undefined) this.#duplicate(helper, download)
-      else if (this.#find(index) !== undefined) {
+      else if (expectedHolder(this.#host.peers, index) !== undefined) {
         this.#drop(download)
         this.#requeue(index)
       }
@@ -119,11 +119,10 @@ export class Downloader {
   hasten (): void {
     this.reassign()
     for (const download of this.#active.values()) {
-      const patience = 1 << (this.#switches.get(download.index) ?? 0)
-      if (download.isEnded || download.rounds++ < patience) continue
-      const helper = this.#idleHolder(download)
+      if (download.isEnded || download.rounds++ < this.#history.patience(download.index)) continue
+      const helper = idleHolder(this.#host.peers, download, peer => this.isAwaited(peer))
       if (helper === undefined) continue
-      if (this.#isShared(download)) this.#duplicate(helper, download)
+      if (this.#history.isShared(download)) this.#duplicate(helper, download)
       else this.#switch(helper, download)
     }
   }
@@ -134,31 +133,10 @@ export class Downloader {
   }
 
   #requestNext (peer: TaskPeer): boolean {
-    // go on with what this peer has begun before taking up another piece, unless a reader waits for that
-    const current = this.#current.get(peer)
-    const isFirst = current !== undefined && (peer.urgent.length === 0 || this.#host.isUrgent(current))
-    if (isFirst && this.#requestFrom(peer, current)) return true
-    if (this.#requestFirst(peer, peer.urgent)) {
-      if (!isFirst && current !== undefined) peer.queue.push(current)
-      return true
-    }
-    if (!isFirst && current !== undefined && this.#requestFrom(peer, current)) return true
-    return this.#requestFirst(peer, peer.queue)
+    return this.#queues.next(peer, index => this.#host.isUrgent(index), index => this.#requestFrom(peer, index))
   }
 
-  /** Takes up the first piece of the queue that this peer may send. */
-  #requestFirst (peer: TaskPeer, queue: PieceQueue): boolean {
-    for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
-      if (!this.#requestFrom(peer, index)) continue
-      this.#current.set(peer, index)
-      return true
-    }
-    return false
-  }
-
-  #enqueue (peer: TaskPeer, index: number): void {
-    (this.#host.isUrgent(index) ? peer.urgent : peer.queue).push(index)
-  }
+  #enqueue (peer: TaskPeer, index: number): void { this.#queues.push(peer, index, this.#host.isUrgent(index)) }
 
   #requestFrom (peer: TaskPeer, index: number): boolean {
     const download = this.#join(peer, index)
@@ -173,19 +151,20 @@ export class Downloader {
   /** The piece's download, if this peer may take part in it. */
   #join (peer: TaskPeer, index: number): Download | undefined {
     if (!peer.results.holds(index) || !this.#host.needs(index)) return undefined
-    if (!peer.holder.expected.has(index) && this.#find(index) !== undefined) return undefined // left to others
+    // left to others
+    if (!peer.holder.expected.has(index) && expectedHolder(this.#host.peers, index) !== undefined) return undefined
     const download = this.#active.get(index)
     if (download === undefined) return this.#begin(peer, index, peer.results.result(index)!)
     if (download.isEnded || !peer.results.holdsResult(index, download.result)) return undefined
     if (download.sources.has(peer) || download.sources.size === 0) return download
-    return this.#isShared(download) ? download : undefined
+    return this.#history.isShared(download) ? download : undefined
   }
 
   #begin (peer: TaskPeer, index: number, result: Result): Download | undefined {
     const sink = this.#receive(index, result.size)
     if (sink === undefined) return undefined
     const piece = new Assembly(result.size, this.#backlog.counting(sink))
-    const download: Download = { index, result, sink, piece, sources: new Set(), isEnded: false, rounds: 0 }
+    const download = new Download(index, result, sink, piece)
     this.#active.set(index, download)
     trace('piece %d of %d bytes is asked of %s', index, result.size, peer.name)
     if (result.size > 0) return download
@@ -236,37 +215,19 @@ export class Downloader {
 
   /** The peer did not send a block: it chokes us, closed the connection, took the piece back, or refused. */
   #refused (peer: TaskPeer, download: Download): void {
-    const { index } = download
+    const { index, result } = download
     trace('%s does not send a block of piece %d', peer.name, index)
-    if (!peer.wire.destroyed && !peer.wire.peerChoking && peer.results.holds(index)) this.#countRefusal(peer, download)
+    const isRefusal = !peer.wire.destroyed && !peer.wire.peerChoking && peer.results.holds(index)
+    if (isRefusal && this.#history.refused(peer, index, Math.ceil(result.size / BLOCK_BYTES))) {
+      this.#host.distrust(peer, index, `refused piece ${index}, which it had announced`)
+    }
     if (this.#mustRestart(download)) this.#end(download)
     this.#requeue(index)
   }
 
-  #countRefusal (peer: TaskPeer, { index, result }: Download): void {
-    const refusals = this.#refusals.get(peer) ?? new Map<number, number>()
-    const count = (refusals.get(index) ?? 0) + 1
-    this.#refusals.set(peer, refusals.set(index, count))
-    if (count < MAX_REFUSALS * Math.ceil(result.size / BLOCK_BYTES)) return
-    refusals.delete(index)
-    this.#host.distrust(peer, index, `refused piece ${index}, which it had announced`)
-  }
-
-  /** Several peers may send blocks of it. */
-  #isShared ({ index, result }: Download): boolean {
-    return result.size >= SHARED_PIECE_BYTES && !this.#singleSource.has(index)
-  }
-
   /** One of its sources stopped: a piece that is not shared starts afresh with whoever comes first. */
   #mustRestart (download: Download): boolean {
-    return !this.#isShared(download) || !this.#isHeld(download)
-  }
-
-  #isHeld ({ index, result }: Download): boolean {
-    for (const { wire, results } of this.#host.peers) {
-      if (!wire.destroyed && results.holdsResult(index, result)) return true
-    }
-    return false
+    return !this.#history.isShared(download) || !isHeld(this.#host.peers, download)
   }
 
   async #complete (download: Download): Promise<void> {
@@ -284,48 +245,25 @@ export class Downloader {
     } catch (err) {
       this.#host.broken(err as Error)
     }
-    this.#singleSource.delete(index)
-    this.#switches.delete(index)
+    this.#history.forget(index)
     this.#end(download)
   }
 
   #onMismatch (download: Download): void {
     const { index, sources } = download
     this.#end(download)
-    const [peer, ...others] = sources
-    if (others.length > 0) this.#singleSource.add(index)
-    else this.#host.distrust(peer!, index, `sent data for piece ${index} that does not match the digest it announced`)
-    this.#requeue(index)
-  }
-
-  /** Something else than to wait for those that were asked: they are slow, or nothing has come of it yet. */
-  #isBetter ({ holder }: TaskPeer, download: Download): boolean {
-    const { index, piece, sources, isEnded } = download
-    if (!holder.expected.has(index) || isEnded) return false
-    if (this.#isStalled(download)) return true
-    return piece.received === 0 && [...sources].every(other => this.#host.deliveries.isSooner(holder, other.holder))
-  }
-
-  /** It is expected of nobody that was asked for it. */
-  #isStalled ({ isEnded, index, sources }: Download): boolean {
-    return !isEnded && ![...sources].some(({ holder }) => holder.expected.has(index))
-  }
-
-  /** A peer of which the piece is expected, and that can be asked. */
-  #find (index: number, isMeant: (peer: TaskPeer) => boolean = () => true): TaskPeer | undefined {
-    for (const peer of this.#host.peers) {
-      const { wire, holder, results } = peer
-      if (!holder.expected.has(index) || !results.holds(index) || !isMeant(peer)) continue
-      if (!wire.destroyed && !wire.peerChoking) return peer
+    const culprit = this.#history.mismatched(index, sources)
+    if (culprit !== undefined) {
+      this.#host.distrust(culprit, index, `sent data for piece ${index} that does not match the digest it announced`)
     }
-    return undefined
+    this.#requeue(index)
   }
 
   /** Peers that are overdue are asked for what nobody else has. */
   #askOverdue (): void {
     for (const peer of this.#host.peers) {
       if (!peer.holder.isOverdue) continue
-      peer.queue.clear()
+      this.#queues.clear(peer)
       for (const index of peer.holder.pieces.keys()) if (this.#host.needs(index)) this.#enqueue(peer, index)
       queueMicrotask(() => { this.requestMore(peer) })
     }
@@ -335,7 +273,7 @@ export class Downloader {
   #drop (download: Download): void {
     trace('piece %d is not awaited from those that were asked any more', download.index)
     this.#end(download)
-    this.#takeBack(download.index)
+    cancelRequests(this.#host.peers, download.index)
   }
 
   #end (download: Download): void {
@@ -343,25 +281,6 @@ export class Downloader {
     if (this.#active.get(download.index) !== download) return
     this.#active.delete(download.index)
     download.piece.discard() // does nothing to what is stored
-  }
-
-  /** Open requests for the piece are of no use any more. */
-  #takeBack (index: number): void {
-    for (const { wire } of this.#host.peers) {
-      for (const request of wire.requests.filter(({ piece }) => piece === index)) {
-        wire.cancel(index, request.offset, request.length)
-      }
-    }
-  }
-
-  /** A holder of the same result that nothing is asked of. */
-  #idleHolder ({ index, result }: Download): TaskPeer | undefined {
-    for (const peer of this.#host.peers) {
-      const { wire, results } = peer
-      const isIdle = !wire.destroyed && !wire.peerChoking && wire.requests.length === 0 && !peer.isAwaited
-      if (isIdle && results.holdsResult(index, result)) return peer
-    }
-    return undefined
   }
 
   /** Blocks that others were asked for: who comes first has sent them. */
@@ -374,9 +293,9 @@ export class Downloader {
 
   #switch (helper: TaskPeer, download: Download): void {
     const { index } = download
-    this.#switches.set(index, (this.#switches.get(index) ?? 0) + 1)
+    this.#history.switched(index)
     this.#drop(download)
-    this.#current.set(helper, index)
+    this.#queues.begin(helper, index)
     this.requestMore(helper)
   }
 
@@ -390,10 +309,7 @@ export class Downloader {
 
   #requeued (index: number): TaskPeer[] {
     if (!this.#host.needs(index)) return []
-    const isExpected = this.#find(index) !== undefined
-    const mayTry = ({ results, holder }: TaskPeer): boolean =>
-      results.holds(index) && (!isExpected || holder.expected.has(index))
-    const peers = Array.from(this.#host.peers).filter(mayTry)
+    const peers = holdersToAsk(this.#host.peers, index)
     for (const peer of peers) this.#enqueue(peer, index)
     return peers
   }

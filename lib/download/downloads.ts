@@ -12,6 +12,9 @@ export interface Downloads {
   open (): void
   /** The peer now holds the piece: fetch it if it is needed. */
   offer (peer: TaskPeer, index: number): void
+  /** Something is to be asked of the peer, cheap; and something that is still needed. */
+  isAwaited (peer: TaskPeer): boolean
+  needs (peer: TaskPeer): boolean
   /** The peer may have something that is needed: ask it, now or a little later. */
   consider (peer: TaskPeer): void
   /** There is nothing else to do: everything is asked for now. */
@@ -33,7 +36,7 @@ export class WireDownloads implements Downloads {
 
   constructor (host: DownloadHost) {
     this.#downloader = new Downloader(host)
-    this.#delay = new RequestDelay(host, peer => { this.#downloader.requestMore(peer) })
+    this.#delay = new RequestDelay(host, this.#downloader)
   }
 
   get bufferedBytes (): number { return this.#downloader.bufferedBytes }
@@ -41,6 +44,10 @@ export class WireDownloads implements Downloads {
   open (): void { this.#downloader.open() }
 
   offer (peer: TaskPeer, index: number): void { this.#downloader.offer(peer, index) }
+
+  isAwaited (peer: TaskPeer): boolean { return this.#downloader.isAwaited(peer) }
+
+  needs (peer: TaskPeer): boolean { return this.#downloader.needs(peer) }
 
   consider (peer: TaskPeer): void { this.#delay.consider(peer) }
 

@@ -23,30 +23,37 @@ export interface RequestDelayHost {
   readonly busyMs: number
 }
 
+/** Whose requests are delayed (downloader.ts). */
+export interface RequestingDownloads {
+  /** a reader waits for something that is to be asked of the peer */
+  isUrgent (peer: TaskPeer): boolean
+  /** requests what the peer has */
+  requestMore (peer: TaskPeer): void
+}
+
 /** The peers that are to be asked. */
 export class RequestDelay {
   readonly #host: RequestDelayHost
-  readonly #ask: (peer: TaskPeer) => void
+  readonly #downloads: RequestingDownloads
   readonly #timers = new Map<TaskPeer, () => void>()
 
-  /** @param ask requests what the peer has */
-  constructor (host: RequestDelayHost, ask: (peer: TaskPeer) => void) {
+  constructor (host: RequestDelayHost, downloads: RequestingDownloads) {
     this.#host = host
-    this.#ask = ask
+    this.#downloads = downloads
   }
 
   /** The peer may have something that is needed. */
   consider (peer: TaskPeer): void {
     const host = this.#host
-    const delayMs = peer.urgent.length > 0 ? 0 : host.random() * Math.min(MAX_DELAY_MS, SHARE * host.busyMs)
+    const delayMs = this.#downloads.isUrgent(peer) ? 0 : host.random() * Math.min(MAX_DELAY_MS, SHARE * host.busyMs)
     if (delayMs < 1) {
       this.#forget(peer)
-      return this.#ask(peer)
+      return this.#downloads.requestMore(peer)
     }
     if (this.#timers.has(peer)) return
     this.#timers.set(peer, host.clock.after(delayMs, () => {
       this.#timers.delete(peer)
-      this.#ask(peer)
+      this.#downloads.requestMore(peer)
     }))
   }
 
@@ -54,7 +61,7 @@ export class RequestDelay {
   hurry (): void {
     for (const peer of this.#timers.keys()) {
       this.#forget(peer)
-      this.#ask(peer)
+      this.#downloads.requestMore(peer)
     }
   }
 

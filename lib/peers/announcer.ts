@@ -4,7 +4,6 @@
  */
 import type { Announcements, ResultRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Wire } from '../base/wire.ts'
 import type { Result } from '../results/result.ts'
 import type { ResultTable } from '../results/result-table.ts'
 import { BroadcastQueue } from './broadcast-queue.ts'
@@ -20,13 +19,25 @@ const NO_NEWS: Announcements = { results: [], haves: [] }
 /** A piece that was stored here, where it was downloaded, and whether it is gone again. */
 interface NewPiece { readonly record: ResultRecord, readonly sources: readonly TaskPeer[], isGone: boolean }
 
+/** What one connected peer was told. */
+interface Told {
+  /** pieces stored since it was sent our bitfield, to be announced once the task digests have matched */
+  readonly heldBack: number[]
+  /** up to where it has been told the news; undefined: it has not been sent the snapshot yet */
+  until: number | undefined
+  /** pieces of those that it hears of from others, and those of the round before */
+  later: number[]
+  late: number[]
+}
+
 /** What the peers of one task are to be told of stored pieces. */
 export class Announcer {
   readonly #results: ResultTable
-  readonly #peers: ReadonlyMap<Wire, TaskPeer>
   readonly #clock: Clock
   /** greeted, and not known to work on the task so far */
   readonly #unmatched = new Set<TaskPeer>()
+  /** the connected peers */
+  readonly #told = new Map<TaskPeer, Told>()
   /** what was stored lately, and where it was downloaded */
   readonly #news = new BroadcastQueue<NewPiece>()
   /** all peers are going to ask for the news */
@@ -34,15 +45,14 @@ export class Announcer {
   #cancelLater: (() => void) | null = null
   #isClosed = false
 
-  /** @param peers the connected ones; kept true by the caller */
-  constructor (results: ResultTable, peers: ReadonlyMap<Wire, TaskPeer>, clock: Clock) {
+  constructor (results: ResultTable, clock: Clock) {
     this.#results = results
-    this.#peers = peers
     this.#clock = clock
   }
 
   /** The peer asks for the news whenever it is about to be sent something. */
   add (peer: TaskPeer): void {
+    this.#told.set(peer, { heldBack: [], until: undefined, later: [], late: [] })
     peer.ext.pending = () => this.#tell(peer)
   }
 
@@ -51,15 +61,17 @@ export class Announcer {
 
   /** The peer works on the task: it is told all that is stored here, and from now on each new piece. */
   sendSnapshot (peer: TaskPeer): void {
+    const told = this.#told.get(peer)
+    if (told === undefined) return
     const records: ResultRecord[] = []
     for (let index = 0; index < this.#results.pieceCount; index++) {
       const own = this.#results.own(index)
       if (own !== undefined) records.push({ index, ...own })
     }
-    peer.ext.announce(records, peer.heldBack)
-    peer.heldBack.length = 0
+    peer.ext.announce(records, told.heldBack)
+    told.heldBack.length = 0
     this.#unmatched.delete(peer)
-    peer.toldUntil = this.#news.end
+    told.until = this.#news.end
   }
 
   /**
@@ -70,16 +82,16 @@ export class Announcer {
    */
   announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
     this.#news.add({ record: { index, ...result }, sources: [...sources], isGone: false }, () => this.#toldUntil())
-    for (const peer of this.#unmatched) peer.heldBack.push(index)
+    for (const peer of this.#unmatched) this.#told.get(peer)?.heldBack.push(index)
     if (this.#areAwake) return
     this.#areAwake = true
-    for (const peer of this.#peers.values()) if (peer.toldUntil !== undefined) peer.ext.wake()
+    for (const [{ ext }, { until }] of this.#told) if (until !== undefined) ext.wake()
   }
 
   /** The piece is not here any more. */
   withdraw (index: number): void {
     for (const piece of this.#news.since(0)) if (piece.record.index === index) piece.isGone = true
-    for (const { wire } of this.#peers.values()) wire.lt_donthave.donthave(index)
+    for (const { wire } of this.#told.keys()) wire.lt_donthave.donthave(index)
   }
 
   /** The peer does not have the piece any more; while it had, it was not told that we have it. */
@@ -90,6 +102,7 @@ export class Announcer {
 
   /** The peer is gone. */
   remove (peer: TaskPeer): void {
+    this.#told.delete(peer)
     this.#unmatched.delete(peer)
     // what it alone could have sent is to be had from us, too
     if (this.#cancelLater !== null) for (let round = 0; round < 2; round++) this.#announceLate()
@@ -105,30 +118,31 @@ export class Announcer {
   }
 
   * #toldUntil (): Generator<number> {
-    for (const { toldUntil } of this.#peers.values()) if (toldUntil !== undefined) yield toldUntil
+    for (const { until } of this.#told.values()) if (until !== undefined) yield until
   }
 
   /** The news for the peer, which is about to be sent what waits for it. */
   #tell (peer: TaskPeer): Announcements {
     this.#areAwake = false
-    if (peer.toldUntil === undefined || peer.toldUntil === this.#news.end) return NO_NEWS
+    const told = this.#told.get(peer)
+    if (told?.until === undefined || told.until === this.#news.end) return NO_NEWS
     const results: ResultRecord[] = []
     const haves: number[] = []
-    for (const { record, sources, isGone } of this.#news.since(peer.toldUntil)) {
+    for (const { record, sources, isGone } of this.#news.since(told.until)) {
       const { index } = record
       if (isGone) continue
       if (peer.results.holds(index)) {
         // no news to it, but the end of what we claimed
         if (peer.ext.state.sentClaims.has(index)) results.push(record)
-      } else if (sources.some(source => isConnected(source, peer) && this.#peers.has(source.wire))) {
-        peer.later.push(index)
+      } else if (sources.some(source => source.isConnectedTo(peer) && this.#told.has(source))) {
+        told.later.push(index)
       } else {
         results.push(record)
         haves.push(index)
       }
     }
-    peer.toldUntil = this.#news.end
-    if (peer.later.length > 0) this.#armLater()
+    told.until = this.#news.end
+    if (told.later.length > 0) this.#armLater()
     return { results, haves }
   }
 
@@ -140,15 +154,12 @@ export class Announcer {
   #announceLate (): void {
     this.#cancelLater?.()
     this.#cancelLater = null
-    for (const peer of this.#peers.values()) {
-      const indices = peer.late.filter(index => !peer.results.holds(index) && this.#results.has(index))
+    for (const [peer, told] of this.#told) {
+      const indices = told.late.filter(index => !peer.results.holds(index) && this.#results.has(index))
       peer.ext.announce(indices.map(index => ({ index, ...this.#results.own(index)! })), indices)
-      peer.late = peer.later
-      peer.later = []
-      if (peer.late.length > 0) this.#armLater()
+      told.late = told.later
+      told.later = []
+      if (told.late.length > 0) this.#armLater()
     }
   }
 }
-
-/** As far as either has said so. */
-function isConnected (a: TaskPeer, b: TaskPeer): boolean { return a.neighbours.has(b.id) || b.neighbours.has(a.id) }

@@ -2,15 +2,17 @@
  * Claims between us and the connected peers: tells them ours, keeps the scheduler's table of theirs, decides who yields
  * when two compute one piece, and passes claims on. Called by neighbours.ts, which knows the peers.
  */
+import { MAX_CLAIMS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
 import { keepsClaim } from '../../extensions/ut_bitworker/index.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
 import { hexOf } from '../base/digest.ts'
+import { traceOf } from '../base/trace.ts'
 import type { Claim } from '../scheduling/claim.ts'
+import { ClaimSource } from '../scheduling/claimants.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
 import { ClaimRelay } from './claim-relay.ts'
 import type { TaskPeer } from './task-peer.ts'
-import { traceOf } from '../base/trace.ts'
 
 const trace = traceOf('claims')
 
@@ -33,11 +35,24 @@ export interface ClaimExchangeHost {
   yield (index: number, other: Claim): void
 }
 
+/** What was said between us and one connected peer. */
+interface Dealings {
+  /** what it computes */
+  readonly claims: ClaimSource
+  /** what its neighbours compute, by its word */
+  readonly relays: ClaimSource
+  /** peers that it says it is connected to (hex peer ids); kept here because a closed connection forgets */
+  readonly neighbours: Set<string>
+  /** pieces that we left to it because of its claim, and that it does not have yet */
+  readonly owed: Set<number>
+}
+
 /** The claims of one task's peers. */
 export class ClaimExchange {
   readonly #scheduler: Scheduler
   readonly #host: ClaimExchangeHost
   readonly #relay: ClaimRelay
+  readonly #dealings = new Map<TaskPeer, Dealings>()
   /** how many peers name each peer that we are not connected to: only what is named counts as alive */
   readonly #distant = new Map<string, number>()
   /** the connected, matched peers */
@@ -54,6 +69,12 @@ export class ClaimExchange {
   /** Listens to a peer. */
   add (peer: TaskPeer): void {
     const { ext } = peer
+    this.#dealings.set(peer, {
+      claims: new ClaimSource({ limit: MAX_CLAIMS }),
+      relays: new ClaimSource({ limit: MAX_RELAYS, kind: 'relay' }),
+      neighbours: new Set(),
+      owed: new Set()
+    })
     if (ext.state.status === 'matched') this.#onMatched(peer)
     else ext.on('matched', () => { this.#onMatched(peer) })
     ext.on('neighbours', (joined, parted) => { this.#onNeighbours(peer, joined, parted) })
@@ -66,11 +87,14 @@ export class ClaimExchange {
 
   /** The peer is gone, and with it all that it claimed and passed on. */
   remove (peer: TaskPeer): void {
-    for (const source of [peer.claims, peer.relays]) this.#scheduler.claims.removeSource(source)
+    const dealings = this.#dealings.get(peer)
+    if (dealings === undefined) return
+    for (const source of [dealings.claims, dealings.relays]) this.#scheduler.claims.removeSource(source)
+    this.#partFrom(dealings, dealings.neighbours)
+    this.#dealings.delete(peer)
     if (this.#peers.get(peer.id) !== peer) return
     this.#peers.delete(peer.id)
     this.#relay.leave(peer)
-    this.#onNeighbours(peer, [], [...peer.neighbours])
     if (!this.#distant.has(peer.id)) this.#scheduler.setMember(peer.id, false)
   }
 
@@ -113,12 +137,20 @@ export class ClaimExchange {
 
   /** The peer announced results: what it claimed of them is done. */
   fulfil (peer: TaskPeer, indices: number[]): void {
-    this.#scheduler.claims.fulfil(peer.claims, indices)
+    const dealings = this.#dealings.get(peer)
+    if (dealings === undefined) return
+    this.#scheduler.claims.fulfil(dealings.claims, indices)
     this.#relay.ended(peer, indices, { withResult: true })
   }
 
   /** The peer sent a piece that matched its digest. */
-  delivered (peer: TaskPeer): void { this.#scheduler.claims.delivered(peer.id, [peer.claims, peer.relays]) }
+  delivered (peer: TaskPeer): void {
+    const dealings = this.#dealings.get(peer) // none: it has left meanwhile
+    this.#scheduler.claims.delivered(peer.id, dealings === undefined ? [] : [dealings.claims, dealings.relays])
+  }
+
+  /** The peer has the piece: if it took it over from us, it owes us nothing. */
+  settled (peer: TaskPeer, index: number): void { this.#dealings.get(peer)?.owed.delete(index) }
 
   /** To be called every few seconds. */
   tidy (): void { this.#strangerYields = Math.max(0, this.#strangerYields - 1) }
@@ -130,11 +162,17 @@ export class ClaimExchange {
   }
 
   #onNeighbours (peer: TaskPeer, joined: string[], parted: string[]): void {
+    const dealings = this.#dealings.get(peer)
+    if (dealings === undefined) return
     for (const id of joined) {
-      peer.neighbours.add(id)
+      dealings.neighbours.add(id)
       this.#count(id, 1)
     }
-    for (const id of parted) if (peer.neighbours.delete(id)) this.#count(id, -1)
+    this.#partFrom(dealings, parted)
+  }
+
+  #partFrom ({ neighbours }: Dealings, parted: Iterable<string>): void {
+    for (const id of parted) if (neighbours.delete(id)) this.#count(id, -1)
   }
 
   #count (id: string, step: number): void {
@@ -145,9 +183,11 @@ export class ClaimExchange {
   }
 
   #onClaims (peer: TaskPeer, claims: ClaimRecord[], isBackup: boolean): void {
+    const dealings = this.#dealings.get(peer)
+    if (dealings === undefined) return
     trace('%s of %s: %o', isBackup ? 'backups' : 'claims', peer.name, claims)
     for (const claim of claims) {
-      this.#scheduler.claims.add(peer.claims, peer.id, { ...claim, isBackup })
+      this.#scheduler.claims.add(dealings.claims, peer.id, { ...claim, isBackup })
       this.#yieldIfLost(peer, claim.index)
     }
     // what we do not believe we do not pass on: others would believe us
@@ -155,21 +195,27 @@ export class ClaimExchange {
   }
 
   #onReleases (peer: TaskPeer, indices: number[]): void {
+    const dealings = this.#dealings.get(peer)
+    if (dealings === undefined) return
     trace('releases of %s: %o', peer.name, indices)
-    for (const index of indices) this.#scheduler.claims.abandon(peer.claims, peer.id, index)
+    for (const index of indices) this.#scheduler.claims.abandon(dealings.claims, peer.id, index)
     this.#relay.ended(peer, indices, { withResult: false })
   }
 
   #onRelays (peer: TaskPeer, relays: RelayRecord[]): void {
+    const dealings = this.#dealings.get(peer)
+    if (dealings === undefined) return
     for (const relay of relays) {
       if (!this.#isDistant(relay.peerId)) continue
-      this.#scheduler.claims.add(peer.relays, relay.peerId, relay)
+      this.#scheduler.claims.add(dealings.relays, relay.peerId, relay)
       this.#yieldToRelay(peer, relay)
     }
   }
 
   #onWithdrawals (peer: TaskPeer, withdrawals: WithdrawalRecord[]): void {
-    for (const { index, peerId } of withdrawals) this.#scheduler.claims.remove(peer.relays, peerId, index)
+    const dealings = this.#dealings.get(peer)
+    if (dealings === undefined) return
+    for (const { index, peerId } of withdrawals) this.#scheduler.claims.remove(dealings.relays, peerId, index)
   }
 
   /** Neither ourselves nor a neighbour, which speaks for itself. */
@@ -209,9 +255,10 @@ export class ClaimExchange {
    * Whoever takes pieces over and does not deliver them soon has no credit left: claims alone must not stop our work.
    */
   #mayYield (peer: TaskPeer, index: number): boolean {
-    if (peer.owed.size >= MAX_OWED) return false
+    const owed = this.#dealings.get(peer)?.owed
+    if (owed === undefined || owed.size >= MAX_OWED) return false
     if (!peer.hasDelivered && ++this.#strangerYields > MAX_STRANGER_YIELDS) return false
-    peer.owed.add(index)
+    owed.add(index)
     return true
   }
 }

@@ -91,9 +91,7 @@ export class ClaimRelay {
 
   /** Those who do not hear it from the peer itself. */
   * #strangersTo (peer: TaskPeer, listeners: Iterable<TaskPeer>): Generator<TaskPeer> {
-    for (const other of listeners) {
-      if (!other.ext.state.neighbours.has(peer.id) && !peer.ext.state.neighbours.has(other.id)) yield other
-    }
+    for (const other of listeners) if (!other.isConnectedTo(peer)) yield other
   }
 
   * #others (peer: TaskPeer): Generator<TaskPeer> {

@@ -40,7 +40,7 @@ export class HandOver {
   #since: number | null = null
 
   /**
-   * @param peers the connected ones
+   * @param peers the connected ones that are not banned
    * @param peerId our own, hex
    * @param now milliseconds on any steady clock
    */
@@ -75,11 +75,11 @@ export class HandOver {
   outstanding (): Outstanding {
     const now = this.#now()
     this.#since ??= now
-    const peers = [...this.#peers()].filter(({ ext, isBanned }) => ext.state.status !== 'mismatched' && !isBanned)
+    const peers = [...this.#peers()].filter(({ ext }) => ext.state.status !== 'mismatched')
     const pieces = new Set<number>()
     let count = 0
     for (const peer of peers) {
-      const stayers = peers.filter(other => other !== peer && isConnected(other, peer) && this.#stays(other, now))
+      const stayers = peers.filter(other => other !== peer && other.isConnectedTo(peer) && this.#stays(other, now))
       const lacking = this.#lacking(this.#wanted(peer, now), peer, stayers)
       if (lacking.length === 0) continue
       count++
@@ -128,6 +128,3 @@ export class HandOver {
     return ((this.#sent.get(peer)?.[index >> 3] ?? 0) & (1 << (index & 7))) !== 0
   }
 }
-
-/** As far as either has said so. */
-function isConnected (a: TaskPeer, b: TaskPeer): boolean { return a.neighbours.has(b.id) || b.neighbours.has(a.id) }

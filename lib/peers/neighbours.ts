@@ -63,6 +63,9 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly #host: NeighbourHost
   readonly #peers = new Map<Wire, TaskPeer>()
   readonly #strikes = new Map<string, number>()
+  readonly #banned = new WeakSet<TaskPeer>()
+  /** for how many rounds a peer has choked us though we need its pieces */
+  readonly #starving = new Map<TaskPeer, number>()
   readonly #claims: ClaimExchange
   readonly #announcer: Announcer
   /** what would be lost if we left */
@@ -73,9 +76,9 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#scheduler = scheduler
     this.#host = host
     this.#claims = new ClaimExchange(scheduler, host)
-    this.#announcer = new Announcer(results, this.#peers, host.clock)
+    this.#announcer = new Announcer(results, host.clock)
     const peerId = hexOf(host.peerId)
-    this.handOver = new HandOver(results, () => this.#peers.values(), { peerId, now: () => host.clock.now() })
+    this.handOver = new HandOver(results, () => this.#welcome(), { peerId, now: () => host.clock.now() })
   }
 
   [Symbol.iterator] (): IterableIterator<TaskPeer> { return this.#peers.values() }
@@ -185,8 +188,9 @@ export class Neighbours implements Iterable<TaskPeer> {
     for (const peer of this) {
       peer.ext.expireClaims()
       const isStarving = peer.wire.peerChoking && (peer.wire.requests.length > 0 || this.#host.wants(peer))
-      peer.starvingRounds = isStarving ? peer.starvingRounds + 1 : 0
-      if (peer.starvingRounds >= MAX_STARVING_ROUNDS) peer.wire.destroy()
+      const rounds = isStarving ? (this.#starving.get(peer) ?? 0) + 1 : 0
+      this.#starving.set(peer, rounds)
+      if (rounds >= MAX_STARVING_ROUNDS) peer.wire.destroy()
       else if (peer.wire.amInterested && !this.#isNeeded(peer)) peer.wire.uninterested()
     }
   }
@@ -202,19 +206,22 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   /** The peer is alone to blame for something about this piece: what it said of it is void. */
   distrust (peer: TaskPeer, index: number, reason: string): void {
-    if (peer.isBanned) return // what it had sent before it was closed
+    if (this.#banned.has(peer)) return // what it had sent before it was closed
     this.#forget(peer, index)
     // across connections: coming back is no way out
     const identity = identityOf(peer.wire)
     const strikes = (this.#strikes.get(identity) ?? 0) + 1
     if (this.#strikes.size < MAX_STRIKERS) this.#strikes.set(identity, strikes)
-    peer.isBanned = strikes > STRIKES_TOLERATED
-    if (peer.isBanned) this.#host.ban(peer, reason)
-    else this.#host.strike(peer, reason)
+    if (strikes <= STRIKES_TOLERATED) return this.#host.strike(peer, reason)
+    this.#banned.add(peer)
+    this.#host.ban(peer, reason)
   }
+
+  * #welcome (): Generator<TaskPeer> { for (const peer of this) if (!this.#banned.has(peer)) yield peer }
 
   #remove (peer: TaskPeer): void {
     if (!this.#peers.delete(peer.wire)) return
+    this.#starving.delete(peer)
     this.#claims.remove(peer)
     this.#announcer.remove(peer)
     peer.results.clear()
@@ -287,7 +294,7 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #onAvailable (peer: TaskPeer, index: number): void {
     this.#expect(peer, index)
-    if (peer.owed.size > 0) peer.owed.delete(index)
+    this.#claims.settled(peer, index)
     if (this.#scheduler.isMissing(index)) this.#host.available(peer, index)
   }
 

@@ -229,7 +229,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
   updated (peer: TaskPeer): void {
     if (this.#isClosed) return
     this.scheduler.deliveries.expire()
-    if (peer.isAwaited) peer.wire.interested()
+    if (this.downloads.isAwaited(peer)) peer.wire.interested()
     this.#slots?.run()
     this.downloads.consider(peer)
   }
@@ -239,9 +239,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
     this.#slots?.run()
   }
 
-  wants (peer: TaskPeer): boolean {
-    return [peer.urgent, peer.queue].some(queue => queue.some(index => this.needs(index)))
-  }
+  wants (peer: TaskPeer): boolean { return this.downloads.needs(peer) }
 
   serve (index: number, offset: number, length: number, respond: Respond): void {
     this.#store.get(index, { offset, length }, respond)

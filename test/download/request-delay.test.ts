@@ -4,8 +4,8 @@ import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { RequestDelay } from '../../lib/download/request-delay.ts'
 import type { TaskPeer } from '../../lib/peers/task-peer.ts'
 
-const PEER = { urgent: [] } as unknown as TaskPeer
-const URGENT = { urgent: [7] } as unknown as TaskPeer
+const PEER = {} as unknown as TaskPeer
+const URGENT = {} as unknown as TaskPeer
 
 /** When the peer is asked, at which times it is considered; work goes on for `busyMs` more. */
 async function asked (
@@ -20,8 +20,11 @@ async function asked (
       return busyMs(clock.now())
     }
   }
-  const delay = new RequestDelay(host, () => {
-    at.push(clock.now())
+  const delay = new RequestDelay(host, {
+    isUrgent: each => each === URGENT,
+    requestMore: () => {
+      at.push(clock.now())
+    }
   })
   for (const ms of considered)
     clock.after(ms, () => {

@@ -15,6 +15,8 @@ const DOWNLOADS: Downloads = {
   bufferedBytes: 0,
   open () {},
   offer () {},
+  isAwaited: () => false,
+  needs: () => false,
   consider () {},
   hurry () {},
   removePeer () {},

@@ -1,0 +1,50 @@
+/** Of which connected peer a piece can be had. Pure. Called by downloader.ts. */
+import type { TaskPeer } from '../peers/task-peer.ts'
+import type { Download } from './download.ts'
+
+/** Can be asked for something, now. */
+function isOpen ({ wire }: TaskPeer): boolean { return !wire.destroyed && !wire.peerChoking }
+
+/** A peer of which the piece is expected, and that can be asked. */
+export function expectedHolder (
+  peers: Iterable<TaskPeer>, index: number, isMeant: (peer: TaskPeer) => boolean = () => true
+): TaskPeer | undefined {
+  for (const peer of peers) {
+    if (peer.holder.expected.has(index) && peer.results.holds(index) && isMeant(peer) && isOpen(peer)) return peer
+  }
+  return undefined
+}
+
+/** A holder of the same result that nothing is asked of. @param isAwaited something is still to be asked of the peer */
+export function idleHolder (
+  peers: Iterable<TaskPeer>, { index, result }: Download, isAwaited: (peer: TaskPeer) => boolean
+): TaskPeer | undefined {
+  for (const peer of peers) {
+    const isIdle = isOpen(peer) && peer.wire.requests.length === 0 && !isAwaited(peer)
+    if (isIdle && peer.results.holdsResult(index, result)) return peer
+  }
+  return undefined
+}
+
+/** Somebody is still there that holds the same result. */
+export function isHeld (peers: Iterable<TaskPeer>, { index, result }: Download): boolean {
+  for (const { wire, results } of peers) if (!wire.destroyed && results.holdsResult(index, result)) return true
+  return false
+}
+
+/** All holders of the piece; if it is expected of some, only they. */
+export function holdersToAsk (peers: Iterable<TaskPeer>, index: number): TaskPeer[] {
+  const isExpected = expectedHolder(peers, index) !== undefined
+  return Array.from(peers).filter(({ results, holder }) => {
+    return results.holds(index) && (!isExpected || holder.expected.has(index))
+  })
+}
+
+/** Open requests for the piece are of no use any more. */
+export function cancelRequests (peers: Iterable<TaskPeer>, index: number): void {
+  for (const { wire } of peers) {
+    for (const request of wire.requests.filter(({ piece }) => piece === index)) {
+      wire.cancel(index, request.offset, request.length)
+    }
+  }
+}
