@@ -23,6 +23,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   executor: ['system'],
   config: ['system', 'trust', 'task'],
   store: ['executor', 'system', 'results', 'task'],
+  seal: ['store', 'task'],
   discovery: ['peers', 'system'],
   connections: ['discovery', 'peers', 'system', 'task', 'ut_bitworker'],
   session: ['peers', 'download', 'store', 'scheduling', 'results', 'task', 'ut_bitworker'],
@@ -41,6 +42,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'store',
     'discovery',
     'connections',
+    'seal',
     'session'
   ],
   index: [
@@ -58,6 +60,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'store',
     'discovery',
     'connections',
+    'seal',
     'session',
     'webtorrent',
     'version'
@@ -77,6 +80,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'store',
     'discovery',
     'connections',
+    'seal',
     'session',
     'webtorrent',
     'index',
@@ -104,7 +108,7 @@ const DOORS: Record<string, readonly string[]> = {
   peers: ['hand-over.ts', 'identity.ts', 'neighbours.ts', 'task-peer.ts'],
   scheduling: ['backups.ts', 'claim.ts', 'claimants.ts', 'holder.ts', 'lag.ts', 'scheduler.ts'],
   session: ['events.ts', 'work-session.ts'],
-  store: ['compute-store.ts', 'types.ts'],
+  store: ['compute-store.ts', 'finished-files.ts', 'types.ts'],
   task: [
     'asks.ts',
     'ed25519.ts',

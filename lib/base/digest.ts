@@ -4,7 +4,7 @@ import { createHash, hash } from 'node:crypto'
 /** A digest of what comes bit by bit. */
 export interface IncrementalDigest {
   update (bytes: string | Uint8Array): IncrementalDigest
-  /** 32 bytes; once */
+  /** 32 bytes of SHA-256, 20 of SHA-1; once */
   digest (): Uint8Array
 }
 
@@ -16,6 +16,11 @@ export function sha256 (bytes: Uint8Array): Uint8Array {
 /** SHA-256 of what comes bit by bit. */
 export function incrementalSha256 (): IncrementalDigest {
   return createHash('sha256')
+}
+
+/** SHA-1, 20 bytes, of what comes bit by bit: of a piece of an ordinary torrent. */
+export function incrementalSha1 (): IncrementalDigest {
+  return createHash('sha1')
 }
 
 /** SHA-1 in hex, as of an info-hash. */

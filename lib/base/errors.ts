@@ -39,6 +39,7 @@ export type ErrorCode =
   | 'BW_ERR_MAGNET'
   | 'BW_ERR_NOT_A_FILE'
   | 'BW_ERR_NOT_A_TASK'
+  | 'BW_ERR_NOT_FINISHED'
   | 'BW_ERR_NOT_FOUND'
   | 'BW_ERR_NOT_LISTED'
   | 'BW_ERR_NOT_PERMITTED'

@@ -35,7 +35,7 @@ interface Sources {
 interface FinishedRecord extends Result { offsets: Float64Array | null }
 
 /** What the journal says. */
-interface Claims {
+export interface Claims {
   pieces: PackedResults
   files: Map<number, FinishedRecord>
   /** where in the draft of its file a piece is */
@@ -81,7 +81,8 @@ export async function restore (sources: Sources): Promise<PieceTable> {
   return table
 }
 
-function replay (task: Task, records: JournalRecord[]): Claims {
+/** What the records, one after another, leave. */
+export function replay (task: Task, records: JournalRecord[]): Claims {
   const claims: Claims = {
     pieces: new PackedResults(task.pieceCount), files: new Map(), placed: new Map(), newer: new Set()
   }

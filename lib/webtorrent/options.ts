@@ -5,6 +5,7 @@ import type { Bind } from '../executor/binds.ts'
 import { checkLimits } from '../executor/limits.ts'
 import type { Limits } from '../executor/limits.ts'
 import type { SandboxChoice } from '../executor/sandbox/types.ts'
+import type { SealOptions } from '../seal/seal.ts'
 import { unsupportedProblem } from '../task/task.ts'
 import type { ParseTaskOptions, Task } from '../task/task.ts'
 import type { TorrentOptions } from './inherited-options.ts'
@@ -38,6 +39,9 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
   /** Overwrite files in `path` that have the names of the task's files but were not made by it. Default false. */
   force?: boolean
 }
+
+/** How a task is sealed. */
+export type SealingOptions = Pick<SealOptions, 'onProgress'>
 
 /** Throws BW_ERR_COMPUTE_OPTIONS. */
 export function checkComputeOptions ({ slots, limits = {} }: ComputeOptions): void {

@@ -6,7 +6,7 @@ import type { Outstanding } from '../peers/hand-over.ts'
 import type { TaskStats } from '../session/events.ts'
 import type { CreateTaskOptions, Task } from '../task/task.ts'
 import type { HandOverOptions } from './leave.ts'
-import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
+import type { ComputeOptions, SealingOptions, TaskTorrentOptions } from './options.ts'
 import type { WebTorrentOptions } from './inherited-options.ts'
 import type { Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentClient } from './types.ts'
 
@@ -37,6 +37,14 @@ export interface Torrent extends WebTorrentTorrent {
    * whenever that changes. Resolves at once for an ordinary torrent.
    */
   handOver (options?: HandOverOptions): Promise<Outstanding>
+  /**
+   * Makes an ordinary torrent of the finished files, with their real lengths, and seeds it where they lie. Resolves
+   * with that torrent, whose `torrentFile` and `magnetURI` every BitTorrent client takes. Who has the same files gets
+   * the same info-hash. It ends with this one, or when a piece is lost. `onProgress` is told how many bytes were read,
+   * and how many there are. Rejects with BW_ERR_NOT_FINISHED, BW_ERR_NOT_A_TASK, BW_ERR_TASK_REQUIRES,
+   * BW_ERR_DESTROYED, BW_ERR_ABORTED, BW_ERR_OUTPUT_FOLDER, BW_ERR_SYMLINK.
+   */
+  seal (options?: SealingOptions): Promise<Torrent>
 }
 
 /**

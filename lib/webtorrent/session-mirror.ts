@@ -10,6 +10,7 @@ import type { FinishedFile } from '../store/types.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import type { InternalTorrent } from './internals.ts'
+import type { Sealing } from './sealing.ts'
 import type { TaskFileView } from './task-file-view.ts'
 import type { TorrentPiece, Wire } from './types.ts'
 
@@ -22,7 +23,10 @@ export function missingPieces (pieceCount: number): TorrentPiece[] {
 }
 
 /** The part of ComputeTorrent that is looked at and written. */
-export interface MirroredTorrent extends InternalTorrent { readonly _taskWires: TaskWires }
+export interface MirroredTorrent extends InternalTorrent {
+  readonly _taskWires: TaskWires
+  readonly _sealing: Sealing
+}
 
 /** The session's host: what happens in it happens to the torrent. */
 export class SessionMirror implements SessionHost {
@@ -53,6 +57,7 @@ export class SessionMirror implements SessionHost {
     torrent.pieces[index] = MISSING
     torrent.bitfield.set(index, false)
     torrent.done = false
+    torrent._sealing.break()
     ;(torrent.files[locate(this.#task, index).file] as TaskFileView | undefined)?.reopen()
   }
 

@@ -26,9 +26,11 @@ import type { DestroyCallback, InternalClient } from './internals.ts'
 import { handOver } from './leave.ts'
 import type { HandOverOptions } from './leave.ts'
 import { checkComputable } from './options.ts'
-import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
+import type { ComputeOptions, SealingOptions, TaskTorrentOptions } from './options.ts'
 import './package-guards.ts'
 import { ProcessLag } from './process-lag.ts'
+import type { Torrent } from './public-types.ts'
+import { Sealing } from './sealing.ts'
 import { WantedPieces } from './selections.ts'
 import { missingPieces, SessionMirror } from './session-mirror.ts'
 import { TaskFileView } from './task-file-view.ts'
@@ -47,6 +49,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
   readonly _control: ComputeControl
   readonly _taskWires = new TaskWires(this)
   readonly _wanted = new WantedPieces()
+  readonly _sealing = new Sealing(this, task => this._folderOf(task))
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
     super(torrentId, client, opts)
@@ -145,6 +148,9 @@ export class ComputeTorrent extends IdentifiedTorrent {
     )
   }
 
+  /** See public-types.ts. */
+  async seal (opts?: SealingOptions): Promise<Torrent> { return this._sealing.seal(opts) }
+
   //
   // PEERS
   //
@@ -242,6 +248,8 @@ export class ComputeTorrent extends IdentifiedTorrent {
   override _destroy (err: Error | null, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback): void {
     const session = this._session
     const { store } = this
+    // a magnet link that makes no sense ends it before it has any
+    this._sealing?.break()
     if (!this.destroyed && session !== null && store !== null) {
       this._lag?.close()
       const closing = session.close(err).then(() => this._control.close())

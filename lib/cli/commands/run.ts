@@ -33,11 +33,12 @@ import type { Session } from '../run/open-torrent.ts'
 import { outcomeOf } from '../run/outcome.ts'
 import { followWork, watch } from '../run/progress.ts'
 import { askConsent, demandTerminal } from '../run/prompt.ts'
+import type { SealingFlags } from '../run/sealing.ts'
 import { readSource } from '../run/source.ts'
 import { nothingComes } from '../run/waiting.ts'
 
 /** The flags as typed. */
-export interface RunFlags extends NetworkFlags, ConfinementFlags, LeavingFlags {
+export interface RunFlags extends NetworkFlags, ConfinementFlags, LeavingFlags, SealingFlags {
   output: string
   /** default: one for each core */
   slots?: number

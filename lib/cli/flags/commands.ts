@@ -9,6 +9,7 @@ import type { DoctorFlags } from '../commands/doctor.ts'
 import type { InfoFlags } from '../commands/info.ts'
 import type { KeygenFlags } from '../commands/keygen.ts'
 import type { RunFlags } from '../commands/run.ts'
+import type { SealFlags } from '../commands/seal.ts'
 import type { SignFlags } from '../commands/sign.ts'
 import type { TrackerFlags } from '../commands/tracker.ts'
 import type { TrustAddFlags } from '../commands/trust.ts'
@@ -76,6 +77,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     new Option('--yes', 'run the command without asking').default(false),
     new Option('--no-compute', 'run nothing; only download what others computed'),
     new Option('--exit', 'exit when done and other peers have the pieces that only this one has, instead of seeding until interrupted').default(false),
+    new Option('--seal', 'when done, also seed the files as an ordinary torrent, for other BitTorrent clients (see bitworker seal --help)').default(false),
     value('--seed-time <minutes>', 'when done, seed for this long, then exit', parseAmount),
     value('--seed-ratio <ratio>', 'when done, seed until this many times the size of the files has been uploaded, then exit', parseAmount),
     new Option('-v, --verbose', 'show the stderr of all commands, not only of failed ones').default(false),
@@ -131,6 +133,20 @@ function addInfo (program: Command): void {
     .action(async (task: string, flags: InfoFlags) => {
       await (await import('../commands/info.ts')).info(task, flags)
     })
+}
+
+function addSeal (program: Command): void {
+  addOptions(program.command('seal').summary('make an ordinary torrent of a finished task')
+    .description('Makes an ordinary torrent file of the files of a finished task, which every BitTorrent client can fetch. The same files give the same torrent on every machine. Runs of the task in that folder seed it, now and later.')
+    .argument('<task>', 'a task file, or the magnet link or info-hash of a task that was run in the folder'), [
+    new Option('-o, --output <file>', 'the torrent file to write, or - for stdout (default: NAME.torrent)'),
+    new Option('--dir <dir>', 'the folder of the files, as run -o had it').default('.'),
+    many('--announce <url>', 'also name this tracker', parseAnnounce),
+    new Option('--force', 'overwrite an existing file').default(false),
+    ...common()
+  ]).addHelpText('after', EXAMPLES.seal).action(async (task: string, flags: SealFlags) => {
+    await (await import('../commands/seal.ts')).seal(task, flags)
+  })
 }
 
 function addDoctor (program: Command, done: (exitCode: number) => void): void {
@@ -251,6 +267,7 @@ export function addCommands (program: Command, done: (exitCode: number) => void)
   addTry(program, done)
   addRun(program, done)
   addInfo(program)
+  addSeal(program)
   addKeygen(program)
   addSign(program)
   addTrust(program)

@@ -2,7 +2,7 @@
 
 /** By command. */
 export const EXAMPLES: Record<
-  'create' | 'try' | 'run' | 'info' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
+  'create' | 'try' | 'run' | 'info' | 'seal' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
   string
 > = {
   create: `
@@ -58,6 +58,18 @@ bitworker doctor says how to get one. --bind PATH shows the command one of your 
 Examples:
   bitworker info squares.bitworker
   bitworker info --json 'magnet:?xt=urn:btih:…'`,
+  seal: `
+Examples:
+  Of the files that bitworker run left in this folder:
+    bitworker seal squares.bitworker
+
+  Of those in another folder, to stdout:
+    bitworker seal squares.bitworker --dir results -o - > squares.torrent
+
+The task must be finished in that folder; else the exit code is 2. Everything in the files was compared with its digest.
+Then other clients fetch the files from each run of the task in that folder (bitworker run), and from every run with --seal.
+Peers with the same files have the same torrent. Where a command or complete command prints something else on each machine,
+they differ: then let one peer seal, and fetch its torrent.`,
   keygen: `
 Examples:
   bitworker keygen --label 'Ada Lovelace'

@@ -45,6 +45,9 @@ const ELSEWHERE = (message: string): string => {
   return /(?:move it away|remove it)$/.test(message) ? ', or choose another folder with -o' : ''
 }
 
+const NOT_FINISHED = (message: string): string =>
+  /is not finished here/.test(message) ? '; run it to its end, or name the folder of its files with --dir' : ''
+
 /**
  * What a command can do about an error of the library, which knows no flags: by code and command, to go on the end of
  * the message. The only place where such advice stands.
@@ -55,11 +58,13 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, string | ((message: strin
     run: ', choose another folder with -o, or overwrite it with --force',
     create: '; choose another name with -o, or overwrite it with --force',
     sign: '; choose another name with -o, or overwrite it with --force',
-    keygen: '; choose another file with -o, or overwrite it with --force'
+    keygen: '; choose another file with -o, or overwrite it with --force',
+    seal: '; choose another name with -o, or overwrite it with --force'
   },
   BW_ERR_KEY: { create: KEYS, sign: KEYS },
   BW_ERR_KEY_FILE: { create: KEYS, sign: KEYS },
   BW_ERR_LOCKED: { run: '; choose another folder with -o, or end the other one' },
+  BW_ERR_NOT_FINISHED: { seal: NOT_FINISHED },
   BW_ERR_OUTPUT_FOLDER: { run: ELSEWHERE },
   BW_ERR_SYMLINK: { run: ELSEWHERE },
   BW_ERR_TASK_COMMAND: { create: '; let it call a script that every volunteer has, and shows it with --bind' },

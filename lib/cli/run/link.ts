@@ -6,6 +6,8 @@ import { BitWorkerError } from '../../base/errors.ts'
 
 const HEX = /^[0-9a-f]{40}$/i
 const BASE32 = /^[a-z2-7]{32}$/i
+/** RFC 4648 */
+const BASE32_DIGITS = 'abcdefghijklmnopqrstuvwxyz234567'
 
 /**
  * The text without blanks, quotes and brackets around it, and if it is a magnet link: on one line, percent signs,
@@ -33,6 +35,15 @@ export function tidyLink (text: string): string {
 /** Whether it is an info-hash, 40 hex digits or 32 of base 32. */
 export function isInfoHash (text: string): boolean {
   return HEX.test(text) || BASE32.test(text)
+}
+
+/** The info-hash that a link names, in lower-case hex; undefined: it is none, or names none. */
+export function infoHashOf (link: string): string | undefined {
+  const hash = isInfoHash(link) ? link : /[?&]xt(?:\.\d+)?=urn:btih:([0-9a-z]+)/i.exec(link)?.[1] ?? ''
+  if (HEX.test(hash)) return hash.toLowerCase()
+  if (!BASE32.test(hash)) return undefined
+  const bits = Array.from(hash.toLowerCase(), digit => BASE32_DIGITS.indexOf(digit).toString(2).padStart(5, '0')).join('')
+  return bits.match(/.{4}/g)!.map(nibble => Number.parseInt(nibble, 2).toString(16)).join('')
 }
 
 function tidyParameter (parameter: string): string {

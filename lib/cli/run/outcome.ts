@@ -8,12 +8,14 @@ import { describeFiles } from './events.ts'
 import type { FailureReport } from './failures.ts'
 import { handedOver, leavesWhenDone, seeded } from './leaving.ts'
 import type { LeavingFlags } from './leaving.ts'
+import { sealWhenDone } from './sealing.ts'
+import type { SealingFlags } from './sealing.ts'
 import { nothingComes, PATIENCE_MS } from './waiting.ts'
 
 const NEVER = new Promise<never>(() => {})
 
 /** What decides when to leave. */
-export interface OutcomeFlags extends LeavingFlags { compute: boolean }
+export interface OutcomeFlags extends LeavingFlags, SealingFlags { compute: boolean }
 
 /** The end of a task. */
 export interface Outcome {
@@ -47,6 +49,8 @@ export function outcomeOf (
       resolve()
     })
   })
+  // after the note that it is done
+  const sealed = sealWhenDone(torrent, flags, out, screen)
   let isWaiting = false
   const waitForOthers = (inVain: () => void): void => {
     if (isWaiting) return
@@ -81,6 +85,7 @@ export function outcomeOf (
   // a task that is not understood leaves parts, and whoever asked for files has none
   const done = finished.then(async () => {
     if (!leavesWhenDone(flags)) return NEVER
+    await sealed()
     await seeded(torrent, flags)
     return torrent.task?.unsupported === undefined ? EXIT.done : EXIT.workFailed
   })

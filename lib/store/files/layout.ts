@@ -3,6 +3,7 @@
  *
  *   <path>/<file paths of the task>                finished files
  *   <path>/.bitworker/<info-hash>/task.bitworker   the task file
+ *                                 sealed.torrent   the finished files as an ordinary torrent, if somebody wants one
  *                                 p/000012         parts, by global piece index
  *                                 f/000000         drafts of files, by file index
  *                                 journal, lock
@@ -18,6 +19,7 @@ export class StoreLayout {
   /** holds everything of this task but its finished files */
   readonly root: string
   readonly taskFile: string
+  readonly sealed: string
   readonly parts: string
   readonly drafts: string
   readonly journal: string
@@ -28,6 +30,7 @@ export class StoreLayout {
     this.folder = path.resolve(folder)
     this.root = path.join(this.folder, '.bitworker', infoHash)
     this.taskFile = path.join(this.root, 'task.bitworker')
+    this.sealed = path.join(this.root, 'sealed.torrent')
     this.parts = path.join(this.root, 'p')
     this.drafts = path.join(this.root, 'f')
     this.journal = path.join(this.root, 'journal')

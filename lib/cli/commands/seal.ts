@@ -1,0 +1,112 @@
+/** `bitworker seal`: the files of a finished task as an ordinary torrent file. */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { equalBytes } from '../../base/digest.ts'
+import { BitWorkerError } from '../../base/errors.ts'
+import { sealTask } from '../../seal/seal.ts'
+import type { Seal } from '../../seal/seal.ts'
+import { keptFiles } from '../../store/finished-files.ts'
+import { replace, writeNew } from '../../system/atomic-file.ts'
+import type { Task } from '../../task/task.ts'
+import { EXIT, ExitError, explain } from '../output/failure.ts'
+import { escapeText, formatBytes, plural } from '../output/format.ts'
+import { JsonOutput } from '../output/json-output.ts'
+import { onInterrupt } from '../run/interrupt.ts'
+import { infoHashOf } from '../run/link.ts'
+import { readSource } from '../run/source.ts'
+
+/** The flags as typed. */
+export interface SealFlags {
+  /** default: NAME.torrent; `-`: standard output */
+  output?: string
+  /** the folder of the files */
+  dir: string
+  announce: string[]
+  force: boolean
+  json: boolean
+}
+
+/**
+ * Writes the torrent file, and leaves word for a run in the same folder to seed it. Throws BW_ERR_NOT_FINISHED,
+ * BW_ERR_NOT_A_TASK, BW_ERR_FILE_EXISTS, BW_ERR_INTERRUPTED, and what is wrong with the arguments.
+ */
+export async function seal (id: string, flags: SealFlags): Promise<void> {
+  const toStdout = flags.output === '-'
+  if (toStdout && flags.json) {
+    throw new BitWorkerError('BW_ERR_USAGE', 'usage', '-o - and --json both write to stdout; leave out one of the two')
+  }
+  const task = await taskOf(id, flags.dir)
+  const target = flags.output ?? `${task.name}.torrent`
+  const announce = [...new Set([...task.announce, ...flags.announce])]
+  const sealed = await untilInterrupted(signal => sealTask(task, flags.dir, { announce, signal }))
+  if (toStdout) process.stdout.write(sealed.torrentFile)
+  else await write(target, sealed.torrentFile, flags.force)
+  const kept = keptFiles(flags.dir, task.infoHash).sealed
+  await replace(kept, sealed.torrentFile).catch((error: unknown) => { throw explain(error, kept) })
+  tell(sealed, task, target, { announce, json: flags.json, toStdout })
+}
+
+/** A task that has been run in the folder is known by its link as well. */
+async function taskOf (id: string, dir: string): Promise<Task> {
+  const source = await readSource(id)
+  if (source.task !== null) return source.task
+  if (source.kind === 'torrent') {
+    throw new BitWorkerError('BW_ERR_NOT_A_TASK', 'input', `${id} is an ordinary torrent already; name a task`)
+  }
+  const infoHash = infoHashOf(source.id as string)
+  if (infoHash === undefined) {
+    throw new BitWorkerError('BW_ERR_USAGE', 'usage', 'of a URL only the task file itself can be sealed; download it first')
+  }
+  const { taskFile } = keptFiles(dir, infoHash)
+  if (!existsSync(taskFile)) {
+    throw new BitWorkerError(
+      'BW_ERR_NOT_FINISHED', 'usage', `the task is not finished here: ${path.resolve(dir)} has nothing of it`
+    )
+  }
+  return (await readSource(taskFile)).task!
+}
+
+async function untilInterrupted<T> (work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  const release = onInterrupt(() => { stop.abort() })
+  try {
+    return await work(stop.signal)
+  } catch (error) {
+    if (stop.signal.aborted) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
+    throw error
+  } finally {
+    release()
+  }
+}
+
+async function write (target: string, bytes: Uint8Array, force: boolean): Promise<void> {
+  try {
+    if (force) await replace(target, bytes)
+    else await writeNew(target, bytes)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explain(error, target)
+    // sealed before
+    const there = await readFile(target).catch(() => null)
+    if (there !== null && equalBytes(there, bytes)) return
+    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${target}: already exists`)
+  }
+}
+
+interface Told { announce: string[], json: boolean, toStdout: boolean }
+
+function tell ({ infoHash, files }: Seal, { name }: Task, target: string, { announce, json, toStdout }: Told): void {
+  const length = files.reduce((sum, file) => sum + file.length, 0)
+  const magnet = `magnet:?xt=urn:btih:${infoHash}&dn=${encodeURIComponent(name)}${announce
+    .map(url => `&tr=${encodeURIComponent(url)}`)
+    .join('')}`
+  const listed = files.map(file => ({ path: file.path, length: file.length }))
+  new JsonOutput(json).emit('sealed', { file: target, infoHash, magnet, files: listed })
+  const stream = json || toStdout ? process.stderr : process.stdout
+  stream.write([
+    `${toStdout ? escapeText(name) : escapeText(target)}: an ordinary torrent of ${plural(files.length, 'file')}, ${formatBytes(length)}`,
+    `info-hash  ${infoHash}`,
+    `magnet     ${magnet}`,
+    ''
+  ].join('\n'))
+}

@@ -1,0 +1,57 @@
+/**
+ * How `run` seals: when it is asked to, or when somebody has sealed what is in its folder, before or meanwhile. What is
+ * sealed is seeded beside the task.
+ */
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { BitWorkerError } from '../../base/errors.ts'
+import { keptFiles } from '../../store/finished-files.ts'
+import { replace } from '../../system/atomic-file.ts'
+import type { Torrent } from '../../webtorrent/public-types.ts'
+import { explain } from '../output/failure.ts'
+import type { JsonOutput } from '../output/json-output.ts'
+import type { Screen } from '../output/screen.ts'
+
+const LOOK_MS = 2000
+
+/** What decides whether to seal. */
+export interface SealingFlags { seal?: boolean }
+
+/** Seals the torrent each time that it is done; the function resolves when that is over, if it was asked for. */
+export function sealWhenDone (
+  torrent: Torrent, { seal = false }: SealingFlags, out: JsonOutput, screen: Screen
+): () => Promise<void> {
+  let attempt = Promise.resolve()
+  let timer: NodeJS.Timeout | undefined
+  const isWanted = (): boolean => seal || existsSync(keptFiles(torrent.path, torrent.infoHash).sealed)
+  const look = (): void => {
+    if (!isWanted()) return
+    clearInterval(timer)
+    attempt = sealNow(torrent, out, screen)
+  }
+  torrent.on('done', () => {
+    if (torrent.task === null || torrent.task.unsupported !== undefined) return
+    clearInterval(timer)
+    timer = setInterval(look, LOOK_MS).unref()
+    look()
+  })
+  torrent.once('close', () => { clearInterval(timer) })
+  return () => attempt
+}
+
+async function sealNow (torrent: Torrent, out: JsonOutput, screen: Screen): Promise<void> {
+  try {
+    const sealed = await torrent.seal()
+    const { infoHash, magnetURI, torrentFile } = sealed
+    // the next run here seeds it, too
+    await replace(keptFiles(torrent.path, torrent.infoHash).sealed, torrentFile)
+    out.emit('sealed', { infoHash, magnet: magnetURI })
+    screen.note(`sealed: every BitTorrent client can fetch the files, also from here:\n  ${magnetURI}`)
+  } catch (error) {
+    if (torrent.destroyed) return
+    const cause = explain(error, path.resolve(torrent.path)) as Error
+    const code = cause instanceof BitWorkerError ? { code: cause.code } : {}
+    out.emit('warning', { ...code, message: cause.message })
+    screen.note(`warning: not sealed: ${cause.message}`)
+  }
+}

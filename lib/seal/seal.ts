@@ -1,0 +1,126 @@
+/**
+ * Seals a finished task: an ordinary torrent (BEP 3) of its files, with their real lengths, for every BitTorrent
+ * client. Its info dictionary follows from the files alone, so that who has the same files has the same info-hash.
+ * Not by create-torrent: a folder with one file would become a single file, and each byte is compared with the digest
+ * of its result in the same pass. Called by webtorrent/sealing.ts and `bitworker seal`.
+ */
+import { encode } from '../base/bencode.ts'
+import type { Encodable } from '../base/bencode.ts'
+import { incrementalSha1, sha1Hex } from '../base/digest.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import { pieceLengthOf } from '../base/piece-length.ts'
+import { finishedFiles, readFinished } from '../store/finished-files.ts'
+import type { FileMark, FinishedContent } from '../store/finished-files.ts'
+import type { Task } from '../task/task.ts'
+
+const HASH_BYTES = 20
+
+/** A finished file, and what it was when it was sealed. */
+export interface SealedFile extends FinishedContent { mark: FileMark }
+
+/** A sealed task. */
+export interface Seal {
+  /** of the ordinary torrent: 40 lower-case hex digits */
+  infoHash: string
+  /** the torrent file */
+  torrentFile: Uint8Array
+  /** bytes */
+  pieceLength: number
+  /** in the order of the torrent */
+  files: SealedFile[]
+}
+
+/** How to seal. */
+export interface SealOptions {
+  /** trackers; default: the task's */
+  announce?: readonly string[]
+  /** called now and then with the bytes that were read, and all that there are */
+  onProgress?: (done: number, total: number) => void
+  signal?: AbortSignal
+}
+
+/**
+ * Reads the files of a task that is finished in `folder`, and seals them. Rejects with BW_ERR_NOT_FINISHED,
+ * BW_ERR_TASK_REQUIRES, BW_ERR_OUTPUT_FOLDER, BW_ERR_SYMLINK, BW_ERR_ABORTED.
+ */
+export async function sealTask (
+  task: Task, folder: string, { announce = task.announce, onProgress = () => {}, signal }: SealOptions = {}
+): Promise<Seal> {
+  const contents = finishedFiles(task, folder)
+  const total = contents.reduce((sum, { length }) => sum + length, 0)
+  if (total === 0) throw empty(task)
+  const pieceLength = pieceLengthOf(total)
+  const hashes = new PieceHashes(total, pieceLength)
+  const files: SealedFile[] = []
+  for (const content of contents) {
+    const mark = await readFinished(content, chunk => {
+      hashes.add(chunk)
+      onProgress(hashes.length, total)
+    }, signal)
+    files.push({ ...content, mark })
+  }
+  const info = infoOf(task, contents, { pieceLength, pieces: hashes.all })
+  return { infoHash: sha1Hex(encode(info)), torrentFile: encode(fileOf(info, announce)), pieceLength, files }
+}
+
+/** The SHA-1 of each piece of what comes bit by bit. */
+class PieceHashes {
+  /** 20 bytes a piece */
+  readonly all: Uint8Array
+  length = 0
+  readonly #total: number
+  readonly #pieceLength: number
+  #hash = incrementalSha1()
+
+  constructor (total: number, pieceLength: number) {
+    this.#total = total
+    this.#pieceLength = pieceLength
+    this.all = new Uint8Array(Math.ceil(total / pieceLength) * HASH_BYTES)
+  }
+
+  add (chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + this.#pieceLength - this.length % this.#pieceLength)
+      this.#hash.update(part)
+      at += part.length
+      this.length += part.length
+      if (this.length % this.#pieceLength !== 0 && this.length !== this.#total) continue
+      this.all.set(this.#hash.digest(), (Math.ceil(this.length / this.#pieceLength) - 1) * HASH_BYTES)
+      this.#hash = incrementalSha1()
+    }
+  }
+}
+
+/** Nothing in it but what follows from the files: a date, say, would make it another torrent. */
+function infoOf (
+  task: Task, files: readonly FinishedContent[], { pieceLength, pieces }: { pieceLength: number, pieces: Uint8Array }
+): Record<string, Encodable | undefined> {
+  const [first] = files
+  const isSingle = files.length === 1 && first!.name === task.name
+  return {
+    name: task.name,
+    'piece length': pieceLength,
+    pieces,
+    ...(isSingle
+      ? { length: first!.length }
+      : { files: files.map(({ name, length }) => ({ path: name.split('/').slice(1), length })) }),
+    private: task.private === true ? 1 : undefined
+  }
+}
+
+/** BEP 3, BEP 12: one tier per tracker. */
+function fileOf (
+  info: Record<string, Encodable | undefined>, announce: readonly string[]
+): Record<string, Encodable | undefined> {
+  return {
+    announce: announce[0],
+    'announce-list': announce.length === 0 ? undefined : announce.map(url => [url]),
+    info
+  }
+}
+
+function empty ({ name }: Task): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_NOT_FINISHED', 'usage', `${name} cannot be sealed: all its files are empty, so there is nothing to share`
+  )
+}

@@ -1,0 +1,159 @@
+/**
+ * The finished files of a task's folder, for who only reads them: whether anybody has the folder open or not. They are
+ * what the journal says, or they are refused: each byte that is handed out was compared with its digest.
+ */
+import { closeSync, fstatSync, readFileSync } from 'node:fs'
+import type { Stats } from 'node:fs'
+import { equalBytes } from '../base/digest.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import type { PackedResults } from '../results/packed-results.ts'
+import type { Result } from '../results/result.ts'
+import { errnoOf, ioError } from '../system/io-errors.ts'
+import { locate, unsupportedProblem } from '../task/task.ts'
+import type { Task } from '../task/task.ts'
+import { isConcatenation } from '../task/unsupported.ts'
+import { checkParents, checkReadable, lstatOrNull } from './files/folders.ts'
+import { copyRegion, isGone, openRegular, readAt } from './files/io.ts'
+import { StoreLayout } from './files/layout.ts'
+import { Pacer } from './files/pacer.ts'
+import { decodeJournal } from './journal.ts'
+import { replay } from './restore.ts'
+import type { Claims } from './restore.ts'
+
+/** A finished file, as it was when it was finished. */
+export interface FinishedContent {
+  /** components joined by '/', as in the task */
+  name: string
+  /** absolute */
+  path: string
+  /** bytes */
+  length: number
+  /** what it consists of, in order: size and SHA-256 of each region */
+  regions: () => Iterable<Result>
+}
+
+/** Files that lack a piece that came after they were made. */
+const NONE: ReadonlySet<number> = new Set()
+
+/** Where the folder of a task keeps what belongs to the task alone. */
+export function keptFiles (folder: string, infoHash: string): { taskFile: string, sealed: string } {
+  const { taskFile, sealed } = new StoreLayout(folder, infoHash)
+  return { taskFile, sealed }
+}
+
+/**
+ * The files of a task that is finished in `folder`. Throws BW_ERR_NOT_FINISHED, BW_ERR_TASK_REQUIRES,
+ * BW_ERR_OUTPUT_FOLDER, BW_ERR_SYMLINK.
+ */
+export function finishedFiles (task: Task, folder: string): FinishedContent[] {
+  const problem = unsupportedProblem(task)
+  if (problem !== null) throw problem
+  const layout = new StoreLayout(folder, task.infoHash)
+  const claims = readClaims(task, layout)
+  const missing = task.pieceCount - claims.pieces.size
+  // what a complete command made needs its parts no more
+  if (missing > 0 && isConcatenation(task)) {
+    throw notFinished(task, `${missing} of its ${task.pieceCount} pieces ${missing === 1 ? 'is' : 'are'} missing`)
+  }
+  const reopened = isConcatenation(task) ? new Set(Array.from(claims.newer, piece => locate(task, piece).file)) : NONE
+  return task.files.map((file, index) => {
+    checkParents(layout.folder, file.path)
+    const record = claims.files.get(index)
+    const path = layout.final(file)
+    const stats = lstatOrNull(path)
+    if (record === undefined || reopened.has(index)) {
+      throw notFinished(task, `${file.path} is not made yet`)
+    }
+    if (stats?.isFile() !== true || stats.size !== record.size) throw changed(path)
+    const regions = (): Iterable<Result> => isConcatenation(task) ? partsOf(claims.pieces, file) : [record]
+    return { name: file.path, path, length: record.size, regions }
+  })
+}
+
+function readClaims (task: Task, layout: StoreLayout): Claims {
+  try {
+    const bytes = readFileSync(layout.journal)
+    return replay(task, decodeJournal(bytes, { ...task, fileCount: task.files.length }).records)
+  } catch (err) {
+    if (errnoOf(err) === 'ENOENT') throw notFinished(task, `${layout.folder} has nothing of it`)
+    throw ioError(err, layout.folder)
+  }
+}
+
+function * partsOf (pieces: PackedResults, { firstPiece, parts }: Task['files'][number]): Iterable<Result> {
+  for (let index = firstPiece; index < firstPiece + parts; index++) yield pieces.get(index)!
+}
+
+/** What a file was when it was read: a later change shows. */
+export type FileMark = Pick<Stats, 'size' | 'mtimeMs' | 'ino'>
+
+/**
+ * Reads a finished file, and hands its bytes to `sink` in order, chunk by chunk; what was handed over is right only if
+ * it resolves. Rejects with BW_ERR_NOT_FINISHED where the file is not as it was, BW_ERR_ABORTED, BW_ERR_OUTPUT_FOLDER.
+ */
+export async function readFinished (
+  { path, regions }: FinishedContent, sink: (chunk: Uint8Array) => void, signal?: AbortSignal
+): Promise<FileMark> {
+  const pacer = new Pacer(signal)
+  try {
+    const fd = openRegular(path)
+    try {
+      const { size, mtimeMs, ino } = fstatSync(fd)
+      let position = 0
+      for (const { size: length, digest } of regions()) {
+        const actual = await copyRegion({ fd, position, size: length }, async chunk => {
+          sink(chunk)
+          await pacer.step()
+        })
+        if (actual === null || !equalBytes(actual, digest)) throw changed(path)
+        position += length
+        await pacer.step()
+      }
+      return { size, mtimeMs, ino }
+    } finally {
+      closeSync(fd)
+    }
+  } catch (err) {
+    if (isGone(err)) throw changed(path, err)
+    throw ioError(err, path)
+  }
+}
+
+/**
+ * Reads some bytes of a finished file that has not changed since `mark` was taken. Rejects with BW_ERR_NOT_FINISHED if
+ * it has.
+ */
+export async function readUnchanged (
+  { folder, path }: { folder: string, path: string }, mark: FileMark, at: number, length: number
+): Promise<Uint8Array> {
+  try {
+    checkReadable(new StoreLayout(folder, ''), path)
+    const fd = openRegular(path)
+    try {
+      const bytes = await readAt(fd, at, length)
+      // after it: what is changed while it is read has another time
+      const { size, mtimeMs, ino } = fstatSync(fd)
+      const isSame = size === mark.size && mtimeMs === mark.mtimeMs && ino === mark.ino
+      if (!isSame || bytes.length < length) throw changed(path)
+      return bytes
+    } finally {
+      closeSync(fd)
+    }
+  } catch (err) {
+    if (isGone(err)) throw changed(path, err)
+    throw ioError(err, path)
+  }
+}
+
+function notFinished ({ name }: Task, why: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_NOT_FINISHED', 'usage', `${name} is not finished here: ${why}`)
+}
+
+function changed (path: string, cause?: unknown): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_NOT_FINISHED',
+    'usage',
+    `${path} is not as it was when it was finished; move it away, and run the task once more, which makes it again`,
+    { cause }
+  )
+}

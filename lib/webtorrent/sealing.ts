@@ -1,0 +1,92 @@
+/** Seals a task's torrent: an ordinary one of its finished files, seeded by the same client. Called by torrent.ts. */
+import { BitWorkerError } from '../base/errors.ts'
+import { sealTask } from '../seal/seal.ts'
+import { SealedStore } from '../seal/sealed-store.ts'
+import type { Task } from '../task/task.ts'
+import type { InternalClient } from './internals.ts'
+import type { SealingOptions } from './options.ts'
+import type { Torrent } from './public-types.ts'
+
+/** Pieces that are kept in memory: they have up to 16 MiB. */
+const CACHED_PIECES = 4
+
+/** The part of ComputeTorrent that is looked at. */
+interface SealableTorrent {
+  readonly task: Task | null
+  readonly client: InternalClient
+  readonly announce: string[]
+  readonly destroyed: boolean
+}
+
+/** The seal of one torrent. */
+export class Sealing {
+  readonly #torrent: SealableTorrent
+  readonly #folderOf: (task: Task) => string
+  #sealed: Promise<Torrent> | null = null
+  #abort = new AbortController()
+
+  /** @param folderOf where the files are */
+  constructor (torrent: SealableTorrent, folderOf: (task: Task) => string) {
+    this.#torrent = torrent
+    this.#folderOf = folderOf
+  }
+
+  /** See public-types.ts. */
+  async seal (options: SealingOptions = {}): Promise<Torrent> {
+    const sealed = this.#sealed ??= this.#seal(options)
+    try {
+      const torrent = await sealed
+      if (!torrent.destroyed || this.#torrent.destroyed) return torrent
+    } catch (err) {
+      if (this.#sealed === sealed) this.#sealed = null
+      throw err
+    }
+    // somebody has removed it
+    if (this.#sealed === sealed) this.#sealed = null
+    return this.seal(options)
+  }
+
+  /** The files change, or go: what was sealed is not seeded any more. */
+  break (): void {
+    this.#abort.abort()
+    this.#abort = new AbortController()
+    this.#sealed?.then(torrent => { if (!torrent.destroyed) torrent.destroy() }, () => {})
+    this.#sealed = null
+  }
+
+  async #seal (options: SealingOptions): Promise<Torrent> {
+    const { task, destroyed } = this.#torrent
+    if (destroyed) throw gone()
+    if (task === null) {
+      throw new BitWorkerError(
+        'BW_ERR_NOT_A_TASK', 'usage', 'This is no task, or its metadata is not there yet; only a task can be sealed.'
+      )
+    }
+    const { signal } = this.#abort
+    // also those that were added to the task's own
+    const { announce } = this.#torrent
+    const folder = this.#folderOf(task)
+    const seal = await sealTask(task, folder, { ...options, announce, signal })
+    const { client } = this.#torrent
+    if (signal.aborted || this.#torrent.destroyed || client.destroyed) throw gone()
+    const known = client.torrents.find(({ infoHash }) => infoHash === seal.infoHash)
+    if (known !== undefined) return known as Torrent
+    const torrent = client.add(seal.torrentFile, {
+      path: folder,
+      preloadedStore: new SealedStore(seal, folder),
+      // each byte was compared with its digest when it was sealed
+      skipVerify: true,
+      storeCacheSlots: CACHED_PIECES
+    }) as Torrent
+    await new Promise<void>((resolve, reject) => {
+      torrent.once('ready', resolve)
+      torrent.once('error', reject)
+      torrent.once('close', () => { reject(gone()) })
+    })
+    return torrent
+  }
+}
+
+function gone (): BitWorkerError {
+  return new BitWorkerError('BW_ERR_DESTROYED', 'usage', 'The torrent was removed, or lost a piece, before it was sealed.')
+}
