@@ -21,6 +21,8 @@ const LATE_MS = 600
 export const SLOW = 1.1
 /** Idle peers wait for a random part of this share of a piece's time: meanwhile they hear of each other's backups. */
 const DELAY = 0.05
+/** A machine on which everything is so late makes no backups: more work would make that worse. */
+const OVERLOAD_MS = 1_000
 /** Without any estimate a claim is late after this. */
 const UNKNOWN_MS = 30_000
 /**
@@ -42,7 +44,47 @@ export interface BackupOptions {
 }
 
 /** The piece, if one is worth it now, and when to look again if nothing changes. */
-export interface Backup { index: number | undefined, retryAt: number }
+interface Backup { index: number | undefined, retryAt: number }
+
+/** The backups of one task; looked for only when something has changed, or time has. */
+export class Backups {
+  readonly #random: () => number
+  /** how long we let others go first; drawn anew for each backup */
+  #delay: number
+  #retryAt = 0
+
+  /** @param random gives numbers in [0, 1) */
+  constructor (random: () => number) {
+    this.#random = random
+    this.#delay = random()
+  }
+
+  /** There is none to be made before, if nothing changes. */
+  get retryAt (): number { return this.#retryAt }
+
+  /** Something has changed. */
+  outdate (): void { this.#retryAt = -Infinity }
+
+  /**
+   * The piece to compute, if one is worth it now.
+   * @param pieces those that could be computed here, each with the claims that are believed
+   */
+  choose (
+    pieces: () => Iterable<[index: number, claims: Claim[]]>,
+    { allowanceMs, ...options }: Omit<BackupOptions, 'delay'> & { allowanceMs: number }
+  ): number | undefined {
+    const { now } = options
+    if (now < this.#retryAt) return undefined
+    if (allowanceMs > OVERLOAD_MS) {
+      this.#retryAt = now + OVERLOAD_MS
+      return undefined
+    }
+    const { index, retryAt } = chooseBackup(pieces(), { ...options, delay: this.#delay })
+    this.#retryAt = retryAt
+    if (index !== undefined) this.#delay = this.#random()
+    return index
+  }
+}
 
 /** @param pieces those that could be computed here, each with the claims that are believed */
 export function chooseBackup (pieces: Iterable<[index: number, claims: Claim[]]>, options: BackupOptions): Backup {

@@ -20,6 +20,9 @@ const UNKNOWN_LEASE_MS = 90_000
 /** An estimate counts up to this many times our own pace: slow machines are welcome, endless promises are not. */
 const MAX_SLOWNESS = 10
 
+/** Estimates of others that stand in for our own pace while we have none. */
+const FOREIGN_ESTIMATES = 16
+
 /** What the table needs from its surroundings. */
 export interface ClaimHost {
   /** milliseconds on any steady clock */
@@ -128,6 +131,16 @@ export class ClaimTable {
   delivered (peerId: string, sources: readonly ClaimSource[]): void {
     for (const source of sources) source.delivered()
     this.#claimants.get(peerId).delivered()
+  }
+
+  /** What a piece takes by the word of those who claim, milliseconds; 0: nobody says. */
+  get foreignPaceMs (): number {
+    const estimates: number[] = []
+    for (const [, claims] of this) {
+      for (const { estimateMs } of claims) if (estimateMs > 0) estimates.push(estimateMs)
+      if (estimates.length >= FOREIGN_ESTIMATES) break
+    }
+    return estimates.toSorted((a, b) => a - b)[estimates.length >> 1] ?? 0
   }
 
   /** When a lease may end, or Infinity. */

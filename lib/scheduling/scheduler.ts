@@ -10,30 +10,20 @@
  * (backups.ts): nobody can stop a task by a word, and the slowest machine does not set its end.
  */
 import { IndexSet } from '../base/index-set.ts'
-import { chooseBackup } from './backups.ts'
+import { Backups } from './backups.ts'
 import { Candidates } from './candidates.ts'
 import { ClaimTable } from './claim-table.ts'
 import { DeliveryForecast } from './delivery-forecast.ts'
 import { Failures } from './failures.ts'
+import { Grace, graceMs } from './grace.ts'
 import { Lateness } from './lateness.ts'
 import { Ranking } from './ranking.ts'
 
-/**
- * What is announced is not computed before this part of a piece's time has passed, within bounds: who has it can show
- * that it delivers.
- */
-const GRACE_SHARE = 0.25
-export const MIN_GRACE_MS = 500
-const MAX_GRACE_MS = 30_000
 /**
  * How many times as long as our own lag others are given: what they send passes through several hands that may lag as
  * ours do.
  */
 const LAGS = 4
-/** A machine on which everything is so late makes no backups: more work would make that worse. */
-const OVERLOAD_MS = 1_000
-/** Estimates of others that stand in for our own pace while we have none. */
-const FOREIGN_ESTIMATES = 16
 
 /** What to compute. */
 export interface Choice {
@@ -88,25 +78,25 @@ export class Scheduler {
   #openCount = 0
   readonly #urgent = new Set<number>()
   readonly #urgentCandidates = new Set<number>()
-  /** pieces that were announced just now, by since when, oldest first */
-  readonly #fresh = new Map<number, number>()
-  /** 1: the piece was announced before */
-  readonly #wasAnnounced: Uint8Array
+  readonly #grace: Grace
   /** what a piece takes here on average, 0 = not known yet */
   #paceMs = 0
-  /** there is no backup to be made of claims before */
-  #backupAt = 0
-  /** how long we let others go first; drawn anew for each backup */
-  #delay: number
+  readonly #backups: Backups
 
   constructor (options: SchedulerOptions) {
     const { pieceCount, peerId, random, now, lag = () => 0, needsInputs = false, overdue = () => {} } = options
     this.#random = random
     this.#now = now
     this.#allowance = () => LAGS * lag()
-    this.#delay = random()
+    this.#backups = new Backups(random)
     this.claims = new ClaimTable({
-      now, pace: () => this.#paceMs, took: ms => { this.lateness.add(ms) }, changed: index => { this.#onClaims(index) }
+      now,
+      pace: () => this.#paceMs,
+      took: ms => { this.lateness.add(ms) },
+      changed: index => {
+        this.#backups.outdate()
+        this.update(index)
+      }
     })
     this.deliveries = new DeliveryForecast(pieceCount, {
       now, overdue, lag: this.#allowance, pace: () => this.#pace(), changed: index => { this.update(index) }
@@ -118,7 +108,7 @@ export class Scheduler {
     this.#waiting = needsInputs ? new Candidates(pieceCount, this.#ranking) : null
     this.#ready = needsInputs ? new Uint8Array(pieceCount) : null
     this.#wanted = new Uint8Array(pieceCount).fill(1)
-    this.#wasAnnounced = new Uint8Array(pieceCount)
+    this.#grace = new Grace(pieceCount)
     this.#open = new Uint8Array(pieceCount).fill(1)
     this.#openCount = pieceCount
     for (let index = 0; index < pieceCount; index++) {
@@ -163,7 +153,7 @@ export class Scheduler {
   setReady (index: number, isReady: boolean): void {
     if (this.#ready === null || this.#ready[index] === Number(isReady)) return
     this.#ready[index] = Number(isReady)
-    this.#backupAt = -Infinity
+    this.#backups.outdate()
     this.update(index)
   }
 
@@ -187,7 +177,7 @@ export class Scheduler {
     this.#missing.set(index, missing)
     if (!missing) {
       this.#failures.forget(index)
-      this.#wasAnnounced[index] = 0
+      this.#grace.forget(index)
       this.deliveries.settled(index)
     }
     this.update(index)
@@ -221,11 +211,21 @@ export class Scheduler {
   next (): Choice | undefined {
     for (const index of this.#failures.due(this.#now())) this.update(index)
     this.claims.expire()
-    if (this.#urgent.size > 0 || this.#candidates.size === 0) this.#doubt()
+    if (this.#urgent.size > 0 || this.#candidates.size === 0) {
+      // what others announced, and do not deliver in time
+      this.deliveries.expire()
+      for (const index of this.#grace.over(this.#graceMs, this.#now())) this.update(index)
+    }
     for (const index of this.#urgentCandidates) return { index, isBackup: false }
     const index = this.#candidates.pick(this.#random, this.#now()) ?? this.#doubtful.pick(this.#random, this.#now())
     if (index !== undefined) return { index, isBackup: false }
-    const backup = this.#backup()
+    const backup = this.#backups.choose(() => this.#openClaims(), {
+      now: this.#now(),
+      allowanceMs: this.#allowance(),
+      paceMs: this.#pace(),
+      isHearsay: this.#paceMs === 0,
+      lateness: this.lateness
+    })
     return backup === undefined ? undefined : { index: backup, isBackup: true }
   }
 
@@ -238,7 +238,7 @@ export class Scheduler {
   /** The work item ended without a result that counts against the piece (killed, yielded). */
   stop (index: number): void {
     this.#running.delete(index)
-    this.#backupAt = -Infinity
+    this.#backups.outdate()
     this.update(index)
   }
 
@@ -251,11 +251,9 @@ export class Scheduler {
 
   /** When there may be something to do without anything else happening, or Infinity. Asked after `next` had nothing. */
   wakeAt (): number {
-    const [since = Infinity] = this.#fresh.values()
     const { claims, deliveries } = this
-    return Math.min(
-      claims.expireAt, deliveries.expireAt, this.#backupAt, this.#failures.soonest, since + this.#graceMs
-    )
+    const graceEnd = this.#grace.oldest + this.#graceMs
+    return Math.min(claims.expireAt, deliveries.expireAt, this.#backups.retryAt, this.#failures.soonest, graceEnd)
   }
 
   /**
@@ -273,60 +271,17 @@ export class Scheduler {
     return wanted
   }
 
-  #onClaims (index: number): void {
-    this.#backupAt = -Infinity
-    this.update(index)
-  }
-
-  /** Finds out what others announced and do not deliver in time. */
-  #doubt (): void {
-    this.deliveries.expire()
-    const now = this.#now()
-    for (const [index, since] of this.#fresh) {
-      if (since + this.#graceMs > now) break
-      this.#fresh.delete(index)
-      this.update(index)
-    }
-  }
-
-  get #graceMs (): number {
-    const graceMs = Math.max(MIN_GRACE_MS, GRACE_SHARE * this.#paceMs)
-    return Math.min(MAX_GRACE_MS, graceMs + Math.min(graceMs, this.#allowance()))
-  }
-
-  /** A piece whose claims promise little; looked for only when something has changed, or time has. */
-  #backup (): number | undefined {
-    const now = this.#now()
-    if (now < this.#backupAt) return undefined
-    if (this.#allowance() > OVERLOAD_MS) {
-      this.#backupAt = now + OVERLOAD_MS
-      return undefined
-    }
-    const { index, retryAt } = chooseBackup(this.#openClaims(), {
-      now, paceMs: this.#pace(), isHearsay: this.#paceMs === 0, delay: this.#delay, lateness: this.lateness
-    })
-    this.#backupAt = retryAt
-    if (index !== undefined) this.#delay = this.#random()
-    return index
-  }
+  get #graceMs (): number { return graceMs(this.#paceMs, this.#allowance()) }
 
   * #openClaims (): ReturnType<ClaimTable[typeof Symbol.iterator]> {
     for (const entry of this.claims) if (!this.#isOnItsWay(entry[0]) && this.#mayRun(entry[0])) yield entry
   }
 
   /** What a piece takes: here, or else by the estimates of others. */
-  #pace (): number {
-    if (this.#paceMs > 0) return this.#paceMs
-    const estimates: number[] = []
-    for (const [, claims] of this.claims) {
-      for (const { estimateMs } of claims) if (estimateMs > 0) estimates.push(estimateMs)
-      if (estimates.length >= FOREIGN_ESTIMATES) break
-    }
-    return estimates.toSorted((a, b) => a - b)[estimates.length >> 1] ?? 0
-  }
+  #pace (): number { return this.#paceMs > 0 ? this.#paceMs : this.claims.foreignPaceMs }
 
   /** It will come from a peer, or may still. */
-  #isOnItsWay (index: number): boolean { return this.deliveries.isExpected(index) || this.#fresh.has(index) }
+  #isOnItsWay (index: number): boolean { return this.deliveries.isExpected(index) || this.#grace.has(index) }
 
   /** Apart from what others say, the piece can be started here. */
   #mayRun (index: number): boolean {
@@ -351,10 +306,8 @@ export class Scheduler {
     const isOpen = this.#isOpen(index)
     this.#openCount += Number(isOpen) - this.#open[index]!
     this.#open[index] = Number(isOpen)
-    if (!isOpen || !isAnnounced) this.#fresh.delete(index)
-    // a promise that was broken and made again is as old as the first one
-    else if (this.#wasAnnounced[index] === 0) this.#fresh.set(index, this.#now())
-    if (isAnnounced) this.#wasAnnounced[index] = 1
+    if (isAnnounced) this.#grace.announced(index, isOpen, this.#now())
+    else this.#grace.withdrawn(index)
     const isFreeOnce = !this.#isOnItsWay(index) && this.#mayRunOnce(index) && !this.claims.isClaimed(index)
     const isFree = isFreeOnce && this.#mayRun(index)
     this.#waiting?.set(index, isFreeOnce && !isFree)

@@ -3,9 +3,10 @@ import { IndexSet } from '../../lib/base/index-set.ts'
 import { ClaimSource } from '../../lib/scheduling/claimants.ts'
 import { MIN_PATIENCE_MS } from '../../lib/scheduling/delivery-forecast.ts'
 import { MAX_ATTEMPTS, RETRY_MS } from '../../lib/scheduling/failures.ts'
+import { MIN_GRACE_MS } from '../../lib/scheduling/grace.ts'
 import { Holder } from '../../lib/scheduling/holder.ts'
 import { Ranking } from '../../lib/scheduling/ranking.ts'
-import { MIN_GRACE_MS, Scheduler } from '../../lib/scheduling/scheduler.ts'
+import { Scheduler } from '../../lib/scheduling/scheduler.ts'
 
 /** Random numbers from a seed, so that a red run can be replayed (mulberry32). */
 function seeded (seed: number): () => number {
