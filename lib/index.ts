@@ -63,6 +63,9 @@ export type {
   TaskSignature,
   TorrentInput
 } from './task/task.ts'
+export { createTaskFrom } from './inputs/make-task.ts'
+export type { CreateTaskFromOptions, InputSource, PerPart } from './inputs/make-task.ts'
+export type { ValueList } from './inputs/lists.ts'
 export { signTask } from './task/signature.ts'
 export type { SignOptions } from './task/signature.ts'
 export { judgeTask } from './trust/judge.ts'

@@ -111,6 +111,7 @@ const DOORS: Record<string, readonly string[]> = {
   store: ['compute-store.ts', 'finished-files.ts', 'types.ts'],
   task: [
     'asks.ts',
+    'columns.ts',
     'ed25519.ts',
     'inputs.ts',
     'key-format.ts',

@@ -8,7 +8,7 @@ import type { EmbeddedInput, TaskInput, TorrentInput } from '../task/types.ts'
 import type { InputLayout } from './metainfo.ts'
 
 /** A variable of a process has at most 128 KiB on Linux, its name included. */
-const MAX_ENTRY_BYTES = 100 * 1024
+export const MAX_ENTRY_BYTES = 100 * 1024
 const OFFSET_BYTES = 8
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\', t: '\t', n: '\n', r: '\r' }
 

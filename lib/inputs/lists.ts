@@ -1,0 +1,177 @@
+/**
+ * Lists of parameters: lines, tables, ranges, JSON; several combined as GNU parallel does; and the list as it is cut
+ * into slices. Pure. Called by lib/inputs/make-task.ts and the command line.
+ */
+import { isUtf8 } from 'node:buffer'
+import { parse } from 'csv-parse/sync'
+import { BitWorkerError } from '../base/errors.ts'
+import { columnsProblem } from '../task/columns.ts'
+import { quote } from '../task/names.ts'
+import { escapeValue, MAX_ENTRY_BYTES } from './slices.ts'
+
+/** A list that is not in memory twice is enough for all pieces that a task may have. */
+const MAX_LIST_BYTES = 2 ** 30
+const MAX_ENTRIES = 2 ** 22
+
+/** Rows of values; with no names a row is one value. */
+export interface ValueList {
+  /** names of the values of a row; none: they are counted, or there is only one */
+  columns?: readonly string[]
+  rows: ReadonlyArray<readonly string[]>
+}
+
+/** Data and table of a list, see docs/task-file.md. */
+export interface SlicedList {
+  data: Uint8Array
+  /** the offsets of the slices, as `slices` */
+  offsets: Uint8Array
+  pieceCount: number
+  columns: readonly string[]
+  chunk: number
+}
+
+/** `1-250`, `1-250:10`, `10-1:3`: whole numbers. Null: it is none. */
+export function rangeList (text: string): ValueList | null {
+  const match = /^(-?\d{1,15})-(-?\d{1,15})(?::(\d{1,15}))?$/.exec(text)
+  if (match === null) return null
+  const [from, to, step] = [Number(match[1]), Number(match[2]), Number(match[3] ?? 1)]
+  if (step === 0) return null
+  const count = Math.floor(Math.abs(to - from) / step) + 1
+  checkCount(count)
+  const sign = to < from ? -step : step
+  return { rows: Array.from({ length: count }, (_, i) => [String(from + sign * i)]) }
+}
+
+/** A table whose first line has the names (RFC 4180). Throws BW_ERR_INPUT_SOURCE. */
+export function csvList (bytes: Uint8Array, name: string): ValueList {
+  let rows: string[][]
+  try {
+    rows = parse(textIn(bytes, name), { bom: true, skip_empty_lines: true })
+  } catch (error) {
+    throw listError(name, `is not a CSV table: ${(error as Error).message}`)
+  }
+  const [columns = [], ...rest] = rows
+  checkColumns(columns, name)
+  return { columns, rows: rest }
+}
+
+/**
+ * A JSON array: each element is an entry, as JSON on one line. If all are objects with the same keys, these are
+ * columns: texts as they are, all else as JSON. Throws BW_ERR_INPUT_SOURCE.
+ */
+export function jsonList (bytes: Uint8Array, name: string): ValueList {
+  let items: unknown
+  try {
+    items = JSON.parse(textIn(bytes, name))
+  } catch (error) {
+    throw listError(name, `is not JSON: ${(error as Error).message}`)
+  }
+  if (!Array.isArray(items)) throw listError(name, 'is not a JSON array')
+  const columns = keysOf(items[0])
+  const isTable = columns.length > 0 && items.every(item => {
+    const keys = keysOf(item)
+    return keys.length === columns.length && columns.every(column => keys.includes(column))
+  })
+  if (!isTable) return { rows: items.map(item => [JSON.stringify(item)]) }
+  checkColumns(columns, name)
+  return {
+    columns, rows: items.map(item => columns.map(column => valueOf((item as Record<string, unknown>)[column])))
+  }
+}
+
+function valueOf (value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+function keysOf (item: unknown): string[] {
+  return typeof item === 'object' && item !== null && !Array.isArray(item) ? Object.keys(item) : []
+}
+
+/**
+ * All combinations; the last list varies fastest, as with GNU parallel's `:::`. Values without a name are called
+ * ENTRY1, ENTRY2 … where there are several. Throws BW_ERR_INPUT_SOURCE.
+ */
+export function combine (lists: readonly ValueList[]): ValueList {
+  const [only] = lists
+  if (lists.length === 1) return only!
+  let unnamed = 0
+  const columns = lists.flatMap(list => list.columns ?? [`ENTRY${++unnamed}`])
+  checkColumns(columns, 'the lists together')
+  checkCount(lists.reduce((product, { rows }) => product * rows.length, 1))
+  const rows = lists.reduce<ReadonlyArray<readonly string[]>>(
+    (before, list) => before.flatMap(row => list.rows.map(more => [...row, ...more])), [[]]
+  )
+  return { columns, rows }
+}
+
+/** The lines of a file, a final line feed or not; the file is the data as it is. Throws BW_ERR_INPUT_SOURCE. */
+export function sliceLines (bytes: Uint8Array, chunk: number, name: string): SlicedList {
+  const whole = bytes.at(-1) === 0x0a ? bytes : Buffer.concat([bytes, Buffer.from('\n')])
+  if (bytes.length === 0) throw listError(name, 'has no entry')
+  checkText(whole, name)
+  const ends: number[] = []
+  for (let at = whole.indexOf(0x0a); at !== -1; at = whole.indexOf(0x0a, at + 1)) {
+    const start = ends.at(-1) ?? 0
+    if (at - start > MAX_ENTRY_BYTES) throw tooLong(name, ends.length)
+    ends.push(at + 1)
+  }
+  return cut(whole, ends, { chunk, columns: [] })
+}
+
+/** Rows as lines of values. Throws BW_ERR_INPUT_SOURCE. */
+export function sliceRows ({ columns = [], rows }: ValueList, chunk: number, name: string): SlicedList {
+  if (rows.length === 0) throw listError(name, 'has no entry')
+  const isPlain = columns.length === 0
+  const lines = rows.map(row => (isPlain ? row[0]! : row.map(escapeValue).join('\t')))
+  if (isPlain && lines.some(line => line.includes('\n'))) throw listError(name, 'has an entry of several lines')
+  const data = Buffer.from(`${lines.join('\n')}\n`)
+  checkText(data, name)
+  let end = 0
+  const ends = lines.map((line, i) => {
+    const length = Buffer.byteLength(line)
+    if (length > MAX_ENTRY_BYTES) throw tooLong(name, i)
+    return (end += length + 1)
+  })
+  return cut(data, ends, { chunk, columns })
+}
+
+/** A slice ends with every `chunk`th entry. */
+function cut (
+  data: Uint8Array, ends: readonly number[], { chunk, columns }: Pick<SlicedList, 'chunk' | 'columns'>
+): SlicedList {
+  const pieceCount = Math.ceil(ends.length / chunk)
+  const table = new DataView(new ArrayBuffer((pieceCount + 1) * 8))
+  for (let piece = 1; piece <= pieceCount; piece++) {
+    table.setBigUint64(piece * 8, BigInt(ends[Math.min(piece * chunk, ends.length) - 1]!))
+  }
+  return { data, offsets: new Uint8Array(table.buffer), pieceCount, columns, chunk }
+}
+
+function textIn (bytes: Uint8Array, name: string): string {
+  checkText(bytes, name)
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
+}
+
+function checkText (bytes: Uint8Array, name: string): void {
+  if (bytes.length > MAX_LIST_BYTES) throw listError(name, `has more than ${MAX_LIST_BYTES} bytes`)
+  if (!isUtf8(bytes)) throw listError(name, 'is not UTF-8')
+  if (bytes.includes(0)) throw listError(name, 'has a NUL')
+}
+
+function checkColumns (columns: readonly string[], name: string): void {
+  const problem = columnsProblem(columns)
+  if (problem !== null) throw listError(name, `${problem}; each name is a variable of the command`)
+}
+
+function checkCount (count: number): void {
+  if (count <= MAX_ENTRIES) return
+  throw listError('the lists together', `has ${count} entries; at most ${MAX_ENTRIES} are allowed`)
+}
+
+function tooLong (name: string, index: number): BitWorkerError {
+  return listError(name, `has an entry of more than ${MAX_ENTRY_BYTES} bytes: number ${index + 1}`)
+}
+
+function listError (name: string, why: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_INPUT_SOURCE', 'usage', `The list ${quote(name)} ${why}.`)
+}

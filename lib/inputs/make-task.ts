@@ -1,0 +1,260 @@
+/**
+ * Makes a task with what it reads: files and folders are hashed into input torrents, small ones put into the info
+ * dictionary, lists cut into slices. Called by lib/index.ts and the command line.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { decodeDict } from '../base/bencode.ts'
+import { sha1Hex, sha256 } from '../base/digest.ts'
+import { errnoOf } from '../system/io-errors.ts'
+import { createTask } from '../task/task.ts'
+import { taskError } from '../task/types.ts'
+import type { CreateTaskOptions, EmbeddedInput, InputSplit, Task, TorrentInput } from '../task/types.ts'
+import { changed, hashTree } from './hash.ts'
+import { sliceLines, sliceRows } from './lists.ts'
+import type { SlicedList, ValueList } from './lists.ts'
+import { readLayout } from './metainfo.ts'
+import { dataFolder, registryFolder, rememberInput } from './registry.ts'
+import { readTree, sourceError } from './tree.ts'
+import type { SourceTree } from './tree.ts'
+
+/** Everybody who looks at the task gets them; and a person may want to read them. */
+const MAX_EMBEDDED_BYTES = 64 * 1024
+/** The longest metadata, and trackers around it. */
+const MAX_TORRENT_BYTES = 12 * 1024 * 1024
+const MAX_TORRENT_TOKENS = 1_200_000
+
+/** How an input is split among the pieces: a folder by files, a file evenly or into slices of so many bytes. */
+export type PerPart = boolean | { slice: number }
+
+interface PathSource { path: string, name?: string, perPart?: PerPart }
+interface TorrentSource { torrent: Uint8Array, name: string, perPart?: PerPart }
+
+/** What `createTaskFrom` makes an input of. */
+export type InputSource =
+  /** as `createTask` takes it */
+  | NonNullable<CreateTaskOptions['inputs']>[number]
+  /** a file or folder; `name`: default its own */
+  | PathSource
+  /** what a torrent file (BEP 3) names, as it is */
+  | TorrentSource
+  /** the lines of a text, `chunk` of them for a piece; default 1 */
+  | { lines: Uint8Array, name?: string, chunk?: number }
+  /** rows of values, `chunk` of them for a piece; default 1 */
+  | { list: ValueList, name?: string, chunk?: number }
+
+/** What `createTaskFrom` takes. */
+export interface CreateTaskFromOptions extends Omit<CreateTaskOptions, 'inputs'> {
+  /** at most 16; `parts` may be left out if one of them is split */
+  inputs?: readonly InputSource[]
+  /** bytes that were hashed, of so many */
+  onProgress?: (done: number, total: number) => void
+  /** gives up */
+  signal?: AbortSignal
+  /** where it is remembered what was made of what, for `run` on this machine; default: see lib/inputs/registry.ts */
+  registry?: string
+}
+
+type Entry = NonNullable<CreateTaskOptions['inputs']>[number]
+
+/** An input whose size is known, and that is not hashed yet. */
+interface Draft {
+  /** bytes in the task file; undefined: too many in any case, or a folder */
+  embeddedBytes: number | undefined
+  /** bytes to be hashed otherwise */
+  length: number
+  /** pieces that it makes; undefined: it does not say */
+  pieceCount: number | undefined
+  embed: () => Promise<Entry>
+  hash: (opts: Hashing) => Promise<Entry>
+}
+
+interface Hashing {
+  pieceCount: number | undefined
+  private: boolean
+  registry: string
+  onProgress: (bytes: number) => void
+  signal: AbortSignal | undefined
+}
+
+/**
+ * Makes a task like `createTask`, and of files and lists what it reads. Rejects with what `createTask` throws, with
+ * BW_ERR_INPUT_SOURCE, BW_ERR_INPUT, BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED, and the signal's reason.
+ */
+export async function createTaskFrom ({
+  inputs = [], onProgress, signal, registry = registryFolder(), ...opts
+}: CreateTaskFromOptions): Promise<Task> {
+  if (!Array.isArray(inputs)) throw taskError('BW_ERR_TASK_OPTIONS', 'inputs must be a list.', 'usage')
+  const drafts: Draft[] = []
+  for (const source of inputs as readonly InputSource[]) drafts.push(await draftOf(source, opts.parts))
+  const pieceCount = drafts.map(draft => draft.pieceCount).find(count => count !== undefined)
+  const embedded = chooseEmbedded(drafts)
+  const total = drafts.reduce((sum, draft) => sum + (embedded.has(draft) ? 0 : draft.length), 0)
+  let done = 0
+  const hashing: Hashing = {
+    pieceCount,
+    private: opts.private === true,
+    registry,
+    signal,
+    onProgress: bytes => { onProgress?.(done += bytes, total) }
+  }
+  const entries: Entry[] = []
+  for (const draft of drafts) entries.push(await (embedded.has(draft) ? draft.embed() : draft.hash(hashing)))
+  const parts = opts.parts ?? (opts.files === undefined ? pieceCount : undefined)
+  return createTask({
+    ...opts, ...(parts !== undefined && { parts }), ...(entries.length > 0 && { inputs: entries })
+  })
+}
+
+/** The smallest first, as long as they fit. */
+function chooseEmbedded (drafts: readonly Draft[]): Set<Draft> {
+  const chosen = new Set<Draft>()
+  let left = MAX_EMBEDDED_BYTES
+  for (const draft of drafts.toSorted((a, b) => (a.embeddedBytes ?? 0) - (b.embeddedBytes ?? 0))) {
+    if (draft.embeddedBytes === undefined || draft.embeddedBytes > left) continue
+    left -= draft.embeddedBytes
+    chosen.add(draft)
+  }
+  return chosen
+}
+
+async function draftOf (source: InputSource, parts: number | undefined): Promise<Draft> {
+  if ('path' in source) return await draftOfPath(source, parts)
+  if ('torrent' in source) return draftOfTorrent(source, parts)
+  if ('lines' in source) {
+    const { name = 'entries', chunk = 1 } = source
+    return draftOfList(sliceLines(source.lines, checkChunk(chunk), name), name)
+  }
+  if ('list' in source) {
+    const { name = 'entries', chunk = 1 } = source
+    return draftOfList(sliceRows(source.list, checkChunk(chunk), name), name)
+  }
+  const entry = async (): Promise<Entry> => await Promise.resolve(source)
+  return { embeddedBytes: undefined, length: 0, pieceCount: undefined, embed: entry, hash: entry }
+}
+
+function checkChunk (chunk: number): number {
+  if (Number.isInteger(chunk) && chunk >= 1) return chunk
+  throw taskError('BW_ERR_TASK_OPTIONS', 'chunk must be a whole number of at least 1.', 'usage')
+}
+
+async function draftOfPath (
+  { path: from, name = path.basename(path.resolve(from)), perPart = false }: PathSource, parts: number | undefined
+): Promise<Draft> {
+  const tree = await readTree(from)
+  const split = splitFor({ ...tree, files: tree.isFolder ? tree.files.length : undefined }, perPart, { parts, name })
+  return {
+    embeddedBytes: tree.isFolder ? undefined : tree.length,
+    length: tree.length,
+    pieceCount: split?.pieceCount,
+    embed: async () => ({ name, data: await readWhole(tree), ...(split !== undefined && { split: split.split }) }),
+    hash: async hashing => {
+      const entry = await hashed(tree, name, hashing)
+      await remember(entry, tree, path.resolve(from), hashing)
+      return { ...entry.input, ...(split !== undefined && { split: split.split }) }
+    }
+  }
+}
+
+function draftOfTorrent ({ torrent, name, perPart = false }: TorrentSource, parts: number | undefined): Draft {
+  const info = infoOf(torrent, name)
+  const input = inputOf(info, name)
+  const split = splitFor({ length: input.length, files: input.files }, perPart, { parts, name })
+  const entry = async (): Promise<Entry> =>
+    await Promise.resolve({ ...input, ...(split !== undefined && { split: split.split }) })
+  return { embeddedBytes: undefined, length: 0, pieceCount: split?.pieceCount, embed: entry, hash: entry }
+}
+
+function draftOfList (list: SlicedList, name: string): Draft {
+  const { data, offsets, pieceCount, chunk, columns } = list
+  const split: InputSplit = { by: 'table', chunk, columns }
+  return {
+    embeddedBytes: data.length + offsets.length,
+    length: data.length + offsets.length,
+    pieceCount,
+    embed: async () => await Promise.resolve({ name, data, split: { ...split, offsets } }),
+    hash: async hashing => ({ ...await storeList(list, name, hashing), split })
+  }
+}
+
+function splitFor (
+  { length, files }: { length: number, files: number | undefined },
+  perPart: PerPart,
+  { parts, name }: { parts: number | undefined, name: string }
+): { split: InputSplit, pieceCount: number } | undefined {
+  if (perPart === false) return undefined
+  const slice = typeof perPart === 'object' ? perPart.slice : undefined
+  if (files !== undefined) {
+    if (slice !== undefined) throw sourceError(name, 'is a folder, of which each piece gets a file, not a slice')
+    return { split: { by: 'files' }, pieceCount: files }
+  }
+  if (slice === undefined && parts === undefined) {
+    throw sourceError(name, 'is a file: say how many pieces there are, or how large a slice is')
+  }
+  const size = slice ?? Math.ceil(length / parts!)
+  const pieceCount = Math.ceil(length / size)
+  if (parts === undefined || pieceCount === parts) return { split: { by: 'bytes', size }, pieceCount }
+  throw sourceError(
+    name, `of ${length} bytes cannot be cut into ${parts} slices of one size; ${pieceCount} of ${size} bytes would do`
+  )
+}
+
+interface Hashed { info: Uint8Array, input: TorrentInput }
+
+async function hashed (tree: SourceTree, name: string, { signal, onProgress, ...opts }: Hashing): Promise<Hashed> {
+  const info = await hashTree(tree, {
+    name, private: opts.private, onProgress, ...(signal !== undefined && { signal })
+  })
+  return { info, input: inputOf(info, name) }
+}
+
+async function remember (
+  { info, input }: Hashed, tree: SourceTree, from: string, { registry }: Hashing
+): Promise<void> {
+  const files = tree.files.map(({ length, mtimeMs }) => ({ length, mtimeMs }))
+  await rememberInput(input.infoHash, { info, path: from, files }, registry)
+}
+
+/** The list goes where no user's file is, since its two files are our own. */
+async function storeList ({ data, offsets }: SlicedList, name: string, hashing: Hashing): Promise<TorrentInput> {
+  const draft = path.join(hashing.registry, `draft-${randomBytes(8).toString('hex')}`)
+  try {
+    await mkdir(draft, { recursive: true, mode: 0o700 })
+    await writeFile(path.join(draft, 'data'), data)
+    await writeFile(path.join(draft, 'slices'), offsets)
+    const tree = await readTree(draft)
+    const made = await hashed(tree, name, hashing)
+    const target = dataFolder(made.input.infoHash, hashing.registry)
+    await mkdir(path.dirname(target), { recursive: true, mode: 0o700 })
+    await rename(draft, target).catch((error: unknown) => {
+      // it was made before
+      if (!['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error))) throw error
+    })
+    await remember(made, await readTree(target), target, hashing)
+    return made.input
+  } finally {
+    await rm(draft, { recursive: true, force: true })
+  }
+}
+
+function inputOf (info: Uint8Array, name: string): TorrentInput {
+  const { length, isFolder, files } = readLayout(info, name)
+  return { name, length, infoHash: sha1Hex(info), sha256: sha256(info), ...(isFolder && { files: files.length }) }
+}
+
+function infoOf (torrent: Uint8Array, name: string): Uint8Array {
+  try {
+    const limits = { maxBytes: MAX_TORRENT_BYTES, maxTokens: MAX_TORRENT_TOKENS, unsortedRootKeys: true }
+    return new Uint8Array(decodeDict(torrent, limits).span('info'))
+  } catch (error) {
+    throw sourceError(name, `is not a torrent file: ${(error as Error).message.replace(/\.$/, '')}`, error)
+  }
+}
+
+async function readWhole ({ files, length }: SourceTree): Promise<EmbeddedInput['data']> {
+  const [file] = files
+  const data = await readFile(file!.source)
+  if (data.length !== length) throw changed(file!)
+  return new Uint8Array(data)
+}
