@@ -98,6 +98,14 @@ export class GuardedTorrent extends Base {
     return this.private === true && PUBLIC_SOURCES.has(source) ? null : super._addPeer(peer, type, source)
   }
 
+  /**
+   * An incoming connection can be gone when WebTorrent has found out which torrent it is for: it would be listed for
+   * ever.
+   */
+  override _registerPeer (peer: InternalPeer): void {
+    if (!peer.destroyed) super._registerPeer(peer)
+  }
+
   override async _onMetadata (metadata: unknown): Promise<void> {
     if (this.metadata !== null || this.destroyed) return
     const parsed = ArrayBuffer.isView(metadata) ? await this._read(bytesOf(metadata)) : metadata
