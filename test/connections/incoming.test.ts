@@ -1,5 +1,6 @@
 // Connections that others open, and how little of them stays.
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
+import type { EventEmitter } from 'node:events'
 import { connect } from 'node:net'
 import test from 'tape'
 import { createTask } from '../../lib/index.ts'

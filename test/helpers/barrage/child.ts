@@ -4,14 +4,20 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import process from 'node:process'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 const MAIN = fileURLToPath(new URL('../../../lib/cli/main.ts', import.meta.url))
+const METER = new URL('meter.ts', import.meta.url).href
 /** For what takes milliseconds: a process that has not done it by then never will. */
 const DEADLINE_MS = 60_000
-/** Of memory: what two halves of a barrage may differ by. */
-const MAX_GROWTH = 1.25
-const SLACK_KIB = 64 * 1024
+/** Bytes of memory. */
+export interface Memory {
+  /** of the process, as the system has it */
+  resident: number
+  /** of its heap and beside it, after a garbage collection */
+  kept: number
+}
 
 /** Bound sockets, by protocol. */
 export interface Ports { udp: number[], tcp: number[] }
@@ -23,15 +29,14 @@ export class Child {
   output = ''
   #isExpectedToEnd = false
   #problem: string | null = null
-  #halfway = 0
 
   /** @param args of node; a message of the child that it sends by IPC is the event 'message' of `process` */
   constructor (name: string, args: string[], cwd: string, hasIpc = false) {
     this.name = name
-    this.process = spawn(process.execPath, args, {
+    this.process = spawn(process.execPath, ['--import', METER, ...args], {
       cwd,
       env: { PATH: process.env['PATH'], HOME: cwd, SHELL: '/bin/bash' },
-      stdio: ['ignore', 'pipe', 'pipe', ...(hasIpc ? ['ipc' as const] : [])]
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(hasIpc ? ['ipc' as const] : [])]
     })
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream!.setEncoding('utf8').on('data', (text: string) => { this.output = (this.output + text).slice(-100_000) })
@@ -49,10 +54,6 @@ export class Child {
 
   /** null while all is well. */
   get problem (): string | null { return this.#problem }
-
-  get #rssKib (): number {
-    return Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${this.process.pid}/status`, 'utf8'))?.[1] ?? 0)
-  }
 
   /** Waits for what its output must have. */
   async said (pattern: RegExp): Promise<RegExpExecArray> {
@@ -104,16 +105,11 @@ export class Child {
     return { udp: bound('udp', '07'), tcp: bound('tcp', '0A') }
   }
 
-  /** To be called when half of the inputs are through. */
-  halfway (): void { this.#halfway = this.#rssKib }
-
-  /** To be called when all of them are. */
-  checkMemory (): string {
-    const now = this.#rssKib
-    if (now > this.#halfway * MAX_GROWTH + SLACK_KIB) {
-      this.#problem ??= `${this.name} grew from ${this.#halfway} to ${now} KiB`
-    }
-    return `${Math.round(this.#halfway / 1024)} → ${Math.round(now / 1024)} MiB`
+  /** How much memory it has. */
+  async memory (): Promise<Memory> {
+    const line = once(this.process.stdio[3] as Readable, 'data') as Promise<[Buffer]>
+    this.process.kill('SIGUSR2')
+    return JSON.parse(String((await this.within(line, 'figures of its memory'))[0])) as Memory
   }
 
   /** Sends SIGINT; resolves with the exit code. */

@@ -3,15 +3,20 @@ import { createSocket } from 'node:dgram'
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import type { TcpNetConnectOpts } from 'node:net'
 import { corpusOf } from '../fuzz-corpus.ts'
 import type { FuzzTarget } from '../fuzzer.ts'
 import { mutate } from '../fuzzer.ts'
 
-/** After so many datagrams the receiver is asked whether it is still there, or the kernel would drop what comes. */
+/**
+ * After so many datagrams the receiver is asked whether it is still there, or the kernel would drop what comes; the
+ * next ones are on their way meanwhile.
+ */
 const VOLLEY = 64
 const AGAIN_MS = 500
 const CONNECTIONS = 24
-/** A connection on which nobody says anything is given up. */
+/** A connection on which nobody says anything is ended, then given up. */
+const PATIENCE_MS = 200
 const SILENCE_MS = 5_000
 
 /** Makes inputs. */
@@ -76,36 +81,57 @@ export interface Aim { socket: DatagramSocket, port: number, address?: string }
 export async function fireDatagrams (
   { socket, port, address = '127.0.0.1' }: Aim, source: Source, count: number, wait: () => Promise<void>
 ): Promise<void> {
+  let isTaken = Promise.resolve()
   for (let sent = 0; sent < count; sent++) {
     socket.send(source(), port, address)
-    if (sent % VOLLEY === VOLLEY - 1) await wait()
+    if (sent % VOLLEY < VOLLEY - 1) continue
+    await isTaken
+    isTaken = wait()
   }
+  await isTaken
   await wait()
 }
 
 /**
- * Sends each input over a TCP connection of its own, by turns from many addresses, until something comes or it is
- * closed.
+ * Sends inputs over TCP, by turns from many addresses: the next one over the same connection when something has come
+ * for the one before, unless each is to have a connection of its own, which is left then.
  */
 export async function fireConnections (
-  port: number, source: Source, count: number, wait: () => Promise<void>
+  port: number, source: Source, count: number, hasOne: boolean
 ): Promise<void> {
   let left = count
   let number = 0
+  const next = (): Uint8Array | null => left-- > 0 ? source() : null
   const worker = async (): Promise<void> => {
-    while (left-- > 0) {
-      await oneConnection(port, source(), `127.0.${1 + ((number >> 8) % 200)}.${1 + (number++ % 250)}`)
-      if (left % VOLLEY === 0) await wait()
+    for (let input = next(); input !== null; input = next()) {
+      const localAddress = `127.0.${1 + ((number >> 8) % 200)}.${1 + (number++ % 250)}`
+      await oneConnection({ port, host: '127.0.0.1', localAddress }, input, hasOne ? null : next)
     }
   }
   await Promise.all(Array.from({ length: CONNECTIONS }, worker))
 }
 
-async function oneConnection (port: number, input: Uint8Array, localAddress: string): Promise<void> {
-  const socket = connect({ port, host: '127.0.0.1', localAddress })
+async function oneConnection (
+  to: TcpNetConnectOpts, first: Uint8Array, next: (() => Uint8Array | null) | null
+): Promise<void> {
+  const socket = connect(to)
   socket.on('error', () => {}) // refused, or closed by the other side
   const closed = new Promise<void>(resolve => { socket.once('close', () => { resolve() }) })
-  socket.once('data', () => { socket.destroy() }).setTimeout(SILENCE_MS, () => { socket.destroy() })
-  socket.end(input)
+  socket.on('data', () => {
+    const input = next?.() ?? null
+    if (input === null) socket.destroy()
+    else socket.write(input)
+  })
+  // what was half a request is all there is
+  socket.setTimeout(PATIENCE_MS, () => {
+    if (socket.writableEnded) {
+      socket.destroy()
+    } else {
+      socket.end()
+      socket.setTimeout(SILENCE_MS)
+    }
+  })
+  if (next === null) socket.end(first)
+  else socket.write(first)
   await closed
 }

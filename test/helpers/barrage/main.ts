@@ -15,11 +15,11 @@ import { targets } from '../fuzz-targets.ts'
 import { randomSource } from '../fuzzer.ts'
 import type { FuzzTarget } from '../fuzzer.ts'
 import { Child } from './child.ts'
+import type { Memory } from './child.ts'
 import { Echo, fireConnections, fireDatagrams, sourceOf } from './fire.ts'
 import type { Source } from './fire.ts'
 import { HOST, openRouter } from './lan.ts'
 import { overHttp, overUdp, overWebSocket } from './trackers.ts'
-import type { SpeakingTracker } from './trackers.ts'
 
 const [seed, inputs] = process.argv.slice(2, 4).map(Number) as [number, number]
 const isLan = process.argv[4] === 'lan'
@@ -35,6 +35,13 @@ const INPUT_MS = 20
 /** After SIGINT a process may still answer as often as in three seconds before it. */
 const SECONDS = 3
 const FEW = 500
+
+/**
+ * What a half of the inputs may leave: the tables that strangers fill have bounds, beyond which nothing is kept. And
+ * what the process may have more of at the end of the other half, where its allocator is as it likes.
+ */
+const MAX_KEPT_BYTES = 48 << 20
+const MAX_GROWTH = 1.25
 
 const report = (door: string, fields: object): void => {
   process.stdout.write(`${JSON.stringify({ door, ...fields })}\n`)
@@ -52,21 +59,38 @@ type Opening = [door: string, fire: (count: number) => Promise<void>]
 /** Sends one half of the inputs through each door, looks at the memory, and sends the other. */
 async function assault (child: Child, openings: Opening[]): Promise<void> {
   const half = Math.ceil(inputs / 2)
+  const memory = [await child.memory()]
+  const seconds = new Map<string, number>()
   for (const isSecond of [false, true]) {
     for (const [door, fire] of openings) {
+      const [start, before] = [performance.now(), await child.memory()]
       await child.within(fire(half), door, DEADLINE_MS + half * INPUT_MS)
-      if (isSecond) report(door, { inputs: 2 * half, problem: child.problem })
+      const took = (seconds.get(door) ?? 0) + (performance.now() - start) / 1000
+      seconds.set(door, took)
+      const kept = mebibytes((await child.memory()).kept - before.kept)
+      if (isSecond) {
+        report(door, { inputs: 2 * half, kept, perSecond: Math.round(2 * half / took), problem: child.problem })
+      }
     }
-    if (!isSecond) child.halfway()
+    memory.push(await child.memory())
   }
-  report(`${child.name}: memory`, { memory: child.checkMemory(), problem: child.problem })
+  const [, middle, end] = memory as [Memory, Memory, Memory]
+  const hasGrown =
+    end.kept - middle.kept > MAX_KEPT_BYTES || end.resident > middle.resident * MAX_GROWTH + MAX_KEPT_BYTES
+  report(`${child.name}: memory`, {
+    resident: memory.map(({ resident }) => mebibytes(resident)),
+    kept: memory.map(({ kept }) => mebibytes(kept)),
+    problem: child.problem ?? (hasGrown ? 'it grows' : null)
+  })
 }
+
+const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20 * 10) / 10
 
 /**
  * Ctrl-C among inputs that go on: nothing is measured in seconds of this machine, but in what the process could do in
  * them before.
  */
-async function interrupt (child: Child, echo: Echo, fire: () => void): Promise<void> {
+async function interrupt (child: Child, echo: Pick<Echo, 'ask'>, fire: () => void): Promise<void> {
   const start = performance.now()
   for (let asked = 0; asked < FEW; asked++) {
     fire()
@@ -74,13 +98,17 @@ async function interrupt (child: Child, echo: Echo, fire: () => void): Promise<v
   }
   const perSecond = FEW / (performance.now() - start) * 1000
   let after = 0
+  const interrupted = performance.now()
   const code = child.interrupt()
   const over = code.then(() => false)
   do fire()
-  while (await Promise.race([over, echo.ask().then(() => true)]) && ++after > 0)
+  // one that no longer answers has closed its door, but not ended
+  while (await Promise.race([over, echo.ask().then(() => true, async () => over)]) && ++after > 0)
   const ended = await code
+  const seconds = Math.round((performance.now() - interrupted) / 10) / 100
   const isLate = after > Math.max(FEW, SECONDS * perSecond)
   report(`${child.name}: SIGINT`, {
+    seconds,
     after,
     perSecond: Math.round(perSecond),
     problem: ended !== 130 ? `exit code ${ended}` : isLate ? `it answered ${after} times after SIGINT` : null
@@ -163,7 +191,7 @@ async function attackRun (): Promise<void> {
   await assault(child, [
     ['dht', datagrams(echo.port, source('dht'))],
     ['utp', datagrams(port, sourceOf(utp, random))],
-    ['wire', count => fireConnections(port, () => Buffer.concat([hello, bytes()]), count, wait)],
+    ['wire', count => fireConnections(port, () => Buffer.concat([hello, bytes()]), count, true)],
     ...(router === null
       ? []
       : [
@@ -207,7 +235,7 @@ async function attackTracker (): Promise<void> {
           port,
           () => Buffer.concat([Buffer.from('GET '), urls(), Buffer.from(' HTTP/1.1\r\nHost: x\r\n\r\n')]),
           count,
-          wait
+          false
         )
     ],
     ['tracker-server-ws', count => fireMessages(port, source('tracker-server-ws'), count)],
@@ -235,27 +263,21 @@ async function fireMessages (port: number, next: Source, count: number): Promise
   }
 }
 
-/** What one connection hears, and how much of it is sent in all: who is hung up on comes back after minutes. */
-const SOCKET_MESSAGES = 900
-const MAX_SOCKET_INPUTS = 50_000
+/** What one connection hears: then it is hung up on, and another client connects. */
+const SOCKET_MESSAGES = 50
 
 async function attackClient (): Promise<void> {
   const pending = new Map<string, () => void>()
   const tell = (door: string) => (): void => { pending.get(door)?.() }
   const http = await overHttp(source('tracker-http'), tell('tracker-http'))
   const udp = await overUdp(source('tracker-udp'), tell('tracker-udp'))
-  const messages = Math.min(SOCKET_MESSAGES, inputs)
-  const sockets: SpeakingTracker[] = []
-  // a client comes back to each after minutes
-  const perHalf = Math.ceil(Math.min(inputs, MAX_SOCKET_INPUTS) / messages / 2)
-  for (let i = 0; i < 2 * perHalf; i++) sockets.push(await overWebSocket(source('tracker-ws'), messages))
-  const trackers = [http, udp, ...sockets]
+  const trackers = [http, udp]
   const script = fileURLToPath(new URL('asker.ts', import.meta.url))
   const child = new Child('client', [script, ...trackers.map(({ url }) => url)], dir, true)
   const [{ port, infoHash }] = (await child.within(once(child.process, 'message'), 'HTTP server')) as [
     { port: number, infoHash: string }
   ]
-  const send = (index: number): void => { if (child.process.connected) child.process.send(index) }
+  const send = (which: number | string): void => { if (child.process.connected) child.process.send(which) }
   const ask = (door: string, index: number) => (count: number): Promise<void> => new Promise(resolve => {
     let left = count
     let open = 16
@@ -278,10 +300,20 @@ async function attackClient (): Promise<void> {
   await assault(child, [
     ['tracker-http', ask('tracker-http', 0)],
     ['tracker-udp', ask('tracker-udp', 1)],
-    ['tracker-ws', async () => { for (const each of sockets.splice(0, perHalf)) await each.fire() }],
-    ['http-server', count => fireConnections(port, request, count, async () => {})]
+    ['tracker-ws', async count => {
+      const messages = source('tracker-ws')
+      for (let left = count; left > 0; left -= SOCKET_MESSAGES) {
+        const socket = await overWebSocket(messages, Math.min(left, SOCKET_MESSAGES))
+        send(socket.url)
+        await socket.fire()
+        socket.close()
+      }
+    }],
+    ['http-server', count => fireConnections(port, request, count, false)]
   ])
-  child.kill()
+  const page = `http://127.0.0.1:${port}/webtorrent`
+  const echo = { ask: (): Promise<void> => fetch(page).then(async res => { await res.bytes() }) }
+  await interrupt(child, echo, () => { for (let i = 0; i < 8; i++) send(1) })
   for (const tracker of trackers) tracker.close()
 }
 

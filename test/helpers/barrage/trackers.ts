@@ -15,14 +15,14 @@ export interface HostileTracker { readonly url: string, close (): void }
 export async function overHttp (source: Source, answered: () => void): Promise<HostileTracker> {
   const server = createServer(socket => {
     socket.on('error', () => {})
-    socket.once('data', () => {
+    socket.on('data', () => {
       const body = source()
       // each eighth body is not what its head says
-      const length = body.length + (body.length % 8 === 0 ? 1 : 0)
-      socket.write(`HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`)
-      socket.end(body)
+      const isShort = body.length % 8 === 0
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length + Number(isShort)}\r\n\r\n`)
+      if (isShort) socket.once('close', answered).end(body)
+      else socket.write(body, answered)
     })
-    socket.once('close', answered)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/announce`, close: () => { server.close() } }
