@@ -4,8 +4,8 @@
  * other one is closed. WebTorrent alone tries uTP four times in 40 s before it tries TCP, and stays with uTP where both
  * work, which costs several times the time and the processor of TCP.
  *
- * Takes the place of WebTorrent's `_drain`; how long to wait before an address is called again is as there. Called by
- * torrent.ts.
+ * Takes the place of WebTorrent's `_drain`; how long to wait before an address is called again is as there, but that
+ * who says hello and hangs up is called less and less often, too. Called by torrent.ts.
  */
 import { connect, isIPv4 } from 'node:net'
 import Peer from 'webtorrent/lib/peer.js'
@@ -20,6 +20,10 @@ const UTP_AFTER_MS = 250
 const SILENT_AFTER_MS = 1_000
 /** As WebTorrent: the waits before an address is called again; then it is given up until somebody names it again. */
 const REDIAL_MS = [1_000, 5_000, 15_000]
+/** Where there was a peer it may just be busy, or start again: */
+const LATER_REDIAL_MS = [60_000, 300_000, 900_000]
+/** A connection that lasted so long was a good one: the waits begin anew. */
+const LASTING_MS = 15_000
 /** Addresses of one torrent that wait to be called again. */
 export const MAX_REDIALS = 1_000
 
@@ -30,8 +34,8 @@ interface Call { tcp: InternalPeer | null, utp: InternalPeer | null }
 export class Dialler {
   readonly #torrent: ConnectingTorrent
   readonly #calls = new Map<string, Call>()
-  /** peers whose handshake came */
-  readonly #answered = new WeakSet<InternalPeer>()
+  /** peers whose handshake came: when, and how often they were called again before it */
+  readonly #answered = new WeakMap<InternalPeer, { atMs: number, retries: number }>()
   /** by address: one each */
   readonly #redials = new Map<string, NodeJS.Timeout>()
 
@@ -101,9 +105,10 @@ export class Dialler {
     conn.once('connect', () => {
       settle()
       if (torrent.destroyed) return
+      const { retries } = peer
       peer.onConnect()
-      // after the peer's own listener, which may find it wrong
-      peer.wire?.once('handshake', () => { if (!peer.destroyed) this.#onAnswer(peer) })
+      // after the peer's own listener, which may find it wrong, and forgets the retries
+      peer.wire?.once('handshake', () => { if (!peer.destroyed) this.#onAnswer(peer, retries) })
     })
     conn.once('error', err => {
       settle()
@@ -116,11 +121,11 @@ export class Dialler {
     peer.startConnectTimeout()
   }
 
-  #onAnswer (peer: InternalPeer): void {
+  #onAnswer (peer: InternalPeer, retries: number): void {
     const { addr } = peer
     const call = this.#calls.get(addr)
     this.#calls.delete(addr)
-    this.#answered.add(peer)
+    this.#answered.set(peer, { atMs: performance.now(), retries })
     for (const other of [call?.tcp, call?.utp, this.#torrent._peers?.get(addr)]) if (other !== peer) other?.destroy()
     if (peer.id === addr || this.#torrent._peers === null) return
     this.#torrent._peers.delete(peer.id)
@@ -143,12 +148,15 @@ export class Dialler {
   }
 
   #redial (peer: InternalPeer): void {
-    const { addr, source, retries } = peer
-    const waitMs = REDIAL_MS[retries]
+    const { addr, source } = peer
+    const answer = this.#answered.get(peer)
+    const hasLasted = answer !== undefined && performance.now() - answer.atMs >= LASTING_MS
+    const retries = hasLasted ? 0 : answer?.retries ?? peer.retries
+    const waitMs = [...REDIAL_MS, ...(answer === undefined ? [] : LATER_REDIAL_MS)][retries]
     if (waitMs === undefined) return
     if (!this.#redials.has(addr) && this.#redials.size >= MAX_REDIALS) {
       // addresses that somebody made up do not take the place of peers
-      if (!this.#answered.has(peer)) return
+      if (answer === undefined) return
       this.#forget(this.#redials.keys().next().value!)
     }
     this.#forget(addr)

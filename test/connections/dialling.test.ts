@@ -187,3 +187,19 @@ test('an address that is named again and again waits once, and so many addresses
   for (let i = 0; i < MAX_REDIALS + 100; i++) await refused(`127.${1 + (i >> 8)}.${i & 255}.1:${dead}`)
   t.ok(dialler.redials <= MAX_REDIALS, `${dialler.redials} wait`)
 })
+
+test('a peer that says hello and hangs up is called as rarely as one that is not there', async t => {
+  const caller = await createPeer(t, task)
+  await ready(caller)
+  const port = await freePort()
+  const hello = Buffer.concat([
+    Buffer.from('\x13BitTorrent protocol\0\0\0\0\0\x10\0\x05'), Buffer.from(task.infoHash, 'hex'), Buffer.alloc(20, 1)
+  ])
+  await listen(t, port, socket => { socket.once('data', () => socket.end(hello)) })
+  const { calls, until } = watchCalls(caller)
+  const [leaver, dead] = [`127.0.0.1:${port}`, `127.0.0.1:${await freePort()}`]
+  for (const addr of [leaver, dead]) caller.torrent.addPeer(addr)
+  await until(dead, 3)
+  t.ok(calls.filter(each => each === leaver).length <= 3, calls.join(' '))
+  t.ok(calls.includes(leaver), 'but it is')
+})
