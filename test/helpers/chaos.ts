@@ -88,7 +88,7 @@ class Chaos {
     writeFileSync(file, encodeTask(this.#task))
     for (let i = 0; i < peers; i++) this.#peers.push(new Honest(file, join(dir, String(i)), announce, i))
     const hostile = Object.entries(HOSTILE).map(async ([name, play]) => this.#haunt(name, play))
-    let [kills, killedAt] = [0, start]
+    let [kills, killedAt, stepsBefore] = [0, start, 0]
     for (;;) {
       await Promise.race([sleep(killEveryMs), this.#changed()])
       if (performance.now() - start > deadlineMs) {
@@ -96,12 +96,13 @@ class Chaos {
       }
       // then the rest is left in peace: the last could be killed for ever
       if (this.#peers.every(peer => peer.wasDone)) break
-      if (performance.now() - killedAt < killEveryMs) continue
-      // those that are about to start must be let: where that takes long, they would never be there
+      // where processes start slowly, a kill a second would leave nobody to compute: each one costs a step
+      if (performance.now() - killedAt < killEveryMs || this.#steps === stepsBefore) continue
       const running = this.#peers.filter(peer => peer.port !== 0)
       if (running.length === 0) continue
       kills++
       killedAt = performance.now()
+      stepsBefore = this.#steps
       await running[this.#random(running.length)]!.killAndRestart(log)
     }
     while (!this.#peers.every(peer => peer.isDone)) {
@@ -129,6 +130,11 @@ class Chaos {
     this.#isOver = true
     await Promise.all(this.#peers.map(peer => peer.end()))
     await new Promise<void>(resolve => { this.#tracker.close(() => { resolve() }) })
+  }
+
+  /** Pieces that somebody got, in all. */
+  get #steps (): number {
+    return this.#peers.reduce((sum, { events }) => sum + (events['computed'] ?? 0) + (events['downloaded'] ?? 0), 0)
   }
 
   #counts (): Pick<ChaosReport, 'computed' | 'bans' | 'strikes'> {
