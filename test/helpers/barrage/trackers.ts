@@ -64,16 +64,17 @@ export async function overWebSocket (source: Source, messages: number): Promise<
       const [socket] = await connection
       socket.on('error', () => {})
       const closed = new Promise<void>(resolve => { socket.once('close', () => { resolve() }) })
-      let last: Uint8Array = Buffer.from('{')
+      let last = '{'
       for (let sent = 0; sent < messages;) {
-        const input = source()
+        // what is no UTF-8 is something else as text, and possibly in order
+        const input = Buffer.from(source()).toString()
         if (!isHeard(input)) last = input
         else {
-          socket.send(Buffer.from(input).toString())
+          socket.send(input)
           sent++
         }
       }
-      socket.send(Buffer.from(last).toString())
+      socket.send(last)
       await closed
     },
     close: () => {
@@ -83,9 +84,9 @@ export async function overWebSocket (source: Source, messages: number): Promise<
   }
 }
 
-function isHeard (input: Uint8Array): boolean {
+function isHeard (input: string): boolean {
   try {
-    readSocketMessage(input)
+    readSocketMessage(Buffer.from(input))
     return true
   } catch {
     return false
