@@ -4,7 +4,6 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -42,23 +41,6 @@ export interface Running {
   output (pattern: RegExp): Promise<void>
   kill (signal: NodeJS.Signals): void
   readonly ended: Promise<Ended>
-}
-
-/**
- * Runs for a second and a half from its start on, and longer the busier the machine is, as it has the lowest priority:
- * what is to take a second at most ends before it.
- */
-export interface Egg { start: () => void, readonly isDone: boolean }
-
-/** Resolves when it can be started. */
-export async function eggTimer (t: Test): Promise<Egg> {
-  const script = "process.stdin.once('data', () => setTimeout(() => console.log('done'), 1500)); console.log('ready')"
-  const child = spawn('nice', ['-n', '19', process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] })
-  t.teardown(() => { child.kill('SIGKILL') })
-  let said = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => { said += text })
-  await once(child.stdout, 'data')
-  return { start: () => { child.stdin.write('\n') }, get isDone () { return said.includes('done') } }
 }
 
 /** A fresh folder, and commands that run in it. */
