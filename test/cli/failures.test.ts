@@ -15,6 +15,7 @@ function report (): { failures: FailureReport, notes: string[], events: object[]
   const failures = new FailureReport({
     explain: ({ exitCode }) => exitCode === 127 ? 'x is elsewhere' : null,
     note: text => { notes.push(text) },
+    remark: lines => { notes.push(lines.join('\n')) },
     emit: (event, fields) => { events.push({ event, ...fields }) }
   })
   return { failures, notes, events }
@@ -107,6 +108,18 @@ test('stderr stands there once, and the likely cause beside it', t => {
     }),
     /^all alike \(x: not found\)\n {2}x is elsewhere$/
   )
+  t.end()
+})
+
+test('thousands of reasons are neither listed nor kept whole', t => {
+  const { failures, notes, events } = report()
+  for (let file = 0; file < 5_000; file++) failures.failed(failure(null, 1, 'x'.repeat(50_000), { file }))
+  notes.length = 0
+  failures.tell()
+  t.equal(notes.length, 1)
+  t.ok(notes[0]!.length < 20_000, `${notes[0]!.length} characters`)
+  t.match(notes[0]!, /… and 4980 more reasons\n/)
+  t.ok(JSON.stringify(events).length < 1_000_000)
   t.end()
 })
 

@@ -1,25 +1,56 @@
-// What strangers can make us print is shown once, shortened, and not without end.
+// What strangers can make us print is shown once, shortened, and not without end; nor do scripts get it without end.
 import test from 'tape'
-import { Remarks } from '../../lib/cli/run/remarks.ts'
+import { lastLines, Remarks } from '../../lib/cli/run/remarks.ts'
+
+interface Record { remarks: Remarks, shown: string[], events: object[], clock: { ms: number } }
+
+/** Remarks, what is shown of them, and what is emitted. */
+function record (): Record {
+  const [shown, events, clock]: [string[], object[], { ms: number }] = [[], [], { ms: 0 }]
+  const out = { emit: (event: string, fields: object = {}) => { events.push({ event, ...fields }) } }
+  return { remarks: new Remarks(text => { shown.push(text) }, out, () => clock.ms), shown, events, clock }
+}
 
 test('remarks: each once, a tracker that has a new one each time is heard no more, and after an hour again', t => {
-  const shown: string[] = []
-  let now = 0
-  const remarks = new Remarks(text => { shown.push(text) }, () => now)
-  for (let i = 0; i < 5; i++) remarks.add('warning: connection refused')
+  const { remarks, shown, clock } = record()
+  for (let i = 0; i < 5; i++) remarks.add('warnings', ['warning: connection refused'])
   t.same(shown, ['warning: connection refused'])
-  remarks.add('peer x broke a rule: a', 'strike x')
-  remarks.add('peer x broke a rule: b', 'strike x')
+  remarks.add('warnings', ['peer x broke a rule: a'], 'strike x')
+  remarks.add('warnings', ['peer x broke a rule: b'], 'strike x')
   t.same(shown.splice(0), ['warning: connection refused', 'peer x broke a rule: a'], 'by topic')
-  remarks.add(`warning: \u001B]0;${'x'.repeat(100_000)}`)
-  t.match(shown[0] ?? '', /^warning: \\x1b\]0;x{480,500}…$/, 'long ones are cut, what a terminal obeys is escaped')
-  for (let i = 0; i < 10_000; i++) remarks.add(`warning: ${i}`)
+  remarks.add('warnings', [`warning: \u001B]0;\n${'x'.repeat(100_000)}`])
+  t.match(shown[0] ?? '', /^warning: \\x1b\]0;\\x0ax{480,500}…$/, 'long ones are cut, what a terminal obeys is escaped')
+  for (let i = 0; i < 10_000; i++) remarks.add('warnings', [`warning: ${i}`])
   t.equal(shown.length, 19)
   t.match(shown.at(-1) ?? '', /no more/, 'and says so')
-  now += 3_600_000
-  remarks.add('warning: connection refused')
+  remarks.add('failures', ['piece 1 failed', '  │ why'])
+  t.equal(shown.pop(), 'piece 1 failed\n  │ why', 'what is of another kind is heard all the same')
+  clock.ms += 3_600_000
+  remarks.add('warnings', ['warning: connection refused'])
   t.equal(shown.length, 19, 'still known')
-  for (let i = 0; i < 1_000; i++) remarks.add(`warning: later ${i}`)
+  for (let i = 0; i < 1_000; i++) remarks.add('warnings', [`warning: later ${i}`])
   t.equal(shown.length, 19 + 21)
+  t.end()
+})
+
+test('events of strangers: a thousand of each type an hour, none of them long', t => {
+  const { remarks, events, clock } = record()
+  for (let i = 0; i < 5_000; i++) remarks.emit('strike', { peer: String(i), reason: 'x'.repeat(100_000) })
+  t.equal(events.length, 1_001)
+  t.ok(JSON.stringify(events).length < 700_000, 'shortened')
+  t.same(events.at(-1), { event: 'omitted', of: 'strike' })
+  remarks.emit('ban', { peer: 'x' })
+  t.same(events.at(-1), { event: 'ban', peer: 'x' })
+  clock.ms += 3_600_000
+  remarks.emit('strike', { peer: 'y' })
+  t.same(events.at(-1), { event: 'strike', peer: 'y' }, 'after an hour again')
+  t.end()
+})
+
+test('what commands say: some lines, none of them long', t => {
+  const lines = lastLines(Array.from({ length: 1_000 }, (_, i) => `${i} ${'x'.repeat(10_000)}\u001B[2J`).join('\n'))
+  t.equal(lines.length, 10)
+  t.ok(lines.every(line => line.length < 520))
+  t.match(lines.at(-1)!, /^ {2}│ 999 x+…$/)
   t.end()
 })

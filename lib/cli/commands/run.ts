@@ -33,6 +33,7 @@ import type { Session } from '../run/open-torrent.ts'
 import { outcomeOf } from '../run/outcome.ts'
 import { followWork, watch } from '../run/progress.ts'
 import { askConsent, demandTerminal } from '../run/prompt.ts'
+import { Remarks } from '../run/remarks.ts'
 import type { SealingFlags } from '../run/sealing.ts'
 import { readSource } from '../run/source.ts'
 import { nothingComes } from '../run/waiting.ts'
@@ -93,14 +94,16 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
   const { out, screen, interrupted } = surroundings
   const progress = { started: false, finished: false, ended: false, stop: () => {} }
   const question = new AbortController()
+  const remarks = new Remarks(text => { screen.note(text) }, out)
   const failures = new FailureReport({
     // without a sandbox the command sees what its user sees
     explain: failure => surroundings.confinement?.fields.tier === 'none' ? null : explainMissing(failure),
     note: text => { screen.note(text) },
+    remark: lines => { remarks.add('failures', lines) },
     emit: (event, fields) => { out.emit(event, fields) }
   })
   const view = followWork(session)
-  report(session, failures, out, screen)
+  report(session, failures, out, remarks)
   if (flags.verbose) reportStderr(session, screen)
   const outcome = outcomeOf(session.torrent, flags, failures, out, screen)
   outcome.finished.then(() => {

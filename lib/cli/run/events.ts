@@ -4,14 +4,17 @@ import type { JsonOutput } from '../output/json-output.ts'
 import type { Screen } from '../output/screen.ts'
 import type { FailureReport } from './failures.ts'
 import type { Session } from './open-torrent.ts'
-import { Remarks } from './remarks.ts'
-import { saidLines } from './said.ts'
+import { lastLines } from './remarks.ts'
+import type { Remarks } from './remarks.ts'
+
+/** Between two events that the number of peers has changed, which anybody can change. */
+const PEERS_MS = 1_000
 
 /** Passes on everything but the end: that is run.ts's. */
-export function report (session: Session, failures: FailureReport, out: JsonOutput, screen: Screen): void {
+export function report (session: Session, failures: FailureReport, out: JsonOutput, remarks: Remarks): void {
   const { torrent } = session
   for (const event of [
-    'computing', 'computed', 'downloaded', 'aborted', 'completing', 'file', 'leaving', 'strike', 'ban'
+    'computing', 'computed', 'downloaded', 'aborted', 'completing', 'file', 'leaving'
   ] as const) {
     torrent.on(event, (fields: object) => {
       out.emit(event, fields)
@@ -25,45 +28,50 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
     torrent.on(event, ({ piece }: { piece: number }) => {
       failures.recovered(piece)
     })
-  reportMisdeeds(torrent, screen)
+  reportMisdeeds(torrent, remarks)
   reportPeers(torrent, out)
-  reportWarnings(session, out, screen)
+  session.onWarning(message => {
+    remarks.emit('warning', { message })
+    // a tracker that is down says so every few minutes
+    remarks.add('warnings', [`warning: ${message}`])
+  })
 }
 
 /** What the commands of good pieces said on stderr. */
 export function reportStderr ({ torrent }: Session, screen: Screen): void {
   torrent.on('computed', ({ piece, stderr }) => {
-    if (stderr !== '') screen.note([`piece ${piece} was computed, and said:`, ...saidLines(stderr)].join('\n'))
+    if (stderr !== '') screen.note([`piece ${piece} was computed, and said:`, ...lastLines(stderr)].join('\n'))
   })
 }
 
 /** The first thing that each peer does wrong, and its ban. */
-function reportMisdeeds (torrent: Session['torrent'], screen: Screen): void {
-  const remarks = new Remarks(text => { screen.note(text) })
-  torrent.on('strike', ({ peer, reason }) => { remarks.add(`peer ${peer} broke a rule: ${reason}`, `strike ${peer}`) })
-  torrent.on('ban', ({ peer, reason }) => { remarks.add(`peer ${peer} may not come back: ${reason}`, `ban ${peer}`) })
+function reportMisdeeds (torrent: Session['torrent'], remarks: Remarks): void {
+  torrent.on('strike', ({ peer, reason }) => {
+    remarks.emit('strike', { peer, reason })
+    remarks.add('misdeeds', [`peer ${peer} broke a rule: ${reason}`], `strike ${peer}`)
+  })
+  torrent.on('ban', ({ peer, reason }) => {
+    remarks.emit('ban', { peer, reason })
+    remarks.add('misdeeds', [`peer ${peer} may not come back: ${reason}`], `ban ${peer}`)
+  })
 }
 
 function reportPeers (torrent: Session['torrent'], out: JsonOutput): void {
   let known = 0
+  let timer: NodeJS.Timeout | null = null
   const tell = (): void => {
-    if (torrent.numPeers === known) return
+    if (torrent.numPeers === known || timer !== null) return
     known = torrent.numPeers
     out.emit('peers', { peers: known })
+    timer = setTimeout(() => {
+      timer = null
+      tell()
+    }, PEERS_MS).unref()
   }
   torrent.on('wire', wire => {
     tell()
     // The torrent forgets a wire after the wire has said that it closed.
     wire.once('close', () => { setImmediate(tell) })
-  })
-}
-
-function reportWarnings (session: Session, out: JsonOutput, screen: Screen): void {
-  // a tracker that is down says so every few minutes
-  const remarks = new Remarks(text => { screen.note(text) })
-  session.onWarning(message => {
-    out.emit('warning', { message })
-    remarks.add(`warning: ${message}`)
   })
 }
 

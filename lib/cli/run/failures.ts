@@ -1,9 +1,14 @@
 /** What failed in a run, by reason. Pure. */
 import type { CommandFailure } from '../../base/errors.ts'
 import type { FailedEvent, HopelessEvent } from '../../session/events.ts'
-import { escapeText, formatRanges, plural } from '../output/format.ts'
+import { formatRanges, plural } from '../output/format.ts'
+import { cutLine, lastLines } from './remarks.ts'
 
-const STDERR_LINES_SHOWN = 10
+/** Reasons that are listed at the end; a task of thousands of files can have as many. */
+const MAX_REASONS = 20
+const MAX_GROUPS = 100
+/** Of what a command said, in the list of what failed. */
+const MAX_STDERR = 4_096
 
 /** Says more about a failure than the command did; null: nothing to say. */
 export type Explain = (failure: CommandFailure) => string | null
@@ -33,11 +38,11 @@ export class Failures {
     this.#explain = explain
   }
 
-  /** Takes a failure in. The note for people, where it is the first that is final for its reason. */
-  add (failure: FailedEvent): string | null {
+  /** Takes a failure in. The lines for people, where it is the first that is final for its reason. */
+  add (failure: FailedEvent): [string, ...string[]] | null {
     const { piece, file, code, exitCode, signal, final } = failure
     const reason = piece === null ? `file ${file}` : `${code} ${exitCode} ${signal}`
-    const group = this.#groups.get(reason) ?? { first: failure, pieces: new Set(), isShown: false }
+    const group = this.#groups.get(reason) ?? { first: shortened(failure), pieces: new Set(), isShown: false }
     this.#groups.set(reason, group)
     if (piece !== null) {
       this.recovered(piece)
@@ -47,9 +52,8 @@ export class Failures {
     if (!final || group.isShown) return null
     group.isShown = true
     return [
-      `${subjectOf(failure)} failed permanently on this machine: ${escapeText(failure.message)}`,
-      ...this.#details(failure)
-    ].join('\n')
+      `${subjectOf(failure)} failed permanently on this machine: ${failure.message}`, ...this.#details(failure)
+    ]
   }
 
   /** The piece is here after all. */
@@ -62,21 +66,23 @@ export class Failures {
 
   /** Sorted by their first piece. */
   groups (): FailureGroup[] {
-    return this.#sorted().map(({ first: { code, exitCode, signal, message, stderr }, pieces }) =>
+    return this.#sorted().slice(0, MAX_GROUPS).map(({ first: { code, exitCode, signal, message, stderr }, pieces }) =>
       ({ pieces: [...pieces].sort((a, b) => a - b), code, exitCode, signal, message, stderr }))
   }
 
   /** A line a reason, for the end of a run; none if nothing failed. */
   summary (): string[] {
     const lines: string[] = []
-    for (const { first, pieces } of this.#sorted()) {
+    const groups = this.#sorted()
+    for (const { first, pieces } of groups.slice(0, MAX_REASONS)) {
       const sorted = [...pieces].sort((a, b) => a - b)
       const subject =
         first.piece === null ? subjectOf(first) : `${sorted.length === 1 ? 'piece' : 'pieces'} ${formatRanges(sorted)}`
-      lines.push(`  ${subject}: ${escapeText(first.message)}`)
+      lines.push(`  ${subject}: ${cutLine(first.message)}`)
       const why = this.#explain(first)
-      if (why !== null) lines.push(`    ${escapeText(why)}`)
+      if (why !== null) lines.push(`    ${cutLine(why)}`)
     }
+    if (groups.length > MAX_REASONS) lines.push(`  … and ${plural(groups.length - MAX_REASONS, 'more reason')}`)
     return lines
   }
 
@@ -91,15 +97,19 @@ export class Failures {
 
   #details (failure: FailedEvent): string[] {
     const why = this.#explain(failure)
-    return [...stderrLines(failure.message, failure.stderr), ...why === null ? [] : [`  ${escapeText(why)}`]]
+    return [...stderrLines(failure.message, failure.stderr), ...why === null ? [] : [`  ${cutLine(why)}`]]
   }
 }
 
 /** What the command wrote to stderr, as far as the message does not say it. */
 function stderrLines (message: string, stderr: string): string[] {
-  const lines = stderr.split('\n').filter(line => line !== '').slice(-STDERR_LINES_SHOWN)
-  const isSaid = lines.length === 1 && message.includes(lines[0]!)
-  return isSaid ? [] : lines.map(line => `  │ ${escapeText(line)}`)
+  const isSaid = stderr !== '' && message.includes(stderr.trim())
+  return isSaid ? [] : lastLines(stderr)
+}
+
+function shortened (failure: FailedEvent): FailedEvent {
+  const { message, stderr } = failure
+  return { ...failure, message: message.slice(0, MAX_STDERR), stderr: stderr.slice(-MAX_STDERR) }
 }
 
 function firstOf ({ pieces }: Group): number {
@@ -117,13 +127,20 @@ export class FailureReport {
   readonly #failures: Failures
   readonly #explain: Explain
   readonly #note: (text: string) => void
+  readonly #remark: (lines: [string, ...string[]]) => void
   readonly #emit: (event: string, fields: object) => void
   #told = ''
 
   constructor (
-    { explain, note, emit }:
-    { explain: Explain, note: (text: string) => void, emit: (event: string, fields: object) => void }
+    { explain, note, remark, emit }: {
+      explain: Explain
+      note: (text: string) => void
+      /** for what can come any number of times */
+      remark: (lines: [string, ...string[]]) => void
+      emit: (event: string, fields: object) => void
+    }
   ) {
+    this.#remark = remark
     this.#explain = explain
     this.#failures = new Failures(explain)
     this.#note = note
@@ -131,8 +148,8 @@ export class FailureReport {
   }
 
   failed (failure: FailedEvent): void {
-    const note = this.#failures.add(failure)
-    if (note !== null) this.#note(note)
+    const lines = this.#failures.add(failure)
+    if (lines !== null) this.#remark(lines)
   }
 
   recovered (piece: number): void { this.#failures.recovered(piece) }
@@ -159,7 +176,7 @@ export class FailureReport {
   describeHopeless ({ message, exitCode, signal, stderr }: HopelessEvent): string {
     const why = this.#explain({ exitCode, signal, stderr })
     return [
-      escapeText(message), ...stderrLines(message, stderr), ...(why === null ? [] : [`  ${escapeText(why)}`])
+      cutLine(message), ...stderrLines(message, stderr), ...(why === null ? [] : [`  ${cutLine(why)}`])
     ].join('\n')
   }
 }
