@@ -1,12 +1,11 @@
 /**
  * What happens to the pieces of one task: announced, fetched, computed, stored, told, lost. Joins the peers, the
- * downloads and the slots: it is the host of all three, so that what one finds out reaches the others by one call.
+ * downloads and the computing: what one finds out reaches the others by one call.
  * Owned by work-session.ts.
  */
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
 import { hexOf } from '../base/digest.ts'
-import { CommandError } from '../base/errors.ts'
 import type { DownloadHost, DownloadSink } from '../download/download-host.ts'
 import { WireDownloads } from '../download/downloads.ts'
 import type { Downloads } from '../download/downloads.ts'
@@ -18,10 +17,9 @@ import type { Result } from '../results/result.ts'
 import { ResultTable } from '../results/result-table.ts'
 import type { Claim } from '../scheduling/claim.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
-import type { Generated, Generation, PieceStore } from '../store/types.ts'
+import type { PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
-import { ComputeSlots } from './compute-slots.ts'
-import type { ComputeSlotsHost } from './compute-slots.ts'
+import { Computing } from './computing.ts'
 import { pieceResult } from './events.ts'
 import type { Finisher } from './finisher.ts'
 import type { Progress } from './progress.ts'
@@ -29,20 +27,19 @@ import { PieceReaders } from './readers.ts'
 import type { SessionHost } from './session-host.ts'
 import { schedulerOf } from './session-parts.ts'
 import type { SessionParts } from './session-parts.ts'
-import { WorkReports } from './work-reports.ts'
 
 /** Those who follow what is stored. */
 export interface Followers { progress: Progress, finisher: Finisher }
 
 /** The pieces of one task. */
-export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost {
+export class PieceFlow implements NeighbourHost, DownloadHost {
   readonly results: ResultTable
   readonly scheduler: Scheduler
   readonly neighbours: Neighbours
   readonly downloads: Downloads
   /** those who wait for pieces that are not stored yet */
   readonly readers = new PieceReaders()
-  readonly counts = { computed: 0, downloaded: 0 }
+  readonly computing: Computing
   readonly #host: SessionHost
   readonly #progress: Progress
   readonly #finisher: Finisher
@@ -50,12 +47,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
   readonly #store: PieceStore
   /** downloaded pieces on their way to disk */
   readonly #storing = new Set<number>()
-  #slots: ComputeSlots | null = null
-  #reports: WorkReports | null = null
-  /** of each piece that is computed: work items of a round that was stopped may end in the next one */
-  readonly #reportsOf = new Map<number, WorkReports>()
-  #isStuck = false
-  #isOpen = false
+  #downloaded = 0
   #isClosed = false
 
   constructor ({ pieceCount }: Task, parts: SessionParts, host: SessionHost, { progress, finisher }: Followers) {
@@ -74,6 +66,11 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
     })
     this.neighbours = new Neighbours(this.results, this.scheduler, this)
     this.downloads = parts.createDownloads?.(this) ?? new WireDownloads(this)
+    const { results, scheduler, neighbours, downloads } = this
+    this.computing = new Computing(
+      { ...parts, results, scheduler, downloads, outlet: neighbours }, host,
+      (index, result) => { this.#onStored(index, result) }
+    )
     parts.store.onLost(index => { this.#onLost(index) })
   }
 
@@ -84,9 +81,14 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
     this.#host.stored(index)
   }
 
+  /** Pieces that were computed, and downloaded, since the session began. */
+  get counts (): { computed: number, downloaded: number } {
+    return { computed: this.computing.count, downloaded: this.#downloaded }
+  }
+
   /** All that earlier runs left is known. */
   open (): void {
-    this.#isOpen = true
+    this.computing.open()
     this.readers.wakeAll()
   }
 
@@ -95,7 +97,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
     this.downloads.close()
     this.neighbours.close()
     this.readers.wakeAll()
-    await this.#slots?.stop()
+    await this.computing.close()
   }
 
   /** To be called every few seconds. */
@@ -126,83 +128,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
 
   #updateAll (): void {
     for (const peer of this.neighbours) this.updated(peer)
-    this.#slots?.run()
-  }
-
-  //
-  // COMPUTING
-  //
-
-  get computing (): 'off' | 'on' | 'paused' {
-    const state = this.#slots?.state ?? 'stopped'
-    return state === 'stopped' ? 'off' : state
-  }
-
-  /** Work items that were reported to have begun, and not to have ended. */
-  get running (): number { return this.#reports?.running ?? 0 }
-
-  /** Everything that is missing has failed here, and nobody has it. */
-  get isStuck (): boolean { return this.#isStuck }
-
-  /** @param slots work items at a time; none are started while it is paused */
-  startComputing (slots: number, isPaused: boolean): void {
-    this.#reports = new WorkReports(slots, this.#host)
-    this.#slots = new ComputeSlots(this.scheduler, this, { slots, clock: this.clock })
-    if (isPaused) this.#slots.pause()
-    this.#finisher.allowCommands()
-    this.#slots.run()
-  }
-
-  pauseComputing (): void { this.#slots?.pause() }
-
-  resumeComputing (): void { this.#slots?.resume() }
-
-  /** Kills the work items; resolves when they are gone. */
-  async stopComputing (): Promise<void> {
-    await this.#slots?.stop()
-    this.#slots?.run() // if it was started again meanwhile: what has just ended may be computed
-  }
-
-  generate (index: number): Generation { return this.#store.generate(index) }
-
-  started (index: number): void {
-    const reports = this.#reports!
-    this.#reportsOf.set(index, reports)
-    reports.begun(index)
-  }
-
-  claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void { this.neighbours.claim(claims, opts) }
-
-  release (indices: number[]): void { this.neighbours.release(indices) }
-
-  computed (index: number, result: Result, run: Pick<Generated, 'ms' | 'stderr'>): void {
-    if (this.#isClosed || this.results.has(index)) return this.aborted(index, 'it was downloaded')
-    this.counts.computed++
-    this.downloads.cancel(index)
-    this.#ended(index).computed(index, result, run)
-    this.#onStored(index, result)
-  }
-
-  failed (index: number, err: Error, final: boolean): void {
-    const reports = this.#ended(index)
-    // nothing here can be computed: the command is not to blame
-    if (!(err instanceof CommandError) || err.code === 'BW_ERR_NO_SHELL') return this.#host.broken(err)
-    if (reports.failed(index, err, final, () => this.results.hasAny)) void this.#slots?.stop()
-  }
-
-  aborted (index: number, reason: string): void { this.#ended(index).aborted(index, reason) }
-
-  #ended (index: number): WorkReports {
-    const reports = this.#reportsOf.get(index)!
-    this.#reportsOf.delete(index)
-    return reports
-  }
-
-  idle (): void {
-    if (this.scheduler.running === 0) this.downloads.hurry()
-    const pieces = this.#isOpen ? this.scheduler.hopeless() : []
-    if (pieces.length > 0 && !this.#isStuck) this.#host.report('stuck', { pieces })
-    this.#isStuck = pieces.length > 0
+    this.computing.run()
   }
 
   //
@@ -213,30 +139,30 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
 
   get peerId (): Uint8Array { return this.#host.peerId }
 
-  claims (opts: { isBackup: boolean }): ClaimRecord[] { return this.#slots?.claims(opts) ?? [] }
+  claims (opts: { isBackup: boolean }): ClaimRecord[] { return this.computing.claims(opts) }
 
   available (peer: TaskPeer, index: number): void {
     // whoever has delivered nothing, or not enough for this piece, must not be able to end our work by a word
     if (peer.hasDelivered && this.scheduler.deliveries.isExpectedFrom(peer.holder, index)) {
-      this.#slots?.abort(index, 'another peer has it')
+      this.computing.abort(index, 'another peer has it')
     }
     this.downloads.offer(peer, index)
   }
 
-  yield (index: number, other: Claim): void { this.#slots?.yieldTo(index, other) }
+  yield (index: number, other: Claim): void { this.computing.yieldTo(index, other) }
 
   /** Something about the peer changed: request what it has, compute what nobody has. */
   updated (peer: TaskPeer): void {
     if (this.#isClosed) return
     this.scheduler.deliveries.expire()
     if (this.downloads.isAwaited(peer)) peer.wire.interested()
-    this.#slots?.run()
+    this.computing.run()
     this.downloads.consider(peer)
   }
 
   left (peer: TaskPeer): void {
     this.downloads.removePeer(peer)
-    this.#slots?.run()
+    this.computing.run()
   }
 
   wants (peer: TaskPeer): boolean { return this.downloads.needs(peer) }
@@ -264,7 +190,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
 
   get random (): () => number { return this.#parts.random }
 
-  get busyMs (): number { return this.#slots?.busyMs ?? 0 }
+  get busyMs (): number { return this.computing.busyMs }
 
   needs (index: number): boolean {
     return this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#storing.has(index)
@@ -276,7 +202,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
 
   distrust (peer: TaskPeer, index: number, reason: string): void {
     this.neighbours.distrust(peer, index, reason)
-    this.#slots?.run()
+    this.computing.run()
   }
 
   broken (err: Error): void { if (!this.#isClosed) this.#host.broken(err) }
@@ -286,7 +212,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
   ): Promise<void> {
     const sources = [...peers]
     if (result.size > 0) for (const peer of sources) this.neighbours.delivered(peer, result.size / sources.length)
-    this.#slots?.abort(index, 'it was downloaded')
+    this.computing.abort(index, 'it was downloaded')
     if (this.results.has(index)) return // computed meanwhile
     this.#storing.add(index)
     let stored: Result
@@ -301,7 +227,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost, ComputeSlotsHost 
     }
     // a work item that was faster tells what it stored itself
     if (this.#isClosed || this.results.has(index) || !sameResult(stored, result)) return
-    this.counts.downloaded++
+    this.#downloaded++
     this.#host.report('downloaded', pieceResult(index, stored))
     this.#onStored(index, stored, peers)
   }

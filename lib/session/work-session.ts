@@ -82,13 +82,13 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   stats (): TaskStats {
     const { stored } = this.progress.tally()
-    const { scheduler, counts, running } = this.#flow
+    const { scheduler, counts, computing } = this.#flow
     return {
       pieces: this.task.pieceCount,
       stored,
       missing: this.task.pieceCount - stored,
       ...counts,
-      running,
+      running: computing.running,
       claimed: scheduler.claims.size,
       expected: scheduler.deliveries.expected,
       failed: scheduler.givenUp
@@ -97,13 +97,13 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   /** How long the rest may take, milliseconds; Infinity: nobody knows. */
   get remainingMs (): number {
-    if (this.#flow.isStuck || this.#finisher.isOpenEnded) return Infinity
-    return Math.max(this.progress.remainingMs(this.#parts.clock.now()), this.#flow.busyMs)
+    if (this.#flow.computing.isStuck || this.#finisher.isOpenEnded) return Infinity
+    return Math.max(this.progress.remainingMs(this.#parts.clock.now()), this.#flow.computing.busyMs)
   }
 
   // COMPUTING
 
-  get computing (): 'off' | 'on' | 'paused' { return this.#flow.computing }
+  get computing (): 'off' | 'on' | 'paused' { return this.#flow.computing.state }
 
   /** Files are complete but for their complete command, which nobody has allowed to run here. */
   get hasUnmergedFiles (): boolean { return this.#finisher.hasUnmerged }
@@ -112,17 +112,19 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   startComputing (slots: number, isPaused: boolean): void {
     if (this.#isClosed || this.computing !== 'off') return
     this.progress.begin(this.#parts.clock.now())
-    this.#flow.startComputing(slots, isPaused)
+    this.#flow.computing.start(slots, isPaused)
+    this.#finisher.allowCommands()
+    this.#flow.computing.run()
   }
 
-  pauseComputing (): void { this.#flow.pauseComputing() }
+  pauseComputing (): void { this.#flow.computing.pause() }
 
-  resumeComputing (): void { this.#flow.resumeComputing() }
+  resumeComputing (): void { this.#flow.computing.resume() }
 
   /** Kills the work items; resolves when they are gone. */
   async stopComputing (): Promise<void> {
     this.#finisher.forbidCommands()
-    await this.#flow.stopComputing()
+    await this.#flow.computing.stop()
   }
 
   // READING

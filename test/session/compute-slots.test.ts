@@ -3,7 +3,9 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { Scheduler } from '../../lib/scheduling/scheduler.ts'
+import type { ClaimOutlet } from '../../lib/session/claimed-ahead.ts'
 import { ComputeSlots } from '../../lib/session/compute-slots.ts'
+import type { Generation } from '../../lib/store/types.ts'
 
 interface Played {
   clock: VirtualClock
@@ -23,21 +25,23 @@ function play (t: Test, { pieceCount, slots, workMs }: Work): Played {
   let started = 0
   const note = (text: string): void => { log.push(`${clock.now()}: ${text}`) }
   const scheduler = new Scheduler({ pieceCount, peerId: '00'.repeat(20), random: () => 0, now: clock.now })
-  const computing = new ComputeSlots(scheduler, {
-    generate: piece => {
-      const ms = typeof workMs === 'number' ? workMs : workMs(started++)
-      const result = { size: 1, digest: Buffer.alloc(32), ms, stderr: '' }
-      const done = new Promise<typeof result>(resolve => {
-        clock.after(ms, () => {
-          clock.settled()
-          resolve(result)
-        })
+  const generate = (piece: number): Generation => {
+    const ms = typeof workMs === 'number' ? workMs : workMs(started++)
+    const result = { size: 1, digest: Buffer.alloc(32), ms, stderr: '' }
+    const done = new Promise<typeof result>(resolve => {
+      clock.after(ms, () => {
+        clock.settled()
+        resolve(result)
       })
-      return { piece, done, ended: done.then(() => {}), kill () {}, pause () {}, resume () {} }
-    },
-    started: () => { note('starts') },
+    })
+    return { piece, done, ended: done.then(() => {}), kill () {}, pause () {}, resume () {} }
+  }
+  const outlet: ClaimOutlet = {
     claim: claims => { note(`claims ${claims.length}`) },
-    release: indices => { note(`releases ${indices.length}`) },
+    release: indices => { note(`releases ${indices.length}`) }
+  }
+  const computing = new ComputeSlots({ slots, scheduler, clock, store: { generate }, outlet }, {
+    started: () => { note('starts') },
     computed: index => {
       computed.push(index)
       scheduler.setMissing(index, false)
@@ -45,7 +49,7 @@ function play (t: Test, { pieceCount, slots, workMs }: Work): Played {
     failed: (_index, err) => { t.fail(err.message) },
     aborted: () => {},
     idle: () => {}
-  }, { slots, clock })
+  })
   t.teardown(() => { void computing.stop() })
   return { clock, computing, log, computed, until: async ms => clock.run(() => clock.now() >= ms, ms) }
 }
