@@ -5,27 +5,26 @@
 import { lstatSync, renameSync } from 'node:fs'
 import path from 'node:path'
 import { equalBytes, sha256 } from '../base/digest.ts'
+import { traceOf } from '../base/trace.ts'
 import type { Result } from '../results/result.ts'
 import { errnoOf, ioError } from '../system/io-errors.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
+import { Drafts } from './drafts.ts'
 import { FolderGuard } from './files/folder-guard.ts'
 import {
   checkReadable, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile
 } from './files/folders.ts'
-import { openDraft, openRegular, truncateDraft } from './files/io.ts'
+import { openRegular } from './files/io.ts'
 import { StoreLayout } from './files/layout.ts'
 import { acquireLock } from './files/lock.ts'
-import { OpenFiles } from './files/open-files.ts'
 import { Pacer } from './files/pacer.ts'
 import { ScratchFolders } from './files/scratch.ts'
-import { IncomingPiece } from './incoming-piece.ts'
+import type { IncomingPiece } from './incoming-piece.ts'
 import { FILE_FINISHED, Journal, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
 import { PieceReader } from './piece-reader.ts'
 import type { PieceTable, Place, StoredPieces } from './piece-table.ts'
-import { Placement } from './placement.ts'
 import { restore } from './restore.ts'
-import { traceOf } from '../base/trace.ts'
 
 const trace = traceOf('store')
 
@@ -56,9 +55,7 @@ export class TaskFolder {
   readonly #release: () => void
   readonly #onLost: (index: number) => void
   readonly reader: PieceReader
-  readonly #draftFiles = new OpenFiles(openDraft)
-  readonly #partFiles = new OpenFiles(at => openDraft(at, 0o600))
-  readonly #placement: Placement
+  readonly #drafts: Drafts
   #count = 0
 
   private constructor (
@@ -81,7 +78,11 @@ export class TaskFolder {
       intact: (index, mtimeMs) => { table.setChecked(index, mtimeMs) },
       damaged: (index, place, cause) => { this.#onDamage(index, place, cause) }
     })
-    this.#placement = new Placement(task, layout, table)
+    this.#drafts = new Drafts(task, { layout, guard, table }, {
+      newWork: () => this.newWork(),
+      commitPart: async (index, draft, result, replace) => this.commit(index, draft, result, replace),
+      commitPlaced: async (index, position, result) => this.#commitPlaced(index, position, result)
+    })
   }
 
   /** What is stored, and where. */
@@ -129,39 +130,7 @@ export class TaskFolder {
 
   /** A piece of `size` bytes is to be written: in its place in the file if that is known, else into a part. */
   receive (index: number, size: number, replace = false): IncomingPiece {
-    this.guard.check('work', 'drafts')
-    const place = this.#placement.reserve(index, size)
-    if (place !== null) {
-      this.#table.beginDraft(place.file)
-      return new IncomingPiece(
-        {
-          ...place,
-          commit: async result => {
-            this.#placement.release(index)
-            return this.#commitPlaced(index, place.position, result)
-          },
-          // what was written of it may have filled the disk
-          discard: () => {
-            if (this.#placement.giveUp(index) && this.guard.isSame('drafts')) truncateDraft(place.path, place.position)
-          }
-        },
-        this.#draftFiles
-      )
-    }
-    const draft = `${this.newWork()}.put`
-    const close = (): void => { this.#partFiles.forget(draft) }
-    return new IncomingPiece({
-      path: draft,
-      position: 0,
-      commit: async result => {
-        close()
-        return this.commit(index, draft, result, replace)
-      },
-      discard: () => {
-        close()
-        removeFile(draft)
-      }
-    }, this.#partFiles)
+    return this.#drafts.receive(index, size, replace)
   }
 
   /**
@@ -270,15 +239,13 @@ export class TaskFolder {
   #forgetDraft (file: number): void {
     const draft = this.layout.draft(file)
     this.reader.forgetFile(draft)
-    this.#draftFiles.forget(draft)
-    this.#placement.forget(file)
+    this.#drafts.forget(file)
   }
 
   /** Closes the journal and gives the folder back. */
   close (): void {
     this.reader.close()
-    this.#draftFiles.close()
-    this.#partFiles.close()
+    this.#drafts.close()
     this.#journal.close()
     this.#release()
   }

@@ -1,0 +1,88 @@
+/**
+ * Where pieces that come in are written until they are complete: in their place in the draft of their file, or into a
+ * file of their own in `work/`. Called by task-folder.ts, which makes stored pieces of them.
+ */
+import type { Result } from '../results/result.ts'
+import type { Task } from '../task/task.ts'
+import type { FolderGuard } from './files/folder-guard.ts'
+import { removeFile } from './files/folders.ts'
+import { openDraft, truncateDraft } from './files/io.ts'
+import type { StoreLayout } from './files/layout.ts'
+import { OpenFiles } from './files/open-files.ts'
+import { IncomingPiece } from './incoming-piece.ts'
+import type { PieceTable } from './piece-table.ts'
+import { Placement } from './placement.ts'
+
+/** The folder that they are in. */
+export interface DraftFolder { readonly layout: StoreLayout, readonly guard: FolderGuard, readonly table: PieceTable }
+
+/** What makes stored pieces of complete ones; each resolves with what is stored. */
+export interface DraftOwner {
+  /** a path that nobody else uses */
+  newWork (): string
+  commitPart (index: number, path: string, result: Result, replace: boolean): Promise<Result>
+  commitPlaced (index: number, position: number, result: Result): Promise<Result>
+}
+
+/** The drafts of one task. */
+export class Drafts {
+  readonly #folder: DraftFolder
+  readonly #owner: DraftOwner
+  readonly #placement: Placement
+  readonly #files = new OpenFiles(openDraft)
+  readonly #parts = new OpenFiles(at => openDraft(at, 0o600))
+
+  constructor (task: Task, folder: DraftFolder, owner: DraftOwner) {
+    this.#folder = folder
+    this.#owner = owner
+    this.#placement = new Placement(task, folder.layout, folder.table)
+  }
+
+  /** A piece of `size` bytes is to be written. @param replace what is stored of it is */
+  receive (index: number, size: number, replace: boolean): IncomingPiece {
+    const { guard, table } = this.#folder
+    guard.check('work', 'drafts')
+    const place = this.#placement.reserve(index, size)
+    if (place === null) return this.#receivePart(index, replace)
+    table.beginDraft(place.file)
+    return new IncomingPiece({
+      ...place,
+      commit: async result => {
+        this.#placement.release(index)
+        return this.#owner.commitPlaced(index, place.position, result)
+      },
+      // what was written of it may have filled the disk
+      discard: () => {
+        if (this.#placement.giveUp(index) && guard.isSame('drafts')) truncateDraft(place.path, place.position)
+      }
+    }, this.#files)
+  }
+
+  #receivePart (index: number, replace: boolean): IncomingPiece {
+    const path = `${this.#owner.newWork()}.put`
+    const close = (): void => { this.#parts.forget(path) }
+    return new IncomingPiece({
+      path,
+      position: 0,
+      commit: async result => {
+        close()
+        return this.#owner.commitPart(index, path, result, replace)
+      },
+      discard: () => {
+        close()
+        removeFile(path)
+      }
+    }, this.#parts)
+  }
+
+  /** The draft of the file is not used any more. */
+  forget (file: number): void {
+    this.#files.forget(this.#folder.layout.draft(file))
+    this.#placement.forget(file)
+  }
+
+  close (): void {
+    this.#files.close()
+    this.#parts.close()
+  }
+}
