@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { ResultRecord, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
-import type { Peer, World } from './peer.ts'
 import type { Random } from './random.ts'
 import type { SimulatedWire } from './wire.ts'
+import type { Deceiver, Member, World } from './world.ts'
 
 /** Between two blocks of one that trickles. */
 const BLOCK_MS = 25_000
@@ -20,14 +20,14 @@ const BAIT_END_MS = 5_000
 const SLOW_SHARE = 0.9
 
 /** A peer that only pretends to have what it announces. */
-export class Liar {
+export class Liar implements Deceiver {
   peerId: Uint8Array
   readonly #world: World
   readonly #random: Random
-  readonly #friends: Array<{ peer: Peer, latency: number }> = []
+  readonly #friends: Array<{ peer: Member, latency: number }> = []
   readonly #wires = new Map<SimulatedWire, UtBitworker>()
   /** of each peer: when it will have been sent what it asked for, and how many pieces that were */
-  readonly #sent = new Map<Peer, { untilMs: number, pieces: number }>()
+  readonly #sent = new Map<Member, { untilMs: number, pieces: number }>()
 
   constructor (world: World, peerId: Uint8Array, random: Random) {
     this.#world = world
@@ -62,10 +62,10 @@ export class Liar {
   }
 
   /** It is connected to this peer, and connects to it again when it comes back. */
-  befriend (peer: Peer, latency: number): void { this.#friends.push({ peer, latency }) }
+  befriend (peer: Member, latency: number): void { this.#friends.push({ peer, latency }) }
 
   /** How long the peer waits for a piece that it asks for now, but for the network. */
-  transferMs (peer: Peer): number {
+  transferMs (peer: Member): number {
     const { clock, scenario: { lie, pieceBytes, workMs } } = this.#world
     const sent = this.#sent.get(peer) ?? { untilMs: 0, pieces: 0 }
     this.#sent.set(peer, sent)

@@ -2,45 +2,18 @@
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { DownloadHost } from '../../lib/download/download-host.ts'
-import type { Result } from '../../lib/results/result.ts'
 import type { SchedulerOptions } from '../../lib/scheduling/scheduler.ts'
 import type { MisdeedEvent } from '../../lib/session/events.ts'
 import type { SessionHost } from '../../lib/session/session-host.ts'
 import { WorkSession } from '../../lib/session/work-session.ts'
 import type { Generation } from '../../lib/store/types.ts'
-import type { Task } from '../../lib/task/task.ts'
-import type { VirtualClock } from './clock.ts'
 import { SimulatedDownloads } from './downloads.ts'
-import type { Liar } from './liar.ts'
 import type { Random } from './random.ts'
 import { RandomScheduler } from './random-scheduler.ts'
-import type { Scenario } from './scenario.ts'
 import { SimulatedStore } from './store.ts'
-import type { Tally } from './tally.ts'
 import type { SimulatedWire } from './wire.ts'
 import { compute } from './work.ts'
-
-/** What all peers of a swarm share. */
-export interface World {
-  readonly scenario: Scenario
-  readonly clock: VirtualClock
-  readonly tally: Tally
-  readonly task: Task
-  /** the one result of each piece */
-  readonly results: Result[]
-  /** of each piece, in milliseconds at speed 1 */
-  readonly work: Float64Array
-  /** pieces that somebody has computed */
-  readonly computed: Uint8Array
-  /** by peer id, hex */
-  readonly liars: ReadonlyMap<string, Liar>
-  /** a liar goes by another id now */
-  renamed (liar: Liar, before: string): void
-  /** connects two peers */
-  link (liar: Liar, peer: Peer, latency: number): void
-  /** the peer has every piece */
-  completed (peer: Peer): void
-}
+import type { World } from './world.ts'
 
 /** A peer that computes: a session of lib/, with a network, a store and downloads that are simulated. */
 export class Peer {

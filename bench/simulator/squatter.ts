@@ -2,10 +2,10 @@
 import { CLAIM_LEASE_MS, CLAIM_RENEW_MS, MAX_CLAIMS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
-import type { World } from './peer.ts'
 import { shuffle } from './random.ts'
 import type { Random } from './random.ts'
 import type { SimulatedWire } from './wire.ts'
+import type { World } from './world.ts'
 
 /** What a squatter says its pieces have been running for: longer than anybody, so that it wins every collision. */
 const ELAPSED_MS = 3_600_000

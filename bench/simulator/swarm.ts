@@ -6,7 +6,6 @@ import { VirtualClock } from './clock.ts'
 import { connections } from './graph.ts'
 import { Liar } from './liar.ts'
 import { Peer } from './peer.ts'
-import type { World } from './peer.ts'
 import { branch, lognormal, share } from './random.ts'
 import type { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
@@ -14,6 +13,7 @@ import { Squatter } from './squatter.ts'
 import { Tally } from './tally.ts'
 import { Transit } from './transit.ts'
 import { SimulatedWire } from './wire.ts'
+import type { Member, World } from './world.ts'
 
 /** How one run went. Times are milliseconds; `cpuMs` is what the simulation itself took, the others are virtual. */
 export interface Outcome {
@@ -186,7 +186,7 @@ class Swarm implements World {
     }
   }
 
-  link (a: Peer | Squatter | Liar, b: Peer | Squatter | Liar, latency: number): void {
+  link (a: Member, b: Member, latency: number): void {
     const { pieces } = this.scenario
     const here = new SimulatedWire(this, latency, { peerId: b.peerId, pieceCount: pieces })
     const there = new SimulatedWire(this, latency, { peerId: a.peerId, pieceCount: pieces })
@@ -195,7 +195,7 @@ class Swarm implements World {
     this.#join(b, there)
   }
 
-  #join (peer: Peer | Squatter | Liar, wire: SimulatedWire): void {
+  #join (peer: Member, wire: SimulatedWire): void {
     peer.connect(wire)
     if (!(peer instanceof Peer)) return
     const wires = this.#wires.get(peer)

@@ -5,8 +5,8 @@
 import type { EventEmitter } from 'node:events'
 import { systemClock } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Meeting } from '../peers/neighbours.ts'
 import { traceOf } from '../base/trace.ts'
+import type { Meeting } from '../peers/neighbours.ts'
 
 const trace = traceOf('discovery')
 
