@@ -10,7 +10,7 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { workspace } from '../helpers/cli.ts'
 import type { Ended, JsonEvent } from '../helpers/cli.ts'
-import { cleanUp, tempFolder } from '../helpers/disk.ts'
+import { cleanUp, createFolder } from '../helpers/disk.ts'
 
 const MAIN = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url))
 
@@ -31,7 +31,7 @@ async function doctor (t: Test, env: Record<string, string> = {}, args: string[]
 function pathWith (
   t: Test, bwrap: string, perl: string | null = "echo 'Landlock: Function not implemented' >&2; exit 125"
 ): string {
-  const dir = tempFolder(t)
+  const dir = createFolder(t)
   for (const [name, script] of [
     ['bwrap', bwrap], ['perl', perl]
   ] as const) {
@@ -111,7 +111,7 @@ const noTemporary = (at: string, why: string): string =>
   `${at}, the folder for temporary files (TMPDIR), cannot be used: ${why}; set TMPDIR to a folder that you may write to and that has room`
 
 test('doctor without a folder for temporary files says so once, and what to do', async t => {
-  const dir = tempFolder(t)
+  const dir = createFolder(t)
   const file = path.join(dir, 'file')
   const gone = path.join(dir, 'gone')
   writeFileSync(file, '')
@@ -122,7 +122,7 @@ test('doctor without a folder for temporary files says so once, and what to do',
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
   for (const [options, why] of [['size=16k', 'its disk is full'], ['ro', 'its file system is read-only']] as const) {
     const found = inNamespaces(
-      [...user, '--mount'], `export TMPDIR='${dir}'; mount -t tmpfs -o ${options} none "$TMPDIR"`, tempFolder(t)
+      [...user, '--mount'], `export TMPDIR='${dir}'; mount -t tmpfs -o ${options} none "$TMPDIR"`, createFolder(t)
     )
     if (found === null) t.comment('no namespaces here')
     else
@@ -164,7 +164,7 @@ function inNamespaces (
 }
 
 test('doctor without bash, without bwrap, without a network', t => {
-  const dir = tempFolder(t)
+  const dir = createFolder(t)
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
   const noBash = inNamespaces([...user, '--mount'], 'mount --bind /dev/null /bin/bash', dir)
   if (noBash === null) t.comment('no namespaces here')

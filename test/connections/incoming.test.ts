@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import test from 'tape'
 import { createTask } from '../../lib/index.ts'
 import type { InternalClient, InternalTorrent } from '../../lib/webtorrent/internals.ts'
-import { within } from '../helpers/swarm.ts'
+import { within } from '../helpers/disk.ts'
 import { createPeer, ready } from '../helpers/task-swarm.ts'
 
 const task = createTask({ name: 'n.txt', command: 'echo $PIECE_IDX', parts: 4, pieceLength: 64 })

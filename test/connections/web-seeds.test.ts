@@ -7,7 +7,7 @@ import type { Test } from 'tape'
 import WebConn from 'webtorrent/lib/webconn.js'
 import { gzipSync } from 'node:zlib'
 import type { InternalWebConn } from '../../lib/connections/web-seed-guards.ts'
-import { cleanUp, within } from '../helpers/swarm.ts'
+import { cleanUp, within } from '../helpers/disk.ts'
 
 await import('../../lib/webtorrent/package-guards.ts')
 

@@ -14,8 +14,8 @@ import { createTask } from '../../lib/index.ts'
 import { hostOf } from '../../lib/peers/identity.ts'
 import { magnetProblem } from '../../lib/task/magnet-check.ts'
 import type { InternalClient } from '../../lib/webtorrent/internals.ts'
+import { within } from '../helpers/disk.ts'
 import { HostilePeer, frame, latin1, u32 } from '../helpers/hostile-peer.ts'
-import { within } from '../helpers/swarm.ts'
 import { allDone, connect, createPeer, ready } from '../helpers/task-swarm.ts'
 
 const task = createTask({ name: 'out.txt', command: 'echo $PIECE_IDX', parts: 4, pieceLength: 64 })

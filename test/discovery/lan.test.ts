@@ -12,7 +12,7 @@ import Ssdp from '@silentbot1/nat-api/lib/upnp/ssdp.js'
 import test from 'tape'
 import { serviceIn } from '../../lib/discovery/lan-guards.ts'
 import type { InternalDevice, InternalLsd, InternalPmp, InternalSsdp } from '../../lib/discovery/lan-guards.ts'
-import { cleanUp } from '../helpers/swarm.ts'
+import { cleanUp } from '../helpers/disk.ts'
 
 await import('../../lib/webtorrent/package-guards.ts')
 

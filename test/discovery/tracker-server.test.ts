@@ -9,7 +9,7 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { WebSocket } from 'ws'
 import { TrackerServer } from '../../lib/discovery/tracker-server.ts'
-import { cleanUp, within } from '../helpers/swarm.ts'
+import { cleanUp, within } from '../helpers/disk.ts'
 
 async function start (t: Test): Promise<{ server: TrackerServer, port: number }> {
   const server = new TrackerServer()

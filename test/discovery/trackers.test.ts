@@ -10,7 +10,8 @@ import { Client } from 'bittorrent-tracker'
 import test from 'tape'
 import type { Test } from 'tape'
 import { WebSocketServer } from 'ws'
-import { cleanUp, eventOf } from '../helpers/swarm.ts'
+import { cleanUp } from '../helpers/disk.ts'
+import { eventOf } from '../helpers/swarm.ts'
 
 await import('../../lib/webtorrent/package-guards.ts')
 

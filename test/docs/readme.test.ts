@@ -53,7 +53,7 @@ for (const document of DOCUMENTS) {
     .filter(({ blocks }) => blocks.length > 0)
   if (sections.length === 0) continue
   test(`${document}: the examples`, async t => {
-    const folder = await createFolder(t)
+    const folder = await createProject(t)
     for (const { title, blocks } of sections) {
       t.comment(title === '' ? document : title)
       for (const example of blocks.filter(({ language }) => language === 'js')) await runScript(t, folder, example)
@@ -77,7 +77,7 @@ function examplesOf (section: string): Example[] {
 interface Folder { dir: string, env: Record<string, string>, ports: string[] }
 
 /** An empty folder where `bitworker` is a command and a package. */
-async function createFolder (t: Test): Promise<Folder> {
+async function createProject (t: Test): Promise<Folder> {
   const { dir: root } = await workspace(t)
   const dir = path.join(await realpath(root), 'work')
   const bin = path.join(root, 'bin')

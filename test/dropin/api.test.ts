@@ -3,7 +3,7 @@ import MemoryChunkStore from 'memory-chunk-store'
 import test from 'tape'
 import BitWorker from '../../lib/index.ts'
 import type { Torrent, TorrentFile } from '../../lib/index.ts'
-import { cleanUp } from '../helpers/swarm.ts'
+import { cleanUp } from '../helpers/disk.ts'
 
 const OFFLINE = { dht: false, lsd: false, tracker: false, natUpnp: false, natPmp: false }
 

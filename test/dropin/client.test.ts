@@ -12,8 +12,9 @@ import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import fixtures from 'webtorrent-fixtures'
 import BitWorker from '../../lib/index.ts'
 import type { TorrentId } from '../../lib/webtorrent/types.ts'
+import { cleanUp, createFolder, within } from '../helpers/disk.ts'
 import { CLIENT_EVENTS, describe, errorOf, same, TORRENT_EVENTS } from '../helpers/same.ts'
-import { cleanUp, createClient, createDir, destroyClient, eventOf, within } from '../helpers/swarm.ts'
+import { createClient, destroyClient, eventOf } from '../helpers/swarm.ts'
 
 const { leaves, alice, corrupt } = fixtures
 const { infoHash, infoHashBuffer } = leaves.parsedTorrent
@@ -75,7 +76,7 @@ const invalid: Record<string, MakeId> = {
   'empty string': () => '',
   'any string': () => 'nonsense',
   'missing file': () => '/no/such/file.torrent',
-  folder: t => createDir(t),
+  folder: t => createFolder(t),
   'few bytes': () => Buffer.from('abc'),
   'no bytes': () => new Uint8Array(0),
   'corrupt bytes': () => corrupt.torrent,

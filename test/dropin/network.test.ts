@@ -9,8 +9,9 @@ import type { AddressInfo } from 'node:net'
 import MemoryChunkStore from 'memory-chunk-store'
 import fixtures from 'webtorrent-fixtures'
 import type { WebTorrentClient, Wire } from '../../lib/webtorrent/types.ts'
+import { cleanUp } from '../helpers/disk.ts'
 import { errorOf, internal, same, seedLeaves } from '../helpers/same.ts'
-import { addressOf, cleanUp, createDht, createTracker, eventOf } from '../helpers/swarm.ts'
+import { addressOf, createDht, createTracker, eventOf } from '../helpers/swarm.ts'
 
 const { leaves, alice, numbers } = fixtures
 const store = { store: MemoryChunkStore }

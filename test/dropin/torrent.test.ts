@@ -7,8 +7,9 @@ import BitField from 'bitfield'
 import MemoryChunkStore from 'memory-chunk-store'
 import fixtures from 'webtorrent-fixtures'
 import type { Torrent, WebTorrentClient } from '../../lib/webtorrent/types.ts'
+import { createFolder } from '../helpers/disk.ts'
 import { CLIENT_EVENTS, describe, internal, same, selections, TORRENT_EVENTS } from '../helpers/same.ts'
-import { createDir, eventOf } from '../helpers/swarm.ts'
+import { eventOf } from '../helpers/swarm.ts'
 
 const { leaves, folder, numbers, lotsOfNumbers, alice } = fixtures
 const store = { store: MemoryChunkStore }
@@ -107,7 +108,7 @@ for (const [name, opts] of Object.entries(options)) {
 }
 
 same('options: path, with data that is there already, and rescanFiles', async ({ t, log, watch, start }) => {
-  const path = await createDir(t)
+  const path = createFolder(t)
   const file = join(path, basename(leaves.contentPath))
   await cp(leaves.contentPath, file)
   const client = await start()
@@ -127,12 +128,12 @@ same('options: path, with data that is there already, and rescanFiles', async ({
 same('options: a bitfield that claims too much', async ({ t, log, start }) => {
   const bitfield = new BitField(pieceCount)
   for (let index = 0; index < pieceCount; index++) bitfield.set(index)
-  const torrent = await add(await start(), leaves.torrent, { path: await createDir(t), bitfield: bitfield.buffer })
+  const torrent = await add(await start(), leaves.torrent, { path: createFolder(t), bitfield: bitfield.buffer })
   log(describe(torrent))
 })
 
 same('options: addUID, and load', async ({ t, log, watch, start }) => {
-  const path = await createDir(t)
+  const path = createFolder(t)
   const torrent = await add(await start(), numbers.torrent, { path, addUID: true })
   watch(torrent, 'torrent', TORRENT_EVENTS)
   await called(cb => { torrent.load([Readable.from([Buffer.from('122333')])], cb) })

@@ -6,9 +6,10 @@ import fixtures from 'webtorrent-fixtures'
 import BitWorker from '../../lib/index.ts'
 import type { TorrentOptions } from '../../lib/webtorrent/inherited-options.ts'
 import type { Torrent, TorrentId, WebTorrentClient } from '../../lib/webtorrent/types.ts'
+import { within } from '../helpers/disk.ts'
 import { same, seedLeaves } from '../helpers/same.ts'
 import type { Run } from '../helpers/same.ts'
-import { addressOf, eventOf, within } from '../helpers/swarm.ts'
+import { addressOf, eventOf } from '../helpers/swarm.ts'
 
 const { leaves, alice } = fixtures
 const store = { store: MemoryChunkStore }

@@ -15,7 +15,7 @@ import { cleanText, lastLines } from '../../lib/executor/process/stderr.ts'
 import { WAIT } from '../../lib/executor/process/watchdog.ts'
 import { detectSandbox } from '../../lib/executor/sandbox/detect.ts'
 import { isRunning, readStat } from '../../lib/system/process-table.ts'
-import { cleanUp, livingIn, rejection, statesIn, tempFolder, until } from '../helpers/disk.ts'
+import { cleanUp, createFolder, livingIn, rejection, statesIn, until } from '../helpers/disk.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
 
 const { sandbox, problems } = await detectSandbox()
@@ -38,7 +38,7 @@ function work (folder: string, command: string, more: Partial<WorkItem> = {}): W
 function bash (
   t: Test, opts?: ConstructorParameters<typeof BashExecutor>[0]
 ): { folder: string, executor: BashExecutor } {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const executor = new BashExecutor(opts)
   cleanUp(t, () => executor.close())
   return { folder, executor }
@@ -72,7 +72,7 @@ const executors: Array<[string, () => Executor]> = [
 for (const [name, create] of executors) {
   test(`${name} executor: ends of an item`, async t => {
     if (name === 'bash in a sandbox' && sandbox === null) return t.fail(problems.join('; '))
-    const folder = tempFolder(t)
+    const folder = createFolder(t)
     const executor = create()
     const run = (command: string, more?: Partial<WorkItem>): RunningItem => executor.run(work(folder, command, more))
 
@@ -182,7 +182,7 @@ both('no file descriptor of the parent, no stdin, arguments', async (t, shells) 
 both('stderr: a flood, escape sequences, /dev/stderr, the last lines', async (t, shells) => {
   const { folder, executor } = bash(t, { shells })
   const run = (command: string): RunningItem => executor.run(work(folder, command))
-  const temporary = tempFolder(t)
+  const temporary = createFolder(t)
   const before = process.env['TMPDIR']
   process.env['TMPDIR'] = temporary
   cleanUp(t, () => { if (before === undefined) delete process.env['TMPDIR']; else process.env['TMPDIR'] = before })
@@ -409,7 +409,7 @@ both('the guard outlives signals that it is not meant to obey', async (t, shells
 })
 
 test('the guard remembers what is left', t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const shell = path.join(folder, 'shell')
   writeFileSync(shell, '#!/bin/sh\necho "$6|$7 $8 $9"\n', { mode: 0o755 })
   // far beyond every process's number, as it is to kill them
@@ -444,7 +444,7 @@ test('the guard remembers what is left', t => {
 })
 
 test('no command begins before the guard has heard of it', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const [launch, spawned] = ['launch', 'process/spawn'].map(name =>
     JSON.stringify(new URL(`../../lib/executor/${name}.ts`, import.meta.url).href)
   )
@@ -498,7 +498,7 @@ test('a pause at the very end of an item does not stop the next one', async t =>
 
 for (const how of ['SIGKILL', 'SIGTERM'] as const) {
   both(`nothing survives the client's ${how}`, async (t, shells) => {
-    const folder = tempFolder(t)
+    const folder = createFolder(t)
     const program = fileURLToPath(new URL('../fixtures/runaway-client.ts', import.meta.url))
     const commands = ['sleep 1000 & sleep 1000', 'trap "" TERM; timeout 1000 sleep 1000; sleep 1000', 'kill -STOP $$']
     const client = spawn(process.execPath, [program, folder, shells, ...commands], {
@@ -517,7 +517,7 @@ for (const how of ['SIGKILL', 'SIGTERM'] as const) {
 }
 
 both('nothing survives process.exit, and a guard keeps no process alive', async (t, shells) => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const lib = new URL('../../lib/executor/bash-executor.ts', import.meta.url).href
   const script = `
     import { BashExecutor } from ${JSON.stringify(lib)}

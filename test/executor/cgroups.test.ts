@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS } from '../../lib/executor/limits.ts'
 import { membersOf } from '../../lib/executor/process/sessions.ts'
 import { USERS, startConfined } from '../helpers/confined.ts'
 import type { Confined } from '../helpers/confined.ts'
-import { tempFolder, until } from '../helpers/disk.ts'
+import { createFolder, until } from '../helpers/disk.ts'
 
 const MIB = 1024 ** 2
 
@@ -44,7 +44,7 @@ test('where a process is in the hierarchies', t => {
 })
 
 test('groups of version 2', t => {
-  const base = tempFolder(t)
+  const base = createFolder(t)
   const none = tryGroups({ unified: [base], legacy: {} }, () => true)
   t.equal(none.place, null, 'a folder that is no group')
   t.match(none.message, /no cgroups can be made here/, 'what people are told')
@@ -67,7 +67,7 @@ test('groups of version 2', t => {
 })
 
 test('a group that cannot be limited is replaced, and no command runs without one', t => {
-  const base = tempFolder(t)
+  const base = createFolder(t)
   const groups = new Groups({ version: 1, folders: { memory: base } })
   const limits = { memoryBytes: 1000, processes: 7 }
   const first = groups.take(limits)
@@ -90,7 +90,7 @@ test('a group that cannot be limited is replaced, and no command runs without on
 })
 
 test('files of which one cannot be opened', t => {
-  const base = tempFolder(t)
+  const base = createFolder(t)
   const open = (): string[] =>
     readdirSync('/proc/self/fd')
       .flatMap(fd => linkOrEmpty(`/proc/self/fd/${fd}`))

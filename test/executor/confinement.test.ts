@@ -13,7 +13,7 @@ import { outerCommand } from '../../lib/executor/sandbox/outer.ts'
 import { prelude } from '../../lib/executor/sandbox/prelude.ts'
 import { remedyFor } from '../../lib/executor/sandbox/remedies.ts'
 import { shownOf, visibleIn } from '../../lib/executor/sandbox/shown.ts'
-import { tempFolder } from '../helpers/disk.ts'
+import { createFolder } from '../helpers/disk.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -190,7 +190,7 @@ test('why a program is not in the sandbox', t => {
     'it failed for another reason'
   )
   t.equal(explainMissing({ exitCode: null, stderr: 'bash: python3: command not found' }, find), null)
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   writeFileSync(path.join(folder, 'tool'), '', { mode: 0o755 })
   writeFileSync(path.join(folder, 'data'), '', { mode: 0o644 })
   t.equal(findOnHost('tool', ['relative', '/nowhere', folder]), path.join(folder, 'tool'), 'on the path')
@@ -200,7 +200,7 @@ test('why a program is not in the sandbox', t => {
 })
 
 test('what of /etc and /var is shown', t => {
-  const root = tempFolder(t)
+  const root = createFolder(t)
   const put = (name: string, mode = 0o644): void => {
     mkdirSync(path.join(root, path.dirname(name)), { recursive: true })
     writeFileSync(path.join(root, name), '')

@@ -18,7 +18,7 @@ import { launchWith } from '../../lib/executor/sandbox/taken.ts'
 import { DEFAULT_LIMITS } from '../../lib/executor/limits.ts'
 import { Groups } from '../../lib/executor/cgroup/groups.ts'
 import type { WorkItem } from '../../lib/executor/types.ts'
-import { cleanUp, livingIn, rejection, tempFolder, until } from '../helpers/disk.ts'
+import { cleanUp, createFolder, livingIn, rejection, until } from '../helpers/disk.ts'
 
 const itemIn = (folder: string): WorkItem => ({
   command: 'echo x', env: {}, cwd: folder, stdout: path.join(folder, 'out'), maxOutputBytes: 100, timeoutMs: 0
@@ -59,7 +59,7 @@ const WAYS: Array<[string, Partial<Launch>]> = [
 
 for (const [name, change] of WAYS) {
   test(`what was taken for a launch that ${name} is given back once, after its process`, async t => {
-    const folder = tempFolder(t)
+    const folder = createFolder(t)
     const { launcher, settled, whoLived } = launcherOf(change)
     const executor = new BashExecutor({ sandbox: { tier: 'bwrap', createLauncher: () => launcher }, groups: false })
     cleanUp(t, () => executor.close())
@@ -74,7 +74,7 @@ for (const [name, change] of WAYS) {
 
 for (const [name, change] of WAYS.filter(([, { ended }]) => ended === undefined)) {
   test(`what was taken for a nest that ${name} is given back once, after its process`, async t => {
-    const folder = tempFolder(t)
+    const folder = createFolder(t)
     const { launcher, settled, whoLived } = launcherOf(change)
     const fifos = new Fifos()
     let gone = 0
@@ -94,7 +94,7 @@ for (const [name, change] of WAYS.filter(([, { ended }]) => ended === undefined)
 }
 
 test('an item that has no place for its output tells so, from a nest, too', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const { sandbox } = await detectSandbox('bwrap')
   const executor = new BashExecutor({ sandbox: sandbox!, shells: 'warm' })
   cleanUp(t, () => executor.close())
@@ -127,7 +127,7 @@ for (const [name, create] of [
 }
 
 test('a launch that cannot be made gives its group back', async t => {
-  const base = tempFolder(t)
+  const base = createFolder(t)
   const open = (): string[] => openFiles().filter(at => at.startsWith(base))
   const groups = new Groups({ version: 1, folders: { memory: base } })
   const host = { guard: { watch () {}, forget () {} }, groups }

@@ -12,7 +12,7 @@ import { BashExecutor } from '../../lib/executor/bash-executor.ts'
 import type { Order } from '../fixtures/confined.ts'
 import { startConfined, USERS } from '../helpers/confined.ts'
 import type { Confined, Outcome } from '../helpers/confined.ts'
-import { cleanUp, rejection, tempFolder, until } from '../helpers/disk.ts'
+import { cleanUp, createFolder, rejection, until } from '../helpers/disk.ts'
 
 interface Row extends Order {
   /** what is read, and the last line of stderr if that matters; or the code of the failure */
@@ -132,7 +132,7 @@ for (const { name: user, uid } of USERS) {
 }
 
 test('what is printed is hashed on its way, and kept in the part file alone', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const executor = new BashExecutor()
   cleanUp(t, () => executor.close())
   let count = 0
@@ -154,7 +154,7 @@ test('what is printed is hashed on its way, and kept in the part file alone', as
 })
 
 test('an item whose output cannot be kept fails', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const executor = new BashExecutor()
   cleanUp(t, () => executor.close())
   const err = await rejection(

@@ -6,7 +6,7 @@ import type { CommandError } from '../../lib/base/errors.ts'
 import { BashExecutor } from '../../lib/executor/bash-executor.ts'
 import { detectSandbox } from '../../lib/executor/sandbox/detect.ts'
 import { findProgram } from '../../lib/executor/sandbox/host.ts'
-import { cleanUp, tempFolder } from '../helpers/disk.ts'
+import { cleanUp, createFolder } from '../helpers/disk.ts'
 
 /** What is run, and what it prints. Where a program is not on this machine, install its package. */
 const PROGRAMS: Array<[program: string, debian: string, command: string, prints: RegExp]> = [
@@ -51,7 +51,7 @@ for (const choice of ['bwrap', 'landlock'] as const) {
   test(`programs of Debian in ${choice}`, async t => {
     const { sandbox, problems } = await detectSandbox(choice)
     if (sandbox === null) return t.fail(`there is no ${choice} here: ${problems.join('; ')}`)
-    const folder = tempFolder(t)
+    const folder = createFolder(t)
     const executor = new BashExecutor({ sandbox })
     cleanUp(t, () => executor.close())
     const run = async (name: string, command: string): Promise<string> => {

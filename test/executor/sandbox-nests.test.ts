@@ -8,13 +8,13 @@ import type { CommandError } from '../../lib/base/errors.ts'
 import { BashExecutor } from '../../lib/executor/bash-executor.ts'
 import { membersOf } from '../../lib/executor/process/sessions.ts'
 import { detectSandbox } from '../../lib/executor/sandbox/detect.ts'
-import { cleanUp, tempFolder } from '../helpers/disk.ts'
+import { cleanUp, createFolder } from '../helpers/disk.ts'
 
 /** An executor in this machine's sandbox, and a folder for what its items print. */
 async function sandboxed (t: Test): Promise<{ folder: string, executor: BashExecutor }> {
   const { sandbox, problems } = await detectSandbox()
   if (sandbox === null) throw new Error(problems.join('; '))
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const executor = new BashExecutor({ sandbox })
   cleanUp(t, () => executor.close())
   return { folder, executor }

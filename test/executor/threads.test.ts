@@ -10,7 +10,7 @@ import { BashExecutor } from '../../lib/executor/bash-executor.ts'
 import { membersOf } from '../../lib/executor/process/sessions.ts'
 import { detectSandbox } from '../../lib/executor/sandbox/detect.ts'
 import { readStat } from '../../lib/system/process-table.ts'
-import { cleanUp, livingIn, rejection, tempFolder, until } from '../helpers/disk.ts'
+import { cleanUp, createFolder, livingIn, rejection, until } from '../helpers/disk.ts'
 
 const EXIT = process.arch === 'arm64' ? 93 : 60 // of one thread
 /** Takes 64 MiB in a thread that outlives the first one, whose stdout is closed. */
@@ -25,7 +25,7 @@ for (const choice of ['none', 'bwrap', 'landlock'] as const) {
     if (choice !== 'none' && sandbox === null) t.match(problems.join(), /Linux 6\.12|seccomp profile/)
     const executor = new BashExecutor({ limits, ...(sandbox !== null && { sandbox }) })
     cleanUp(t, () => executor.close())
-    const folder = tempFolder(t)
+    const folder = createFolder(t)
     return executor.run({
       command, env: {}, cwd: folder, stdout: path.join(folder, 'out'), maxOutputBytes: 1000, timeoutMs: 0
     })
@@ -50,7 +50,7 @@ for (const choice of ['none', 'bwrap', 'landlock'] as const) {
 }
 
 test('a process without its first thread does not survive kill -9 of the client', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const program = fileURLToPath(new URL('../fixtures/runaway-client.ts', import.meta.url))
   const client = spawn(process.execPath, [program, folder, 'fresh', `${mainless} & sleep 1000`], {
     stdio: ['ignore', 'pipe', 'inherit']

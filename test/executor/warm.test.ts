@@ -11,7 +11,7 @@ import { BashExecutor } from '../../lib/executor/bash-executor.ts'
 import { decodeEnd, encodeJob, quote } from '../../lib/executor/warm/warm-job.ts'
 import { ScratchFolders } from '../../lib/store/files/scratch.ts'
 import { childrenOf, isRunning, readStat } from '../../lib/system/process-table.ts'
-import { cleanUp, tempFolder, until } from '../helpers/disk.ts'
+import { cleanUp, createFolder, until } from '../helpers/disk.ts'
 
 interface Seen { out: string, stderr: string, exitCode: number | null, signal: string | null, sid: number }
 
@@ -19,7 +19,7 @@ interface Seen { out: string, stderr: string, exitCode: number | null, signal: s
 function runner (
   t: Test, shells: 'auto' | 'fresh' | 'warm'
 ): { executor: BashExecutor, folder: string, run: (command: string, env?: Record<string, string>) => Promise<Seen> } {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const executor = new BashExecutor({ shells })
   cleanUp(t, () => executor.close())
   const run = async (command: string, env: Record<string, string> = {}): Promise<Seen> => {
@@ -257,7 +257,7 @@ test('jobs and answers', t => {
 })
 
 test('a scratch folder is used again only if nothing touched it', async t => {
-  const root = tempFolder(t)
+  const root = createFolder(t)
   let count = 0
   const folders = new ScratchFolders(() => path.join(root, String(count++)))
   writeFileSync(path.join(root, 'data'), 'x')

@@ -10,9 +10,9 @@ import path from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tape'
+import { DEADLINE_MS } from './disk.ts'
 
 const MAIN = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url))
-const DEADLINE_MS = 30_000
 
 /** Flags that keep `run` and `info` on the loopback and silent. */
 export const OFFLINE = ['--no-dht', '--no-lsd', '--no-nat', '--no-utp', '--no-tracker']
@@ -150,7 +150,7 @@ async function waitUntilEnded (ended: Promise<Ended>, child: Child, what: string
   const timer = setTimeout(() => {
     child.kill('SIGKILL')
     console.error(`${what}: killed, it did not end within ${DEADLINE_MS} ms`)
-  }, DEADLINE_MS * 2)
+  }, DEADLINE_MS)
   try {
     return await ended
   } finally {

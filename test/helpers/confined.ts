@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tape'
 import type { Order, Start } from '../fixtures/confined.ts'
-import { cleanUp, tempFolder } from './disk.ts'
+import { cleanUp, createFolder } from './disk.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Nobody has this number, and nobody needs to. */
@@ -55,7 +55,7 @@ export interface Confined {
 
 /** Starts it, by the command `around` if there is one. Descriptor 251 of it is open on a file with a secret. */
 export async function startConfined (t: Test, uid: number, choice = 'auto', around: string[] = []): Promise<Confined> {
-  const home = tempFolder(t)
+  const home = createFolder(t)
   const folder = path.join(home, 'private')
   mkdirSync(folder, { mode: 0o700 })
   writeFileSync(path.join(folder, 'secret'), 'the-secret\n', { mode: 0o600 })
@@ -114,7 +114,7 @@ export interface Ran { status: number | null, stdout: string, stderr: string }
 
 /** Runs a fixture as the user, with a folder of its own as its first argument. */
 export async function runAs (t: Test, uid: number, fixture: string, args: string[]): Promise<Ran> {
-  const home = tempFolder(t)
+  const home = createFolder(t)
   const folder = path.join(home, 'private')
   mkdirSync(folder, { mode: 0o700 })
   chownSync(folder, uid, uid)

@@ -12,7 +12,7 @@ import type { Test } from 'tape'
 import type { Order } from '../fixtures/confined.ts'
 import { USERS, startConfined } from './confined.ts'
 import type { Confined, Outcome } from './confined.ts'
-import { cleanUp, tempFolder, until } from './disk.ts'
+import { cleanUp, createFolder, until } from './disk.ts'
 
 export const MIB = 1024 ** 2
 
@@ -166,7 +166,7 @@ async function targets (t: Test, folder: string): Promise<Targets & { reached ()
   const udp = createSocket('udp4', () => { reached++ }).bind(0, '127.0.0.1')
   cleanUp(t, () => new Promise<void>(resolve => { udp.close(resolve) }))
   await once(udp, 'listening')
-  const unix = path.join(tempFolder(t), 'socket')
+  const unix = path.join(createFolder(t), 'socket')
   const abstract = `bitworker-test-${process.pid}-${performance.now()}`
   await Promise.all([listen({ path: unix }), listen({ path: `\0${abstract}` })])
   const tcp = await listen({ port: 0, host: '127.0.0.1' })

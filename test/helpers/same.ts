@@ -14,7 +14,8 @@ import fixtures from 'webtorrent-fixtures'
 import BitWorker from '../../lib/index.ts'
 import type { TorrentOptions, WebTorrentOptions } from '../../lib/webtorrent/inherited-options.ts'
 import type { Torrent, WebTorrentClient, WebTorrentConstructor } from '../../lib/webtorrent/types.ts'
-import { addressOf, createClient, DEADLINE_MS, freePort } from './swarm.ts'
+import { DEADLINE_MS } from './disk.ts'
+import { addressOf, createClient, freePort } from './swarm.ts'
 
 const { leaves } = fixtures
 
@@ -74,7 +75,7 @@ const PROPERTIES = [
 
 /** One test: the scenario twice. */
 export function same (name: string, scenario: (run: Run) => Promise<void>): void {
-  test(name, { timeout: 2 * DEADLINE_MS }, async t => {
+  test(name, { timeout: DEADLINE_MS }, async t => {
     const expected = await record(t, WebTorrent, scenario)
     const actual = await record(t, BitWorker, scenario)
     t.ok(

@@ -7,8 +7,8 @@ import { readdirSync, readlinkSync, readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tape'
+import { DEADLINE_MS } from './disk.ts'
 
-const DEADLINE_MS = 90_000
 const POLL_MS = 50
 
 /** How it ended, and what it wrote. */

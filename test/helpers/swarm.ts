@@ -1,23 +1,18 @@
 /**
- * Swarms on the loopback interface, for tests: clients that never talk to anything public, trackers, DHT nodes and
- * temporary folders. All of it is gone when the test ends, last made first, so that a folder outlives its client.
+ * Swarms on the loopback interface, for tests: clients that never talk to anything public, trackers and DHT nodes. All
+ * of it is gone when the test ends, last made first, so that a folder outlives its client.
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { EventEmitter } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Client as Dht } from 'bittorrent-dht'
 import Tracker from 'bittorrent-tracker/server'
 import type { Test } from 'tape'
 import BitWorker from '../../lib/index.ts'
 import type { WebTorrentOptions } from '../../lib/webtorrent/inherited-options.ts'
 import type { Torrent, WebTorrentClient, WebTorrentConstructor } from '../../lib/webtorrent/types.ts'
-
-/** How long a test waits for anything; slower is as bad as never. */
-export const DEADLINE_MS = 20_000
+import { cleanUp, within } from './disk.ts'
 
 const HOST = '127.0.0.1'
 
@@ -28,26 +23,6 @@ const HOST = '127.0.0.1'
 const OFFLINE = {
   dht: false, tracker: false, lsd: false, natUpnp: false, natPmp: false, utp: false
 } as const satisfies WebTorrentOptions
-
-const cleanups = new WeakMap<Test, Array<() => unknown>>()
-
-/** Runs `fn` when the test has ended, before everything that was registered earlier. */
-export function cleanUp (t: Test, fn: () => unknown): void {
-  let fns = cleanups.get(t)
-  if (fns === undefined) {
-    cleanups.set(t, fns = [])
-    const all = fns
-    t.teardown(async () => { for (const clean of all.toReversed()) await clean() })
-  }
-  fns.push(fn)
-}
-
-/** An empty folder. */
-export async function createDir (t: Test): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'bitworker-test-'))
-  cleanUp(t, () => rm(dir, { recursive: true, force: true }))
-  return dir
-}
 
 /**
  * A client that is off every public network (see OFFLINE) unless `opts` say otherwise, and is destroyed when the test
@@ -108,15 +83,6 @@ export async function addressOf (client: WebTorrentClient): Promise<string> {
 /** Resolves with what the event carries; rejects if it does not come in time. */
 export async function eventOf (emitter: EventEmitter | Torrent, name: string): Promise<unknown[]> {
   return within(once(emitter as EventEmitter, name), name)
-}
-
-/** The promise, or a rejection after DEADLINE_MS that names what was waited for. */
-export async function within<T> (promise: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => { reject(new Error(`${what}: nothing within ${DEADLINE_MS} ms`)) }, DEADLINE_MS)
-  })
-  return Promise.race([promise, deadline]).finally(() => { clearTimeout(timer) })
 }
 
 /** A tracker and its announce URL, for the option `announce` of a torrent. The client needs `tracker: true`. */

@@ -1,22 +1,18 @@
 /** Peers of a task within this process: loopback only, each with a folder of its own, gone when the test ends. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tape'
-import BitWorker from '../../lib/index.ts'
+import type BitWorker from '../../lib/index.ts'
 import type { ComputeTorrent, Task, TaskTorrentOptions } from '../../lib/index.ts'
 import type { WebTorrentOptions } from '../../lib/webtorrent/inherited-options.ts'
 import type { TorrentId } from '../../lib/webtorrent/types.ts'
+import { createFolder, DEADLINE_MS } from './disk.ts'
+import { createClient } from './swarm.ts'
 
-/**
- * Nothing that leaves this machine; unencrypted, since sixteen clients in one process would do little but key
- * exchanges.
- */
-const LOOPBACK: WebTorrentOptions = {
-  dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false, secure: 0
-}
+/** Unencrypted: sixteen clients in one process would do little but key exchanges. */
+const PLAINTEXT: WebTorrentOptions = { secure: 0 }
 
 /** A client with one task. */
 export interface Peer {
@@ -41,27 +37,6 @@ export function noteEnd (t: Test): void {
   t.teardown(() => { ended.add(t) })
 }
 
-/** A folder that is removed when the test ends. */
-export async function createFolder (t: Test): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'bitworker-test-'))
-  t.teardown(() => rm(path, { recursive: true, force: true }))
-  return path
-}
-
-/** A client on loopback, destroyed when the test ends. Its errors fail the test. */
-function createClient (t: Test, opts: WebTorrentOptions = {}): BitWorker {
-  const client = new BitWorker({ ...LOOPBACK, ...opts })
-  client.on('error', err => { t.fail(`client: ${err.message}`) })
-  t.teardown(() => destroy(client))
-  return client
-}
-
-/** Destroys a client; resolves when it is gone. */
-export async function destroy (client: BitWorker): Promise<void> {
-  if (client.destroyed) return
-  await new Promise<void>(resolve => { client.destroy(() => { resolve() }) })
-}
-
 /** How `createPeer` differs from the default. */
 export interface PeerOptions extends TaskTorrentOptions {
   client?: WebTorrentOptions
@@ -73,8 +48,8 @@ export interface PeerOptions extends TaskTorrentOptions {
 export async function createPeer (
   t: Test, task: Task, { client: clientOptions, id, ...opts }: PeerOptions = {}
 ): Promise<Peer> {
-  const client = createClient(t, clientOptions)
-  const path = opts.path ?? (await createFolder(t))
+  const path = opts.path ?? createFolder(t)
+  const client = createClient(t, { ...PLAINTEXT, ...clientOptions })
   const torrent = client.add(id ?? task, { ...opts, path })
   const peer: Peer = { client, torrent, path, computed: [], downloaded: [], digests: new Map() }
   torrent.on('computed', ({ piece, sha256 }) => {
@@ -106,8 +81,8 @@ export async function connect (...peers: Peer[]): Promise<void> {
 }
 
 /** Resolves when all peers are done; rejects when one cannot be, or after the deadline. */
-export async function allDone (peers: Peer[], deadlineMs = 60_000): Promise<void> {
-  const signal = AbortSignal.timeout(deadlineMs)
+export async function allDone (peers: Peer[]): Promise<void> {
+  const signal = AbortSignal.timeout(DEADLINE_MS)
   await Promise.all(peers.map(async ({ torrent }) => {
     if (!torrent.done) await once(torrent, 'done', { signal })
   }))

@@ -4,9 +4,7 @@ import type { EventEmitter } from 'node:events'
 import Protocol from 'bittorrent-protocol'
 import type { Test } from 'tape'
 import type { Wire } from '../../lib/base/wire.ts'
-
-/** How long a test waits for what should happen at once. */
-const DEADLINE_MS = 10_000
+import { DEADLINE_MS } from './disk.ts'
 
 export const INFO_HASH = 'aa'.repeat(20)
 /** The first wire's peer id; it is the lower one. */

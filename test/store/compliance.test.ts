@@ -8,7 +8,7 @@ import { ComputeStore } from '../../lib/store/compute-store.ts'
 import type { ChunkStore, DoneCallback, GetCallback, GetOptions, PieceStore } from '../../lib/store/types.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { Task } from '../../lib/task/task.ts'
-import { rejection, tempFolder } from '../helpers/disk.ts'
+import { createFolder, rejection } from '../helpers/disk.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { MemoryStore } from '../helpers/memory-store.ts'
 import { close, get, put, sha256, squares } from '../helpers/stores.ts'
@@ -21,7 +21,7 @@ const never = new Promise<string>(() => {})
 const kinds: Array<[name: string, make: Make]> = [
   ['on disk', (t, task, compute) => {
     const executor = new FakeExecutor(async ({ env }) => ({ stdout: await compute(Number(env['PIECE_IDX'])) }))
-    return new ComputeStore({ task, path: tempFolder(t as Test), executor })
+    return new ComputeStore({ task, path: createFolder(t as Test), executor })
   }],
   ['in memory', (_t, task, compute) => new MemoryStore(task, compute)]
 ]

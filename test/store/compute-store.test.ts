@@ -26,7 +26,7 @@ import { removeTree } from '../../lib/store/files/folders.ts'
 import { StoreLayout } from '../../lib/store/files/layout.ts'
 import { startTimeOf } from '../../lib/system/process-table.ts'
 import { createTask, parseTask } from '../../lib/task/task.ts'
-import { cleanUp, livingIn, rejection, tempFolder, until } from '../helpers/disk.ts'
+import { cleanUp, createFolder, livingIn, rejection, until } from '../helpers/disk.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { close, createStore, filesIn, get, openStore, put, sha256, squares } from '../helpers/stores.ts'
 
@@ -43,7 +43,7 @@ function holdsLinksOnly (dir: string): boolean {
 }
 
 test('pieces of any length up to the piece length', async t => {
-  const store = await openStore(t, squares(), tempFolder(t))
+  const store = await openStore(t, squares(), createFolder(t))
   t.equal(store.chunkLength, 100)
   for (const [index, length] of [[0, 0], [1, 1], [2, 100]] as const) {
     await put(store, index, 'x'.repeat(length))
@@ -67,7 +67,7 @@ test('pieces of any length up to the piece length', async t => {
 })
 
 test('large pieces, many readers', async t => {
-  const store = await openStore(t, squares({ pieceLength: 4_000_000, parts: 100 }), tempFolder(t))
+  const store = await openStore(t, squares({ pieceLength: 4_000_000, parts: 100 }), createFolder(t))
   const big = Buffer.alloc(3_500_001, 'abcdefg')
   await put(store, 0, big)
   t.ok(Buffer.from(await get(store, 0), 'latin1').equals(big))
@@ -84,14 +84,14 @@ test('large pieces, many readers', async t => {
 
 test('a get of a missing piece is an error, and runs nothing', async t => {
   const executor = new FakeExecutor()
-  const store = await openStore(t, squares(), tempFolder(t), { executor })
+  const store = await openStore(t, squares(), createFolder(t), { executor })
   for (let index = 0; index < 8; index++) t.equal((await rejection(get(store, index))).code, 'BW_ERR_PIECE_MISSING')
   t.deepEqual(executor.items, [])
   t.deepEqual(store.lost, [], 'what was never there is not lost')
 })
 
 test('what is stored is there after a restart, and only what is intact', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const task = squares()
   const first = await openStore(t, task, folder)
   for (let index = 0; index < 7; index++) await put(first, index, `piece ${index}`)
@@ -131,7 +131,7 @@ test('what is stored is there after a restart, and only what is intact', async t
 })
 
 test('a piece that is gone or damaged is told, once', async t => {
-  const store = await openStore(t, squares(), tempFolder(t))
+  const store = await openStore(t, squares(), createFolder(t))
   for (let index = 0; index < 5; index++) await put(store, index, `piece ${index}`)
   const part = (index: number): string => store.layout.part(index)
   rmSync(part(0))
@@ -177,7 +177,7 @@ async function unprivileged<T> (fn: () => Promise<T>): Promise<T> {
 }
 
 test('a folder that cannot be used', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   writeFileSync(path.join(folder, 'file'), '')
   t.equal(await codeOfOpen(t, path.join(folder, 'file')), 'BW_ERR_OUTPUT_FOLDER', 'a file')
   t.equal(await codeOfOpen(t, path.join(folder, 'file', 'below')), 'BW_ERR_OUTPUT_FOLDER', 'below a file')
@@ -194,7 +194,7 @@ test('a folder that cannot be used', async t => {
 
 test('a symbolic link in the way is refused', async t => {
   const task = squares({ files: [{ path: 'sub/deep/a', parts: 2 }] })
-  const elsewhere = tempFolder(t)
+  const elsewhere = createFolder(t)
   const places = [
     '.bitworker',
     `.bitworker/${task.infoHash}`,
@@ -204,12 +204,12 @@ test('a symbolic link in the way is refused', async t => {
     'squares/sub/deep'
   ]
   for (const place of places) {
-    const folder = tempFolder(t)
+    const folder = createFolder(t)
     mkdirSync(path.dirname(path.join(folder, place)), { recursive: true })
     symlinkSync(elsewhere, path.join(folder, place))
     t.equal(await codeOfOpen(t, folder, task), 'BW_ERR_SYMLINK', place)
   }
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   mkdirSync(path.join(folder, 'squares'))
   writeFileSync(path.join(folder, 'squares', 'sub'), '')
   t.equal(await codeOfOpen(t, folder, task), 'BW_ERR_OUTPUT_FOLDER', 'a file where a folder should be')
@@ -218,7 +218,7 @@ test('a symbolic link in the way is refused', async t => {
 
 test('a file that is not ours is never overwritten without force', async t => {
   const task = squares({ files: [{ path: 'a', parts: 1 }, { path: 'b', parts: 1 }] })
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   mkdirSync(path.join(folder, 'squares'))
   writeFileSync(path.join(folder, 'squares', 'b'), 'precious')
   t.equal(await codeOfOpen(t, folder, task), 'BW_ERR_FILE_EXISTS')
@@ -237,7 +237,7 @@ test('a file that is not ours is never overwritten without force', async t => {
 })
 
 test('one process at a time', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const task = squares()
   const layout = new StoreLayout(folder, task.infoHash)
   const first = await openStore(t, task, folder)
@@ -273,7 +273,7 @@ test('a full disk', t => {
   const program = fileURLToPath(new URL('../fixtures/full-disk.ts', import.meta.url))
   const clean = { parts: [], work: [] }
   // the limit of a file's size works everywhere; a tiny disk is the real thing, where one can be mounted
-  const limited = tempFolder(t)
+  const limited = createFolder(t)
   const run = spawnSync('/bin/bash', ['-c', 'ulimit -f 512; exec "$0" "$@"', process.execPath, program, limited], {
     encoding: 'utf8'
   })
@@ -285,7 +285,7 @@ test('a full disk', t => {
   const full = ['BW_ERR_DISK_FULL', 'BW_ERR_DISK_FULL']
   t.deepEqual(seen['drafts'], full, 'blocks of a piece that do not fit')
 
-  const disk = tempFolder(t)
+  const disk = createFolder(t)
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', disk]).status === 0) {
     cleanUp(t, () => { spawnSync('umount', [disk]) })
     const onDisk = JSON.parse(spawnSync(process.execPath, [program, disk], { encoding: 'utf8' }).stdout) as Record<
@@ -305,7 +305,7 @@ test('a full disk', t => {
 })
 
 test('close and destroy', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const store = await openStore(t, squares(), folder)
   const pending = new Promise(resolve => { store.put(0, Buffer.from('on its way'), resolve) })
   await close(store)
@@ -343,8 +343,8 @@ test('close and destroy', async t => {
 //
 
 test('generate computes a piece in a fresh scratch folder', async t => {
-  const folder = tempFolder(t)
-  const bound = path.join(tempFolder(t), 'video file.mp4')
+  const folder = createFolder(t)
+  const bound = path.join(createFolder(t), 'video file.mp4')
   writeFileSync(bound, 'frames')
   const command =
     'touch junk; mkdir -p d/e; pwd; ls -A; cat input; echo $PIECE_IDX $FILE_IDX $PART_IDX $PIECE_COUNT $PART_COUNT $FILE $PIECE_LENGTH $TASK_NAME'
@@ -372,7 +372,7 @@ test('generate computes a piece in a fresh scratch folder', async t => {
 
 test('pieces of 0 bytes and of exactly the piece length; one byte more stops nothing else', async t => {
   const task = squares({ command: 'head -c $((PIECE_IDX * 50)) /dev/zero; sleep 0.1', parts: 4 })
-  const store = await openStore(t, task, tempFolder(t))
+  const store = await openStore(t, task, createFolder(t))
   const ends = await Promise.allSettled([0, 1, 2, 3].map(index => store.generate(index).done))
   t.deepEqual(
     ends.map(end => (end.status === 'fulfilled' ? end.value.size : (end.reason as CommandError).code)),
@@ -393,7 +393,7 @@ test('failures leave nothing behind', async t => {
     ['echo one; sed -i "s/one/another one/" ../*.out', 'BW_ERR_COMMAND_OUTPUT']
   ]
   for (const [command, code] of commands) {
-    const store = await openStore(t, squares({ command }), tempFolder(t), {
+    const store = await openStore(t, squares({ command }), createFolder(t), {
       timeoutMs: code === 'BW_ERR_COMMAND_TIMEOUT' ? 100 : 0
     })
     const err = await rejection<CommandError>(store.generate(0).done)
@@ -406,7 +406,7 @@ test('failures leave nothing behind', async t => {
 })
 
 test('a folder whose permissions are gone is removed as an ordinary user', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   chmodSync(folder, 0o777)
   await unprivileged(async () => {
     const scratch = path.join(folder, 'scratch')
@@ -424,7 +424,7 @@ test('time-outs: the stricter one of the task and this machine', async t => {
   const executor = new FakeExecutor(({ timeoutMs }) => { seen.push(timeoutMs); return {} })
   for (const [ofTask, ofMachine] of [[undefined, 0], [3000, 0], [undefined, 500], [3000, 500], [3000, 5000]] as const) {
     const task = squares(ofTask === undefined ? {} : { timeoutMs: ofTask })
-    const store = await openStore(t, task, tempFolder(t), { timeoutMs: ofMachine })
+    const store = await openStore(t, task, createFolder(t), { timeoutMs: ofMachine })
     store.configure({ executor })
     await store.generate(0).done
   }
@@ -432,7 +432,7 @@ test('time-outs: the stricter one of the task and this machine', async t => {
 })
 
 test('kill, pause, resume of a generation', async t => {
-  const store = await openStore(t, squares({ command: 'echo $$ > pid; sleep 1000 & sleep 1000' }), tempFolder(t))
+  const store = await openStore(t, squares({ command: 'echo $$ > pid; sleep 1000 & sleep 1000' }), createFolder(t))
   const generation = store.generate(0)
   const sleeping = store.generate(1)
   const pidOf = (): number => {
@@ -454,7 +454,7 @@ test('kill, pause, resume of a generation', async t => {
 
 test('the first result stays', async t => {
   const executor = new FakeExecutor(() => ({ stdout: 'computed' }))
-  const store = await openStore(t, squares(), tempFolder(t), { executor })
+  const store = await openStore(t, squares(), createFolder(t), { executor })
   const generation = store.generate(0)
   await put(store, 0, 'downloaded')
   const { size, digest } = await generation.done
@@ -474,7 +474,7 @@ test('the first result stays', async t => {
 })
 
 test('binds and executors that do not fit', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const task = squares()
   const code = (binds: Array<{ path: string, name?: string }>): unknown => {
     try {
@@ -513,7 +513,7 @@ test('binds and executors that do not fit', async t => {
 
 test('many results in one tick are one write to the journal', async t => {
   const task = createTask({ name: 'many', command: 'true', parts: 500, pieceLength: 10 })
-  const store = await openStore(t, task, tempFolder(t))
+  const store = await openStore(t, task, createFolder(t))
   const before = statSync(store.layout.journal).size
   await Promise.all(Array.from({ length: 500 }, (_, i) => put(store, i, String(i))))
   t.equal(statSync(store.layout.journal).size, before + 500 * 49)
@@ -522,7 +522,7 @@ test('many results in one tick are one write to the journal', async t => {
 })
 
 test('lost is an event like any other', async t => {
-  const store = await openStore(t, squares(), tempFolder(t))
+  const store = await openStore(t, squares(), createFolder(t))
   await put(store, 3, 'three')
   const lost = once(store, 'lost')
   rmSync(store.layout.part(3))

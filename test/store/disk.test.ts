@@ -20,14 +20,14 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { HEADER_BYTES } from '../../lib/store/journal.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
-import { cleanUp, rejection, tempFolder } from '../helpers/disk.ts'
+import { cleanUp, createFolder, rejection } from '../helpers/disk.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { close, createStore, filesIn, get, openStore, put, squares } from '../helpers/stores.ts'
 import type { OpenStore } from '../helpers/stores.ts'
 
 /** A folder that must stay as it is: names, contents and times of what is in it. */
 function precious (t: Test): { dir: string, file: string, isUntouched: () => boolean } {
-  const dir = tempFolder(t)
+  const dir = createFolder(t)
   const file = path.join(dir, 'precious')
   writeFileSync(file, 'precious')
   // names that we would use, were we led here
@@ -83,7 +83,7 @@ test('a folder of ours replaced by a link while we run', async t => {
       for (const at of ['', task.infoHash, path.join('.bitworker', task.infoHash)]) {
         mkdirSync(path.join(outside.dir, at, sub), { recursive: true })
       }
-    const folder = path.join(tempFolder(t), 'out')
+    const folder = path.join(createFolder(t), 'out')
     const store = await openStore(t, task, folder)
     await put(store, 1, 'stored before')
     await put(store, 2, 'stored before')
@@ -118,7 +118,7 @@ test('a folder of ours replaced by a link while we run', async t => {
 
 test('a folder of the finished file replaced by a link while we run', async t => {
   const outside = precious(t)
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const task = squares({ files: [{ path: 'sub/a', parts: 1 }, { path: 'sub/b', parts: 1 }] })
   const store = await openStore(t, task, folder)
   await put(store, 0, 'the first')
@@ -136,7 +136,7 @@ test('a folder of the finished file replaced by a link while we run', async t =>
 
 test('nothing is read or removed through a link either', async t => {
   const outside = precious(t)
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const store = await openStore(t, squares({ files: [{ path: 'sub/a', parts: 1 }] }), folder)
   await put(store, 0, 'precious a')
   await store.finishFile(0, { run: false })
@@ -158,7 +158,7 @@ test('a file of ours replaced by a link, a hard link, a FIFO, a device or a fold
   for (const [kind, make] of kinds) {
     for (const name of ['part', 'draft', 'journal', 'lock', 'taskFile', 'final'] as const) {
       const outside = precious(t)
-      const folder = tempFolder(t)
+      const folder = createFolder(t)
       const first = await openStore(t, task, folder)
       await put(first, 0, 'x'.repeat(100_000)) // in the draft
       await put(first, 1, 'a part')
@@ -197,7 +197,7 @@ test('a draft or the finished file replaced by a link while we run', async t => 
   const task = squares({ parts: 2, pieceLength: 200_000 })
   for (const make of [symlinkSync, linkSync]) {
     const outside = precious(t)
-    const store = await openStore(t, task, tempFolder(t))
+    const store = await openStore(t, task, createFolder(t))
     make(outside.file, store.layout.draft(0))
     const putting = new Promise<void>((resolve, reject) => {
       store.put(0, Buffer.alloc(100_000, 'x'), err => { if (err == null) resolve(); else reject(err) })
@@ -218,8 +218,8 @@ test('a draft or the finished file replaced by a link while we run', async t => 
 })
 
 test('a journal that has another name keeps what it says', async t => {
-  const folder = tempFolder(t)
-  const copy = path.join(tempFolder(t), 'journal')
+  const folder = createFolder(t)
+  const copy = path.join(createFolder(t), 'journal')
   const first = await openStore(t, squares(), folder)
   await put(first, 0, 'zero')
   await close(first)
@@ -238,7 +238,7 @@ test('a journal that has another name keeps what it says', async t => {
 //
 
 test('a piece that is changed after it was checked is not served', async t => {
-  const store = await openStore(t, squares({ parts: 3, pieceLength: 3_000_000 }), tempFolder(t))
+  const store = await openStore(t, squares({ parts: 3, pieceLength: 3_000_000 }), createFolder(t))
   const large = 'abc'.repeat(800_000)
   await put(store, 0, 'zero')
   await put(store, 2, large)
@@ -259,7 +259,7 @@ test('a piece that is changed after it was checked is not served', async t => {
 })
 
 test('a finished file that is changed after it was finished is not served, and made again', async t => {
-  const store = await openStore(t, squares({ parts: 3 }), tempFolder(t), {
+  const store = await openStore(t, squares({ parts: 3 }), createFolder(t), {
     executor: new FakeExecutor(() => ({ stdout: 'one' }))
   })
   for (const [index, each] of ['zero', 'one', 'two'].entries()) await put(store, index, each)
@@ -277,7 +277,7 @@ test('a finished file that is changed after it was finished is not served, and m
 test('a complete command sees no damaged part', async t => {
   const executor = new FakeExecutor(() => ({ stdout: '' }))
   const task = squares({ parts: 2, completeCommand: 'cat $PART_LIST > $FILE' })
-  const store = await openStore(t, task, tempFolder(t), { executor })
+  const store = await openStore(t, task, createFolder(t), { executor })
   await put(store, 0, 'zero')
   await put(store, 1, 'one')
   changeLater(store.layout.part(1), 'eno')
@@ -287,7 +287,7 @@ test('a complete command sees no damaged part', async t => {
 
 test('half-written state is noticed: journal, part, draft, finished file', async t => {
   const task = squares({ parts: 3, pieceLength: 200_000 })
-  const first = await openStore(t, task, tempFolder(t))
+  const first = await openStore(t, task, createFolder(t))
   for (const index of [0, 1, 2]) await put(first, index, text(index))
   await first.finishFile(0, { run: false })
   await close(first)
@@ -296,7 +296,7 @@ test('half-written state is noticed: journal, part, draft, finished file', async
   const final = layout.final(task.files[0]!)
   const cut: Array<[string, number]> = [[layout.journal, HEADER_BYTES + 5], [layout.journal, 3], [layout.taskFile, 10]]
   for (const [file, size] of cut) {
-    const folder = tempFolder(t)
+    const folder = createFolder(t)
     const other = createStore(t, task, folder)
     execFileSync('cp', ['-a', `${layout.folder}/.`, folder])
     const target = path.join(folder, path.relative(layout.folder, file))
@@ -333,7 +333,7 @@ test('half-written state is noticed: journal, part, draft, finished file', async
 
 /** A disk of its own; null where none can be mounted. */
 function smallDisk (t: Test, size: string): string | null {
-  const disk = tempFolder(t)
+  const disk = createFolder(t)
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk]).status !== 0) return null
   cleanUp(t, () => { spawnSync('umount', ['-l', disk]) })
   return disk

@@ -23,7 +23,7 @@ import type { ComputeStoreOptions } from '../../lib/store/compute-store.ts'
 import { FILE_FINISHED, Journal, decodeJournal } from '../../lib/store/journal.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { Task } from '../../lib/task/task.ts'
-import { livingIn, rejection, tempFolder, until } from '../helpers/disk.ts'
+import { createFolder, livingIn, rejection, until } from '../helpers/disk.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { close, filesIn, get, openStore, put, sha256, squares } from '../helpers/stores.ts'
 import type { OpenStore } from '../helpers/stores.ts'
@@ -37,7 +37,7 @@ function inodeOf (at: string): number | undefined { return statSync(at, { throwI
 
 /** A store with all pieces of a task, each with its own text, some of them empty. */
 async function filled (
-  t: Test, task: Task, folder = tempFolder(t), opts: Partial<ComputeStoreOptions> = {}
+  t: Test, task: Task, folder = createFolder(t), opts: Partial<ComputeStoreOptions> = {}
 ): Promise<OpenStore> {
   const store = await openStore(t, task, folder, opts)
   for (let index = 0; index < task.pieceCount; index++) {
@@ -87,11 +87,11 @@ test('a file is its parts, one after another', async t => {
 })
 
 test('nothing but empty parts is an empty file; large parts are copied in pieces', async t => {
-  const store = await openStore(t, squares({ parts: 2 }), tempFolder(t))
+  const store = await openStore(t, squares({ parts: 2 }), createFolder(t))
   await put(store, 0, '')
   await put(store, 1, '')
   t.equal(await finish(store), '')
-  const big = await openStore(t, squares({ parts: 3, pieceLength: 3_000_000 }), tempFolder(t))
+  const big = await openStore(t, squares({ parts: 3, pieceLength: 3_000_000 }), createFolder(t))
   const contents = ['a'.repeat(3_000_000), 'b', 'c'.repeat(2_500_000)]
   for (const [index, content] of contents.entries()) await put(big, index, content)
   t.ok(await finish(big) === contents.join(''))
@@ -99,7 +99,7 @@ test('nothing but empty parts is an empty file; large parts are copied in pieces
 })
 
 test('parts that are missing or damaged', async t => {
-  const store = await openStore(t, squares({ parts: 3 }), tempFolder(t))
+  const store = await openStore(t, squares({ parts: 3 }), createFolder(t))
   await put(store, 0, 'zero')
   await put(store, 1, 'one')
   t.equal((await rejection(store.finishFile(0, { run: false }))).code, 'BW_ERR_PART_MISSING')
@@ -139,7 +139,7 @@ test('a part that is lost or replaced while the file is written', async t => {
 
 test('what stands in the way of a finished file', async t => {
   const task = squares({ files: [{ path: 'sub/a', parts: 2 }] })
-  const elsewhere = tempFolder(t)
+  const elsewhere = createFolder(t)
   const store = await filled(t, task)
   const final = path.join(store.layout.folder, 'squares/sub/a')
   mkdirSync(path.dirname(final), { recursive: true })
@@ -173,7 +173,7 @@ test('a restart after an end at any point of finishing', async t => {
   const task = squares({ parts: 7 })
   const source = await filled(t, task)
   await close(source)
-  const before = tempFolder(t)
+  const before = createFolder(t)
   cpSync(source.layout.folder, before, { recursive: true })
   const done = await openStore(t, task, source.layout.folder)
   await finish(done)
@@ -188,7 +188,7 @@ test('a restart after an end at any point of finishing', async t => {
     journal.close()
   }
   const copyOf = (from: string): string => {
-    const at = tempFolder(t)
+    const at = createFolder(t)
     cpSync(from, at, { recursive: true })
     return at
   }
@@ -307,7 +307,7 @@ const content = (index: number): Buffer => Buffer.alloc(4000 + index, `${index};
 test('kill -9 at any moment', async t => {
   const seed = Date.now() % 1e6
   t.comment(`seed ${seed}`)
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const parts = 150
   const task = createTask({ name: 'numbers', parts, pieceLength: 5000, command: 'true' })
   const program = fileURLToPath(new URL('../fixtures/finishing-client.ts', import.meta.url))
@@ -349,7 +349,7 @@ test('kill -9 at any moment', async t => {
 
 test('a complete command runs only when it may', async t => {
   const executor = new FakeExecutor()
-  const store = await filled(t, squares({ completeCommand: 'cat $PART_LIST > $FILE' }), tempFolder(t), { executor })
+  const store = await filled(t, squares({ completeCommand: 'cat $PART_LIST > $FILE' }), createFolder(t), { executor })
   t.equal(await store.finishFile(0, { run: false }), null)
   t.deepEqual(
     [executor.items.length, filesIn(store.layout.folder).filter(name => !name.startsWith('.bitworker'))],
@@ -362,13 +362,13 @@ test('a complete command runs only when it may', async t => {
 })
 
 test('what a complete command finds', async t => {
-  const bound = tempFolder(t)
+  const bound = createFolder(t)
   writeFileSync(path.join(bound, 'header'), 'HEADER\n')
   const completeCommand =
     'cat header $PART_LIST > "$FILE"; echo noise; cd /; { echo "$PART_LIST"; cat "$PART_LIST_FILE"; echo "$PART_DIR $PART_COUNT $FILE_IDX $FILE $PIECE_IDX"; ls $PART_DIR; } >> $FILE'
   const task = squares({ completeCommand, files: [{ path: 'x.bin', parts: 2 }, { path: 'video.tar.gz', parts: 3 }] })
   const binds = [{ path: path.join(bound, 'header') }]
-  const store = await filled(t, task, tempFolder(t), { binds })
+  const store = await filled(t, task, createFolder(t), { binds })
   const lines = (await finish(store, 1, true)).split('\n')
   const list = ['p/000002', 'p/000003', 'p/000004']
   t.deepEqual(lines.slice(0, 7), ['HEADER', 'piece 3', 'piece 4', list.join(' '), ...list])
@@ -401,7 +401,7 @@ test('what a complete command finds', async t => {
 })
 
 test('complete commands that fail', async t => {
-  const elsewhere = tempFolder(t)
+  const elsewhere = createFolder(t)
   writeFileSync(path.join(elsewhere, 'secret'), 'secret')
   const commands: Array<[string, string]> = [
     ['echo half > $FILE; echo why >&2; exit 5', 'BW_ERR_COMMAND_EXIT'],
@@ -436,7 +436,7 @@ test('complete commands that fail', async t => {
 })
 
 test('a folder whose name needs quotes', async t => {
-  const folder = path.join(tempFolder(t), 'my [videos] & * such')
+  const folder = path.join(createFolder(t), 'my [videos] & * such')
   const completeCommand = 'cat $PART_LIST > $FILE && cat $PART_LIST_FILE >> $FILE && ls $PART_DIR >> $FILE'
   const task = squares({ completeCommand, files: [{ path: 'a film.mp4', parts: 2 }] })
   const store = await filled(t, task, folder)
@@ -454,7 +454,7 @@ for (const parts of [5000, 20_000]) {
   test(`PART_LIST with ${parts} parts`, async t => {
     const completeCommand =
       'n=0; for p in $PART_LIST; do n=$((n+1)); last=$p; done; echo $n $last > $FILE; cat $PART_LIST >> $FILE; wc -l < $PART_LIST_FILE >> $FILE; [[ $PART_LIST = *$\'\\n\'* ]] && echo "has newlines" >> $FILE; echo ${#PART_LIST} >> $FILE'
-    const store = await openStore(t, squares({ parts, pieceLength: 5, completeCommand }), tempFolder(t))
+    const store = await openStore(t, squares({ parts, pieceLength: 5, completeCommand }), createFolder(t))
     for (let index = 0; index < parts; index += 1000) {
       await Promise.all(Array.from({ length: 1000 }, (_, i) => put(store, index + i, String((index + i) % 10))))
     }

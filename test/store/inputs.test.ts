@@ -5,7 +5,7 @@ import test from 'tape'
 import type { Executor, WorkItem } from '../../lib/executor/bash-executor.ts'
 import type { Given } from '../../lib/store/types.ts'
 import { createTask } from '../../lib/task/task.ts'
-import { rejection, tempFolder } from '../helpers/disk.ts'
+import { createFolder, rejection } from '../helpers/disk.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { createStore, openStore, squares } from '../helpers/stores.ts'
 
@@ -37,7 +37,7 @@ test('a work item is given what its piece needs', async t => {
   for (const scratch of ['/scratch', undefined]) {
     const { executor, items, links } = executorWith(scratch)
     let givenBack = 0
-    const store = await openStore(t, squares(), tempFolder(t), { executor })
+    const store = await openStore(t, squares(), createFolder(t), { executor })
     store.configure({
       inputs: {
         forPiece: async piece => ({ ...given, env: { INPUT: `frames/${piece}.png` }, giveBack: () => { givenBack++ } }),
@@ -76,7 +76,7 @@ test('a work item is given what its piece needs', async t => {
 test('a complete command is given the whole inputs', async t => {
   const { executor, items, links } = executorWith(undefined)
   const task = createTask({ name: 'x', command: 'echo', completeCommand: 'cat $PART_LIST > $FILE', parts: 1 })
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const store = await openStore(t, task, folder, { executor })
   let givenBack = 0
   store.configure({
@@ -94,7 +94,7 @@ test('a complete command is given the whole inputs', async t => {
 })
 
 test('what is bound has another name than an input', t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   t.ok(statSync(folder))
   const task = createTask({
     name: 'x', command: 'echo', parts: 1, inputs: [{ name: 'tool', data: new TextEncoder().encode('x') }]

@@ -15,7 +15,7 @@ import {
   encodeRecord
 } from '../../lib/store/journal.ts'
 import type { JournalBounds, JournalRecord } from '../../lib/store/journal.ts'
-import { rejection, tempFolder } from '../helpers/disk.ts'
+import { createFolder, rejection } from '../helpers/disk.ts'
 
 const digest = (text: string): Uint8Array => new Uint8Array(createHash('sha256').update(text).digest())
 const bounds: JournalBounds = {
@@ -111,7 +111,7 @@ test('journal: records beyond the task are skipped, not cut off', t => {
 })
 
 test('journal file: appends, reopens, cuts a torn tail off', async t => {
-  const at = path.join(tempFolder(t), 'journal')
+  const at = path.join(createFolder(t), 'journal')
   const first = Journal.open(at, bounds)
   t.deepEqual(first.records, [])
   const appended = records.map(record => first.journal.append(record))
@@ -144,7 +144,7 @@ test('journal file: appends, reopens, cuts a torn tail off', async t => {
 })
 
 test('journal file: not ours', async t => {
-  const folder = tempFolder(t)
+  const folder = createFolder(t)
   const code = (at: string): unknown => {
     try {
       Journal.open(path.join(folder, at), bounds).journal.close()

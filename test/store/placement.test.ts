@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import test from 'tape'
 import { sameResult } from '../../lib/results/result.ts'
-import { rejection, tempFolder } from '../helpers/disk.ts'
+import { createFolder, rejection } from '../helpers/disk.ts'
 import { close, filesIn, get, openStore, put as putPiece, sha256, squares } from '../helpers/stores.ts'
 import type { OpenStore } from '../helpers/stores.ts'
 
@@ -21,7 +21,7 @@ async function isWhole (store: OpenStore): Promise<boolean> {
 }
 
 test('pieces that come in order are written once', async t => {
-  const store = await openStore(t, task, tempFolder(t))
+  const store = await openStore(t, task, createFolder(t))
   await put(store, 0, 1, 2)
   t.deepEqual(readdirSync(store.layout.parts), [], 'no parts')
   t.equal(statSync(store.layout.draft(0)).size, whole(3).length)
@@ -42,7 +42,7 @@ test('pieces that come in order are written once', async t => {
 })
 
 test('a restart finds them there', async t => {
-  const store = await openStore(t, task, tempFolder(t))
+  const store = await openStore(t, task, createFolder(t))
   await put(store, 0, 1, 3)
   await close(store)
   const again = await openStore(t, task, store.layout.folder)
@@ -56,7 +56,7 @@ test('a restart finds them there', async t => {
 })
 
 test('damage in a draft is noticed before a byte leaves, or it is finished', async t => {
-  const store = await openStore(t, task, tempFolder(t))
+  const store = await openStore(t, task, createFolder(t))
   await put(store, 0, 1, 2, 3, 4, 5)
   await close(store)
   const draft = store.layout.draft(0)
@@ -71,7 +71,7 @@ test('damage in a draft is noticed before a byte leaves, or it is finished', asy
   t.ok(await isWhole(again))
   await close(again)
 
-  const other = await openStore(t, task, tempFolder(t))
+  const other = await openStore(t, task, createFolder(t))
   await put(other, 0, 1, 2, 3, 4, 5)
   await close(other)
   writeFileSync(other.layout.draft(0), bytes)
@@ -82,7 +82,7 @@ test('damage in a draft is noticed before a byte leaves, or it is finished', asy
 })
 
 test('a lost piece that has another size now', async t => {
-  const store = await openStore(t, task, tempFolder(t))
+  const store = await openStore(t, task, createFolder(t))
   await put(store, 0, 1, 2, 3, 4)
   const draft = store.layout.draft(0)
   const bytes = readFileSync(draft)
@@ -99,7 +99,7 @@ test('a lost piece that has another size now', async t => {
 })
 
 test('a piece that comes bit by bit', async t => {
-  const store = await openStore(t, task, tempFolder(t))
+  const store = await openStore(t, task, createFolder(t))
   const content = Buffer.alloc(2_500_000, 'large ')
   const result = { size: content.length, digest: sha256(content) }
   const given = store.receive(0, content.length)
@@ -127,7 +127,7 @@ async function putEven (store: OpenStore, ...indices: number[]): Promise<void> {
 }
 
 test('pieces of piece length go to their place in any order', async t => {
-  const store = await openStore(t, even, tempFolder(t))
+  const store = await openStore(t, even, createFolder(t))
   await putEven(store, 4, 1, 5)
   await close(store)
   const again = await openStore(t, even, store.layout.folder)
@@ -142,7 +142,7 @@ test('pieces of piece length go to their place in any order', async t => {
 })
 
 test('what stands behind a piece is not cut off with it', async t => {
-  const store = await openStore(t, even, tempFolder(t))
+  const store = await openStore(t, even, createFolder(t))
   const first = store.receive(0, SIZE)
   await first.write(0, evenContent(0))
   await putEven(store, 1, 2)
@@ -158,7 +158,7 @@ test('a shorter piece among them: the file is put together anew, whatever comes 
   ]) {
     for (const short of [0, 1, 2, 4]) {
       const content = (index: number): Buffer => (index === short ? Buffer.alloc(90_000, 's') : evenContent(index))
-      const store = await openStore(t, even, tempFolder(t))
+      const store = await openStore(t, even, createFolder(t))
       for (const index of order) await putPiece(store, index, content(index))
       for (const index of order)
         if (!Buffer.from(await get(store, index), 'latin1').equals(content(index))) {
@@ -179,7 +179,7 @@ test('a shorter piece among them: the file is put together anew, whatever comes 
 
 test('nothing is written over a piece that was stored before a restart, when others had other sizes', async t => {
   // the pieces 0 and 1 are lost, and what is known of the others looks even
-  const store = await openStore(t, even, tempFolder(t))
+  const store = await openStore(t, even, createFolder(t))
   await putPiece(store, 0, Buffer.alloc(90_000, '0'))
   await putEven(store, 1, 2)
   const draft = store.layout.draft(0)

@@ -1,13 +1,13 @@
 // A swarm in which peers are killed all the time and others lie: the small form. `npm run chaos` is the full one.
 import test from 'tape'
 import { runChaos } from '../helpers/chaos.ts'
-import { createFolder } from '../helpers/task-swarm.ts'
+import { createFolder } from '../helpers/disk.ts'
 
 test('six peers, one killed every second; one poisons, one squats, one floods', async t => {
   const seed = Date.now() % 2 ** 31
   t.comment(`seed ${seed}`)
   const { digests, expected, kills, ms, ...counts } = await runChaos({
-    dir: await createFolder(t),
+    dir: createFolder(t),
     peers: 6,
     pieces: 48,
     pieceSeconds: 0.5,

@@ -5,8 +5,10 @@ import test from 'tape'
 import type { Wire } from '../../lib/base/wire.ts'
 import { createTask } from '../../lib/index.ts'
 import { ComputeStore } from '../../lib/store/compute-store.ts'
+import { createFolder } from '../helpers/disk.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
-import { allDone, connect, createFolder, createPeer, destroy, ready } from '../helpers/task-swarm.ts'
+import { destroyClient } from '../helpers/swarm.ts'
+import { allDone, connect, createPeer, ready } from '../helpers/task-swarm.ts'
 
 const task = createTask({ name: 'out.txt', command: 'echo "part $PIECE_IDX"', parts: 4, pieceLength: 64 })
 const TEXT = 'part 0\npart 1\npart 2\npart 3\n'
@@ -19,7 +21,7 @@ test('stopped and started again at once, with all pieces running', async t => {
   const stopped = peer.torrent.stopComputing()
   peer.torrent.startComputing({ executor, slots: 4 })
   await stopped
-  await allDone([peer], 5_000)
+  await allDone([peer])
   t.equal(peer.computed.length, 4)
 })
 
@@ -31,7 +33,7 @@ test('started again with other options while peers are being looked for', async 
   const stopped = peer.torrent.stopComputing()
   peer.torrent.startComputing({ executor: second, slots: 1 })
   await stopped
-  await allDone([peer], 5_000)
+  await allDone([peer])
   t.same([first.items.length, second.items.length, second.maxRunning], [0, 4, 1])
 })
 
@@ -44,14 +46,14 @@ test('paused before it begins', async t => {
   t.equal(peer.torrent.computing, 'paused')
   t.equal(peer.torrent.stats().running, 0)
   peer.torrent.resumeComputing()
-  await allDone([peer], 5_000)
+  await allDone([peer])
   t.equal(peer.torrent.computing, 'on')
 })
 
 test('what pieces need is prepared before they are computed, if there are any left to compute', async t => {
   const executor = new FakeExecutor(({ env }) => ({ stdout: `part ${env['PIECE_IDX']}\n` }))
   const peer = await createPeer(t, task, { compute: { executor, slots: 3 } })
-  await allDone([peer], 5_000)
+  await allDone([peer])
   const [{ like, ...rest } = { like: null }] = executor.prepared
   t.same(rest, { count: 3, items: 0 })
   t.equal(like?.command, task.command)
@@ -102,15 +104,15 @@ test('peers that are faster than the check of what is on disk', async t => {
   t.equal(wire.requests.length, 0, 'it is unchoked, and requests nothing yet')
   const reading = late.torrent.files[0]!.arrayBuffer()
   gate.dispatchEvent(new Event('open'))
-  await allDone([late], 5_000)
+  await allDone([late])
   t.equal(Buffer.from(await reading).toString(), TEXT)
 })
 
 test('a reader waits for pieces that turn out to be on disk', async t => {
-  const path = await createFolder(t)
+  const path = createFolder(t)
   const before = await createPeer(t, task, { path, compute: true })
   await allDone([before])
-  await destroy(before.client)
+  await destroyClient(before.client)
   const after = await createPeer(t, task, { path })
   if (after.torrent.metadata === null) await once(after.torrent, 'metadata')
   t.equal(Buffer.from(await after.torrent.files[0]!.arrayBuffer()).toString(), TEXT)
@@ -126,13 +128,13 @@ test('what is read need not be selected', async t => {
 })
 
 test('a client that is destroyed right after a task was removed waits for it', async t => {
-  const path = await createFolder(t)
+  const path = createFolder(t)
   const executor = new FakeExecutor(() => new Promise(() => {}))
   const peer = await createPeer(t, task, { path, compute: { executor } })
   await once(peer.torrent, 'computing')
   peer.client.remove(peer.torrent).catch(() => {})
   await once(peer.torrent, 'close')
-  await destroy(peer.client)
+  await destroyClient(peer.client)
   t.equal(executor.running, 0)
   const again = await createPeer(t, task, { path })
   await ready(again)

@@ -4,7 +4,8 @@ import test from 'tape'
 import { createTask } from '../../lib/index.ts'
 import type { Outstanding } from '../../lib/index.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
-import { allDone, connect, createPeer, destroy, ready } from '../helpers/task-swarm.ts'
+import { destroyClient } from '../helpers/swarm.ts'
+import { allDone, connect, createPeer, ready } from '../helpers/task-swarm.ts'
 import type { Peer } from '../helpers/task-swarm.ts'
 
 const PIECES = 8
@@ -21,7 +22,7 @@ async function leave (peer: Peer): Promise<Outstanding[]> {
   const said: Outstanding[] = []
   peer.torrent.on('leaving', left => { said.push(left) })
   const left = await peer.torrent.handOver({ timeoutMs: 60_000 })
-  await destroy(peer.client)
+  await destroyClient(peer.client)
   return [...said, left]
 }
 

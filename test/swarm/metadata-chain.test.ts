@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import test from 'tape'
 import { createTask, magnetOf } from '../../lib/index.ts'
-import { within } from '../helpers/swarm.ts'
+import { within } from '../helpers/disk.ts'
 import { allDone, connect, createPeer, digestOf } from '../helpers/task-swarm.ts'
 import type { Peer } from '../helpers/task-swarm.ts'
 

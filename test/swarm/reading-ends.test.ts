@@ -11,7 +11,9 @@ import type { Test } from 'tape'
 import { CommandError, createTask } from '../../lib/index.ts'
 import type { BitWorkerError } from '../../lib/index.ts'
 import type { BitField, Torrent, TorrentFile } from '../../lib/webtorrent/types.ts'
-import { allDone, createFolder, createPeer, destroy, ready } from '../helpers/task-swarm.ts'
+import { createFolder } from '../helpers/disk.ts'
+import { destroyClient } from '../helpers/swarm.ts'
+import { allDone, createPeer, ready } from '../helpers/task-swarm.ts'
 import type { Peer } from '../helpers/task-swarm.ts'
 
 /** The first piece comes, the second never does. */
@@ -94,7 +96,7 @@ test('a task is removed while its file is read', async t => {
 test('the client is destroyed while a file is read', async t => {
   const { peer, file } = await halfWay(t)
   const ends = Object.entries(READERS).map(async ([name, read]) => [name, await endOf(read(file))] as const)
-  await destroy(peer.client)
+  await destroyClient(peer.client)
   for (const [name, ended] of await Promise.all(ends)) t.equal(ended, 'BW_ERR_DESTROYED', name)
 })
 
@@ -163,7 +165,7 @@ test('a file that a complete command makes is read only when it is made', async 
 /** A peer with all of an ordinary torrent. */
 async function ordinary (t: Test): Promise<{ peer: Peer, torrent: Torrent, file: TorrentFile }> {
   const peer = await createPeer(t, HALF)
-  const path = await createFolder(t)
+  const path = createFolder(t)
   await writeFile(join(path, 'x'), Buffer.alloc(3_000_000, 'x'))
   const torrent = await new Promise<Torrent>(resolve => { peer.client.seed(join(path, 'x'), { path }, resolve) })
   return { peer, torrent, file: torrent.files[0]! }

@@ -4,7 +4,9 @@ import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'tape'
 import { createTask } from '../../lib/index.ts'
-import { allDone, connect, createFolder, createPeer, destroy, ready } from '../helpers/task-swarm.ts'
+import { createFolder } from '../helpers/disk.ts'
+import { destroyClient } from '../helpers/swarm.ts'
+import { allDone, connect, createPeer, ready } from '../helpers/task-swarm.ts'
 
 const task = createTask({ name: 'out.txt', command: 'echo "part $PIECE_IDX"', parts: 20, pieceLength: 256 })
 const TEXT = Array.from({ length: 20 }, (_, i) => `part ${i}\n`).join('')
@@ -13,10 +15,10 @@ test('a restart continues and recomputes nothing', async t => {
   const slow = createTask({
     name: 'out.txt', command: 'echo "part $PIECE_IDX"; ((PIECE_IDX < 10)) || sleep 600', parts: 20, pieceLength: 256
   })
-  const path = await createFolder(t)
+  const path = createFolder(t)
   const before = await createPeer(t, slow, { path, compute: { slots: 20 } })
   while (before.computed.length < 10) await once(before.torrent, 'computed')
-  await destroy(before.client)
+  await destroyClient(before.client)
   t.same(await readdir(join(path, '.bitworker', slow.infoHash, 'work')), [], 'nothing half-done is left')
   const after = await createPeer(t, slow, { path })
   await ready(after)
@@ -25,10 +27,10 @@ test('a restart continues and recomputes nothing', async t => {
 })
 
 test('a finished task stays finished', async t => {
-  const path = await createFolder(t)
+  const path = createFolder(t)
   const before = await createPeer(t, task, { path, compute: true })
   await allDone([before])
-  await destroy(before.client)
+  await destroyClient(before.client)
   const after = await createPeer(t, task, { path, compute: true })
   await allDone([after])
   t.same(after.computed, [])
@@ -39,10 +41,10 @@ test('a finished task stays finished', async t => {
 })
 
 test('damage on disk is noticed and mended', async t => {
-  const path = await createFolder(t)
+  const path = createFolder(t)
   const before = await createPeer(t, task, { path, compute: true })
   await allDone([before])
-  await destroy(before.client)
+  await destroyClient(before.client)
   const file = join(path, 'out.txt')
   const bytes = await readFile(file)
   bytes[bytes.indexOf('part 7')] = 0x50
@@ -54,10 +56,10 @@ test('damage on disk is noticed and mended', async t => {
 })
 
 test('a deleted file is made again', async t => {
-  const path = await createFolder(t)
+  const path = createFolder(t)
   const before = await createPeer(t, task, { path, compute: true })
   await allDone([before])
-  await destroy(before.client)
+  await destroyClient(before.client)
   await rm(join(path, 'out.txt'))
   const after = await createPeer(t, task, { path, compute: true })
   await allDone([after])
@@ -65,9 +67,9 @@ test('a deleted file is made again', async t => {
 })
 
 test("a file that is not ours is not overwritten, unless it's forced", async t => {
-  const path = await createFolder(t)
+  const path = createFolder(t)
   await writeFile(join(path, 'out.txt'), 'somebody’s diary')
-  const { client, torrent } = await createPeer(t, task, { path: await createFolder(t) })
+  const { client, torrent } = await createPeer(t, task, { path: createFolder(t) })
   await once(torrent, 'ready')
   client.remove(torrent).catch(() => {})
   await once(torrent, 'close')

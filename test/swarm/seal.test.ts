@@ -8,8 +8,9 @@ import type { Test } from 'tape'
 import WebTorrent from 'webtorrent'
 import { createTask } from '../../lib/index.ts'
 import type { ComputeTorrent, Task } from '../../lib/index.ts'
-import { addressOf, createClient, createDir, eventOf, within } from '../helpers/swarm.ts'
-import { allDone, connect, createPeer, destroy } from '../helpers/task-swarm.ts'
+import { createFolder, within } from '../helpers/disk.ts'
+import { addressOf, createClient, destroyClient, eventOf } from '../helpers/swarm.ts'
+import { allDone, connect, createPeer } from '../helpers/task-swarm.ts'
 import type { Peer } from '../helpers/task-swarm.ts'
 
 /** Pieces of many sizes, some of them empty. */
@@ -37,7 +38,7 @@ async function codeOf (promise: Promise<unknown>): Promise<unknown> {
 
 /** Has WebTorrent itself, without anything of ours, fetch it from one peer. */
 async function fetchFrom (t: Test, { client }: Peer, { torrentFile }: ComputeTorrent): Promise<string> {
-  const path = await createDir(t)
+  const path = createFolder(t)
   const plain = createClient(t, { secure: 0 }, WebTorrent)
   const torrent = plain.add(torrentFile, { path, announce: [] })
   await eventOf(torrent, 'infoHash')
@@ -95,7 +96,7 @@ test('what is not finished is not sealed', async t => {
   await connect(donor, made)
   await allDone([made])
   t.equal(await codeOf(made.torrent.seal()), 'BW_ERR_NOT_FINISHED', 'the complete command has not run')
-  await destroy(donor.client)
+  await destroyClient(donor.client)
   t.equal(await codeOf(donor.torrent.seal()), 'BW_ERR_DESTROYED', 'the torrent is gone')
   const later = createTask({ ...options(single), memoryBytes: 2 ** 20 })
   const unknown = await createPeer(t, { ...later, unsupported: ['the key "x"'] })
@@ -115,7 +116,7 @@ test('a file that was changed is neither sealed nor served', async t => {
   const damaged = Buffer.from(bytes)
   damaged[100]! ^= 1
   await writeFile(file, damaged)
-  const path = await createDir(t)
+  const path = createFolder(t)
   const plain = createClient(t, { secure: 0 }, WebTorrent)
   const torrent = plain.add(sealed.torrentFile, { path, announce: [] })
   await eventOf(torrent, 'infoHash')

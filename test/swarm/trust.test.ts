@@ -10,7 +10,9 @@ import { fixtures } from '../../fixtures/make.ts'
 import BitWorker, { createTask, encodeTask, judgeTask, magnetOf, parseTask, signTask } from '../../lib/index.ts'
 import type { ComputeTorrent, Task, TorrentId } from '../../lib/index.ts'
 import { pinsOf } from '../../lib/task/pins.ts'
-import { createFolder, createPeer, destroy, noteEnd, ready } from '../helpers/task-swarm.ts'
+import { createFolder } from '../helpers/disk.ts'
+import { destroyClient } from '../helpers/swarm.ts'
+import { createPeer, noteEnd, ready } from '../helpers/task-swarm.ts'
 
 const task = createTask({ name: 'out.txt', command: 'echo $PIECE_IDX', parts: 2, pieceLength: 64 })
 const signed = signTask(task, generateKeyPairSync('ed25519').privateKey, { time: new Date(0), label: 'Ada' })
@@ -34,8 +36,8 @@ test('a task that came by its link is signed as the link says', async t => {
 /** The code of the error that ends a torrent. */
 async function errorOf (t: Test, link: TorrentId): Promise<unknown> {
   const client = new BitWorker(OFFLINE)
-  t.teardown(() => destroy(client))
-  const torrent = client.add(link, { path: await createFolder(t), compute: true })
+  t.teardown(() => destroyClient(client))
+  const torrent = client.add(link, { path: createFolder(t), compute: true })
   torrent.on('computing', () => { t.fail('something was run') })
   const [error] = await once(torrent, 'error') as [Error & { code?: string }]
   t.equal(torrent.destroyed, true, 'it ends')
@@ -46,7 +48,7 @@ test('what is not signed as the link promises is refused', async t => {
   noteEnd(t)
   const seeder = await createPeer(t, task)
   await ready(seeder)
-  const ordinary = seeder.client.add(webtorrentFixtures.leaves.torrent, { path: await createFolder(t) })
+  const ordinary = seeder.client.add(webtorrentFixtures.leaves.torrent, { path: createFolder(t) })
   if (!ordinary.ready) await once(ordinary, 'ready')
   const peer = `x.pe=127.0.0.1:${seeder.client.torrentPort}`
   for (const [link, code] of [
@@ -85,12 +87,12 @@ test('pins hold for metadata from a web server, and for what somebody parsed', a
   )
 
   const client = new BitWorker(OFFLINE)
-  t.teardown(() => destroy(client))
-  const torrent = client.add(`${pinned}&${from('/signed')}`, { path: await createFolder(t) })
+  t.teardown(() => destroyClient(client))
+  const torrent = client.add(`${pinned}&${from('/signed')}`, { path: createFolder(t) })
   await once(torrent, 'metadata')
   t.deepEqual((torrent.task as Task).signatures, signed.signatures, 'one that is signed')
   const ordinary = client.add(`${leavesPinned.replace(/&.*/, '')}&${from('/ordinary')}`, {
-    path: await createFolder(t)
+    path: createFolder(t)
   })
   await once(ordinary, 'metadata')
   t.equal(ordinary.name, leaves.parsedTorrent.name, 'an ordinary one, where nothing is pinned')
@@ -102,8 +104,8 @@ test('a task file of 2014 is found again, whichever swarm it is in', async t => 
   const [old, converted] = [parseTask(bytes, { legacySwarm: true }), parseTask(bytes)]
   for (const [legacySwarm, { infoHash, legacy }] of [[false, converted], [true, old]] as const) {
     const client = new BitWorker(OFFLINE)
-    t.teardown(() => destroy(client))
-    const torrent: ComputeTorrent = client.add(bytes, { path: await createFolder(t), legacySwarm })
+    t.teardown(() => destroyClient(client))
+    const torrent: ComputeTorrent = client.add(bytes, { path: createFolder(t), legacySwarm })
     await once(torrent, 'metadata')
     t.deepEqual([torrent.infoHash, torrent.task?.legacy], [infoHash, legacy])
     t.equal(await client.get(bytes), torrent, 'by its bytes')

@@ -14,8 +14,10 @@ import type { BitWorkerError, ComputeTorrent, Task, TaskTorrentOptions } from '.
 import { workItemEnv } from '../../lib/task/task.ts'
 import type { TorrentId } from '../../lib/webtorrent/types.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
+import { createFolder } from '../helpers/disk.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
-import { createFolder, createPeer, destroy, noteEnd, ready } from '../helpers/task-swarm.ts'
+import { destroyClient } from '../helpers/swarm.ts'
+import { createPeer, noteEnd, ready } from '../helpers/task-swarm.ts'
 import type { Peer } from '../helpers/task-swarm.ts'
 
 type Dict = Record<string, Encodable | undefined>
@@ -102,8 +104,8 @@ async function add (t: Test, id: TorrentId | Task, opts: TaskTorrentOptions = {}
   const client = new BitWorker({
     dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, utp: false, secure: 0
   })
-  t.teardown(() => destroy(client))
-  const folder = opts.path ?? await createFolder(t)
+  t.teardown(() => destroyClient(client))
+  const folder = opts.path ?? createFolder(t)
   const torrent = client.add(id, { ...opts, path: folder })
   const codes: unknown[] = []
   torrent.on('warning', err => { codes.push((err as BitWorkerError).code) })
@@ -148,7 +150,7 @@ test('it can be downloaded and passed on; files are made of it by who knows how'
   const first = await add(t, from(seeder), { compute: true })
   await once(first.torrent, 'done')
   t.deepEqual(first.codes, ['BW_ERR_TASK_REQUIRES'], 'a link says so, too')
-  await destroy(seeder.client)
+  await destroyClient(seeder.client)
   const second = await add(t, from(first))
   await once(second.torrent, 'done')
   t.deepEqual(second.torrent.stats().downloaded, 4, 'from a peer that does not know it either')
@@ -156,7 +158,7 @@ test('it can be downloaded and passed on; files are made of it by who knows how'
   const reading = await second.torrent.files[0]!.arrayBuffer().then(() => 'read', (error: BitWorkerError) => error.code)
   t.equal(reading, 'BW_ERR_TASK_REQUIRES', 'nor can it be read as if it were its parts')
 
-  await destroy(second.client)
+  await destroyClient(second.client)
   const { unsupported: _, ...known } = NEEDS_INPUTS
   const updated = await createPeer(t, known, { path: second.path })
   await ready(updated)
@@ -181,7 +183,7 @@ test('run ends when nothing comes and nobody computes', async t => {
   other.torrent.addPeer(`127.0.0.1:${client.torrentPort}`)
   await once(other.torrent, 'done')
   void nothingComes(other.torrent, 1).then(() => { t.fail('what is complete is no reason to end') })
-  await destroy(other.client)
+  await destroyClient(other.client)
 })
 
 test('the command line says so, asks nothing and runs nothing', async t => {

@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import test from 'tape'
 import BitWorker, { createTask, encodeTask, magnetOf } from '../../lib/index.ts'
 import type { TorrentId } from '../../lib/index.ts'
-import { allDone, createFolder, createPeer, destroy } from '../helpers/task-swarm.ts'
+import { createFolder } from '../helpers/disk.ts'
+import { destroyClient } from '../helpers/swarm.ts'
+import { allDone, createPeer } from '../helpers/task-swarm.ts'
 
 const task = createTask({ name: 'out.txt', command: 'echo $PIECE_IDX', parts: 4, pieceLength: 64 })
 const forms = {
@@ -39,9 +41,9 @@ test('by the torrent, while it computes', async t => {
 test('in another client of the process', async t => {
   const peer = await createPeer(t, task, { compute: true })
   await allDone([peer])
-  const ended = destroy(peer.client)
+  const ended = destroyClient(peer.client)
   const other = new BitWorker({ dht: false, tracker: false, lsd: false, natUpnp: false, natPmp: false, utp: false })
-  t.teardown(() => destroy(other))
+  t.teardown(() => destroyClient(other))
   const again = other.add(task, { path: peer.path })
   again.on('error', err => { t.fail(err.message) })
   await Promise.all([ended, once(again, 'done')])
@@ -52,10 +54,10 @@ test('one that is still there is refused', async t => {
   const { client, torrent } = await createPeer(t, task)
   await once(torrent, 'ready')
   const other = new BitWorker({ dht: false, tracker: false, lsd: false, natUpnp: false, natPmp: false, utp: false })
-  t.teardown(() => destroy(other))
+  t.teardown(() => destroyClient(other))
   const [err] = await once(other.add(task, { path: torrent.path }), 'error') as [Error & { code: string }]
   t.equal(err.code, 'BW_ERR_LOCKED')
-  await client.remove(await createFolder(t)).then(
+  await client.remove(createFolder(t)).then(
     () => t.fail('it was removed'), (error: Error) => t.match(error.message, /No torrent/)
   )
 })

@@ -9,7 +9,8 @@ import type { Test } from 'tape'
 import fixtures from 'webtorrent-fixtures'
 import { isOwnName } from '../../lib/webtorrent/http-server.ts'
 import type { ServerOptions } from '../../lib/webtorrent/inherited-options.ts'
-import { createClient, createDir, within } from '../helpers/swarm.ts'
+import { createFolder, within } from '../helpers/disk.ts'
+import { createClient } from '../helpers/swarm.ts'
 
 const { leaves } = fixtures
 
@@ -18,7 +19,7 @@ async function serve (t: Test, options?: ServerOptions): Promise<number> {
   const { server } = client.createServer(options)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  await once(client.add(leaves.torrent, { path: await createDir(t) }), 'ready')
+  await once(client.add(leaves.torrent, { path: createFolder(t) }), 'ready')
   return (server.address() as AddressInfo).port
 }
 

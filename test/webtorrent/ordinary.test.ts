@@ -10,7 +10,8 @@ import fixtures from 'webtorrent-fixtures'
 import type BitWorker from '../../lib/index.ts'
 import { readOrdinary } from '../../lib/webtorrent/ordinary.ts'
 import type { TorrentId } from '../../lib/webtorrent/types.ts'
-import { cleanUp, createClient, createDir, eventOf } from '../helpers/swarm.ts'
+import { cleanUp, createFolder } from '../helpers/disk.ts'
+import { createClient, eventOf } from '../helpers/swarm.ts'
 
 const HASH = new Uint8Array(20)
 const torrent = (info: object): Uint8Array =>
@@ -79,7 +80,7 @@ async function refused (client: BitWorker, id: TorrentId): Promise<string> {
 }
 
 test('every way in leads past the same look', async t => {
-  const [dir, client] = [await createDir(t), createClient(t)]
+  const [dir, client] = [createFolder(t), createClient(t)]
   const bytes = torrent({ length: 2 ** 50 })
   const path = join(dir, 'x.torrent')
   await writeFile(path, bytes)
@@ -145,7 +146,7 @@ test('a link whose xs leads to something broken, endless or else goes on without
   }
   const leaves = client.add(
     `magnet:?xt=urn:btih:${fixtures.leaves.parsedTorrent.infoHash}&xs=${encodeURIComponent(`${base}/other`)}`,
-    { path: await createDir(t) }
+    { path: createFolder(t) }
   )
   await eventOf(leaves, 'metadata')
   t.equal(leaves.name, fixtures.leaves.parsedTorrent.name, 'and one that leads to the right thing is enough')

@@ -4,14 +4,15 @@ import type { EventEmitter } from 'node:events'
 import test from 'tape'
 import fixtures from 'webtorrent-fixtures'
 import { createTask } from '../../lib/index.ts'
-import { createClient, createDir, eventOf } from '../helpers/swarm.ts'
+import { createFolder } from '../helpers/disk.ts'
+import { createClient, eventOf } from '../helpers/swarm.ts'
 
 for (const [what, id] of [
   ['a task', createTask({ name: 'out', command: 'true', parts: 3, pieceLength: 1000 })], ['an ordinary torrent', fixtures.leaves.parsedTorrent]
 ] as const) {
   test(`the stream of ${what} that is removed`, async t => {
     const client = createClient(t)
-    const torrent = client.add(id, { compute: false, path: await createDir(t) })
+    const torrent = client.add(id, { compute: false, path: createFolder(t) })
     await eventOf(torrent, 'ready')
     const stream = torrent.files[0]!.createReadStream()
     const uncaught: unknown[] = []
