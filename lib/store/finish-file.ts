@@ -178,7 +178,8 @@ async function copyPart (folder: TaskFolder, index: number, writer: BatchWriter)
   throw corrupt(index, cause)
 }
 
-async function copyIntact (place: Place | null, writer: BatchWriter): Promise<boolean> {
+/** Copies a piece; false if it does not match its digest: what was written of it is void. */
+export async function copyIntact (place: Place | null, writer: BatchWriter): Promise<boolean> {
   if (place === null) return false
   const { position, result } = place
   const fd = openRegular(place.path)
@@ -191,7 +192,7 @@ async function copyIntact (place: Place | null, writer: BatchWriter): Promise<bo
 }
 
 /** Writes small chunks in large steps. */
-class BatchWriter {
+export class BatchWriter {
   readonly #fd: number
   #chunks: Buffer[] = []
   #pending = 0

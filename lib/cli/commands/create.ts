@@ -1,11 +1,13 @@
 /** `bitworker create`: makes a task file. */
+import { isUtf8 } from 'node:buffer'
+import { readFile } from 'node:fs/promises'
 import { BitWorkerError, CommandError } from '../../base/errors.ts'
 import { createTask, magnetOf } from '../../task/task.ts'
 import type { CreateTaskOptions, Task } from '../../task/task.ts'
 import { version } from '../../version.ts'
 import type { FileParts } from '../flags/values.ts'
 import { taskFields } from '../output/describe.ts'
-import { EXIT, ExitError } from '../output/failure.ts'
+import { EXIT, ExitError, explain } from '../output/failure.ts'
 import { escapeText, formatBytes, plural } from '../output/format.ts'
 import { JsonOutput } from '../output/json-output.ts'
 import { writeTask } from '../output/task-output.ts'
@@ -19,6 +21,7 @@ import type { SignerFlags } from './sign.ts'
 export interface CreateFlags extends SignerFlags {
   name?: string
   command?: string
+  commandFile?: string
   parts?: number
   file: FileParts[]
   pieceLength?: number
@@ -48,7 +51,7 @@ const SHOWN_BYTES = 1024
  * refuse.
  */
 export async function create (flags: CreateFlags): Promise<void> {
-  const created = createTask(taskOptions(flags))
+  const created = createTask(taskOptions(await withCommandOf(flags)))
   if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) {
     throw usage('--key and --label are for a signature; say --sign, too')
   }
@@ -57,6 +60,24 @@ export async function create (flags: CreateFlags): Promise<void> {
   await tryFirst(task, target, flags)
   await writeTask(target, task, flags.force)
   announceResult(target, task, flags.json)
+}
+
+/** A script that names a program other than a shell would be read by the wrong one. */
+const OTHER_PROGRAM = /^#!(?!\s*(?:\S*\/env\s+(?:-S\s+)?)?(?:\S*\/)?(?:ba|da)?sh(?:\s|$)).*/
+
+/** The flags, with the text of `--command-file` as the command. Throws BW_ERR_USAGE, errors of the file system. */
+async function withCommandOf (flags: CreateFlags): Promise<CreateFlags> {
+  const { command, commandFile } = flags
+  if (commandFile === undefined) return flags
+  if (command !== undefined) throw usage('--command and --command-file both say what to run; leave out one of the two')
+  const bytes = await readFile(commandFile).catch((error: unknown) => { throw explain(error, commandFile) })
+  if (!isUtf8(bytes)) throw usage(`--command-file ${commandFile}: it is not text in UTF-8; name a script for bash`)
+  const text = bytes.toString()
+  const other = OTHER_PROGRAM.exec(text)?.[0]
+  if (other !== undefined) {
+    throw usage(`--command-file ${commandFile}: it begins with ${other}, but a command is run by bash; name a script for bash`)
+  }
+  return { ...flags, command: text }
 }
 
 function taskOptions (flags: CreateFlags): CreateTaskOptions {

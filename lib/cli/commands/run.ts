@@ -31,6 +31,7 @@ import { lookupNote } from '../run/link.ts'
 import { openSession, reached } from '../run/open-torrent.ts'
 import type { Session } from '../run/open-torrent.ts'
 import { outcomeOf } from '../run/outcome.ts'
+import { leavePartialFiles } from '../run/partial.ts'
 import { followWork, watch } from '../run/progress.ts'
 import { askConsent, demandTerminal } from '../run/prompt.ts'
 import { Remarks } from '../run/remarks.ts'
@@ -47,6 +48,8 @@ export interface RunFlags extends NetworkFlags, ConfinementFlags, LeavingFlags, 
   compute: boolean
   bind: Bind[]
   force?: boolean
+  /** make files of what is there when it ends early */
+  partial?: boolean
   legacySwarm?: boolean
   verbose: boolean
   json: boolean
@@ -68,14 +71,16 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
   if (source.task !== null && mustAsk(source.task, flags, judge(source.task, flags, trust))) demandTerminal()
   await checkBinds(flags.bind)
   const stop = new AbortController()
-  const release = onInterrupt(() => { stop.abort() })
+  const release = onInterrupt(() => { stop.abort() }, { takesTime: flags.partial === true })
   const out = new JsonOutput(flags.json)
   const screen = process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen()
   if (source.kind === 'remote') screen.note(lookupNote(source.id))
   const { output, force = false, legacySwarm = false } = flags
   const session = await openSession(source.id, flags, { path: output, force, legacySwarm }, out)
   const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })
-  await withDeadline(session.close(), CLOSE_MS)
+  // they are made in a folder that nobody has open
+  await (flags.partial === true ? session.close() : withDeadline(session.close(), CLOSE_MS))
+  if (flags.partial === true) await leavePartialFiles(session.torrent, flags, out, screen)
   out.emit('stopped', { exitCode })
   release()
   return exitCode

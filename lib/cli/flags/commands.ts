@@ -44,7 +44,8 @@ function addCreate (program: Command): void {
   addOptions(program.command('create').summary('make a task file')
     .description('Makes a task file: a command that runs once per piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment; and whose standard output is the piece.'), [
     new Option('--name <name>', 'the name of the task: of its file, or with --file of its folder (required)'),
-    new Option('--command <cmd>', 'run by bash once per piece (required)'),
+    new Option('--command <cmd>', 'run by bash once per piece (required, or --command-file)'),
+    new Option('--command-file <file>', 'the same from a file, whose text becomes part of the task'),
     value('--parts <n>', 'the number of pieces, all of one file', parseCount),
     many('--file <path:parts>', 'a file of the task and the number of its pieces', parseFileParts),
     value('--piece-length <size>', 'the largest size of a piece, such as 64K or 4M (default: 1M)', parsePieceLength),
@@ -77,6 +78,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     new Option('--yes', 'run the command without asking').default(false),
     new Option('--no-compute', 'run nothing; only download what others computed'),
     new Option('--exit', 'exit when done and other peers have the pieces that only this one has, instead of seeding until interrupted').default(false),
+    new Option('--partial', 'when it ends before all is done, make a file NAME.partial of the parts of each file that are here').default(false),
     new Option('--seal', 'when done, also seed the files as an ordinary torrent, for other BitTorrent clients (see bitworker seal --help)').default(false),
     value('--seed-time <minutes>', 'when done, seed for this long, then exit', parseAmount),
     value('--seed-ratio <ratio>', 'when done, seed until this many times the size of the files has been uploaded, then exit', parseAmount),

@@ -7,16 +7,16 @@ const SIGNALS: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 const PATIENCE_MS = 950
 
 /**
- * Calls `stop` on the first signal; ends the process on the second, or if it has not ended a second later. Returns a
- * function that lets go.
+ * Calls `stop` on the first signal; ends the process on the second, or if it has not ended a second later (unless there
+ * is something to be done that `takesTime`). Returns a function that lets go.
  */
-export function onInterrupt (stop: () => void): () => void {
+export function onInterrupt (stop: () => void, { takesTime = false } = {}): () => void {
   let count = 0
   const listener = (): void => {
     count++
     // What runs does not outlive us: the executor's guard sees to that.
     if (count > 1) process.exit(EXIT.interrupted)
-    setTimeout(() => process.exit(EXIT.interrupted), PATIENCE_MS).unref()
+    if (!takesTime) setTimeout(() => process.exit(EXIT.interrupted), PATIENCE_MS).unref()
     stop()
   }
   for (const signal of SIGNALS) process.on(signal, listener)

@@ -6,7 +6,7 @@
  *                                 sealed.torrent   the finished files as an ordinary torrent, if somebody wants one
  *                                 p/000012         parts, by global piece index
  *                                 f/000000         drafts of files, by file index
- *                                 journal, lock
+ *                                 journal, lock, partial.json
  *                                 work/<id>, …     scratch folders and unfinished output
  */
 import path from 'node:path'

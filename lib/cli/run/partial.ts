@@ -1,0 +1,28 @@
+/** `run --partial`: what is left of a task that ended early, as files. */
+import { BitWorkerError } from '../../base/errors.ts'
+import { makePartialFiles } from '../../store/partial-files.ts'
+import type { Torrent } from '../../webtorrent/public-types.ts'
+import { explain } from '../output/failure.ts'
+import { escapeText, formatBytes, formatRanges } from '../output/format.ts'
+import type { JsonOutput } from '../output/json-output.ts'
+import type { Screen } from '../output/screen.ts'
+
+/** Makes them when the torrent is closed, and says what is missing, in a line for each; never rejects. */
+export async function leavePartialFiles (
+  { task, path }: Torrent, { force = false }: { force?: boolean }, out: JsonOutput, screen: Screen
+): Promise<void> {
+  if (task === null) return
+  try {
+    for (const { file, path: at, length, missing } of await makePartialFiles(task, { path, force })) {
+      const which = `missing: ${missing.length === 1 ? 'part' : 'parts'} ${formatRanges(missing)}`
+      out.emit('partial', { file, path: at, length, missing })
+      if (at !== null) screen.note(`${escapeText(at)}  ${formatBytes(length)}, not finished; ${which}`)
+      else if (task.completeCommand === undefined) screen.note(`${escapeText(file)}: no part of it is here`)
+      else screen.note(`${escapeText(file)}: not made of what is here, as its complete command takes all parts; ${which}`)
+    }
+  } catch (error) {
+    const cause = explain(error, path) as Error
+    out.emit('warning', { ...(cause instanceof BitWorkerError && { code: cause.code }), message: cause.message })
+    screen.note(`warning: no partial files: ${cause.message}`)
+  }
+}
