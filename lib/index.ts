@@ -60,6 +60,7 @@ export type {
   Task,
   TaskFile,
   TaskInput,
+  TaskNeeds,
   TaskSignature,
   TorrentInput
 } from './task/task.ts'

@@ -16,6 +16,7 @@ import type { Task } from '../task/task.ts'
 import { finishFile } from './finish-file.ts'
 import { generate, prepare } from './generate.ts'
 import type { RunOptions } from './generate.ts'
+import { missingNeeds } from './missing-needs.ts'
 import { TaskFolder } from './task-folder.ts'
 import type {
   ChunkStore, DoneCallback, FinishOptions, FinishedFile, Generation, GetCallback, GetOptions, Inputs, PieceDraft,
@@ -190,6 +191,12 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
     // with inputs it is not known yet what the first one finds
     if (this.#run.inputs === undefined) prepare(folder, executor, count)
   }
+
+  /**
+   * What this machine lacks of what the task needs, in words. Rejects with BW_ERR_NO_EXECUTOR, BW_ERR_STORE_CLOSED and
+   * as missing-needs.ts says.
+   */
+  async missingNeeds (): Promise<string[]> { return this.#track(missingNeeds(this.#openFolder(), this.#run)) }
 
   generate (index: number): Generation {
     const generation = generate(this.#openFolder(), index, this.#run)

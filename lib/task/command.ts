@@ -8,6 +8,7 @@ import { incrementalSha256 } from '../base/digest.ts'
 import { readAsks } from './asks.ts'
 import type { TaskAsks } from './asks.ts'
 import { readInputs } from './inputs.ts'
+import { readNeeds } from './needs.ts'
 import { taskError, TaskFlaw } from './types.ts'
 import type { Task } from './types.ts'
 import { isReadable, unsupportedIn } from './unsupported.ts'
@@ -24,11 +25,11 @@ export type Commands = Pick<Task, 'command' | 'completeCommand'>
 /**
  * Reads the `bitworker` dictionary of an info dictionary. What this version does not know is listed, so that nobody
  * computes. Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT,
- * BW_ERR_TASK_LIMITS, BW_ERR_TASK_INPUT.
+ * BW_ERR_TASK_LIMITS, BW_ERR_TASK_INPUT, BW_ERR_TASK_NEEDS.
  */
 export function readBitworker (
   value: Bvalue | undefined, pieceCount: number
-): Commands & TaskAsks & Pick<Task, 'inputs' | 'unsupported'> {
+): Commands & TaskAsks & Pick<Task, 'inputs' | 'needs' | 'unsupported'> {
   // of what a peer sent
   if (value === undefined)
     throw taskError(
@@ -39,10 +40,12 @@ export function readBitworker (
   const unsupported = unsupportedIn(value)
   if (!isReadable(value)) return { command: '', unsupported }
   const inputs = value.get('version') === 1 ? undefined : readInputs(value.get('inputs'), pieceCount)
+  const needs = value.get('version') === 1 ? undefined : readNeeds(value.get('needs'))
   return {
     ...readCommands(value),
     ...readAsks(value),
     ...(inputs !== undefined && { inputs }),
+    ...(needs !== undefined && { needs }),
     ...(unsupported.length > 0 && { unsupported })
   }
 }

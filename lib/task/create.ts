@@ -9,6 +9,7 @@ import { commandsDict } from './command.ts'
 import { checkPieceLength, MAX_PIECES, tooManyPieces } from './info.ts'
 import { inputsList } from './inputs.ts'
 import { quote } from './names.ts'
+import { needsDict } from './needs.ts'
 import { isTrackerUrl, MAX_REMARK_LENGTH, MAX_TRACKERS, trackerProblem } from './trackers.ts'
 import { taskError } from './types.ts'
 import type { CreateTaskOptions } from './types.ts'
@@ -32,7 +33,8 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
   const bitworker = {
     ...commandsDict({ command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }),
     ...asksDict(opts),
-    inputs: inputsList(opts.inputs)
+    inputs: inputsList(opts.inputs),
+    needs: needsDict(opts.needs)
   }
   return {
     name,

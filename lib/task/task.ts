@@ -33,6 +33,7 @@ export type {
   Task,
   TaskFile,
   TaskInput,
+  TaskNeeds,
   TaskSignature,
   TorrentInput
 } from './types.ts'

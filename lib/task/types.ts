@@ -23,6 +23,18 @@ export interface TaskFile {
   firstPiece: number
 }
 
+/** What a machine must have to compute a task: at least one of these. */
+export interface TaskNeeds {
+  /** programs that `command -v` finds where the commands run: 1 to 64 */
+  tools?: readonly string[]
+  /** run by bash where the commands run, each must exit with 0: 1 to 16, of at most 4096 bytes */
+  commands?: readonly string[]
+  /** processors, 1 … 4096 */
+  cpus?: number
+  /** one of these processors, by the names of `uname -m`: 1 to 16 */
+  arch?: readonly string[]
+}
+
 /**
  * A valid signature of a task: that somebody vouches for it. Who that is, and whether it is enough, only its reader
  * knows.
@@ -125,6 +137,8 @@ export interface Task {
   completeCommand?: string
   /** in the order of the info dictionary; at most one has `split`; absent: none */
   inputs?: readonly TaskInput[]
+  /** what a machine must have to compute it; absent: nothing in particular */
+  needs?: TaskNeeds
   /** what one work item asks for, milliseconds; absent: it does not say */
   timeoutMs?: number
   /** what the complete command of one file asks for, milliseconds; absent: it does not say */
@@ -166,6 +180,8 @@ export interface CreateTaskOptions {
    * outputs of tasks; default: nothing
    */
   inputs?: ReadonlyArray<TaskInput | Omit<EmbeddedInput, 'length'>>
+  /** what a machine must have to compute it; default: nothing in particular */
+  needs?: TaskNeeds
   /** limit for one work item: whole seconds in milliseconds, 1 s … a year; default: what the volunteer gives */
   timeoutMs?: number
   /** limit for the complete command of one file; as `timeoutMs` */

@@ -9,6 +9,7 @@ import type { Bdict, Bvalue } from '../base/bencode.ts'
 import type { BitWorkerError } from '../base/errors.ts'
 import { unknownInputKeys } from './inputs.ts'
 import { quote } from './names.ts'
+import { unknownNeeds } from './needs.ts'
 import { taskError, TaskFlaw } from './types.ts'
 import type { Task } from './types.ts'
 
@@ -23,6 +24,7 @@ export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
   ['complete timeout', 1],
   ['inputs', 2],
   ['memory', 1],
+  ['needs', 2],
   ['requires', 1],
   ['scratch', 1],
   ['timeout', 1],
@@ -66,7 +68,8 @@ export function unsupportedIn (dict: Bdict): string[] {
   const inInputs = version < TASK_VERSION ? [] : unknownInputKeys(dict.get('inputs'))
   // Nothing here fetches inputs yet.
   const inputs = version >= TASK_VERSION && dict.has('inputs') && inInputs.length === 0 ? ['inputs'] : []
-  return capped([...keys, ...inInputs, ...inputs, ...featuresIn(dict.get('requires'))])
+  const needs = version < TASK_VERSION ? [] : unknownNeeds(dict.get('needs'))
+  return capped([...keys, ...needs, ...inInputs, ...inputs, ...featuresIn(dict.get('requires'))])
 }
 
 /** No version defines a feature, so each that is required is unknown. */

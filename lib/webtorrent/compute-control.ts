@@ -7,6 +7,7 @@ import { settled, Sources } from '../discovery/settling.ts'
 import type { Meeting } from '../peers/neighbours.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
+import { needsProblem } from '../store/missing-needs.ts'
 import { TorrentExecutors } from './executors.ts'
 import type { Choice } from './executors.ts'
 import type { InternalTorrent } from './internals.ts'
@@ -82,12 +83,16 @@ export class ComputeControl {
     const prepare = (choice: Choice): void => {
       if (session === torrent._session) session.store.prepare(choice.executor, slotsOf(choice))
     }
-    const choice = this.#executors.choose(
-      session.task, settling, () => (torrent.destroyed ? null : this.#options), prepare
-    )
-    choice.finally(() => { this.#isSettling = false }).then(chosen => {
+    const current = (): ComputeOptions | null => torrent.destroyed ? null : this.#options
+    const choose = async (): Promise<Choice | null> => {
+      const choice = await this.#executors.choose(session.task, settling, current, prepare)
+      if (choice === null) return null
+      session.store.configure({ executor: choice.executor })
+      await checkNeeds(session)
+      return choice.options === current() ? choice : choose()
+    }
+    choose().finally(() => { this.#isSettling = false }).then(chosen => {
       if (chosen === null) return
-      session.store.configure({ executor: chosen.executor })
       // complete commands that were held back are due: not done after all
       if (session.hasUnmergedFiles) torrent.done = false
       session.startComputing(slotsOf(chosen), this.#isPaused)
@@ -101,6 +106,14 @@ export class ComputeControl {
     const { _numPending, _peers, wires } = this.#torrent
     return { hasMet, isConnecting: isConnecting || _numPending > 0 || (_peers?.size ?? 0) > wires.length }
   }
+}
+
+/** Throws BW_ERR_NEEDS where something is left to run that cannot be run here. */
+async function checkNeeds (session: WorkSession<ComputeStore>): Promise<void> {
+  const isDone = session.stats().missing === 0 && !session.hasUnmergedFiles
+  if (session.task.needs === undefined || isDone) return
+  const missing = await session.store.missingNeeds()
+  if (missing.length > 0) throw needsProblem(missing)
 }
 
 function slotsOf ({ options: { slots } }: Choice): number { return slots ?? availableParallelism() }

@@ -21,6 +21,10 @@ import type { SignerFlags } from './sign.ts'
 export interface CreateFlags extends SignerFlags {
   name?: string
   command?: string
+  need: string[]
+  needCommand: string[]
+  needCpus?: number
+  arch: string[]
   commandFile?: string
   parts?: number
   file: FileParts[]
@@ -80,6 +84,16 @@ async function withCommandOf (flags: CreateFlags): Promise<CreateFlags> {
   return { ...flags, command: text }
 }
 
+function needsOf ({ need, needCommand, needCpus, arch }: CreateFlags): Pick<CreateTaskOptions, 'needs'> {
+  const needs = {
+    ...(need.length > 0 && { tools: need }),
+    ...(needCommand.length > 0 && { commands: needCommand }),
+    ...(needCpus !== undefined && { cpus: needCpus }),
+    ...(arch.length > 0 && { arch })
+  }
+  return Object.keys(needs).length === 0 ? {} : { needs }
+}
+
 function taskOptions (flags: CreateFlags): CreateTaskOptions {
   // Not left to commander, which would say this before it says that --nam is a typo.
   if (flags.name === undefined) throw usage('a task needs a name; say --name NAME')
@@ -98,6 +112,7 @@ function taskOptions (flags: CreateFlags): CreateTaskOptions {
     ...(flags.parts === undefined ? { files: flags.file } : { parts: flags.parts }),
     ...(flags.pieceLength !== undefined && { pieceLength: flags.pieceLength }),
     ...(flags.completeCommand !== undefined && { completeCommand: flags.completeCommand }),
+    ...needsOf(flags),
     ...(flags.timeout !== undefined && { timeoutMs: flags.timeout * 1000 }),
     ...(flags.completeTimeout !== undefined && { completeTimeoutMs: flags.completeTimeout * 1000 }),
     ...(flags.memory !== undefined && { memoryBytes: flags.memory }),

@@ -125,7 +125,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
         if (progress.ended) return NEVER
         progress.started = true
         progress.stop = watch(session, view, screen)
-        const obstacle = obstacleTo(session.torrent, surroundings.confinement) ?? await sandboxMissing(session.torrent)
+        const obstacle = obstacleTo(session.torrent, surroundings.confinement) ?? await unableAfterAll(session.torrent)
         if (flags.exit !== true) return NEVER
         await nothingComes(session.torrent)
         throw new BitWorkerError(obstacle.code, obstacle.blame, `No peer has it or computes it. ${obstacle.message}`, {
@@ -237,11 +237,14 @@ function obstacleTo (torrent: Torrent, confinement: Confinement | null): BitWork
   )
 }
 
-/** Resolves when the torrent says that there is no sandbox after all: it was there when it was looked for. */
-async function sandboxMissing (torrent: Torrent): Promise<BitWorkerError> {
+/**
+ * Resolves when the torrent says that nothing can be computed here after all: the sandbox was there when it was looked
+ * for, and what the task needs is looked for in it.
+ */
+async function unableAfterAll (torrent: Torrent): Promise<BitWorkerError> {
   return new Promise(resolve => {
     torrent.on('warning', err => {
-      if ('code' in err && err.code === 'BW_ERR_NO_SANDBOX') resolve(err as BitWorkerError)
+      if ('code' in err && (err.code === 'BW_ERR_NO_SANDBOX' || err.code === 'BW_ERR_NEEDS')) resolve(err as BitWorkerError)
     })
   })
 }

@@ -30,6 +30,7 @@ import {
 import {
   parseAmount,
   parseAnnounce,
+  parseArch,
   parseCount,
   parseDate,
   parseFileParts,
@@ -52,6 +53,10 @@ function addCreate (program: Command): void {
     new Option('--complete-command <cmd>', 'run by bash once per file, when all its parts are there; makes $FILE from $PART_LIST'),
     value('--timeout <seconds>', 'longest run time of the command, per piece', parseCount),
     value('--complete-timeout <seconds>', 'longest run time of the complete command, per file', parseCount),
+    many('--need <tool>', 'compute only where there is this program, such as ffmpeg', String),
+    many('--need-command <cmd>', 'compute only where this command succeeds, run by bash in the sandbox', String),
+    value('--need-cpus <n>', 'compute only where there are so many processors', parseCount),
+    many('--arch <name>', 'compute only on this kind of processor, as uname -m says, such as x86_64', parseArch),
     value('--memory <size>', 'memory that a command needs, such as 4G', parseLimit),
     value('--scratch <size>', 'space that a command needs in its folder, which is in memory', parseLimit),
     many('--announce <url>', 'a tracker of the task', parseAnnounce),

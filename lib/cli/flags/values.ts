@@ -14,6 +14,15 @@ export interface FileParts { path: string, parts: number }
 const SIZE = /^(\d+)(?:([KMGT])(?:i?B)?|B)?$/i
 const POWERS = ['K', 'M', 'G', 'T']
 
+/** What others call the processors of `uname -m`. */
+const MACHINES: Record<string, string> = { amd64: 'x86_64', x64: 'x86_64', arm64: 'aarch64' }
+
+/** A processor by the name that `uname -m` has for it on Linux. */
+export function parseArch (text: string): string {
+  const name = text.toLowerCase()
+  return MACHINES[name] ?? name
+}
+
 /** Bytes from `1048576`, `1024K`, `1M`, `1MiB` (powers of 1024). Throws commander's InvalidArgumentError. */
 export function parseSize (text: string): number {
   const match = SIZE.exec(text)

@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS, limitsFor } from '../../executor/limits.ts'
 import type { Limits } from '../../executor/limits.ts'
 import { completeMsOf, spaceAsked } from '../../task/asks.ts'
 import { magnetOf } from '../../task/task.ts'
-import type { Task } from '../../task/task.ts'
+import type { Task, TaskNeeds } from '../../task/task.ts'
 import type { Judgement } from '../../trust/judge.ts'
 import { escapeLines, escapeText, formatBytes, formatDuration, plural, quote, wrap } from './format.ts'
 import { describeSigner } from './signers.ts'
@@ -80,12 +80,22 @@ function describeTime ({ timeoutMs, pieceCount, completeCommand, completeTimeout
   return [`${formatDuration(timeoutMs)} a piece, ${formatDuration(timeoutMs * pieceCount)} for all of them`, ...atEnd]
 }
 
-function describeNeeds ({ memoryBytes, scratchBytes }: Task): Row[] {
-  const needs = [
+function describeNeeds ({ needs = {}, memoryBytes, scratchBytes }: Task): Row[] {
+  const { tools = [], commands = [], cpus, arch = [] } = needs
+  const machine = [
+    ...tools,
+    ...(cpus === undefined ? [] : [plural(cpus, 'processor')]),
+    ...(arch.length === 0 ? [] : [arch.join(' or ')])
+  ]
+  const each = [
     ...(memoryBytes === undefined ? [] : [`${formatBytes(memoryBytes)} of memory`]),
     ...(scratchBytes === undefined ? [] : [`${formatBytes(scratchBytes)} in its folder`])
   ]
-  return needs.length === 0 ? [] : [['it needs', [`${needs.join(', ')}, each command`]]]
+  return [
+    ...(machine.length === 0 ? [] : [['it needs', [machine.join(', ')]] satisfies Row]),
+    ...commands.map((command): Row => ['must pass', escapeLines(command), BAR]),
+    ...(each.length === 0 ? [] : [['it needs', [`${each.join(', ')}, each command`]] satisfies Row])
+  ]
 }
 
 /** How much of this machine a command gets; and what to say for it to get what it asks for. */
@@ -160,6 +170,7 @@ export interface TaskFields {
   timeout?: number
   /** seconds for the complete command of one file */
   completeTimeout?: number
+  needs?: TaskNeeds
   /** bytes that each command asks for */
   memory?: number
   scratch?: number
@@ -190,6 +201,7 @@ export function taskFields (task: Task, judgement?: Judgement): TaskFields {
     ...(task.unsupported !== undefined && { unsupported: task.unsupported }),
     ...(task.timeoutMs !== undefined && { timeout: task.timeoutMs / 1000 }),
     ...(task.completeTimeoutMs !== undefined && { completeTimeout: task.completeTimeoutMs / 1000 }),
+    ...(task.needs !== undefined && { needs: task.needs }),
     ...(task.memoryBytes !== undefined && { memory: task.memoryBytes }),
     ...(task.scratchBytes !== undefined && { scratch: task.scratchBytes }),
     files: task.files.map(file => ({ path: file.path, parts: file.parts })),

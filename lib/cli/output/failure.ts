@@ -70,6 +70,7 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, string | ((message: strin
   BW_ERR_TASK_COMMAND: { create: '; let it call a script that every volunteer has, and shows it with --bind' },
   BW_ERR_TASK_LIMITS: { create: '; choose another --memory or --scratch' },
   BW_ERR_TASK_NAME: { create: '; choose another one: --name, --file' },
+  BW_ERR_TASK_NEEDS: { create: '; correct --need, --need-command, --need-cpus or --arch' },
   BW_ERR_TASK_NO_COMMAND: { create: '; say --command CMD' },
   BW_ERR_TASK_PIECE_LENGTH: { create: '; choose another --piece-length' },
   BW_ERR_TASK_TIMEOUT: { create: '; choose another --timeout or --complete-timeout' }

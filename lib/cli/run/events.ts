@@ -30,8 +30,8 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
     })
   reportMisdeeds(torrent, remarks)
   reportPeers(torrent, out)
-  session.onWarning(message => {
-    remarks.emit('warning', { message })
+  session.onWarning(({ code, message }) => {
+    remarks.emit('warning', { ...(code?.startsWith('BW_ERR_') === true && { code }), message })
     // a tracker that is down says so every few minutes
     remarks.add('warnings', [`warning: ${message}`])
   })

@@ -2,6 +2,7 @@
 import { BitWorkerError } from '../../base/errors.ts'
 import type { TaskTorrentOptions } from '../../webtorrent/options.ts'
 import type { BitWorker, Torrent } from '../../webtorrent/public-types.ts'
+import type { TorrentError } from '../../webtorrent/types.ts'
 import { clientOptions, resolvePeers } from '../flags/network.ts'
 import type { NetworkFlags } from '../flags/network.ts'
 import { explain } from '../output/failure.ts'
@@ -17,7 +18,7 @@ export interface Session {
   /** rejects when the client or the torrent ends with an error; never resolves */
   failed: Promise<never>
   /** what was not fatal; may be called several times with the same message */
-  onWarning (listener: (message: string) => void): void
+  onWarning (listener: (warning: TorrentError) => void): void
   /** kills what runs, leaves the swarm, closes everything */
   close (): Promise<void>
 }
@@ -30,8 +31,8 @@ export async function openSession (
   const peers = await resolvePeers(flags.peer)
   const { default: Client } = await import('../../index.ts')
   const client = new Client(options)
-  const warnings = new Set<(message: string) => void>()
-  const warn = (error: Error): void => { for (const listener of warnings) listener(error.message) }
+  const warnings = new Set<(warning: TorrentError) => void>()
+  const warn = (error: TorrentError): void => { for (const listener of warnings) listener(error) }
   client.once('listening', () => { out.emit('listening', { port: client.torrentPort }) })
   const torrent = client.add(id, { ...opts, announce: flags.announce })
   const failed = new Promise<never>((_, reject) => {

@@ -8,6 +8,7 @@ import { explainMissing } from '../../executor/sandbox/missing.ts'
 import { pieceResult } from '../../session/events.ts'
 import type { ComputedEvent } from '../../session/events.ts'
 import { ComputeStore } from '../../store/compute-store.ts'
+import { needsProblem } from '../../store/missing-needs.ts'
 import type { Generation } from '../../store/types.ts'
 import type { Task } from '../../task/task.ts'
 import { TorrentExecutors } from '../../webtorrent/executors.ts'
@@ -47,7 +48,7 @@ const WINDOW_BYTES = 1024 * 1024
 
 /**
  * Runs it, and says on stderr how it went. Throws what `RunningItem.done` rejects with, BW_ERR_NO_SANDBOX,
- * BW_ERR_TASK_REQUIRES, and what a store cannot do.
+ * BW_ERR_TASK_REQUIRES, BW_ERR_NEEDS, and what a store cannot do.
  */
 export async function tryPiece ({ task, piece, confinement, binds, out, signal, onOutput }: TryOptions): Promise<void> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'bitworker-try-'))
@@ -62,6 +63,8 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
     if (choice === null) return
     store.configure({ executor: choice.executor })
     await store.open()
+    const missing = task.needs === undefined ? [] : await store.missingNeeds()
+    if (missing.length > 0) throw needsProblem(missing)
     const computed = await untilEnded(store.generate(piece), signal)
     const shownBytes = onOutput === undefined ? 0 : computed.size
     for (let at = 0; at < shownBytes; at += WINDOW_BYTES) {

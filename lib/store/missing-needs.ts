@@ -1,0 +1,87 @@
+/**
+ * Whether this machine has what a task needs: looked at once, before anything is claimed, where the commands will run,
+ * by the same executor and within the same limits. Called by ComputeStore.
+ */
+import { readFileSync } from 'node:fs'
+import os from 'node:os'
+import { BitWorkerError, CommandError } from '../base/errors.ts'
+import { mountsOf } from '../executor/binds.ts'
+import { ioError } from '../system/io-errors.ts'
+import { spaceAsked } from '../task/asks.ts'
+import { removeFile } from './files/folders.ts'
+import { runItem } from './generate.ts'
+import type { RunOptions } from './generate.ts'
+import type { TaskFolder } from './task-folder.ts'
+
+/** Looking for programs takes no time; a command of the task's may start a large one. */
+const TIMEOUT_MS = 60_000
+const MAX_OUTPUT_BYTES = 64 * 1024
+/** Says which of its arguments are no commands. */
+const FIND_TOOLS = 'for tool; do command -v -- "$tool" > /dev/null || echo "$tool"; done'
+/** Other names of what `uname -m` says. */
+const MACHINES: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' }
+
+/**
+ * What is missing of what the task needs, in words; none: it can be computed here. Rejects with BW_ERR_NO_EXECUTOR,
+ * BW_ERR_COMMAND_KILLED if the executor is closed meanwhile, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
+ */
+export async function missingNeeds (folder: TaskFolder, run: RunOptions): Promise<string[]> {
+  const { tools = [], commands = [], cpus = 1, arch = [] } = folder.task.needs ?? {}
+  const processors = os.availableParallelism()
+  const machine = MACHINES[os.machine()] ?? os.machine()
+  const missing: string[] = []
+  if (processors < cpus) missing.push(`${cpus} processors (it has ${processors})`)
+  if (arch.length > 0 && !arch.includes(machine)) missing.push(`a processor of ${arch.join(' or ')} (it has ${machine})`)
+  if (tools.length > 0) {
+    const found = await runCheck(folder, run, FIND_TOOLS, tools)
+    if (found.failure !== null) throw found.failure
+    missing.push(...found.output.split('\n').filter(tool => tools.includes(tool)))
+  }
+  for (const command of commands) {
+    const { failure } = await runCheck(folder, run, command)
+    if (failure?.code === 'BW_ERR_COMMAND_KILLED') throw failure
+    if (failure !== null) missing.push(`what lets its command succeed: ${oneLine(command)} (${failure.message})`)
+  }
+  return missing
+}
+
+/** BW_ERR_NEEDS. */
+export function needsProblem (missing: readonly string[]): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_NEEDS',
+    'system',
+    `nothing is computed here, only downloaded, as this machine lacks what the task needs: ${missing.join(', ')}`
+  )
+}
+
+function oneLine (command: string): string {
+  const line = command.trim().replace(/\s+/g, ' ')
+  return line.length > 60 ? `${line.slice(0, 60)}…` : line
+}
+
+async function runCheck (
+  folder: TaskFolder, run: RunOptions, command: string, args: readonly string[] = []
+): Promise<{ output: string, failure: CommandError | null }> {
+  const stdout = `${folder.newWork()}.out`
+  const cwd = folder.scratch.take(run.binds)
+  try {
+    await runItem(run, {
+      command,
+      args: ['bitworker', ...args],
+      env: { TASK_NAME: folder.task.name },
+      cwd: cwd.path,
+      mounts: mountsOf(run.binds),
+      asks: spaceAsked(folder.task),
+      stdout,
+      maxOutputBytes: MAX_OUTPUT_BYTES,
+      timeoutMs: TIMEOUT_MS
+    }).done
+    return { output: readFileSync(stdout, 'utf8'), failure: null }
+  } catch (err) {
+    if (err instanceof CommandError) return { output: '', failure: err }
+    throw ioError(err, folder.layout.folder)
+  } finally {
+    removeFile(stdout)
+    await folder.scratch.giveBack(cwd, false)
+  }
+}

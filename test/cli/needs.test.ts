@@ -1,0 +1,63 @@
+// What a task needs is looked for where its commands would run, once, before anything is claimed.
+import { readFile, readdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'tape'
+import { OFFLINE, workspace } from '../helpers/cli.ts'
+
+const CREATE = ['create', '--no-try', '--piece-length', '64', '--parts', '2', '--json', '--command', 'echo $PIECE_IDX; echo ran >&2']
+const RUN = ['--yes', '--json', ...OFFLINE]
+
+test('who cannot compute still downloads and seeds', async t => {
+  const { dir, run, start } = await workspace(t)
+  // the author lacks a program that it shows by --bind; the others do not
+  const made = await run([...CREATE, '--name', 'x', '--need', 'bash', '--need', 'my-tool', '--complete-command', 'cat $PART_LIST > "$FILE"'])
+  t.equal(made.code, 0, made.stderr)
+  t.same(made.events[0]?.['needs'], { tools: ['bash', 'my-tool'] })
+  t.match((await run(['info', 'x.bitworker'])).stdout, /^ {2}it needs {4}bash, my-tool$/m)
+  await writeFile(path.join(dir, 'my-tool'), '#!/bin/sh\n', { mode: 0o755 })
+
+  const alone = await run(['run', 'x.bitworker', '-o', 'alone', '--exit', ...RUN])
+  t.equal(alone.code, 1, 'nothing to hope for')
+  t.same(alone.events.filter(({ event }) => event === 'computing'), [], 'nothing was begun')
+  const warnings = alone.events.filter(({ event, code }) => event === 'warning' && code === 'BW_ERR_NEEDS')
+  t.equal(warnings.length, 1, 'said once')
+  t.match(alone.stderr, /^warning: nothing is computed here, only downloaded, as this machine lacks what the task needs: my-tool$/m, 'in one line')
+
+  const able = start(['run', 'x.bitworker', '-o', 'able', '--bind', 'my-tool', ...RUN])
+  const { port } = await able.event('listening')
+  await able.event('done')
+  const unable = start(['run', 'x.bitworker', '-o', 'unable', '--peer', `127.0.0.1:${String(port)}`, ...RUN])
+  await unable.event('downloaded', event => event['piece'] === 0)
+  await unable.event('downloaded', event => event['piece'] === 1)
+  await unable.event('warning', ({ code }) => code === 'BW_ERR_NEEDS')
+  const { port: second } = await unable.event('listening')
+  able.kill('SIGINT')
+  await able.ended
+  const third = await run(['run', 'x.bitworker', '-o', 'third', '--peer', `127.0.0.1:${String(second)}`, '--bind', 'my-tool', '--exit', ...RUN])
+  t.equal(third.code, 0, third.stderr)
+  t.same(third.events.filter(({ event }) => event === 'downloaded').length, 2, 'all pieces from who could not compute them')
+  t.equal(await readFile(path.join(dir, 'third/x'), 'utf8'), '0\n1\n')
+  t.notOk((await readdir(path.join(dir, 'unable'))).includes('x'), 'and no complete command ran there')
+})
+
+test('needs', async t => {
+  const { run } = await workspace(t)
+  for (const [flags, says] of [
+    [['--need-command', 'exit 7'], /needs: what lets its command succeed: exit 7 \(the command exited with code 7\)/],
+    [['--need-command', 'true', '--need-command', 'echo no >&2; false'], /succeed: echo no >&2; false \(.*: no\)/],
+    [['--need-cpus', '4096'], /needs: 4096 processors \(it has \d+\)/],
+    [['--arch', 'pdp11', '--arch', 'vax', '--need', 'zzz'], /needs: a processor of pdp11 or vax \(it has \w+\), zzz/]
+  ] as const) {
+    t.equal((await run([...CREATE, '--name', 'y', '--force', ...flags])).code, 0)
+    const { code, stderr, events } = await run(['try', 'y.bitworker', '--yes', '--json'])
+    t.same([code, events.find(({ event }) => event === 'error')?.['code']], [2, 'BW_ERR_NEEDS'])
+    t.match(stderr, says)
+  }
+  const machine = process.arch === 'x64' ? 'amd64' : 'arm64'
+  t.equal((await run([...CREATE, '--name', 'y', '--force', '--need-cpus', '1', '--arch', machine, '--need', 'ls', '--need', 'cd', '--need-command', '[ -z "$PIECE_IDX" ]'])).code, 0)
+  const good = await run(['try', 'y.bitworker', '--yes', '--json'])
+  t.equal(good.code, 0, good.stderr)
+  const wrong = await run([...CREATE, '--name', 'z', '--need', 'rm -rf'])
+  t.equal(wrong.code, 2)
+  t.match(wrong.stderr, /a need for "rm -rf", which names no program; correct --need/)
+})
