@@ -29,12 +29,17 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
   checkText('name', name)
   checkText('command', command)
   checkOptionalText('completeCommand', completeCommand)
+  checkOptionalText('outputPattern', opts.outputPattern)
+  if (opts.outputPattern !== undefined && opts.parts === undefined) {
+    throw badOption('A task with an outputPattern needs parts (a number): each is a file.')
+  }
   const pieceLength = checkPieceLength(opts.pieceLength ?? DEFAULT_PIECE_LENGTH)
   const bitworker = {
     ...commandsDict({ command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }),
     ...asksDict(opts),
     inputs: inputsList(opts.inputs),
-    needs: needsDict(opts.needs)
+    needs: needsDict(opts.needs),
+    'output pattern': opts.outputPattern
   }
   return {
     name,

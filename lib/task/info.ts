@@ -5,6 +5,7 @@
 import { textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
 import { checkPaths, quote } from './names.ts'
+import { patternPaths, readPattern } from './output-pattern.ts'
 import { TaskFlaw } from './types.ts'
 import type { Task, TaskFile } from './types.ts'
 
@@ -16,7 +17,9 @@ export const MAX_LENGTH = 2 ** 50
 const MAX_FILES = 10_000
 
 /** What `readInfo` finds in an info dictionary. */
-export type InfoFields = Pick<Task, 'name' | 'pieceLength' | 'pieceCount' | 'length' | 'files' | 'private'>
+export type InfoFields = Pick<
+  Task, 'name' | 'pieceLength' | 'pieceCount' | 'length' | 'files' | 'private' | 'outputPattern'
+>
 
 /**
  * Reads and checks names, lengths and files. Throws BW_ERR_TASK_PIECE_LENGTH, BW_ERR_TASK_NAME, BW_ERR_TASK_NO_FILES,
@@ -25,7 +28,8 @@ export type InfoFields = Pick<Task, 'name' | 'pieceLength' | 'pieceCount' | 'len
 export function readInfo (info: Bdict): InfoFields {
   const pieceLength = checkPieceLength(info.get('piece length'))
   const name = nameOf(info.get('name'), 'name')
-  const entries = readEntries(info, name)
+  const pattern = readPattern(info.get('bitworker'))
+  const entries = pattern === undefined ? readEntries(info, name) : entriesOf(pattern, info, { name, pieceLength })
   checkPaths(entries.map(entry => entry.path))
   const files = layOut(entries, pieceLength)
   const pieceCount = files.reduce((count, file) => count + file.parts, 0)
@@ -36,6 +40,7 @@ export function readInfo (info: Bdict): InfoFields {
     pieceCount,
     length: pieceCount * pieceLength,
     files,
+    ...(pattern !== undefined && { outputPattern: pattern }),
     ...(isPrivate !== undefined && { private: isPrivate !== 0 })
   }
 }
@@ -75,12 +80,23 @@ function readEntries (info: Bdict, name: string): Entry[] {
   }
   if (!Array.isArray(files)) throw badFiles('a `files` that is not a list')
   if (files.length === 0) throw noFiles('an empty list of files')
-  if (files.length > MAX_FILES) {
-    throw new TaskFlaw(
-      'BW_ERR_TASK_TOO_MANY_FILES', `The task has ${files.length} files; at most ${MAX_FILES} are allowed`
-    )
-  }
+  if (files.length > MAX_FILES) throw tooManyFiles(files.length)
   return files.map(file => readEntry(file, name))
+}
+
+/** A file for each piece, in the folder that has the task's name. */
+function entriesOf (
+  pattern: string, info: Bdict, { name, pieceLength }: { name: string, pieceLength: number }
+): Entry[] {
+  if (info.has('files')) throw badFiles('both `files` and an output pattern, so it is not clear which counts')
+  const [{ length } = { length: 0 }] = readEntries(info, name)
+  const count = Math.ceil(length / pieceLength)
+  if (count > MAX_FILES) throw tooManyFiles(count)
+  return patternPaths(pattern, count).map(path => ({ path: [name, ...path], length: pieceLength }))
+}
+
+function tooManyFiles (count: number): Error {
+  return new TaskFlaw('BW_ERR_TASK_TOO_MANY_FILES', `The task has ${count} files; at most ${MAX_FILES} are allowed`)
 }
 
 function readEntry (file: Bvalue, name: string): Entry {

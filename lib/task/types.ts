@@ -126,6 +126,8 @@ export interface Task {
   length: number
   /** in the order of their pieces */
   files: TaskFile[]
+  /** what the names of the files were made of, one for each piece, such as `frame-%04d.png`; absent: they are listed */
+  outputPattern?: string
   /** run by /bin/bash -c, once per piece; empty in a task of a later version, which may say it in another way */
   command: string
   /**
@@ -171,6 +173,11 @@ export interface CreateTaskOptions {
   parts?: number
   /** several files, or one within a folder; `path` is separated by '/' */
   files?: ReadonlyArray<{ path: string, parts: number }>
+  /**
+   * with `parts`: each is a file of its own, in a folder called `name`, named by this: one `%d` or `%0Nd` in it is the
+   * index of the piece, such as `frame-%04d.png`; at most 10 000
+   */
+  outputPattern?: string
   /** bytes, the most a piece may have: 1 … 2^30; default 1 MiB */
   pieceLength?: number
   /** run once per file, when all its parts are there; default: the parts are concatenated */

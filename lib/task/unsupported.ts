@@ -25,6 +25,7 @@ export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
   ['inputs', 2],
   ['memory', 1],
   ['needs', 2],
+  ['output pattern', 2],
   ['requires', 1],
   ['scratch', 1],
   ['timeout', 1],

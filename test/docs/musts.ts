@@ -82,6 +82,7 @@ export const TASK_MUSTS: Record<string, Must> = {
   'with an `attr` that is no text MUST be refused': played('inputs/metainfo.test.ts', 'metadata that is refused'),
   "MUST refuse names that a work item's environment has": played('docs/task-file.test.ts', 'names that no column may have'),
   'A peer that does not have all of it MUST NOT run': played('cli/needs.test.ts', 'who cannot compute still downloads and seeds'),
+  'MUST refuse a task whose pattern has no `%d`': played('task/output-pattern.test.ts', 'patterns that are refused'),
   'Values of another form MUST be refused': played('task/needs.test.ts', 'needs of another form'),
   'A writer MUST write version 1': played('task/inputs.test.ts', 'tasks without inputs are as they were'),
   'say nothing about the output, and MUST be ignored': played('task/unsupported.test.ts', 'keys outside of `bitworker` say nothing about the output'),

@@ -105,7 +105,7 @@ const VERSIONS: Record<string, Dict[]> = {
     { version: 2 }, { version: 2, timeout: 1 }, { version: 2, needs: {} }, { version: 2, needs: { cpus: 4096 } }
   ],
   '`version` 1, and a key that the reader does not know, or one of version 2': [
-    { inputs: 1 }, { inputs: [INPUT] }, { needs: {} }, { '': '' }, { Command: 'x' }
+    { inputs: 1 }, { inputs: [INPUT] }, { needs: {} }, { 'output pattern': '%d' }, { '': '' }, { Command: 'x' }
   ],
   '`version` 2, and a key that the reader does not know, also in an entry of `inputs` or in `needs`': [
     { version: 2, env: 1 }, { version: 2, needs: { gpu: 1 } }, { version: 2, inputs: [{ ...INPUT, mode: 1 }] }

@@ -28,6 +28,7 @@ export interface CreateFlags extends SignerFlags {
   commandFile?: string
   parts?: number
   file: FileParts[]
+  outPattern?: string
   pieceLength?: number
   completeCommand?: string
   /** seconds */
@@ -103,6 +104,9 @@ function taskOptions (flags: CreateFlags): CreateTaskOptions {
   if ((flags.parts === undefined) === (flags.file.length === 0)) {
     throw usage('how many pieces? say either --parts N, or --file PATH:PARTS once for every file')
   }
+  if (flags.outPattern !== undefined && flags.parts === undefined) {
+    throw usage('--out-pattern makes a file of each piece; say --parts N, not --file')
+  }
   if (flags.private && flags.announce.length === 0) {
     throw usage('--private tasks are found by their trackers alone; say --announce URL, too')
   }
@@ -110,6 +114,7 @@ function taskOptions (flags: CreateFlags): CreateTaskOptions {
     name: flags.name,
     command: flags.command,
     ...(flags.parts === undefined ? { files: flags.file } : { parts: flags.parts }),
+    ...(flags.outPattern !== undefined && { outputPattern: flags.outPattern }),
     ...(flags.pieceLength !== undefined && { pieceLength: flags.pieceLength }),
     ...(flags.completeCommand !== undefined && { completeCommand: flags.completeCommand }),
     ...needsOf(flags),

@@ -49,6 +49,7 @@ function addCreate (program: Command): void {
     new Option('--command-file <file>', 'the same from a file, whose text becomes part of the task'),
     value('--parts <n>', 'the number of pieces, all of one file', parseCount),
     many('--file <path:parts>', 'a file of the task and the number of its pieces', parseFileParts),
+    new Option('--out-pattern <path>', 'with --parts: each piece is a file of this name in the folder NAME, such as frame-%04d.png; %d stands for its number, from 0'),
     value('--piece-length <size>', 'the largest size of a piece, such as 64K or 4M (default: 1M)', parsePieceLength),
     new Option('--complete-command <cmd>', 'run by bash once per file, when all its parts are there; makes $FILE from $PART_LIST'),
     value('--timeout <seconds>', 'longest run time of the command, per piece', parseCount),

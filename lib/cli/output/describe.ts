@@ -38,6 +38,10 @@ function capped (lines: string[]): string[] {
 }
 
 function describeFiles (task: Task, outDir: string | undefined): string[] {
+  if (task.outputPattern !== undefined) {
+    const target = outDir === undefined ? '' : ` → ${escapeText(path.resolve(outDir, task.name))}`
+    return [`${escapeText(`${task.name}/${task.outputPattern}`)}  ${plural(task.files.length, 'file')}, one for each piece${target}`]
+  }
   return capped(task.files.map(file => {
     const target = outDir === undefined ? '' : ` → ${escapeText(path.resolve(outDir, file.path))}`
     return `${escapeText(file.path)}  ${plural(file.parts, 'part')}${target}`
@@ -175,6 +179,7 @@ export interface TaskFields {
   memory?: number
   scratch?: number
   files: Array<{ path: string, parts: number }>
+  outputPattern?: string
   announce: string[]
   private?: boolean
   comment?: string
@@ -205,6 +210,7 @@ export function taskFields (task: Task, judgement?: Judgement): TaskFields {
     ...(task.memoryBytes !== undefined && { memory: task.memoryBytes }),
     ...(task.scratchBytes !== undefined && { scratch: task.scratchBytes }),
     files: task.files.map(file => ({ path: file.path, parts: file.parts })),
+    ...(task.outputPattern !== undefined && { outputPattern: task.outputPattern }),
     announce: task.announce,
     ...(task.private !== undefined && { private: task.private }),
     ...(task.comment !== undefined && { comment: task.comment }),
