@@ -79,7 +79,7 @@ async function confinement (): Promise<{ flags: string[], env: Record<string, st
   const { sandbox, problems } = await detectSandbox()
   if (sandbox === null) {
     screen.note(
-      `There is no sandbox on this machine, so this demo runs its own command without one. (${problems.join('; ')})`
+      `No sandbox works here, so this demo runs its own command without one. ${problems.join(' ')}`
     )
     return { flags: ['--unsafe-no-sandbox'], env: {} }
   }

@@ -53,7 +53,7 @@ export async function runPeers (
     for (const peer of peers) {
       const onEvent = (event: Event): void => {
         if (event.event === 'sandbox' && event.tier === 'none' && !flags.includes('--unsafe-no-sandbox')) {
-          reject(processes.problem(peer.name, `there is no sandbox to compute in (${event.problems.join('; ')})`))
+          reject(processes.problem(peer.name, `no sandbox works here: ${event.problems.join(' ')}`))
         }
         if (event.event === 'stuck') reject(processes.problem(peer.name, 'nothing is left that it could do'))
         follow(peer, event)

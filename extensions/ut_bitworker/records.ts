@@ -123,14 +123,14 @@ export function roundClaim<T extends ClaimRecord> (claim: T): T {
 
 /** The error of a message that breaks the protocol. */
 export function refuse (why: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_PEER_MESSAGE', 'peer', `ut_bitworker message: ${why}; the message is ignored`)
+  return new BitWorkerError('BW_ERR_PEER_MESSAGE', 'peer', `Ignored a ut_bitworker message: ${why}.`)
 }
 
 /** Throws BW_ERR_RECORD: a caller of ours gave what no record can hold. */
 export function demand (ok: boolean, what: string, value: number): void {
   if (!ok)
     throw new BitWorkerError(
-      'BW_ERR_RECORD', 'usage', `A ut_bitworker record cannot have the ${what} ${value}; correct the caller.`
+      'BW_ERR_RECORD', 'usage', `A ut_bitworker record cannot have the ${what} ${value}. Correct the caller.`
     )
 }
 

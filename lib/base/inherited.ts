@@ -13,7 +13,7 @@ export function inheritedMethod<T extends object, K extends keyof T> (
 ): NonNullable<T[K]> {
   const found = owner[name]
   if (typeof found !== 'function') {
-    throw new Error(`${packageName} has changed: it has no ${String(name)}, so that it cannot be guarded`)
+    throw new Error(`${packageName} has changed: it has no ${String(name)}, so it cannot be guarded.`)
   }
   return found
 }

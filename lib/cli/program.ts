@@ -56,13 +56,13 @@ function describeOption ({ description, defaultValue }: Option): string {
   return isPlain ? `${description} (default: ${defaultValue})` : description
 }
 
-// Commander says "error: …\n(Did you mean --x?)"; ours is one line that ends with what to do.
+// Commander says "error: …\n(Did you mean --x?)". Ours is one line of sentences, which ends with what to do.
 function restate (message: string, args: string[]): string {
   const [what = '', suggestion] = message.trim().replace(/^error: /, '').split('\n')
-  const hint = suggestion?.replace(/^\(Did you mean (.*)\)$/, 'did you mean $1')
+  const hint = suggestion?.replace(/^\((.*)\)$/, '$1')
   const command =
     args[0] !== undefined && /^[a-z]+$/.test(args[0]) && hint === undefined && !what.startsWith('unknown command')
       ? `bitworker ${args[0]}`
       : 'bitworker'
-  return `${what.replace(/\.$/, '')}; ${hint ?? `see ${command} --help`}`
+  return `${what[0]?.toUpperCase() ?? ''}${what.slice(1).replace(/\.$/, '')}. ${hint ?? `See ${command} --help.`}`
 }

@@ -54,7 +54,7 @@ export async function createSigningKey (
     throw new BitWorkerError(
       'BW_ERR_FILE_EXISTS',
       'usage',
-      `${file}: there is a key already, and nobody could sign with it again if it were overwritten`
+      `${file}: A key already exists. Once overwritten, it could never sign again.`
     )
   }
   await replace(publicFile, formatPublicKey({ key, ...(label !== undefined && { label }) }), 0o644)
@@ -72,7 +72,7 @@ export async function readSigningKey (file: string = defaultKeyFile()): Promise<
     code: 'BW_ERR_KEY_FILE',
     mayNot: MAY_READ | MAY_WRITE,
     flags: constants.O_NOFOLLOW,
-    hint: 'make one, or name another'
+    hint: 'Create a key, or name another file.'
   })
   try {
     return toSigningKey(pem)
@@ -91,7 +91,7 @@ export async function readSigningKey (file: string = defaultKeyFile()): Promise<
 export async function readTrustStore (file: string = configFile('trust.json')): Promise<TrustStore> {
   let text: string
   try {
-    text = await readOwn(file, { code: 'BW_ERR_TRUST_STORE', mayNot: MAY_WRITE, flags: 0, hint: 'restore it' })
+    text = await readOwn(file, { code: 'BW_ERR_TRUST_STORE', mayNot: MAY_WRITE, flags: 0, hint: 'Restore it.' })
   } catch (error) {
     if (error instanceof BitWorkerError && errnoOf(error.cause) === 'ENOENT') return { authors: [] }
     throw error
@@ -122,18 +122,18 @@ async function readOwn (file: string, { code, mayNot, flags, hint }: Demands): P
     handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | flags)
   } catch (error) {
     const errno = errnoOf(error)
-    if (errno === 'ENOENT') return refuse(`no such file; ${hint}`, error)
-    if (errno === 'ELOOP') return refuse('it is a symbolic link; name the file itself', error)
-    return refuse(`it cannot be read (${errno}); check its permissions`, error)
+    if (errno === 'ENOENT') return refuse(`No such file. ${hint}`, error)
+    if (errno === 'ELOOP') return refuse('This is a symbolic link. Name the file itself.', error)
+    return refuse(`The file cannot be read (${errno}). Check its permissions.`, error)
   }
   try {
     const { uid, mode, size } = await handle.stat()
     if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_BYTES) {
-      return refuse('it is not a file of this kind; check the path')
+      return refuse('This is not a file of the expected kind. Check the path.')
     }
-    if (uid !== 0 && uid !== process.geteuid!()) return refuse('it belongs to another user; use one of your own')
+    if (uid !== 0 && uid !== process.geteuid!()) return refuse('The file belongs to another user. Use one of your own.')
     const what = (mode & mayNot & MAY_WRITE) === 0 ? 'read' : 'change'
-    if ((mode & mayNot) !== 0) return refuse(`others can ${what} it; take that away with chmod 600 ${file}`)
+    if ((mode & mayNot) !== 0) return refuse(`Others can ${what} this file. Run chmod 600 ${file} to prevent that.`)
     return await handle.readFile('utf8')
   } finally {
     await handle.close()

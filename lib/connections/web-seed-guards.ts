@@ -74,6 +74,6 @@ async function fetchRange ({ url, start, length }: Range, signal: AbortSignal): 
   const headers = { 'cache-control': 'no-store', range: `bytes=${start}-${start + length - 1}` }
   const { status, bytes } = await fetchBounded(url, { maxBytes: length, timeoutMs: REQUEST_MS, headers, signal })
   if (status < 200 || status > 299) throw new Error(`HTTP ${status}`)
-  if (bytes.length !== length) throw new Error(`${bytes.length} bytes where ${length} were asked for`)
+  if (bytes.length !== length) throw new Error(`${bytes.length} bytes instead of the ${length} requested`)
   return bytes
 }

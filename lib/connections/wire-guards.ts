@@ -116,7 +116,7 @@ function guardEncryption (prototype: InternalWire): void {
   const steps = Object.getPrototypeOf(encryptor) as Encryptor
   const { generateStepB2, handleStepA2 } = steps
   if (typeof generateStepB2 !== 'function' || typeof handleStepA2 !== 'function') {
-    throw new Error('bittorrent-protocol has changed: its encryption cannot be guarded')
+    throw new Error('bittorrent-protocol has changed: its encryption cannot be guarded.')
   }
   steps.generateStepB2 = function () { return orMalformed(() => generateStepB2.call(this)) }
   steps.handleStepA2 = function (data) { orMalformed(() => { handleStepA2.call(this, data) }) }
@@ -135,7 +135,7 @@ function orMalformed<T> (fn: () => T): T {
   try {
     return fn()
   } catch (err) {
-    throw new MalformedError('a public key that is none', { cause: err })
+    throw new MalformedError('an invalid public key', { cause: err })
   }
 }
 

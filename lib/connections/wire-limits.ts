@@ -151,7 +151,7 @@ class WireLimits {
     if (wire.peerPieces instanceof BitField && early.length !== byteLength) wire.peerPieces = fitted(early, byteLength)
     let count = 0
     const bounded = (fn: () => void): void => {
-      if (++count > MAX_BITFIELDS) this.#close(`said more than ${MAX_BITFIELDS} times which pieces it has`)
+      if (++count > MAX_BITFIELDS) this.#close(`sent more than ${MAX_BITFIELDS} bitfields`)
       else fn()
     }
     wire._onHave = index => {
@@ -161,7 +161,7 @@ class WireLimits {
     wire._onBitField = bits => {
       const spare = byteLength * 8 - this.#pieceCount
       if (bits.length !== byteLength || (bits[byteLength - 1]! & ((1 << spare) - 1)) !== 0) {
-        return this.#close(`sent a bitfield that is not one of ${this.#pieceCount} pieces`)
+        return this.#close(`sent a bitfield that does not have ${this.#pieceCount} pieces`)
       }
       bounded(() => { onBitField(union(wire.peerPieces.buffer, bits)) })
     }
@@ -184,7 +184,7 @@ class WireLimits {
         request.piece === index && request.offset === offset && request.length === block.length)
       if (isRequested) onPiece(index, offset, block)
       else if (late > 0) late--
-      else this.#ext.reportViolation(`sent ${block.length} bytes of piece ${index >>> 0} that nobody had asked for`)
+      else this.#ext.reportViolation(`sent ${block.length} bytes of piece ${index >>> 0} that were not requested`)
     }
   }
 
@@ -194,7 +194,7 @@ class WireLimits {
     const most = MAX_UNREAD_BYTES + UNREAD_BYTES_PER_PIECE * this.#pieceCount
     wire._push = data => {
       if (wire._readableState.buffered <= most) return push(data)
-      this.#close('does not read what it is sent')
+      this.#close('does not read what is sent to it')
       return false
     }
   }

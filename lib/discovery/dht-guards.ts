@@ -16,10 +16,10 @@ export interface DhtBencode { decode: (data: Uint8Array) => unknown }
 export function guardDht (bencode: DhtBencode): void {
   const decode = inheritedMethod(bencode, 'decode', 'k-rpc-socket')
   bencode.decode = Object.assign((data: Uint8Array) => {
-    if (data.length > MAX_DATAGRAM_BYTES) throw new Error('longer than a message of the DHT')
+    if (data.length > MAX_DATAGRAM_BYTES) throw new Error('longer than a DHT message')
     const message = decode(data)
     if (isMessage(message)) return message
-    throw new Error('not a message of the DHT')
+    throw new Error('not a DHT message')
   }, decode)
 }
 

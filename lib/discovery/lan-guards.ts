@@ -174,14 +174,14 @@ function guardDevice (prototype: InternalDevice): void {
     ) {
       return this.run(action, [...args.slice(0, -1), ['NewLeaseDuration', 0]])
     }
-    throw new Error(`the router refuses: HTTP ${status}`)
+    throw new Error(`the router refused: HTTP ${status}`)
   }
 }
 
 async function findService ({ url, services }: InternalDevice): Promise<Service> {
   const { status, text } = await fetchText(url, {})
   const found = status === 200 ? serviceIn(text, url, services) : null
-  if (found === null) throw new Error('the router has no service that maps ports')
+  if (found === null) throw new Error('the router has no port mapping service')
   return found
 }
 

@@ -67,7 +67,7 @@ export function readHttpAnswer (bytes: Uint8Array): HttpAnswer {
 
 /** An answer over UDP (BEP 15), without its header of eight bytes. Throws an Error if it is malformed. */
 export function readUdpAnswer (bytes: Uint8Array): HttpAnswer {
-  if (bytes.length < 12) throw new Error('the answer is malformed')
+  if (bytes.length < 12) throw new Error('the response is malformed')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return {
     ...interval(view.getUint32(0), undefined),
@@ -99,7 +99,7 @@ export function readSocketMessage (bytes: Uint8Array): SocketMessage {
   const read = reader(orMalformed(() => JSON.parse(new TextDecoder().decode(bytes)) as unknown))
   const action = read('action')
   if (action !== 'announce' && action !== 'scrape') {
-    throw new Error(text(read('failure reason')) ?? 'the answer is malformed')
+    throw new Error(text(read('failure reason')) ?? 'the response is malformed')
   }
   const [infoHash, peerId, offerId] = ['info_hash', 'peer_id', 'offer_id'].map(name => binary(read(name)))
   const [offer, answer] = [description(read('offer'), 'offer'), description(read('answer'), 'answer')]
@@ -123,13 +123,13 @@ function orMalformed<T> (fn: () => T): T {
   try {
     return fn()
   } catch (err) {
-    throw new Error('the answer is malformed', { cause: err })
+    throw new Error('the response is malformed', { cause: err })
   }
 }
 
 /** Reads a dictionary's own keys: `__proto__` is no way in. Throws if it is none. */
 function reader (value: unknown): Read {
-  if (!isDict(value)) throw new Error('the answer is malformed')
+  if (!isDict(value)) throw new Error('the response is malformed')
   return name => Object.hasOwn(value, name) ? value[name] : undefined
 }
 

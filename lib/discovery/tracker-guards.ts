@@ -66,7 +66,7 @@ function guardInterval (prototype: InternalTracker): void {
 /** Makes a request that `destroy` waits for a moment, and then ends. */
 async function request<T> (tracker: InternalTracker, make: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController()
-  const cleanUp = (): void => { controller.abort(new Error('the tracker client is destroyed')) }
+  const cleanUp = (): void => { controller.abort(new Error('the tracker client was destroyed')) }
   tracker.cleanupFns.push(cleanUp)
   try {
     return await make(controller.signal)

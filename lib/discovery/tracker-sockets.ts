@@ -51,7 +51,7 @@ interface InternalSocket {
 export function guardSocketTrackers (): void {
   const prototype = WebSocketTracker.prototype as unknown as SocketTracker
   const { _socketPool: pool } = WebSocketTracker as unknown as { _socketPool: Record<string, InternalSocket> }
-  if (pool === undefined) throw new Error(`${PACKAGE} has changed: it has no _socketPool, so that it cannot be guarded`)
+  if (pool === undefined) throw new Error(`${PACKAGE} has changed: it has no _socketPool, so it cannot be guarded.`)
   guardSocketErrors(Socket.prototype as unknown as InternalSocket)
   const openSocket = inheritedMethod(prototype, '_openSocket', PACKAGE)
   prototype._openSocket = function () {
@@ -128,7 +128,7 @@ function guardSocketMessages (prototype: SocketTracker): void {
 /** The package warns of each peer that fails before it is connected, and a tracker can offer any number of them. */
 function limitWarnings (tracker: SocketTracker, peer: OfferedPeer): void {
   const onError = (err: Error): void => {
-    warn(tracker, `a peer that it offered: ${err.message}`)
+    warn(tracker, `a peer from this tracker: ${err.message}`)
     peer.destroy()
   }
   peer.removeAllListeners('error').once('error', onError)

@@ -64,9 +64,9 @@ function converse (socket: Socket, announcement: UdpAnnouncement, { resolve, rej
     if (message.length < 8 || !message.subarray(4, 8).equals(transaction)) return
     const action = message.readUInt32BE(0)
     if (action === ACTION.error) reject(new Error(message.subarray(8, 520).toString() || 'refused'))
-    else if (action !== expected) reject(new Error('the answer is malformed'))
+    else if (action !== expected) reject(new Error('the response is malformed'))
     else if (expected === ACTION.announce) resolve(message.subarray(8))
-    else if (message.length < 16) reject(new Error('the answer is malformed'))
+    else if (message.length < 16) reject(new Error('the response is malformed'))
     else {
       expected = ACTION.announce
       transaction = randomBytes(4)

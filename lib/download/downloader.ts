@@ -166,7 +166,7 @@ export class Downloader {
     const piece = new Assembly(result.size, this.#backlog.counting(sink))
     const download = new Download(index, result, sink, piece)
     this.#active.set(index, download)
-    trace('piece %d of %d bytes is asked of %s', index, result.size, peer.name)
+    trace('piece %d of %d bytes is requested from %s', index, result.size, peer.name)
     if (result.size > 0) return download
     // nothing to request: an empty piece is its digest
     download.sources.add(peer)
@@ -271,7 +271,7 @@ export class Downloader {
 
   /** Nothing will come of it; its requests are taken back. */
   #drop (download: Download): void {
-    trace('piece %d is not awaited from those that were asked any more', download.index)
+    trace('piece %d is no longer expected from its holders', download.index)
     this.#end(download)
     cancelRequests(this.#host.peers, download.index)
   }

@@ -26,29 +26,29 @@ export function checkBinds (binds: readonly Bind[], inputs: readonly string[] = 
     const from = path.resolve(bind.path)
     const name = bind.name ?? path.basename(from)
     if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) {
-      throw badBind(`the name "${name}" is not a file name; give it another one`)
+      throw badBind(`The name "${name}" is not a file name. Give another one.`)
     }
     if (names.has(name))
       throw badBind(
         name === 'p'
-          ? 'the name "p" is taken by the parts; give it another one'
-          : `the name "${name}" is given twice; give one of them another`
+          ? 'The name "p" is reserved for the parts. Give another one.'
+          : `The name "${name}" is given twice. Rename one of them.`
       )
-    if (inputs.includes(name)) throw badBind(`the name "${name}" is taken by an input of the task; give it another one`)
-    if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist`)
+    if (inputs.includes(name)) throw badBind(`The name "${name}" is reserved for an input of the task. Give another one.`)
+    if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist.`)
     names.add(name)
     return { path: from, name }
   })
 }
 
 function badBind (why: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_BIND', 'usage', `cannot bind into the work items' folder: ${why}`)
+  return new BitWorkerError('BW_ERR_BIND', 'usage', `Cannot bind into the command's folder. ${why}`)
 }
 
 /** Throws BW_ERR_BIND once one of them has gone. */
 export function checkBindsExist (binds: Binds): void {
   for (const { path: from } of binds) {
-    if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} does not exist any more`)
+    if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} no longer exists.`)
   }
 }
 

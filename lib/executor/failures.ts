@@ -7,6 +7,9 @@ import type { CommandFailure } from '../base/errors.ts'
 import { errnoOf } from '../system/io-errors.ts'
 import type { Limits } from './limits.ts'
 
+/** A message ends with at most so many characters of the last line of stderr. */
+export const STDERR_CHARACTERS = 200
+
 /** Why we ended an item ourselves. */
 export type StopReason = 'killed' | 'timeout' | 'output' | 'memory' | 'disk'
 
@@ -25,32 +28,32 @@ export function failureOf (end: Ending): CommandError | null {
   if (end.stopped === 'timeout') {
     return new CommandError(
       'BW_ERR_COMMAND_TIMEOUT',
-      `the command ran longer than its time-out of ${end.limits.timeoutMs / 1000} s and was killed`,
+      `The command ran longer than its time limit of ${end.limits.timeoutMs / 1000} s and was killed.`,
       failure
     )
   }
   if (end.stopped === 'memory') {
     return new CommandError(
       'BW_ERR_COMMAND_MEMORY',
-      `the command took more memory than the ${mib(end.limits.memoryBytes)} it may have (with what it shares and keeps in files in memory), and was killed`,
+      `The command used more than ${mib(end.limits.memoryBytes)} of memory (shared memory and files in memory included) and was killed.`,
       failure
     )
   }
   if (end.stopped === 'disk') {
     return new CommandError(
       'BW_ERR_COMMAND_DISK',
-      `the command wrote more than it may (${mib(end.limits.fileBytes)} to its file, ${mib(end.limits.scratchBytes)} besides), or too many files, or folders that cannot be looked into, and was killed`,
+      `The command wrote more than ${mib(end.limits.fileBytes)} to its file or ${mib(end.limits.scratchBytes)} elsewhere, too many files, or a folder that cannot be read, and was killed.`,
       failure
     )
   }
   // first: a command is ended by SIGXFSZ when it goes on writing
   if (end.size > end.maxOutputBytes) return tooMuch(end, failure)
   if (end.signal !== null) {
-    return new CommandError('BW_ERR_COMMAND_SIGNAL', `the command was killed by ${end.signal}${because(end)}`, failure)
+    return new CommandError('BW_ERR_COMMAND_SIGNAL', `The command was killed by ${end.signal}${because(end)}`, failure)
   }
   if (end.exitCode !== 0)
     return new CommandError(
-      'BW_ERR_COMMAND_EXIT', `the command exited with code ${end.exitCode}${because(end)}`, failure
+      'BW_ERR_COMMAND_EXIT', `The command exited with code ${end.exitCode}${because(end)}`, failure
     )
   return null
 }
@@ -58,7 +61,7 @@ export function failureOf (end: Ending): CommandError | null {
 /** BW_ERR_COMMAND_KILLED: we killed it, or it came too late to be started. */
 export function killed (failure: CommandFailure = { exitCode: null, signal: null, stderr: '' }): CommandError {
   return new CommandError(
-    'BW_ERR_COMMAND_KILLED', 'the command was killed because its result is not needed any more', failure
+    'BW_ERR_COMMAND_KILLED', 'The command was killed because its result is no longer needed.', failure
   )
 }
 
@@ -66,7 +69,7 @@ export function killed (failure: CommandFailure = { exitCode: null, signal: null
 export function outputChanged (): CommandError {
   return new CommandError(
     'BW_ERR_COMMAND_OUTPUT',
-    'the command ended well, but removed or changed the file that its stdout goes to',
+    'The command succeeded, but removed or changed the file behind its stdout.',
     { exitCode: 0, signal: null, stderr: '' }
   )
 }
@@ -76,10 +79,10 @@ export function spawnFailure (err: unknown, shell: string): CommandError {
   const failure = { exitCode: null, signal: null, stderr: '' }
   if (!isExecutable(shell)) {
     return new CommandError(
-      'BW_ERR_NO_SHELL', `${shell} is missing or cannot be executed; install bash to compute`, failure, { cause: err }
+      'BW_ERR_NO_SHELL', `${shell} is missing or cannot be executed. Install bash.`, failure, { cause: err }
     )
   }
-  return new CommandError('BW_ERR_COMMAND_SPAWN', `the command could not be started: ${spawnReason(err)}`, failure, {
+  return new CommandError('BW_ERR_COMMAND_SPAWN', `The command could not be started: ${spawnReason(err)}`, failure, {
     cause: err
   })
 }
@@ -87,7 +90,7 @@ export function spawnFailure (err: unknown, shell: string): CommandError {
 function tooMuch (end: Ending, failure: CommandFailure): CommandError {
   return new CommandError(
     'BW_ERR_COMMAND_OUTPUT',
-    `the command wrote ${end.size} bytes to stdout, beyond the piece length of ${end.maxOutputBytes} bytes; the task needs a larger piece length`,
+    `The command wrote ${end.size} bytes to stdout, more than the piece length of ${end.maxOutputBytes} bytes. The task needs a larger piece length.`,
     failure
   )
 }
@@ -98,7 +101,7 @@ function mib (bytes: number): string {
 
 function because ({ stderr }: CommandFailure): string {
   const line = stderr.slice(stderr.lastIndexOf('\n') + 1)
-  return line === '' ? '' : `: ${line.slice(0, 200)}`
+  return line === '' ? '.' : `: ${line.slice(0, STDERR_CHARACTERS)}`
 }
 
 function isExecutable (path: string): boolean {
@@ -112,10 +115,10 @@ function isExecutable (path: string): boolean {
 
 function spawnReason (err: unknown): string {
   switch (errnoOf(err)) {
-    case 'EAGAIN': return 'the system refuses more processes (EAGAIN); use fewer slots, or raise the limit (ulimit -u)'
-    case 'EMFILE': case 'ENFILE': return 'too many open files; use fewer slots, or raise the limit (ulimit -n)'
-    case 'E2BIG': return 'it, or one of its variables, is longer than the system takes (128 KiB on Linux)'
-    case 'ENOMEM': return 'not enough memory; use fewer slots'
-    default: return err instanceof Error ? err.message : String(err)
+    case 'EAGAIN': return 'the system allows no more processes (EAGAIN). Use fewer slots, or raise the limit (ulimit -u).'
+    case 'EMFILE': case 'ENFILE': return 'too many files are open. Use fewer slots, or raise the limit (ulimit -n).'
+    case 'E2BIG': return 'it or one of its variables is longer than the system allows (128 KiB on Linux).'
+    case 'ENOMEM': return 'there is not enough memory. Use fewer slots.'
+    default: return `${err instanceof Error ? err.message : String(err)}.`
   }
 }

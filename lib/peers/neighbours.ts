@@ -277,9 +277,9 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: Respond): void {
     const size = this.#results.ownSize(index)
-    if (size === undefined) return respond(new Error(`piece ${index} is not here`))
+    if (size === undefined) return respond(new Error(`piece ${index} is not stored`))
     // somebody may go by another result of the piece
-    if (offset < 0 || length <= 0 || offset + length > size) return respond(new Error('the request leaves the piece'))
+    if (offset < 0 || length <= 0 || offset + length > size) return respond(new Error('the request is outside the piece'))
     this.#host.serve(index, offset, length, (err, block) => {
       if (err === null && offset + length === size) this.handOver.sent(peer, index)
       respond(err, block)

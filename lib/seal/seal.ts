@@ -121,6 +121,6 @@ function fileOf (
 
 function empty ({ name }: Task): BitWorkerError {
   return new BitWorkerError(
-    'BW_ERR_NOT_FINISHED', 'usage', `${name} cannot be sealed: all its files are empty, so there is nothing to share`
+    'BW_ERR_NOT_FINISHED', 'usage', `${name} cannot be sealed: all its files are empty, so there is nothing to share.`
   )
 }

@@ -46,10 +46,10 @@ export class EarlyStop {
     if (hasWorked && this.#pieces.size < DOUBTS * this.#limit) return null
     this.#isOver = true
     const pieces = [...this.#pieces].sort((a, b) => a - b)
-    const others = hasWorked ? ' Others have results, so something is missing on this machine.' : ''
+    const others = hasWorked ? 'Other peers have results, so something is missing on this machine. ' : ''
     return {
       code: 'BW_ERR_HOPELESS',
-      message: `The first ${pieces.length} pieces all failed alike (${message}); no more are computed here.${others}`,
+      message: `The first ${pieces.length} pieces all failed in the same way, so no more are computed here. ${others}${message}`,
       pieces,
       exitCode,
       signal,

@@ -23,8 +23,8 @@ export interface SessionHost {
 
 /** BW_ERR_DESTROYED: for those who read a file whose torrent ended, with this error or because it was removed. */
 export function endOfReading (error: Error | null): BitWorkerError {
-  const why = error === null ? 'was removed' : `ended (${error.message})`
-  return new BitWorkerError('BW_ERR_DESTROYED', 'usage', `the torrent ${why} before all was read; add it again`, {
+  const why = error === null ? 'was removed' : `failed (${error.message})`
+  return new BitWorkerError('BW_ERR_DESTROYED', 'usage', `The torrent ${why} before the file was read to its end. Add it again.`, {
     cause: error
   })
 }

@@ -169,7 +169,7 @@ async function takeFile (folder: string, name: string, to: string, { stderr }: I
   if (lstatOrNull(written)?.isFile() !== true) {
     throw new CommandError(
       'BW_ERR_COMPLETE_NO_FILE',
-      'the complete command ended well, but did not write the file $FILE',
+      'The complete command succeeded, but did not write the file $FILE.',
       { exitCode: 0, signal: null, stderr }
     )
   }

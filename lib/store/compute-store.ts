@@ -264,12 +264,12 @@ function checkRange ({ pieceCount, pieceLength }: Task, index: number, size: num
   throw new BitWorkerError(
     'BW_ERR_PIECE_RANGE',
     'usage',
-    `piece ${index} with ${size} bytes does not fit the task, which has ${pieceCount} pieces of at most ${pieceLength} bytes`
+    `Piece ${index} of ${size} bytes does not fit the task, which has ${pieceCount} pieces of at most ${pieceLength} bytes.`
   )
 }
 
 function closed (): BitWorkerError {
   return new BitWorkerError(
-    'BW_ERR_STORE_CLOSED', 'usage', 'the store is not open; open it before use, and not after close'
+    'BW_ERR_STORE_CLOSED', 'usage', 'The store is not open. Open it before use, and do not use it after closing it.'
   )
 }

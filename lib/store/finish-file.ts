@@ -40,7 +40,7 @@ export async function finishFile (
   const description = task.files[file]
   if (description === undefined)
     throw new BitWorkerError(
-      'BW_ERR_TASK_PIECE', 'usage', `there is no file ${file}; the task has ${task.files.length} files`
+      'BW_ERR_TASK_PIECE', 'usage', `There is no file ${file}. The task has ${task.files.length} files.`
     )
   const final = layout.final(description)
   const length = folder.table.finished.get(file)
@@ -81,7 +81,7 @@ function checkParts ({ task, table: { results } }: TaskFolder, file: number): vo
   for (let part = 0; part < parts; part++) {
     if (!results.has(firstPiece + part))
       throw new BitWorkerError(
-        'BW_ERR_PART_MISSING', 'usage', `${name} cannot be finished yet: its part ${part} is not stored`
+        'BW_ERR_PART_MISSING', 'usage', `${name} cannot be finished yet, because its part ${part} is not stored.`
       )
   }
 }
@@ -126,7 +126,7 @@ function corrupt (index: number, cause?: unknown): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_PART_CORRUPT',
     'system',
-    `piece ${index} was damaged on disk; it will be fetched or computed again`,
+    `Piece ${index} was damaged on disk. It will be downloaded or computed again.`,
     { cause }
   )
 }
@@ -245,7 +245,7 @@ async function install (folder: TaskFolder, file: number, draft: Draft, changes:
   await folder.announceFile(file, draft)
   if (folder.table.changes(file) !== changes) {
     throw new BitWorkerError(
-      'BW_ERR_PART_MISSING', 'usage', `${relative} cannot be finished yet: one of its parts was lost meanwhile`
+      'BW_ERR_PART_MISSING', 'usage', `${relative} cannot be finished yet, because one of its parts was lost.`
     )
   }
   folder.guard.check('folder', 'work', 'drafts')

@@ -146,14 +146,14 @@ export async function readUnchanged (
 }
 
 function notFinished ({ name }: Task, why: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_NOT_FINISHED', 'usage', `${name} is not finished here: ${why}`)
+  return new BitWorkerError('BW_ERR_NOT_FINISHED', 'usage', `${name} is not finished here: ${why}.`)
 }
 
 function changed (path: string, cause?: unknown): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_NOT_FINISHED',
     'usage',
-    `${path} is not as it was when it was finished; move it away, and run the task once more, which makes it again`,
+    `${path} has changed since it was finished. Move it away and run the task again, which restores it.`,
     { cause }
   )
 }

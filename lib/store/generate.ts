@@ -40,7 +40,7 @@ export function show ({ executor, binds }: RunOptions, { files }: Given, cwd: st
 /** Runs a work item. Throws BW_ERR_NO_EXECUTOR. */
 export function runItem ({ executor }: RunOptions, item: WorkItem): RunningItem {
   if (executor === undefined) {
-    throw new BitWorkerError('BW_ERR_NO_EXECUTOR', 'usage', 'nothing here may run commands; give the store an executor')
+    throw new BitWorkerError('BW_ERR_NO_EXECUTOR', 'usage', 'The store has no executor to run commands with. Give it one.')
   }
   return executor.run(item)
 }

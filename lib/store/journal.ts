@@ -171,7 +171,7 @@ export class Journal {
    */
   async append (record: JournalRecord): Promise<void> {
     if (this.#fd === -1) {
-      throw new BitWorkerError('BW_ERR_STORE_CLOSED', 'usage', 'the store is closed; open it again to write to it')
+      throw new BitWorkerError('BW_ERR_STORE_CLOSED', 'usage', 'The store is closed. Open it again to write to it.')
     }
     await new Promise<void>((resolve, reject) => {
       if (this.#pending.length === 0) setImmediate(() => this.#flush())
@@ -246,5 +246,5 @@ function openAlone (path: string): number {
 
 function otherTask (path: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_OUTPUT_FOLDER', 'system',
-    `${path} belongs to a task with the same info-hash but another command; choose another output folder`)
+    `${path} belongs to a task with the same info-hash but another command. Choose another output folder.`)
 }

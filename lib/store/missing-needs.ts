@@ -50,7 +50,7 @@ export function needsProblem (missing: readonly string[]): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_NEEDS',
     'system',
-    `nothing is computed here, only downloaded, as this machine lacks what the task needs: ${missing.join(', ')}`
+    `This machine lacks what the task needs (${missing.join(', ')}), so nothing is computed here, only downloaded.`
   )
 }
 

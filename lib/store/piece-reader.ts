@@ -49,13 +49,13 @@ export class PieceReader {
     const place = this.#table.where(index)
     if (place === null)
       throw new BitWorkerError(
-        'BW_ERR_PIECE_MISSING', 'usage', `piece ${index} is not stored; download or compute it first`
+        'BW_ERR_PIECE_MISSING', 'usage', `Piece ${index} is not stored. Download or compute it first.`
       )
     const { size } = place.result
     const bytes = length ?? size - offset
     if (!Number.isInteger(offset) || !Number.isInteger(bytes) || offset < 0 || bytes < 0 || offset + bytes > size) {
       throw new BitWorkerError(
-        'BW_ERR_PIECE_RANGE', 'usage', `piece ${index} has ${size} bytes; ${bytes} from ${offset} leave it`
+        'BW_ERR_PIECE_RANGE', 'usage', `Piece ${index} has ${size} bytes, so ${bytes} bytes cannot be read at offset ${offset}.`
       )
     }
     const window = Math.floor(offset / WINDOW_BYTES)
@@ -135,7 +135,7 @@ export class PieceReader {
       // its file was changed since it was compared as a whole
       await this.#check(index, place)
     }
-    throw this.#losing(index, place, 'it is changed all the time')
+    throw this.#losing(index, place, 'it keeps changing')
   }
 
   async #readWindow (index: number, place: Place, start: number): Promise<{ bytes: Buffer, mtimeMs: number }> {
@@ -204,7 +204,7 @@ function lost (index: number, { path: at }: Place, why: string, cause?: unknown)
   return new BitWorkerError(
     'BW_ERR_PIECE_LOST',
     'system',
-    `piece ${index} cannot be read from ${at} (${why}); it will be fetched or computed again`,
+    `Piece ${index} cannot be read from ${at} (${why}). It will be downloaded or computed again.`,
     { cause }
   )
 }

@@ -162,12 +162,12 @@ export function foreign (at: string, stats: Stats): BitWorkerError {
     ? new BitWorkerError(
         'BW_ERR_OUTPUT_FOLDER',
         'usage',
-        `${at} is a folder, where a file of that name is to go; move it away`
+        `${at} is a folder, but the task has a file of that name. Move it away.`
       )
     : new BitWorkerError(
         'BW_ERR_FILE_EXISTS',
         'usage',
-        `${at} exists already and is not what BitWorker wrote; move it away`
+        `${at} already exists and was not written by BitWorker. Move it away.`
       )
 }
 

@@ -75,7 +75,7 @@ const REASONS: Record<string, string> = {
   EHOSTUNREACH: 'host not reachable',
   ENETUNREACH: 'network not reachable',
   ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'the name cannot be resolved at the moment',
+  EAI_AGAIN: 'the name cannot be resolved now',
   ETIMEDOUT: 'no answer',
   TimeoutError: 'no answer in time',
   UND_ERR_CONNECT_TIMEOUT: 'no answer',

@@ -21,28 +21,28 @@ export function ioError (err: unknown, path: string): Error {
   if (errno === '') return err instanceof Error ? err : new Error(String(err))
   if (FULL.has(errno)) return diskFull(path, err)
   const code = errno === 'ELOOP' ? 'BW_ERR_SYMLINK' : 'BW_ERR_OUTPUT_FOLDER'
-  return new BitWorkerError(code, 'system', `cannot use ${path}: ${reason(err, errno)}`, { cause: err })
+  return new BitWorkerError(code, 'system', `Cannot use ${path}: ${reason(err, errno)}`, { cause: err })
 }
 
 /** BW_ERR_DISK_FULL for a path on the disk that is full. */
 export function diskFull (path: string, cause: unknown): BitWorkerError {
   const why =
-    errnoOf(cause) === 'EFBIG' ? 'the file would be too large for this disk or this user' : 'no space left on the disk'
-  return new BitWorkerError('BW_ERR_DISK_FULL', 'system', `cannot write ${path}: ${why}; make room, then start again`, {
+    errnoOf(cause) === 'EFBIG' ? 'the file is too large for this disk or this user' : 'no space is left on the disk'
+  return new BitWorkerError('BW_ERR_DISK_FULL', 'system', `Cannot write ${path}: ${why}. Free some space, then start again.`, {
     cause
   })
 }
 
 function reason (err: unknown, errno: string): string {
   switch (errno) {
-    case 'EACCES': case 'EPERM': return 'permission denied; choose a folder you may write to'
-    case 'EROFS': return 'the file system is read-only; choose another folder'
-    case 'ENOTDIR': case 'EEXIST': return 'it, or a part of its path, is not a folder; choose another folder'
-    case 'ELOOP': return 'a symbolic link is in its place, through which nothing is written; remove it'
-    case 'EMLINK': return 'it has another name (a hard link), whose content would change too; remove it'
-    case 'EISDIR': return 'a folder is in its place; move it away'
-    case 'EINVAL': case 'ENXIO': return 'something that is not a regular file is in its place; remove it'
-    case 'EMFILE': case 'ENFILE': return 'too many open files; raise the limit (ulimit -n), or use fewer slots'
-    default: return `${err instanceof Error ? err.message : String(err)}; check the disk, or choose another folder`
+    case 'EACCES': case 'EPERM': return 'permission denied. Choose a folder that you may write to.'
+    case 'EROFS': return 'the file system is read-only. Choose another folder.'
+    case 'ENOTDIR': case 'EEXIST': return 'it or a part of its path is not a folder. Choose another folder.'
+    case 'ELOOP': return 'it is a symbolic link, and BitWorker does not write through one. Remove it.'
+    case 'EMLINK': return 'it has another name (a hard link), whose contents would change as well. Remove it.'
+    case 'EISDIR': return 'it is a folder. Move it away.'
+    case 'EINVAL': case 'ENXIO': return 'it is not a regular file. Remove it.'
+    case 'EMFILE': case 'ENFILE': return 'too many files are open. Raise the limit (ulimit -n), or use fewer slots.'
+    default: return `${err instanceof Error ? err.message : String(err)}. Check the disk, or choose another folder.`
   }
 }

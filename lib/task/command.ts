@@ -34,7 +34,7 @@ export function readBitworker (
   if (value === undefined)
     throw taskError(
       'BW_ERR_TASK_NO_COMMAND',
-      'The task is one of 2014, whose command is in its file alone; get the file from its author.'
+      'This is a task of 2014, whose command is only in its file. Get the file from its author.'
     )
   if (!(value instanceof Map)) throw noCommand()
   const unsupported = unsupportedIn(value)
@@ -87,7 +87,7 @@ function readCommand (dict: Bdict, key: string): string | undefined {
   if (text === undefined) throw badCommand(key, 'is not UTF-8 text')
   if (text.includes('\0')) throw badCommand(key, 'contains a NUL character')
   if (Buffer.byteLength(text) > MAX_COMMAND_BYTES) {
-    throw badCommand(key, `is ${Buffer.byteLength(text)} bytes long; at most ${MAX_COMMAND_BYTES} are allowed`)
+    throw badCommand(key, `has ${Buffer.byteLength(text)} bytes; at most ${MAX_COMMAND_BYTES} are allowed`)
   }
   return text
 }

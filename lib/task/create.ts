@@ -113,7 +113,7 @@ function because (problem: string | undefined): string {
 function toSeconds (date: Date): number {
   const seconds = date instanceof Date ? Math.floor(date.getTime() / 1000) : NaN
   if (seconds >= 0) return seconds
-  throw badOption('created must be a Date, of 1970 or later.')
+  throw badOption('created must be a Date in 1970 or later.')
 }
 
 function checkRemark (option: string, value: string | undefined): void {

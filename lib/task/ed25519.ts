@@ -27,7 +27,7 @@ export function whyNoPublicKey (key: Uint8Array): string | null {
   if (key.length !== PUBLIC_KEY_BYTES) return `has ${key.length} bytes instead of ${PUBLIC_KEY_BYTES}`
   const y = yOf(key)
   if (y >= P) return 'is not in canonical form'
-  return SMALL_ORDER.has(y) ? 'is one of the eight that anybody can sign for' : null
+  return SMALL_ORDER.has(y) ? 'is one of the eight weak keys that anyone can forge signatures for' : null
 }
 
 /** Little-endian, without the highest bit, which is the sign of x. */
@@ -76,5 +76,5 @@ export function publicKeyOf (key: KeyObject): Uint8Array<ArrayBuffer> {
 /** The error for a key that cannot be used. @param why continues 'The key …'
  */
 export function badKey (why: string, cause?: unknown): BitWorkerError {
-  return new BitWorkerError('BW_ERR_KEY', 'usage', `The key ${why}; use an Ed25519 key.`, { cause })
+  return new BitWorkerError('BW_ERR_KEY', 'usage', `The key ${why}. Use an Ed25519 key.`, { cause })
 }

@@ -61,7 +61,7 @@ export function checkPieceLength (value: unknown): number {
 export function tooManyPieces (): Error {
   return new TaskFlaw(
     'BW_ERR_TASK_TOO_MANY_PIECES',
-    `The task has more than ${MAX_PIECES} pieces; each must do more, or it must be several tasks`
+    `The task has more than ${MAX_PIECES} pieces. Make them larger, or split the task`
   )
 }
 

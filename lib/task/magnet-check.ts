@@ -38,6 +38,6 @@ function countFiles (value: string): number {
 
 function problem (what: string): BitWorkerError {
   return new BitWorkerError(
-    'BW_ERR_MAGNET', 'input', `The magnet link ${what}; ask for one that is in order, or for the task file.`
+    'BW_ERR_MAGNET', 'input', `The magnet link ${what}. Ask for a valid link, or for the task file.`
   )
 }

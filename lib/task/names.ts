@@ -51,7 +51,7 @@ function pathProblem (path: readonly string[]): string | null {
       : Buffer.byteLength(joined) > MAX_PATH_BYTES
         ? `is longer than ${MAX_PATH_BYTES} bytes`
         : fold(path[0]!) === RESERVED
-          ? `begins with ${RESERVED}, which BitWorker keeps for itself`
+          ? `begins with ${RESERVED}, which is reserved`
           : null
   return why === null ? null : `${quote(joined)} ${why}`
 }
@@ -65,10 +65,10 @@ function componentProblem (name: string): string | null {
   if (name === '') return 'is empty'
   if (name === '.' || name === '..') return 'does not name a file'
   if (/[/\\]/.test(name)) return 'contains a slash or a backslash'
-  if (UNPRINTABLE.test(name)) return 'contains a control character or one that changes the direction of text'
-  if (NOT_ON_WINDOWS.test(name)) return 'contains one of < > : " | ? *, which not every disk can hold'
-  if (/[ .]$/.test(name)) return 'ends with a dot or a space, which not every disk can hold'
-  if (DEVICE.test(name)) return 'is the name of a device on Windows'
+  if (UNPRINTABLE.test(name)) return 'contains a control character, or one that changes the text direction'
+  if (NOT_ON_WINDOWS.test(name)) return 'contains one of < > : " | ? *, which some file systems do not allow'
+  if (/[ .]$/.test(name)) return 'ends with a dot or a space, which some file systems do not allow'
+  if (DEVICE.test(name)) return 'is a device name on Windows'
   return Buffer.byteLength(name) > MAX_COMPONENT_BYTES ? `is longer than ${MAX_COMPONENT_BYTES} bytes` : null
 }
 

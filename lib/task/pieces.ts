@@ -17,7 +17,7 @@ export function locate (task: Task, piece: number): Part {
   if (!Number.isInteger(piece) || piece < 0 || piece >= task.pieceCount) {
     throw taskError(
       'BW_ERR_TASK_PIECE',
-      `There is no piece ${piece}; the task has ${task.pieceCount} pieces, counted from 0.`,
+      `There is no piece ${piece}. The task has ${task.pieceCount} pieces, counted from 0.`,
       'usage'
     )
   }

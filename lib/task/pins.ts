@@ -38,7 +38,7 @@ export function withPins (task: Task, link: LinkPins): Task {
   const signatures = checkSignatures([...task.signatures, ...carried], task.digest)
   for (const key of pinnedKeys(link)) {
     if (!signatures.some(({ publicKey }) => publicKey === key)) {
-      throw notSigned(key, 'the task has no signature by that key')
+      throw notSigned(key, 'the task has no signature by this key')
     }
   }
   return { ...task, signatures }
@@ -49,7 +49,7 @@ export function withPins (task: Task, link: LinkPins): Task {
  */
 export function refusePins (link: LinkPins): void {
   const [key] = [...pinnedKeys(link), ...valuesOf(link['x.sig']).map(value => readParameter(value).publicKey)]
-  if (key !== undefined) throw notSigned(key, 'what came is an ordinary torrent')
+  if (key !== undefined) throw notSigned(key, 'an ordinary torrent arrived')
 }
 
 function pinnedKeys (link: LinkPins): string[] {
@@ -78,13 +78,13 @@ function valuesOf (parameter: unknown): string[] {
 function notSigned (key: string, why: string): Error {
   return taskError(
     'BW_ERR_TASK_SIGNER',
-    `The magnet link promises a task signed by ${key}, but ${why}; get the whole link, or the task file, from its author.`
+    `The magnet link promises a task signed by ${key}, but ${why}. Get the whole link, or the task file, from its author.`
   )
 }
 
 function malformed (parameter: string): Error {
   return taskError(
     'BW_ERR_TASK_SIGNATURE',
-    `The magnet link has a malformed ${parameter}, so nobody knows who the task is from; get the link again from its author.`
+    `The magnet link has a malformed ${parameter}, so the signer of the task is unknown. Get the link again from its author.`
   )
 }

@@ -37,9 +37,9 @@ export interface SignOptions {
  */
 export function signTask (task: Task, key: KeyObject | string, { time, label }: SignOptions): Task {
   const secret = toSigningKey(key)
-  if (task.legacy) throw refused('A task of the 2014 format cannot be signed; sign what it is converted into.')
+  if (task.legacy) throw refused('A task of the 2014 format cannot be signed. Convert it, then sign the result.')
   const t = time instanceof Date ? Math.floor(time.getTime() / 1000) : NaN
-  if (!(t >= 0)) throw refused('The time of a signature must be a Date, of 1970 or later.')
+  if (!(t >= 0)) throw refused('The time of a signature must be a Date in 1970 or later.')
   if (label !== undefined && !isLabel(label)) {
     throw refused(`The label of a signer must be 1 to ${MAX_LABEL_LENGTH} characters of well-formed text.`)
   }
@@ -122,12 +122,12 @@ function refused (message: string): Error {
 function malformed (): Error {
   return taskError(
     'BW_ERR_TASK_SIGNATURE',
-    'The task has a malformed signature, so nobody knows who it is from; get it again from its author.'
+    'The task has a malformed signature, so its signer is unknown. Get the task again from its author.'
   )
 }
 
 function invalid (publicKey: string, why: string): Error {
   return taskError(
-    'BW_ERR_TASK_SIGNATURE', `The signature by ${publicKey} is not valid (${why}); get the task again from its author.`
+    'BW_ERR_TASK_SIGNATURE', `The signature by ${publicKey} is not valid (${why}). Get the task again from its author.`
   )
 }

@@ -106,7 +106,7 @@ function checkSize (bytes: Uint8Array, what: string, maxBytes: number): void {
   if (bytes.length <= maxBytes) return
   throw taskError(
     'BW_ERR_TASK_TOO_LARGE',
-    `The ${what} has ${bytes.length} bytes; a task's has at most ${maxBytes}. Is it the right one?`
+    `The ${what} has ${bytes.length} bytes, more than the ${maxBytes} allowed. Check that it is the right one.`
   )
 }
 
@@ -125,7 +125,7 @@ function decodeFile (bytes: Uint8Array, unsortedRootKeys: boolean): DecodedDict 
 function refuseOrdinary (info: Bdict): void {
   if (!ORDINARY_KEYS.some(key => info.has(key))) return
   throw taskError(
-    'BW_ERR_TASK_ORDINARY', 'This is an ordinary torrent (it has piece hashes), not a task; add it as a torrent.'
+    'BW_ERR_TASK_ORDINARY', 'This is an ordinary torrent (it has piece hashes), not a task. Add it as a torrent.'
   )
 }
 
@@ -169,7 +169,7 @@ function sha1 (bytes: Uint8Array): string {
 function notBencode (reason: string, cause?: unknown): BitWorkerError {
   return taskError(
     'BW_ERR_TASK_NOT_BENCODE',
-    `This is not a task file, or one that was damaged; get it again. ${reason}`,
+    `This is not a task file, or it is damaged. Get it again. ${reason}`,
     'input',
     cause
   )

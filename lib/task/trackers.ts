@@ -45,7 +45,7 @@ export function trackerProblem (url: unknown): string | undefined {
   if (typeof url !== 'string') return 'it is not text'
   if (url.length > MAX_URL_LENGTH) return `it is longer than ${MAX_URL_LENGTH} characters`
   // The URL parser silently drops line breaks and blanks, which may not reach a log or a request.
-  if (/[\s\p{C}]/u.test(url)) return 'it has blanks or control characters'
+  if (/[\s\p{C}]/u.test(url)) return 'it contains spaces or control characters'
   if (!URL.canParse(url)) return 'it is not a URL with a port from 1 to 65535'
   const { hostname, port } = new URL(url)
   if (hostname === '') return 'it names no host'

@@ -225,7 +225,7 @@ export class TaskFlaw extends BitWorkerError {
   readonly what: string
 
   constructor (code: `BW_ERR_TASK_${string}` & ErrorCode, what: string) {
-    super(code, 'input', `${what}; ask its author to correct it.`)
+    super(code, 'input', `${what}. Ask its author to correct it.`)
     this.what = what
   }
 }

@@ -92,7 +92,7 @@ export function unsupportedProblem ({ unsupported }: Pick<Task, 'unsupported'>):
   if (unsupported === undefined) return null
   return taskError(
     'BW_ERR_TASK_REQUIRES',
-    `The task needs what this version of BitWorker does not know: ${unsupported.join(', ')}; nothing is computed here, only downloaded. Update BitWorker.`
+    `This version of BitWorker does not support what the task needs (${unsupported.join(', ')}), so nothing is computed here, only downloaded. Update BitWorker.`
   )
 }
 

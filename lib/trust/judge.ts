@@ -83,13 +83,13 @@ function judgeSigner (
 
 function whyOutOfScope (task: Task, author: KnownAuthor, now: Date): string | undefined {
   const { expires, maxHours, maxBytes, maxMemory, maxScratch } = author
-  if (expires !== undefined && now >= expires) return `trust ended on ${expires.toISOString()}`
+  if (expires !== undefined && now >= expires) return `trust expired on ${expires.toISOString()}`
   if (maxBytes !== undefined && task.length > maxBytes) {
     return `its files may have ${task.length} bytes, more than ${maxBytes}`
   }
   return (
     whyTooMuch('memory', task.memoryBytes, maxMemory) ??
-    whyTooMuch('room in its folder', task.scratchBytes, maxScratch) ??
+    whyTooMuch('space in its folder', task.scratchBytes, maxScratch) ??
     (maxHours === undefined ? undefined : whyTooLong(task, maxHours))
   )
 }
@@ -98,16 +98,16 @@ function whyOutOfScope (task: Task, author: KnownAuthor, now: Date): string | un
 function whyTooMuch (what: string, asked: number | undefined, most: number | undefined): string | undefined {
   if (most === undefined || (asked !== undefined && asked <= most)) return undefined
   return asked === undefined
-    ? `it does not say how much ${what} it needs, and at most ${most} bytes are trusted`
+    ? `it does not state how much ${what} it needs, and the limit is ${most} bytes`
     : `it asks for ${asked} bytes of ${what}, more than ${most}`
 }
 
 function whyTooLong (task: Task, maxHours: number): string | undefined {
   const { timeoutMs, completeTimeoutMs } = task
   const completes = task.completeCommand === undefined ? 0 : task.files.length
-  if (timeoutMs === undefined) return `it has no time limit, and at most ${maxHours} h are trusted`
+  if (timeoutMs === undefined) return `it has no time limit, and yours is ${maxHours} h`
   if (completes > 0 && completeTimeoutMs === undefined) {
-    return `its complete command has no time limit, and at most ${maxHours} h are trusted`
+    return `its complete command has no time limit, and yours is ${maxHours} h`
   }
   const hours = (timeoutMs * task.pieceCount + (completeTimeoutMs ?? 0) * completes) / HOUR_MS
   return hours > maxHours ? `it may take ${Number(hours.toFixed(2))} h, more than ${maxHours}` : undefined

@@ -46,7 +46,7 @@ export function parseTrustStore (text: string): TrustStore {
   const authors = root['authors']
   if (!Array.isArray(authors)) throw malformed('`authors` is not a list')
   const known = authors.map(readAuthor)
-  if (new Set(known.map(({ key }) => key)).size < known.length) throw malformed('a key is there twice')
+  if (new Set(known.map(({ key }) => key)).size < known.length) throw malformed('a key is listed twice')
   return { authors: known }
 }
 
@@ -108,7 +108,7 @@ function readNumbers (author: Record<string, unknown>): TrustScope {
 
 function refuseOthers (object: Record<string, unknown>, names: Set<string>, what: string): void {
   const other = Object.keys(object).find(name => !names.has(name))
-  if (other !== undefined) throw malformed(`${what} has ${JSON.stringify(other)}, which this version does not know`)
+  if (other !== undefined) throw malformed(`${what} has ${JSON.stringify(other)}, which this version does not support`)
 }
 
 function isObject (value: unknown): value is Record<string, unknown> {
@@ -119,6 +119,6 @@ function malformed (why: string): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_TRUST_STORE',
     'system',
-    `The trust list cannot be read: ${why}; correct the file, or remove it and add those you trust again.`
+    `The trust list cannot be read: ${why}. Correct the file, or remove it and add the keys again.`
   )
 }

@@ -60,6 +60,6 @@ async function create (
   const { sandbox, problems } = await detectSandbox(choice)
   if (sandbox !== null) return new BashExecutor({ sandbox, limits })
   throw new BitWorkerError(
-    'BW_ERR_NO_SANDBOX', 'system', `nothing is computed, as there is no sandbox to do it in: ${problems.join('; ')}`
+    'BW_ERR_NO_SANDBOX', 'system', `No sandbox works here, so nothing is computed. ${problems.join(' ')}`
   )
 }

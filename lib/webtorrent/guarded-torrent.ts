@@ -69,7 +69,7 @@ export class GuardedTorrent extends Base {
     for (const url of urls.slice(0, MAX_ORDINARY_TRACKERS)) {
       const problem = trackerProblem(url)
       if (problem === undefined) usable.push(url as string)
-      else this.emit('warning', new Error(`tracker ${String(url).slice(0, 200)}: ${problem}; it is not asked`))
+      else this.emit('warning', new Error(`The tracker ${String(url).slice(0, 200)} is not used: ${problem}.`))
     }
     return usable
   }
@@ -138,7 +138,7 @@ export class GuardedTorrent extends Base {
     })
     if (status !== 200) throw new Error(`HTTP ${status}`)
     const { infoHash } = isTask(bytes) ? parseTask(bytes) : await readOrdinary(bytes)
-    if (infoHash !== this.infoHash) throw new Error('what is there has another info-hash')
+    if (infoHash !== this.infoHash) throw new Error('the file has another info-hash')
     await this._onMetadata(bytes)
   }
 }

@@ -37,9 +37,9 @@ export function patchServer (
     // each of these WebTorrent would throw for where nobody catches it, or answer
     if (!URL.canParse(req.url, 'http://localhost')) req.destroy()
     else if (!isOwnName(req.headers['host'], hostname))
-      refuse(res, 403, 'This server is asked by its address, or by the name of this machine.')
+      refuse(res, 403, 'Use the address of this server, or the name of this machine.')
     else if (!canDecode(new URL(req.url, 'http://localhost').pathname))
-      refuse(res, 400, 'There is an escape in the path that is none.')
+      refuse(res, 400, 'The path contains an invalid escape.')
     else wrapRequest(req, res)
   }
   const onRequest = inner.onRequest.bind(inner)

@@ -47,7 +47,7 @@ export type SealingOptions = Pick<SealOptions, 'onProgress'>
 export function checkComputeOptions ({ slots, limits = {} }: ComputeOptions): void {
   checkLimits(limits)
   if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return
-  throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}; give a whole number of at least 1.`)
+  throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}, not a whole number of at least 1.`)
 }
 
 /**
@@ -61,11 +61,11 @@ export function checkComputable ({
   metadata: unknown
   task: Task | null
 }): void {
-  if (destroyed) throw new BitWorkerError('BW_ERR_DESTROYED', 'usage', 'The torrent is destroyed; add it again.')
+  if (destroyed) throw new BitWorkerError('BW_ERR_DESTROYED', 'usage', 'The torrent was destroyed. Add it again.')
   if (metadata === null) return
   if (task === null)
     throw new BitWorkerError(
-      'BW_ERR_NOT_A_TASK', 'usage', 'This is an ordinary torrent, which has nothing to compute; add a task file.'
+      'BW_ERR_NOT_A_TASK', 'usage', 'This is an ordinary torrent, which has nothing to compute. Add a task file.'
     )
   const problem = unsupportedProblem(task)
   if (problem !== null) throw problem

@@ -43,7 +43,7 @@ function checkTorrent ({ info }: Dict): void {
   if (!isDict(info)) throw missing('info')
   const { pieces, files, length } = info
   if (pieces === undefined && info['file tree'] !== undefined) {
-    throw new Error('it is for version 2 of the protocol alone (BEP 52), which is not supported; ask for a hybrid one')
+    throw new Error('it is for BitTorrent v2 only (BEP 52), which is not supported. Ask for a hybrid one.')
   }
   checkName(info['name.utf-8'] ?? info['name'], 'info.name')
   if (!(pieces instanceof Uint8Array)) throw missing('info.pieces')
@@ -64,7 +64,7 @@ function isDict (value: unknown): value is Dict {
 
 function checkName (name: unknown, field: string): void {
   if (!(name instanceof Uint8Array) || name.length === 0) throw missing(field)
-  if (name.includes(0)) throw new Error('a name in it has a NUL')
+  if (name.includes(0)) throw new Error('a name in it contains a NUL character')
 }
 
 function checkPath (path: unknown): void {
@@ -75,12 +75,12 @@ function checkPath (path: unknown): void {
 function checkSizes (lengths: unknown[], pieceLength: unknown, pieces: number): void {
   if (lengths.length === 0) throw new Error('it has no files')
   if (!isCount(pieceLength) || pieceLength === 0 || pieceLength > MAX_PIECE_LENGTH) {
-    throw new Error('its piece length makes no sense')
+    throw new Error('its piece length is not valid')
   }
   if (pieces > MAX_PIECES) throw new Error(`it has ${pieces} pieces, more than ${MAX_PIECES}`)
   let total = 0
   for (const length of lengths) {
-    if (!isCount(length)) throw new Error('a length in it makes no sense')
+    if (!isCount(length)) throw new Error('one of its lengths is not valid')
     total += length
   }
   // exact, as both are far below 2^53 where they are equal

@@ -30,7 +30,7 @@ interface Decode {
 function guardDecode (decode: Decode): void {
   const { buffer, next } = decode
   if (typeof buffer !== 'function' || typeof next !== 'function') {
-    throw new Error('bencode has changed: its decoder cannot be guarded')
+    throw new Error('bencode has changed: its decoder cannot be guarded.')
   }
   let depth = 0
   let values = 0

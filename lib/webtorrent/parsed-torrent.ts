@@ -60,7 +60,7 @@ export function fromMetadata (metadata: unknown, link: Link): ParsedTorrent | nu
   // BEP 9 metadata was re-encoded on its way here: what is not canonical has another hash now
   if (task.infoHash !== link.infoHash)
     throw new BitWorkerError(
-      'BW_ERR_TASK_INFO_HASH', 'input', 'The metadata does not match the info-hash; ask for the task file itself.'
+      'BW_ERR_TASK_INFO_HASH', 'input', 'The metadata does not match the info-hash. Get the task file itself.'
     )
   return toParsedTorrent({ ...withPins(task, link), announce: link.announce })
 }

@@ -185,7 +185,7 @@ export class TaskFileView extends Base {
 
 function lostPiece (index: number): BitWorkerError {
   return new BitWorkerError(
-    'BW_ERR_PIECE_LOST', 'system', `piece ${index} was lost while it was read, and replaced; read the file again`
+    'BW_ERR_PIECE_LOST', 'system', `Piece ${index} was lost while it was read, and replaced. Read the file again.`
   )
 }
 
@@ -193,6 +193,6 @@ function unmerged (path: string): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_UNMERGED',
     'usage',
-    `${path}: its parts are here, but the complete command that makes the file of them has not run; compute the task, or get the file elsewhere`
+    `${path}: All parts are stored, but the complete command that makes the file from them has not run. Compute the task, or get the file elsewhere.`
   )
 }

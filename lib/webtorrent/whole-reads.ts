@@ -75,7 +75,7 @@ class WholeRead implements AsyncIterableIterator<Uint8Array> {
   /** The torrent is gone. */
   breakOff (): void {
     const err = new BitWorkerError(
-      'BW_ERR_DESTROYED', 'usage', `${this.#file.path}: the torrent was removed before all of it was read; add it again`
+      'BW_ERR_DESTROYED', 'usage', `${this.#file.path}: The torrent was removed before the file was read to its end. Add it again.`
     )
     this.#settle(Promise.reject(err))
   }
@@ -86,14 +86,14 @@ class WholeRead implements AsyncIterableIterator<Uint8Array> {
 /** What is on disk has fewer bytes than the file, or cannot be read. */
 export function shortRead (path: string): BitWorkerError {
   return new BitWorkerError(
-    'BW_ERR_SHORT_READ', 'system', `${path}: not all of it could be read; the file on disk was changed or removed`
+    'BW_ERR_SHORT_READ', 'system', `${path}: The file could not be read to its end, because it was changed or removed on disk.`
   )
 }
 
 function guardReads (prototype: InternalFile): void {
   const { [Symbol.asyncIterator]: iterate, _destroy: destroy, createReadStream } = prototype
   if ([iterate, destroy, createReadStream].some(each => typeof each !== 'function')) {
-    throw new Error('WebTorrent has changed: reading files cannot be guarded')
+    throw new Error('WebTorrent has changed: its reading of files cannot be guarded.')
   }
   prototype[Symbol.asyncIterator] = function (opts) {
     // as WebTorrent understands the range

@@ -33,39 +33,52 @@ test('messages of the library name no flag and no command of the command line', 
   t.end()
 })
 
+test('messages are full sentences', t => {
+  const messages = /new (?:BitWorker|Command|Exit)Error\(\s*(?:[\w.]+,\s*|'\S*',\s*)*('(?:[^'\\\n]|\\.)* .*?'|`(?:[^`\\]|\\.)* (?:[^`\\]|\\.)*`)/g
+  let count = 0
+  for (const file of filesLike('lib/**/*.ts', 'extensions/**/*.ts')) {
+    const texts = [...readFileSync(file, 'utf8').matchAll(messages)].map(([, text]) => text!)
+    count += texts.length
+    // it may begin with what it is about, and end with a reason that is a sentence of its own
+    t.deepEqual(texts.filter(text => !/^.(?:[A-Z]|\$\{|--|slots )[^]*(?:[.?]|\})['`]$/.test(text)), [], file)
+  }
+  t.ok(count > 50, `${count} of them`)
+  t.end()
+})
+
 /** An author's mistakes: what is wrong, and the flag that mends it; nobody is sent to the author. */
 const AUTHOR: Array<[args: string[], says: RegExp]> = [
   [
     ['--name', 'a', '--command', `: ${'x'.repeat(70_000)}`],
-    /^bitworker: The task's command is 70002 bytes long; at most 65536 are allowed; let it call a script .*--bind$/
+    /^bitworker: The task's command has 70002 bytes; at most 65536 are allowed\. Have the command call a script .*--bind\.$/
   ],
   [
     ['--name', 'a', '--command', ' '],
-    /^bitworker: The task has no command, so there is nothing to run; say --command CMD$/
+    /^bitworker: The task has no command, so there is nothing to run\. Pass --command CMD\.$/
   ],
   [
     ['--name', 'a/b', '--command', 'true'],
-    /^bitworker: The task's file name "a\/b" contains a slash or a backslash; choose another one: --name, --file$/
+    /^bitworker: The task's file name "a\/b" contains a slash or a backslash\. Choose another one \(--name, --file\)\.$/
   ],
   [
     ['--name', 'a', '--command', 'true', '--piece-length', '2G'],
-    /not a whole number from 1 to 1073741824 bytes; choose another --piece-length$/
+    /not a whole number from 1 to 1073741824 bytes\. Choose another --piece-length\.$/
   ],
   [
     ['--name', 'a', '--command', 'true', '--timeout', '99999999'],
-    /not 1 to 31536000 whole seconds; choose another --timeout or --complete-timeout$/
+    /not 1 to 31536000 whole seconds\. Choose another --timeout or --complete-timeout\.$/
   ],
   [
     ['--name', 'a', '--command', 'true', '--memory', '2048G'],
-    /not 1048576 to 1099511627776 whole bytes; choose another --memory or --scratch$/
+    /not 1048576 to 1099511627776 whole bytes\. Choose another --memory or --scratch\.$/
   ],
   [
     ['--name', 'a', '--command', 'true', '--private'],
-    /--private tasks are found by their trackers alone; say --announce URL, too$/
+    /Peers find a private task only through its trackers. Pass --announce URL as well.$/
   ],
   [
     ['--name', 'a', '--command', 'true', '--sign'],
-    /signing\.key: no such file; make one, or name another \(bitworker keygen, --key FILE\)$/
+    /signing\.key: No such file\. Create a key, or name another file \(bitworker keygen, --key FILE\)\.$/
   ]
 ]
 
@@ -83,7 +96,7 @@ test('a reader of the same task is sent to its author', t => {
   const long = 'd4:infod9:bitworkerd7:command3:foo7:timeouti0e7:versioni1ee6:lengthi1e4:name1:a12:piece lengthi1eee'
   t.throws(
     () => parseTask(Buffer.from(long)),
-    /The task's timeout is 0 s, not 1 to 31536000 whole seconds; ask its author to correct it\.$/
+    /The task's timeout is 0 s, not 1 to 31536000 whole seconds\. Ask its author to correct it\.$/
   )
   t.end()
 })
@@ -101,7 +114,7 @@ test('what is in the way of a file', async t => {
     t.equal(code, 2)
     t.match(
       stderr,
-      /\/folder\/x is a folder, where a file of that name is to go; move it away, or choose another folder with -o$/m,
+      /\/folder\/x is a folder, but the task has a file of that name\. Move it away, or choose another folder with -o\.$/m,
       'a folder: --force is not advised'
     )
   }
@@ -110,7 +123,7 @@ test('what is in the way of a file', async t => {
   const refused = await run([...here, '-o', 'file'])
   t.match(
     refused.stderr,
-    /\/file\/x exists already and is not what BitWorker wrote; move it away, choose another folder with -o, or overwrite it with --force$/m
+    /\/file\/x already exists and was not written by BitWorker\. Move it away, choose another folder with -o, or overwrite it with --force\.$/m
   )
   t.equal((await run([...here, '-o', 'file', '--force'])).code, 0, 'which does what was said')
   t.equal(await readFile(path.join(dir, 'file', 'x'), 'utf8'), 'hello\n')
@@ -125,16 +138,16 @@ test('--bind the wrong way round', async t => {
   t.match(
     stderr,
     new RegExp(
-      `--bind env:${dir}/venv: ${dir}/venv is not a name for it in the command's folder; say --bind ${dir}/venv:env`
+      `--bind env:${dir}/venv: ${dir}/venv cannot be its name in the command's folder. Pass --bind ${dir}/venv:env`
     )
   )
   t.match(
     (await run(['run', 'x.bitworker', '--yes', '--bind', 'no/such/path', ...OFFLINE])).stderr,
-    /no such file or folder, or not readable; check the path/
+    /No such file or folder, or it is not readable\. Check the path \(--bind PATH:NAME\)\./
   )
   t.match(
     (await run(['run', 'x.bitworker', '--yes', '--bind', 'venv:p', ...OFFLINE])).stderr,
-    /the name "p" is taken by the parts; give it another one \(--bind PATH:NAME\)/
+    /The name "p" is reserved for the parts\. Give another one \(--bind PATH:NAME\)\./
   )
 })
 
@@ -148,7 +161,7 @@ test('trust remove takes what trust add takes', async t => {
     t.deepEqual([code, stdout.slice(0, 64)], [0, key], name)
   }
   const gone = await run(['trust', 'remove', 'ada.pub'])
-  t.match(gone.stderr, /ada\.pub: no such key or name in the trust list/)
+  t.match(gone.stderr, /ada\.pub: The trust list has no such key or label/)
 })
 
 const TIDY: Array<[pasted: string, link: string]> = [
@@ -175,9 +188,9 @@ test('links as they are pasted', t => {
 const ODD: Array<[link: string, says: RegExp]> = [
   ['magnet:?dn=x', /has no info-hash.*quotes/],
   ['magnet:', /has no info-hash/],
-  ['magnet:?xt=urn:btmh:1220caf1e1c30e81cb361b9ee167c4aa64228a7fa4fa9f6105232b28ad099f3a302e', /BitTorrent 2 alone/],
-  [`magnet:?xt=urn:btih:${HASH.slice(1)}`, /info-hash of 39 characters, not 40 hex digits or 32 of base 32/],
-  ['magnet:?xt=urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5C', /no torrent \(urn:sha1:/]
+  ['magnet:?xt=urn:btmh:1220caf1e1c30e81cb361b9ee167c4aa64228a7fa4fa9f6105232b28ad099f3a302e', /BitTorrent v2 only/],
+  [`magnet:?xt=urn:btih:${HASH.slice(1)}`, /info-hash of 39 characters instead of 40 hex digits or 32 of base 32/],
+  ['magnet:?xt=urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5C', /does not name a torrent \(urn:sha1:/]
 ]
 
 test('a link that cannot work says why', async t => {
@@ -190,7 +203,7 @@ test('a link that cannot work says why', async t => {
   const cut = await run(['info', LINK, '--timeout', '1', ...OFFLINE])
   t.match(
     cut.stderr,
-    /if it was longer, put it in quotes: the shell cuts it at the first &/,
+    /If you gave a longer one, put it in quotes: the shell cuts it at the first &/,
     'a link that the shell may have cut'
   )
   t.doesNotMatch((await run(['info', `${LINK}&dn=a`, '--timeout', '1', ...OFFLINE])).stderr, /quotes/)
@@ -200,14 +213,14 @@ const BROKEN: Array<[what: string, bytes: string, says: RegExp]> = [
   [
     'of version 2 alone',
     'd4:infod9:file treed1:ad0:d6:lengthi5eeee12:meta versioni2e4:name1:a12:piece lengthi16384eee',
-    /version 2.*BEP 52.*; ask for a hybrid one$/
+    /v2 only \(BEP 52\).*\. Ask for a hybrid one\.$/
   ],
   [
     'too long for its hashes',
     `d4:infod6:lengthi9999999e4:name1:a12:piece lengthi16384e6:pieces20:${'x'.repeat(20)}ee`,
-    /its length \(9999999\) does not fit its 1 piece hashes; get it again, or another one$/
+    /its length \(9999999\) does not fit its 1 piece hashes\. Get it again, or use another one\.$/
   ],
-  ['cut off', 'd4:infod6:lengthi1e4:name1:a12:piece lengthi16384e6:pieces20:xx', /; get it again, or another one$/]
+  ['cut off', 'd4:infod6:lengthi1e4:name1:a12:piece lengthi16384e6:pieces20:xx', /\. Get it again, or use another one\.$/]
 ]
 
 test('a torrent that cannot be used says why', async t => {
@@ -218,7 +231,7 @@ test('a torrent that cannot be used says why', async t => {
       const { code, stderr } = await run([...command, 'a.torrent', ...OFFLINE])
       t.equal(code, 2, what)
       t.match(stderr.trimEnd(), says)
-      t.match(stderr, /^bitworker: the torrent file cannot be used: (?!Invalid)/m)
+      t.match(stderr, /^bitworker: The torrent file cannot be used: (?!Invalid)/m)
     }
   }
 })
@@ -256,7 +269,7 @@ test('a private task says what that means', async t => {
   t.equal(made.code, 0)
   t.match(
     (await run(['info', 'x.bitworker'])).stdout,
-    /^ {2}private {5}no DHT, local network or peer exchange: its trackers alone name peers$/m
+    /^ {2}private {5}peers are found only through its trackers, not through DHT, local network or peer exchange$/m
   )
 })
 

@@ -50,7 +50,7 @@ test('doctor where everything is there', async t => {
     'one event for each check, and one for all'
   )
   t.deepEqual(finding(events, 'shell'), { state: 'ok', message: '/bin/bash' })
-  t.deepEqual(finding(events, 'port'), { state: 'ok', message: 'any free one, TCP and UDP' })
+  t.deepEqual(finding(events, 'port'), { state: 'ok', message: 'any free port, TCP and UDP' })
   const { state, message } = finding(events, 'sandbox')
   t.ok(['ok', 'limited'].includes(String(state)) && message.startsWith('bwrap'), `a sandbox: ${message}`)
   t.deepEqual([code, events.at(-1)], [0, { event: 'doctor', canCompute: true }])
@@ -61,12 +61,12 @@ test('doctor for people: a line each, and what follows from it', async t => {
   const good = await run(['doctor', '--port', '0'])
   t.match(
     good.stdout,
-    /^shell {6}ok {7}\/bin\/bash\nsandbox .*\nmemory .*cgroups.*\nport .*\ndiscovery .*\nTasks can be computed here\.\n$/
+    /^shell {6}ok {7}\/bin\/bash\nsandbox .*\nmemory .*Cgroups.*\nport .*\ndiscovery .*\nTasks can be computed here\.\n$/
   )
   t.deepEqual([good.code, good.stderr], [0, ''])
   const bad = await run(['doctor', '--port', '0'], { env: { PATH: pathWith(t, 'exit 1') } })
   t.match(bad.stdout, /^sandbox {4}missing {2}bwrap does not work here/m)
-  t.match(bad.stdout, /can be downloaded and seeded here, but not all that computing needs is there\.\n$/)
+  t.match(bad.stdout, /can be downloaded and seeded here, but not computed\.\n$/)
   t.equal(bad.code, 1)
 })
 
@@ -75,9 +75,9 @@ test('doctor with a bwrap that does not work', async t => {
     ['bwrap: setting up uid map: Permission denied', /AppArmor.*apparmor-profiles/],
     [
       'bwrap: No permissions to create new namespace, likely because the kernel does not allow it',
-      /user namespaces; allow them/
+      /user namespaces\. Allow them/
     ],
-    ['bwrap: Unknown option --size', /older than 0\.8; update it/],
+    ['bwrap: Unknown option --size', /older than 0\.8\. Update it/],
     ['something never heard of', /bwrap does not work here \(something never heard of\)/]
   ]
   for (const [says, remedy] of ways) {
@@ -88,9 +88,9 @@ test('doctor with a bwrap that does not work', async t => {
     t.notOk(message.includes('\n'), 'one line')
   }
   const landlock: Array<[says: string, remedy: RegExp]> = [
-    ['Landlock: Function not implemented', /use Linux 6\.12 or later with landlock in its list/],
+    ['Landlock: Function not implemented', /Use Linux 6\.12 or later with landlock in its list/],
     ['Landlock: Operation not permitted', /seccomp profile allows landlock_create_ruleset/],
-    ['Landlock has version 4, but 6 is needed', /too old; use Linux 6\.12/]
+    ['Landlock has version 4, but 6 is needed', /too old\. Use Linux 6\.12/]
   ]
   for (const [says, remedy] of landlock) {
     const { code, events } = await doctor(t, { PATH: pathWith(t, 'exit 1', `echo '${says}' >&2; exit 125`) })
@@ -99,7 +99,7 @@ test('doctor with a bwrap that does not work', async t => {
   }
   const second = await doctor(t, { PATH: pathWith(t, 'exit 1', null) })
   const { state, message } = finding(second.events, 'sandbox')
-  if (state === 'limited') t.match(message, /^landlock; bwrap does not work here/, 'Landlock where bwrap does not work')
+  if (state === 'limited') t.match(message, /^landlock\. bwrap does not work here/, 'Landlock where bwrap does not work')
   else t.match(message, /landlock does not work here/, 'where neither does')
   const mute = await doctor(t, { PATH: pathWith(t, 'exit 0') })
   t.deepEqual(
@@ -108,7 +108,7 @@ test('doctor with a bwrap that does not work', async t => {
 })
 
 const noTemporary = (at: string, why: string): string =>
-  `${at}, the folder for temporary files (TMPDIR), cannot be used: ${why}; set TMPDIR to a folder that you may write to and that has room`
+  `${at}, the folder for temporary files (TMPDIR), cannot be used: ${why}. Set TMPDIR to a writable folder with free space.`
 
 test('doctor without a folder for temporary files says so once, and what to do', async t => {
   const dir = createFolder(t)
@@ -140,7 +140,7 @@ test('doctor finds a port that is taken', async t => {
   const { code, events } = await doctor(t, {}, ['--port', String(port)])
   const { state, message } = finding(events, 'port')
   t.deepEqual([code, state], [1, 'missing'])
-  t.match(message, new RegExp(`^port ${port}: another program uses this port; choose another one`))
+  t.match(message, new RegExp(`^port ${port}: Another program uses this port\\. Choose another port`))
 })
 
 /** Runs doctor after a script in namespaces of its own; null where there are none. */
@@ -170,7 +170,7 @@ test('doctor without bash, without bwrap, without a network', t => {
   if (noBash === null) t.comment('no namespaces here')
   else {
     t.deepEqual([noBash.code, finding(noBash.events, 'shell')],
-      [1, { state: 'missing', message: '/bin/bash is missing or cannot be executed; install bash' }])
+      [1, { state: 'missing', message: '/bin/bash is missing or cannot be executed. Install bash.' }])
     t.equal(finding(noBash.events, 'sandbox').state, 'missing', 'nor is there a sandbox that could run it')
   }
   // found wherever it is usually, whatever PATH says; one not executable is none
@@ -187,7 +187,7 @@ test('doctor without bash, without bwrap, without a network', t => {
     )
     t.match(
       finding(noBwrap.events, 'sandbox').message,
-      /^bubblewrap is not installed; install the package bubblewrap.*perl is not installed/
+      /^Bubblewrap is not installed\. Install the package bubblewrap.*Perl, which the landlock sandbox needs, is not installed/
     )
     t.equal(finding(noBwrap.events, 'shell').state, 'ok', 'the rest is still looked at')
   }
@@ -196,7 +196,7 @@ test('doctor without bash, without bwrap, without a network', t => {
   else {
     const { state, message } = finding(noNetwork.events, 'discovery')
     t.deepEqual([state, finding(noNetwork.events, 'port').state], ['limited', 'ok'])
-    t.match(message, /no network but this machine itself; connect it, or name peers with --peer/)
+    t.match(message, /This machine has no network connection. Connect it, or name peers with --peer./)
     t.equal(
       noNetwork.events.at(-1)?.['canCompute'],
       finding(noNetwork.events, 'sandbox').state !== 'missing',

@@ -29,7 +29,7 @@ function failure (piece: number | null, exitCode: number, stderr = '', opts: Par
     exitCode,
     signal: null,
     stderr,
-    message: `the command exited with code ${exitCode}${because}`,
+    message: `The command exited with code ${exitCode}${because}`,
     final: true,
     ...opts
   }
@@ -43,18 +43,18 @@ test('many failures alike do not hide another one', t => {
       code: 'BW_ERR_COMMAND_TIMEOUT',
       exitCode: null,
       signal: 'SIGKILL',
-      message: 'the command ran longer than its time-out of 3 s'
+      message: 'The command ran longer than its time limit of 3 s and was killed.'
     })
   )
   t.deepEqual(notes, [
-    'piece 40 failed permanently on this machine: the command exited with code 1: no 40',
-    'piece 7 failed permanently on this machine: the command ran longer than its time-out of 3 s'
+    'Piece 40 failed permanently on this machine. The command exited with code 1: no 40',
+    'Piece 7 failed permanently on this machine. The command ran longer than its time limit of 3 s and was killed.'
   ], 'each reason is shown once')
   failures.tell()
   t.equal(notes[2], [
     '40 pieces failed here:',
-    '  pieces 1–6, 8–40: the command exited with code 1: no 40',
-    '  piece 7: the command ran longer than its time-out of 3 s',
+    '  pieces 1–6, 8–40: The command exited with code 1: no 40',
+    '  piece 7: The command ran longer than its time limit of 3 s and was killed.',
     'Run the same command again to retry.'
   ].join('\n'))
   t.deepEqual(
@@ -89,24 +89,24 @@ test('stderr stands there once, and the likely cause beside it', t => {
   failures.failed(failure(1, 3, 'one\ntwo'))
   failures.failed(failure(null, 3, 'merge', { file: 0 }))
   t.deepEqual(notes, [
-    'piece 0 failed permanently on this machine: the command exited with code 127: x: not found\n  x is elsewhere',
-    'piece 1 failed permanently on this machine: the command exited with code 3: two\n  │ one\n  │ two',
-    'the complete command of file 0 failed permanently on this machine: the command exited with code 3: merge'
+    'Piece 0 failed permanently on this machine. The command exited with code 127: x: not found\n  x is elsewhere',
+    'Piece 1 failed permanently on this machine. The command exited with code 3.\n  │ one\n  │ two',
+    'The complete command of file 0 failed permanently on this machine. The command exited with code 3: merge'
   ])
   failures.tell()
   t.match(
-    notes[3]!, /piece 0: .*127: x: not found\n {4}x is elsewhere\n {2}piece 1: .*\n {2}the complete command of file 0: /
+    notes[3]!, /piece 0: .*127: x: not found\n {4}x is elsewhere\n {2}piece 1: .*\n {2}The complete command of file 0: /
   )
   t.match(
     failures.describeHopeless({
       code: 'BW_ERR_HOPELESS',
-      message: 'all alike (x: not found)',
+      message: 'all alike: x: not found',
       pieces: [0],
       exitCode: 127,
       signal: null,
       stderr: 'x: not found'
     }),
-    /^all alike \(x: not found\)\n {2}x is elsewhere$/
+    /^all alike: x: not found\n {2}x is elsewhere$/
   )
   t.end()
 })
@@ -135,7 +135,7 @@ test('work that does not end is named, and the complete command says that it run
   const view = new WorkView()
   view.begun(17, 0)
   t.equal(view.remarkAt(60_000), null, 'nobody knows what is usual')
-  t.equal(view.remarkAt(12 * 60_000), 'piece 17 has run for 12 min (none has ended so far)')
+  t.equal(view.remarkAt(12 * 60_000), 'piece 17 has run for 12 min (none has ended yet)')
   for (let piece = 0; piece < 5; piece++) {
     view.begun(piece, 0)
     view.ended(piece, 3000)

@@ -33,7 +33,7 @@ test('info shows a task without running it', async t => {
     'demo/a  2 parts',
     'demo/b  1 part',
     'at most 4 KiB',
-    '5 s a piece',
+    '5 s per piece',
     'udp://127.0.0.1:1',
     'red \\x1b[31m',
     '2001-09-09'
@@ -93,7 +93,7 @@ test('no file, a folder, an enormous file', async t => {
   ] as const) {
     const { code, events, stderr } = await run(['info', name, '--json'])
     t.deepEqual([code, events[0]?.['code']], [2, expected], name)
-    t.match(stderr, new RegExp(`^bitworker: ${name}: [^\\n]*; [^\\n]*\\n$`))
+    t.match(stderr, new RegExp(`^bitworker: ${name}: [^\\n]*\\. [^\\n]*\\.\\n$`))
   }
 })
 
@@ -107,7 +107,7 @@ test('a URL of something else', async t => {
   const { code, events } = await run(['info', url.replace('http', 'HTTP'), '--json', ...OFFLINE])
   t.equal(code, 2)
   t.equal(events[0]?.['code'], 'BW_ERR_TORRENT')
-  t.match(String(events[0]?.['message']), new RegExp(`^${url}: what is there cannot be used \\(.+\\); check the URL$`))
+  t.match(String(events[0]?.['message']), new RegExp(`^${url}: The file cannot be used \\(.+\\)\\. Check the URL\\.$`))
 })
 
 test('without a folder for temporary files', async t => {
@@ -115,7 +115,7 @@ test('without a folder for temporary files', async t => {
     await workspace(t)
   ).run(['info', 'a'.repeat(40), ...OFFLINE], { env: { TMPDIR: '/nowhere' } })
   t.equal(code, 2)
-  t.match(stderr, /^bitworker: \/nowhere, the folder for temporary files \(TMPDIR\): no such file or folder; [^\n]*\n$/)
+  t.match(stderr, /^bitworker: \/nowhere, the folder for temporary files \(TMPDIR\): No such file or folder\. [^\n]*\n$/)
 })
 
 test('a URL where there is nothing: what the server said', async t => {
@@ -126,5 +126,5 @@ test('a URL where there is nothing: what the server said', async t => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/task`
   const { code, stderr } = await run(['info', url, ...OFFLINE])
   t.equal(code, 2)
-  t.match(stderr, /cannot be fetched \(HTTP 404 Not Found\); check the URL/)
+  t.match(stderr, /cannot be fetched \(HTTP 404 Not Found\)\. Check the URL/)
 })

@@ -34,12 +34,12 @@ test('a command gets what its task asks for, and no more than the volunteer give
     [DEFAULT_LIMITS.memoryBytes, DEFAULT_LIMITS.scratchBytes],
     'who does not ask gets the default'
   )
-  t.match(plain.said, /^ {2}it may use {2}1 h, 2 GiB of memory, 512 MiB in its folder, 128 processes, each command$/m)
+  t.match(plain.said, /^ {2}it may use {2}1 h, 2 GiB of memory, 512 MiB in its folder, 128 processes per command$/m)
   t.doesNotMatch(plain.said, /it needs/)
 
   const less = await seen(files, ['--memory', '64M', '--scratch', '8M', '--timeout', '60'], [])
   t.deepEqual([less.memory, less.scratch], [64 * MIB, 8 * MIB], 'less')
-  t.match(less.said, /^ {2}it needs {4}64 MiB of memory, 8 MiB in its folder, each command$/m)
+  t.match(less.said, /^ {2}it needs {4}64 MiB of memory, 8 MiB in its folder per command$/m)
   t.match(less.said, /it may use {2}1 min, 64 MiB of memory, 8 MiB in its folder/)
 
   const greedy = await seen(files, ['--memory', '1T', '--scratch', '1G'], [])
@@ -47,7 +47,7 @@ test('a command gets what its task asks for, and no more than the volunteer give
     [greedy.memory, greedy.scratch], [DEFAULT_LIMITS.memoryBytes, DEFAULT_LIMITS.scratchBytes], 'more than anybody gave'
   )
   t.match(
-    greedy.said, /that is less than it needs; to give it more: --max-memory 1099511627776 --max-scratch 1073741824$/m
+    greedy.said, /less than it needs; to allow it more, pass --max-memory 1099511627776 --max-scratch 1073741824$/m
   )
 
   const given = await seen(files, ['--memory', '3G'], ['--max-memory', '4G'])
@@ -117,10 +117,10 @@ test('a complete command has what the task asks for, too', async t => {
   ])
   const { code, stderr } = await run(['run', 'y.bitworker', '--yes', '--exit', ...OFFLINE])
   t.equal(code, 1)
-  t.match(stderr, /longer than its time-out of 1 s/)
-  t.match(stderr, /it may use {2}1 h \(1 s for a file at the end\), 2 GiB/)
+  t.match(stderr, /longer than its time limit of 1 s/)
+  t.match(stderr, /it may use {2}1 h \(1 s per file at the end\), 2 GiB/)
   t.match(
     stderr,
-    /^ {2}time limit {2}not stated: a piece gets 1 h unless the volunteer says otherwise\n {14}1 s a file at the end$/m
+    /^ {2}time limit {2}none given; the default is 1 h per piece, unless the volunteer sets another\n {14}1 s per file at the end$/m
   )
 })

@@ -21,7 +21,7 @@ test('who cannot compute still downloads and seeds', async t => {
   t.same(alone.events.filter(({ event }) => event === 'computing'), [], 'nothing was begun')
   const warnings = alone.events.filter(({ event, code }) => event === 'warning' && code === 'BW_ERR_NEEDS')
   t.equal(warnings.length, 1, 'said once')
-  t.match(alone.stderr, /^warning: nothing is computed here, only downloaded, as this machine lacks what the task needs: my-tool$/m, 'in one line')
+  t.match(alone.stderr, /^Warning: This machine lacks what the task needs \(my-tool\), so nothing is computed here, only downloaded\.$/m, 'in one line')
 
   const able = start(['run', 'x.bitworker', '-o', 'able', '--bind', 'my-tool', ...RUN])
   const { port } = await able.event('listening')

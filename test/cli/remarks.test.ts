@@ -22,7 +22,7 @@ test('remarks: each once, a tracker that has a new one each time is heard no mor
   t.match(shown[0] ?? '', /^warning: \\x1b\]0;\\x0ax{480,500}…$/, 'long ones are cut, what a terminal obeys is escaped')
   for (let i = 0; i < 10_000; i++) remarks.add('warnings', [`warning: ${i}`])
   t.equal(shown.length, 19)
-  t.match(shown.at(-1) ?? '', /no more/, 'and says so')
+  t.match(shown.at(-1) ?? '', /No more/, 'and says so')
   remarks.add('failures', ['piece 1 failed', '  │ why'])
   t.equal(shown.pop(), 'piece 1 failed\n  │ why', 'what is of another kind is heard all the same')
   clock.ms += 3_600_000

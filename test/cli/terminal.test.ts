@@ -34,7 +34,7 @@ for (const [what, keys, expected, says] of [
   ['a no', 'n', 2, /bitworker:.* refused/],
   ['the default answer', '\r', 2, /bitworker:.* refused/],
   ['Ctrl-D', '\u0004', 2, /bitworker:.* refused/],
-  ['Ctrl-C', '\u0003', 130, /interrupted/]
+  ['Ctrl-C', '\u0003', 130, /Interrupted/]
 ] as const) {
   test(`${what} runs nothing`, async t => {
     const { files, ended: { code, stdout } } = await answer(t, keys)
@@ -68,7 +68,7 @@ test('a terminal that cannot move its cursor gets plain lines; a stop after the 
   const files = await workspace(t)
   await files.run(['create', '--name', 'squares', '--parts', '4', '--command', 'echo'])
   const run = files.start(['run', 'squares.bitworker', '--yes', ...OFFLINE], { terminal: true, env: { TERM: 'dumb' } })
-  await run.output(/Seeding for the others/)
+  await run.output(/Seeding to other peers/)
   process.kill(Number(await readFile(`/proc/${run.pid}/task/${run.pid}/children`, 'utf8')), 'SIGINT')
   const { stdout } = await run.ended
   t.match(stdout, /100 %, 4 computed here/)

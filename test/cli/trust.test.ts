@@ -11,7 +11,7 @@ import { author, CONFIG, json, refused, RUN, SQUARES } from '../helpers/cli-auth
 test('trust add, list, remove', async t => {
   const files = await author(t)
   const { run, at, key } = files
-  t.match((await run(['trust', 'list'])).stdout, /nobody yet/)
+  t.match((await run(['trust', 'list'])).stdout, /^The trust list is empty/)
   const added = await json(files, [
     'trust',
     'add',
@@ -43,11 +43,11 @@ test('trust add, list, remove', async t => {
   t.equal((await stat(at(`${CONFIG}/trust.json`))).mode & 0o777, 0o600)
   await run(['trust', 'add', `${CONFIG}/signing.pub`, '--label', 'Ada', '--deny'])
   const { stdout } = await run(['trust', 'list'])
-  t.equal(stdout, `${key}  Ada, denied: its tasks do not run\n`, 'once, with what was said last')
+  t.equal(stdout, `${key}  Ada, denied, so its tasks do not run\n`, 'once, with what was said last')
   t.deepEqual(await json(files, ['trust', 'remove', 'Ada']), { event: 'removed', key, label: 'Ada', denied: true })
   t.deepEqual((await run(['trust', 'list', '--json'])).events, [])
   await refused(t, files, ['trust', 'remove', key], 'BW_ERR_NOT_LISTED', /no such key/)
-  await refused(t, files, ['trust', 'add', 'nothing.pub'], 'BW_ERR_NOT_FOUND', /nothing\.pub: neither a public key/)
+  await refused(t, files, ['trust', 'add', 'nothing.pub'], 'BW_ERR_NOT_FOUND', /nothing\.pub: This is neither a public key/)
   await refused(
     t, files, ['trust', 'add', `${CONFIG}/signing.key`], 'BW_ERR_KEY', /signing\.key: The key is no public key/
   )
@@ -61,7 +61,7 @@ test('a trust list that others can write, or that cannot be read, trusts nobody'
   const { run, at, key } = files
   await run(['trust', 'add', key])
   await chmod(at(`${CONFIG}/trust.json`), 0o620)
-  await refused(t, files, RUN, 'BW_ERR_TRUST_STORE', /trust\.json: others can change it; .*chmod 600/)
+  await refused(t, files, RUN, 'BW_ERR_TRUST_STORE', /trust\.json: Others can change this file\. .*chmod 600/)
   await chmod(at(`${CONFIG}/trust.json`), 0o644)
   await writeFile(at(`${CONFIG}/trust.json`), '{')
   for (const args of [RUN, ['info', 'squares.bitworker'], ['trust', 'list'], ['trust', 'add', key]]) {
@@ -82,7 +82,7 @@ test('a task by a trusted key starts without a question, within the scope', asyn
   await run(['trust', 'add', key, '--label', 'Ada', '--max-size', '4K', '--max-hours', '1'])
   const { code, events, stderr } = await run([...RUN, '--json'])
   t.equal(code, 0, stderr)
-  t.match(stderr, /Signed by Ada, whom you trust: it starts without a question/)
+  t.match(stderr, /Signed by Ada, whom you trust, so it starts without asking/)
   const { trust, signers } = events.find(({ event }) => event === 'task') ?? {} as Record<string, unknown>
   t.deepEqual(
     [
@@ -103,7 +103,7 @@ test('a denied key never runs, not even with --yes', async t => {
   const { run, at, key } = files
   await run(['trust', 'add', key, '--deny', '--label', 'Eve'])
   await refused(
-    t, files, [...RUN, '--yes'], 'BW_ERR_DENIED', /signed by Eve, whose tasks do not run here; .*trust remove/
+    t, files, [...RUN, '--yes'], 'BW_ERR_DENIED', /signed by Eve, whose tasks you denied\. .*trust remove/
   )
   t.notOk(existsSync(at('squares')))
   t.match((await run(['info', 'squares.bitworker'])).stdout, /Eve: you denied this key/, 'info still shows it')
@@ -126,7 +126,7 @@ test('the terminal shows who signed it, and what they call themselves apart from
   )
   t.match(shown, new RegExp(` it sees {5}${files.at('squares.bitworker')}\n`))
   t.match(
-    shown, /piece size {2}at most 1 KiB, 4 KiB for all of them\n {2}time limit {2}1 min a piece, 4 min for all of them/
+    shown, /piece size {2}at most 1 KiB, 4 KiB for all of them\n {2}time limit {2}1 min per piece, 4 min for all of them/
   )
 })
 
@@ -207,7 +207,7 @@ test('a task file of 2014 is converted, or joins its old swarm', async t => {
     ])
     t.equal(code, 0, stderr)
     t.equal(events.find(({ event }) => event === 'task')?.['infoHash'], infoHash)
-    t.equal(/warning: .*2014.*--legacy-swarm/.test(stderr), flag.length === 0, 'a warning if it was converted')
+    t.equal(/Warning: .*2014.*--legacy-swarm/.test(stderr), flag.length === 0, 'a warning if it was converted')
     t.ok(existsSync(at(`${out}/.bitworker/${String(infoHash)}`)))
   }
   await refused(t, files, ['sign', 'old.rbw'], 'BW_ERR_USAGE', /-o NAME\.bitworker/)

@@ -35,10 +35,10 @@ test('try computes one piece of a task, and shows output, stderr, size and time'
   t.ok(Number(ms) > 0)
   const refused = await run(['try', 'squares.bitworker'])
   t.equal(refused.code, 2, 'a task is not run unasked')
-  t.match(refused.stderr, /no terminal to ask you on; pass --yes/)
+  t.match(refused.stderr, /no terminal to ask for your consent\. Pass --yes/)
   const none = await run(['try', 'squares.bitworker', '--piece', '50', '--yes'])
   t.equal(none.code, 2)
-  t.match(none.stderr, /there is no piece 50: the task has 50/)
+  t.match(none.stderr, /There is no piece 50: the pieces of this task are 0 to 49\./)
 })
 
 test('try runs a command that is no task yet', async t => {
@@ -53,7 +53,7 @@ test('try runs a command that is no task yet', async t => {
   t.deepEqual([printed.code, printed.stdout], [0, '2 3late\n'], 'as run would: until the end of its stdout')
   const failed = await run(['try', '--command', 'echo partial; nosuchcmd; exit 4', '--json'])
   t.equal(failed.code, 1)
-  t.match(failed.stderr, /nosuchcmd: command not found\nbitworker: the command exited with code 4/)
+  t.match(failed.stderr, /│ .*nosuchcmd: command not found\nbitworker: The command exited with code 4\.\n$/)
   t.deepEqual(
     failed.events.map(({ event, exitCode }) => [event, exitCode]),
     [
@@ -62,9 +62,9 @@ test('try runs a command that is no task yet', async t => {
   )
   const large = await run(['try', '--command', 'head -c 2000 /dev/zero', '--piece-length', '1K'])
   t.equal(large.code, 1)
-  t.match(large.stderr, /beyond the piece length of 1024 bytes/)
+  t.match(large.stderr, /more than the piece length of 1024 bytes/)
   for (const [args, says] of [
-    [['try'], /a task file, or --command/], [['try', 'x', '--command', 'y'], /leave out --command/]
+    [['try'], /a task file, or pass --command/], [['try', 'x', '--command', 'y'], /Leave out either --command/]
   ] as const) {
     const { code, stderr } = await run([...args])
     t.equal(code, 2)
@@ -93,7 +93,7 @@ test('run --verbose shows what good pieces said', async t => {
   const flags = ['--yes', '--exit', '--no-dht', '--no-lsd', '--no-nat', '--no-utp', '--no-tracker']
   const { code, stderr } = await run(['run', 'out.bitworker', '-o', 'a', '-v', ...flags])
   t.equal(code, 0)
-  t.match(stderr, /piece [01] was computed, and said:\n {2}│ .*nosuchcmd: command not found/)
+  t.match(stderr, /Piece [01] was computed\. Its stderr:\n {2}│ .*nosuchcmd: command not found/)
   const { events } = await run(['run', 'out.bitworker', '-o', 'b', '--json', ...flags])
   t.deepEqual(
     events.filter(({ event }) => event === 'computed').map(({ stderr: said }) => /not found/.test(String(said))),
@@ -157,11 +157,11 @@ test('what cannot be tried is said before anybody is asked', async t => {
   await writeFile(path.join(dir, 'leaves.torrent'), fixtures.leaves.torrent)
   await run(['create', '--name', 'x', '--parts', '2', '--command', 'true'])
   for (const [args, expected, says, env] of [
-    [['later.bitworker'], 2, /does not know: the feature "gpu"/, {}],
-    [['leaves.torrent', '--yes'], 2, /an ordinary torrent, which runs nothing/, {}],
-    [['x.bitworker', '--piece', '2'], 2, /there is no piece 2/, {}],
-    [['x.bitworker'], 2, /no sandbox to do it in.*see bitworker doctor/s, { TMPDIR: path.join(dir, 'nowhere') }],
-    [['nowhere.bitworker'], 2, /no such file/, {}]
+    [['later.bitworker'], 2, /does not support what the task needs \(the feature "gpu"\)/, {}],
+    [['leaves.torrent', '--yes'], 2, /an ordinary torrent, which has no command to try/, {}],
+    [['x.bitworker', '--piece', '2'], 2, /There is no piece 2/, {}],
+    [['x.bitworker'], 2, /No sandbox works here.*See bitworker doctor/s, { TMPDIR: path.join(dir, 'nowhere') }],
+    [['nowhere.bitworker'], 2, /No such file/, {}]
   ] as const) {
     const { code, stderr } = await run(['try', ...args], { env })
     t.equal(code, expected, args.join(' '))
@@ -174,7 +174,7 @@ test('try says why a program is missing', async t => {
   const { run } = await workspace(t)
   const { code, stderr } = await run(['try', '--command', 'nosuchprogram 1'])
   t.equal(code, 1)
-  t.match(stderr, /nosuchprogram is not on this machine either/)
+  t.match(stderr, /nosuchprogram is not installed on this machine/)
 })
 
 test('try takes what a link names from a peer', async t => {
@@ -194,7 +194,7 @@ test('try takes what a link names from a peer', async t => {
 
 test('create asks at a terminal whether to try it', async t => {
   const { dir, start } = await workspace(t)
-  const OFFER = /Compute its first piece here, to see whether it works\?/
+  const OFFER = /Try the command now by computing the first piece\?/
   const create = async (
     name: string, command: string, key: string | null
   ): Promise<{ code: number | null, stdout: string }> => {
@@ -215,7 +215,7 @@ test('create asks at a terminal whether to try it', async t => {
   )
   const bad = await create('bad', 'echo oh >&2; exit 3', 'y')
   t.equal(bad.code, 1)
-  t.match(bad.stdout, /│ oh.*code 3.*bad\.bitworker is not written: correct the command, or say --no-try/s)
+  t.match(bad.stdout, /│ oh.*code 3.*bad\.bitworker was not written\. Correct the command, or pass --no-try/s)
   for (const [name, key, code] of [
     ['no', 'n', 0], ['eof', '\u0004', 0], ['stopped', '\u0003', 130], ['killed', null, 130]
   ] as const) {

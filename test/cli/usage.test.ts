@@ -33,18 +33,18 @@ test('without a command the help goes to stderr', async t => {
 })
 
 const WRONG: Array<[args: string[], says: RegExp]> = [
-  [['crate'], /unknown command 'crate'; did you mean create\?/],
-  [['run', 'x', '--no-computer'], /unknown option '--no-computer'; did you mean --no-compute\?/],
-  [['create', '--nam', 'x'], /did you mean --name\?/],
-  [['version'], /unknown command 'version'; see bitworker --help/],
-  [['run', 'x', '--bogus-option'], /unknown option '--bogus-option'; see bitworker run --help/],
-  [['run'], /missing required argument 'task'; see bitworker run --help/],
-  [['run', 'a', 'b'], /too many arguments/],
+  [['crate'], /^bitworker: Unknown command 'crate'\. Did you mean create\?$/m],
+  [['run', 'x', '--no-computer'], /Unknown option '--no-computer'\. Did you mean --no-compute\?/],
+  [['create', '--nam', 'x'], /Did you mean --name\?/],
+  [['version'], /Unknown command 'version'\. See bitworker --help\./],
+  [['run', 'x', '--bogus-option'], /Unknown option '--bogus-option'\. See bitworker run --help\./],
+  [['run'], /Missing required argument 'task'\. See bitworker run --help\./],
+  [['run', 'a', 'b'], /Too many arguments/],
   [['run', 'x', '-j', '0'], /'-j, --slots <n>' argument '0' is invalid.*at least 1/],
   [['run', 'x', '--peer', 'somewhere'], /HOST:PORT/],
   [['run', 'x', '--download-limit', 'fast'], /number of bytes/],
   [['run', 'x', '--port', '70000'], /port from 0 to 65535/],
-  [['run', 'x', '--sandbox', 'none'], /all that you can do.*--unsafe-no-sandbox/],
+  [['run', 'x', '--sandbox', 'none'], /all your rights.*--unsafe-no-sandbox/],
   [['run', 'x', '--sandbox', 'bwrap', '--unsafe-no-sandbox'], /contradicts/],
   [['run', 'x', '--sandbox', 'jail'], /Allowed choices are auto, bwrap, landlock/],
   [['run', 'x', '--max-memory', '10K'], /at least 1M/],
@@ -96,7 +96,7 @@ test('output that cannot be written is an error', async t => {
         output += text
       })
     await once(child, 'close')
-    t.match(output, /^bitworker: standard output: the disk is full; [^\n]*\n1\n$/, args)
+    t.match(output, /^bitworker: standard output: The disk is full\. [^\n]*\n1\n$/, args)
   }
 })
 

@@ -47,7 +47,7 @@ test('groups of version 2', t => {
   const base = createFolder(t)
   const none = tryGroups({ unified: [base], legacy: {} }, () => true)
   t.equal(none.place, null, 'a folder that is no group')
-  t.match(none.message, /no cgroups can be made here/, 'what people are told')
+  t.match(none.message, /^No cgroups can be created here/, 'what people are told')
   writeFileSync(path.join(base, 'cgroup.controllers'), 'cpu memory pids\n')
   t.equal(tryGroups({ unified: [base], legacy: {} }, () => false).place, null, 'nobody can join')
   const { place } = tryGroups({ unified: [base], legacy: {} }, () => true)
@@ -219,7 +219,7 @@ for (const { name: user, uid } of USERS) {
 test('groups of a client that was killed are removed by the next one', async t => {
   const { place } = findGroups()
   if (place === null) {
-    return t.match(findGroups().message, /no cgroups can be made here/, 'there are none, and it is said')
+    return t.match(findGroups().message, /^No cgroups can be created here/, 'there are none, and it is said')
   }
   const folder = place.version === 2 ? place.folder : place.folders.memory
   const first: Confined = await startConfined(t, process.getuid!())

@@ -164,15 +164,15 @@ test('why a program is not in the sandbox', t => {
   const table: Array<[stderr: string, said: RegExp | null]> = [
     [
       '/bin/bash: line 1: python3: command not found',
-      /^python3 is \/root\/\.pyenv\/shims\/python3 on this machine, and the sandbox shows programs in \/usr only; .*docs\/SECURITY\.md/
+      /^On this machine, python3 is \/root\/\.pyenv\/shims\/python3, but the sandbox shows only programs in \/usr\. .*docs\/SECURITY\.md/
     ],
-    ['sh: 1: python3: not found', /^python3 is /],
-    ['env: ‘python3’: No such file or directory', /^python3 is /],
-    ['/usr/bin/env: ‘python3’: No such file or directory\nmore', /^python3 is /],
-    ['/bin/bash: line 1: nosuch: command not found', /^nosuch is not on this machine either/],
+    ['sh: 1: python3: not found', / python3 is /],
+    ['env: ‘python3’: No such file or directory', / python3 is /],
+    ['/usr/bin/env: ‘python3’: No such file or directory\nmore', / python3 is /],
+    ['/bin/bash: line 1: nosuch: command not found', /^nosuch is not installed on this machine/],
     [
       '/bin/bash: line 1: ./x: /opt/p/bin/python: bad interpreter: No such file or directory',
-      /^\/opt\/p\/bin\/python is not on this machine either/
+      /^\/opt\/p\/bin\/python is not installed on this machine/
     ],
     ['/bin/bash: line 1: /opt/conda/bin/python: No such file or directory', /^\/opt\/conda\/bin\/python is not/],
     ['/bin/bash: line 1: ./tool: cannot execute: required file not found', null],
@@ -276,12 +276,12 @@ test('the command line for Landlock', t => {
 test('what to do where a sandbox does not work', t => {
   const table: Array<[string, RegExp]> = [
     ['bwrap: setting up uid map: Permission denied', /AppArmor/],
-    ['bwrap: No permissions to create new namespace, likely because the kernel does not allow …', /allow them/],
+    ['bwrap: No permissions to create new namespace, likely because the kernel does not allow …', /Allow them/],
     ['bwrap: Creating new namespace failed: No space left on device', /max_user_namespaces/],
-    ['bwrap: Unknown option --disable-userns', /older than 0\.8; update/],
+    ['bwrap: Unknown option --disable-userns', /older than 0\.8\. Update/],
     ["bwrap: Can't mount proc on /newroot/proc: Operation not permitted", /hides parts of \/proc/]
   ]
   for (const [said, remedy] of table) t.match(remedyFor('bwrap', said), remedy, said)
-  t.equal(remedyFor('bwrap', 'what\nelse'), 'bwrap does not work here (what else)', 'one line, whatever it said')
+  t.equal(remedyFor('bwrap', 'what\nelse'), 'bwrap does not work here (what else).', 'one line, whatever it said')
   t.end()
 })

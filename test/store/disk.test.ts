@@ -361,7 +361,7 @@ test('a full disk and a read-only one are one clear line, and the next run goes 
   t.equal(full.code, 1, 'full')
   t.match(
     errorOf(full.stderr),
-    /^bitworker: cannot write .*: no space left on the disk; make room, then start again$/,
+    /^bitworker: Cannot write .*: no space is left on the disk\. Free some space, then start again\.$/,
     'one line'
   )
   t.equal(full.events.find(({ event }) => event === 'error')?.['code'], 'BW_ERR_DISK_FULL')
@@ -373,7 +373,7 @@ test('a full disk and a read-only one are one clear line, and the next run goes 
   t.equal(readOnly.code, 2, 'read-only')
   t.match(
     errorOf(readOnly.stderr),
-    /^bitworker: cannot use .*: the file system is read-only; choose another folder with -o$/,
+    /^bitworker: Cannot use .*: the file system is read-only\. Choose another folder with -o\.$/,
     'one line'
   )
 
@@ -412,7 +412,7 @@ test('a disk that is full, or read-only, when the file is finished or the journa
   const readOnly = createStore(t, task, disk)
   const err = await rejection(readOnly.open())
   t.equal(err.code, 'BW_ERR_OUTPUT_FOLDER')
-  t.match(err.message, /read-only; choose another folder$/)
+  t.match(err.message, /read-only\. Choose another folder\.$/)
   remount(disk, 'rw')
   t.ok(await (await openStore(t, task, disk)).finishFile(0, { run: false }))
 })

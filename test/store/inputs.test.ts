@@ -100,7 +100,7 @@ test('what is bound has another name than an input', t => {
     name: 'x', command: 'echo', parts: 1, inputs: [{ name: 'tool', data: new TextEncoder().encode('x') }]
   })
   t.throws(
-    () => createStore(t, task, folder, { binds: [{ path: folder, name: 'tool' }] }), /taken by an input/, 'BW_ERR_BIND'
+    () => createStore(t, task, folder, { binds: [{ path: folder, name: 'tool' }] }), /reserved for an input/, 'BW_ERR_BIND'
   )
   t.ok(createStore(t, task, folder, { binds: [{ path: folder, name: 'other' }] }))
   t.end()

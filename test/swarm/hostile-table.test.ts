@@ -95,11 +95,11 @@ const ROWS: Row[] = [
       for (let i = 0; i < 3; i++) hostile.extended('lt_donthave', u32(index))
     }
   })),
-  { name: 'a bitfield that is too long', closes: true, strike: /not one of 6 pieces/, play: hostile => { hostile.send(frame(5, Buffer.alloc(60_000, 0xff))) } },
-  { name: 'an empty bitfield', closes: true, strike: /not one of 6 pieces/, play: hostile => { hostile.send(frame(5)) } },
-  { name: 'a bitfield with spare bits', closes: true, strike: /not one of 6 pieces/, play: hostile => { hostile.send(frame(5, Uint8Array.of(0xff))) } },
+  { name: 'a bitfield that is too long', closes: true, strike: /does not have 6 pieces/, play: hostile => { hostile.send(frame(5, Buffer.alloc(60_000, 0xff))) } },
+  { name: 'an empty bitfield', closes: true, strike: /does not have 6 pieces/, play: hostile => { hostile.send(frame(5)) } },
+  { name: 'a bitfield with spare bits', closes: true, strike: /does not have 6 pieces/, play: hostile => { hostile.send(frame(5, Uint8Array.of(0xff))) } },
   { name: 'bits that are said again', closes: false, play: async hostile => { hostile.send(frame(15), frame(5, Uint8Array.of(0x80)), frame(15), frame(5, Uint8Array.of(0x40)), frame(14), frame(5, Uint8Array.of(0))); await hostile.heard() } },
-  { name: 'have-all without end', closes: true, strike: /said more than 16 times/, play: hostile => { hostile.send(...times(10_000, () => frame(14))) } },
+  { name: 'have-all without end', closes: true, strike: /sent more than 16 bitfields/, play: hostile => { hostile.send(...times(10_000, () => frame(14))) } },
   { name: 'all pieces, without results', play: async hostile => { hostile.send(frame(14), frame(1)); await hostile.heard() } },
   {
     name: 'requests of 4 GiB, of nothing, at the end of the world',
@@ -117,9 +117,9 @@ const ROWS: Row[] = [
   },
   { name: '50 000 requests', play: hostile => { hostile.send(frame(2), ...times(50_000, i => frame(6, u32(i % PIECES, 0, 16_384)))) } },
   { name: 'cancels of what was never asked', closes: false, play: async hostile => { hostile.send(...times(2000, i => frame(8, u32(i, 0, 16_384)))); await hostile.heard() } },
-  { name: 'blocks that nobody asked for', closes: true, strike: /nobody had asked for/, play: hostile => { hostile.send(...times(20, i => frame(7, Buffer.concat([u32(i % PIECES, 0), Buffer.alloc(16_384)])))) } },
+  { name: 'blocks that nobody asked for', closes: true, strike: /not requested/, play: hostile => { hostile.send(...times(20, i => frame(7, Buffer.concat([u32(i % PIECES, 0), Buffer.alloc(16_384)])))) } },
   { name: 'wrong data', closes: true, strike: /does not match the digest/, play: async hostile => { hostile.pretend(); await serve(hostile, (_index, _offset, length) => randomBytes(length)) } },
-  { name: 'half of each block', closes: true, strike: /nobody had asked for/, play: async hostile => { hostile.pretend(); await serve(hostile, (_index, _offset, length) => randomBytes(length / 2)) } },
+  { name: 'half of each block', closes: true, strike: /not requested/, play: async hostile => { hostile.pretend(); await serve(hostile, (_index, _offset, length) => randomBytes(length / 2)) } },
   { name: 'blocks at another offset', closes: true, play: async hostile => { hostile.pretend(32_768); await serve(hostile, (_index, _offset, length) => randomBytes(length), 1) } },
   { name: 'some of a piece, and then nothing', stalls: true, play: async hostile => { hostile.pretend(32_768); await hostile.until(() => hostile.received(6).length > 0); hostile.send(block(hostile.received(6)[0]!, randomBytes(16_384))) } },
   { name: 'all pieces, and then a choke', stalls: true, play: async hostile => { hostile.pretend(); await hostile.until(() => hostile.received(6).length > 0); hostile.send(frame(0)); await hostile.heard() } },

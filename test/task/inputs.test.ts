@@ -138,7 +138,7 @@ test('an unknown key of an input means: do not compute', t => {
   ] as const) {
     const task = parse(inputs)
     t.match(task.unsupported?.join(', ') ?? '', /^the key "(mode|path)" of an input$/, what)
-    t.throws(() => workItemEnv(task, 0), /does not know: the key/)
+    t.throws(() => workItemEnv(task, 0), /does not support what the task needs \(the key/)
   }
   isRefused(t, 'and what is known must be right nevertheless', () => parse([{ ...torrent, mode: 1, sha256: '' }]))
   t.end()

@@ -136,7 +136,7 @@ test('nobody computes it', async t => {
   }
   t.throws(
     () => workItemEnv(NEEDS_INPUTS, 0),
-    /does not know: the key "inputs"/,
+    /does not support what the task needs \(the key "inputs"\)/,
     'nor can anybody else tell a command which piece it is'
   )
   t.equal(executor.items.length, 0)
@@ -192,7 +192,7 @@ test('the command line says so, asks nothing and runs nothing', async t => {
     path.join(files.dir, 'x.bitworker'), file({ command: `touch '${files.dir}/ran'; echo x`, requires: ['gpu'] })
   )
   const info = await files.run(['info', 'x.bitworker'])
-  t.match(info.stdout, /unknown +the feature "gpu": not computed here; update BitWorker/)
+  t.match(info.stdout, /unknown +the feature "gpu": not computed by this version; update BitWorker/)
   const json = await files.run(['info', 'x.bitworker', '--json'])
   t.deepEqual(json.events[0]?.['unsupported'], ['the feature "gpu"'])
 
@@ -200,7 +200,7 @@ test('the command line says so, asks nothing and runs nothing', async t => {
   t.equal(code, 2, stderr)
   t.match(
     stderr,
-    /^bitworker: No peer has it.*The task needs what this version of BitWorker does not know: the feature "gpu".*Update BitWorker\.$/m
+    /^bitworker: No peer has the missing pieces.*This version of BitWorker does not support what the task needs \(the feature "gpu"\).*Update BitWorker\.$/m
   )
   t.deepEqual(
     events.filter(({ event }) => ['warning', 'error'].includes(event)).map(event => event['code']),
@@ -228,7 +228,7 @@ test('run downloads it, and does not pretend that the file is there', async t =>
   ])
   t.equal(code, 1, stderr)
   t.deepEqual(events.find(({ event }) => event === 'done')?.['files'], [])
-  t.match(stderr, /All parts are here, but no files are made of them/)
+  t.match(stderr, /All parts are stored, but this version lacks something/)
   t.equal(events.filter(({ event }) => event === 'downloaded').length, 4)
   t.notOk(existsSync(path.join(files.dir, 'out/x')))
 })

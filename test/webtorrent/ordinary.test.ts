@@ -121,7 +121,7 @@ test('trackers that cannot be asked are dropped, with a warning', async t => {
   await eventOf(added, 'infoHash')
   t.same(added.announce, [])
   t.equal(warnings.length, 2 * bad.length)
-  t.equal(warnings[0], 'tracker udp://127.0.0.1:0: its port is 0; it is not asked')
+  t.equal(warnings[0], 'The tracker udp://127.0.0.1:0 is not used: its port is 0.')
 })
 
 test('a link whose xs leads to something broken, endless or else goes on without it', async t => {

@@ -58,7 +58,7 @@ const SHOWN_BYTES = 1024
 export async function create (flags: CreateFlags): Promise<void> {
   const created = createTask(taskOptions(await withCommandOf(flags)))
   if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) {
-    throw usage('--key and --label are for a signature; say --sign, too')
+    throw usage('--key and --label need a signature. Pass --sign as well.')
   }
   const task = flags.sign ? await signBy(created, flags) : created
   const target = flags.output ?? `${task.name}.bitworker`
@@ -97,18 +97,18 @@ function needsOf ({ need, needCommand, needCpus, arch }: CreateFlags): Pick<Crea
 
 function taskOptions (flags: CreateFlags): CreateTaskOptions {
   // Not left to commander, which would say this before it says that --nam is a typo.
-  if (flags.name === undefined) throw usage('a task needs a name; say --name NAME')
+  if (flags.name === undefined) throw usage('A task needs a name. Pass --name NAME.')
   if (flags.command === undefined) {
-    throw usage("a task needs a command; say --command CMD, such as --command 'echo $PIECE_IDX'")
+    throw usage("A task needs a command. Pass --command CMD, for example --command 'echo $PIECE_IDX'.")
   }
   if ((flags.parts === undefined) === (flags.file.length === 0)) {
-    throw usage('how many pieces? say either --parts N, or --file PATH:PARTS once for every file')
+    throw usage('The number of pieces is missing or given twice. Pass either --parts N, or --file PATH:PARTS once per file.')
   }
   if (flags.outPattern !== undefined && flags.parts === undefined) {
     throw usage('--out-pattern makes a file of each piece; say --parts N, not --file')
   }
   if (flags.private && flags.announce.length === 0) {
-    throw usage('--private tasks are found by their trackers alone; say --announce URL, too')
+    throw usage('Peers find a private task only through its trackers. Pass --announce URL as well.')
   }
   return {
     name: flags.name,
@@ -149,7 +149,7 @@ async function tryFirst (task: Task, target: string, { try: isWanted, json }: Cr
   try {
     if (
       asks &&
-      (await ask('Compute its first piece here, to see whether it works?', true, stop.signal)) !== true &&
+      (await ask('Try the command now by computing the first piece?', true, stop.signal)) !== true &&
       !stop.signal.aborted
     )
       return
@@ -159,12 +159,12 @@ async function tryFirst (task: Task, target: string, { try: isWanted, json }: Cr
       task, piece: 0, confinement, binds: [], out: new JsonOutput(json), signal: stop.signal, ...(!json && { onOutput })
     })
   } catch (error) {
-    if (stop.signal.aborted) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
+    if (stop.signal.aborted) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'Interrupted.')
     if (!(error instanceof CommandError)) throw error
     throw new BitWorkerError(
       error.code,
       error.blame,
-      `${error.message}; ${target} is not written: correct the command, or say --no-try`,
+      `${error.message} ${target} was not written. Correct the command, or pass --no-try.`,
       { cause: error }
     )
   } finally {

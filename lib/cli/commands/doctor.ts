@@ -42,7 +42,7 @@ export async function doctor ({ port, json }: DoctorFlags): Promise<number> {
     process.stdout.write(
       canCompute
         ? 'Tasks can be computed here.\n'
-        : 'Tasks can be downloaded and seeded here, but not all that computing needs is there.\n'
+        : 'Tasks can be downloaded and seeded here, but not computed.\n'
     )
   return canCompute ? EXIT.done : EXIT.workFailed
 }
@@ -57,16 +57,16 @@ function checkShell (): Finding {
     accessSync('/bin/bash', constants.X_OK)
     return { check: 'shell', state: 'ok', message: '/bin/bash' }
   } catch {
-    return { check: 'shell', state: 'missing', message: '/bin/bash is missing or cannot be executed; install bash' }
+    return { check: 'shell', state: 'missing', message: '/bin/bash is missing or cannot be executed. Install bash.' }
   }
 }
 
 async function checkSandbox (): Promise<Finding> {
   const { tier, problems } = await detectSandbox()
-  const why = problems.join('; ')
+  const why = problems.join(' ')
   if (tier === 'bwrap') return { check: 'sandbox', state: 'ok', message: tier }
   if (tier === 'none') return { check: 'sandbox', state: 'missing', message: why }
-  return { check: 'sandbox', state: 'limited', message: `${tier}; ${why}` }
+  return { check: 'sandbox', state: 'limited', message: `${tier}. ${why}` }
 }
 
 /** How what a command uses together is bounded. */
@@ -76,7 +76,7 @@ function checkMemory (): Finding {
   return {
     check: 'memory',
     state: 'limited',
-    message: `${message}; as root, or with systemd-run --user --scope -p Delegate=yes bitworker …, they can`
+    message: `${message} Run as root, or use systemd-run --user --scope -p Delegate=yes bitworker …`
   }
 }
 
@@ -87,7 +87,7 @@ async function checkPort (port: number): Promise<Finding> {
     const { port: actual } = tcp.address() as { port: number }
     await new Promise(resolve => { tcp.close(resolve) })
     await bindUdp(actual)
-    return { check: 'port', state: 'ok', message: port === 0 ? 'any free one, TCP and UDP' : `${port}, TCP and UDP` }
+    return { check: 'port', state: 'ok', message: port === 0 ? 'any free port, TCP and UDP' : `${port}, TCP and UDP` }
   } catch (err) {
     const reason = explain(err)
     return { check: 'port', state: 'missing', message: reason instanceof Error ? reason.message : String(reason) }
@@ -103,7 +103,7 @@ async function checkDiscovery (): Promise<Finding> {
     return {
       check: 'discovery',
       state: 'limited',
-      message: 'no network but this machine itself; connect it, or name peers with --peer'
+      message: 'This machine has no network connection. Connect it, or name peers with --peer.'
     }
   }
   try {
@@ -113,7 +113,7 @@ async function checkDiscovery (): Promise<Finding> {
     return {
       check: 'discovery',
       state: 'limited',
-      message: 'DHT and trackers; the local network takes no multicast, so peers in it are found by --peer or a tracker'
+      message: 'DHT and trackers. The local network does not accept multicast: its peers are found only by --peer or a tracker.'
     }
   }
 }

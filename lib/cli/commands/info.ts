@@ -61,7 +61,7 @@ async function addSandbox (description: Description): Promise<void> {
   const { tier, problems } = await detectSandbox()
   description.fields = { ...description.fields, sandbox: { tier, problems } }
   description.lines.push(
-    `  sandbox     ${tier === 'none' ? 'none here: nothing would be computed; see bitworker doctor' : tier}`
+    `  sandbox     ${tier === 'none' ? 'none works here, so nothing would be computed; see bitworker doctor' : tier}`
   )
 }
 
@@ -73,7 +73,7 @@ function describe (torrent: Torrent, trust: TrustStore): Description {
     event: 'torrent',
     fields: { infoHash, name, length, files },
     lines: [
-      `${escapeText(name)}: an ordinary torrent of ${plural(files.length, 'file')}, ${formatBytes(length)}; it runs nothing`,
+      `${escapeText(name)}: an ordinary torrent with ${plural(files.length, 'file')}, ${formatBytes(length)}; it has no command`,
       `  info-hash  ${infoHash}`
     ]
   }

@@ -25,9 +25,9 @@ export async function keygen ({ output, label, force, json }: KeygenFlags): Prom
   stream.write([
     `public key  ${key}`,
     `            ${escapeText(publicFile)}`,
-    `secret key  ${escapeText(file)}: show it to nobody, and keep a copy; it has no passphrase`,
+    `secret key  ${escapeText(file)}: keep it secret, and keep a copy; it has no passphrase`,
     '',
-    'Those who are to trust you need the public key:',
+    'Give the public key to people who trust you:',
     `  bitworker trust add ${key}`,
     ''
   ].join('\n'))

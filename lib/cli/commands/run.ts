@@ -128,7 +128,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
         const obstacle = obstacleTo(session.torrent, surroundings.confinement) ?? await unableAfterAll(session.torrent)
         if (flags.exit !== true) return NEVER
         await nothingComes(session.torrent)
-        throw new BitWorkerError(obstacle.code, obstacle.blame, `No peer has it or computes it. ${obstacle.message}`, {
+        throw new BitWorkerError(obstacle.code, obstacle.blame, `No peer has the missing pieces or computes them. ${obstacle.message}`, {
           cause: obstacle
         })
       })
@@ -156,7 +156,7 @@ async function begin (
   if (task === null) {
     await reached(torrent, 'ready')
     if (flags.force !== true) refuseForeignFiles(torrent)
-    screen.note(`${escapeText(torrent.name)}: an ordinary torrent; it is downloaded, nothing is run`)
+    screen.note(`${escapeText(torrent.name)}: an ordinary torrent. It is downloaded, and no command is run.`)
     out.emit('torrent', { infoHash: torrent.infoHash, name: torrent.name, length: torrent.length })
     return
   }
@@ -177,7 +177,7 @@ async function begin (
   if (problem !== null) warn(problem, out, screen)
   await reached(torrent, 'ready')
   if (problem !== null) return
-  if (confinement === null) return screen.note('Only downloading what others compute (--no-compute).')
+  if (confinement === null) return screen.note('Downloading only what other peers compute (--no-compute).')
   out.emit('sandbox', confinement.fields)
   screen.note(confinement.banner)
   if (!confinement.mayCompute) return
@@ -208,7 +208,7 @@ function refuseForeignFiles (torrent: Torrent): void {
     const size = statSync(location, { throwIfNoEntry: false })?.size ?? 0
     if (size === 0 || file.downloaded > 0) continue
     throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
-      `${location} exists and is not from this torrent; move it away`)
+      `${location} exists and does not belong to this torrent. Move it away.`)
   }
 }
 
@@ -251,19 +251,19 @@ async function unableAfterAll (torrent: Torrent): Promise<BitWorkerError> {
 
 function warn ({ code, message }: BitWorkerError, out: JsonOutput, screen: Screen): void {
   out.emit('warning', { code, message })
-  screen.note(`warning: ${message}`)
+  screen.note(`Warning: ${message}`)
 }
 
 function warnBinds (out: JsonOutput, screen: Screen): void {
   const message =
-    'what --bind shows is not part of the task: peers that show something else make other results, and both end up in the files'
+    'What --bind shows is not part of the task. Peers that bind different contents compute different results, which end up in the same files.'
   out.emit('warning', { message })
-  screen.note(`warning: ${message}`)
+  screen.note(`Warning: ${message}`)
 }
 
 function warnConverted (out: JsonOutput, screen: Screen): void {
   const message =
-    'this task file of 2014 was converted, since its info-hash does not cover the command; to meet peers of its old swarm pass --legacy-swarm'
+    'This task file has the format of 2014, whose info-hash does not cover the command, so it was converted. Pass --legacy-swarm to join its original swarm.'
   out.emit('warning', { message })
-  screen.note(`warning: ${message}`)
+  screen.note(`Warning: ${message}`)
 }

@@ -34,7 +34,7 @@ export interface SealFlags {
 export async function seal (id: string, flags: SealFlags): Promise<void> {
   const toStdout = flags.output === '-'
   if (toStdout && flags.json) {
-    throw new BitWorkerError('BW_ERR_USAGE', 'usage', '-o - and --json both write to stdout; leave out one of the two')
+    throw new BitWorkerError('BW_ERR_USAGE', 'usage', 'Both -o - and --json write to stdout. Leave out one of them.')
   }
   const task = await taskOf(id, flags.dir)
   const target = flags.output ?? `${task.name}.torrent`
@@ -52,16 +52,16 @@ async function taskOf (id: string, dir: string): Promise<Task> {
   const source = await readSource(id)
   if (source.task !== null) return source.task
   if (source.kind === 'torrent') {
-    throw new BitWorkerError('BW_ERR_NOT_A_TASK', 'input', `${id} is an ordinary torrent already; name a task`)
+    throw new BitWorkerError('BW_ERR_NOT_A_TASK', 'input', `${id} is already an ordinary torrent. Name a task.`)
   }
   const infoHash = infoHashOf(source.id as string)
   if (infoHash === undefined) {
-    throw new BitWorkerError('BW_ERR_USAGE', 'usage', 'of a URL only the task file itself can be sealed; download it first')
+    throw new BitWorkerError('BW_ERR_USAGE', 'usage', 'A task at a URL cannot be sealed. Download its task file first.')
   }
   const { taskFile } = keptFiles(dir, infoHash)
   if (!existsSync(taskFile)) {
     throw new BitWorkerError(
-      'BW_ERR_NOT_FINISHED', 'usage', `the task is not finished here: ${path.resolve(dir)} has nothing of it`
+      'BW_ERR_NOT_FINISHED', 'usage', `The task is not finished here: ${path.resolve(dir)} has nothing of it.`
     )
   }
   return (await readSource(taskFile)).task!
@@ -89,7 +89,7 @@ async function write (target: string, bytes: Uint8Array, force: boolean): Promis
     // sealed before
     const there = await readFile(target).catch(() => null)
     if (there !== null && equalBytes(there, bytes)) return
-    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${target}: already exists`)
+    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${target} already exists.`)
   }
 }
 

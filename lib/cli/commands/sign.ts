@@ -33,10 +33,10 @@ export interface SignFlags extends SignerFlags {
  */
 export async function sign (file: string, flags: SignFlags): Promise<void> {
   const { task } = await readSource(file)
-  if (task === null) throw usage(`${file}: only a task file can be signed; name one`)
+  if (task === null) throw usage(`${file}: Only a task file can be signed.`)
   if (task.convertedFrom !== undefined && flags.output === undefined) {
     throw usage(
-      `${file}: a task file of 2014 cannot hold a signature; write it in today's format with -o NAME.bitworker`
+      `${file}: A task file of 2014 cannot hold a signature. Write a file in the current format with -o NAME.bitworker.`
     )
   }
   const signed = await signBy(task, flags)

@@ -27,7 +27,7 @@ export async function tracker (flags: TrackerFlags): Promise<void> {
     throw new BitWorkerError(
       'BW_ERR_USAGE',
       'usage',
-      `--host ${flags.host}: not an IPv4 address (the DHT knows no others); give one of this machine, such as 127.0.0.1`
+      `--host ${flags.host}: This is not an IPv4 address, which the DHT needs. Give an address of this machine, such as 127.0.0.1.`
     )
   }
   const interrupted = new Promise<void>(resolve => { onInterrupt(resolve) })
@@ -99,7 +99,7 @@ function announce (flags: TrackerFlags, port: number, dhtPort: number): void {
         `Where ${address} is reachable:`, `  bitworker run TASK ${flagsFor(address).join(' ')}`
       ]),
       '',
-      'Ctrl-C stops it.',
+      'Press Ctrl-C to stop.',
       ''
     ].join('\n')
   )

@@ -38,7 +38,7 @@ export async function trustAdd (text: string, flags: TrustAddFlags): Promise<voi
   const label = flags.label ?? named
   if (label !== undefined) checkLabel(label)
   const scope = scopeOf(flags)
-  if (flags.deny && Object.keys(scope).length > 0) throw usage('--deny has no limits; leave out either it or them')
+  if (flags.deny && Object.keys(scope).length > 0) throw usage('--deny cannot be combined with limits. Leave out one of them.')
   const author: KnownAuthor = {
     key, ...(label !== undefined && { label }), ...(flags.deny && { denied: true }), ...scope
   }
@@ -64,7 +64,7 @@ export async function trustList ({ json }: { json: boolean }): Promise<void> {
   for (const author of authors) new JsonOutput(json).emit('author', author)
   say(
     json,
-    authors.length === 0 ? ['You trust nobody yet: add a key with bitworker trust add KEY'] : authors.flatMap(describe)
+    authors.length === 0 ? ['The trust list is empty. Add a key with bitworker trust add KEY.'] : authors.flatMap(describe)
   )
 }
 
@@ -79,12 +79,12 @@ export async function trustRemove (text: string, { json }: { json: boolean }): P
   const [author] = found
   if (author === undefined)
     throw new BitWorkerError(
-      'BW_ERR_NOT_LISTED', 'usage', `${text}: no such key or name in the trust list; see bitworker trust list`
+      'BW_ERR_NOT_LISTED', 'usage', `${text}: The trust list has no such key or label. See bitworker trust list.`
     )
-  if (found.length > 1) throw usage(`${text}: there are ${found.length} keys of that name; name the key`)
+  if (found.length > 1) throw usage(`${text}: ${found.length} keys have this label. Give the key instead.`)
   await save(authors.filter(other => other !== author))
   new JsonOutput(json).emit('removed', author)
-  say(json, [`${author.key}  forgotten: you are asked again before its tasks run`])
+  say(json, [`${author.key}  removed: its tasks no longer start without asking`])
 }
 
 /** Whom the `.pub` file is of, as for `trust add`; nobody where there is no such file. */
@@ -102,7 +102,7 @@ function describe ({ key, label, denied, expires, maxHours, maxBytes, maxMemory,
     ...(maxMemory === undefined ? [] : [`with at most ${formatBytes(maxMemory)} of memory`]),
     ...(maxScratch === undefined ? [] : [`with at most ${formatBytes(maxScratch)} in their folder`])
   ]
-  const standing = denied === true ? 'denied: its tasks do not run' : ['trusted', ...limits].join(', ')
+  const standing = denied === true ? 'denied, so its tasks do not run' : ['trusted', ...limits].join(', ')
   return [`${key}  ${label === undefined ? '' : `${escapeText(label)}, `}${standing}`]
 }
 
@@ -132,7 +132,7 @@ async function readPublicKey (file: string): Promise<PublicKey> {
     throw new BitWorkerError(
       'BW_ERR_NOT_FOUND',
       'usage',
-      `${file}: neither a public key, which has 64 hex digits, nor a file; check it`,
+      `${file}: This is neither a public key (64 hex digits) nor a file. Check it.`,
       { cause: error }
     )
   }

@@ -66,7 +66,7 @@ async function tryOne (id: string | undefined, flags: TryFlags, signal: AbortSig
   const problem = unsupportedProblem(task) ?? obstacleToTrying(confinement)
   if (problem !== null) throw problem
   if (piece >= task.pieceCount) {
-    throw usage(`there is no piece ${piece}: the task has ${task.pieceCount}, from 0 on; choose another --piece`)
+    throw usage(`There is no piece ${piece}: the pieces of this task are 0 to ${task.pieceCount - 1}. Choose another --piece.`)
   }
   await checkBinds(binds)
   if (id !== undefined) await consent(task, flags, signal)
@@ -78,7 +78,7 @@ async function tryOne (id: string | undefined, flags: TryFlags, signal: AbortSig
 /** A task of one's own, as far as one piece tells it. */
 function taskOf ({ command, piece, parts = piece + 1, pieceLength, timeout, memory, scratch }: TryFlags): Task {
   if (command === undefined) {
-    throw usage("what is to be tried? say a task file, or --command CMD, such as --command 'echo $PIECE_IDX'")
+    throw usage("There is nothing to try. Name a task file, or pass --command CMD, for example --command 'echo $PIECE_IDX'.")
   }
   return createTask({
     name: 'try',
@@ -92,13 +92,13 @@ function taskOf ({ command, piece, parts = piece + 1, pieceLength, timeout, memo
 }
 
 async function readTask (id: string, flags: TryFlags, signal: AbortSignal): Promise<Task> {
-  if (flags.command !== undefined) throw usage('a task has a command of its own; leave out --command, or the task')
+  if (flags.command !== undefined) throw usage('A task already has a command. Leave out either --command or the task.')
   const source = await readSource(id)
   const task =
     source.kind === 'remote'
       ? await lookUp(source, { flags, seconds: LOOKUP_SECONDS, signal }, torrent => torrent.task)
       : source.task
-  if (task === null) throw usage(`${id} is an ordinary torrent, which runs nothing`)
+  if (task === null) throw usage(`${id} is an ordinary torrent, which has no command to try.`)
   return task
 }
 
@@ -107,10 +107,10 @@ async function consent (task: Task, { yes, bind }: TryFlags, signal: AbortSignal
   const judgement = judgeTask(task, await readTrustStore(), new Date())
   refuseDenied(judgement)
   if (yes || judgement.verdict === 'trusted') return
-  demandTerminal('pass --yes to run it without asking')
+  demandTerminal('Pass --yes to run the command without asking.')
   const lines = describeTask(task, { outDir: '.', columns: process.stderr.columns, judgement, binds: bind })
   process.stderr.write(`${lines.join('\n')}\n`)
-  await askConsent(signal, 'refused: nothing was run')
+  await askConsent(signal, 'You declined, so nothing was run.')
   signal.throwIfAborted()
 }
 

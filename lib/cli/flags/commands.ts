@@ -43,7 +43,7 @@ import {
 
 function addCreate (program: Command): void {
   addOptions(program.command('create').summary('make a task file')
-    .description('Makes a task file: a command that runs once per piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment; and whose standard output is the piece.'), [
+    .description('Makes a task file: a command that runs once per piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment, and whose standard output is the piece.'), [
     new Option('--name <name>', 'the name of the task: of its file, or with --file of its folder (required)'),
     new Option('--command <cmd>', 'run by bash once per piece (required, or --command-file)'),
     new Option('--command-file <file>', 'the same from a file, whose text becomes part of the task'),
@@ -82,7 +82,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     new Option('-o, --output <dir>', 'the folder for the files').default('.'),
     value('-j, --slots <n>', 'pieces to compute at the same time (default: one per core)', parseCount),
     new Option('--yes', 'run the command without asking').default(false),
-    new Option('--no-compute', 'run nothing; only download what others computed'),
+    new Option('--no-compute', 'do not run the command; download only what others compute'),
     new Option('--exit', 'exit when done and other peers have the pieces that only this one has, instead of seeding until interrupted').default(false),
     new Option('--partial', 'when it ends before all is done, make a file NAME.partial of the parts of each file that are here').default(false),
     new Option('--seal', 'when done, also seed the files as an ordinary torrent, for other BitTorrent clients (see bitworker seal --help)').default(false),

@@ -27,7 +27,7 @@ export interface NetworkFlags {
 export function clientOptions (flags: NetworkFlags): WebTorrentOptions {
   if (!flags.dht && flags.dhtBootstrap.length > 0) {
     throw new BitWorkerError(
-      'BW_ERR_USAGE', 'usage', '--dht-bootstrap needs the DHT, which --no-dht turns off; leave out one of the two'
+      'BW_ERR_USAGE', 'usage', '--dht-bootstrap needs the DHT, which --no-dht turns off. Leave out one of them.'
     )
   }
   return {
@@ -51,7 +51,7 @@ export async function resolvePeers (peers: HostPort[]): Promise<string[]> {
       const { address } = await lookup(host, { order: 'ipv4first' })
       return formatHostPort({ host: address, port })
     } catch (error) {
-      throw new BitWorkerError('BW_ERR_HOST', 'input', `--peer ${host}: no such host; check the name`, {
+      throw new BitWorkerError('BW_ERR_HOST', 'input', `--peer ${host}: There is no such host. Check the name.`, {
         cause: explain(error)
       })
     }

@@ -36,7 +36,7 @@ export function parseSize (text: string): number {
 /** A size of at least one byte. */
 export function parsePieceLength (text: string): number {
   const bytes = parseSize(text)
-  if (bytes === 0) throw new InvalidArgumentError('A piece needs room for at least one byte.')
+  if (bytes === 0) throw new InvalidArgumentError('It must be at least 1.')
   return bytes
 }
 
@@ -50,7 +50,7 @@ export function parseLimit (text: string): number {
 /** Bytes a second, written like a size, with or without `/s`. */
 export function parseRate (text: string): number {
   const bytes = parseSize(text.replace(/\/s$/, ''))
-  if (bytes === 0) throw new InvalidArgumentError('With 0 nothing would be said to any peer; it must be at least 1.')
+  if (bytes === 0) throw new InvalidArgumentError('It must be at least 1 byte per second.')
   return bytes
 }
 
@@ -81,7 +81,7 @@ export function parseIndex (text: string): number {
 export function parseDate (text: string): Date {
   const date = new Date(/^\d{4}-\d\d-\d\d$/.test(text) ? text : NaN)
   if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text)) {
-    throw new InvalidArgumentError('It must be a day, such as 2027-01-31.')
+    throw new InvalidArgumentError('It must be a date, such as 2027-01-31.')
   }
   return date
 }
@@ -107,7 +107,7 @@ export function parseHostPort (text: string): HostPort {
     throw new InvalidArgumentError('It must be HOST:PORT, such as 192.0.2.7:6881 or [2001:db8::7]:6881.')
   }
   const number = parsePort(port)
-  if (number === 0) throw new InvalidArgumentError('A peer cannot have port 0.')
+  if (number === 0) throw new InvalidArgumentError('The port of a peer cannot be 0.')
   return { host: bare ?? host, port: number }
 }
 

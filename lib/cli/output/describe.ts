@@ -63,7 +63,7 @@ export interface DescribeOptions {
 }
 
 function describeSigners ({ signers }: Judgement): Row[] {
-  if (signers.length === 0) return [['signed by', ['nobody: it may be from anybody']]]
+  if (signers.length === 0) return [['signed by', ['nobody, so anyone may have made it']]]
   return signers.flatMap((signer): Row[] => [
     ['signed by', describeSigner(signer)],
     // not ours to say: a stranger can call himself anything
@@ -75,13 +75,13 @@ function describeTime ({ timeoutMs, pieceCount, completeCommand, completeTimeout
   const atEnd =
     completeCommand === undefined || completeTimeoutMs === undefined
       ? []
-      : [`${formatDuration(completeTimeoutMs)} a file at the end`]
+      : [`${formatDuration(completeTimeoutMs)} per file at the end`]
   if (timeoutMs === undefined)
     return [
-      `not stated: a piece gets ${formatDuration(DEFAULT_LIMITS.timeoutMs)} unless the volunteer says otherwise`,
+      `none given; the default is ${formatDuration(DEFAULT_LIMITS.timeoutMs)} per piece, unless the volunteer sets another`,
       ...atEnd
     ]
-  return [`${formatDuration(timeoutMs)} a piece, ${formatDuration(timeoutMs * pieceCount)} for all of them`, ...atEnd]
+  return [`${formatDuration(timeoutMs)} per piece, ${formatDuration(timeoutMs * pieceCount)} for all of them`, ...atEnd]
 }
 
 function describeNeeds ({ needs = {}, memoryBytes, scratchBytes }: Task): Row[] {
@@ -98,7 +98,7 @@ function describeNeeds ({ needs = {}, memoryBytes, scratchBytes }: Task): Row[] 
   return [
     ...(machine.length === 0 ? [] : [['it needs', [machine.join(', ')]] satisfies Row]),
     ...commands.map((command): Row => ['must pass', escapeLines(command), BAR]),
-    ...(each.length === 0 ? [] : [['it needs', [`${each.join(', ')}, each command`]] satisfies Row])
+    ...(each.length === 0 ? [] : [['it needs', [`${each.join(', ')} per command`]] satisfies Row])
   ]
 }
 
@@ -110,7 +110,7 @@ function describeUse (task: Task, given: Partial<Limits>): Row[] {
   const atEnd =
     task.completeCommand === undefined
       ? ''
-      : ` (${formatDuration(limitsFor({ timeoutMs: completeMsOf(task) }, given).timeoutMs)} for a file at the end)`
+      : ` (${formatDuration(limitsFor({ timeoutMs: completeMsOf(task) }, given).timeoutMs)} per file at the end)`
   const use = `${formatDuration(gets.timeoutMs)}${atEnd}, ${formatBytes(gets.memoryBytes)} of memory, ${formatBytes(gets.scratchBytes)} in its folder, ${gets.processes} processes`
   const lacks = [
     ...((asks.timeoutMs ?? 0) > gets.timeoutMs ? [`--max-time ${asks.timeoutMs! / 1000}`] : []),
@@ -121,8 +121,8 @@ function describeUse (task: Task, given: Partial<Limits>): Row[] {
     [
       'it may use',
       [
-        `${use}, each command`,
-        ...(lacks.length === 0 ? [] : [`that is less than it needs; to give it more: ${lacks.join(' ')}`])
+        `${use} per command`,
+        ...(lacks.length === 0 ? [] : [`less than it needs; to allow it more, pass ${lacks.join(' ')}`])
       ]
     ]
   ]
@@ -133,7 +133,7 @@ export function describeTask (
   task: Task, { outDir, columns = Infinity, judgement, binds = [], limits }: DescribeOptions = {}
 ): string[] {
   const optional: Array<Row | false> = [
-    task.legacy && ['format', ['of 2014: the info-hash does not cover the command']],
+    task.legacy && ['format', ['2014; the info-hash does not cover the command']],
     task.convertedFrom !== undefined && [
       'converted', [`from a task file of 2014, whose info-hash ${task.convertedFrom} does not cover the command`]
     ],
@@ -144,7 +144,7 @@ export function describeTask (
   return [`${escapeText(task.name)}: a task of ${plural(task.pieceCount, 'piece')}`, ...section([
     ['info-hash', [task.infoHash]],
     ...(judgement === undefined ? [] : describeSigners(judgement)),
-    ...(task.unsupported === undefined ? [] : [['unknown', [`${escapeText(task.unsupported.join(', '))}: not computed here; update BitWorker`]] satisfies Row]),
+    ...(task.unsupported === undefined ? [] : [['unknown', [`${escapeText(task.unsupported.join(', '))}: not computed by this version; update BitWorker`]] satisfies Row]),
     ...(task.command === '' ? [] : [['command', escapeLines(task.command), BAR] satisfies Row]),
     task.unsupported !== undefined ? ['at the end', ['not known to this version']] : task.completeCommand === undefined ? ['at the end', ['the parts are joined']] : ['at the end', escapeLines(task.completeCommand), BAR],
     [task.files.length === 1 ? 'file' : 'files', describeFiles(task, outDir)],
@@ -154,7 +154,7 @@ export function describeTask (
     ...describeNeeds(task),
     ...(limits === undefined ? [] : describeUse(task, limits)),
     ['trackers', task.announce.length === 0 ? ['none'] : capped(task.announce.map(escapeText))],
-    ...(task.private === true ? [['private', ['no DHT, local network or peer exchange: its trackers alone name peers']] satisfies Row] : []),
+    ...(task.private === true ? [['private', ['peers are found only through its trackers, not through DHT, local network or peer exchange']] satisfies Row] : []),
     ...optional.filter(row => row !== false)
   ], columns)]
 }

@@ -20,60 +20,60 @@ export class ExitError extends BitWorkerError {
 
 // What the system says, said so that the user knows what to do.
 const SYSTEM: Record<string, [code: ErrorCode, why: string, what: string]> = {
-  EADDRINUSE: ['BW_ERR_PORT_IN_USE', 'another program uses this port', 'choose another one, or 0 for any that is free'],
+  EADDRINUSE: ['BW_ERR_PORT_IN_USE', 'Another program uses this port.', 'Choose another port, or 0 for any free one.'],
   EADDRNOTAVAIL: [
-    'BW_ERR_ADDRESS', 'this machine does not have that address', 'choose one of its own, such as 127.0.0.1'
+    'BW_ERR_ADDRESS', 'This machine does not have this address.', 'Choose one that it has, such as 127.0.0.1.'
   ],
-  EACCES: ['BW_ERR_NOT_PERMITTED', 'permission denied', 'choose another place, or change its permissions'],
-  EPERM: ['BW_ERR_NOT_PERMITTED', 'not permitted', 'choose another place, or change its permissions'],
-  EROFS: ['BW_ERR_NOT_PERMITTED', 'the file system is read-only', 'choose another place'],
-  ENOSPC: ['BW_ERR_DISK_FULL', 'the disk is full', 'free some space and run the same command again; it continues'],
+  EACCES: ['BW_ERR_NOT_PERMITTED', 'Permission denied.', 'Choose another place, or change its permissions.'],
+  EPERM: ['BW_ERR_NOT_PERMITTED', 'Operation not permitted.', 'Choose another place, or change its permissions.'],
+  EROFS: ['BW_ERR_NOT_PERMITTED', 'The file system is read-only.', 'Choose another place.'],
+  ENOSPC: ['BW_ERR_DISK_FULL', 'The disk is full.', 'Free some space, then run the same command again to resume.'],
   EDQUOT: [
-    'BW_ERR_DISK_FULL', 'the disk quota is used up', 'free some space and run the same command again; it continues'
+    'BW_ERR_DISK_FULL', 'The disk quota is used up.', 'Free some space, then run the same command again to resume.'
   ],
-  ENOENT: ['BW_ERR_NOT_FOUND', 'no such file or folder', 'check the path'],
-  ENOTDIR: ['BW_ERR_NOT_FOUND', 'a part of the path is not a folder', 'check the path'],
-  EISDIR: ['BW_ERR_NOT_A_FILE', 'it is a folder', 'name a file'],
-  EMFILE: ['BW_ERR_TOO_MANY_FILES', 'too many files are open', 'raise the limit with ulimit -n']
+  ENOENT: ['BW_ERR_NOT_FOUND', 'No such file or folder.', 'Check the path.'],
+  ENOTDIR: ['BW_ERR_NOT_FOUND', 'A part of the path is not a folder.', 'Check the path.'],
+  EISDIR: ['BW_ERR_NOT_A_FILE', 'This is a folder.', 'Name a file.'],
+  EMFILE: ['BW_ERR_TOO_MANY_FILES', 'Too many files are open.', 'Raise the limit with ulimit -n.']
 }
 
 const KEYS = (message: string): string =>
-  /(?:name another|use an Ed25519 key)$/.test(message) ? ' (bitworker keygen, --key FILE)' : ''
+  /(?:name another file|use an Ed25519 key)$/i.test(message) ? ' (bitworker keygen, --key FILE).' : '.'
 // The folder is not always what has to be changed (too many open files), and sometimes it is said already.
 const ELSEWHERE = (message: string): string => {
-  if (/another (?:output )?folder$/.test(message)) return ' with -o'
-  return /(?:move it away|remove it)$/.test(message) ? ', or choose another folder with -o' : ''
+  if (/another (?:output )?folder$/.test(message)) return ' with -o.'
+  return /(?:move it away|remove it)$/i.test(message) ? ', or choose another folder with -o.' : '.'
 }
 
 const NOT_FINISHED = (message: string): string =>
-  /is not finished here/.test(message) ? '; run it to its end, or name the folder of its files with --dir' : ''
+  /is not finished here/.test(message) ? '. Run it to its end, or name the folder of its files with --dir.' : '.'
 
 /**
  * What a command can do about an error of the library, which knows no flags: by code and command, to go on the end of
  * the message. The only place where such advice stands.
  */
 const ADVICE: Partial<Record<ErrorCode, Record<string, string | ((message: string) => string)>>> = {
-  BW_ERR_BIND: { run: ' (--bind PATH:NAME)' },
+  BW_ERR_BIND: { run: ' (--bind PATH:NAME).' },
   BW_ERR_FILE_EXISTS: {
-    run: ', choose another folder with -o, or overwrite it with --force',
-    create: '; choose another name with -o, or overwrite it with --force',
-    sign: '; choose another name with -o, or overwrite it with --force',
-    keygen: '; choose another file with -o, or overwrite it with --force',
-    seal: '; choose another name with -o, or overwrite it with --force'
+    run: ', choose another folder with -o, or overwrite it with --force.',
+    create: '. Choose another name with -o, or overwrite it with --force.',
+    sign: '. Choose another name with -o, or overwrite it with --force.',
+    keygen: '. Choose another file with -o, or overwrite it with --force.',
+    seal: '. Choose another name with -o, or overwrite it with --force.'
   },
   BW_ERR_KEY: { create: KEYS, sign: KEYS },
   BW_ERR_KEY_FILE: { create: KEYS, sign: KEYS },
-  BW_ERR_LOCKED: { run: '; choose another folder with -o, or end the other one' },
+  BW_ERR_LOCKED: { run: '. Choose another folder with -o, or stop the other one.' },
   BW_ERR_NOT_FINISHED: { seal: NOT_FINISHED },
   BW_ERR_OUTPUT_FOLDER: { run: ELSEWHERE },
   BW_ERR_SYMLINK: { run: ELSEWHERE },
-  BW_ERR_TASK_COMMAND: { create: '; let it call a script that every volunteer has, and shows it with --bind' },
-  BW_ERR_TASK_LIMITS: { create: '; choose another --memory or --scratch' },
-  BW_ERR_TASK_NAME: { create: '; choose another one: --name, --file' },
-  BW_ERR_TASK_NEEDS: { create: '; correct --need, --need-command, --need-cpus or --arch' },
-  BW_ERR_TASK_NO_COMMAND: { create: '; say --command CMD' },
-  BW_ERR_TASK_PIECE_LENGTH: { create: '; choose another --piece-length' },
-  BW_ERR_TASK_TIMEOUT: { create: '; choose another --timeout or --complete-timeout' }
+  BW_ERR_TASK_COMMAND: { create: '. Have the command call a script that every volunteer has and shows it with --bind.' },
+  BW_ERR_TASK_LIMITS: { create: '. Choose another --memory or --scratch.' },
+  BW_ERR_TASK_NAME: { create: '. Choose another one (--name, --file).' },
+  BW_ERR_TASK_NEEDS: { create: '. Correct --need, --need-command, --need-cpus or --arch.' },
+  BW_ERR_TASK_NO_COMMAND: { create: '. Pass --command CMD.' },
+  BW_ERR_TASK_PIECE_LENGTH: { create: '. Choose another --piece-length.' },
+  BW_ERR_TASK_TIMEOUT: { create: '. Choose another --timeout or --complete-timeout.' }
 }
 
 /** The error's message, with what this command can do about it. */
@@ -91,11 +91,11 @@ export function explain (error: unknown, subject?: string): unknown {
   const known = code === undefined ? undefined : SYSTEM[code]
   if (known === undefined) return error
   if (code === 'ENOENT' && syscall === 'uv_cwd')
-    return new BitWorkerError(known[0], 'system', 'the current folder was removed; change to another one', {
+    return new BitWorkerError(known[0], 'system', 'The current folder was removed. Change to another one.', {
       cause: error
     })
   const about = subject ?? path ?? (port === undefined ? null : `port ${port}`)
-  return new BitWorkerError(known[0], 'system', `${about === null ? '' : `${about}: `}${known[1]}; ${known[2]}`, {
+  return new BitWorkerError(known[0], 'system', `${about === null ? '' : `${about}: `}${known[1]} ${known[2]}`, {
     cause: error
   })
 }

@@ -5,10 +5,10 @@ import type { Judgement, SignerJudgement } from '../../trust/judge.ts'
 import { escapeText } from './format.ts'
 
 const STANDING = {
-  trusted: 'you trust this key, and the task is within the scope',
-  limited: 'you trust this key, but not for this task',
+  trusted: 'you trust this key, and the task is within its limits',
+  limited: 'you trust this key, but the task exceeds its limits',
   unknown: 'you do not know this key',
-  denied: 'you denied this key: its tasks do not run'
+  denied: 'you denied this key, so its tasks do not run'
 }
 
 /** A signer in two lines: the key, and what it is to the user. Without what the signer says of himself. */
@@ -20,7 +20,7 @@ export function describeSigner ({ key, standing, label, why }: SignerJudgement):
 /** One line that says why nothing is asked. */
 export function describeTrust ({ signers }: Judgement): string {
   const { key, label } = signers.find(({ standing }) => standing === 'trusted')!
-  return `Signed by ${label === undefined ? key : escapeText(label)}, whom you trust: it starts without a question.`
+  return `Signed by ${label === undefined ? key : escapeText(label)}, whom you trust, so it starts without asking.`
 }
 
 /** Throws BW_ERR_DENIED (exit 2) for a task that somebody signed whose tasks never run. */
@@ -30,7 +30,7 @@ export function refuseDenied ({ verdict, signers }: Judgement): void {
   throw new BitWorkerError(
     'BW_ERR_DENIED',
     'usage',
-    `this task is signed by ${label ?? key}, whose tasks do not run here; pass --no-compute to download only, or take that back with bitworker trust remove ${key}`
+    `This task is signed by ${label ?? key}, whose tasks you denied. Pass --no-compute to download only, or remove the key from the list with bitworker trust remove ${key}.`
   )
 }
 
@@ -38,6 +38,6 @@ export function refuseDenied ({ verdict, signers }: Judgement): void {
 export function checkLabel (label: string): void {
   if (label.trim() === label && label !== '' && label.length <= MAX_LABEL_LENGTH && escapeText(label) === label) return
   throw new BitWorkerError(
-    'BW_ERR_USAGE', 'usage', `--label must be 1 to ${MAX_LABEL_LENGTH} characters that can be seen; give a name`
+    'BW_ERR_USAGE', 'usage', `--label must be 1 to ${MAX_LABEL_LENGTH} visible characters.`
   )
 }

@@ -19,7 +19,7 @@ export async function writeTask (target: string, task: Task, force: boolean): Pr
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explain(error, target)
     // The same task again, made at another time: what is there already will do.
     if (await holdsSameTask(target, task)) return
-    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${target}: already exists and is something else`)
+    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${target} already exists and has other contents.`)
   }
 }
 
@@ -28,7 +28,7 @@ async function refuseDevice (target: string): Promise<void> {
   const there = await stat(target).catch(() => null)
   if (there === null || there.isFile() || there.isDirectory()) return
   throw new BitWorkerError(
-    'BW_ERR_NOT_A_FILE', 'usage', `${target}: already exists and is not an ordinary file; choose another name with -o`
+    'BW_ERR_NOT_A_FILE', 'usage', `${target} already exists and is not a regular file. Choose another name with -o.`
   )
 }
 

@@ -16,7 +16,7 @@ export async function checkBinds (binds: Bind[]): Promise<void> {
 /** `--bind NAME:PATH` has it the wrong way round; everything after a colon with a slash belongs to the path. */
 async function reason (path: string): Promise<string> {
   const [, first = '', second = ''] = /^([^/:]+):(.*\/.*)$/.exec(path) ?? []
-  if (second === '') return 'no such file or folder, or not readable; check the path'
+  if (second === '') return 'No such file or folder, or it is not readable. Check the path'
   const isThere = await access(second).then(() => true, () => false)
-  return `${second} is not a name for it in the command's folder; ${isThere ? `say --bind ${second}:${first}` : 'a name has no slash'}`
+  return `${second} cannot be its name in the command's folder. ${isThere ? `Pass --bind ${second}:${first}` : 'A name has no slash'}`
 }

@@ -48,8 +48,8 @@ function choiceOf ({ sandbox, unsafeNoSandbox }: ConfinementFlags): SandboxChoic
   if (unsafeNoSandbox && (sandbox === 'auto' || sandbox === 'none')) return 'none'
   if (!unsafeNoSandbox && sandbox !== 'none') return sandbox
   throw new BitWorkerError('BW_ERR_USAGE', 'usage', unsafeNoSandbox
-    ? `--unsafe-no-sandbox contradicts --sandbox ${sandbox}; leave out one of the two`
-    : '--sandbox none lets the command do all that you can do; if you mean it, say --unsafe-no-sandbox, too')
+    ? `--unsafe-no-sandbox contradicts --sandbox ${sandbox}. Leave out one of them.`
+    : '--sandbox none gives the command all your rights. If you mean it, pass --unsafe-no-sandbox as well.')
 }
 
 function limitsOf (flags: ConfinementFlags): Partial<Limits> {
@@ -67,10 +67,10 @@ function limitsOf (flags: ConfinementFlags): Partial<Limits> {
 
 function bannerOf ({ tier, problems }: Pick<SandboxReport, 'tier' | 'problems'>, choice: SandboxChoice): string {
   if (tier !== 'none') {
-    return `The command runs in a sandbox (${tier}): no network, and of your files only what --bind shows, read-only.`
+    return `The command runs in a sandbox (${tier}): no network, and of your files only those that --bind shows, read-only.`
   }
   if (choice === 'none') {
     return 'UNSANDBOXED (--unsafe-no-sandbox): the command can read and delete your files, and use your network.'
   }
-  return `Nothing is computed here, only downloaded: there is no sandbox to compute in. ${problems.join('; ')}. See bitworker doctor.`
+  return `No sandbox works here, so nothing is computed, only downloaded. ${problems.join(' ')} See bitworker doctor.`
 }

@@ -33,14 +33,14 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
   session.onWarning(({ code, message }) => {
     remarks.emit('warning', { ...(code?.startsWith('BW_ERR_') === true && { code }), message })
     // a tracker that is down says so every few minutes
-    remarks.add('warnings', [`warning: ${message}`])
+    remarks.add('warnings', [`Warning: ${message}`])
   })
 }
 
 /** What the commands of good pieces said on stderr. */
 export function reportStderr ({ torrent }: Session, screen: Screen): void {
   torrent.on('computed', ({ piece, stderr }) => {
-    if (stderr !== '') screen.note([`piece ${piece} was computed, and said:`, ...lastLines(stderr)].join('\n'))
+    if (stderr !== '') screen.note([`Piece ${piece} was computed. Its stderr:`, ...lastLines(stderr)].join('\n'))
   })
 }
 
@@ -48,11 +48,11 @@ export function reportStderr ({ torrent }: Session, screen: Screen): void {
 function reportMisdeeds (torrent: Session['torrent'], remarks: Remarks): void {
   torrent.on('strike', ({ peer, reason }) => {
     remarks.emit('strike', { peer, reason })
-    remarks.add('misdeeds', [`peer ${peer} broke a rule: ${reason}`], `strike ${peer}`)
+    remarks.add('misdeeds', [`Peer ${peer} broke a rule: ${reason}.`], `strike ${peer}`)
   })
   torrent.on('ban', ({ peer, reason }) => {
     remarks.emit('ban', { peer, reason })
-    remarks.add('misdeeds', [`peer ${peer} may not come back: ${reason}`], `ban ${peer}`)
+    remarks.add('misdeeds', [`Peer ${peer} is banned: ${reason}.`], `ban ${peer}`)
   })
 }
 

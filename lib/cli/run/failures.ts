@@ -1,5 +1,6 @@
 /** What failed in a run, by reason. Pure. */
 import type { CommandFailure } from '../../base/errors.ts'
+import { STDERR_CHARACTERS } from '../../executor/failures.ts'
 import type { FailedEvent, HopelessEvent } from '../../session/events.ts'
 import { formatRanges, plural } from '../output/format.ts'
 import { cutLine, lastLines } from './remarks.ts'
@@ -51,8 +52,12 @@ export class Failures {
     }
     if (!final || group.isShown) return null
     group.isShown = true
+    const { headline, lines } = wordsOf(failure)
+    const why = this.#explain(failure)
     return [
-      `${subjectOf(failure)} failed permanently on this machine: ${failure.message}`, ...this.#details(failure)
+      `${subjectOf(failure)} failed permanently on this machine. ${headline}`,
+      ...lines,
+      ...why === null ? [] : [`  ${cutLine(why)}`]
     ]
   }
 
@@ -94,17 +99,22 @@ export class Failures {
     // complete commands come last
     return groups.sort((a, b) => firstOf(a) - firstOf(b))
   }
-
-  #details (failure: FailedEvent): string[] {
-    const why = this.#explain(failure)
-    return [...stderrLines(failure.message, failure.stderr), ...why === null ? [] : [`  ${cutLine(why)}`]]
-  }
 }
 
-/** What the command wrote to stderr, as far as the message does not say it. */
-function stderrLines (message: string, stderr: string): string[] {
-  const isSaid = stderr !== '' && message.includes(stderr.trim())
-  return isSaid ? [] : lastLines(stderr)
+/**
+ * What to show of a failure: its message, and the last lines of stderr. The last line of all is shown once: in the
+ * message only if it is the only one.
+ */
+function wordsOf (failure: Pick<FailedEvent, 'message' | 'stderr'>): { headline: string, lines: string[] } {
+  const { message, stderr } = failure
+  const isSaid = stderr.trim() !== '' && message.endsWith(stderr.trim())
+  return isSaid ? { headline: message, lines: [] } : { headline: headlineOf(failure), lines: lastLines(stderr) }
+}
+
+/** The message without the last line of stderr, with which executor/failures.ts ends it. */
+export function headlineOf ({ message, stderr }: Pick<FailedEvent, 'message' | 'stderr'>): string {
+  const last = stderr.slice(stderr.lastIndexOf('\n') + 1).slice(0, STDERR_CHARACTERS)
+  return last !== '' && message.endsWith(`: ${last}`) ? `${message.slice(0, -last.length - 2)}.` : message
 }
 
 function shortened (failure: FailedEvent): FailedEvent {
@@ -119,7 +129,7 @@ function firstOf ({ pieces }: Group): number {
 }
 
 function subjectOf ({ piece, file }: FailedEvent): string {
-  return piece === null ? `the complete command of file ${file ?? 0}` : `piece ${piece}`
+  return piece === null ? `The complete command of file ${file ?? 0}` : `Piece ${piece}`
 }
 
 /** Tells people and `--json` what failed. */
@@ -173,10 +183,9 @@ export class FailureReport {
   }
 
   /** Why nothing more is computed. */
-  describeHopeless ({ message, exitCode, signal, stderr }: HopelessEvent): string {
-    const why = this.#explain({ exitCode, signal, stderr })
-    return [
-      cutLine(message), ...stderrLines(message, stderr), ...(why === null ? [] : [`  ${cutLine(why)}`])
-    ].join('\n')
+  describeHopeless (hopeless: HopelessEvent): string {
+    const { headline, lines } = wordsOf(hopeless)
+    const why = this.#explain(hopeless)
+    return [cutLine(headline), ...lines, ...(why === null ? [] : [`  ${cutLine(why)}`])].join('\n')
   }
 }

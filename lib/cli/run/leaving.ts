@@ -34,11 +34,11 @@ export async function seeded (torrent: Torrent, { seedTime, seedRatio }: Leaving
 /** Resolves when the connected peers have what only we have, or it took too long; says whom it waits for. */
 export async function handedOver (torrent: Torrent, screen: Screen): Promise<void> {
   torrent.once('leaving', ({ peers, pieces }) => {
-    screen.note(`${leavingWhen(peers, pieces)}; Ctrl-C leaves at once`)
+    screen.note(`${leavingWhen(peers, pieces).replace(/^l/, 'L')}. Press Ctrl-C to leave at once.`)
   })
   const { peers, pieces } = await torrent.handOver()
   if (peers > 0)
     screen.note(
-      `Leaving before ${plural(peers, 'peer')} got ${plural(pieces, 'piece')} that only this one has: they took too long.`
+      `Leaving before ${plural(peers, 'peer')} got ${plural(pieces, 'piece')} that only this one has. They took too long.`
     )
 }

@@ -67,16 +67,16 @@ export function checkLink (link: string): void {
   const topics = [...link.matchAll(/[?&]xt(?:\.\d+)?=([^&]*)/g)].map(([, topic = '']) => topic)
   if (topics.some(topic => topic.startsWith('urn:btih:') && isInfoHash(topic.slice('urn:btih:'.length)))) return
   const [topic] = topics
-  if (topic === undefined) throw bad('has no info-hash (xt=urn:btih:…): if it has more to it, put it in quotes')
+  if (topic === undefined) throw bad('has no info-hash (xt=urn:btih:…). If you gave a longer link, put it in quotes')
   if (topic.startsWith('urn:btmh:')) {
-    throw bad('is for BitTorrent 2 alone (urn:btmh), which BitWorker does not speak: ask for a link with urn:btih')
+    throw bad('is for BitTorrent v2 only (urn:btmh), which BitWorker does not support. Ask for a link with urn:btih')
   }
   const [, hash] = /^urn:btih:(.*)$/s.exec(topic) ?? []
   if (hash === undefined) {
-    throw bad(`names something that is no torrent (${topic.slice(0, 40)}): ask for one with urn:btih`)
+    throw bad(`does not name a torrent (${topic.slice(0, 40)}). Ask for a link with urn:btih`)
   }
   throw bad(
-    `has an info-hash of ${hash.length} characters, not 40 hex digits or 32 of base 32: copy it once more, and whole`
+    `has an info-hash of ${hash.length} characters instead of 40 hex digits or 32 of base 32. Copy the whole link again`
   )
 }
 
@@ -87,9 +87,9 @@ export function checkLink (link: string): void {
 export function lookupNote (id: string | Uint8Array): string {
   const isBare = typeof id === 'string' && /^magnet:\?xt=[^&]*$/.test(id)
   const hint = isBare
-    ? '\nThe link is nothing but an info-hash; if it was longer, put it in quotes: the shell cuts it at the first &.'
+    ? '\nThe link has nothing but an info-hash. If you gave a longer one, put it in quotes: the shell cuts it at the first &.'
     : ''
-  return `looking for the task; Ctrl-C stops${hint}`
+  return `Looking for the task. Press Ctrl-C to stop.${hint}`
 }
 
 function bad (what: string): BitWorkerError {

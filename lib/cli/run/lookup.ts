@@ -50,7 +50,7 @@ async function fromSwarm<T> (
     giveUp.abort(noMetadata(seconds))
   }, seconds * 1000)
   const interrupt = (): void => {
-    giveUp.abort(new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted'))
+    giveUp.abort(new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'Interrupted.'))
   }
   signal.addEventListener('abort', interrupt)
   if (signal.aborted) interrupt()
@@ -68,6 +68,6 @@ function noMetadata (seconds: number): ExitError {
   return new ExitError(
     EXIT.workFailed,
     'BW_ERR_NO_METADATA',
-    `no peer gave the task within ${seconds} s: perhaps nobody is there, or not reachable; try again later, or name one with --peer, --announce or --dht-bootstrap`
+    `No peer provided the task within ${seconds} s. Perhaps none is online, or none can be reached. Try again later, or name one with --peer, --announce or --dht-bootstrap.`
   )
 }

@@ -62,22 +62,24 @@ function torrentError (error: Error, torrent: Torrent, id: string | Uint8Array):
   if (known instanceof BitWorkerError) return known
   if (torrent.metadata !== null) return new BitWorkerError('BW_ERR_TORRENT', 'system', reasons(error), { cause: error })
   if (typeof id === 'string' && /^https?:/.test(id)) return urlError(error, id)
-  const what = typeof id === 'string' ? 'what peers have of it cannot be used' : 'the torrent file cannot be used'
-  const why = reasons(error)
+  const what = typeof id === 'string' ? 'The metadata from peers' : 'The torrent file'
+  const why = withAdvice(reasons(error), 'Get it again, or use another one.')
   return new BitWorkerError(
     'BW_ERR_TORRENT',
     'input',
-    `${what}: ${why}${why.includes(';') ? '' : '; get it again, or another one'}`,
+    `${what} cannot be used: ${why}`,
     { cause: error }
   )
 }
 
 function urlError (error: Error, url: string): BitWorkerError {
-  const what = error.message.startsWith('Error downloading') ? 'cannot be fetched' : 'what is there cannot be used'
-  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${url}: ${what} (${reasons(error)}); check the URL`, {
-    cause: error
-  })
+  const what = error.message.startsWith('Error downloading') ? 'The file cannot be fetched' : 'The file cannot be used'
+  const why = reasons(error).replace(/\.$/, '')
+  return new BitWorkerError('BW_ERR_TORRENT', 'input', `${url}: ${what} (${why}). Check the URL.`, { cause: error })
 }
+
+/** A reason with a full stop says what to do itself. */
+function withAdvice (why: string, advice: string): string { return why.endsWith('.') ? why : `${why}. ${advice}` }
 
 // What WebTorrent says first says nothing; what follows it, or is behind it, says why.
 const EMPTY_WORDS = /^(?:(?:Invalid torrent identifier|Error downloading torrent|fetch failed)(?:: *|$))+/

@@ -55,11 +55,11 @@ export function outcomeOf (
   const waitForOthers = (inVain: () => void): void => {
     if (isWaiting) return
     isWaiting = true
-    if (flags.exit !== true) return screen.note('Pieces from other peers are still downloaded; Ctrl-C stops.')
+    if (flags.exit !== true) return screen.note('Pieces from other peers are still downloaded. Press Ctrl-C to stop.')
     // peers were looked for before anything was computed
     if (torrent.numPeers === 0) return inVain()
     screen.note(
-      `Pieces from other peers are still downloaded; the run ends when none arrives for ${PATIENCE_MS / 1000} s.`
+      `Pieces from other peers are still downloaded. The run ends when none arrives for ${PATIENCE_MS / 1000} s.`
     )
     void nothingComes(torrent).then(inVain)
   }
@@ -69,7 +69,7 @@ export function outcomeOf (
       failures.tell()
       screen.note(
         pieces.length === 0
-          ? 'All parts are here, but the file could not be made.'
+          ? 'All parts are stored, but the file could not be made from them.'
           : 'Nothing is left to do here: no connected peer has the failed pieces.'
       )
       // no peer can give the file
@@ -109,11 +109,11 @@ function announceDone (
   if (torrent.task !== null && finished.size < torrent.task.files.length) {
     screen.note(
       torrent.task.unsupported === undefined
-        ? 'All parts are here; the complete command, which makes the files of them, was not run (--no-compute).'
-        : 'All parts are here, but no files are made of them, as this version does not know all that the task needs; update BitWorker and run the same command again.'
+        ? 'All parts are stored. The complete command, which makes the files from them, was not run (--no-compute).'
+        : 'All parts are stored, but this version lacks something that the task needs to make files from them. Update BitWorker and run the same command again.'
     )
   }
   if (flags.seedTime !== undefined || flags.seedRatio !== undefined) {
-    screen.note('Seeding until --seed-time or --seed-ratio is reached; Ctrl-C stops.')
-  } else if (flags.exit !== true) screen.note('Seeding for the others; Ctrl-C stops.')
+    screen.note('Seeding until --seed-time or --seed-ratio is reached. Press Ctrl-C to stop.')
+  } else if (flags.exit !== true) screen.note('Seeding to other peers. Press Ctrl-C to stop.')
 }

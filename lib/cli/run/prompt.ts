@@ -8,13 +8,13 @@ export function isInteractive (): boolean {
 
 /** Throws BW_ERR_CONSENT (exit 2) where the question would have to be asked but nobody can answer. */
 export function demandTerminal (
-  instead = 'pass --yes to run it without asking, or --no-compute to download only'
+  instead = 'Pass --yes to run it without asking, or --no-compute to download only.'
 ): void {
   if (isInteractive()) return
   throw new ExitError(
     EXIT.refused,
     'BW_ERR_CONSENT',
-    `this task runs a command on your machine and there is no terminal to ask you on; ${instead}`
+    `This task runs a command on your machine, and there is no terminal to ask for your consent. ${instead}`
   )
 }
 
@@ -42,7 +42,7 @@ export async function ask (message: string, initialValue: boolean, signal: Abort
     signal: AbortSignal.any([signal, end.signal])
   }).finally(end.release)
   if (signal.aborted || end.signal.aborted) return null
-  if (isCancel(answer)) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'interrupted')
+  if (isCancel(answer)) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'Interrupted.')
   return answer
 }
 
@@ -51,7 +51,7 @@ export async function ask (message: string, initialValue: boolean, signal: Abort
  * Throws BW_ERR_REFUSED (exit 2) for a No or Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
  */
 export async function askConsent (
-  signal: AbortSignal, refused = 'refused: nothing was run; pass --no-compute to only download what others computed'
+  signal: AbortSignal, refused = 'You declined, so nothing was run. Pass --no-compute to download only what others compute.'
 ): Promise<boolean> {
   demandTerminal()
   const answer = await ask('Run this command on your machine?', false, signal)

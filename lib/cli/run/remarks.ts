@@ -83,7 +83,7 @@ export class Remarks {
     known.add(key)
     if (known.size > MAX_KNOWN) known.delete(known.values().next().value!)
     this.#note([cutLine(first), ...others].join('\n'))
-    if (turn === 'last') this.#note('(no more of this is shown for an hour; --json has more)')
+    if (turn === 'last') this.#note('No more messages like these are shown for an hour; --json prints more of them.')
   }
 
   /** For `--json`, which says when it leaves out the rest of an hour. */

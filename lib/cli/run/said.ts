@@ -13,6 +13,6 @@ export function outputShownOn (stream: NodeJS.WritableStream, atMost: number): (
     if (left <= 0) return
     stream.write(`${escapeLines(chunk.subarray(0, left).toString('utf8')).join('\n')}\n`)
     left -= chunk.length
-    if (left < 0) stream.write('… (there is more; bitworker try TASK > FILE has all of it)\n')
+    if (left < 0) stream.write('… (cut off; bitworker try TASK > FILE writes all of it)\n')
   }
 }

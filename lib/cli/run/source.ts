@@ -79,6 +79,6 @@ function tooLarge (path: string, size: number | string): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_FILE_TOO_LARGE',
     'input',
-    `${path}: ${size} bytes cannot be a task file (at most ${MAX_FILE_BYTES}); name a .bitworker file, a magnet link or an info-hash`
+    `${path}: A file of ${size} bytes cannot be a task file (at most ${MAX_FILE_BYTES}). Name a .bitworker file, a magnet link or an info-hash.`
   )
 }

@@ -17,6 +17,7 @@ import { explain } from '../output/failure.ts'
 import { escapeText, formatBytes } from '../output/format.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 import type { Confinement } from './confinement.ts'
+import { headlineOf } from './failures.ts'
 import { saidLines } from './said.ts'
 
 /** Which piece, and how. */
@@ -39,7 +40,7 @@ export function obstacleToTrying ({ mayCompute, fields }: Confinement): BitWorke
     : new BitWorkerError(
         'BW_ERR_NO_SANDBOX',
         'system',
-        `nothing can be tried here, as there is no sandbox to do it in: ${fields.problems.join('; ')}; see bitworker doctor`
+        `No sandbox works here, so nothing can be tried. ${fields.problems.join(' ')} See bitworker doctor.`
       )
 }
 
@@ -87,6 +88,7 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
       const why = confinement.fields.tier === 'none' ? null : explainMissing({ exitCode, stderr })
       const lines = [...saidLines(stderr), ...why === null ? [] : [`  ${escapeText(why)}`]]
       process.stderr.write(lines.map(line => `${line}\n`).join(''))
+      throw new CommandError(code, headlineOf(err), err, { cause: err })
     }
     throw err
   } finally {

@@ -52,6 +52,6 @@ export class WorkView {
     if (piece === -1 || elapsed < (usual === undefined ? HANG_UNKNOWN_MS : Math.max(HANG_MS, HANG_TIMES * usual))) {
       return null
     }
-    return `piece ${piece} has run for ${formatDuration(elapsed)} (${usual === undefined ? 'none has ended so far' : `usual: ${formatDuration(usual)}`})`
+    return `piece ${piece} has run for ${formatDuration(elapsed)} (${usual === undefined ? 'none has ended yet' : `usual: ${formatDuration(usual)}`})`
   }
 }

@@ -81,14 +81,14 @@ export function tryGroups ({ unified, legacy }: Hierarchies, canJoin: (group: Gr
     const groups = new Groups(place)
     try {
       if (!canJoin(groups.take({ memoryBytes: 64 * 1024 ** 2, processes: 16 }))) continue
-      return { place, message: `cgroups (version ${place.version}) bound all memory of a command together` }
+      return { place, message: `Cgroups (version ${place.version}) limit the total memory of a command.` }
     } catch {
       // the kernel refuses: not here
     } finally {
       groups.close()
     }
   }
-  return { place: null, message: 'no cgroups can be made here, so the memory of a command is looked at now and then' }
+  return { place: null, message: 'No cgroups can be created here, so the memory of a command is only checked periodically.' }
 }
 
 /**

@@ -98,7 +98,7 @@ function noPipes (cause: unknown): CommandError {
   const why = cause instanceof Error ? cause.message : String(cause)
   return new CommandError(
     'BW_ERR_COMMAND_SPAWN',
-    `the command could not be started: no pipe for its output could be made (${why})`,
+    `The command could not be started: no pipe could be made for its output (${why}).`,
     { exitCode: null, signal: null, stderr: '' },
     { cause }
   )

@@ -91,7 +91,7 @@ function temporaryProblem (): string | null {
     return null
   } catch (err) {
     const why = WHY[errnoOf(err)] ?? (err instanceof Error ? err.message : String(err))
-    return `${at}, the folder for temporary files (TMPDIR), cannot be used: ${why}; set TMPDIR to a folder that you may write to and that has room`
+    return `${at}, the folder for temporary files (TMPDIR), cannot be used: ${why}. Set TMPDIR to a writable folder with free space.`
   } finally {
     removeTemporary(folder)
   }
@@ -106,14 +106,14 @@ function * candidates (choice: SandboxChoice, problems: string[]): Generator<San
   const arch = archOf()
   if (arch === null) {
     problems.push(
-      `there is no filter of system calls for this kind of machine (${process.arch}); use one with x86-64 or arm64`
+      `There is no system call filter for this architecture (${process.arch}). Use x86-64 or arm64.`
     )
     return
   }
   if (choice !== 'landlock') yield * bwraps(arch, problems)
   if (choice === 'bwrap') return
   const perl = findProgram('perl')
-  if (perl === null) problems.push('perl is not installed, which the sandbox landlock needs; install it')
+  if (perl === null) problems.push('Perl, which the landlock sandbox needs, is not installed. Install it.')
   else yield { tier: 'landlock', createLauncher: () => new LandlockLauncher({ perl, arch }) }
 }
 
@@ -121,7 +121,7 @@ function * bwraps (arch: Arch, problems: string[]): Generator<Sandbox> {
   const bwrap = findProgram('bwrap')
   if (bwrap === null) {
     problems.push(
-      'bubblewrap is not installed; install the package bubblewrap (Debian and Ubuntu: apt-get install bubblewrap)'
+      'Bubblewrap is not installed. Install the package bubblewrap (Debian and Ubuntu: apt-get install bubblewrap).'
     )
     return
   }
@@ -151,7 +151,7 @@ async function tryOut (sandbox: Sandbox): Promise<string | null> {
     await executor.run({
       command, env, cwd, stdout, mounts: [{ path: shown, at }], maxOutputBytes: 1000, timeoutMs: TEST_MS
     }).done
-    return readFileSync(stdout, 'utf8') === 'ok\n' ? null : 'it runs commands, but does not give back what they say'
+    return readFileSync(stdout, 'utf8') === 'ok\n' ? null : 'it runs commands, but their output is lost'
   } catch (err) {
     if (err instanceof CommandError) {
       return err.stderr === '' ? err.message : err.stderr.slice(err.stderr.lastIndexOf('\n') + 1)

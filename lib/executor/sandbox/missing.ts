@@ -52,11 +52,11 @@ export function explainMissing (
   // what the command made itself
   if (program === null || (program.includes('/') && !path.isAbsolute(program))) return null
   const at = find(program)
-  if (at === null) return `${program} is not on this machine either; install it, or correct the command.`
+  if (at === null) return `${program} is not installed on this machine. Install it, or correct the command.`
   const real = realPathOf(at)
   if (isShown(at) && isShown(real)) return null
   const where = at === real ? at : `${at} (${real})`
-  return `${program} is ${where} on this machine, and the sandbox shows programs in ${listOf(SHOWN_FOLDERS)} only; install it there, or see ${DOCS}.`
+  return `On this machine, ${program} is ${where}, but the sandbox shows only programs in ${listOf(SHOWN_FOLDERS)}. Install it there, or see ${DOCS}.`
 }
 
 /** The program that the last complaint is of. */

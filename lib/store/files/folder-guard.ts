@@ -46,7 +46,7 @@ export class FolderGuard {
     throw new BitWorkerError(
       isLink ? 'BW_ERR_SYMLINK' : 'BW_ERR_OUTPUT_FOLDER',
       'system',
-      `${at} was removed, or another folder or a link was put in its place, while it was in use; nothing is written there: put it back, then start again`
+      `${at} was removed or replaced while it was in use, so nothing more is written there. Put it back, then start again.`
     )
   }
 }

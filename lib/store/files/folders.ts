@@ -104,7 +104,7 @@ function isRealFolder (dir: string): boolean {
   throw new BitWorkerError(
     'BW_ERR_SYMLINK',
     'system',
-    `${dir} is a symbolic link, through which nothing is written; remove it, or choose another folder`
+    `${dir} is a symbolic link, and BitWorker does not write through one. Remove it, or choose another folder.`
   )
 }
 

@@ -85,7 +85,7 @@ function refuseIfAlive (lock: string | null): void {
 
 function locked (pid: string): BitWorkerError {
   return new BitWorkerError(
-    'BW_ERR_LOCKED', 'usage', `another bitworker (pid ${pid}) is using this folder for the same task`
+    'BW_ERR_LOCKED', 'usage', `Another bitworker (pid ${pid}) is using this folder for the same task.`
   )
 }
 

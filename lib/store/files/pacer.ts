@@ -7,7 +7,7 @@ const SLICE_MS = 5
 /** Throws BW_ERR_ABORTED when the signal says so. */
 export function checkAborted (signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) {
-    throw new BitWorkerError('BW_ERR_ABORTED', 'usage', 'it was aborted; the next start does it')
+    throw new BitWorkerError('BW_ERR_ABORTED', 'usage', 'Stopped before it was done. The next start does it.')
   }
 }
 
