@@ -40,7 +40,7 @@ export async function missingNeeds (folder: TaskFolder, run: RunOptions): Promis
   for (const command of commands) {
     const { failure } = await runCheck(folder, run, command)
     if (failure?.code === 'BW_ERR_COMMAND_KILLED') throw failure
-    if (failure !== null) missing.push(`what lets its command succeed: ${oneLine(command)} (${failure.message})`)
+    if (failure !== null) missing.push(`what lets its command succeed: ${oneLine(command)} (${failure.message.replace(/\.$/, '')})`)
   }
   return missing
 }
@@ -50,7 +50,7 @@ export function needsProblem (missing: readonly string[]): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_NEEDS',
     'system',
-    `This machine lacks what the task needs (${missing.join(', ')}), so nothing is computed here, only downloaded.`
+    `Nothing is computed here, only downloaded, because this machine lacks what the task needs: ${missing.join(', ')}.`
   )
 }
 

@@ -21,7 +21,7 @@ test('who cannot compute still downloads and seeds', async t => {
   t.same(alone.events.filter(({ event }) => event === 'computing'), [], 'nothing was begun')
   const warnings = alone.events.filter(({ event, code }) => event === 'warning' && code === 'BW_ERR_NEEDS')
   t.equal(warnings.length, 1, 'said once')
-  t.match(alone.stderr, /^Warning: This machine lacks what the task needs \(my-tool\), so nothing is computed here, only downloaded\.$/m, 'in one line')
+  t.match(alone.stderr, /^Warning: Nothing is computed here, only downloaded, because this machine lacks what the task needs: my-tool\.$/m, 'in one line')
 
   const able = start(['run', 'x.bitworker', '-o', 'able', '--bind', 'my-tool', ...RUN])
   const { port } = await able.event('listening')
@@ -43,7 +43,7 @@ test('who cannot compute still downloads and seeds', async t => {
 test('needs', async t => {
   const { run } = await workspace(t)
   for (const [flags, says] of [
-    [['--need-command', 'exit 7'], /needs: what lets its command succeed: exit 7 \(the command exited with code 7\)/],
+    [['--need-command', 'exit 7'], /needs: what lets its command succeed: exit 7 \(The command exited with code 7\)/],
     [['--need-command', 'true', '--need-command', 'echo no >&2; false'], /succeed: echo no >&2; false \(.*: no\)/],
     [['--need-cpus', '4096'], /needs: 4096 processors \(it has \d+\)/],
     [['--arch', 'pdp11', '--arch', 'vax', '--need', 'zzz'], /needs: a processor of pdp11 or vax \(it has \w+\), zzz/]
