@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'BW_ERR_HOPELESS'
   | 'BW_ERR_HOST'
   | 'BW_ERR_INPUT'
+  | 'BW_ERR_INPUT_LIMIT'
   | 'BW_ERR_INPUT_SOURCE'
   | 'BW_ERR_INTERNAL'
   | 'BW_ERR_INTERRUPTED'

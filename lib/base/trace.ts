@@ -5,7 +5,7 @@
 import createDebug from 'debug'
 
 /** The areas. */
-export const TRACE_AREAS = ['scheduling', 'claims', 'downloads', 'store', 'executor', 'discovery'] as const
+export const TRACE_AREAS = ['scheduling', 'claims', 'downloads', 'store', 'executor', 'discovery', 'inputs'] as const
 
 /** Prints a line of an area; `format` as console.log's. */
 export type Trace = (format: string, ...args: unknown[]) => void

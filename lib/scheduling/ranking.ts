@@ -30,6 +30,9 @@ export class Ranking {
     this.#ranks = new Uint16Array(pieceCount)
   }
 
+  /** Peers that are alive, as far as they are counted, without ourselves. */
+  get members (): number { return this.#members.size }
+
   /** How many members came before us for this piece when `catchUp` was last called. */
   rank (index: number): number { return this.#ranks[index]! }
 

@@ -127,7 +127,7 @@ export class Scheduler {
   get givenUp (): number { return this.#failures.givenUp }
 
   /** There are pieces that nobody has or claims credibly. */
-  get hasCandidates (): boolean { return this.#candidates.size > 0 || this.#doubtful.size > 0 }
+  get hasCandidates (): boolean { return this.ready > 0 }
 
   isMissing (index: number): boolean { return this.#missing.has(index) }
   /** The user wants it, or a reader waits for it. */
@@ -157,10 +157,7 @@ export class Scheduler {
     this.update(index)
   }
 
-  /**
-   * Pieces that would be computed next if they were ready, as many as are asked for: those that a reader waits for
-   * first, then by rank.
-   */
+  /** Pieces that would be computed next if they were ready, as many as are asked for; those of readers first. */
   * waiting (count: number): Generator<number> {
     if (this.#waiting === null) return
     for (const index of this.#urgent) {
@@ -170,8 +167,11 @@ export class Scheduler {
     for (const index of this.#waiting.first(count, this.#now())) if (!this.#urgent.has(index)) yield index
   }
 
-  /** There are pieces that could be computed here if they were ready. */
-  get isWaiting (): boolean { return this.#waiting !== null && this.#waiting.size > 0 }
+  /** Of the pieces that wait, as many as would be ours if all who are alive took the same number. */
+  get share (): number { return Math.ceil((this.#waiting?.size ?? 0) / (this.#ranking.members + 1)) }
+
+  /** Pieces that could be computed at once. */
+  get ready (): number { return this.#candidates.size + this.#doubtful.size }
 
   setMissing (index: number, missing: boolean): void {
     this.#missing.set(index, missing)

@@ -5,7 +5,7 @@
 import { CLAIM_RENEW_MS } from '../../extensions/ut_bitworker/constants.ts'
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
-import { CommandError } from '../base/errors.ts'
+import { BitWorkerError, CommandError } from '../base/errors.ts'
 import { traceOf } from '../base/trace.ts'
 import type { Result } from '../results/result.ts'
 import { SLOW } from '../scheduling/backups.ts'
@@ -90,6 +90,9 @@ export class ComputeSlots implements WorkingSlots {
   }
 
   get state (): 'on' | 'paused' | 'stopped' { return this.#state }
+
+  /** What a piece takes here, milliseconds; 0: unknown. */
+  get paceMs (): number { return this.#pace.ms }
 
   get free (): number { return this.count - this.#busy }
 
@@ -242,11 +245,12 @@ export class ComputeSlots implements WorkingSlots {
 
   #onFailure (index: number, running: Running, err: Error): void {
     this.#running.delete(index)
-    if (running.reason !== null) {
+    const reason = running.reason ?? inputGone(err)
+    if (reason !== null) {
       this.#scheduler.stop(index)
       this.#outlet.release([index])
-      this.#host.aborted(index, running.reason)
-      trace('piece %d is aborted: %s', index, running.reason)
+      this.#host.aborted(index, reason)
+      trace('piece %d is aborted: %s', index, reason)
     } else {
       const isFinal = this.#scheduler.fail(index)
       trace('piece %d has failed%s: %s', index, isFinal ? ' for the last time' : '', err.message)
@@ -281,4 +285,11 @@ export class ComputeSlots implements WorkingSlots {
     if (at === Infinity) return
     this.#cancelWakeUp = this.#clock.after(Math.max(1, Math.ceil(at - this.#clock.now())), () => { this.run() })
   }
+}
+
+/** What the piece needs was there when it was chosen: it waits again, which is no failure. */
+function inputGone (err: Error): string | null {
+  return err instanceof BitWorkerError && !(err instanceof CommandError) && err.code === 'BW_ERR_INPUT'
+    ? 'its input is not here any more'
+    : null
 }

@@ -62,6 +62,9 @@ export class Computing implements ComputeSlotsHost {
   /** Everything that is missing has failed here, and nobody has it. */
   get isStuck (): boolean { return this.#isStuck }
 
+  /** What a piece takes here, milliseconds; 0: unknown. */
+  get paceMs (): number { return this.#slots?.paceMs ?? 0 }
+
   /** For how long there is work here, as far as can be seen, milliseconds. */
   get busyMs (): number { return this.#slots?.busyMs ?? 0 }
 
@@ -141,5 +144,6 @@ export class Computing implements ComputeSlotsHost {
     const pieces = this.#isOpen ? scheduler.hopeless() : []
     if (pieces.length > 0 && !this.#isStuck) this.#host.report('stuck', { pieces })
     this.#isStuck = pieces.length > 0
+    this.#host.planned?.()
   }
 }

@@ -51,6 +51,19 @@ export interface AbortedEvent {
   reason: string
 }
 
+/** 'input': how far an input of the task is, at most once a second. */
+export interface InputEvent {
+  name: string
+  /** 'refused': it cannot be had, and nothing is computed that needs it */
+  state: 'fetching' | 'ready' | 'refused'
+  /** bytes, of all of it */
+  length: number
+  /** bytes that are here */
+  have: number
+  /** why it is refused: one line for people */
+  message?: string
+}
+
 /** 'strike', 'ban': a peer broke the rules. */
 export interface MisdeedEvent {
   /** address if known, else peer id */
@@ -68,6 +81,7 @@ export interface SessionEvents {
   aborted: AbortedEvent
   /** the complete command of this file (its index) has begun; it ends with 'file', or with 'failed' */
   completing: { file: number }
+  input: InputEvent
   /** nobody can be expected to provide these pieces; none: a complete command failed */
   stuck: { pieces: number[] }
   /** during `handOver`: so many connected peers want so many pieces that only this one has */

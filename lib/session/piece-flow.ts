@@ -50,7 +50,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   #downloaded = 0
   #isClosed = false
 
-  constructor ({ pieceCount }: Task, parts: SessionParts, host: SessionHost, { progress, finisher }: Followers) {
+  constructor (task: Task, parts: SessionParts, host: SessionHost, { progress, finisher }: Followers) {
+    const { pieceCount, inputs } = task
     this.#host = host
     this.#progress = progress
     this.#finisher = finisher
@@ -60,6 +61,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.scheduler = schedulerOf(parts, {
       pieceCount,
       peerId: hexOf(host.peerId),
+      needsInputs: inputs !== undefined,
       overdue: () => {
         this.downloads.reassign()
       }

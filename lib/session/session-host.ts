@@ -13,6 +13,8 @@ export interface SessionHost {
   /** a piece that was on disk is not any more */
   lost (index: number): void
   fileFinished (file: number, finished: FinishedFile | null): void
+  /** what is computed next may be something else than before; called after every change */
+  planned? (): void
   /** all pieces are stored and all files are finished, as far as they may be */
   done (): void
   /** the peer may not come back */

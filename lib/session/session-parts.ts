@@ -25,7 +25,7 @@ export interface SessionParts<Store extends PieceStore = PieceStore> {
 
 /** The scheduler of a session. */
 export function schedulerOf (
-  parts: SessionParts, own: Pick<SchedulerOptions, 'pieceCount' | 'peerId' | 'overdue'>
+  parts: SessionParts, own: Pick<SchedulerOptions, 'pieceCount' | 'peerId' | 'overdue' | 'needsInputs'>
 ): Scheduler {
   const { clock, random, lag } = parts
   const opts = { ...own, random, now: () => clock.now(), lag }

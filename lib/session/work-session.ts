@@ -10,7 +10,7 @@ import type { Meeting } from '../peers/neighbours.ts'
 import type { ResultTable } from '../results/result-table.ts'
 import type { PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
-import type { TaskStats } from './events.ts'
+import type { InputEvent, TaskStats } from './events.ts'
 import { Finisher } from './finisher.ts'
 import { PieceFlow } from './piece-flow.ts'
 import { Progress } from './progress.ts'
@@ -23,12 +23,33 @@ export type { SessionHost }
 /** How often claims that lapsed and peers that only choke us are looked for. */
 const HOUSEKEEPING_MS = 10_000
 
+/** What is to be computed, as far as it waits for something. */
+export interface ComputeQueue {
+  /** what a piece takes here, milliseconds; 0: unknown */
+  readonly paceMs: number
+  /** pieces that could be computed at once */
+  readonly ready: number
+  /** of those that wait, how many are likely to be computed here */
+  readonly share: number
+  /** nothing is missing */
+  readonly isDone: boolean
+  /** those that come next once they are ready, as many as are asked for */
+  waiting (count: number): Iterable<number>
+  /** What the piece needs is here, or not any more. */
+  setReady (index: number, isReady: boolean): void
+  /** Pieces of one number are computed one after the other. */
+  setGroups (groups: ArrayLike<number>): void
+  /** Pieces have become ready. */
+  go (): void
+}
+
 /** One task at work. */
 export class WorkSession<Store extends PieceStore = PieceStore> {
   readonly task: Task
   readonly store: Store
   readonly progress: Progress
   readonly #parts: SessionParts<Store>
+  readonly #host: SessionHost
   readonly #flow: PieceFlow
   readonly #finisher: Finisher
   #cancelHousekeeping = (): void => {}
@@ -39,6 +60,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     this.task = task
     this.store = parts.store
     this.#parts = parts
+    this.#host = host
     const progress = this.progress = new Progress(task)
     this.#finisher = new Finisher(task, parts.store, progress, host)
     this.#flow = new PieceFlow(task, parts, host, { progress, finisher: this.#finisher })
@@ -107,6 +129,24 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   /** Files are complete but for their complete command, which nobody has allowed to run here. */
   get hasUnmergedFiles (): boolean { return this.#finisher.hasUnmerged }
+
+  /** The pieces that are to be computed, for whoever provides what they need. */
+  get queue (): ComputeQueue {
+    const { scheduler, computing } = this.#flow
+    return {
+      get paceMs () { return computing.paceMs },
+      get ready () { return scheduler.ready },
+      get share () { return scheduler.share },
+      get isDone () { return scheduler.missing === 0 },
+      waiting: count => scheduler.waiting(count),
+      setReady: (index, isReady) => { scheduler.setReady(index, isReady) },
+      setGroups: groups => { scheduler.setGroups(groups) },
+      go: () => { computing.run() }
+    }
+  }
+
+  /** Tells how far an input is. */
+  reportInput (event: InputEvent): void { if (!this.#isClosed) this.#host.report('input', event) }
 
   /** @param slots work items at a time; none are started while it is paused */
   startComputing (slots: number, isPaused: boolean): void {

@@ -19,7 +19,7 @@ import { hashFile } from './files/io.ts'
 import { partName } from './files/layout.ts'
 import { reclaim, share } from './files/root-sharing.ts'
 import { makeScratch } from './files/scratch.ts'
-import { runItem, show } from './generate.ts'
+import { checkInputs, runItem, show } from './generate.ts'
 import type { RunOptions } from './generate.ts'
 import type { TaskFolder } from './task-folder.ts'
 
@@ -43,6 +43,7 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
   signal?: AbortSignal): Promise<Draft> {
   const { task } = folder
   const command = task.completeCommand ?? ''
+  checkInputs(run, task)
   const given = await run.inputs?.forFile() ?? { files: [] }
   const alias = UNSAFE.test(work) ? mkdtempSync(path.join(safeTemporary(), 'bitworker-')) : null
   try {

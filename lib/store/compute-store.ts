@@ -198,6 +198,12 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
    */
   async missingNeeds (): Promise<string[]> { return this.#track(missingNeeds(this.#openFolder(), this.#run)) }
 
+  /**
+   * A path for something that commands need, beside where they work: it is removed at the latest when the store is
+   * opened again. Throws BW_ERR_STORE_CLOSED.
+   */
+  newPath (): string { return this.#openFolder().newWork() }
+
   generate (index: number): Generation {
     const generation = generate(this.#openFolder(), index, this.#run)
     this.#generations.add(generation)

@@ -37,6 +37,12 @@ export function show ({ executor, binds }: RunOptions, { files }: Given, cwd: st
   return mountsOf([...binds, ...files])
 }
 
+/** Throws BW_ERR_INPUT where a command would run without what the task gives it: its result would be wrong. */
+export function checkInputs ({ inputs }: RunOptions, task: TaskFolder['task']): void {
+  if (inputs !== undefined || task.inputs === undefined) return
+  throw new BitWorkerError('BW_ERR_INPUT', 'usage', 'The task has inputs, which are not fetched here; nothing is run.')
+}
+
 /** Runs a work item. Throws BW_ERR_NO_EXECUTOR. */
 export function runItem ({ executor }: RunOptions, item: WorkItem): RunningItem {
   if (executor === undefined) {
@@ -98,6 +104,7 @@ class PieceGeneration implements Generation {
     let given = NOTHING
     let isGood = false
     try {
+      checkInputs(run, task)
       if (run.inputs !== undefined) {
         given = await run.inputs.forPiece(this.piece)
         if (this.#isKilled) throw killed()

@@ -31,6 +31,8 @@ export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
   ['timeout', 1],
   ['version', 1]
 ])
+/** Known to the format; nobody here fetches it. */
+const OUTPUT_AS_INPUT = 'the output of a task as an input'
 /** More than this many are counted, not named: a message is one line. */
 const MAX_NAMED = 5
 
@@ -67,10 +69,15 @@ export function unsupportedIn (dict: Bdict): string[] {
     .filter(key => (TASK_KEYS.get(key) ?? Infinity) > version)
     .map(key => `the key ${quote(key)}`)
   const inInputs = version < TASK_VERSION ? [] : unknownInputKeys(dict.get('inputs'))
-  // Nothing here fetches inputs yet.
-  const inputs = version >= TASK_VERSION && dict.has('inputs') && inInputs.length === 0 ? ['inputs'] : []
   const needs = version < TASK_VERSION ? [] : unknownNeeds(dict.get('needs'))
+  // nothing here joins another task yet
+  const isOutput = inInputs.length === 0 && version >= TASK_VERSION && hasOutputs(dict.get('inputs'))
+  const inputs = isOutput ? [OUTPUT_AS_INPUT] : []
   return capped([...keys, ...needs, ...inInputs, ...inputs, ...featuresIn(dict.get('requires'))])
+}
+
+function hasOutputs (inputs: Bvalue | undefined): boolean {
+  return Array.isArray(inputs) && inputs.some(input => input instanceof Map && input.has('task'))
 }
 
 /** No version defines a feature, so each that is required is unknown. */

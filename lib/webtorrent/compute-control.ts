@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os'
 import { settled, Sources } from '../discovery/settling.ts'
 import type { Meeting } from '../peers/neighbours.ts'
+import type { InputState } from '../inputs/supply-types.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import { needsProblem } from '../store/missing-needs.ts'
@@ -12,10 +13,16 @@ import { TorrentExecutors } from './executors.ts'
 import type { Choice } from './executors.ts'
 import type { InternalTorrent } from './internals.ts'
 import { checkComputeOptions } from './options.ts'
-import type { ComputeOptions } from './options.ts'
+import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
+import { TaskInputs } from './input-torrents.ts'
+import type { ParentTorrent } from './input-torrents.ts'
+import { TaskSupply } from './task-supply.ts'
 
 /** The part of ComputeTorrent that is looked at. */
-export interface ControlledTorrent extends InternalTorrent { readonly _session: WorkSession<ComputeStore> | null }
+export interface ControlledTorrent extends InternalTorrent {
+  readonly _session: WorkSession<ComputeStore> | null
+  readonly _options: TaskTorrentOptions
+}
 
 /** The computing of one torrent. */
 export class ComputeControl {
@@ -24,6 +31,8 @@ export class ComputeControl {
   /** how; null: not at all */
   #options: ComputeOptions | null
   #sources: Sources | null = null
+  #inputs: TaskInputs | null = null
+  #supply: TaskSupply | null = null
   #isSettling = false
   #isPaused = false
 
@@ -67,16 +76,38 @@ export class ComputeControl {
   }
 
   /** The store is open. Throws as `start`. */
-  ready (): void { if (this.#options !== null) this.#startWhenSettled(this.#options) }
+  ready (): void {
+    const { task } = this.#torrent._session!
+    if (task.inputs !== undefined) {
+      this.#inputs = new TaskInputs(this.#torrent as unknown as ParentTorrent, this.#torrent._options.inputs ?? {})
+      this.#inputs.share(task.inputs, task.pieceCount)
+    }
+    if (this.#options !== null) this.#startWhenSettled(this.#options)
+  }
 
-  async close (): Promise<void> { await this.#executors.close() }
+  async close (): Promise<void> {
+    const supply = this.#supply
+    this.#supply = null
+    supply?.close()
+    await Promise.all([this.#executors.close(), this.#inputs?.close()])
+  }
+
+  /** How far the task's inputs are; empty where none are fetched. */
+  get inputs (): InputState[] { return this.#supply?.states ?? [] }
+
+  /** The session computes other pieces next. */
+  planned (): void { this.#supply?.changed() }
+
+  /** A peer of the task said where it listens. */
+  met (wire: ParentTorrent['wires'][number]): void { this.#inputs?.addPeer(wire) }
 
   #startWhenSettled (options: ComputeOptions): void {
     const torrent = this.#torrent
     const session = torrent._session
     if (session === null || session.computing !== 'off') return
     checkComputeOptions(options)
-    session.store.configure({ binds: [], timeoutMs: 0, ...options })
+    const { binds = [], timeoutMs = 0, executor } = options
+    session.store.configure({ binds, timeoutMs, ...(executor !== undefined && { executor }) })
     if (this.#isSettling) return
     this.#isSettling = true
     const settling = settled(this.discovering(), torrent, () => this.#meeting(session))
@@ -96,6 +127,7 @@ export class ComputeControl {
       // complete commands that were held back are due: not done after all
       if (session.hasUnmergedFiles) torrent.done = false
       session.startComputing(slotsOf(chosen), this.#isPaused)
+      if (this.#inputs !== null) this.#supply ??= new TaskSupply(this.#inputs, session, slotsOf(chosen))
     }, (err: Error) => {
       this.#options = null
       if (!torrent.destroyed) torrent.emit('warning', err)

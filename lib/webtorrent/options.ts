@@ -5,6 +5,8 @@ import type { Bind } from '../executor/binds.ts'
 import { checkLimits } from '../executor/limits.ts'
 import type { Limits } from '../executor/limits.ts'
 import type { SandboxChoice } from '../executor/sandbox/types.ts'
+import type { CacheOptions } from '../inputs/cache.ts'
+import type { FoundInput } from '../inputs/original.ts'
 import type { SealOptions } from '../seal/seal.ts'
 import { unsupportedProblem } from '../task/task.ts'
 import type { ParseTaskOptions, Task } from '../task/task.ts'
@@ -29,6 +31,14 @@ export interface ComputeOptions {
   executor?: Executor
 }
 
+/** Where inputs are had from and kept. */
+export interface InputOptions extends CacheOptions {
+  /** what is on this machine already, and is shared without a copy; default: what was made here */
+  find? (infoHash: string): Promise<FoundInput | null>
+  /** have all of them, even if nothing is computed here, to pass them on; default false */
+  seed?: boolean
+}
+
 /** WebTorrent's options for a torrent, and those for tasks, which ordinary torrents ignore. */
 export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
   /**
@@ -36,6 +46,8 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
    * downloads what others have.
    */
   compute?: boolean | ComputeOptions
+  /** where the task's inputs are kept, and had from before anything is downloaded */
+  inputs?: InputOptions
   /** Overwrite files in `path` that have the names of the task's files but were not made by it. Default false. */
   force?: boolean
 }

@@ -3,7 +3,7 @@
  * so that the classes behind them can have WebTorrent's underscored members without showing them to everybody's editor.
  */
 import type { Outstanding } from '../peers/hand-over.ts'
-import type { TaskStats } from '../session/events.ts'
+import type { InputEvent, TaskStats } from '../session/events.ts'
 import type { CreateTaskOptions, Task } from '../task/task.ts'
 import type { HandOverOptions } from './leave.ts'
 import type { ComputeOptions, SealingOptions, TaskTorrentOptions } from './options.ts'
@@ -25,6 +25,8 @@ export interface Torrent extends WebTorrentTorrent {
    * BW_ERR_COMPUTE_OPTIONS, and for a missing `binds` path BW_ERR_BIND.
    */
   startComputing (options?: ComputeOptions): void
+  /** how far the task's inputs are, in its order; empty where nothing is computed, or there are none */
+  readonly inputs: InputEvent[]
   /** Suspends the running work items and starts no others. */
   pauseComputing (): void
   /** Resumes computing after `pauseComputing()`. */

@@ -26,6 +26,7 @@ export function missingPieces (pieceCount: number): TorrentPiece[] {
 export interface MirroredTorrent extends InternalTorrent {
   readonly _taskWires: TaskWires
   readonly _sealing: Sealing
+  readonly _control: { planned (): void }
 }
 
 /** The session's host: what happens in it happens to the torrent. */
@@ -80,6 +81,8 @@ export class SessionMirror implements SessionHost {
     // the 'done' handler may have destroyed the torrent
     if (!torrent.destroyed) torrent.discovery?.complete()
   }
+
+  planned (): void { this.#torrent._control.planned() }
 
   ban (wire: Wire): void { this.#torrent._taskWires.ban(wire) }
 

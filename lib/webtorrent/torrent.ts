@@ -15,7 +15,7 @@ import { TaskWires } from '../connections/task-wires.ts'
 import { announceWhileAlone } from '../discovery/dht-retry.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import { noStats } from '../session/events.ts'
-import type { TaskStats } from '../session/events.ts'
+import type { InputEvent, TaskStats } from '../session/events.ts'
 import { WorkSession } from '../session/work-session.ts'
 import { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
@@ -122,6 +122,9 @@ export class ComputeTorrent extends IdentifiedTorrent {
     this._control.start(options)
   }
 
+  /** How far the task's inputs are; empty where none are fetched. */
+  get inputs (): InputEvent[] { return this._control.inputs }
+
   /** Suspends the running work items and starts no others. */
   pauseComputing (): void {
     this._control.pause()
@@ -191,6 +194,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
     super._onWire(wire, addr)
     guardMetadata(wire, this.infoHash)
     guardPex(wire)
+    wire.on('extended', extension => { if (extension === 'handshake') this._control.met(wire) })
     if (extensionOf(wire) !== undefined) replayHandshake(wire)
     if (this._session !== null) this._taskWires.join(wire, this._session)
   }

@@ -89,7 +89,7 @@ function launch (args: string[], { cwd, env, terminal = false, columns }: StartO
     : argv
   return spawn(command, rest, {
     cwd: cwd ?? dir,
-    env: { ...inherited, SHELL: '/bin/bash', HOME: dir, XDG_CONFIG_HOME: '', ...env },
+    env: { ...inherited, SHELL: '/bin/bash', HOME: dir, XDG_CONFIG_HOME: '', XDG_CACHE_HOME: '', XDG_STATE_HOME: '', ...env },
     stdio: ['pipe', 'pipe', 'pipe']
   })
 }

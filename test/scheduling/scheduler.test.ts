@@ -473,7 +473,7 @@ test('a piece that waits for its input', t => {
   let now = 0
   const scheduler = new Scheduler({ pieceCount: 4, peerId: SELF, random: first, now: () => now, needsInputs: true })
   t.equal(scheduler.next(), undefined, 'is not computed')
-  t.deepEqual([scheduler.hasCandidates, scheduler.isWaiting], [false, true])
+  t.deepEqual([scheduler.hasCandidates, scheduler.share], [false, 4])
   t.deepEqual([...scheduler.waiting(3)], [0, 1, 2], 'but those that come next are known')
   scheduler.setUrgent(3, true)
   t.deepEqual([...scheduler.waiting(3)], [3, 0, 1], 'readers first')
@@ -494,7 +494,7 @@ test('a piece that waits for its input', t => {
   t.equal(scheduler.next(), undefined, 'and it can be gone again')
   scheduler.setReady(3, true)
   t.equal(scheduler.next()?.index, 3)
-  t.equal(scheduler.isWaiting, false)
+  t.equal(scheduler.share, 0)
   t.end()
 })
 

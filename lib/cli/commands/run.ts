@@ -25,6 +25,8 @@ import { confine } from '../run/confinement.ts'
 import type { Confinement, ConfinementFlags } from '../run/confinement.ts'
 import { report, reportStderr } from '../run/events.ts'
 import { FailureReport } from '../run/failures.ts'
+import { inputOptions, inputProblem } from '../run/inputs.ts'
+import type { InputFlags } from '../run/inputs.ts'
 import { aborted, onInterrupt, withDeadline } from '../run/interrupt.ts'
 import type { LeavingFlags } from '../run/leaving.ts'
 import { lookupNote } from '../run/link.ts'
@@ -40,7 +42,8 @@ import { readSource } from '../run/source.ts'
 import { nothingComes } from '../run/waiting.ts'
 
 /** The flags as typed. */
-export interface RunFlags extends NetworkFlags, ConfinementFlags, LeavingFlags, SealingFlags {
+export interface RunFlags
+  extends NetworkFlags, ConfinementFlags, InputFlags, LeavingFlags, SealingFlags {
   output: string
   /** default: one for each core */
   slots?: number
@@ -76,7 +79,9 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
   const screen = process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen()
   if (source.kind === 'remote') screen.note(lookupNote(source.id))
   const { output, force = false, legacySwarm = false } = flags
-  const session = await openSession(source.id, flags, { path: output, force, legacySwarm }, out)
+  const session = await openSession(source.id, flags, {
+    path: output, force, legacySwarm, inputs: inputOptions(flags)
+  }, out)
   const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })
   // they are made in a folder that nobody has open
   await (flags.partial === true ? session.close() : withDeadline(session.close(), CLOSE_MS))
@@ -125,7 +130,8 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
         if (progress.ended) return NEVER
         progress.started = true
         progress.stop = watch(session, view, screen)
-        const obstacle = obstacleTo(session.torrent, surroundings.confinement) ?? await unableAfterAll(session.torrent)
+        const { torrent } = session
+        const obstacle = obstacleTo(torrent, flags, surroundings.confinement) ?? await unableAfterAll(torrent)
         if (flags.exit !== true) return NEVER
         await nothingComes(session.torrent)
         throw new BitWorkerError(obstacle.code, obstacle.blame, `No peer has the missing pieces or computes them. ${obstacle.message}`, {
@@ -173,7 +179,7 @@ async function begin (
   for (const line of description) screen.note(line)
   out.emit('task', taskFields(task, judgement))
   if (task.convertedFrom !== undefined) warnConverted(out, screen)
-  const problem = problemOf(torrent)
+  const problem = problemOf(torrent, flags)
   if (problem !== null) warn(problem, out, screen)
   await reached(torrent, 'ready')
   if (problem !== null) return
@@ -224,15 +230,15 @@ function mustAsk ({ unsupported }: Task, flags: RunFlags, { verdict }: Judgement
 }
 
 /** Why the task is not computed here, whatever the flags are. */
-function problemOf ({ task }: Torrent): BitWorkerError | null {
-  return task === null ? null : unsupportedProblem(task)
+function problemOf ({ task }: Torrent, flags: RunFlags): BitWorkerError | null {
+  return task === null ? null : unsupportedProblem(task) ?? inputProblem(task, flags)
 }
 
 /** Why nothing is computed here, although it is meant to be. */
-function obstacleTo (torrent: Torrent, confinement: Confinement | null): BitWorkerError | null {
+function obstacleTo (torrent: Torrent, flags: RunFlags, confinement: Confinement | null): BitWorkerError | null {
   if (confinement === null || torrent.task === null) return null
   return (
-    problemOf(torrent) ??
+    problemOf(torrent, flags) ??
     (confinement.mayCompute ? null : new BitWorkerError('BW_ERR_NO_SANDBOX', 'system', confinement.banner))
   )
 }

@@ -75,6 +75,16 @@ function addCreate (program: Command): void {
   })
 }
 
+function inputs (): Option[] {
+  return [
+    value('--max-input <size>', 'compute no task that needs more input than this before its first piece', parseSize)
+      .default(10 * 1024 ** 3, '10G'),
+    new Option('--cache <dir>', 'the folder for inputs (default: ~/.cache/bitworker)'),
+    value('--cache-size <size>', 'the most that inputs which no task uses may take there (default: 50G)', parseSize),
+    new Option('--seed-inputs', 'download all inputs and pass them on, even if nothing is computed here').default(false)
+  ]
+}
+
 function addRun (program: Command, done: (exitCode: number) => void): void {
   addOptions(program.command('run').summary('compute a task together with other peers')
     .description('Joins the swarm of a task: downloads the pieces that other peers have computed, and computes those that are missing. Shows the command and asks before running it.')
@@ -90,6 +100,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     value('--seed-ratio <ratio>', 'when done, seed until this many times the size of the files has been uploaded, then exit', parseAmount),
     new Option('-v, --verbose', 'show the stderr of all commands, not only of failed ones').default(false),
     bind(),
+    ...inputs(),
     new Option('--force', 'overwrite files that are in the way').default(false),
     legacySwarm(),
     ...confinement(),

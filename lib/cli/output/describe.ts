@@ -8,6 +8,7 @@ import { magnetOf } from '../../task/task.ts'
 import type { Task, TaskNeeds } from '../../task/task.ts'
 import type { Judgement } from '../../trust/judge.ts'
 import { escapeLines, escapeText, formatBytes, formatDuration, plural, quote, wrap } from './format.ts'
+import { describeInputs, inputFields } from './inputs.ts'
 import { describeSigner } from './signers.ts'
 
 // More rows than this push the command, which matters most, off the screen.
@@ -148,6 +149,7 @@ export function describeTask (
     ...(task.command === '' ? [] : [['command', escapeLines(task.command), BAR] satisfies Row]),
     task.unsupported !== undefined ? ['at the end', ['not known to this version']] : task.completeCommand === undefined ? ['at the end', ['the parts are joined']] : ['at the end', escapeLines(task.completeCommand), BAR],
     [task.files.length === 1 ? 'file' : 'files', describeFiles(task, outDir)],
+    ...(task.inputs === undefined ? [] : [['it reads', describeInputs(task)] satisfies Row]),
     ...(binds.length === 0 ? [] : [['it sees', binds.map(({ path: from, name }) => escapeText(path.resolve(from)) + (name === undefined ? '' : ` as ${escapeText(name)}`))] satisfies Row]),
     ['piece size', [`at most ${formatBytes(task.pieceLength)}, ${formatBytes(task.length)} for all of them`]],
     ...(task.command === '' ? [] : [['time limit', describeTime(task)] satisfies Row]),
@@ -178,6 +180,8 @@ export interface TaskFields {
   /** bytes that each command asks for */
   memory?: number
   scratch?: number
+  /** what the commands read: `name`, `length`, where it is from (`embedded`, `infoHash`, `task`), `split` */
+  inputs?: object[]
   files: Array<{ path: string, parts: number }>
   outputPattern?: string
   announce: string[]
@@ -209,6 +213,7 @@ export function taskFields (task: Task, judgement?: Judgement): TaskFields {
     ...(task.needs !== undefined && { needs: task.needs }),
     ...(task.memoryBytes !== undefined && { memory: task.memoryBytes }),
     ...(task.scratchBytes !== undefined && { scratch: task.scratchBytes }),
+    ...(task.inputs !== undefined && { inputs: inputFields(task) }),
     files: task.files.map(file => ({ path: file.path, parts: file.parts })),
     ...(task.outputPattern !== undefined && { outputPattern: task.outputPattern }),
     announce: task.announce,

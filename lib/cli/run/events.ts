@@ -14,7 +14,7 @@ const PEERS_MS = 1_000
 export function report (session: Session, failures: FailureReport, out: JsonOutput, remarks: Remarks): void {
   const { torrent } = session
   for (const event of [
-    'computing', 'computed', 'downloaded', 'aborted', 'completing', 'file', 'leaving'
+    'computing', 'computed', 'downloaded', 'aborted', 'completing', 'file', 'input', 'leaving'
   ] as const) {
     torrent.on(event, (fields: object) => {
       out.emit(event, fields)
@@ -28,6 +28,9 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
     torrent.on(event, ({ piece }: { piece: number }) => {
       failures.recovered(piece)
     })
+  torrent.on('input', ({ name, state, message }) => {
+    if (state === 'refused' && message !== undefined) remarks.add(`input ${name}`, [`warning: ${escapeText(message)}`])
+  })
   reportMisdeeds(torrent, remarks)
   reportPeers(torrent, out)
   session.onWarning(({ code, message }) => {

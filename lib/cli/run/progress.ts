@@ -1,4 +1,6 @@
 /** Feeds the screen while a torrent is at work. */
+import type { Torrent } from '../../webtorrent/public-types.ts'
+import { formatBytes } from '../output/format.ts'
 import type { Screen, Snapshot } from '../output/screen.ts'
 import type { Session } from './open-torrent.ts'
 import { WorkView } from './work-view.ts'
@@ -44,6 +46,15 @@ export function watch (session: Session, view: WorkView, screen: Screen): () => 
   }
 }
 
+/** Nothing can be computed before the inputs are here; null: they are, or something is computed. */
+function fetching (torrent: Torrent): string | null {
+  const fetched = torrent.inputs.filter(({ state }) => state === 'fetching')
+  if (fetched.length === 0 || torrent.done || torrent.stats().running > 0) return null
+  const have = fetched.reduce((sum, input) => sum + input.have, 0)
+  const length = fetched.reduce((sum, input) => sum + input.length, 0)
+  return `fetching inputs: ${Math.floor((100 * have) / length)} %, ${formatBytes(length - have)} left`
+}
+
 function snapshot ({ client, torrent }: Session, view: WorkView): Snapshot {
   const now = performance.now()
   return {
@@ -53,7 +64,7 @@ function snapshot ({ client, torrent }: Session, view: WorkView): Snapshot {
     downloadSpeed: client.downloadSpeed,
     uploadSpeed: client.uploadSpeed,
     timeLeftMs: Number.isFinite(torrent.timeRemaining) ? torrent.timeRemaining : null,
-    state: view.stateAt(now),
+    state: view.stateAt(now) ?? fetching(torrent),
     remark: view.remarkAt(now),
     done: torrent.done
   }

@@ -1,12 +1,11 @@
 /**
- * One process at a time in a task's folder: a lock file with pid and start time, taken over when that process is gone.
+ * One process at a time in a folder: a lock file with pid and start time, taken over when that process is gone.
  */
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, lstatSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
-import { BitWorkerError } from '../../base/errors.ts'
-import { errnoOf, ioError } from '../../system/io-errors.ts'
-import { isRunning, startTimeOf } from '../../system/process-table.ts'
-import { lstatOrNull, removeFile } from './folders.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import { errnoOf, ioError } from './io-errors.ts'
+import { isRunning, startTimeOf } from './process-table.ts'
 
 let count = 0
 
@@ -53,7 +52,7 @@ function takeOver (path: string, draft: string, own: string): void {
   const stale = read(path)
   refuseIfAlive(stale)
   // a link or the like is nobody's lock
-  if (lstatOrNull(path)?.isFile() === false) removeFile(path)
+  if (isFile(path) === false) removeFile(path)
   const aside = `${draft}.stale`
   if (stale !== null) {
     try { renameSync(path, aside) } catch {} // someone else was faster, which create() will tell
@@ -92,8 +91,17 @@ function locked (pid: string): BitWorkerError {
 function read (path: string): string | null {
   try {
     // neither through a link, nor from a FIFO, which would hold us for ever
-    return lstatOrNull(path)?.isFile() === true ? readFileSync(path, 'utf8') : null
+    return isFile(path) === true ? readFileSync(path, 'utf8') : null
   } catch {
     return null
   }
+}
+
+/** undefined: there is nothing. */
+function isFile (path: string): boolean | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile()
+}
+
+function removeFile (path: string): void {
+  try { rmSync(path, { force: true }) } catch {}
 }

@@ -1,0 +1,35 @@
+/** The flags of `run` about inputs: where they are kept, and how large they may be. */
+import { BitWorkerError } from '../../base/errors.ts'
+import type { Task } from '../../task/types.ts'
+import type { InputOptions } from '../../webtorrent/options.ts'
+import { formatBytes } from '../output/format.ts'
+import { bytesBefore } from '../output/inputs.ts'
+
+/** The flags as typed. */
+export interface InputFlags {
+  cache?: string
+  /** bytes */
+  cacheSize?: number
+  maxInput: number
+  seedInputs: boolean
+}
+
+/** As options of the torrent. */
+export function inputOptions ({ cache, cacheSize, seedInputs }: InputFlags): InputOptions {
+  return {
+    ...(cache !== undefined && { folder: cache }),
+    ...(cacheSize !== undefined && { maxBytes: cacheSize }),
+    ...(seedInputs && { seed: true })
+  }
+}
+
+/** Why nothing is computed here: its inputs are too large; null if they are not. */
+export function inputProblem (task: Task, { maxInput }: InputFlags): BitWorkerError | null {
+  const bytes = bytesBefore(task)
+  if (bytes <= maxInput) return null
+  return new BitWorkerError(
+    'BW_ERR_INPUT_LIMIT',
+    'usage',
+    `The task's inputs have ${formatBytes(bytes)}, more than ${formatBytes(maxInput)}; nothing is computed here, only downloaded. To allow it: --max-input ${bytes}.`
+  )
+}

@@ -1,0 +1,167 @@
+/**
+ * The bytes of an input torrent on disk, as WebTorrent's chunk store: files in a cache that are written as they come,
+ * or the author's own, which are only read, and not any more once they are others than they were.
+ */
+import { constants, statSync } from 'node:fs'
+import type { Stats } from 'node:fs'
+import { mkdir, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import path from 'node:path'
+import { BitWorkerError } from '../base/errors.ts'
+import type { InputLayout } from './metainfo.ts'
+
+/** Files that stay open when nothing of them is read. */
+const MAX_OPEN = 16
+
+type Callback = (err: Error | null, bytes?: Buffer) => void
+
+/** What a store is made of. */
+export interface FileStoreOptions {
+  layout: InputLayout
+  /** absolute; of a folder the folder, of a single file the file */
+  root: string
+  isWritable: boolean
+  /** a file that is only read has changed */
+  onChange?: (path: string) => void
+}
+
+interface Opened { handle: Promise<FileHandle>, users: number }
+
+/** Reads and writes blocks of a torrent that may lie across files. Padding (BEP 47) is zeros, and not on disk. */
+export class FileStore {
+  readonly chunkLength: number
+  readonly #opts: FileStoreOptions
+  /** by index, the longest unused first */
+  readonly #open = new Map<number, Opened>()
+  /** of files that are only read: what they were when they were opened first */
+  readonly #known = new Map<number, string>()
+
+  constructor (opts: FileStoreOptions) {
+    this.chunkLength = opts.layout.pieceLength
+    this.#opts = opts
+  }
+
+  /** Where a file of the layout is. */
+  pathOf (file: number): string { return filePath(this.#opts.root, this.#opts.layout, file) }
+
+  put (index: number, bytes: Uint8Array, cb: Callback = () => {}): void {
+    this.#write(index * this.chunkLength, bytes).then(() => { cb(null) }, cb)
+  }
+
+  get (index: number, opts?: { offset?: number, length?: number } | Callback | null, cb: Callback = () => {}): void {
+    if (typeof opts === 'function') return this.get(index, null, opts)
+    const { torrentLength } = this.#opts.layout
+    const start = index * this.chunkLength
+    const { offset = 0, length = Math.min(this.chunkLength, torrentLength - start) - offset } = opts ?? {}
+    this.read(start + offset, length).then(bytes => { cb(null, bytes) }, cb)
+  }
+
+  close (cb: Callback = () => {}): void {
+    Promise.all(Array.from(this.#open.values(), async ({ handle }) => (await handle).close()))
+      .then(() => { cb(null) }, cb)
+    this.#open.clear()
+  }
+
+  destroy (cb: Callback = () => {}): void { this.close(cb) }
+
+  /** Bytes from `start` on, in the torrent. Rejects with what the file system says, or for a file that is too short. */
+  async read (start: number, length: number): Promise<Buffer> {
+    const bytes = Buffer.alloc(length)
+    for (const { file, at, from, to } of this.#spans(start, length)) {
+      await this.#use(file, async handle => {
+        if (!this.#opts.isWritable) await this.#checkSame(file, handle)
+        const { bytesRead } = await handle.read(bytes, from, to - from, at)
+        if (bytesRead < to - from) throw new Error(`${this.pathOf(file)} is too short`)
+      })
+    }
+    return bytes
+  }
+
+  async #write (start: number, bytes: Uint8Array): Promise<void> {
+    if (!this.#opts.isWritable) throw new Error('it is only read')
+    for (const { file, at, from, to } of this.#spans(start, bytes.length)) {
+      await this.#use(file, async handle => {
+        for (let done = from; done < to;) {
+          done += (await handle.write(bytes, done, to - done, at + done - from)).bytesWritten
+        }
+      })
+    }
+  }
+
+  /** Parts of files that bytes of the torrent are: `from` to `to` of them stand at `at` in the file. */
+  * #spans (start: number, length: number): Generator<{ file: number, at: number, from: number, to: number }> {
+    const { files } = this.#opts.layout
+    let file = firstBefore(files, start)
+    for (; file < files.length && files[file]!.offset < start + length; file++) {
+      const { offset, length: size } = files[file]!
+      const [from, to] = [Math.max(start, offset), Math.min(start + length, offset + size)]
+      if (from < to) yield { file, at: from - offset, from: from - start, to: to - start }
+    }
+  }
+
+  async #use<T> (file: number, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+    const opened = this.#open.get(file) ?? { handle: this.#openFile(file), users: 0 }
+    this.#open.delete(file)
+    this.#open.set(file, opened)
+    opened.users++
+    try {
+      return await use(await opened.handle)
+    } catch (err) {
+      // it may be another file by now, or none
+      if (this.#open.get(file) === opened) this.#open.delete(file)
+      if (opened.users === 1) void opened.handle.then(async handle => handle.close()).catch(() => {})
+      throw err
+    } finally {
+      opened.users--
+      this.#closeUnused()
+    }
+  }
+
+  async #openFile (file: number): Promise<FileHandle> {
+    const at = this.pathOf(file)
+    if (!this.#opts.isWritable) return open(at, constants.O_RDONLY)
+    await mkdir(path.dirname(at), { recursive: true, mode: 0o755 })
+    return open(at, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+      // complete, and so nobody writes to it any more
+      .catch(async err => (err as NodeJS.ErrnoException).code === 'EACCES' ? open(at, constants.O_RDONLY) : Promise.reject(err))
+  }
+
+  #closeUnused (): void {
+    for (const [file, { handle, users }] of this.#open) {
+      if (this.#open.size <= MAX_OPEN) return
+      if (users > 0) continue
+      this.#open.delete(file)
+      void handle.then(async opened => opened.close()).catch(() => {})
+    }
+  }
+
+  async #checkSame (file: number, handle: FileHandle): Promise<void> {
+    const stamp = stampOf(await handle.stat())
+    const known = this.#known.get(file) ?? stamp
+    this.#known.set(file, known)
+    if (stamp === known && stampOf(statSync(this.pathOf(file), { throwIfNoEntry: false })) === known) return
+    this.#opts.onChange?.(this.pathOf(file))
+    throw new BitWorkerError('BW_ERR_INPUT', 'system', `${this.pathOf(file)} has changed, and is not shared any more.`)
+  }
+}
+
+/** Where a file of an input is. */
+export function filePath (root: string, { isFolder, files }: InputLayout, file: number): string {
+  return isFolder ? path.join(root, files[file]!.path) : root
+}
+
+/** What changes with a file's content. */
+function stampOf (stats: Stats | undefined): string {
+  return stats === undefined ? '' : `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeMs}`
+}
+
+/** The last file that begins at `position` or before; 0 if there is none. */
+function firstBefore (files: InputLayout['files'], position: number): number {
+  let [low, high] = [0, files.length - 1]
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (files[middle]!.offset <= position) low = middle
+    else high = middle - 1
+  }
+  return low
+}

@@ -1,0 +1,189 @@
+/**
+ * What commands are given of a task's inputs: whole ones as they are, and of a split one the slice of their piece. Used
+ * by supply.ts, which knows what is here.
+ */
+import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { BitWorkerError, CommandError } from '../base/errors.ts'
+import { quote } from '../task/names.ts'
+import type { EmbeddedInput, TaskInput, TorrentInput } from '../task/types.ts'
+import { filePath } from './file-store.ts'
+import {
+  embeddedSlice, hasVariables, rangeFromTable, rangeOf, sliceEnv, slicePath, tableRange, torrentPiecesOf
+} from './slices.ts'
+import type { FileRange } from './slices.ts'
+import type { InputTorrent } from './supply-types.ts'
+
+/** An input is read, and can be run. */
+const FILE_MODE = 0o555
+/** Slices of a list whose place is known; it is read again. */
+const MAX_RANGES = 10_000
+const COPY_BYTES = 1024 ** 2
+
+/** An input, as far as it is here. */
+export interface HeldInput {
+  readonly input: TaskInput
+  /** null: its metadata is not here, or it is in the task itself */
+  readonly torrent: InputTorrent | null
+  /** why it cannot be had */
+  readonly error: Error | null
+}
+
+/** What a command is given; as lib/store/types.ts has it. */
+export interface Given {
+  files: Array<{ path: string, name: string }>
+  env?: Record<string, string>
+  stdin?: string
+  giveBack (): void
+}
+
+/** What it needs of its surroundings. */
+export interface ItemHost {
+  /** an absolute path that nobody uses */
+  newPath (): string
+  /** what was here is gone: of this piece, or of all if null */
+  lost (piece: number | null): void
+}
+
+/** The files of one task's commands. */
+export class ItemInputs {
+  readonly #inputs: readonly HeldInput[]
+  readonly #split: HeldInput | undefined
+  readonly #host: ItemHost
+  /** slices of a list, as its table says */
+  readonly #ranges = new Map<number, FileRange>()
+  #embedded: Promise<Map<string, string>> | null = null
+
+  constructor (inputs: readonly HeldInput[], host: ItemHost) {
+    this.#inputs = inputs
+    this.#split = inputs.find(({ input }) => input.split !== undefined)
+    this.#host = host
+  }
+
+  /** The slice of a piece, as far as it is known without reading. */
+  knownRange (input: TorrentInput, torrent: InputTorrent, piece: number): FileRange | undefined {
+    return rangeOf(input, torrent.layout, piece) ?? this.#ranges.get(piece)
+  }
+
+  /** The slice of a piece, of which what `tableRange` says is here. Rejects with BW_ERR_INPUT. */
+  async rangeOf (input: TorrentInput, torrent: InputTorrent, piece: number): Promise<FileRange> {
+    const known = this.knownRange(input, torrent, piece)
+    if (known !== undefined) return known
+    const range = rangeFromTable(input, torrent.layout, await torrent.read(tableRange(torrent.layout, piece)))
+    if (this.#ranges.size >= MAX_RANGES) this.#ranges.clear()
+    this.#ranges.set(piece, range)
+    return range
+  }
+
+  /** For the work item of a piece. Rejects with BW_ERR_INPUT for what is not here any more, and errors of the disk. */
+  async forPiece (piece: number): Promise<Given> {
+    const given = await this.whole()
+    if (this.#split === undefined) return given
+    const { input, torrent } = this.#split
+    const name = slicePath(input, torrent?.layout, piece)
+    const { path: at, giveBack, bytes } = input.data === undefined
+      ? await this.#slice(input as TorrentInput, torrent, piece)
+      : this.#embeddedSlice(input, piece)
+    try {
+      const variables = hasVariables(input) ? sliceEnv(input, await bytes()) : {}
+      return { files: [...given.files, { path: at, name }], env: { ...variables, INPUT: name }, stdin: at, giveBack }
+    } catch (err) {
+      giveBack()
+      throw err instanceof BitWorkerError ? flawOf(err) : err
+    }
+  }
+
+  /** What all pieces see. Rejects as `forPiece`. */
+  async whole (): Promise<Given> {
+    this.#embedded ??= this.#writeEmbedded()
+    const embedded = await this.#embedded
+    const files = this.#inputs.filter(entry => entry !== this.#split).map(entry => {
+      const { input, torrent } = entry
+      const at = isComplete(entry) ? embedded.get(input.name) ?? torrent?.root : undefined
+      if (at === undefined || lstatSync(at, { throwIfNoEntry: false }) === undefined) {
+        this.#host.lost(null)
+        torrent?.recheck()
+        throw gone(input)
+      }
+      return { path: at, name: input.name }
+    })
+    return { files, giveBack: () => {} }
+  }
+
+  async #writeEmbedded (): Promise<Map<string, string>> {
+    const whole = this.#inputs.filter(({ input }) => input.data !== undefined && input.split === undefined)
+    if (whole.length === 0) return new Map()
+    const folder = this.#host.newPath()
+    mkdirSync(folder, { mode: 0o711 })
+    return new Map(whole.map(({ input: { name, data } }) => [name, writeInput(path.join(folder, name), data!)]))
+  }
+
+  #embeddedSlice (input: EmbeddedInput, piece: number): Slice {
+    const slice = embeddedSlice(input, piece)
+    const at = writeInput(`${this.#host.newPath()}.in`, slice)
+    return { path: at, giveBack: () => { remove(at) }, bytes: async () => slice }
+  }
+
+  async #slice (input: TorrentInput, torrent: InputTorrent | null, piece: number): Promise<Slice> {
+    if (torrent === null) throw gone(input)
+    const range = await this.rangeOf(input, torrent, piece)
+    if (lacking(torrent, range).length > 0) throw gone(input)
+    if (input.split?.by === 'files') {
+      const at = filePath(torrent.root, torrent.layout, range.file)
+      const size = lstatSync(at, { throwIfNoEntry: false })?.size
+      if (size === range.end) return { path: at, giveBack: () => {}, bytes: async () => torrent.read(range) }
+      this.#host.lost(piece)
+      torrent.recheck()
+      throw gone(input)
+    }
+    const at = `${this.#host.newPath()}.in`
+    const file = await open(at, 'wx', 0o600)
+    try {
+      for (let { start } = range; start < range.end; start += COPY_BYTES) {
+        await file.writeFile(await torrent.read({ ...range, start, end: Math.min(range.end, start + COPY_BYTES) }))
+      }
+      await file.chmod(FILE_MODE)
+      return { path: at, giveBack: () => { remove(at) }, bytes: async () => torrent.read(range) }
+    } catch (err) {
+      remove(at)
+      throw err
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+/** A slice on the disk. */
+interface Slice { path: string, giveBack: () => void, bytes: () => Promise<Uint8Array> }
+
+function writeInput (at: string, bytes: Uint8Array): string {
+  writeFileSync(at, bytes, { flag: 'wx', mode: 0o600 })
+  chmodSync(at, FILE_MODE)
+  return at
+}
+
+function remove (at: string): void { void rm(at, { force: true }).catch(() => {}) }
+
+/** All of it is here. */
+export function isComplete ({ input, torrent, error }: HeldInput): boolean {
+  return input.data !== undefined || (error === null && torrent !== null && torrent.missing() === 0)
+}
+
+/** The torrent pieces of a range that are not here. */
+export function lacking (torrent: InputTorrent, range: FileRange): number[] {
+  const pieces = torrentPiecesOf(torrent.layout, range)
+  const lacks: number[] = []
+  if (pieces === null) return lacks
+  for (let piece = pieces.first; piece <= pieces.last; piece++) if (!torrent.has(piece)) lacks.push(piece)
+  return lacks
+}
+
+/** What no other attempt makes right counts against the piece, as a failed command does. */
+function flawOf ({ code, message }: BitWorkerError): CommandError {
+  return new CommandError(code, message, { exitCode: null, signal: null, stderr: '' })
+}
+
+function gone ({ name }: TaskInput): BitWorkerError {
+  return new BitWorkerError('BW_ERR_INPUT', 'system', `The input ${quote(name)} is not here any more; it is fetched again.`)
+}

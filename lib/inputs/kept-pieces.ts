@@ -1,0 +1,90 @@
+/**
+ * What of an input is in the cache, written down as it comes, and files that are complete made read-only. Used by
+ * lib/webtorrent/shared-input.ts.
+ */
+import { traceOf } from '../base/trace.ts'
+import type { CacheEntry } from './cache.ts'
+import type { InputLayout } from './metainfo.ts'
+import { torrentPiecesOf } from './slices.ts'
+
+const trace = traceOf('inputs')
+
+/** How often what is here is written down. */
+const STATE_MS = 5_000
+
+/** The torrent pieces of one input in the cache. */
+export class KeptPieces {
+  readonly #entry: CacheEntry
+  readonly #layout: InputLayout
+  readonly #has: (piece: number) => boolean
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param has tells which torrent pieces are here */
+  constructor (entry: CacheEntry, layout: InputLayout, has: (piece: number) => boolean) {
+    this.#entry = entry
+    this.#layout = layout
+    this.#has = has
+  }
+
+  /** Looks at all of it. False if a file that should be here is not. */
+  check (): boolean {
+    const isWhole = this.#layout.files.every((_, file) => this.#seal(file))
+    this.write()
+    return isWhole
+  }
+
+  /** A torrent piece came. False if a file that should be here is not. */
+  add (piece: number): boolean {
+    const { files, pieceLength } = this.#layout
+    this.#timer ??= setTimeout(() => { this.write() }, STATE_MS).unref()
+    let isWhole = true
+    for (let file = 0; file < files.length; file++) {
+      const { offset, length } = files[file]!
+      if (offset >= (piece + 1) * pieceLength) break
+      if (offset + length > piece * pieceLength) isWhole = this.#seal(file) && isWhole
+    }
+    return isWhole
+  }
+
+  /** Nothing of it is sure any more. */
+  doubt (): void {
+    this.#entry.writePieces(this.#layout, new Uint8Array(0))
+    for (const file of this.#layout.files.keys()) this.#entry.unseal(this.#layout, file)
+  }
+
+  /** Writes down what is here. Never throws: then all of it is looked at next time. */
+  write (): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const count = Math.ceil(this.#layout.torrentLength / this.#layout.pieceLength)
+    const bits = new Uint8Array(Math.ceil(count / 8))
+    for (let piece = 0; piece < count; piece++) if (this.#has(piece)) bits[piece >> 3]! |= 0x80 >> (piece & 7)
+    try {
+      this.#entry.writePieces(this.#layout, bits)
+    } catch (err) {
+      trace('what is in the cache is not written down: %s', (err as Error).message)
+    }
+  }
+
+  close (): void { clearTimeout(this.#timer) }
+
+  /** If it is complete. */
+  #seal (file: number): boolean {
+    const pieces = torrentPiecesOf(this.#layout, { file, start: 0, end: this.#layout.files[file]!.length })
+    for (let piece = pieces?.first ?? 0; piece <= (pieces?.last ?? -1); piece++) if (!this.#has(piece)) return true
+    try {
+      this.#entry.seal(this.#layout, file)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+/** The bitfield (BEP 3) of all of it. */
+export function allPieces ({ torrentLength, pieceLength }: InputLayout): Uint8Array {
+  const count = Math.ceil(torrentLength / pieceLength)
+  const bits = new Uint8Array(Math.ceil(count / 8)).fill(0xff)
+  if (count % 8 > 0) bits[bits.length - 1] = 0xff << (8 - count % 8)
+  return bits
+}

@@ -1,0 +1,75 @@
+/**
+ * What supplying a task's inputs needs of others: torrents (lib/webtorrent/input-torrents.ts), and the session.
+ */
+import type { TorrentInput } from '../task/types.ts'
+import type { InputLayout } from './metainfo.ts'
+import type { FileRange } from './slices.ts'
+
+/** The torrent of an input, whose metadata was checked. */
+export interface InputTorrent {
+  readonly layout: InputLayout
+  /** absolute: the file, or the folder of files */
+  readonly root: string
+  /** bytes that are here */
+  have (): number
+  /** torrent pieces that are not here */
+  missing (): number
+  /** The torrent piece is here, and was verified. */
+  has (piece: number): boolean
+  /** These, and no others, are fetched from now on, the first ones first. */
+  want (pieces: Iterable<number> | 'all'): void
+  /** Bytes of a file that are here. */
+  read (range: FileRange): Promise<Uint8Array>
+  /** Something on the disk is not what it was: looks at all of it again. */
+  recheck (): void
+}
+
+/** What happens to a torrent. */
+export interface InputTorrentEvents {
+  /** commands are to be given its files; default: it is only passed on */
+  isForCommands?: boolean
+  opened (torrent: InputTorrent): void
+  /** what it has is more, or less */
+  changed (): void
+  failed (err: Error): void
+}
+
+/** Where torrents of inputs come from. */
+export interface InputTorrents {
+  /** Events come later, never at once. */
+  open (input: TorrentInput, pieceCount: number, events: InputTorrentEvents): { close (): void }
+}
+
+/** How far an input is. */
+export interface InputState {
+  name: string
+  state: 'fetching' | 'ready' | 'refused'
+  /** bytes */
+  length: number
+  have: number
+  /** why it is refused: one line */
+  message?: string
+}
+
+/** What the supply needs of the session. */
+export interface SupplyHost {
+  readonly pieceCount: number
+  readonly slots: number
+  /** what a piece takes here, milliseconds; 0: unknown */
+  readonly paceMs: number
+  /** pieces that could be computed at once */
+  readonly ready: number
+  /** of those that wait, how many are likely to be computed here */
+  readonly share: number
+  /** nothing is left to compute */
+  readonly isDone: boolean
+  /** those that come next, as soon as they are ready */
+  waiting (count: number): Iterable<number>
+  setReady (piece: number, isReady: boolean): void
+  setGroups (groups: ArrayLike<number>): void
+  /** pieces have become ready */
+  go (): void
+  report (state: InputState): void
+  /** an absolute path that nobody uses, removed at the latest when the task is opened again */
+  newPath (): string
+}

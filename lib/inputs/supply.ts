@@ -1,0 +1,213 @@
+/**
+ * The inputs of one task that is computed here: has the torrents fetch what its next pieces need, in the order in which
+ * they are computed, tells which pieces can be, and gives each command what it is to see. How torrents are had is
+ * handed in (`InputTorrents`), and so is the scheduler (`SupplyHost`).
+ */
+import type { TaskInput, TorrentInput } from '../task/types.ts'
+import { ItemInputs, isComplete, lacking } from './item-inputs.ts'
+import type { Given } from './item-inputs.ts'
+import { piecesAhead } from './plan.ts'
+import { groupOf, tableRange } from './slices.ts'
+import type { InputState, InputTorrent, InputTorrents, SupplyHost } from './supply-types.ts'
+
+/** Changes that come together are looked at once. */
+const SETTLE_MS = 10
+/** How often it is told how far a download is. */
+const REPORT_MS = 1_000
+
+interface Entry {
+  input: TaskInput
+  torrent: InputTorrent | null
+  close: () => void
+  error: Error | null
+  reported: string
+}
+
+/** The inputs of one task. */
+export class InputSupply {
+  readonly #host: SupplyHost
+  readonly #entries: Entry[]
+  readonly #split: Entry | undefined
+  readonly #items: ItemInputs
+  readonly #reading = new Set<number>()
+  /** complete commands that wait for what they read */
+  readonly #onWhole: Array<() => void> = []
+  #isAllReady = false
+  #timer: NodeJS.Timeout | undefined
+  #reportTimer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor (inputs: readonly TaskInput[], torrents: InputTorrents, host: SupplyHost) {
+    this.#host = host
+    this.#entries = inputs.map(input => ({ input, torrent: null, close: () => {}, error: null, reported: '' }))
+    this.#items = new ItemInputs(this.#entries, {
+      newPath: () => host.newPath(),
+      lost: piece => { if (piece === null) this.#withdraw(); else host.setReady(piece, false) }
+    })
+    this.#split = this.#entries.find(({ input }) => input.split !== undefined)
+    for (const entry of this.#entries) {
+      if (entry.input.infoHash !== undefined) this.#openTorrent(entry, entry.input, torrents)
+    }
+    this.changed()
+  }
+
+  #openTorrent (entry: Entry, input: TorrentInput, torrents: InputTorrents): void {
+    const opened = torrents.open(input, this.#host.pieceCount, {
+      isForCommands: true,
+      opened: torrent => {
+        entry.torrent = torrent
+        this.changed()
+      },
+      changed: () => { this.changed() },
+      failed: error => {
+        entry.error = error
+        entry.torrent = null
+        this.#withdraw()
+        this.changed()
+      }
+    })
+    entry.close = () => { opened.close() }
+  }
+
+  /** What pieces come next may be others now; called after each change. */
+  changed (): void {
+    if (this.#isClosed) return
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#update()
+    }, SETTLE_MS)
+  }
+
+  /** How far each input is, in the task's order. */
+  get states (): InputState[] { return this.#entries.map(stateOf) }
+
+  close (): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    clearTimeout(this.#reportTimer)
+    for (const go of this.#onWhole.splice(0)) go()
+    for (const { close } of this.#entries) close()
+  }
+
+  //
+  // FETCHING
+  //
+
+  #update (): void {
+    if (this.#isClosed) return
+    this.#report()
+    const whole = this.#entries.filter(entry => entry !== this.#split)
+    const isNeeded = !this.#host.isDone || this.#onWhole.length > 0
+    for (const { torrent } of whole) torrent?.want(isNeeded ? 'all' : [])
+    if (!whole.every(isComplete)) return this.#withdraw()
+    for (const go of this.#onWhole.splice(0)) go()
+    if (this.#split === undefined || this.#split.input.data !== undefined) this.#allReady()
+    else this.#fetchSlices(this.#split, this.#split.input as TorrentInput)
+  }
+
+  /** What all pieces need is here. */
+  #allReady (): void {
+    if (this.#isAllReady) return
+    this.#isAllReady = true
+    for (let piece = 0; piece < this.#host.pieceCount; piece++) this.#host.setReady(piece, true)
+    this.#host.go()
+  }
+
+  /** Nothing can be computed, for now. */
+  #withdraw (): void {
+    if (!this.#isAllReady) return
+    this.#isAllReady = false
+    for (let piece = 0; piece < this.#host.pieceCount; piece++) this.#host.setReady(piece, false)
+  }
+
+  #fetchSlices ({ torrent }: Entry, input: TorrentInput): void {
+    if (torrent === null) return
+    if (!this.#isAllReady) {
+      this.#isAllReady = true
+      this.#host.setGroups(this.#groups(input, torrent))
+    }
+    const { slots, paceMs, share, ready: here } = this.#host
+    const room = piecesAhead(slots, paceMs, share) - here
+    const wanted = new Set<number>()
+    const ready: number[] = []
+    if (room > 0) {
+      for (const piece of this.#host.waiting(room)) {
+        const lacks = this.#lacks(input, torrent, piece)
+        if (lacks === null) continue
+        for (const torrentPiece of lacks) wanted.add(torrentPiece)
+        if (lacks.length === 0) ready.push(piece)
+      }
+      torrent.want(wanted)
+    }
+    for (const piece of ready) this.#host.setReady(piece, true)
+    if (ready.length === 0) return
+    this.#host.go()
+    this.changed()
+  }
+
+  #groups (input: TorrentInput, { layout }: InputTorrent): Uint32Array {
+    const { pieceCount } = this.#host
+    return Uint32Array.from({ length: pieceCount }, (_, piece) => groupOf(input, layout, piece, pieceCount))
+  }
+
+  /** The torrent pieces that a piece still needs; null if that is being found out. */
+  #lacks (input: TorrentInput, torrent: InputTorrent, piece: number): number[] | null {
+    const range = this.#items.knownRange(input, torrent, piece)
+    if (range !== undefined) return lacking(torrent, range)
+    const inTable = lacking(torrent, tableRange(torrent.layout, piece))
+    if (inTable.length > 0) return inTable
+    this.#readTable(input, torrent, piece)
+    return null
+  }
+
+  #readTable (input: TorrentInput, torrent: InputTorrent, piece: number): void {
+    if (this.#reading.has(piece)) return
+    this.#reading.add(piece)
+    this.#items.rangeOf(input, torrent, piece).then(() => { this.#reading.delete(piece) }, (err: unknown) => {
+      // of a table that makes no sense: it is asked for no more
+      this.#refuse(this.#split!, err as Error)
+    }).finally(() => { this.changed() })
+  }
+
+  #refuse (entry: Entry, err: Error): void {
+    if (entry.error !== null) return
+    entry.error = err
+    this.#report()
+  }
+
+  #report (): void {
+    clearTimeout(this.#reportTimer)
+    let isFetching = false
+    for (const entry of this.#entries) {
+      const state = stateOf(entry)
+      const text = JSON.stringify(state)
+      if (text === entry.reported) continue
+      entry.reported = text
+      isFetching ||= state.state === 'fetching'
+      this.#host.report(state)
+    }
+    if (isFetching) this.#reportTimer = setTimeout(() => { this.#report() }, REPORT_MS).unref()
+  }
+
+  //
+  // FOR COMMANDS
+  //
+
+  /** For the work item of a piece. Rejects with BW_ERR_INPUT for what is not here any more, and errors of the disk. */
+  async forPiece (piece: number): Promise<Given> { return this.#items.forPiece(piece) }
+
+  /** For a complete command: what all pieces see. Waits until it is here; rejects when the supply is closed. */
+  async forFile (): Promise<Given> {
+    while (!this.#isClosed && !this.#entries.every(entry => entry === this.#split || isComplete(entry))) {
+      this.changed()
+      await new Promise<void>(resolve => { this.#onWhole.push(resolve) })
+    }
+    return this.#items.whole()
+  }
+}
+
+function stateOf ({ input: { name, length, data }, torrent, error }: Entry): InputState {
+  if (error !== null) return { name, state: 'refused', length, have: 0, message: error.message }
+  if (data !== undefined) return { name, state: 'ready', length, have: length }
+  return { name, state: torrent?.missing() === 0 ? 'ready' : 'fetching', length, have: torrent?.have() ?? 0 }
+}

@@ -1,0 +1,142 @@
+// The cache of inputs: what a restart trusts, who may use it at a time, what is removed first.
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import test from 'tape'
+import { InputCache } from '../../lib/inputs/cache.ts'
+import { FileStore } from '../../lib/inputs/file-store.ts'
+import type { InputLayout } from '../../lib/inputs/metainfo.ts'
+import { canBeShown, changedFile } from '../../lib/inputs/original.ts'
+import { piecesAhead } from '../../lib/inputs/plan.ts'
+import { createFolder } from '../helpers/disk.ts'
+
+const HASH = 'a'.repeat(40)
+const OTHER = 'b'.repeat(40)
+
+/** Three files, one of them empty, and padding after the first. */
+const LAYOUT: InputLayout = {
+  pieceLength: 8,
+  torrentLength: 26,
+  length: 20,
+  isFolder: true,
+  files: [
+    { path: 'a', length: 10, offset: 0, executable: false },
+    { path: 'd/b', length: 10, offset: 16, executable: false },
+    { path: 'empty', length: 0, offset: 26, executable: false }
+  ]
+}
+
+async function put (store: FileStore, index: number, text: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    store.put(index, Buffer.from(text, 'latin1'), err => { if (err === null) resolve(); else reject(err) })
+  })
+}
+
+async function get (store: FileStore, index: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    store.get(index, null, (err, bytes) => { if (err === null) resolve(bytes!.toString('latin1')); else reject(err) })
+  })
+}
+
+test('torrent pieces lie in files, without the padding', async t => {
+  const root = path.join(createFolder(t), 'data')
+  const store = new FileStore({ layout: LAYOUT, root, isWritable: true })
+  const pieces = ['01234567', '89\0\0\0\0\0\0', 'abcdefgh', 'ij']
+  for (const [index, text] of pieces.entries()) await put(store, index, text)
+  t.equal(readFileSync(path.join(root, 'a'), 'utf8'), '0123456789')
+  t.equal(readFileSync(path.join(root, 'd/b'), 'utf8'), 'abcdefghij')
+  for (const [index, text] of pieces.entries()) t.equal(await get(store, index), text)
+  store.close()
+  const changes: string[] = []
+  const original = new FileStore({ layout: LAYOUT, root, isWritable: false, onChange: at => { changes.push(at) } })
+  t.equal(await get(original, 2), 'abcdefgh')
+  t.ok(await put(original, 0, 'x'.repeat(8)).catch((err: Error) => err), 'an original is not written to')
+  writeFileSync(path.join(root, 'd/b'), 'ABCDEFGHIJ')
+  utimesSync(path.join(root, 'd/b'), 1, 1)
+  t.ok(await get(original, 2).catch((err: Error) => /has changed/.test(err.message)), 'what has changed is not read')
+  t.deepEqual(changes, [path.join(root, 'd/b')])
+  original.close()
+})
+
+test('a restart trusts what was written down only of files that are as they were', async t => {
+  const cache = new InputCache({ folder: createFolder(t) })
+  const entry = cache.open(HASH)
+  const store = new FileStore({ layout: LAYOUT, root: entry.root, isWritable: true })
+  await put(store, 2, 'abcdefgh')
+  await put(store, 3, 'ij')
+  store.close()
+  entry.setInfo(new Uint8Array([1, 2]))
+  entry.seal(LAYOUT, 1)
+  entry.seal(LAYOUT, 2)
+  entry.writePieces(LAYOUT, new Uint8Array([0x30]))
+  entry.close()
+  const again = cache.open(HASH)
+  t.deepEqual([...again.info!], [1, 2])
+  t.deepEqual([...again.readPieces(LAYOUT)!], [0x30])
+  const { mode, mtimeMs } = statSync(path.join(again.root, 'd/b'))
+  t.deepEqual([mode & 0o777, mtimeMs], [0o555, 0], 'complete: read-only, and without a time')
+  t.equal(statSync(path.join(again.root, 'empty')).size, 0)
+  again.unseal(LAYOUT, 1)
+  writeFileSync(path.join(again.root, 'd/b'), 'ABCDEFGHIJ')
+  t.equal(again.readPieces(LAYOUT), null, 'otherwise all is looked at')
+  again.close()
+})
+
+test('who comes while it is in use has a place of his own', t => {
+  const folder = createFolder(t)
+  const one = new InputCache({ folder }).open(HASH)
+  const two = new InputCache({ folder }).open(HASH)
+  t.notEqual(one.root, two.root)
+  one.close()
+  const three = new InputCache({ folder }).open(HASH)
+  t.equal(three.root, one.root, 'and the first one again when that is free')
+  two.close()
+  three.close()
+  t.end()
+})
+
+test('the longest unused is removed first, and nothing that is in use', async t => {
+  const folder = createFolder(t)
+  const cache = new InputCache({ folder, maxBytes: 150_000 })
+  for (const [infoHash, time] of [[HASH, 10], [OTHER, 20]] as const) {
+    const entry = cache.open(infoHash)
+    writeFileSync(entry.root, 'x'.repeat(100_000))
+    entry.close()
+    utimesSync(path.dirname(entry.root), time, time)
+  }
+  const used = cache.open(HASH)
+  await cache.trim()
+  t.deepEqual([HASH, OTHER].map(each => existsSync(path.join(folder, 'inputs', each))), [true, false], 'in use')
+  used.close()
+  await cache.trim()
+  t.ok(existsSync(used.root), 'what is small enough stays')
+  await new InputCache({ folder, maxBytes: 0 }).trim()
+  t.notOk(existsSync(path.dirname(used.root)))
+})
+
+test('an original is shown to commands only if nothing else lies there', async t => {
+  const root = createFolder(t)
+  mkdirSync(path.join(root, 'd'))
+  for (const [name, text] of [['a', '0123456789'], ['d/b', 'abcdefghij'], ['empty', '']] as const) {
+    writeFileSync(path.join(root, name), text)
+  }
+  const stamps = LAYOUT.files.map(({ path: name, length }) =>
+    ({ length, mtimeMs: statSync(path.join(root, name)).mtimeMs }))
+  const found = { info: new Uint8Array(), path: root, files: stamps }
+  t.equal(changedFile(found, LAYOUT), null)
+  chmodSync(root, 0o755)
+  t.equal(await canBeShown(root, LAYOUT), true)
+  writeFileSync(path.join(root, 'other'), '')
+  t.equal(await canBeShown(root, LAYOUT), false, 'a file that is none of the input')
+  utimesSync(path.join(root, 'a'), 1, 1)
+  t.equal(changedFile(found, LAYOUT), path.join(root, 'a'), 'another time')
+  t.equal(changedFile({ ...found, path: path.join(root, 'no') }, LAYOUT), path.join(root, 'no', 'a'), 'gone')
+  t.end()
+})
+
+test('how far ahead', t => {
+  t.deepEqual([
+    piecesAhead(2, 0, 100), piecesAhead(2, 10_000, 100), piecesAhead(2, 100, 100), piecesAhead(2, 1, 1e6),
+    piecesAhead(2, 100, 3), piecesAhead(2, 100, 0)
+  ], [4, 4, 40, 256, 3, 2])
+  t.end()
+})

@@ -1,0 +1,126 @@
+// Inputs of a task in a swarm: from the one who has them to those who compute, each only what it needs.
+import { hash } from 'node:crypto'
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import createTorrent from 'create-torrent'
+import test from 'tape'
+import type { Test } from 'tape'
+import { decodeDict } from '../../lib/base/bencode.ts'
+import type BitWorker from '../../lib/index.ts'
+import { createTask } from '../../lib/task/task.ts'
+import type { Task, TorrentInput } from '../../lib/task/types.ts'
+import { magnetOf } from '../../lib/task/magnet.ts'
+import type { InputOptions } from '../../lib/webtorrent/options.ts'
+import { createFolder } from '../helpers/disk.ts'
+import { addressOf, createClient, destroyClient, eventOf } from '../helpers/swarm.ts'
+
+interface Made { input: TorrentInput, find: NonNullable<InputOptions['find']> }
+
+/** The torrent of a file or folder, as `create` makes it. */
+async function inputOf (
+  at: string, name: string, pieceLength: number, more: Partial<TorrentInput> = {}
+): Promise<Made> {
+  const bytes = await new Promise<Uint8Array>((resolve, reject) => {
+    createTorrent(at, { pieceLength, announceList: [] }, (err: Error | null, torrent: Uint8Array) => {
+      if (err === null) resolve(torrent)
+      else reject(err)
+    })
+  })
+  const info = new Uint8Array(decodeDict(bytes).span('info'))
+  const infoHash = hash('sha1', info)
+  const isFolder = statSync(at).isDirectory()
+  const names = isFolder ? readdirSync(at) : []
+  const length = isFolder
+    ? names.reduce((sum, each) => sum + statSync(path.join(at, each)).size, 0)
+    : statSync(at).size
+  return {
+    input: { name, length, infoHash, sha256: hash('sha256', info, 'buffer'), ...(isFolder && { files: names.length }), ...more },
+    find: async wanted => wanted === infoHash ? { info, path: at } : null
+  }
+}
+
+interface Volunteer { client: BitWorker, out: string, cache: string, done: Promise<unknown>, computed: number[] }
+
+async function volunteer (t: Test, task: Task, peers: string[], slots = 1): Promise<Volunteer> {
+  const [out, cache] = [createFolder(t), createFolder(t)]
+  const client = createClient(t)
+  const torrent = client.add(magnetOf(task), { path: out, compute: { slots, sandbox: 'none' }, inputs: { folder: cache } })
+  torrent.once('infoHash', () => { for (const peer of peers) torrent.addPeer(peer) })
+  const computed: number[] = []
+  torrent.on('computed', ({ piece }) => { computed.push(piece) })
+  torrent.on('failed', ({ message, stderr }) => { t.fail(`${message} ${stderr}`) })
+  return { client, out, cache, computed, done: eventOf(torrent, 'done') }
+}
+
+async function author (t: Test, task: Task, find: InputOptions['find']): Promise<{ client: BitWorker, address: string }> {
+  const [out, cache] = [createFolder(t), createFolder(t)]
+  const client = createClient(t)
+  client.add(task, { path: out, inputs: { folder: cache, ...(find !== undefined && { find }) } })
+  t.deepEqual(readdirSync(cache), [], 'nothing is copied at the author')
+  return { client, address: await addressOf(client) }
+}
+
+test('whole inputs: a folder, a file, and a script in the task itself', async t => {
+  const home = createFolder(t)
+  mkdirSync(path.join(home, 'folder'))
+  for (const name of ['a', 'b', 'c']) writeFileSync(path.join(home, 'folder', name), name.repeat(20_000))
+  writeFileSync(path.join(home, 'file'), 'x'.repeat(50_000))
+  const folder = await inputOf(path.join(home, 'folder'), 'data', 16_384)
+  const file = await inputOf(path.join(home, 'file'), 'one', 16_384)
+  const script = '#!/bin/bash\ncat data/* one | sha256sum; ls data; echo $PIECE_IDX; cat'
+  const task = createTask({
+    name: 'out',
+    command: './run.sh',
+    parts: 3,
+    inputs: [folder.input, file.input, { name: 'run.sh', data: new TextEncoder().encode(script) }]
+  })
+  const find: InputOptions['find'] = async infoHash => await folder.find(infoHash) ?? file.find(infoHash)
+  const { client, address } = await author(t, task, find)
+  const first = await volunteer(t, task, [address])
+  await first.done
+  await destroyClient(client)
+  const second = await volunteer(t, task, [await addressOf(first.client)])
+  await second.done
+  const sum = hash('sha256', 'a'.repeat(20_000) + 'b'.repeat(20_000) + 'c'.repeat(20_000) + 'x'.repeat(50_000))
+  const expected = [0, 1, 2].map(piece => `${sum}  -\na\nb\nc\n${piece}\n`).join('')
+  for (const { out } of [first, second]) t.equal(readFileSync(path.join(out, 'out'), 'utf8'), expected)
+  t.deepEqual(first.computed.toSorted((a, b) => a - b), [0, 1, 2])
+  t.equal(statSync(path.join(first.cache, 'inputs', folder.input.infoHash, 'data', 'a')).mode & 0o777, 0o555)
+})
+
+test('a file for each piece: nobody has what it did not need', async t => {
+  const home = createFolder(t)
+  mkdirSync(path.join(home, 'frames'))
+  for (let i = 0; i < 12; i++) {
+    writeFileSync(path.join(home, 'frames', `${String(i).padStart(2, '0')}.txt`), `${i} `.repeat(20_000).slice(0, 32_768))
+  }
+  const frames = await inputOf(path.join(home, 'frames'), 'frames', 32_768, { split: { by: 'files' } })
+  const task = createTask({ name: 'out', command: 'sum=$(sha256sum); ls frames; echo $INPUT $sum', parts: 12, inputs: [frames.input] })
+  const { address } = await author(t, task, frames.find)
+  const halves = [[0, 5], [6, 11]] as const
+  await Promise.all(halves.map(async ([first, last]) => {
+    const [out, cache] = [createFolder(t), createFolder(t)]
+    const client = createClient(t)
+    const torrent = client.add(magnetOf(task), {
+      path: out, deselect: true, compute: { slots: 2, sandbox: 'none' }, inputs: { folder: cache }
+    })
+    torrent.once('infoHash', () => { torrent.addPeer(address) })
+    torrent.once('metadata', () => { torrent.select(first, last) })
+    const computed = new Map<number, number>()
+    await new Promise<void>(resolve => {
+      torrent.on('computed', ({ piece, size }) => {
+        computed.set(piece, size)
+        if (computed.size === 6) resolve()
+      })
+    })
+    const input = client.torrents.find(({ infoHash }) => infoHash === frames.input.infoHash)!
+    const here = input.pieces.flatMap((piece, index) => piece === null ? [index] : [])
+    t.deepEqual(here, [0, 1, 2, 3, 4, 5].map(index => first + index), 'what its pieces needed, and no more')
+    t.comment(`${input.received / 32_768} slices came for 6`)
+    const name = `${String(first).padStart(2, '0')}.txt`
+    const sum = hash('sha256', readFileSync(path.join(home, 'frames', name)))
+    const part = path.join(out, '.bitworker', task.infoHash, 'p', String(first).padStart(6, '0'))
+    const read = readFileSync(part, 'utf8')
+    t.equal(read, `${name}\nframes/${name} ${sum} -\n`)
+  }))
+})
