@@ -79,6 +79,7 @@ function inputs (): Option[] {
   return [
     value('--max-input <size>', 'compute no task that needs more input than this before its first piece', parseSize)
       .default(10 * 1024 ** 3, '10G'),
+    many('--input-from <path>', 'look for inputs in this file or folder before they are downloaded; it is only read', String),
     new Option('--cache <dir>', 'the folder for inputs (default: ~/.cache/bitworker)'),
     value('--cache-size <size>', 'the most that inputs which no task uses may take there (default: 50G)', parseSize),
     new Option('--seed-inputs', 'download all inputs and pass them on, even if nothing is computed here').default(false)

@@ -1,5 +1,6 @@
 /** The flags of `run` about inputs: where they are kept, and how large they may be. */
 import { BitWorkerError } from '../../base/errors.ts'
+import { lookIn } from '../../inputs/look.ts'
 import type { Task } from '../../task/types.ts'
 import type { InputOptions } from '../../webtorrent/options.ts'
 import { formatBytes } from '../output/format.ts'
@@ -10,15 +11,17 @@ export interface InputFlags {
   cache?: string
   /** bytes */
   cacheSize?: number
+  inputFrom: string[]
   maxInput: number
   seedInputs: boolean
 }
 
 /** As options of the torrent. */
-export function inputOptions ({ cache, cacheSize, seedInputs }: InputFlags): InputOptions {
+export function inputOptions ({ cache, cacheSize, inputFrom, seedInputs }: InputFlags): InputOptions {
   return {
     ...(cache !== undefined && { folder: cache }),
     ...(cacheSize !== undefined && { maxBytes: cacheSize }),
+    ...(inputFrom.length > 0 && { find: lookIn(inputFrom) }),
     ...(seedInputs && { seed: true })
   }
 }

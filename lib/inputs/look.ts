@@ -1,0 +1,42 @@
+/**
+ * Looks for inputs in files and folders of this machine that a user names: what has the same content has the same
+ * info-hash. Called by the command line.
+ */
+import path from 'node:path'
+import { decodeDict, encode } from '../base/bencode.ts'
+import { sha1Hex } from '../base/digest.ts'
+import { hashTree } from './hash.ts'
+import type { FoundInput } from './original.ts'
+import { findInput } from './registry.ts'
+import { readTree } from './tree.ts'
+
+/**
+ * A function that finds inputs by info-hash: those that were made on this machine, and those at the paths, which are
+ * read once, when they are needed. It rejects with BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED, BW_ERR_INPUT_SOURCE.
+ */
+export function lookIn (paths: readonly string[]): (infoHash: string) => Promise<FoundInput | null> {
+  let hashed: Promise<Map<string, FoundInput>> | null = null
+  return async infoHash => {
+    const made = await findInput(infoHash)
+    if (made !== null || paths.length === 0) return made
+    hashed ??= hashAll(paths)
+    return (await hashed).get(infoHash) ?? null
+  }
+}
+
+async function hashAll (paths: readonly string[]): Promise<Map<string, FoundInput>> {
+  const found = new Map<string, FoundInput>()
+  for (const at of paths) {
+    const root = path.resolve(at)
+    const tree = await readTree(root)
+    const info = await hashTree(tree, { name: path.basename(root) })
+    const files = tree.files.map(({ length, mtimeMs }) => ({ length, mtimeMs }))
+    for (const each of [info, privately(info)]) found.set(sha1Hex(each), { info: each, path: root, files })
+  }
+  return found
+}
+
+/** As inputs of a private task are (BEP 27). */
+function privately (info: Uint8Array): Uint8Array {
+  return encode(new Map([...decodeDict(info, { maxBytes: info.length }).dict, ['private', 1]]))
+}
