@@ -128,23 +128,20 @@ function watchSlots (torrent: Torrent, slots: number): { most: number, isOver: b
 }
 
 test('never more at work than there are slots, nor an end without a begin', async t => {
-  const [one, two] = [
-    await createPeer(
-      t,
-      createTask({
-        name: 'quick',
-        command: 'echo $PIECE_IDX; test $((PIECE_IDX % 50)) != 7 -o -e /nowhere',
-        parts: 300,
-        pieceLength: 64
-      })
-    ),
-    await createPeer(
-      t, createTask({ name: 'large', command: 'head -c 4000000 /dev/zero', parts: 12, pieceLength: 4 << 20 })
-    )
+  const [quick, large] = [
+    createTask({ name: 'quick', command: 'fails now and then', parts: 300, pieceLength: 64 }),
+    createTask({ name: 'large', command: 'says much', parts: 12, pieceLength: 4 << 20 })
+  ]
+  const [one, two] = [await createPeer(t, quick), await createPeer(t, large)]
+  const executors = [
+    new FakeExecutor(({ env }) => Number(env['PIECE_IDX']) % 50 === 7 ? { exitCode: 1 } : { stdout: 'x' }),
+    new FakeExecutor(() => ({ stdout: 'x'.repeat(4_000_000) }))
   ]
   const seen = [one, two].map(({ torrent }) => watchSlots(torrent, 2))
   const stuck = once(one.torrent, 'stuck')
-  for (const { torrent } of [one, two]) torrent.startComputing({ slots: 2 })
+  for (const [i, { torrent }] of [one, two].entries()) {
+    torrent.startComputing({ slots: 2, executor: executors[i]! })
+  }
   await Promise.all([stuck, allDone([two])])
   t.same(seen, [{ most: 2, isOver: false }, { most: 2, isOver: false }])
 })
