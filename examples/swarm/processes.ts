@@ -1,13 +1,13 @@
 /**
  * The processes that the demo starts. None of them outlives it: not its end, not Ctrl-C, not even kill -9 (there the
- * guard that also watches the commands of a task steps in).
+ * watchdog of a task's commands steps in).
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { Guard } from '../../lib/executor/process/watchdog.ts'
+import { Watchdog } from '../../lib/executor/process/watchdog.ts'
 
 // A peer needs a second at most to leave its swarm.
 const PATIENCE_MS = 3000
@@ -29,7 +29,7 @@ export interface Start {
 export class Processes {
   /** rejects when a process ends that was not told to, unless its exit code is 0 */
   readonly failure: Promise<never>
-  readonly #guard = new Guard('/bin/bash')
+  readonly #watchdog = new Watchdog('/bin/bash')
   readonly #running = new Map<Child, Promise<void>>()
   /** by name: its last lines */
   readonly #stderr = new Map<string, string[]>()
@@ -45,14 +45,14 @@ export class Processes {
   /** Resolves when it has ended; never if it was told to. */
   async start ({ name, command, args, env = {}, onLine }: Start): Promise<void> {
     if (this.#isClosed) return this.failure
-    this.#guard.ensure()
+    this.#watchdog.ensure()
     const child = spawn(command, args, {
       detached: true, // a group of its own: Ctrl-C reaches the one who started them, and who ends them in order
       // The poster's commands say `node`: this one.
       env: { ...process.env, PATH: `${path.dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, ...env },
       stdio: ['ignore', 'pipe', 'pipe']
     })
-    if (child.pid !== undefined) this.#guard.watch(child.pid)
+    if (child.pid !== undefined) this.#watchdog.watch(child.pid)
     createInterface(child.stdout).on('line', onLine)
     const stderr: string[] = []
     this.#stderr.set(name, stderr)
@@ -84,7 +84,7 @@ export class Processes {
     const timer = setTimeout(() => { this.#signal('SIGKILL') }, PATIENCE_MS)
     await Promise.all(this.#running.values())
     clearTimeout(timer)
-    await this.#guard.close()
+    await this.#watchdog.close()
   }
 
   /** Ends all of them for good: nothing starts any more. */
@@ -95,7 +95,7 @@ export class Processes {
 
   #forget (child: Child): void {
     this.#running.delete(child)
-    if (child.pid !== undefined) this.#guard.forget(child.pid)
+    if (child.pid !== undefined) this.#watchdog.forget(child.pid)
   }
 
   #signal (signal: NodeJS.Signals): void {

@@ -12,11 +12,11 @@ import { PlainLauncher } from './launch.ts'
 import type { Launcher } from './launch.ts'
 import { checkLimits } from './limits.ts'
 import type { Limits } from './limits.ts'
-import { Pool } from './nest/nest-pool.ts'
+import { NestPool } from './nest/nest-pool.ts'
 import { Fifos } from './process/fifos.ts'
 import { Sessions, killSessions, signalGroup } from './process/sessions.ts'
-import { Watch } from './process/usage.ts'
-import { Guard } from './process/watchdog.ts'
+import { Usage } from './process/usage.ts'
+import { Watchdog } from './process/watchdog.ts'
 import type { Sandbox } from './sandbox/types.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from './types.ts'
 import { WarmShells } from './warm/warm-shells.ts'
@@ -69,9 +69,9 @@ export class BashExecutor implements Executor {
   readonly #items = new Set<BashItem>()
   readonly #sessions = new Sessions()
   readonly #fifos = new Fifos()
-  readonly #guard: Guard
-  readonly #watch = new Watch()
-  readonly #pool: Pool
+  readonly #watchdog: Watchdog
+  readonly #usage = new Usage()
+  readonly #nestPool: NestPool
   readonly #warm: WarmShells
   readonly #groups: Groups | null
   #timer: NodeJS.Timeout | undefined
@@ -85,17 +85,17 @@ export class BashExecutor implements Executor {
     this.#shell = shell
     this.#limits = limits
     this.#launcher = sandbox?.createLauncher() ?? new PlainLauncher(shell, env)
-    this.#guard = new Guard(shell, this.#launcher.mark)
-    this.#launcher.attach?.({ guard: this.#guard, groups: this.#groups })
-    this.#pool = new Pool({
+    this.#watchdog = new Watchdog(shell, this.#launcher.mark)
+    this.#launcher.attach?.({ watchdog: this.#watchdog, groups: this.#groups })
+    this.#nestPool = new NestPool({
       launcher: this.#launcher,
       fifos: this.#fifos,
       isEager: shells === 'warm',
       running: () => this.#items.size,
-      onStart: pgid => { this.#guard.watch(pgid) },
-      onEnd: pgid => { this.#guard.forget(pgid) }
+      onStart: pgid => { this.#watchdog.watch(pgid) },
+      onEnd: pgid => { this.#watchdog.forget(pgid) }
     })
-    const warmHost = { shell, parentEnv: env, sessions: this.#sessions, fifos: this.#fifos, guard: this.#guard }
+    const warmHost = { shell, parentEnv: env, sessions: this.#sessions, fifos: this.#fifos, watchdog: this.#watchdog }
     this.#warm = new WarmShells(warmHost, sandbox === undefined ? shells : 'fresh')
   }
 
@@ -103,7 +103,7 @@ export class BashExecutor implements Executor {
   get scratch (): string | undefined { return this.#launcher.scratch }
 
   /** pid of the process that kills everything when this process dies; undefined before the first item */
-  get guardPid (): number | undefined { return this.#guard.pid }
+  get watchdogPid (): number | undefined { return this.#watchdog.pid }
 
   /** Starts a work item at once. */
   run (work: WorkItem): RunningItem {
@@ -111,49 +111,49 @@ export class BashExecutor implements Executor {
     const item = new BashItem(work, {
       shell: this.#shell,
       launcher: this.#launcher,
-      pool: this.#pool,
+      nestPool: this.#nestPool,
       limits: this.#limits,
       sessions: this.#sessions,
       fifos: this.#fifos,
       warm: this.#warm,
-      onStart: pgid => this.#guard.watch(pgid),
+      onStart: pgid => this.#watchdog.watch(pgid),
       onEnd: (ended, pgid) => this.#onEnd(ended, pgid)
     })
     this.#items.add(item)
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
     killAtExit(this)
-    this.#guard.ensure()
-    if (this.#groups === null) this.#watch.begin(item)
+    this.#watchdog.ensure()
+    if (this.#groups === null) this.#usage.begin(item)
     item.start()
     if (item.pid !== undefined) trace('process %d runs: %s', item.pid, work.command)
     return item
   }
 
   /**
-   * Starts the guard, and warm shells, and makes pipes: to start a process stops us for milliseconds, for which nobody
+   * Starts the watchdog, and warm shells, and makes pipes: to start a process stops us for milliseconds, for which nobody
    * waits yet.
    */
   prepare (work: WorkItem, count: number): void {
     if (this.#isClosed) return
     killAtExit(this)
-    this.#guard.ensure()
+    this.#watchdog.ensure()
     this.#fifos.prepare(PIPES * count, path.dirname(work.cwd))
     for (let i = this.#warm.idle(work); i < Math.min(count, MAX_PREPARED); i++) this.#warm.prepare(work)
   }
 
-  /** Kills everything; resolves when it and the guard are gone. */
+  /** Kills everything; resolves when it and the watchdog are gone. */
   async close (): Promise<void> {
     this.#isClosed = true
     const items = [...this.#items]
     for (const item of items) item.kill()
     await Promise.allSettled(items.map(item => item.done))
     await this.#warm.close()
-    await this.#pool.close()
+    await this.#nestPool.close()
     this.#sessions.sweep()
     this.#fifos.close()
     this.#launcher.close()
     this.#groups?.close()
-    await this.#guard.close()
+    await this.#watchdog.close()
     open.delete(this)
     if (open.size === 0) process.off('exit', onProcessExit)
   }
@@ -163,20 +163,20 @@ export class BashExecutor implements Executor {
     for (const { pid } of this.#items) if (pid !== undefined) signalGroup(pid, 'SIGKILL')
     const sids = this.#warm.sids()
     if (sids.length > 0) killSessions(sids)
-    this.#pool.killNow()
+    this.#nestPool.killNow()
     this.#groups?.close()
   }
 
   #tick (): void {
     for (const item of this.#items) item.tick()
-    this.#watch.look(this.#items)
+    this.#usage.look(this.#items)
   }
 
   #onEnd (item: BashItem, pgid: number | undefined): void {
     this.#items.delete(item)
     if (pgid !== undefined) {
       trace('process %d and what it started have ended', pgid)
-      this.#guard.forget(pgid)
+      this.#watchdog.forget(pgid)
     }
     if (this.#items.size > 0) return
     clearInterval(this.#timer)

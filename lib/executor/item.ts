@@ -13,7 +13,7 @@ import type { Launcher } from './launch.ts'
 import { limitsFor } from './limits.ts'
 import type { Limits } from './limits.ts'
 import type { Nest } from './nest/nest.ts'
-import type { Pool } from './nest/nest-pool.ts'
+import type { NestPool } from './nest/nest-pool.ts'
 import { closeFifo } from './process/fifos.ts'
 import type { Fifo, Fifos } from './process/fifos.ts'
 import { holdTooMuch } from './process/folder-size.ts'
@@ -33,7 +33,7 @@ import type { WarmShells } from './warm/warm-shells.ts'
 export interface ItemHost {
   shell: string
   launcher: Launcher
-  pool: Pool
+  nestPool: NestPool
   /** what the volunteer gives each command */
   limits: Partial<Limits>
   sessions: Sessions
@@ -108,7 +108,7 @@ export class BashItem implements RunningItem {
   /** Starts the command; a failure to do so rejects `done`. */
   start (): void {
     try {
-      const nest = this.#host.pool.take(this.#item, this.limits)
+      const nest = this.#host.nestPool.take(this.#item, this.limits)
       if (nest !== null) return this.#startIn(nest)
       const warm = this.#host.warm.take(this.#item)
       if (warm === null) this.#startFresh()
@@ -143,7 +143,7 @@ export class BashItem implements RunningItem {
 
   #startIn ({ nest, fifo }: { nest: Nest, fifo: Fifo }): void {
     this.#warm = nest
-    this.#giveBack = () => { this.#host.pool.giveBack(nest) }
+    this.#giveBack = () => { this.#host.nestPool.giveBack(nest) }
     this.#stderr = nest.stderr
     try {
       this.#open(fifo)
@@ -312,7 +312,7 @@ export class BashItem implements RunningItem {
     try {
       const printed = await output.finish()
       this.#end(pgid)
-      this.#host.pool.learn(this.#item, this.limits, ms)
+      this.#host.nestPool.learn(this.#item, this.limits, ms)
       this.#settle.resolve({ ms, ...printed, stderr })
     } catch (err) {
       this.#end(pgid)

@@ -53,7 +53,7 @@ export interface Launch {
 /** What a launcher may make use of. */
 export interface LaunchHost {
   /** ends process groups when this process dies */
-  guard: { watch (pgid: number): void, forget (pgid: number): void }
+  watchdog: { watch (pgid: number): void, forget (pgid: number): void }
   /** bounds what a launch uses together; null where that cannot be */
   groups: Groups | null
 }
@@ -62,7 +62,7 @@ export interface LaunchHost {
 export interface Launcher {
   /** the folder that every command finds itself in, HOME and TMPDIR; undefined: the item's own `cwd` */
   readonly scratch?: string | undefined
-  /** stands in the environment of what is spawned, for the guard to find what has left its group and session */
+  /** stands in the environment of what is spawned, for the watchdog to find what has left its group and session */
   readonly mark?: string
   /** Called once, before anything is launched. */
   attach? (host: LaunchHost): void
@@ -79,7 +79,7 @@ export interface Launcher {
 export const NO_STDIN = '/dev/null'
 
 /**
- * Waits for the word to begin; without it, it ends: we were killed before the guard heard of it. By sh, which starts
+ * Waits for the word to begin; without it, it ends: we were killed before the watchdog heard of it. By sh, which starts
  * sooner than bash. $0 is what the command reads.
  */
 const GATE = ['/bin/sh', '-c', 'read -r __go&&exec "$@"<"$0"'] as const

@@ -373,42 +373,42 @@ test('what cannot be started', async t => {
   )
 })
 
-both('one guard, which ends with its executor and is replaced when killed', async (t, shells) => {
+both('one watchdog, which ends with its executor and is replaced when killed', async (t, shells) => {
   const { folder, executor } = bash(t, { shells })
-  t.equal(executor.guardPid, undefined, 'none before it is needed')
+  t.equal(executor.watchdogPid, undefined, 'none before it is needed')
   await executor.run(work(folder, 'true')).done
-  const guard = executor.guardPid!
+  const watchdog = executor.watchdogPid!
   const item = executor.run(work(folder, 'sleep 1000'))
-  t.equal(executor.guardPid, guard, 'one for all')
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(guard, signal)
-  process.kill(guard, 'SIGKILL')
-  await until('the guard is gone', () => executor.guardPid !== guard)
+  t.equal(executor.watchdogPid, watchdog, 'one for all')
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(watchdog, signal)
+  process.kill(watchdog, 'SIGKILL')
+  await until('the watchdog is gone', () => executor.watchdogPid !== watchdog)
   await executor.run(work(folder, 'true')).done
-  const second = executor.guardPid!
-  t.notEqual(second, guard)
+  const second = executor.watchdogPid!
+  t.notEqual(second, watchdog)
   item.kill()
   await executor.close()
   t.notOk(isRunning(second), 'gone after close')
 })
 
-both('the guard outlives signals that it is not meant to obey', async (t, shells) => {
+both('the watchdog outlives signals that it is not meant to obey', async (t, shells) => {
   const { folder, executor } = bash(t, { shells })
   const item = executor.run(work(folder, 'sleep 1000'))
-  const guard = executor.guardPid!
+  const watchdog = executor.watchdogPid!
   await until(
     'it waits for lines',
     () =>
-      readFileSync(`/proc/${guard}/comm`, 'utf8') === 'sh\n' &&
-      /^SigIgn:\s*0*[0-9a-f]*[4-7c-f][0-9a-f]{3}$/m.test(readFileSync(`/proc/${guard}/status`, 'utf8'))
+      readFileSync(`/proc/${watchdog}/comm`, 'utf8') === 'sh\n' &&
+      /^SigIgn:\s*0*[0-9a-f]*[4-7c-f][0-9a-f]{3}$/m.test(readFileSync(`/proc/${watchdog}/status`, 'utf8'))
   )
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.kill(guard, signal)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.kill(watchdog, signal)
   await executor.run(work(folder, 'true')).done
-  t.equal(executor.guardPid, guard)
-  t.ok(isRunning(guard))
+  t.equal(executor.watchdogPid, watchdog)
+  t.ok(isRunning(watchdog))
   item.kill()
 })
 
-test('the guard remembers what is left', t => {
+test('the watchdog remembers what is left', t => {
   const folder = createFolder(t)
   const shell = path.join(folder, 'shell')
   writeFileSync(shell, '#!/bin/sh\necho "$6|$7 $8 $9"\n', { mode: 0o755 })
@@ -429,13 +429,13 @@ test('the guard remembers what is left', t => {
   for (const sh of ['/bin/sh', '/bin/bash']) {
     for (const [input, expected] of table) {
       t.equal(
-        spawnSync(sh, ['-c', WAIT, 'guard', shell, 'KILL', 'm'], { input, encoding: 'utf8' }).stdout,
+        spawnSync(sh, ['-c', WAIT, 'watchdog', shell, 'KILL', 'm'], { input, encoding: 'utf8' }).stdout,
         expected,
         `${sh}: ${JSON.stringify(input)}`
       )
     }
     t.equal(
-      spawnSync(sh, ['-c', WAIT, 'guard', shell, 'KILL', ''], { input: `+${a}\n-${a}\n`, encoding: 'utf8' }).stdout,
+      spawnSync(sh, ['-c', WAIT, 'watchdog', shell, 'KILL', ''], { input: `+${a}\n-${a}\n`, encoding: 'utf8' }).stdout,
       '',
       'nothing is left'
     )
@@ -443,7 +443,7 @@ test('the guard remembers what is left', t => {
   t.end()
 })
 
-test('no command begins before the guard has heard of it', async t => {
+test('no command begins before the watchdog has heard of it', async t => {
   const folder = createFolder(t)
   const [launch, spawned] = ['launch', 'process/spawn'].map(name =>
     JSON.stringify(new URL(`../../lib/executor/${name}.ts`, import.meta.url).href)
@@ -505,18 +505,18 @@ for (const how of ['SIGKILL', 'SIGTERM'] as const) {
       stdio: ['ignore', 'pipe', 'inherit']
     })
     const [line] = await once(client.stdout.setEncoding('utf8'), 'data') as [string]
-    const { items, guard } = JSON.parse(line) as { items: number[], guard: number }
+    const { items, watchdog } = JSON.parse(line) as { items: number[], watchdog: number }
     cleanUp(t, () => { for (const sid of items) try { process.kill(-sid, 'SIGKILL') } catch {} })
     await until('everything runs', () => livingIn(...items).length >= 6)
-    t.ok(isRunning(guard), 'a guard watches')
+    t.ok(isRunning(watchdog), 'a watchdog watches')
     process.kill(client.pid!, how)
     await once(client, 'exit')
-    await until('nothing lives', () => livingIn(...items, guard).length === 0)
-    t.pass('all is gone, the guard too')
+    await until('nothing lives', () => livingIn(...items, watchdog).length === 0)
+    t.pass('all is gone, the watchdog too')
   })
 }
 
-both('nothing survives process.exit, and a guard keeps no process alive', async (t, shells) => {
+both('nothing survives process.exit, and a watchdog keeps no process alive', async (t, shells) => {
   const folder = createFolder(t)
   const lib = new URL('../../lib/executor/bash-executor.ts', import.meta.url).href
   const script = `

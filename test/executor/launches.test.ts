@@ -130,7 +130,7 @@ test('a launch that cannot be made gives its group back', async t => {
   const base = createFolder(t)
   const open = (): string[] => openFiles().filter(at => at.startsWith(base))
   const groups = new Groups({ version: 1, folders: { memory: base } })
-  const host = { guard: { watch () {}, forget () {} }, groups }
+  const host = { watchdog: { watch () {}, forget () {} }, groups }
   const file = new FilterFile('x')
   cleanUp(t, () => { file.close() })
   const toTake = { item: itemIn(base), limits: DEFAULT_LIMITS, isFolderInMemory: false, files: [file] }

@@ -183,9 +183,9 @@ test('shells are started ahead, also for long items', async t => {
   const like = { command, env: { I: '' }, cwd: folder, stdout: path.join(folder, 'x'), maxOutputBytes: 9, timeoutMs: 0 }
   executor.prepare(like, 2)
   executor.prepare(like, 2) // begun again at once: those that wait are enough
-  const guard = executor.guardPid!
-  t.ok(isRunning(guard), 'and the guard')
-  const shells = childrenOf(process.pid)!.filter(pid => pid !== guard)
+  const watchdog = executor.watchdogPid!
+  t.ok(isRunning(watchdog), 'and the watchdog')
+  const shells = childrenOf(process.pid)!.filter(pid => pid !== watchdog)
   t.equal(shells.length, 2)
   const [a, b] = await Promise.all([run(command, { I: '1' }), run(command, { I: '2' })])
   t.same([a.out, b.out], ['1\n', '2\n'])

@@ -14,7 +14,7 @@ export function onInterrupt (stop: () => void, { takesTime = false } = {}): () =
   let count = 0
   const listener = (): void => {
     count++
-    // What runs does not outlive us: the executor's guard sees to that.
+    // What runs does not outlive us: the executor's watchdog sees to that.
     if (count > 1) process.exit(EXIT.interrupted)
     if (!takesTime) setTimeout(() => process.exit(EXIT.interrupted), PATIENCE_MS).unref()
     stop()

@@ -25,7 +25,7 @@ const WEIGHT = 0.2
 const MAX_FAILED = 3
 
 /** What a pool needs of its executor. */
-export interface PoolHost {
+export interface NestPoolHost {
   launcher: Launcher
   fifos: Fifos
   /** nests are used however long items take */
@@ -37,8 +37,8 @@ export interface PoolHost {
 }
 
 /** The nests of one executor, all for the same command. */
-export class Pool {
-  readonly #host: PoolHost
+export class NestPool {
+  readonly #host: NestPoolHost
   #key = ''
   #model: { item: WorkItem, limits: Limits } | null = null
   #paceMs = SHORT_MS
@@ -54,7 +54,7 @@ export class Pool {
   #isDue = false
   #isClosed = false
 
-  constructor (host: PoolHost) {
+  constructor (host: NestPoolHost) {
     this.#host = host
     this.#most = Math.min(MOST, Math.floor(hardLimits().openFiles / 4 / FILES))
   }

@@ -1,7 +1,7 @@
 /**
  * A nest: a sandbox in which sandboxes are made, one for each work item, with less effort than one from the outside.
  * The pipes for its items' stdout are handed over when it is made, as it cannot be given any later.
- * Made and kept by Pool (nest-pool.ts), used by BashItem; what runs inside: sandbox/nest-script.ts.
+ * Made and kept by NestPool (nest-pool.ts), used by BashItem; what runs inside: sandbox/nest-script.ts.
  */
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'

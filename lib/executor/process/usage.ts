@@ -34,8 +34,8 @@ const SEARCH_MS = 5_000
 /** Looking may take up to one part in so many of the time. */
 const SHARE = 20
 
-/** Ends what takes too much. */
-export class Watch {
+/** What items use together; ends those that take too much. */
+export class Usage {
   #next = performance.now() + WATCH_MS
   #nextSearch = performance.now() + SEARCH_MS
   /** what all programs here shared when an item began */

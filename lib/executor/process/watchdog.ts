@@ -1,5 +1,5 @@
 /**
- * The guard: a tiny shell that outlives a client killed with SIGKILL, just long enough to kill what the client ran.
+ * The watchdog: a tiny shell that outlives a client killed with SIGKILL, just long enough to kill what the client ran.
  * It reads "+PGID" and "-PGID" lines from a pipe; the pipe's end, unless "." came before, means that the client is
  * gone.
  */
@@ -28,7 +28,7 @@ done
 [ "$groups" != ' ' ] || [ -n "$3" ] || exit 0
 # at once, and even if there is no bash any more; dash knows no -- here
 for g in $groups; do kill -KILL "-$g"; done
-exec "$1" --noprofile --norc -c "$2" guard "$3" $groups
+exec "$1" --noprofile --norc -c "$2" watchdog "$3" $groups
 `
 
 // What was started so late that nobody could tell us of it is found by its environment. Then comes the rest of each
@@ -70,8 +70,8 @@ done
 done
 `
 
-/** Keeps one guard process for an executor; started with the first group, started again if someone kills it. */
-export class Guard {
+/** Keeps one watchdog process for an executor; started with the first group, started again if someone kills it. */
+export class Watchdog {
   readonly #shell: string
   readonly #mark: string
   readonly #groups = new Set<number>()
@@ -89,7 +89,8 @@ export class Guard {
   get pid (): number | undefined { return this.#child?.pid }
 
   /**
-   * Starts the guard if there is none; done before a command is spawned, so that it is watched from its first moment.
+   * Starts the watchdog if there is none; done before a command is spawned, so that it is watched from its first
+   * moment.
    */
   ensure (): void {
     if (this.#child === null) this.#start()
@@ -107,7 +108,7 @@ export class Guard {
     if (this.#groups.delete(pgid)) this.#send(`-${pgid}\n`)
   }
 
-  /** Nothing runs any more. Resolves when the guard process is gone. */
+  /** Nothing runs any more. Resolves when the watchdog process is gone. */
   async close (): Promise<void> {
     this.#isClosed = true
     const child = this.#child
@@ -119,7 +120,7 @@ export class Guard {
   }
 
   #start (): void {
-    const child: ChildProcess = spawn(SH, ['-c', WAIT, 'guard', this.#shell, KILL, this.#mark], {
+    const child: ChildProcess = spawn(SH, ['-c', WAIT, 'watchdog', this.#shell, KILL, this.#mark], {
       detached: true, // a Ctrl-C at the terminal is not meant for it
       cwd: '/',
       env: {},

@@ -231,7 +231,7 @@ export class BwrapLauncher implements Launcher {
       signalProcess(pid, 'SIGKILL')
       await new Promise(resolve => { setTimeout(resolve, LOOK_MS) })
     }
-    this.#host?.guard.forget(pid)
+    this.#host?.watchdog.forget(pid)
   }
 
   /** Its pid, told by bwrap; null if it came to none. It leads a session of its own, in which the whole sandbox is. */
@@ -244,7 +244,7 @@ export class BwrapLauncher implements Launcher {
         if (!text.includes('}')) return // bwrap would be ended by a pipe that is closed while it writes
         pipe.destroy()
         const pid = Number(/"child-pid": (\d+)/.exec(text)?.[1] ?? 0)
-        if (pid > 1) this.#host?.guard.watch(pid)
+        if (pid > 1) this.#host?.watchdog.watch(pid)
         resolve(pid > 1 ? pid : null)
       }).on('error', () => {}).once('close', () => { resolve(null) })
     })

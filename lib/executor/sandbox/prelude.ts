@@ -9,7 +9,7 @@ import type { WorkItem } from '../types.ts'
 export const CPU_GRACE_S = 5
 const KIB = 1024
 
-/** The variable by which the guard finds what is left of a sandbox; the command does not see it. */
+/** The variable by which the watchdog finds what is left of a sandbox; the command does not see it. */
 export const MARK = 'BITWORKER_MARK'
 
 /** Hard limits of this process, which cannot be exceeded; Infinity where there are none. */

@@ -11,7 +11,7 @@ import type { CaptureFile } from '../process/capture-file.ts'
 import type { Fifos } from '../process/fifos.ts'
 import type { Sessions } from '../process/sessions.ts'
 import { StderrTail } from '../process/stderr.ts'
-import type { Guard } from '../process/watchdog.ts'
+import type { Watchdog } from '../process/watchdog.ts'
 import type { WorkItem } from '../types.ts'
 import { canBeWarm, keyOf } from './warm-job.ts'
 import { WarmShell } from './warm-shell.ts'
@@ -34,7 +34,7 @@ export interface WarmHost {
   parentEnv: NodeJS.ProcessEnv
   sessions: Sessions
   fifos: Fifos
-  guard: Guard
+  watchdog: Watchdog
 }
 
 interface Kept {
@@ -141,7 +141,7 @@ export class WarmShells {
   }
 
   #start (work: WorkItem, pace: Pace): WarmShell | null {
-    const { shell: bash, parentEnv, fifos, guard } = this.#host
+    const { shell: bash, parentEnv, fifos, watchdog } = this.#host
     const beside = path.dirname(work.cwd)
     let stderr: StderrTail | undefined
     let log: CaptureFile | undefined
@@ -150,7 +150,7 @@ export class WarmShells {
       log = this.#logs.get(beside)
       const shell = new WarmShell({ shell: bash, parentEnv, work, stderr, log })
       this.#kept.set(shell, { shell, pace, idleTidies: 0, isIdle: false, isSweepDue: false, isPrepared: false })
-      if (shell.pid !== undefined) guard.watch(shell.pid)
+      if (shell.pid !== undefined) watchdog.watch(shell.pid)
       this.#timer ??= setInterval(() => this.#tidy(), TIDY_MS).unref()
       return shell
     } catch {
@@ -163,7 +163,7 @@ export class WarmShells {
 
   #forget (shell: WarmShell): void {
     if (!this.#kept.delete(shell)) return
-    if (shell.pid !== undefined) this.#host.guard.forget(shell.pid)
+    if (shell.pid !== undefined) this.#host.watchdog.forget(shell.pid)
     shell.stderr.close()
     shell.log.take()
     this.#logs.giveBack(shell.log)
