@@ -46,8 +46,11 @@ test('the arguments of bwrap', t => {
     proc: true,
     seccompFd: 3,
     infoFd: 5,
-    shown: [{ path: '/etc/alternatives', hidden: [] }, { path: '/etc/ssl/certs', hidden: ['/etc/ssl/certs/own.pem'] }],
-    users: { passwdFd: 6, groupFd: 7 },
+    shown: {
+      copies: [{ path: '/dev/shm/x/etc', at: '/etc' }],
+      others: ['/etc/ssl/certs'],
+      hidden: [{ path: '/etc/ssl/certs/own.pem', isFolder: false }, { path: '/etc/ssl/certs/own', isFolder: true }]
+    },
     mounts: [...mountsOf([{ path: '/home/ada/data', name: 'data' }]), { path: '/w/o', at: '/o', writable: true }]
   })
   const has = (...sequence: string[]): boolean => args.some((_, i) => sequence.every((arg, j) => args[i + j] === arg))
@@ -64,10 +67,9 @@ test('the arguments of bwrap', t => {
     ['--ro-bind', '/usr', '/usr'],
     ['--symlink', 'usr/bin', '/bin'],
     ['--ro-bind', '/lib64', '/lib64'],
-    ['--ro-bind-try', '/etc/alternatives', '/etc/alternatives'],
-    ['--ro-bind-try', '/etc/ssl/certs', '/etc/ssl/certs'],
+    ['--ro-bind', '/dev/shm/x/etc', '/etc', '--ro-bind-try', '/etc/ssl/certs', '/etc/ssl/certs'],
     ['--ro-bind', '/dev/null', '/etc/ssl/certs/own.pem'],
-    ['--ro-bind-data', '6', '/etc/passwd', '--ro-bind-data', '7', '/etc/group'],
+    ['--size', '4096', '--tmpfs', '/etc/ssl/certs/own', '--remount-ro', '/etc/ssl/certs/own'],
     [
       '--proc',
       '/proc',

@@ -36,6 +36,7 @@ const rows: Row[] = [
   { command: '(sleep .2; echo late) & echo main', ends: 'main\nlate\n' },
   { command: `P=$BASHPID; (${whenAlone}; echo after) & echo before`, ends: 'before\nafter\n' },
   { command: 'set -m; (sleep .2; echo "of another group") & echo main', ends: 'main\nof another group\n' },
+  { command: 'kill -0 -- -$$ && echo "leads its group"; trap "" TERM; kill 0; echo "ends nobody else"', ends: 'leads its group\nends nobody else\n' },
   { command: 'nohup sh -c "sleep .2; echo nohup" 2>/dev/null & exit 0', ends: 'nohup\n' },
   { command: 'setsid sh -c "sleep .2; echo daemon" & exit 0', ends: 'daemon\n', leaves: true },
   { command: '(setsid sh -c "sleep .2; echo daemon" &) & exit 0', ends: 'daemon\n', leaves: true },

@@ -10,12 +10,12 @@ import { membersOf } from '../../lib/executor/process/sessions.ts'
 import { detectSandbox } from '../../lib/executor/sandbox/detect.ts'
 import { cleanUp, createFolder } from '../helpers/disk.ts'
 
-/** An executor in this machine's sandbox, and a folder for what its items print. */
+/** An executor in this machine's sandbox with nests however slow the machine is, and a folder for what items print. */
 async function sandboxed (t: Test): Promise<{ folder: string, executor: BashExecutor }> {
   const { sandbox, problems } = await detectSandbox()
   if (sandbox === null) throw new Error(problems.join('; '))
   const folder = createFolder(t)
-  const executor = new BashExecutor({ sandbox })
+  const executor = new BashExecutor({ sandbox, shells: 'warm' })
   cleanUp(t, () => executor.close())
   return { folder, executor }
 }
@@ -103,7 +103,7 @@ test('a short item that is killed tells what it said', async t => {
       cwd: folder,
       stdout: path.join(folder, `out-${i}`),
       maxOutputBytes: 100,
-      timeoutMs: 500
+      timeoutMs: 5_000
     })
     const { stderr, code } = await item.done.then(end => ({ ...end, code: '' }), (err: CommandError) => err)
     if (i === 30) t.deepEqual([code, stderr], ['BW_ERR_COMMAND_TIMEOUT', 'why'])

@@ -6,12 +6,11 @@
  * so that whoever comes next removes what a killed one left.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import process from 'node:process'
-import { startTimeOf } from '../../system/process-table.ts'
 import type { Limits } from '../limits.ts'
 import { closeAll, openAll } from '../process/open-all.ts'
+import { isLeft, ownPrefix } from '../process/own-name.ts'
 import { COMMAND_UID, isRoot } from '../sandbox/host.ts'
 import type { WorkItem } from '../types.ts'
 import { LegacyGroup, UnifiedGroup, killAll, removeFolder } from './group.ts'
@@ -30,9 +29,6 @@ export interface GroupReport {
   message: string
 }
 
-/** Another one's processes have numbers that mean nothing here. */
-const NAMESPACE = namespaceOf('pid')
-const OURS = /^bitworker-(\d*)-(\d+)-(\d+)-\d+$/
 /** Kept for those to come. */
 const MAX_KEPT = 16
 
@@ -114,9 +110,11 @@ export function join ({ procs }: Pick<Group, 'procs'>): boolean {
 /** The groups of one executor. */
 export class Groups {
   readonly #place: GroupPlace
-  readonly #name = `bitworker-${NAMESPACE}-${process.pid}-${startTimeOf(process.pid)}-${made++}`
+  readonly #name = `${ownPrefix()}${made++}`
   readonly #free: Group[] = []
   readonly #all = new Set<Group>()
+  /** what the kernel was told of those that are kept: each word to it costs a command a tenth of a millisecond */
+  readonly #given = new WeakMap<Group, GroupLimits>()
   #isReady = false
 
   constructor (place: GroupPlace) {
@@ -158,7 +156,9 @@ export class Groups {
 
   #limited (group: Group, limits: GroupLimits): Group {
     try {
-      group.limit(limits)
+      const given = this.#given.get(group)
+      if (given?.memoryBytes !== limits.memoryBytes || given.processes !== limits.processes) group.limit(limits)
+      this.#given.set(group, limits)
     } catch (err) {
       this.#discard(group)
       throw err
@@ -215,8 +215,7 @@ function mapFolders<T extends object> (folders: T, map: (folder: string) => stri
 function removeLeft (place: GroupPlace): void {
   for (const folder of foldersOf(place)) {
     for (const name of namesIn(folder)) {
-      const [, namespace, pid = '', start = ''] = OURS.exec(name) ?? []
-      if (pid === '' || namespace !== NAMESPACE || startTimeOf(Number(pid)) === start) continue
+      if (!isLeft(name)) continue
       const at = path.join(folder, name)
       for (const inside of namesIn(at).map(each => path.join(at, each))) {
         killAll([path.join(inside, 'cgroup.procs')])
@@ -230,14 +229,6 @@ function removeLeft (place: GroupPlace): void {
 function readOrEmpty (file: string): string {
   try {
     return readFileSync(file, 'latin1')
-  } catch {
-    return ''
-  }
-}
-
-function namespaceOf (kind: string): string {
-  try {
-    return /\d+/.exec(readlinkSync(`/proc/self/ns/${kind}`))?.[0] ?? ''
   } catch {
     return ''
   }

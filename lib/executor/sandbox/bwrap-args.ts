@@ -5,7 +5,7 @@
 import type { Limits } from '../limits.ts'
 import type { Mount } from '../types.ts'
 import { SCRATCH } from './scratch.ts'
-import type { Shown } from './shown.ts'
+import type { ShownMounts } from './shown-copy.ts'
 
 /** How a system's programs are laid out: `/bin` is a link to `usr/bin`, or a folder. */
 export interface SystemFolder { path: string, link: string | null }
@@ -14,10 +14,8 @@ export interface SystemFolder { path: string, link: string | null }
 export interface SandboxOptions {
   limits: Pick<Limits, 'scratchBytes'>
   system: readonly SystemFolder[]
-  /** what programs need of /etc and /var; shown.ts */
-  shown?: readonly Shown[]
-  /** descriptors to read /etc/passwd and /etc/group from; default: there are none */
-  users?: { passwdFd: number, groupFd: number }
+  /** what programs need of /etc and /var; default: nothing */
+  shown?: ShownMounts
   mounts?: readonly Mount[]
   /** /proc of its own; containers may forbid it */
   proc: boolean
@@ -36,11 +34,11 @@ export const SHM_BYTES = 64 * 1024 ** 2
  * all others (their order when memory runs out, /proc/sys) can be read, not written.
  */
 const CLOSED_PROC = [
-  '--ro-bind', '/proc/sys', '/proc/sys', ...tmpfs('/proc/1', 4096), '--remount-ro', '/proc/1', '--remount-ro', '/proc'
+  '--ro-bind', '/proc/sys', '/proc/sys', ...closed('/proc/1'), '--remount-ro', '/proc'
 ]
 /** The arguments, for `--args FD`: not on the command line, which the sandbox can read. */
 export function bwrapArgs (options: SandboxOptions): string[] {
-  const { limits, system, shown = [], users, mounts = [], proc, seccompFd, capabilities = [], infoFd } = options
+  const { limits, system, shown, mounts = [], proc, seccompFd, capabilities = [], infoFd } = options
   return [
     // first what takes away, so that nothing of it is missing should we be killed while we write this
     // each by its name: --unshare-all means "if possible" for the first one
@@ -49,10 +47,9 @@ export function bwrapArgs (options: SandboxOptions): string[] {
     ...seccompFd === undefined ? [] : ['--seccomp', String(seccompFd)], '--info-fd', String(infoFd),
     '--ro-bind', '/usr', '/usr',
     ...system.flatMap(({ path, link }) => link === null ? ['--ro-bind', path, path] : ['--symlink', link, path]),
-    ...shown.flatMap(({ path }) => ['--ro-bind-try', path, path]),
-    ...shown.flatMap(({ hidden }) => hidden).flatMap(at => ['--ro-bind', '/dev/null', at]),
-    '--symlink', '/usr/share/zoneinfo/Etc/UTC', '/etc/localtime',
-    ...users === undefined ? [] : ['--ro-bind-data', String(users.passwdFd), '/etc/passwd', '--ro-bind-data', String(users.groupFd), '/etc/group'],
+    ...shown?.copies.flatMap(({ path, at }) => ['--ro-bind', path, at]) ?? [],
+    ...shown?.others.flatMap(path => ['--ro-bind-try', path, path]) ?? [],
+    ...shown?.hidden.flatMap(({ path, isFolder }) => isFolder ? closed(path) : ['--ro-bind', '/dev/null', path]) ?? [],
     // one of which parts are covered would keep a nest from mounting others
     ...proc ? ['--proc', '/proc', ...capabilities.length > 0 ? [] : CLOSED_PROC] : [],
     '--dev', '/dev',
@@ -64,6 +61,11 @@ export function bwrapArgs (options: SandboxOptions): string[] {
     // last: bwrap makes the places of all others in them
     '--remount-ro', '/dev', '--remount-ro', '/'
   ]
+}
+
+/** A folder with nothing in it. */
+function closed (at: string): string[] {
+  return [...tmpfs(at, 4096), '--remount-ro', at]
 }
 
 /** Without a size each would take half of the memory. */

@@ -29,7 +29,7 @@ import type { HardLimits } from './prelude.ts'
 import { SCRATCH, STDIN } from './scratch.ts'
 import { seccompFilter } from './seccomp.ts'
 import type { Arch } from './seccomp.ts'
-import { GROUP, PASSWD, shownHere } from './shown.ts'
+import { shownMounts } from './shown-copy.ts'
 
 /** Which bubblewrap sandbox. */
 export interface BwrapOptions {
@@ -42,7 +42,7 @@ export interface BwrapOptions {
   stage: boolean
 }
 
-const [SECCOMP_FD, ARGS_FD, INFO_FD, PASSWD_FD, GROUP_FD, NEXT_FD] = [3, 4, 5, 6, 7, 8]
+const [SECCOMP_FD, ARGS_FD, INFO_FD, NEXT_FD] = [3, 4, 5, 6]
 /** Between two looks at whether what was killed is gone. */
 const LOOK_MS = 1
 /** A killed process can be held by a hanging disk. */
@@ -58,6 +58,8 @@ m=$1 d=$2 p=$3 b=$4;shift 4;"$m" -t tmpfs -o mode=711,size=1m none "$b";i=0
 while [ "$1" != -- ];do if [ -d "$1" ];then "$d" "$b/$i";else : >"$b/$i";fi;"$m" --rbind "$1" "$b/$i";i=$((i+1));shift;done;shift
 exec "$p" --reuid ${COMMAND_UID} --regid ${COMMAND_UID} --clear-groups "$@"`
 
+const SETSID = systemProgram('setsid')
+
 /** Folders every system has, one of which is covered for what is staged. */
 const STAGES = ['/mnt', '/media', '/srv', '/opt', '/run']
 
@@ -71,8 +73,6 @@ export class BwrapLauncher implements Launcher {
   readonly #perl = findProgram('perl', '/usr/')
   readonly #ionice = findProgram('ionice')
   readonly #filter: FilterFile
-  readonly #shown = shownHere()
-  readonly #users = [new FilterFile(PASSWD), new FilterFile(GROUP)]
   #host: LaunchHost | null = null
 
   constructor (opts: BwrapOptions) {
@@ -108,7 +108,7 @@ export class BwrapLauncher implements Launcher {
       firstPart: NEXT_FD + taken.groupFds.length,
       scratchBytes: limits.scratchBytes,
       mounts,
-      command: bashCommand(item, this.#prelude(item, limits))
+      command: bashCommand(item, prelude({ limits, fileBytes: fileBytesOf(item, limits), hard: this.#hard }))
     })
     const shown = mounts.map((mount, i) => ({ path: mount.path, at: `${NEST_MOUNTS}/${i}` }))
     const launch = this.#launch({ ...item, env: {}, mounts: shown }, limits, command, taken, {
@@ -122,8 +122,15 @@ export class BwrapLauncher implements Launcher {
       const stdoutFd = NEXT_FD + taken.groupFds.length
       // opened inside: by a descriptor from outside its owner could change the mode, and open it once more
       const reads = item.stdin === undefined ? [] : [{ path: item.stdin, at: STDIN }]
-      const before = this.#prelude(item, limits, stdoutFd)
-      const command = outlastCommand(bashCommand(item, ''), before, stdoutFd, reads[0]?.at)
+      const command = outlastCommand({
+        fd: stdoutFd,
+        limits,
+        hard: this.#hard,
+        ...(!this.#opts.proc && { highestFd: highestFd() }),
+        setsid: SETSID,
+        ...(item.stdin !== undefined && { stdin: STDIN }),
+        command: bashCommand(item, '')
+      })
       const mounts = [...item.mounts ?? [], ...reads]
       const launch = this.#launch({ ...item, mounts }, limits, command, taken, { seccompFd: SECCOMP_FD })
       return { ...launch, stdin: 'pipe', stdoutFd, outlasts: true }
@@ -131,30 +138,19 @@ export class BwrapLauncher implements Launcher {
   }
 
   #with (item: WorkItem, limits: Limits, make: (taken: Taken) => Launch): Launch {
-    return launchWith(this.#host, { item, limits, isFolderInMemory: true, files: [this.#filter, ...this.#users] }, make)
-  }
-
-  #prelude (item: WorkItem, limits: Limits, keepFd?: number): string {
-    return prelude({
-      limits,
-      fileBytes: fileBytesOf(item, limits),
-      hard: this.#hard,
-      ...(!this.#opts.proc && { highestFd: highestFd() }),
-      ...(keepFd !== undefined && { keepFd })
-    })
+    return launchWith(this.#host, { item, limits, isFolderInMemory: true, files: [this.#filter] }, make)
   }
 
   #launch (item: WorkItem, limits: Limits, command: string[], { files, groupFds }: Taken,
     more: Pick<SandboxOptions, 'capabilities' | 'seccompFd'>): Launch {
     const { mounts = [], env } = item
-    const [filter, passwd, group] = files as [number, number, number]
+    const [filter] = files as [number]
     const staged = isRoot() && this.#opts.stage && mounts.length > 0
     const { outer, shown } = staged ? this.#stage(mounts) : { outer: [], shown: mounts }
     const options = bwrapArgs({
       limits,
       system: this.#system,
-      shown: this.#shown,
-      users: { passwdFd: PASSWD_FD, groupFd: GROUP_FD },
+      shown: shownMounts(),
       mounts: shown,
       proc: this.#opts.proc,
       infoFd: INFO_FD,
@@ -179,7 +175,7 @@ export class BwrapLauncher implements Launcher {
       cwd: '/',
       env: { ...sandboxEnv(SCRATCH, env), [MARK]: this.mark },
       ...(isRoot() && !staged && { uid: COMMAND_UID, gid: COMMAND_UID }),
-      fds: [filter, 'pipe', 'pipe', passwd, group, ...groupFds],
+      fds: [filter, 'pipe', 'pipe', ...groupFds],
       started: child => {
         inside = this.#firstProcess(child)
         begin(child, options)
@@ -189,9 +185,7 @@ export class BwrapLauncher implements Launcher {
     }
   }
 
-  close (): void {
-    for (const file of [this.#filter, ...this.#users]) file.close()
-  }
+  close (): void { this.#filter.close() }
 
   #stage (mounts: readonly Mount[]): { outer: string[], shown: Mount[] } {
     const base =

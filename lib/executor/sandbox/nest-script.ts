@@ -85,7 +85,7 @@ sub inner {
   syscall(DUP3, 3, 0, 0) == 0 or quit(125);
   my $pid = fork;
   quit(125) if !defined $pid;
-  if (!$pid) { exec { $ARGV[0] } @ARGV; quit(127) }
+  if (!$pid) { setpgrp(0, 0); exec { $ARGV[0] } @ARGV; quit(127) }
   syscall(CLOSE_RANGE, 1, 2, 0);
   while ((my $ended = wait) != $pid) { quit(125) if $ended < 0 }
   my $code = code();

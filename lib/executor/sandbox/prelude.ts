@@ -36,15 +36,13 @@ export interface PreludeOptions {
   hard?: HardLimits
   /** the highest file descriptor that may be open; needed where /proc cannot tell */
   highestFd?: number
-  /** a descriptor to keep open beside the first three */
-  keepFd?: number
 }
 
 /**
  * One line of bash, ending in a semicolon. The limits of processes and memory must be set here, within the sandbox: the
  * first counts what else the user runs outside, and the second would hold for bwrap.
  */
-export function prelude ({ limits, fileBytes, hard = NO_LIMITS, highestFd, keepFd = 0 }: PreludeOptions): string {
+export function prelude ({ limits, fileBytes, hard = NO_LIMITS, highestFd }: PreludeOptions): string {
   const cpu = Math.ceil(limits.cpuMs / 1000)
   const flags = [
     '-c 0',
@@ -56,5 +54,5 @@ export function prelude ({ limits, fileBytes, hard = NO_LIMITS, highestFd, keepF
   const files = highestFd === undefined ? '/proc/self/fd/*' : `{3..${Math.max(3, highestFd)}}`
   return `unset ${MARK};ulimit -S -t ${cpu};ulimit -H -t ${cpu + CPU_GRACE_S};ulimit ${flags.join(' ')};` +
     // no redirection around it: bash would keep a copy of what it redirects, to be closed here
-    `for f in ${files};do f=\${f##*/};((f>2&&f!=${keepFd}))&&eval "exec $f>&-";done;unset f;`
+    `for f in ${files};do f=\${f##*/};((f>2))&&eval "exec $f>&-";done;unset f;`
 }
