@@ -108,7 +108,7 @@ export class BashExecutor implements Executor {
   /** Starts a work item at once. */
   run (work: WorkItem): RunningItem {
     if (this.#isClosed) return refused()
-    const item = new BashItem(work, {
+    const item: BashItem = new BashItem(work, {
       shell: this.#shell,
       launcher: this.#launcher,
       nestPool: this.#nestPool,
@@ -117,7 +117,7 @@ export class BashExecutor implements Executor {
       fifos: this.#fifos,
       warm: this.#warm,
       onStart: pgid => this.#watchdog.watch(pgid),
-      onEnd: (ended, pgid) => this.#onEnd(ended, pgid)
+      onEnd: pgid => this.#onEnd(item, pgid)
     })
     this.#items.add(item)
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
@@ -130,8 +130,8 @@ export class BashExecutor implements Executor {
   }
 
   /**
-   * Starts the watchdog, and warm shells, and makes pipes: to start a process stops us for milliseconds, for which nobody
-   * waits yet.
+   * Starts the watchdog, and warm shells, and makes pipes: to start a process stops us for milliseconds, for which
+   * nobody waits yet.
    */
   prepare (work: WorkItem, count: number): void {
     if (this.#isClosed) return

@@ -5,45 +5,26 @@
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ioError } from '../system/io-errors.ts'
-import { isRunning } from '../system/process-table.ts'
 import type { Group } from './cgroup/group.ts'
 import { failureOf, spawnFailure } from './failures.ts'
 import type { StopReason } from './failures.ts'
-import type { Launcher } from './launch.ts'
+import type { ItemHost } from './item-host.ts'
 import { limitsFor } from './limits.ts'
 import type { Limits } from './limits.ts'
 import type { Nest } from './nest/nest.ts'
-import type { NestPool } from './nest/nest-pool.ts'
 import { closeFifo } from './process/fifos.ts'
-import type { Fifo, Fifos } from './process/fifos.ts'
+import type { Fifo } from './process/fifos.ts'
 import { holdTooMuch } from './process/folder-size.ts'
 import type { Writable } from './process/folder-size.ts'
 import { Output } from './process/output.ts'
 import { signalGroup } from './process/sessions.ts'
-import type { Sessions } from './process/sessions.ts'
 import { spawnLaunch } from './process/spawn.ts'
 import type { LaunchedProcess } from './process/spawn.ts'
 import { StderrTail } from './process/stderr.ts'
+import { Stopwatch } from './process/stopwatch.ts'
 import type { ItemOutcome, RunningItem, WorkItem } from './types.ts'
 import type { Reused, WarmEnd } from './warm/warm-job.ts'
 import type { WarmShell } from './warm/warm-shell.ts'
-import type { WarmShells } from './warm/warm-shells.ts'
-
-/** What an item needs of its executor. */
-export interface ItemHost {
-  shell: string
-  launcher: Launcher
-  nestPool: NestPool
-  /** what the volunteer gives each command */
-  limits: Partial<Limits>
-  sessions: Sessions
-  fifos: Fifos
-  warm: WarmShells
-  /** the process group `pgid` exists from now on */
-  onStart (pgid: number): void
-  /** nothing of the item runs any more; `pgid` is undefined if nothing ever ran */
-  onEnd (item: BashItem, pgid: number | undefined): void
-}
 
 interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error) => void }
 
@@ -52,6 +33,7 @@ interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error)
  * next.
  */
 const PREPARE_MS = 300
+
 /**
  * A bash that runs one work item; or, with `#warm`, a subshell of one that runs many, or a sandbox of one that makes
  * many.
@@ -68,16 +50,13 @@ export class BashItem implements RunningItem {
   #warm: Reused | null = null
   #giveBack = (): void => {}
   #hasPrepared = false
-  #launchOver: Promise<void> | null = null
   #stopped: StopReason | null = null
   #onStop: () => void = () => {}
   readonly #whenStopped = new Promise<void>(resolve => { this.#onStop = resolve })
   /** what went wrong here, not in the command */
   #trouble: Error | null = null
   #isOver = false
-  #ranMs = 0
-  /** since when it runs; null while it is paused */
-  #since: number | null = performance.now()
+  readonly #stopwatch = new Stopwatch()
 
   constructor (item: WorkItem, host: ItemHost) {
     this.#item = item
@@ -145,12 +124,7 @@ export class BashItem implements RunningItem {
     this.#warm = nest
     this.#giveBack = () => { this.#host.nestPool.giveBack(nest) }
     this.#stderr = nest.stderr
-    try {
-      this.#open(fifo)
-    } catch (err) {
-      nest.kill()
-      throw err
-    }
+    this.#open(fifo)
     nest.run(this.#item.env, end => this.#settleBy(this.#onWarmEnd(nest, end)))
   }
 
@@ -194,20 +168,19 @@ export class BashItem implements RunningItem {
     if (this.#isOver) return
     this.#stopped ??= reason
     if (this.#warm !== null) this.#warm.kill()
-    else if (this.pid !== undefined && this.#launched?.hasExited === false) signalGroup(this.pid, 'SIGKILL')
+    else this.#launched?.kill()
     this.#onStop() // and what outlasts its own process
   }
 
   pause (): void {
-    if (this.#since === null || this.pid === undefined || this.#stopped !== null) return
-    this.#ranMs += performance.now() - this.#since
-    this.#since = null
+    if (this.#stopwatch.isPaused || this.pid === undefined || this.#stopped !== null) return
+    this.#stopwatch.pause()
     this.#signal('SIGSTOP')
   }
 
   resume (): void {
-    if (this.#since !== null || this.pid === undefined) return
-    this.#since = performance.now()
+    if (!this.#stopwatch.isPaused || this.pid === undefined) return
+    this.#stopwatch.resume()
     this.#signal('SIGCONT')
   }
 
@@ -215,21 +188,17 @@ export class BashItem implements RunningItem {
   tick (): void {
     if (this.#isOver || this.#stderr === null) return
     this.#prepareNext()
-    if (this.#elapsedMs() > this.limits.timeoutMs) this.stop('timeout')
+    if (this.#stopwatch.ms > this.limits.timeoutMs) this.stop('timeout')
   }
 
   #prepareNext (): void {
-    if (this.#hasPrepared || this.#warm !== null || this.#elapsedMs() < PREPARE_MS) return
+    if (this.#hasPrepared || this.#warm !== null || this.#stopwatch.ms < PREPARE_MS) return
     this.#hasPrepared = true
     this.#host.warm.prepare(this.#item)
   }
 
-  #elapsedMs (): number {
-    return this.#ranMs + (this.#since === null ? 0 : performance.now() - this.#since)
-  }
-
   #signal (signal: 'SIGSTOP' | 'SIGCONT'): void {
-    if (this.pid === undefined || this.#isReplaced(this.pid)) return
+    if (this.pid === undefined || this.#launched?.isReplaced === true) return
     signalGroup(this.pid, signal)
     this.#host.sessions.order(this.pid, signal)
   }
@@ -243,9 +212,6 @@ export class BashItem implements RunningItem {
     })
   }
 
-  /** While others of its group or session live, nobody else can have the number of a process that has ended. */
-  #isReplaced (pid: number): boolean { return this.#launched?.hasExited === true && isRunning(pid) }
-
   #settleBy (ending: Promise<void>): void {
     ending.catch((err: unknown) => this.#abort(ioError(err, this.#where)))
   }
@@ -253,11 +219,11 @@ export class BashItem implements RunningItem {
   async #onWarmEnd (warm: Reused, end: WarmEnd): Promise<void> {
     this.#output?.drain()
     if (end !== 'unsaid' && end.exitCode === 0) await this.#untilPrinted()
-    const ms = this.#elapsedMs()
+    const ms = this.#stopwatch.ms
     const sid = warm.pid
     if (sid !== undefined && warm.hasLeft(end)) await this.#host.sessions.end(sid, !warm.isGone)
     // a pause that came too late: the next item needs it running
-    if (this.#since === null) this.resume()
+    if (this.#stopwatch.isPaused) this.resume()
     if (this.#isOver) return
     if (end !== 'unsaid' || this.#stopped !== null) {
       const { exitCode, signal } = end === 'unsaid' ? { exitCode: null, signal: null } : end
@@ -266,7 +232,7 @@ export class BashItem implements RunningItem {
     }
     this.#leaveWarm()
     this.#host.warm.note(this.#item, null)
-    this.#since = performance.now()
+    this.#stopwatch.resume()
     this.#output?.close()
     if (this.#item.stdout !== null) rmSync(this.#item.stdout, { force: true })
     this.#startFresh()
@@ -277,11 +243,10 @@ export class BashItem implements RunningItem {
     const { exitCode, signal } = told ?? { exitCode: code, signal: killedBy }
     this.#output?.drain()
     if (exitCode === 0) await this.#untilPrinted()
-    const ms = this.#elapsedMs()
-    const pgid = this.#launched?.pid
-    await this.#whenLaunchOver()
+    const ms = this.#stopwatch.ms
+    await this.#endLaunched()
     if (this.#isOver) return
-    await this.#finish(pgid, exitCode, signal, ms)
+    await this.#finish(this.#launched?.pid, exitCode, signal, ms)
   }
 
   /** Its own process has ended well, but it is not over before the end of stdout: others may still print. */
@@ -299,17 +264,11 @@ export class BashItem implements RunningItem {
     const output = this.#output!
     const stderr = this.#stderr?.take() ?? ''
     if (this.#stopped === null) this.#host.warm.note(this.#item, ms)
-    const { maxOutputBytes } = this.#item
-    const end = {
-      exitCode, signal, stderr, size: output.size, maxOutputBytes, limits: this.limits, stopped: this.#stopped
-    }
-    const failure = this.#trouble ?? failureOf(end)
-    if (failure !== null) {
-      this.#end(pgid)
-      this.#settle.reject(failure)
-      return
-    }
+    const [{ maxOutputBytes }, { limits }, stopped] = [this.#item, this, this.#stopped]
+    const end = { exitCode, signal, stderr, size: output.size, maxOutputBytes, limits, stopped }
     try {
+      const failure = this.#trouble ?? failureOf(end)
+      if (failure !== null) throw failure
       const printed = await output.finish()
       this.#end(pgid)
       this.#host.nestPool.learn(this.#item, this.limits, ms)
@@ -321,39 +280,20 @@ export class BashItem implements RunningItem {
   }
 
   /** Its own process has ended: what it left goes, and what was taken for it is given back. */
-  async #whenLaunchOver (): Promise<void> {
-    if (this.#launched !== null) await (this.#launchOver ??= this.#endLaunch(this.#launched))
-  }
-
-  async #endLaunch (launched: LaunchedProcess): Promise<void> {
-    const { pid, launch } = launched
-    try {
-      if (pid !== undefined && !this.#isReplaced(pid)) await this.#endRest(pid)
-      if (launch.group?.hasRunOut() === true) this.#stopped ??= 'memory'
-    } finally {
-      await launched.settle()
-    }
-  }
-
-  /** What it left running goes with it. Usually nothing is, and one call shows it. */
-  async #endRest (pgid: number): Promise<void> {
-    if (signalGroup(pgid, 'SIGKILL') || this.#stopped !== null || this.#launched?.launch.isHeld === true) {
-      await this.#host.sessions.end(pgid)
-    } else {
-      this.#host.sessions.leave(pgid)
-    }
+  async #endLaunched (): Promise<void> {
+    const hasRunOut = await this.#launched?.end(this.#host.sessions, this.#stopped !== null)
+    if (hasRunOut === true) this.#stopped ??= 'memory'
   }
 
   #abort (err: Error): void {
     if (this.#isOver) return
     this.#trouble ??= err
     this.stop('killed')
-    const pgid = this.#launched?.pid
-    if (pgid !== undefined && this.#launched?.hasExited === false) return // it tells when it has ended
-    void this.#whenLaunchOver().catch(() => {}).then(() => { // the first error is the one that is told
+    if (this.#launched?.isAlive === true) return // it tells when it has ended
+    void this.#endLaunched().catch(() => {}).then(() => { // the first error is the one that is told
       if (this.#isOver) return
       this.#settle.reject(err)
-      this.#end(pgid)
+      this.#end(this.#launched?.pid)
     })
   }
 
@@ -363,7 +303,7 @@ export class BashItem implements RunningItem {
     if (this.#warm !== null) this.#leaveWarm()
     else this.#stderr?.close()
     this.#stderr = null
-    this.#host.onEnd(this, pgid)
+    this.#host.onEnd(pgid)
   }
 
   /** With its stderr. */

@@ -11,6 +11,9 @@ import { isLeft, ownPrefix } from '../../lib/executor/process/own-name.ts'
 import { copyOf, shownMounts } from '../../lib/executor/sandbox/shown-copy.ts'
 import { cleanUp, createFolder } from '../helpers/disk.ts'
 
+const modeOf = (file: string): number => statSync(file).mode & 0o777
+const folderOf = (): string => path.dirname(shownMounts().copies[0]!.path)
+
 test('what is small is copied, without what is hidden', t => {
   const [root, folder] = [createFolder(t), createFolder(t)]
   const at = (name: string): string => path.join(root, name)
@@ -40,7 +43,6 @@ test('what is small is copied, without what is hidden', t => {
     { path: at('etc/gone'), hidden: [] }
   ], folder)
   const copy = (name: string): string => path.join(folder, root, name)
-  const modeOf = (file: string): number => statSync(file).mode & 0o777
   t.deepEqual(
     ['etc/mime.types', 'etc/magic', 'etc/perl/run', 'etc/perl/password'].map(name => readFileSync(copy(name), 'utf8')),
     ['etc/mime.types', 'etc/mime.types', '#!/bin/sh\n', '']
@@ -64,7 +66,6 @@ test('what is small is copied, without what is hidden', t => {
 })
 
 test('the copies of this machine are made once, and again if somebody has removed them', t => {
-  const folderOf = (): string => path.dirname(shownMounts().copies[0]!.path)
   const first = folderOf()
   t.equal(folderOf(), first)
   // of a process that was killed, and of one that lives

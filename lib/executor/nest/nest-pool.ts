@@ -68,10 +68,10 @@ export class NestPool {
     return nest === undefined || fifo === null ? null : { nest, fifo }
   }
 
-  /** Its item has ended. */
+  /** Its item has ended, or could not begin. */
   giveBack (nest: Nest): void {
-    // another command's turn has come meanwhile
-    if (!this.#nests.includes(nest)) nest.kill()
+    // or another command's turn has come meanwhile
+    if (nest.isBusy || !this.#nests.includes(nest)) nest.kill()
   }
 
   /** An item ended well: the next ones are likely to take as long. */

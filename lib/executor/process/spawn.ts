@@ -5,9 +5,11 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { setPriority } from 'node:os'
+import { isRunning } from '../../system/process-table.ts'
 import type { Launch } from '../launch.ts'
 import { closeAll } from './open-all.ts'
 import { signalGroup } from './sessions.ts'
+import type { Sessions } from './sessions.ts'
 
 /** The least that a process can be favoured: what is computed for others waits for everything else. */
 const NICE = 19
@@ -26,6 +28,7 @@ export class LaunchedProcess {
   readonly failed: Promise<unknown>
   readonly #ended: Promise<void>
   #settled: Promise<void> | null = null
+  #over: Promise<boolean> | null = null
 
   /** @internal see spawnLaunch */
   constructor (launch: Launch, child: ChildProcess | null, failed: Promise<unknown>) {
@@ -40,9 +43,45 @@ export class LaunchedProcess {
   /** It leads a session and a process group of its own; undefined if it could not be started. */
   get pid (): number | undefined { return this.child?.pid }
 
-  /** Its process has; its number may be another's if nothing else of it is left. */
-  get hasExited (): boolean {
+  /** Its process may still run. */
+  get isAlive (): boolean { return this.pid !== undefined && !this.#hasExited }
+
+  /**
+   * Its process has ended, and its number is another's. While others of its group or session live, nobody else can have
+   * it.
+   */
+  get isReplaced (): boolean { return this.pid !== undefined && this.#hasExited && isRunning(this.pid) }
+
+  get #hasExited (): boolean {
     return this.child !== null && (this.child.exitCode !== null || this.child.signalCode !== null)
+  }
+
+  kill (): void {
+    if (this.isAlive) signalGroup(this.pid!, 'SIGKILL')
+  }
+
+  /**
+   * Its process has ended, or there was none: what it left running goes with it, and what was taken for it is given
+   * back. Resolves when nothing of it runs, with whether the kernel ended some of it for want of memory.
+   * @param isKilled it was told to end: there may be something of it anywhere
+   */
+  async end (sessions: Sessions, isKilled: boolean): Promise<boolean> {
+    return this.#over ??= this.#end(sessions, isKilled)
+  }
+
+  async #end (sessions: Sessions, isKilled: boolean): Promise<boolean> {
+    try {
+      if (this.pid !== undefined && !this.isReplaced) await this.#endRest(this.pid, sessions, isKilled)
+      return this.launch.group?.hasRunOut() === true
+    } finally {
+      await this.settle()
+    }
+  }
+
+  /** Usually nothing is left, and one call shows it. */
+  async #endRest (pid: number, sessions: Sessions, isKilled: boolean): Promise<void> {
+    if (signalGroup(pid, 'SIGKILL') || isKilled || this.launch.isHeld === true) await sessions.end(pid)
+    else sessions.leave(pid)
   }
 
   /** Gives back what the launch took, as soon as its process has ended; resolves when nothing that it started runs. */

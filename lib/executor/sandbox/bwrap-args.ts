@@ -5,7 +5,7 @@
 import type { Limits } from '../limits.ts'
 import type { Mount } from '../types.ts'
 import { SCRATCH } from './scratch.ts'
-import type { ShownMounts } from './shown-copy.ts'
+import type { ShownMounts } from './shown.ts'
 
 /** How a system's programs are laid out: `/bin` is a link to `usr/bin`, or a folder. */
 export interface SystemFolder { path: string, link: string | null }

@@ -14,7 +14,7 @@ import { errnoOf } from '../../system/io-errors.ts'
 import { isLeft, ownPrefix } from '../process/own-name.ts'
 import { isFolder, isRoot } from './host.ts'
 import { GROUP, PASSWD, shownHere, shownOf } from './shown.ts'
-import type { Shown } from './shown.ts'
+import type { Shown, ShownMounts } from './shown.ts'
 
 /** What is beyond one of these is mounted by itself. */
 const SMALL = { entries: 100, bytes: 1024 ** 2 }
@@ -22,16 +22,6 @@ const SMALL = { entries: 100, bytes: 1024 ** 2 }
 const AGE_MS = 24 * 3_600_000
 /** root writes to the last one at least, and everybody may enter it. */
 const PLACES = ['/dev/shm', tmpdir(), '/tmp', '/var/tmp', '/run']
-
-/** What to mount, read-only. */
-export interface ShownMounts {
-  /** folders with all that is small */
-  copies: Array<{ path: string, at: string }>
-  /** what is not, and has its place in those */
-  others: string[]
-  /** what of those nobody may see */
-  hidden: Array<{ path: string, isFolder: boolean }>
-}
 
 interface Copy extends ShownMounts { folder: string, madeAt: number }
 
@@ -41,7 +31,7 @@ let before: Copy | null = null
 /** What this machine has. Throws where no folder for it can be made. */
 export function shownMounts (): ShownMounts {
   if (newest !== null && performance.now() - newest.madeAt < AGE_MS && isThere(newest)) return newest
-  if (newest === null) process.once('exit', () => { for (const copy of [newest, before]) remove(copy?.folder) })
+  if (newest === null) process.once('exit', () => { for (const each of [newest, before]) remove(each?.folder) })
   const made = make(newest === null ? shownHere() : shownOf())
   remove(before?.folder)
   before = newest

@@ -88,6 +88,16 @@ export interface Shown {
   hidden: string[]
 }
 
+/** All of it, as a sandbox mounts it, read-only; shown-copy.ts. */
+export interface ShownMounts {
+  /** folders with all that is small */
+  copies: Array<{ path: string, at: string }>
+  /** what is not, and has its place in those */
+  others: string[]
+  /** what of those nobody may see */
+  hidden: Array<{ path: string, isFolder: boolean }>
+}
+
 /** What of it this machine has. @param root where it is looked for; for tests */
 export function shownOf (root = ''): Shown[] {
   return NEEDED.flatMap(pattern => expand(root, pattern)).flatMap(at => {
