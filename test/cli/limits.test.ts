@@ -1,7 +1,9 @@
 // What a task asks for, what the volunteer gives, and what a command gets of it: through the real client and sandbox.
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { Command } from 'commander'
 import test from 'tape'
+import { addOptions, confinement } from '../../lib/cli/flags/shared.ts'
 import { DEFAULT_LIMITS } from '../../lib/executor/limits.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
 import type { Workspace } from '../helpers/cli.ts'
@@ -123,4 +125,27 @@ test('a complete command has what the task asks for, too', async t => {
     stderr,
     /^ {2}time limit {2}none given; the default is 1 h per piece, unless the volunteer sets another\n {14}1 s per file at the end$/m
   )
+})
+
+function read (...flags: string[]): unknown {
+  return addOptions(new Command(), confinement()).parse(flags, { from: 'user' }).opts()['limits']
+}
+
+test('each flag is a limit by its own name', t => {
+  t.deepEqual(
+    read(...'--max-time 2 --max-cpu 3 --max-memory 4M --max-processes 5 --max-open-files 6 --max-scratch 7M --max-file 8G'
+      .split(' ')),
+    {
+      timeoutMs: 2000,
+      cpuMs: 3000,
+      memoryBytes: 4 * MIB,
+      processes: 5,
+      openFiles: 6,
+      scratchBytes: 7 * MIB,
+      fileBytes: 8 * 1024 * MIB
+    }
+  )
+  t.equal(read(), undefined, 'who says nothing gives what each command gets')
+  t.deepEqual(read('--max-time', '2', '--max-time', '3'), { timeoutMs: 3000 }, 'the last one counts')
+  t.end()
 })

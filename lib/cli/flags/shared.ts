@@ -1,6 +1,7 @@
 /** Flags that several commands share, and how a flag is made. */
 import type { Command } from 'commander'
 import { Option } from 'commander'
+import type { Limits } from '../../executor/limits.ts'
 import {
   collect,
   parseAnnounce,
@@ -9,7 +10,8 @@ import {
   parseHostPort,
   parseLimit,
   parsePort,
-  parseRate
+  parseRate,
+  parseSeconds
 } from './values.ts'
 
 /** A flag that may be repeated. */
@@ -20,6 +22,16 @@ export function many (flags: string, description: string, parse: (text: string) 
 /** A flag with a value. */
 export function value (flags: string, description: string, parse: (text: string) => unknown): Option {
   return new Option(flags, description).argParser(parse)
+}
+
+/** A flag for one of the limits of a command: all of them together are `limits`, an option of the client. */
+class LimitOption extends Option {
+  constructor (flags: string, name: keyof Limits, description: string, parse: (text: string) => number) {
+    super(flags, description)
+    this.argParser((text: string, others: Partial<Limits>): Partial<Limits> => ({ ...others, [name]: parse(text) }))
+  }
+
+  override attributeName (): string { return 'limits' }
 }
 
 /** Adds the flags to the command, in this order. */
@@ -78,19 +90,28 @@ export const confinement = (): Option[] => [
     '--unsafe-no-sandbox',
     'run the command with all your rights: it can read and delete your files and use your network'
   ).default(false),
-  value(
+  new LimitOption(
     '--max-time <seconds>',
+    'timeoutMs',
     'longest run time of a command, whatever the task asks for (default: 3600, or what the task asks for, up to a day)',
-    parseCount
+    parseSeconds
   ),
-  value(
+  new LimitOption(
     '--max-cpu <seconds>',
+    'cpuMs',
     'processor time per process of a command (default: four times its longest run time)',
-    parseCount
+    parseSeconds
   ),
-  value('--max-memory <size>', 'memory for a command (default: 2G)', parseLimit),
-  value('--max-processes <n>', 'processes per command (default: 128)', parseCount),
-  value('--max-open-files <n>', 'open files per process (default: 256)', parseCount),
-  value('--max-scratch <size>', 'space in the folder of a command, which is in memory (default: 512M)', parseLimit),
-  value('--max-file <size>', 'space for the output of a complete command (default: 16G)', parseLimit)
+  new LimitOption('--max-memory <size>', 'memoryBytes', 'memory for a command (default: 2G)', parseLimit),
+  new LimitOption('--max-processes <n>', 'processes', 'processes per command (default: 128)', parseCount),
+  new LimitOption('--max-open-files <n>', 'openFiles', 'open files per process (default: 256)', parseCount),
+  new LimitOption(
+    '--max-scratch <size>',
+    'scratchBytes',
+    'space in the folder of a command, which is in memory (default: 512M)',
+    parseLimit
+  ),
+  new LimitOption(
+    '--max-file <size>', 'fileBytes', 'space for the output of a complete command (default: 16G)', parseLimit
+  )
 ]

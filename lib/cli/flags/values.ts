@@ -54,6 +54,11 @@ export function parseRate (text: string): number {
   return bytes
 }
 
+/** Whole seconds, at least one, as milliseconds. */
+export function parseSeconds (text: string): number {
+  return parseCount(text) * 1000
+}
+
 /** A number of at least 0, such as `90` or `1.5`. */
 export function parseAmount (text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN

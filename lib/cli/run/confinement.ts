@@ -5,19 +5,12 @@ import { detectSandbox } from '../../executor/sandbox/detect.ts'
 import type { SandboxChoice, SandboxReport, Tier } from '../../executor/sandbox/types.ts'
 import type { ComputeOptions } from '../../webtorrent/options.ts'
 
-/** The flags as typed. */
+/** The flags, read (cli/flags/shared.ts). */
 export interface ConfinementFlags {
   sandbox: SandboxChoice
   unsafeNoSandbox: boolean
-  /** seconds */
-  maxTime?: number
-  maxCpu?: number
-  /** bytes */
-  maxMemory?: number
-  maxScratch?: number
-  maxFile?: number
-  maxProcesses?: number
-  maxOpenFiles?: number
+  /** from --max-time, --max-memory and so on */
+  limits?: Partial<Limits>
 }
 
 /** How commands run here, or that they do not. */
@@ -35,7 +28,7 @@ export interface Confinement {
 export async function confine (flags: ConfinementFlags): Promise<Confinement> {
   const choice = choiceOf(flags)
   const { tier, problems } = await detectSandbox(choice)
-  const options = { sandbox: choice, limits: limitsOf(flags) }
+  const options = { sandbox: choice, limits: flags.limits ?? {} }
   return {
     mayCompute: tier !== 'none' || choice === 'none',
     options,
@@ -50,19 +43,6 @@ function choiceOf ({ sandbox, unsafeNoSandbox }: ConfinementFlags): SandboxChoic
   throw new BitWorkerError('BW_ERR_USAGE', 'usage', unsafeNoSandbox
     ? `--unsafe-no-sandbox contradicts --sandbox ${sandbox}. Leave out one of them.`
     : '--sandbox none gives the command all your rights. If you mean it, pass --unsafe-no-sandbox as well.')
-}
-
-function limitsOf (flags: ConfinementFlags): Partial<Limits> {
-  const all: Record<keyof Limits, number | undefined> = {
-    timeoutMs: flags.maxTime === undefined ? undefined : flags.maxTime * 1000,
-    cpuMs: flags.maxCpu === undefined ? undefined : flags.maxCpu * 1000,
-    memoryBytes: flags.maxMemory,
-    processes: flags.maxProcesses,
-    openFiles: flags.maxOpenFiles,
-    scratchBytes: flags.maxScratch,
-    fileBytes: flags.maxFile
-  }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
 
 function bannerOf ({ tier, problems }: Pick<SandboxReport, 'tier' | 'problems'>, choice: SandboxChoice): string {
