@@ -59,5 +59,5 @@ test('needs', async t => {
   t.equal(good.code, 0, good.stderr)
   const wrong = await run([...CREATE, '--name', 'z', '--need', 'rm -rf'])
   t.equal(wrong.code, 2)
-  t.match(wrong.stderr, /a need for "rm -rf", which names no program; correct --need/)
+  t.match(wrong.stderr, /a need for "rm -rf", which names no program\. Correct --need/)
 })

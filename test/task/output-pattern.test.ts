@@ -33,7 +33,7 @@ test('patterns that are refused', t => {
     `${'a'.repeat(255)}%d`, 1, ['%d'], Uint8Array.of(0xff)
   ]
   for (const pattern of wrong) t.throws(() => read(pattern), /The task's file name|The task has an output pattern/, JSON.stringify(pattern).slice(0, 40))
-  t.throws(() => read('com%d', { length: 8 }), /name of a device/, 'also where only some of the names are bad')
+  t.throws(() => read('com%d', { length: 8 }), /is a device name/, 'also where only some of the names are bad')
   t.throws(() => read('%d', { files: [{ path: ['a'], length: 4 }] }), /both `files` and an output pattern/)
   t.throws(() => read('%d', { length: 40_004 }), /10001 files; at most 10000/)
   t.throws(() => createTask({ name: 'x', command: 'true', files: [{ path: 'a', parts: 1 }], outputPattern: '%d' }), /needs parts/)

@@ -23,6 +23,6 @@ export async function leavePartialFiles (
   } catch (error) {
     const cause = explain(error, path) as Error
     out.emit('warning', { ...(cause instanceof BitWorkerError && { code: cause.code }), message: cause.message })
-    screen.note(`warning: no partial files: ${cause.message}`)
+    screen.note(`Warning: No partial files were made. ${cause.message}`)
   }
 }

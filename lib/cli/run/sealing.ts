@@ -52,6 +52,6 @@ async function sealNow (torrent: Torrent, out: JsonOutput, screen: Screen): Prom
     const cause = explain(error, path.resolve(torrent.path)) as Error
     const code = cause instanceof BitWorkerError ? { code: cause.code } : {}
     out.emit('warning', { ...code, message: cause.message })
-    screen.note(`Warning: not sealed. ${cause.message}`)
+    screen.note(`Warning: The files were not sealed. ${cause.message}`)
   }
 }
