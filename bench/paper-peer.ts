@@ -13,6 +13,9 @@ import type { Answer, Item, Order } from './paper-orders.ts'
 
 const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 const POLL_MS = 5
+/** A connection that was lost is made again, but a run that cannot begin says so. */
+const CALL_MS = 2_000
+const CONNECT_MS = 120_000
 
 interface Running { client: BitWorker, torrent: ReturnType<BitWorker['add']> }
 
@@ -35,8 +38,19 @@ function isMet (wire: Wire): boolean {
 
 /** Connected to all others, and everybody's hello was said. */
 async function connect ({ torrent }: Running, ports: number[], peers: number): Promise<void> {
-  for (const port of ports) torrent.addPeer(`127.0.0.1:${port}`)
-  while (torrent.wires.filter(isMet).length < peers - 1) await new Promise(resolve => setTimeout(resolve, POLL_MS))
+  const start = clock()
+  let calledAt = -Infinity
+  for (;;) {
+    const met = torrent.wires.filter(isMet).length
+    const now = clock()
+    if (met >= peers - 1) return
+    if (now - start > CONNECT_MS) throw new Error(`met ${met} of ${peers - 1} peers within ${CONNECT_MS / 1000} s`)
+    if (now - calledAt > CALL_MS) {
+      for (const port of ports) torrent.addPeer(`127.0.0.1:${port}`)
+      calledAt = now
+    }
+    await new Promise(resolve => setTimeout(resolve, POLL_MS))
+  }
 }
 
 async function compute ({ torrent }: Running): Promise<Answer> {

@@ -157,14 +157,15 @@ async function main (mibs: number, pieceMib: number, runs: number): Promise<void
     '| | stored | done | MiB/s | processor time | of the seeder | longest stall | peak memory | peak memory of the seeder |'
   )
   console.log('|---|---|---|---|---|---|---|---|---|')
+  const served: Record<string, { cpuMs: number, rssBytes: number }> = {}
   for (const [at, kind] of kinds.entries()) {
     seeders[at]!.send('bye')
-    const served = await message<{ cpuMs: number, rssBytes: number }>(seeders[at]!)
+    const { cpuMs, rssBytes } = served[kind] = await message<{ cpuMs: number, rssBytes: number }>(seeders[at]!)
     const [cpu, stored, done, stall, rss] = (['cpuMs', 'storedMs', 'doneMs', 'stallMs', 'rssBytes'] as const).map(key =>
       median(reports[kind].map(report => report[key]))
     )
     console.log(
-      `| ${kind} | ${(stored! / 1000).toFixed(2)} s | ${(done! / 1000).toFixed(2)} s | ${((mibs / done!) * 1000).toFixed(0)} | ${(cpu! / 1000).toFixed(2)} s | ${(served.cpuMs / runs / 1000).toFixed(2)} s | ${stall!.toFixed(0)} ms | ${mib(rss!)} | ${mib(served.rssBytes)} |`
+      `| ${kind} | ${(stored! / 1000).toFixed(2)} s | ${(done! / 1000).toFixed(2)} s | ${((mibs / done!) * 1000).toFixed(0)} | ${(cpu! / 1000).toFixed(2)} s | ${(cpuMs / runs / 1000).toFixed(2)} s | ${stall!.toFixed(0)} ms | ${mib(rss!)} | ${mib(rssBytes)} |`
     )
   }
   const ratio = (key: keyof Report, a: Kind, b: Kind): string => {
@@ -174,7 +175,7 @@ async function main (mibs: number, pieceMib: number, runs: number): Promise<void
     `throughput next to webtorrent's: ${ratio('storedMs', 'bitworker', 'webtorrent')} × until the last piece is stored, ${ratio('doneMs', 'bitworker', 'webtorrent')} × until done`
   )
   console.log(
-    `next to --no-utp: ${ratio('doneMs', 'no-utp', 'bitworker')} × the time, ${ratio('cpuMs', 'no-utp', 'bitworker')} × the processor time`
+    `next to --no-utp: ${ratio('doneMs', 'no-utp', 'bitworker')} × the time, ${ratio('cpuMs', 'no-utp', 'bitworker')} × the processor time, ${(served['bitworker']!.cpuMs / served['no-utp']!.cpuMs).toFixed(2)} × that of the seeder`
   )
   await rm(folder, { recursive: true })
 }
