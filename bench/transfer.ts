@@ -160,12 +160,12 @@ async function main (mibs: number, pieceMib: number, runs: number): Promise<void
   const served: Record<string, { cpuMs: number, rssBytes: number }> = {}
   for (const [at, kind] of kinds.entries()) {
     seeders[at]!.send('bye')
-    const { cpuMs, rssBytes } = served[kind] = await message<{ cpuMs: number, rssBytes: number }>(seeders[at]!)
+    const seeder = served[kind] = await message<{ cpuMs: number, rssBytes: number }>(seeders[at]!)
     const [cpu, stored, done, stall, rss] = (['cpuMs', 'storedMs', 'doneMs', 'stallMs', 'rssBytes'] as const).map(key =>
       median(reports[kind].map(report => report[key]))
     )
     console.log(
-      `| ${kind} | ${(stored! / 1000).toFixed(2)} s | ${(done! / 1000).toFixed(2)} s | ${((mibs / done!) * 1000).toFixed(0)} | ${(cpu! / 1000).toFixed(2)} s | ${(cpuMs / runs / 1000).toFixed(2)} s | ${stall!.toFixed(0)} ms | ${mib(rss!)} | ${mib(rssBytes)} |`
+      `| ${kind} | ${(stored! / 1000).toFixed(2)} s | ${(done! / 1000).toFixed(2)} s | ${((mibs / done!) * 1000).toFixed(0)} | ${(cpu! / 1000).toFixed(2)} s | ${(seeder.cpuMs / runs / 1000).toFixed(2)} s | ${stall!.toFixed(0)} ms | ${mib(rss!)} | ${mib(seeder.rssBytes)} |`
     )
   }
   const ratio = (key: keyof Report, a: Kind, b: Kind): string => {

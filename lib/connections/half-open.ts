@@ -12,13 +12,22 @@ const HANDSHAKE_MS = 10_000
 const MAX_PENDING = 256
 /** Of them, from one address (but this machine's own). */
 const MAX_PENDING_PER_ADDRESS = 16
+/**
+ * Connections by uTP, in all: each one has 128 KiB, which those that are closed keep for half a second and more. A
+ * malformed connection can keep them for ever: libutp does not close it. Beyond this, none is accepted.
+ */
+export const MAX_UTP_CONNECTIONS = 512
 
 /** Bounds a client's incoming connections. */
 export function limitIncoming (pool: ConnPool): void {
   const onConnection = (conn: IncomingConnection): void => { check(conn, pool) }
   pool.tcpServer.prependListener('connection', onConnection)
   // the one for uTP is made when the other one listens
-  pool.tcpServer.once('listening', () => { pool.utpServer?.prependListener('connection', onConnection) })
+  pool.tcpServer.once('listening', () => {
+    if (pool.utpServer === undefined) return
+    pool.utpServer.prependListener('connection', onConnection)
+    pool.utpServer.maxConnections = MAX_UTP_CONNECTIONS
+  })
 }
 
 function check (conn: IncomingConnection, pool: ConnPool): void {

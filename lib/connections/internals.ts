@@ -49,7 +49,8 @@ export interface IncomingConnection extends EventEmitter {
 /** webtorrent/lib/conn-pool.js: what listens, and the connections without a handshake so far. */
 export interface ConnPool {
   readonly tcpServer: EventEmitter
-  readonly utpServer?: EventEmitter
+  /** utp-native's; `connections` has the outgoing ones as well */
+  readonly utpServer?: EventEmitter & { maxConnections: number, readonly connections: unknown[] }
   /** null once it is destroyed */
   readonly _pendingConns: Set<IncomingConnection> | null
 }
