@@ -1,7 +1,7 @@
 // Fuzzes every decoder of foreign bytes. Ends with an error if one crashes, takes more than 50 ms for an input, or
 // keeps memory.
 //   node scripts/fuzz.ts [--inputs N] [--seed N] [--save] [TARGET …]       default: 1 000 000 inputs for each target
-//   node scripts/fuzz.ts --sockets [--inputs N] [--seed N]                 the same to every port of real processes
+//   node scripts/fuzz.ts --sockets [--inputs N] [--seed N] [DOOR …]        the same to every port of real processes
 // --save writes the inputs that together reach everything into fixtures/fuzz/, where test/fuzz.test.ts takes them up.
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
@@ -24,7 +24,7 @@ const { values, positionals } = parseArgs({
 const seed = Number(values.seed)
 console.log(`seed ${seed}\n`)
 if (values.sockets) {
-  for await (const report of barrage(seed, Number(values.inputs))) {
+  for await (const report of barrage(seed, Number(values.inputs), positionals)) {
     console.log(JSON.stringify(report))
     if (report.problem !== null) process.exitCode = 1
   }

@@ -1,6 +1,7 @@
 // Everything a stranger can send to the command and the library, over real sockets. Prints a line of JSON for each
 // door.
-//   node main.ts SEED INPUTS [lan]      lan: this is a network namespace of our own, and every default is on
+//   node main.ts SEED INPUTS lan|loopback [DOOR …]
+// lan: this is a network namespace of our own, and every default is on. Default: every door.
 import { createSocket } from 'node:dgram'
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -23,6 +24,7 @@ import { overHttp, overUdp, overWebSocket } from './trackers.ts'
 
 const [seed, inputs] = process.argv.slice(2, 4).map(Number) as [number, number]
 const isLan = process.argv[4] === 'lan'
+const wanted = process.argv.slice(5)
 const dir = mkdtempSync(path.join(tmpdir(), 'bitworker-barrage-'))
 process.on('exit', () => { rmSync(dir, { recursive: true, force: true }) })
 const random = randomSource(seed)
@@ -57,7 +59,8 @@ async function socketAt (address: string): Promise<DatagramSocket> {
 type Opening = [door: string, fire: (count: number) => Promise<void>]
 
 /** Sends one half of the inputs through each door, looks at the memory, and sends the other. */
-async function assault (child: Child, openings: Opening[]): Promise<void> {
+async function assault (child: Child, all: Opening[]): Promise<void> {
+  const openings = all.filter(([door]) => wanted.length === 0 || wanted.includes(door))
   const half = Math.ceil(inputs / 2)
   const memory = [await child.memory()]
   const seconds = new Map<string, number>()

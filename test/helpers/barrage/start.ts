@@ -18,13 +18,17 @@ export interface DoorReport {
   [field: string]: unknown
 }
 
-/** Sends so many inputs to each port of `bitworker run`, `bitworker tracker` and a client of the library. */
-export async function * barrage (seed: number, inputs: number): AsyncGenerator<DoorReport> {
+/**
+ * Sends so many inputs to each port of `bitworker run`, `bitworker tracker` and a client of the library, or to those
+ * that are named.
+ */
+export async function * barrage (seed: number, inputs: number, doors: string[] = []): AsyncGenerator<DoorReport> {
   const main = fileURLToPath(new URL('main.ts', import.meta.url))
   const unshare = ['unshare', '--net', ...process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']] as const
   const isLan = spawnSync(unshare[0], [...unshare.slice(1), 'bash', '-c', SETUP]).status === 0
   const [command, ...args] = [
-    ...(isLan ? unshare : []), process.execPath, main, String(seed), String(inputs), ...(isLan ? ['lan'] : [])
+    ...(isLan ? unshare : []), process.execPath, main, String(seed), String(inputs), isLan ? 'lan' : 'loopback',
+    ...doors
   ]
   yield { door: isLan ? 'a network of its own' : 'the loopback alone', problem: null }
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
