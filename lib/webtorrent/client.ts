@@ -7,6 +7,8 @@ import { limitIncoming } from '../connections/half-open.ts'
 import { magnetProblem } from '../task/magnet-check.ts'
 import { createTask, isTask, isTaskObject, parseTask } from '../task/task.ts'
 import type { CreateTaskOptions, Task } from '../task/task.ts'
+import { awaitBlocklist, isBlocklistUrl } from './blocklist.ts'
+import type { BlockingClient } from './blocklist.ts'
 import { patchServer } from './http-server.ts'
 import type { DestroyCallback, InternalClient, InternalClientConstructor } from './internals.ts'
 import type { TaskTorrentOptions } from './options.ts'
@@ -30,8 +32,10 @@ export default class BitWorker extends Base {
   /** tasks that were destroyed or removed, until their folders were given back */
   readonly [CLOSING] = new Set<Promise<void>>()
 
-  constructor (options?: WebTorrentOptions) {
-    super(options)
+  constructor (options: WebTorrentOptions = {}) {
+    const { blocklist } = options
+    super(isBlocklistUrl(blocklist) ? { ...options, blocklist: [] } : options)
+    if (isBlocklistUrl(blocklist)) awaitBlocklist(this as unknown as BlockingClient, blocklist)
     const { _connPool: pool } = this as unknown as InternalClient
     // none in a browser
     if (pool !== null && pool !== undefined) limitIncoming(pool)

@@ -32,6 +32,21 @@ same('addPeer and pause', async ({ log, watch, start }) => {
   log(early.addPeer('127.0.0.1:2'), early.numPeers)
 })
 
+same('a blocklist at a URL', async ({ log, watch, start }) => {
+  const lines = ['# a comment', 'somebody: 127.0.0.9-127.0.0.10', '127.0.1.0/24', 'x:y 127.0.2.1', 'nonsense', '']
+  const server = createServer((_req, res) => { res.end(lines.join('\n')) }).listen(0, '127.0.0.1')
+  await eventOf(server, 'listening')
+  const client = await start({ blocklist: `http://127.0.0.1:${(server.address() as AddressInfo).port}/list` })
+  if (!client.ready) await eventOf(client, 'ready')
+  server.close()
+  const torrent = client.add(alice.magnetURI, store)
+  await eventOf(torrent, 'infoHash')
+  watch(torrent, 'torrent', ['peer', 'blockedPeer', 'invalidPeer'])
+  for (const host of ['127.0.0.8', '127.0.0.9', '127.0.0.10', '127.0.0.11', '127.0.1.77', '127.0.2.1']) {
+    log(host, torrent.addPeer(`${host}:1`))
+  }
+})
+
 same('an extension of the user\'s', async ({ log, start }) => {
   const [a, b] = [await start(), await start()]
   const heard: string[] = []
