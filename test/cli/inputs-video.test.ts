@@ -40,7 +40,7 @@ test('a video that only its author has', async t => {
     const file = path.join(files.dir, name, 'video.mp4')
     const said = execFileSync('ffprobe', ['-v', 'error', '-show_entries', entry, '-of', 'default=nw=1:nk=1', file])
     const [first, second, duration] = said.toString().trim().split('\n')
-    t.deepEqual([first, second].toSorted(), ['audio', 'video'], 'picture and sound')
+    t.deepEqual(new Set([first, second]), new Set(['audio', 'video']), 'picture and sound')
     t.ok(Math.abs(Number(duration) - SECONDS) < 0.3, `${duration} s`)
   }
 })

@@ -124,3 +124,35 @@ test('a file for each piece: nobody has what it did not need', async t => {
     t.equal(read, `${name}\nframes/${name} ${sum} -\n`)
   }))
 })
+
+test('what is not as the task says is refused, and two tasks with one input fetch it once', async t => {
+  const home = createFolder(t)
+  writeFileSync(path.join(home, 'file'), 'x'.repeat(50_000))
+  const { input, find } = await inputOf(path.join(home, 'file'), 'one', 16_384)
+  const lie = createTask({ name: 'a', command: 'cat one', parts: 1, inputs: [{ ...input, length: 50_001 }] })
+  const good = ['b', 'c'].map(name => createTask({ name, command: 'wc -c < one', parts: 1, inputs: [input] }))
+  const out = createFolder(t)
+  const seeder = createClient(t)
+  for (const task of good) seeder.add(task, { path: out, inputs: { folder: out, find } })
+  seeder.add(lie, { path: out, inputs: { folder: out, find } })
+  const address = await addressOf(seeder)
+  const [folder, cache] = [createFolder(t), createFolder(t)]
+  const client = createClient(t)
+  const options = { path: folder, compute: { slots: 1, sandbox: 'none' }, inputs: { folder: cache } } as const
+  const torrents = good.map(task => client.add(magnetOf(task), options))
+  for (const torrent of torrents) torrent.once('infoHash', () => { torrent.addPeer(address) })
+  await Promise.all(torrents.map(async torrent => eventOf(torrent, 'done')))
+  t.equal(readFileSync(path.join(folder, 'b'), 'utf8'), '50000\n')
+  t.deepEqual(readdirSync(path.join(cache, 'inputs')), [input.infoHash], 'it is there once')
+  const other = createClient(t)
+  const empty = createFolder(t)
+  const refused = other.add(magnetOf(lie), {
+    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: empty }
+  })
+  refused.once('infoHash', () => { refused.addPeer(address) })
+  const message = await new Promise<string | undefined>(resolve => {
+    refused.on('input', event => { if (event.state === 'refused') resolve(event.message) })
+  })
+  t.match(message ?? '', /has 50000 bytes, not 50001/)
+  t.deepEqual(readdirSync(path.join(empty, 'inputs', input.infoHash)), ['lock'], 'and nothing is written')
+})
