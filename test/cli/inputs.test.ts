@@ -81,7 +81,7 @@ test('a file for each piece, and a script: each volunteer takes what it needs', 
     const held = heldIn(path.join(files.dir, `${name}.cache`, 'inputs'))
     t.comment(`${name} computed ${computed[i]!.length} of 9, and holds ${Math.round(held / 64 / KIB)} slices`)
   }
-  t.equal(heldIn(path.join(files.dir, '.cache/bitworker')), 0, 'nothing is copied at the author')
+  t.equal(heldIn(path.join(files.dir, '.cache/bitworker/inputs')), 0, 'nothing is copied at the author')
   t.deepEqual(author.events.filter(({ event }) => event === 'computing'), [], 'who computes nothing')
 })
 
