@@ -66,7 +66,7 @@ export type {
 } from './task/task.ts'
 export { createTaskFrom } from './inputs/make-task.ts'
 export type { CreateTaskFromOptions, InputSource, PerPart } from './inputs/make-task.ts'
-export type { ValueList } from './inputs/lists.ts'
+export type { ValueList } from './inputs/ranges.ts'
 export { signTask } from './task/signature.ts'
 export type { SignOptions } from './task/signature.ts'
 export { judgeTask } from './trust/judge.ts'

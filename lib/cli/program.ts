@@ -21,7 +21,7 @@ Environment:
 export async function main (args: string[]): Promise<number> {
   let exitCode: number = EXIT.done
   try {
-    await buildProgram(code => { exitCode = code }).parseAsync(args, { from: 'user' })
+    await buildProgram(code => { exitCode = code }).parseAsync(withLists(args), { from: 'user' })
     return exitCode
   } catch (error) {
     const isAnswer = error instanceof CommanderError && error.exitCode === 0
@@ -34,6 +34,12 @@ export async function main (args: string[]): Promise<number> {
         : error
     return report(shown, { json: args.includes('--json'), debug: args.includes('--debug'), command: args[0] })
   }
+}
+
+/** What follows the first `:::` are values, whatever they begin with. */
+function withLists (args: string[]): string[] {
+  const at = args.indexOf(':::')
+  return at === -1 || args.slice(0, at).includes('--') ? args : args.toSpliced(at, 0, '--')
 }
 
 function buildProgram (done: (exitCode: number) => void): Command {

@@ -1,5 +1,5 @@
 /**
- * Lists of parameters: lines, tables, ranges, JSON; several combined as GNU parallel does; and the list as it is cut
+ * Lists of parameters: lines, tables, JSON; several combined as GNU parallel does; and the list as it is cut
  * into slices. Pure. Called by lib/inputs/make-task.ts and the command line.
  */
 import { isUtf8 } from 'node:buffer'
@@ -7,18 +7,12 @@ import { parse } from 'csv-parse/sync'
 import { BitWorkerError } from '../base/errors.ts'
 import { columnsProblem } from '../task/columns.ts'
 import { quote } from '../task/names.ts'
+import { checkCount } from './ranges.ts'
+import type { ValueList } from './ranges.ts'
 import { escapeValue, MAX_ENTRY_BYTES } from './slices.ts'
 
 /** A list that is not in memory twice is enough for all pieces that a task may have. */
 const MAX_LIST_BYTES = 2 ** 30
-const MAX_ENTRIES = 2 ** 22
-
-/** Rows of values; with no names a row is one value. */
-export interface ValueList {
-  /** names of the values of a row; none: they are counted, or there is only one */
-  columns?: readonly string[]
-  rows: ReadonlyArray<readonly string[]>
-}
 
 /** Data and table of a list, see docs/task-file.md. */
 export interface SlicedList {
@@ -30,16 +24,11 @@ export interface SlicedList {
   chunk: number
 }
 
-/** `1-250`, `1-250:10`, `10-1:3`: whole numbers. Null: it is none. */
-export function rangeList (text: string): ValueList | null {
-  const match = /^(-?\d{1,15})-(-?\d{1,15})(?::(\d{1,15}))?$/.exec(text)
-  if (match === null) return null
-  const [from, to, step] = [Number(match[1]), Number(match[2]), Number(match[3] ?? 1)]
-  if (step === 0) return null
-  const count = Math.floor(Math.abs(to - from) / step) + 1
-  checkCount(count)
-  const sign = to < from ? -step : step
-  return { rows: Array.from({ length: count }, (_, i) => [String(from + sign * i)]) }
+/** The lines of a text, to be combined with others. Throws BW_ERR_INPUT_SOURCE. */
+export function linesList (bytes: Uint8Array, name: string): ValueList {
+  const lines = textIn(bytes, name).split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  return { rows: lines.map(line => [line]) }
 }
 
 /** A table whose first line has the names (RFC 4180). Throws BW_ERR_INPUT_SOURCE. */
@@ -161,11 +150,6 @@ function checkText (bytes: Uint8Array, name: string): void {
 function checkColumns (columns: readonly string[], name: string): void {
   const problem = columnsProblem(columns)
   if (problem !== null) throw listError(name, `${problem}; each name is a variable of the command`)
-}
-
-function checkCount (count: number): void {
-  if (count <= MAX_ENTRIES) return
-  throw listError('the lists together', `has ${count} entries; at most ${MAX_ENTRIES} are allowed`)
 }
 
 function tooLong (name: string, index: number): BitWorkerError {

@@ -13,8 +13,9 @@ import { taskError } from '../task/types.ts'
 import type { CreateTaskOptions, EmbeddedInput, InputSplit, Task, TorrentInput } from '../task/types.ts'
 import { changed, hashTree } from './hash.ts'
 import { sliceLines, sliceRows } from './lists.ts'
-import type { SlicedList, ValueList } from './lists.ts'
+import type { SlicedList } from './lists.ts'
 import { readLayout } from './metainfo.ts'
+import type { ValueList } from './ranges.ts'
 import { dataFolder, registryFolder, rememberInput } from './registry.ts'
 import { readTree, sourceError } from './tree.ts'
 import type { SourceTree } from './tree.ts'
@@ -89,6 +90,7 @@ export async function createTaskFrom ({
   const drafts: Draft[] = []
   for (const source of inputs as readonly InputSource[]) drafts.push(await draftOf(source, opts.parts))
   const pieceCount = drafts.map(draft => draft.pieceCount).find(count => count !== undefined)
+  checkPieceCount(opts, pieceCount)
   const embedded = chooseEmbedded(drafts)
   const total = drafts.reduce((sum, draft) => sum + (embedded.has(draft) ? 0 : draft.length), 0)
   let done = 0
@@ -105,6 +107,19 @@ export async function createTaskFrom ({
   return createTask({
     ...opts, ...(parts !== undefined && { parts }), ...(entries.length > 0 && { inputs: entries })
   })
+}
+
+/** Before anything is hashed. */
+function checkPieceCount (
+  { parts, files }: Pick<CreateTaskOptions, 'parts' | 'files'>, pieceCount: number | undefined
+): void {
+  const asked = parts ?? files?.reduce((sum, file) => sum + file.parts, 0)
+  if (pieceCount === undefined || asked === undefined || asked === pieceCount) return
+  throw taskError(
+    'BW_ERR_TASK_OPTIONS',
+    `What is split among the pieces gives ${pieceCount} pieces, not ${asked}; leave out how many there are.`,
+    'usage'
+  )
 }
 
 /** The smallest first, as long as they fit. */

@@ -146,5 +146,5 @@ test('lines of a list; too much input; inputs are shown before anything is fetch
   const large = files.start(['run', 'task.bitworker', '-o', 'b', '--yes', '--json', '--max-input', '50K', ...OFFLINE])
   await large.output(/inputs have 100 KiB, more than 50 KiB/)
   const { stdout } = await files.run(['info', 'task.bitworker'])
-  t.match(stdout, /data {2}100 KiB, a file of the torrent [0-9a-f]{40}/, 'shown before the question')
+  t.match(stdout, /data, 100 KiB, torrent [0-9a-f]{40}/, 'shown before the question')
 })

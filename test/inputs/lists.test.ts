@@ -1,8 +1,9 @@
 // Lists of parameters: how they are read, combined and cut.
 import test from 'tape'
 import { BitWorkerError } from '../../lib/base/errors.ts'
-import { combine, csvList, jsonList, rangeList, sliceLines, sliceRows } from '../../lib/inputs/lists.ts'
+import { combine, csvList, jsonList, sliceLines, sliceRows } from '../../lib/inputs/lists.ts'
 import type { SlicedList } from '../../lib/inputs/lists.ts'
+import { rangeList } from '../../lib/inputs/ranges.ts'
 import { embeddedSlice } from '../../lib/inputs/slices.ts'
 
 const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value))

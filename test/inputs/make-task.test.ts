@@ -176,7 +176,7 @@ test('split: the files of a folder, the slices of a file', async t => {
   t.deepEqual([frames.pieceCount, torrentOf(frames).split], [3, { by: 'files' }], 'parts may be left out')
   const layout = readMetainfo((await findInput(torrentOf(frames).infoHash, registry))!.info, torrentOf(frames), 3)
   t.equal(layout.files[rangeOf(torrentOf(frames), layout, 1)!.file]!.path, '10.png')
-  t.match(await problem(make([{ path: at('frames'), perPart: true }], { parts: 4 })), /^TASK_INPUT usage: .*one file for each of the 4 pieces/)
+  t.match(await problem(make([{ path: at('frames'), perPart: true }], { parts: 4 })), /^TASK_OPTIONS usage: .*gives 3 pieces, not 4; leave out/)
   t.match(await problem(make([{ path: at('frames'), perPart: { slice: 5 } }])), /each piece gets a file/)
 
   const film = at('frames', '1.png')

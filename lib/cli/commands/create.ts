@@ -2,23 +2,28 @@
 import { isUtf8 } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
 import { BitWorkerError, CommandError } from '../../base/errors.ts'
-import { createTask, magnetOf } from '../../task/task.ts'
+import { createTaskFrom } from '../../inputs/make-task.ts'
+import type { CreateTaskFromOptions } from '../../inputs/make-task.ts'
+import { magnetOf, unsupportedProblem } from '../../task/task.ts'
 import type { CreateTaskOptions, Task } from '../../task/task.ts'
 import { version } from '../../version.ts'
 import type { FileParts } from '../flags/values.ts'
 import { taskFields } from '../output/describe.ts'
 import { EXIT, ExitError, explain } from '../output/failure.ts'
 import { escapeText, formatBytes, plural } from '../output/format.ts'
+import { hashingBar } from '../output/hashing-bar.ts'
 import { JsonOutput } from '../output/json-output.ts'
 import { writeTask } from '../output/task-output.ts'
 import { onInterrupt } from '../run/interrupt.ts'
 import { ask, isInteractive } from '../run/prompt.ts'
 import { outputShownOn } from '../run/said.ts'
+import { hasSplit, inputSources } from './create-inputs.ts'
+import type { InputFlags } from './create-inputs.ts'
 import { signBy } from './sign.ts'
 import type { SignerFlags } from './sign.ts'
 
 /** The flags as typed. */
-export interface CreateFlags extends SignerFlags {
+export interface CreateFlags extends SignerFlags, InputFlags {
   name?: string
   command?: string
   need: string[]
@@ -52,11 +57,14 @@ export interface CreateFlags extends SignerFlags {
 const SHOWN_BYTES = 1024
 
 /**
- * Writes the task file and says what it is. Throws BW_ERR_USAGE, BW_ERR_FILE_EXISTS and what `createTask`, `signBy`
+ * Writes the task file and says what it is. Throws BW_ERR_USAGE, BW_ERR_FILE_EXISTS and what `createTaskFrom`, `signBy`
  * refuse.
+ *
+ * @param words lists of values, each after `:::`
  */
-export async function create (flags: CreateFlags): Promise<void> {
-  const created = createTask(taskOptions(await withCommandOf(flags)))
+export async function create (words: readonly string[], flags: CreateFlags): Promise<void> {
+  const options = taskOptions(await withCommandOf(flags), hasSplit(flags, words))
+  const created = await make({ ...options, inputs: await inputSources(flags, words) }, flags.json)
   if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) {
     throw usage('--key and --label need a signature. Pass --sign as well.')
   }
@@ -95,16 +103,37 @@ function needsOf ({ need, needCommand, needCpus, arch }: CreateFlags): Pick<Crea
   return Object.keys(needs).length === 0 ? {} : { needs }
 }
 
-function taskOptions (flags: CreateFlags): CreateTaskOptions {
+/** Hashes what the task reads, with progress at a terminal. Rejects with BW_ERR_INTERRUPTED, too. */
+async function make (options: CreateTaskFromOptions, json: boolean): Promise<Task> {
+  const stop = new AbortController()
+  const release = onInterrupt(() => { stop.abort() })
+  const bar = json || !process.stderr.isTTY ? null : hashingBar()
+  try {
+    return await createTaskFrom({ ...options, signal: stop.signal, ...(bar !== null && { onProgress: bar.show }) })
+  } catch (error) {
+    if (stop.signal.aborted) throw new ExitError(EXIT.interrupted, 'BW_ERR_INTERRUPTED', 'Interrupted.')
+    throw error
+  } finally {
+    bar?.close()
+    release()
+  }
+}
+
+function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskOptions {
   // Not left to commander, which would say this before it says that --nam is a typo.
   if (flags.name === undefined) throw usage('A task needs a name. Pass --name NAME.')
   if (flags.command === undefined) {
     throw usage("A task needs a command. Pass --command CMD, for example --command 'echo $PIECE_IDX'.")
   }
-  if ((flags.parts === undefined) === (flags.file.length === 0)) {
-    throw usage('The number of pieces is missing or given twice. Pass either --parts N, or --file PATH:PARTS once per file.')
+  if (flags.parts !== undefined && flags.file.length > 0) {
+    throw usage('The number of pieces is given twice. Pass either --parts N, or --file PATH:PARTS once per file.')
   }
-  if (flags.outPattern !== undefined && flags.parts === undefined) {
+  if (flags.parts === undefined && flags.file.length === 0 && !isSplit) {
+    throw usage(
+      'The number of pieces is missing. Pass --parts N, or --file PATH:PARTS once per file, or what each piece gets (--input-per-part, --params, --from-json, --each-line, --each, :::).'
+    )
+  }
+  if (flags.outPattern !== undefined && flags.file.length > 0) {
     throw usage('--out-pattern makes a file of each piece; say --parts N, not --file')
   }
   if (flags.private && flags.announce.length === 0) {
@@ -113,8 +142,9 @@ function taskOptions (flags: CreateFlags): CreateTaskOptions {
   return {
     name: flags.name,
     command: flags.command,
-    ...(flags.parts === undefined ? { files: flags.file } : { parts: flags.parts }),
     ...(flags.outPattern !== undefined && { outputPattern: flags.outPattern }),
+    ...(flags.parts !== undefined && { parts: flags.parts }),
+    ...(flags.file.length > 0 && { files: flags.file }),
     ...(flags.pieceLength !== undefined && { pieceLength: flags.pieceLength }),
     ...(flags.completeCommand !== undefined && { completeCommand: flags.completeCommand }),
     ...needsOf(flags),
@@ -141,7 +171,7 @@ async function tryFirst (task: Task, target: string, { try: isWanted, json }: Cr
     import('../run/confinement.ts'), import('../run/try-piece.ts')
   ])
   const confinement = await confine({ sandbox: 'auto', unsafeNoSandbox: false })
-  const problem = obstacleToTrying(confinement)
+  const problem = unsupportedProblem(task) ?? obstacleToTrying(confinement)
   if (problem !== null && asks) return
   if (problem !== null) throw problem
   const stop = new AbortController()

@@ -8,6 +8,7 @@ import type { Torrent } from '../../webtorrent/public-types.ts'
 import type { NetworkFlags } from '../flags/network.ts'
 import { describeTask, taskFields } from '../output/describe.ts'
 import { escapeText, formatBytes, plural } from '../output/format.ts'
+import { embeddedLines } from '../output/inputs.ts'
 import { JsonOutput } from '../output/json-output.ts'
 import { onInterrupt } from '../run/interrupt.ts'
 import { lookUp } from '../run/lookup.ts'
@@ -19,41 +20,50 @@ export interface InfoFlags extends NetworkFlags {
   /** seconds */
   timeout: number
   legacySwarm?: boolean
+  /** shown in place of all else */
+  showInput?: string
   json: boolean
 }
 
 /** What is said of a task or an ordinary torrent. */
 interface Description { event: 'task' | 'torrent', fields: object, lines: string[] }
 
+/** How to look at it. */
+interface Look { trust: TrustStore, showInput: string | undefined }
+
 /** Says what TASK is. Throws BW_ERR_NO_METADATA (exit 1) when no peer had it in time, BW_ERR_INTERRUPTED (exit 130). */
 export async function info (id: string, flags: InfoFlags): Promise<void> {
   const source = await readSource(id, flags)
   const trust = await readTrustStore()
   const out = new JsonOutput(flags.json)
-  const description = source.task === null ? await fromSwarm(source, flags, trust) : describeJudged(source.task, trust)
-  if (description.event === 'task') await addSandbox(description)
+  const look: Look = { trust, showInput: flags.showInput }
+  const description = source.task === null ? await fromSwarm(source, flags, look) : describeJudged(source.task, look)
+  if (description.event === 'task' && flags.showInput === undefined) await addSandbox(description)
   out.emit(description.event, description.fields)
   if (!flags.json) process.stdout.write(`${description.lines.join('\n')}\n`)
 }
 
-async function fromSwarm (source: Source, flags: InfoFlags, trust: TrustStore): Promise<Description> {
+async function fromSwarm (source: Source, flags: InfoFlags, look: Look): Promise<Description> {
   const stop = new AbortController()
   const release = onInterrupt(() => { stop.abort() })
   try {
     return await lookUp(source, { flags, seconds: flags.timeout, signal: stop.signal }, torrent =>
-      describe(torrent, trust)
+      describe(torrent, look)
     )
   } finally {
     release()
   }
 }
 
-function describeJudged (task: Task, trust: TrustStore): Description {
+function describeJudged (task: Task, { trust, showInput }: Look): Description {
   const judgement = judgeTask(task, trust, new Date())
   return {
     event: 'task',
     fields: taskFields(task, judgement),
-    lines: describeTask(task, { columns: process.stdout.columns, judgement })
+    lines:
+      showInput === undefined
+        ? describeTask(task, { columns: process.stdout.columns, judgement })
+        : embeddedLines(task, showInput)
   }
 }
 
@@ -65,8 +75,8 @@ async function addSandbox (description: Description): Promise<void> {
   )
 }
 
-function describe (torrent: Torrent, trust: TrustStore): Description {
-  if (torrent.task !== null) return describeJudged(torrent.task, trust)
+function describe (torrent: Torrent, look: Look): Description {
+  if (torrent.task !== null) return describeJudged(torrent.task, look)
   const { infoHash, name, length } = torrent
   const files = torrent.files.map(file => ({ path: file.path, length: file.length }))
   return {

@@ -31,6 +31,7 @@ import {
   parseAmount,
   parseAnnounce,
   parseArch,
+  parseBind,
   parseCount,
   parseDate,
   parseFileParts,
@@ -38,12 +39,14 @@ import {
   parseLimit,
   parsePieceLength,
   parsePort,
+  parseRange,
   parseSize
 } from './values.ts'
 
 function addCreate (program: Command): void {
   addOptions(program.command('create').summary('make a task file')
-    .description('Makes a task file: a command that runs once per piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment, and whose standard output is the piece.'), [
+    .description('Makes a task file: a command that runs once per piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment, and whose standard output is the piece.')
+    .argument('[lists...]', 'lists of values: ::: VALUE …; a piece gets one, and of several lists each combination'), [
     new Option('--name <name>', 'the name of the task: of its file, or with --file of its folder (required)'),
     new Option('--command <cmd>', 'run by bash once per piece (required, or --command-file)'),
     new Option('--command-file <file>', 'the same from a file, whose text becomes part of the task'),
@@ -51,6 +54,14 @@ function addCreate (program: Command): void {
     many('--file <path:parts>', 'a file of the task and the number of its pieces', parseFileParts),
     new Option('--out-pattern <path>', 'with --parts: each piece is a file of this name in the folder NAME, such as frame-%04d.png; %d stands for its number, from 0'),
     value('--piece-length <size>', 'the largest size of a piece, such as 64K or 4M (default: 1M)', parsePieceLength),
+    many('--input <path[:name]>', 'a file or folder, or the content of a FILE.torrent, that each run of the command finds in its working folder', parseBind),
+    value('--input-per-part <path[:name]>', 'a folder, of which each piece gets a file, or a file, of which it gets a slice: $INPUT, and standard input', parseBind),
+    value('--slice <size>', 'with a file of --input-per-part: the size of a slice (default: as --parts says)', parsePieceLength),
+    new Option('--params <file.csv>', 'a table: each piece gets a row, in variables with the names of the first line'),
+    new Option('--from-json <file>', 'an array: each piece gets an element as JSON in $ENTRY, or in variables if all are objects with the same keys'),
+    many('--each-line <file>', 'each piece gets a line in $ENTRY', text => text),
+    many('--each <from-to[:step]>', 'each piece gets one of these numbers in $ENTRY', parseRange),
+    value('--chunk <n>', 'of a list, each piece gets so many entries: as lines of $INPUT, and of standard input', parseCount),
     new Option('--complete-command <cmd>', 'run by bash once per file, when all its parts are there; makes $FILE from $PART_LIST'),
     value('--timeout <seconds>', 'longest run time of the command, per piece', parseCount),
     value('--complete-timeout <seconds>', 'longest run time of the complete command, per file', parseCount),
@@ -70,8 +81,8 @@ function addCreate (program: Command): void {
     new Option('-o, --output <file>', 'the task file to write (default: NAME.bitworker)'),
     new Option('--force', 'overwrite an existing file').default(false),
     ...common()
-  ]).addHelpText('after', EXAMPLES.create).action(async (flags: CreateFlags) => {
-    await (await import('../commands/create.ts')).create(flags)
+  ]).addHelpText('after', EXAMPLES.create).action(async (words: string[], flags: CreateFlags) => {
+    await (await import('../commands/create.ts')).create(words, flags)
   })
 }
 
@@ -144,6 +155,7 @@ function addInfo (program: Command): void {
       .argument('<task>', 'a task file, a URL, a magnet link or an info-hash'),
     [
       value('--timeout <seconds>', 'how long to look for a magnet link or an info-hash', parseCount).default(60),
+      new Option('--show-input <name>', 'show the text of an input that is in the task file, with control characters made visible, and nothing else'),
       legacySwarm(),
       ...network(),
       ...common()

@@ -14,9 +14,20 @@ Examples:
     bitworker create --name frames --file left.gz:8 --file right.gz:16 \\
       --command './render "$FILE_IDX" "$PART_IDX"' --complete-command 'cat $PART_LIST | gzip > "$FILE"'
 
+  A script for all pieces, and a file of a folder for each:
+    bitworker create --name thumbs --input resize.sh --input-per-part frames/ --command 'resize.sh "$INPUT"'
+
+  A piece for each row of a table with the columns lr and seed, in variables of these names:
+    bitworker create --name sweep --input sim.py --params grid.csv --command 'python3 sim.py "$lr" "$seed"'
+
+  All combinations of two lists, the last of which varies fastest; a value is in ENTRY1, the other in ENTRY2:
+    bitworker create --name pairs --command 'echo "$ENTRY1$ENTRY2"' ::: a b ::: 1 2 3
+
 The command sees PIECE_IDX, FILE_IDX, PART_IDX, PIECE_COUNT, PART_COUNT, FILE, PIECE_LENGTH and TASK_NAME.
 The complete command sees FILE (where to write), PART_LIST, PART_LIST_FILE, PART_DIR, PART_COUNT and FILE_IDX.
-Input files are not part of the task: every peer must bind the same ones (run --bind), which BitWorker does not check.`,
+Inputs are part of the task: its info-hash covers them. Small ones travel in the task file, others are torrents of their own.
+Of a part of the input, INPUT is the path, and it is standard input, too; with one entry a piece, ENTRY has it.
+What run --bind shows is not part of the task: every peer must bind the same, which BitWorker does not check.`,
   try: `
 Examples:
   The last piece of a task:

@@ -4,6 +4,8 @@
  */
 import { InvalidArgumentError } from 'commander'
 import type { Bind } from '../../executor/binds.ts'
+import { rangeList } from '../../inputs/ranges.ts'
+import type { ValueList } from '../../inputs/ranges.ts'
 
 /** A host and a port, as in `--peer`. */
 export interface HostPort { host: string, port: number }
@@ -137,6 +139,13 @@ export function parseBind (text: string): Bind {
   if (path === undefined || name === undefined || name.includes('/')) return { path: text }
   if (name === '' || name === '.' || name === '..') throw new InvalidArgumentError('NAME must be a plain file name.')
   return { path, name }
+}
+
+/** `FROM-TO` or `FROM-TO:STEP`: a list of numbers. */
+export function parseRange (text: string): ValueList {
+  const list = rangeList(text)
+  if (list === null) throw new InvalidArgumentError('It must be FROM-TO or FROM-TO:STEP, such as 1-250 or 0-90:10.')
+  return list
 }
 
 /** `http://`, `https://`, `udp://`, `ws://` or `wss://` of a tracker. */

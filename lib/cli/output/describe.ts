@@ -9,6 +9,7 @@ import type { Task, TaskNeeds } from '../../task/task.ts'
 import type { Judgement } from '../../trust/judge.ts'
 import { escapeLines, escapeText, formatBytes, formatDuration, plural, quote, wrap } from './format.ts'
 import { describeInputs, inputFields } from './inputs.ts'
+import type { InputFields } from './inputs.ts'
 import { describeSigner } from './signers.ts'
 
 // More rows than this push the command, which matters most, off the screen.
@@ -180,10 +181,10 @@ export interface TaskFields {
   /** bytes that each command asks for */
   memory?: number
   scratch?: number
-  /** what the commands read: `name`, `length`, where it is from (`embedded`, `infoHash`, `task`), `split` */
-  inputs?: object[]
   files: Array<{ path: string, parts: number }>
   outputPattern?: string
+  /** what the commands read */
+  inputs?: InputFields[]
   announce: string[]
   private?: boolean
   comment?: string

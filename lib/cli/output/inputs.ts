@@ -1,20 +1,55 @@
-/** What a task reads, before anything of it is downloaded: for people as lines, for `--json` as objects. */
-import type { Task, TaskInput } from '../../task/types.ts'
-import { escapeText, formatBytes } from './format.ts'
+/** What a task reads: as lines for people, as objects for `--json`, and the bytes of one that is in the task file. */
+import { hexOf } from '../../base/digest.ts'
+import { BitWorkerError } from '../../base/errors.ts'
+import type { InputSplit, Task, TaskInput } from '../../task/task.ts'
+import { escapeLines, escapeText, formatBytes, plural } from './format.ts'
 
-/** One line for each input. */
+/** An input in a `task` event. */
+export interface InputFields {
+  name: string
+  /** bytes; of a task's output an upper bound */
+  length: number
+  source: 'embedded' | 'torrent' | 'task'
+  infoHash?: string
+  /** of the info dictionary of its torrent */
+  sha256?: string
+  /** of a folder */
+  files?: number
+  split?: InputSplit['by']
+  /** bytes of a slice */
+  slice?: number
+  /** entries of a slice */
+  chunk?: number
+  columns?: readonly string[]
+}
+
+/** A line for each: name, size, where it comes from, what a piece gets of it. */
 export function describeInputs ({ inputs = [] }: Task): string[] {
-  return inputs.map(input => `${escapeText(input.name)}  ${formatBytes(input.length)}, ${sourceOf(input)}${shareOf(input)}`)
+  return inputs.map(input => [
+    `${escapeText(input.name)}${isFolder(input) ? '/' : ''}`,
+    formatBytes(input.length),
+    sourceOf(input),
+    ...(input.split === undefined ? [] : [shareOf(input, input.split)])
+  ].join(', '))
 }
 
-function sourceOf ({ data, infoHash, task, files }: TaskInput & { files?: number | undefined }): string {
-  if (data !== undefined) return 'in the task itself'
-  if (infoHash === undefined) return `the output of the task ${task?.infoHash}`
-  return `${files === undefined ? 'a file' : `${files} files`} of the torrent ${infoHash}`
+/** A list is two files, but nobody sees them. */
+function isFolder (input: TaskInput): boolean {
+  return input.infoHash !== undefined && input.files !== undefined && input.split?.by !== 'table'
 }
 
-function shareOf ({ split }: TaskInput): string {
-  return split === undefined ? '' : '; each piece sees its own part'
+function sourceOf (input: TaskInput): string {
+  if (input.data !== undefined) return `in the task file (--show-input ${escapeText(input.name)})`
+  if (input.task !== undefined) return `the output of task ${input.task.infoHash}`
+  return `torrent ${input.infoHash}${isFolder(input) ? `, ${plural(input.files ?? 1, 'file')}` : ''}`
+}
+
+function shareOf ({ length }: TaskInput, split: InputSplit): string {
+  if (split.by === 'files') return 'one file for each piece'
+  if (split.by === 'bytes') return `${formatBytes(Math.min(split.size, length))} for each piece`
+  if (split.by === 'pieces') return 'one piece for each piece'
+  const columns = split.columns.length === 0 ? '' : ` of ${split.columns.join(', ')}`
+  return `${split.chunk === 1 ? 'one entry' : `${split.chunk} entries`}${columns} for each piece`
 }
 
 /** Bytes that are downloaded before the first piece is computed; of an input that is split only parts are. */
@@ -24,14 +59,41 @@ export function bytesBefore ({ inputs = [] }: Task): number {
     .reduce((sum, { length }) => sum + length, 0)
 }
 
-/** As fields of a JSON event. */
-export function inputFields ({ inputs = [] }: Task): object[] {
-  return inputs.map(({ name, length, data, infoHash, task, split }) => ({
+/** The same for `--json`. */
+export function inputFields ({ inputs = [] }: Task): InputFields[] {
+  return inputs.map(({ name, length, split, ...input }) => ({
     name,
     length,
-    ...(data !== undefined && { embedded: true }),
-    ...(infoHash !== undefined && { infoHash }),
-    ...(task !== undefined && { task: task.infoHash }),
-    ...(split !== undefined && { split: split.by })
+    ...(input.data !== undefined
+      ? { source: 'embedded' as const }
+      : input.task !== undefined
+        ? { source: 'task' as const, infoHash: input.task.infoHash }
+        : {
+            source: 'torrent' as const,
+            infoHash: input.infoHash,
+            sha256: hexOf(input.sha256),
+            ...(input.files !== undefined && { files: input.files })
+          }),
+    ...(split !== undefined && { split: split.by }),
+    ...(split?.by === 'bytes' && { slice: split.size }),
+    ...(split?.by === 'table' && {
+      chunk: split.chunk, ...(split.columns.length > 0 && { columns: split.columns })
+    })
   }))
+}
+
+/** The text of an embedded input, line by line, its control characters made visible. Throws BW_ERR_USAGE. */
+export function embeddedLines ({ inputs = [] }: Task, name: string): string[] {
+  const input = inputs.find(each => each.name === name)
+  if (input === undefined) throw usage(`The task has no input ${escapeText(name)}. Run bitworker info without --show-input for their names.`)
+  if (input.data === undefined) throw usage(`The input ${escapeText(name)} is not in the task file, so it cannot be shown.`)
+  try {
+    return escapeLines(new TextDecoder('utf-8', { fatal: true }).decode(input.data))
+  } catch {
+    throw usage(`The input ${escapeText(name)} is ${formatBytes(input.length)} of something that is not text, so it cannot be shown.`)
+  }
+}
+
+function usage (message: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_USAGE', 'usage', message)
 }

@@ -1,0 +1,100 @@
+/** What the flags of `create` say that commands read: files, folders, torrents, lists of parameters. */
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { Bind } from '../../executor/binds.ts'
+import { BitWorkerError } from '../../base/errors.ts'
+import type { InputSource, PerPart } from '../../inputs/make-task.ts'
+import { combine, csvList, jsonList, linesList } from '../../inputs/lists.ts'
+import type { ValueList } from '../../inputs/ranges.ts'
+import { readError } from '../../inputs/tree.ts'
+
+/** The flags as typed. */
+export interface InputFlags {
+  input: Bind[]
+  inputPerPart?: Bind
+  /** bytes */
+  slice?: number
+  params?: string
+  fromJson?: string
+  eachLine: string[]
+  each: ValueList[]
+  chunk?: number
+}
+
+/** Where the values of a list begin, as with GNU parallel. */
+const LIST_MARK = ':::'
+
+/**
+ * The inputs of a task, in the order of the info dictionary. Throws BW_ERR_USAGE, BW_ERR_NOT_FOUND,
+ * BW_ERR_INPUT_SOURCE.
+ */
+export async function inputSources (flags: InputFlags, words: readonly string[]): Promise<InputSource[]> {
+  const { chunk, inputPerPart, slice } = flags
+  if (slice !== undefined && inputPerPart === undefined) throw usage('--slice needs a file to cut. Pass --input-per-part FILE as well.')
+  const whole = await Promise.all(flags.input.map(async input => await sourceOf(input, false)))
+  const share = slice === undefined ? true : { slice }
+  const perPart = inputPerPart === undefined ? [] : [await sourceOf(inputPerPart, share)]
+  const list = await listOf(flags, wordLists(words), chunk)
+  if (list === null && chunk !== undefined) throw usage('--chunk needs a list. Pass, for example, --each-line FILE or ::: VALUE … as well.')
+  if (list !== null && perPart.length > 0) {
+    throw usage('A piece gets either a slice of --input-per-part or an entry of a list, not both. Pass one of the two.')
+  }
+  return [...whole, ...perPart, ...(list === null ? [] : [list])]
+}
+
+/** Whether the number of pieces comes from what they read. */
+export function hasSplit (
+  { inputPerPart, params, fromJson, eachLine, each }: InputFlags, words: readonly string[]
+): boolean {
+  return words.length > 0 || eachLine.length > 0 || each.length > 0 ||
+    [inputPerPart, params, fromJson].some(flag => flag !== undefined)
+}
+
+async function sourceOf ({ path: from, name }: Bind, perPart: PerPart): Promise<InputSource> {
+  if (/^(?:magnet|task|https?):/i.test(from)) {
+    throw usage('Inputs are files, folders and torrent files, not links. Get the torrent file of the link first.')
+  }
+  if (from.endsWith('.bitworker')) throw usage('The output of a task cannot be an input yet. Name its files.')
+  if (!from.endsWith('.torrent')) return { path: from, ...(name !== undefined && { name }), perPart }
+  return { torrent: await read(from), name: name ?? path.basename(from, '.torrent'), perPart }
+}
+
+/** One list is taken as it is, several are combined; null: there is none. */
+async function listOf (
+  { params, fromJson, eachLine, each }: InputFlags, words: ValueList[], chunk = 1
+): Promise<InputSource | null> {
+  const [only] = eachLine
+  const isLines = params === undefined && fromJson === undefined && each.length === 0 && words.length === 0
+  if (isLines && only !== undefined && eachLine.length === 1) return { lines: await read(only), chunk }
+  const lists = [
+    ...(params === undefined ? [] : [csvList(await read(params), params)]),
+    ...(fromJson === undefined ? [] : [jsonList(await read(fromJson), fromJson)]),
+    ...await Promise.all(eachLine.map(async file => linesList(await read(file), file))),
+    ...each,
+    ...words
+  ]
+  return lists.length === 0 ? null : { list: combine(lists), chunk }
+}
+
+function wordLists (words: readonly string[]): ValueList[] {
+  const lists: string[][][] = []
+  for (const word of words) {
+    if (word === LIST_MARK) lists.push([])
+    else if (lists.length === 0) throw usage(`create takes no argument such as ${word}. A list begins with ::: .`)
+    else lists.at(-1)!.push([word])
+  }
+  if (lists.some(rows => rows.length === 0)) throw usage('A list has no values. Pass ::: VALUE … .')
+  return lists.map(rows => ({ rows }))
+}
+
+async function read (file: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(file))
+  } catch (error) {
+    throw readError(error, file)
+  }
+}
+
+function usage (message: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_USAGE', 'usage', message)
+}

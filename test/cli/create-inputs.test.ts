@@ -1,0 +1,152 @@
+// Tasks with inputs and parameters by the command line, and how they are shown.
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'tape'
+import type { Test } from 'tape'
+import { encode } from '../../lib/base/bencode.ts'
+import { embeddedSlice, sliceEnv } from '../../lib/inputs/slices.ts'
+import { createTask, encodeTask, parseTask } from '../../lib/task/task.ts'
+import type { Task, TorrentInput } from '../../lib/task/task.ts'
+import { workspace } from '../helpers/cli.ts'
+import type { Workspace } from '../helpers/cli.ts'
+
+interface Place extends Workspace { create: (...args: string[]) => Promise<Task> }
+
+async function place (t: Test): Promise<Place> {
+  const files = await workspace(t)
+  return {
+    ...files,
+    create: async (...args) => {
+      const { code, stderr } = await files.run(['create', '--name', 'x', '--command', 'true', '--force', ...args])
+      if (code !== 0) throw new Error(stderr)
+      return parseTask(await readFile(path.join(files.dir, 'x.bitworker')))
+    }
+  }
+}
+
+/** The variables of each piece of a small list. */
+function entriesOf ({ inputs = [], pieceCount }: Task): Array<Record<string, string>> {
+  const list = inputs.at(-1)
+  if (list?.data === undefined) throw new Error('no embedded list')
+  return Array.from({ length: pieceCount }, (_, piece) => sliceEnv(list, embeddedSlice(list, piece)))
+}
+
+test('inputs: a script, a folder for all, a folder a file a piece', async t => {
+  const { dir, create, run } = await place(t)
+  await writeFile(path.join(dir, 'resize.sh'), 'convert "$INPUT" -resize 25% jpg:-\n')
+  await mkdir(path.join(dir, 'frames'))
+  for (const name of ['1.png', '2.png']) await writeFile(path.join(dir, 'frames', name), new Uint8Array(50_000))
+  const task = await create('--input', 'resize.sh', '--input', 'frames:all', '--input-per-part', 'frames')
+  t.deepEqual(task.inputs?.map(({ name, split }) => [name, split?.by]), [['resize.sh', undefined], ['all', undefined], ['frames', 'files']])
+  t.equal(task.pieceCount, 2, '--parts may be left out')
+  t.deepEqual((await readdir(dir)).filter(name => name.endsWith('.torrent')), [], 'no torrent file beside it')
+
+  const info = await run(['info', 'x.bitworker'])
+  t.match(info.stdout, /it reads +resize\.sh, 35 B, in the task file \(--show-input resize\.sh\)/)
+  t.match(info.stdout, new RegExp(`frames/, 97.7 KiB, torrent ${task.inputs?.[2]?.infoHash}, 2 files, one file for each piece`))
+  const [event = {}] = (await run(['info', 'x.bitworker', '--json'])).events as Array<{ inputs?: object[] }>
+  const [, all, frames] = (task.inputs ?? []) as TorrentInput[]
+  const { infoHash, sha256 } = frames!
+  t.equal(all!.name, 'all')
+  const folder = { length: 100_000, source: 'torrent', files: 2 }
+  t.deepEqual(event.inputs, [
+    { name: 'resize.sh', length: 35, source: 'embedded' },
+    { ...folder, name: 'all', infoHash: all!.infoHash, sha256: Buffer.from(all!.sha256).toString('hex') },
+    { ...folder, name: 'frames', infoHash, sha256: Buffer.from(sha256).toString('hex'), split: 'files' }
+  ])
+})
+
+test('the slices of a file', async t => {
+  const { dir, create, run } = await place(t)
+  await writeFile(path.join(dir, 'log'), new Uint8Array(100_000))
+  t.deepEqual((await create('--input-per-part', 'log', '--slice', '30000')).inputs?.[0]?.split, { by: 'bytes', size: 30_000 })
+  t.deepEqual((await create('--input-per-part', 'log:all.log', '--parts', '4')).inputs?.[0]?.split, { by: 'bytes', size: 25_000 })
+  t.match((await run(['info', 'x.bitworker'])).stdout, /all\.log, 97.7 KiB, torrent [\da-f]{40}, 24.4 KiB for each piece/)
+})
+
+test('the content of a torrent that exists', async t => {
+  const { dir, create } = await place(t)
+  const info = { length: 32, name: 'other', 'piece length': 16, pieces: 'x'.repeat(40) }
+  await writeFile(path.join(dir, 'disk.img.torrent'), encode({ info }))
+  const [input] = (await create('--input', 'disk.img.torrent', '--parts', '1')).inputs ?? []
+  t.deepEqual([input?.name, input?.length, input?.infoHash !== undefined], ['disk.img', 32, true])
+})
+
+test('lists of parameters', async t => {
+  const { dir, create } = await place(t)
+  await writeFile(path.join(dir, 'words.txt'), 'a b\nc')
+  await writeFile(path.join(dir, 'grid.csv'), 'lr,opt\n0.1,"a, b"\n0.2,c\n')
+  await writeFile(path.join(dir, 'grid.json'), '[{"n": 1}, {"n": 2}]')
+  t.deepEqual(entriesOf(await create('--each-line', 'words.txt')), [{ ENTRY: 'a b' }, { ENTRY: 'c' }])
+  t.deepEqual(entriesOf(await create('--params', 'grid.csv')), [
+    { ENTRY: '0.1\ta, b', lr: '0.1', opt: 'a, b' }, { ENTRY: '0.2\tc', lr: '0.2', opt: 'c' }
+  ])
+  t.deepEqual(entriesOf(await create('--from-json', 'grid.json')), [{ ENTRY: '1', n: '1' }, { ENTRY: '2', n: '2' }])
+  t.deepEqual(entriesOf(await create('--each', '1-9:4')), [{ ENTRY: '1' }, { ENTRY: '5' }, { ENTRY: '9' }])
+  t.deepEqual(entriesOf(await create(':::', 'a', '-b', '--force')), [{ ENTRY: 'a' }, { ENTRY: '-b' }, { ENTRY: '--force' }])
+  t.deepEqual(entriesOf(await create('--params', 'grid.csv', '--each', '1-2', ':::', 'x')), [
+    { ENTRY: '0.1\ta, b\t1\tx', lr: '0.1', opt: 'a, b', ENTRY1: '1', ENTRY2: 'x' },
+    { ENTRY: '0.1\ta, b\t2\tx', lr: '0.1', opt: 'a, b', ENTRY1: '2', ENTRY2: 'x' },
+    { ENTRY: '0.2\tc\t1\tx', lr: '0.2', opt: 'c', ENTRY1: '1', ENTRY2: 'x' },
+    { ENTRY: '0.2\tc\t2\tx', lr: '0.2', opt: 'c', ENTRY1: '2', ENTRY2: 'x' }
+  ])
+  const chunks = await create('--each', '1-5', '--chunk', '2')
+  const [list] = chunks.inputs ?? []
+  t.deepEqual([chunks.pieceCount, list?.data && Buffer.from(list.data).toString()], [3, '1\n2\n3\n4\n5\n'])
+  const frames = await create('--each', '1-2', '--out-pattern', 'f-%d.png')
+  t.deepEqual(frames.files.map(file => file.path), ['x/f-0.png', 'x/f-1.png'])
+  const files = await create('--each', '1-5', '--file', 'a:2', '--file', 'b:3')
+  t.deepEqual(files.files.map(({ path: at, parts }) => [at, parts]), [['x/a', 2], ['x/b', 3]])
+})
+
+test('several lists: in the order of GNU parallel', async t => {
+  const { create } = await place(t)
+  const entries = entriesOf(await create(':::', '1', '2', ':::', 'a', 'b'))
+  t.deepEqual(entries.map(({ ENTRY1, ENTRY2 }) => `${ENTRY1}${ENTRY2}`), ['1a', '1b', '2a', '2b'])
+})
+
+const REFUSED: Array<[what: string, args: string[], expected: RegExp]> = [
+  ['no number of pieces', ['--input', 'x.sh'], /number of pieces is missing.*--each-line/],
+  ['parts and files', ['--parts', '1', '--file', 'a:1'], /given twice/],
+  ['a slice of nothing', ['--parts', '1', '--slice', '5'], /--slice needs a file/],
+  ['a chunk of nothing', ['--parts', '1', '--chunk', '5'], /--chunk needs a list/],
+  ['two splits', ['--input-per-part', 'x.sh', '--each', '1-2'], /not both/],
+  ['a range that is none', ['--each', '1..5'], /It must be FROM-TO/],
+  ['a word', ['--parts', '1', 'word'], /A list begins with :::/],
+  ['a list without values', [':::'], /has no values/],
+  ['a link', ['--parts', '1', '--input', 'magnet:?xt=urn:btih:abc'], /Get the torrent file of the link first/],
+  ['a task', ['--parts', '1', '--input', 'y.bitworker'], /output of a task cannot be an input yet/],
+  ['a file that is not there', ['--parts', '1', '--input', 'none'], /There is no ".*none"/],
+  ['a list that is not there', ['--params', 'none.csv'], /There is no "none.csv"/],
+  ['more pieces than entries', ['--parts', '3', ':::', '1', '2'], /gives 2 pieces, not 3; leave out how many there are/],
+  ['two inputs of one name', ['--parts', '1', '--input', 'x.sh', '--input', './x.sh'], /same file/]
+]
+
+test('what create refuses', async t => {
+  const { dir, run } = await workspace(t)
+  await writeFile(path.join(dir, 'x.sh'), 'true\n')
+  for (const [what, args, expected] of REFUSED) {
+    const { code, stderr } = await run(['create', '--name', 'x', '--command', 'true', ...args])
+    t.equal(code, 2, what)
+    t.match(stderr, expected)
+  }
+  t.deepEqual((await readdir(dir)).filter(name => name.endsWith('.bitworker')), [], 'nothing is written')
+})
+
+test('an embedded input is shown as text', async t => {
+  const { dir, run } = await workspace(t)
+  const text = 'echo "\u001b[2J\u202e"\n\tdone\n'
+  await writeFile(path.join(dir, 'x.bitworker'), encodeTask(createTask({
+    name: 'x',
+    command: 'true',
+    parts: 1,
+    inputs: [{ name: 'a.sh', data: new Uint8Array(Buffer.from(text)) }, { name: 'raw', data: new Uint8Array([0xff, 0]) }]
+  })))
+  const shown = await run(['info', 'x.bitworker', '--show-input', 'a.sh'])
+  t.deepEqual([shown.code, shown.stdout], [0, 'echo "\\x1b[2J\\u{202e}"\n    done\n'])
+  for (const [name, expected] of [['raw', /not text/], ['none', /has no input none/]] as const) {
+    const { code, stderr } = await run(['info', 'x.bitworker', '--show-input', name])
+    t.equal(code, 2)
+    t.match(stderr, expected)
+  }
+})
