@@ -76,11 +76,13 @@ test('a group that cannot be limited is replaced, and no command runs without on
   // the kernel says EBUSY: it cannot be lowered to what is used
   rmSync(path.join(folder, 'memory.limit_in_bytes'))
   mkdirSync(path.join(folder, 'memory.limit_in_bytes'))
-  const second = groups.take(limits)
+  t.equal(groups.take(limits), first, 'the same limits hold still')
+  groups.giveBack(first)
+  const second = groups.take({ ...limits, memoryBytes: 999 })
   t.notEqual(second, first, 'a new one')
   t.equal(
     readFileSync(path.join(path.dirname(second.procs[0]!), 'memory.limit_in_bytes'), 'latin1'),
-    '1000',
+    '999',
     'which has the limits'
   )
   t.notEqual(groups.take(limits), first, 'the other one is not used again')
