@@ -1,4 +1,4 @@
-// What other BitTorrent clients get of a task: a real one, in a network of its own.
+// What other BitTorrent clients get of a task: real ones, in a network of their own.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -23,6 +23,7 @@ set -e
 bitworker () { $BITWORKER "$@"; }
 ip link set lo up
 ip addr add 10.99.0.1/32 dev lo
+ip addr add 10.99.0.2/32 dev lo
 offline='--no-dht --no-lsd --no-nat --no-utp'
 trap 'kill $(jobs -p) 2> /dev/null; wait' EXIT
 bitworker tracker --host 10.99.0.1 --port 8000 --dht-port 0 &
@@ -36,15 +37,22 @@ bitworker seal set.bitworker --dir a
 until grep -q '"event":"sealed"' a.json; do sleep 0.1; done
 until curl -sf http://10.99.0.1:8000/stats.json | grep '"peers":4'; do sleep 0.1; done
 aria2c -q -d aria --seed-time=0 --enable-dht=false --bt-enable-lpd=false --enable-peer-exchange=false set.torrent
+# it knows one peer of an address, and finds itself there
+mkdir transmission config
+echo '{"bind-address-ipv4":"10.99.0.2","dht-enabled":false,"lpd-enabled":false,"utp-enabled":false}' > config/settings.json
+printf '#!/bin/sh\\ntouch "%s/complete"\\n' "$PWD" > finish
+chmod +x finish
+transmission-cli -g "$PWD/config" -w "$PWD/transmission" -f "$PWD/finish" -M -p 7009 set.torrent > transmission.log 2>&1 &
+until [ -e complete ]; do sleep 0.1; done
 `
 
-test('aria2 fetches a sealed task from its peers', async t => {
+test('aria2 and transmission fetch a sealed task from its peers', async t => {
   const { dir } = await workspace(t)
   const namespaces = process.getuid?.() === 0 ? ['--net'] : ['--net', '--user', '--map-root-user']
   const { status, stdout, stderr } = spawnSync('unshare', [...namespaces, 'bash', '-c', SCRIPT, 'script', ...CREATE.slice(1)], {
     cwd: dir,
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 240_000,
     env: { PATH: process.env['PATH'] ?? '', HOME: dir, BITWORKER: `${process.execPath} ${MAIN}` }
   })
   t.equal(status, 0, 'all goes well')
@@ -58,7 +66,7 @@ test('aria2 fetches a sealed task from its peers', async t => {
   t.match(stdout, new RegExp(`info-hash  ${String(infoHashes[0])}`), 'and so has the command')
   for (const file of ['set/a/one.txt', 'set/two.txt']) {
     const original = sha1(await read('a', file))
-    for (const folder of ['b', 'aria']) t.equal(sha1(await read(folder, file)), original, `${folder}: ${file}`)
+    for (const folder of ['b', 'aria', 'transmission']) t.equal(sha1(await read(folder, file)), original, `${folder}: ${file}`)
   }
 })
 
