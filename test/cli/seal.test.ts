@@ -26,12 +26,12 @@ ip addr add 10.99.0.1/32 dev lo
 ip addr add 10.99.0.2/32 dev lo
 offline='--no-dht --no-lsd --no-nat --no-utp'
 trap 'kill $(jobs -p) 2> /dev/null; wait' EXIT
-bitworker tracker --host 10.99.0.1 --port 8000 --dht-port 0 &
+$BITWORKER tracker --host 10.99.0.1 --port 8000 --dht-port 0 &
 until curl -sf http://10.99.0.1:8000/stats.json; do sleep 0.1; done
 tracker=http://10.99.0.1:8000/announce
 bitworker create --name set --file a/one.txt:3 --file two.txt:2 --announce $tracker "\${@}"
-bitworker run set.bitworker --yes -o a $offline --json > a.json &
-bitworker run set.bitworker --yes -o b $offline --json --seal > b.json &
+$BITWORKER run set.bitworker --yes -o a $offline --json > a.json &
+$BITWORKER run set.bitworker --yes -o b $offline --json --seal > b.json &
 until grep -q '"event":"sealed"' b.json && grep -q '"event":"done"' a.json; do sleep 0.1; done
 bitworker seal set.bitworker --dir a
 until grep -q '"event":"sealed"' a.json; do sleep 0.1; done
