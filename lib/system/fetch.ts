@@ -47,7 +47,8 @@ export async function fetchBounded (
 }
 
 async function follow (url: string, request: RequestInit): Promise<Response> {
-  let at = new URL(url)
+  // as it was given: what fetch says of an address that is none is said of that text
+  let at = url
   for (let redirects = 0; ; redirects++) {
     const response = await fetch(at, { ...request, redirect: 'manual' })
     const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null
@@ -56,8 +57,8 @@ async function follow (url: string, request: RequestInit): Promise<Response> {
     if (redirects === MAX_REDIRECTS) throw new Error('redirected too often')
     const next = new URL(location, at)
     if (!/^https?:$/.test(next.protocol)) throw new Error(`redirected to ${next.protocol}, which is not fetched`)
-    if (await leadsInside(at, next)) throw new Error('redirected from outside to an address of the local network')
-    at = next
+    if (await leadsInside(new URL(at), next)) throw new Error('redirected from outside to an address of the local network')
+    at = next.href
   }
 }
 
