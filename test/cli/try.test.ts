@@ -87,6 +87,24 @@ test('create says how to try, and --try does it first', async t => {
   t.deepEqual(readdirSync(dir).filter(name => !name.startsWith('.')), ['good.bitworker'], 'what fails is not written')
 })
 
+test('try gives the command its inputs, if they are in the task file', async t => {
+  const { dir, run } = await workspace(t)
+  await writeFile(path.join(dir, 'tool'), '#!/bin/bash\necho "$lr/$seed of $1"')
+  await writeFile(path.join(dir, 'grid.csv'), 'lr,seed\n0.1,1\n0.2,7\n')
+  const args = ['create', '--name', 'grid', '--input', 'tool', '--params', 'grid.csv', '--command', 'tool "$ENTRY"']
+  t.match((await run(args)).stdout, /^try it/m)
+  const { code, stdout } = await run(['try', 'grid.bitworker', '--yes', '--piece', '1'])
+  t.equal(code, 0)
+  t.equal(stdout, '0.2/7 of 0.2\t7\n')
+  await writeFile(path.join(dir, 'large'), Buffer.alloc(1_000_000, 'x'))
+  const made = await run(['create', '--name', 'far', '--parts', '2', '--input', 'large', '--command', 'wc -c large'])
+  t.equal(made.code, 0)
+  t.notOk(/^try it/m.test(made.stdout), 'what would not work is not advised')
+  const far = await run(['try', 'far.bitworker', '--yes'])
+  t.equal(far.code, 2)
+  t.match(far.stderr, /The input "large" is not in the task file, and try fetches nothing/)
+})
+
 test('run --verbose shows what good pieces said', async t => {
   const { run } = await workspace(t)
   await run(['create', '--name', 'out', '--parts', '2', '--command', 'nosuchcmd; echo end'])

@@ -2,9 +2,10 @@
 import { isUtf8 } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
 import { BitWorkerError, CommandError } from '../../base/errors.ts'
+import { namesToFetch } from '../../inputs/embedded.ts'
 import { createTaskFrom } from '../../inputs/make-task.ts'
 import type { CreateTaskFromOptions } from '../../inputs/make-task.ts'
-import { magnetOf, unsupportedProblem } from '../../task/task.ts'
+import { magnetOf } from '../../task/task.ts'
 import type { CreateTaskOptions, Task } from '../../task/task.ts'
 import { version } from '../../version.ts'
 import type { FileParts } from '../flags/values.ts'
@@ -171,7 +172,7 @@ async function tryFirst (task: Task, target: string, { try: isWanted, json }: Cr
     import('../run/confinement.ts'), import('../run/try-piece.ts')
   ])
   const confinement = await confine({ sandbox: 'auto', unsafeNoSandbox: false })
-  const problem = unsupportedProblem(task) ?? obstacleToTrying(confinement)
+  const problem = obstacleToTrying(task, confinement)
   if (problem !== null && asks) return
   if (problem !== null) throw problem
   const stop = new AbortController()
@@ -220,7 +221,7 @@ function announceResult (target: string, task: Task, json: boolean): void {
     `info-hash  ${task.infoHash}`,
     ...(signer === undefined ? [] : [`signer     ${signer}`]),
     `magnet     ${magnetOf(task)}`,
-    `try it     bitworker try ${quoted(target)}`,
+    ...(namesToFetch(task).length > 0 ? [] : [`try it     bitworker try ${quoted(target)}`]),
     ''
   ].join('\n'))
 }

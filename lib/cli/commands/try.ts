@@ -4,7 +4,7 @@ import process from 'node:process'
 import { BitWorkerError } from '../../base/errors.ts'
 import { readTrustStore } from '../../config/trust-files.ts'
 import type { Bind } from '../../executor/binds.ts'
-import { createTask, unsupportedProblem } from '../../task/task.ts'
+import { createTask } from '../../task/task.ts'
 import type { Task } from '../../task/task.ts'
 import { judgeTask } from '../../trust/judge.ts'
 import type { NetworkFlags } from '../flags/network.ts'
@@ -63,7 +63,7 @@ async function tryOne (id: string | undefined, flags: TryFlags, signal: AbortSig
   const { piece, bind: binds, json } = flags
   const task = id === undefined ? taskOf(flags) : await readTask(id, flags, signal)
   const confinement = await confine(flags)
-  const problem = unsupportedProblem(task) ?? obstacleToTrying(confinement)
+  const problem = obstacleToTrying(task, confinement)
   if (problem !== null) throw problem
   if (piece >= task.pieceCount) {
     throw usage(`There is no piece ${piece}: the pieces of this task are 0 to ${task.pieceCount - 1}. Choose another --piece.`)

@@ -125,7 +125,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
 
 function addTry (program: Command, done: (exitCode: number) => void): void {
   addOptions(program.command('try').summary('compute one piece here and show the result')
-    .description('Computes one piece on this machine, in the sandbox and within the limits that run would use, and shows what the command printed, its stderr, and its cost. Nothing is stored or shared; peers are contacted only to look up a link.')
+    .description('Computes one piece on this machine, in the sandbox and within the limits that run would use, and shows what the command printed, its stderr, and its cost. Nothing is stored or shared; peers are contacted only to look up a link. The inputs of the task must be in the task file.')
     .argument('[task]', 'a task file, a URL, a magnet link or an info-hash'), [
     new Option('--command <cmd>', 'try this command instead of a task'),
     value('--piece <n>', 'which piece, counted from 0', parseIndex).default(0),

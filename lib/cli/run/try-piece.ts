@@ -5,11 +5,14 @@ import path from 'node:path'
 import { BitWorkerError, CommandError } from '../../base/errors.ts'
 import type { Bind } from '../../executor/binds.ts'
 import { explainMissing } from '../../executor/sandbox/missing.ts'
+import { embeddedInputs, namesToFetch } from '../../inputs/embedded.ts'
 import { pieceResult } from '../../session/events.ts'
 import type { ComputedEvent } from '../../session/events.ts'
 import { ComputeStore } from '../../store/compute-store.ts'
 import { needsProblem } from '../../store/missing-needs.ts'
 import type { Generation } from '../../store/types.ts'
+import { quote } from '../../task/names.ts'
+import { unsupportedProblem } from '../../task/task.ts'
 import type { Task } from '../../task/task.ts'
 import { TorrentExecutors } from '../../webtorrent/executors.ts'
 import type { ComputeOptions } from '../../webtorrent/options.ts'
@@ -33,8 +36,18 @@ export interface TryOptions {
   onOutput?: (chunk: Buffer) => Promise<void>
 }
 
-/** Why nothing can be tried here; null: it can. */
-export function obstacleToTrying ({ mayCompute, fields }: Confinement): BitWorkerError | null {
+/** Why the task cannot be tried here (BW_ERR_TASK_REQUIRES, BW_ERR_INPUT, BW_ERR_NO_SANDBOX); null: it can. */
+export function obstacleToTrying (task: Task, { mayCompute, fields }: Confinement): BitWorkerError | null {
+  const unsupported = unsupportedProblem(task)
+  if (unsupported !== null) return unsupported
+  const [name] = namesToFetch(task)
+  if (name !== undefined) {
+    return new BitWorkerError(
+      'BW_ERR_INPUT',
+      'usage',
+      `The input ${quote(name)} is not in the task file, and try fetches nothing. Compute the task with bitworker run.`
+    )
+  }
   return mayCompute
     ? null
     : new BitWorkerError(
@@ -64,6 +77,7 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
     if (choice === null) return
     store.configure({ executor: choice.executor })
     await store.open()
+    if (task.inputs !== undefined) store.configure({ inputs: embeddedInputs(task, () => store!.newPath()) })
     const missing = task.needs === undefined ? [] : await store.missingNeeds()
     if (missing.length > 0) throw needsProblem(missing)
     const computed = await untilEnded(store.generate(piece), signal)
