@@ -15,7 +15,8 @@ Exit codes:
 
 Environment:
   DEBUG=bitworker:*  trace what happens inside, to stderr (or bitworker:scheduling,
-                     :claims, :downloads, :store, :executor, :discovery)`
+                     :claims, :downloads, :store, :executor, :discovery,
+                     :inputs)`
 
 /** Runs the command line (without node and script name); resolves with its exit code and never rejects. */
 export async function main (args: string[]): Promise<number> {

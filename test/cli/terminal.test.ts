@@ -31,9 +31,9 @@ test('a yes runs the command and shows how it comes on', async t => {
 })
 
 for (const [what, keys, expected, says] of [
-  ['a no', 'n', 2, /bitworker:.* refused/],
-  ['the default answer', '\r', 2, /bitworker:.* refused/],
-  ['Ctrl-D', '\u0004', 2, /bitworker:.* refused/],
+  ['a no', 'n', 2, /bitworker:.* You declined/],
+  ['the default answer', '\r', 2, /bitworker:.* You declined/],
+  ['Ctrl-D', '\u0004', 2, /bitworker:.* You declined/],
   ['Ctrl-C', '\u0003', 130, /Interrupted/]
 ] as const) {
   test(`${what} runs nothing`, async t => {

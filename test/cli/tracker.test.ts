@@ -50,6 +50,6 @@ test('tracker on a port that is taken', async t => {
     'tracker', '--host', '127.0.0.1', '--port', String(port), '--dht-port', '0', '--json'
   ])
   t.deepEqual([code, events.map(event => event['code'])], [2, ['BW_ERR_PORT_IN_USE']])
-  t.match(stderr, new RegExp(`^bitworker: --port ${port}: another program uses this port; [^\\n]*\\n$`))
+  t.match(stderr, new RegExp(`^bitworker: --port ${port}: Another program uses this port\\. [^\\n]*\\n$`))
   await new Promise(resolve => { server.close(resolve) })
 })

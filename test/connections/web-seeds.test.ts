@@ -67,7 +67,7 @@ const ANSWERS: Array<[what: string, answer: (socket: Socket) => unknown, reason:
   [
     'less',
     socket => socket.end(Buffer.concat([Buffer.from(head('206 Partial')), PIECE.subarray(1)])),
-    /16383 bytes where 16384/
+    /16383 bytes instead of the 16384/
   ],
   [
     'less than it says',
