@@ -16,7 +16,8 @@ function executorWith (scratch: string | undefined): { executor: Executor, items
     for (const name of ['tool', 'frames/7.png']) {
       try { links.push(readlinkSync(path.join(cwd, name))) } catch {}
     }
-    if (env['FILE'] !== undefined && scratch === undefined) writeFileSync(env['FILE'], 'complete')
+    // a work item's is a name in the task
+    if (path.isAbsolute(env['FILE'] ?? '') && scratch === undefined) writeFileSync(env['FILE']!, 'complete')
     return { stdout: env['INPUT'] ?? '' }
   })
   const executor: Executor = {
@@ -59,6 +60,12 @@ test('a work item is given what its piece needs', async t => {
       inputs: { forPiece: async () => { throw new Error('gone') }, forFile: async () => ({ files: [] }) }
     })
     t.equal((await rejection(store.generate(4).done)).message, 'gone')
+    store.configure({
+      inputs: { forPiece: async () => ({ files: [], isIntact: () => false }), forFile: async () => ({ files: [] }) }
+    })
+    t.equal((await rejection(store.generate(4).done)).code, 'BW_ERR_INPUT', 'what it read was changed meanwhile')
+    t.notOk(await store.verify(4), 'and nothing is stored')
+    items.pop()
     const arrivals: Array<(given: Given) => void> = []
     store.configure({
       inputs: {
