@@ -42,7 +42,8 @@ export function tableRange (layout: InputLayout, piece: number): FileRange {
 /**
  * The slice between two offsets of the table.
  *
- * @param offsets what is at `tableRange`; it is in the torrent, so it is right by its hash, but may be nonsense.
+ * @param offsets what is at `tableRange`; it is in the torrent, so it is right by its hash, but may be nonsense, or say
+ * that an entry is larger than any may be, which must not be fetched.
  * Throws BW_ERR_INPUT
  */
 export function rangeFromTable (input: TorrentInput, layout: InputLayout, offsets: Uint8Array): FileRange {
@@ -52,6 +53,7 @@ export function rangeFromTable (input: TorrentInput, layout: InputLayout, offset
   if (start > end || end > BigInt(layout.files[0]!.length)) {
     throw inputError(input, 'has a table whose offsets go backwards or beyond its data')
   }
+  if (hasVariables(input) && end - start > MAX_ENTRY_BYTES + 1) throw tooLong(input)
   return { file: 0, start: Number(start), end: Number(end) }
 }
 
@@ -117,7 +119,7 @@ export function sliceEnv (input: TaskInput, slice: Uint8Array): Record<string, s
 
 function entryText (input: TaskInput, slice: Uint8Array): string {
   const bytes = slice.at(-1) === 0x0a ? slice.subarray(0, -1) : slice
-  if (bytes.length > MAX_ENTRY_BYTES) throw inputError(input, `has an entry of more than ${MAX_ENTRY_BYTES} bytes`)
+  if (bytes.length > MAX_ENTRY_BYTES) throw tooLong(input)
   if (bytes.includes(0)) throw inputError(input, 'has an entry with a NUL')
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -139,6 +141,10 @@ function unescapeValue (input: TaskInput, value: string): string {
 export function escapeValue (value: string): string {
   return value.replace(/[\\\t\n\r]/g, character =>
     `\\${Object.keys(ESCAPES).find(escape => ESCAPES[escape] === character)!}`)
+}
+
+function tooLong (input: TaskInput): BitWorkerError {
+  return inputError(input, `has an entry of more than ${MAX_ENTRY_BYTES} bytes`)
 }
 
 function inputError ({ name }: TaskInput, why: string): BitWorkerError {

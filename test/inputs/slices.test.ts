@@ -96,6 +96,9 @@ test('a table that lies', t => {
   for (const [start, end] of [[70n, 10n], [0n, 101n], [101n, 101n], [0n, 2n ** 63n], [last, last]] as const) {
     t.match(message(() => rangeFromTable(list(), layout, tableOf(start, end))), /backwards or beyond/, `${start} ${end}`)
   }
+  const long = layoutOf(64, ['data', 2 ** 40], ['slices', 40])
+  t.ok(rangeFromTable(list(), long, tableOf(0n, 102_401n)), 'the longest entry, and a line feed')
+  t.match(message(() => rangeFromTable(list(), long, tableOf(0n, 102_402n))), /more than 102400 bytes/, 'is not fetched')
   t.end()
 })
 
