@@ -7,7 +7,7 @@
  *                              lock      one process at a time; the next one uses <info-hash>.2 …
  */
 import {
-  chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync
+  chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync
 } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import os from 'node:os'
@@ -81,8 +81,15 @@ export class InputCache {
       if (total <= this.#maxBytes) return
       try {
         const release = acquireLock(path.join(folder, 'lock'))
-        await rm(folder, { recursive: true, force: true })
-        release()
+        const gone = `${folder}.gone`
+        // at once: who comes while it is removed begins anew, and nothing of his is removed
+        try {
+          renameSync(folder, gone)
+        } catch (err) {
+          release()
+          throw err
+        }
+        await rm(gone, { recursive: true, force: true })
         total -= bytes
       } catch {} // somebody uses it
     }
@@ -107,6 +114,12 @@ export class CacheEntry {
   /** The info dictionary, unchecked; null if it is not here. */
   get info (): Uint8Array | null { return read(path.join(this.#folder, 'torrent')) }
 
+  /** Removes the files: what an earlier run left may be read-only. */
+  async clear (): Promise<void> {
+    this.forgetPieces()
+    await rm(this.root, { recursive: true, force: true })
+  }
+
   setInfo (info: Uint8Array): void { this.#write('torrent', info) }
 
   /**
@@ -127,6 +140,11 @@ export class CacheEntry {
   writePieces (layout: InputLayout, pieces: Uint8Array): void {
     const state: State = { pieces: Buffer.from(pieces).toString('base64'), stamps: this.#stamps(layout) }
     this.#write('state', JSON.stringify(state))
+  }
+
+  /** Never throws. What is there is of other times than the files then, see `unseal`. */
+  forgetPieces (): void {
+    try { rmSync(path.join(this.#folder, 'state'), { force: true }) } catch {}
   }
 
   /** A file is complete: nobody writes to it any more. */

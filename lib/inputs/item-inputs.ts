@@ -35,6 +35,7 @@ export interface Given {
   files: Array<{ path: string, name: string }>
   env?: Record<string, string>
   stdin?: string
+  isIntact (): boolean
   giveBack (): void
 }
 
@@ -87,28 +88,57 @@ export class ItemInputs {
       : this.#embeddedSlice(input, piece)
     try {
       const variables = hasVariables(input) ? sliceEnv(input, await bytes()) : {}
-      return { files: [...given.files, { path: at, name }], env: { ...variables, INPUT: name }, stdin: at, giveBack }
+      const isIntact = (): boolean => given.isIntact() && this.#isSliceIntact(piece)
+      if (!this.#isSliceIntact(piece)) throw gone(input)
+      return {
+        files: [...given.files, { path: at, name }], env: { ...variables, INPUT: name }, stdin: at, isIntact, giveBack
+      }
     } catch (err) {
       giveBack()
-      throw err instanceof BitWorkerError ? flawOf(err) : err
+      throw err instanceof BitWorkerError && err.blame === 'input' ? flawOf(err) : err
     }
   }
 
   /** What all pieces see. Rejects as `forPiece`. */
   async whole (): Promise<Given> {
-    this.#embedded ??= this.#writeEmbedded()
+    this.#embedded ??= this.#writeEmbedded().catch((err: unknown) => {
+      this.#embedded = null // the disk may have room the next time
+      throw err
+    })
     const embedded = await this.#embedded
     const files = this.#inputs.filter(entry => entry !== this.#split).map(entry => {
       const { input, torrent } = entry
       const at = isComplete(entry) ? embedded.get(input.name) ?? torrent?.root : undefined
       if (at === undefined || lstatSync(at, { throwIfNoEntry: false }) === undefined) {
-        this.#host.lost(null)
-        torrent?.recheck()
+        // what is in the task itself is written again
+        this.#embedded = null
+        this.#lose(torrent, null)
         throw gone(input)
       }
       return { path: at, name: input.name }
     })
-    return { files, giveBack: () => {} }
+    return { files, isIntact: () => this.#isWholeIntact(), giveBack: () => {} }
+  }
+
+  /** Asked when the command has ended: what it has read may have been changed meanwhile. */
+  #isWholeIntact (): boolean {
+    const changed = this.#inputs.find(entry => entry !== this.#split && entry.torrent?.isIntact('all') === false)
+    if (changed !== undefined) this.#lose(changed.torrent, null)
+    return changed === undefined
+  }
+
+  /** Of a list, the table is part of it. */
+  #isSliceIntact (piece: number): boolean {
+    const { input, torrent } = this.#split!
+    if (torrent === null || torrent.isIntact(input.split?.by === 'files' ? piece : 'all')) return true
+    this.#lose(torrent, piece)
+    return false
+  }
+
+  /** What is on the disk is not what it was; of this piece, or of all if null. */
+  #lose (torrent: InputTorrent | null, piece: number | null): void {
+    this.#host.lost(piece)
+    torrent?.recheck()
   }
 
   async #writeEmbedded (): Promise<Map<string, string>> {
@@ -128,13 +158,15 @@ export class ItemInputs {
   async #slice (input: TorrentInput, torrent: InputTorrent | null, piece: number): Promise<Slice> {
     if (torrent === null) throw gone(input)
     const range = await this.rangeOf(input, torrent, piece)
-    if (lacking(torrent, range).length > 0) throw gone(input)
+    if (lacking(torrent, range).length > 0) {
+      this.#host.lost(piece)
+      throw gone(input)
+    }
     if (input.split?.by === 'files') {
       const at = filePath(torrent.root, torrent.layout, range.file)
       const size = lstatSync(at, { throwIfNoEntry: false })?.size
       if (size === range.end) return { path: at, giveBack: () => {}, bytes: async () => torrent.read(range) }
-      this.#host.lost(piece)
-      torrent.recheck()
+      this.#lose(torrent, piece)
       throw gone(input)
     }
     const at = `${this.#host.newPath()}.in`

@@ -46,9 +46,9 @@ export class KeptPieces {
     return isWhole
   }
 
-  /** Nothing of it is sure any more. */
+  /** Nothing of it is sure any more. Never throws: the folder may be gone, or the disk full. */
   doubt (): void {
-    this.#entry.writePieces(this.#layout, new Uint8Array(0))
+    this.#entry.forgetPieces()
     for (const file of this.#layout.files.keys()) this.#entry.unseal(this.#layout, file)
   }
 

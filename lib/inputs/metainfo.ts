@@ -69,6 +69,12 @@ export function readMetainfo (info: Uint8Array, input: TorrentInput, pieceCount:
   return layout
 }
 
+/** A torrent file (BEP 3) with nothing but the info dictionary. */
+export function torrentFileOf (info: Uint8Array): Uint8Array {
+  const [before, after] = [new TextEncoder().encode('d4:info'), new TextEncoder().encode('e')]
+  return Buffer.concat([before, info, after])
+}
+
 function checkList ({ files: [data, slices] }: InputLayout, name: string, pieceCount: number): void {
   if (data?.path === 'data' && slices?.path === 'slices' && slices.length === tableBytes(pieceCount)) return
   throw inputError(`The input ${quote(name)} is not a list of ${pieceCount} slices, in the files \`data\` and \`slices\``)

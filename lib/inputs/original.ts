@@ -6,6 +6,8 @@ import { constants, statSync } from 'node:fs'
 import { copyFile, mkdir, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
+import { BitWorkerError } from '../base/errors.ts'
+import { quote } from '../task/names.ts'
 import { filePath } from './file-store.ts'
 import type { InputLayout } from './metainfo.ts'
 
@@ -20,15 +22,32 @@ export interface FoundInput {
 }
 
 /** The first of its files that is not what it was when it was hashed; null: none. */
-export function changedFile ({ path: root, files }: FoundInput, layout: InputLayout): string | null {
-  for (const [i, { length }] of layout.files.entries()) {
-    const at = filePath(root, layout, i)
-    const found = statSync(at, { throwIfNoEntry: false })
-    const known = files?.[i]
-    if (found?.isFile() !== true || found.size !== length) return at
-    if (known !== undefined && (known.length !== length || known.mtimeMs !== found.mtimeMs)) return at
-  }
+export function changedFile (found: FoundInput, layout: InputLayout): string | null {
+  for (const i of layout.files.keys()) if (!isSame(found, layout, i)) return filePath(found.path, layout, i)
   return null
+}
+
+/** One of its files is what it was when it was hashed. */
+export function isSame ({ path: root, files }: FoundInput, layout: InputLayout, file: number): boolean {
+  const found = statSync(filePath(root, layout, file), { throwIfNoEntry: false })
+  const { length } = layout.files[file]!
+  const known = files?.[file] ?? { length, mtimeMs: found?.mtimeMs }
+  return found?.isFile() === true && found.size === length && known.length === length && known.mtimeMs === found.mtimeMs
+}
+
+/** As it is found now, if it does not say what it was. */
+export function stamped (found: FoundInput, layout: InputLayout): FoundInput {
+  const mtimeOf = (file: number): number =>
+    statSync(filePath(found.path, layout, file), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return { ...found, files: found.files ?? layout.files.map(({ length }, i) => ({ length, mtimeMs: mtimeOf(i) })) }
+}
+
+/** BW_ERR_INPUT for an input of the name, of which a file is not what it was. */
+export function changed (name: string, at: string): BitWorkerError {
+  const there = statSync(at, { throwIfNoEntry: false }) === undefined ? 'is not there any more' : 'has changed'
+  return new BitWorkerError(
+    'BW_ERR_INPUT', 'system', `The input ${quote(name)} is not shared: ${at} ${there} since the task was made.`
+  )
 }
 
 /**

@@ -20,6 +20,8 @@ export interface InputTorrent {
   want (pieces: Iterable<number> | 'all'): void
   /** Bytes of a file that are here. */
   read (range: FileRange): Promise<Uint8Array>
+  /** A file, or all of them, are what they were when they were hashed; their author may write to them at any time. */
+  isIntact (file: number | 'all'): boolean
   /** Something on the disk is not what it was: looks at all of it again. */
   recheck (): void
 }

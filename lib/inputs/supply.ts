@@ -42,7 +42,11 @@ export class InputSupply {
     this.#entries = inputs.map(input => ({ input, torrent: null, close: () => {}, error: null, reported: '' }))
     this.#items = new ItemInputs(this.#entries, {
       newPath: () => host.newPath(),
-      lost: piece => { if (piece === null) this.#withdraw(); else host.setReady(piece, false) }
+      lost: piece => {
+        if (piece === null) this.#withdraw()
+        else host.setReady(piece, false)
+        this.changed()
+      }
     })
     this.#split = this.#entries.find(({ input }) => input.split !== undefined)
     for (const entry of this.#entries) {

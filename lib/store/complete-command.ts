@@ -19,8 +19,9 @@ import { hashFile } from './files/io.ts'
 import { partName } from './files/layout.ts'
 import { reclaim, share } from './files/root-sharing.ts'
 import { makeScratch } from './files/scratch.ts'
-import { checkInputs, runItem, show } from './generate.ts'
+import { checkInputs, checkIntact, runItem, show } from './generate.ts'
 import type { RunOptions } from './generate.ts'
+import type { Given } from './types.ts'
 import type { TaskFolder } from './task-folder.ts'
 
 /** A complete file, ready for its name. */
@@ -44,7 +45,7 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
   const { task } = folder
   const command = task.completeCommand ?? ''
   checkInputs(run, task)
-  const given = await run.inputs?.forFile() ?? { files: [] }
+  const given: Given = await run.inputs?.forFile() ?? { files: [] }
   const alias = UNSAFE.test(work) ? mkdtempSync(path.join(safeTemporary(), 'bitworker-')) : null
   try {
     const seen = alias === null ? work : link(alias, work)
@@ -74,6 +75,7 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
     })
     const outcome = await untilAborted(item, signal)
     checkRoom(folder.layout)
+    checkIntact(given)
     return await takeFile(path.join(work, 'o'), path.basename(out), path.join(work, 'out'), outcome)
   } catch (err) {
     if (err instanceof CommandError && err.code === 'BW_ERR_COMMAND_EXIT') checkRoom(folder.layout, err)

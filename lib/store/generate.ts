@@ -43,6 +43,12 @@ export function checkInputs ({ inputs }: RunOptions, task: TaskFolder['task']): 
   throw new BitWorkerError('BW_ERR_INPUT', 'usage', 'The task has inputs, which are not fetched here; nothing is run.')
 }
 
+/** Throws BW_ERR_INPUT where what a command has read was changed meanwhile: its result may be of both. */
+export function checkIntact (given: Given): void {
+  if (given.isIntact?.() !== false) return
+  throw new BitWorkerError('BW_ERR_INPUT', 'system', 'An input was changed while a command read it; its result is not used.')
+}
+
 /** Runs a work item. Throws BW_ERR_NO_EXECUTOR. */
 export function runItem ({ executor }: RunOptions, item: WorkItem): RunningItem {
   if (executor === undefined) {
@@ -123,6 +129,7 @@ class PieceGeneration implements Generation {
         timeoutMs
       })
       const outcome = await this.#finish(this.#item)
+      checkIntact(given)
       this.#end()
       if (this.#isKilled) throw killed()
       const { size, digest } = outcome

@@ -74,6 +74,11 @@ export interface Given {
   env?: Record<string, string>
   /** absolute path of what it reads; default: nothing */
   stdin?: string
+  /**
+   * Asked when the command has ended: false if what it was given has changed meanwhile, so that its result is none.
+   * Default: true. Never throws.
+   */
+  isIntact? (): boolean
   /** The command has ended. Never throws. */
   giveBack? (): void
 }

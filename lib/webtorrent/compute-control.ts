@@ -15,7 +15,7 @@ import type { InternalTorrent } from './internals.ts'
 import { checkComputeOptions } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { TaskInputs } from './input-torrents.ts'
-import type { ParentTorrent } from './input-torrents.ts'
+import type { ParentTorrent } from './input-types.ts'
 import { TaskSupply } from './task-supply.ts'
 
 /** The part of ComputeTorrent that is looked at. */

@@ -7,9 +7,7 @@ import { traceOf } from '../base/trace.ts'
 import type { TaskInput, TorrentInput } from '../task/types.ts'
 import { SharedInput, foundBy } from './shared-input.ts'
 import type { InputOptions } from './options.ts'
-import type { ParentTorrent } from './shared-input.ts'
-
-export type { ParentTorrent } from './shared-input.ts'
+import type { ParentTorrent } from './input-types.ts'
 
 const trace = traceOf('inputs')
 
@@ -44,7 +42,7 @@ export class TaskInputs implements InputTorrents {
     const used = one
     known.set(input.infoHash, used)
     this.#used.add(used)
-    used.use(events)
+    used.use(events, input, pieceCount)
     for (const wire of this.#parent.wires) this.#tell(used, wire)
     return {
       close: () => {

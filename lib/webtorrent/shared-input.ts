@@ -2,47 +2,36 @@
  * The torrent of an input, in the client that has the task: an ordinary one (BEP 3), of which only what is wanted is
  * fetched, into the cache or from where the author has it. Several tasks may use it. Made by input-torrents.ts.
  */
-import { statSync } from 'node:fs'
 import { InputCache } from '../inputs/cache.ts'
 import type { CacheEntry } from '../inputs/cache.ts'
 import { FileStore } from '../inputs/file-store.ts'
 import { KeptPieces, allPieces } from '../inputs/kept-pieces.ts'
-import { canBeShown, changedFile, copyFiles } from '../inputs/original.ts'
+import { canBeShown, changed, changedFile, copyFiles, isSame, stamped } from '../inputs/original.ts'
 import type { FoundInput } from '../inputs/original.ts'
 import { findInput } from '../inputs/registry.ts'
-import { readMetainfo } from '../inputs/metainfo.ts'
+import { readMetainfo, torrentFileOf } from '../inputs/metainfo.ts'
 import type { InputLayout } from '../inputs/metainfo.ts'
 import type { FileRange } from '../inputs/slices.ts'
 import type { InputTorrent, InputTorrentEvents } from '../inputs/supply-types.ts'
+import { sha1Hex } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { traceOf } from '../base/trace.ts'
 import { quote } from '../task/names.ts'
 import type { TorrentInput } from '../task/types.ts'
 import type { InternalTorrent } from './internals.ts'
-import type { TorrentOptions } from './inherited-options.ts'
+import type { ParentTorrent } from './input-types.ts'
+import { InputSelection } from './input-selection.ts'
 import type { InputOptions } from './options.ts'
 
 const trace = traceOf('inputs')
-
-/** The task's torrent, as far as its inputs go. */
-export interface ParentTorrent {
-  readonly client: InputClient
-  emit (event: 'warning', err: Error): unknown
-  readonly announce: readonly string[]
-  readonly private?: boolean
-  readonly wires: ReadonlyArray<{ remoteAddress?: string | null, peerExtendedHandshake: Record<string, unknown> }>
-}
-
-/** The part of the client that is used. */
-export interface InputClient {
-  add (id: string | Uint8Array, opts: TorrentOptions): InternalTorrent
-  readonly destroyed: boolean
-}
 
 /** Where an input is on this machine already, if somebody knows. */
 export async function foundBy (options: InputOptions, infoHash: string): Promise<FoundInput | null> {
   return options.find === undefined ? findInput(infoHash) : options.find(infoHash)
 }
+
+/** A task that has the input, and which torrent pieces it wants. */
+interface User { readonly input: TorrentInput, readonly pieceCount: number, wants: Set<number> | 'all' }
 
 /** One input in one client; several tasks may use it. */
 export class SharedInput {
@@ -51,18 +40,21 @@ export class SharedInput {
   readonly #input: TorrentInput
   readonly #pieceCount: number
   readonly #options: InputOptions
-  readonly #users = new Map<InputTorrentEvents, Set<number> | 'all'>()
+  readonly #users = new Map<InputTorrentEvents, User>()
+  #info: Uint8Array = new Uint8Array()
+  readonly #selection = new InputSelection()
   readonly #parent: ParentTorrent
   #torrent: InternalTorrent | null = null
   /** peers that were named before there was a torrent */
   #peers: string[] = []
   #isClosed = false
   #entry: CacheEntry | null = null
+  /** where it is not in the cache */
+  #original: FoundInput | null = null
   /** a copy of the original, for commands */
   #copied: CacheEntry | null = null
   #prepared: Promise<void> | null = null
   #store: FileStore | null = null
-  #wanted = new Set<number>()
   #isOpen = false
   #error: Error | null = null
   /** of what is in the cache; null: nothing is, or its metadata is not here */
@@ -83,9 +75,10 @@ export class SharedInput {
     if (this.#isClosed || this.#parent.client.destroyed) return
     if (found === null) this.#entry = new InputCache(this.#options).open(infoHash)
     else this.root = found.path
-    const info = found?.info ?? this.#entry?.info ?? null
+    this.#original = found === null ? null : stamped(found, readMetainfo(found.info, this.#input, this.#pieceCount))
+    const info = found?.info ?? this.#cachedInfo()
     const bitfield = this.#startBitfield(info, found)
-    const torrent = this.#torrent = this.#parent.client.add(info === null ? infoHash : torrentFile(info), {
+    const torrent = this.#torrent = this.#parent.client.add(info === null ? infoHash : torrentFileOf(info), {
       store: this.#storeClass(),
       storeCacheSlots: 0,
       deselect: true,
@@ -93,6 +86,8 @@ export class SharedInput {
       ...(this.#parent.private === true && { private: true }),
       ...(bitfield !== null && { bitfield })
     })
+    // a task has a store of its own
+    torrent.once('metadata', () => { if (this.#store === null) this.#fail(notATorrent(this.#input)) })
     torrent.once('ready', () => { this.#onReady().catch((err: unknown) => { this.#fail(err as Error) }) })
     torrent.on('verified', index => { this.#onPiece(index) })
     torrent.on('error', err => { this.#fail(err) })
@@ -106,7 +101,7 @@ export class SharedInput {
     try {
       const at = changedFile(found, readMetainfo(found.info, this.#input, this.#pieceCount))
       if (at === null) return found
-      this.#parent.emit('warning', changed(this.#input, at))
+      this.#parent.emit('warning', changed(this.#input.name, at))
     } catch (err) {
       trace('%s: %s', this.#input.name, (err as Error).message)
     }
@@ -124,16 +119,19 @@ export class SharedInput {
     else torrent.once('infoHash', add)
   }
 
-  use (events: InputTorrentEvents): void {
-    this.#users.set(events, new Set())
+  /** @param input what a task of so many pieces says of it, which another one may say otherwise */
+  use (events: InputTorrentEvents, input: TorrentInput, pieceCount: number): void {
+    this.#users.set(events, { input, pieceCount, wants: new Set() })
     setImmediate(() => { this.#tell(events).catch((err: unknown) => { this.#fail(err as Error) }) })
   }
 
   async #tell (events: InputTorrentEvents): Promise<void> {
     if (this.#isOpen && events.isForCommands === true) await this.#prepare()
-    if (!this.#users.has(events)) return
-    if (this.#error !== null) events.failed(this.#error)
-    else if (this.#isOpen) events.opened(this.#viewFor(events))
+    const user = this.#users.get(events)
+    if (user === undefined) return
+    const problem = this.#error ?? (this.#isOpen ? problemOf(this.#info, user) : null)
+    if (problem !== null) events.failed(problem)
+    else if (this.#isOpen) events.opened(this.#viewFor(user))
   }
 
   /** True when nobody uses it any more. */
@@ -148,6 +146,8 @@ export class SharedInput {
     this.#kept?.close()
     const torrent = this.#torrent
     if (torrent?.destroyed === false) await new Promise<void>(resolve => { torrent.destroy(() => { resolve() }) })
+    // it may be copying
+    await this.#prepared?.catch(() => {})
     this.#entry?.close()
     this.#copied?.close()
     this.#entry = null
@@ -180,20 +180,30 @@ export class SharedInput {
     return this.#store!.read(this.layout.files[file]!.offset + start, end - start)
   }
 
+  isIntact (file: number | 'all'): boolean {
+    // nobody writes to what is in the cache
+    if (this.#original === null) return true
+    return file === 'all' ? changedFile(this.#original, this.layout) === null : isSame(this.#original, this.layout, file)
+  }
+
   recheck (): void {
     const torrent = this.#torrent
+    if (this.#original !== null) {
+      return this.#fail(changed(this.#input.name, changedFile(this.#original, this.layout) ?? this.root))
+    }
     if (this.#isRechecking || torrent === null || torrent.destroyed) return
     this.#isRechecking = true
     this.#kept?.doubt()
     torrent.rescanFiles(() => {
       this.#isRechecking = false
+      this.#selection.forget()
       this.#kept?.check()
       this.#select()
       for (const events of this.#users.keys()) events.changed()
     })
   }
 
-  #viewFor (events: InputTorrentEvents): InputTorrent {
+  #viewFor (user: User): InputTorrent {
     return {
       layout: this.layout,
       root: this.root,
@@ -201,10 +211,11 @@ export class SharedInput {
       missing: () => this.missing,
       has: piece => this.has(piece),
       want: pieces => {
-        this.#users.set(events, pieces === 'all' ? 'all' : new Set(pieces))
+        user.wants = pieces === 'all' ? 'all' : new Set(pieces)
         this.#select()
       },
       read: async range => this.read(range),
+      isIntact: file => this.isIntact(file),
       recheck: () => { this.recheck() }
     }
   }
@@ -216,13 +227,15 @@ export class SharedInput {
   /** What is known to be here; null: WebTorrent looks at all of it. */
   #startBitfield (info: Uint8Array | null, found: FoundInput | null): Uint8Array | null {
     if (info === null) return null
-    try {
-      const layout = readMetainfo(info, this.#input, this.#pieceCount)
-      if (this.#entry !== null) return this.#entry.readPieces(layout)
-      return found?.files === undefined ? null : allPieces(layout)
-    } catch {
-      return null
-    }
+    const layout = readMetainfo(info, this.#input, this.#pieceCount)
+    if (this.#entry !== null) return this.#entry.readPieces(layout)
+    return found?.files === undefined ? null : allPieces(layout)
+  }
+
+  /** The disk may have lost some of it. */
+  #cachedInfo (): Uint8Array | null {
+    const info = this.#entry?.info ?? null
+    return info === null || sha1Hex(info) !== this.#input.infoHash ? null : info
   }
 
   /** WebTorrent makes the store when it has the metadata, which is the time to look at it. */
@@ -235,6 +248,7 @@ export class SharedInput {
 
   #openStore (info: Uint8Array): FileStore {
     this.layout = readMetainfo(info, this.#input, this.#pieceCount)
+    this.#info = info
     if (this.#entry !== null) {
       this.#entry.setInfo(info)
       this.root = this.#entry.root
@@ -244,12 +258,12 @@ export class SharedInput {
       layout: this.layout,
       root: this.root,
       isWritable: this.#entry !== null,
-      onChange: at => { this.#fail(changed(this.#input, at)) }
+      onChange: at => { this.#fail(changed(this.#input.name, at)) }
     })
   }
 
   async #onReady (): Promise<void> {
-    if (this.#entry === null && this.missing > 0) return this.#fail(changed(this.#input, this.root))
+    if (this.#entry === null && this.missing > 0) return this.#fail(changed(this.#input.name, this.root))
     this.#isOpen = true
     if (this.#kept?.check() === false) this.recheck()
     for (const events of this.#users.keys()) await this.#tell(events)
@@ -262,22 +276,19 @@ export class SharedInput {
 
   /** Commands may not see what else lies where the original does. What is served stays where it is. */
   async #copy (): Promise<void> {
-    if (this.#entry !== null || await canBeShown(this.root, this.layout)) return
-    const entry = new InputCache(this.#options).open(this.#input.infoHash)
-    try {
-      await copyFiles(this.root, entry.root, this.layout)
-      for (const file of this.layout.files.keys()) entry.seal(this.layout, file)
-      this.root = entry.root
-      this.#copied = entry
-    } catch (err) {
-      entry.close()
-      throw err
-    }
+    if (this.#original === null || await canBeShown(this.root, this.layout)) return
+    const entry = this.#copied = new InputCache(this.#options).open(this.#input.infoHash)
+    await entry.clear()
+    await copyFiles(this.root, entry.root, this.layout)
+    const at = changedFile(this.#original, this.layout)
+    if (at !== null) throw changed(this.#input.name, at)
+    for (const file of this.layout.files.keys()) entry.seal(this.layout, file)
+    this.root = entry.root
   }
 
   #onPiece (index: number): void {
     if (!this.#isOpen || this.#isRechecking) return
-    this.#wanted.delete(index)
+    this.#selection.came(index)
     if (this.#kept?.add(index) === false) setImmediate(() => { this.recheck() })
     for (const events of this.#users.keys()) events.changed()
   }
@@ -293,28 +304,15 @@ export class SharedInput {
   #select (): void {
     const torrent = this.#torrent
     if (torrent === null || torrent.destroyed || this.#isRechecking) return
-    const wanted = new Set<number>()
-    for (const wants of this.#users.values()) {
-      if (wants === 'all') for (let i = 0; i < torrent.pieces.length; i++) { if (!this.has(i)) wanted.add(i) }
-      else for (const piece of wants) if (!this.has(piece)) wanted.add(piece)
-    }
-    if (wanted.size === torrent.pieces.length && this.#wanted.size < wanted.size) torrent.select(0, wanted.size - 1, 1)
-    else {
-      for (const piece of this.#wanted) if (!wanted.has(piece)) torrent.deselect(piece, piece)
-      for (const piece of wanted) if (!this.#wanted.has(piece)) torrent.select(piece, piece, 1)
-    }
-    this.#wanted = wanted
+    this.#selection.update(torrent, Array.from(this.#users.values(), ({ wants }) => wants))
   }
 }
 
-function torrentFile (info: Uint8Array): Uint8Array {
-  const [before, after] = [new TextEncoder().encode('d4:info'), new TextEncoder().encode('e')]
-  return Buffer.concat([before, info, after])
+function problemOf (info: Uint8Array, { input, pieceCount }: User): Error | null {
+  try { readMetainfo(info, input, pieceCount) } catch (err) { return err as Error }
+  return null
 }
 
-function changed ({ name }: TorrentInput, at: string): BitWorkerError {
-  const there = statSync(at, { throwIfNoEntry: false }) === undefined ? 'is not there any more' : 'has changed'
-  return new BitWorkerError(
-    'BW_ERR_INPUT', 'system', `The input ${quote(name)} is not shared: ${at} ${there} since the task was made.`
-  )
+function notATorrent ({ name }: TorrentInput): BitWorkerError {
+  return new BitWorkerError('BW_ERR_INPUT', 'input', `The input ${quote(name)} is not a torrent but a task; nothing of it is used.`)
 }

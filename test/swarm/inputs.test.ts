@@ -60,6 +60,12 @@ async function author (t: Test, task: Task, find: InputOptions['find']): Promise
   return { client, address: await addressOf(client) }
 }
 
+async function refusalOf (torrent: ReturnType<BitWorker['add']>): Promise<string | undefined> {
+  return new Promise(resolve => {
+    torrent.on('input', event => { if (event.state === 'refused') resolve(event.message) })
+  })
+}
+
 test('whole inputs: a folder, a file, and a script in the task itself', async t => {
   const home = createFolder(t)
   mkdirSync(path.join(home, 'folder'))
@@ -125,6 +131,51 @@ test('a file for each piece: nobody has what it did not need', async t => {
   }))
 })
 
+test('the author changes an input while a command reads it: there is no result', async t => {
+  const file = path.join(createFolder(t), 'file')
+  writeFileSync(file, 'x'.repeat(50_000))
+  const { input, find } = await inputOf(file, 'one', 16_384)
+  const task = createTask({ name: 'out', command: 'cat one; echo more >> one', parts: 2, inputs: [input] })
+  const torrent = createClient(t).add(task, {
+    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t), find }
+  })
+  torrent.on('computed', ({ piece }) => { t.fail(`piece ${piece} is computed`) })
+  t.match(await refusalOf(torrent) ?? '', /has changed since the task was made/)
+  t.equal(torrent.stats().stored, 0)
+})
+
+test('each task is compared with the metadata of an input that another one has, too', async t => {
+  const home = createFolder(t)
+  for (const name of ['a', 'b']) writeFileSync(path.join(home, name), name.repeat(20_000))
+  const { input, find } = await inputOf(home, 'folder', 16_384)
+  const good = createTask({ name: 'good', command: 'cat folder/*', parts: 1, inputs: [input] })
+  const lie = createTask({
+    name: 'lie', command: 'cat', parts: 1000, inputs: [{ ...input, files: 1000, split: { by: 'files' } }]
+  })
+  const client = createClient(t)
+  const options = { compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t), find } } as const
+  const first = client.add(good, { path: createFolder(t), ...options })
+  await eventOf(first, 'done')
+  const second = client.add(lie, { path: createFolder(t), ...options })
+  t.match(await refusalOf(second) ?? '', /has 2 files in a folder, not 1000/)
+  t.equal(first.inputs[0]?.state, 'ready', 'and the other task goes on')
+})
+
+test('an input that is a task is refused', async t => {
+  const inner = createTask({ name: 'inner', command: 'echo', parts: 1 })
+  const input = { name: 'one', length: 100, infoHash: inner.infoHash, sha256: new Uint8Array(32) }
+  const task = createTask({ name: 'out', command: 'cat one', parts: 1, inputs: [input] })
+  const seeder = createClient(t)
+  seeder.add(inner, { path: createFolder(t) })
+  seeder.add(task, { path: createFolder(t), inputs: { folder: createFolder(t), find: async () => null } })
+  const address = await addressOf(seeder)
+  const torrent = createClient(t).add(magnetOf(task), {
+    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t) }
+  })
+  torrent.once('infoHash', () => { torrent.addPeer(address) })
+  t.match(await refusalOf(torrent) ?? '', /is not a torrent but a task/)
+})
+
 test('what is not as the task says is refused, and two tasks with one input fetch it once', async t => {
   const home = createFolder(t)
   writeFileSync(path.join(home, 'file'), 'x'.repeat(50_000))
@@ -150,9 +201,6 @@ test('what is not as the task says is refused, and two tasks with one input fetc
     path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: empty }
   })
   refused.once('infoHash', () => { refused.addPeer(address) })
-  const message = await new Promise<string | undefined>(resolve => {
-    refused.on('input', event => { if (event.state === 'refused') resolve(event.message) })
-  })
-  t.match(message ?? '', /has 50000 bytes, not 50001/)
+  t.match(await refusalOf(refused) ?? '', /has 50000 bytes, not 50001/)
   t.deepEqual(readdirSync(path.join(empty, 'inputs', input.infoHash)), ['lock'], 'and nothing is written')
 })

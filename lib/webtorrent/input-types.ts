@@ -1,0 +1,18 @@
+/** The task's torrent, and its client, as the torrents of its inputs see them. */
+import type { TorrentOptions } from './inherited-options.ts'
+import type { InternalTorrent } from './internals.ts'
+
+/** The task's torrent, as far as its inputs go. */
+export interface ParentTorrent {
+  readonly client: InputClient
+  emit (event: 'warning', err: Error): unknown
+  readonly announce: readonly string[]
+  readonly private?: boolean
+  readonly wires: ReadonlyArray<{ remoteAddress?: string | null, peerExtendedHandshake: Record<string, unknown> }>
+}
+
+/** The part of the client that is used. */
+export interface InputClient {
+  add (id: string | Uint8Array, opts: TorrentOptions): InternalTorrent
+  readonly destroyed: boolean
+}
