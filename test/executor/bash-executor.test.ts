@@ -343,7 +343,7 @@ test('what cannot be started', async t => {
   const { folder, executor } = bash(t, { shell: '/nowhere/bash' })
   const noShell = await failure(executor.run(work(folder, 'true')))
   t.equal(noShell.code, 'BW_ERR_NO_SHELL')
-  t.match(noShell.message, /\/nowhere\/bash is missing.*install/)
+  t.match(noShell.message, /\/nowhere\/bash is missing.*Install/)
   const real = bash(t)
   t.equal(
     (await failure(real.executor.run(work(folder, 'true', { cwd: '/nowhere' })))).code,
