@@ -60,7 +60,7 @@ export const WIRE_MUSTS: Record<string, Must> = {
   'Before a lapsed claim is made again': state('our claim that lapsed is released before it is made again'),
   'MUST NOT claim a piece whose result it has announced': { test: 'session/compute-slots.test.ts', title: 'what was computed just now is not chosen again' },
   'MUST release its claim, towards all its peers': sends('claims: made before, released when they end without a result, and when they lose'),
-  'What came as a relay MUST NOT be relayed again': sends('what came as a relay is not relayed, and what was relayed is withdrawn'),
+  'A relayed claim or backup MUST NOT be relayed again': sends('what came as a relay is not relayed, and what was relayed is withdrawn'),
   'a `withdrawals` record MUST be sent': sends('what came as a relay is not relayed, and what was relayed is withdrawn'),
   'MUST close the connection at the third violation': { test: 'docs/ut-bitworker.test.ts', title: 'at the third violation the connection is closed' },
   '*close* means that the connection MUST be closed at once': { why: 'says what the words of the table mean, which is played row by row' },
