@@ -35,7 +35,7 @@ test('create --out-pattern', async t => {
 
   for (const [flags, says] of [
     [['--parts', '5', '--out-pattern', 'frame.txt'], /must have one %d or %0Nd/],
-    [['--file', 'a:2', '--out-pattern', '%d'], /say --parts N, not --file/],
+    [['--file', 'a:2', '--out-pattern', '%d'], /Pass --parts N, not --file/],
     [['--parts', '10001', '--out-pattern', '%d'], /10001 files; at most 10000/]
   ] as const) {
     const { code, stderr } = await run([...create, '--force', ...flags])

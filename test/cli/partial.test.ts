@@ -65,7 +65,7 @@ test('create --command-file', async t => {
     [['--command-file', 'x.py'], /begins with #!\/usr\/bin\/env -S python3 -u, but a command is run by bash/],
     [['--command-file', 'binary'], /not text in UTF-8/],
     [['--command-file', 'nothing'], /nothing: No such file or folder/],
-    [['--command-file', 'x.py', '--command', 'true'], /both say what to run/]
+    [['--command-file', 'x.py', '--command', 'true'], /Both --command and --command-file say what to run/]
   ] as const) {
     const { code, stderr } = await create(...args)
     t.equal(code, 2)

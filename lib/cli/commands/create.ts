@@ -11,7 +11,7 @@ import { version } from '../../version.ts'
 import type { FileParts } from '../flags/values.ts'
 import { taskFields } from '../output/describe.ts'
 import { EXIT, ExitError, explain } from '../output/failure.ts'
-import { escapeText, formatBytes, plural } from '../output/format.ts'
+import { escapeText, formatBytes, plural, shellWord } from '../output/format.ts'
 import { hashingBar } from '../output/hashing-bar.ts'
 import { JsonOutput } from '../output/json-output.ts'
 import { writeTask } from '../output/task-output.ts'
@@ -20,11 +20,13 @@ import { ask, isInteractive } from '../run/prompt.ts'
 import { outputShownOn } from '../run/said.ts'
 import { hasSplit, inputSources } from './create-inputs.ts'
 import type { InputFlags } from './create-inputs.ts'
+import { announceReused, oldTask, takeOver } from './create-reuse.ts'
+import type { ReuseFlags } from './create-reuse.ts'
 import { signBy } from './sign.ts'
 import type { SignerFlags } from './sign.ts'
 
 /** The flags as typed. */
-export interface CreateFlags extends SignerFlags, InputFlags {
+export interface CreateFlags extends SignerFlags, InputFlags, ReuseFlags {
   name?: string
   command?: string
   need: string[]
@@ -65,6 +67,7 @@ const SHOWN_BYTES = 1024
  */
 export async function create (words: readonly string[], flags: CreateFlags): Promise<void> {
   const options = taskOptions(await withCommandOf(flags), hasSplit(flags, words))
+  const old = await oldTask(flags)
   const created = await make({ ...options, inputs: await inputSources(flags, words) }, flags.json)
   if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) {
     throw usage('--key and --label need a signature. Pass --sign as well.')
@@ -72,8 +75,10 @@ export async function create (words: readonly string[], flags: CreateFlags): Pro
   const task = flags.sign ? await signBy(created, flags) : created
   const target = flags.output ?? `${task.name}.bitworker`
   await tryFirst(task, target, flags)
+  const reused = old === null ? null : await takeOver(old, task, flags)
   await writeTask(target, task, flags.force)
   announceResult(target, task, flags.json)
+  if (reused !== null) announceReused(reused, flags, flags.json)
 }
 
 /** A script that names a program other than a shell would be read by the wrong one. */
@@ -83,13 +88,13 @@ const OTHER_PROGRAM = /^#!(?!\s*(?:\S*\/env\s+(?:-S\s+)?)?(?:\S*\/)?(?:ba|da)?sh
 async function withCommandOf (flags: CreateFlags): Promise<CreateFlags> {
   const { command, commandFile } = flags
   if (commandFile === undefined) return flags
-  if (command !== undefined) throw usage('--command and --command-file both say what to run; leave out one of the two')
+  if (command !== undefined) throw usage('Both --command and --command-file say what to run. Leave out one of them.')
   const bytes = await readFile(commandFile).catch((error: unknown) => { throw explain(error, commandFile) })
-  if (!isUtf8(bytes)) throw usage(`--command-file ${commandFile}: it is not text in UTF-8; name a script for bash`)
+  if (!isUtf8(bytes)) throw usage(`--command-file ${commandFile}: it is not text in UTF-8. Name a script for bash.`)
   const text = bytes.toString()
   const other = OTHER_PROGRAM.exec(text)?.[0]
   if (other !== undefined) {
-    throw usage(`--command-file ${commandFile}: it begins with ${other}, but a command is run by bash; name a script for bash`)
+    throw usage(`--command-file ${commandFile}: it begins with ${other}, but a command is run by bash. Name a script for bash.`)
   }
   return { ...flags, command: text }
 }
@@ -135,7 +140,7 @@ function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskOptions {
     )
   }
   if (flags.outPattern !== undefined && flags.file.length > 0) {
-    throw usage('--out-pattern makes a file of each piece; say --parts N, not --file')
+    throw usage('--out-pattern makes a file of each piece. Pass --parts N, not --file.')
   }
   if (flags.private && flags.announce.length === 0) {
     throw usage('Peers find a private task only through its trackers. Pass --announce URL as well.')
@@ -203,11 +208,6 @@ async function tryFirst (task: Task, target: string, { try: isWanted, json }: Cr
   }
 }
 
-/** A path as one word of a shell. */
-function quoted (path: string): string {
-  return /^[\w./%+,:@-]+$/.test(path) && !path.startsWith('-') ? path : `'${escapeText(path).replaceAll("'", "'\\''")}'`
-}
-
 function usage (message: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_USAGE', 'usage', message)
 }
@@ -221,7 +221,7 @@ function announceResult (target: string, task: Task, json: boolean): void {
     `info-hash  ${task.infoHash}`,
     ...(signer === undefined ? [] : [`signer     ${signer}`]),
     `magnet     ${magnetOf(task)}`,
-    ...(namesToFetch(task).length > 0 ? [] : [`try it     bitworker try ${quoted(target)}`]),
+    ...(namesToFetch(task).length > 0 ? [] : [`try it     bitworker try ${shellWord(target)}`]),
     ''
   ].join('\n'))
 }

@@ -40,6 +40,7 @@ import {
   parsePieceLength,
   parsePort,
   parseRange,
+  parseRanges,
   parseSize
 } from './values.ts'
 
@@ -76,6 +77,10 @@ function addCreate (program: Command): void {
     new Option('--comment <text>', 'a note to people who consider running it'),
     new Option('--try', 'compute the first piece here, and write the file only if that works (default: ask, at a terminal)'),
     new Option('--no-try', 'do not compute the first piece, and do not ask'),
+    new Option('--reuse <task>', 'take over results of this task, which you know to be right for the new one as well'),
+    new Option('--reuse-dir <dir>', 'with --reuse: the folder of its files, as run -o had it (default: the current one)'),
+    value('--pieces <ranges>', 'with --reuse: only these pieces, such as 0-99,120 (default: all that are there)', parseRanges),
+    new Option('--into <dir>', 'with --reuse: the folder in which the new task will be run (default: the current one)'),
     new Option('--sign', 'sign the task (see bitworker sign --help)').default(false),
     ...signer(),
     new Option('-o, --output <file>', 'the task file to write (default: NAME.bitworker)'),

@@ -25,6 +25,20 @@ export function parseArch (text: string): string {
   return MACHINES[name] ?? name
 }
 
+/** Pieces, both ends included. */
+export interface PieceRange { from: number, to: number }
+
+/** `0-99,120`. Throws commander's InvalidArgumentError. */
+export function parseRanges (text: string): PieceRange[] {
+  return text.split(',').map(part => {
+    const [, from = '', to = from] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part) ?? []
+    if (from === '' || Number(to) < Number(from)) {
+      throw new InvalidArgumentError('It must be numbers of pieces, such as 0-99,120.')
+    }
+    return { from: Number(from), to: Number(to) }
+  })
+}
+
 /** Bytes from `1048576`, `1024K`, `1M`, `1MiB` (powers of 1024). Throws commander's InvalidArgumentError. */
 export function parseSize (text: string): number {
   const match = SIZE.exec(text)

@@ -48,6 +48,11 @@ const ELSEWHERE = (message: string): string => {
 const NOT_FINISHED = (message: string): string =>
   /is not finished here/.test(message) ? '. Run it to its end, or name the folder of its files with --dir.' : '.'
 
+// What --reuse meets is in the folder of the new task, not in the place of its file.
+const CREATED = (message: string): string => /was not written by BitWorker/.test(message)
+  ? ', or choose another folder with --into.'
+  : '. Choose another name with -o, or overwrite it with --force.'
+
 /**
  * What a command can do about an error of the library, which knows no flags: by code and command, to go on the end of
  * the message. The only place where such advice stands.
@@ -56,16 +61,20 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, string | ((message: strin
   BW_ERR_BIND: { run: ' (--bind PATH:NAME).' },
   BW_ERR_FILE_EXISTS: {
     run: ', choose another folder with -o, or overwrite it with --force.',
-    create: '. Choose another name with -o, or overwrite it with --force.',
+    create: CREATED,
     sign: '. Choose another name with -o, or overwrite it with --force.',
     keygen: '. Choose another file with -o, or overwrite it with --force.',
     seal: '. Choose another name with -o, or overwrite it with --force.'
   },
   BW_ERR_KEY: { create: KEYS, sign: KEYS },
   BW_ERR_KEY_FILE: { create: KEYS, sign: KEYS },
-  BW_ERR_LOCKED: { run: '. Choose another folder with -o, or stop the other one.' },
+  BW_ERR_LOCKED: {
+    run: '. Choose another folder with -o, or stop the other one.',
+    create: '. Stop it, or choose another folder with --into.'
+  },
   BW_ERR_NOT_FINISHED: { seal: NOT_FINISHED },
   BW_ERR_OUTPUT_FOLDER: { run: ELSEWHERE },
+  BW_ERR_PIECE_RANGE: { create: '. Leave it out with --pieces.' },
   BW_ERR_SYMLINK: { run: ELSEWHERE },
   BW_ERR_TASK_COMMAND: { create: '. Have the command call a script that every volunteer has and shows it with --bind.' },
   BW_ERR_TASK_LIMITS: { create: '. Choose another --memory or --scratch.' },

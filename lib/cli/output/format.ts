@@ -187,3 +187,8 @@ export function formatBar (fraction: number, width: number): string {
   const full = fraction < 1 ? Math.min(Math.floor(exact), width - 1) : width
   return '█'.repeat(full) + '░'.repeat(width - full)
 }
+
+/** A path as one word of a shell. */
+export function shellWord (path: string): string {
+  return /^[\w./%+,:@-]+$/.test(path) && !path.startsWith('-') ? path : `'${escapeText(path).replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,73 @@
+/** `bitworker create --reuse`: the new task begins with results of an old one. */
+import { isDeepStrictEqual } from 'node:util'
+import { BitWorkerError } from '../../base/errors.ts'
+import { reusePieces } from '../../store/reuse.ts'
+import type { Reused } from '../../store/reuse.ts'
+import type { Task, TaskInput } from '../../task/task.ts'
+import type { PieceRange } from '../flags/values.ts'
+import { escapeText, formatRanges, plural, shellWord } from '../output/format.ts'
+import { JsonOutput } from '../output/json-output.ts'
+import { readSource } from '../run/source.ts'
+
+/** The flags as typed. */
+export interface ReuseFlags {
+  /** the task whose results are taken over, and which; default: all that are there */
+  reuse?: string
+  pieces?: PieceRange[]
+  /** the folders of its files and of the new task's; default: the current one */
+  reuseDir?: string
+  into?: string
+}
+
+/** The task whose results are taken over; null: none. Throws BW_ERR_USAGE and what `readSource` finds wrong. */
+export async function oldTask ({ reuse, pieces, reuseDir, into }: ReuseFlags): Promise<Task | null> {
+  if (reuse === undefined) {
+    if (pieces === undefined && reuseDir === undefined && into === undefined) return null
+    throw usage('--reuse-dir, --pieces and --into say what becomes of the results of an old task. Pass --reuse TASK as well.')
+  }
+  const { task } = await readSource(reuse)
+  if (task === null) throw usage(`--reuse ${reuse}: Only the results of a task file can be taken over. Name one.`)
+  return task
+}
+
+/**
+ * Takes the results over. To be called before the task is written: if this fails, nothing was made that looks whole.
+ * Throws BW_ERR_USAGE and as `reusePieces` does.
+ */
+export async function takeOver (old: Task, task: Task, flags: ReuseFlags): Promise<Reused> {
+  const { pieces, reuseDir = '.', into = '.' } = flags
+  if (old.infoHash === task.infoHash) {
+    throw usage('The task to reuse is the same as the new one. Run it again in its folder, which has its results.')
+  }
+  // a line more at the top, and each piece is another one: nobody vouches for that without looking
+  if (pieces === undefined && !isDeepStrictEqual(splitInput(old), splitInput(task))) {
+    throw usage('What each piece gets is not the same in both tasks. Name the pieces that stay the same with --pieces.')
+  }
+  const isWanted = (index: number): boolean => pieces?.some(({ from, to }) => from <= index && index <= to) ?? true
+  return reusePieces({ task: old, path: reuseDir }, { task, path: into }, isWanted)
+}
+
+function splitInput ({ inputs }: Task): TaskInput | undefined {
+  return inputs?.find(({ split }) => split !== undefined)
+}
+
+/** Says what was taken over, and what was not. */
+export function announceReused ({ taken, damaged, kept }: Reused, flags: ReuseFlags, json: boolean): void {
+  new JsonOutput(json).emit('reused', { pieces: taken, damaged, kept })
+  const { reuseDir = '.', into = '.' } = flags
+  const stream = json ? process.stderr : process.stdout
+  stream.write([
+    taken.length === 0
+      ? `reused     nothing of ${escapeText(reuseDir)}`
+      : `reused     ${counted(taken)}; run it with -o ${shellWord(into)}`,
+    ...(damaged.length === 0 ? [] : [`damaged    ${counted(damaged)}: not reused, to be computed`]),
+    ...(kept.length === 0 ? [] : [`not reused ${counted(kept)}: ${escapeText(into)} has other results of them`]),
+    ''
+  ].join('\n'))
+}
+
+function counted (pieces: number[]): string { return `${plural(pieces.length, 'piece')} (${formatRanges(pieces)})` }
+
+function usage (message: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_USAGE', 'usage', message)
+}
