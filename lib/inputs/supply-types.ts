@@ -56,6 +56,8 @@ export interface InputState {
 /** What the supply needs of the session. */
 export interface SupplyHost {
   readonly pieceCount: number
+  /** what a larger slice of a split input needs is not fetched */
+  readonly maxSliceBytes: number
   readonly slots: number
   /** what a piece takes here, milliseconds; 0: unknown */
   readonly paceMs: number

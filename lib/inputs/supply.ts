@@ -3,11 +3,14 @@
  * they are computed, tells which pieces can be, and gives each command what it is to see. How torrents are had is
  * handed in (`InputTorrents`), and so is the scheduler (`SupplyHost`).
  */
+import { BitWorkerError } from '../base/errors.ts'
+import { quote } from '../task/names.ts'
 import type { TaskInput, TorrentInput } from '../task/types.ts'
 import { ItemInputs, isComplete, lacking } from './item-inputs.ts'
 import type { Given } from './item-inputs.ts'
 import { piecesAhead } from './plan.ts'
 import { groupOf, tableRange } from './slices.ts'
+import type { FileRange } from './slices.ts'
 import type { InputState, InputTorrent, InputTorrents, SupplyHost } from './supply-types.ts'
 
 /** Changes that come together are looked at once. */
@@ -30,6 +33,8 @@ export class InputSupply {
   readonly #split: Entry | undefined
   readonly #items: ItemInputs
   readonly #reading = new Set<number>()
+  /** pieces that are never ready: nothing of their slices is fetched */
+  readonly #refused = new Set<number>()
   /** complete commands that wait for what they read */
   readonly #onWhole: Array<() => void> = []
   #isAllReady = false
@@ -135,7 +140,7 @@ export class InputSupply {
     const wanted = new Set<number>()
     const ready: number[] = []
     if (room > 0) {
-      for (const piece of this.#host.waiting(room)) {
+      for (const piece of this.#host.waiting(room + this.#refused.size)) {
         const lacks = this.#lacks(input, torrent, piece)
         if (lacks === null) continue
         for (const torrentPiece of lacks) wanted.add(torrentPiece)
@@ -156,8 +161,13 @@ export class InputSupply {
 
   /** The torrent pieces that a piece still needs; null if that is being found out. */
   #lacks (input: TorrentInput, torrent: InputTorrent, piece: number): number[] | null {
+    if (this.#refused.has(piece)) return null
     const range = this.#items.knownRange(input, torrent, piece)
-    if (range !== undefined) return lacking(torrent, range)
+    if (range !== undefined) {
+      if (range.end - range.start <= this.#host.maxSliceBytes) return lacking(torrent, range)
+      this.#refuse(piece, tooMuch(input, range))
+      return null
+    }
     const inTable = lacking(torrent, tableRange(torrent.layout, piece))
     if (inTable.length > 0) return inTable
     this.#readTable(input, torrent, piece)
@@ -169,13 +179,14 @@ export class InputSupply {
     this.#reading.add(piece)
     this.#items.rangeOf(input, torrent, piece).then(() => { this.#reading.delete(piece) }, (err: unknown) => {
       // of a table that makes no sense: it is asked for no more
-      this.#refuse(this.#split!, err as Error)
+      this.#refuse(piece, err as Error)
     }).finally(() => { this.changed() })
   }
 
-  #refuse (entry: Entry, err: Error): void {
-    if (entry.error !== null) return
-    entry.error = err
+  /** Others are computed, which one line may be about as well. */
+  #refuse (piece: number, err: Error): void {
+    this.#refused.add(piece)
+    this.#split!.error ??= err
     this.#report()
   }
 
@@ -208,6 +219,11 @@ export class InputSupply {
     }
     return this.#items.whole()
   }
+}
+
+function tooMuch ({ name }: TorrentInput, { start, end }: FileRange): BitWorkerError {
+  const what = `A piece needs ${end - start} bytes of the input ${quote(name)}, more than is allowed here`
+  return new BitWorkerError('BW_ERR_INPUT_LIMIT', 'usage', `${what}; it is not computed. To allow it: --max-input ${end - start}.`)
 }
 
 function stateOf ({ input: { name, length, data }, torrent, error }: Entry): InputState {

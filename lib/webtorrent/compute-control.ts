@@ -127,7 +127,9 @@ export class ComputeControl {
       // complete commands that were held back are due: not done after all
       if (session.hasUnmergedFiles) torrent.done = false
       session.startComputing(slotsOf(chosen), this.#isPaused)
-      if (this.#inputs !== null) this.#supply ??= new TaskSupply(this.#inputs, session, slotsOf(chosen))
+      if (this.#inputs === null) return
+      const { maxSliceBytes } = torrent._options.inputs ?? {}
+      this.#supply ??= new TaskSupply(this.#inputs, session, { slots: slotsOf(chosen), maxSliceBytes })
     }, (err: Error) => {
       this.#options = null
       if (!torrent.destroyed) torrent.emit('warning', err)

@@ -37,6 +37,8 @@ export interface InputOptions extends CacheOptions {
   find? (infoHash: string): Promise<FoundInput | null>
   /** have all of them, even if nothing is computed here, to pass them on; default false */
   seed?: boolean
+  /** compute no piece whose slice of a split input has more bytes; default: all */
+  maxSliceBytes?: number
 }
 
 /** WebTorrent's options for a torrent, and those for tasks, which ordinary torrents ignore. */

@@ -12,12 +12,14 @@ export class TaskSupply {
   readonly #supply: InputSupply
 
   constructor (
-    torrents: InputTorrents, session: WorkSession<ComputeStore>, slots: number
+    torrents: InputTorrents, session: WorkSession<ComputeStore>,
+    { slots, maxSliceBytes = Infinity }: { slots: number, maxSliceBytes: number | undefined }
   ) {
     const { queue, store, task } = session
     const host: SupplyHost = {
       pieceCount: task.pieceCount,
       slots,
+      maxSliceBytes,
       get paceMs () { return queue.paceMs },
       get ready () { return queue.ready },
       get share () { return queue.share },

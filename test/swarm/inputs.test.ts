@@ -161,6 +161,27 @@ test('each task is compared with the metadata of an input that another one has, 
   t.equal(first.inputs[0]?.state, 'ready', 'and the other task goes on')
 })
 
+test('a slice that is larger than is allowed is not fetched', async t => {
+  const home = createFolder(t)
+  writeFileSync(path.join(home, 'a'), 'a'.repeat(200_000))
+  writeFileSync(path.join(home, 'b'), 'b'.repeat(16_384))
+  const { input, find } = await inputOf(home, 'folder', 16_384, { split: { by: 'files' } })
+  const task = createTask({ name: 'out', command: 'wc -c', parts: 2, inputs: [input] })
+  const { address } = await author(t, task, find)
+  const client = createClient(t)
+  const torrent = client.add(magnetOf(task), {
+    path: createFolder(t),
+    compute: { slots: 1, sandbox: 'none' },
+    inputs: { folder: createFolder(t), maxSliceBytes: 100_000 }
+  })
+  torrent.once('infoHash', () => { torrent.addPeer(address) })
+  const computed = new Promise(resolve => { torrent.once('computed', resolve) })
+  t.match(await refusalOf(torrent) ?? '', /needs 200000 bytes of the input "folder", more than is allowed here/)
+  t.equal((await computed as { piece: number }).piece, 1, 'the other one is computed')
+  const { pieces } = client.torrents.find(({ infoHash }) => infoHash === input.infoHash)!
+  t.notOk(pieces.slice(0, 12).includes(null), 'nothing of it is here')
+})
+
 test('an input that is a task is refused', async t => {
   const inner = createTask({ name: 'inner', command: 'echo', parts: 1 })
   const input = { name: 'one', length: 100, infoHash: inner.infoHash, sha256: new Uint8Array(32) }

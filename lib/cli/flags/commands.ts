@@ -93,7 +93,7 @@ function addCreate (program: Command): void {
 
 function inputs (): Option[] {
   return [
-    value('--max-input <size>', 'compute no task that needs more input than this before its first piece', parseSize)
+    value('--max-input <size>', 'compute nothing that needs more input than this before its first piece, or for one piece', parseSize)
       .default(10 * 1024 ** 3, '10G'),
     many('--input-from <path>', 'look for inputs in this file or folder before they are downloaded; it is only read', String),
     new Option('--cache <dir>', 'the folder for inputs (default: ~/.cache/bitworker)'),

@@ -52,11 +52,17 @@ function shareOf ({ length }: TaskInput, split: InputSplit): string {
   return `${split.chunk === 1 ? 'one entry' : `${split.chunk} entries`}${columns} for each piece`
 }
 
-/** Bytes that are downloaded before the first piece is computed; of an input that is split only parts are. */
+/**
+ * Bytes that are downloaded before the first piece is computed, as far as the task says: how large the files of a folder
+ * or the entries of a list are, only their torrent does.
+ */
 export function bytesBefore ({ inputs = [] }: Task): number {
   return inputs
-    .filter(({ data, split }) => data === undefined && split === undefined)
-    .reduce((sum, { length }) => sum + length, 0)
+    .filter(({ data }) => data === undefined)
+    .reduce((sum, { length, split }) => {
+      if (split === undefined) return sum + length
+      return split.by === 'bytes' ? sum + Math.min(split.size, length) : sum
+    }, 0)
 }
 
 /** The same for `--json`. */

@@ -17,8 +17,9 @@ export interface InputFlags {
 }
 
 /** As options of the torrent. */
-export function inputOptions ({ cache, cacheSize, inputFrom, seedInputs }: InputFlags): InputOptions {
+export function inputOptions ({ cache, cacheSize, inputFrom, maxInput, seedInputs }: InputFlags): InputOptions {
   return {
+    maxSliceBytes: maxInput,
     ...(cache !== undefined && { folder: cache }),
     ...(cacheSize !== undefined && { maxBytes: cacheSize }),
     ...(inputFrom.length > 0 && { find: lookIn(inputFrom) }),
