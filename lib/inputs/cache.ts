@@ -13,6 +13,7 @@ import { rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
+import { bootId } from '../system/boot.ts'
 import { ioError } from '../system/io-errors.ts'
 import { acquireLock } from '../system/lock.ts'
 import { BitWorkerError } from '../base/errors.ts'
@@ -96,7 +97,8 @@ export class InputCache {
   }
 }
 
-interface State { pieces: string, stamps: string[] }
+/** `boot`: what a crash of the system has left of a file may have the same times. */
+interface State { pieces: string, stamps: string[], boot: string }
 
 /** The place of one input; ours until it is closed. */
 export class CacheEntry {
@@ -123,14 +125,14 @@ export class CacheEntry {
   setInfo (info: Uint8Array): void { this.#write('torrent', info) }
 
   /**
-   * Which torrent pieces are here (BEP 3's bitfield); null if that is not sure: not said, or said of files that were
-   * changed since.
+   * Which torrent pieces are here (BEP 3's bitfield); null if that is not sure: not said, said of files that were
+   * changed since, or before the system was started: not all may have come to the disk.
    */
   readPieces (layout: InputLayout): Uint8Array | null {
     try {
       const state = JSON.parse(String(read(path.join(this.#folder, 'state')))) as State
       const stamps = this.#stamps(layout)
-      if (state.stamps.length !== stamps.length || state.stamps.some((stamp, i) => stamp !== stamps[i])) return null
+      if (state.boot !== bootId() || state.stamps.length !== stamps.length || state.stamps.some((stamp, i) => stamp !== stamps[i])) return null
       return Buffer.from(state.pieces, 'base64')
     } catch {
       return null
@@ -138,7 +140,7 @@ export class CacheEntry {
   }
 
   writePieces (layout: InputLayout, pieces: Uint8Array): void {
-    const state: State = { pieces: Buffer.from(pieces).toString('base64'), stamps: this.#stamps(layout) }
+    const state: State = { pieces: Buffer.from(pieces).toString('base64'), stamps: this.#stamps(layout), boot: bootId() }
     this.#write('state', JSON.stringify(state))
   }
 

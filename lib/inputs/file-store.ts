@@ -25,7 +25,8 @@ export interface FileStoreOptions {
   onChange?: (path: string) => void
 }
 
-interface Opened { handle: Promise<FileHandle>, users: number }
+/** `isStale`: it is closed when nobody uses it any more. */
+interface Opened { handle: Promise<FileHandle>, users: number, isStale: boolean }
 
 /** Reads and writes blocks of a torrent that may lie across files. Padding (BEP 47) is zeros, and not on disk. */
 export class FileStore {
@@ -64,6 +65,15 @@ export class FileStore {
 
   destroy (cb: Callback = () => {}): void { this.close(cb) }
 
+  /** Others may have removed or replaced the files: they are opened anew. */
+  forget (): void {
+    for (const opened of this.#open.values()) {
+      opened.isStale = true
+      if (opened.users === 0) closeSoon(opened)
+    }
+    this.#open.clear()
+  }
+
   /** Bytes from `start` on, in the torrent. Rejects with what the file system says, or for a file that is too short. */
   async read (start: number, length: number): Promise<Buffer> {
     const bytes = Buffer.alloc(length)
@@ -100,7 +110,7 @@ export class FileStore {
   }
 
   async #use<T> (file: number, use: (handle: FileHandle) => Promise<T>): Promise<T> {
-    const opened = this.#open.get(file) ?? { handle: this.#openFile(file), users: 0 }
+    const opened = this.#open.get(file) ?? { handle: this.#openFile(file), users: 0, isStale: false }
     this.#open.delete(file)
     this.#open.set(file, opened)
     opened.users++
@@ -109,10 +119,11 @@ export class FileStore {
     } catch (err) {
       // it may be another file by now, or none
       if (this.#open.get(file) === opened) this.#open.delete(file)
-      if (opened.users === 1) void opened.handle.then(async handle => handle.close()).catch(() => {})
+      opened.isStale = true
       throw err
     } finally {
       opened.users--
+      if (opened.isStale && opened.users === 0) closeSoon(opened)
       this.#closeUnused()
     }
   }
@@ -127,11 +138,11 @@ export class FileStore {
   }
 
   #closeUnused (): void {
-    for (const [file, { handle, users }] of this.#open) {
+    for (const [file, opened] of this.#open) {
       if (this.#open.size <= MAX_OPEN) return
-      if (users > 0) continue
+      if (opened.users > 0) continue
       this.#open.delete(file)
-      void handle.then(async opened => opened.close()).catch(() => {})
+      closeSoon(opened)
     }
   }
 
@@ -144,6 +155,8 @@ export class FileStore {
     throw new BitWorkerError('BW_ERR_INPUT', 'system', `${this.pathOf(file)} has changed, and is not shared any more.`)
   }
 }
+
+function closeSoon ({ handle }: Opened): void { void handle.then(async opened => opened.close()).catch(() => {}) }
 
 /** Where a file of an input is. */
 export function filePath (root: string, { isFolder, files }: InputLayout, file: number): string {

@@ -194,6 +194,7 @@ export class SharedInput {
     if (this.#isRechecking || torrent === null || torrent.destroyed) return
     this.#isRechecking = true
     this.#kept?.doubt()
+    this.#store?.forget()
     torrent.rescanFiles(() => {
       this.#isRechecking = false
       this.#selection.forget()

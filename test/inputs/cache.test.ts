@@ -1,5 +1,5 @@
 // The cache of inputs: what a restart trusts, who may use it at a time, what is removed first.
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import test from 'tape'
 import { InputCache } from '../../lib/inputs/cache.ts'
@@ -57,6 +57,17 @@ test('torrent pieces lie in files, without the padding', async t => {
   original.close()
 })
 
+test('what is looked at again is what lies there now', async t => {
+  const root = path.join(createFolder(t), 'data')
+  const store = new FileStore({ layout: LAYOUT, root, isWritable: true })
+  await put(store, 2, 'abcdefgh')
+  rmSync(root, { recursive: true })
+  t.equal(await get(store, 2), 'abcdefgh', 'a file that is open stays')
+  store.forget()
+  t.ok(await get(store, 2).catch((err: Error) => /too short/.test(err.message)), 'until it is opened again')
+  store.close()
+})
+
 test('a restart trusts what was written down only of files that are as they were', async t => {
   const cache = new InputCache({ folder: createFolder(t) })
   const entry = cache.open(HASH)
@@ -72,6 +83,12 @@ test('a restart trusts what was written down only of files that are as they were
   const again = cache.open(HASH)
   t.deepEqual([...again.info!], [1, 2])
   t.deepEqual([...again.readPieces(LAYOUT)!], [0x30])
+  const state = path.join(path.dirname(again.root), 'state')
+  const written = readFileSync(state, 'utf8')
+  writeFileSync(state, written.replace(/"boot":"[^"]*"/, '"boot":"another"'))
+  t.equal(again.readPieces(LAYOUT), null, 'a crash of the system may have lost some of it')
+  writeFileSync(state, written)
+  t.ok(again.readPieces(LAYOUT))
   const { mode, mtimeMs } = statSync(path.join(again.root, 'd/b'))
   t.deepEqual([mode & 0o777, mtimeMs], [0o555, 0], 'complete: read-only, and without a time')
   t.equal(statSync(path.join(again.root, 'empty')).size, 0)
