@@ -132,7 +132,8 @@ export class CacheEntry {
     try {
       const state = JSON.parse(String(read(path.join(this.#folder, 'state')))) as State
       const stamps = this.#stamps(layout)
-      if (state.boot !== bootId() || state.stamps.length !== stamps.length || state.stamps.some((stamp, i) => stamp !== stamps[i])) return null
+      const isSame = state.stamps.length === stamps.length && stamps.every((stamp, i) => stamp === state.stamps[i])
+      if (!isSame || state.boot !== bootId()) return null
       return Buffer.from(state.pieces, 'base64')
     } catch {
       return null

@@ -53,8 +53,8 @@ function shareOf ({ length }: TaskInput, split: InputSplit): string {
 }
 
 /**
- * Bytes that are downloaded before the first piece is computed, as far as the task says: how large the files of a folder
- * or the entries of a list are, only their torrent does.
+ * Bytes that are downloaded before the first piece is computed, as far as the task says: how large the files of a
+ * folder or the entries of a list are, only their torrent does.
  */
 export function bytesBefore ({ inputs = [] }: Task): number {
   return inputs
