@@ -216,7 +216,8 @@ export class Scheduler {
       this.deliveries.expire()
       for (const index of this.#grace.over(this.#graceMs, this.#now())) this.update(index)
     }
-    for (const index of this.#urgentCandidates) return { index, isBackup: false }
+    // in the order in which they are waited for, whichever of them was given up in between
+    for (const index of this.#urgent) if (this.#urgentCandidates.has(index)) return { index, isBackup: false }
     const index = this.#candidates.pick(this.#random, this.#now()) ?? this.#doubtful.pick(this.#random, this.#now())
     if (index !== undefined) return { index, isBackup: false }
     const backup = this.#backups.choose(() => this.#openClaims(), {

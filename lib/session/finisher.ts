@@ -91,12 +91,12 @@ export class Finisher {
       finished = await this.#store.finishFile(file, { run: this.#mayRun, signal: this.#abort.signal })
     } catch (err) {
       if (!this.#abort.signal.aborted) this.#onError(file, err as Error)
-      return this.#checkDone()
+      return this.checkDone()
     }
     if (this.#states[file] !== 'finishing') return // a part was lost meanwhile
     this.#set(file, finished === null ? 'unmerged' : 'finished')
     this.#host.fileFinished(file, finished)
-    this.#checkDone()
+    this.checkDone()
   }
 
   #onError (file: number, err: Error): void {
@@ -114,7 +114,8 @@ export class Finisher {
     this.#states[file] = state
   }
 
-  #checkDone (): void {
+  /** Tells the host if no file is open; once more if it was told before. */
+  checkDone (): void {
     if (this.#open > 0 || this.#abort.signal.aborted) return
     if (this.#states.includes('failed')) this.#host.report('stuck', { pieces: [] })
     else this.#host.done()

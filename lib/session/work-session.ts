@@ -130,6 +130,9 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   /** Files are complete but for their complete command, which nobody has allowed to run here. */
   get hasUnmergedFiles (): boolean { return this.#finisher.hasUnmerged }
 
+  /** Tells the host once more if all is done: it may not have taken it as such. */
+  checkDone (): void { if (this.hasUnmergedFiles) this.#finisher.checkDone() }
+
   /** The pieces that are to be computed, for whoever provides what they need. */
   get queue (): ComputeQueue {
     const { scheduler, computing } = this.#flow

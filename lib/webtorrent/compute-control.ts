@@ -67,8 +67,12 @@ export class ComputeControl {
 
   async stop (): Promise<void> {
     this.#options = null
+    this.#torrent._session?.checkDone()
     await this.#torrent._session?.stopComputing()
   }
+
+  /** Commands are to be run, but not yet. */
+  get isStarting (): boolean { return this.#options !== null && this.#torrent._session?.computing === 'off' }
 
   /** The sources of peers are asked from now on. */
   discovering (): Sources {
@@ -133,6 +137,7 @@ export class ComputeControl {
     }, (err: Error) => {
       this.#options = null
       if (!torrent.destroyed) torrent.emit('warning', err)
+      session.checkDone()
     })
   }
 

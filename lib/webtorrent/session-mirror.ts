@@ -26,7 +26,8 @@ export function missingPieces (pieceCount: number): TorrentPiece[] {
 export interface MirroredTorrent extends InternalTorrent {
   readonly _taskWires: TaskWires
   readonly _sealing: Sealing
-  readonly _control: { planned (): void }
+  readonly _session: { readonly hasUnmergedFiles: boolean } | null
+  readonly _control: { readonly isStarting: boolean, planned (): void }
 }
 
 /** The session's host: what happens in it happens to the torrent. */
@@ -74,6 +75,8 @@ export class SessionMirror implements SessionHost {
   done (): void {
     const torrent = this.#torrent
     if (torrent.destroyed || torrent.done) return
+    // the complete commands will be allowed in a moment: without them there are parts, but no files
+    if (torrent._control.isStarting && torrent._session?.hasUnmergedFiles === true) return
     if (!torrent.ready) return void torrent.once('ready', () => { this.done() })
     torrent.done = true
     torrent.emit('done')

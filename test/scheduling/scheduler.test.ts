@@ -151,6 +151,16 @@ test('what is not taken', t => {
   t.end()
 })
 
+test('a piece that a reader waits for keeps its place when its slot is given up', t => {
+  const scheduler = create(30, seeded(1), () => 0)
+  for (const index of [4, 5, 6]) scheduler.setUrgent(index, true)
+  const first = scheduler.next()!.index
+  scheduler.start(first)
+  scheduler.stop(first)
+  t.deepEqual([first, scheduler.next()!.index], [4, 4])
+  t.end()
+})
+
 test('pieces that a reader waits for come first', t => {
   const scheduler = create(10, first, noTime)
   scheduler.setUrgent(7, true)
