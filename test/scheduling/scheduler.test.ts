@@ -154,10 +154,10 @@ test('what is not taken', t => {
 test('a piece that a reader waits for keeps its place when its slot is given up', t => {
   const scheduler = create(30, seeded(1), () => 0)
   for (const index of [4, 5, 6]) scheduler.setUrgent(index, true)
-  const first = scheduler.next()!.index
-  scheduler.start(first)
-  scheduler.stop(first)
-  t.deepEqual([first, scheduler.next()!.index], [4, 4])
+  const { index } = scheduler.next()!
+  scheduler.start(index)
+  scheduler.stop(index)
+  t.deepEqual([index, scheduler.next()!.index], [4, 4])
   t.end()
 })
 
