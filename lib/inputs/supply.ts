@@ -222,8 +222,11 @@ export class InputSupply {
 }
 
 function tooMuch ({ name }: TorrentInput, { start, end }: FileRange): BitWorkerError {
-  const what = `A piece needs ${end - start} bytes of the input ${quote(name)}, more than is allowed here`
-  return new BitWorkerError('BW_ERR_INPUT_LIMIT', 'usage', `${what}; it is not computed. To allow it: --max-input ${end - start}.`)
+  return new BitWorkerError(
+    'BW_ERR_INPUT_LIMIT',
+    'usage',
+    `A piece needs ${end - start} bytes of the input ${quote(name)}, more than is allowed here, so it is not computed. Allow at least as many bytes per input.`
+  )
 }
 
 function stateOf ({ input: { name, length, data }, torrent, error }: Entry): InputState {
