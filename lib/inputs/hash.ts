@@ -3,18 +3,14 @@
  * one input have one swarm; create-torrent cannot promise that, and has no attributes (BEP 47). Reads and hashes in
  * turns of 1 MiB, so nothing else waits. Called by lib/inputs/make-task.ts.
  */
-import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { encode } from '../base/bencode.ts'
+import { PieceHashes, pieceLengthOf } from '../base/piece-hashes.ts'
 import { readLayout } from './metainfo.ts'
 import { readError, sourceError } from './tree.ts'
 import type { SourceFile, SourceTree } from './tree.ts'
 
-const MIN_PIECE_LENGTH = 16 * 1024
-const MAX_PIECE_LENGTH = 16 * 1024 * 1024
-/** For every `have` of every connection WebTorrent walks all pieces of a torrent. */
-const MAX_PIECES = 2048
 const READ_BYTES = 1024 * 1024
 
 /** How to hash. */
@@ -28,13 +24,6 @@ export interface HashOptions {
   signal?: AbortSignal
 }
 
-/** The smallest power of two that gives at most 2048 torrent pieces, from 16 KiB to 16 MiB. */
-export function pieceLengthFor (length: number): number {
-  let pieceLength = MIN_PIECE_LENGTH
-  while (pieceLength < MAX_PIECE_LENGTH && pieceLength * MAX_PIECES < length) pieceLength *= 2
-  return pieceLength
-}
-
 /**
  * Reads all files and makes the info dictionary. Rejects with BW_ERR_INPUT_SOURCE for a file that changes meanwhile,
  * BW_ERR_INPUT for what no input torrent may have, errors of the file system, and the signal's reason.
@@ -42,7 +31,7 @@ export function pieceLengthFor (length: number): number {
 export async function hashTree (
   { files, length, isFolder }: SourceTree, { name, onProgress, signal, ...opts }: HashOptions
 ): Promise<Uint8Array> {
-  const pieces = new PieceHashes(pieceLengthFor(length))
+  const pieces = new PieceHashes(pieceLengthOf(length))
   for (const file of files) await hashFile(file, pieces, { onProgress, signal })
   const info = encode({
     name,
@@ -100,37 +89,4 @@ async function hashBytes (
 /** BW_ERR_INPUT_SOURCE for a file that is not what it was. */
 export function changed ({ source }: SourceFile): Error {
   return sourceError(source, 'was changed while it was read; wait until nothing writes to it')
-}
-
-/** SHA-1 of each piece of what is added. */
-class PieceHashes {
-  readonly pieceLength: number
-  readonly #done: Buffer[] = []
-  #hash = createHash('sha1')
-  #filled = 0
-
-  constructor (pieceLength: number) {
-    this.pieceLength = pieceLength
-  }
-
-  add (bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) {
-      const part = bytes.subarray(at, at + this.pieceLength - this.#filled)
-      this.#hash.update(part)
-      at += part.length
-      this.#filled += part.length
-      if (this.#filled === this.pieceLength) this.#endPiece()
-    }
-  }
-
-  end (): Uint8Array {
-    if (this.#filled > 0) this.#endPiece()
-    return new Uint8Array(Buffer.concat(this.#done))
-  }
-
-  #endPiece (): void {
-    this.#done.push(this.#hash.digest())
-    this.#hash = createHash('sha1')
-    this.#filled = 0
-  }
 }

@@ -6,14 +6,12 @@
  */
 import { encode } from '../base/bencode.ts'
 import type { Encodable } from '../base/bencode.ts'
-import { incrementalSha1, sha1Hex } from '../base/digest.ts'
+import { sha1Hex } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
-import { pieceLengthOf } from '../base/piece-length.ts'
+import { PieceHashes, pieceLengthOf } from '../base/piece-hashes.ts'
 import { finishedFiles, readFinished } from '../store/finished-files.ts'
 import type { FileMark, FinishedContent } from '../store/finished-files.ts'
 import type { Task } from '../task/task.ts'
-
-const HASH_BYTES = 20
 
 /** A finished file, and what it was when it was sealed. */
 export interface SealedFile extends FinishedContent { mark: FileMark }
@@ -50,7 +48,7 @@ export async function sealTask (
   const total = contents.reduce((sum, { length }) => sum + length, 0)
   if (total === 0) throw empty(task)
   const pieceLength = pieceLengthOf(total)
-  const hashes = new PieceHashes(total, pieceLength)
+  const hashes = new PieceHashes(pieceLength)
   const files: SealedFile[] = []
   for (const content of contents) {
     const mark = await readFinished(content, chunk => {
@@ -59,36 +57,8 @@ export async function sealTask (
     }, signal)
     files.push({ ...content, mark })
   }
-  const info = infoOf(task, contents, { pieceLength, pieces: hashes.all })
+  const info = infoOf(task, contents, { pieceLength, pieces: hashes.end() })
   return { infoHash: sha1Hex(encode(info)), torrentFile: encode(fileOf(info, announce)), pieceLength, files }
-}
-
-/** The SHA-1 of each piece of what comes bit by bit. */
-class PieceHashes {
-  /** 20 bytes a piece */
-  readonly all: Uint8Array
-  length = 0
-  readonly #total: number
-  readonly #pieceLength: number
-  #hash = incrementalSha1()
-
-  constructor (total: number, pieceLength: number) {
-    this.#total = total
-    this.#pieceLength = pieceLength
-    this.all = new Uint8Array(Math.ceil(total / pieceLength) * HASH_BYTES)
-  }
-
-  add (chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + this.#pieceLength - this.length % this.#pieceLength)
-      this.#hash.update(part)
-      at += part.length
-      this.length += part.length
-      if (this.length % this.#pieceLength !== 0 && this.length !== this.#total) continue
-      this.all.set(this.#hash.digest(), (Math.ceil(this.length / this.#pieceLength) - 1) * HASH_BYTES)
-      this.#hash = incrementalSha1()
-    }
-  }
 }
 
 /** Nothing in it but what follows from the files: a date, say, would make it another torrent. */

@@ -8,7 +8,7 @@ import type { Test } from 'tape'
 import { encode } from '../../lib/base/bencode.ts'
 import { createTaskFrom } from '../../lib/index.ts'
 import type { BitWorkerError, CreateTaskFromOptions, InputSource, Task, TorrentInput } from '../../lib/index.ts'
-import { pieceLengthFor } from '../../lib/inputs/hash.ts'
+import { pieceLengthOf } from '../../lib/base/piece-hashes.ts'
 import { readMetainfo } from '../../lib/inputs/metainfo.ts'
 import { findInput } from '../../lib/inputs/registry.ts'
 import { rangeFromTable, rangeOf, sliceEnv, tableRange } from '../../lib/inputs/slices.ts'
@@ -49,7 +49,7 @@ test('the length of torrent pieces', t => {
   const KIB = 1024
   for (const [length, expected] of [
     [1, 16], [32 * KIB, 16], [32 * KIB + 1 / KIB, 32], [64 * KIB, 32], [8 * KIB * KIB, 4 * KIB], [2 ** 30, 16 * KIB]
-  ] as const) t.equal(pieceLengthFor(length * KIB), expected * KIB, `${length} KiB`)
+  ] as const) t.equal(pieceLengthOf(length * KIB), expected * KIB, `${length} KiB`)
   t.end()
 })
 
