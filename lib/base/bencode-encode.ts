@@ -1,15 +1,16 @@
-/**
- * The writing half of lib/base/bencode.ts, which re-exports it: canonical bencode (BEP 3) from plain values.
- */
+/** Encodes plain values as canonical bencode (BEP 3). lib/base/bencode.ts re-exports it. */
 import bencode from 'bencode'
 import { compareBytes } from './digest.ts'
 import { BitWorkerError } from './errors.ts'
 
-/** What `encode` takes: strings become UTF-8, `undefined` entries of a dictionary are left out. */
+/** The values that `encode` accepts. Strings are written as UTF-8; `undefined` entries of a dictionary are omitted. */
 export type Encodable = number | string | Uint8Array | readonly Encodable[]
   | ReadonlyMap<string, Encodable | undefined> | { readonly [key: string]: Encodable | undefined }
 
-/** How deep lists and dictionaries may be nested, read or written: recursion stays far from the end of the stack. */
+/**
+ * How deep lists and dictionaries may be nested when they are read or written, so that recursion cannot exhaust the
+ * stack.
+ */
 export const MAX_DEPTH = 32
 
 const D = 0x64
@@ -18,8 +19,9 @@ const L = 0x6c
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
- * Encodes canonically, so that `decode` accepts the result. Throws BW_ERR_BENCODE for what bencode cannot say
- * (fractions, unsafe integers, lone surrogates, other types) and for what `decode` would find too deep. BEP 3.
+ * Encodes a value canonically, so that `decode` accepts the result. BEP 3. Throws BW_ERR_BENCODE for values that
+ * bencode cannot represent (fractions, unsafe integers, lone surrogates, other types) and for values that are too deep
+ * for `decode`.
  */
 export function encode (value: Encodable): Uint8Array<ArrayBuffer> {
   const chunks: Uint8Array[] = []
@@ -29,7 +31,7 @@ export function encode (value: Encodable): Uint8Array<ArrayBuffer> {
 
 /** Joins byte arrays into a new one. */
 export function concatBytes (chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  // not `new Uint8Array`, which fills it with zeros, and asks the system for anything above 64 bytes
+  // `new Uint8Array` would fill the memory with zeros, and allocate anything above 64 bytes from the system.
   const { buffer, byteOffset, length } = Buffer.allocUnsafe(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
   const joined = new Uint8Array(buffer, byteOffset, length)
   let offset = 0
@@ -41,8 +43,8 @@ export function concatBytes (chunks: readonly Uint8Array[]): Uint8Array<ArrayBuf
 }
 
 /**
- * Numbers are the bencode package's work. It would copy byte strings, which are most of what peers say, once more, and
- * sorts keys by UTF-16 code units, BEP 3 by bytes.
+ * The bencode package encodes the numbers only. It would copy byte strings, the bulk of a message, once more, and it
+ * sorts keys by UTF-16 code units; BEP 3 sorts them by bytes.
  */
 function write (value: Encodable, depth: number, chunks: Uint8Array[]): void {
   if (value instanceof Uint8Array) return writeBytes(value, chunks)
@@ -76,7 +78,7 @@ function bytesOf (text: string): Uint8Array {
   return Buffer.from(text)
 }
 
-/** Lists, maps and plain objects; a Date or a Set would become an empty dictionary without a word. */
+/** Accepts lists, maps and plain objects. A Date or a Set would silently become an empty dictionary. */
 function isCollection (value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)

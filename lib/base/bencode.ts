@@ -1,7 +1,7 @@
 /**
- * Bencode (BEP 3). Everything that comes from outside (task files, metadata, our own messages) is read by this strict,
- * bounded reader and by nothing else; what may not live here is knowledge of any particular dictionary.
- * Called by lib/task*.ts and extensions/ut_bitworker/codec.ts.
+ * Decodes bencode (BEP 3). This strict, bounded reader is the only one for input from outside: task files, metadata,
+ * our own messages. It must not know any particular dictionary. Called by lib/task/ and
+ * extensions/ut_bitworker/codec.ts.
  */
 import { MAX_DEPTH } from './bencode-encode.ts'
 import { compareBytes } from './digest.ts'
@@ -10,32 +10,31 @@ import { BitWorkerError } from './errors.ts'
 export { concatBytes, encode } from './bencode-encode.ts'
 export type { Encodable } from './bencode-encode.ts'
 
-/** A decoded value. Byte strings are views of the bytes that were decoded, not copies. */
+/** A decoded value. Byte strings are views of the decoded bytes, not copies. */
 export type Bvalue = number | Uint8Array | Bvalue[] | Bdict
 
 /** A decoded dictionary, its keys in the order received. */
 export type Bdict = Map<string, Bvalue>
 
-/** How much `decode` accepts. */
+/** Limits of `decode`. */
 export interface DecodeLimits {
-  /** lists and dictionaries within one another; default and maximum 32, so that recursion stays shallow */
+  /** nesting of lists and dictionaries; default and maximum 32, so that recursion stays shallow */
   maxDepth?: number
-  /** values and keys together, so that a few bytes of input cannot become much memory; default 200 000 */
+  /** values and keys in total, so that a few bytes of input cannot take up much memory; default 200 000 */
   maxTokens?: number
   /** length of the input; default 4 MiB */
   maxBytes?: number
-  /** accept a root dictionary whose keys are not sorted (legacy task files), though never duplicates; default false */
+  /** accepts a root dictionary with unsorted keys (legacy task files), but never with duplicate keys; default false */
   unsortedRootKeys?: boolean
 }
 
-/** A decoded root dictionary that still knows the bytes it came from. */
+/** A decoded root dictionary, with access to the bytes that it was decoded from. */
 export interface DecodedDict {
   dict: Bdict
-  /** whether the root's keys were in order, as BEP 3 demands */
+  /** whether the root's keys were sorted, as BEP 3 requires */
   sorted: boolean
   /**
-   * The bytes of a root key's value as received: what a hash must be made over. Throws BW_ERR_BENCODE if there is no
-   * such key.
+   * Returns the bytes of a root key's value as received, for hashing. Throws BW_ERR_BENCODE if there is no such key.
    */
   span: (key: string) => Uint8Array
 }
@@ -60,7 +59,7 @@ export function decode (bytes: Uint8Array, limits: DecodeLimits = {}): Bvalue {
   return new Reader(bytes, limits).root()
 }
 
-/** Decodes a dictionary like `decode`, and remembers where each of its values was. Throws BW_ERR_BENCODE. */
+/** Decodes a dictionary like `decode`, and records where each of its values was. Throws BW_ERR_BENCODE. */
 export function decodeDict (bytes: Uint8Array, limits: DecodeLimits = {}): DecodedDict {
   const reader = new Reader(bytes, limits)
   const dict = reader.root()
@@ -91,7 +90,7 @@ class Reader {
     const maxBytes = limits.maxBytes ?? MAX_BYTES
     if (!(bytes instanceof Uint8Array)) throw malformed('it is not a Uint8Array')
     if (bytes.length > maxBytes) throw malformed(`it has ${bytes.length} bytes, more than the ${maxBytes} allowed`)
-    // A plain view, since subarray() of a subclass (Buffer) makes more of the subclass.
+    // A plain view: subarray() of a subclass (Buffer) would return that subclass.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#maxDepth = Math.min(limits.maxDepth ?? MAX_DEPTH, MAX_DEPTH)
     this.#tokensLeft = limits.maxTokens ?? MAX_TOKENS
@@ -173,14 +172,14 @@ class Reader {
     this.#pos++
   }
 
-  /** Steps over the end mark of a list or dictionary, if that is what comes next. */
+  /** If the end mark of a list or dictionary comes next, skips it and returns true. */
   #close (): boolean {
     if (this.#bytes[this.#pos] !== E) return false
     this.#pos++
     return true
   }
 
-  /** Reads a number without sign up to and including the byte `until`. Stops within 17 bytes, whatever they are. */
+  /** Reads an unsigned number up to and including the byte `until`. Stops within 17 bytes, whatever they are. */
   #digits (until: number): number {
     const start = this.#pos
     let n = 0

@@ -1,10 +1,12 @@
-/** Digests, and the comparison of bytes. The one portable file besides task/ed25519.ts that needs `node:crypto`. */
+/**
+ * Digests, and comparison of bytes. Besides task/ed25519.ts, this is the only portable file that needs `node:crypto`.
+ */
 import { createHash, hash } from 'node:crypto'
 
-/** A digest of what comes bit by bit. */
+/** A digest of data that is added in chunks. */
 export interface IncrementalDigest {
   update (bytes: string | Uint8Array): IncrementalDigest
-  /** 32 bytes of SHA-256, 20 of SHA-1; once */
+  /** 32 bytes for SHA-256, 20 bytes for SHA-1; to be called once */
   digest (): Uint8Array
 }
 
@@ -13,36 +15,36 @@ export function sha256 (bytes: Uint8Array): Uint8Array {
   return hash('sha256', bytes, 'buffer')
 }
 
-/** SHA-256 of what comes bit by bit. */
+/** SHA-256 of data that is added in chunks. */
 export function incrementalSha256 (): IncrementalDigest {
   return createHash('sha256')
 }
 
-/** SHA-1, 20 bytes, of what comes bit by bit: of a piece of an ordinary torrent. */
+/** SHA-1 (20 bytes) of data that is added in chunks, such as a piece of an ordinary torrent. */
 export function incrementalSha1 (): IncrementalDigest {
   return createHash('sha1')
 }
 
-/** SHA-1 in hex, as of an info-hash. */
+/** SHA-1 in hexadecimal, as in an info-hash. */
 export function sha1Hex (bytes: Uint8Array): string {
   return hash('sha1', bytes, 'hex')
 }
 
-/** In lower case. */
+/** In lower-case hexadecimal. */
 export function hexOf (bytes: Uint8Array): string {
   let hex = ''
   for (const byte of bytes) hex += (byte < 16 ? '0' : '') + byte.toString(16)
   return hex
 }
 
-/** Negative, 0 or positive, as the first byte that differs says; a prefix comes first. */
+/** Negative, 0 or positive, by the first byte that differs. A prefix sorts before the longer value. */
 export function compareBytes (a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!
   return a.length - b.length
 }
 
-/** Whether they have the same bytes. */
+/** Whether both have the same bytes. */
 export function equalBytes (a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && compareBytes(a, b) === 0
 }

@@ -1,12 +1,12 @@
 /**
- * Every error BitWorker makes. Match on `code`, never on the message: codes are stable, and two copies of the
- * package in one process break `instanceof`. The list, with what to do about each, is docs/errors.md.
+ * The errors that BitWorker creates. Match on `code`, never on the message: codes are stable, and `instanceof` fails
+ * when a process has two copies of the package. docs/errors.md lists the codes, and what to do about each.
  */
 
-/** Whose fault it is: the caller's, the input's, a remote peer's, the task's command's, or this machine's. */
+/** The source of the error: the caller, the input, a remote peer, the task's command, or this machine. */
 export type Blame = 'usage' | 'input' | 'peer' | 'command' | 'system'
 
-/** Every code there is: docs/errors.md says what each means. */
+/** All error codes. docs/errors.md explains each. */
 export type ErrorCode =
   | 'BW_ERR_ABORTED'
   | 'BW_ERR_ADDRESS'
@@ -93,7 +93,7 @@ export type ErrorCode =
   | 'BW_ERR_UNMERGED'
   | 'BW_ERR_USAGE'
 
-/** An error with a stable `code`, whose message is one line: what, why, and what to do. */
+/** An error with a stable `code` and a one-line message: what happened, why, and what to do. */
 export class BitWorkerError extends Error {
   readonly code: ErrorCode
   readonly blame: Blame
@@ -108,11 +108,11 @@ export class BitWorkerError extends Error {
 
 /** How a run of a command ended. */
 export interface CommandFailure {
-  /** null when it was killed by a signal or never started */
+  /** null if the command was killed by a signal or never started */
   exitCode: number | null
-  /** e.g. 'SIGSEGV'; null when it exited by itself */
+  /** e.g. 'SIGSEGV'; null if the command exited by itself */
   signal: NodeJS.Signals | null
-  /** the last lines it wrote to stderr, control characters stripped */
+  /** the last lines that it wrote to stderr, without control characters */
   stderr: string
 }
 

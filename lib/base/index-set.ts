@@ -1,10 +1,10 @@
-/** A set of piece indices in typed memory: a task may have 100 000 pieces and more. Pure. */
+/** A set of piece indices in typed memory: a task may have more than 100 000 pieces. Pure. */
 export class IndexSet implements Iterable<number> {
   readonly #members: number[] = []
-  /** position of each index in #members, plus one; 0: not a member */
+  /** position of each index in #members plus one; 0 for an index that is not a member */
   readonly #position: Uint32Array
 
-  /** @param capacity members are 0 … capacity − 1 */
+  /** @param capacity members are from 0 to capacity − 1 */
   constructor (capacity: number) {
     this.#position = new Uint32Array(capacity)
   }
@@ -33,7 +33,7 @@ export class IndexSet implements Iterable<number> {
     this.#position[last] = at
   }
 
-  /** Adds or deletes. */
+  /** Adds or deletes the index. */
   set (index: number, member: boolean): void {
     if (member) this.add(index)
     else this.delete(index)

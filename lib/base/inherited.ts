@@ -1,12 +1,11 @@
 /**
- * Methods of inherited packages that are guarded. A guard replaces the one method through which bytes come in, by one
- * that reads them strictly and within bounds, so that the package only ever sees what is in order. docs/SECURITY.md,
- * "Inherited".
+ * Guards for methods of inherited packages. A guard replaces the one method that receives bytes by one that reads them
+ * strictly and within bounds, so that the package sees only well-formed input. docs/SECURITY.md, "Inherited".
  */
 
 /**
- * The method, to be called by what replaces it. Throws if the package has changed and has none: an error at start-up,
- * not a hole.
+ * Returns the original method, for its replacement to call. Throws if the package has changed and no longer has this
+ * method: an error at start-up is better than a hole.
  */
 export function inheritedMethod<T extends object, K extends keyof T> (
   owner: T, name: K, packageName: string

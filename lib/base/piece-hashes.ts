@@ -1,20 +1,24 @@
 /**
- * The pieces of ordinary torrents that are made here, inputs and sealed tasks: by one rule, equal content has one
- * info-hash. Pure.
+ * The pieces of the ordinary torrents that BitWorker makes: inputs and sealed tasks. One rule for both, so that equal
+ * content has the same info-hash. Pure.
  */
 import { concatBytes } from './bencode.ts'
 import { incrementalSha1 } from './digest.ts'
 
-/** WebTorrent walks all pieces for every `have` of every connection: more than this many cost more than they help. */
+/**
+ * WebTorrent walks through all pieces for every `have` of every connection: beyond this number, pieces cost more than
+ * they help.
+ */
 const MAX_PIECES = 2048
 const MIN_BYTES = 16 * 1024
 /** A piece is in memory while it is served. */
 const MAX_BYTES = 16 * 1024 * 1024
 
 /**
- * Bytes a piece: the power of two that gives at most 2048 pieces, at least 16 KiB, at most 16 MiB. BEP 3.
+ * Bytes per piece: the smallest power of two from 16 KiB to 16 MiB that gives at most 2048 pieces (more, if 16 MiB are
+ * not enough). BEP 3.
  *
- * @param length bytes of all files together
+ * @param length total size of all files in bytes
  */
 export function pieceLengthOf (length: number): number {
   let pieceLength = MIN_BYTES
@@ -22,7 +26,7 @@ export function pieceLengthOf (length: number): number {
   return pieceLength
 }
 
-/** The SHA-1 of each piece of what is added bit by bit. */
+/** Computes the SHA-1 of each piece of data that is added in chunks. */
 export class PieceHashes {
   /** bytes */
   readonly pieceLength: number
@@ -45,7 +49,7 @@ export class PieceHashes {
     }
   }
 
-  /** Ends the last piece, which may be shorter, and returns 20 bytes a piece. Nothing is added after it. */
+  /** Ends the last piece, which may be shorter. Returns 20 bytes per piece. Nothing can be added afterwards. */
   end (): Uint8Array {
     if (this.length % this.pieceLength > 0) this.#endPiece()
     return concatBytes(this.#done)

@@ -1,9 +1,8 @@
 /**
- * Counts what somebody may use up: so much a second, and so much at once. Pure: the time is an argument. Called by
- * wire-limits.ts.
+ * A rate limit: so many units per second, and so many at once. Pure: the time is an argument. Called by wire-limits.ts.
  */
 
-/** A token bucket that may go into debt: how long it takes to get out again is what the debtor has to wait. */
+/** A token bucket that may go into debt. The caller must wait until the debt is paid off. */
 export class TokenBucket {
   readonly #perMs: number
   readonly #burst: number
@@ -11,8 +10,8 @@ export class TokenBucket {
   #at: number
 
   /**
-   * @param perSecond units that come back each second
-   * @param burst units that can be used at once, and what it starts with
+   * @param perSecond units that are added each second
+   * @param burst units that can be used at once; the bucket starts with them
    * @param now milliseconds on any steady clock
    */
   constructor (perSecond: number, burst: number, now: number) {
@@ -22,7 +21,10 @@ export class TokenBucket {
     this.#at = now
   }
 
-  /** Uses the units up; the milliseconds until what is left is not below zero any more, 0 if it is not. */
+  /**
+   * Uses the units. Returns how many milliseconds it takes until the balance is no longer negative; 0 if it is not
+   * negative.
+   */
   take (units: number, now: number): number {
     this.#left = Math.min(this.#burst, this.#left + (now - this.#at) * this.#perMs) - units
     this.#at = now

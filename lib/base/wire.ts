@@ -1,4 +1,4 @@
-/** A connection to a peer: bittorrent-protocol's, as far as BitWorker uses it or hands it out. */
+/** A connection to a peer: the part of bittorrent-protocol's wire that BitWorker uses or exposes. */
 import type { EventEmitter } from 'node:events'
 
 export interface WireEvents {
@@ -26,7 +26,10 @@ export interface WireEvents {
   timeout: []
 }
 
-/** The `bitfield` package's, or bittorrent-protocol's stand-in for a peer that has everything (its buffer is empty). */
+/**
+ * The `bitfield` package's class, or bittorrent-protocol's stand-in for a peer that has everything (its buffer is
+ * empty).
+ */
 export interface BitField {
   readonly buffer: Uint8Array
   get(index: number): boolean
@@ -39,7 +42,7 @@ export interface WireExtensions {
   fast?: boolean
 }
 
-/** What `wire.use()` takes: a class with a `name` on its prototype. */
+/** The argument of `wire.use()`: a class with a `name` on its prototype. */
 export interface WireExtensionConstructor {
   new (wire: Wire): WireExtension
 }
@@ -71,9 +74,9 @@ export interface Wire {
   peerPieces: BitField
   readonly peerExtensions: WireExtensions
   readonly requests: ReadonlyArray<{ piece: number, offset: number, length: number }>
-  /** the peer's, not answered yet */
+  /** the peer's requests that have not been answered */
   readonly peerRequests: readonly unknown[]
-  /** set by webtorrent: a seeder is left out of its choking rounds */
+  /** set by webtorrent: a seeder is exempt from its choking rounds */
   isSeeder?: boolean
   ut_pex?: WireExtension
   ut_metadata: WireExtension & EventEmitter & { setMetadata(metadata: Uint8Array): Promise<boolean> }
