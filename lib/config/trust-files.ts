@@ -1,7 +1,4 @@
-/**
- * The user's own key and trust list on disk: in $XDG_CONFIG_HOME/bitworker, by default ~/.config/bitworker. The one
- * file of this folder that is not pure.
- */
+/** The user's signing key and trust list on disk, in $XDG_CONFIG_HOME/bitworker, by default ~/.config/bitworker. */
 import { generateKeyPairSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -20,26 +17,26 @@ import { formatPublicKey } from '../task/key-format.ts'
 import { formatTrustStore, parseTrustStore } from '../trust/list-format.ts'
 import type { TrustStore } from '../trust/list-format.ts'
 
-/** Far more than a key, or a list of all authors one could know, takes. */
+/** Far more than a key, or a list of all the authors one could know, needs. */
 const MAX_BYTES = 1 << 20
 const MAY_READ = 0o044
 const MAY_WRITE = 0o022
 
-/** A file of the configuration folder (XDG Base Directory Specification: a relative path does not count). */
+/** The path of a file in the configuration folder. The XDG Base Directory Specification ignores a relative path. */
 function configFile (name: string): string {
   const xdg = process.env['XDG_CONFIG_HOME'] ?? ''
   return path.join(path.isAbsolute(xdg) ? xdg : path.join(homedir(), '.config'), 'bitworker', name)
 }
 
-/** Where the user's own signing key is unless another file is named. */
+/** The default path of the user's signing key. */
 export function defaultKeyFile (): string {
   return configFile('signing.key')
 }
 
-/** A new key in two files: the secret one (PEM, 0600) and, beside it, the public one (`.pub`). */
+/** A new key in two files: the secret key (PEM, mode 0600) and, beside it, the public key (`.pub`). */
 export interface NewKey { key: string, file: string, publicFile: string }
 
-/** Makes a signing key. Rejects with BW_ERR_FILE_EXISTS unless `force` is set, and with errors of the file system. */
+/** Creates a signing key. Rejects with BW_ERR_FILE_EXISTS unless `force` is set, and with errors of the file system. */
 export async function createSigningKey (
   file: string, { label, force }: { label?: string | undefined, force: boolean }
 ): Promise<NewKey> {
@@ -62,9 +59,8 @@ export async function createSigningKey (
 }
 
 /**
- * Reads a secret key: Ed25519, PKCS #8 in PEM.
- * Rejects with BW_ERR_KEY_FILE if it is missing, not this user's, a symbolic link or readable by others, and with
- * BW_ERR_KEY.
+ * Reads a secret key: Ed25519, PKCS #8 in PEM. Rejects with BW_ERR_KEY_FILE if the file is missing, not owned by this
+ * user, a symbolic link, or readable by others; with BW_ERR_KEY if the key is not valid.
  * @param file default: signing.key in the configuration folder
  */
 export async function readSigningKey (file: string = defaultKeyFile()): Promise<KeyObject> {
@@ -84,8 +80,8 @@ export async function readSigningKey (file: string = defaultKeyFile()): Promise<
 }
 
 /**
- * Reads the user's trust list; an empty one if there is no file. Rejects with BW_ERR_TRUST_STORE if it is malformed,
- * not this user's, or writable by others.
+ * Reads the user's trust list, which is empty if there is no file. Rejects with BW_ERR_TRUST_STORE if the list is
+ * malformed, not owned by this user, or writable by others.
  * @param file default: trust.json in the configuration folder
  */
 export async function readTrustStore (file: string = configFile('trust.json')): Promise<TrustStore> {
@@ -99,7 +95,7 @@ export async function readTrustStore (file: string = configFile('trust.json')): 
   return parseTrustStore(text)
 }
 
-/** Writes the user's trust list, readable by nobody else. Rejects with errors of the file system. */
+/** Writes the user's trust list, readable only by the user. Rejects with errors of the file system. */
 export async function writeTrustStore (store: TrustStore): Promise<void> {
   const file = configFile('trust.json')
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
@@ -109,8 +105,8 @@ export async function writeTrustStore (store: TrustStore): Promise<void> {
 interface Demands { code: ErrorCode, mayNot: number, flags: number, hint: string }
 
 /**
- * The text of a file that is this user's (or root's) and that others cannot touch. What is checked is what is read: the
- * open file.
+ * Reads a file that belongs to this user (or root) and that others cannot change. The checks apply to the open file, so
+ * that the file that is read is the one that was checked.
  */
 async function readOwn (file: string, { code, mayNot, flags, hint }: Demands): Promise<string> {
   const refuse = (why: string, cause?: unknown): never => {
@@ -118,7 +114,7 @@ async function readOwn (file: string, { code, mayNot, flags, hint }: Demands): P
   }
   let handle: FileHandle
   try {
-    // a pipe in its place must not keep us waiting
+    // must not block on a FIFO in its place
     handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | flags)
   } catch (error) {
     const errno = errnoOf(error)
