@@ -1,12 +1,12 @@
 /**
- * BitWorker: a BitTorrent swarm that computes. The package's public API.
+ * BitWorker: a BitTorrent swarm that computes. The public API of the package.
  *
- *   import BitWorker from 'bitworker' // where it was: import WebTorrent from 'webtorrent'
+ *   import BitWorker from 'bitworker' // instead of: import WebTorrent from 'webtorrent'
  */
 import Client from './webtorrent/client.ts'
 import type { BitWorker as Instance, BitWorkerConstructor } from './webtorrent/public-types.ts'
 
-/** The client's class, and the type of a client. */
+/** The client class, and the type of a client. */
 const BitWorker: BitWorkerConstructor = Client
 type BitWorker = Instance
 export default BitWorker
