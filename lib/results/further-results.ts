@@ -1,35 +1,35 @@
 /**
- * The results of pieces beyond the first one, in typed memory that grows by need up to a limit: 50 bytes each. A
- * piece's results are a list, found by its index. Pure. Called by variants.ts.
+ * The results of pieces after the first of each, in typed memory that grows on demand up to a limit, 50 bytes each. The
+ * results of a piece form a list, which is found by the piece's index. Pure. Called by variants.ts.
  */
 import type { Result } from './result.ts'
 
 const DIGEST_BYTES = 32
-/** Room for so many at first. */
+/** The initial capacity. */
 const INITIAL = 64
 
 /** A list of numbered results for each piece. */
 export class FurtherResults {
   readonly #limit: number
-  /** the first of each piece's list, and the next one in its list: place plus one; 0: none */
+  /** index plus one of the first entry of each piece's list, and of the next entry in each list; 0: none */
   readonly #heads: Uint32Array
   #next = new Uint32Array(INITIAL)
   #numbers = new Uint8Array(INITIAL)
   #counts = new Uint16Array(INITIAL)
   #sizes = new Float64Array(INITIAL)
   #digests = new Uint8Array(INITIAL * DIGEST_BYTES)
-  /** places that were given back, as a list */
+  /** free entries, as a list */
   #free = 0
   #used = 0
   #size = 0
 
-  /** @param limit how many are kept, of all pieces together */
+  /** @param limit the largest number of results to keep, for all pieces together */
   constructor (pieceCount: number, limit: number) {
     this.#limit = limit
     this.#heads = new Uint32Array(pieceCount)
   }
 
-  /** How many there are. */
+  /** The number of results. */
   get size (): number { return this.#size }
 
   get (index: number, number: number): Result | undefined {
@@ -45,7 +45,7 @@ export class FurtherResults {
     return place !== -1 && this.#isAt(place, result)
   }
 
-  /** The number of this result; 0: it is not there. */
+  /** The number of this result; 0 if it is not stored. */
   numberOf (index: number, result: Result): number {
     for (let at = this.#heads[index]!; at !== 0; at = this.#next[at - 1]!) {
       if (this.#isAt(at - 1, result)) return this.#numbers[at - 1]!
@@ -53,7 +53,7 @@ export class FurtherResults {
     return 0
   }
 
-  /** The lowest number from `first` on that is not taken. */
+  /** The lowest free number that is at least `first`. */
   freeNumber (index: number, first: number): number {
     const taken = new Set<number>()
     for (let at = this.#heads[index]!; at !== 0; at = this.#next[at - 1]!) taken.add(this.#numbers[at - 1]!)
@@ -62,7 +62,10 @@ export class FurtherResults {
     return number
   }
 
-  /** Not to be called when there are as many as may be, nor for a number that is taken. Nobody says it so far. */
+  /**
+   * Stores a result that no peer announces yet. The caller must ensure that the limit is not reached, and that the
+   * number is free.
+   */
   put (index: number, number: number, { size, digest }: Result): void {
     const place = this.#take()
     this.#next[place] = this.#heads[index]!
@@ -74,7 +77,7 @@ export class FurtherResults {
     this.#size++
   }
 
-  /** So many more say it; when nobody does any more it is forgotten. */
+  /** Adds `step` to the number of peers that announce the result. At zero, the result is forgotten. */
   count (index: number, number: number, step: number): void {
     const place = this.#place(index, number)
     this.#counts[place]! += step

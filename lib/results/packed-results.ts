@@ -1,25 +1,27 @@
 /**
- * Results by piece in typed memory: 40 bytes for a piece that has one, a tenth of what an object, its digest and its
- * place in a Map take. Memory that was never written to costs nothing. Pure.
+ * Results by piece in typed memory: 40 bytes for each piece that has one, a tenth of an object with its digest and its
+ * entry in a Map. Memory that was never written costs nothing. Pure.
  */
 import type { Result } from './result.ts'
 
 const DIGEST_BYTES = 32
 
-/** A map from piece index to result. What goes in and out is copied. Iterates in the order of the pieces. */
+/**
+ * A map from piece index to result. Results are copied when they are set and read. Iterates in the order of the pieces.
+ */
 export class PackedResults implements Iterable<[index: number, result: Result]> {
-  /** size plus one; 0: there is no result */
+  /** size plus one; 0: no result */
   readonly #sizes: Float64Array
   readonly #digests: Uint8Array
   #count = 0
 
-  /** @param capacity indices are 0 … capacity − 1 */
+  /** @param capacity indices are from 0 to capacity − 1 */
   constructor (capacity: number) {
     this.#sizes = new Float64Array(capacity)
     this.#digests = new Uint8Array(capacity * DIGEST_BYTES)
   }
 
-  /** How many there are. */
+  /** The number of results. */
   get size (): number { return this.#count }
 
   has (index: number): boolean { return (this.#sizes[index] ?? 0) !== 0 }
@@ -31,10 +33,10 @@ export class PackedResults implements Iterable<[index: number, result: Result]> 
     }
   }
 
-  /** The size of a result in bytes, without a copy of its digest. */
+  /** The size of a result in bytes, without copying its digest. */
   sizeOf (index: number): number | undefined { return this.has(index) ? this.#sizes[index]! - 1 : undefined }
 
-  /** True when there is this very result. */
+  /** True if this very result is stored. */
   matches (index: number, { size, digest }: Result): boolean {
     if (this.#sizes[index] !== size + 1) return false
     for (let i = 0; i < DIGEST_BYTES; i++) if (this.#digests[index * DIGEST_BYTES + i] !== digest[i]) return false
@@ -62,5 +64,5 @@ export class PackedResults implements Iterable<[index: number, result: Result]> 
   }
 }
 
-/** The same for those who only look. */
+/** Read-only access. */
 export type ReadonlyResults = Omit<PackedResults, 'set' | 'delete'>

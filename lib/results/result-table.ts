@@ -1,24 +1,28 @@
 /**
- * Who has which result. Pure: no clock, no wire, no file.
+ * Records which peer has which result. Pure: no clock, no wire, no file.
  *
- * A result is (piece index, size, SHA-256 digest). A command need not be deterministic, so one piece can have several
- * results in a swarm; each distinct one is a *variant* of the piece, kept once however many peers announce it. A peer
- * *holds* a piece when it has both said which result it has (`results`) and set the piece's bit (`have`, `bitfield`).
+ * A result is (piece index, size, SHA-256 digest). A command need not be deterministic, so a piece can have several
+ * results in a swarm. Each distinct one is a *variant* of the piece, and is stored once, however many peers announce
+ * it. A peer *holds* a piece when it has both announced its result (`results`) and set the piece's bit (`have`,
+ * `bitfield`).
  *
- * Our own result is a variant like any other. Called by piece-flow.ts and what it hosts. Memory: one byte per piece and
- * peer, 49 per piece, and 50 per further variant, of which there are no more than pieces (variants.ts): what nobody
- * says any more makes room, or peers that come and go would use up all numbers.
+ * Our own result is a variant like any other. Called by piece-flow.ts and its parts. Memory: 1 byte per piece and peer,
+ * 49 per piece, and 50 per further variant, of which there are at most as many as pieces (variants.ts). A variant that
+ * no peer announces any more is removed; otherwise peers that come and go would use up all numbers.
  */
 import type { Result } from './result.ts'
 import { Variants } from './variants.ts'
 
-/** What `PeerResults.announce` made of a record. */
+/** The effect of a record passed to `PeerResults.announce`. */
 export type Announcement = 'new' | 'same' | 'changed' | 'ignored'
 
-/** The bit of a peer's byte for a piece that says "its have bit is set"; the other seven number the variant. */
+/**
+ * In a peer's byte for a piece, the bit that means "its have bit is set". The other seven bits are the variant's
+ * number.
+ */
 const HAVE = 0x80
 const VARIANT = 0x7f
-/** Peers that flood with variants cannot keep us from having one. */
+/** One more than for peers, so that a peer that floods us with variants cannot prevent us from having one. */
 const OWN_LIMIT = VARIANT + 1
 
 /** What one connected peer has announced. Made by `ResultTable.addPeer`. */
@@ -27,7 +31,7 @@ export class PeerResults {
   readonly #flags: Uint8Array
   #held = 0
   #further = 0
-  /** pieces whose have bit is set but whose result is not known yet */
+  /** pieces whose have bit is set, but whose result is not known yet */
   #unexplained = 0
 
   constructor (table: ResultTable) {
@@ -35,16 +39,16 @@ export class PeerResults {
     this.#flags = new Uint8Array(table.pieceCount)
   }
 
-  /** Of how many pieces it says another result than whoever was first. */
+  /** The number of pieces for which it announced another result than the first peer did. */
   get further (): number { return this.#further }
 
-  /** How many pieces it holds. */
+  /** The number of pieces it holds. */
   get held (): number { return this.#held }
 
-  /** How many have bits came without their result so far (a snapshot is on its way, or the peer is lying). */
+  /** The number of have bits whose result has not arrived (a snapshot is on its way, or the peer lies). */
   get unexplained (): number { return this.#unexplained }
 
-  /** True when the piece can be downloaded from this peer. */
+  /** True if the piece can be downloaded from this peer. */
   holds (index: number): boolean {
     return this.#flags[index]! > HAVE
   }
@@ -57,12 +61,15 @@ export class PeerResults {
   /** The size in bytes of that result. */
   size (index: number): number | undefined { return this.#table.variants.sizeOf(index, this.#flags[index]! & VARIANT) }
 
-  /** True when the piece can be downloaded from this peer, and is this very result. */
+  /** True if the piece can be downloaded from this peer, and is this very result. */
   holdsResult (index: number, result: Result): boolean {
     return this.holds(index) && this.#table.variants.matches(index, this.#flags[index]! & VARIANT, result)
   }
 
-  /** The peer says which result it has. A result is final: 'changed' is a violation, and changes nothing here. */
+  /**
+   * Records the result that the peer announced. A result is final: 'changed' is a violation of the protocol, and has no
+   * effect.
+   */
   announce (index: number, result: Result): Announcement {
     const flags = this.#flags[index]!
     const known = flags & VARIANT
@@ -83,7 +90,7 @@ export class PeerResults {
     this.#update(index, flags | HAVE)
   }
 
-  /** The peer no longer has the piece, or is no longer believed: bit and result are forgotten. */
+  /** The peer no longer has the piece, or is no longer believed: forgets its bit and result. */
   forget (index: number): void {
     const flags = this.#flags[index]!
     if (flags === HAVE) this.#unexplained--
@@ -92,7 +99,7 @@ export class PeerResults {
     this.#table.variants.drop(index, flags & VARIANT)
   }
 
-  /** Forgets all that it says otherwise than whoever was first; these pieces. */
+  /** Forgets all results that differ from the first announced one. Returns the indices of these pieces. */
   forgetFurther (): number[] {
     const pieces: number[] = []
     for (let index = 0; this.#further > 0 && index < this.#flags.length; index++) {
@@ -103,7 +110,7 @@ export class PeerResults {
     return pieces
   }
 
-  /** The peer is gone: forgets everything; the indices whose last holder this peer was. */
+  /** The peer has disconnected: forgets everything. Returns the indices of the pieces that no other peer holds. */
   clear (): number[] {
     this.#table.removePeer(this)
     const orphans: number[] = []
@@ -124,10 +131,10 @@ export class PeerResults {
   }
 }
 
-/** All results known for one task: our own and the connected peers'. */
+/** All known results of one task: our own and those of the connected peers. */
 export class ResultTable {
   readonly pieceCount: number
-  /** @internal what anybody says, ourselves included */
+  /** @internal the results that any peer announced, including our own */
   readonly variants: Variants
   readonly #peers = new Map<PeerResults, (pieces: number[]) => void>()
   /** the number of the variant stored here; 0: none */
@@ -141,10 +148,7 @@ export class ResultTable {
     this.#holders = new Uint16Array(pieceCount)
   }
 
-  /**
-   * @param dropped called with pieces whose result by this peer was forgotten, because there was no room: it does not
-   * hold them
-   */
+  /** @param dropped called with the pieces whose result was forgotten for lack of room: the peer does not hold them */
   addPeer (dropped: (pieces: number[]) => void = () => {}): PeerResults {
     const peer = new PeerResults(this)
     this.#peers.set(peer, dropped)
@@ -155,8 +159,8 @@ export class ResultTable {
   removePeer (peer: PeerResults): void { this.#peers.delete(peer) }
 
   /**
-   * @internal whether there is room for a result that a peer says; if need be, at the cost of the one that has said
-   * most results otherwise than whoever was first: who floods us with them makes room for others
+   * @internal Whether there is room for a result that a peer announces. If necessary, makes room by forgetting the
+   * results of the peer that differs most often from the first announcement, because that peer floods us.
    */
   makeRoom (peer: PeerResults, index: number, result: Result): boolean {
     while (this.variants.isFullFor(index, result)) {
@@ -168,17 +172,17 @@ export class ResultTable {
     return true
   }
 
-  /** Connected peers the piece can be downloaded from. */
+  /** The number of connected peers that the piece can be downloaded from. */
   holders (index: number): number {
     return this.#holders[index]!
   }
 
-  /** Somebody has a result of some piece: we, or a connected peer. */
+  /** True if we, or a connected peer, have a result of any piece. */
   get hasAny (): boolean {
     return this.#own.some(variant => variant !== 0) || this.#holders.some(holders => holders > 0)
   }
 
-  /** True when the piece is stored here. */
+  /** True if the piece is stored here. */
   has (index: number): boolean {
     return (this.#own[index] ?? 0) !== 0
   }

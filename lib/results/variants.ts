@@ -1,12 +1,14 @@
 /**
- * The distinct results of each piece, numbered from 1, each kept for as long as somebody says it. There is seldom more
- * than one. Pure. Called by result-table.ts.
+ * The distinct results of each piece, numbered from 1. Each is kept while any peer announces it. A piece seldom has
+ * more than one. Pure. Called by result-table.ts.
  */
 import { FurtherResults } from './further-results.ts'
 import { PackedResults } from './packed-results.ts'
 import type { Result } from './result.ts'
 
-/** Results beyond the first of each piece: as many as there are pieces, in all, but room for these in a small task. */
+/**
+ * The limit for results after the first of each piece is the number of pieces, but at least this many in a small task.
+ */
 const MIN_FURTHER_RESULTS = 65_536
 
 /** The variants of all pieces. */
@@ -14,7 +16,7 @@ export class Variants {
   /** number 1 of each piece */
   readonly #first: PackedResults
   readonly #firstCounts: Uint16Array
-  /** from number 2 on */
+  /** number 2 and up */
   readonly #further: FurtherResults
   readonly #furtherLimit: number
 
@@ -22,14 +24,11 @@ export class Variants {
     this.#first = new PackedResults(pieceCount)
     this.#firstCounts = new Uint16Array(pieceCount)
     this.#furtherLimit = Math.max(MIN_FURTHER_RESULTS, pieceCount)
-    // one more each: our own results have room whatever others say
+    // one more per piece: there is always room for our own results
     this.#further = new FurtherResults(pieceCount, this.#furtherLimit + pieceCount)
   }
 
-  /**
-   * There is no room for what a peer says of the piece: it would be one more beyond the first, and there are as many as
-   * may be.
-   */
+  /** True if there is no room for the peer's result: it would be a further variant, and the limit is reached. */
   isFullFor (index: number, result: Result): boolean {
     return this.#further.size >= this.#furtherLimit && this.#first.has(index) && this.#numberOf(index, result) === 0
   }
@@ -42,12 +41,15 @@ export class Variants {
     return number === 1 ? this.#first.sizeOf(index) : this.#further.sizeOf(index, number)
   }
 
-  /** True when the variant is this very result. */
+  /** True if the variant is this very result. */
   matches (index: number, number: number, result: Result): boolean {
     return number === 1 ? this.#first.matches(index, result) : this.#further.matches(index, number, result)
   }
 
-  /** Somebody says this result: its number; 0, and nothing is kept, if that would be more than `limit`. */
+  /**
+   * Counts one more announcement of the result, and returns its number. Returns 0, and stores nothing, if the number
+   * would exceed `limit`.
+   */
   add (index: number, result: Result, limit: number): number {
     const known = this.#numberOf(index, result)
     const number = known === 0 ? this.#freeNumber(index) : known
@@ -57,12 +59,12 @@ export class Variants {
     return number
   }
 
-  /** Somebody says it no longer. */
+  /** Counts one announcement less. */
   drop (index: number, number: number): void {
     if (number !== 0) this.#count(index, number, -1)
   }
 
-  /** 0: nobody says it. */
+  /** 0 if nobody announces it. */
   #numberOf (index: number, result: Result): number {
     return this.#first.matches(index, result) ? 1 : this.#further.numberOf(index, result)
   }
