@@ -1,8 +1,8 @@
 /**
- * Seals a finished task: an ordinary torrent (BEP 3) of its files, with their real lengths, for every BitTorrent
- * client. Its info dictionary follows from the files alone, so that who has the same files has the same info-hash.
- * Not by create-torrent: a folder with one file would become a single file, and each byte is compared with the digest
- * of its result in the same pass. Called by webtorrent/sealing.ts and `bitworker seal`.
+ * Seals a finished task: makes an ordinary torrent (BEP 3) of its files, with their actual lengths, for any BitTorrent
+ * client. The info dictionary depends only on the files, so the same files give the same info-hash. create-torrent is
+ * not used: it would turn a folder with one file into a single file, and each byte must be compared with the digest of
+ * its result in the same pass. Called by webtorrent/sealing.ts and `bitworker seal`.
  */
 import { encode } from '../base/bencode.ts'
 import type { Encodable } from '../base/bencode.ts'
@@ -13,14 +13,14 @@ import { finishedFiles, readFinished } from '../store/finished-files.ts'
 import type { FileMark, FinishedContent } from '../store/finished-files.ts'
 import type { Task } from '../task/task.ts'
 
-/** A finished file, and what it was when it was sealed. */
+/** A finished file, and its state when it was sealed. */
 export interface SealedFile extends FinishedContent { mark: FileMark }
 
 /** A sealed task. */
 export interface Seal {
   /** of the ordinary torrent: 40 lower-case hex digits */
   infoHash: string
-  /** the torrent file */
+  /** the bytes of the torrent file */
   torrentFile: Uint8Array
   /** bytes */
   pieceLength: number
@@ -28,17 +28,17 @@ export interface Seal {
   files: SealedFile[]
 }
 
-/** How to seal. */
+/** Options of `sealTask`. */
 export interface SealOptions {
   /** trackers; default: the task's */
   announce?: readonly string[]
-  /** called now and then with the bytes that were read, and all that there are */
+  /** called from time to time with the number of bytes read, and the total */
   onProgress?: (done: number, total: number) => void
   signal?: AbortSignal
 }
 
 /**
- * Reads the files of a task that is finished in `folder`, and seals them. Rejects with BW_ERR_NOT_FINISHED,
+ * Reads and seals the files of a task that is finished in `folder`. Rejects with BW_ERR_NOT_FINISHED,
  * BW_ERR_TASK_REQUIRES, BW_ERR_OUTPUT_FOLDER, BW_ERR_SYMLINK, BW_ERR_ABORTED.
  */
 export async function sealTask (
@@ -61,7 +61,7 @@ export async function sealTask (
   return { infoHash: sha1Hex(encode(info)), torrentFile: encode(fileOf(info, announce)), pieceLength, files }
 }
 
-/** Nothing in it but what follows from the files: a date, say, would make it another torrent. */
+/** Contains only what follows from the files: a date, for example, would change the info-hash. */
 function infoOf (
   task: Task, files: readonly FinishedContent[], { pieceLength, pieces }: { pieceLength: number, pieces: Uint8Array }
 ): Record<string, Encodable | undefined> {

@@ -1,6 +1,7 @@
 /**
- * The finished files of a sealed task as WebTorrent's store (abstract-chunk-store): read where they lie, and never
- * written to. Each read makes sure that the file is what was sealed. Called by webtorrent/sealing.ts.
+ * The finished files of a sealed task as a store for WebTorrent (abstract-chunk-store). The files are read in place,
+ * and never written. Each read checks that the file has not changed since it was sealed. Called by
+ * webtorrent/sealing.ts.
  */
 import { concatBytes } from '../base/bencode.ts'
 import { readUnchanged } from '../store/finished-files.ts'
@@ -8,12 +9,12 @@ import type { Seal, SealedFile } from './seal.ts'
 
 type Callback = (err: Error | null, bytes?: Uint8Array) => void
 
-/** Where each file begins, in bytes of all of them. */
+/** Where each file begins, as an offset in bytes into all files together. */
 interface Start { file: SealedFile, start: number }
 
 /** A store that has all pieces from the start. */
 export class SealedStore {
-  /** bytes of a piece */
+  /** bytes per piece */
   readonly chunkLength: number
   readonly #folder: string
   readonly #starts: Start[] = []
@@ -31,7 +32,7 @@ export class SealedStore {
     this.#length = start
   }
 
-  /** Errors: BW_ERR_NOT_FINISHED where a file was changed since, those of the file system. */
+  /** Errors: BW_ERR_NOT_FINISHED if a file has changed since it was sealed; those of the file system. */
   get (index: number, opts: { offset?: number, length?: number } | null | Callback, cb: Callback = () => {}): void {
     if (typeof opts === 'function') return this.get(index, null, opts)
     const first = index * this.chunkLength
@@ -67,13 +68,13 @@ export class SealedStore {
     return low
   }
 
-  /** Never: what WebTorrent would write here it has found to be damaged, and the task's own peers mend it. */
+  /** Does nothing: WebTorrent calls it for a piece that it found damaged, and the task's own peers repair that. */
   put (_index: number, _bytes: Uint8Array, cb: (err: Error | null) => void = () => {}): void {
     queueMicrotask(() => { cb(new Error('a sealed file is never written to')) })
   }
 
   close (cb: (err: Error | null) => void = () => {}): void { queueMicrotask(() => { cb(null) }) }
 
-  /** The files stay: they are the task's. */
+  /** The files are kept: they belong to the task. */
   destroy (cb: (err: Error | null) => void = () => {}): void { this.close(cb) }
 }
