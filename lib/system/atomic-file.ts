@@ -1,10 +1,10 @@
 /**
- * Files that are there whole or not at all, whatever ends us meanwhile. Called by lib/config/trust-files.ts and the
- * command line.
+ * Writes files atomically: after a crash a file is either complete or absent. Called by lib/config/trust-files.ts and
+ * the command line.
  */
 import { link, open, rename, rm } from 'node:fs/promises'
 
-/** Writes a file that must not be there yet; what stopped half way is removed. Rejects with EEXIST. */
+/** Writes a file that must not exist yet. On failure, removes the incomplete file. Rejects with EEXIST. */
 export async function writeNew (target: string, bytes: Uint8Array | string, mode = 0o666): Promise<void> {
   const file = await open(target, 'wx', mode)
   try {
@@ -18,12 +18,12 @@ export async function writeNew (target: string, bytes: Uint8Array | string, mode
   }
 }
 
-/** Writes a file by way of a second one, so that a full disk leaves the old one whole. */
+/** Writes a temporary file and renames it over the target, so that a full disk cannot damage the old one. */
 export async function replace (target: string, bytes: Uint8Array | string, mode = 0o666): Promise<void> {
   await byDraft(target, bytes, mode, draft => rename(draft, target))
 }
 
-/** Like `replace`, but never over a file that is there: rejects with EEXIST. */
+/** Like `replace`, but never overwrites a file: rejects with EEXIST. */
 export async function publish (target: string, bytes: Uint8Array | string, mode = 0o666): Promise<void> {
   await byDraft(target, bytes, mode, async draft => {
     await link(draft, target)

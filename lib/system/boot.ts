@@ -1,9 +1,9 @@
-/** When this machine was started. */
+/** Identifies the current boot of this machine. */
 import { readFileSync } from 'node:fs'
 
 let id: string | undefined
 
-/** Another text after each start of the system; '' where that cannot be known. */
+/** A text that is different after each boot of the system; '' where the system does not provide one. */
 export function bootId (): string {
   try {
     id ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()

@@ -1,34 +1,34 @@
 /**
- * HTTP requests whose answers cannot be larger or take longer than the caller allows, nor lead from a server outside to
- * this machine or its network. Everything that is fetched comes from here.
+ * HTTP requests with limits on size and time, and without redirects from an outside server to this machine or its
+ * network. Everything that is fetched over HTTP is fetched here.
  */
 import { addressesOf, isLocalAddress } from './local-address.ts'
 
-/** As fetch has it. */
+/** The same as fetch. */
 const MAX_REDIRECTS = 20
 
-/** What may be asked of `fetchBounded`. */
+/** Options of `fetchBounded`. */
 export interface FetchOptions {
-  /** of the body, decompressed */
+  /** limit for the body, decompressed */
   maxBytes: number
-  /** from the request to the last byte */
+  /** from the request to the last byte of the body */
   timeoutMs: number
   headers?: Record<string, string>
   /** default GET */
   method?: 'GET' | 'POST'
   body?: string
-  /** default: 20 times at most, to http and https only */
+  /** 'follow' (default): at most 20 redirects, only to http and https */
   redirect?: 'follow' | 'error'
-  /** ends it earlier */
+  /** aborts the request */
   signal?: AbortSignal
-  /** undici's, for a proxy */
+  /** an undici dispatcher, for a proxy */
   dispatcher?: unknown
 }
 
-/** An answer with its whole body. */
+/** A response with its whole body. */
 export interface FetchedAnswer { status: number, statusText: string, bytes: Uint8Array<ArrayBuffer> }
 
-/** Rejects with whatever fetch does, with a TimeoutError, and for a body that is too long. */
+/** Rejects with fetch's errors, with a TimeoutError, and if the body is too long. */
 export async function fetchBounded (
   url: string, { maxBytes, timeoutMs, signal, redirect = 'follow', ...options }: FetchOptions
 ): Promise<FetchedAnswer> {
@@ -47,7 +47,7 @@ export async function fetchBounded (
 }
 
 async function follow (url: string, request: RequestInit): Promise<Response> {
-  // as it was given: what fetch says of an address that is none is said of that text
+  // as given: fetch's error for an invalid address quotes it
   let at = url
   for (let redirects = 0; ; redirects++) {
     const response = await fetch(at, { ...request, redirect: 'manual' })
@@ -83,7 +83,7 @@ const REASONS: Record<string, string> = {
   UND_ERR_SOCKET: 'the connection was closed'
 }
 
-/** Why something did not work over the network, in a few words: the innermost cause that says something. */
+/** Why a network operation failed, in a few words: the innermost cause that has a message. */
 export function networkReason (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const inner = error.cause instanceof AggregateError ? error.cause.errors[0] as unknown : error.cause

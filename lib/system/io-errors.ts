@@ -1,6 +1,4 @@
-/**
- * Errors of the file system, as ours: what a person can do about them decides the code.
- */
+/** Turns errors of the file system into ours. The code depends on what the user can do about them. */
 import { BitWorkerError } from '../base/errors.ts'
 
 /** The `code` of a system error, e.g. ENOENT; '' for anything else. */
@@ -13,8 +11,8 @@ export function errnoOf (err: unknown): string {
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 /**
- * Turns an error of the file system into BW_ERR_DISK_FULL, BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER (blame 'system'); any
- * other error, ours or a bug, is returned as it is.
+ * Turns an error of the file system into BW_ERR_DISK_FULL, BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER (blame 'system').
+ * Returns any other error unchanged.
  */
 export function ioError (err: unknown, path: string): Error {
   const errno = errnoOf(err)
@@ -24,7 +22,7 @@ export function ioError (err: unknown, path: string): Error {
   return new BitWorkerError(code, 'system', `Cannot use ${path}: ${reason(err, errno)}`, { cause: err })
 }
 
-/** BW_ERR_DISK_FULL for a path on the disk that is full. */
+/** Creates BW_ERR_DISK_FULL for a path on a full disk. */
 export function diskFull (path: string, cause: unknown): BitWorkerError {
   const why =
     errnoOf(cause) === 'EFBIG' ? 'the file is too large for this disk or this user' : 'no space is left on the disk'

@@ -1,6 +1,6 @@
 /**
- * Which addresses are of this machine or of the network around it, where a stranger cannot send anything himself: a
- * server outside must not send us there instead.
+ * Detects addresses of this machine and of its network. A stranger cannot reach them, so an outside server must not
+ * redirect us there.
  */
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
@@ -12,12 +12,14 @@ for (const [net, prefix] of [
 ] as const) LOCAL.addSubnet(net, prefix, 'ipv4')
 for (const [net, prefix] of [['::', 127], ['fc00::', 7], ['fe80::', 10]] as const) LOCAL.addSubnet(net, prefix, 'ipv6')
 
-/** Whether an IP address is this machine's loopback, or of a private or link-local network. */
+/** Whether an IP address is a loopback address, or belongs to a private or link-local network. */
 export function isLocalAddress (address: string): boolean {
   return LOCAL.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** Addresses of a URL's host: itself, or what its name stands for; none if that is not known. */
+/**
+ * The IP addresses of a URL's host: the host itself, or those that its name resolves to; none if it does not resolve.
+ */
 export async function addressesOf ({ hostname }: URL): Promise<string[]> {
   const host = hostname.replace(/^\[|\]$/g, '')
   if (isIP(host) !== 0) return [host]

@@ -1,5 +1,6 @@
 /**
- * One process at a time in a folder: a lock file with pid and start time, taken over when that process is gone.
+ * Lets one process at a time use a folder: a lock file with pid and start time, which is taken over when its process
+ * has ended.
  */
 import { linkSync, lstatSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
@@ -10,8 +11,8 @@ import { isRunning, startTimeOf } from './process-table.ts'
 let count = 0
 
 /**
- * Takes the lock file `path`; returns what releases it (twice does no harm). Throws BW_ERR_LOCKED if a running process
- * has it, this one included; BW_ERR_OUTPUT_FOLDER and BW_ERR_DISK_FULL if it cannot be written.
+ * Takes the lock file `path`. The returned function releases it, and may be called twice. Throws BW_ERR_LOCKED if a
+ * running process, including this one, holds it; BW_ERR_OUTPUT_FOLDER or BW_ERR_DISK_FULL if it cannot be written.
  */
 export function acquireLock (path: string): () => void {
   const own = `${process.pid} ${startTimeOf(process.pid)}\n`
@@ -31,7 +32,7 @@ export function acquireLock (path: string): () => void {
   }
 }
 
-/** Exclusive, and never seen half-written: the draft gets its final name only if nothing has it. */
+/** Creates the file exclusively, and never half-written: the draft gets its final name only if that name is free. */
 function create (path: string, draft: string, own: string): boolean {
   try {
     linkSync(draft, path)
@@ -51,11 +52,11 @@ function create (path: string, draft: string, own: string): boolean {
 function takeOver (path: string, draft: string, own: string): void {
   const stale = read(path)
   refuseIfAlive(stale)
-  // a link or the like is nobody's lock
+  // a symbolic link or the like is not a lock
   if (isFile(path) === false) removeFile(path)
   const aside = `${draft}.stale`
   if (stale !== null) {
-    try { renameSync(path, aside) } catch {} // someone else was faster, which create() will tell
+    try { renameSync(path, aside) } catch {} // another process was faster; create() will notice
   }
   const taken = read(aside)
   if (taken !== null && taken !== stale) putBack(path, aside, taken)
@@ -66,7 +67,7 @@ function takeOver (path: string, draft: string, own: string): void {
   }
 }
 
-/** Between our look and our rename, another process had taken the lock over: it keeps it. */
+/** Between our check and our rename, another process took over the lock: it keeps it. */
 function putBack (path: string, aside: string, taken: string): never {
   try { linkSync(aside, path) } catch {}
   unlinkSync(aside)
@@ -77,7 +78,7 @@ function putBack (path: string, aside: string, taken: string): never {
 function refuseIfAlive (lock: string | null): void {
   const [pid = '', startTime = ''] = (lock ?? '').trim().split(' ')
   if (!/^[1-9]\d{0,9}$/.test(pid) || !isRunning(Number(pid))) return
-  // the pid may have been given to another program since
+  // the pid may have been reused by another program
   const now = startTimeOf(Number(pid))
   if (startTime === now || startTime === '' || now === '') throw locked(pid)
 }
@@ -90,14 +91,14 @@ function locked (pid: string): BitWorkerError {
 
 function read (path: string): string | null {
   try {
-    // neither through a link, nor from a FIFO, which would hold us for ever
+    // reads neither through a symbolic link nor from a FIFO, which would block for ever
     return isFile(path) === true ? readFileSync(path, 'utf8') : null
   } catch {
     return null
   }
 }
 
-/** undefined: there is nothing. */
+/** undefined if the path does not exist. */
 function isFile (path: string): boolean | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile()
 }

@@ -1,18 +1,18 @@
-/**
- * Looks into the system's table of processes, where there is one (/proc on Linux).
- */
+/** Reads the system's process table, if there is one (/proc on Linux). */
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import process from 'node:process'
 
-/** Whether this system has a process table that can be read. */
+/** Whether this system has a readable process table. */
 export const HAS_PROC = existsSync('/proc/self/stat')
 
-/** Fields of /proc/PID/stat from the third on (state, parent, group, session …); null when there is no such process. */
+/**
+ * The fields of /proc/PID/stat from the third on (state, parent, group, session …); null if there is no such process.
+ */
 export function readStat (pid: string | number): string[] | null {
   try {
-    // UTF-8, whatever the name is: Node reads that in one call
+    // UTF-8 whatever the name is: Node reads that in one call
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // the second field is the program's name in parentheses, and may itself contain blanks and parentheses
+    // the second field is the program's name in parentheses, and may itself contain spaces and parentheses
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return null
@@ -20,9 +20,9 @@ export function readStat (pid: string | number): string[] | null {
 }
 
 /**
- * A thread of the process that lives, by which its state and memory are to be asked: as a rule the first one, whose
- * state is `state`; when that has ended, which looks like the end of the process (Z), another may go on. Null: it is
- * dead.
+ * Finds a live thread of the process, by which its state and memory can be read. This is normally the first thread,
+ * whose state is `state`. When the first thread has ended, the process looks like a zombie (Z), but other threads may
+ * still run. Returns null if the process has ended.
  */
 export function livingThread (pid: number, state: string | undefined): { tid: number, state: string } | null {
   if (state !== undefined && state !== 'Z' && state !== 'X') return { tid: pid, state }
@@ -37,13 +37,13 @@ function threadsOf (pid: number): number[] {
   try {
     return readdirSync(`/proc/${pid}/task`).map(Number)
   } catch {
-    return [] // it has gone
+    return [] // it has ended
   }
 }
 
 const HAS_CHILDREN = existsSync(`/proc/self/task/${process.pid}/children`)
 
-/** Children of a process; null where the system does not tell. */
+/** The children of a process; null where the system does not list them. */
 export function childrenOf (pid: number): number[] | null {
   if (!HAS_CHILDREN) return null
   try {
@@ -57,14 +57,14 @@ export function childrenOf (pid: number): number[] | null {
 }
 
 /**
- * When a process was started, in ticks since the system booted; '' where that is not known. Tells it from a later one
- * with its pid.
+ * The start time of a process in ticks since boot, which distinguishes it from a later process with the same pid; '' if
+ * unknown.
  */
 export function startTimeOf (pid: number): string {
   return readStat(pid)?.[19] ?? ''
 }
 
-/** Whether there is such a process, ours or another user's. */
+/** Whether the process exists, whichever user owns it. */
 export function isRunning (pid: number): boolean {
   try {
     return process.kill(pid, 0)
