@@ -1,23 +1,23 @@
 /**
- * What a task asks for its commands: time, memory, room in its scratch folder. That it asks does not mean that it gets:
- * the volunteer decides (executor/limits.ts). Pure. Called by lib/task/command.ts, lib/task/create.ts and whoever runs
- * or describes a task.
+ * What a task asks for its commands: time, memory, space in the scratch folder. The volunteer decides what they get
+ * (executor/limits.ts). Pure. Called by lib/task/command.ts, lib/task/create.ts, and the code that runs or describes a
+ * task.
  */
 import type { Bdict, Encodable } from '../base/bencode.ts'
 import { TaskFlaw } from './types.ts'
 import type { Task } from './types.ts'
 
-/** What a task may ask for. */
+/** The limits that a task may ask for. */
 export type TaskAsks = Pick<Task, 'timeoutMs' | 'completeTimeoutMs' | 'memoryBytes' | 'scratchBytes'>
 
 const MAX_TIMEOUT_S = 31_536_000
 const COMPLETE_MS = 86_400_000
-/** Not even bash runs with less. */
+/** bash does not start with less. */
 const MIN_ASKED_BYTES = 2 ** 20
-/** 1 TiB; far from where sums of it stop being exact. */
+/** 1 TiB. Sums of it stay far below the limit of exact integers. */
 const MAX_ASKED_BYTES = 2 ** 40
 
-/** Reads what a `bitworker` dictionary asks for. Throws BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS. */
+/** Reads the limits from a `bitworker` dictionary. Throws BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS. */
 export function readAsks (dict: Bdict): TaskAsks {
   const asks: TaskAsks = {}
   if (dict.has('timeout')) asks.timeoutMs = checkTimeout(dict.get('timeout'), 'timeout') * 1000
@@ -29,7 +29,7 @@ export function readAsks (dict: Bdict): TaskAsks {
   return asks
 }
 
-/** The same for writing. Throws BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS. */
+/** Returns the dictionary entries to write. Throws BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS. */
 export function asksDict ({
   timeoutMs, completeTimeoutMs, memoryBytes, scratchBytes
 }: TaskAsks): Record<string, Encodable | undefined> {
@@ -43,14 +43,14 @@ export function asksDict ({
 }
 
 /**
- * Milliseconds that the complete command of a file asks for: all parts in one go take long, so a day if the task does
- * not say.
+ * The time in milliseconds that the complete command of a file asks for. It handles all parts at once, so the default
+ * is a day.
  */
 export function completeMsOf ({ completeTimeoutMs }: TaskAsks): number {
   return completeTimeoutMs ?? COMPLETE_MS
 }
 
-/** What each of its commands asks for besides time. */
+/** What each command asks for besides time. */
 export function spaceAsked ({ memoryBytes, scratchBytes }: TaskAsks): Pick<TaskAsks, 'memoryBytes' | 'scratchBytes'> {
   return { ...(memoryBytes !== undefined && { memoryBytes }), ...(scratchBytes !== undefined && { scratchBytes }) }
 }

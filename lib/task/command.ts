@@ -1,6 +1,6 @@
 /**
- * What makes an info dictionary a task: the commands, inside it (`bitworker`) or outside (legacy files), and
- * the digest that stands for them. Pure. Called by lib/task/task.ts.
+ * What turns an info dictionary into a task: the commands, inside it (`bitworker`) or outside (legacy files), and the
+ * digest that identifies them. Pure. Called by lib/task/task.ts.
  */
 import { encode, textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
@@ -13,7 +13,7 @@ import { taskError, TaskFlaw } from './types.ts'
 import type { Task } from './types.ts'
 import { isReadable, unsupportedIn } from './unsupported.ts'
 
-/** Linux takes 128 KiB as one argument of a program; half of it leaves room for wrappers. */
+/** Linux accepts up to 128 KiB as one argument of a program. Half of that leaves room for wrappers. */
 const MAX_COMMAND_BYTES = 64 * 1024
 
 const TASK_PREFIX = 'BitWorker/task/1\0'
@@ -23,14 +23,14 @@ const LEGACY_PREFIX = 'BitWorker/legacy/1\0'
 export type Commands = Pick<Task, 'command' | 'completeCommand'>
 
 /**
- * Reads the `bitworker` dictionary of an info dictionary. What this version does not know is listed, so that nobody
- * computes. Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT,
+ * Reads the `bitworker` dictionary of an info dictionary. Lists what this version does not know, so that the task is
+ * not computed. Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT,
  * BW_ERR_TASK_LIMITS, BW_ERR_TASK_INPUT, BW_ERR_TASK_NEEDS.
  */
 export function readBitworker (
   value: Bvalue | undefined, pieceCount: number
 ): Commands & TaskAsks & Pick<Task, 'inputs' | 'needs' | 'unsupported'> {
-  // of what a peer sent
+  // possible in metadata from a peer
   if (value === undefined)
     throw taskError(
       'BW_ERR_TASK_NO_COMMAND',
@@ -54,7 +54,7 @@ export function readBitworker (
 export function readCommands (dict: Bdict): Commands {
   const command = readCommand(dict, 'command')
   if (command === undefined || command.trim() === '') throw noCommand()
-  // Empty means none: the old files write it so.
+  // Legacy files write an empty command for none.
   const completeCommand = readCommand(dict, 'complete command')
   return { command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }
 }
@@ -63,10 +63,10 @@ export function readCommands (dict: Bdict): Commands {
  * The task digest: 32 bytes that two peers must have in common to exchange pieces. SHA-256 over
  *
  * - the 17 bytes `BitWorker/task/1\0` and the info dictionary as received; or, for legacy files,
- * - the 19 bytes `BitWorker/legacy/1\0`, a canonical bencoded dictionary of `command` and (if there is one and it is
- *   not empty) `complete command`, and the info dictionary as received.
+ * - the 19 bytes `BitWorker/legacy/1\0`, a canonical bencoded dictionary of `command` and (if it exists and is not
+ *   empty) `complete command`, and the info dictionary as received.
  *
- * @param commands given for legacy files only, whose info dictionary does not hold them
+ * @param commands for legacy files only, whose info dictionary does not contain them
  */
 export function taskDigest (info: Uint8Array, commands?: Commands): Uint8Array<ArrayBuffer> {
   const hash = incrementalSha256()
@@ -75,7 +75,7 @@ export function taskDigest (info: Uint8Array, commands?: Commands): Uint8Array<A
   return new Uint8Array(hash.update(info).digest())
 }
 
-/** The commands under their keys in task files. */
+/** The commands by their keys in task files. */
 export function commandsDict ({ command, completeCommand }: Commands): Record<string, string | undefined> {
   return { command, 'complete command': completeCommand }
 }

@@ -1,6 +1,6 @@
 /**
- * From createTask's options to dictionaries. Checked here: only what would otherwise be lost or misread on the way into
- * bencode; every other rule is the reader's, which reads each new task before anyone gets it. Pure. Called by
+ * Turns the options of createTask into dictionaries. Checks only what would otherwise be lost or misread in bencode.
+ * The reader checks all other rules, since every new task is read back before it is returned. Pure. Called by
  * lib/task/task.ts.
  */
 import type { Encodable } from '../base/bencode.ts'
@@ -21,7 +21,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 type EncodableDict = Record<string, Encodable | undefined>
 
 /**
- * The info dictionary. Throws BW_ERR_TASK_OPTIONS, BW_ERR_TASK_PIECE_LENGTH, BW_ERR_TASK_TOO_MANY_PIECES,
+ * Makes the info dictionary. Throws BW_ERR_TASK_OPTIONS, BW_ERR_TASK_PIECE_LENGTH, BW_ERR_TASK_TOO_MANY_PIECES,
  * BW_ERR_TASK_TIMEOUT, BW_ERR_TASK_LIMITS.
  */
 export function createInfo (opts: CreateTaskOptions): EncodableDict {
@@ -51,7 +51,7 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
 }
 
 /**
- * What stands around the info dictionary. Throws BW_ERR_TASK_OPTIONS. BEP 3, BEP 12: one tier per tracker, as
+ * Makes the entries beside the info dictionary. Throws BW_ERR_TASK_OPTIONS. BEP 3, BEP 12: one tier per tracker, as
  * WebTorrent writes them.
  */
 export function createRemarks (

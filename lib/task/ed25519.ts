@@ -1,6 +1,6 @@
 /**
- * Ed25519 keys and signatures (RFC 8032), by node:crypto. Here is only what that does not check: which public keys mean
- * nobody in particular. Pure. Called by signature.ts and key-format.ts.
+ * Ed25519 keys and signatures (RFC 8032), by node:crypto. Adds the one check that it lacks: weak public keys, which
+ * identify nobody. Pure. Called by signature.ts and key-format.ts.
  */
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
@@ -11,8 +11,8 @@ export const SIGNATURE_BYTES = 64
 
 const P = 2n ** 255n - 19n
 /**
- * The y coordinates of the eight points of small order. Under such a key some signatures hold for every message, and
- * not every version of OpenSSL refuses it.
+ * The y coordinates of the eight points of small order. With such a key, some signatures are valid for every message,
+ * and not every version of OpenSSL rejects it.
  */
 const SMALL_ORDER = new Set([
   0n, 1n, P - 1n,
@@ -20,9 +20,7 @@ const SMALL_ORDER = new Set([
   0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n
 ])
 
-/**
- * What is wrong with these bytes as somebody's public key ('is …', 'has …'), or null if nothing speaks against them.
- */
+/** Why these bytes cannot be used as a public key ('is …', 'has …'); null if they can. */
 export function whyNoPublicKey (key: Uint8Array): string | null {
   if (key.length !== PUBLIC_KEY_BYTES) return `has ${key.length} bytes instead of ${PUBLIC_KEY_BYTES}`
   const y = yOf(key)
@@ -35,19 +33,19 @@ function yOf (key: Uint8Array): bigint {
   return BigInt(`0x${Buffer.from(key.toReversed()).toString('hex')}`) & (2n ** 255n - 1n)
 }
 
-/** Whether the signature is this key's for the message; false for keys that `whyNoPublicKey` objects to. */
+/** Whether the signature is valid for the message and key. False for keys that `whyNoPublicKey` rejects. */
 export function isSignatureOf (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (whyNoPublicKey(key) !== null || signature.length !== SIGNATURE_BYTES) return false
   const x = Buffer.from(key).toString('base64url')
   return verify(null, message, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }), signature)
 }
 
-/** 64 bytes. The key must be one that `toSigningKey` returned. */
+/** Returns a signature of 64 bytes. The key must come from `toSigningKey`. */
 export function signBytes (message: Uint8Array, key: KeyObject): Uint8Array<ArrayBuffer> {
   return new Uint8Array(sign(null, message, key))
 }
 
-/** A secret Ed25519 key from a KeyObject or PEM text (PKCS #8, not encrypted). Throws BW_ERR_KEY. */
+/** Converts a KeyObject or PEM text (PKCS #8, not encrypted) to a secret Ed25519 key. Throws BW_ERR_KEY. */
 export function toSigningKey (key: KeyObject | string): KeyObject {
   const object = typeof key === 'string' ? fromPem(key) : key
   if (object?.type === 'private' && object.asymmetricKeyType === 'ed25519') return object
@@ -68,13 +66,12 @@ function fromPem (pem: string): KeyObject {
   }
 }
 
-/** The public half of a secret key, 32 bytes. */
+/** The public key of a secret key, 32 bytes. */
 export function publicKeyOf (key: KeyObject): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url'))
 }
 
-/** The error for a key that cannot be used. @param why continues 'The key …'
- */
+/** Makes the error for an unusable key. @param why continues 'The key …' */
 export function badKey (why: string, cause?: unknown): BitWorkerError {
   return new BitWorkerError('BW_ERR_KEY', 'usage', `The key ${why}. Use an Ed25519 key.`, { cause })
 }

@@ -1,6 +1,6 @@
 /**
- * The part of the info dictionary that task files share with torrents (BEP 3): names, lengths, and how the pieces
- * run through the files. Pure. Called by lib/task/task.ts.
+ * The part of the info dictionary that task files share with torrents (BEP 3): names, lengths, and how the pieces are
+ * distributed over the files. Pure. Called by lib/task/task.ts.
  */
 import { textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
@@ -9,14 +9,14 @@ import { patternPaths, readPattern } from './output-pattern.ts'
 import { TaskFlaw } from './types.ts'
 import type { Task, TaskFile } from './types.ts'
 
-/** Per-piece state is kept in memory, so a few bytes of file must not demand more of it than this many pieces need. */
+/** Each piece takes up memory, so a small file must not be able to ask for more pieces than this. */
 export const MAX_PIECES = 2 ** 20
 const MAX_PIECE_LENGTH = 2 ** 30
-/** Far below 2^53, so that sums of lengths stay exact. */
+/** Far below 2^53, so that sums of lengths are exact. */
 export const MAX_LENGTH = 2 ** 50
 const MAX_FILES = 10_000
 
-/** What `readInfo` finds in an info dictionary. */
+/** The result of `readInfo`. */
 export type InfoFields = Pick<
   Task, 'name' | 'pieceLength' | 'pieceCount' | 'length' | 'files' | 'private' | 'outputPattern'
 >
@@ -45,7 +45,7 @@ export function readInfo (info: Bdict): InfoFields {
   }
 }
 
-/** Returns the piece length, if it is one. Throws BW_ERR_TASK_PIECE_LENGTH. */
+/** Returns the value if it is a valid piece length. Throws BW_ERR_TASK_PIECE_LENGTH. */
 export function checkPieceLength (value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PIECE_LENGTH) return value
   const what =
@@ -57,7 +57,7 @@ export function checkPieceLength (value: unknown): number {
   )
 }
 
-/** The error for a task of more pieces than any may have. */
+/** Makes the error for a task with too many pieces. */
 export function tooManyPieces (): Error {
   return new TaskFlaw(
     'BW_ERR_TASK_TOO_MANY_PIECES',
@@ -84,7 +84,7 @@ function readEntries (info: Bdict, name: string): Entry[] {
   return files.map(file => readEntry(file, name))
 }
 
-/** A file for each piece, in the folder that has the task's name. */
+/** One file per piece, in a folder named after the task. */
 function entriesOf (
   pattern: string, info: Bdict, { name, pieceLength }: { name: string, pieceLength: number }
 ): Entry[] {
@@ -108,7 +108,7 @@ function readEntry (file: Bvalue, name: string): Entry {
   return { path: [name, ...components], length: checkLength(file.get('length'), components.join('/')) }
 }
 
-/** BEP 47: neither a symbolic link nor padding is what a command computes. */
+/** BEP 47: a command cannot compute a symbolic link or padding. */
 function checkAttributes (entry: Bdict): void {
   const attributes = entry.has('attr') ? textOf(entry.get('attr')) : ''
   if (entry.has('symlink path') || attributes === undefined || /[lp]/.test(attributes)) {
@@ -135,8 +135,8 @@ function checkLength (value: Bvalue | undefined, path: string): number {
 }
 
 /**
- * Every file starts on a piece boundary (design: a part belongs to one file), so offsets are our own, not BEP 3's
- * running sum.
+ * Every file starts at a piece boundary, because a part belongs to one file. Offsets are therefore not BEP 3's running
+ * sum.
  */
 function layOut (entries: Entry[], pieceLength: number): TaskFile[] {
   let firstPiece = 0

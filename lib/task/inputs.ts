@@ -1,6 +1,6 @@
 /**
- * The inputs of a task: the entries of `inputs` in a `bitworker` dictionary of version 2, read strictly and written.
- * What their torrents hold is read by lib/inputs/metainfo.ts when they are there. Pure. Called by lib/task/command.ts
+ * The inputs of a task: reads (strictly) and writes the entries of `inputs` in a `bitworker` dictionary of version 2.
+ * lib/inputs/metainfo.ts reads the metadata of their torrents once it has arrived. Pure. Called by lib/task/command.ts
  * and lib/task/create.ts.
  */
 import { textOf } from '../base/bencode.ts'
@@ -13,15 +13,15 @@ import { taskError, TaskFlaw } from './types.ts'
 import type { CreateTaskOptions, InputSplit, TaskInput } from './types.ts'
 
 const MAX_INPUTS = 16
-/** All embedded bytes of a task, tables included: everybody who looks at the task gets them. */
+/** All embedded bytes of a task, including tables. Everyone who opens the task receives them. */
 const MAX_EMBEDDED_BYTES = 256 * 1024
-/** What fits into the metadata of a torrent that a peer takes, see lib/inputs/metainfo.ts. */
+/** As many as fit into the metadata of a torrent that a peer accepts, see lib/inputs/metainfo.ts. */
 export const MAX_INPUT_FILES = 100_000
-/** Where a complete command finds its parts. */
+/** The folder of a complete command's parts. */
 const RESERVED_NAME = 'p'
 const OFFSET_BYTES = 8
 
-/** Keys that an entry may have, by where its bytes are. */
+/** The keys that an entry may have, by the location of its bytes. */
 const KEYS = {
   data: new Set(['name', 'data', 'split', 'slice', 'slices', 'chunk', 'columns']),
   'info hash': new Set(['name', 'length', 'info hash', 'sha256', 'files', 'split', 'slice', 'chunk', 'columns']),
@@ -32,7 +32,7 @@ const SOURCES = Object.keys(KEYS) as Source[]
 const KNOWN_KEYS = new Set([...KEYS.data, ...KEYS['info hash'], ...KEYS.task])
 const TASK_KEYS = new Set(['digest', 'info hash'])
 
-/** Reads `inputs` of a task of `pieceCount` pieces; undefined: there are none. Throws BW_ERR_TASK_INPUT. */
+/** Reads the `inputs` of a task with `pieceCount` pieces; undefined if there are none. Throws BW_ERR_TASK_INPUT. */
 export function readInputs (value: Bvalue | undefined, pieceCount: number): TaskInput[] | undefined {
   if (value === undefined) return undefined
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_INPUTS) {
@@ -48,7 +48,7 @@ export function readInputs (value: Bvalue | undefined, pieceCount: number): Task
   return inputs
 }
 
-/** Keys of the entries that this version does not know, in words. */
+/** The keys in the entries that this version does not know, in words. */
 export function unknownInputKeys (value: Bvalue | undefined): string[] {
   if (!Array.isArray(value)) return []
   return value.flatMap(entry => {
@@ -63,8 +63,8 @@ export function unknownInputKeys (value: Bvalue | undefined): string[] {
 }
 
 /**
- * The entries for writing; undefined: none. Checked here is only what could not be written; the rest is found by who
- * reads them. Throws BW_ERR_TASK_OPTIONS.
+ * The entries to write; undefined if there are none. Checks only what could not be written; the reader checks the rest.
+ * Throws BW_ERR_TASK_OPTIONS.
  */
 export function inputsList (inputs: CreateTaskOptions['inputs']): Encodable | undefined {
   if (inputs === undefined) return undefined
@@ -178,7 +178,7 @@ function readSplit (entry: Bdict, input: TaskInput, pieceCount: number): InputSp
   throw badInput(name, `has the split ${quote(by)}, which no such input has`)
 }
 
-/** What says how an input is split has no meaning where it is not split so. */
+/** The keys of one kind of split have no meaning with another. */
 function checkSplitKeys (entry: Bdict, name: string, by: string | undefined): void {
   const belongs = { slice: 'bytes', slices: 'table', chunk: 'table', columns: 'table' }
   for (const [key, kind] of Object.entries(belongs)) {
@@ -203,12 +203,12 @@ function readTable (entry: Bdict, input: TaskInput, pieceCount: number): InputSp
   return { by: 'table', chunk, columns }
 }
 
-/** Bytes that the offsets of a task's slices take. */
+/** The size in bytes of the table of a task's slices. */
 export function tableBytes (pieceCount: number): number {
   return (pieceCount + 1) * OFFSET_BYTES
 }
 
-/** Offsets from 0 to the end of the data, none below the one before. */
+/** The offsets must start at 0, never decrease, and end at the end of the data. */
 function isTable (table: Uint8Array, pieceCount: number, length: number): boolean {
   if (table.length !== tableBytes(pieceCount)) return false
   const view = new DataView(table.buffer, table.byteOffset, table.length)

@@ -1,12 +1,12 @@
 /**
- * Public keys as text: the 64 hex digits, or the line of a `.pub` file, `bitworker-ed25519 <hex> [label]` (as
- * ssh-keygen writes its own). Pure. Called by the command line and list-format.ts.
+ * Public keys as text: 64 hex digits, or the line of a `.pub` file, `bitworker-ed25519 <hex> [label]` (similar to
+ * ssh-keygen's). Pure. Called by the command line and list-format.ts.
  */
 import { badKey, whyNoPublicKey } from './ed25519.ts'
 
 const LINE = /^(?:bitworker-ed25519 +)?([0-9a-f]{64})(?: +(\S.*))?$/i
 
-/** A public key and what its owner wants to be called. */
+/** A public key and its owner's label. */
 export interface PublicKey { key: string, label?: string }
 
 /** Reads a public key: 64 hex digits, or the line of a `.pub` file. Throws BW_ERR_KEY. */
@@ -19,7 +19,7 @@ export function parsePublicKey (text: string): PublicKey {
   return { key, ...(label !== undefined && { label }) }
 }
 
-/** The line of a `.pub` file, with its line break. */
+/** The line of a `.pub` file, including the newline. */
 export function formatPublicKey ({ key, label }: PublicKey): string {
   return `bitworker-ed25519 ${key}${label === undefined ? '' : ` ${label}`}\n`
 }

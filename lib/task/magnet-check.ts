@@ -1,21 +1,21 @@
 /**
- * What a magnet link may ask for before anything parses it: `magnet-uri` makes an array of the file numbers that `so`
- * names (BEP 53), however many those are. Pure. Called by client.ts and torrent.ts.
+ * Checks a magnet link before it is parsed: `magnet-uri` builds an array of all file numbers that `so` selects (BEP
+ * 53), however many there are. Pure. Called by client.ts and torrent.ts.
  */
 import { BitWorkerError } from '../base/errors.ts'
 
-/** 128 trackers with long addresses, and room for more. */
+/** Room for 128 trackers with long addresses, and more. */
 const MAX_MAGNET_LENGTH = 64 * 1024
-/** As many as a task may have files. */
+/** The largest number of files in a task. */
 const MAX_SELECTED_FILES = 10_000
 
-/** What is wrong with the link (BW_ERR_MAGNET), or undefined; also for whatever is no magnet link. */
+/** What is wrong with the link (BW_ERR_MAGNET); undefined if nothing is, or if it is not a magnet link. */
 export function magnetProblem (id: unknown): BitWorkerError | undefined {
   if (typeof id !== 'string' || !/^(?:stream-)?magnet:/.test(id)) return undefined
   if (id.length > MAX_MAGNET_LENGTH) return problem(`has ${id.length} characters, more than ${MAX_MAGNET_LENGTH}`)
   let selected = 0
   for (const [, value = ''] of id.matchAll(/[?&]so=([^&]*)/g)) selected += countFiles(value)
-  // written so that NaN is refused as well
+  // written so that it also rejects NaN
   if (!(selected <= MAX_SELECTED_FILES)) return problem(`selects more than ${MAX_SELECTED_FILES} files`)
   return undefined
 }

@@ -10,8 +10,8 @@ const PEER = /^(?:\[[0-9a-f:.]+\]|[0-9a-z.-]+):(\d{1,5})$/i
 
 /**
  * Makes a task's magnet link: info-hash, name, trackers, signers (`x.pk`) with their signatures (`x.sig`), and peers
- * (`x.pe`, each 'host:port' or '[ipv6]:port'). The link of a legacy task cannot carry the commands, which stand outside
- * its info dictionary. Throws BW_ERR_TASK_OPTIONS for a malformed peer. BEP 9.
+ * (`x.pe`, each 'host:port' or '[ipv6]:port'). The link of a legacy task does not contain its commands, which are
+ * outside the info dictionary. Throws BW_ERR_TASK_OPTIONS for a malformed peer. BEP 9.
  */
 export function magnetOf (task: Task, opts: { peers?: readonly string[] } = {}): string {
   return [
@@ -19,7 +19,7 @@ export function magnetOf (task: Task, opts: { peers?: readonly string[] } = {}):
     `dn=${encodeURIComponent(task.name)}`,
     ...task.announce.map(url => `tr=${encodeURIComponent(url)}`),
     ...pinsOf(task),
-    // Not percent-encoded: nothing in them needs it, and WebTorrent does not decode them.
+    // Not percent-encoded: peers contain nothing that needs it, and WebTorrent does not decode them.
     ...(opts.peers ?? []).map(peer => `x.pe=${checkPeer(peer)}`)
   ].join('&')
 }

@@ -1,36 +1,36 @@
 /**
- * Which file names a task, or an input of one, may use. They come from strangers and end up on this machine's disk,
- * screen and command lines, so whatever could leave the task's folder, hide what it is, or mean two things on one disk
- * is refused, never repaired. Called by lib/task/info.ts, lib/task/inputs.ts and lib/inputs/metainfo.ts.
+ * The rules for file names in tasks and their inputs. The names come from strangers, and end up on this machine's disk,
+ * screen and command lines. A name that could leave the task's folder, conceal what it is, or be ambiguous on some disk
+ * is therefore rejected, never repaired. Called by lib/task/info.ts, lib/task/inputs.ts and lib/inputs/metainfo.ts.
  */
 import { TaskFlaw } from './types.ts'
 
-/** What every common file system can hold in one name, in bytes. */
+/** In bytes: what every common file system accepts in one name. */
 const MAX_COMPONENT_BYTES = 255
 const MAX_DEPTH = 32
-/** Leaves room for the folder the task is put in within Linux's 4096 (and most tools' 2048). */
+/** Leaves room for the path of the task's folder within Linux's 4096 bytes (2048 in many tools). */
 const MAX_PATH_BYTES = 1024
-/** Where this package keeps parts and journal beside the finished files. */
+/** The folder beside the finished files that contains parts and journal. */
 const RESERVED = '.bitworker'
 
-// Control characters (C0, DEL, C1), line and paragraph separators, and what makes text run backwards on the screen.
+// Control characters (C0, DEL, C1), line and paragraph separators, and characters that reverse the direction of text.
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Surrogate}]/u
 const UNPRINTABLES = new RegExp(UNPRINTABLE, 'gu')
 const MAX_QUOTE = 60
 
-/** Quotes foreign text for an error message: one line, escaped, cut to about 60 characters. */
+/** Quotes untrusted text for an error message: one line, escaped, truncated to about 60 characters. */
 export function quote (text: string): string {
   const cut = text.length > MAX_QUOTE ? text.slice(0, MAX_QUOTE) + '…' : text
   return '"' + cut.replace(UNPRINTABLES, c => `\\u{${c.codePointAt(0)!.toString(16)}}`) + '"'
 }
 
-/** Checks the components of every file's path, and the paths against one another. Throws BW_ERR_TASK_NAME. */
+/** Checks the components of every file's path, and all paths for collisions. Throws BW_ERR_TASK_NAME. */
 export function checkPaths (paths: readonly string[][]): void {
   const problem = pathsProblem(paths)
   if (problem !== null) throw new TaskFlaw('BW_ERR_TASK_NAME', `The task's file name ${problem}`)
 }
 
-/** What is wrong with one of the paths, or between two of them, beginning with its name; null: nothing. */
+/** What is wrong with one of the paths, or between two of them, starting with its name; null if nothing is. */
 export function pathsProblem (paths: readonly string[][]): string | null {
   for (const path of paths) {
     const problem = pathProblem(path)
@@ -56,8 +56,8 @@ function pathProblem (path: readonly string[]): string | null {
   return why === null ? null : `${quote(joined)} ${why}`
 }
 
-// What Windows takes for a device whatever follows the first dot, and characters and endings that it cannot have in a
-// name: one who fetches the files there must get them all, under these names and no others.
+// Names that Windows treats as devices, whatever follows the first dot, and characters and endings that it does not
+// allow: a peer on Windows must get all files, under these very names.
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ ]*(?:\.|$)/i
 const NOT_ON_WINDOWS = /[<>:"|?*]/
 
@@ -72,7 +72,7 @@ function componentProblem (name: string): string | null {
   return Buffer.byteLength(name) > MAX_COMPONENT_BYTES ? `is longer than ${MAX_COMPONENT_BYTES} bytes` : null
 }
 
-/** Two files that some disk would take for one, or a file that is also another file's folder. */
+/** Finds two files that are the same on some disks, or a file that is also another file's folder. */
 function collisionIn (paths: readonly string[][]): string | null {
   const files = new Map<string, string>()
   for (const path of paths) {
@@ -90,7 +90,7 @@ function collisionIn (paths: readonly string[][]): string | null {
   return null
 }
 
-/** What is equal on a disk that ignores case and Unicode normalisation. */
+/** Equal for paths that are the same on a disk that ignores case and Unicode normalisation. */
 function fold (path: string): string {
   return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')
 }

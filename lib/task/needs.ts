@@ -1,6 +1,6 @@
 /**
- * What a machine must have to compute a task: the key `needs` of a `bitworker` dictionary of version 2, read strictly
- * and written. Whether it is there is found out by store/missing-needs.ts. Pure. Called by lib/task/command.ts and
+ * What a machine must have to compute a task: reads (strictly) and writes the key `needs` of a `bitworker` dictionary
+ * of version 2. store/missing-needs.ts checks whether the machine has it. Pure. Called by lib/task/command.ts and
  * lib/task/create.ts.
  */
 import { textOf } from '../base/bencode.ts'
@@ -15,12 +15,12 @@ const MAX_COMMANDS = 16
 const MAX_ARCHS = 16
 const MAX_CPUS = 4096
 const MAX_COMMAND_BYTES = 4096
-/** What a shell takes for the name of a program whatever stands beside it. */
+/** A name that any shell takes for a program, in any position. */
 const TOOL = /^[A-Za-z0-9_][A-Za-z0-9_.+@-]{0,63}$/
-/** As `uname -m` has it. */
+/** As in the output of `uname -m`. */
 const ARCH = /^[a-z0-9_]{1,32}$/
 
-/** Reads `needs`; undefined: there are none. Throws BW_ERR_TASK_NEEDS. */
+/** Reads `needs`; undefined if there is no such key. Throws BW_ERR_TASK_NEEDS. */
 export function readNeeds (value: Bvalue | undefined): TaskNeeds | undefined {
   if (value === undefined) return undefined
   if (!(value instanceof Map)) throw bad('what it needs in another form than a dictionary')
@@ -55,13 +55,16 @@ function readList (value: Bvalue | undefined, key: string, max: number): string[
   return list as string[]
 }
 
-/** Keys that this version does not know, in words. */
+/** The keys that this version does not know, in words. */
 export function unknownNeeds (value: Bvalue | undefined): string[] {
   if (!(value instanceof Map)) return []
   return [...value.keys()].filter(key => !KEYS.has(key)).map(key => `the need ${quote(key)}`)
 }
 
-/** For writing; undefined: none. Throws BW_ERR_TASK_OPTIONS for what could not be written. */
+/**
+ * The dictionary to write; undefined if there are no needs. Throws BW_ERR_TASK_OPTIONS for values that cannot be
+ * written.
+ */
 export function needsDict (needs: TaskNeeds | undefined): Record<string, Encodable | undefined> | undefined {
   if (needs === undefined) return undefined
   const { tools, commands, cpus, arch } = needs

@@ -1,5 +1,5 @@
 /**
- * One file for each piece, by a pattern in place of the names: the key `output pattern` of a `bitworker` dictionary of
+ * One file per piece, named by a pattern instead of a list: the key `output pattern` of a `bitworker` dictionary of
  * version 2. Pure. Called by lib/task/info.ts and lib/task/create.ts.
  */
 import { textOf } from '../base/bencode.ts'
@@ -7,11 +7,11 @@ import type { Bvalue } from '../base/bencode.ts'
 import { quote } from './names.ts'
 import { TaskFlaw } from './types.ts'
 
-/** The index of the piece, in decimal, with zeros in front up to so many digits. */
+/** The piece's index in decimal, padded with zeros to this many digits. */
 const NUMBER = /%(?:0([1-9]))?d/
 const SINCE_VERSION = 2
 
-/** The pattern, from the `bitworker` dictionary; undefined: there is none. Throws BW_ERR_TASK_NAME. */
+/** Reads the pattern from the `bitworker` dictionary; undefined if there is none. Throws BW_ERR_TASK_NAME. */
 export function readPattern (bitworker: Bvalue | undefined): string | undefined {
   if (!(bitworker instanceof Map) || bitworker.get('version') !== SINCE_VERSION) return undefined
   const value = bitworker.get('output pattern')
@@ -24,7 +24,7 @@ export function readPattern (bitworker: Bvalue | undefined): string | undefined 
   return pattern
 }
 
-/** The paths of the files of so many pieces, in their order, below the folder of the task. */
+/** The paths of `count` files in order, relative to the task's folder. */
 export function patternPaths (pattern: string, count: number): string[][] {
   const digits = Number(NUMBER.exec(pattern)?.[1] ?? 1)
   return Array.from({ length: count }, (_, index) =>

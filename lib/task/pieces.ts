@@ -1,7 +1,4 @@
-/**
- * Piece ↔ (file, part), and what a work item is told about its piece. Pure. Called by the scheduler, the store and
- * torrent.ts.
- */
+/** Piece ↔ (file, part), and the variables of a work item. Pure. Called by the scheduler, the store and torrent.ts. */
 import { taskError } from './types.ts'
 import type { Task } from './types.ts'
 import { unsupportedProblem } from './unsupported.ts'
@@ -10,7 +7,7 @@ import { unsupportedProblem } from './unsupported.ts'
 export interface Part { file: number, part: number }
 
 /**
- * Finds the file that a piece belongs to, and which part of it the piece is. Throws BW_ERR_TASK_PIECE if there is no
+ * Finds the file that a piece belongs to, and the piece's part number in it. Throws BW_ERR_TASK_PIECE if there is no
  * such piece.
  */
 export function locate (task: Task, piece: number): Part {
@@ -21,7 +18,7 @@ export function locate (task: Task, piece: number): Part {
       'usage'
     )
   }
-  // The last file that begins at or before the piece.
+  // Binary search for the last file that begins at or before the piece.
   let low = 0
   let high = task.files.length - 1
   while (low < high) {
@@ -33,9 +30,8 @@ export function locate (task: Task, piece: number): Part {
 }
 
 /**
- * The variables a work item's command finds in its environment. `FILE` is the file's path in the task. Throws
- * BW_ERR_TASK_PIECE, and BW_ERR_TASK_REQUIRES: without them nobody, whoever asks, can run a command that is not
- * understood.
+ * The environment variables of a work item. `FILE` is the file's path in the task. Throws BW_ERR_TASK_PIECE. Throws
+ * BW_ERR_TASK_REQUIRES, so that no caller can run a command that this version does not understand.
  */
 export function workItemEnv (task: Task, piece: number): Record<string, string> {
   const problem = unsupportedProblem(task)

@@ -1,8 +1,8 @@
 /**
- * Signatures in magnet links. What comes from peers is the info dictionary alone, so a link carries the signatures
- * itself, and names the keys that must have signed:
+ * Signatures in magnet links. Peers send only the info dictionary, so the link itself carries the signatures, and names
+ * the keys that must have signed:
  *
- *   x.pk=<public key, 64 hex digits>           repeated for each key that is pinned
+ *   x.pk=<public key, 64 hex digits>           repeated for each pinned key
  *   x.sig=<an entry of `signatures`, base64url>  repeated for each signature
  *
  * Pure. Called by lib/task/magnet.ts and lib/webtorrent/parsed-torrent.ts.
@@ -13,14 +13,14 @@ import { checkSignatures, readSignature, signatureDict } from './signature.ts'
 import { taskError } from './types.ts'
 import type { Task, TaskSignature } from './types.ts'
 
-/** What magnet-uri makes of a link's parameters: a string, or a list if there are several. */
+/** A link's parameters as parsed by magnet-uri: a string, or a list if there are several. */
 export interface LinkPins { 'x.pk'?: unknown, 'x.sig'?: unknown }
 
 const PUBLIC_KEY = /^[0-9a-f]{64}$/
-/** An entry takes some 200 bytes; more than this is none. */
+/** An entry takes about 200 bytes. Anything longer than this is not an entry. */
 const SIGNATURE = /^[\w-]{1,2048}$/
 
-/** The parameters for a task's link; none for an unsigned task. */
+/** The parameters for a task's link; empty for an unsigned task. */
 export function pinsOf ({ signatures }: Pick<Task, 'signatures'>): string[] {
   return [
     ...signatures.map(({ publicKey }) => `x.pk=${publicKey}`),
@@ -29,8 +29,8 @@ export function pinsOf ({ signatures }: Pick<Task, 'signatures'>): string[] {
 }
 
 /**
- * The task that came for a link, with the signatures of the link. Throws BW_ERR_TASK_SIGNATURE if one is not valid, and
- * BW_ERR_TASK_SIGNER if a pinned key did not sign it.
+ * Adds the link's signatures to the task that arrived for it. Throws BW_ERR_TASK_SIGNATURE if one is not valid, and
+ * BW_ERR_TASK_SIGNER if a pinned key did not sign the task.
  */
 export function withPins (task: Task, link: LinkPins): Task {
   const known = new Set(task.signatures.map(({ publicKey }) => publicKey))
@@ -45,7 +45,8 @@ export function withPins (task: Task, link: LinkPins): Task {
 }
 
 /**
- * Throws BW_ERR_TASK_SIGNER if the link of an ordinary torrent pins or has a signer: then it is not what was promised.
+ * Throws BW_ERR_TASK_SIGNER if the link of an ordinary torrent has a pin or a signature: the link promised a signed
+ * task.
  */
 export function refusePins (link: LinkPins): void {
   const [key] = [...pinnedKeys(link), ...valuesOf(link['x.sig']).map(value => readParameter(value).publicKey)]

@@ -1,6 +1,6 @@
 /**
- * Signatures of tasks: made, read, written, verified. docs/task-signatures.md describes the format. Pure: keys and the
- * time are handed in. What a signature is worth is judge.ts's business. Called by lib/task/task.ts, pins.ts and the
+ * Makes, reads, writes and verifies the signatures of tasks. docs/task-signatures.md describes the format. Pure: keys
+ * and time are arguments. judge.ts decides what a signature is worth. Called by lib/task/task.ts, pins.ts and the
  * command line.
  */
 import type { KeyObject } from 'node:crypto'
@@ -13,26 +13,25 @@ import {
 import { taskError } from './types.ts'
 import type { Task, TaskSignature } from './types.ts'
 
-/** Somebody's own and those of a few who vouch for it; each costs a verification whenever the file is read. */
+/** The author's own and those of a few people who vouch for the task. Each is verified whenever the file is read. */
 const MAX_SIGNATURES = 8
-/** Of a signer's label, in UTF-16 units: a name, not a text. */
+/** Length of a signer's label in UTF-16 units: a name, not a text. */
 export const MAX_LABEL_LENGTH = 128
-/** What a Date can hold, in seconds. */
+/** The largest time of a Date, in seconds. */
 const MAX_TIME_S = 8.64e12
 const PREFIX = new TextEncoder().encode('BitWorker/sign/1\0')
 
-/** What is said with a signature, and covered by it. */
+/** Statements that the signature covers as well. */
 export interface SignOptions {
-  /** when; written in whole seconds */
+  /** time of the signature; written in whole seconds */
   time: Date
-  /** what the signer wants to be called, at most 128 characters; default: nothing */
+  /** the signer's name for themselves, at most 128 characters; default: none */
   label?: string
 }
 
 /**
- * Signs a task: returns it with one signature more, in place of an earlier one by the same key.
- * Throws BW_ERR_KEY, and BW_ERR_TASK_OPTIONS for a malformed time or label, for a legacy task, and beyond eight
- * signers.
+ * Signs a task. Returns it with one more signature, which replaces an earlier one by the same key. Throws BW_ERR_KEY,
+ * and BW_ERR_TASK_OPTIONS for a malformed time or label, for a legacy task, and beyond eight signers.
  * @param key a secret Ed25519 key, or its PEM text
  */
 export function signTask (task: Task, key: KeyObject | string, { time, label }: SignOptions): Task {
@@ -52,8 +51,9 @@ export function signTask (task: Task, key: KeyObject | string, { time, label }: 
 }
 
 /**
- * Reads and verifies the value of the key `signatures`. None at all is fine; anything that is not a valid signature of
- * the task with this digest is an error: BW_ERR_TASK_SIGNATURE. Algorithms other than Ed25519 are ignored.
+ * Reads and verifies the value of the key `signatures`. There may be none. Anything that is not a valid signature of
+ * the task with this digest is an error: BW_ERR_TASK_SIGNATURE. Signatures by other algorithms than Ed25519 are
+ * ignored.
  */
 export function readSignatures (value: Bvalue | undefined, digest: Uint8Array): TaskSignature[] {
   if (value === undefined) return []
@@ -63,7 +63,7 @@ export function readSignatures (value: Bvalue | undefined, digest: Uint8Array): 
   return checkSignatures(entries.map(readSignature), digest)
 }
 
-/** One entry of the list: its form only. Throws BW_ERR_TASK_SIGNATURE. */
+/** Reads one entry of the list, without verifying it. Throws BW_ERR_TASK_SIGNATURE. */
 export function readSignature (entry: Bvalue): TaskSignature {
   if (!(entry instanceof Map)) throw malformed()
   const [key, signature, info] = ['k', 's', 'i'].map(name => entry.get(name))
@@ -72,11 +72,11 @@ export function readSignature (entry: Bvalue): TaskSignature {
   const t = info.get('t')
   const label = info.has('l') ? textOf(info.get('l')) ?? '' : undefined
   if (typeof t !== 'number' || t < 0 || t > MAX_TIME_S || (label !== undefined && !isLabel(label))) throw malformed()
-  // canonical as it was received: the same bytes again, with keys that a later version may add
+  // `info` was received as canonical bencode, so this gives the same bytes, including keys that a later version may add
   return toSignature(hexOf(key), new Uint8Array(signature), encode(info), t, label)
 }
 
-/** Returns the signatures if each is valid for the digest and of another key. Throws BW_ERR_TASK_SIGNATURE. */
+/** Returns the signatures if each is valid for the digest, and all keys are different. Throws BW_ERR_TASK_SIGNATURE. */
 export function checkSignatures (signatures: TaskSignature[], digest: Uint8Array): TaskSignature[] {
   if (signatures.length > MAX_SIGNATURES) throw malformed()
   if (new Set(signatures.map(({ publicKey }) => publicKey)).size < signatures.length) throw malformed()

@@ -1,8 +1,8 @@
 /**
- * Tells task files from ordinary torrents, before anything else looks at the bytes. A task file that is broken must
- * still be recognised, so that its reader can say what is wrong with it; so this is not the strict decoder but a
- * scanner that knows only where values end. It builds nothing, never recurses, only moves forward, and looks at no more
- * than 4 MiB. Called by lib/webtorrent/client.ts for everything that is added.
+ * Distinguishes task files from ordinary torrents before anything else reads the bytes. A broken task file must be
+ * recognised, too, so that its reader can say what is wrong. This is therefore not the strict decoder but a scanner
+ * that only knows where values end. It builds nothing, never recurses, only moves forward, and reads at most 4 MiB.
+ * Called by lib/webtorrent/client.ts for everything that is added.
  */
 import type { Task } from './types.ts'
 
@@ -14,15 +14,15 @@ const E = 0x65
 const I = 0x69
 const L = 0x6c
 
-/** The only keys that matter here, with where their values start. */
+/** The keys that matter here, and where their values start. */
 const KEYS = new Set(['info', 'command', 'bitworker', 'pieces', 'file tree'])
 const LONGEST_KEY = 9
 const LONGEST_INTEGER = 24
 
 /**
- * Whether these bytes are meant as a task file: a bencoded dictionary whose `info` has `bitworker`, or which has a
- * top-level `command` (legacy), and which is not an ordinary torrent (BEP 3 `pieces`, BEP 52 `file tree`). True does
- * not mean that it is a correct one: `parseTask` finds out. Never throws, and is fast whatever the bytes are.
+ * Whether these bytes are meant to be a task file: a bencoded dictionary whose `info` has `bitworker`, or which has a
+ * top-level `command` (legacy), and which is not an ordinary torrent (BEP 3 `pieces`, BEP 52 `file tree`). The task
+ * file may still be invalid: `parseTask` checks that. Never throws; takes linear time for any bytes.
  */
 export function isTask (bytes: Uint8Array): boolean {
   if (!(bytes instanceof Uint8Array)) return false
@@ -32,13 +32,13 @@ export function isTask (bytes: Uint8Array): boolean {
   if (infoAt === undefined) return false
   const info = scanDict(scanned, infoAt)
   if (info.values.has('pieces') || info.values.has('file tree')) return false
-  // A mere `command` says little, so there the whole info must have been seen: `pieces` might be in the rest.
+  // `command` alone is weak evidence, so the whole info dictionary must have been seen: `pieces` might be in the rest.
   return info.values.has('bitworker') || (info.complete && root.values.has('command'))
 }
 
 interface Scan { values: Map<string, number>, complete: boolean }
 
-/** Finds the KEYS of the dictionary at `start`, as far as its bytes make sense. */
+/** Finds the KEYS of the dictionary at `start`, as far as its bytes are well-formed. */
 function scanDict (bytes: Uint8Array, start: number): Scan {
   const values = new Map<string, number>()
   if (bytes[start] !== D) return { values, complete: false }
@@ -55,13 +55,13 @@ function scanDict (bytes: Uint8Array, start: number): Scan {
   return { values, complete: false }
 }
 
-/** The key whose string, length and all, is at `start`; '' if it is too long to be one of KEYS. */
+/** The key that begins (with its length) at `start`; '' if it is too long to be one of KEYS. */
 function shortKey (bytes: Uint8Array, start: number, end: number): string {
   if (end - start > LONGEST_KEY + 2) return ''
   return String.fromCharCode(...bytes.subarray(bytes.indexOf(COLON, start) + 1, end))
 }
 
-/** Returns where the value at `pos` ends, or -1. */
+/** Returns the end of the value at `pos`, or -1. */
 function skipValue (bytes: Uint8Array, pos: number): number {
   let depth = 0
   do {
@@ -100,7 +100,7 @@ function skipString (bytes: Uint8Array, pos: number): number {
   return -1
 }
 
-/** True for what `parseTask` and `createTask` return. */
+/** True for objects that `parseTask` and `createTask` return. */
 export function isTaskObject (value: unknown): value is Task {
   return (
     typeof value === 'object' &&

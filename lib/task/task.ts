@@ -1,7 +1,7 @@
 /**
- * Task files: create, read, write. No file, network, clock or random source here. The rules about what is inside stand
- * in info.ts (names, lengths, files), names.ts, command.ts and trackers.ts; this file puts them together.
- * Called by lib/webtorrent/client.ts and the command line.
+ * Creates, reads and writes task files. Uses no file, network, clock or random source. The rules for the contents are
+ * in info.ts (names, lengths, files), names.ts, command.ts and trackers.ts. Called by lib/webtorrent/client.ts and the
+ * command line.
  */
 import { concatBytes, decodeDict, encode } from '../base/bencode.ts'
 import type { Bdict, Bvalue, DecodedDict, Encodable } from '../base/bencode.ts'
@@ -38,18 +38,18 @@ export type {
   TorrentInput
 } from './types.ts'
 
-/** Room for 10 000 files with long names; more than that is not a description but an attack. */
+/** Room for 10 000 files with long names. Anything larger is an attack. */
 const MAX_TASK_BYTES = 4 * 1024 * 1024
-/** Leaves room around it, so that metadata that came from a peer can always be written as a task file. */
+/** Smaller than a file, so that metadata from a peer can always be written as a task file. */
 const MAX_INFO_BYTES = 3 * 1024 * 1024
-/** What makes an ordinary torrent of an info dictionary: BEP 3, BEP 30, BEP 52. */
+/** The keys that make an info dictionary an ordinary torrent's: BEP 3, BEP 30, BEP 52. */
 const ORDINARY_KEYS = ['pieces', 'root hash', 'file tree', 'meta version']
 const INFO_KEY = new TextEncoder().encode('4:info')
 const DICT_END = new TextEncoder().encode('e')
 
 /**
- * Makes a task. Equal options give an equal info-hash. Throws BW_ERR_TASK_OPTIONS for malformed options, and
- * `parseTask`'s errors for those beyond its limits, all with blame 'usage'.
+ * Makes a task. Equal options give equal info-hashes. Throws BW_ERR_TASK_OPTIONS for malformed options, and the errors
+ * of `parseTask` for options beyond its limits, all with blame 'usage'.
  */
 export function createTask (opts: CreateTaskOptions): Task {
   if (typeof opts !== 'object' || opts === null) {
@@ -67,9 +67,9 @@ export function createTask (opts: CreateTaskOptions): Task {
 
 /**
  * Reads a task file: a .bitworker file, or a legacy one with its commands at the top level, which is converted unless
- * `legacySwarm` says otherwise. Throws BW_ERR_TASK_TOO_LARGE, BW_ERR_TASK_NOT_BENCODE, BW_ERR_TASK_NO_INFO,
- * BW_ERR_TASK_ORDINARY, BW_ERR_TASK_SIGNATURE for a signature that is not valid, and the errors of `readInfo`,
- * `readBitworker` and `readCommands`.
+ * `legacySwarm` is set. Throws BW_ERR_TASK_TOO_LARGE, BW_ERR_TASK_NOT_BENCODE, BW_ERR_TASK_NO_INFO,
+ * BW_ERR_TASK_ORDINARY, BW_ERR_TASK_SIGNATURE for an invalid signature, and the errors of `readInfo`, `readBitworker`
+ * and `readCommands`.
  */
 export function parseTask (bytes: Uint8Array, { legacySwarm = false }: ParseTaskOptions = {}): Task {
   checkSize(bytes, 'file', MAX_TASK_BYTES)
@@ -80,14 +80,14 @@ export function parseTask (bytes: Uint8Array, { legacySwarm = false }: ParseTask
   }
   refuseOrdinary(info)
   const legacy = !info.has('bitworker')
-  // Only what wrote the legacy files did not know how to sort.
+  // Only the writer of legacy files did not sort its keys.
   if (!legacy && !sorted) throw notBencode('Its keys are not sorted.')
   const raw = new Uint8Array(span('info'))
   if (!legacy) return assemble(raw, info, readRemarks(root), { signatures: root.get('signatures') })
   return legacySwarm ? assemble(raw, info, readRemarks(root), { legacyRoot: root }) : convert(raw, info, root)
 }
 
-/** The same task with its commands where the info-hash covers them. */
+/** The same task, with its commands covered by the info-hash. */
 function convert (raw: Uint8Array, info: Bdict, root: Bdict): Task {
   const commands = commandsDict(readCommands(root))
   const bitworker = { version: versionFor(commands), ...commands }
@@ -95,12 +95,12 @@ function convert (raw: Uint8Array, info: Bdict, root: Bdict): Task {
   return { ...assemble(converted, decodeFile(converted, false).dict, readRemarks(root), {}), convertedFrom: sha1(raw) }
 }
 
-/** Writes a task file, the info dictionary embedded as it was received. A legacy task becomes a legacy file. */
+/** Writes a task file that contains the info dictionary as received. A legacy task is written as a legacy file. */
 export function encodeTask (task: Task): Uint8Array<ArrayBuffer> {
   return joinFile({ ...(task.legacy && commandsDict(task)), ...createRemarks(task) }, task.info, task.signatures)
 }
 
-/** Comes before anything is read or hashed, so that 100 MB of anything cost nothing. */
+/** Checked before anything is read or hashed, so that 100 MB of garbage cost nothing. */
 function checkSize (bytes: Uint8Array, what: string, maxBytes: number): void {
   if (!(bytes instanceof Uint8Array)) throw notBencode('It is not a Uint8Array.')
   if (bytes.length <= maxBytes) return
@@ -119,8 +119,7 @@ function decodeFile (bytes: Uint8Array, unsortedRootKeys: boolean): DecodedDict 
 }
 
 /**
- * A dictionary with both `bitworker` and piece hashes would be one thing here and another in every other client:
- * refused.
+ * Refuses a dictionary with both `bitworker` and piece hashes: BitWorker and other clients would read it differently.
  */
 function refuseOrdinary (info: Bdict): void {
   if (!ORDINARY_KEYS.some(key => info.has(key))) return
@@ -129,9 +128,9 @@ function refuseOrdinary (info: Bdict): void {
   )
 }
 
-/** What stands in the root dictionary beside the info dictionary. */
+/** The entries of the root dictionary beside the info dictionary. */
 interface Beside {
-  /** the root dictionary of a legacy file, where the commands are */
+  /** the root dictionary of a legacy file, which contains the commands */
   legacyRoot?: Bdict
   signatures?: Bvalue | undefined
 }
@@ -154,7 +153,9 @@ function assemble (raw: Uint8Array, info: Bdict, remarks: Remarks, { legacyRoot,
   }
 }
 
-/** `info` sorts after every other key that we write but `signatures`, so it can be put between them as bytes. */
+/**
+ * `info` sorts after every other key that is written, except `signatures`, so its bytes can be inserted between them.
+ */
 function joinFile (
   root: Encodable, info: Uint8Array, signatures: readonly TaskSignature[] = []
 ): Uint8Array<ArrayBuffer> {

@@ -1,22 +1,22 @@
 /**
- * The root dictionary around the info dictionary: trackers and remarks, which change nothing about the output. What is
- * wrong here is dropped, not refused: an old file with a dead tracker is still a task. Pure. Called by
+ * The entries of the root dictionary beside the info dictionary: trackers and remarks, which do not affect the output.
+ * Invalid ones are dropped, not rejected: an old file with a dead tracker is still a task. Pure. Called by
  * lib/task/task.ts.
  */
 import { textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
 import type { Task } from './types.ts'
 
-/** So that a task file cannot turn its volunteers against thousands of hosts. */
+/** A limit, so that a task file cannot direct its volunteers at thousands of hosts. */
 export const MAX_TRACKERS = 128
 export const MAX_URL_LENGTH = 2048
 /** Length of a comment or an author, in UTF-16 units. */
 export const MAX_REMARK_LENGTH = 16 * 1024
-/** What a Date can hold, in seconds. */
+/** The largest time of a Date, in seconds. */
 const MAX_DATE_S = 8.64e12
 const PROTOCOLS = new Set(['http:', 'https:', 'udp:', 'ws:', 'wss:'])
 
-/** What `readRemarks` finds around an info dictionary. */
+/** The result of `readRemarks`. */
 export type Remarks = Pick<Task, 'announce' | 'comment' | 'createdBy' | 'created'>
 
 /** Reads trackers, comment, author and date; never throws. BEP 3, BEP 12. */
@@ -38,13 +38,13 @@ function readRemark (root: Bdict, key: string): string | undefined {
 }
 
 /**
- * Why this cannot be the URL of a tracker, of whatever kind; undefined if it can. The only judge: of files, links,
- * options and flags.
+ * Why this is not the URL of any kind of tracker; undefined if it is. The only such check: for files, links, options
+ * and flags.
  */
 export function trackerProblem (url: unknown): string | undefined {
   if (typeof url !== 'string') return 'it is not text'
   if (url.length > MAX_URL_LENGTH) return `it is longer than ${MAX_URL_LENGTH} characters`
-  // The URL parser silently drops line breaks and blanks, which may not reach a log or a request.
+  // The URL parser silently drops line breaks and spaces, which must not reach a log or a request.
   if (/[\s\p{C}]/u.test(url)) return 'it contains spaces or control characters'
   if (!URL.canParse(url)) return 'it is not a URL with a port from 1 to 65535'
   const { hostname, port } = new URL(url)
@@ -52,12 +52,12 @@ export function trackerProblem (url: unknown): string | undefined {
   return Number(port || 1) === 0 ? 'its port is 0' : undefined
 }
 
-/** Whether this is the URL of a tracker of a kind we can ask. */
+/** Whether this is the URL of a kind of tracker that BitWorker supports. */
 export function isTrackerUrl (url: unknown): url is string {
   return trackerProblem(url) === undefined && PROTOCOLS.has(new URL(url as string).protocol)
 }
 
-/** BEP 12: where there is an announce-list, announce is ignored. Tiers are flattened, as WebTorrent does. */
+/** BEP 12: `announce` is ignored if there is an `announce-list`. Tiers are flattened, as in WebTorrent. */
 function readTrackers (root: Bdict): string[] {
   const tiers = root.get('announce-list')
   const listed = Array.isArray(tiers) ? usable(tiers.flatMap(tier => Array.isArray(tier) ? tier : [tier])) : []
@@ -68,7 +68,7 @@ function usable (values: ReadonlyArray<Bvalue | undefined>): string[] {
   return usableTrackers(values.map(value => textOf(value) ?? ''))
 }
 
-/** Those of the URLs that a task file may carry, without duplicates. */
+/** The URLs that a task file may contain, without duplicates. */
 export function usableTrackers (urls: Iterable<string>): string[] {
   const usableUrls = new Set<string>()
   for (const url of urls) {

@@ -1,82 +1,85 @@
-/**
- * What a task is, once read and checked. Data only: made by lib/task/task.ts, read by everything else.
- */
+/** A task, once it has been read and checked. Data only. Made by lib/task/task.ts, read by everything else. */
 import { BitWorkerError } from '../base/errors.ts'
 import type { Blame, ErrorCode } from '../base/errors.ts'
 
 /** One file of a task. */
 export interface TaskFile {
   /**
-   * components joined by '/', the first being the task's name if there are several files, as in WebTorrent; a single
-   * file: the name
+   * components joined by '/'. With several files, the first component is the task's name, as in WebTorrent. A single
+   * file's path is the task's name
    */
   path: string
   /** the last component of `path` */
   name: string
-  /** bytes, an upper bound until all parts are known: parts × piece length */
+  /** bytes; an upper bound until all parts are known: parts × piece length */
   length: number
-  /** bytes from the start of the task's pieces laid end to end at full length: firstPiece × piece length */
+  /** offset in bytes if all pieces had their full length: firstPiece × piece length */
   offset: number
-  /** pieces it consists of, at least 1 */
+  /** number of pieces, at least 1 */
   parts: number
-  /** index of the piece that is its part 0 */
+  /** index of the piece that is part 0 */
   firstPiece: number
 }
 
-/** What a machine must have to compute a task: at least one of these. */
+/** What a machine must have to compute a task. At least one of these is present. */
 export interface TaskNeeds {
-  /** programs that `command -v` finds where the commands run: 1 to 64 */
+  /** programs that `command -v` must find where the commands run: 1 to 64 */
   tools?: readonly string[]
-  /** run by bash where the commands run, each must exit with 0: 1 to 16, of at most 4096 bytes */
+  /**
+   * commands that must succeed when bash runs them where the task's commands run: 1 to 16, each of at most 4096 bytes
+   */
   commands?: readonly string[]
-  /** processors, 1 … 4096 */
+  /** number of processors, 1 to 4096 */
   cpus?: number
-  /** one of these processors, by the names of `uname -m`: 1 to 16 */
+  /** the processor must be one of these, named as by `uname -m`: 1 to 16 */
   arch?: readonly string[]
 }
 
 /**
- * A valid signature of a task: that somebody vouches for it. Who that is, and whether it is enough, only its reader
- * knows.
+ * A valid signature of a task. It says that somebody vouches for the task; the reader decides who that is and whether
+ * it is enough.
  */
 export interface TaskSignature {
   /** Ed25519, 64 lower-case hex digits */
   publicKey: string
   /** 64 bytes, over the task digest and `remark` */
   signature: Uint8Array
-  /** what was signed along, as received: a bencoded dictionary of time and label */
+  /** data that is also signed, as received: a bencoded dictionary of time and label */
   remark: Uint8Array
-  /** when it was made, if the signer is to be believed */
+  /** when it was made, according to the signer */
   time: Date
-  /** what the signer calls himself */
+  /** the signer's name for themselves */
   label?: string
 }
 
-/** How the pieces of a task share an input: which slice of it each piece sees. */
+/** How the pieces of a task share an input: which slice each piece sees. */
 export type InputSplit =
-  /** a folder that has as many files as the task has pieces: file i, in the torrent's order */
+  /** a folder with as many files as the task has pieces: piece i sees file i, in the torrent's order */
   | { by: 'files' }
-  /** a single file: `size` bytes, the last slice may be shorter */
+  /** a single file, cut into slices of `size` bytes; the last slice may be shorter */
   | { by: 'bytes', size: number }
-  /** a list: a table says where the slices stand. In a torrent of the files `data` and `slices` it is the latter */
+  /**
+   * a list, with a table of the positions of its slices. In a torrent with the files `data` and `slices`, the table is
+   * `slices`
+   */
   | {
     by: 'table'
-    /** piece count + 1 offsets, u64, big-endian; of an embedded input only */
+    /** piece count + 1 offsets, u64, big-endian; for an embedded input only */
     offsets?: Uint8Array
-    /** entries in a slice, but for the last; with 1 a command finds ENTRY and the columns as variables */
+    /** entries per slice, fewer in the last one; if 1, the command receives ENTRY and the columns as variables */
     chunk: number
-    /** names of the values that are separated by tabs in an entry; empty: an entry is one value, as it is */
+    /** names of the tab-separated values of an entry; empty: an entry is a single value */
     columns: readonly string[]
   }
-  /** the output of a task with as many pieces: piece i */
+  /** the output of a task with as many pieces: piece i sees piece i */
   | { by: 'pieces' }
 
 interface InputBase {
-  /** what the commands find it as, in their working directory: one path component */
+  /** its name in the working directory of the commands: one path component */
   name: string
-  /** bytes, all files together; of a task's output an upper bound */
+  /** bytes, all files together; an upper bound for a task's output */
   length: number
-  /** absent: each piece sees all of it */
+  /** absent: each piece sees the whole input */
   split?: InputSplit
 }
 
@@ -93,7 +96,7 @@ export interface TorrentInput extends InputBase {
   infoHash: string
   /** 32 bytes: SHA-256 of the torrent's info dictionary as received */
   sha256: Uint8Array
-  /** how many files its folder has; absent: it is a single file (BEP 3 `length`) */
+  /** the number of files in its folder; absent: it is a single file (BEP 3 `length`) */
   files?: number
   data?: undefined
   task?: undefined
@@ -101,53 +104,53 @@ export interface TorrentInput extends InputBase {
 
 /** An input that is the output of another task. */
 export interface OutputInput extends InputBase {
-  /** `digest`: 32 bytes, its task digest; `infoHash`: 40 lower-case hex digits */
+  /** `digest`: the other task's digest, 32 bytes; `infoHash`: 40 lower-case hex digits */
   task: { digest: Uint8Array, infoHash: string }
   data?: undefined
   infoHash?: undefined
 }
 
-/** What the commands of a task read besides their variables: named in the info dictionary, and covered by its hash. */
+/** Data that the commands of a task read. The info dictionary names it, so the info-hash covers it. */
 export type TaskInput = EmbeddedInput | TorrentInput | OutputInput
 
 /** A task file or a task's metadata, read and checked. */
 export interface Task {
   /** 40 lower-case hex digits: SHA-1 of `info` as received (BEP 3) */
   infoHash: string
-  /** the info dictionary's bytes, as received */
+  /** the bytes of the info dictionary as received */
   info: Uint8Array
   /** 32 bytes: SHA-256 over everything that determines the output, see `taskDigest` */
   digest: Uint8Array
   name: string
-  /** bytes, the most a piece may have */
+  /** the largest size of a piece in bytes */
   pieceLength: number
   pieceCount: number
   /** bytes, an upper bound: pieces × piece length */
   length: number
   /** in the order of their pieces */
   files: TaskFile[]
-  /** what the names of the files were made of, one for each piece, such as `frame-%04d.png`; absent: they are listed */
+  /** pattern of the file names, one file per piece, such as `frame-%04d.png`; absent: the files are listed */
   outputPattern?: string
-  /** run by /bin/bash -c, once per piece; empty in a task of a later version, which may say it in another way */
+  /** run by /bin/bash -c, once per piece; may be empty in a task of a later version, which may define it differently */
   command: string
   /**
-   * what it needs that this version does not know, in words, such as `the key "inputs"`; absent: nothing. Such a task
-   * is not computed here, and no files are made of its parts; it can be downloaded and passed on.
+   * features of the task that this version does not know, in words, such as `the key "inputs"`; absent: none. Such a
+   * task is downloaded and passed on, but not computed, and no files are made of its parts
    */
   unsupported?: readonly string[]
-  /** run once per file, when all its parts are there; absent: the file is the parts, one after another */
+  /** run once per file, when all its parts are stored; absent: the file is the concatenation of its parts */
   completeCommand?: string
   /** in the order of the info dictionary; at most one has `split`; absent: none */
   inputs?: readonly TaskInput[]
-  /** what a machine must have to compute it; absent: nothing in particular */
+  /** what a machine must have to compute it; absent: no requirements */
   needs?: TaskNeeds
-  /** what one work item asks for, milliseconds; absent: it does not say */
+  /** time limit that the task asks for each work item, milliseconds; absent: none */
   timeoutMs?: number
-  /** what the complete command of one file asks for, milliseconds; absent: it does not say */
+  /** time limit that it asks for the complete command of each file, milliseconds; absent: none */
   completeTimeoutMs?: number
-  /** memory that each command asks for, bytes; absent: it does not say */
+  /** memory that it asks for each command, bytes; absent: none */
   memoryBytes?: number
-  /** room in its folder that each command asks for, bytes; absent: it does not say */
+  /** space in the scratch folder that it asks for each command, bytes; absent: none */
   scratchBytes?: number
   /** trackers (BEP 3, BEP 12), without duplicates: http(s), udp and ws(s) only */
   announce: string[]
@@ -156,72 +159,72 @@ export interface Task {
   created?: Date
   /** BEP 27: peers from trackers only */
   private?: boolean
-  /** all valid, each by another key; at most 8 */
+  /** all valid, each by a different key; at most 8 */
   signatures: readonly TaskSignature[]
-  /** of the 2014 prototype's format (option `legacySwarm`): the commands stand outside the info dictionary */
+  /** has the format of the 2014 prototype (option `legacySwarm`): the commands are outside the info dictionary */
   legacy: boolean
-  /** the info-hash of the 2014 task file that this task was made of, with the same commands */
+  /** the info-hash of the 2014 task file that this task was converted from */
   convertedFrom?: string
 }
 
-/** What `createTask` takes. Either `parts` (one file, called `name`) or `files` (in a folder called `name`). */
+/** Options of `createTask`. Either `parts` (one file, called `name`) or `files` (in a folder called `name`). */
 export interface CreateTaskOptions {
   name: string
   /** run by /bin/bash -c, once per piece; at most 64 KiB */
   command: string
   /** number of pieces of the single file */
   parts?: number
-  /** several files, or one within a folder; `path` is separated by '/' */
+  /** several files, or one in a folder; the components of `path` are separated by '/' */
   files?: ReadonlyArray<{ path: string, parts: number }>
   /**
-   * with `parts`: each is a file of its own, in a folder called `name`, named by this: one `%d` or `%0Nd` in it is the
-   * index of the piece, such as `frame-%04d.png`; at most 10 000
+   * with `parts`: makes each piece a file of its own, in a folder called `name`. The pattern contains one `%d` or
+   * `%0Nd`, which stands for the piece index, such as `frame-%04d.png`; at most 10 000 files
    */
   outputPattern?: string
-  /** bytes, the most a piece may have: 1 … 2^30; default 1 MiB */
+  /** the largest size of a piece in bytes: 1 to 2^30; default 1 MiB */
   pieceLength?: number
-  /** run once per file, when all its parts are there; default: the parts are concatenated */
+  /** run once per file, when all its parts are stored; default: the parts are concatenated */
   completeCommand?: string
   /**
-   * what the commands read, at most 16: bytes (all together at most 256 KiB; `length` may be left out), torrents and
-   * outputs of tasks; default: nothing
+   * data for the commands, at most 16 inputs: bytes (256 KiB in total; `length` is optional), torrents and outputs of
+   * tasks; default: none
    */
   inputs?: ReadonlyArray<TaskInput | Omit<EmbeddedInput, 'length'>>
-  /** what a machine must have to compute it; default: nothing in particular */
+  /** what a machine must have to compute it; default: no requirements */
   needs?: TaskNeeds
-  /** limit for one work item: whole seconds in milliseconds, 1 s … a year; default: what the volunteer gives */
+  /** limit for each work item: whole seconds in milliseconds, 1 s to a year; default: the volunteer decides */
   timeoutMs?: number
-  /** limit for the complete command of one file; as `timeoutMs` */
+  /** limit for the complete command of each file; as `timeoutMs` */
   completeTimeoutMs?: number
-  /** memory that each command needs: 1 MiB … 1 TiB, in bytes; default: what the volunteer gives */
+  /** memory that each command needs: 1 MiB to 1 TiB, in bytes; default: the volunteer decides */
   memoryBytes?: number
-  /** room that each command needs in its folder; as `memoryBytes` */
+  /** space that each command needs in its folder; as `memoryBytes` */
   scratchBytes?: number
   /** trackers: http(s), udp and ws(s) URLs, at most 128; default: none */
   announce?: readonly string[]
   comment?: string
   createdBy?: string
-  /** written in whole seconds; default: not written, so that equal options give equal bytes */
+  /** written in whole seconds; default: omitted, so that equal options give equal bytes */
   created?: Date
   /** BEP 27; default false */
   private?: boolean
 }
 
-/** How `parseTask` reads. */
+/** Options of `parseTask`. */
 export interface ParseTaskOptions {
   /**
-   * Leave task files of the 2014 prototype as they are, to meet peers of their old swarm, whose info-hash does not
-   * cover the command. Default false: the command is moved into the info dictionary, which makes it another swarm.
+   * Keeps task files of the 2014 prototype unchanged, to join their old swarm, whose info-hash does not cover the
+   * command. Default false: the command is moved into the info dictionary, so the task has another swarm.
    */
   legacySwarm?: boolean
 }
 
 /**
- * A rule that a task breaks, which only its author can mend. Who reads the task is told to ask for that; the author,
- * who is about to make it, is not: see `createTask`.
+ * A rule that a task breaks, and that only its author can correct. Readers of the task are advised to ask the author;
+ * the author, who is creating it, is not: see `createTask`.
  */
 export class TaskFlaw extends BitWorkerError {
-  /** what is wrong, without advice and without a full stop */
+  /** what is wrong, without advice and full stop */
   readonly what: string
 
   constructor (code: `BW_ERR_TASK_${string}` & ErrorCode, what: string) {
@@ -230,7 +233,7 @@ export class TaskFlaw extends BitWorkerError {
   }
 }
 
-/** Every other error about a task file, its metadata, or createTask's options. */
+/** Makes any other error about a task file, its metadata, or the options of createTask. */
 export function taskError (
   code: `BW_ERR_TASK_${string}` & ErrorCode, message: string, blame: Blame = 'input', cause?: unknown
 ): BitWorkerError {

@@ -1,8 +1,9 @@
 /**
- * What a task says that this version does not know: a key of `bitworker`, a version, a name in `requires`. It may
- * change what the command is, what it finds or what is made of its output, so such a task is never computed, and no
- * file is made of its parts: a result is right or there is none. Its pieces can be had from peers that know it, and be
- * passed on (docs/task-file.md, "Versions"). Pure. Called by lib/task/command.ts and whoever would compute.
+ * Finds what this version does not know in a task: a key of `bitworker`, a version, a name in `requires`. It may change
+ * the command, its environment, or how files are made of its output. Such a task is therefore never computed, and no
+ * file is made of its parts: a result is right or there is none. Its pieces can be downloaded from peers that know it,
+ * and passed on (docs/task-file.md, "Versions"). Pure. Called by lib/task/command.ts and the code that starts
+ * computing.
  */
 import { textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
@@ -13,11 +14,11 @@ import { unknownNeeds } from './needs.ts'
 import { taskError, TaskFlaw } from './types.ts'
 import type { Task } from './types.ts'
 
-/** The version of the `bitworker` dictionary without any of the keys that came later. */
+/** The version of a `bitworker` dictionary that has none of the later keys. */
 const FIRST_VERSION = 1
-/** The last version of it that this package computes. */
+/** The latest version that this package computes. */
 const TASK_VERSION = 2
-/** All keys of the dictionary, by the version that brought them. */
+/** All keys of the dictionary, and the version that introduced each. */
 export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
   ['command', 1],
   ['complete command', 1],
@@ -31,14 +32,14 @@ export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
   ['timeout', 1],
   ['version', 1]
 ])
-/** Known to the format; nobody here fetches it. */
+/** Part of the format, but not implemented here. */
 const OUTPUT_AS_INPUT = 'the output of a task as an input'
-/** More than this many are counted, not named: a message is one line. */
+/** Beyond this number, features are counted and not named: a message is one line. */
 const MAX_NAMED = 5
 
 /**
- * The version to write for a dictionary of these keys: the lowest that has them, so that whoever can compute the task
- * does, and a task without later keys keeps its info-hash.
+ * The version to write for a dictionary with these keys: the lowest that has them all. More peers can then compute the
+ * task, and a task without later keys keeps its info-hash.
  */
 export function versionFor (dict: Readonly<Record<string, unknown>>): number {
   return Math.max(FIRST_VERSION, ...Object.keys(dict)
@@ -46,15 +47,15 @@ export function versionFor (dict: Readonly<Record<string, unknown>>): number {
     .map(key => TASK_KEYS.get(key) ?? FIRST_VERSION))
 }
 
-/** Whether the rules of this version hold for the dictionary. A later one may say all in its own way. */
+/** Whether the rules of this version apply to the dictionary. A later version may change them all. */
 export function isReadable (dict: Bdict): boolean {
   const version = dict.get('version')
   return typeof version === 'number' && version <= TASK_VERSION
 }
 
 /**
- * What the dictionary has that this version does not know, in words; none as a rule. Throws BW_ERR_TASK_VERSION where
- * `version` is not a number of at least 1.
+ * The features of the dictionary that this version does not know, in words; usually none. Throws BW_ERR_TASK_VERSION if
+ * `version` is not a whole number of at least 1.
  */
 export function unsupportedIn (dict: Bdict): string[] {
   const version = dict.get('version')
@@ -70,7 +71,7 @@ export function unsupportedIn (dict: Bdict): string[] {
     .map(key => `the key ${quote(key)}`)
   const inInputs = version < TASK_VERSION ? [] : unknownInputKeys(dict.get('inputs'))
   const needs = version < TASK_VERSION ? [] : unknownNeeds(dict.get('needs'))
-  // nothing here joins another task yet
+  // this version cannot fetch the output of another task
   const isOutput = inInputs.length === 0 && version >= TASK_VERSION && hasOutputs(dict.get('inputs'))
   const inputs = isOutput ? [OUTPUT_AS_INPUT] : []
   return capped([...keys, ...needs, ...inInputs, ...inputs, ...featuresIn(dict.get('requires'))])
@@ -80,7 +81,7 @@ function hasOutputs (inputs: Bvalue | undefined): boolean {
   return Array.isArray(inputs) && inputs.some(input => input instanceof Map && input.has('task'))
 }
 
-/** No version defines a feature, so each that is required is unknown. */
+/** No version defines any feature yet, so every required one is unknown. */
 function featuresIn (requires: Bvalue | undefined): string[] {
   if (requires === undefined) return []
   if (!Array.isArray(requires)) return ['a list of features that is not a list']
@@ -94,7 +95,7 @@ function capped (names: string[]): string[] {
   return more > 0 ? [...names.slice(0, MAX_NAMED), `${more} more`] : names
 }
 
-/** Why nothing of the task is computed here (BW_ERR_TASK_REQUIRES); null if it may be. */
+/** Why nothing of the task is computed here (BW_ERR_TASK_REQUIRES); null if it may be computed. */
 export function unsupportedProblem ({ unsupported }: Pick<Task, 'unsupported'>): BitWorkerError | null {
   if (unsupported === undefined) return null
   return taskError(
@@ -103,7 +104,7 @@ export function unsupportedProblem ({ unsupported }: Pick<Task, 'unsupported'>):
   )
 }
 
-/** True where a file is its parts one after another, as far as this version knows. */
+/** True if a file is the concatenation of its parts, as far as this version knows. */
 export function isConcatenation ({
   completeCommand, unsupported
 }: Pick<Task, 'completeCommand' | 'unsupported'>): boolean {
