@@ -1,6 +1,6 @@
 /**
- * Whether a task may start: what its signatures are worth to this user. Pure: the trust list and the time are handed
- * in. Called by the command line and by applications.
+ * Decides whether a task may start, by what its signatures mean to this user. Pure: the trust list and the time are
+ * arguments. Called by the command line and by applications.
  */
 import { checkSignatures } from '../task/signature.ts'
 import type { Task, TaskSignature } from '../task/types.ts'
@@ -8,40 +8,39 @@ import type { KnownAuthor, TrustStore } from './list-format.ts'
 
 const HOUR_MS = 3_600_000
 
-/** One signer of a task, to this user. */
+/** What the user's trust list says about one signer of a task. */
 export interface SignerJudgement {
   /** 64 hex digits */
   key: string
   /**
-   * 'trusted', and the task is within the scope; 'limited': trusted, but not for this task; 'unknown': not in the list;
-   * 'denied': listed so that it never runs
+   * 'trusted': trusted, and the task is within the scope; 'limited': trusted, but not for this task; 'unknown': not in
+   * the list; 'denied': listed, and never allowed to run
    */
   standing: 'trusted' | 'limited' | 'unknown' | 'denied'
-  /** what the trust list calls the key */
+  /** the label of the key in the trust list */
   label?: string
-  /** what the signer calls himself: of an unknown key, not to be believed */
+  /** the label that the signer chose; for an unknown key, not to be believed */
   claimed?: string
-  /** when it was signed, by the signer's own account */
+  /** when the task was signed, according to the signer */
   time: Date
   /** why the standing is 'limited' */
   why?: string
 }
 
-/** What a task's signatures are worth. */
+/** The result for a task and all its signers. */
 export interface Judgement {
-  /** start without a question; ask; or do not start whatever the answer is */
+  /** 'trusted': start without asking; 'ask': ask the user; 'denied': do not start, whatever the user answers */
   verdict: 'trusted' | 'ask' | 'denied'
   signers: SignerJudgement[]
   /**
-   * bytes that each complete command may write when it starts without a question; undefined: as many as the volunteer
-   * gives any
+   * bytes that each complete command may write when it starts without asking; undefined: the volunteer's general limit
    */
   fileBytes?: number
 }
 
 /**
- * Judges a task by its signatures, which are verified here once more: a `Task` can come from anywhere. One denied
- * signer outweighs all others. Throws BW_ERR_TASK_SIGNATURE for a signature that is not valid.
+ * Judges a task by its signatures. They are verified again, because a `Task` can come from anywhere. One denied signer
+ * outweighs all others. Throws BW_ERR_TASK_SIGNATURE for an invalid signature.
  */
 export function judgeTask (task: Task, { authors }: TrustStore, now: Date): Judgement {
   const signers = checkSignatures([...task.signatures], task.digest)
@@ -58,7 +57,7 @@ export function judgeTask (task: Task, { authors }: TrustStore, now: Date): Judg
   }
 }
 
-/** What a complete command makes is not in the task: the scope bounds it, all files together. */
+/** The task does not say how much a complete command writes. The scope limits it, for all files together. */
 function fileBytesOf (task: Task, trusted: KnownAuthor[]): number | undefined {
   if (task.completeCommand === undefined || trusted.length === 0) return undefined
   const most = Math.max(...trusted.map(({ maxBytes = Infinity }) => maxBytes))
@@ -94,7 +93,7 @@ function whyOutOfScope (task: Task, author: KnownAuthor, now: Date): string | un
   )
 }
 
-/** What does not say may get whatever the volunteer's flags give. */
+/** A task that asks for no amount may get as much as the volunteer's flags allow, which may be too much. */
 function whyTooMuch (what: string, asked: number | undefined, most: number | undefined): string | undefined {
   if (most === undefined || (asked !== undefined && asked <= most)) return undefined
   return asked === undefined

@@ -1,38 +1,36 @@
 /**
- * The trust list: whose tasks start without a question, and how far that goes; and whose never start. As an object and
- * as the text of trust.json. Read strictly: what this version does not understand could be a restriction. Pure. Called
- * by trust-files.ts.
+ * The trust list as an object and as the text of trust.json: authors whose tasks start without asking, the scope of
+ * that trust, and authors whose tasks never start. It is read strictly, because an unknown key could be a restriction.
+ * Pure. Called by trust-files.ts.
  */
 import { BitWorkerError } from '../base/errors.ts'
 import { parsePublicKey } from '../task/key-format.ts'
 
-/** How far trust in an author goes. */
+/** The scope of trust in an author. */
 export interface TrustScope {
-  /** not at this time or later */
+  /** trust ends at this time */
   expires?: Date
-  /**
-   * hours that a task may take, all its commands one after another at their time limit; one that has none is too long
-   */
+  /** hours that a task may take: the sum of all its commands' time limits. A task without a limit exceeds it */
   maxHours?: number
-  /** bytes that a task's files may have together */
+  /** bytes that a task's files may have in total */
   maxBytes?: number
-  /** bytes of memory that each command of a task may ask for; one that does not say is too much */
+  /** bytes of memory that each command may ask for. A task that does not say exceeds it */
   maxMemory?: number
-  /** bytes in its folder, likewise */
+  /** bytes that each command may write to its folder; as `maxMemory` */
   maxScratch?: number
 }
 
-/** Somebody whose key is known. */
+/** An author with a known key. */
 export interface KnownAuthor extends TrustScope {
   /** 64 lower-case hex digits */
   key: string
-  /** what the user calls them */
+  /** the user's name for the author */
   label?: string
-  /** their tasks never run, whoever else signed them */
+  /** the author's tasks never run, even if others signed them, too */
   denied?: boolean
 }
 
-/** Everybody whose key is known, each key once. */
+/** All known authors, each key once. */
 export interface TrustStore { authors: readonly KnownAuthor[] }
 
 const VERSION = 1
