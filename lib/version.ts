@@ -1,5 +1,5 @@
-/** The version, without loading the library: `bitworker --version` must be quick. */
+/** The version, without loading the library: `bitworker --version` must be fast. */
 import manifest from '../package.json' with { type: 'json' }
 
-/** As in package.json. */
+/** The version in package.json. */
 export const version: string = manifest.version
