@@ -5,7 +5,8 @@
 import type { InputTorrentEvents, InputTorrents } from '../inputs/supply-types.ts'
 import { traceOf } from '../base/trace.ts'
 import type { TaskInput, TorrentInput } from '../task/types.ts'
-import { SharedInput, foundBy } from './shared-input.ts'
+import { foundBy } from '../inputs/places.ts'
+import { SharedInput } from './shared-input.ts'
 import type { InputOptions } from './options.ts'
 import type { ParentTorrent } from './input-types.ts'
 

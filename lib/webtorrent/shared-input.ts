@@ -2,13 +2,9 @@
  * The torrent of an input, in the client that has the task: an ordinary one (BEP 3), of which only what is wanted is
  * fetched, into the cache or from where the author has it. Several tasks may use it. Made by input-torrents.ts.
  */
-import { InputCache } from '../inputs/cache.ts'
-import type { CacheEntry } from '../inputs/cache.ts'
-import { FileStore } from '../inputs/file-store.ts'
-import { KeptPieces, allPieces } from '../inputs/kept-pieces.ts'
-import { canBeShown, changed, changedFile, copyFiles, isSame, stamped } from '../inputs/original.ts'
-import type { FoundInput } from '../inputs/original.ts'
-import { findInput } from '../inputs/registry.ts'
+import { CachedPlace, OriginalPlace, foundBy, usable } from '../inputs/places.ts'
+import type { InputPlace } from '../inputs/places.ts'
+import type { FileStore } from '../inputs/file-store.ts'
 import { readMetainfo, torrentFileOf } from '../inputs/metainfo.ts'
 import type { InputLayout } from '../inputs/metainfo.ts'
 import type { FileRange } from '../inputs/slices.ts'
@@ -25,18 +21,12 @@ import type { InputOptions } from './options.ts'
 
 const trace = traceOf('inputs')
 
-/** Where an input is on this machine already, if somebody knows. */
-export async function foundBy (options: InputOptions, infoHash: string): Promise<FoundInput | null> {
-  return options.find === undefined ? findInput(infoHash) : options.find(infoHash)
-}
-
 /** A task that has the input, and which torrent pieces it wants. */
 interface User { readonly input: TorrentInput, readonly pieceCount: number, wants: Set<number> | 'all' }
 
 /** One input in one client; several tasks may use it. */
 export class SharedInput {
   layout!: InputLayout
-  root = ''
   readonly #input: TorrentInput
   readonly #pieceCount: number
   readonly #options: InputOptions
@@ -48,17 +38,10 @@ export class SharedInput {
   /** peers that were named before there was a torrent */
   #peers: string[] = []
   #isClosed = false
-  #entry: CacheEntry | null = null
-  /** where it is not in the cache */
-  #original: FoundInput | null = null
-  /** a copy of the original, for commands */
-  #copied: CacheEntry | null = null
-  #prepared: Promise<void> | null = null
+  #place: InputPlace | null = null
   #store: FileStore | null = null
   #isOpen = false
   #error: Error | null = null
-  /** of what is in the cache; null: nothing is, or its metadata is not here */
-  #kept: KeptPieces | null = null
   #isRechecking = false
 
   constructor (input: TorrentInput, pieceCount: number, parent: ParentTorrent, options: InputOptions) {
@@ -71,13 +54,12 @@ export class SharedInput {
 
   async #begin (): Promise<void> {
     const { infoHash, name } = this.#input
-    const found = this.#usable(await foundBy(this.#options, infoHash))
-    if (this.#isClosed || this.#parent.client.destroyed) return
-    if (found === null) this.#entry = new InputCache(this.#options).open(infoHash)
-    else this.root = found.path
-    this.#original = found === null ? null : stamped(found, readMetainfo(found.info, this.#input, this.#pieceCount))
-    const info = found?.info ?? this.#cachedInfo()
-    const bitfield = this.#startBitfield(info, found)
+    const place = await this.#findPlace()
+    if (place === null) return
+    this.#place = place
+    // the disk may have lost some of it
+    const info = place.info !== null && sha1Hex(place.info) === infoHash ? place.info : null
+    const bitfield = info === null ? null : place.bitfield(readMetainfo(info, this.#input, this.#pieceCount))
     const torrent = this.#torrent = this.#parent.client.add(info === null ? infoHash : torrentFileOf(info), {
       store: this.#storeClass(),
       storeCacheSlots: 0,
@@ -95,17 +77,14 @@ export class SharedInput {
     for (const peer of this.#peers.splice(0)) this.addPeer(peer)
   }
 
-  /** What was found, if it is what it was. */
-  #usable (found: FoundInput | null): FoundInput | null {
-    if (found === null) return null
-    try {
-      const at = changedFile(found, readMetainfo(found.info, this.#input, this.#pieceCount))
-      if (at === null) return found
-      this.#parent.emit('warning', changed(this.#input.name, at))
-    } catch (err) {
-      trace('%s: %s', this.#input.name, (err as Error).message)
-    }
-    return null
+  /** Null: it is not wanted any more. */
+  async #findPlace (): Promise<InputPlace | null> {
+    const [input, pieceCount, options] = [this.#input, this.#pieceCount, this.#options]
+    const warn = (err: Error): void => { this.#parent.emit('warning', err) }
+    const found = usable(await foundBy(options, input.infoHash), input, pieceCount, warn)
+    if (this.#isClosed || this.#parent.client.destroyed) return null
+    if (found === null) return new CachedPlace(input.infoHash, options)
+    return new OriginalPlace(input, pieceCount, found, options, err => { this.#fail(err) })
   }
 
   addPeer (peer: string): void {
@@ -126,7 +105,7 @@ export class SharedInput {
   }
 
   async #tell (events: InputTorrentEvents): Promise<void> {
-    if (this.#isOpen && events.isForCommands === true) await this.#prepare()
+    if (this.#isOpen && events.isForCommands === true) await this.#place!.show()
     const user = this.#users.get(events)
     if (user === undefined) return
     const problem = this.#error ?? (this.#isOpen ? problemOf(this.#info, user) : null)
@@ -142,16 +121,10 @@ export class SharedInput {
 
   async close (): Promise<void> {
     this.#isClosed = true
-    if (this.#isOpen && !this.#isRechecking && this.#torrent?.destroyed === false) this.#kept?.write()
-    this.#kept?.close()
+    this.#place?.stop(this.#isOpen && !this.#isRechecking && this.#torrent?.destroyed === false)
     const torrent = this.#torrent
     if (torrent?.destroyed === false) await new Promise<void>(resolve => { torrent.destroy(() => { resolve() }) })
-    // it may be copying
-    await this.#prepared?.catch(() => {})
-    this.#entry?.close()
-    this.#copied?.close()
-    this.#entry = null
-    await new InputCache(this.#options).trim()
+    await this.#place?.close()
   }
 
   //
@@ -180,25 +153,21 @@ export class SharedInput {
     return this.#store!.read(this.layout.files[file]!.offset + start, end - start)
   }
 
-  isIntact (file: number | 'all'): boolean {
-    // nobody writes to what is in the cache
-    if (this.#original === null) return true
-    return file === 'all' ? changedFile(this.#original, this.layout) === null : isSame(this.#original, this.layout, file)
-  }
+  isIntact (file: number | 'all'): boolean { return this.#place!.isIntact(file) }
 
   recheck (): void {
     const torrent = this.#torrent
-    if (this.#original !== null) {
-      return this.#fail(changed(this.#input.name, changedFile(this.#original, this.layout) ?? this.root))
-    }
     if (this.#isRechecking || torrent === null || torrent.destroyed) return
+    try {
+      this.#place!.doubt()
+    } catch (err) {
+      return this.#fail(err as Error)
+    }
     this.#isRechecking = true
-    this.#kept?.doubt()
-    this.#store?.forget()
     torrent.rescanFiles(() => {
       this.#isRechecking = false
       this.#selection.forget()
-      this.#kept?.check()
+      this.#place!.looked(this.missing)
       this.#select()
       for (const events of this.#users.keys()) events.changed()
     })
@@ -207,7 +176,7 @@ export class SharedInput {
   #viewFor (user: User): InputTorrent {
     return {
       layout: this.layout,
-      root: this.root,
+      root: this.#place!.root,
       have: () => this.have,
       missing: () => this.missing,
       has: piece => this.has(piece),
@@ -225,20 +194,6 @@ export class SharedInput {
   // WHAT THE TORRENT DOES
   //
 
-  /** What is known to be here; null: WebTorrent looks at all of it. */
-  #startBitfield (info: Uint8Array | null, found: FoundInput | null): Uint8Array | null {
-    if (info === null) return null
-    const layout = readMetainfo(info, this.#input, this.#pieceCount)
-    if (this.#entry !== null) return this.#entry.readPieces(layout)
-    return found?.files === undefined ? null : allPieces(layout)
-  }
-
-  /** The disk may have lost some of it. */
-  #cachedInfo (): Uint8Array | null {
-    const info = this.#entry?.info ?? null
-    return info === null || sha1Hex(info) !== this.#input.infoHash ? null : info
-  }
-
   /** WebTorrent makes the store when it has the metadata, which is the time to look at it. */
   #storeClass (): unknown {
     const open = (info: Uint8Array): FileStore => this.#openStore(info)
@@ -250,47 +205,20 @@ export class SharedInput {
   #openStore (info: Uint8Array): FileStore {
     this.layout = readMetainfo(info, this.#input, this.#pieceCount)
     this.#info = info
-    if (this.#entry !== null) {
-      this.#entry.setInfo(info)
-      this.root = this.#entry.root
-      this.#kept = new KeptPieces(this.#entry, this.layout, piece => this.#torrent?.pieces[piece] === null)
-    }
-    return this.#store = new FileStore({
-      layout: this.layout,
-      root: this.root,
-      isWritable: this.#entry !== null,
-      onChange: at => { this.#fail(changed(this.#input.name, at)) }
-    })
+    return this.#store = this.#place!.open(info, this.layout, piece => this.#torrent?.pieces[piece] === null)
   }
 
   async #onReady (): Promise<void> {
-    if (this.#entry === null && this.missing > 0) return this.#fail(changed(this.#input.name, this.root))
+    const isWhole = this.#place!.looked(this.missing)
     this.#isOpen = true
-    if (this.#kept?.check() === false) this.recheck()
+    if (!isWhole) this.recheck()
     for (const events of this.#users.keys()) await this.#tell(events)
-  }
-
-  async #prepare (): Promise<void> {
-    this.#prepared ??= this.#copy()
-    await this.#prepared
-  }
-
-  /** Commands may not see what else lies where the original does. What is served stays where it is. */
-  async #copy (): Promise<void> {
-    if (this.#original === null || await canBeShown(this.root, this.layout)) return
-    const entry = this.#copied = new InputCache(this.#options).open(this.#input.infoHash)
-    await entry.clear()
-    await copyFiles(this.root, entry.root, this.layout)
-    const at = changedFile(this.#original, this.layout)
-    if (at !== null) throw changed(this.#input.name, at)
-    for (const file of this.layout.files.keys()) entry.seal(this.layout, file)
-    this.root = entry.root
   }
 
   #onPiece (index: number): void {
     if (!this.#isOpen || this.#isRechecking) return
     this.#selection.came(index)
-    if (this.#kept?.add(index) === false) setImmediate(() => { this.recheck() })
+    if (!this.#place!.came(index)) setImmediate(() => { this.recheck() })
     for (const events of this.#users.keys()) events.changed()
   }
 
