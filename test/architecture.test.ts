@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   task: [],
   ut_bitworker: [],
   trust: ['task'],
-  inputs: ['system', 'task'],
+  inputs: ['session', 'store', 'system', 'task'],
   scheduling: ['ut_bitworker'],
   peers: ['scheduling', 'results', 'ut_bitworker'],
   download: ['peers', 'results'],

@@ -2,9 +2,9 @@
  * Inputs of tasks that bring all they need in the task file: nothing is fetched, so no torrents are needed. For
  * `bitworker try`.
  */
+import type { Inputs } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import { ItemInputs } from './item-inputs.ts'
-import type { Given } from './item-inputs.ts'
 
 /** Names of the inputs that are not in the task file itself. */
 export function namesToFetch ({ inputs = [] }: Pick<Task, 'inputs'>): string[] {
@@ -17,9 +17,7 @@ export function namesToFetch ({ inputs = [] }: Pick<Task, 'inputs'>): string[] {
  */
 export function embeddedInputs (
   { inputs = [] }: Pick<Task, 'inputs'>, newPath: () => string
-): { forPiece: (piece: number) => Promise<Given>, forFile: () => Promise<Given> } {
-  const items = new ItemInputs(
-    inputs.map(input => ({ input, torrent: null, error: null })), { newPath, lost: () => {} }
-  )
+): Inputs {
+  const items = new ItemInputs(inputs.map(input => ({ input, torrent: null, error: null })), { newPath })
   return { forPiece: async piece => items.forPiece(piece), forFile: async () => items.whole() }
 }

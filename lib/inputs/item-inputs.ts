@@ -6,6 +6,8 @@ import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { BitWorkerError, CommandError } from '../base/errors.ts'
+import type { ComputeStore } from '../store/compute-store.ts'
+import type { Given } from '../store/types.ts'
 import { quote } from '../task/names.ts'
 import type { EmbeddedInput, TaskInput, TorrentInput } from '../task/types.ts'
 import { filePath } from './file-store.ts'
@@ -30,36 +32,28 @@ export interface HeldInput {
   readonly error: Error | null
 }
 
-/** What a command is given; as lib/store/types.ts has it. */
-export interface Given {
-  files: Array<{ path: string, name: string }>
-  env?: Record<string, string>
-  stdin?: string
-  isIntact (): boolean
-  giveBack (): void
-}
+/** What a command is given of inputs, which may change. */
+export type GivenInputs = Given & Required<Pick<Given, 'isIntact' | 'giveBack'>>
 
-/** What it needs of its surroundings. */
-export interface ItemHost {
-  /** an absolute path that nobody uses */
-  newPath (): string
-  /** what was here is gone: of this piece, or of all if null */
-  lost (piece: number | null): void
-}
+/** Where slices are written. */
+export type SliceFolder = Pick<ComputeStore, 'newPath'>
 
 /** The files of one task's commands. */
 export class ItemInputs {
   readonly #inputs: readonly HeldInput[]
   readonly #split: HeldInput | undefined
-  readonly #host: ItemHost
+  readonly #folder: SliceFolder
+  readonly #lost: (piece: number | null) => void
   /** slices of a list, as its table says */
   readonly #ranges = new Map<number, FileRange>()
   #embedded: Promise<Map<string, string>> | null = null
 
-  constructor (inputs: readonly HeldInput[], host: ItemHost) {
+  /** @param lost called with the piece whose slice is not here any more; null: what all pieces read is not */
+  constructor (inputs: readonly HeldInput[], folder: SliceFolder, lost: (piece: number | null) => void = () => {}) {
     this.#inputs = inputs
     this.#split = inputs.find(({ input }) => input.split !== undefined)
-    this.#host = host
+    this.#folder = folder
+    this.#lost = lost
   }
 
   /** The slice of a piece, as far as it is known without reading. */
@@ -78,7 +72,7 @@ export class ItemInputs {
   }
 
   /** For the work item of a piece. Rejects with BW_ERR_INPUT for what is not here any more, and errors of the disk. */
-  async forPiece (piece: number): Promise<Given> {
+  async forPiece (piece: number): Promise<GivenInputs> {
     const given = await this.whole()
     if (this.#split === undefined) return given
     const { input, torrent } = this.#split
@@ -100,7 +94,7 @@ export class ItemInputs {
   }
 
   /** What all pieces see. Rejects as `forPiece`. */
-  async whole (): Promise<Given> {
+  async whole (): Promise<GivenInputs> {
     this.#embedded ??= this.#writeEmbedded().catch((err: unknown) => {
       this.#embedded = null // the disk may have room the next time
       throw err
@@ -137,21 +131,21 @@ export class ItemInputs {
 
   /** What is on the disk is not what it was; of this piece, or of all if null. */
   #lose (torrent: InputTorrent | null, piece: number | null): void {
-    this.#host.lost(piece)
+    this.#lost(piece)
     torrent?.recheck()
   }
 
   async #writeEmbedded (): Promise<Map<string, string>> {
     const whole = this.#inputs.filter(({ input }) => input.data !== undefined && input.split === undefined)
     if (whole.length === 0) return new Map()
-    const folder = this.#host.newPath()
+    const folder = this.#folder.newPath()
     mkdirSync(folder, { mode: 0o711 })
     return new Map(whole.map(({ input: { name, data } }) => [name, writeInput(path.join(folder, name), data!)]))
   }
 
   #embeddedSlice (input: EmbeddedInput, piece: number): Slice {
     const slice = embeddedSlice(input, piece)
-    const at = writeInput(`${this.#host.newPath()}.in`, slice)
+    const at = writeInput(`${this.#folder.newPath()}.in`, slice)
     return { path: at, giveBack: () => { remove(at) }, bytes: async () => slice }
   }
 
@@ -159,7 +153,7 @@ export class ItemInputs {
     if (torrent === null) throw gone(input)
     const range = await this.rangeOf(input, torrent, piece)
     if (lacking(torrent, range).length > 0) {
-      this.#host.lost(piece)
+      this.#lost(piece)
       throw gone(input)
     }
     if (input.split?.by === 'files') {
@@ -169,7 +163,7 @@ export class ItemInputs {
       this.#lose(torrent, piece)
       throw gone(input)
     }
-    const at = `${this.#host.newPath()}.in`
+    const at = `${this.#folder.newPath()}.in`
     const file = await open(at, 'wx', 0o600)
     try {
       for (let { start } = range; start < range.end; start += COPY_BYTES) {

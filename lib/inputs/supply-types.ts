@@ -1,5 +1,5 @@
 /**
- * What supplying a task's inputs needs of others: torrents (lib/webtorrent/input-torrents.ts), and the session.
+ * What supplying a task's inputs needs of the torrents they come from (lib/webtorrent/input-torrents.ts).
  */
 import type { TorrentInput } from '../task/types.ts'
 import type { InputLayout } from './metainfo.ts'
@@ -40,40 +40,4 @@ export interface InputTorrentEvents {
 export interface InputTorrents {
   /** Events come later, never at once. */
   open (input: TorrentInput, pieceCount: number, events: InputTorrentEvents): { close (): void }
-}
-
-/** How far an input is. */
-export interface InputState {
-  name: string
-  state: 'fetching' | 'ready' | 'refused'
-  /** bytes */
-  length: number
-  have: number
-  /** why it is refused: one line */
-  message?: string
-}
-
-/** What the supply needs of the session. */
-export interface SupplyHost {
-  readonly pieceCount: number
-  /** what a larger slice of a split input needs is not fetched */
-  readonly maxSliceBytes: number
-  readonly slots: number
-  /** what a piece takes here, milliseconds; 0: unknown */
-  readonly paceMs: number
-  /** pieces that could be computed at once */
-  readonly ready: number
-  /** of those that wait, how many are likely to be computed here */
-  readonly share: number
-  /** nothing is left to compute */
-  readonly isDone: boolean
-  /** those that come next, as soon as they are ready */
-  waiting (count: number): Iterable<number>
-  setReady (piece: number, isReady: boolean): void
-  setGroups (groups: ArrayLike<number>): void
-  /** pieces have become ready */
-  go (): void
-  report (state: InputState): void
-  /** an absolute path that nobody uses, removed at the latest when the task is opened again */
-  newPath (): string
 }

@@ -1,17 +1,20 @@
 /**
  * The inputs of one task that is computed here: has the torrents fetch what its next pieces need, in the order in which
- * they are computed, tells which pieces can be, and gives each command what it is to see. How torrents are had is
- * handed in (`InputTorrents`), and so is the scheduler (`SupplyHost`).
+ * they are computed, tells its scheduler which can be, and gives each command what it is to see. How torrents are had
+ * is handed in (`InputTorrents`). Made by compute-control.ts for tasks that have inputs.
  */
 import { BitWorkerError } from '../base/errors.ts'
+import type { InputEvent } from '../session/events.ts'
+import type { WorkSession } from '../session/work-session.ts'
+import type { ComputeStore } from '../store/compute-store.ts'
+import type { Given, Inputs } from '../store/types.ts'
 import { quote } from '../task/names.ts'
 import type { TaskInput, TorrentInput } from '../task/types.ts'
 import { ItemInputs, isComplete, lacking } from './item-inputs.ts'
-import type { Given } from './item-inputs.ts'
 import { piecesAhead } from './plan.ts'
 import { groupOf, tableRange } from './slices.ts'
 import type { FileRange } from './slices.ts'
-import type { InputState, InputTorrent, InputTorrents, SupplyHost } from './supply-types.ts'
+import type { InputTorrent, InputTorrents } from './supply-types.ts'
 
 /** Changes that come together are looked at once. */
 const SETTLE_MS = 10
@@ -26,9 +29,19 @@ interface Entry {
   reported: string
 }
 
+/** How much is fetched. */
+export interface SupplyLimits {
+  /** work items at a time */
+  readonly slots: number
+  /** what a larger slice of a split input needs is not fetched; default: no limit */
+  readonly maxSliceBytes: number | undefined
+}
+
 /** The inputs of one task. */
-export class InputSupply {
-  readonly #host: SupplyHost
+export class InputSupply implements Inputs {
+  readonly #session: WorkSession<ComputeStore>
+  readonly #slots: number
+  readonly #maxSliceBytes: number
   readonly #entries: Entry[]
   readonly #split: Entry | undefined
   readonly #items: ItemInputs
@@ -42,26 +55,32 @@ export class InputSupply {
   #reportTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor (inputs: readonly TaskInput[], torrents: InputTorrents, host: SupplyHost) {
-    this.#host = host
+  /** @param session whose commands read them from now on */
+  constructor (
+    session: WorkSession<ComputeStore>, torrents: InputTorrents, { slots, maxSliceBytes = Infinity }: SupplyLimits
+  ) {
+    const { task: { inputs = [] }, scheduler, store } = session
+    this.#session = session
+    this.#slots = slots
+    this.#maxSliceBytes = maxSliceBytes
     this.#entries = inputs.map(input => ({ input, torrent: null, close: () => {}, error: null, reported: '' }))
-    this.#items = new ItemInputs(this.#entries, {
-      newPath: () => host.newPath(),
-      lost: piece => {
-        if (piece === null) this.#withdraw()
-        else host.setReady(piece, false)
-        this.changed()
-      }
+    this.#items = new ItemInputs(this.#entries, store, piece => {
+      if (piece === null) this.#withdraw()
+      else scheduler.setReady(piece, false)
+      this.changed()
     })
     this.#split = this.#entries.find(({ input }) => input.split !== undefined)
     for (const entry of this.#entries) {
       if (entry.input.infoHash !== undefined) this.#openTorrent(entry, entry.input, torrents)
     }
+    store.configure({ inputs: this })
     this.changed()
   }
 
+  get #pieceCount (): number { return this.#session.task.pieceCount }
+
   #openTorrent (entry: Entry, input: TorrentInput, torrents: InputTorrents): void {
-    const opened = torrents.open(input, this.#host.pieceCount, {
+    const opened = torrents.open(input, this.#pieceCount, {
       isForCommands: true,
       opened: torrent => {
         entry.torrent = torrent
@@ -88,7 +107,7 @@ export class InputSupply {
   }
 
   /** How far each input is, in the task's order. */
-  get states (): InputState[] { return this.#entries.map(stateOf) }
+  get states (): InputEvent[] { return this.#entries.map(stateOf) }
 
   close (): void {
     this.#isClosed = true
@@ -106,7 +125,7 @@ export class InputSupply {
     if (this.#isClosed) return
     this.#report()
     const whole = this.#entries.filter(entry => entry !== this.#split)
-    const isNeeded = !this.#host.isDone || this.#onWhole.length > 0
+    const isNeeded = this.#session.scheduler.missing > 0 || this.#onWhole.length > 0
     for (const { torrent } of whole) torrent?.want(isNeeded ? 'all' : [])
     if (!whole.every(isComplete)) return this.#withdraw()
     for (const go of this.#onWhole.splice(0)) go()
@@ -118,29 +137,29 @@ export class InputSupply {
   #allReady (): void {
     if (this.#isAllReady) return
     this.#isAllReady = true
-    for (let piece = 0; piece < this.#host.pieceCount; piece++) this.#host.setReady(piece, true)
-    this.#host.go()
+    for (let piece = 0; piece < this.#pieceCount; piece++) this.#session.scheduler.setReady(piece, true)
+    this.#session.compute()
   }
 
   /** Nothing can be computed, for now. */
   #withdraw (): void {
     if (!this.#isAllReady) return
     this.#isAllReady = false
-    for (let piece = 0; piece < this.#host.pieceCount; piece++) this.#host.setReady(piece, false)
+    for (let piece = 0; piece < this.#pieceCount; piece++) this.#session.scheduler.setReady(piece, false)
   }
 
   #fetchSlices ({ torrent }: Entry, input: TorrentInput): void {
     if (torrent === null) return
+    const { scheduler, paceMs } = this.#session
     if (!this.#isAllReady) {
       this.#isAllReady = true
-      this.#host.setGroups(this.#groups(input, torrent))
+      scheduler.setGroups(this.#groups(input, torrent))
     }
-    const { slots, paceMs, share, ready: here } = this.#host
-    const room = piecesAhead(slots, paceMs, share) - here
+    const room = piecesAhead(this.#slots, paceMs, scheduler.share) - scheduler.ready
     const wanted = new Set<number>()
     const ready: number[] = []
     if (room > 0) {
-      for (const piece of this.#host.waiting(room + this.#refused.size)) {
+      for (const piece of scheduler.waiting(room + this.#refused.size)) {
         const lacks = this.#lacks(input, torrent, piece)
         if (lacks === null) continue
         for (const torrentPiece of lacks) wanted.add(torrentPiece)
@@ -148,14 +167,14 @@ export class InputSupply {
       }
       torrent.want(wanted)
     }
-    for (const piece of ready) this.#host.setReady(piece, true)
+    for (const piece of ready) scheduler.setReady(piece, true)
     if (ready.length === 0) return
-    this.#host.go()
+    this.#session.compute()
     this.changed()
   }
 
   #groups (input: TorrentInput, { layout }: InputTorrent): Uint32Array {
-    const { pieceCount } = this.#host
+    const pieceCount = this.#pieceCount
     return Uint32Array.from({ length: pieceCount }, (_, piece) => groupOf(input, layout, piece, pieceCount))
   }
 
@@ -164,7 +183,7 @@ export class InputSupply {
     if (this.#refused.has(piece)) return null
     const range = this.#items.knownRange(input, torrent, piece)
     if (range !== undefined) {
-      if (range.end - range.start <= this.#host.maxSliceBytes) return lacking(torrent, range)
+      if (range.end - range.start <= this.#maxSliceBytes) return lacking(torrent, range)
       this.#refuse(piece, tooMuch(input, range))
       return null
     }
@@ -199,7 +218,7 @@ export class InputSupply {
       if (text === entry.reported) continue
       entry.reported = text
       isFetching ||= state.state === 'fetching'
-      this.#host.report(state)
+      this.#session.reportInput(state)
     }
     if (isFetching) this.#reportTimer = setTimeout(() => { this.#report() }, REPORT_MS).unref()
   }
@@ -229,7 +248,7 @@ function tooMuch ({ name }: TorrentInput, { start, end }: FileRange): BitWorkerE
   )
 }
 
-function stateOf ({ input: { name, length, data }, torrent, error }: Entry): InputState {
+function stateOf ({ input: { name, length, data }, torrent, error }: Entry): InputEvent {
   if (error !== null) return { name, state: 'refused', length, have: 0, message: error.message }
   if (data !== undefined) return { name, state: 'ready', length, have: length }
   return { name, state: torrent?.missing() === 0 ? 'ready' : 'fetching', length, have: torrent?.have() ?? 0 }

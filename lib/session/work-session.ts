@@ -8,6 +8,7 @@ import type { Wire } from '../base/wire.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { Meeting } from '../peers/neighbours.ts'
 import type { ResultTable } from '../results/result-table.ts'
+import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import type { InputEvent, TaskStats } from './events.ts'
@@ -22,26 +23,6 @@ export type { SessionHost }
 
 /** How often claims that lapsed and peers that only choke us are looked for. */
 const HOUSEKEEPING_MS = 10_000
-
-/** What is to be computed, as far as it waits for something. */
-export interface ComputeQueue {
-  /** what a piece takes here, milliseconds; 0: unknown */
-  readonly paceMs: number
-  /** pieces that could be computed at once */
-  readonly ready: number
-  /** of those that wait, how many are likely to be computed here */
-  readonly share: number
-  /** nothing is missing */
-  readonly isDone: boolean
-  /** those that come next once they are ready, as many as are asked for */
-  waiting (count: number): Iterable<number>
-  /** What the piece needs is here, or not any more. */
-  setReady (index: number, isReady: boolean): void
-  /** Pieces of one number are computed one after the other. */
-  setGroups (groups: ArrayLike<number>): void
-  /** Pieces have become ready. */
-  go (): void
-}
 
 /** One task at work. */
 export class WorkSession<Store extends PieceStore = PieceStore> {
@@ -133,20 +114,14 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   /** Tells the host once more if all is done: it may not have taken it as such. */
   checkDone (): void { if (this.hasUnmergedFiles) this.#finisher.checkDone() }
 
-  /** The pieces that are to be computed, for whoever provides what they need. */
-  get queue (): ComputeQueue {
-    const { scheduler, computing } = this.#flow
-    return {
-      get paceMs () { return computing.paceMs },
-      get ready () { return scheduler.ready },
-      get share () { return scheduler.share },
-      get isDone () { return scheduler.missing === 0 },
-      waiting: count => scheduler.waiting(count),
-      setReady: (index, isReady) => { scheduler.setReady(index, isReady) },
-      setGroups: groups => { scheduler.setGroups(groups) },
-      go: () => { computing.run() }
-    }
-  }
+  /** Which pieces come next, for whoever provides what they need, and tells it that they are ready. */
+  get scheduler (): Scheduler { return this.#flow.scheduler }
+
+  /** What a piece takes here, milliseconds; 0: unknown. */
+  get paceMs (): number { return this.#flow.computing.paceMs }
+
+  /** Pieces have become ready. */
+  compute (): void { this.#flow.computing.run() }
 
   /** Tells how far an input is. */
   reportInput (event: InputEvent): void { if (!this.#isClosed) this.#host.report('input', event) }

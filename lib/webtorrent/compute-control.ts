@@ -5,7 +5,8 @@
 import { availableParallelism } from 'node:os'
 import { settled, Sources } from '../discovery/settling.ts'
 import type { Meeting } from '../peers/neighbours.ts'
-import type { InputState } from '../inputs/supply-types.ts'
+import { InputSupply } from '../inputs/supply.ts'
+import type { InputEvent } from '../session/events.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import { needsProblem } from '../store/missing-needs.ts'
@@ -16,7 +17,6 @@ import { checkComputeOptions } from './options.ts'
 import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { TaskInputs } from './input-torrents.ts'
 import type { ParentTorrent } from './input-types.ts'
-import { TaskSupply } from './task-supply.ts'
 
 /** The part of ComputeTorrent that is looked at. */
 export interface ControlledTorrent extends InternalTorrent {
@@ -32,7 +32,7 @@ export class ComputeControl {
   #options: ComputeOptions | null
   #sources: Sources | null = null
   #inputs: TaskInputs | null = null
-  #supply: TaskSupply | null = null
+  #supply: InputSupply | null = null
   #isSettling = false
   #isPaused = false
 
@@ -97,7 +97,7 @@ export class ComputeControl {
   }
 
   /** How far the task's inputs are; empty where none are fetched. */
-  get inputs (): InputState[] { return this.#supply?.states ?? [] }
+  get inputs (): InputEvent[] { return this.#supply?.states ?? [] }
 
   /** The session computes other pieces next. */
   planned (): void { this.#supply?.changed() }
@@ -133,7 +133,7 @@ export class ComputeControl {
       session.startComputing(slotsOf(chosen), this.#isPaused)
       if (this.#inputs === null) return
       const { maxSliceBytes } = torrent._options.inputs ?? {}
-      this.#supply ??= new TaskSupply(this.#inputs, session, { slots: slotsOf(chosen), maxSliceBytes })
+      this.#supply ??= new InputSupply(session, this.#inputs, { slots: slotsOf(chosen), maxSliceBytes })
     }, (err: Error) => {
       this.#options = null
       if (!torrent.destroyed) torrent.emit('warning', err)

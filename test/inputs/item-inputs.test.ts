@@ -41,11 +41,11 @@ test('a slice that is not here any more waits', async t => {
   const folder = createFolder(t)
   const lost: Array<number | null> = []
   let count = 0
-  const host = {
-    newPath: () => path.join(folder, String(count++)),
-    lost: (piece: number | null) => { lost.push(piece) }
-  }
-  const items = new ItemInputs([{ input: SPLIT, torrent: torrentOf({}), error: null }], host)
+  const items = new ItemInputs(
+    [{ input: SPLIT, torrent: torrentOf({}), error: null }],
+    { newPath: () => path.join(folder, String(count++)) },
+    piece => { lost.push(piece) }
+  )
   t.ok((await items.forPiece(0)).isIntact())
   t.deepEqual(lost, [])
   t.equal((await rejection(items.forPiece(1))).code, 'BW_ERR_INPUT')
@@ -56,8 +56,8 @@ test('a slice of what was changed is given to nobody', async t => {
   const folder = createFolder(t)
   let [isIntact, rechecks, count] = [true, 0, 0]
   const torrent = torrentOf({ isIntact: () => isIntact, recheck: () => { rechecks++ } })
-  const host = { newPath: () => path.join(folder, String(count++)), lost () {} }
-  const items = new ItemInputs([{ input: SPLIT, torrent, error: null }], host)
+  const store = { newPath: () => path.join(folder, String(count++)) }
+  const items = new ItemInputs([{ input: SPLIT, torrent, error: null }], store)
   const given = await items.forPiece(0)
   isIntact = false
   t.notOk(given.isIntact(), 'changed while the command ran')
@@ -68,9 +68,9 @@ test('a slice of what was changed is given to nobody', async t => {
 test('what is in the task itself is written again when it is gone', async t => {
   const folder = createFolder(t)
   let count = 0
-  const host = { newPath: () => path.join(folder, String(count++)), lost () {} }
+  const store = { newPath: () => path.join(folder, String(count++)) }
   const input = { name: 'run.sh', length: 1, data: new Uint8Array([1]) }
-  const items = new ItemInputs([{ input, torrent: null, error: null }], host)
+  const items = new ItemInputs([{ input, torrent: null, error: null }], store)
   const [file] = (await items.whole()).files
   rmSync(path.dirname(file!.path), { recursive: true })
   t.equal((await rejection(items.whole())).code, 'BW_ERR_INPUT')
