@@ -1,65 +1,71 @@
 /**
- * Which of the pieces that others compute is worth a second copy here, when nothing else is left to do. Pure.
+ * Chooses a backup when there is nothing else to do: a piece that others are computing, and that is worth a second copy
+ * here. Pure.
  *
- * MapReduce's backup tasks with LATE's rule: the piece with the longest expected time to its end, if we would be done
- * before; few copies, and after a random delay, so that idle peers neither all do the same nor do it at once.
+ * These are MapReduce's backup tasks with LATE's rule: the piece with the longest expected time to completion, if we
+ * would finish before. There are few copies, and they start after a random delay, so that idle peers neither all
+ * compute the same piece nor start at the same time.
  */
 import { overrun } from './claim.ts'
 import type { Claim } from './claim.ts'
 import type { Lateness } from './lateness.ts'
 
-/** Copies of one piece in the swarm, the first one counted. */
+/** Copies of one piece in the swarm, including the first. */
 const MAX_COPIES = 3
-/** A claim is late when it has run for this many times what was expected. */
+/** A claim is late when it has run for this many times its expected duration, */
 const LATE = 1
 /**
- * And for this much more, milliseconds: hashing, storing and telling take time that does not grow with the work; or for
- * as long as most are late.
+ * plus this many milliseconds, because hashing, storing and announcing take time that does not depend on the work; or
+ * plus the usual lateness, if that is longer.
  */
 const LATE_MS = 600
-/** A claim is slow when it is expected to run on for this many times what the piece would take us. */
+/** A claim is slow when its expected remaining time is this many times as long as the piece would take us. */
 export const SLOW = 1.1
-/** Idle peers wait for a random part of this share of a piece's time: meanwhile they hear of each other's backups. */
+/**
+ * Idle peers wait for a random time up to this share of a piece's duration; meanwhile they learn of each other's
+ * backups.
+ */
 const DELAY = 0.05
-/** A machine on which everything is so late makes no backups: more work would make that worse. */
+/** A machine where everything is this late makes no backups: more work would make it even later. */
 const OVERLOAD_MS = 1_000
-/** Without any estimate a claim is late after this. */
+/** Without any estimate, a claim is late after this time. */
 const UNKNOWN_MS = 30_000
 /**
- * And, whatever it says, the claim of a peer that never delivered anything, while we do not know what a piece takes.
+ * While we do not know how long a piece takes, the claim of a peer that never delivered anything is late after this
+ * time, whatever its estimate.
  */
 const STRANGER_MS = 3_000
 
-/** What the choice depends on. */
+/** The inputs of the choice. */
 export interface BackupOptions {
   now: number
-  /** what a piece takes here, milliseconds; 0: unknown */
+  /** how long a piece takes here, milliseconds; 0: unknown */
   paceMs: number
-  /** others say so: we have not computed any */
+  /** `paceMs` is an estimate of others: we have not computed a piece yet */
   isHearsay: boolean
-  /** 0 … 1: our share of the longest delay */
+  /** 0 to 1: our share of the longest delay */
   delay: number
-  /** how late work ends in this swarm */
+  /** how late work usually ends in this swarm */
   lateness: Lateness
 }
 
-/** The piece, if one is worth it now, and when to look again if nothing changes. */
+/** The piece if one is worth it now, and the time to check again if nothing changes. */
 interface Backup { index: number | undefined, retryAt: number }
 
-/** The backups of one task; looked for only when something has changed, or time has. */
+/** The backups of one task. The search runs only after a change, or when its time has come. */
 export class Backups {
   readonly #random: () => number
-  /** how long we let others go first; drawn anew for each backup */
+  /** how long we let others go first; chosen anew for each backup */
   #delay: number
   #retryAt = 0
 
-  /** @param random gives numbers in [0, 1) */
+  /** @param random returns numbers in [0, 1) */
   constructor (random: () => number) {
     this.#random = random
     this.#delay = random()
   }
 
-  /** There is none to be made before, if nothing changes. */
+  /** The earliest time of the next backup, if nothing changes. */
   get retryAt (): number { return this.#retryAt }
 
   /** Something has changed. */
@@ -67,7 +73,7 @@ export class Backups {
 
   /**
    * The piece to compute, if one is worth it now.
-   * @param pieces those that could be computed here, each with the claims that are believed
+   * @param pieces the pieces that could be computed here, each with its credible claims
    */
   choose (
     pieces: () => Iterable<[index: number, claims: Claim[]]>,
@@ -86,7 +92,7 @@ export class Backups {
   }
 }
 
-/** @param pieces those that could be computed here, each with the claims that are believed */
+/** @param pieces the pieces that could be computed here, each with its credible claims */
 export function chooseBackup (pieces: Iterable<[index: number, claims: Claim[]]>, options: BackupOptions): Backup {
   const { now, paceMs, isHearsay, delay, lateness } = options
   const open = [...pieces]
@@ -113,12 +119,12 @@ function isBetter (a: { copies: number, endAt: number }, b: { copies: number, en
   return a.copies < b.copies || (a.copies === b.copies && a.endAt > b.endAt)
 }
 
-/** From when on a second copy is worth it, as far as this claim goes. */
+/** The time from which a second copy is worth it, as far as this claim is concerned. */
 function worthAt (
   { startedAt, heardAt, estimateMs, isProven }: Claim, now: number,
   { paceMs, isHearsay, lateMs }: Pick<BackupOptions, 'paceMs' | 'isHearsay'> & { lateMs: number }
 ): number {
-  // an idle slot finds out what a piece takes, and who says that it computes it has shown nothing
+  // an idle slot can measure how long a piece takes, and the claimant has not delivered anything yet
   if (isHearsay && !isProven) return heardAt + STRANGER_MS
   const expectedMs = estimateMs > 0 ? estimateMs : paceMs
   if (expectedMs === 0) return heardAt + UNKNOWN_MS
@@ -126,7 +132,7 @@ function worthAt (
   return isSlow ? heardAt : startedAt + LATE * expectedMs + lateMs
 }
 
-/** What is late already is as good as lost. */
+/** A claim that is already late may never end. */
 function expectedEnd ({ startedAt, estimateMs }: Claim, now: number): number {
   const endAt = startedAt + estimateMs
   return endAt > now ? endAt : Infinity

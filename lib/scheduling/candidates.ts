@@ -1,18 +1,18 @@
 /**
- * The pieces that may be computed, lowest rank first, any of them within a rank. Pure; constant time a piece, whatever
- * the number of pieces, since the scheduler asks after every change.
+ * The pieces that may be computed, ordered by rank; random within a rank. Pure. Takes constant time per operation,
+ * whatever the number of pieces, because the scheduler calls it after every change.
  *
- * Pieces wait in one list a rank. One that is no candidate any more stays in its list until it is met there.
+ * Each rank has a list of pieces. A piece that is no longer a candidate stays in its list until the list is read.
  */
 
-/** Longer between two sortings: the order is a hint, and members of a large swarm come and go all the time. */
+/** Shortest interval between two sorts: the order is a hint, and members of a large swarm come and go all the time. */
 const SORT_MS = 1_000
 
-/** What the order is by. */
+/** The order of the pieces. */
 export interface Order {
-  /** from 0; changes in `catchUp` alone */
+  /** at least 0; changes only in `catchUp` */
   rank (index: number): number
-  /** takes in what was changed; false if there is more to do another time */
+  /** applies pending changes; false if some remain for the next call */
   catchUp (): boolean
 }
 
@@ -20,10 +20,10 @@ export interface Order {
 export class Candidates {
   readonly #order: Order
   readonly #isMember: Uint8Array
-  /** it stands in a list, as a candidate or not */
+  /** 1: the piece is in a list, whether or not it is a candidate */
   readonly #isListed: Uint8Array
   #lists: number[][] = []
-  /** no list before this one has anything */
+  /** all lists before this one are empty */
   #first = 0
   #size = 0
   #isStale = false
@@ -46,12 +46,12 @@ export class Candidates {
     if (isMember && this.#isListed[index] === 0) this.#list(index)
   }
 
-  /** The order has something to catch up with. */
+  /** The order has pending changes. */
   outdate (): void { this.#isStale = true }
 
   /**
-   * One of those with the lowest rank, each with the same probability. It stays in the set.
-   * @param random gives numbers in [0, 1)
+   * Returns a random piece of the lowest rank. It stays in the set.
+   * @param random returns numbers in [0, 1)
    * @param now milliseconds
    */
   pick (random: () => number, now: number): number | undefined {
@@ -70,7 +70,7 @@ export class Candidates {
     return undefined
   }
 
-  /** Those that `pick` would give first, as many as are asked for, lowest rank first. They stay in the set. */
+  /** Yields up to `count` pieces that `pick` would choose first, lowest rank first. They stay in the set. */
   * first (count: number, now: number): Generator<number> {
     if (this.#isStale && now - this.#sortedAt >= SORT_MS) this.#sort(now)
     for (let rank = this.#first; rank < this.#lists.length && count > 0; rank++) {

@@ -1,37 +1,37 @@
 /**
- * What other peers say they are computing, and how far it is believed. Pure: the clock is handed in.
+ * The claims of other peers, and whether they are believed. Pure: the clock is an argument.
  *
- * A claim keeps its piece from being computed here only while it is *respected*: claims are free, and a peer that
- * claims everything and delivers nothing must not stop a task. So a peer has credit for a few claims until it delivers,
- * a claim lapses when the piece takes far longer than pieces take, and whoever lets claims lapse is not listened to for
- * a while (docs/scheduling.md, "Whom to believe"). Called by scheduler.ts.
+ * A claim prevents its piece from being computed here only while it is *respected*. Claims cost nothing, and a peer
+ * that claims everything and delivers nothing must not stop a task. Therefore a peer has credit for a few claims until
+ * it delivers, a claim lapses when it takes far longer than a piece should, and a peer that lets claims lapse is
+ * ignored for a while (docs/scheduling.md, "Whom to believe"). Called by scheduler.ts.
  */
 import { overrun } from './claim.ts'
 import type { Claim, HeardClaim } from './claim.ts'
 import { Claimants } from './claimants.ts'
 import type { Claimant, ClaimSource, Entry } from './claimants.ts'
 
-/** A claim lapses after this many times what a piece takes, within these bounds. */
+/** A claim lapses after this many times the duration of a piece, within these bounds. */
 const LEASE_PIECES = 3
 const MIN_LEASE_MS = 2_000
 const MAX_LEASE_MS = 3_600_000
-/** The lease while nobody knows what a piece takes. */
+/** The lease while the duration of a piece is unknown. */
 const UNKNOWN_LEASE_MS = 90_000
 /** An estimate counts up to this many times our own pace: slow machines are welcome, endless promises are not. */
 const MAX_SLOWNESS = 10
 
-/** Estimates of others that stand in for our own pace while we have none. */
+/** Number of others' estimates that replace our own pace while we have none. */
 const FOREIGN_ESTIMATES = 16
 
-/** What the table needs from its surroundings. */
+/** Callbacks of the table's owner. */
 export interface ClaimHost {
   /** milliseconds on any steady clock */
   now (): number
-  /** what a piece takes on average, milliseconds; 0: unknown */
+  /** average duration of a piece, milliseconds; 0: unknown */
   pace (): number
-  /** a piece was done so many milliseconds after it should have been */
+  /** a piece was finished this many milliseconds later than expected */
   took (lateMs: number): void
-  /** whether the piece's claims are respected may have changed */
+  /** the piece may have gained its first respected claim, or lost its last one */
   changed (index: number): void
 }
 
@@ -40,17 +40,17 @@ export class ClaimTable {
   readonly #host: ClaimHost
   readonly #claimants = new Claimants()
   readonly #pieces = new Map<number, Entry[]>()
-  /** no lease ends before */
+  /** lower bound for the end of all leases */
   #expireAt = Infinity
 
   constructor (host: ClaimHost) {
     this.#host = host
   }
 
-  /** Pieces that are claimed, respected or not. */
+  /** The number of claimed pieces, whether or not the claims are respected. */
   get size (): number { return this.#pieces.size }
 
-  /** Pieces with respected claims, and these. */
+  /** The pieces that have respected claims, with these claims. */
   * [Symbol.iterator] (): Generator<[index: number, claims: Claim[]]> {
     for (const [index, entries] of this.#pieces) {
       const respected = entries.filter(({ isRespected }) => isRespected)
@@ -58,7 +58,7 @@ export class ClaimTable {
     }
   }
 
-  /** Somebody else is at work on the piece, as far as that is believed. */
+  /** True if another peer is credibly computing the piece. */
   isClaimed (index: number): boolean {
     for (const { isRespected } of this.#pieces.get(index) ?? []) if (isRespected) return true
     return false
@@ -67,14 +67,14 @@ export class ClaimTable {
   /** The peer's claim for the piece. */
   get (peerId: string, index: number): Claim | undefined { return this.#claimants.find(peerId)?.claims.get(index) }
 
-  /** The peer's claim for the piece is respected. */
+  /** True if the peer's claim for the piece is respected. */
   isRespected (peerId: string, index: number): boolean {
     return this.#claimants.find(peerId)?.claims.get(index)?.isRespected === true
   }
 
   /**
-   * A peer claims a piece, or renews its claim.
-   * @param source where it was heard
+   * Adds or renews a claim.
+   * @param source the connection that it came from
    * @param peerId the claimant (hex)
    */
   add (source: ClaimSource, peerId: string, heard: HeardClaim): void {
@@ -92,12 +92,12 @@ export class ClaimTable {
 
   /** The source says that the claim has ended. */
   remove (source: ClaimSource, peerId: string, index: number): void {
-    if (source.entries.size === 0) return // asked of many that never said anything
+    if (source.entries.size === 0) return // the usual case: most sources have no claims
     const entry = this.#claimants.find(peerId)?.claims.get(index)
     if (entry !== undefined) this.#unsay(source, entry)
   }
 
-  /** The source has results of these pieces, which ends its claims: of many pieces, as a rule, it claims few. */
+  /** The source has results of these pieces, which ends its claims. There are usually many pieces and few claims. */
   fulfil (source: ClaimSource, indices: readonly number[]): void {
     for (const entry of source.entries) {
       if (!indices.includes(entry.index)) continue
@@ -109,7 +109,7 @@ export class ClaimTable {
   }
 
   /**
-   * The claimant itself ended the claim without a result; to do so late, and over and over, is as bad as to let it
+   * The claimant itself ended the claim without a result. Doing so late, over and over, is as bad as letting claims
    * lapse.
    */
   abandon (source: ClaimSource, peerId: string, index: number): void {
@@ -127,13 +127,13 @@ export class ClaimTable {
     for (const entry of source.entries) this.#unsay(source, entry)
   }
 
-  /** The peer delivered a piece that matched its digest; `sources` is what comes from it. */
+  /** The peer delivered a piece that matched its digest. `sources` are its connections. */
   delivered (peerId: string, sources: readonly ClaimSource[]): void {
     for (const source of sources) source.delivered()
     this.#claimants.get(peerId).delivered()
   }
 
-  /** What a piece takes by the word of those who claim, milliseconds; 0: nobody says. */
+  /** The duration of a piece according to the claimants, milliseconds; 0: no estimates. */
   get foreignPaceMs (): number {
     const estimates: number[] = []
     for (const [, claims] of this) {
@@ -143,16 +143,16 @@ export class ClaimTable {
     return estimates.toSorted((a, b) => a - b)[estimates.length >> 1] ?? 0
   }
 
-  /** When a lease may end, or Infinity. */
+  /** The earliest time at which a lease may end, or Infinity. */
   get expireAt (): number { return this.#expireAt }
 
-  /** Ends the respect for claims whose lease is over. Cheap when there is none. */
+  /** Stops respecting claims whose lease is over. Cheap if there are none. */
   expire (): void {
     if (this.#host.now() < this.#expireAt) return
     this.#review()
   }
 
-  /** What a piece takes has become known: leases that began before may be shorter. */
+  /** The duration of a piece has become known: leases that began before may be shorter. */
   review (): void {
     for (const entries of this.#pieces.values()) {
       for (const entry of entries) entry.leaseUntil = Math.min(entry.leaseUntil, this.#leaseOf(entry))
@@ -165,7 +165,7 @@ export class ClaimTable {
     this.#expireAt = Infinity
     for (const entries of this.#pieces.values()) {
       for (const entry of entries) {
-        // the estimate, or our pace, may be another one by now
+        // the estimate, or our pace, may have changed
         if (entry.isRespected && entry.leaseUntil <= now) entry.leaseUntil = this.#leaseOf(entry)
         if (entry.isRespected && entry.leaseUntil <= now) this.#lapse(entry)
         else if (entry.isRespected) this.#expireAt = Math.min(this.#expireAt, entry.leaseUntil)
@@ -176,7 +176,8 @@ export class ClaimTable {
   #lapse (entry: Entry): void {
     this.#disrespect(entry)
     for (const source of entry.sources) source.lapses++
-    // one that we only hear of can never redeem itself by delivering to us: then who passed it on answers for it
+    // a peer that we know only by relays cannot deliver to us to restore its credit: the relaying peer is held
+    // responsible
     if (entry.sources.some(({ kind }) => kind !== 'relay')) this.#blame(entry.claimant)
   }
 
@@ -243,14 +244,14 @@ export class ClaimTable {
   }
 }
 
-/** Takes an item out of a list of few; false if it is not there. */
+/** Removes an item from a short list; false if it is not in the list. */
 function removed<T> (list: T[], item: T): boolean {
   const at = list.indexOf(item)
   if (at !== -1) list.splice(at, 1)
   return at !== -1
 }
 
-/** The estimate of a peer that never delivered, passed on by such, is a stranger's word. */
+/** An estimate counts as a stranger's if its claimant, and the peers that relayed it, have never delivered. */
 function areCredible (sources: Iterable<ClaimSource>): boolean {
   for (const { isCredible } of sources) if (isCredible) return true
   return false

@@ -1,25 +1,25 @@
-/** A claim of another peer, as the parts that decide by it see it. Pure. */
+/** A claim of another peer, as the code that decides sees it. Pure. */
 
-/** A claim as it was heard. */
+/** A claim as received. */
 export interface HeardClaim { index: number, elapsedMs: number, estimateMs: number, isBackup: boolean }
 
-/** A peer computes a piece. */
+/** A peer is computing a piece. */
 export interface Claim {
   readonly index: number
-  /** others had claimed or announced it before */
+  /** others had claimed or announced the piece before */
   readonly isBackup: boolean
-  /** on our clock, milliseconds; before we heard of it */
+  /** on our clock, milliseconds; may be before we received the claim */
   readonly startedAt: number
   readonly heardAt: number
-  /** milliseconds in all; 0: unknown */
+  /** total duration, milliseconds; 0: unknown */
   readonly estimateMs: number
-  /** who claims has delivered a piece to us; what others say of times is a stranger's word */
+  /** the claimant has delivered a piece to us; until then, its times are a stranger's word */
   readonly isProven: boolean
 }
 
 /**
- * By how much the claim is late, milliseconds; undefined: in time, or unknown. Only time that has passed here counts: a
- * claim may say that it has run for weeks.
+ * How late the claim is, milliseconds; undefined if it is on time or has no estimate. Only time since we received it
+ * counts: a claim may state that it has run for weeks.
  */
 export function overrun ({ startedAt, heardAt, estimateMs }: Claim, now: number): number | undefined {
   const ms = now - startedAt - estimateMs

@@ -1,20 +1,20 @@
 /**
- * Who claims pieces, and how far each is believed: credit for a few claims until it delivers, none for a while after it
- * let claims lapse (docs/scheduling.md, "Whom to believe"). Pure. Called by claim-table.ts.
+ * The peers that claim pieces, and their credit: a few claims until they deliver, none for a while after they let
+ * claims lapse (docs/scheduling.md, "Whom to believe"). Pure. Called by claim-table.ts.
  */
 import { MAX_CLAIMS } from '../../extensions/ut_bitworker/constants.ts'
 import type { Claim } from './claim.ts'
 
-/** Claims respected of a peer that has not delivered a piece yet: the slots of a common machine. */
+/** Claims that are respected of a peer that has not delivered a piece yet: the slots of a common machine. */
 const NEWCOMER_CLAIMS = 8
-/** More for each piece it delivered, up to what the protocol allows. */
+/** Additional claims for each piece that it delivered, up to the protocol's limit. */
 const CLAIMS_PER_DELIVERY = 2
-/** A peer that passed on this many claims that lapsed, and delivered nothing in between, is not listened to. */
+/** A peer that relayed this many claims that lapsed, without delivering anything in between, is ignored. */
 const MAX_RELAYED_LAPSES = 16
-/** A peer that let this many claims lapse, and delivered nothing in between, is not respected for a while. */
+/** A peer that let this many claims lapse, without delivering anything in between, is not respected for a while. */
 const MAX_LAPSES = 2
 const DISREGARD_MS = 600_000
-/** Peers remembered: their ids cost nothing to make up. */
+/** Number of peers that are remembered: peer ids cost nothing to invent. */
 const MAX_CLAIMANTS = 10_000
 
 /** A claim in the table. */
@@ -25,21 +25,21 @@ export interface Entry extends Claim {
   isProven: boolean
   leaseUntil: number
   isRespected: boolean
-  /** who said so: connections, of the claimant's own or of peers that relayed it */
+  /** the connections that reported it: the claimant's own, or those of relaying peers */
   readonly sources: ClaimSource[]
 }
 
-/** Where claims come from: what one connection says of its peer, or what it relays. */
+/** A source of claims: one connection, either for its peer's own claims or for those that it relays. */
 export class ClaimSource {
-  /** @internal the claims it vouches for */
+  /** @internal the claims that it reported and that have not ended */
   readonly entries = new Set<Entry>()
-  /** claims it may bring at a time: words cost a liar nothing */
+  /** claims that it may report at a time, because they cost a liar nothing */
   readonly limit: number
   /** the claimant itself, or a peer that relays */
   readonly kind: 'own' | 'relay'
-  /** the peer at the other end has delivered a piece: its word counts for more */
+  /** the peer of the connection has delivered a piece, so it is believed more */
   isCredible = false
-  /** @internal claims it vouched for that lapsed since it last delivered */
+  /** @internal number of its claims that lapsed since it last delivered */
   lapses = 0
 
   constructor ({ limit, kind = 'own' }: { limit: number, kind?: ClaimSource['kind'] }) {
@@ -48,7 +48,7 @@ export class ClaimSource {
   }
 
   /**
-   * What it says counts. A peer can invent as many neighbours as it likes: until it delivers, all of them together have
+   * Whether its claims count. A peer can invent any number of neighbours; until it delivers, all of them together have
    * the credit of one newcomer.
    */
   get isHeard (): boolean {
@@ -56,18 +56,18 @@ export class ClaimSource {
     return this.lapses < MAX_RELAYED_LAPSES && (this.isCredible || this.entries.size <= NEWCOMER_CLAIMS)
   }
 
-  /** The peer at the other end delivered a piece that matched its digest. */
+  /** The peer of the connection delivered a piece that matched its digest. */
   delivered (): void {
     this.isCredible = true
     this.lapses = 0
   }
 }
 
-/** What is known of a peer, by what it claimed and delivered. */
+/** The record of a peer: its claims and deliveries. */
 export class Claimant {
   readonly id: string
   readonly claims = new Map<number, Entry>()
-  /** of its claims */
+  /** number of its claims that are respected */
   respected = 0
   #delivered = 0
   #lapses = 0
@@ -81,7 +81,7 @@ export class Claimant {
   /** It has delivered a piece to us. */
   get isProven (): boolean { return this.#delivered > 0 }
 
-  /** One more of its claims may be respected. */
+  /** Whether one more of its claims may be respected. */
   hasCredit (now: number): boolean {
     return (
       this.#disregardedUntil <= now &&
@@ -97,7 +97,7 @@ export class Claimant {
     for (const entry of this.claims.values()) entry.isProven = true
   }
 
-  /** It let a claim lapse. True when that was once too often: nothing it says counts for a while. */
+  /** It let a claim lapse. Returns true if that was once too often: its claims do not count for a while. */
   blame (now: number): boolean {
     if (++this.#lapses < MAX_LAPSES) return false
     this.#disregardedUntil = now + DISREGARD_MS
@@ -105,16 +105,16 @@ export class Claimant {
   }
 }
 
-/** All that claimed or delivered, as many as are remembered. */
+/** All peers that claimed or delivered, up to a limit. */
 export class Claimants {
   readonly #all = new Map<string, Claimant>()
-  /** those of them that claim nothing now: the others are bounded by what their sources may bring */
+  /** those without claims; the number of the others is bounded by the limits of their sources */
   readonly #idle = new Set<Claimant>()
 
-  /** One that is known. @param id hex */
+  /** Returns a known claimant. @param id hex */
   find (id: string): Claimant | undefined { return this.#all.get(id) }
 
-  /** One that is known from now on. */
+  /** Returns a claimant, and remembers it. */
   get (id: string): Claimant {
     const known = this.#all.get(id)
     if (known !== undefined) return known
@@ -125,7 +125,7 @@ export class Claimants {
     return claimant
   }
 
-  /** Its claims have changed. */
+  /** The claimant's claims have changed. */
   changed (claimant: Claimant): void {
     if (claimant.claims.size === 0) this.#idle.add(claimant)
     else this.#idle.delete(claimant)

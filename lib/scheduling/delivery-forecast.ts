@@ -1,54 +1,57 @@
 /**
- * When announced pieces will be here, as far as that is believed. Pure: the clock is handed in.
+ * Predicts which announced pieces will be delivered in time. Pure: the clock is an argument.
  *
- * An announcement costs nothing, and keeps its piece from being computed here only while it is *expected* from one of
- * its holders. How much is expected of a holder is a window over what it announced, oldest first: a few pieces of a
- * newcomer, more for each piece that it delivered, and, unless it delivers far faster than we compute, no more than
- * what it will have delivered by the time a piece takes us. Patience belongs to the holder: who was asked and sends
- * nothing is *overdue*, and so is who sends and completes nothing. Of an overdue holder nothing is expected until it
- * delivers, and then as much as it delivered since. A piece that was waited for in vain is expected only of who
- * delivered enough, more each time: no matter under how many ids a liar comes back, a piece is waited for a few times
- * (docs/scheduling.md, "Announced pieces").
+ * An announcement costs nothing. It prevents its piece from being computed here only while the piece is *expected* from
+ * one of its holders. The number of pieces expected from a holder is a window over its announcements, oldest first: a
+ * few pieces for a newcomer, more for each piece that it delivered; and, unless it delivers far faster than we compute,
+ * no more than it will have delivered in the time that a piece takes us. A holder that was asked and sends nothing, or
+ * sends and completes nothing, is *overdue*. Nothing is expected of an overdue holder until it delivers, and then as
+ * much as it delivered since. A piece that we waited for in vain is expected only from holders that have delivered
+ * enough, more each time: however many ids a liar uses, we wait for a piece only a few times (docs/scheduling.md,
+ * "Announced pieces").
  *
- * What is announced and not expected is for idle slots (scheduler.ts).
+ * Pieces that are announced but not expected are left to idle slots (scheduler.ts).
  */
 import type { Holder } from './holder.ts'
 
-/** Pieces expected of a holder that has not delivered any yet. */
+/** Pieces that are expected of a holder that has not delivered any yet. */
 export const NEWCOMER_PIECES = 8
-/** More for each that it delivered. */
+/** Additional pieces for each one that it delivered. */
 const PIECES_PER_DELIVERY = 2
-/** A holder may be silent for what a piece takes us, within these bounds. */
+/** A holder may be silent for as long as a piece takes us, within these bounds, */
 export const MIN_PATIENCE_MS = 2_000
 export const MAX_PATIENCE_MS = 30_000
-/** And for this many times as long as its deliveries took so far. */
+/** and for this many times the average time between its deliveries. */
 const GAPS = 3
-/** What a holder sends now tells how fast it is after this share of what a piece takes us. */
+/** A transfer shows how fast the holder is once it has taken this share of a piece's duration. */
 const SAMPLE_SHARE = 0.5
-/** What a piece takes while nobody knows: an honest holder of large pieces has a slow line, perhaps. */
+/** The assumed duration of a piece while it is unknown: an honest holder of large pieces may have a slow line. */
 const UNKNOWN_PACE_MS = 300_000
-/** What comes within this time is waited for, however short pieces are: the network takes as long. */
+/** A delivery within this time is waited for, however short the pieces are: the network needs that long. */
 const MIN_WAIT_MS = 1_000
-/** A holder that delivers this many pieces in the time in which one is computed has all the time it needs. */
+/** A holder that delivers this many pieces in the time that one takes to compute is not limited by time. */
 const FAR_FASTER = 8
-/** What is on its way when the rate is looked at: a block. */
+/** The amount that may be in transit when the rate is measured: one block. */
 const BLOCK_BYTES = 16_384
-/** It is worth asking another holder anew if that takes this part of the time. */
+/** A piece is requested from another holder if that takes this fraction of the time. */
 const FASTER = 2
-/** To be expected of somebody, a piece that was waited for in vain n times takes this to the power of n deliveries. */
+/**
+ * A piece that was waited for in vain n times is expected only from holders with this number to the power of n
+ * deliveries.
+ */
 const DELIVERIES_PER_DOUBT = 4
 
-/** What the forecast needs from its surroundings. */
+/** Callbacks of the forecast's owner. */
 export interface ForecastHost {
   /** milliseconds on any steady clock */
   now (): number
-  /** what a piece takes us on average, milliseconds; 0: unknown */
+  /** how long a piece takes us on average, milliseconds; 0: unknown */
   pace (): number
-  /** by how much everything is late here, milliseconds: our own slowness is nobody's fault */
+  /** how late everything is here, milliseconds: nobody is blamed for our own slowness */
   lag (): number
-  /** the piece is announced or expected by somebody now, or by nobody any more */
+  /** the piece has become announced or expected, or has ceased to be */
   changed (index: number): void
-  /** a holder is: what was asked of it should be asked of somebody else */
+  /** a holder has become overdue: its requests should go to others */
   overdue (): void
 }
 
@@ -56,9 +59,9 @@ export interface ForecastHost {
 export class DeliveryForecast {
   readonly #host: ForecastHost
   readonly #holders = new Set<Holder>()
-  /** how many announced each piece */
+  /** number of holders that announced each piece */
   readonly #announced: Uint16Array
-  /** and of how many it is expected */
+  /** number of holders that each piece is expected from */
   readonly #expected: Uint16Array
   #expectedCount = 0
   /** how often each piece was waited for in vain */
@@ -71,19 +74,19 @@ export class DeliveryForecast {
     this.#doubts = new Uint8Array(pieceCount)
   }
 
-  /** Somebody says that it has the piece. */
+  /** True if a connected peer announced the piece. */
   isAnnounced (index: number): boolean { return this.#announced[index]! > 0 }
 
-  /** So many pieces will come from somebody soon, as far as that is believed. */
+  /** The number of pieces that are expected. */
   get expected (): number { return this.#expectedCount }
 
-  /** Somebody will deliver the piece soon, as far as that is believed. */
+  /** True if the piece is expected from any holder. */
   isExpected (index: number): boolean { return this.#expected[index]! > 0 }
 
-  /** It is this holder that will. */
+  /** True if the piece is expected from this holder. */
   isExpectedFrom (holder: Holder, index: number): boolean { return holder.expected.has(index) }
 
-  /** The holder says that it has a piece, of so many bytes, that is missing here and wanted. */
+  /** The holder announced a piece of `size` bytes that is missing here and wanted. */
   announced (holder: Holder, index: number, size: number): void {
     if (holder.pieces.has(index)) return
     this.#holders.add(holder)
@@ -94,7 +97,7 @@ export class DeliveryForecast {
     this.#host.changed(index)
   }
 
-  /** The holder does not have the piece any more, or is not believed that it has. */
+  /** The holder no longer has the piece, or is no longer believed to have it. */
   withdrawn (holder: Holder, index: number): void {
     if (holder.expected.has(index)) this.#doubt(index)
     this.#forget(holder, index)
@@ -102,7 +105,8 @@ export class DeliveryForecast {
   }
 
   /**
-   * The connection is closed. To leave is no better than to keep us waiting: who comes back would do so over and over.
+   * The connection is closed. The holder counts as overdue: otherwise a liar could disconnect and come back, over and
+   * over.
    */
   remove (holder: Holder): void {
     this.#holders.delete(holder)
@@ -110,7 +114,7 @@ export class DeliveryForecast {
     for (const index of holder.pieces.keys()) this.#forget(holder, index)
   }
 
-  /** The piece is here, or not wanted: nobody is waited for. */
+  /** The piece is stored, or no longer wanted: it is not expected any more. */
   settled (index: number): void {
     this.#doubts[index] = 0
     if (!this.isAnnounced(index)) return
@@ -121,29 +125,29 @@ export class DeliveryForecast {
     }
   }
 
-  /** The piece would come sooner from `holder`, which has proved itself, than from `other`. */
+  /** True if the piece would arrive sooner from `holder`, which has proved itself, than from `other`. */
   isSooner (holder: Holder, other: Holder): boolean {
     if (holder.delivered === 0 || holder.isOverdue) return false
     return this.#waitMs(other) > FASTER * this.#waitMs(holder) + MIN_WAIT_MS / 2
   }
 
-  /** Something is asked of the holder, or would be if it did not choke us. */
+  /** A piece is being requested from the holder, or would be if it did not choke us. */
   asked (holder: Holder): void { holder.asked(this.#host.now()) }
 
-  /** Nothing is asked of it any more: it sent everything, or we took it back. */
+  /** No request is pending: it sent everything, or we cancelled. */
   rests (holder: Holder): void { holder.askedAt = undefined }
 
-  /** It sent bytes that it was asked for. */
+  /** It sent bytes that were requested. */
   received (holder: Holder, bytes: number): void { holder.sent(bytes, this.#host.now()) }
 
-  /** The holder sent so many bytes of a piece, which match its digest. */
+  /** The holder completed a piece of `bytes` bytes, which match its digest. */
   delivered (holder: Holder, bytes: number): void {
     holder.completed(bytes, this.#host.now())
     if (Number.isInteger(Math.log(holder.delivered) / Math.log(DELIVERIES_PER_DOUBT))) this.#reconsider(holder)
     this.#widen(holder)
   }
 
-  /** When `expire` may find something that it would not find now, or Infinity. */
+  /** The earliest time at which `expire` may have something to do, or Infinity. */
   get expireAt (): number {
     let at = Infinity
     for (const holder of this.#holders) {
@@ -155,7 +159,7 @@ export class DeliveryForecast {
     return at
   }
 
-  /** Ends what is expected of those that are overdue, or have become too slow. */
+  /** Expects no more of holders that are overdue, and less of those that have become too slow. */
   expire (): void {
     for (const holder of this.#holders) {
       if (this.#dueAt(holder) <= this.#host.now()) this.#lapse(holder)
@@ -197,7 +201,7 @@ export class DeliveryForecast {
     }
   }
 
-  /** It has become slower than it was. */
+  /** The holder has become slower. */
   #narrow (holder: Holder): void {
     const byteLimit = this.#byteLimit(holder)
     if (holder.expectedBytes <= byteLimit) return
@@ -208,7 +212,7 @@ export class DeliveryForecast {
     }
   }
 
-  /** It has delivered enough for pieces that were waited for in vain. */
+  /** The holder has delivered enough for pieces that were waited for in vain. */
   #reconsider (holder: Holder): void {
     for (const index of holder.pieces.keys()) {
       if (!holder.expected.has(index) && this.#isTrusted(holder, index)) holder.waiting.add(index)
@@ -226,7 +230,7 @@ export class DeliveryForecast {
     return doubts === 0 || delivered >= DELIVERIES_PER_DOUBT ** doubts
   }
 
-  /** What it will have delivered by the time a piece takes us. */
+  /** The number of bytes that it will have delivered in the time that a piece takes us. */
   #byteLimit (holder: Holder): number {
     const msPerByte = this.#msPerByte(holder)
     if (msPerByte === 0) return Infinity
@@ -238,7 +242,7 @@ export class DeliveryForecast {
     return Math.max(MIN_WAIT_MS, pace) / msPerByte
   }
 
-  /** As its latest deliveries took, or as what it is sending now takes if that is worse; 0: unknown. */
+  /** Its average, or the rate of the current transfer if that is worse; 0: unknown. */
   #msPerByte (holder: Holder): number {
     const { gapMs, gapBytes, askedAt, deliveredAt, partialBytes } = holder
     const average = gapBytes > 0 ? gapMs / gapBytes : 0
@@ -248,9 +252,8 @@ export class DeliveryForecast {
   }
 
   /**
-   * From when on what it is sending tells how fast it is. Before, most of the time that has passed may be the way of
-   * the request and the answer, and the lateness at both ends: where everything is late, all holders would look slow at
-   * once.
+   * The time from which the current transfer shows how fast the holder is. Before that, the round trip of the request
+   * and the lag at both ends may make up most of the time: on overloaded machines, all holders would look slow at once.
    */
   #sampleAt ({ deliveredAt, gapMs }: Holder): number {
     const shareMs = Math.min(MAX_PATIENCE_MS, SAMPLE_SHARE * this.#host.pace())

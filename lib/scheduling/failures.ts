@@ -1,41 +1,42 @@
 /**
- * What failed here: how often, when it is tried again, and what is left to other peers. Pure. Called by scheduler.ts.
+ * Failed pieces: how often they failed, when they are tried again, and which are left to other peers. Pure. Called by
+ * scheduler.ts.
  */
 
-/** Runs of one piece's command here before it is left to other peers. */
+/** Attempts to compute one piece here before it is left to other peers. */
 export const MAX_ATTEMPTS = 3
-/** Wait before a failed piece is tried again here, times four for each failure: others go first. */
+/** Delay before the first retry of a failed piece, four times as long for each further failure: others go first. */
 export const RETRY_MS = 1_000
 
 /** The failures of one task's pieces. */
 export class Failures {
-  /** so far, by piece */
+  /** number of failures by piece */
   readonly #counts = new Map<number, number>()
   /**
-   * pieces that wait to be tried again, by when, soonest first; one map for each number of failures, whose wait is the
-   * same
+   * pieces that wait for a retry, with its time, soonest first; one map for each number of failures, because these have
+   * the same delay
    */
   readonly #retries = Array.from({ length: MAX_ATTEMPTS - 1 }, () => new Map<number, number>())
   #givenUp = 0
 
-  /** Pieces that failed so often that they are left to other peers. */
+  /** The number of pieces that failed so often that they are left to other peers. */
   get givenUp (): number { return this.#givenUp }
 
-  /** Pieces that failed, given up or not. */
+  /** The pieces that failed, given up or not. */
   get pieces (): Iterable<number> { return this.#counts.keys() }
 
-  /** When the next piece is to be tried again, or Infinity. */
+  /** The time of the next retry, or Infinity. */
   get soonest (): number {
     return Math.min(...this.#retries.map(retries => retries.values().next().value ?? Infinity))
   }
 
-  /** It failed so often that it is left to other peers. */
+  /** True if it failed so often that it is left to other peers. */
   isFinal (index: number): boolean { return this.#count(index) >= MAX_ATTEMPTS }
 
-  /** It waits to be tried again. */
+  /** True if it waits for a retry. */
   isWaiting (index: number): boolean { return this.#retries[this.#count(index) - 1]?.has(index) === true }
 
-  /** True when the piece is given up. */
+  /** Records a failure. Returns true if the piece is given up. */
   add (index: number, now: number): boolean {
     const count = this.#count(index) + 1
     this.#counts.set(index, count)
@@ -44,7 +45,7 @@ export class Failures {
     return count >= MAX_ATTEMPTS
   }
 
-  /** The piece is here. */
+  /** The piece is stored: forgets its failures. */
   forget (index: number): void {
     const count = this.#count(index)
     if (count === 0) return
@@ -53,7 +54,7 @@ export class Failures {
     this.#counts.delete(index)
   }
 
-  /** Pieces whose wait is over; each is told once. */
+  /** Yields the pieces whose delay is over, each once. */
   * due (now: number): Generator<number> {
     for (const retries of this.#retries) {
       for (const [index, retryAt] of retries) {

@@ -1,20 +1,17 @@
 /**
- * Pieces that were announced just now, and are not computed here for a moment: who has them can show that it delivers.
- * Pure: times are handed in. Called by scheduler.ts.
+ * Freshly announced pieces, which are not computed here for a moment, so that their holders can show that they deliver.
+ * Pure: times are arguments. Called by scheduler.ts.
  */
 
-/**
- * What is announced is not computed before this part of a piece's time has passed, within bounds: who has it can show
- * that it delivers.
- */
+/** The length of that moment as a share of a piece's duration, within bounds. */
 const GRACE_SHARE = 0.25
 export const MIN_GRACE_MS = 500
 const MAX_GRACE_MS = 30_000
 /** The fresh announcements of one task. */
 export class Grace {
-  /** pieces by since when they are announced, oldest first */
+  /** time of the announcement by piece, oldest first */
   readonly #since = new Map<number, number>()
-  /** 1: the piece was announced before; a promise that was broken and made again is as old as the first one */
+  /** 1: the piece was announced before; a promise that was broken and renewed counts from the first one */
   readonly #wasAnnounced: Uint8Array
 
   constructor (pieceCount: number) {
@@ -23,20 +20,20 @@ export class Grace {
 
   has (index: number): boolean { return this.#since.has(index) }
 
-  /** The piece is announced by somebody. @param isOpen it is missing, wanted and not given up here */
+  /** A connected peer has announced the piece. @param isOpen it is missing, wanted and not given up here */
   announced (index: number, isOpen: boolean, now: number): void {
     if (!isOpen) this.#since.delete(index)
     else if (this.#wasAnnounced[index] === 0) this.#since.set(index, now)
     this.#wasAnnounced[index] = 1
   }
 
-  /** It is announced by nobody. */
+  /** No connected peer announces the piece any more. */
   withdrawn (index: number): void { this.#since.delete(index) }
 
-  /** The piece is here: the next announcement of it is the first again. */
+  /** The piece is stored: its next announcement counts as the first one. */
   forget (index: number): void { this.#wasAnnounced[index] = 0 }
 
-  /** Pieces that were not delivered in time; each is told once. */
+  /** Yields the pieces that were not delivered in time, each once. */
   * over (ms: number, now: number): Generator<number> {
     for (const [index, since] of this.#since) {
       if (since + ms > now) break
@@ -45,7 +42,7 @@ export class Grace {
     }
   }
 
-  /** Since when the oldest is announced, or Infinity. */
+  /** The time of the oldest announcement, or Infinity. */
   get oldest (): number {
     const [since = Infinity] = this.#since.values()
     return since
@@ -53,9 +50,9 @@ export class Grace {
 }
 
 /**
- * For how long an announcement is fresh, milliseconds.
- * @param paceMs what a piece takes here
- * @param allowanceMs for what comes late because we look late
+ * How long an announcement is fresh, milliseconds.
+ * @param paceMs duration of a piece here
+ * @param allowanceMs extra time, because we may notice deliveries late
  */
 export function graceMs (paceMs: number, allowanceMs: number): number {
   const ms = Math.max(MIN_GRACE_MS, GRACE_SHARE * paceMs)

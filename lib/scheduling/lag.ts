@@ -1,14 +1,14 @@
 /**
- * By how much everything is late here: whatever this process waits for comes later when it does not get to look. Pure:
- * the clock is handed in, and whoever owns it calls `tick` at a steady pace.
+ * Measures how late this process is: when it does not get processor time, everything that it waits for is late. Pure:
+ * the clock is an argument, and the owner calls `tick` at a steady pace.
  */
 
-/** Between two ticks. */
+/** Interval between two ticks. */
 export const TICK_MS = 250
-/** What is left of a lag after each tick without one: half of it after two seconds. */
+/** The share of a lag that remains after each tick without lag: half of it remains after two seconds. */
 const KEEP = 0.917
 
-/** How late the ticks of one process come. */
+/** The lag of one process. */
 export class Lag {
   readonly #now: () => number
   #tickedAt: number
@@ -20,7 +20,7 @@ export class Lag {
     this.#tickedAt = now()
   }
 
-  /** The latest lags, and the one that lasts, milliseconds. */
+  /** The lag in milliseconds: recent lags, which decay, or the current one if it is longer. */
   get ms (): number { return Math.max(this.#ms, this.#now() - this.#tickedAt - TICK_MS) }
 
   /** To be called every TICK_MS. */

@@ -1,16 +1,16 @@
 /**
- * How late work ends in this swarm, against what its peers expected: only what is later than most is late. On machines
- * that are all overloaded at once, everything takes longer than estimated, and copies of it would make that worse.
+ * Measures how much later than expected work usually ends in this swarm. Only work that is later than most is late:
+ * when all machines are overloaded at once, everything takes longer than estimated, and backups would make that worse.
  * Pure.
  */
 
-/** Of the latest work items, those of others and our own. */
+/** Number of the latest work items, ours and those of others. */
 const SAMPLES = 32
-/** What ends later than this share of them is late. */
+/** Work that ends later than this share of them is late, */
 const SHARE = 0.9
-/** By this much: those that are late together are not later than most. */
+/** by this factor: pieces that are late together are not later than most. */
 const MARGIN = 1.25
-/** Where fewer are known, the rest is taken to be in time: one that is late is no rule. */
+/** If fewer are known, the rest is assumed to be on time: a single late item is no rule. */
 const LEAST_SAMPLES = 10
 
 /** The latest samples. */
@@ -18,15 +18,15 @@ export class Lateness {
   readonly #samples: number[] = []
   #next = 0
 
-  /** A piece was done so many milliseconds after it should have been; negative: before. */
+  /** A piece was finished this many milliseconds later than expected; negative: earlier. */
   add (ms: number): void {
     this.#samples[this.#next] = ms
     this.#next = (this.#next + 1) % SAMPLES
   }
 
   /**
-   * By how much most are late, milliseconds; 0: unknown, or by nothing.
-   * @param running how late those are that have not ended: when all are late at once, none has ended
+   * How late most work is, milliseconds; 0: on time, or unknown.
+   * @param running how late the unfinished items are: when all are late at once, none has ended yet
    */
   usual (running: readonly number[]): number {
     const known = [...this.#samples, ...running]

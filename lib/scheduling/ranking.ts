@@ -1,27 +1,27 @@
 /**
- * Rendezvous order (highest random weight): for every piece, the peers known to be alive stand in an order that
- * everybody computes alike, and each peer begins with the pieces for which it comes first. So peers seldom take the
- * same piece even before they have heard of each other's claims (docs/scheduling.md, "Which piece"). Pure.
+ * Rendezvous order (highest random weight): for each piece, all peers compute the same order of the peers that are
+ * alive, and each peer starts with the pieces where it comes first. Two peers therefore seldom start the same piece,
+ * even before their claims have arrived (docs/scheduling.md, "Which piece"). Pure.
  *
- * Memory: two bytes a piece. A member that comes or goes costs one pass over the pieces, about a millisecond for 100
- * 000; `catchUp` makes these passes, some at a time, however often peers say that somebody came or went.
+ * Memory: two bytes per piece. A member that comes or goes costs one pass over the pieces, about a millisecond for 100
+ * 000. `catchUp` makes a limited number of these passes at a time, however often members come and go.
  */
 
-/** The order is only a hint: more members than this make it no better, and cost time. */
+/** The order is only a hint: more members than this do not improve it, and cost time. */
 const MAX_MEMBERS = 256
-/** Weights compared in one `catchUp`: some 20 ms. */
+/** Weights computed in one `catchUp`: about 20 ms. */
 const MAX_WEIGHTS = 2_000_000
 
 /** The ranks of one peer. */
 export class Ranking {
   readonly #self: number
-  /** what of a piece the weights are taken of; null: its index */
+  /** the number of each piece that its weights are computed from; null: its index */
   #groups: ArrayLike<number> | null = null
   readonly #ranks: Uint16Array
   readonly #members = new Set<string>()
-  /** those of them that the ranks know */
+  /** the members that the ranks include */
   readonly #ranked = new Set<string>()
-  /** members that came or went since the ranks were true */
+  /** members that came or went since the ranks were computed */
   readonly #changed = new Set<string>()
 
   /** @param peerId hex, 40 digits; our own */
@@ -30,13 +30,13 @@ export class Ranking {
     this.#ranks = new Uint16Array(pieceCount)
   }
 
-  /** Peers that are alive, as far as they are counted, without ourselves. */
+  /** The number of other peers that are alive, up to the limit. */
   get members (): number { return this.#members.size }
 
-  /** How many members came before us for this piece when `catchUp` was last called. */
+  /** How many members came before us for this piece at the last `catchUp`. */
   rank (index: number): number { return this.#ranks[index]! }
 
-  /** A peer (hex peer id) is alive, or is not any more. True when `catchUp` has something to do. */
+  /** A peer (hex peer id) has joined or left. Returns true if `catchUp` has work to do. */
   setMember (peerId: string, isAlive: boolean): boolean {
     if (isAlive === this.#members.has(peerId) || (isAlive && this.#members.size >= MAX_MEMBERS)) return false
     if (isAlive) this.#members.add(peerId)
@@ -47,7 +47,8 @@ export class Ranking {
   }
 
   /**
-   * Pieces of one group have one rank from now on: `groups` has a number for each piece. `catchUp` has all to do again.
+   * Gives the pieces of one group the same rank: `groups` has a number for each piece. `catchUp` must recompute all
+   * ranks.
    */
   setGroups (groups: ArrayLike<number>): void {
     this.#groups = groups
@@ -57,10 +58,7 @@ export class Ranking {
     for (const peerId of this.#members) this.#changed.add(peerId)
   }
 
-  /**
-   * Changes the ranks as the members have changed, or as far as that takes no longer than it may; false if there is
-   * more to do.
-   */
+  /** Updates the ranks for members that came or went, as far as its time allows; false if some remain. */
   catchUp (): boolean {
     let passes = Math.max(1, Math.floor(MAX_WEIGHTS / this.#ranks.length))
     for (const peerId of this.#changed) {
@@ -84,7 +82,7 @@ export class Ranking {
   }
 }
 
-/** The weight of a peer for a piece, u32; the highest comes first. The finalizer of MurmurHash3 over seed and index. */
+/** The weight of a peer for a piece, u32; the highest comes first. It is MurmurHash3's finalizer of seed and index. */
 export function rendezvousWeight (seed: number, index: number): number {
   let h = seed ^ Math.imul(index, 0x9e3779b1)
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
@@ -92,7 +90,7 @@ export function rendezvousWeight (seed: number, index: number): number {
   return (h ^ (h >>> 16)) >>> 0
 }
 
-/** The last four bytes of a peer id (hex), the random part of it. */
+/** The last four bytes of a peer id (hex), which are random. */
 export function seedOf (peerId: string): number {
   return Number.parseInt(peerId.slice(-8), 16) | 0
 }

@@ -1,13 +1,11 @@
 /**
- * Which piece to compute next. Pure: the clock and the random source are handed in, so that a whole swarm can be
- * simulated on a virtual clock with this very code.
+ * Chooses the next piece to compute. Pure: a simulated swarm can run this very code on a virtual clock.
  *
- * The rule (paper section 4.1, with the collision avoidance its section 6.1 asks for; docs/scheduling.md, "Which
- * piece"): of the pieces that are wanted, missing, announced by no connected peer, claimed by none that is believed,
- * and not given up here, one of those for which we come first in rendezvous order (ranking.ts); pieces that a reader
- * waits for before all others. When there is none, one that was announced and that nobody is expected to deliver in
- * time (scheduling/delivery-forecast.ts); and then a piece that others compute slowly is computed as a backup
- * (backups.ts): nobody can stop a task by a word, and the slowest machine does not set its end.
+ * The rule (paper section 4.1, with the collision avoidance that its section 6.1 asks for; docs/scheduling.md, "Which
+ * piece"): of the pieces that are wanted, missing, not announced, not credibly claimed, and not given up here, choose
+ * one where we come first in rendezvous order (ranking.ts); those that a reader waits for first. If there is none,
+ * choose one that was announced but is not expected in time (delivery-forecast.ts), then one that others compute
+ * slowly, as a backup (backups.ts). Thus mere words cannot stop a task, and the slowest machine does not delay its end.
  */
 import { IndexSet } from '../base/index-set.ts'
 import { Backups } from './backups.ts'
@@ -19,55 +17,52 @@ import { Grace, graceMs } from './grace.ts'
 import { Lateness } from './lateness.ts'
 import { Ranking } from './ranking.ts'
 
-/**
- * How many times as long as our own lag others are given: what they send passes through several hands that may lag as
- * ours do.
- */
+/** Others are allowed this many times our own lag: their pieces pass through several machines, which may be as late. */
 const LAGS = 4
 
-/** What to compute. */
+/** A piece to compute. */
 export interface Choice {
   index: number
-  /** others say that they have or compute it */
+  /** others have announced or claimed it */
   isBackup: boolean
 }
 
-/** What a scheduler is made with. */
+/** Options of a scheduler. */
 export interface SchedulerOptions {
-  /** all pieces start missing, wanted, and held by nobody */
+  /** initially, all pieces are missing, wanted, and held by nobody */
   pieceCount: number
   /** our own, hex */
   peerId: string
-  /** gives numbers in [0, 1) */
+  /** returns numbers in [0, 1) */
   random: () => number
   /** milliseconds on any steady clock */
   now: () => number
-  /** by how much everything is late here, milliseconds (scheduling/lag.ts); default: by nothing */
+  /** how late everything is here, milliseconds (scheduling/lag.ts); default: 0 */
   lag?: () => number
-  /** pieces need something before they can be computed here, which `setReady` tells; default: nothing */
+  /** pieces have inputs, so they can be computed only after `setReady`; default false */
   needsInputs?: boolean
-  /** a holder does not deliver: what it was asked for should be asked of others */
+  /** a holder does not deliver: its requests should go to others */
   overdue?: () => void
 }
 
-/** The state of one task's pieces as far as it decides what to compute. */
+/** The state of one task's pieces that decides what to compute. */
 export class Scheduler {
-  /** what other peers compute; tell it, and the scheduler follows */
+  /** the claims of other peers; the owner reports them here, and the scheduler follows */
   readonly claims: ClaimTable
-  /** what they announced and we lack; tell it, too */
+  /** the announcements of other peers for missing pieces; the owner reports them here, too */
   readonly deliveries: DeliveryForecast
-  /** how late work ends, against what was expected; to be told of our own */
+  /** how late work usually ends; the owner reports our own work items here */
   readonly lateness = new Lateness()
   readonly #random: () => number
   readonly #now: () => number
-  /** for what comes late because we look late, milliseconds */
+  /** extra time for others, because of our own lag, milliseconds */
   readonly #allowance: () => number
   readonly #ranking: Ranking
   readonly #missing: IndexSet
   readonly #candidates: Candidates
-  /** announced, and not expected in time */
+  /** announced, but not expected in time */
   readonly #doubtful: Candidates
-  /** what could be computed if it were ready; null: all pieces always are */
+  /** pieces that lack only their inputs; null: the task has no inputs */
   readonly #waiting: Candidates | null
   readonly #ready: Uint8Array | null
   readonly #wanted: Uint8Array
@@ -79,7 +74,7 @@ export class Scheduler {
   readonly #urgent = new Set<number>()
   readonly #urgentCandidates = new Set<number>()
   readonly #grace: Grace
-  /** what a piece takes here on average, 0 = not known yet */
+  /** average duration of a piece here, milliseconds; 0: unknown */
   #paceMs = 0
   readonly #backups: Backups
 
@@ -117,29 +112,29 @@ export class Scheduler {
     }
   }
 
-  /** Pieces not stored here. */
+  /** The number of pieces that are not stored here. */
   get missing (): number { return this.#missing.size }
 
-  /** Pieces being computed here. */
+  /** The number of pieces being computed here. */
   get running (): number { return this.#running.size }
 
-  /** Pieces that failed here so often that they are left to other peers. */
+  /** The number of pieces that failed here so often that they are left to other peers. */
   get givenUp (): number { return this.#failures.givenUp }
 
-  /** There are pieces that nobody has or claims credibly. */
+  /** True if there are pieces that nobody has or credibly claims. */
   get hasCandidates (): boolean { return this.ready > 0 }
 
   isMissing (index: number): boolean { return this.#missing.has(index) }
-  /** The user wants it, or a reader waits for it. */
+  /** True if the user wants the piece, or a reader waits for it. */
   isWanted (index: number): boolean { return this.#wanted[index] === 1 || this.#urgent.has(index) }
   isRunning (index: number): boolean { return this.#running.has(index) }
 
-  /** A peer (hex peer id) is alive and works on the task, or does not any more: it has its share in the order. */
+  /** A peer (hex peer id) has joined or left the task; it has its share in the order. */
   setMember (peerId: string, isAlive: boolean): void {
     if (this.#ranking.setMember(peerId, isAlive)) this.#outdate()
   }
 
-  /** Pieces with the same number are computed one after the other by whoever begins with one of them. */
+  /** Pieces with the same number get the same rank, so that one peer computes them one after the other. */
   setGroups (groups: ArrayLike<number>): void {
     this.#ranking.setGroups(groups)
     this.#outdate()
@@ -149,7 +144,7 @@ export class Scheduler {
     for (const candidates of [this.#candidates, this.#doubtful, this.#waiting]) candidates?.outdate()
   }
 
-  /** What the piece needs in order to be computed is here, or not any more. */
+  /** The inputs of the piece have arrived, or are gone. */
   setReady (index: number, isReady: boolean): void {
     if (this.#ready === null || this.#ready[index] === Number(isReady)) return
     this.#ready[index] = Number(isReady)
@@ -157,7 +152,7 @@ export class Scheduler {
     this.update(index)
   }
 
-  /** Pieces that would be computed next if they were ready, as many as are asked for; those of readers first. */
+  /** Yields up to `count` pieces that would be computed next if their inputs were there; those of readers first. */
   * waiting (count: number): Generator<number> {
     if (this.#waiting === null) return
     for (const index of this.#urgent) {
@@ -167,10 +162,10 @@ export class Scheduler {
     for (const index of this.#waiting.first(count, this.#now())) if (!this.#urgent.has(index)) yield index
   }
 
-  /** Of the pieces that wait, as many as would be ours if all who are alive took the same number. */
+  /** The number of waiting pieces that each peer would get if they were shared evenly. */
   get share (): number { return Math.ceil((this.#waiting?.size ?? 0) / (this.#ranking.members + 1)) }
 
-  /** Pieces that could be computed at once. */
+  /** The number of pieces that could be computed at once. */
   get ready (): number { return this.#candidates.size + this.#doubtful.size }
 
   setMissing (index: number, missing: boolean): void {
@@ -183,40 +178,43 @@ export class Scheduler {
     this.update(index)
   }
 
-  /** Whether the user wants the piece (BEP 53 selections, `deselect`). Who holds it is told anew when it is. */
+  /**
+   * Sets whether the user wants the piece (BEP 53 selections, `deselect`). When it is wanted again, the caller must
+   * report its holders again.
+   */
   setWanted (index: number, wanted: boolean): void {
     this.#wanted[index] = wanted ? 1 : 0
     if (!this.isWanted(index)) this.deliveries.settled(index)
     this.update(index)
   }
 
-  /** What a piece takes here on average, milliseconds; until it is told, the estimates of others stand in. */
+  /** Sets the average duration of a piece here, milliseconds. Until then, the estimates of others are used. */
   setPace (ms: number): void {
     const isFirst = this.#paceMs === 0
     this.#paceMs = ms
     if (isFirst) this.claims.review()
   }
 
-  /** A reader waits for the piece: it goes before all others. */
+  /** Sets whether a reader waits for the piece: it then goes before all others. */
   setUrgent (index: number, urgent: boolean): void {
     if (urgent) this.#urgent.add(index)
     else this.#urgent.delete(index)
     this.update(index)
   }
 
-  /** A reader waits for the piece. */
+  /** True if a reader waits for the piece. */
   isUrgent (index: number): boolean { return this.#urgent.has(index) }
 
-  /** What to start now, or undefined when there is nothing. */
+  /** Returns the piece to start now; undefined if there is none. */
   next (): Choice | undefined {
     for (const index of this.#failures.due(this.#now())) this.update(index)
     this.claims.expire()
     if (this.#urgent.size > 0 || this.#candidates.size === 0) {
-      // what others announced, and do not deliver in time
+      // pieces that others announced, and do not deliver in time
       this.deliveries.expire()
       for (const index of this.#grace.over(this.#graceMs, this.#now())) this.update(index)
     }
-    // in the order in which they are waited for, whichever of them was given up in between
+    // in the order of the readers' requests, even if one was given up in between
     for (const index of this.#urgent) if (this.#urgentCandidates.has(index)) return { index, isBackup: false }
     const index = this.#candidates.pick(this.#random, this.#now()) ?? this.#doubtful.pick(this.#random, this.#now())
     if (index !== undefined) return { index, isBackup: false }
@@ -230,27 +228,27 @@ export class Scheduler {
     return backup === undefined ? undefined : { index: backup, isBackup: true }
   }
 
-  /** The piece is being computed here from now on. */
+  /** The piece is being computed here. */
   start (index: number): void {
     this.#running.add(index)
     this.update(index)
   }
 
-  /** The work item ended without a result that counts against the piece (killed, yielded). */
+  /** The work item ended without a result, and not because of the piece (killed, yielded). */
   stop (index: number): void {
     this.#running.delete(index)
     this.#backups.outdate()
     this.update(index)
   }
 
-  /** The work item failed. True when the piece is given up here. */
+  /** The work item failed. Returns true if the piece is given up here. */
   fail (index: number): boolean {
     const isFinal = this.#failures.add(index, this.#now())
     this.stop(index)
     return isFinal
   }
 
-  /** When there may be something to do without anything else happening, or Infinity. Asked after `next` had nothing. */
+  /** The earliest time at which there may be work without any other event, or Infinity. To be called after `next`. */
   wakeAt (): number {
     const { claims, deliveries } = this
     const graceEnd = this.#grace.oldest + this.#graceMs
@@ -258,8 +256,8 @@ export class Scheduler {
   }
 
   /**
-   * The wanted pieces when all that are missing were given up here and no connected peer has or claims one of them;
-   * empty otherwise.
+   * Returns the wanted pieces if all missing ones were given up here, and no connected peer has or claims any of them;
+   * otherwise nothing.
    */
   hopeless (): number[] {
     if (this.#running.size > 0 || this.#openCount > 0 || this.givenUp === 0) return []
@@ -278,18 +276,18 @@ export class Scheduler {
     for (const entry of this.claims) if (!this.#isOnItsWay(entry[0]) && this.#mayRun(entry[0])) yield entry
   }
 
-  /** What a piece takes: here, or else by the estimates of others. */
+  /** The duration of a piece here, or else by the estimates of others. */
   #pace (): number { return this.#paceMs > 0 ? this.#paceMs : this.claims.foreignPaceMs }
 
-  /** It will come from a peer, or may still. */
+  /** True if it will come from a peer, or may still do so. */
   #isOnItsWay (index: number): boolean { return this.deliveries.isExpected(index) || this.#grace.has(index) }
 
-  /** Apart from what others say, the piece can be started here. */
+  /** True if only other peers could prevent the piece from being started here. */
   #mayRun (index: number): boolean {
     return this.#ready?.[index] !== 0 && this.#mayRunOnce(index)
   }
 
-  /** As soon as it is ready. */
+  /** The same, apart from its inputs. */
   #mayRunOnce (index: number): boolean {
     return this.#isOpen(index) && !this.#running.has(index) && !this.#failures.isWaiting(index)
   }
@@ -298,10 +296,7 @@ export class Scheduler {
     return this.#missing.has(index) && this.isWanted(index) && !this.#failures.isFinal(index)
   }
 
-  /**
-   * Keeps the sets of candidates true to their definitions: to be called after every change of what they depend on, as
-   * all methods do, and the tables of claims and deliveries.
-   */
+  /** Updates the sets of candidates for a piece. To be called after every change of their criteria. */
   update (index: number): void {
     const isAnnounced = this.deliveries.isAnnounced(index)
     const isOpen = this.#isOpen(index)
