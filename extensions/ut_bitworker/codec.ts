@@ -1,7 +1,7 @@
 /**
- * ut_bitworker messages as bytes, and back (docs/ut_bitworker.md, "ut_bitworker messages"). Pure: one message in, one
- * message out; what a message means on a connection is state.ts's business, what a record looks like records.ts's.
- * Decoding is strict: a message is wholly right or refused.
+ * Encodes and decodes ut_bitworker messages (docs/ut_bitworker.md, "ut_bitworker messages"). Pure: one message in, one
+ * message out. state.ts knows what a message means on a connection; records.ts knows the form of a record. Decoding is
+ * strict: a message is valid as a whole, or rejected.
  */
 import { decode, encode } from '../../lib/base/bencode.ts'
 import type { Bdict, Bvalue } from '../../lib/base/bencode.ts'
@@ -17,11 +17,12 @@ export interface Message extends Records {
 }
 
 /**
- * The message as bencoded dictionaries: one, or more when a key has over MAX_RECORDS records or all keys together more
- * than MAX_MESSAGE_BYTES; none when it says nothing. Received in order they mean the same. Times are rounded as by
- * `roundClaim`.
+ * Encodes the message as bencoded dictionaries. There are several if a key has more than MAX_RECORDS records, or all
+ * keys together more than MAX_MESSAGE_BYTES; none if the message is empty. Received in order, they have the same
+ * meaning. Times are rounded as by `roundClaim`.
  *
- * @throws BitWorkerError 'BW_ERR_RECORD' (blame 'usage') for an index, size, digest or peer id that no record can hold
+ * @throws BitWorkerError 'BW_ERR_RECORD' (blame 'usage') for an index, size, digest or peer id that does not fit a
+ * record
  */
 export function encodeMessages (message: Message): Uint8Array[] {
   const dicts: Draft[] = []
@@ -40,9 +41,9 @@ export function encodeMessages (message: Message): Uint8Array[] {
 
 interface Draft { dict: Bdict, bytes: number }
 
-/** A key goes into the dictionary of the keys before it, never into an earlier one: records keep their order. */
+/** Appends a key to the current dictionary or a new one, never to an earlier one: records keep their order. */
 function append (dicts: Draft[], key: string, bytes: Uint8Array): void {
-  const size = bytes.length + key.length + 16 // lengths in digits and colons
+  const size = bytes.length + key.length + 16 // room for the lengths' digits and colons
   const last = dicts.at(-1)
   if (last === undefined || last.dict.has(key) || last.bytes + size > MAX_MESSAGE_BYTES) {
     dicts.push({ dict: new Map([[key, bytes]]), bytes: size })
@@ -53,10 +54,11 @@ function append (dicts: Draft[], key: string, bytes: Uint8Array): void {
 }
 
 /**
- * The message that the bytes are; unknown keys are left out.
+ * Decodes one message. Unknown keys are ignored.
  *
- * @param bounds the task's; without them (no metadata yet) only `task` may be present
- * @throws BitWorkerError 'BW_ERR_PEER_MESSAGE' (blame 'peer') for anything that docs/ut_bitworker.md calls a violation
+ * @param bounds the task's limits; without them (no metadata yet), only `task` may be present
+ * @throws BitWorkerError 'BW_ERR_PEER_MESSAGE' (blame 'peer') for everything that docs/ut_bitworker.md calls a
+ * violation
  */
 export function decodeMessage (bytes: Uint8Array, bounds?: Bounds): Message {
   const dict = decodeRoot(bytes)

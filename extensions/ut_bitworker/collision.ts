@@ -1,9 +1,12 @@
-/** What happens when both sides of a connection claim one piece (docs/ut_bitworker.md, "Claim collisions"). Pure. */
+/**
+ * Decides collisions: both sides of a connection claim the same piece (docs/ut_bitworker.md, "Claim collisions"). Pure.
+ */
 import { compareBytes } from '../../lib/base/digest.ts'
 
 /**
- * Whether our claim stands when both sides of a connection claim one piece; the peer computes the opposite from the
- * same numbers. Longer at it keeps; at a tie the lower peer id keeps an even piece, the higher one an odd piece.
+ * Whether our claim wins when both sides of a connection claim a piece. The peer computes the opposite from the same
+ * numbers. The side that has worked longer wins; at a tie, the lower peer id wins an even piece, the higher one an odd
+ * piece.
  * @param collision the elapsed times are those of each side's first claim for the piece since its last release; peer
  * ids have 20 bytes
  */
@@ -16,7 +19,7 @@ export function keepsClaim (collision: {
 }): boolean {
   const { index, localElapsedMs, remoteElapsedMs, localPeerId, remotePeerId } = collision
   if (localElapsedMs !== remoteElapsedMs) return localElapsedMs > remoteElapsedMs
-  // Parity shares ties out evenly: one fixed winner would compute all pieces that two peers start on together.
+  // Parity distributes ties evenly: a fixed winner would compute all pieces that both peers start at the same time.
   const isLower = compareBytes(localPeerId, remotePeerId) < 0
   return index % 2 === 0 ? isLower : !isLower
 }

@@ -1,18 +1,18 @@
 /**
- * The numbers of the ut_bitworker protocol (docs/ut_bitworker.md). Nothing but constants may live here; codec.ts,
- * outbox.ts, state.ts and index.ts of this folder read them. Each limit says what it protects.
+ * The constants of the ut_bitworker protocol (docs/ut_bitworker.md). Only constants may be in this file; the other
+ * files of this folder read them. The comment of each limit says what it protects.
  */
 
 /** The extension's name in the `m` dictionary of the extended handshake (BEP 10). */
 export const EXTENSION_NAME = 'ut_bitworker'
 
 /**
- * `v` of the `bitworker` dictionary. Peers with a higher one still speak this one: new keys may come, records never
- * change.
+ * `v` of the `bitworker` dictionary. Peers with a higher version still understand this one: keys may be added, records
+ * never change.
  */
 export const PROTOCOL_VERSION = 1
 
-/** Bytes of a task digest and of a result's digest (SHA-256). */
+/** Bytes of a task digest, and of a result's digest (SHA-256). */
 export const DIGEST_BYTES = 32
 
 /** Bytes of one record of `results`: index u32, size u64, SHA-256. */
@@ -33,59 +33,65 @@ export const RELAY_BYTES = 37
 /** Bytes of one record of `withdrawals`: index u32, peer id. */
 export const WITHDRAWAL_BYTES = 24
 
-/** What fits a u32; longer times are sent as this (49 days). */
+/** The largest u32. Longer times are sent as this (49 days). */
 export const MAX_UINT32 = 0xffffffff
 
-/** SHA-256 of the empty string: the only digest a piece of 0 bytes can have. */
+/** SHA-256 of the empty string: the only valid digest of a piece of 0 bytes. */
 export const EMPTY_DIGEST = Uint8Array.from([
   0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
   0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55
 ])
 
-/** Longest message in bytes: bounds what one peer can make us hold and decode at a time. */
+/** Longest message in bytes. Limits how much one peer can make us store and decode at a time. */
 export const MAX_MESSAGE_BYTES = 65_536
 
-/** Most records under one key: bounds the work one message can cause. Each key in full fits MAX_MESSAGE_BYTES. */
+/**
+ * Most records under one key. Limits the work that one message can cause. A full key of any kind fits into
+ * MAX_MESSAGE_BYTES.
+ */
 export const MAX_RECORDS = 1_024
 
-/** Deepest nesting of a message, its dictionary being 1: keeps an unknown key from exhausting the stack. */
+/** Deepest nesting of a message, whose dictionary is level 1. Prevents an unknown key from exhausting the stack. */
 export const MAX_DEPTH = 16
 
 /**
- * Most values in a message, dictionary keys counted too: many tiny values must not cost far more memory than their
+ * Most values in a message, including dictionary keys. Prevents many tiny values from using far more memory than their
  * bytes.
  */
 export const MAX_TOKENS = 4_096
 
 /**
- * Live claims a peer may have on one connection: one that claims every piece and delivers none must not stop the
- * others.
+ * Live claims that a peer may have on one connection. A peer that claims every piece and delivers none must not stop
+ * the others.
  */
 export const MAX_CLAIMS = 64
 
 /**
- * Live relayed claims one connection may bring: what 16 full claimants have, and more than a neighbourhood runs at a
+ * Live relayed claims that one connection may bring: those of 16 full claimants, more than a neighbourhood runs at a
  * time.
  */
 export const MAX_RELAYS = 1_024
 
-/** And for one piece: three peers at a time compute one as a rule, and a list this short is gone through in no time. */
+/**
+ * Live relayed claims for one piece: normally at most three peers compute a piece at a time, and a list this short is
+ * fast to search.
+ */
 export const MAX_PIECE_RELAYS = 16
 
-/** Neighbours that a peer may name on one connection: beyond what clients connect to (WebTorrent: 55). */
+/** Neighbours that a peer may name on one connection: more than clients connect to (WebTorrent: 55). */
 export const MAX_NEIGHBOURS = 256
 
-/** A claim not renewed for this long lapses: a peer that hangs must not keep its pieces for ever. */
+/** A claim that is not renewed for this long lapses: a peer that hangs must not keep its pieces for ever. */
 export const CLAIM_LEASE_MS = 90_000
 
-/** A live claim is sent again at least this often, so that two renewals may be late before it lapses. */
+/** Live claims are sent again at least this often, so that a claim lapses only if two renewals are late. */
 export const CLAIM_RENEW_MS = 30_000
 
-/** The connection is closed at this many violations: leaves room for a slip, none for a flood of garbage. */
+/** Number of violations that closes the connection: tolerates a mistake, but not a flood of garbage. */
 export const MAX_VIOLATIONS = 3
 
 /**
- * Announcements that follow each other are sent at most this often: one message for many tiny pieces, and none is late
- * for a person.
+ * Shortest interval between flushes. Combines the announcements of many tiny pieces into one message, without a delay
+ * that a person would notice.
  */
 export const FLUSH_MS = 10

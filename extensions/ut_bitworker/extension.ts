@@ -1,7 +1,7 @@
 /**
- * The extension on one wire: where codec.ts (bytes), state.ts (meaning) and outbox.ts (the queue) meet the wire. What a
- * result or a claim leads to is the owner's business; connections are closed here only where the specification says so.
- * Made by index.ts.
+ * The extension on one wire: connects codec.ts (bytes), state.ts (meaning) and outbox.ts (queue) to the wire. The owner
+ * decides what follows from a result or a claim. This file closes a connection only where the specification requires
+ * it. Made by index.ts.
  */
 import { EventEmitter } from 'node:events'
 import type { Wire } from '../../lib/base/wire.ts'
@@ -36,12 +36,12 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     this.state = new PeerState(task === undefined ? {} : { localTask: task })
     wire.extendedHandshake['bitworker'] = { v: PROTOCOL_VERSION, ...(task !== undefined && { task: task.digest }) }
     wire.once('close', () => { this.#onClose() })
-    // The peer's extended handshake may be here already: who answers a handshake with asynchronous work gets it
-    // meanwhile. Our own handshake goes out in this turn, so a microtask later is late enough to answer.
+    // The peer's extended handshake may already have arrived, if the application answers a handshake asynchronously.
+    // Our own handshake is sent in this turn, so a microtask later is soon enough to process the peer's.
     if (this.#isSupported) queueMicrotask(() => { this.onExtendedHandshake(wire.peerExtendedHandshake) })
   }
 
-  // wire.use() looks for the name on the prototype, where a field would not be.
+  // A getter, because wire.use() looks for the name on the prototype, where a field would not be.
   get name (): string { return EXTENSION_NAME }
 
   //
@@ -51,7 +51,7 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
   setTask (task: LocalTask): void {
     if (this.#isInactive || this.state.localTask !== undefined) return
     this.#wire.extendedHandshake['bitworker'] = { v: PROTOCOL_VERSION, task: task.digest }
-    // Our extended handshake may have gone without it; repeating the digest does no harm.
+    // Our extended handshake may have been sent without it; repeating the digest does no harm.
     this.#unsentTask = task.digest
     const events = this.state.setLocalTask(task)
     this.#sendTask()
@@ -105,7 +105,7 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     this.#flushedAt = now
     const { message, haves } = this.#outbox.take(now)
     this.#send(this.state.prepareSend(message, now))
-    // A piece becomes available to the peer by its bit: the result that explains the bit must be there first.
+    // A piece becomes available to the peer by its bit, so the result that belongs to the bit must be sent first.
     for (const index of haves) this.#wire.have(index)
   }
 
@@ -117,7 +117,7 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
   #scheduleFlush (): void {
     if (this.#isScheduled || this.state.status !== 'matched') return
     this.#isScheduled = true
-    // the first news at once, a stream of them in batches
+    // the first message at once, the following ones in batches
     this.#schedule(() => {
       this.#isScheduled = false
       this.flush()
@@ -131,14 +131,12 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
   }
 
   #send (message: Message): void {
-    // A peer may take the extension back by a later handshake; wire.extended() would throw then.
+    // A peer may withdraw the extension by a later handshake; wire.extended() would throw then.
     if (!this.#isSupported) return
     for (const bytes of encodeMessages(message)) this.#wire.extended(EXTENSION_NAME, bytes)
   }
 
-  //
-  // INCOMING: nothing here throws, whatever the peer sent (the wire would make that an uncaught exception)
-  //
+  //  INCOMING: nothing here throws, whatever the peer sent; the wire would make that an uncaught exception
 
   onExtendedHandshake (handshake: unknown): void {
     if (this.#isInactive) return
@@ -167,8 +165,8 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
       try {
         this.#onEvent(event)
       } catch (error) {
-        // A listener threw: a bug on this side, which must surface, but not inside the wire's parser, which would stop
-        // for good.
+        // A listener threw. That is a bug on this side, which must be reported, but not inside the wire's parser, which
+        // would stop for good.
         queueMicrotask(() => { throw error })
       }
     }
@@ -209,7 +207,7 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     this.state.clear()
   }
 
-  /** The peer's `m` dictionary has the extension, with an id other than 0. */
+  /** Whether the peer's `m` dictionary contains the extension, with an id other than 0. */
   get #isSupported (): boolean {
     return Boolean(this.#wire.peerExtendedMapping[EXTENSION_NAME])
   }
@@ -219,7 +217,7 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
   }
 }
 
-/** After this turn, or after `ms` milliseconds; keeps no process alive. */
+/** Runs `flush` after this turn, or after `ms` milliseconds, without keeping the process alive. */
 function flushLater (flush: () => void, ms: number): void {
   if (ms <= 0) queueMicrotask(flush)
   else setTimeout(flush, ms).unref()

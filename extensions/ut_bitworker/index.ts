@@ -14,12 +14,12 @@ export type { LocalTask } from './state.ts'
 export type { Announcements, UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
 
 /**
- * The extension for a task's wires, to be passed to `wire.use()`: at the latest in the wire's 'handshake' event, before
- * `wire.handshake()` if that comes later.
+ * Makes the extension for a task's wires, to be passed to `wire.use()`: in the wire's 'handshake' event at the latest,
+ * and before `wire.handshake()` if that comes later.
  */
 export function utBitworker (opts: UtBitworkerOptions = {}): new (wire: Wire) => UtBitworker {
-  // No class of its own: to the engine its objects would have a shape of their own, and a thousand wires a thousand of
-  // them, each access slow. wire.use() looks for the name on the prototype.
+  // Not a class for each task: V8 would give the objects of each class their own shape, a thousand wires would have a
+  // thousand shapes, and every property access would be slow. wire.use() looks for the name on the prototype.
   const Bound = function (wire: Wire): UtBitworker { return new Extension(wire, opts) }
   Bound.prototype = Extension.prototype
   return Bound as unknown as new (wire: Wire) => UtBitworker

@@ -1,12 +1,11 @@
 /**
- * What is to be sent on one connection at the next flush. Pure. Later news about a piece replaces what was queued
- * before, so it never holds more than a few records a piece, however long the peer keeps us waiting. Called by
- * extension.ts.
+ * The queue of one connection until the next flush. Pure. A later statement about a piece replaces the queued one, so
+ * the queue never has more than a few records per piece, however long the peer makes us wait. Called by extension.ts.
  */
 import type { Message } from './codec.ts'
 import type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
 
-/** One flush: the message goes first, then a `have` for each of `haves`. */
+/** The content of one flush: the message is sent first, then a `have` for each of `haves`. */
 export interface Batch { message: Message, haves: number[] }
 
 interface Queued<T> { record: T, queuedAt: number }
@@ -18,7 +17,7 @@ export class Outbox {
   readonly #claims = new Map<number, Queued<ClaimRecord>>()
   readonly #backups = new Map<number, Queued<ClaimRecord>>()
   readonly #releases = new Set<number>()
-  /** by claimant, and piece: one key for both would take longer to make than everything else here */
+  /** by claimant, then piece: building one key of both would take longer than everything else here */
   readonly #relays = new Map<string, Map<number, Queued<RelayRecord>>>()
   readonly #withdrawals = new Map<string, Set<number>>()
   /** peer id → whether we are connected to it */
@@ -38,9 +37,7 @@ export class Outbox {
     for (const index of haves) this.#haves.add(index)
   }
 
-  /**
-   * @param now milliseconds: claims say how long they had been running when they are sent, not when they were queued
-   */
+  /** @param now milliseconds; the elapsed time of a claim is computed when it is sent, not when it is queued */
   claim (claims: Iterable<ClaimRecord>, now: number, { isBackup = false } = {}): void {
     const queue = isBackup ? this.#backups : this.#claims
     for (const claim of claims) queue.set(claim.index, { record: claim, queuedAt: now })
@@ -71,10 +68,10 @@ export class Outbox {
     }
   }
 
-  /** We are connected to the peer (hex peer id) from now on, or not any more. */
+  /** Records that we connected to the peer (hex peer id), or disconnected from it. */
   setNeighbour (peerId: string, isConnected: boolean): void { this.#neighbours.set(peerId, isConnected) }
 
-  /** Everything queued; nothing is queued afterwards. */
+  /** Returns everything queued, and empties the queue. */
   take (now: number): Batch {
     const message: Message = {}
     if (this.#neighbours.size > 0) {

@@ -1,6 +1,6 @@
 /**
- * The records of ut_bitworker messages as bytes, and back (docs/ut_bitworker.md, "ut_bitworker messages"): one table
- * for all keys. Pure. What a record means is state.ts's business.
+ * Encodes and decodes the records of ut_bitworker messages (docs/ut_bitworker.md, "ut_bitworker messages"). One table
+ * for all keys. Pure. state.ts knows what a record means.
  */
 import { equalBytes } from '../../lib/base/digest.ts'
 import { BitWorkerError } from '../../lib/base/errors.ts'
@@ -19,33 +19,33 @@ import {
 /** "I have this piece": its size in bytes and the SHA-256 digest (32 bytes) of its content. */
 export interface ResultRecord { index: number, size: number, digest: Uint8Array }
 
-/** "I am computing this piece": since `elapsedMs`, `estimateMs` in all (0: unknown). */
+/** "I have been computing this piece for `elapsedMs`, and expect it to take `estimateMs` in total" (0: unknown). */
 export interface ClaimRecord { index: number, elapsedMs: number, estimateMs: number }
 
 /** "A neighbour of mine is computing this piece." */
 export interface RelayRecord extends ClaimRecord {
   /** hex, 40 digits: the peer that claimed it */
   peerId: string
-  /** what the first claim said that it sent to the relaying peer; decides collisions */
+  /** the elapsed time in the first claim that it sent to the relaying peer; decides collisions */
   firstElapsedMs: number
   isBackup: boolean
 }
 
-/** "A claim that I passed on has ended without a result." */
+/** "A claim that I relayed has ended without a result." */
 export interface WithdrawalRecord { index: number, peerId: string }
 
-/** What the numbers of a message are checked against. */
+/** The limits for the numbers in a message. */
 export interface Bounds {
   pieceCount: number
-  /** bytes; the largest size a piece can have */
+  /** the largest size of a piece in bytes */
   pieceLength: number
 }
 
-/** The records of one message, by key. A key that is absent and a key without records mean the same. */
+/** The records of one message, by key. An absent key means the same as a key without records. */
 export interface Records {
-  /** peer ids (hex) of peers that the sender is matched with, since the last message */
+  /** peer ids (hex) of peers that the sender matched with since its last message */
   neighbours?: string[]
-  /** peer ids (hex) of peers that it is not connected to any more */
+  /** peer ids (hex) of peers that it is no longer connected to */
   parted?: string[]
   results?: ResultRecord[]
   /** indices of pieces that the sender stopped computing, without a result */
@@ -57,10 +57,10 @@ export interface Records {
   relays?: RelayRecord[]
 }
 
-/** A key of a message whose value is a string of records. */
+/** A message key whose value is a string of records. */
 export type RecordKey = keyof Records
 
-/** Records one after the other: the same bytes for whole numbers and for strings of bytes. */
+/** Concatenated records: two views of the same memory, for whole numbers and for strings of bytes. */
 interface Packed { readonly view: DataView, readonly bytes: Uint8Array }
 
 interface RecordType<T> {
@@ -84,24 +84,24 @@ const TYPES: { readonly [K in RecordKey]-?: RecordType<NonNullable<Records[K]>[n
 /** All keys, in the order in which a receiver processes them. */
 export const RECORD_KEYS = Object.keys(TYPES) as RecordKey[]
 
-/** The size of a key's records, bytes. */
+/** The size of a key's record in bytes. */
 export function recordBytes (key: RecordKey): number { return TYPES[key].bytes }
 
 /**
- * The records, one after the other.
- * @throws BitWorkerError 'BW_ERR_RECORD' (blame 'usage') for a number that no record can hold
+ * Encodes the records, one after the other.
+ * @throws BitWorkerError 'BW_ERR_RECORD' (blame 'usage') for a number that does not fit a record
  */
 export function packRecords<K extends RecordKey> (key: K, records: NonNullable<Records[K]>): Uint8Array {
   const { bytes, write } = TYPES[key] as RecordType<unknown>
-  // all of it is written to; a new Uint8Array would ask the system for the memory
+  // every byte is written; a new Uint8Array would allocate the memory from the system
   const packed = packedIn(Buffer.allocUnsafe(records.length * bytes))
   records.forEach((record, i) => { write(packed, i * bytes, record) })
   return packed.bytes
 }
 
 /**
- * The records of a string whose length is a multiple of the record size.
- * @throws BitWorkerError 'BW_ERR_PEER_MESSAGE' (blame 'peer') when one of them breaks the protocol
+ * Decodes the records in a string whose length is a multiple of the record size.
+ * @throws BitWorkerError 'BW_ERR_PEER_MESSAGE' (blame 'peer') if one of them breaks the protocol
  */
 export function readRecords (key: RecordKey, value: Uint8Array, bounds: Bounds): Records {
   const { bytes, read } = TYPES[key] as RecordType<unknown>
@@ -112,21 +112,21 @@ export function readRecords (key: RecordKey, value: Uint8Array, bounds: Bounds):
 }
 
 function packedIn ({ buffer, byteOffset, length }: Uint8Array): Packed {
-  // plain, whatever it was: a Buffer's slice() copies nothing
+  // a plain Uint8Array, because slice() of a Buffer does not copy
   return { view: new DataView(buffer, byteOffset, length), bytes: new Uint8Array(buffer, byteOffset, length) }
 }
 
-/** The claim as the wire carries it: times in whole milliseconds that fit a u32 (49 days). */
+/** Rounds a claim to its form on the wire: times in whole milliseconds, limited to a u32 (49 days). */
 export function roundClaim<T extends ClaimRecord> (claim: T): T {
   return { ...claim, elapsedMs: clampUint32(claim.elapsedMs), estimateMs: clampUint32(claim.estimateMs) }
 }
 
-/** The error of a message that breaks the protocol. */
+/** Makes the error for a message that breaks the protocol. */
 export function refuse (why: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_PEER_MESSAGE', 'peer', `Ignored a ut_bitworker message: ${why}.`)
 }
 
-/** Throws BW_ERR_RECORD: a caller of ours gave what no record can hold. */
+/** Throws BW_ERR_RECORD unless `ok`: our caller passed a value that does not fit a record. */
 export function demand (ok: boolean, what: string, value: number): void {
   if (!ok)
     throw new BitWorkerError(
@@ -150,12 +150,12 @@ function writeResult (to: Packed, at: number, { index, size, digest }: ResultRec
 
 function readResult (from: Packed, at: number, bounds: Bounds): ResultRecord {
   const index = readIndex(from, at, bounds)
-  // beyond 2^53 it is no longer exact, and far beyond any piece length
+  // beyond 2^53 it is no longer exact, but that is far beyond any piece length
   const size = from.view.getUint32(at + 4) * 2 ** 32 + from.view.getUint32(at + 8)
   if (size > bounds.pieceLength) {
     throw refuse(`piece ${index} of ${size} bytes, more than the piece length ${bounds.pieceLength}`)
   }
-  // A copy: a digest is kept as long as the task, and must not keep the received buffer with it.
+  // A copy: a digest is kept as long as the task, and must not keep the whole received buffer in memory.
   const digest = from.bytes.slice(at + 12, at + 12 + DIGEST_BYTES)
   if (size === 0 && !equalBytes(digest, EMPTY_DIGEST)) {
     throw refuse(`piece ${index} of 0 bytes whose digest is not that of 0 bytes`)

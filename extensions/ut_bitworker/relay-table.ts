@@ -1,26 +1,24 @@
-/**
- * The claims of a peer's neighbours that it has passed on to us. Pure: the state of one connection. Used by state.ts.
- */
+/** The claims of a peer's neighbours that it has relayed to us. Pure: the state of one connection. Used by state.ts. */
 import { MAX_CLAIMS, MAX_PIECE_RELAYS, MAX_RELAYS } from './constants.ts'
 import type { RelayRecord, WithdrawalRecord } from './records.ts'
 
 interface Relay extends RelayRecord { receivedAt: number }
 
-/** Live relayed claims, by piece; seldom does a piece have more than one. Bounded. */
+/** Live relayed claims by piece, limited in number. A piece seldom has more than one. */
 export class RelayTable {
   readonly #pieces = new Map<number, Relay[]>()
-  /** how many each claimant has */
+  /** number of relayed claims of each claimant */
   readonly #counts = new Map<string, number>()
   #size = 0
-  /** none was received before */
+  /** lower bound for the receiving time of all relayed claims */
   #oldest = Infinity
 
-  /** The relayed claims for a piece: to be looked at, not kept. */
+  /** The relayed claims for a piece, for reading only: later calls change the list. */
   of (index: number): readonly RelayRecord[] { return this.#pieces.get(index) ?? [] }
 
   /**
-   * Adds or renews one; false if it is beyond what one connection, claimant or piece may have, or of another kind than
-   * before.
+   * Adds or renews a claim. Returns false if it exceeds the limit of the connection, claimant or piece, or if its kind
+   * has changed.
    */
   add ({ index, peerId, elapsedMs, estimateMs, firstElapsedMs, isBackup }: RelayRecord, now: number): boolean {
     const relays = this.#pieces.get(index)
@@ -40,7 +38,7 @@ export class RelayTable {
     return true
   }
 
-  /** False if there was none. */
+  /** Returns false if there was none. */
   delete (index: number, peerId: string): boolean {
     const relays = this.#pieces.get(index)
     const at = relays?.findIndex(relay => relay.peerId === peerId) ?? -1
@@ -54,16 +52,16 @@ export class RelayTable {
     return true
   }
 
-  /** Forgets all of one piece; tells which. */
+  /** Deletes all claims for a piece, and returns them. */
   deletePiece (index: number): WithdrawalRecord[] {
     const relays = this.#pieces.get(index)
-    if (relays === undefined) return [] // as a rule: asked with every result
+    if (relays === undefined) return [] // the usual case: this is called for every result
     return this.#forget([...relays])
   }
 
-  /** Forgets those that were last heard of at `limit` or before; tells which. */
+  /** Deletes the claims that were last received at `limit` or before, and returns them. */
   expire (limit: number): WithdrawalRecord[] {
-    if (this.#oldest > limit) return [] // asked with every message
+    if (this.#oldest > limit) return [] // this is called for every message
     const lapsed: Relay[] = []
     this.#oldest = Infinity
     for (const relay of [...this.#pieces.values()].flat()) {

@@ -1,10 +1,10 @@
 /**
- * What one peer has told us by ut_bitworker, and what of our own claims it knows: the state of one connection.
+ * The state of one connection: what the peer has told us by ut_bitworker, and which of our own claims it knows.
  *
- * Pure, in h11's manner: bytes go in, events come out. No wire, no timer, no clock (the time is an argument:
- * milliseconds on any steady clock) and no results may live here: a result outlives the connection,
- * lib/results/result-table.ts keeps it and finds the changed ones. A method never throws for anything a peer sent; it
- * answers with a 'violation' event.
+ * Pure, in the manner of h11: bytes go in, events come out. No wire, timer or clock may be here; the time is an
+ * argument (milliseconds on any steady clock). Results are not kept here either: a result outlives the connection, so
+ * lib/results/result-table.ts stores it and detects changed ones. No method throws for anything that a peer sent; it
+ * returns a 'violation' event instead.
  *
  * Called by extension.ts.
  */
@@ -17,7 +17,7 @@ import { roundClaim } from './records.ts'
 import type { Bounds, ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
 import { RelayTable } from './relay-table.ts'
 
-/** Our own task, as far as the protocol must know it. */
+/** Our own task: the part that the protocol needs. */
 export interface LocalTask extends Bounds {
   /** the task digest, 32 bytes (docs/task-file.md, "Task digest") */
   digest: Uint8Array
@@ -26,39 +26,39 @@ export interface LocalTask extends Bounds {
 /** Whether the two peers work on the same task: not known yet, yes, no. */
 export type PeerStatus = 'waiting' | 'matched' | 'mismatched'
 
-/** A live claim of the peer's, or a backup. */
+/** A live claim or backup of the peer. */
 export interface Claim {
-  /** what its first claim since its last release said; decides collisions */
+  /** the elapsed time in its first claim since its last release; decides collisions */
   firstElapsedMs: number
   elapsedMs: number
   /** 0: unknown */
   estimateMs: number
   isBackup: boolean
-  /** when it was last renewed */
+  /** time of the last renewal */
   receivedAt: number
 }
 
-/** A claim of ours that the peer knows of. */
+/** A claim of ours that the peer knows. */
 export interface SentClaim {
-  /** what our first claim since our last release said; decides collisions */
+  /** the elapsed time in our first claim since our last release; decides collisions */
   firstElapsedMs: number
   isBackup: boolean
   sentAt: number
 }
 
-/** What became of a handshake, a message, or the passing of time. */
+/** An event caused by a handshake, a message, or the passing of time. */
 export type PeerEvent =
-  /** both work on the same task; happens once */
+  /** both work on the same task; emitted once */
   | { type: 'matched' }
-  /** the peer works on another task: close the connection; happens once, nothing follows */
+  /** the peer works on another task: close the connection; emitted once, as the last event */
   | { type: 'mismatch' }
-  /** the peer is connected to these (hex peer ids), and to those not any more */
+  /** the peer connected to `joined` and disconnected from `parted` (hex peer ids) */
   | { type: 'neighbours', joined: string[], parted: string[] }
-  /** as received; finding changed ones is the caller's */
+  /** as received; the caller detects changed results */
   | { type: 'results', results: ResultRecord[] }
-  /** new and renewed claims that count */
+  /** new and renewed claims within the limits */
   | { type: 'claims', claims: ClaimRecord[] }
-  /** new and renewed backups that count */
+  /** new and renewed backups within the limits */
   | { type: 'backups', backups: ClaimRecord[] }
   /** claims and backups that ended without a result: released or lapsed */
   | { type: 'releases', releases: number[] }
@@ -66,27 +66,27 @@ export type PeerEvent =
   | { type: 'relays', relays: RelayRecord[] }
   /** relayed claims that ended without a result: withdrawn or lapsed */
   | { type: 'withdrawals', withdrawals: WithdrawalRecord[] }
-  /** the peer broke the protocol; what it sent was ignored */
+  /** the peer broke the protocol; its message was ignored */
   | { type: 'violation', reason: string }
 
 /** The state of one connection. */
 export class PeerState {
-  /** The peer's live claims and backups by piece; those that lapsed stay until `expireClaims` or the next message. */
+  /** The peer's live claims and backups by piece. Lapsed ones stay until `expireClaims` or the next message. */
   readonly claims = new Map<number, Claim>()
   /** Our live claims and backups that were sent to this peer, by piece. */
   readonly sentClaims = new Map<number, SentClaim>()
-  /** The peers that it is connected to: hex peer ids. */
+  /** The peers that it is connected to, as hex peer ids. */
   readonly neighbours = new Set<string>()
   /** Live claims of its neighbours. */
   readonly relays = new RelayTable()
   #status: PeerStatus = 'waiting'
   #localTask: LocalTask | undefined
   #remoteDigest: Uint8Array | undefined
-  /** no claim, received or sent, lapses before: asked with every message */
+  /** lower bound for the time when any claim, received or sent, lapses; checked for every message */
   #claimsLapseAt = Infinity
   #sentLapseAt = Infinity
 
-  /** @param opts `localTask` is absent while there is only a magnet link; `setLocalTask` hands it in later */
+  /** @param opts `localTask` is absent while only a magnet link is known; `setLocalTask` sets it later */
   constructor (opts: { localTask?: LocalTask } = {}) {
     this.#localTask = opts.localTask
   }
@@ -95,17 +95,17 @@ export class PeerState {
 
   get localTask (): LocalTask | undefined { return this.#localTask }
 
-  /** The metadata arrived. A task never changes: later calls change nothing. */
+  /** The metadata has arrived. A task never changes: later calls have no effect. */
   setLocalTask (task: LocalTask): PeerEvent[] {
     this.#localTask ??= task
     return this.#compareDigests()
   }
 
-  /** @param handshake the peer's extended handshake (BEP 10), decoded by whatever decodes it: any value */
+  /** @param handshake the peer's extended handshake (BEP 10) after decoding: any value */
   onHandshake (handshake: unknown): PeerEvent[] {
     if (this.#status === 'mismatched') return []
     const bitworker = property(handshake, 'bitworker')
-    // Without the dictionary nothing is said; the digest can still come in a message.
+    // Without the dictionary nothing is known; the digest can still come in a message.
     if (bitworker === undefined) return []
     const version = property(bitworker, 'v')
     if (!Number.isSafeInteger(version) || Number(version) < PROTOCOL_VERSION) {
@@ -119,7 +119,10 @@ export class PeerState {
     return this.#onDigest(task.slice())
   }
 
-  /** One ut_bitworker message. Keys are processed in the order of the document, which is that of `RECORD_KEYS`. */
+  /**
+   * Processes one ut_bitworker message. Keys are processed in the order of the specification, which is that of
+   * `RECORD_KEYS`.
+   */
   onMessage (bytes: Uint8Array, now: number): PeerEvent[] {
     if (this.#status === 'mismatched') return []
     let message: Message
@@ -134,7 +137,7 @@ export class PeerState {
     return events.concat(this.#onRecords(records, now))
   }
 
-  /** Forgets the claims, also relayed ones, that were not renewed for CLAIM_LEASE_MS; events tell which. */
+  /** Deletes claims, including relayed ones, that were not renewed for CLAIM_LEASE_MS. The events name them. */
   expireClaims (now: number): PeerEvent[] {
     return [...this.#endClaims(this.#lapsed(now)), ...withdrawn(this.relays.expire(now - CLAIM_LEASE_MS))]
   }
@@ -153,7 +156,7 @@ export class PeerState {
     return lapsed
   }
 
-  /** Forgets everything: the connection is closed. */
+  /** Deletes everything: the connection is closed. */
   clear (): void {
     this.claims.clear()
     this.sentClaims.clear()
@@ -162,8 +165,8 @@ export class PeerState {
   }
 
   /**
-   * The message as it is to be sent: with the releases the peer needs to hear, without the claims it would ignore
-   * (beyond MAX_CLAIMS), which `sentClaims` then remembers. A claim of ours that lapsed is released.
+   * Returns the message to send: adds the releases that the peer needs, and omits claims that it would ignore (beyond
+   * MAX_CLAIMS). `sentClaims` records the claims that remain. Our own lapsed claims are released.
    */
   prepareSend (message: Message, now: number): Message {
     dropFulfilled(this.sentClaims, message.results ?? [])
@@ -231,8 +234,8 @@ export class PeerState {
 
   #onResults (results: ResultRecord[]): PeerEvent[] {
     if (results.length === 0) return []
-    // A result ends the claims for its piece: the peer's own, and those it passed on, since the piece can be had from
-    // it.
+    // A result ends the claims for its piece: the peer's own, and those that it relayed, since the piece can be
+    // downloaded from it.
     const withdrawals: WithdrawalRecord[] = []
     dropFulfilled(this.claims, results)
     for (const { index } of results) withdrawals.push(...this.relays.deletePiece(index))
@@ -243,7 +246,7 @@ export class PeerState {
     this.#claimsLapseAt = Math.min(this.#claimsLapseAt, now + CLAIM_LEASE_MS)
     const claims = records.filter(({ index, elapsedMs, estimateMs }) => {
       const known = this.claims.get(index)
-      // what it began as it stays: the kind decides whether it collides, and both sides must agree on that
+      // a claim keeps its kind: the kind decides whether it collides, and both sides must agree on that
       if (known === undefined ? this.claims.size >= MAX_CLAIMS : known.isBackup !== isBackup) return false
       this.claims.set(index, {
         firstElapsedMs: known?.firstElapsedMs ?? elapsedMs, elapsedMs, estimateMs, isBackup, receivedAt: now
@@ -268,7 +271,8 @@ export class PeerState {
 const NONE: number[] = []
 
 /**
- * Ends the claims for pieces that have a result now. Claims are few: to look each of many results up would take longer.
+ * Deletes the claims for pieces that have a result now. There are few claims, so it iterates over them: looking up each
+ * of many results would take longer.
  */
 function dropFulfilled (claims: Map<number, unknown>, results: ResultRecord[]): void {
   for (const index of claims.keys()) if (results.some(result => result.index === index)) claims.delete(index)
@@ -278,7 +282,7 @@ function withdrawn (withdrawals: WithdrawalRecord[]): PeerEvent[] {
   return withdrawals.length === 0 ? [] : [{ type: 'withdrawals', withdrawals }]
 }
 
-/** The claims that have lapsed, and when the next one may. */
+/** Returns the lapsed claims, and the time when the next one may lapse. */
 function lapse<T> (
   claims: ReadonlyMap<number, T>, sinceOf: (claim: T) => number, now: number
 ): { lapsed: number[], nextAt: number } {
@@ -296,7 +300,7 @@ function violation (reason: string): PeerEvent {
   return { type: 'violation', reason }
 }
 
-/** A property of what may be anything; undefined if that has none. */
+/** Reads a property of an unknown value; undefined if it has no such property. */
 function property (value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
 }
