@@ -1,54 +1,54 @@
 /**
- * Which peers may connect to a task: not the banned, not ourselves, not too many from one address. Called by
- * torrent.ts.
+ * Decides which peers may connect to a task: no banned ones, not ourselves, and not too many from one address. Called
+ * by torrent.ts.
  *
- * Nobody can prove who they are: a peer id is chosen, and seen by everybody. So a ban is of a peer id together with its
- * address: whoever takes an honest peer's id elsewhere cannot get that peer banned. And whoever takes a new id each
- * time is known by the address, once it has misbehaved often; that may be the address of honest peers as well, so it
- * passes.
+ * No peer can prove who it is: it chooses its peer id, and everybody sees it. A ban therefore applies to a peer id
+ * together with its address: an attacker who uses an honest peer's id elsewhere cannot get that peer banned. A peer
+ * that uses a new id each time is recognised by its address after many misdeeds. Honest peers may share that address,
+ * so this ban is temporary.
  */
 import type { Wire } from '../base/wire.ts'
 import { hostOf, identityOf, isLocal, openedByUs } from '../peers/identity.ts'
 import { mostCrowded } from './crowding.ts'
 
-/**
- * Incoming connections from one address at a time: a household or a laboratory behind one address, not a crowd of one.
- */
+/** Incoming connections from one address at a time: enough for a household or laboratory behind one address. */
 const MAX_PER_ADDRESS = 8
-/** Of all connections, how many others may open: the rest is left for peers that we choose to call. */
+/** The share of all connections that others may open. The rest is reserved for peers that we choose to call. */
 const MAX_INCOMING_SHARE = 0.75
 /**
- * Without room for incoming connections, one with which no block was exchanged for so long makes room for a newcomer;
- * and another one not before so long after that, since who was closed comes back.
+ * If all incoming connections are taken, one that has exchanged no block for this long makes room for a newcomer; after
+ * that, no other one for this long, because the closed peer comes back.
  */
 const IDLE_MS = 60_000
 const EVICTION_MS = 10_000
-/** Misdeeds from one address, whatever the peer ids, until it has to pause; a lone peer is closed before that. */
+/**
+ * Misdeeds from one address, with any peer ids, until it is banned temporarily. A single peer is banned before that.
+ */
 const MAX_MISDEEDS = 10
-/** For how long misdeeds are remembered, and an address has to pause. */
+/** How long misdeeds are remembered, and how long an address is banned. */
 const MEMORY_MS = 3_600_000
-/** Peers and addresses that are remembered, the latest: with IPv6 they cost nothing to make up. */
+/** Number of peers and addresses that are remembered, the latest ones: with IPv6, they cost nothing to invent. */
 const MAX_REMEMBERED = 10_000
-/** Addresses of peers known and not tried yet: peer exchange, trackers and DHT can name any number. */
+/** Number of known addresses that have not been tried: peer exchange, trackers and DHT can name any number. */
 export const MAX_KNOWN_PEERS = 2_000
 
 interface Misdeeds { count: number, since: number }
 
-/** What the owner says about itself and its connections. */
+/** The client and its connections. */
 export interface Surroundings {
   /** `peerId` in hex */
   client: { peerId: string, maxConns: number }
   wires: Iterable<Wire>
 }
 
-/** The door of one torrent. */
+/** The admission to one torrent. */
 export class Admission {
   readonly #now: () => number
   readonly #banned = new Map<string, true>()
   readonly #misdeeds = new Map<string, Misdeeds>()
-  /** when they were let in */
+  /** time of admission */
   readonly #since = new WeakMap<Wire, number>()
-  /** they are being closed */
+  /** connections that are being closed */
   readonly #leaving = new WeakSet<Wire>()
   #evictedAt = -Infinity
 
@@ -72,8 +72,8 @@ export class Admission {
   }
 
   /**
-   * Whether a new wire is to be closed at once; `address` is its `host:port`, if known. Of two connections with one
-   * peer it may close the other one instead.
+   * Whether to close a new wire at once. `address` is its `host:port`, if known. If there are two connections to one
+   * peer, closes the other one instead where appropriate.
    */
   refuses (wire: Wire, address: string | undefined, { client: { peerId, maxConns }, wires }: Surroundings): boolean {
     const host = hostOf(address?.replace(/:\d+$/, ''))
@@ -91,7 +91,10 @@ export class Admission {
     return false
   }
 
-  /** Who has delivered stays; else one makes room from where the crowd is, or one that has been idle for long. */
+  /**
+   * Peers that have delivered stay. Otherwise one from the most crowded network makes room, or one that has long been
+   * idle.
+   */
   #makeRoom (incoming: Wire[], host: string): boolean {
     const now = this.#now()
     const isIdle = (other: Wire): boolean =>
@@ -115,7 +118,7 @@ export class Admission {
   }
 }
 
-/** The oldest entry makes room. */
+/** Remembers the entry, and forgets the oldest one if there are too many. */
 function remember<T> (map: Map<string, T>, key: string, value: T): void {
   map.delete(key)
   map.set(key, value)
@@ -123,9 +126,10 @@ function remember<T> (map: Map<string, T>, key: string, value: T): void {
 }
 
 /**
- * Whether this connection is to be closed because there is another one between the same two peers: the one that the
- * peer with the higher id opened goes, by the decision of both. (Of two that one side opened, neither: the older may be
- * dead.) Peers at different addresses are different ones, whatever their ids: or one could end another's connection.
+ * Whether to close this connection because there is another one between the same two peers. Both peers decide alike:
+ * the connection that the peer with the higher id opened is closed. (If one side opened both, neither is closed: the
+ * older may be dead.) Peers at different addresses are different peers, whatever their ids; otherwise one peer could
+ * end another's connection.
  */
 function isDuplicate (wire: Wire, host: string, others: Wire[], ownPeerId: string): boolean {
   const isOurs = openedByUs(wire)

@@ -1,29 +1,28 @@
 /**
- * The blocks of one wire of a task: requests of the peer wait here, in their order, until there is room for the block,
- * and requests of ours wait for the download limit. What is in a stream cannot be taken back or overtaken: so a block
- * is put there only when the peer has fetched most of what came before, and small messages never wait behind many
- * blocks.
+ * The block queues of one wire of a task. Requests of the peer wait here, in order, until there is room for the block;
+ * our own requests wait for the download limit. Data in a stream can be neither taken back nor overtaken. A block is
+ * therefore written only when the peer has fetched most of what came before, so that small messages never wait behind
+ * many blocks.
  *
- * Each request of the peer is answered once, by its block or by a reject, whatever becomes of it (BEP 6); up to
- * `MAX_PENDING_REQUESTS`, which the extended handshake says as `reqq` (BEP 10), none is rejected for lack of room.
- * Takes the place of bittorrent-protocol's `peerRequests`. Called by task-wire.ts for each wire that takes part in a
- * task.
+ * Each request of the peer is answered once, by its block or by a reject, whatever happens to it (BEP 6). Up to
+ * `MAX_PENDING_REQUESTS`, which the extended handshake announces as `reqq` (BEP 10), none is rejected for lack of room.
+ * Replaces bittorrent-protocol's `peerRequests`. Called by task-wire.ts for each wire that takes part in a task.
  */
 import type { Wire } from '../base/wire.ts'
 import type { RateLimit } from './rate-limit.ts'
 
-/** Requests of one peer that wait: as many as common clients keep open (libtorrent: 500). */
+/** Waiting requests of one peer: as many as common clients keep open (libtorrent: 500). */
 export const MAX_PENDING_REQUESTS = 500
-/** Bytes of blocks being read, and sent without being fetched: enough to not wait for the disk. */
+/** Bytes of blocks that are being read, or were sent and not fetched yet: enough to avoid waiting for the disk. */
 const WINDOW_BYTES = 256 * 1024
-/** As in WebTorrent: who asks for more at once wants our memory, not the piece. */
+/** As in WebTorrent: a peer that asks for more at once is after our memory, not the piece. */
 const MAX_BLOCK_BYTES = 128 * 1024
 
 const REQUEST = 6
 const CANCEL = 8
 
 interface Block { readonly index: number, readonly offset: number, readonly length: number }
-/** bittorrent-protocol's, of ours. */
+/** One of our requests in bittorrent-protocol. */
 interface Request { readonly piece: number, readonly offset: number, readonly length: number }
 type Respond = (err: Error | null, block?: Uint8Array) => void
 
@@ -34,7 +33,7 @@ interface BlockWire {
   readonly requests: readonly Request[]
   _onRequest (index: number, offset: number, length: number): void
   _onCancel (index: number, offset: number, length: number): void
-  /** null: what came was not asked for */
+  /** null: the block was not requested */
   _callback (request: Request | null, err: Error | null, block: Uint8Array | null): void
   _onTimeout (): void
   _resetTimeout (setAgain: boolean): void
@@ -51,7 +50,7 @@ interface BlockWire {
   emit (event: 'cancel', index: number, offset: number, length: number): boolean
 }
 
-/** Both queues of the wire; to be called once, after what else sends in bundles. */
+/** Installs both queues of the wire. To be called once, after wire-batches.ts. */
 export function queueBlocks (wire: Wire, limits: { up: RateLimit, down: RateLimit }): void {
   const blocks = wire as unknown as BlockWire
   new Uploads(blocks, limits.up).install()
@@ -62,12 +61,12 @@ class Uploads {
   readonly #wire: BlockWire
   readonly #limit: RateLimit
   readonly #waiting: Block[] = []
-  /** being read */
+  /** blocks being read */
   readonly #read = new Set<Block>()
   #isAsking = false
   #stopAsking: () => void = () => {}
   #isSendingBlock = false
-  /** bytes of blocks that were begun since the peer had fetched everything */
+  /** bytes of the blocks begun since the peer last had fetched everything */
   #bytes = 0
 
   constructor (wire: BlockWire, limit: RateLimit) {
@@ -83,7 +82,7 @@ class Uploads {
       const at = this.#waiting.findIndex(
         block => block.index === index && block.offset === offset && block.length === length
       )
-      // what is being read, or was sent, is answered by that
+      // a block that is being read, or was sent, answers the request itself
       if (at !== -1) this.#refuse(...this.#waiting.splice(at, 1))
       wire.emit('cancel', index, offset, length)
     }
@@ -98,7 +97,7 @@ class Uploads {
       if (!this.#isSendingBlock) this.#limit.charge(data.length)
       return push(data)
     }
-    // streamx asks for more when less than 16 KiB wait for the peer
+    // streamx calls _read when less than 16 KiB wait for the peer
     wire._read = cb => {
       this.#bytes = 0
       cb(null)
@@ -110,7 +109,7 @@ class Uploads {
   #forget (): void {
     this.#stopAsking()
     this.#isAsking = false
-    // counted when they were begun, and not sent any more
+    // they were counted when they were begun, and are not sent any more
     for (const { length } of this.#read) this.#limit.charge(-length)
     this.#waiting.length = 0
     this.#read.clear()
@@ -156,7 +155,7 @@ class Uploads {
   }
 
   #answer (block: Block, err: Error | null, data?: Uint8Array): void {
-    // choked or closed meanwhile, or answered twice
+    // choked or closed in the meantime, or answered twice
     if (!this.#read.delete(block) || this.#wire.destroyed) return
     if (err !== null || data === undefined) {
       this.#bytes -= block.length
@@ -174,9 +173,9 @@ class Requests {
   readonly #wire: BlockWire
   readonly #limit: RateLimit
   readonly #message: BlockWire['_message']
-  /** not sent so far */
+  /** requests that have not been sent */
   #held: Block[] = []
-  /** sent, counted, and neither answered nor given up */
+  /** requests sent and counted, and neither answered nor given up */
   readonly #charged = new Set<Request>()
   #isAsking = false
   #stopAsking: () => void = () => {}
@@ -199,12 +198,12 @@ class Requests {
       this.#limit.charge(data.length)
       write(data, cb)
     }
-    // each request ends here: by its block, which was counted as it came in, or without one
+    // each request ends here: by its block, which was counted when it arrived, or without one
     wire._callback = (request, err, block) => {
       if (request && this.#charged.delete(request)) this.#limit.charge(-request.length)
       callback(request, err, block)
     }
-    // the peer cannot answer what it has not been asked
+    // the peer cannot answer a request that has not been sent
     wire._onTimeout = () => {
       if (this.#held.length > 0 && this.#held.length >= wire.requests.length) wire._resetTimeout(true)
       else onTimeout()
@@ -233,7 +232,7 @@ class Requests {
   }
 
   #send ({ index, offset, length }: Block): void {
-    // what a choke without BEP 6 has ended is not asked for
+    // skips requests that a choke without BEP 6 has ended
     const request = this.#wire.requests.find(each => {
       return each.piece === index && each.offset === offset && each.length === length && !this.#charged.has(each)
     })

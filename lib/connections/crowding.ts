@@ -1,11 +1,11 @@
 /**
- * Who makes room when all room is taken and a newcomer comes (as Bitcoin Core does it): whoever fills our door from one
- * network or address must not shut the others out. Pure. Called by admission.ts and half-open.ts.
+ * Decides who makes room for a newcomer when all connections are taken, as Bitcoin Core does: many connections from one
+ * network or address must not shut out the others. Pure. Called by admission.ts and half-open.ts.
  */
 
 /**
- * The network of an address as `hostOf` gives it: 24 bits of IPv4, 48 of IPv6; what is no address is a network of its
- * own.
+ * The network of an address in the form of `hostOf`: 24 bits of IPv4, 48 bits of IPv6. Anything else is a network of
+ * its own.
  */
 function networkOf (host: string): string {
   if (/^\d+\.\d+\.\d+\.\d+$/.test(host)) return host.slice(0, host.lastIndexOf('.'))
@@ -13,9 +13,9 @@ function networkOf (host: string): string {
 }
 
 /**
- * The first occupant (the oldest, if they are in that order) of the network, and within it of the address, with the
- * most occupants, if that is more crowded than the newcomer's own; undefined if it is not.
- * @param mayLeave leaves out occupants that must stay; they count for the crowd all the same
+ * Finds the most crowded network, and within it the most crowded address. Returns its first occupant (the oldest, if
+ * they are in that order) if that place is more crowded than the newcomer's own; otherwise undefined.
+ * @param mayLeave false for occupants that must stay; they still count as part of the crowd
  */
 export function mostCrowded<T> (
   occupants: Iterable<T>,

@@ -1,28 +1,28 @@
 /**
- * Calls peers, of tasks and of ordinary torrents: by TCP, and a moment later by uTP as well, for as long as TCP has not
- * been answered (as RFC 8305 does it with two addresses). The first connection with a BitTorrent handshake stays, the
- * other one is closed. WebTorrent alone tries uTP four times in 40 s before it tries TCP, and stays with uTP where both
- * work, which costs several times the time and the processor of TCP.
+ * Opens connections to peers, of tasks and of ordinary torrents: by TCP, and shortly afterwards also by uTP if TCP has
+ * not been answered (similar to RFC 8305 for two addresses). The first connection with a BitTorrent handshake is kept,
+ * the other one is closed. WebTorrent alone tries uTP four times in 40 s before it tries TCP. Where both work, it uses
+ * uTP, which takes several times the time and processor time of TCP.
  *
- * Takes the place of WebTorrent's `_drain`; how long to wait before an address is called again is as there, but that
- * who says hello and hangs up is called less and less often, too. Called by torrent.ts.
+ * Replaces WebTorrent's `_drain`. The delays before an address is called again are the same, except that a peer that
+ * completes the handshake and then disconnects is called less and less often, too. Called by torrent.ts.
  */
 import { connect, isIPv4 } from 'node:net'
 import Peer from 'webtorrent/lib/peer.js'
 import type { ConnectingTorrent, InternalPeer, OutgoingConnection } from './internals.ts'
 
-/** TCP has this long to connect before uTP is tried beside it. */
+/** Time for TCP to connect before uTP is tried in parallel. */
 const UTP_AFTER_MS = 250
 /**
- * And, once it is connected, until here for the handshake: another program may listen there, or nobody at all behind a
- * proxy.
+ * If TCP has connected, time for the handshake before uTP is tried: another program may listen there, or nobody behind
+ * a proxy.
  */
 const SILENT_AFTER_MS = 1_000
-/** As WebTorrent: the waits before an address is called again; then it is given up until somebody names it again. */
+/** As in WebTorrent: delays before an address is called again. Then it is given up until it is named again. */
 const REDIAL_MS = [1_000, 5_000, 15_000]
-/** Where there was a peer it may just be busy, or start again: */
+/** Delays for an address where there was a peer: it may be busy, or restart. */
 const LATER_REDIAL_MS = [60_000, 300_000, 900_000]
-/** A connection that lasted so long was a good one: the waits begin anew. */
+/** After a connection that lasted this long, the delays start anew. */
 const LASTING_MS = 15_000
 /** Addresses of one torrent that wait to be called again. */
 export const MAX_REDIALS = 1_000
@@ -30,11 +30,11 @@ export const MAX_REDIALS = 1_000
 /** An address that is being called. */
 interface Call { tcp: InternalPeer | null, utp: InternalPeer | null }
 
-/** The calls of one torrent. */
+/** The outgoing connections of one torrent. */
 export class Dialler {
   readonly #torrent: ConnectingTorrent
   readonly #calls = new Map<string, Call>()
-  /** peers whose handshake came: when, and how often they were called again before it */
+  /** peers that completed the handshake: its time, and the number of attempts before it */
   readonly #answered = new WeakMap<InternalPeer, { atMs: number, retries: number }>()
   /** by address: one each */
   readonly #redials = new Map<string, NodeJS.Timeout>()
@@ -43,7 +43,7 @@ export class Dialler {
     this.#torrent = torrent
   }
 
-  /** Calls queued peers while there is room for connections. */
+  /** Calls queued peers while connections are free. */
   drain (): void {
     while (this.#hasRoom) {
       const peer = this.#torrent._queue.shift()
@@ -52,7 +52,7 @@ export class Dialler {
     }
   }
 
-  /** Addresses that wait to be called again. */
+  /** The number of addresses that wait to be called again. */
   get redials (): number { return this.#redials.size }
 
   get #hasRoom (): boolean {
@@ -80,12 +80,12 @@ export class Dialler {
     const { client } = this.#torrent
     const { host, port } = hostAndPort(addr)
     const server = client.utp ? client._utpServer : null
-    // uTP here is IPv4 alone
+    // uTP supports only IPv4 here
     if (server === null || !isIPv4(host)) return
     const peer = Peer.createUTPOutgoingPeer(addr, this.#torrent, client.throttleGroups, source, secure)
-    // the address itself is TCP's until one of both has won
+    // the address itself is the key of the TCP attempt until one of the two has won
     peer.id = `${addr} by uTP`
-    // or each call of who hangs up would be a first one
+    // otherwise each call to a peer that disconnects would count as the first one
     peer.retries = retries
     call.utp = peer
     this.#calls.set(addr, call)
@@ -107,7 +107,7 @@ export class Dialler {
       if (torrent.destroyed) return
       const { retries } = peer
       peer.onConnect()
-      // after the peer's own listener, which may find it wrong, and forgets the retries
+      // after the peer's own listener, which may reject the handshake, and resets the retries
       peer.wire?.once('handshake', () => { if (!peer.destroyed) this.#onAnswer(peer, retries) })
     })
     conn.once('error', err => {
@@ -155,7 +155,7 @@ export class Dialler {
     const waitMs = [...REDIAL_MS, ...(answer === undefined ? [] : LATER_REDIAL_MS)][retries]
     if (waitMs === undefined) return
     if (!this.#redials.has(addr) && this.#redials.size >= MAX_REDIALS) {
-      // addresses that somebody made up do not take the place of peers
+      // invented addresses must not displace peers
       if (answer === undefined) return
       this.#forget(this.#redials.keys().next().value!)
     }

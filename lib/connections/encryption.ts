@@ -1,11 +1,12 @@
 /**
- * Whether the next connection to an address is to be encrypted (MSE): an attempt that failed is repeated the other way.
+ * Decides whether the next connection to an address is encrypted (MSE): a failed attempt is repeated the other way.
  *
- * Tasks begin in plaintext: the key exchange costs both sides over 10 ms of computing, and hides nothing from whoever
- * takes part in the swarm. What may turn out to be an ordinary torrent begins as WebTorrent does. Called by torrent.ts.
+ * Tasks start in plaintext: the key exchange costs both sides more than 10 ms of processor time, and hides nothing from
+ * participants of the swarm. A link that may turn out to be an ordinary torrent starts as in WebTorrent. Called by
+ * torrent.ts.
  */
 
-/** Addresses remembered: peer exchange can name any number of them. */
+/** Number of addresses that are remembered: peer exchange can name any number. */
 const MAX_ADDRESSES = 10_000
 
 /** The attempts of one torrent. */
@@ -20,6 +21,6 @@ export class EncryptionChoice {
     return isFirstWay === isTask ? 0 : 1
   }
 
-  /** A connection was made; the next one begins afresh. */
+  /** A connection was made: the next one starts anew. */
   succeeded (address: string): void { this.#failed.delete(address) }
 }

@@ -1,19 +1,19 @@
 /**
- * What a peer may do by `ut_metadata` (BEP 9) and `ut_pex` (BEP 11), whose packages trust it. Called by torrent.ts for
- * each new wire.
+ * Limits for peers that use `ut_metadata` (BEP 9) and `ut_pex` (BEP 11), whose packages trust them. Called by
+ * torrent.ts for each new wire.
  */
 import { sha1Hex } from '../base/digest.ts'
 import type { Wire } from '../base/wire.ts'
 
 /** BEP 9. */
 const METADATA_PIECE_BYTES = 1 << 14
-/** How often a peer may have each piece of the metadata: a request of 30 bytes is answered by 16 KiB. */
+/** How often a peer may fetch each piece of the metadata: a request of 30 bytes is answered by 16 KiB. */
 const METADATA_COPIES = 4
-/** And how often it may ask on top, e.g. before we have it ourselves. */
+/** Additional requests, e.g. before we have the metadata ourselves. */
 const METADATA_EARLY = 64
-/** More than ten times what BEP 11 allows (50 addresses come, 50 gone): each one named costs a kilobyte here. */
+/** More than ten times what BEP 11 allows (50 addresses added, 50 dropped): each address costs a kilobyte here. */
 const MAX_PEX_BYTES = 8 * 1024
-/** So many bytes of peer exchange from one peer are remembered, to not take the same address twice. */
+/** Bytes of peer exchange by one peer that are remembered, so that the same address is not processed twice. */
 const PEX_MEMORY_BYTES = 256 * 1024
 
 interface InternalMetadata {
@@ -32,19 +32,19 @@ interface InternalMetadata {
 }
 
 /**
- * For each new wire: metadata is checked against the info-hash before it is decoded, pieces that do not exist are
- * refused, and a malformed message, or asking for everything again and again, closes the connection.
+ * Checks metadata against the info-hash before it is decoded, and rejects pieces that do not exist. A malformed
+ * message, or repeated requests for the whole metadata, close the connection. To be called for each new wire.
  */
 export function guardMetadata (wire: Wire, infoHash: string): void {
   const extension = wire.ut_metadata as unknown as InternalMetadata
-  // on an incoming connection the extension comes after the handshake, and without it compares nothing
+  // on an incoming connection, the extension is installed after the handshake, and would not compare the info-hash
   if (extension._infoHash === undefined) extension.onHandshake?.(infoHash, wire.peerId ?? '', wire.peerExtensions)
   guardMetadataRequests(wire, extension)
   extension._checkDone = async () => {
     const { metadata, _numPieces: pieces = 0 } = extension
     for (let piece = 0; piece < pieces; piece++) if (!extension._bitfield.get(piece)) return
     if (metadata === undefined || sha1Hex(metadata) !== infoHash) return extension._failedMetadata()
-    // an author can make metadata that has the hash and is no bencode: a rejection here would be nobody's
+    // an author can make metadata that has the hash and is not bencode: the rejection would be unhandled
     await extension.setMetadata(metadata).catch(() => { wire.destroy() })
   }
   const onMessage = extension.onMessage?.bind(extension)
@@ -74,7 +74,7 @@ interface InternalPex {
   _remoteDroppedPeers: object
 }
 
-/** For each new wire: peer exchange cannot fill the memory. */
+/** Limits the memory that peer exchange can use. To be called for each new wire. */
 export function guardPex (wire: Wire): void {
   const extension = wire.ut_pex as unknown as InternalPex | undefined
   if (extension === undefined) return

@@ -1,28 +1,30 @@
 /**
- * Connections that have not said yet what they want: how many there may be, and for how long. Called by client.ts;
- * which peers a task lets in afterwards is admission.ts's business.
+ * Limits number and age of incoming connections without a handshake. Called by client.ts. Once the handshake names a
+ * task, admission.ts decides.
  */
 import { hostOf, isLocal } from '../peers/identity.ts'
 import { mostCrowded } from './crowding.ts'
 import type { ConnPool, IncomingConnection } from './internals.ts'
 
-/** From the connection to the handshake; WebTorrent alone waits 25 s. */
+/** Time from the connection to the handshake; WebTorrent alone waits 25 s. */
 const HANDSHAKE_MS = 10_000
-/** At a time: each one has a buffer and a file descriptor. For the next one the longest silent makes room. */
+/**
+ * At a time: each takes a buffer and a file descriptor. The one that has been silent longest makes room for the next.
+ */
 const MAX_PENDING = 256
-/** Of them, from one address (but this machine's own). */
+/** From one address, except this machine's own. */
 const MAX_PENDING_PER_ADDRESS = 16
 /**
- * Connections by uTP, in all: each one has 128 KiB, which those that are closed keep for half a second and more. A
- * malformed connection can keep them for ever: libutp does not close it. Beyond this, none is accepted.
+ * Total number of uTP connections. Each takes 128 KiB, which a closed one keeps for at least half a second, and a
+ * malformed one for ever, because libutp does not close it. Above this number, none is accepted.
  */
 export const MAX_UTP_CONNECTIONS = 512
 
-/** Bounds a client's incoming connections. */
+/** Limits a client's incoming connections. */
 export function limitIncoming (pool: ConnPool): void {
   const onConnection = (conn: IncomingConnection): void => { check(conn, pool) }
   pool.tcpServer.prependListener('connection', onConnection)
-  // the one for uTP is made when the other one listens
+  // the uTP server is created when the TCP server listens
   pool.tcpServer.once('listening', () => {
     if (pool.utpServer === undefined) return
     pool.utpServer.prependListener('connection', onConnection)
@@ -40,8 +42,8 @@ function check (conn: IncomingConnection, pool: ConnPool): void {
 }
 
 /**
- * Who has been silent for longest goes: of the same address, of where the crowd is, or of all. An honest peer speaks at
- * once.
+ * The connection that has been silent longest is closed: of the same address, of the most crowded place, or of all. An
+ * honest peer sends its handshake at once.
  */
 function makeRoom (pending: ReadonlySet<IncomingConnection>, host: string): void {
   const silent = [...pending]

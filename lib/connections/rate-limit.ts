@@ -1,22 +1,23 @@
 /**
- * The limits of a client (`--upload-limit`, `--download-limit`) as the wires of tasks keep them: only blocks wait, and
- * what is small goes at once and counts as debt. WebTorrent's own way throttles the stream: then requests, claims and
- * `have` wait behind blocks, and a limit of one direction slows down the other one as well.
+ * Applies a client's limits (`--upload-limit`, `--download-limit`) to the wires of tasks. Only blocks wait; small
+ * messages are sent at once and counted as debt. WebTorrent throttles the whole stream instead: requests, claims and
+ * `have` would then wait behind blocks, and a limit for one direction would slow down the other as well.
  */
 import type { Wire } from '../base/wire.ts'
 
 /**
- * WebTorrent's `client.throttleGroups.up` and `.down` (speed-limiter), with the bucket of the package limiter inside.
+ * WebTorrent's `client.throttleGroups.up` and `.down` (speed-limiter), with the token bucket of the package limiter
+ * inside.
  */
 export interface ThrottleGroup {
   getEnabled (): boolean
-  /** bytes a second; 0: none at all */
+  /** bytes per second; 0: nothing */
   getRate (): number
-  /** `content` may go below 0: ordinary torrents of the client use the same bucket */
+  /** `content` may become negative: ordinary torrents of the client use the same bucket */
   readonly bucket: { content: number, drip (): unknown }
 }
 
-/** While the limit is 0 it is looked at this often whether it still is. */
+/** Interval of the checks whether a limit is still 0. */
 const STOPPED_MS = 1_000
 
 /** One direction of one client. */
@@ -31,17 +32,18 @@ export class RateLimit {
 
   get isOn (): boolean { return this.#group.getEnabled() }
 
-  /** Bytes that did not wait, or (below 0) that had been counted before. */
+  /** Counts bytes that did not wait; a negative number takes back bytes that were counted before. */
   charge (bytes: number): void {
     if (this.isOn) this.#group.bucket.content -= bytes
   }
 
-  /** How many wait. */
+  /** The number of waiting calls. */
   get waiting (): number { return this.#waiting.size }
 
   /**
-   * Calls `go`, a function of this call alone, when a block may be sent or asked for: at once if nobody waits, else in
-   * turn. What it returns takes that back: at a rate of 0 nobody's turn comes, and wires end.
+   * Calls `go`, a function that belongs to this call only, when a block may be sent or requested: at once if nobody
+   * waits, otherwise in turn. The returned function cancels the call, which is needed because wires may end while the
+   * rate is 0.
    */
   ask (go: () => void): () => void {
     this.#waiting.add(go)
@@ -73,7 +75,7 @@ export class RateLimit {
 
 const limits = new WeakMap<object, RateLimit>()
 
-/** The limit of the group, which all wires of the client share. */
+/** The limit of the group, shared by all wires of the client. */
 export function rateLimitOf (group: ThrottleGroup): RateLimit {
   let limit = limits.get(group)
   if (limit === undefined) limits.set(group, limit = new RateLimit(group))
@@ -86,7 +88,7 @@ interface Piped {
   readonly _readableState: { readonly pipeTo?: object | null } | null
 }
 
-/** From now on the streams before and behind the wire let everything through: `RateLimit` takes their place. */
+/** Disables the throttling streams before and behind the wire: `RateLimit` replaces them. */
 export function bypassThrottles (wire: Wire): void {
   const piped = wire as unknown as Piped
   const counting = piped._writableState?.pipeline?.from

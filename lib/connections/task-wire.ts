@@ -1,4 +1,4 @@
-/** What a task needs of a wire before its peer is one of the session's. Called by torrent.ts. */
+/** Prepares a wire for a task, before its peer joins the session. Called by torrent.ts. */
 import type { LocalTask, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { Wire } from '../base/wire.ts'
 import type { Task } from '../task/task.ts'
@@ -9,24 +9,24 @@ import type { ThrottleGroup } from './rate-limit.ts'
 import type { WireBatches } from './wire-batches.ts'
 import { limitWire } from './wire-limits.ts'
 
-/** The wire's ut_bitworker, if it uses it. */
+/** The wire's ut_bitworker extension, if it has one. */
 export function extensionOf (wire: Wire): UtBitworker | undefined {
   return (wire as Wire & { ut_bitworker?: UtBitworker }).ut_bitworker
 }
 
-/** After the handshake, a peer has this long to say what it speaks. */
+/** Time after the handshake for the peer to send its extended handshake. */
 const EXTENDED_HANDSHAKE_MS = 10_000
 
-/** What ut_bitworker must know of the task. */
+/** The properties of the task that ut_bitworker needs. */
 export function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask {
   return { digest, pieceCount, pieceLength }
 }
 
-/** How a wire takes part in a task of so many pieces: bounded, and sending once a turn. `peers` are the torrent's. */
+/** Sets up a wire for a task with this many pieces: with limits, and one flush per turn. `peers` are the torrent's. */
 export function setUpWire (
   wire: Wire, ext: UtBitworker, { pieceCount, peers, batches, throttleGroups: { up, down } }: WireSetUp
 ): void {
-  // news is small: Nagle's algorithm would hold it back until what went before is acknowledged
+  // messages are small: Nagle's algorithm would delay them until the previous ones are acknowledged
   for (const peer of peers) if (peer.wire === wire) peer.conn?.setNoDelay?.(true)
   limitWire(wire, ext, pieceCount)
   batches.add(wire)
@@ -42,8 +42,8 @@ interface WireSetUp {
 }
 
 /**
- * WebTorrent looks an incoming connection's torrent up asynchronously; an eager peer's extended handshake can be here
- * before the extensions that want it. (ut_bitworker looks for it itself.)
+ * WebTorrent finds the torrent of an incoming connection asynchronously, so the extended handshake of a fast peer can
+ * arrive before the extensions that need it. (ut_bitworker handles this itself.)
  */
 export function replayHandshake (wire: Wire): void {
   if (Object.keys(wire.peerExtendedHandshake).length === 0) return
@@ -55,8 +55,8 @@ export function replayHandshake (wire: Wire): void {
 }
 
 /**
- * Once the peer's extended handshake is here: `use` if it speaks ut_bitworker, else it is of no use to a task, nor the
- * task to it.
+ * Waits for the peer's extended handshake, and calls `use` if the peer supports ut_bitworker. Otherwise it is useless
+ * for a task, and the task for it.
  */
 export function onceSpeaking (wire: Wire, use: () => void): void {
   const check = (): void => {

@@ -1,7 +1,7 @@
 /**
- * The connections of one torrent that is a task, or may turn out to be one: whom it calls, whom it lets in, and what a
- * wire is given before its peer is one of the session's. Called by torrent.ts, which asks for ordinary torrents only
- * what any connection needs.
+ * The connections of a torrent that is a task, or may turn out to be one: which peers it calls and admits, and how a
+ * wire is set up before its peer joins the session. Called by torrent.ts; for ordinary torrents, only the general
+ * checks apply.
  */
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
@@ -16,16 +16,16 @@ import type { ConnectingTorrent, InternalPeer } from './internals.ts'
 import { extensionOf, localTask, onceSpeaking, setUpWire } from './task-wire.ts'
 import { WireBatches } from './wire-batches.ts'
 
-/** The part of ComputeTorrent that is looked at. */
+/** The part of ComputeTorrent that is needed here. */
 export interface WiredTorrent extends ConnectingTorrent { readonly task: Task | null }
 
-/** Where the peers of wires belong. */
+/** The owner of the wires' peers. */
 export interface PeerSink {
   has (wire: Wire): boolean
   addPeer (wire: Wire, ext: UtBitworker): void
 }
 
-/** A wire as far as its extended handshake (BEP 10) may have to be repeated. */
+/** A wire whose extended handshake (BEP 10) may have to be repeated. */
 interface HandshakingWire { readonly _extendedHandshakeSent?: boolean, _sendExtendedHandshake (): void }
 
 /** The connections of one torrent. */
@@ -42,27 +42,24 @@ export class TaskWires {
     this.dialler = new Dialler(torrent)
   }
 
-  /** With a magnet link it may turn out to be a task. */
+  /** A torrent of a magnet link may still turn out to be a task. */
   get #isOrdinary (): boolean { return this.#torrent.task === null && this.#torrent.metadata !== null }
 
-  /** Whether a peer that `source` named is taken in. */
+  /** Whether to accept a peer that `source` named. */
   takes (peer: unknown, source: string | undefined): boolean {
     if (typeof peer === 'string' && this.#exchange.isConnected(peer)) return false
     return source === 'manual' || (this.#torrent._peers?.size ?? 0) < MAX_KNOWN_PEERS
   }
 
   /**
-   * How a peer that was taken in is called: plaintext or encrypted. 0 (never encrypted) and 2 (always) are the user's
-   * decision.
+   * Chooses plaintext or encryption for an accepted peer. 0 (never encrypted) and 2 (always) are the user's decision.
    */
   prepareCall (peer: InternalPeer): void {
     const { task, client } = this.#torrent
     if (!this.#isOrdinary && client.secure === 1) peer.secure = this.#encryption.next(peer.addr, task !== null)
   }
 
-  /**
-   * Whether a wire is to be closed at once; otherwise it is given what a task needs before the handshake is answered.
-   */
+  /** Whether to close a wire at once. Otherwise sets it up for a task before the handshake is answered. */
   refuses (wire: Wire, address: string | undefined): boolean {
     if (!this.#isOrdinary) {
       const { task, client } = this.#torrent
@@ -87,12 +84,12 @@ export class TaskWires {
     session.addPeer(wire, ext)
     ext.setTask(localTask(task!))
     void offerMetadata(wire, metadata!)
-    // with a link that was not known in time
+    // for a link, this was not known earlier
     if (this.#torrent.private === true) delete wire.peerExtendedMapping['ut_pex']
     onceSpeaking(wire, () => { this.#exchange.add(wire) })
   }
 
-  /** The first that the wire's peer hears: what is stored here, and where our node of the DHT listens (BEP 5). */
+  /** The first messages to the peer: the pieces stored here, and the port of our DHT node (BEP 5). */
   present (wire: Wire, { stored, missing }: { stored: number, missing: number }): void {
     const { bitfield, client: { dht } } = this.#torrent
     if (wire.hasFast && missing === 0) wire.haveAll()
@@ -106,12 +103,12 @@ export class TaskWires {
 }
 
 /**
- * What came by this connection or another one is to be had from us from now on: who has but a link, too, learns it from
- * a further extended handshake.
+ * Offers the metadata, wherever it came from: a peer that also has only a link learns of it by a further extended
+ * handshake.
  */
 async function offerMetadata (wire: Wire, metadata: Uint8Array): Promise<void> {
   const handshaking = wire as unknown as HandshakingWire
-  // otherwise it is said by the first one
+  // otherwise the first one includes it
   if (handshaking._extendedHandshakeSent !== true) return
   if (await wire.ut_metadata.setMetadata(metadata) && !wire.destroyed) handshaking._sendExtendedHandshake()
 }

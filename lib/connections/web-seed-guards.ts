@@ -1,18 +1,18 @@
 /**
- * Guards web seeds (BEP 19): a server sends what was asked for, and not a byte more, and not for longer than the web
- * seed is used. Installed by package-guards.ts.
+ * Guards web seeds (BEP 19): a server may send only the bytes that were requested, and only while the web seed is in
+ * use. Installed by package-guards.ts.
  */
 import WebConn from 'webtorrent/lib/webconn.js'
 import { inheritedMethod } from '../base/inherited.ts'
 import { fetchBounded } from '../system/fetch.ts'
 
-/** For what was asked for, of however many files. As the package has it for each. */
+/** Time limit for one request, however many files it spans. The package has the same limit per file. */
 const REQUEST_MS = 60_000
 
 interface File { readonly path: string, readonly offset: number, readonly length: number }
 type Answered = (err: Error | null, bytes?: Uint8Array) => void
 
-/** webtorrent/lib/webconn.js, inside. */
+/** The internals of webtorrent/lib/webconn.js. */
 export interface InternalWebConn {
   readonly url: string
   /** null once it is destroyed */
@@ -49,7 +49,7 @@ export function guardWebSeeds (): void {
 
 interface Range { url: string, start: number, length: number }
 
-/** One file is at the URL itself, several are in the folder that it names. */
+/** A single file is at the URL itself; several files are in the folder that it names. */
 function rangesOf (url: string, { files }: { files: File[] }, start: number, length: number): Range[] {
   if (files.length <= 1) return [{ url, start, length }]
   const end = start + length
@@ -61,7 +61,8 @@ function rangesOf (url: string, { files }: { files: File[] }, start: number, len
 }
 
 /**
- * One after the other: a block can be of thousands of tiny files, and the server of somebody who did not ask for that.
+ * One after the other: a block can consist of thousands of tiny files, and the server's owner may not have agreed to
+ * this.
  */
 async function fetchRanges (ranges: Range[], closing: AbortSignal): Promise<Uint8Array> {
   const signal = AbortSignal.any([AbortSignal.timeout(REQUEST_MS), closing])

@@ -1,11 +1,11 @@
 /**
- * Sends what is said on a wire within one turn of the event loop as one chunk. bittorrent-protocol writes a message's
- * header and its data apart, and WebTorrent takes each through two more streams and a system call: several times what
- * the message itself costs. Called by torrent.ts for each wire that takes part in a task.
+ * Sends everything that is written to a wire within one turn of the event loop as one chunk. bittorrent-protocol writes
+ * a message's header and data separately, and WebTorrent passes each through two more streams and a system call, which
+ * costs several times as much as the message itself. Called by torrent.ts for each wire that takes part in a task.
  */
 import type { Wire } from '../base/wire.ts'
 
-/** A longer chunk saves nothing more: a copy of it is to be paid, and memory. */
+/** Longer chunks save nothing, and cost a copy and memory. */
 const CHUNK_BYTES = 64 * 1024
 
 interface BatchedWire {
@@ -17,7 +17,7 @@ interface BatchedWire {
 export class WireBatches {
   readonly #due = new Set<Batch>()
 
-  /** From now on the wire sends once a turn. */
+  /** Makes the wire send once per turn. */
   add (wire: Wire): void {
     const batched = wire as unknown as BatchedWire
     const batch = new Batch(batched._push.bind(batched))
@@ -27,7 +27,7 @@ export class WireBatches {
       this.#due.add(batch)
       batch.add(data)
     }
-    // the end comes after what was said
+    // the end must follow what was written
     batched.end = data => {
       batch.flush()
       return end(data)

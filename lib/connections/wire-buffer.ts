@@ -1,15 +1,14 @@
 /**
- * Takes in a long message without copying it again for each part that arrives, as bittorrent-protocol does: a message
- * of 1 MiB that comes byte by byte would cost it half a terabyte of copying. For every wire; installed by
- * wire-guards.ts.
+ * Receives a long message without copying it for each part that arrives, as bittorrent-protocol does: a message of 1
+ * MiB that arrives byte by byte would cost half a terabyte of copying. For every wire; installed by wire-guards.ts.
  */
 
 import { inheritedMethod } from '../base/inherited.ts'
 
-/** What has come of a message; the buffer may be longer. */
+/** The received part of a message; the buffer may be longer. */
 interface Held { readonly bytes: Uint8Array, readonly length: number }
 
-/** A wire as far as it assembles messages. */
+/** The part of a wire that assembles messages. */
 export interface AssemblingWire {
   readonly _bufferSize: number
   readonly _parserSize: number
@@ -18,7 +17,7 @@ export interface AssemblingWire {
   _write: (this: AssemblingWire, data: Uint8Array, cb: (err?: Error | null) => void) => void
 }
 
-/** @param maxBytes of a message; the parser of a wire that is closed waits for more, which is thrown away */
+/** @param maxBytes limit for a message; the parser of a closed wire waits for more, which is discarded */
 export function assembleOnce (prototype: AssemblingWire, maxBytes: number): void {
   const write = inheritedMethod(prototype, '_write', 'bittorrent-protocol')
   prototype._write = function (data, cb) {
@@ -38,7 +37,7 @@ export function assembleOnce (prototype: AssemblingWire, maxBytes: number): void
   }
 }
 
-/** The room doubles, so that each byte is copied twice at most, and what was only announced takes none. */
+/** The buffer doubles in size, so that each byte is copied at most twice, and a mere announcement takes no memory. */
 function append (held: Held | null, data: Uint8Array, missing: number): Held {
   const from = held?.length ?? 0
   const length = from + data.length

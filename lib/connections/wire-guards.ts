@@ -1,9 +1,9 @@
 /**
- * Closes weaknesses of `bittorrent-protocol` for every wire, of tasks and of ordinary torrents: messages without bound
- * or of the wrong length, extended handshakes and public keys (MSE) that would end in an exception. docs/SECURITY.md,
- * "Inherited", says what each one is. What only holds for tasks is wire-limits.ts's business.
+ * Fixes weaknesses of `bittorrent-protocol` for every wire, of tasks and of ordinary torrents: messages of unlimited or
+ * wrong length, and extended handshakes and public keys (MSE) that would throw. docs/SECURITY.md, "Inherited", explains
+ * each one. wire-limits.ts has the limits that apply only to tasks.
  *
- * Installed by package-guards.ts at start-up; a method that cannot be found is an error then, not a hole.
+ * Installed by package-guards.ts at start-up. If a method is missing, that is an error, not a hole.
  */
 import bencode from 'bencode'
 import Wire from 'bittorrent-protocol'
@@ -15,14 +15,14 @@ import type { AssemblingWire } from './wire-buffer.ts'
 const MAX_MESSAGE_BYTES = 1 << 20
 /** BEP 10: a dictionary of a few short entries; the largest in use have some hundred bytes. */
 const MAX_HANDSHAKE_BYTES = 1 << 16
-/** Extended handshakes on one connection: each may ask for all metadata again, and add names to a table. */
+/** Extended handshakes on one connection: each can ask for the whole metadata again, and add names to a table. */
 const MAX_HANDSHAKES = 20
 
-/** Bytes of each message with a fixed length, its id included (BEP 3, BEP 5, BEP 6). */
+/** Bytes of each message with a fixed length, including its id (BEP 3, BEP 5, BEP 6). */
 const LENGTHS = new Map([
   [0, 1], [1, 1], [2, 1], [3, 1], [4, 5], [6, 13], [8, 13], [9, 3], [13, 5], [14, 1], [15, 1], [16, 13], [17, 5]
 ])
-/** And the least of the others: piece, extended. */
+/** Minimum length of the others: piece, extended. */
 const LEAST_LENGTHS = new Map([[7, 9], [20, 2]])
 
 interface Encryptor {
@@ -30,7 +30,7 @@ interface Encryptor {
   handleStepA2: (this: Encryptor, data: Uint8Array) => void
 }
 
-/** The inside of a wire, as far as it is guarded. */
+/** The internals of a wire that are guarded. */
 export interface InternalWire {
   _encryptor: Encryptor | null
   _handshakes?: number
@@ -44,13 +44,13 @@ export interface InternalWire {
 
 class MalformedError extends Error {}
 
-/** Closes the wire; nothing of what is buffered already is looked at any more. */
+/** Closes the wire, and ignores what is already buffered. */
 export function stop (wire: InternalWire): void {
   wire._parse(Number.MAX_VALUE, () => {})
   wire.destroy()
 }
 
-/** The length that precedes a message; bittorrent-protocol reads it as signed. */
+/** The length prefix of a message; bittorrent-protocol reads it as a signed number. */
 function messageLength (prefix: Uint8Array): number {
   return new DataView(prefix.buffer, prefix.byteOffset).getUint32(0)
 }
@@ -59,10 +59,7 @@ function method<K extends keyof InternalWire> (prototype: InternalWire, name: K)
   return inheritedMethod(prototype, name, 'bittorrent-protocol')
 }
 
-/**
- * A message longer than any legitimate one ends the connection instead of filling the memory; so does one of the wrong
- * length.
- */
+/** A message that is too long, or of the wrong length, closes the connection instead of filling the memory. */
 function guardMessages (prototype: InternalWire): void {
   const onMessageLength = method(prototype, '_onMessageLength')
   const onMessage = method(prototype, '_onMessage')
@@ -79,7 +76,9 @@ function guardMessages (prototype: InternalWire): void {
   }
 }
 
-/** An extended handshake whose `m` is not a dictionary of numbers ends the connection instead of the process. */
+/**
+ * An extended handshake whose `m` is not a dictionary of numbers closes the connection instead of ending the process.
+ */
 function guardHandshake (prototype: InternalWire): void {
   const onExtended = method(prototype, '_onExtended')
   prototype._onExtended = function (id, buffer) {
@@ -98,19 +97,19 @@ function isHarmless (handshake: Uint8Array): boolean {
   try {
     info = bencode.decode(handshake)
   } catch {
-    return true // what cannot be decoded is ignored
+    return true // a handshake that cannot be decoded is ignored
   }
   if (!isPlain(info)) return false
   const { m } = info
   return m === undefined || (isPlain(m) && Object.values(m).every(id => typeof id === 'number'))
 }
 
-/** A dictionary whose keys have not become its prototype. */
+/** True for a dictionary whose keys did not change its prototype. */
 function isPlain (value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 }
 
-/** A public key (MSE) outside of its group ends the connection instead of the process. */
+/** A public key (MSE) outside its group closes the connection instead of ending the process. */
 function guardEncryption (prototype: InternalWire): void {
   const { _encryptor: encryptor } = new Wire('tcpIncoming', 1) as unknown as InternalWire
   const steps = Object.getPrototypeOf(encryptor) as Encryptor

@@ -1,10 +1,10 @@
 /**
- * What one peer of a task may cost us: the size and number of its messages, blocks nobody asked for, what it lets us
- * keep for it in memory. Called by torrent.ts for each wire that takes part in a task; what peers of any torrent could
- * do is wire-guards.ts's business, what messages mean is neighbours.ts's.
+ * Limits the cost of one peer of a task: size and number of its messages, unrequested blocks, and the memory used for
+ * it. Called by torrent.ts for each wire that takes part in a task. wire-guards.ts has the limits for peers of any
+ * torrent; neighbours.ts knows what messages mean.
  *
- * A peer that sends more than it may is read more slowly, so that its own sending has to wait: a flood costs nobody
- * else anything, and an honest peer that is merely busy is never closed for it. What no honest peer does is a
+ * A peer that sends more than its limit is read more slowly, so that its own sending stalls: a flood costs other peers
+ * nothing, and an honest peer that is merely busy is never disconnected for it. Anything that no honest peer does is a
  * violation.
  */
 import BitField from 'bitfield'
@@ -14,26 +14,26 @@ import type { BitField as Bits, Wire } from '../base/wire.ts'
 import { stop } from './wire-guards.ts'
 import type { InternalWire } from './wire-guards.ts'
 
-/** Messages a second but blocks and requests for them: at some 10 µs each, a flood takes 1 % of a core. */
+/** Messages per second, except blocks and requests for them: at about 10 µs each, a flood takes 1 % of a core. */
 const MESSAGES_PER_SECOND = 1_000
-/** Messages at once; and as many again for each piece, which has a claim, a release, a result and a bit. */
+/** Messages at once; and the same number again per piece, which has a claim, a release, a result and a bit. */
 const MESSAGE_BURST = 4_000
 const MESSAGES_PER_PIECE = 4
 /** A longer message counts as several: its records take time, too. */
 const BYTES_PER_UNIT = 256
-/** One or two a minute are usual. */
+/** One or two per minute are usual. */
 const KEEP_ALIVES_PER_SECOND = 10
 const KEEP_ALIVE_BURST = 100
-/** Bytes that wait for a peer which does not read: 250 requests of 16 KiB are 4 MiB. */
+/** Bytes that wait for a peer that does not read: 250 requests of 16 KiB are 4 MiB. */
 const MAX_UNREAD_BYTES = 16 << 20
-/** And for each piece: its result (44 bytes) and its bit (9). */
+/** Additional bytes per piece: its result (44) and its bit (9). */
 const UNREAD_BYTES_PER_PIECE = 64
 /**
- * How often a peer may say all that it has: at the start, and when it gets the metadata. Each time costs a look at
- * every piece.
+ * How often a peer may send its whole bitfield: at the start, and when it gets the metadata. Each time, every piece is
+ * checked.
  */
 const MAX_BITFIELDS = 16
-/** Not a byte in so long: BEP 3's keep-alives come every two minutes. */
+/** A peer may be silent for this long: BEP 3's keep-alives come every two minutes. */
 const MAX_SILENCE_MS = 240_000
 
 const nothing = (): void => {}
@@ -60,7 +60,7 @@ interface TaskWire extends InternalWire {
   once (event: 'close', listener: () => void): void
 }
 
-/** Limits what the peer of a task may do from now on. Violations go to `ext`, which counts them. */
+/** Limits the peer of a task from now on. Violations are reported to `ext`, which counts them. */
 export function limitWire (
   wire: Wire, ext: UtBitworker, pieceCount: number, now: () => number = () => performance.now()
 ): void {
@@ -94,13 +94,13 @@ class WireLimits {
     const onKeepAlive = wire._onKeepAlive.bind(wire)
     wire._onKeepAlive = () => {
       if (bucket.take(1, this.#now()) === 0) return onKeepAlive()
-      // the parser is set after this returns, to go on with the next message
+      // the parser is set after this function returns, and must then continue with the next message
       this.#ext.reportViolation('sent nothing but keep-alive messages')
       queueMicrotask(() => { this.#ext.close() })
     }
   }
 
-  /** Blocks are what we asked for, and requests are bounded where they are served; all else is counted. */
+  /** Counts all messages except blocks, which we requested, and requests, which are limited where they are served. */
   throttle (): void {
     const wire = this.#wire
     const onMessage = wire._onMessage.bind(wire)
@@ -131,7 +131,7 @@ class WireLimits {
         }
       })
     }
-    // the end comes after what was written
+    // the end must follow what was written
     wire.end = data => {
       isEnded = true
       goOn()
@@ -139,7 +139,7 @@ class WireLimits {
     }
   }
 
-  /** Bits may be said again at any time, of pieces that there are: what was said before stays. */
+  /** Bits may be repeated at any time, for existing pieces. Earlier bits remain set. */
   checkBits (): void {
     const wire = this.#wire
     const onHave = wire._onHave.bind(wire)
@@ -169,7 +169,7 @@ class WireLimits {
     wire._onHaveNone = () => { bounded(onHaveNone) }
   }
 
-  /** A block is taken in if it was asked for; each request that ended without one may still be answered too late. */
+  /** Accepts a block if it was requested. A request that ended without a block may still be answered late. */
   dropUnrequested (): void {
     const wire = this.#wire
     const onPiece = wire._onPiece.bind(wire)
@@ -218,14 +218,14 @@ class WireLimits {
   }
 }
 
-/** The bits as far as there are pieces. */
+/** The bits of existing pieces. */
 function fitted (bits: Uint8Array, byteLength: number): Bits {
   const exact = new Uint8Array(byteLength)
   exact.set(bits.subarray(0, byteLength))
   return new BitField(exact)
 }
 
-/** Bits that are in one of both, which are of the same length; `known` may be empty. */
+/** The bits that are set in either of the two, which have the same length; `known` may be empty. */
 function union (known: Uint8Array, bits: Uint8Array): Uint8Array {
   return bits.map((byte, at) => byte | (known[at] ?? 0))
 }
