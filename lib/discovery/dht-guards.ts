@@ -1,11 +1,11 @@
 /**
- * Guards the DHT: k-rpc-socket decodes each datagram by one function, which here also checks that what comes out has
- * the types that k-rpc and bittorrent-dht rely on (BEP 5, BEP 44). Its caller takes an exception for a malformed
- * datagram. Installed by package-guards.ts.
+ * Guards the DHT: k-rpc-socket decodes each datagram with one function. Here it also checks that the result has the
+ * types that k-rpc and bittorrent-dht rely on (BEP 5, BEP 44). The caller treats an exception as a malformed datagram.
+ * Installed by package-guards.ts.
  */
 import { inheritedMethod } from '../base/inherited.ts'
 
-/** Packets of the DHT fit into one of the network, of at most 1500 bytes. */
+/** A DHT message fits into one network packet, of at most 1500 bytes. */
 const MAX_DATAGRAM_BYTES = 4096
 const ID_BYTES = 20
 
@@ -65,7 +65,7 @@ const OPTIONAL =
 const BYTES = (least: number, most: number) => OPTIONAL(value => isBytes(value, least, most))
 const NUMBER = OPTIONAL(value => typeof value === 'number' && Number.isSafeInteger(value))
 
-/** BEP 44's, in queries and replies. */
+/** The keys of BEP 44, in queries and replies. */
 const VALUE = {
   id: (value: unknown) => isBytes(value, ID_BYTES, ID_BYTES),
   token: BYTES(1, 128),
@@ -84,7 +84,7 @@ function areRight (dict: Dict, rules: Record<string, (value: unknown) => boolean
   return Object.entries(rules).every(([name, isRight]) => isRight(dict[name]))
 }
 
-/** A dictionary whose keys have not become its prototype. */
+/** True for a dictionary whose keys did not change its prototype. */
 function isDict (value: unknown): value is Dict {
   return (
     typeof value === 'object' &&

@@ -1,6 +1,6 @@
 /**
- * Guards what answers on the local network: LSD (BEP 14), NAT-PMP (RFC 6886) and UPnP. Anybody there can send them
- * datagrams, so what is malformed, or does not come from whom it should, is ignored without a word. Installed by
+ * Guards the protocols of the local network: LSD (BEP 14), NAT-PMP (RFC 6886) and UPnP. Anyone there can send them
+ * datagrams, so those that are malformed, or do not come from the expected sender, are silently ignored. Installed by
  * package-guards.ts.
  */
 import type { EventEmitter } from 'node:events'
@@ -17,24 +17,24 @@ const NAT = '@silentbot1/nat-api'
 
 /** BEP 14: an announcement fits into one packet. */
 const MAX_LSD_BYTES = 1400
-/** UPnP: an answer to a search, a description of a router, an answer to a command. */
+/** UPnP: limits for the answer to a search, the description of a router, and the answer to a command. */
 const MAX_SSDP_BYTES = 2048
 const MAX_XML_BYTES = 256 * 1024
 const UPNP_MS = 3_000
-/** Services of a description that are looked at; a router has about ten. */
+/** Services of a description that are examined; a router has about ten. */
 const MAX_SERVICES = 64
-/** The answer to a mapping that may not end, where the router knows no others. */
+/** The error of a router that supports only mappings without an expiry. */
 const ONLY_PERMANENT = '725'
 
-/** BEP 14's address, which each announcement names. */
+/** BEP 14's addresses; each announcement names one. */
 const LSD_HOSTS = new Set(['239.192.152.143:6771', '[ff15::efc0:988f]:6771'])
 const NAT_PMP_PORT = 5351
-/** Bytes of an answer by what was asked (RFC 6886): the external address, a UDP port, a TCP port. */
+/** Length of an answer by the request (RFC 6886): external address, UDP port, TCP port. */
 const NAT_PMP_BYTES = [12, 16, 16]
 
 interface Announcement { host: string, port: string, infoHash: string[], cookie: string | null }
 
-/** The inside of bittorrent-lsd. */
+/** The internals of bittorrent-lsd. */
 export interface InternalLsd extends EventEmitter {
   readonly infoHash: string
   readonly server: Socket
@@ -45,7 +45,7 @@ export interface InternalLsd extends EventEmitter {
 interface PmpRequest { op: number, resolve (answer: object): void, reject (err: Error): void }
 interface Sender { address: string, port: number }
 
-/** The inside of nat-api's client for NAT-PMP. */
+/** The internals of nat-api's NAT-PMP client. */
 export interface InternalPmp {
   readonly gateway: string
   _queue: PmpRequest[]
@@ -56,17 +56,17 @@ export interface InternalPmp {
   onClose (this: InternalPmp): void
 }
 
-/** The inside of nat-api's search for routers. */
+/** The internals of nat-api's search for routers. */
 export interface InternalSsdp extends EventEmitter {
   _parseResponse (this: InternalSsdp, response: string, address: string, from?: Sender): void
 }
 
 type Argument = [name: string, value: string | number | undefined]
 
-/** The inside of nat-api's router. */
+/** The internals of nat-api's router. */
 export interface InternalDevice {
   readonly url: string
-  /** the kinds of service that can map ports */
+  /** the types of service that can map ports */
   readonly services: string[]
   readonly permanentFallback: boolean
   run (this: InternalDevice, action: string, args: Argument[]): Promise<unknown>
@@ -85,16 +85,14 @@ function guardLsd (prototype: InternalLsd): void {
   const start = inheritedMethod(prototype, 'start', 'bittorrent-lsd')
   prototype._parseAnnounce = function (text) { return readAnnouncement(text, this.infoHash) }
   prototype.start = function () {
-    // without multicast (no network, port taken) there is no LSD, but still a torrent
+    // without multicast (no network, port in use) there is no LSD, but the torrent still works
     this.server.removeAllListeners('error')
     this.server.on('error', err => { this.emit('warning', new Error(`local service discovery: ${err.message}`)) })
     start.call(this)
   }
 }
 
-/**
- * The announcement, if it is one, and of this torrent; the package would take addresses announced for any other one.
- */
+/** Returns the announcement if it is valid and for this torrent; the package would accept addresses for any torrent. */
 function readAnnouncement (text: string, infoHash: string): Announcement | null {
   if (text.length > MAX_LSD_BYTES) return null
   const [first, ...lines] = text.split('\r\n')
@@ -115,11 +113,11 @@ function guardPmp (prototype: InternalPmp): void {
   prototype.onMessage = function (message, from) {
     const op = this._queue[0]?.op
     if (op === undefined || from.address !== this.gateway || from.port !== NAT_PMP_PORT) return
-    // a refusal may be as short as its code
+    // a refusal may consist of its code only
     const isWhole = message.length >= 8 && (message.readUInt16BE(2) !== 0 || message.length >= NAT_PMP_BYTES[op]!)
     if (isWhole && message[0] === 0 && message[1] === 128 + op) onMessage.call(this, message, from)
   }
-  // the package emits an 'error' that nobody listens to
+  // the package emits an 'error' without a listener
   prototype.onError = function (err) {
     const { socket } = this
     for (const request of this._queue.splice(0)) request.reject(err)
@@ -133,7 +131,7 @@ function guardSsdp (prototype: InternalSsdp): void {
   inheritedMethod(prototype, '_parseResponse', NAT)
   prototype._parseResponse = function (response, address, from) {
     const headers = response.length > MAX_SSDP_BYTES ? null : readSearchAnswer(response)
-    // or anybody could have us fetch anything
+    // otherwise anyone could make us fetch any URL
     if (headers !== null && from !== undefined && hostOf(headers.location) === from.address) {
       this.emit('_device', headers, address)
     }
@@ -155,7 +153,7 @@ function hostOf (url: string): string | undefined {
   return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : undefined
 }
 
-/** The package reads whole documents, however long they are and take, for the few values in them that matter. */
+/** The package reads whole documents, of any length and duration, for a few values in them. */
 function guardDevice (prototype: InternalDevice): void {
   inheritedMethod(prototype, 'run', NAT)
   prototype.run = async function (action, args) {
@@ -188,7 +186,8 @@ async function findService ({ url, services }: InternalDevice): Promise<Service>
 interface Service { type: string, url: string }
 
 /**
- * The first service of one of the types in a router's description, which came from `url`; it must be at the same host.
+ * Returns the first service of one of the types in a router's description, which came from `url`; it must be on the
+ * same host.
  */
 export function serviceIn (description: string, url: string, types: string[]): Service | null {
   const base = element(description, 'URLBase') || url
@@ -201,7 +200,7 @@ export function serviceIn (description: string, url: string, types: string[]): S
   return null
 }
 
-/** The text of the first element of that name; '' if there is none. */
+/** The text of the first element with that name; '' if there is none. */
 function element (xml: string, name: string): string {
   const start = xml.indexOf(`<${name}>`)
   const end = start === -1 ? -1 : xml.indexOf(`</${name}>`, start)

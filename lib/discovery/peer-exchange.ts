@@ -1,18 +1,18 @@
 /**
- * Tells the peers of a task about each other (BEP 11), which WebTorrent's own torrents only listen to: a volunteer who
- * knows one address soon knows the swarm. Called by torrent.ts; it knows a peer's address from its own connection, or
- * from the port `p` of the peer's extended handshake (BEP 10).
+ * Tells the peers of a task about each other (BEP 11); WebTorrent's own torrents only listen. A volunteer who knows one
+ * address soon knows the swarm. A peer's address is known from our own connection, or from the port `p` of its extended
+ * handshake (BEP 10). Called by torrent.ts.
  */
 import { isIPv4 } from 'node:net'
 import type { Wire } from '../base/wire.ts'
 
 /**
- * The first message waits for this long, so that it carries more than one peer; the next ones come from ut_pex at the
- * interval that BEP 11 allows.
+ * Delay of the first message, so that it contains more than one peer. ut_pex sends the next ones at the interval that
+ * BEP 11 allows.
  */
 const FIRST_MESSAGE_MS = 500
 
-/** The part of ut_pex that sends. */
+/** The sending part of ut_pex. */
 interface UtPex {
   addPeer (address: string): void
   dropPeer (address: string): void
@@ -20,7 +20,7 @@ interface UtPex {
   _sendMessage (): void
 }
 
-/** `HOST:PORT` where the peer takes connections (IPv4 only); undefined if it did not say. */
+/** `HOST:PORT` where the peer accepts connections (IPv4 only); undefined if it did not say. */
 function listenAddress (wire: Wire): string | undefined {
   const host = wire.remoteAddress?.replace(/^::ffff:/, '')
   const { p } = wire.peerExtendedHandshake
@@ -33,13 +33,13 @@ function listenAddress (wire: Wire): string | undefined {
 export class PeerExchange {
   readonly #addresses = new Map<Wire, string>()
 
-  /** True when a peer that takes connections there is connected already. */
+  /** True if a peer that accepts connections there is already connected. */
   isConnected (address: string): boolean {
     for (const known of this.#addresses.values()) if (known === address) return true
     return false
   }
 
-  /** The wire's extended handshake is here. */
+  /** The wire's extended handshake has arrived. */
   add (wire: Wire): void {
     const address = listenAddress(wire)
     if (wire.destroyed || this.#addresses.has(wire)) return
@@ -65,7 +65,7 @@ export class PeerExchange {
   }
 }
 
-/** Absent for a private torrent (BEP 27). */
+/** Undefined for a private torrent (BEP 27). */
 function pexOf (wire: Wire): UtPex | undefined {
   return wire.ut_pex as unknown as UtPex | undefined
 }

@@ -1,6 +1,6 @@
 /**
- * When a peer that has just joined may begin to compute: not before it knows what its neighbours have, or it would
- * compute what it could have downloaded.
+ * Decides when a peer that has just joined may start to compute: when it knows what its neighbours have. Otherwise it
+ * would compute pieces that it could download.
  */
 import type { EventEmitter } from 'node:events'
 import { systemClock } from '../base/clock.ts'
@@ -10,20 +10,20 @@ import type { Meeting } from '../peers/neighbours.ts'
 
 const trace = traceOf('discovery')
 
-/** No source of peers is waited for longer: a tracker that is down must not keep anybody from working. */
+/** Longest wait for a source of peers: a tracker that is down must not keep anybody from working. */
 const SOURCES_MS = 5_000
-/** Nor connections that are being made, from then on: addresses of peers that left are common. */
+/** Longest wait for connections after that: addresses of peers that have left are common. */
 const CONNECTIONS_MS = 3_000
-/** Once somebody has told what it has, the others are waited for no longer: they have much the same. */
+/** After one peer has announced its pieces, longest wait for the others: they have much the same. */
 const OTHERS_MS = 300
-/** LSD (BEP 14) does not say when it has heard everybody; on a local network answers take milliseconds. */
+/** LSD (BEP 14) does not signal when all peers have answered; on a local network, answers take milliseconds. */
 const LSD_MS = 300
-/** Peers that a source named are connected to a moment later. */
+/** Connections to peers that a source named are opened a moment later. */
 const POLL_MS = 10
 
 type Source = 'tracker' | 'dht' | 'lsd'
 
-/** The part of a torrent that is looked at. */
+/** The part of a torrent that is needed here. */
 export interface DiscoveringTorrent extends EventEmitter {
   announce: string[]
   /** the sources that are asked */
@@ -31,8 +31,8 @@ export interface DiscoveringTorrent extends EventEmitter {
 }
 
 /**
- * Which sources of peers have answered, from the moment on that they are asked: whoever is told to compute later,
- * because a question had to be answered first, does not wait for them again.
+ * Records which sources of peers have answered since they were asked. If computing starts later, for example after a
+ * prompt, it does not wait for them again.
  */
 export class Sources {
   readonly #torrent: DiscoveringTorrent
@@ -42,13 +42,13 @@ export class Sources {
 
   /**
    * @param torrent emits 'trackerAnnounce', 'dhtAnnounce' and 'warning'
-   * @param lsd LSD is asked, too
+   * @param lsd whether LSD is asked, too
    */
   constructor (torrent: DiscoveringTorrent, lsd: boolean) {
     this.#torrent = torrent
     this.#lsd = lsd
     torrent.on('trackerAnnounce', () => { this.#onAnswer('tracker') })
-    // a tracker that cannot be reached makes a warning
+    // an unreachable tracker causes a warning
     torrent.on('warning', () => { this.#onAnswer('tracker') })
     torrent.on('dhtAnnounce', () => { this.#onAnswer('dht') })
   }
@@ -58,7 +58,7 @@ export class Sources {
     this.#answered.add(source)
   }
 
-  /** Every source has answered for the first time, or time is up. */
+  /** True if every source has answered once, or the time is up. */
   get haveAnswered (): boolean {
     const waited = performance.now() - this.#since
     if (waited > LSD_MS) this.#answered.add('lsd')
@@ -74,8 +74,8 @@ export class Sources {
 }
 
 /**
- * Resolves when the sources have answered and the connections that followed are made, time is up, or the torrent
- * closes.
+ * Resolves when the sources have answered and the resulting connections are open, when the time is up, or when the
+ * torrent is closed.
  */
 export async function settled (
   sources: Sources, torrent: EventEmitter, meeting: () => Meeting, clock: Clock = systemClock

@@ -1,30 +1,33 @@
 /**
- * What trackers say, read strictly: whatever comes out has the types that bittorrent-tracker's client relies on, and no
- * more of it than one tracker can have to say. Pure. Called by tracker-guards.ts.
+ * Reads the answers of trackers strictly: the results have the types that bittorrent-tracker's client relies on, and a
+ * limited size. Pure. Called by tracker-guards.ts.
  */
 import bencode from 'bencode'
 
-/** The longest answer over HTTP: 82 peers are usual, some trackers send thousands. */
+/** Longest answer over HTTP: 82 peers are usual, some trackers send thousands. */
 export const MAX_TRACKER_ANSWER_BYTES = 1 << 20
-/** A message of a WebSocket tracker: an offer or an answer (SDP) has some kilobytes. */
+/** Longest message of a WebSocket tracker: an offer or an answer (SDP) has some kilobytes. */
 export const MAX_TRACKER_MESSAGE_BYTES = 1 << 16
 /** Peers that one answer may name. */
 const MAX_TRACKER_PEERS = 2_000
-/** Characters of what is shown to people, or sent back. */
+/** Characters of a text that is displayed, or sent back. */
 const MAX_TEXT = 512
 const MAX_SDP = 32 * 1024
-/** How often a tracker may have itself asked: it must not turn its clients into a flood, nor silence them. */
+/**
+ * The shortest and longest interval that a tracker may set: it must neither turn its clients into a flood nor silence
+ * them.
+ */
 const MIN_INTERVAL_MS = 60_000
 const MAX_INTERVAL_MS = 86_400_000
 
-/** A time between two requests within bounds, in milliseconds. */
+/** Limits the time between two requests, in milliseconds. */
 export function clampInterval (ms: number): number {
   return Math.min(Math.max(ms, MIN_INTERVAL_MS), MAX_INTERVAL_MS)
 }
 
-/** What all trackers may say beside the peers. */
+/** Values that all trackers may send besides the peers. */
 interface Remarks {
-  /** seconds, within bounds; undefined: as before */
+  /** seconds, within bounds; undefined: unchanged */
   interval?: number
   'tracker id'?: string
   complete?: number
@@ -40,9 +43,9 @@ export interface HttpAnswer extends Remarks {
   peers6: Uint8Array
 }
 
-/** A tracker's refusal (BEP 3), and when it wants to be asked again (BEP 31). */
+/** A tracker's refusal (BEP 3), and the time of the next request if it sets one (BEP 31). */
 export class TrackerFailure extends Error {
-  /** within bounds; undefined: it does not say */
+  /** within bounds; undefined: not set */
   readonly retryMs: number | undefined
 
   constructor (reason: string, retryMs?: number) {
@@ -51,7 +54,7 @@ export class TrackerFailure extends Error {
   }
 }
 
-/** Reads an answer over HTTP. Throws TrackerFailure if it is a refusal, and an Error if it is malformed. */
+/** Reads an answer over HTTP. Throws TrackerFailure for a refusal, and an Error if it is malformed. */
 export function readHttpAnswer (bytes: Uint8Array): HttpAnswer {
   const read = reader(orMalformed(() => bencode.decode(bytes)))
   const failure = text(read('failure reason'))
@@ -65,7 +68,7 @@ export function readHttpAnswer (bytes: Uint8Array): HttpAnswer {
   }
 }
 
-/** An answer over UDP (BEP 15), without its header of eight bytes. Throws an Error if it is malformed. */
+/** Reads an answer over UDP (BEP 15), without its header of eight bytes. Throws an Error if it is malformed. */
 export function readUdpAnswer (bytes: Uint8Array): HttpAnswer {
   if (bytes.length < 12) throw new Error('the response is malformed')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -81,7 +84,7 @@ export function readUdpAnswer (bytes: Uint8Array): HttpAnswer {
 /** A session description (SDP) of a peer. */
 interface Description { type: 'offer' | 'answer', sdp: string }
 
-/** A message of a WebSocket tracker; all of its strings are binary ones. */
+/** A message of a WebSocket tracker; all its strings are binary. */
 export interface SocketMessage extends Remarks {
   action: 'announce' | 'scrape'
   info_hash?: string
@@ -127,7 +130,7 @@ function orMalformed<T> (fn: () => T): T {
   }
 }
 
-/** Reads a dictionary's own keys: `__proto__` is no way in. Throws if it is none. */
+/** Returns a reader of a dictionary's own keys, which excludes `__proto__`. Throws if the value is not a dictionary. */
 function reader (value: unknown): Read {
   if (!isDict(value)) throw new Error('the response is malformed')
   return name => Object.hasOwn(value, name) ? value[name] : undefined
@@ -148,7 +151,7 @@ function remarks (read: Read): Remarks {
   }
 }
 
-/** The longer of both, in seconds; a value that makes no sense counts as none. */
+/** The longer of the two intervals, in seconds; an invalid value is ignored. */
 function interval (usual: unknown, least: unknown): { interval?: number } {
   const seconds = Math.max(count(usual) ?? 0, count(least) ?? 0)
   return seconds === 0 ? {} : { interval: clampInterval(seconds * 1000) / 1000 }
@@ -170,7 +173,7 @@ function text (value: unknown): string | undefined {
   return typeof found === 'string' && found !== '' ? found.slice(0, MAX_TEXT) : undefined
 }
 
-/** Twenty bytes as so many characters. */
+/** Twenty bytes as twenty characters. */
 function binary (value: unknown): string | undefined {
   return typeof value === 'string' && /^[\0-\xff]{20}$/.test(value) ? value : undefined
 }
@@ -183,8 +186,8 @@ function description (value: unknown, type: Description['type']): Description | 
 }
 
 /**
- * Whole addresses of `size` bytes: as they came, or out of a list of dictionaries, which only those that have an IPv4
- * address survive.
+ * Whole addresses of `size` bytes: as received, or converted from a list of dictionaries, of which only those with an
+ * IPv4 address are kept.
  */
 function compact (value: unknown, size: 6 | 18): Uint8Array {
   if (value instanceof Uint8Array) {

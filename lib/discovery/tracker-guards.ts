@@ -1,7 +1,7 @@
 /**
- * Guards bittorrent-tracker's client: requests over HTTP and UDP are made here, bounded in size and time, messages over
- * WebSocket are read in tracker-sockets.ts, and of all of them the package only sees what tracker-answer.ts has read.
- * A tracker that fails makes a warning that says which one and why. Installed by package-guards.ts.
+ * Guards bittorrent-tracker's client. Requests over HTTP and UDP are made here, with limits on size and time; messages
+ * over WebSocket are read in tracker-sockets.ts. The package sees only what tracker-answer.ts has read. A tracker that
+ * fails causes a warning that names it and says why. Installed by package-guards.ts.
  */
 import { Client } from 'bittorrent-tracker'
 import { inheritedMethod } from '../base/inherited.ts'
@@ -15,10 +15,10 @@ import type { InternalTracker } from './tracker-internals.ts'
 import { guardSocketTrackers } from './tracker-sockets.ts'
 import { announceByUdp } from './udp-exchange.ts'
 
-/** BEP 15's numbers. */
+/** The numbers of BEP 15. */
 const EVENTS: Record<string, number> = { completed: 1, started: 2, stopped: 3, paused: 4 }
 
-/** Strings are binary: each character is one byte. Lists repeat the key. */
+/** Strings are binary: each character is one byte. A list is written by repeating the key. */
 type Query = Record<string, QueryValue | QueryValue[]>
 type QueryValue = string | number | null | undefined
 type Announcement = Record<string, unknown> & { _scrape?: boolean }
@@ -35,7 +35,7 @@ interface UdpTracker extends InternalTracker {
 
 /** Installs the guards. */
 export function guardTrackers (): void {
-  // opens nothing: they ask when they are told to
+  // opens no connection: the instances connect only when asked to
   const {
     _trackers: [http, udp]
   } = new Client({
@@ -51,19 +51,16 @@ export function guardTrackers (): void {
   guardSocketTrackers()
 }
 
-/**
- * Whatever a tracker asks for, over whatever transport: never more often than once a minute, never less than once a
- * day.
- */
+/** Limits the interval that a tracker sets, over any transport: at least a minute, at most a day. */
 function guardInterval (prototype: InternalTracker): void {
   const setInterval = inheritedMethod(prototype, 'setInterval', PACKAGE)
   prototype.setInterval = function (ms) {
-    // 0 is the application's way to turn it off, none asks for the package's default
+    // 0 is the application's way to turn it off; undefined asks for the package's default
     setInterval.call(this, typeof ms === 'number' && ms !== 0 ? clampInterval(ms || 0) : ms)
   }
 }
 
-/** Makes a request that `destroy` waits for a moment, and then ends. */
+/** Makes a request. `destroy` waits for it briefly, then aborts it. */
 async function request<T> (tracker: InternalTracker, make: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController()
   const cleanUp = (): void => { controller.abort(new Error('the tracker client was destroyed')) }
@@ -122,17 +119,17 @@ function escapeBytes (value: string): string {
   }).join('')
 }
 
-/** UDP's answers go through HTTP's handler: they say the same. */
+/** Passes UDP answers to the HTTP handler: the contents are the same. */
 function guardUdp (prototype: UdpTracker, http: HttpTracker): void {
   const onAnswer = inheritedMethod(http, '_onAnnounceResponse', PACKAGE)
   const ask = inheritedMethod(prototype, '_request', PACKAGE)
   prototype._request = function (opts) {
-    // neither is anything that WebTorrent asks for by itself
+    // WebTorrent does not ask for either by itself
     if (opts._scrape === true || this.client._proxyOpts?.socksProxy !== undefined) return ask.call(this, opts)
     request(this, signal => askByUdp(this, opts, signal)).then(answer => {
       if (!this.destroyed) onAnswer.call(this as unknown as HttpTracker, answer)
     }, (err: unknown) => {
-      // whether a farewell arrives does not matter
+      // it does not matter whether a farewell arrives
       if (!this.destroyed && opts['event'] !== 'stopped') warn(this, networkReason(err))
     })
   }

@@ -1,13 +1,13 @@
-/** bittorrent-tracker's class for one tracker, and what the guards of all transports share. */
+/** bittorrent-tracker's class for one tracker, and helpers shared by the guards of all transports. */
 
 /** The package whose methods are guarded. */
 export const PACKAGE = 'bittorrent-tracker'
-/** For one request, until the last byte of its answer. As the package has it. */
+/** Time limit for one request, until the last byte of its answer. The same as the package's. */
 export const REQUEST_MS = 15_000
-/** From one warning of a tracker to the next; what it says in between is dropped. */
+/** Shortest interval between two warnings about a tracker; warnings in between are dropped. */
 const REMARK_MS = 60_000
 
-/** The package's class for one tracker, inside. */
+/** The internals of the package's class for one tracker. */
 export interface InternalTracker {
   readonly client: {
     emit (event: string, value: unknown): void
@@ -27,7 +27,7 @@ export interface InternalTracker {
   setInterval (this: InternalTracker, ms?: number): void
 }
 
-/** The tracker's client warns, naming it; once a minute at most. */
+/** Makes the client emit a warning that names the tracker; at most once per minute. */
 export function warn (tracker: InternalTracker, reason: string): void {
   const now = performance.now()
   if (now - (tracker._remarkedAt ?? -Infinity) < REMARK_MS) return

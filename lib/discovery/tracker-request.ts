@@ -1,5 +1,5 @@
 /**
- * What clients ask a tracker, read strictly before bittorrent-tracker's server sees it. Pure. Called by
+ * Reads the requests to a tracker strictly, before bittorrent-tracker's server sees them. Pure. Called by
  * tracker-server.ts.
  */
 
@@ -8,20 +8,20 @@ const MAX_SCRAPED = 74
 /** Offers of a WebRTC peer in one announcement; clients make five. */
 const MAX_OFFERS = 10
 const MAX_SDP = 32 * 1024
-/** As many as the package answers with at most. */
+/** The largest number that the package answers with. */
 const MAX_NUMWANT = 82
 const ACTION = { connect: 0, announce: 1, scrape: 2 }
 const EVENTS = new Set(['', 'empty', 'started', 'stopped', 'completed', 'update', 'paused'])
 
-/** A request as the package has parsed it, from whatever transport. */
+/** A request as parsed by the package, over any transport. */
 export type TrackerRequest = Record<string, unknown>
 
-/** Leaves what is in order, and nothing else, in the request; returns what is wrong with it, or null. */
+/** Removes everything from the request that is not valid. Returns what is wrong with it, or null. */
 export function tidyRequest (request: TrackerRequest): string | null {
   const { action } = request
   const problem =
     action === ACTION.connect ? null : action === ACTION.announce ? tidyAnnounce(request) : tidyScrape(request)
-  // the package puts it into its answer
+  // the package copies it into its answer
   if (problem !== null) request['info_hash'] = ''
   return problem
 }
@@ -36,7 +36,7 @@ function tidyAnnounce (request: TrackerRequest): string | null {
   return type === 'ws' ? tidySignals(request) : null
 }
 
-/** Offers to any peers, or the answer to one's. */
+/** Checks the offers to other peers, or the answer to one. */
 function tidySignals (request: TrackerRequest): string | null {
   const { offers, answer, offer_id: offerId, to_peer_id: to } = request
   if (answer !== undefined && answer !== null && (!isDescription(answer) || !isBinary(offerId) || !isHex(to))) {
@@ -56,7 +56,7 @@ function tidyScrape (request: TrackerRequest): string | null {
   const { info_hash: infoHashes } = request
   delete request['offers']
   delete request['answer']
-  // without any the package would list all that there are
+  // without info-hashes, the package would list all swarms
   const isRight =
     Array.isArray(infoHashes) && infoHashes.length > 0 && infoHashes.length <= MAX_SCRAPED && infoHashes.every(isHex)
   return isRight ? null : 'invalid info_hash'

@@ -1,6 +1,6 @@
 /**
- * A tracker that strangers may ask: bittorrent-tracker's server behind bounds of its own, in number, size and time.
- * What it is asked is read by tracker-request.ts first, whatever it came over.
+ * A tracker that strangers may use: bittorrent-tracker's server with limits on number, size and time.
+ * tracker-request.ts reads each request first, over any transport.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Socket as DatagramSocket } from 'node:dgram'
@@ -14,29 +14,29 @@ import { hostOf, isLocal } from '../peers/identity.ts'
 import { tidyRequest } from './tracker-request.ts'
 import type { TrackerRequest } from './tracker-request.ts'
 
-/** Swarms and, of all of them, peers that are remembered; the swarm that was asked for longest ago goes. */
+/** Number of swarms, and of peers in all swarms together. The swarm whose last request is oldest is forgotten. */
 const MAX_SWARMS = 10_000
 const MAX_PEERS = 100_000
-/** Swarms that one address may have made, of those that are remembered. */
+/** Number of swarms that one address may have created. */
 const MAX_SWARMS_PER_ADDRESS = 1_000
-/** Connections (HTTP and WebSocket), and of them from one address other than this machine. */
+/** Connections (HTTP and WebSocket): in total, and from one address other than this machine. */
 const MAX_CONNECTIONS = 2_000
 const MAX_CONNECTIONS_PER_ADDRESS = 128
-/** For a request, from its first byte to its last. */
+/** Time limit for a request, from its first byte to its last. */
 const REQUEST_MS = 10_000
 const MAX_HEADER_BYTES = 8_192
-/** Ten offers. */
+/** Room for ten offers. */
 const MAX_MESSAGE_BYTES = 1 << 17
-/** Of one WebSocket connection: announced peers, messages, and bytes that it has not read yet. */
+/** Limits per WebSocket connection: announced peers, messages, and bytes that it has not read yet. */
 const MAX_PEERS_PER_CONNECTION = 128
 const MESSAGES_PER_SECOND = 20
 const MESSAGE_BURST = 500
 const MAX_UNREAD_BYTES = 1 << 20
-/** A WebSocket that is as silent as that, not answering to a ping either, is gone. */
+/** A WebSocket that is silent for this long, and does not answer a ping either, is closed. */
 const SILENCE_MS = 120_000
-/** For how long an address may use the connection id that it was given (BEP 15), twice at most. */
+/** How long an address may use its connection id (BEP 15): at least this, at most twice this. */
 const CONNECTION_MS = 60_000
-/** What stands in its place in a request to connect, and within the package. */
+/** The id in a connect request, and within the package. */
 const PROTOCOL_ID = Buffer.from('0000041727101980', 'hex')
 
 type Answered = (err: Error | null, response?: Record<string, unknown>) => void
@@ -45,14 +45,14 @@ interface Peers { readonly length: number, clear (): void }
 interface Swarm { readonly peers: Peers, announce (params: TrackerRequest, cb?: Answered): void }
 interface SocketPeer extends WebSocket {
   /**
-   * what it has announced, by swarm and peer id: clients of one process share a connection, but the package knows one
-   * peer id of each
+   * the peers it has announced, by swarm and peer id: clients of one process share a connection, but the package knows
+   * only one peer id per connection
    */
   announced: Map<string, { infoHash: string, peerId: string }>
   destroyed?: boolean
 }
 
-/** The package's server, inside. */
+/** The internals of the package's server. */
 interface InternalServer {
   torrents: Record<string, Swarm>
   readonly udp4: DatagramSocket
@@ -73,10 +73,10 @@ const Base = PackageServer as unknown as {
   readonly Swarm: new (infoHash: string, server: InternalServer) => Swarm
 }
 
-/** UDP and WebSocket are the package's; HTTP, which carries WebSocket as well, is made here. */
+/** The package handles UDP and WebSocket. HTTP, which also carries WebSocket, is handled here. */
 export class TrackerServer extends Base {
   readonly http: HttpServer
-  /** by info-hash, the one that was asked for last at the end */
+  /** by info-hash; the most recently requested one is last */
   readonly #swarms = new Map<string, { swarm: Swarm, owner: string }>()
   readonly #owners = new Map<string, number>()
   readonly #secret = randomBytes(32)
@@ -84,14 +84,14 @@ export class TrackerServer extends Base {
 
   constructor () {
     super({ http: false, stats: false, ws: { noServer: true, clientTracking: true, maxPayload: MAX_MESSAGE_BYTES } })
-    // a client's bad request is its own problem
+    // bad requests are the client's problem
     this.on('warning', () => {})
-    // raised again by each socket, where it is known which one it was
+    // each socket emits it, too, and there it is known which one it was
     this.on('error', () => {})
     this.http = this.#createHttp()
   }
 
-  /** How much is remembered. */
+  /** The numbers of swarms and peers. */
   get stats (): { torrents: number, peers: number } { return { torrents: this.#swarms.size, peers: this.#peers } }
 
   override close (cb: () => void): void {
@@ -160,8 +160,8 @@ export class TrackerServer extends Base {
   }
 
   /**
-   * BEP 15: only who hears us at its address may announce, which the package does not ask for. Its own `ip` is not
-   * believed.
+   * BEP 15: only a sender that receives our answer at its address may announce, which the package does not check. The
+   * request's own `ip` is ignored.
    */
   override onUdpRequest (message: Buffer, from: Sender): void {
     if (message.length < 16) return
@@ -206,7 +206,7 @@ export class TrackerServer extends Base {
 
   #onHttp (req: IncomingMessage, res: ServerResponse): void {
     if (req.method !== 'GET' && req.method !== 'HEAD') {
-      // a body is not waited for
+      // without waiting for a body
       res.writeHead(405, { connection: 'close' }).end()
     } else if (req.url === '/stats.json' || req.url === '/stats') {
       res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(this.stats))
@@ -221,7 +221,7 @@ export class TrackerServer extends Base {
     limitSocket(socket)
   }
 
-  /** Once: the package comes here for each message that could not be sent. */
+  /** Only once: the package calls this for each message that it failed to send. */
   override _onWebSocketClose (socket: SocketPeer): void {
     if (socket.destroyed === true) return
     for (const { infoHash, peerId } of socket.announced.values()) {
@@ -230,7 +230,7 @@ export class TrackerServer extends Base {
     super._onWebSocketClose(socket)
   }
 
-  /** For a swarm that was forgotten between the request and its turn. */
+  /** Creates a swarm again that was forgotten between the request and its turn. */
   override createSwarm (infoHash: string, cb: (err: null, swarm: Swarm) => void): void {
     if (this.torrents[infoHash] === undefined) this.#add(infoHash, '')
     const swarm = this.torrents[infoHash]!
@@ -251,7 +251,7 @@ function limitAddress (socket: Socket, connections: Map<string, number>): void {
   if (count > MAX_CONNECTIONS_PER_ADDRESS) socket.destroy()
 }
 
-/** Ends a connection that floods, does not read, or is gone. */
+/** Closes a connection that floods, does not read, or is gone. */
 function limitSocket (socket: SocketPeer): void {
   const messages = new TokenBucket(MESSAGES_PER_SECOND, MESSAGE_BURST, performance.now())
   let isSilent = false
@@ -265,7 +265,7 @@ function limitSocket (socket: SocketPeer): void {
     isSilent = false
     if (messages.take(1, performance.now()) > 0) socket.terminate()
   })
-  // the package forgets a connection that failed, and leaves it open
+  // the package forgets a failed connection, and leaves it open
   socket.once('error', () => { socket.terminate() })
   socket.once('close', () => { clearInterval(timer) })
   const send = socket.send.bind(socket) as (data: string, cb?: (err?: Error) => void) => void

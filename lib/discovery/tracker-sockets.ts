@@ -1,6 +1,6 @@
 /**
- * Guards bittorrent-tracker's WebSocket trackers: messages are read here, bounded in size and number, and so are the
- * peers that they offer. Installed by tracker-guards.ts.
+ * Guards bittorrent-tracker's WebSocket trackers: limits the size and number of messages, and of the peers that they
+ * offer. Installed by tracker-guards.ts.
  */
 import type { EventEmitter } from 'node:events'
 import Socket from '@thaunknown/simple-websocket'
@@ -13,12 +13,9 @@ import type { SocketMessage } from './tracker-answer.ts'
 import { PACKAGE, REQUEST_MS, warn } from './tracker-internals.ts'
 import type { InternalTracker } from './tracker-internals.ts'
 
-/** Peers that a WebSocket tracker offers, while they connect: each one costs a WebRTC connection here. */
+/** Peers offered by a WebSocket tracker that are connecting at a time: each costs a WebRTC connection here. */
 const MAX_OFFERED = 16
-/**
- * Messages of a WebSocket tracker, of all torrents: each peer that comes makes one, and five for each announcement of
- * ours.
- */
+/** Messages of a WebSocket tracker for all torrents: each new peer causes one, and each of our announcements five. */
 const MESSAGES_PER_SECOND = 100
 const MESSAGE_BURST = 1_000
 
@@ -47,7 +44,7 @@ interface InternalSocket {
   destroy (err?: Error): void
 }
 
-/** Installs the guards of trackers that are asked over WebSocket. */
+/** Installs the guards of WebSocket trackers. */
 export function guardSocketTrackers (): void {
   const prototype = WebSocketTracker.prototype as unknown as SocketTracker
   const { _socketPool: pool } = WebSocketTracker as unknown as { _socketPool: Record<string, InternalSocket> }
@@ -55,10 +52,10 @@ export function guardSocketTrackers (): void {
   guardSocketErrors(Socket.prototype as unknown as InternalSocket)
   const openSocket = inheritedMethod(prototype, '_openSocket', PACKAGE)
   prototype._openSocket = function () {
-    // the package forgets to stop its timer when it is destroyed while it waits for it
+    // the package does not stop its timer if it is destroyed while waiting
     if (this.client.destroyed) return
     if (pool[this.announceUrl] === undefined) {
-      // the package's own has no bounds
+      // the package's own agent has no limits
       const { _proxyOpts: proxy } = this.client
       const agent = (this.announceUrl.startsWith('wss:') ? proxy?.httpsAgent : proxy?.httpAgent) ?? proxy?.socksProxy
       const socket = new Socket({
@@ -72,7 +69,7 @@ export function guardSocketTrackers (): void {
       socket.consumers = 0
     }
     openSocket.call(this)
-    // the package does so only for a socket that it made itself
+    // the package does this only for a socket that it created itself
     if (!this.socket!.connected) this.socket!.once('connect', this._onSocketConnectBound)
   }
   guardSocketMessages(prototype)
@@ -95,7 +92,7 @@ function guardSocketMessages (prototype: SocketTracker): void {
       if (this._messages.take(1, now) > 0) throw new Error('it sends too many messages')
       message = readSocketMessage(data)
     } catch (err) {
-      // the connection is closed, and made again some minutes later
+      // closes the connection; it is opened again some minutes later
       return this._onSocketError(err as Error)
     }
     // one connection serves all torrents; scrapes are never sent
@@ -115,7 +112,7 @@ function guardSocketMessages (prototype: SocketTracker): void {
     peer.once('close', () => { this._offered!-- })
     return peer
   }
-  // a peer's answer can be ready when the connection to the tracker is gone, or being made again
+  // a peer's answer can be ready when the connection to the tracker is closed, or being reopened
   prototype._send = function (params) { if (this.socket?.connected === true) send.call(this, params) }
   prototype._onSocketError = function (err) {
     if (this.destroyed) return
@@ -125,18 +122,18 @@ function guardSocketMessages (prototype: SocketTracker): void {
   }
 }
 
-/** The package warns of each peer that fails before it is connected, and a tracker can offer any number of them. */
+/** The package warns about each peer that fails before it is connected, and a tracker can offer any number of them. */
 function limitWarnings (tracker: SocketTracker, peer: OfferedPeer): void {
   const onError = (err: Error): void => {
     warn(tracker, `a peer from this tracker: ${err.message}`)
     peer.destroy()
   }
   peer.removeAllListeners('error').once('error', onError)
-  // from then on they are the torrent's
+  // afterwards they belong to the torrent
   peer.once('connect', () => { peer.off('error', onError) })
 }
 
-/** Says why, which the package drops. */
+/** Adds the reason, which the package drops. */
 function guardSocketErrors (prototype: InternalSocket): void {
   inheritedMethod(prototype, '_handleError', '@thaunknown/simple-websocket')
   prototype._handleError = function (event) {

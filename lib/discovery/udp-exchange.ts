@@ -1,15 +1,15 @@
 /**
- * One announcement to a UDP tracker (BEP 15), on a socket that only hears that tracker. Called by tracker-guards.ts.
+ * Announces to a UDP tracker (BEP 15), on a socket that receives only from that tracker. Called by tracker-guards.ts.
  */
 import { createSocket } from 'node:dgram'
 import type { Socket } from 'node:dgram'
 import { randomBytes } from 'node:crypto'
 
-/** BEP 15's magic number, for the first message. */
+/** BEP 15's magic number for the first message. */
 const PROTOCOL_ID = Buffer.from('0000041727101980', 'hex')
 const ACTION = { connect: 0, announce: 1, error: 3 }
 
-/** What an announcement says. */
+/** The contents of an announcement. */
 export interface UdpAnnouncement {
   host: string
   port: number
@@ -20,23 +20,23 @@ export interface UdpAnnouncement {
   /** undefined: unknown */
   left: number | undefined
   uploaded: number
-  /** BEP 15's number */
+  /** the number of BEP 15 */
   event: number
   numwant: number
-  /** where this peer listens */
+  /** the port that this peer listens on */
   listening: number
 }
 
 /**
- * Resolves with the answer, without its header. Rejects with a tracker's refusal, when nothing comes in time, and with
- * `signal`'s reason. Two datagrams are sent, whatever comes back.
+ * Resolves with the answer, without its header. Rejects with a tracker's refusal, on a timeout, and with the reason of
+ * `signal`. Sends two datagrams, whatever comes back.
  */
 export async function announceByUdp (
   announcement: UdpAnnouncement, timeoutMs: number, signal: AbortSignal
 ): Promise<Uint8Array> {
   signal.throwIfAborted()
   const socket = createSocket('udp4')
-  // after the end, too: an error that comes late is nobody's
+  // also after the end: a late error would be unhandled
   socket.on('error', () => {})
   const ended = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
   try {
@@ -60,7 +60,7 @@ function converse (socket: Socket, announcement: UdpAnnouncement, { resolve, rej
   let transaction = randomBytes(4)
   socket.once('connect', () => { socket.send(Buffer.concat([PROTOCOL_ID, u32(ACTION.connect), transaction])) })
   socket.on('message', message => {
-    // what does not answer the last message is ignored: it may be late, or somebody else's
+    // ignores answers to anything but the last message: they may be late, or forged
     if (message.length < 8 || !message.subarray(4, 8).equals(transaction)) return
     const action = message.readUInt32BE(0)
     if (action === ACTION.error) reject(new Error(message.subarray(8, 520).toString() || 'refused'))
