@@ -1,25 +1,26 @@
 /**
- * A piece that comes block by block: which blocks to ask for, and where their bytes go. Called by downloader.ts.
+ * Assembles a piece from its blocks: which blocks to request, and where their bytes go. Called by downloader.ts.
  *
- * Bytes are gathered in windows of 1 MiB and hashed window by window. The windows of a piece of a few MiB stay in
- * memory until its digest was seen to be right; those of a larger one are written as they come, and if they came out of
- * order they are hashed when all is there, from the disk: what is held in memory does not depend on the piece's size.
+ * Bytes are collected in windows of 1 MiB, and hashed window by window. The windows of a piece of up to a few MiB stay
+ * in memory until its digest has been checked. Those of a larger piece are written as they arrive, and if they arrive
+ * out of order, they are read back from disk and hashed at the end. Memory use therefore does not depend on the size of
+ * the piece.
  */
 import { incrementalSha256 } from '../base/digest.ts'
 
-/** BEP 3: bytes of a request. */
+/** BEP 3: bytes per request. */
 export const BLOCK_BYTES = 16 * 1024
 const WINDOW_BYTES = 1 << 20
-/** Larger pieces are not held in memory. */
+/** Larger pieces are not kept in memory. */
 const MAX_BYTES_IN_MEMORY = 4 << 20
 const BLOCKS_PER_WINDOW = WINDOW_BYTES / BLOCK_BYTES
 
-/** Where a piece is written; the store's `IncomingPiece`. */
+/** The destination of a piece's bytes; the store's `IncomingPiece`. */
 export interface PieceSink {
   write (at: number, bytes: Uint8Array): Promise<void>
   /** hashes bytes that were written */
   hashInto (digest: { update (bytes: Uint8Array): unknown }, at: number, length: number): Promise<void>
-  /** nothing will come of it */
+  /** gives up the piece */
   discard (): void
 }
 
@@ -27,21 +28,21 @@ const FREE = 0
 const RESERVED = 1
 const HERE = 2
 
-/** One piece on its way. */
+/** One piece that is being downloaded. */
 export class Assembly {
   readonly size: number
-  /** bytes that have come */
+  /** bytes received so far */
   received = 0
   readonly #sink: PieceSink
   readonly #blocks: Uint8Array
-  /** blocks before it are not free, those in `#freed` excepted */
+  /** the blocks before it are reserved, except those in `#freed` */
   #next = 0
   readonly #freed: number[] = []
   #missing: number
   readonly #windows = new Map<number, { bytes: Buffer, missing: number }>()
   readonly #complete = new Map<number, Buffer>()
   readonly #digest = incrementalSha256()
-  /** windows before it were hashed */
+  /** the windows before it have been hashed */
   #hashed = 0
   readonly #writes: Array<Promise<void>> = []
 
@@ -55,7 +56,7 @@ export class Assembly {
 
   get isComplete (): boolean { return this.#missing === 0 }
 
-  /** A block to ask for; −1 if there is none that nobody was asked for. */
+  /** Reserves a block to request; −1 if there is no unreserved one. */
   reserve (): number {
     const block = this.#freed.pop() ?? this.#next
     if (block === this.#next) {
@@ -66,14 +67,14 @@ export class Assembly {
     return block
   }
 
-  /** Blocks that somebody was asked for and that have not come. */
+  /** The blocks that were requested and have not arrived. */
   reserved (): number[] {
     const blocks: number[] = []
     for (let block = 0; block < this.#next; block++) if (this.#blocks[block] === RESERVED) blocks.push(block)
     return blocks
   }
 
-  /** Whoever was asked for the block will not send it. */
+  /** The block will not arrive from the peer that it was requested from. */
   cancel (block: number): void {
     if (this.#blocks[block] !== RESERVED) return
     this.#blocks[block] = FREE
@@ -84,10 +85,10 @@ export class Assembly {
 
   length (block: number): number { return Math.min(BLOCK_BYTES, this.size - block * BLOCK_BYTES) }
 
-  /** Takes a block in; one that is here already is ignored. */
+  /** Stores a block; ignores one that has already arrived. */
   set (block: number, data: Uint8Array): void {
     if (this.#blocks[block] === HERE) return
-    const at = this.#freed.indexOf(block) // a second peer was faster than the first one's replacement
+    const at = this.#freed.indexOf(block) // the block was given up, but arrived after all
     if (at !== -1) this.#freed.splice(at, 1)
     this.#blocks[block] = HERE
     this.#missing--
@@ -100,7 +101,10 @@ export class Assembly {
     this.#closeWindow(index, window.bytes)
   }
 
-  /** Once it is complete: resolves with its SHA-256. Rejects with errors of the file system. */
+  /**
+   * To be called when all blocks have arrived. Resolves with the piece's SHA-256. Rejects with errors of the file
+   * system.
+   */
   async digest (): Promise<Uint8Array> {
     await Promise.all(this.#writes)
     for (let at = this.#hashed * WINDOW_BYTES; at < this.size; at += WINDOW_BYTES) {
@@ -109,20 +113,20 @@ export class Assembly {
     return this.#digest.digest()
   }
 
-  /** Writes what was held back until the digest was known. */
+  /** Writes the bytes that were kept in memory until the digest was known. */
   async write (): Promise<void> {
-    if (this.size === 0) this.#write(0, Buffer.alloc(0)) // it is a file all the same
+    if (this.size === 0) this.#write(0, Buffer.alloc(0)) // an empty piece has a file, too
     for (const [index, bytes] of this.#complete) this.#write(index, bytes)
     this.#complete.clear()
     await Promise.all(this.#writes)
   }
 
-  /** Nothing will come of it. */
+  /** Gives up the piece. */
   discard (): void {
     this.#windows.clear()
     this.#complete.clear()
     if (this.#writes.length === 0) this.#sink.discard()
-    // not while something is still written to its place
+    // not while bytes are still being written
     else void Promise.allSettled(this.#writes).then(() => { this.#sink.discard() })
   }
 
@@ -143,7 +147,7 @@ export class Assembly {
 
   #write (index: number, bytes: Buffer): void {
     const write = this.#sink.write(index * WINDOW_BYTES, bytes)
-    write.catch(() => {}) // whoever waits for all of them is told
+    write.catch(() => {}) // handled by the code that awaits all writes
     this.#writes.push(write)
   }
 

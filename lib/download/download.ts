@@ -1,4 +1,6 @@
-/** A piece on its way: what has come of it, from whom, and whether it still comes. */
+/**
+ * A piece that is being downloaded: the bytes received, the peers that it comes from, and whether it is still coming.
+ */
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
 import type { Assembly } from './assembly.ts'
@@ -12,7 +14,7 @@ export class Download {
   readonly piece: Assembly
   readonly sources = new Set<TaskPeer>()
   isEnded = false
-  /** rounds of `hasten` that it has seen */
+  /** number of `hasten` rounds since it began */
   rounds = 0
 
   constructor (index: number, result: Result, sink: DownloadSink, piece: Assembly) {
@@ -22,12 +24,12 @@ export class Download {
     this.piece = piece
   }
 
-  /** It is expected of nobody that was asked for it. */
+  /** True if it is not expected of any peer that it was requested from. */
   get isStalled (): boolean {
     return !this.isEnded && ![...this.sources].some(({ holder }) => holder.expected.has(this.index))
   }
 
-  /** The peer is better than those that were asked: they are slow, or nothing has come of it yet. */
+  /** True if the peer is a better source than the current ones: they are slow, or nothing has arrived yet. */
   isBetterFrom ({ holder }: TaskPeer, deliveries: DeliveryWatch): boolean {
     if (!holder.expected.has(this.index) || this.isEnded) return false
     if (this.isStalled) return true

@@ -1,14 +1,15 @@
 /**
- * Fetches pieces that connected peers hold, block by block (BEP 3), checks each against the digest its holders
- * announced, and says who sent wrong data.
+ * Downloads pieces from connected peers, block by block (BEP 3), checks each against its announced digest, and reports
+ * peers that sent wrong data.
  *
- * A piece's blocks come only from peers that announced the same result. A small piece comes from one peer as a whole;
- * so does one whose blocks came from several and did not match: then the next mismatch has exactly one possible author.
- * No clock and no store in here: both ends are the `DownloaderHost`.
+ * The blocks of a piece come only from peers that announced the same result. A small piece comes from a single peer. So
+ * does a piece whose blocks came from several peers and did not match: the next mismatch then has only one possible
+ * author. There is no clock and no store here: both are behind the `DownloaderHost`.
  *
- * End game: a holder that has nothing else to send may be asked for what another one has kept us waiting for, so that
- * a peer that trickles cannot keep a piece to itself (`hasten`). What was asked of a holder of which it is not expected
- * (scheduling/delivery-forecast.ts) is asked of one of which it is as soon as there is one (`reassign`, `offer`).
+ * End game: a holder with no other requests may be asked for a piece that another holder is slow to send, so that a
+ * slow peer cannot block a piece (`hasten`). A piece that is no longer expected of the holder that it was requested
+ * from (scheduling/delivery-forecast.ts) is requested from one that it is expected of, as soon as there is one
+ * (`reassign`, `offer`).
  */
 import { equalBytes } from '../base/digest.ts'
 import { traceOf } from '../base/trace.ts'
@@ -38,26 +39,26 @@ export class Downloader {
     this.#host = host
   }
 
-  /** What was offered may be requested from now on: the store is open, and it is known what the user wants. */
+  /** Offered pieces may be requested from now on: the store is open, and the user's selection is known. */
   open (): void { if (this.#state === 'waiting') this.#state = 'open' }
 
-  /** Bytes of unfinished pieces received so far. */
+  /** Bytes received of unfinished pieces. */
   get bufferedBytes (): number {
     let bytes = 0
     for (const { piece } of this.#active.values()) bytes += piece.received
     return bytes
   }
 
-  /** Something is to be asked of the peer. */
+  /** True if something is to be requested from the peer. */
   isAwaited (peer: TaskPeer): boolean { return !this.#queues.isEmpty(peer) }
 
-  /** A reader waits for something that is to be asked of the peer. */
+  /** True if a reader waits for something that is to be requested from the peer. */
   isUrgent (peer: TaskPeer): boolean { return this.#queues.hasUrgent(peer) }
 
-  /** Something of what is to be asked of the peer is still needed. */
+  /** True if something that is to be requested from the peer is still needed. */
   needs (peer: TaskPeer): boolean { return this.#queues.some(peer, index => this.#host.needs(index)) }
 
-  /** The peer now holds the piece: fetch it if it is needed. */
+  /** The peer now holds the piece: downloads it if it is needed. */
   offer (peer: TaskPeer, index: number): void {
     if (!this.#host.needs(index)) return
     const download = this.#active.get(index)
@@ -65,7 +66,7 @@ export class Downloader {
     this.#enqueue(peer, index)
   }
 
-  /** Requests as much from the peer as its pipeline takes. */
+  /** Requests as much from the peer as its pipeline holds. */
   requestMore (peer: TaskPeer): void {
     if (this.#state !== 'open' || this.#backlog.isFull || peer.wire.destroyed) return
     if (peer.wire.peerChoking) {
@@ -73,23 +74,23 @@ export class Downloader {
       return
     }
     const limit = pipelineLength(peer.wire)
-    while (peer.wire.requests.length < limit && this.#requestNext(peer)) { /* one request a turn */ }
+    while (peer.wire.requests.length < limit && this.#requestNext(peer)) { /* one request per turn */ }
   }
 
-  /** The peer is gone: what nobody else has the same result of must start afresh, maybe with another result. */
+  /** The peer has disconnected. A piece whose result no other peer has must start anew, perhaps with another result. */
   removePeer (peer: TaskPeer): void {
     for (const download of this.#active.values()) {
       if (download.isEnded || !download.sources.has(peer) || !this.#mustRestart(download)) continue
       this.#end(download)
       this.#requeue(download.index)
     }
-    // what others were not asked for because this one was to send it
+    // pieces that were not requested from others, because this peer was to send them
     for (const index of this.#queues.remove(peer)) if (!this.#active.has(index)) this.#requeued(index)
     for (const other of this.#host.peers) queueMicrotask(() => { this.requestMore(other) })
     this.#askOverdue()
   }
 
-  /** What is not expected any more of those that were asked for it is asked of one of which it is. */
+  /** Requests pieces that are no longer expected of their sources from peers that they are expected of. */
   reassign (): void {
     for (const download of this.#active.values()) {
       if (!download.isStalled) continue
@@ -105,16 +106,15 @@ export class Downloader {
     this.#askOverdue()
   }
 
-  /** The piece is here by other means, or not wanted any more: its open requests are taken back. */
+  /** The piece was stored by other means, or is no longer wanted: cancels its requests. */
   cancel (index: number): void {
     const download = this.#active.get(index)
     if (download !== undefined) this.#drop(download)
   }
 
   /**
-   * To be called every few seconds: what has been under way for longer is also asked for from a holder that has nothing
-   * else to send. A piece that comes from one peer as a whole is begun afresh there, each time after twice the
-   * patience.
+   * To be called every few seconds. Requests slow pieces also from a holder with no other requests. A piece that comes
+   * from a single peer is started anew there, each time after twice the patience.
    */
   hasten (): void {
     this.reassign()
@@ -168,13 +168,13 @@ export class Downloader {
     this.#active.set(index, download)
     trace('piece %d of %d bytes is requested from %s', index, result.size, peer.name)
     if (result.size > 0) return download
-    // nothing to request: an empty piece is its digest
+    // nothing to request: the digest of an empty piece is known
     download.sources.add(peer)
     void this.#complete(download)
     return undefined
   }
 
-  /** undefined when nothing can be written: this is called from within the wire's parser, which must not see it. */
+  /** Returns undefined if nothing can be written. It is called within the wire's parser, so it must not throw. */
   #receive (index: number, size: number): DownloadSink | undefined {
     try {
       return this.#host.receive(index, size)
@@ -192,7 +192,7 @@ export class Downloader {
       if (err !== null || data === undefined) {
         piece.cancel(block)
         if (!isLate) this.#refused(peer, download)
-        // a wire that is closing fails every request at once: from within here, thousands would nest
+        // a wire that is closing fails every request at once; without this, thousands of calls would nest
         queueMicrotask(() => {
           this.requestMore(peer)
           if (isLate && !peer.wire.peerChoking) this.#checkRest(peer)
@@ -213,7 +213,7 @@ export class Downloader {
     if (peer.wire.requests.length === 0) this.#host.deliveries.rests(peer.holder)
   }
 
-  /** The peer did not send a block: it chokes us, closed the connection, took the piece back, or refused. */
+  /** The peer did not send a block: it chokes us, closed the connection, no longer has the piece, or refused. */
   #refused (peer: TaskPeer, download: Download): void {
     const { index, result } = download
     trace('%s does not send a block of piece %d', peer.name, index)
@@ -225,7 +225,7 @@ export class Downloader {
     this.#requeue(index)
   }
 
-  /** One of its sources stopped: a piece that is not shared starts afresh with whoever comes first. */
+  /** One of its sources stopped. A piece that is not shared starts anew with another holder. */
   #mustRestart (download: Download): boolean {
     return !this.#history.isShared(download) || !isHeld(this.#host.peers, download)
   }
@@ -259,7 +259,7 @@ export class Downloader {
     this.#requeue(index)
   }
 
-  /** Peers that are overdue are asked for what nobody else has. */
+  /** Requests pieces from overdue peers if nobody else has them. */
   #askOverdue (): void {
     for (const peer of this.#host.peers) {
       if (!peer.holder.isOverdue) continue
@@ -269,7 +269,7 @@ export class Downloader {
     }
   }
 
-  /** Nothing will come of it; its requests are taken back. */
+  /** Gives up the download, and cancels its requests. */
   #drop (download: Download): void {
     trace('piece %d is no longer expected from its holders', download.index)
     this.#end(download)
@@ -280,10 +280,10 @@ export class Downloader {
     download.isEnded = true
     if (this.#active.get(download.index) !== download) return
     this.#active.delete(download.index)
-    download.piece.discard() // does nothing to what is stored
+    download.piece.discard() // has no effect on a piece that is stored
   }
 
-  /** Blocks that others were asked for: who comes first has sent them. */
+  /** Requests blocks from the helper that were requested from others; the first to arrive counts. */
   #duplicate (helper: TaskPeer, download: Download): void {
     const limit = pipelineLength(helper.wire)
     const blocks = download.piece.reserved().slice(0, limit)
@@ -299,10 +299,10 @@ export class Downloader {
     this.requestMore(helper)
   }
 
-  /** All holders may try the piece again; if it is expected of some, only they. */
+  /** Lets all holders try the piece again; if it is expected of some, only these. */
   #requeue (index: number): void {
     for (const peer of this.#requeued(index)) {
-      // not at once: this may be called from within a wire's own loop over its requests
+      // not at once: this may be called within a wire's loop over its requests
       queueMicrotask(() => this.requestMore(peer))
     }
   }

@@ -1,4 +1,4 @@
-/** Downloads as a session sees them; a simulation has others, which take virtual time. */
+/** The downloads as a session sees them. A simulation has another implementation, which takes virtual time. */
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { DownloadHost } from './download-host.ts'
 import { Downloader } from './downloader.ts'
@@ -6,30 +6,30 @@ import { RequestDelay } from './request-delay.ts'
 
 /** The downloads of one task. */
 export interface Downloads {
-  /** bytes of unfinished pieces received so far */
+  /** bytes received of unfinished pieces */
   readonly bufferedBytes: number
-  /** What was offered may be requested from now on. */
+  /** Offered pieces may be requested from now on. */
   open (): void
-  /** The peer now holds the piece: fetch it if it is needed. */
+  /** The peer now holds the piece: downloads it if it is needed. */
   offer (peer: TaskPeer, index: number): void
-  /** Something is to be asked of the peer, cheap; and something that is still needed. */
+  /** `isAwaited`: something is to be requested from the peer (cheap). `needs`: some of it is still needed. */
   isAwaited (peer: TaskPeer): boolean
   needs (peer: TaskPeer): boolean
-  /** The peer may have something that is needed: ask it, now or a little later. */
+  /** The peer may have something that is needed: requests it, now or a little later. */
   consider (peer: TaskPeer): void
-  /** There is nothing else to do: everything is asked for now. */
+  /** There is nothing else to do: requests everything now. */
   hurry (): void
   removePeer (peer: TaskPeer): void
-  /** A piece is here by other means, or not wanted any more. */
+  /** A piece was stored by other means, or is no longer wanted. */
   cancel (index: number): void
-  /** A holder is late: what is not expected of those that were asked is asked of others. */
+  /** A holder is late: requests pieces that are no longer expected of their sources from others. */
   reassign (): void
-  /** To be called every few seconds: what takes long is asked of a second holder. */
+  /** To be called every few seconds: requests slow pieces from a second holder. */
   hasten (): void
   close (): void
 }
 
-/** Downloads by requests over the peers' wires. */
+/** Downloads pieces by requests over the peers' wires. */
 export class WireDownloads implements Downloads {
   readonly #downloader: Downloader
   readonly #delay: RequestDelay

@@ -1,11 +1,11 @@
-/** Of which connected peer a piece can be had. Pure. Called by downloader.ts. */
+/** Finds the connected peers that a piece can be requested from. Pure. Called by downloader.ts. */
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Download } from './download.ts'
 
-/** Can be asked for something, now. */
+/** True if the peer can be sent a request now. */
 function isOpen ({ wire }: TaskPeer): boolean { return !wire.destroyed && !wire.peerChoking }
 
-/** A peer of which the piece is expected, and that can be asked. */
+/** Returns a peer that the piece is expected of, and that can be sent a request. */
 export function expectedHolder (
   peers: Iterable<TaskPeer>, index: number, isMeant: (peer: TaskPeer) => boolean = () => true
 ): TaskPeer | undefined {
@@ -15,7 +15,10 @@ export function expectedHolder (
   return undefined
 }
 
-/** A holder of the same result that nothing is asked of. @param isAwaited something is still to be asked of the peer */
+/**
+ * Returns a holder of the same result with no pending requests. @param isAwaited something is still to be requested
+ * from the peer
+ */
 export function idleHolder (
   peers: Iterable<TaskPeer>, { index, result }: Download, isAwaited: (peer: TaskPeer) => boolean
 ): TaskPeer | undefined {
@@ -26,13 +29,13 @@ export function idleHolder (
   return undefined
 }
 
-/** Somebody is still there that holds the same result. */
+/** True if a connected peer holds the same result. */
 export function isHeld (peers: Iterable<TaskPeer>, { index, result }: Download): boolean {
   for (const { wire, results } of peers) if (!wire.destroyed && results.holdsResult(index, result)) return true
   return false
 }
 
-/** All holders of the piece; if it is expected of some, only they. */
+/** All holders of the piece; if it is expected of some, only these. */
 export function holdersToAsk (peers: Iterable<TaskPeer>, index: number): TaskPeer[] {
   const isExpected = expectedHolder(peers, index) !== undefined
   return Array.from(peers).filter(({ results, holder }) => {
@@ -40,7 +43,7 @@ export function holdersToAsk (peers: Iterable<TaskPeer>, index: number): TaskPee
   })
 }
 
-/** Open requests for the piece are of no use any more. */
+/** Cancels all requests for the piece. */
 export function cancelRequests (peers: Iterable<TaskPeer>, index: number): void {
   for (const { wire } of peers) {
     for (const request of wire.requests.filter(({ piece }) => piece === index)) {

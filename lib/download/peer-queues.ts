@@ -1,12 +1,12 @@
-/** What each connected peer is to be asked for, and in which order. Pure. Called by downloader.ts. */
+/** The pieces to request from each connected peer, in order. Pure. Called by downloader.ts. */
 import type { TaskPeer } from '../peers/task-peer.ts'
 
-/** Pieces that one peer holds and that were missing here when it announced them, oldest first. */
+/** The pieces that one peer holds and that were missing here when it announced them, oldest first. */
 interface Queues {
   readonly ordinary: PieceQueue
-  /** those of them that a reader waits for */
+  /** those that a reader waits for */
   readonly urgent: PieceQueue
-  /** the piece that was last begun with it */
+  /** the last piece whose download from this peer has begun */
   current: number | undefined
 }
 
@@ -31,13 +31,13 @@ export class PeerQueues {
     return queues !== undefined && (queues.urgent.some(test) || queues.ordinary.some(test))
   }
 
-  /** The piece is the next that the peer is asked for. */
+  /** The download of the piece from this peer begins. */
   begin (peer: TaskPeer, index: number): void { this.#of(peer).current = index }
 
   /**
-   * Goes on with what the peer has begun before it takes up another piece, unless a reader waits for that.
-   * @param isUrgent a reader waits for the piece
-   * @param request asks for a block of the piece; false: there is none to be asked of this peer
+   * Continues the piece that was begun with the peer before it takes another, unless a reader waits for another.
+   * @param isUrgent whether a reader waits for the piece
+   * @param request requests a block of the piece; false if none can be requested from this peer
    */
   next (peer: TaskPeer, isUrgent: (index: number) => boolean, request: (index: number) => boolean): boolean {
     const queues = this.#queues.get(peer)
@@ -53,10 +53,10 @@ export class PeerQueues {
     return beginFirst(queues, ordinary, request)
   }
 
-  /** Forgets what is not urgent. */
+  /** Removes the pieces that are not urgent. */
   clear (peer: TaskPeer): void { this.#queues.get(peer)?.ordinary.clear() }
 
-  /** The peer is gone; gives what it was still to be asked for. */
+  /** The peer has disconnected. Yields the pieces that were still to be requested from it. */
   * remove (peer: TaskPeer): Generator<number> {
     const queues = this.#queues.get(peer)
     this.#queues.delete(peer)
@@ -74,7 +74,7 @@ export class PeerQueues {
   }
 }
 
-/** Takes pieces out of one of the queues until one can be begun. */
+/** Takes pieces from one of the queues until one can be begun. */
 function beginFirst (queues: Queues, queue: PieceQueue, request: (index: number) => boolean): boolean {
   for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
     if (!request(index)) continue
@@ -84,7 +84,7 @@ function beginFirst (queues: Queues, queue: PieceQueue, request: (index: number)
   return false
 }
 
-/** A first-in first-out queue of piece indices whose `shift` does not move the rest. */
+/** A first-in first-out queue of piece indices. `shift` does not move the remaining ones. */
 class PieceQueue {
   #items: number[] = []
   #head = 0
@@ -106,7 +106,7 @@ class PieceQueue {
     const index = this.#items[this.#head]
     if (index === undefined) return undefined
     this.#head++
-    // moving the rest only when half of the array is used up keeps the cost per item constant
+    // moving them only when half of the array is unused keeps the cost per item constant
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head)
       this.#head = 0

@@ -1,15 +1,13 @@
-/** How many requests are kept open with a peer. */
+/** The number of open requests to a peer. */
 import type { Wire } from '../base/wire.ts'
 import { BLOCK_BYTES } from './assembly.ts'
 
-/**
- * Requests kept open with one peer: enough for tiny pieces, which are one request each, to not wait for round trips.
- */
+/** At least this many, so that tiny pieces of one request each do not wait for round trips. */
 const MIN_PIPELINE = 64
-/** Below what common clients accept (libtorrent: 500; BEP 10 `reqq` says otherwise where it does). */
+/** Fewer than common clients accept (libtorrent: 500), unless BEP 10's `reqq` says otherwise. */
 const MAX_PIPELINE = 250
 
-/** As many as keep the line busy, and as the peer takes. */
+/** As many as keep the line busy and as the peer accepts. */
 export function pipelineLength (wire: Wire): number {
   const bySpeed = Math.ceil(wire.downloadSpeed() / BLOCK_BYTES)
   const { reqq } = wire.peerExtendedHandshake

@@ -1,37 +1,36 @@
 /**
- * When to ask for pieces that were announced: at once; or some time later, while work goes on here anyway and nobody
- * waits for them. Peers that are alike end their work items together, and would exchange what they have when the next
- * ones should start; a random delay spreads it over the time in which they compute, and ends with it. Called by
+ * Decides when to request announced pieces: at once, or later, while work continues here and no reader waits for them.
+ * Similar peers finish their work items at the same time, and would exchange pieces just when the next items should
+ * start. A random delay spreads the requests over the time in which they compute, and ends with it. Called by
  * downloads.ts.
  */
 import type { Clock } from '../base/clock.ts'
 import type { TaskPeer } from '../peers/task-peer.ts'
 
-/** The longest delay: this share of the time for which work goes on anyway, and never longer than three seconds. */
+/** The longest delay as a share of the time for which work continues; never longer than three seconds. */
 const SHARE = 0.5
 const MAX_DELAY_MS = 3_000
 
-/** What the delay depends on. */
+/** The inputs of the delay. */
 export interface RequestDelayHost {
   readonly clock: Clock
-  /** gives numbers in [0, 1) */
+  /** returns numbers in [0, 1) */
   readonly random: () => number
   /**
-   * how long work goes on here, as far as can be seen, and for a piece's time at most; 0: nobody knows, or there is
-   * none
+   * how long work will continue here, as far as is known, at most the duration of a piece; 0: there is none, or unknown
    */
   readonly busyMs: number
 }
 
-/** Whose requests are delayed (downloader.ts). */
+/** The downloads whose requests are delayed (downloader.ts). */
 export interface RequestingDownloads {
-  /** a reader waits for something that is to be asked of the peer */
+  /** a reader waits for something that is to be requested from the peer */
   isUrgent (peer: TaskPeer): boolean
-  /** requests what the peer has */
+  /** requests pieces from the peer */
   requestMore (peer: TaskPeer): void
 }
 
-/** The peers that are to be asked. */
+/** The peers whose requests are delayed. */
 export class RequestDelay {
   readonly #host: RequestDelayHost
   readonly #downloads: RequestingDownloads
@@ -57,7 +56,7 @@ export class RequestDelay {
     }))
   }
 
-  /** There is nothing else to do: everything is asked for now. */
+  /** There is nothing else to do: requests everything now. */
   hurry (): void {
     for (const peer of this.#timers.keys()) {
       this.#forget(peer)

@@ -1,22 +1,22 @@
-/** What is on its way to disk, which may be slower than the network. */
+/** Limits the bytes that wait to be written, since the disk may be slower than the network. */
 import type { PieceSink } from './assembly.ts'
 
-/** Nothing more is requested while so much waits to be written. */
+/** While this many bytes wait to be written, nothing more is requested. */
 const MAX_UNWRITTEN_BYTES = 32 << 20
 
-/** Counts the bytes that were given to sinks and are not written yet. */
+/** Counts the bytes that sinks have received and not written yet. */
 export class WriteBacklog {
   readonly #drained: () => void
   #bytes = 0
 
-  /** @param drained it was full, and is not any more */
+  /** @param drained called when the backlog is no longer full */
   constructor (drained: () => void) {
     this.#drained = drained
   }
 
   get isFull (): boolean { return this.#bytes > MAX_UNWRITTEN_BYTES }
 
-  /** The same sink, whose writes are counted. */
+  /** Wraps a sink so that its writes are counted. */
   counting (sink: PieceSink): PieceSink {
     return {
       write: async (at, bytes) => {
