@@ -1,6 +1,6 @@
 /**
- * Tells the connected peers of one task which pieces are stored here: a snapshot first, then each piece as it comes.
- * Called by neighbours.ts, which knows the peers.
+ * Announces the pieces stored here to the connected peers of one task: first a snapshot, then each new piece. Called by
+ * neighbours.ts, which knows the peers.
  */
 import type { Announcements, ResultRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
@@ -10,37 +10,37 @@ import { BroadcastQueue } from './broadcast-queue.ts'
 import type { TaskPeer } from './task-peer.ts'
 
 /**
- * What a peer has heard of from others is announced after this, or at most twice this, if it has not fetched it by
- * then.
+ * Delay before a piece is announced to a peer that knows other holders of it: at least this, at most twice this, and
+ * only if the peer has not fetched it by then.
  */
 const LATER_MS = 1_000
 const NO_NEWS: Announcements = { results: [], haves: [] }
 
-/** A piece that was stored here, where it was downloaded, and whether it is gone again. */
+/** A piece that was stored here, the peers that it was downloaded from, and whether it has been lost since. */
 interface NewPiece { readonly record: ResultRecord, readonly sources: readonly TaskPeer[], isGone: boolean }
 
-/** What one connected peer was told. */
+/** What one connected peer has been told. */
 interface Told {
-  /** pieces stored since it was sent our bitfield, to be announced once the task digests have matched */
+  /** pieces stored since it was sent our bitfield, to be announced once the task digests match */
   readonly heldBack: number[]
-  /** up to where it has been told the news; undefined: it has not been sent the snapshot yet */
+  /** the place in the queue up to which it has been told; undefined: it has not been sent the snapshot yet */
   until: number | undefined
-  /** pieces of those that it hears of from others, and those of the round before */
+  /** pieces that other peers announced to it, in this round and the previous one */
   later: number[]
   late: number[]
 }
 
-/** What the peers of one task are to be told of stored pieces. */
+/** The announcements to the peers of one task. */
 export class Announcer {
   readonly #results: ResultTable
   readonly #clock: Clock
-  /** greeted, and not known to work on the task so far */
+  /** the peers that were greeted, but are not known to work on the task yet */
   readonly #unmatched = new Set<TaskPeer>()
-  /** the connected peers */
+  /** by connected peer */
   readonly #told = new Map<TaskPeer, Told>()
-  /** what was stored lately, and where it was downloaded */
+  /** the pieces stored recently */
   readonly #news = new BroadcastQueue<NewPiece>()
-  /** all peers are going to ask for the news */
+  /** all peers are about to read the queue */
   #areAwake = false
   #cancelLater: (() => void) | null = null
   #isClosed = false
@@ -50,16 +50,16 @@ export class Announcer {
     this.#clock = clock
   }
 
-  /** The peer asks for the news whenever it is about to be sent something. */
+  /** Adds a peer. It reads the queue whenever a message to it is flushed. */
   add (peer: TaskPeer): void {
     this.#told.set(peer, { heldBack: [], until: undefined, later: [], late: [] })
     peer.ext.pending = () => this.#tell(peer)
   }
 
-  /** The peer was sent our bitfield, and is told no more until it is sent the snapshot. */
+  /** The peer was sent our bitfield. It is told nothing more until the snapshot. */
   holdBack (peer: TaskPeer): void { this.#unmatched.add(peer) }
 
-  /** The peer works on the task: it is told all that is stored here, and from now on each new piece. */
+  /** The peer works on the task: tells it everything that is stored here, and each new piece from now on. */
   sendSnapshot (peer: TaskPeer): void {
     const told = this.#told.get(peer)
     if (told === undefined) return
@@ -75,10 +75,10 @@ export class Announcer {
   }
 
   /**
-   * The piece is stored here. Who holds it already is not told, and who has heard of it from the peers it came from
-   * only if it does not get it there: where everybody is connected to everybody, each piece is announced once, not once
-   * a peer.
-   * @param sources where it was downloaded; none if it was computed here
+   * The piece is stored here. Peers that hold it are not told. Peers that its sources have told are told later, and
+   * only if they have not fetched it there: in a fully connected swarm, each piece is announced once, not once per
+   * peer.
+   * @param sources the peers that it was downloaded from; none if it was computed here
    */
   announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
     this.#news.add({ record: { index, ...result }, sources: [...sources], isGone: false }, () => this.#toldUntil())
@@ -88,27 +88,27 @@ export class Announcer {
     for (const [{ ext }, { until }] of this.#told) if (until !== undefined) ext.wake()
   }
 
-  /** The piece is not here any more. */
+  /** The piece is no longer stored here. */
   withdraw (index: number): void {
     for (const piece of this.#news.since(0)) if (piece.record.index === index) piece.isGone = true
     for (const { wire } of this.#told.keys()) wire.lt_donthave.donthave(index)
   }
 
-  /** The peer does not have the piece any more; while it had, it was not told that we have it. */
+  /** The peer no longer has the piece. While it had the piece, it was not told that we have it, too. */
   remind (peer: TaskPeer, index: number): void {
     const own = this.#results.own(index)
     if (own !== undefined && peer.isGreeted) peer.ext.announce([{ index, ...own }], [index])
   }
 
-  /** The peer is gone. */
+  /** The peer has disconnected. */
   remove (peer: TaskPeer): void {
     this.#told.delete(peer)
     this.#unmatched.delete(peer)
-    // what it alone could have sent is to be had from us, too
+    // other peers can now fetch from us what only that peer would have sent
     if (this.#cancelLater !== null) for (let round = 0; round < 2; round++) this.#announceLate()
   }
 
-  /** Forgets what everybody was told. To be called every few seconds. */
+  /** Discards entries that every peer has read. To be called every few seconds. */
   tidy (): void { this.#news.trim(this.#toldUntil()) }
 
   close (): void {
@@ -121,7 +121,7 @@ export class Announcer {
     for (const { until } of this.#told.values()) if (until !== undefined) yield until
   }
 
-  /** The news for the peer, which is about to be sent what waits for it. */
+  /** The announcements for a peer that is about to be sent its queue. */
   #tell (peer: TaskPeer): Announcements {
     this.#areAwake = false
     const told = this.#told.get(peer)
@@ -132,7 +132,7 @@ export class Announcer {
       const { index } = record
       if (isGone) continue
       if (peer.results.holds(index)) {
-        // no news to it, but the end of what we claimed
+        // the peer has the piece, but must learn that our claim has ended
         if (peer.ext.state.sentClaims.has(index)) results.push(record)
       } else if (sources.some(source => source.isConnectedTo(peer) && this.#told.has(source))) {
         told.later.push(index)

@@ -1,6 +1,6 @@
 /**
- * Claims between us and the connected peers: tells them ours, keeps the scheduler's table of theirs, decides who yields
- * when two compute one piece, and passes claims on. Called by neighbours.ts, which knows the peers.
+ * Exchanges claims with the connected peers: announces ours, maintains the scheduler's table of theirs, decides who
+ * yields when two peers compute the same piece, and relays claims. Called by neighbours.ts, which knows the peers.
  */
 import { MAX_CLAIMS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
 import { keepsClaim } from '../../extensions/ut_bitworker/index.ts'
@@ -16,32 +16,32 @@ import type { TaskPeer } from './task-peer.ts'
 
 const trace = traceOf('claims')
 
-/** Pieces that a peer may take over from us without having delivered them. */
+/** Pieces that a peer may take over from us before it has delivered them. */
 const MAX_OWED = 8
 /**
- * And all peers that never delivered any, together: a swarm that starts at once is strangers only. One more each round
- * of `tidy`.
+ * The same for all peers together that never delivered a piece: a new swarm consists of strangers only. One more is
+ * allowed in each round of `tidy`.
  */
 const MAX_STRANGER_YIELDS = 64
 
-/** What the exchange needs from its surroundings. */
+/** Callbacks of the exchange's owner. */
 export interface ClaimExchangeHost {
   readonly clock: Clock
   /** our own, 20 bytes */
   readonly peerId: Uint8Array
-  /** our running claims, or backups, for a peer that has just come */
+  /** our running claims or backups, for a new peer */
   claims (opts: { isBackup: boolean }): ClaimRecord[]
-  /** a piece that we compute is computed by a peer whose claim goes before ours */
+  /** another peer's claim wins against ours for a piece that we are computing */
   yield (index: number, other: Claim): void
 }
 
-/** What was said between us and one connected peer. */
+/** The state of the exchange with one connected peer. */
 interface Dealings {
-  /** what it computes */
+  /** its own claims */
   readonly claims: ClaimSource
-  /** what its neighbours compute, by its word */
+  /** the claims that it relays */
   readonly relays: ClaimSource
-  /** peers that it says it is connected to (hex peer ids); kept here because a closed connection forgets */
+  /** the peers that it is connected to (hex peer ids); stored here because a closed connection forgets them */
   readonly neighbours: Set<string>
   /** pieces that we left to it because of its claim, and that it does not have yet */
   readonly owed: Set<number>
@@ -53,11 +53,11 @@ export class ClaimExchange {
   readonly #host: ClaimExchangeHost
   readonly #relay: ClaimRelay
   readonly #dealings = new Map<TaskPeer, Dealings>()
-  /** how many peers name each peer that we are not connected to: only what is named counts as alive */
+  /** by peer that we are not connected to: how many peers name it. Only named peers count as alive */
   readonly #distant = new Map<string, number>()
   /** the connected, matched peers */
   readonly #peers = new Map<string, TaskPeer>()
-  /** pieces left lately to peers that never delivered one */
+  /** pieces left recently to peers that never delivered one */
   #strangerYields = 0
 
   constructor (scheduler: Scheduler, host: ClaimExchangeHost) {
@@ -85,7 +85,7 @@ export class ClaimExchange {
     ext.on('withdrawals', withdrawals => { this.#onWithdrawals(peer, withdrawals) })
   }
 
-  /** The peer is gone, and with it all that it claimed and passed on. */
+  /** The peer has disconnected: removes its claims, and those that it relayed. */
   remove (peer: TaskPeer): void {
     const dealings = this.#dealings.get(peer)
     if (dealings === undefined) return
@@ -104,7 +104,7 @@ export class ClaimExchange {
   // OUTGOING
   //
 
-  /** All peers must know before the work items start. */
+  /** Sends our claims to all peers, before the work items start. */
   claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void {
     trace('%s to %d peers: %o', opts.isBackup ? 'backups' : 'claims', this.#peers.size, claims)
     for (const peer of this.#peers.values()) this.#send(peer, claims, opts)
@@ -115,14 +115,14 @@ export class ClaimExchange {
     for (const { ext } of this.#peers.values()) ext.release(indices)
   }
 
-  /** A peer that has just been matched hears of all that runs. */
+  /** Sends a peer that has just matched all running claims. */
   sendSnapshot (peer: TaskPeer): void {
     for (const isBackup of [false, true]) this.#send(peer, this.#host.claims({ isBackup }), { isBackup })
   }
 
   #send (peer: TaskPeer, claims: ClaimRecord[], opts: { isBackup: boolean }): void {
     peer.ext.claim(claims, opts)
-    // with this turn, not with the next batch of news: the work item is about to start
+    // in this turn, not with the next batch: the work item is about to start
     peer.ext.flush()
     if (opts.isBackup) return
     for (const { index } of claims) {
@@ -135,7 +135,7 @@ export class ClaimExchange {
   // INCOMING
   //
 
-  /** The peer announced results: what it claimed of them is done. */
+  /** The peer announced results, which end its claims for these pieces. */
   fulfil (peer: TaskPeer, indices: number[]): void {
     const dealings = this.#dealings.get(peer)
     if (dealings === undefined) return
@@ -145,11 +145,11 @@ export class ClaimExchange {
 
   /** The peer sent a piece that matched its digest. */
   delivered (peer: TaskPeer): void {
-    const dealings = this.#dealings.get(peer) // none: it has left meanwhile
+    const dealings = this.#dealings.get(peer) // undefined if it has disconnected in the meantime
     this.#scheduler.claims.delivered(peer.id, dealings === undefined ? [] : [dealings.claims, dealings.relays])
   }
 
-  /** The peer has the piece: if it took it over from us, it owes us nothing. */
+  /** The peer has the piece: if it took it over from us, the debt is paid. */
   settled (peer: TaskPeer, index: number): void { this.#dealings.get(peer)?.owed.delete(index) }
 
   /** To be called every few seconds. */
@@ -190,7 +190,7 @@ export class ClaimExchange {
       this.#scheduler.claims.add(dealings.claims, peer.id, { ...claim, isBackup })
       this.#yieldIfLost(peer, claim.index)
     }
-    // what we do not believe we do not pass on: others would believe us
+    // relays only claims that we believe, because others would believe us
     this.#relay.claimed(peer, claims.filter(({ index }) => this.#scheduler.claims.isRespected(peer.id, index)))
   }
 
@@ -218,19 +218,19 @@ export class ClaimExchange {
     for (const { index, peerId } of withdrawals) this.#scheduler.claims.remove(dealings.relays, peerId, index)
   }
 
-  /** Neither ourselves nor a neighbour, which speaks for itself. */
+  /** True for a peer that is neither ourselves nor a neighbour, whose own messages we receive. */
   #isDistant (peerId: string): boolean {
     return !this.#peers.has(peerId) && peerId !== hexOf(this.#host.peerId)
   }
 
-  /** Of two claims for one piece one yields; decided as soon as both sides know of both. */
+  /** Of two claims for one piece, one yields. Decided as soon as both sides know both claims. */
   #yieldIfLost (peer: TaskPeer, index: number): void {
     const received = peer.ext.state.claims.get(index)
     if (received === undefined || received.isBackup) return
     this.#yieldTo(peer, { index, peerId: peer.id, firstElapsedMs: received.firstElapsedMs })
   }
 
-  /** The peer that passed both claims on to the other side has the numbers that both compare. */
+  /** The peer that relayed both claims to the other side has the numbers that both compare. */
   #yieldToRelay (peer: TaskPeer, relay: RelayRecord): void {
     if (!relay.isBackup && this.#isDistant(relay.peerId)) this.#yieldTo(peer, relay)
   }
@@ -252,7 +252,8 @@ export class ClaimExchange {
   }
 
   /**
-   * Whoever takes pieces over and does not deliver them soon has no credit left: claims alone must not stop our work.
+   * A peer that takes over pieces and does not deliver them soon has no credit left: claims alone must not stop our
+   * work.
    */
   #mayYield (peer: TaskPeer, index: number): boolean {
     const owed = this.#dealings.get(peer)?.owed

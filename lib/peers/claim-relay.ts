@@ -1,18 +1,18 @@
 /**
- * Who is connected to whom, and claims passed on once: a peer hears of the claims of its neighbours' neighbours, which
- * it would otherwise collide with (docs/ut_bitworker.md, "Relayed claims"). Where everybody is connected to everybody,
- * nothing is passed on. Called by claim-exchange.ts.
+ * Records who is connected to whom, and relays claims by one hop: a peer receives the claims of its neighbours'
+ * neighbours, with which it would otherwise collide (docs/ut_bitworker.md, "Relayed claims"). In a fully connected
+ * swarm, nothing is relayed. Called by claim-exchange.ts.
  */
 import type { RelayRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
 import type { TaskPeer } from './task-peer.ts'
 
-/** Claims wait this long for others, so that many make one message; what has ended by then is never passed on. */
+/** Claims wait this long, so that several share a message. A claim that has ended by then is never relayed. */
 const RELAY_MS = 250
-/** Shorter work is over before it has got around. */
+/** Shorter work is finished before its claim has been relayed. */
 const MIN_ESTIMATE_MS = 2 * RELAY_MS
 
-/** What one peer claims, as far as others hear of it from us. */
+/** The claims of one peer: those that wait to be relayed, and those that were relayed. */
 interface Relayed { readonly waiting: Set<number>, readonly told: Set<number> }
 
 /** The relays of one task. */
@@ -25,7 +25,7 @@ export class ClaimRelay {
     this.#clock = clock
   }
 
-  /** The peer is matched: it hears of all others and their claims, and they of it. */
+  /** The peer has matched: exchanges neighbours and claims between it and all others. */
   join (peer: TaskPeer): void {
     this.#claimants.set(peer, { waiting: new Set(), told: new Set() })
     for (const other of this.#others(peer)) {
@@ -35,7 +35,7 @@ export class ClaimRelay {
     }
   }
 
-  /** The peer is gone, and its claims with it. */
+  /** The peer has disconnected: withdraws its claims. */
   leave (peer: TaskPeer): void {
     const relayed = this.#claimants.get(peer)
     if (relayed === undefined) return
@@ -57,11 +57,11 @@ export class ClaimRelay {
     if (relayed.waiting.size > 0) this.#cancelFlush ??= this.#clock.after(RELAY_MS, () => { this.#flush() })
   }
 
-  /** Claims of the peer ended: with a result, which makes its own way, or without one. */
+  /** Claims of the peer ended: with a result, which is announced separately, or without one. */
   ended (peer: TaskPeer, indices: readonly number[], { withResult }: { withResult: boolean }): void {
     const relayed = this.#claimants.get(peer)
     if (relayed === undefined) return
-    // results are many, claims few
+    // there are many results and few claims
     for (const index of relayed.waiting) if (indices.includes(index)) relayed.waiting.delete(index)
     const told = [...relayed.told].filter(index => indices.includes(index))
     for (const index of told) relayed.told.delete(index)
@@ -89,7 +89,7 @@ export class ClaimRelay {
     for (const stranger of strangers) stranger.ext.relay(relays)
   }
 
-  /** Those who do not hear it from the peer itself. */
+  /** Yields the listeners that are not connected to the peer itself. */
   * #strangersTo (peer: TaskPeer, listeners: Iterable<TaskPeer>): Generator<TaskPeer> {
     for (const other of listeners) if (!other.isConnectedTo(peer)) yield other
   }

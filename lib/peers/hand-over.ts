@@ -1,46 +1,46 @@
 /**
- * Who would lose something if we left now. A piece that only we have would have to be computed again; it is handed over
- * when the peers that want it have it, or can get it from somebody who stays. Pure. Called by neighbours.ts, which
- * knows the peers.
+ * Determines what peers would lose if we left now. A piece that only we have would have to be computed again. It is
+ * handed over when the peers that want it have it, or can get it from a peer that stays. Pure. Called by neighbours.ts,
+ * which knows the peers.
  *
- * A peer does not tell a holder that it has a piece, too. So its word that it wants nothing of ours any more (`not
- * interested`, BEP 3) ends the waiting for it, and what it was sent only says how much is left.
+ * A peer does not tell a holder that it has a piece, too. Therefore its statement that it wants none of our pieces
+ * (`not interested`, BEP 3) ends the waiting for it; the record of what it was sent only serves to count what is left.
  */
 import type { ResultTable } from '../results/result-table.ts'
 import type { TaskPeer } from './task-peer.ts'
 
 /**
- * A peer that wants nothing may be about to leave as well: by their ids two of them agree who goes first, for this
- * long.
+ * A peer that wants nothing may be about to leave as well. For this long, the ids of the two peers decide who leaves
+ * first.
  */
 const DEFER_MS = 5_000
-/** A peer has this long to say that it is interested in what is new to it. */
+/** Time that a peer has to declare interest in a new piece. */
 const INTEREST_MS = 2_000
 
-/** What is left to hand over. */
+/** The pieces that have not been handed over yet. */
 export interface Outstanding {
-  /** connected peers that want pieces which only we can give them */
+  /** connected peers that want pieces that only we can give them */
   peers: number
-  /** how many pieces those are */
+  /** the number of these pieces */
   pieces: number
 }
 
-/** What the peers of one task have of us alone. */
+/** The pieces that the peers of one task can get from us alone. */
 export class HandOver {
   readonly #results: ResultTable
   readonly #peers: () => Iterable<TaskPeer>
   readonly #peerId: string
   readonly #now: () => number
-  /** pieces whose last block a peer was sent, a bit each */
+  /** the pieces whose last block was sent to a peer, one bit each */
   readonly #sent = new WeakMap<TaskPeer, Uint8Array>()
   readonly #joinedAt = new WeakMap<TaskPeer, number>()
-  /** what was stored lately, and when; oldest first */
+  /** the pieces stored recently, with their time; oldest first */
   #news: Array<{ index: number, at: number }> = []
-  /** when we began to leave; null: we do not */
+  /** when we started to leave; null: we have not */
   #since: number | null = null
 
   /**
-   * @param peers the connected ones that are not banned
+   * @param peers the connected peers that are not banned
    * @param peerId our own, hex
    * @param now milliseconds on any steady clock
    */
@@ -64,14 +64,17 @@ export class HandOver {
     this.#news.push({ index, at: now })
   }
 
-  /** The peer is sent the last block of a piece. */
+  /** The last block of a piece is being sent to the peer. */
   sent (peer: TaskPeer, index: number): void {
     const bits = this.#sent.get(peer) ?? new Uint8Array(Math.ceil(this.#results.pieceCount / 8))
     bits[index >> 3]! |= 1 << (index & 7)
     this.#sent.set(peer, bits)
   }
 
-  /** We mean to leave: from the first call on peers that may leave, too, are given the time to agree with us. */
+  /**
+   * What would be lost if we left now. The first call starts the time in which peers that may leave, too, can agree
+   * with us.
+   */
   outstanding (): Outstanding {
     const now = this.#now()
     this.#since ??= now
@@ -83,24 +86,24 @@ export class HandOver {
       const lacking = this.#lacking(this.#wanted(peer, now), peer, stayers)
       if (lacking.length === 0) continue
       count++
-      // what it was sent may still be on its way, or not be stored
+      // what was sent may still be in transit, or not be stored yet
       const unsent = lacking.filter(index => !this.#wasSent(peer, index))
       for (const index of unsent.length > 0 ? unsent : lacking.slice(-1)) pieces.add(index)
     }
     return { peers: count, pieces: pieces.size }
   }
 
-  /** The pieces among which are those that the peer wants. */
+  /** Yields pieces that include all those that the peer wants. */
   * #wanted (peer: TaskPeer, now: number): Generator<number> {
     const isNew = now - (this.#joinedAt.get(peer) ?? now) < INTEREST_MS
-    // who says that it wants nothing has not spoken of what is new yet
+    // a peer that is not interested may not have reacted to the new pieces yet
     if (!peer.wire.peerInterested && !isNew) {
       for (const { index, at } of this.#news) if (now - at < INTEREST_MS) yield index
     }
     if (peer.wire.peerInterested || isNew) for (let index = 0; index < this.#results.pieceCount; index++) yield index
   }
 
-  /** Those that we have, and neither the peer nor any of those who stay. */
+  /** Returns those that we have, and that neither the peer nor any of the stayers has. */
   #lacking (indices: Iterable<number>, peer: TaskPeer, stayers: TaskPeer[]): number[] {
     const lacking: number[] = []
     if (stayers.some(({ results }) => results.held === this.#results.pieceCount)) return lacking
@@ -117,8 +120,8 @@ export class HandOver {
   }
 
   /**
-   * It will be there when we are gone, as far as can be known: it is not done, or it leaves after us, or it does not
-   * leave at all.
+   * True if, as far as we know, the peer will still be there when we have left: it is not finished, it leaves after us,
+   * or it does not leave at all.
    */
   #stays (other: TaskPeer, now: number): boolean {
     return other.wire.peerInterested || other.id < this.#peerId || now - (this.#since ?? now) >= DEFER_MS

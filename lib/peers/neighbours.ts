@@ -1,9 +1,9 @@
 /**
- * The connected peers of one task: takes in what they announce. What they are told of stored pieces is announcer.ts's,
- * claims are claim-exchange.ts's.
+ * The connected peers of one task: processes their announcements. announcer.ts announces our pieces to them;
+ * claim-exchange.ts handles claims.
  *
- * What follows from it is decided elsewhere: result-table.ts and scheduler.ts are kept true, and the `NeighbourHost`
- * hears of pieces that became available. Called by piece-flow.ts.
+ * Decisions are made elsewhere: this file keeps result-table.ts and scheduler.ts up to date, and reports pieces that
+ * became available to the `NeighbourHost`. Called by piece-flow.ts.
  */
 import BitField from 'bitfield'
 import type { ClaimRecord, ResultRecord, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
@@ -20,43 +20,43 @@ import { identityOf } from './identity.ts'
 import { TaskPeer } from './task-peer.ts'
 
 /**
- * Rounds of `tidy` that a peer may choke us while we need its pieces: the optimistic unchoking of common clients takes
- * three.
+ * Rounds of `tidy` for which a peer may choke us while we need its pieces. The optimistic unchoking of common clients
+ * takes three.
  */
 const MAX_STARVING_ROUNDS = 6
 
-/** A peer may be caught with this many pieces of wrong data; at the next one it is banned. */
+/** Pieces with wrong data that a peer may send before the next one gets it banned. */
 const STRIKES_TOLERATED = 1
-/** Peers whose strikes are remembered: ids cost nothing to make up. */
+/** Number of peers whose strikes are remembered: peer ids cost nothing to invent. */
 const MAX_STRIKERS = 10_000
 
 /** Answers a request for a block. */
 export type Respond = (err: Error | null, block?: Uint8Array) => void
 
-/** How far the connected peers have told what they have. */
+/** How far the connected peers have announced their pieces. */
 export interface Meeting {
-  /** some are being made, or were made and their peers have not told what they have */
+  /** connections are being opened, or their peers have not announced their pieces yet */
   isConnecting: boolean
-  /** a peer works on the very same task, and tells what it has as soon as anybody */
+  /** at least one peer works on the same task, and has announced its pieces or is about to */
   hasMet: boolean
 }
 
-/** What the neighbours need from their surroundings. */
+/** Callbacks of the owner of the neighbours. */
 export interface NeighbourHost extends ClaimExchangeHost {
-  /** the peer holds the piece, which is missing here, from now on */
+  /** the peer now holds this piece, which is missing here */
   available (peer: TaskPeer, index: number): void
-  /** news of this peer were taken in: see what can be fetched from it, and computed */
+  /** announcements of this peer were processed: pieces may be fetched from it, or computed */
   updated (peer: TaskPeer): void
   left (peer: TaskPeer): void
-  /** something that the peer holds is needed */
+  /** the peer holds something that is needed */
   wants (peer: TaskPeer): boolean
-  /** a block of a piece that is stored here */
+  /** reads a block of a piece that is stored here */
   serve (index: number, offset: number, length: number, respond: Respond): void
   strike (peer: TaskPeer, reason: string): void
   ban (peer: TaskPeer, reason: string): void
 }
 
-/** The peers of one task. Iterates over them. */
+/** The peers of one task. Iterable. */
 export class Neighbours implements Iterable<TaskPeer> {
   readonly #results: ResultTable
   readonly #scheduler: Scheduler
@@ -64,11 +64,11 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly #peers = new Map<Wire, TaskPeer>()
   readonly #strikes = new Map<string, number>()
   readonly #banned = new WeakSet<TaskPeer>()
-  /** for how many rounds a peer has choked us though we need its pieces */
+  /** number of rounds for which a peer has choked us although we need its pieces */
   readonly #starving = new Map<TaskPeer, number>()
   readonly #claims: ClaimExchange
   readonly #announcer: Announcer
-  /** what would be lost if we left */
+  /** the pieces that would be lost if we left */
   readonly handOver: HandOver
 
   constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
@@ -85,7 +85,7 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   has (wire: Wire): boolean { return this.#peers.has(wire) }
 
-  /** Who has told what it has, and whose first announcements are on their way. */
+  /** Which peers have announced their pieces, and whether first announcements are still expected. */
   get meeting (): Meeting {
     const areNew = new Set(
       Array.from(this, ({ ext, results }) => ext.state.status === 'waiting' || results.unexplained > 0)
@@ -93,7 +93,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     return { isConnecting: areNew.has(true), hasMet: areNew.has(false) }
   }
 
-  /** Listens to a peer; what it says may come before `greet`. */
+  /** Listens to a peer. Its messages may arrive before `greet`. */
   add (wire: Wire, ext: UtBitworker): void {
     const results = this.#results.addPeer(pieces => {
       for (const index of pieces) this.#scheduler.deliveries.withdrawn(peer.holder, index)
@@ -110,7 +110,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#claims.add(peer)
     ext.on('matched', () => { if (peer.isGreeted) this.#sendSnapshot(peer) })
     ext.on('results', records => { this.#onResults(peer, records) })
-    // after the claims were taken in
+    // after the claims have been processed
     ext.on('releases', () => { this.#host.updated(peer) })
     ext.on('withdrawals', () => { this.#host.updated(peer) })
     ext.on('violation', reason => { this.#host.strike(peer, reason) })
@@ -125,7 +125,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   // OUTGOING
   //
 
-  /** Our bitfield was sent: tell the peer what we have and do, as soon as the task digests have matched. */
+  /** Our bitfield was sent. Tells the peer what we have and compute, as soon as the task digests match. */
   greet (wire: Wire): void {
     const peer = this.#peers.get(wire)
     if (peer === undefined || peer.isGreeted) return
@@ -135,31 +135,31 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   /**
-   * The piece is stored here: the peers are told.
-   * @param sources where it was downloaded; none if it was computed here
+   * The piece is stored here: announces it to the peers.
+   * @param sources the peers that it was downloaded from; none if it was computed here
    */
   announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
     this.handOver.stored(index)
     this.#announcer.announce(index, result, sources)
   }
 
-  /** Nothing is needed any more: the peers need not wait for us to fetch it. */
+  /** Nothing is needed any more: tells the peers, so that they need not wait for us to fetch it. */
   loseInterest (): void { for (const { wire } of this) if (wire.amInterested) wire.uninterested() }
 
-  /** The piece is not here any more. */
+  /** The piece is no longer stored here. */
   withdraw (index: number): void { this.#announcer.withdraw(index) }
 
   claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void { this.#claims.claim(claims, opts) }
 
   release (indices: number[]): void { this.#claims.release(indices) }
 
-  /** The peer sent so many bytes of a piece, which matched its digest. */
+  /** The peer completed a piece of `bytes` bytes, which matched its digest. */
   delivered (peer: TaskPeer, bytes: number): void {
     this.#scheduler.deliveries.delivered(peer.holder, bytes)
     this.#claims.delivered(peer)
   }
 
-  /** The piece is needed again: whoever holds it is expected to deliver it. */
+  /** The piece is needed again: its holders are expected to deliver it. */
   offerAgain (index: number): void {
     for (const peer of this) if (peer.results.holds(index)) this.#onAvailable(peer, index)
   }
@@ -179,8 +179,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   //
 
   /**
-   * Ends claims that were not renewed in time, and connections to peers that have what we need but never let us have
-   * it.
+   * Ends claims that were not renewed in time, and connections to peers that have what we need but never unchoke us.
    */
   tidy (): void {
     this.#claims.tidy()
@@ -195,7 +194,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     }
   }
 
-  /** It has something that is missing here. The cheap signs come first. */
+  /** True if it has something that is missing here. The cheap checks come first. */
   #isNeeded (peer: TaskPeer): boolean {
     if (peer.wire.peerChoking || peer.wire.requests.length > 0 || this.#host.wants(peer)) return true
     for (let index = 0; index < this.#results.pieceCount; index++) {
@@ -204,11 +203,11 @@ export class Neighbours implements Iterable<TaskPeer> {
     return false
   }
 
-  /** The peer is alone to blame for something about this piece: what it said of it is void. */
+  /** The peer alone is to blame for a problem with this piece: forgets its announcement. */
   distrust (peer: TaskPeer, index: number, reason: string): void {
-    if (this.#banned.has(peer)) return // what it had sent before it was closed
+    if (this.#banned.has(peer)) return // a message that it had sent before it was closed
     this.#forget(peer, index)
-    // across connections: coming back is no way out
+    // remembered across connections: reconnecting does not help
     const identity = identityOf(peer.wire)
     const strikes = (this.#strikes.get(identity) ?? 0) + 1
     if (this.#strikes.size < MAX_STRIKERS) this.#strikes.set(identity, strikes)
@@ -236,7 +235,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   #onHaveAll (peer: TaskPeer): void {
-    // bittorrent-protocol's stand-in cannot forget a bit, and would swallow a `have` that follows a `donthave`
+    // bittorrent-protocol's stand-in cannot clear a bit, and would ignore a `have` that follows a `donthave`
     const { pieceCount } = this.#results
     const bits = new Uint8Array(Math.ceil(pieceCount / 8)).fill(0xff)
     peer.wire.peerPieces = new BitField(bits)
@@ -263,9 +262,9 @@ export class Neighbours implements Iterable<TaskPeer> {
       if (announcement === 'changed') peer.ext.reportViolation(`changed its result for piece ${index}`)
       if (announcement !== 'new') continue
       if (peer.results.holds(index)) this.#onAvailable(peer, index)
-      else this.#expect(peer, index) // its `have` is to follow
+      else this.#expect(peer, index) // its `have` will follow
     }
-    // last, so that a claim passes into a promise and nobody begins the piece in between
+    // last, so that a claim turns into an announcement without a gap in which another peer starts the piece
     this.#claims.fulfil(peer, records.map(({ index }) => index))
     this.#host.updated(peer)
   }
@@ -278,7 +277,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: Respond): void {
     const size = this.#results.ownSize(index)
     if (size === undefined) return respond(new Error(`piece ${index} is not stored`))
-    // somebody may go by another result of the piece
+    // the peer may know another result of the piece
     if (offset < 0 || length <= 0 || offset + length > size) return respond(new Error('the request is outside the piece'))
     this.#host.serve(index, offset, length, (err, block) => {
       if (err === null && offset + length === size) this.handOver.sent(peer, index)
