@@ -1,6 +1,6 @@
 /**
- * What is to start soon: chosen and claimed ahead. Of short pieces many at a time, with one message and one look at the
- * swarm for all of them; of longer ones the next, so that peers which choose alike notice before either has begun.
+ * Chooses and claims the next pieces ahead of time: many short pieces at once, with one message and one scheduling pass
+ * for all of them; longer ones one by one, so that peers that make the same choice notice before either has started.
  * Called by compute-slots.ts.
  */
 import { MAX_CLAIMS } from '../../extensions/ut_bitworker/constants.ts'
@@ -10,31 +10,36 @@ import type { Choice, Scheduler } from '../scheduling/scheduler.ts'
 import type { Pace } from './pace.ts'
 
 /**
- * Short pieces are claimed ahead for this long: other peers wait for them that long at most, and a message costs a
+ * Short pieces are claimed this far ahead: other peers wait for them at most that long, and a message costs a
  * thousandth of it.
  */
 const AHEAD_MS = 100
-/** The next of longer ones is claimed so long before its slot is free: a busy peer has heard of it by then. */
+/**
+ * The next longer piece is claimed this long before its slot becomes free: by then, even a busy peer has received the
+ * claim.
+ */
 const NEXT_MS = 200
 
-/** Those who are told of claims: all peers. */
+/** Sends claims to all peers. */
 export interface ClaimOutlet {
-  /** tell them, before the work items start */
+  /** sends the claims before the work items start */
   claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void
-  /** tell them that there will be no result */
+  /** announces that there will be no results */
   release (indices: number[]): void
 }
 
-/** The slots for which pieces are chosen. */
+/** The slots that pieces are chosen for. */
 export interface WorkingSlots {
   readonly state: 'on' | 'paused' | 'stopped'
-  /** work items at a time */
+  /** number of slots */
   readonly count: number
-  /** slots in which no command runs */
+  /** number of slots in which no command runs */
   readonly free: number
-  /** pieces that are computed, or being stored */
+  /** number of pieces that are being computed or stored */
   readonly running: number
-  /** in how many milliseconds the commands that run will end, as the last ones did; negative: should have ended */
+  /**
+   * for each running command, the milliseconds until its expected end, by the pace of recent pieces; negative: overdue
+   */
   ends (): number[]
 }
 
@@ -61,10 +66,10 @@ export class ClaimedAhead {
 
   get size (): number { return this.#indices.size }
 
-  /** Claims of all of them. */
+  /** The claims of all these pieces. */
   claims (): ClaimRecord[] { return Array.from(this.#indices, index => this.#fresh(index)) }
 
-  /** What to start now: it is claimed. undefined: nothing. */
+  /** Returns the piece to start now, which has been claimed; undefined if there is none. */
   next (): Choice | undefined {
     const backup = this.#indices.size === 0 ? this.#choose() : undefined
     if (backup !== undefined) return backup
@@ -74,7 +79,7 @@ export class ClaimedAhead {
     return { index, isBackup: false }
   }
 
-  /** Gives up the piece, and chooses another one instead. False: it is none of them. */
+  /** Releases the piece, and chooses another one. Returns false if it is not among them. */
   drop (index: number): boolean {
     if (!this.#indices.has(index)) return false
     this.#giveUp([index])
@@ -82,13 +87,13 @@ export class ClaimedAhead {
     return true
   }
 
-  /** Gives up all of them: others wait for them. */
+  /** Releases all pieces, because other peers wait for them. */
   clear (): void {
     this.#cancelLook()
     this.#giveUp([...this.#indices])
   }
 
-  /** Chooses for the slots that will be free soon: the others have time, and what is late may be so for long. */
+  /** Chooses pieces for the slots that will be free soon. Other slots can wait: an overdue command may take long. */
   look (): void {
     this.#cancelLook()
     if (this.#slots.state !== 'on' || this.#pace.ms <= AHEAD_MS) return
@@ -107,13 +112,13 @@ export class ClaimedAhead {
     if (changes.length > 0) this.#cancelLook = this.#clock.after(Math.min(...changes), () => { this.look() })
   }
 
-  /** Chooses and claims a batch. A backup, if there is one, is claimed and returned. */
+  /** Chooses and claims a batch. If there is nothing but a backup, claims and returns it. */
   #choose (): Choice | undefined {
     const count = this.#batchSize()
     let choice: Choice | undefined
     while (this.#indices.size < count) {
       choice = this.#scheduler.next()
-      // only when nothing else is left, so the batch ends here
+      // a backup is chosen only when nothing else is left, so the batch ends here
       if (choice === undefined || choice.isBackup) break
       this.#add(choice.index)
     }
@@ -131,7 +136,7 @@ export class ClaimedAhead {
     return Math.max(free, Math.min(this.#room, Math.ceil(AHEAD_MS / ms) * count))
   }
 
-  /** Claims that we may make beside those of what runs. */
+  /** The number of claims that are allowed in addition to those of running pieces. */
   get #room (): number { return MAX_CLAIMS - this.#slots.running }
 
   #add (index: number): void {
@@ -147,6 +152,6 @@ export class ClaimedAhead {
     if (indices.length > 0) this.#outlet.release(indices)
   }
 
-  /** The claim of a piece that has not begun. */
+  /** The claim of a piece that has not started. */
   #fresh (index: number): ClaimRecord { return { index, elapsedMs: 0, estimateMs: this.#pace.estimateMs } }
 }

@@ -1,6 +1,6 @@
 /**
- * Keeps the slots of one task busy: starts what was chosen and claimed (claimed-ahead.ts), has the store generate it,
- * and ends it when another peer was first. Starts no process itself (bash-executor.ts).
+ * Keeps the slots of one task busy: starts the pieces that were chosen and claimed (claimed-ahead.ts), has the store
+ * generate them, and aborts them when another peer is first. bash-executor.ts starts the processes.
  */
 import { CLAIM_RENEW_MS } from '../../extensions/ut_bitworker/constants.ts'
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
@@ -18,26 +18,26 @@ import { Pace } from './pace.ts'
 
 const trace = traceOf('scheduling')
 
-/** What slots work with. */
+/** The parts that the slots use. */
 export interface SlotParts {
-  /** work items at a time, at least 1 */
+  /** number of work items at a time, at least 1 */
   readonly slots: number
   readonly scheduler: Scheduler
-  /** the scheduler's */
+  /** the scheduler's clock */
   readonly clock: Clock
   readonly store: Pick<PieceStore, 'generate'>
   readonly outlet: ClaimOutlet
 }
 
-/** Those who hear what becomes of work items. */
+/** The callbacks of the slots' owner. */
 export interface ComputeSlotsHost {
-  /** it runs */
+  /** the work item runs */
   started (index: number): void
   computed (index: number, result: Result, run: Pick<Generated, 'ms' | 'stderr'>): void
-  /** `final`: it is left to other peers from now on */
+  /** `final`: the piece is left to other peers */
   failed (index: number, error: Error, final: boolean): void
   aborted (index: number, reason: string): void
-  /** nothing is left to run, now; called after every change */
+  /** there is nothing to run at the moment; called after every change */
   idle (): void
 }
 
@@ -45,7 +45,7 @@ interface Running {
   readonly generation: Generation
   readonly since: number
   isBackup: boolean
-  /** what it was expected to take, milliseconds; 0: unknown */
+  /** expected duration, milliseconds; 0: unknown */
   readonly estimateMs: number
   /** its command has ended */
   hasEnded: boolean
@@ -53,16 +53,16 @@ interface Running {
   reason: string | null
 }
 
-/** Pieces being stored, for each slot: a disk that cannot keep up holds the commands back. */
+/** Pieces being stored, per slot. If the disk cannot keep up, no more commands are started. */
 const STORING_PER_SLOT = 4
-/** A work item is nearly done after this share of what a piece takes. */
+/** A work item is nearly done after this share of a piece's usual duration. */
 const NEARLY_DONE = 0.75
-/** After this share nobody knows when it will end. */
+/** After this share, its end cannot be predicted. */
 const LATEST = 1.25
 
 /** The running work items of one task. */
 export class ComputeSlots implements WorkingSlots {
-  /** work items at a time */
+  /** number of work items at a time */
   readonly count: number
   readonly #scheduler: Scheduler
   readonly #host: ComputeSlotsHost
@@ -70,7 +70,7 @@ export class ComputeSlots implements WorkingSlots {
   readonly #store: SlotParts['store']
   readonly #outlet: ClaimOutlet
   readonly #running = new Map<number, Running>()
-  /** commands that run: those of `#running` that are not only being stored */
+  /** number of running commands: the members of `#running` that are not merely being stored */
   #busy = 0
   readonly #pace = new Pace()
   readonly #ahead: ClaimedAhead
@@ -91,14 +91,14 @@ export class ComputeSlots implements WorkingSlots {
 
   get state (): 'on' | 'paused' | 'stopped' { return this.#state }
 
-  /** What a piece takes here, milliseconds; 0: unknown. */
+  /** The duration of a piece here, milliseconds; 0: unknown. */
   get paceMs (): number { return this.#pace.ms }
 
   get free (): number { return this.count - this.#busy }
 
   get running (): number { return this.#running.size }
 
-  /** The pieces being computed, or next to be, and for how many milliseconds. */
+  /** The claims of the pieces that are being computed or are next, with their elapsed times. */
   claims ({ isBackup }: { isBackup: boolean }): ClaimRecord[] {
     if (this.#state !== 'on') return []
     const now = this.#clock.now()
@@ -111,7 +111,7 @@ export class ComputeSlots implements WorkingSlots {
     return isBackup ? claims : claims.concat(this.#ahead.claims())
   }
 
-  /** Starts work items while there are free slots and pieces to compute. Cheap when there is nothing to do. */
+  /** Starts work items while there are free slots and pieces to compute. Cheap if there is nothing to do. */
   run (): void {
     while (this.#state === 'on' && this.#hasRoom) {
       const choice = this.#ahead.next()
@@ -122,21 +122,21 @@ export class ComputeSlots implements WorkingSlots {
     this.#host.idle()
   }
 
-  /** A slot is free as soon as its command has ended: what is left to do for its piece needs no slot. */
+  /** A slot is free when its command has ended: storing the piece needs no slot. */
   get #hasRoom (): boolean {
     return this.free > 0 && this.#running.size - this.#busy < STORING_PER_SLOT * this.count
   }
 
   /**
-   * For how long there is work, as far as can be seen, milliseconds: what a piece takes, or what is left of those that
-   * run; 0: none, or unknown.
+   * How long there will be work, as far as is known, milliseconds: the duration of a piece, or the rest of the running
+   * ones; 0: none, or unknown.
    */
   get busyMs (): number {
     if (this.#state !== 'on') return 0
     return this.#ahead.size > 0 || this.#scheduler.hasCandidates ? this.#pace.ms : Math.max(0, ...this.ends())
   }
 
-  /** Ends the piece's work item, if there is one. */
+  /** Aborts the piece's work item, if there is one. */
   abort (index: number, reason: string): void {
     if (this.#ahead.drop(index)) return
     const running = this.#running.get(index)
@@ -146,8 +146,8 @@ export class ComputeSlots implements WorkingSlots {
   }
 
   /**
-   * Another peer's claim for the piece goes before ours. A work item that expects to end first, and is nearly done or
-   * has a slot that nothing else needs, goes on as a backup: it would be begun again as one, from its start.
+   * Another peer's claim wins against ours. A work item that expects to finish first, and is nearly done or has a slot
+   * that nothing else needs, continues as a backup: otherwise a backup would start again from the beginning.
    */
   yieldTo (index: number, { startedAt, estimateMs }: Pick<Claim, 'startedAt' | 'estimateMs'>): void {
     const running = this.#running.get(index)
@@ -167,7 +167,7 @@ export class ComputeSlots implements WorkingSlots {
     this.#outlet.claim([claim], { isBackup: true })
   }
 
-  /** Suspends the work items; their claims are given up, since nobody should wait for them. */
+  /** Suspends the work items and releases their claims, so that no peer waits for them. */
   pause (): void {
     if (this.#state !== 'on') return
     this.#state = 'paused'
@@ -185,7 +185,7 @@ export class ComputeSlots implements WorkingSlots {
     this.run()
   }
 
-  /** Kills all work items; resolves when they are gone. */
+  /** Kills all work items. Resolves when they have ended. */
   async stop (): Promise<void> {
     this.#state = 'stopped'
     this.#cancelRenewal()
@@ -216,11 +216,11 @@ export class ComputeSlots implements WorkingSlots {
       generated => this.#onResult(index, generated),
       (err: unknown) => this.#onFailure(index, running, err as Error)
     ).catch((err: unknown) => {
-      // an error of our own, not the command's: it must surface
+      // an error of ours, not the command's: must not be swallowed
       queueMicrotask(() => { throw err })
     })
     this.#ahead.look()
-    // last: whoever hears of it may stop everything
+    // last, because a listener may stop everything
     this.#host.started(index)
   }
 
@@ -240,7 +240,7 @@ export class ComputeSlots implements WorkingSlots {
     trace('piece %d is computed: %d bytes in %d ms', index, size, ms)
     this.#host.computed(index, { size, digest }, { ms, stderr })
     this.run()
-    this.#ahead.look() // now that the pace is known, and the piece is not missing any more
+    this.#ahead.look() // now that the pace is known, and the piece is no longer missing
   }
 
   #onFailure (index: number, running: Running, err: Error): void {
@@ -256,7 +256,7 @@ export class ComputeSlots implements WorkingSlots {
       trace('piece %d has failed%s: %s', index, isFinal ? ' for the last time' : '', err.message)
       this.#outlet.release([index])
       this.#host.failed(index, err, isFinal)
-      // not the command's fault (disk full, no shell): trying the next piece would only fail again
+      // not the command's fault (disk full, no shell): the next piece would fail as well
       if (!(err instanceof CommandError)) return
     }
     this.run()
@@ -276,7 +276,10 @@ export class ComputeSlots implements WorkingSlots {
     }
   }
 
-  /** A failed piece becomes due again, or patience with others ends, without anything else happening. */
+  /**
+   * Sets a timer for the moments when work becomes possible without any other event: a failed piece is due again, or
+   * patience with others ends.
+   */
   #armWakeUp (): void {
     this.#cancelWakeUp()
     if (this.#state !== 'on' || !this.#hasRoom) return
@@ -287,7 +290,7 @@ export class ComputeSlots implements WorkingSlots {
   }
 }
 
-/** What the piece needs was there when it was chosen: it waits again, which is no failure. */
+/** The piece's input was there when it was chosen, and is gone: the piece waits again, which is not a failure. */
 function inputGone (err: Error): string | null {
   return err instanceof BitWorkerError && !(err instanceof CommandError) && err.code === 'BW_ERR_INPUT'
     ? 'its input is not here any more'

@@ -1,6 +1,6 @@
 /**
- * The computing of one task, round by round: from a start to a stop its slots, and what is reported of them. Called by
- * piece-flow.ts, which is told what was computed.
+ * The computing of one task, in rounds from start to stop: its slots, and the reports about them. Called by
+ * piece-flow.ts, which receives the computed pieces.
  */
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
@@ -17,7 +17,7 @@ import type { ComputeSlotsHost } from './compute-slots.ts'
 import type { SessionHost } from './session-host.ts'
 import { WorkReports } from './work-reports.ts'
 
-/** What a task is computed with. */
+/** The parts that computing uses. */
 export interface ComputingParts {
   readonly scheduler: Scheduler
   readonly clock: Clock
@@ -34,14 +34,14 @@ export class Computing implements ComputeSlotsHost {
   readonly #stored: (index: number, result: Result) => void
   #slots: ComputeSlots | null = null
   #reports: WorkReports | null = null
-  /** of each piece that is computed: work items of a round that was stopped may end in the next one */
+  /** by piece being computed: work items of a stopped round may end in the next one */
   readonly #reportsOf = new Map<number, WorkReports>()
   #count = 0
   #isStuck = false
   #isOpen = false
   #isClosed = false
 
-  /** @param stored called with what a work item has stored */
+  /** @param stored called with each piece that a work item has stored */
   constructor (parts: ComputingParts, host: SessionHost, stored: (index: number, result: Result) => void) {
     this.#parts = parts
     this.#host = host
@@ -53,42 +53,42 @@ export class Computing implements ComputeSlotsHost {
     return state === 'stopped' ? 'off' : state
   }
 
-  /** Pieces computed so far. */
+  /** The number of pieces computed so far. */
   get count (): number { return this.#count }
 
-  /** Work items that were reported to have begun, and not to have ended. */
+  /** The number of work items that were reported as started, and not as ended. */
   get running (): number { return this.#reports?.running ?? 0 }
 
-  /** Everything that is missing has failed here, and nobody has it. */
+  /** True if everything that is missing has failed here, and nobody has it. */
   get isStuck (): boolean { return this.#isStuck }
 
-  /** What a piece takes here, milliseconds; 0: unknown. */
+  /** The duration of a piece here, milliseconds; 0: unknown. */
   get paceMs (): number { return this.#slots?.paceMs ?? 0 }
 
-  /** For how long there is work here, as far as can be seen, milliseconds. */
+  /** How long there will be work here, as far as is known, milliseconds. */
   get busyMs (): number { return this.#slots?.busyMs ?? 0 }
 
-  /** All that earlier runs left is known. */
+  /** The pieces of earlier runs are known. */
   open (): void { this.#isOpen = true }
 
-  /** @param slots work items at a time; none are started while it is paused */
+  /** @param slots number of work items at a time; none starts while paused */
   start (slots: number, isPaused: boolean): void {
     this.#reports = new WorkReports(slots, this.#host)
     this.#slots = new ComputeSlots({ ...this.#parts, slots }, this)
     if (isPaused) this.#slots.pause()
   }
 
-  /** Something has changed: starts what can be. */
+  /** Something has changed: starts work items if possible. */
   run (): void { this.#slots?.run() }
 
   pause (): void { this.#slots?.pause() }
 
   resume (): void { this.#slots?.resume() }
 
-  /** Kills the work items; resolves when they are gone. */
+  /** Kills the work items. Resolves when they have ended. */
   async stop (): Promise<void> {
     await this.#slots?.stop()
-    this.#slots?.run() // if it was started again meanwhile: what has just ended may be computed
+    this.#slots?.run() // if it was started again in the meantime, the pieces that have just ended may be computed
   }
 
   async close (): Promise<void> {
@@ -96,18 +96,16 @@ export class Computing implements ComputeSlotsHost {
     await this.#slots?.stop()
   }
 
-  /** Ends the piece's work item, if there is one. */
+  /** Aborts the piece's work item, if there is one. */
   abort (index: number, reason: string): void { this.#slots?.abort(index, reason) }
 
-  /** A peer's claim for a piece that is computed here goes before ours. */
+  /** A peer's claim wins against ours for a piece that is being computed here. */
   yieldTo (index: number, other: Claim): void { this.#slots?.yieldTo(index, other) }
 
-  /** What runs, as claims say it. */
+  /** The claims of the running work items. */
   claims (opts: { isBackup: boolean }): ClaimRecord[] { return this.#slots?.claims(opts) ?? [] }
 
-  //
-  // WHAT BECOMES OF WORK ITEMS
-  //
+  //  REPORTS OF WORK ITEMS
 
   started (index: number): void {
     const reports = this.#reports!
@@ -125,7 +123,7 @@ export class Computing implements ComputeSlotsHost {
 
   failed (index: number, err: Error, final: boolean): void {
     const reports = this.#ended(index)
-    // nothing here can be computed: the command is not to blame
+    // nothing can be computed on this machine: the command is not to blame
     if (!(err instanceof CommandError) || err.code === 'BW_ERR_NO_SHELL') return this.#host.broken(err)
     if (reports.failed(index, err, final, () => this.#parts.results.hasAny)) void this.#slots?.stop()
   }

@@ -1,15 +1,16 @@
 /**
- * Whether it is worth going on when nothing but failures comes: a program that is missing, or a command that is wrong,
- * fails the last piece of a thousand as it fails the first. Pure.
+ * Decides whether to stop after nothing but failures: if a program is missing or the command is wrong, the last piece
+ * of a thousand fails like the first. Pure.
  */
 import type { CommandError } from '../base/errors.ts'
 import type { HopelessEvent } from './events.ts'
 
 /**
- * So many of the first pieces must fail alike, or as many as there are slots: those began before anything was known.
+ * This many of the first pieces must fail in the same way; or as many as there are slots, since these start before
+ * anything is known.
  */
 const MIN_PIECES = 3
-/** So many times as many where others have results: they show that the command can work. */
+/** This many times as many if others have results, which show that the command can work. */
 const DOUBTS = 3
 
 /** Watches the first work items of one task. */
@@ -23,14 +24,14 @@ export class EarlyStop {
     this.#limit = Math.max(MIN_PIECES, slots)
   }
 
-  /** An item ended with a result: from now on failures are the pieces' own. */
+  /** A work item ended with a result: failures are now the fault of single pieces. */
   succeeded (): void {
     this.#isOver = true
   }
 
   /**
-   * An item failed. When that was one too many, what to tell; once.
-   * @param elsewhere whether somebody has a result of any piece
+   * A work item failed. Returns the event to report if that was one too many; once.
+   * @param elsewhere whether anyone has a result of any piece
    */
   failed (
     index: number, { code, exitCode, signal, stderr, message }: CommandError, elsewhere: () => boolean
@@ -38,7 +39,7 @@ export class EarlyStop {
     if (this.#isOver) return null
     const reason = `${code} ${exitCode} ${signal}`
     this.#reason ??= reason
-    // not alike
+    // it failed in another way
     if (reason !== this.#reason) this.#isOver = true
     this.#pieces.add(index)
     if (this.#isOver || this.#pieces.size < this.#limit) return null

@@ -1,4 +1,4 @@
-/** What a task's torrent reports: the payloads of its events and its statistics. */
+/** The public reports of a task's torrent: its events and statistics. */
 import { hexOf } from '../base/digest.ts'
 import type { CommandFailure, ErrorCode } from '../base/errors.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
@@ -13,54 +13,55 @@ export interface PieceResult {
   sha256: string
 }
 
-/** 'computed': a work item here ended with a result. */
+/** 'computed': a work item on this machine ended with a result. */
 export interface ComputedEvent extends PieceResult {
-  /** what the command took, in milliseconds */
+  /** duration of the command, milliseconds */
   ms: number
-  /** the last lines it wrote to stderr, control characters stripped */
+  /** the last lines that it wrote to stderr, without control characters */
   stderr: string
 }
 
 /** 'failed': a work item or a complete command ended without a result. */
 export interface FailedEvent extends CommandFailure {
-  /** null: a complete command */
+  /** null for a complete command */
   piece: number | null
   /** index of the file whose complete command failed */
   file?: number
   code: ErrorCode
-  /** one line for people */
+  /** one line for users */
   message: string
-  /** it is not tried again here: other peers may still compute it */
+  /** it is not tried again here; other peers may still compute it */
   final: boolean
 }
 
 /**
- * 'hopeless': the first pieces all failed alike, and no more are computed here; what others have is still downloaded.
+ * 'hopeless': the first pieces all failed in the same way. No more are computed here, but results of other peers are
+ * still downloaded.
  */
 export interface HopelessEvent extends CommandFailure {
   code: 'BW_ERR_HOPELESS'
-  /** one line for people */
+  /** one line for users */
   message: string
-  /** those that failed */
+  /** the pieces that failed */
   pieces: number[]
 }
 
-/** 'aborted': a work item was ended from here because its result was not needed any more. */
+/** 'aborted': this peer ended a work item because its result was no longer needed. */
 export interface AbortedEvent {
   piece: number
   reason: string
 }
 
-/** 'input': how far an input of the task is, at most once a second. */
+/** 'input': the progress of one of the task's inputs, at most once per second. */
 export interface InputEvent {
   name: string
-  /** 'refused': it cannot be had, and nothing is computed that needs it */
+  /** 'refused': the input cannot be used, and the pieces that need it are not computed */
   state: 'fetching' | 'ready' | 'refused'
-  /** bytes, of all of it */
+  /** total size in bytes */
   length: number
-  /** bytes that are here */
+  /** bytes stored here */
   have: number
-  /** why it is refused: one line for people */
+  /** why it was refused: one line for users */
   message?: string
 }
 
@@ -71,7 +72,7 @@ export interface MisdeedEvent {
   reason: string
 }
 
-/** The events of a task's torrent that say what happens to its pieces, and to peers that break the rules. */
+/** The events of a task's torrent that report what happens to its pieces, and peers that break the rules. */
 export interface SessionEvents {
   computing: { piece: number }
   computed: ComputedEvent
@@ -79,43 +80,43 @@ export interface SessionEvents {
   failed: FailedEvent
   hopeless: HopelessEvent
   aborted: AbortedEvent
-  /** the complete command of this file (its index) has begun; it ends with 'file', or with 'failed' */
+  /** the complete command of this file (its index) has started; followed by 'file' or 'failed' */
   completing: { file: number }
   input: InputEvent
-  /** nobody can be expected to provide these pieces; none: a complete command failed */
+  /** nobody can be expected to provide these pieces; empty: a complete command failed */
   stuck: { pieces: number[] }
-  /** during `handOver`: so many connected peers want so many pieces that only this one has */
+  /** during `handOver`: the number of connected peers that want pieces that only this peer has, and of these pieces */
   leaving: Outstanding
   strike: MisdeedEvent
   ban: MisdeedEvent
 }
 
-/** How far a task is, in pieces. */
+/** The progress of a task, in pieces. */
 export interface TaskStats {
   pieces: number
   stored: number
   missing: number
-  /** stored pieces that were computed here, or downloaded, since the torrent was added */
+  /** pieces that were computed here, or downloaded, and stored since the torrent was added */
   computed: number
   downloaded: number
-  /** being computed here, now; at most one a slot */
+  /** pieces being computed here now; at most one per slot */
   running: number
-  /** being computed by connected peers, as they say */
+  /** pieces that connected peers claim to be computing */
   claimed: number
-  /** missing here, and expected of connected peers that say they have them */
+  /** missing pieces that are expected of connected peers that announced them */
   expected: number
-  /** given up here after several failures */
+  /** pieces given up here after repeated failures */
   failed: number
 }
 
-/** The statistics of what is no task, or not yet. */
+/** The statistics of a torrent that is not a task, or not yet known to be one. */
 export function noStats (): TaskStats {
   return {
     pieces: 0, stored: 0, missing: 0, computed: 0, downloaded: 0, running: 0, claimed: 0, expected: 0, failed: 0
   }
 }
 
-/** A piece's result as events carry it. */
+/** A piece's result in the form that events have. */
 export function pieceResult (piece: number, { size, digest }: Result): PieceResult {
   return { piece, size, sha256: hexOf(digest) }
 }

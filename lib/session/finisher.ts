@@ -1,6 +1,6 @@
 /**
- * Turns stored pieces into finished files: one file after the other, each as soon as its last part is stored.
- * How a file is finished (complete command or concatenation, atomically) is the store's business.
+ * Makes finished files of stored pieces: one file at a time, each as soon as its last part is stored. The store knows
+ * how a file is finished (complete command or concatenation, atomically).
  */
 import { CommandError } from '../base/errors.ts'
 import type { FinishedFile, PieceStore } from '../store/types.ts'
@@ -32,23 +32,23 @@ export class Finisher {
     this.#open = task.files.length
   }
 
-  /** Files whose complete command was held back. */
+  /** True if the complete command of any file was not allowed to run. */
   get hasUnmerged (): boolean { return this.#states.includes('unmerged') }
 
-  /** A complete command runs, or one has failed: nobody knows when the files are finished. */
+  /** A complete command is running, or one has failed: it is unknown when the files will be finished. */
   get isOpenEnded (): boolean {
     const isRunning = this.#mayRun && this.#task.completeCommand !== undefined && this.#states.includes('finishing')
     return isRunning || this.#states.includes('failed')
   }
 
-  /** Complete commands may run from now on; those that were held back, or failed before, are due. */
+  /** Allows complete commands. Those that were not allowed, or failed before, are run. */
   allowCommands (): void {
     this.#mayRun = true
     this.#states.forEach((state, file) => { if (state === 'unmerged' || state === 'failed') this.#set(file, 'open') })
     this.checkAll()
   }
 
-  /** No complete command is started from now on; one that runs goes on. */
+  /** No complete command is started from now on; a running one continues. */
   forbidCommands (): void {
     this.#mayRun = false
   }
@@ -67,7 +67,7 @@ export class Finisher {
     this.#set(locate(this.#task, index).file, 'open')
   }
 
-  /** Kills a running complete command; resolves when nothing is under way. */
+  /** Kills a running complete command. Resolves when nothing is running. */
   async stop (): Promise<void> {
     this.#abort.abort()
     await this.#queue
@@ -77,8 +77,8 @@ export class Finisher {
     if (this.#states[file] !== 'open' || this.#abort.signal.aborted || this.#progress.fraction(file) < 1) return
     this.#set(file, 'finishing')
     this.#queue = this.#queue.then(() => this.#finish(file)).catch((err: unknown) => {
-      // thrown by somebody who was told: it must surface, and keep neither other files from their end nor `stop` from
-      // its own
+      // thrown by a listener: it must not be swallowed, and must prevent neither other files from being finished nor
+      // `stop` from resolving
       queueMicrotask(() => { throw err })
     })
   }
@@ -93,7 +93,7 @@ export class Finisher {
       if (!this.#abort.signal.aborted) this.#onError(file, err as Error)
       return this.checkDone()
     }
-    if (this.#states[file] !== 'finishing') return // a part was lost meanwhile
+    if (this.#states[file] !== 'finishing') return // a part was lost in the meantime
     this.#set(file, finished === null ? 'unmerged' : 'finished')
     this.#host.fileFinished(file, finished)
     this.checkDone()
@@ -114,7 +114,7 @@ export class Finisher {
     this.#states[file] = state
   }
 
-  /** Tells the host if no file is open; once more if it was told before. */
+  /** Tells the host if no file is open, even if it was told before. */
   checkDone (): void {
     if (this.#open > 0 || this.#abort.signal.aborted) return
     if (this.#states.includes('failed')) this.#host.report('stuck', { pieces: [] })

@@ -1,6 +1,6 @@
-/** What a piece takes here, as the latest ones took. Pure. Called by compute-slots.ts. */
+/** The duration of a piece here, by the most recent pieces. Pure. Called by compute-slots.ts. */
 
-/** The pace follows about this many of the latest pieces. */
+/** The pace is averaged over about this many recent pieces. */
 const PACE_PIECES = 32
 
 /** The pace of one round of computing. */
@@ -8,13 +8,13 @@ export class Pace {
   #ms = 0
   #completed = 0
 
-  /** Milliseconds on average; 0: unknown. */
+  /** Average in milliseconds; 0: unknown. */
   get ms (): number { return this.#ms }
 
-  /** As claims say it: whole milliseconds. */
+  /** The estimate for claims: whole milliseconds. */
   get estimateMs (): number { return Math.ceil(this.#ms) }
 
-  /** A piece took so many milliseconds. */
+  /** A piece took this many milliseconds. */
   add (ms: number): void {
     this.#completed++
     this.#ms += (ms - this.#ms) / Math.min(this.#completed, PACE_PIECES)

@@ -1,7 +1,6 @@
 /**
- * What happens to the pieces of one task: announced, fetched, computed, stored, told, lost. Joins the peers, the
- * downloads and the computing: what one finds out reaches the others by one call.
- * Owned by work-session.ts.
+ * The flow of one task's pieces: announced, downloaded, computed, stored, lost. Connects peers, downloads and
+ * computing, so that each learns in one call what another has found out. Owned by work-session.ts.
  */
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
@@ -28,7 +27,7 @@ import type { SessionHost } from './session-host.ts'
 import { schedulerOf } from './session-parts.ts'
 import type { SessionParts } from './session-parts.ts'
 
-/** Those who follow what is stored. */
+/** The parts that follow which pieces are stored. */
 export interface Followers { progress: Progress, finisher: Finisher }
 
 /** The pieces of one task. */
@@ -37,7 +36,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   readonly scheduler: Scheduler
   readonly neighbours: Neighbours
   readonly downloads: Downloads
-  /** those who wait for pieces that are not stored yet */
+  /** readers that wait for missing pieces */
   readonly readers = new PieceReaders()
   readonly computing: Computing
   readonly #host: SessionHost
@@ -45,7 +44,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   readonly #finisher: Finisher
   readonly #parts: SessionParts
   readonly #store: PieceStore
-  /** downloaded pieces on their way to disk */
+  /** downloaded pieces that are being written to disk */
   readonly #storing = new Set<number>()
   #downloaded = 0
   #isClosed = false
@@ -76,19 +75,19 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     parts.store.onLost(index => { this.#onLost(index) })
   }
 
-  /** A piece that an earlier run left. */
+  /** A piece of an earlier run. */
   restored (index: number, result: Result): void {
     this.#settle(index, result)
     this.#progress.add(index, result.size)
     this.#host.stored(index)
   }
 
-  /** Pieces that were computed, and downloaded, since the session began. */
+  /** The number of pieces computed and downloaded since the session began. */
   get counts (): { computed: number, downloaded: number } {
     return { computed: this.computing.count, downloaded: this.#downloaded }
   }
 
-  /** All that earlier runs left is known. */
+  /** The pieces of earlier runs are known. */
   open (): void {
     this.computing.open()
     this.readers.wakeAll()
@@ -117,7 +116,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.#updateAll()
   }
 
-  /** What the user wants. Nothing is requested before this was said. */
+  /** Sets the user's selection. Nothing is requested before the first call. */
   setWanted (isWanted: (index: number) => boolean): void {
     for (let index = 0; index < this.results.pieceCount; index++) {
       const wasWanted = this.scheduler.isWanted(index)
@@ -144,7 +143,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   claims (opts: { isBackup: boolean }): ClaimRecord[] { return this.computing.claims(opts) }
 
   available (peer: TaskPeer, index: number): void {
-    // whoever has delivered nothing, or not enough for this piece, must not be able to end our work by a word
+    // a peer that has delivered nothing, or not enough for this piece, must not be able to end our work by an
+    // announcement
     if (peer.hasDelivered && this.scheduler.deliveries.isExpectedFrom(peer.holder, index)) {
       this.computing.abort(index, 'another peer has it')
     }
@@ -153,7 +153,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   yield (index: number, other: Claim): void { this.computing.yieldTo(index, other) }
 
-  /** Something about the peer changed: request what it has, compute what nobody has. */
+  /** Something about the peer has changed: requests its pieces, computes what nobody has. */
   updated (peer: TaskPeer): void {
     if (this.#isClosed) return
     this.scheduler.deliveries.expire()
@@ -178,7 +178,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   ban ({ wire, name, ext }: TaskPeer, reason: string): void {
     this.#host.report('ban', { peer: name, reason })
     this.#host.ban(wire)
-    // not wire.destroy(), which still takes in what the wire has buffered
+    // not wire.destroy(), which still processes what the wire has buffered
     ext.close()
   }
 
@@ -215,11 +215,11 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     const sources = [...peers]
     if (result.size > 0) for (const peer of sources) this.neighbours.delivered(peer, result.size / sources.length)
     this.computing.abort(index, 'it was downloaded')
-    if (this.results.has(index)) return // computed meanwhile
+    if (this.results.has(index)) return // computed in the meantime
     this.#storing.add(index)
     let stored: Result
     try {
-      // if a work item here was faster, what it stored stays
+      // if a work item here was faster, its piece stays
       stored = await sink.commit(result)
     } catch (err) {
       this.#host.broken(err as Error)
@@ -227,7 +227,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     } finally {
       this.#storing.delete(index)
     }
-    // a work item that was faster tells what it stored itself
+    // a work item that was faster reports its piece itself
     if (this.#isClosed || this.results.has(index) || !sameResult(stored, result)) return
     this.#downloaded++
     this.#host.report('downloaded', pieceResult(index, stored))
@@ -248,14 +248,14 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.#finisher.check(index)
   }
 
-  /** Own result and nothing to compute or to wait for any more. */
+  /** Records our own result; the piece need not be computed or waited for any more. */
   #settle (index: number, result: Result): void {
     this.results.setOwn(index, result)
     this.scheduler.setMissing(index, false)
     this.scheduler.setUrgent(index, false)
   }
 
-  /** A stored piece is gone or damaged: fetch or compute it again. */
+  /** A stored piece is gone or damaged: downloads or computes it again. */
   #onLost (index: number): void {
     const size = this.results.ownSize(index)
     if (size === undefined || this.#isClosed) return

@@ -1,16 +1,17 @@
 /**
- * How far a task is: pieces and bytes, in all and by file, and how long the rest may take. Pure; constant time a piece.
+ * The progress of a task: pieces and bytes, in total and by file, and the time left. Pure; constant time per piece.
  *
- * Sizes vary and are known only once a piece is computed, so a length is an upper bound (piece length for each missing
- * piece) that becomes exact with the last piece; progress is counted in pieces, which is also what work is done in.
+ * Sizes vary, and are known only when a piece has been computed. A length is therefore an upper bound (the piece length
+ * for each missing piece), which becomes exact with the last piece. Progress is counted in pieces, the unit of work.
  */
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 
-/** The pace is taken over this many of the latest pieces. */
+/** The pace is computed from this many recent pieces. */
 const PACE_PIECES = 64
 /**
- * When nothing came for this long, and for so many times the longest wait for one of those pieces, there is no pace.
+ * There is no pace when no piece has been stored for this long, and for several times the longest interval between
+ * recent pieces.
  */
 const STALL_MS = 10_000
 const STALL_WAITS = 3
@@ -22,7 +23,7 @@ export class Progress {
   readonly #task: Task
   readonly #all: Tally
   readonly #files: Tally[]
-  /** when the latest pieces came, oldest first; milliseconds */
+  /** times of recent pieces, oldest first; milliseconds */
   #times: number[] = []
 
   constructor (task: Task) {
@@ -31,7 +32,7 @@ export class Progress {
     this.#files = task.files.map(({ parts }) => ({ pieces: parts, stored: 0, bytes: 0 }))
   }
 
-  /** A piece of `size` bytes was stored; `now` is left out for pieces that were on disk already. */
+  /** A piece of `size` bytes was stored. `now` is omitted for pieces that were already on disk. */
   add (index: number, size: number, now?: number): void {
     this.#count(index, 1, size)
     if (now === undefined) return
@@ -49,13 +50,13 @@ export class Progress {
     return file === undefined ? this.#all : this.#files[file]!
   }
 
-  /** Bytes: exact when every piece is stored, an upper bound until then. */
+  /** Bytes: exact if every piece is stored, otherwise an upper bound. */
   length (file?: number): number {
     const { pieces, stored, bytes } = this.tally(file)
     return bytes + (pieces - stored) * this.#task.pieceLength
   }
 
-  /** 0 … 1, in pieces. */
+  /** 0 to 1, in pieces. */
   fraction (file?: number): number {
     const { pieces, stored } = this.tally(file)
     return stored / pieces
@@ -66,7 +67,7 @@ export class Progress {
     if (this.#times.length === 0) this.#times.push(now)
   }
 
-  /** Milliseconds at the pace of the latest pieces; Infinity while there is none, or nothing has come for long. */
+  /** Milliseconds at the current pace; Infinity if there is none. */
   remainingMs (now: number): number {
     const missing = this.#all.pieces - this.#all.stored
     if (missing === 0) return 0

@@ -1,8 +1,8 @@
-/** Those who wait for a piece. Used by piece-flow.ts and work-session.ts. */
+/** The readers that wait for a piece. Used by piece-flow.ts and work-session.ts. */
 export class PieceReaders {
   readonly #waiting = new Map<number, Set<() => void>>()
 
-  /** Resolves with the next news of the piece. */
+  /** Resolves when the state of the piece changes next. */
   async wait (index: number): Promise<void> {
     await new Promise<void>(resolve => {
       const waiting = this.#waiting.get(index) ?? new Set()

@@ -1,6 +1,6 @@
 /**
- * What a session works with that is not the task's: handed in, so that a simulation runs the very session on a virtual
- * clock.
+ * The parts of a session that do not depend on the task. They are passed in, so that a simulation can run the very
+ * session on a virtual clock.
  */
 import type { Clock } from '../base/clock.ts'
 import type { DownloadHost } from '../download/download-host.ts'
@@ -13,13 +13,13 @@ import type { PieceStore } from '../store/types.ts'
 export interface SessionParts<Store extends PieceStore = PieceStore> {
   readonly store: Store
   readonly clock: Clock
-  /** gives numbers in [0, 1) */
+  /** returns numbers in [0, 1) */
   readonly random: () => number
-  /** by how much everything is late here, milliseconds (scheduling/lag.ts) */
+  /** how late everything is here, milliseconds (scheduling/lag.ts) */
   readonly lag: () => number
-  /** default: what docs/scheduling.md says */
+  /** default: the policy of docs/scheduling.md */
   createScheduler? (opts: SchedulerOptions): Scheduler
-  /** default: by requests over the peers' wires */
+  /** default: requests over the peers' wires */
   createDownloads? (host: DownloadHost): Downloads
 }
 

@@ -1,14 +1,14 @@
 /**
- * When a work item is reported to have begun and ended. A slot is free as soon as its command has ended, and the next
- * item starts while the piece is still being stored: told as it happens, more items would be at work than there are
- * slots, and the next would begin before the last has ended. So an item's begin is told when the slot before it is told
- * to be free. Pure.
+ * Decides when a work item is reported as started and ended. A slot is free as soon as its command has ended, and the
+ * next item starts while the piece is still being stored. Reported as it happens, more items would run than there are
+ * slots, and the next would start before the last has ended. Therefore the start of an item is reported only when a
+ * slot has been reported as free. Pure.
  */
 
 interface Item {
   readonly index: number
   isShown: boolean
-  /** tells of its end; null while it goes on */
+  /** reports its end; null while it runs */
   tellEnd: (() => void) | null
 }
 
@@ -16,22 +16,22 @@ interface Item {
 export class SlotReports {
   readonly #slots: number
   readonly #tellBegin: (index: number) => void
-  /** those whose end is not known yet */
+  /** items whose end is not known yet */
   readonly #open = new Map<number, Item>()
-  /** those whose begin is to be told, in order */
+  /** items whose start has not been reported, in order */
   #waiting: Item[] = []
   #shown = 0
 
-  /** @param tellBegin called when an item is to be reported */
+  /** @param tellBegin called when an item's start is to be reported */
   constructor (slots: number, tellBegin: (index: number) => void) {
     this.#slots = slots
     this.#tellBegin = tellBegin
   }
 
-  /** Items that were reported to have begun, and not to have ended; never more than slots. */
+  /** The number of items reported as started, and not as ended; never more than slots. */
   get running (): number { return this.#shown }
 
-  /** The piece's item has begun. */
+  /** The piece's item has started. */
   begin (index: number): void {
     const item: Item = { index, isShown: false, tellEnd: null }
     this.#open.set(index, item)
@@ -39,7 +39,7 @@ export class SlotReports {
     this.#tell()
   }
 
-  /** The piece's item has ended; `tell` is called now, or once its begin was told. */
+  /** The piece's item has ended. `tell` is called now, or after its start has been reported. */
   end (index: number, tell: () => void): void {
     const item = this.#open.get(index)
     this.#open.delete(index)

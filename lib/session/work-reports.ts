@@ -1,7 +1,4 @@
-/**
- * What a task's work items are reported to do: one `computing`, then one of `computed`, `failed`, `aborted` for each,
- * in order.
- */
+/** The reports of a task's work items: for each, one `computing`, then one of `computed`, `failed`, `aborted`. */
 import type { CommandError } from '../base/errors.ts'
 import type { Result } from '../results/result.ts'
 import { EarlyStop } from './early-stop.ts'
@@ -10,7 +7,7 @@ import type { ComputedEvent } from './events.ts'
 import type { SessionHost } from './session-host.ts'
 import { SlotReports } from './slot-reports.ts'
 
-/** The reports of the work that was started at a time. */
+/** The reports of one round of computing. */
 export class WorkReports {
   readonly #host: SessionHost
   readonly #items: SlotReports
@@ -22,7 +19,7 @@ export class WorkReports {
     this.#earlyStop = new EarlyStop(slots)
   }
 
-  /** Work items that were reported to have begun, and not to have ended. */
+  /** The number of work items reported as started, and not as ended. */
   get running (): number { return this.#items.running }
 
   begun (piece: number): void { this.#items.begin(piece) }
@@ -37,9 +34,9 @@ export class WorkReports {
   }
 
   /**
-   * @param final it is not tried again here
-   * @param elsewhere whether somebody has a result of any piece
-   * @returns true when it is not worth going on: that was reported, too
+   * @param final the piece is not tried again here
+   * @param elsewhere whether anyone has a result of any piece
+   * @returns true if the round should end because all pieces fail; that has been reported, too
    */
   failed (piece: number, err: CommandError, final: boolean, elsewhere: () => boolean): boolean {
     const { code, exitCode, signal, stderr, message } = err

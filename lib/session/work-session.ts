@@ -1,6 +1,6 @@
 /**
- * One task at work, as torrent.ts and files see it: opened and closed, computing or not, read from. What happens to its
- * pieces is piece-flow.ts's, what is made of them finisher.ts's. WebTorrent's internals are unknown here.
+ * One running task, as torrent.ts and files see it: open, compute, read, close. piece-flow.ts handles its pieces,
+ * finisher.ts makes its files. Knows nothing of WebTorrent's internals.
  */
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { BitWorkerError } from '../base/errors.ts'
@@ -21,10 +21,10 @@ import type { SessionParts } from './session-parts.ts'
 
 export type { SessionHost }
 
-/** How often claims that lapsed and peers that only choke us are looked for. */
+/** Interval of the checks for lapsed claims, and for peers that only choke us. */
 const HOUSEKEEPING_MS = 10_000
 
-/** One task at work. */
+/** One running task. */
 export class WorkSession<Store extends PieceStore = PieceStore> {
   readonly task: Task
   readonly store: Store
@@ -45,19 +45,19 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     const progress = this.progress = new Progress(task)
     this.#finisher = new Finisher(task, parts.store, progress, host)
     this.#flow = new PieceFlow(task, parts, host, { progress, finisher: this.#finisher })
-    // peers that start together do not do it together
+    // a random phase, so that peers that start together do not do this at the same time
     this.#keepHouse(parts.random() * HOUSEKEEPING_MS)
   }
 
   #keepHouse (ms: number): void {
     this.#cancelHousekeeping = this.#parts.clock.after(ms, () => {
-      // first: whoever hears of what tidying finds may close the session
+      // first, because a listener may close the session
       this.#keepHouse(HOUSEKEEPING_MS)
       this.#flow.tidy()
     }, { unref: true })
   }
 
-  /** Takes up what the store has on disk. */
+  /** Loads the pieces that the store has on disk. */
   async open (): Promise<void> {
     for (const [index, result] of await this.store.open()) {
       if (this.#isClosed) return
@@ -68,7 +68,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     void this.store.verifyRest()
   }
 
-  /** Ends everything: kills work items, forgets peers. @param error why, unless it was asked for */
+  /** Ends everything: kills work items, forgets peers. @param error the reason, unless the user asked for it */
   async close (error: Error | null): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -77,7 +77,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     await Promise.all([this.#flow.close(), this.#finisher.stop()])
   }
 
-  /** Who has which result. */
+  /** Which peer has which result. */
   get results (): ResultTable { return this.#flow.results }
 
   /** Bytes stored or received. */
@@ -98,7 +98,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     }
   }
 
-  /** How long the rest may take, milliseconds; Infinity: nobody knows. */
+  /** The estimated time left, milliseconds; Infinity if unknown. */
   get remainingMs (): number {
     if (this.#flow.computing.isStuck || this.#finisher.isOpenEnded) return Infinity
     return Math.max(this.progress.remainingMs(this.#parts.clock.now()), this.#flow.computing.busyMs)
@@ -108,25 +108,25 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   get computing (): 'off' | 'on' | 'paused' { return this.#flow.computing.state }
 
-  /** Files are complete but for their complete command, which nobody has allowed to run here. */
+  /** True if files lack only their complete command, which is not allowed to run here. */
   get hasUnmergedFiles (): boolean { return this.#finisher.hasUnmerged }
 
-  /** Tells the host once more if all is done: it may not have taken it as such. */
+  /** Tells the host again if everything is done: it may have ignored the first call. */
   checkDone (): void { if (this.hasUnmergedFiles) this.#finisher.checkDone() }
 
-  /** Which pieces come next, for whoever provides what they need, and tells it that they are ready. */
+  /** The choice of the next pieces, for the code that provides their inputs and reports when they are ready. */
   get scheduler (): Scheduler { return this.#flow.scheduler }
 
-  /** What a piece takes here, milliseconds; 0: unknown. */
+  /** The duration of a piece here, milliseconds; 0: unknown. */
   get paceMs (): number { return this.#flow.computing.paceMs }
 
   /** Pieces have become ready. */
   compute (): void { this.#flow.computing.run() }
 
-  /** Tells how far an input is. */
+  /** Reports the progress of an input. */
   reportInput (event: InputEvent): void { if (!this.#isClosed) this.#host.report('input', event) }
 
-  /** @param slots work items at a time; none are started while it is paused */
+  /** @param slots number of work items at a time; none starts while paused */
   startComputing (slots: number, isPaused: boolean): void {
     if (this.#isClosed || this.computing !== 'off') return
     this.progress.begin(this.#parts.clock.now())
@@ -139,7 +139,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   resumeComputing (): void { this.#flow.computing.resume() }
 
-  /** Kills the work items; resolves when they are gone. */
+  /** Kills the work items. Resolves when they have ended. */
   async stopComputing (): Promise<void> {
     this.#finisher.forbidCommands()
     await this.#flow.computing.stop()
@@ -147,11 +147,11 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   // READING
 
-  /** What readers are told when the session is closed. */
+  /** The error for readers when the session is closed. */
   get endReason (): BitWorkerError { return endOfReading(this.#error) }
 
   /**
-   * Resolves when the piece is stored; until then it is fetched or computed before others. Rejects with
+   * Resolves when the piece is stored; until then, it is downloaded or computed before others. Rejects with
    * BW_ERR_DESTROYED.
    */
   async waitFor (index: number): Promise<void> {
@@ -162,12 +162,12 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     if (this.#isClosed) throw this.endReason
   }
 
-  /** Bytes of a stored piece. Rejects when it cannot be read: then it is missing again. */
+  /** Reads bytes of a stored piece. Rejects if they cannot be read; the piece is then missing again. */
   async read (index: number, offset: number, length: number): Promise<Uint8Array> {
     return this.store.read(index, offset, length)
   }
 
-  /** Checks every stored piece against its digest again; those that do not match are missing from then on. */
+  /** Checks every stored piece against its digest. Those that do not match become missing. */
   async rescan (): Promise<void> {
     for (let index = 0; index < this.task.pieceCount && !this.#isClosed; index++) {
       if (this.results.has(index)) await this.store.verify(index)
@@ -177,23 +177,23 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   /** The piece goes before others from now on, even if the user did not select it. */
   urge (index: number): void { this.#flow.urge(index) }
 
-  /** What the user wants (`select`, `deselect`). Nothing is requested before this was said, after `open`. */
+  /** Sets the user's selection (`select`, `deselect`). After `open`, nothing is requested before the first call. */
   setWanted (isWanted: (index: number) => boolean): void { this.#flow.setWanted(isWanted) }
 
   // PEERS
 
-  /** Listens to a peer; what it says may come before `greet`. */
+  /** Listens to a peer. Its messages may arrive before `greet`. */
   addPeer (wire: Wire, ext: UtBitworker): void { this.#flow.neighbours.add(wire, ext) }
 
-  /** True when the wire's peer was added. */
+  /** True if the wire's peer was added. */
   has (wire: Wire): boolean { return this.#flow.neighbours.has(wire) }
 
-  /** The wire is ready for messages and our bitfield was sent: tell the peer what we have and do. */
+  /** The wire is ready for messages, and our bitfield was sent: tells the peer what we have and compute. */
   greet (wire: Wire): void { this.#flow.neighbours.greet(wire) }
 
-  /** What would be lost if we left now; null: nobody is connected any more. */
+  /** What would be lost if we left now; null if the session is closed. */
   get outstanding (): Outstanding | null { return this.#isClosed ? null : this.#flow.neighbours.handOver.outstanding() }
 
-  /** How far the connected peers have told what they have. */
+  /** How far the connected peers have announced their pieces. */
   get meeting (): Meeting { return this.#flow.neighbours.meeting }
 }
