@@ -118,6 +118,7 @@ const DOORS: Record<string, readonly string[]> = {
     'magnet-check.ts',
     'magnet.ts',
     'names.ts',
+    'needs.ts',
     'pins.ts',
     'signature.ts',
     'task.ts',

@@ -17,6 +17,7 @@ import type { SlicedList } from './lists.ts'
 import { readLayout } from './metainfo.ts'
 import type { ValueList } from './ranges.ts'
 import { dataFolder, registryFolder, rememberInput } from './registry.ts'
+import { scriptCommand } from './script.ts'
 import { readTree, sourceError } from './tree.ts'
 import type { SourceTree } from './tree.ts'
 
@@ -46,7 +47,14 @@ export type InputSource =
   | { list: ValueList, name?: string, chunk?: number }
 
 /** What `createTaskFrom` takes. */
-export interface CreateTaskFromOptions extends Omit<CreateTaskOptions, 'inputs'> {
+export interface CreateTaskFromOptions extends Omit<CreateTaskOptions, 'inputs' | 'command'> {
+  /** as `createTask` takes it; without `script` only */
+  command?: string
+  /**
+   * in place of `command`: the path of a script, which is the first of the inputs. The interpreter that its first line
+   * (`#!`) names is one of the tools that the task needs, unless it is bash or sh
+   */
+  script?: string
   /** at most 16; `parts` may be left out if one of them is split */
   inputs?: readonly InputSource[]
   /** bytes that were hashed, of so many */
@@ -84,11 +92,13 @@ interface Hashing {
  * BW_ERR_INPUT_SOURCE, BW_ERR_INPUT, BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED, and the signal's reason.
  */
 export async function createTaskFrom ({
-  inputs = [], onProgress, signal, registry = registryFolder(), ...opts
+  inputs = [], script, command, onProgress, signal, registry = registryFolder(), ...others
 }: CreateTaskFromOptions): Promise<Task> {
-  if (!Array.isArray(inputs)) throw taskError('BW_ERR_TASK_OPTIONS', 'inputs must be a list.', 'usage')
+  if (!Array.isArray(inputs)) throw badOption('inputs must be a list.')
+  const { script: source, ...runs } = await whatRuns({ script, command, needs: others.needs })
+  const opts = { ...others, ...runs }
   const drafts: Draft[] = []
-  for (const source of inputs as readonly InputSource[]) drafts.push(await draftOf(source, opts.parts))
+  for (const input of [...source, ...inputs as readonly InputSource[]]) drafts.push(await draftOf(input, opts.parts))
   const pieceCount = drafts.map(draft => draft.pieceCount).find(count => count !== undefined)
   checkPieceCount(opts, pieceCount)
   const embedded = chooseEmbedded(drafts)
@@ -109,17 +119,31 @@ export async function createTaskFrom ({
   })
 }
 
+type Runs = Pick<CreateTaskOptions, 'command' | 'needs'>
+
+/** The command, and the script that it runs. */
+async function whatRuns (
+  { script, command, needs }: { [key in 'script' | 'command']: string | undefined } & { needs: Runs['needs'] | undefined }
+): Promise<Runs & { script: PathSource[] }> {
+  const given = needs !== undefined && { needs }
+  // left to createTask, which says what is wrong with a command that is none
+  if (script === undefined) return { command: command as string, ...given, script: [] }
+  if (typeof script !== 'string') throw badOption('script must be a path.')
+  if (command !== undefined) throw badOption('A task has either a command or a script, not both.')
+  const made = await scriptCommand(script)
+  const tools = [...new Set([...needs?.tools ?? [], ...made.tools])]
+  return {
+    command: made.command, ...given, ...(tools.length > 0 && { needs: { ...needs, tools } }), script: [made.source]
+  }
+}
+
 /** Before anything is hashed. */
 function checkPieceCount (
   { parts, files }: Pick<CreateTaskOptions, 'parts' | 'files'>, pieceCount: number | undefined
 ): void {
   const asked = parts ?? files?.reduce((sum, file) => sum + file.parts, 0)
   if (pieceCount === undefined || asked === undefined || asked === pieceCount) return
-  throw taskError(
-    'BW_ERR_TASK_OPTIONS',
-    `What is split among the pieces gives ${pieceCount} pieces, not ${asked}; leave out how many there are.`,
-    'usage'
-  )
+  throw badOption(`What is split among the pieces gives ${pieceCount} pieces, not ${asked}; leave out how many there are.`)
 }
 
 /** The smallest first, as long as they fit. */
@@ -151,7 +175,7 @@ async function draftOf (source: InputSource, parts: number | undefined): Promise
 
 function checkChunk (chunk: number): number {
   if (Number.isInteger(chunk) && chunk >= 1) return chunk
-  throw taskError('BW_ERR_TASK_OPTIONS', 'chunk must be a whole number of at least 1.', 'usage')
+  throw badOption('chunk must be a whole number of at least 1.')
 }
 
 async function draftOfPath (
@@ -272,4 +296,8 @@ async function readWhole ({ files, length }: SourceTree): Promise<EmbeddedInput[
   const data = await readFile(file!.source)
   if (data.length !== length) throw changed(file!)
   return new Uint8Array(data)
+}
+
+function badOption (message: string): Error {
+  return taskError('BW_ERR_TASK_OPTIONS', message, 'usage')
 }

@@ -28,7 +28,7 @@ export function readNeeds (value: Bvalue | undefined): TaskNeeds | undefined {
   const commands = readList(value.get('commands'), 'commands', MAX_COMMANDS)
   const arch = readList(value.get('arch'), 'arch', MAX_ARCHS)
   const cpus = value.get('cpus')
-  for (const tool of tools ?? []) if (!TOOL.test(tool)) throw bad(`a need for ${quote(tool)}, which names no program`)
+  for (const tool of tools ?? []) if (!isToolName(tool)) throw bad(`a need for ${quote(tool)}, which names no program`)
   for (const each of arch ?? []) if (!ARCH.test(each)) throw bad(`a need for the processor ${quote(each)}`)
   for (const command of commands ?? []) {
     if (command.includes('\0') || command.trim() === '' || Buffer.byteLength(command) > MAX_COMMAND_BYTES) {
@@ -45,6 +45,9 @@ export function readNeeds (value: Bvalue | undefined): TaskNeeds | undefined {
     ...(arch !== undefined && { arch })
   }
 }
+
+/** Whether it can be one of `tools`. */
+export function isToolName (text: string): boolean { return TOOL.test(text) }
 
 function readList (value: Bvalue | undefined, key: string, max: number): string[] | undefined {
   if (value === undefined) return undefined

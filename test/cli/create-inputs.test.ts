@@ -99,6 +99,29 @@ test('lists of parameters', async t => {
   t.deepEqual(files.files.map(({ path: at, parts }) => [at, parts]), [['x/a', 2], ['x/b', 3]])
 })
 
+test('--script: an input, run by the interpreter of its first line', async t => {
+  const { dir, run } = await workspace(t)
+  await writeFile(path.join(dir, 'sum 1.awk'), '#!/usr/bin/awk -f\nBEGIN { print ENVIRON["ENTRY1"] + ENVIRON["ENTRY2"] }\n')
+  const made = await run([
+    'create', '--name', 'x', '--script', 'sum 1.awk', '--piece-length', '64', '--json', ':::', '1', '2', ':::', '10'
+  ])
+  t.equal(made.code, 0, made.stderr)
+  const [created = {}] = made.events as Array<{ command?: string, inputs?: Array<{ name: string }>, needs?: object }>
+  t.deepEqual([created.command, created.needs], ["awk -f './sum 1.awk'", { tools: ['awk'] }])
+  t.deepEqual(created.inputs?.map(({ name }) => name), ['sum 1.awk', 'entries'])
+  const tried = await run(['try', 'x.bitworker', '--piece', '1', '--yes'])
+  t.deepEqual([tried.code, tried.stdout], [0, '12\n'], tried.stderr)
+  for (const [args, expected] of [
+    [['--script', 'sum 1.awk', '--command', 'true'], /Both --command and --script say what to run/],
+    [['--script', 'sum 1.awk', '--command-file', 'x'], /Both --command-file and --script say what to run/],
+    [['--script', 'x.bitworker'], /The input "x\.bitworker" does not begin with #!/]
+  ] as const) {
+    const { code, stderr } = await run(['create', '--name', 'y', '--parts', '1', ...args])
+    t.equal(code, 2)
+    t.match(stderr, expected)
+  }
+})
+
 test('several lists: in the order of GNU parallel', async t => {
   const { create } = await place(t)
   const entries = entriesOf(await create(':::', '1', '2', ':::', 'a', 'b'))

@@ -62,7 +62,7 @@ test('create --command-file', async t => {
   await writeFile(path.join(dir, 'x.py'), '#!/usr/bin/env -S python3 -u\nprint(1)\n')
   await writeFile(path.join(dir, 'binary'), Buffer.from([0x7f, 0xff, 0xfe]))
   for (const [args, says] of [
-    [['--command-file', 'x.py'], /begins with #!\/usr\/bin\/env -S python3 -u, but a command is run by bash/],
+    [['--command-file', 'x.py'], /begins with #!\/usr\/bin\/env -S python3 -u, but a command is run by bash\. Pass it as --script\./],
     [['--command-file', 'binary'], /not text in UTF-8/],
     [['--command-file', 'nothing'], /nothing: No such file or folder/],
     [['--command-file', 'x.py', '--command', 'true'], /Both --command and --command-file say what to run/]

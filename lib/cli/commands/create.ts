@@ -34,6 +34,7 @@ export interface CreateFlags extends SignerFlags, InputFlags, ReuseFlags {
   needCpus?: number
   arch: string[]
   commandFile?: string
+  script?: string
   parts?: number
   file: FileParts[]
   outPattern?: string
@@ -81,20 +82,23 @@ export async function create (words: readonly string[], flags: CreateFlags): Pro
   if (reused !== null) announceReused(reused, flags, flags.json)
 }
 
+const COMMAND_FLAGS = { command: '--command', commandFile: '--command-file', script: '--script' }
+
 /** A script that names a program other than a shell would be read by the wrong one. */
 const OTHER_PROGRAM = /^#!(?!\s*(?:\S*\/env\s+(?:-S\s+)?)?(?:\S*\/)?(?:ba|da)?sh(?:\s|$)).*/
 
 /** The flags, with the text of `--command-file` as the command. Throws BW_ERR_USAGE, errors of the file system. */
 async function withCommandOf (flags: CreateFlags): Promise<CreateFlags> {
-  const { command, commandFile } = flags
+  const { commandFile } = flags
+  const [one, another] = (['command', 'commandFile', 'script'] as const).filter(flag => flags[flag] !== undefined)
+  if (another !== undefined) throw usage(`Both ${COMMAND_FLAGS[one!]} and ${COMMAND_FLAGS[another]} say what to run. Leave out one of them.`)
   if (commandFile === undefined) return flags
-  if (command !== undefined) throw usage('Both --command and --command-file say what to run. Leave out one of them.')
   const bytes = await readFile(commandFile).catch((error: unknown) => { throw explain(error, commandFile) })
   if (!isUtf8(bytes)) throw usage(`--command-file ${commandFile}: it is not text in UTF-8. Name a script for bash.`)
   const text = bytes.toString()
   const other = OTHER_PROGRAM.exec(text)?.[0]
   if (other !== undefined) {
-    throw usage(`--command-file ${commandFile}: it begins with ${other}, but a command is run by bash. Name a script for bash.`)
+    throw usage(`--command-file ${commandFile}: it begins with ${other}, but a command is run by bash. Pass it as --script.`)
   }
   return { ...flags, command: text }
 }
@@ -125,11 +129,11 @@ async function make (options: CreateTaskFromOptions, json: boolean): Promise<Tas
   }
 }
 
-function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskOptions {
+function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskFromOptions {
   // Not left to commander, which would say this before it says that --nam is a typo.
   if (flags.name === undefined) throw usage('A task needs a name. Pass --name NAME.')
-  if (flags.command === undefined) {
-    throw usage("A task needs a command. Pass --command CMD, for example --command 'echo $PIECE_IDX'.")
+  if (flags.command === undefined && flags.script === undefined) {
+    throw usage("A task needs a command. Pass --command CMD, for example --command 'echo $PIECE_IDX', or --script FILE.")
   }
   if (flags.parts !== undefined && flags.file.length > 0) {
     throw usage('The number of pieces is given twice. Pass either --parts N, or --file PATH:PARTS once per file.')
@@ -147,7 +151,8 @@ function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskOptions {
   }
   return {
     name: flags.name,
-    command: flags.command,
+    ...(flags.command !== undefined && { command: flags.command }),
+    ...(flags.script !== undefined && { script: flags.script }),
     ...(flags.outPattern !== undefined && { outputPattern: flags.outPattern }),
     ...(flags.parts !== undefined && { parts: flags.parts }),
     ...(flags.file.length > 0 && { files: flags.file }),

@@ -14,8 +14,9 @@ export function addCreate (program: Command): void {
     .description('Makes a task file: a command that runs once per piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment, and whose standard output is the piece.')
     .argument('[lists...]', 'lists of values: ::: VALUE …; a piece gets one, and of several lists each combination'), [
     new Option('--name <name>', 'the name of the task: of its file, or with --file of its folder (required)'),
-    new Option('--command <cmd>', 'run by bash once per piece (required, or --command-file)'),
+    new Option('--command <cmd>', 'run by bash once per piece (required, or one of the next two)'),
     new Option('--command-file <file>', 'the same from a file, whose text becomes part of the task'),
+    new Option('--script <file>', 'a script as the command: an input, run by the interpreter of its first line (#!), which the task then needs'),
     value('--parts <n>', 'the number of pieces, all of one file', parseCount),
     many('--file <path:parts>', 'a file of the task and the number of its pieces', parseFileParts),
     new Option('--out-pattern <path>', 'with --parts: each piece is a file of this name in the folder NAME, such as frame-%04d.png; %d stands for its number, from 0'),

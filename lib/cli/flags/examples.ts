@@ -17,8 +17,8 @@ Examples:
   A script for all pieces, and a file of a folder for each:
     bitworker create --name thumbs --input resize.sh --input-per-part frames/ --command 'resize.sh "$INPUT"'
 
-  A piece for each row of a table with the columns lr and seed, in variables of these names:
-    bitworker create --name sweep --input sim.py --params grid.csv --command 'python3 sim.py "$lr" "$seed"'
+  A script, run once for each row of a table; the values are in variables with the names of the columns:
+    bitworker create --name sweep --script sim.py --params grid.csv
 
   All combinations of two lists, the last of which varies fastest; a value is in ENTRY1, the other in ENTRY2:
     bitworker create --name pairs --command 'echo "$ENTRY1$ENTRY2"' ::: a b ::: 1 2 3

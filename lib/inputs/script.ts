@@ -1,0 +1,84 @@
+/**
+ * A script as the command of a task: an input, run by the interpreter that its first line names. Called by
+ * lib/inputs/make-task.ts.
+ */
+import { open } from 'node:fs/promises'
+import path from 'node:path'
+import { isToolName } from '../task/needs.ts'
+import { readError, sourceError } from './tree.ts'
+
+/** Linux reads no more of a first line. */
+const MAX_LINE_BYTES = 255
+/** Where every machine looks for programs; a task's `PATH` begins with these. */
+const INTERPRETER = /^#![ \t]*\/(?:usr\/local\/|usr\/)?bin\/([^ \t/]+)[ \t]*(.*?)[ \t]*$/
+/** They run the commands themselves, so that nobody lacks them. */
+const SHELLS = new Set(['bash', 'sh'])
+const PLAIN_WORD = /^[\w./%+,:@=-]+$/
+
+/** A script as an input and the command that runs it. */
+export interface ScriptCommand {
+  /** where it is, and what the commands find it as */
+  source: { path: string, name: string }
+  command: string
+  /** the programs that a machine must have for it */
+  tools: string[]
+}
+
+/**
+ * Reads the first line of a script. The interpreter is looked up on the `PATH` of the task, as `env` does it: where a
+ * program lies differs from machine to machine. Rejects with BW_ERR_INPUT_SOURCE, BW_ERR_NOT_FOUND,
+ * BW_ERR_NOT_PERMITTED.
+ */
+export async function scriptCommand (from: string): Promise<ScriptCommand> {
+  const name = path.basename(path.resolve(from))
+  const words = interpreterOf(await firstLine(from), from)
+  const [interpreter] = words
+  return {
+    source: { path: from, name },
+    command: [...words, `./${name}`].map(quoted).join(' '),
+    tools: SHELLS.has(interpreter!) ? [] : [interpreter!]
+  }
+}
+
+async function firstLine (from: string): Promise<string> {
+  try {
+    const file = await open(from)
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_LINE_BYTES + 1), 0, MAX_LINE_BYTES + 1, 0)
+      const read = buffer.subarray(0, bytesRead)
+      const end = read.indexOf(0x0a)
+      if (end === -1 && bytesRead > MAX_LINE_BYTES) return ''
+      return read.subarray(0, end === -1 ? bytesRead : end).toString()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw readError(error, from)
+  }
+}
+
+/** The interpreter and its arguments. */
+function interpreterOf (line: string, from: string): string[] {
+  if (line.endsWith('\r')) throw sourceError(from, 'has lines that end with CR LF, as on Windows; save it with LF')
+  if (!line.startsWith('#!')) {
+    throw sourceError(from, 'does not begin with #! and an interpreter, such as #!/usr/bin/env python3')
+  }
+  const [, program = '', rest = ''] = INTERPRETER.exec(line) ?? []
+  const words = program === 'env' ? envWords(rest) : [program, ...(rest === '' ? [] : [rest])]
+  if (words[0] !== undefined && isToolName(words[0])) return words
+  throw sourceError(
+    from, `begins with ${line}, which other machines do not have; begin it with, for example, #!/usr/bin/env python3`
+  )
+}
+
+/** Only with -S does env split what follows; without it, the rest is one name. */
+function envWords (rest: string): string[] {
+  const split = /^-S[ \t]*(.*)$/.exec(rest)?.[1]
+  if (split === undefined) return [rest]
+  const words = split.split(/[ \t]+/)
+  return words.every(word => PLAIN_WORD.test(word)) ? words : []
+}
+
+function quoted (word: string): string {
+  return PLAIN_WORD.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
