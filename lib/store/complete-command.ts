@@ -1,6 +1,6 @@
 /**
- * Runs a task's complete command: once per file, when all its parts are there. It finds them in PART_LIST and its like,
- * and writes FILE.
+ * Runs a task's complete command: once per file, when all its parts are stored. The command finds them in PART_LIST and
+ * similar variables, and writes FILE.
  */
 import {
   chmodSync, constants, lstatSync, mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync
@@ -24,22 +24,28 @@ import type { RunOptions } from './generate.ts'
 import type { Given } from './types.ts'
 import type { TaskFolder } from './task-folder.ts'
 
-/** A complete file, ready for its name. */
+/** A complete file that can be renamed to its final name. */
 export interface Draft extends Result { path: string }
 
-/** Its stdout is not kept; what is beyond this is taken for a runaway. */
+/** Its stdout is discarded; more than this is a runaway command. */
 const MAX_STDOUT_BYTES = 1024 ** 3
-/** Linux takes no more in one variable (MAX_ARG_STRLEN, 128 KiB with name and NUL); other systems take more. */
+/**
+ * Linux accepts no more in one variable (MAX_ARG_STRLEN, 128 KiB including name and NUL); other systems accept more.
+ */
 const MAX_ENV_BYTES = 100 * 1024
-/** Splits where bash would, unquoted. */
+/** The characters at which bash splits, or which it expands, without quotes. */
 const UNSAFE = /[\s*?[\]\\]/
 
 /**
- * Makes a list longer than the kernel takes a shell variable; echo is a builtin, so nothing is handed to the kernel.
+ * Sets a list that is longer than the kernel accepts in a variable. echo is a builtin, so nothing is passed to the
+ * kernel.
  */
 const PART_LIST_PRELUDE = 'PART_LIST=$(echo $(<"$PART_LIST_FILE"))\n'
 
-/** Runs the complete command of a file in the folder `work`; returns what it wrote, synced. Errors: see finishFile. */
+/**
+ * Runs the complete command of a file in the folder `work`. Returns the file that it wrote, synced to disk. Errors: see
+ * finishFile.
+ */
 export async function runCompleteCommand (folder: TaskFolder, file: number, work: string, run: RunOptions,
   signal?: AbortSignal): Promise<Draft> {
   const { task } = folder
@@ -86,10 +92,10 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
   }
 }
 
-/** Where a complete command finds what it needs. */
+/** The paths that a complete command needs. */
 interface Places { file: string, list: string, parts: string }
 
-/** @param seen a way to the folder `work` that needs no quotes */
+/** @param seen path of the folder `work`, which needs no quotes */
 function placesIn ({ layout }: TaskFolder, seen: string, out: string): Places {
   return {
     file: path.join(seen, out),
@@ -102,7 +108,7 @@ function sandboxPlaces (scratch: string, out: string): Places {
   return { file: path.posix.join('/', out), list: '/list', parts: path.posix.join(scratch, 'p') }
 }
 
-/** The one folder of this machine that a command may write to is the one for its file. */
+/** The folder for its file is the only one of this machine that the command may write to. */
 function mountsOfComplete ({ layout }: TaskFolder, work: string, { file, list, parts }: Places): Mount[] {
   return [
     { path: layout.parts, at: parts },
@@ -135,12 +141,12 @@ function partNames ({ task }: TaskFolder, file: number): string[] {
   return Array.from({ length: parts }, (_, part) => `p/${partName(firstPiece + part)}`)
 }
 
-/** Kept, since many programs go by it; nothing in it that would need quotes. */
+/** Kept because many programs depend on it; contains nothing that needs quotes. */
 function extensionOf (name: string): string {
   return /(?:\.[A-Za-z0-9]{1,16}){1,2}$/.exec(name)?.[0] ?? ''
 }
 
-/** A way to the folder that a command may use without quotes. */
+/** Makes a path to the folder that a command may use without quotes. */
 function link (alias: string, work: string): string {
   const seen = path.join(alias, 'w')
   symlinkSync(work, seen)
@@ -165,9 +171,11 @@ async function untilAborted (
   }
 }
 
-/** What else it wrote goes with the folder, and with it other names of the file. */
+/**
+ * Takes the file. Everything else that the command wrote is removed with the folder, including other names of the file.
+ */
 async function takeFile (folder: string, name: string, to: string, { stderr }: ItemOutcome): Promise<Draft> {
-  if (lstatOrNull(folder)?.isDirectory() === true) chmodSync(folder, 0o700) // it may have closed it
+  if (lstatOrNull(folder)?.isDirectory() === true) chmodSync(folder, 0o700) // it may lack permissions
   const written = path.join(folder, name)
   if (lstatOrNull(written)?.isFile() !== true) {
     throw new CommandError(
@@ -180,7 +188,7 @@ async function takeFile (folder: string, name: string, to: string, { stderr }: I
   renameSync(written, taken)
   await removeTree(folder)
   const { mode, nlink } = lstatSync(taken)
-  // a link, perhaps to a part: the finished file must be a file of its own
+  // a hard link, perhaps to a part: the finished file must be a file of its own
   if (nlink > 1) await copyFile(taken, to, constants.COPYFILE_EXCL)
   else renameSync(taken, to)
   reclaim(to, mode)

@@ -1,7 +1,7 @@
 /**
- * The pieces of a task on disk: a chunk store whose chunks may be shorter than `chunkLength`, and which can be asked,
- * explicitly, to compute one. A `get` never computes. What its methods promise is in types.ts. Called by the work
- * session; the parts are restore.ts (start), task-folder.ts (state), generate.ts, finish-file.ts, complete-command.ts.
+ * The pieces of a task on disk: a chunk store whose chunks may be shorter than `chunkLength`, and which can be asked to
+ * compute one. A `get` never computes. types.ts specifies the methods. Called by the work session. Its parts are
+ * restore.ts (start), task-folder.ts (state), generate.ts, finish-file.ts, complete-command.ts.
  */
 import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
@@ -25,35 +25,32 @@ import type {
 
 const trace = traceOf('store')
 
-/**
- * What is checked in the background works for this long, and then leaves disk and processor to others for so many times
- * that.
- */
+/** The background check works for this long, and then leaves disk and processor to others for a multiple of that. */
 const CHECK_SLICE_MS = 5
 const CHECK_PAUSES = 4
 
 /** How a task's store runs commands. */
 export interface StoreRunOptions {
-  /** default: nothing can be run */
+  /** default: no commands can be run */
   executor?: Executor
   /** files and folders of this machine that appear in every scratch folder */
   binds?: readonly Bind[]
-  /** where commands find the task's inputs; default: it has none */
+  /** the inputs of the task; default: it has none */
   inputs?: Inputs
-  /** a cap for one work item, beside the task's own; milliseconds, 0 = none */
+  /** limit for each work item, in addition to the task's own; milliseconds, 0 = none */
   timeoutMs?: number
 }
 
-/** What a store is made of. */
+/** Options of ComputeStore. */
 export interface ComputeStoreOptions extends StoreRunOptions {
   task: Task
   /** the output folder */
   path: string
-  /** overwrite files that are not ours; default false */
+  /** overwrite files that BitWorker did not write; default false */
   force?: boolean
 }
 
-/** The store of a task. Emits 'lost' with a piece's index when a stored piece turns out to be gone or damaged. */
+/** The store of a task. Emits 'lost' with a piece's index when a stored piece is found to be gone or damaged. */
 export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implements ChunkStore, PieceStore {
   readonly #opts: ComputeStoreOptions
   readonly #pending = new Set<Promise<unknown>>()
@@ -74,10 +71,10 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
 
   get chunkLength (): number { return this.#opts.task.pieceLength }
 
-  /** What is stored, by index. Empty until the store is open. */
+  /** The stored results by index. Empty until the store is open. */
   get results (): ReadonlyResults { return this.#folder?.table.results ?? NONE }
 
-  /** Changes how commands started from now on are run; what is not given stays. Throws BW_ERR_BIND. */
+  /** Changes how commands are run from now on; omitted options are unchanged. Throws BW_ERR_BIND. */
   configure (options: StoreRunOptions): void {
     const { executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs, inputs = this.#run.inputs } = options
     this.#run = {
@@ -89,10 +86,10 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   }
 
   /**
-   * Opens a task's folder: resolves with what is stored there by names and sizes. Each piece is compared with its
-   * digest before its first byte is used, and 'lost' if it does not match. Rejects with
-   * BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, or BW_ERR_ABORTED if it
-   * is closed meanwhile.
+   * Opens a task's folder. Resolves with what is stored there, judging by names and sizes. Each piece is compared with
+   * its digest before its first byte is used, and is 'lost' if it does not match. Rejects with BW_ERR_OUTPUT_FOLDER,
+   * BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, or BW_ERR_ABORTED if the store is closed in
+   * the meantime.
    */
   async open (): Promise<ReadonlyResults> {
     this.#opening ??= this.#track(this.#open())
@@ -151,13 +148,13 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
     return this.#track(Promise.resolve(this.#openFolder().reader.verify(index)))
   }
 
-  /** What is damaged is to be known before somebody waits for it. */
+  /** Checks the remaining pieces, so that damage is found before anyone waits for them. */
   async verifyRest (): Promise<void> {
     const { signal } = this.#abort
     let since = performance.now()
     for (const index of this.results.keys()) {
       if (signal.aborted) return
-      // whoever needs the piece will meet the error
+      // the code that needs the piece will report the error
       await this.#track(this.#openFolder().reader.verifyOnce(index)).catch(() => {})
       const elapsed = performance.now() - since
       if (elapsed < CHECK_SLICE_MS) continue
@@ -183,24 +180,24 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   }
 
   /**
-   * So many pieces at a time are to be computed soon, by this executor: it starts what it can. Throws
+   * This many pieces at a time will soon be computed by this executor: it starts what it can. Throws
    * BW_ERR_STORE_CLOSED.
    */
   prepare (executor: Executor, count: number): void {
     const folder = this.#openFolder()
-    // with inputs it is not known yet what the first one finds
+    // with inputs, the mounts of the first piece are not known yet
     if (this.#run.inputs === undefined) prepare(folder, executor, count)
   }
 
   /**
-   * What this machine lacks of what the task needs, in words. Rejects with BW_ERR_NO_EXECUTOR, BW_ERR_STORE_CLOSED and
-   * as missing-needs.ts says.
+   * The needs of the task that this machine does not meet, in words. Rejects with BW_ERR_NO_EXECUTOR,
+   * BW_ERR_STORE_CLOSED, and the errors of missing-needs.ts.
    */
   async missingNeeds (): Promise<string[]> { return this.#track(missingNeeds(this.#openFolder(), this.#run)) }
 
   /**
-   * A path for something that commands need, beside where they work: it is removed at the latest when the store is
-   * opened again. Throws BW_ERR_STORE_CLOSED.
+   * Returns a path for something that commands need outside their folders. It is removed when the store is opened
+   * again, at the latest. Throws BW_ERR_STORE_CLOSED.
    */
   newPath (): string { return this.#openFolder().newWork() }
 
@@ -225,12 +222,12 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
     return finishing
   }
 
-  /** Kills what runs, too. */
+  /** Also kills running commands. */
   close (cb: DoneCallback = () => {}): void {
     this.#close().then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
   }
 
-  /** Removes everything of the task's on disk, finished files included. */
+  /** Removes everything of the task from the disk, including finished files. */
   destroy (cb: DoneCallback = () => {}): void {
     this.#close().then(async () => this.#folder?.destroy())
       .then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
@@ -254,7 +251,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
     return this.#folder
   }
 
-  /** close() waits for it. */
+  /** close() waits for the promise. */
   async #track<T> (promise: Promise<T>): Promise<T> {
     const end = promise.then(() => {}, () => {})
     this.#pending.add(end)

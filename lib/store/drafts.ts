@@ -1,6 +1,6 @@
 /**
- * Where pieces that come in are written until they are complete: in their place in the draft of their file, or into a
- * file of their own in `work/`. Called by task-folder.ts, which makes stored pieces of them.
+ * Incoming pieces until they are complete: each is written to its place in the draft of its file, or to a file of its
+ * own in `work/`. Called by task-folder.ts, which turns them into stored pieces.
  */
 import type { Result } from '../results/result.ts'
 import type { Task } from '../task/task.ts'
@@ -13,12 +13,12 @@ import { IncomingPiece } from './incoming-piece.ts'
 import type { PieceTable } from './piece-table.ts'
 import { Placement } from './placement.ts'
 
-/** The folder that they are in. */
+/** The folder of the drafts. */
 export interface DraftFolder { readonly layout: StoreLayout, readonly guard: FolderGuard, readonly table: PieceTable }
 
-/** What makes stored pieces of complete ones; each resolves with what is stored. */
+/** Turns complete drafts into stored pieces. Each method resolves with the stored result. */
 export interface DraftOwner {
-  /** a path that nobody else uses */
+  /** returns a path that nobody else uses */
   newWork (): string
   commitPart (index: number, path: string, result: Result, replace: boolean): Promise<Result>
   commitPlaced (index: number, position: number, result: Result): Promise<Result>
@@ -38,7 +38,7 @@ export class Drafts {
     this.#placement = new Placement(task, folder.layout, folder.table)
   }
 
-  /** A piece of `size` bytes is to be written. @param replace what is stored of it is */
+  /** Starts writing a piece of `size` bytes. @param replace whether to replace a stored result */
   receive (index: number, size: number, replace: boolean): IncomingPiece {
     const { guard, table } = this.#folder
     guard.check('work', 'drafts')
@@ -51,7 +51,7 @@ export class Drafts {
         this.#placement.release(index)
         return this.#owner.commitPlaced(index, place.position, result)
       },
-      // what was written of it may have filled the disk
+      // its bytes may have filled the disk
       discard: () => {
         if (this.#placement.giveUp(index) && guard.isSame('drafts')) truncateDraft(place.path, place.position)
       }
@@ -75,7 +75,7 @@ export class Drafts {
     }, this.#parts)
   }
 
-  /** The draft of the file is not used any more. */
+  /** The draft of the file is no longer used. */
   forget (file: number): void {
     this.#files.forget(this.#folder.layout.draft(file))
     this.#placement.forget(file)

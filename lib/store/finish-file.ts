@@ -1,7 +1,7 @@
 /**
- * Finishes a file whose parts are all stored: the parts one after another, or what the task's complete command makes of
- * them. Either way it is written elsewhere, written down in the journal, and only then renamed: a half-written file
- * never carries the final name, and a file with the final name is always recognised as ours.
+ * Finishes a file whose parts are all stored: joins the parts, or runs the task's complete command. Either way, the
+ * file is written elsewhere, recorded in the journal, and only then renamed. A half-written file therefore never has
+ * the final name, and a file with the final name is always recognised as ours.
  */
 import { closeSync, constants, fsync, ftruncate, mkdirSync, openSync, renameSync } from 'node:fs'
 import path from 'node:path'
@@ -22,7 +22,7 @@ import { foreign, offsetsOf } from './restore.ts'
 import type { TaskFolder } from './task-folder.ts'
 import type { FinishOptions, FinishedFile } from './types.ts'
 
-/** Written at a time, so that a file of many tiny parts is not written in tiny steps. */
+/** Bytes per write, so that a file of many tiny parts is not written in tiny steps. */
 const WRITE_BYTES = 1024 * 1024
 
 const syncAsync = promisify(fsync)
@@ -30,8 +30,8 @@ const truncateAsync = promisify(ftruncate)
 
 /**
  * Finishes a file; null if its complete command may not run. Rejects with BW_ERR_PART_MISSING, BW_ERR_PART_CORRUPT
- * (after `onLost`), BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, BW_ERR_ABORTED, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER, and for
- * a complete command as RunningItem does and with BW_ERR_COMPLETE_NO_FILE.
+ * (after `onLost`), BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, BW_ERR_ABORTED, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER; for a
+ * complete command also with the errors of RunningItem and BW_ERR_COMPLETE_NO_FILE.
  */
 export async function finishFile (
   folder: TaskFolder, file: number, opts: FinishOptions, run: RunOptions
@@ -47,7 +47,7 @@ export async function finishFile (
   if (length !== undefined && await isAsWritten(folder, file, opts.signal)) return { path: final, length }
   checkParts(folder, file)
   const changes = folder.table.changes(file)
-  // parts of a task that is not understood stay parts: joining them may not be what makes the file
+  // the parts of a task that this version does not understand stay parts: joining them may not be how the file is made
   if (task.unsupported !== undefined || (task.completeCommand !== undefined && !opts.run)) return null
   checkAborted(opts.signal)
   refuseForeign(folder, file)
@@ -66,7 +66,7 @@ export async function finishFile (
   }
 }
 
-/** The complete command sees parts that were compared with their digests. */
+/** The complete command receives only parts that match their digests. */
 async function completeFrom (
   folder: TaskFolder, file: number, work: string, run: RunOptions, signal?: AbortSignal
 ): Promise<Draft> {
@@ -86,10 +86,7 @@ function checkParts ({ task, table: { results } }: TaskFolder, file: number): vo
   }
 }
 
-/**
- * A finished file that was there at the start is compared with what was written then. Throws BW_ERR_PART_CORRUPT (after
- * `onLost`).
- */
+/** Compares a file that was finished by an earlier run with its record. Throws BW_ERR_PART_CORRUPT (after `onLost`). */
 async function isAsWritten (folder: TaskFolder, file: number, signal: AbortSignal | undefined): Promise<boolean> {
   const { task, table } = folder
   if (table.isFileChecked(file)) return true
@@ -131,7 +128,7 @@ function corrupt (index: number, cause?: unknown): BitWorkerError {
   )
 }
 
-/** All parts one after another: in the draft, if its pieces are where they must be, else in a new file. */
+/** Joins the parts: in the draft if its pieces are in their final places, otherwise in a new file. */
 async function concatenate (
   folder: TaskFolder, file: number, work: string, signal: AbortSignal | undefined
 ): Promise<Draft> {
@@ -152,7 +149,7 @@ async function concatenate (
       await pacer.step()
     }
     await writer.end()
-    // behind the last part there may be what was given up
+    // a discarded piece may have left bytes after the last part
     await truncateAsync(fd, offsets[parts])
     await syncAsync(fd)
     return { path: out, size: offsets[parts]!, digest: NO_DIGEST }
@@ -178,7 +175,7 @@ async function copyPart (folder: TaskFolder, index: number, writer: BatchWriter)
   throw corrupt(index, cause)
 }
 
-/** Copies a piece; false if it does not match its digest: what was written of it is void. */
+/** Copies a piece. Returns false if it does not match its digest; the copy is then invalid. */
 export async function copyIntact (place: Place | null, writer: BatchWriter): Promise<boolean> {
   if (place === null) return false
   const { position, result } = place
@@ -191,12 +188,12 @@ export async function copyIntact (place: Place | null, writer: BatchWriter): Pro
   }
 }
 
-/** Writes small chunks in large steps. */
+/** Combines small chunks into large writes. */
 export class BatchWriter {
   readonly #fd: number
   #chunks: Buffer[] = []
   #pending = 0
-  /** of the first pending byte */
+  /** position of the first pending byte */
   #position = 0
   #next: number | undefined
 
@@ -204,7 +201,7 @@ export class BatchWriter {
     this.#fd = fd
   }
 
-  /** What is written next goes there. */
+  /** Sets the position of the next write. */
   at (position: number): this {
     this.#next = position
     return this
@@ -222,7 +219,7 @@ export class BatchWriter {
     if (this.#pending >= WRITE_BYTES) await this.end()
   }
 
-  /** Writes what is pending. */
+  /** Writes pending bytes. */
   async end (): Promise<void> {
     const bytes = Buffer.concat(this.#chunks)
     this.#chunks = []
@@ -233,8 +230,8 @@ export class BatchWriter {
 }
 
 /**
- * In this order: journal, name, parts. Whatever ends us in between, the next start finds either all parts or a file it
- * knows.
+ * In this order: journal, rename, removal of parts. After a crash at any point, the next start finds either all parts
+ * or a recorded file.
  */
 async function install (folder: TaskFolder, file: number, draft: Draft, changes: number): Promise<void> {
   const { task, layout } = folder
@@ -249,14 +246,16 @@ async function install (folder: TaskFolder, file: number, draft: Draft, changes:
     )
   }
   folder.guard.check('folder', 'work', 'drafts')
-  makeParents(layout.folder, relative) // once more: writing it down took its time
+  makeParents(layout.folder, relative) // checked again, because writing the journal took time
   refuseForeign(folder, file)
   renameSync(draft.path, final)
   await syncFolder(path.dirname(final))
   await folder.adoptFile(file, draft.size, offsetsOf(task, file, piece => folder.table.results.sizeOf(piece)))
 }
 
-/** Throws BW_ERR_FILE_EXISTS or BW_ERR_OUTPUT_FOLDER if what stands in the file's place is not ours to overwrite. */
+/**
+ * Throws BW_ERR_FILE_EXISTS or BW_ERR_OUTPUT_FOLDER if the final name belongs to a file that may not be overwritten.
+ */
 function refuseForeign ({ task, layout, force, table }: TaskFolder, file: number): void {
   const final = layout.final(task.files[file]!)
   const stats = lstatOrNull(final)
@@ -264,11 +263,11 @@ function refuseForeign ({ task, layout, force, table }: TaskFolder, file: number
   if (!stats.isFile() || stats.size !== table.ownLength(file)) throw foreign(final, stats)
 }
 
-/** The name must be on disk before the parts are removed. */
+/** The rename must be on disk before the parts are removed. */
 async function syncFolder (dir: string): Promise<void> {
   const fd = openSync(dir, constants.O_RDONLY)
   try {
     await syncAsync(fd)
-  } catch {} // some file systems do not do that for folders
+  } catch {} // some file systems cannot sync folders
   closeSync(fd)
 }

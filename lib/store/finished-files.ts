@@ -1,6 +1,6 @@
 /**
- * The finished files of a task's folder, for who only reads them: whether anybody has the folder open or not. They are
- * what the journal says, or they are refused: each byte that is handed out was compared with its digest.
+ * Reads the finished files of a task's folder, whether or not the folder is open. A file is as the journal says, or it
+ * is rejected: each byte that is returned was compared with its digest.
  */
 import { closeSync, fstatSync, readFileSync } from 'node:fs'
 import type { Stats } from 'node:fs'
@@ -20,7 +20,7 @@ import { decodeJournal } from './journal.ts'
 import { replay } from './restore.ts'
 import type { Claims } from './restore.ts'
 
-/** A finished file, as it was when it was finished. */
+/** A finished file as it was recorded. */
 export interface FinishedContent {
   /** components joined by '/', as in the task */
   name: string
@@ -28,14 +28,14 @@ export interface FinishedContent {
   path: string
   /** bytes */
   length: number
-  /** what it consists of, in order: size and SHA-256 of each region */
+  /** its regions in order: size and SHA-256 of each */
   regions: () => Iterable<Result>
 }
 
-/** Files that lack a piece that came after they were made. */
+/** Files that lack a piece that was stored after they were made. */
 const NONE: ReadonlySet<number> = new Set()
 
-/** Where the folder of a task keeps what belongs to the task alone. */
+/** The paths of files that belong to a task's folder as such. */
 export function keptFiles (folder: string, infoHash: string): { taskFile: string, sealed: string } {
   const { taskFile, sealed } = new StoreLayout(folder, infoHash)
   return { taskFile, sealed }
@@ -51,7 +51,7 @@ export function finishedFiles (task: Task, folder: string): FinishedContent[] {
   const layout = new StoreLayout(folder, task.infoHash)
   const claims = readClaims(task, layout)
   const missing = task.pieceCount - claims.pieces.size
-  // what a complete command made needs its parts no more
+  // a file made by a complete command no longer needs its parts
   if (missing > 0 && isConcatenation(task)) {
     throw notFinished(task, `${missing} of its ${task.pieceCount} pieces ${missing === 1 ? 'is' : 'are'} missing`)
   }
@@ -84,12 +84,12 @@ function * partsOf (pieces: PackedResults, { firstPiece, parts }: Task['files'][
   for (let index = firstPiece; index < firstPiece + parts; index++) yield pieces.get(index)!
 }
 
-/** What a file was when it was read: a later change shows. */
+/** The state of a file when it was read, by which a later change is detected. */
 export type FileMark = Pick<Stats, 'size' | 'mtimeMs' | 'ino'>
 
 /**
- * Reads a finished file, and hands its bytes to `sink` in order, chunk by chunk; what was handed over is right only if
- * it resolves. Rejects with BW_ERR_NOT_FINISHED where the file is not as it was, BW_ERR_ABORTED, BW_ERR_OUTPUT_FOLDER.
+ * Reads a finished file, and passes its bytes to `sink` in order, chunk by chunk. They are valid only if the promise
+ * resolves. Rejects with BW_ERR_NOT_FINISHED if the file has changed, BW_ERR_ABORTED, BW_ERR_OUTPUT_FOLDER.
  */
 export async function readFinished (
   { path, regions }: FinishedContent, sink: (chunk: Uint8Array) => void, signal?: AbortSignal
@@ -120,8 +120,8 @@ export async function readFinished (
 }
 
 /**
- * Reads some bytes of a finished file that has not changed since `mark` was taken. Rejects with BW_ERR_NOT_FINISHED if
- * it has.
+ * Reads bytes of a finished file that has not changed since `mark` was taken. Rejects with BW_ERR_NOT_FINISHED if it
+ * has.
  */
 export async function readUnchanged (
   { folder, path }: { folder: string, path: string }, mark: FileMark, at: number, length: number
@@ -131,7 +131,7 @@ export async function readUnchanged (
     const fd = openRegular(path)
     try {
       const bytes = await readAt(fd, at, length)
-      // after it: what is changed while it is read has another time
+      // after reading, so that a change during the read is detected
       const { size, mtimeMs, ino } = fstatSync(fd)
       const isSame = size === mark.size && mtimeMs === mark.mtimeMs && ino === mark.ino
       if (!isSame || bytes.length < length) throw changed(path)

@@ -1,5 +1,6 @@
 /**
- * Computes one piece: an empty scratch folder, the command, and what it printed, hashed on its way, gets its name.
+ * Computes one piece: an empty scratch folder, the command, and its output, which is hashed on the way and then
+ * renamed.
  */
 import { BitWorkerError, CommandError } from '../base/errors.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../executor/bash-executor.ts'
@@ -22,28 +23,28 @@ export interface RunOptions {
   binds: Binds
   /** default: the task has none */
   inputs?: Inputs
-  /** milliseconds; 0 = no limit but the task's */
+  /** milliseconds; 0 = only the task's limit */
   timeoutMs: number
 }
 
 const NOTHING: Given = { files: [] }
 
 /**
- * Shows a command what it is given: in a sandbox by mounts, which are returned, else by links in its folder `cwd`.
- * Throws BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
+ * Makes inputs and binds available to a command: in a sandbox by mounts, which are returned, otherwise by links in its
+ * folder `cwd`. Throws BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
  */
 export function show ({ executor, binds }: RunOptions, { files }: Given, cwd: string): Mount[] {
   if (executor?.scratch === undefined) linkInto(cwd, files)
   return mountsOf([...binds, ...files])
 }
 
-/** Throws BW_ERR_INPUT where a command would run without what the task gives it: its result would be wrong. */
+/** Throws BW_ERR_INPUT if a command would run without the task's inputs: its result would be wrong. */
 export function checkInputs ({ inputs }: RunOptions, task: TaskFolder['task']): void {
   if (inputs !== undefined || task.inputs === undefined) return
   throw new BitWorkerError('BW_ERR_INPUT', 'usage', 'The task has inputs, which are not fetched here; nothing is run.')
 }
 
-/** Throws BW_ERR_INPUT where what a command has read was changed meanwhile: its result may be of both. */
+/** Throws BW_ERR_INPUT if an input changed while the command read it: the result may be a mixture. */
 export function checkIntact (given: Given): void {
   if (given.isIntact?.() !== false) return
   throw new BitWorkerError('BW_ERR_INPUT', 'system', 'An input was changed while a command read it; its result is not used.')
@@ -57,7 +58,7 @@ export function runItem ({ executor }: RunOptions, item: WorkItem): RunningItem 
   return executor.run(item)
 }
 
-/** Has the executor start what so many work items of the folder's task will need. */
+/** Makes the executor start what this many work items of the folder's task will need. */
 export function prepare (folder: TaskFolder, executor: Executor, count: number): void {
   const { task, table } = folder
   if (table.results.size === task.pieceCount) return
@@ -72,7 +73,7 @@ export function prepare (folder: TaskFolder, executor: Executor, count: number):
   executor.prepare?.(like, count)
 }
 
-/** Starts computing a piece of the folder's task, at once. */
+/** Starts computing a piece of the folder's task at once. */
 export function generate (folder: TaskFolder, piece: number, run: RunOptions): Generation {
   return new PieceGeneration(folder, piece, run)
 }
@@ -91,7 +92,7 @@ class PieceGeneration implements Generation {
     this.#folder = folder
     this.ended = new Promise(resolve => { this.#end = resolve })
     this.done = this.#run(run)
-    this.done.then(this.#end, this.#end) // who kills it need not look at its end
+    this.done.then(this.#end, this.#end) // callers that kill it need not handle the rejection
   }
 
   kill (): void {
@@ -105,7 +106,7 @@ class PieceGeneration implements Generation {
 
   async #run (run: RunOptions): Promise<Generated> {
     const { task, layout, scratch } = this.#folder
-    const stdout = `${this.#folder.newWork()}.out` // outside of the working directory
+    const stdout = `${this.#folder.newWork()}.out` // outside the working directory
     let cwd: Scratch | undefined
     let given = NOTHING
     let isGood = false
@@ -145,7 +146,7 @@ class PieceGeneration implements Generation {
     }
   }
 
-  /** A command that met a full disk fails with whatever code it likes, or does not notice. */
+  /** On a full disk, a command fails with any exit code, or does not notice. */
   async #finish (item: RunningItem): Promise<ItemOutcome> {
     try {
       const outcome = await item.done

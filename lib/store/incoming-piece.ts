@@ -1,23 +1,21 @@
-/**
- * Bytes of a piece on their way to disk, in any order and in as many writes as they come in.
- */
+/** The bytes of a piece on their way to disk, in any order and any number of writes. */
 import type { Result } from '../results/result.ts'
 import { ioError } from '../system/io-errors.ts'
 import { readAt, writeAt } from './files/io.ts'
 import type { OpenFiles } from './files/open-files.ts'
 import type { PieceDraft } from './types.ts'
 
-/** Where the bytes go, and what becomes of them. */
+/** The destination of the bytes. */
 export interface Destination {
   path: string
   position: number
-  /** the piece is complete and its digest was checked; resolves with what is stored */
+  /** the piece is complete, and its digest was checked; resolves with the stored result */
   commit (result: Result): Promise<Result>
-  /** nothing will come of it */
+  /** the piece is given up */
   discard (): void
 }
 
-/** A piece being written: see `PieceDraft`. */
+/** A piece that is being written: see `PieceDraft`. */
 export class IncomingPiece implements PieceDraft {
   readonly #to: Destination
   readonly #files: OpenFiles

@@ -1,10 +1,11 @@
 /**
- * The journal of a task's results: append-only, every record checksummed, a torn tail cut off when it is opened.
+ * The journal of a task's results: append-only, with a checksum for every record. An incomplete record at its end is
+ * cut off when it is opened.
  *
  *   header  "BWJ1", info-hash (20 bytes), task digest (32 bytes)
  *   record  type u8, index u32, size u64, SHA-256 (32 bytes), CRC-32 of these 45 bytes; big-endian
  *
- * The codec is pure; the class Journal at the end is the file around it. Called by the store.
+ * The codec is pure. The class Journal at the end handles the file. Called by the store.
  */
 import {
   closeSync, constants, fstatSync, fsync, ftruncateSync, openSync, readFileSync, renameSync, rmSync
@@ -18,25 +19,25 @@ import { writeAllSync } from '../system/write-all.ts'
 /** The piece `index` is stored. */
 export const PIECE_STORED = 1
 /**
- * The file `index` is finished; size and digest are those of the whole file, but a concatenation is known by its parts:
- * NO_DIGEST.
+ * The file `index` is finished. Size and digest are those of the whole file; a concatenation is identified by its parts
+ * and has NO_DIGEST.
  */
 export const FILE_FINISHED = 2
-/** The piece `index` is not there any more; size and digest are void. */
+/** The piece `index` is no longer stored; size and digest are unused. */
 export const PIECE_DROPPED = 3
 
 /**
- * The stored piece `index` begins at byte `size` of its file's draft; it has no part. Comes right after PIECE_STORED.
+ * The stored piece `index` begins at byte `size` of its file's draft; it has no part. Follows PIECE_STORED immediately.
  */
 export const PIECE_PLACED = 4
 
-/** Where a record needs none. */
+/** The digest in a record that needs none. */
 export const NO_DIGEST: Uint8Array = new Uint8Array(32)
 
-/** One line of the journal; the last one of an index and kind is what holds. */
+/** One record. The last one for an index and kind is valid. */
 export interface JournalRecord {
   type: typeof PIECE_STORED | typeof FILE_FINISHED | typeof PIECE_DROPPED | typeof PIECE_PLACED
-  /** of a piece, or of a file */
+  /** of the piece or file */
   index: number
   /** bytes */
   size: number
@@ -44,7 +45,7 @@ export interface JournalRecord {
   digest: Uint8Array
 }
 
-/** Which task a journal belongs to, and what its records may say. */
+/** The task that a journal belongs to, and the limits for its records. */
 export interface JournalBounds {
   /** 40 hex digits */
   infoHash: string
@@ -55,29 +56,29 @@ export interface JournalBounds {
   fileCount: number
 }
 
-/** What a journal's bytes say. */
+/** The contents of a journal. */
 export interface DecodedJournal {
   records: JournalRecord[]
-  /** up to where they are intact; 0 when even the header is not */
+  /** number of intact bytes; 0 if even the header is damaged */
   validBytes: number
-  /** written for the same info-hash, but for another command (legacy task files only) */
+  /** written for the same info-hash, but another command (legacy task files only) */
   isOtherTask: boolean
 }
 
 const MAGIC = Buffer.from('BWJ1')
 const TASK_AT = MAGIC.length + 20
-/** Bytes of the header. */
+/** Length of the header in bytes. */
 export const HEADER_BYTES = TASK_AT + 32
 const CRC_AT = 45
-/** Bytes of a record. */
+/** Length of a record in bytes. */
 export const RECORD_BYTES = CRC_AT + 4
 
-/** The first bytes of a task's journal. */
+/** Encodes the header of a task's journal. */
 export function encodeHeader ({ infoHash, digest }: JournalBounds): Buffer {
   return Buffer.concat([MAGIC, Buffer.from(infoHash, 'hex'), digest])
 }
 
-/** One record's bytes. */
+/** Encodes one record. */
 export function encodeRecord ({ type, index, size, digest }: JournalRecord): Buffer {
   const buf = Buffer.alloc(RECORD_BYTES)
   buf.writeUInt8(type, 0)
@@ -88,7 +89,7 @@ export function encodeRecord ({ type, index, size, digest }: JournalRecord): Buf
   return buf
 }
 
-/** Reads the records that are intact. Takes any bytes, never throws. */
+/** Decodes the intact records. Accepts any bytes, never throws. */
 export function decodeJournal (bytes: Uint8Array, bounds: JournalBounds): DecodedJournal {
   const buf = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const header = encodeHeader(bounds)
@@ -103,18 +104,18 @@ function readRecords (buf: Buffer, bounds: JournalBounds): { records: JournalRec
   let validBytes = HEADER_BYTES
   for (let at = HEADER_BYTES; at + RECORD_BYTES <= buf.length; at += RECORD_BYTES) {
     const bytes = buf.subarray(at, at + RECORD_BYTES)
-    // a damaged record in the middle costs one piece; at the end, it is what is cut off
+    // a damaged record in the middle costs one piece; one at the end is cut off
     if (crc32(bytes.subarray(0, CRC_AT)) !== bytes.readUInt32BE(CRC_AT)) continue
     validBytes = at + RECORD_BYTES
     const record = readRecord(bytes)
-    // one that is intact but of a later version is skipped, not cut off
+    // an intact record of a later version is skipped, not cut off
     if (isWithin(record, bounds)) records.push(record as JournalRecord)
   }
   return { records, validBytes }
 }
 
 function readRecord (buf: Buffer): Omit<JournalRecord, 'type'> & { type: number } {
-  // a view: 100 000 small buffers of their own would cost more than the journal's bytes
+  // a view: 100 000 small buffers would cost more than the journal's bytes
   const digest = new Uint8Array(buf.buffer, buf.byteOffset + 13, 32)
   return { type: buf.readUInt8(0), index: buf.readUInt32BE(1), size: Number(buf.readBigUInt64BE(5)), digest }
 }
@@ -146,8 +147,8 @@ export class Journal {
   }
 
   /**
-   * Opens or creates the file, cuts its torn tail off, and returns its records. Throws BW_ERR_OUTPUT_FOLDER (also if it
-   * belongs to another command under the same info-hash) and BW_ERR_DISK_FULL.
+   * Opens or creates the file, cuts off an incomplete record, and returns the others. Throws BW_ERR_OUTPUT_FOLDER (also
+   * if it belongs to another command with the same info-hash) and BW_ERR_DISK_FULL.
    */
   static open (path: string, bounds: JournalBounds): { journal: Journal, records: JournalRecord[] } {
     let fd = -1
@@ -166,7 +167,7 @@ export class Journal {
   }
 
   /**
-   * Appends a record; resolves when it is written. What comes in one tick is written at once. Rejects with
+   * Appends a record. Resolves when it has been written. Records of one tick are written at once. Rejects with
    * BW_ERR_DISK_FULL …
    */
   async append (record: JournalRecord): Promise<void> {
@@ -180,13 +181,13 @@ export class Journal {
     })
   }
 
-  /** Writes what is pending and makes the file survive a power cut. Rejects with BW_ERR_DISK_FULL … */
+  /** Writes pending records, and syncs the file to disk. Rejects with BW_ERR_DISK_FULL … */
   async sync (): Promise<void> {
     this.#flush()
     if (this.#fd !== -1) await syncAsync(this.#fd)
   }
 
-  /** Writes what is pending and closes the file; the second call does nothing. */
+  /** Writes pending records, and closes the file. A second call does nothing. */
   close (): void {
     if (this.#fd === -1) return
     this.#flush()
@@ -210,15 +211,15 @@ export class Journal {
     }
   }
 
-  /** A half-written batch must not stand before the next one. */
+  /** Removes a partly written batch, so that the next one does not follow it. */
   #cutOff (): void {
-    try { ftruncateSync(this.#fd, this.#size) } catch {} // then the next write overwrites it
+    try { ftruncateSync(this.#fd, this.#size) } catch {} // if that fails, the next write overwrites it
   }
 }
 
 /**
- * Opens a file that has no other name: what is done to the journal must happen to nothing else (a copy by hard links,
- * say).
+ * Opens a file that has no other name: writing to the journal must not change another file (a hard link in a copy, for
+ * example).
  */
 function openAlone (path: string): number {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_EXCL } = constants

@@ -1,6 +1,6 @@
 /**
- * Whether this machine has what a task needs: looked at once, before anything is claimed, where the commands will run,
- * by the same executor and within the same limits. Called by ComputeStore.
+ * Checks whether this machine has what a task needs: once, before anything is claimed, in the place where the commands
+ * will run, by the same executor and with the same limits. Called by ComputeStore.
  */
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
@@ -13,17 +13,17 @@ import { runItem } from './generate.ts'
 import type { RunOptions } from './generate.ts'
 import type { TaskFolder } from './task-folder.ts'
 
-/** Looking for programs takes no time; a command of the task's may start a large one. */
+/** Looking for programs takes no time, but a command of the task may start a large one. */
 const TIMEOUT_MS = 60_000
 const MAX_OUTPUT_BYTES = 64 * 1024
-/** Says which of its arguments are no commands. */
+/** Prints those of its arguments that are not commands. */
 const FIND_TOOLS = 'for tool; do command -v -- "$tool" > /dev/null || echo "$tool"; done'
-/** Other names of what `uname -m` says. */
+/** Other names for the output of `uname -m`. */
 const MACHINES: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' }
 
 /**
- * What is missing of what the task needs, in words; none: it can be computed here. Rejects with BW_ERR_NO_EXECUTOR,
- * BW_ERR_COMMAND_KILLED if the executor is closed meanwhile, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
+ * The needs that are not met, in words; empty if the task can be computed here. Rejects with BW_ERR_NO_EXECUTOR,
+ * BW_ERR_COMMAND_KILLED if the executor is closed in the meantime, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
  */
 export async function missingNeeds (folder: TaskFolder, run: RunOptions): Promise<string[]> {
   const { tools = [], commands = [], cpus = 1, arch = [] } = folder.task.needs ?? {}

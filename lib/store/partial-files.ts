@@ -1,6 +1,6 @@
 /**
- * Files of what is there, for a task that ended early: the parts of an unfinished file that are stored, one after
- * another, under a name of their own, which no finished file has. Nobody else may have the task's folder open.
+ * Makes files of the stored parts when a task has ended early: the parts of an unfinished file are joined under a name
+ * of their own, which no finished file has. The task's folder must not be open anywhere.
  */
 import { closeSync, ftruncateSync, lstatSync, readFileSync, renameSync } from 'node:fs'
 import path from 'node:path'
@@ -14,24 +14,27 @@ import { BatchWriter, copyIntact } from './finish-file.ts'
 import { foreign } from './restore.ts'
 import { TaskFolder } from './task-folder.ts'
 
-/** What there is of an unfinished file. */
+/** The stored content of an unfinished file. */
 export interface PartialFile {
-  /** the file in the task */
+  /** path of the file in the task */
   file: string
-  /** absolute; null: none was made, since a complete command makes it of all parts, or no part is stored */
+  /**
+   * absolute; null if none was made, because a complete command makes the file of all its parts, or because no part is
+   * stored
+   */
   path: string | null
   /** bytes */
   length: number
-  /** parts of the file that are not in it, ascending */
+  /** parts of the file that are missing in it, ascending */
   missing: number[]
 }
 
-/** What was made here before, by name: only that is written over. */
+/** The partial files made before, by name: only these are overwritten. */
 type Made = Record<string, { size: number, mtimeMs: number }>
 
 /**
- * Makes a file NAME.partial of each unfinished file of a task, and removes those of files that are finished by now.
- * Rejects with BW_ERR_FILE_EXISTS, BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_OUTPUT_FOLDER, BW_ERR_SYMLINK.
+ * Makes a file NAME.partial for each unfinished file of a task, and removes those of files that have been finished
+ * since. Rejects with BW_ERR_FILE_EXISTS, BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_OUTPUT_FOLDER, BW_ERR_SYMLINK.
  */
 export async function makePartialFiles (
   task: Task, { path: at, force = false }: { path: string, force?: boolean }
@@ -55,7 +58,7 @@ export async function makePartialFiles (
   }
 }
 
-/** By file: none is the name of another file of the task, or of what there is of one. */
+/** By file: none is the name of another file of the task, or of another partial file. */
 function partialNames ({ files }: Task): string[] {
   const taken = new Set(files.map(file => file.path))
   return files.map(({ path: name }) => {
@@ -88,7 +91,7 @@ async function makePartial (folder: TaskFolder, file: number, target: string, ma
       else missing.push(part)
     }
     await writer.end()
-    // behind the last part there may be what was found to be damaged
+    // a damaged part may have left bytes after the last one
     ftruncateSync(fd, length)
   } finally {
     closeSync(fd)

@@ -1,28 +1,28 @@
 /**
- * What was read from disk lately: a peer asks for a piece in blocks of 16 KiB, and is better served from one read of
- * it. Holds only bytes that were checked.
+ * Caches recently read bytes: a peer requests a piece in blocks of 16 KiB, and one read of the disk serves many of
+ * them. Contains only bytes that were checked.
  */
 
-/** Bytes of a window, the unit in which pieces are read for peers. */
+/** Size of a window in bytes, the unit in which pieces are read for peers. */
 export const WINDOW_BYTES = 1 << 20
 /**
- * Enough for sixteen peers that fetch different pieces. A window of few bytes keeps all of the pool in memory that it
- * was cut from.
+ * Enough for sixteen peers that fetch different pieces. A small window keeps the whole memory pool that it was cut
+ * from.
  */
 const MAX_BYTES = 16 * WINDOW_BYTES
 
-/** A bounded set of windows, the one used longest ago goes first. */
+/** A limited set of windows. The least recently used one is dropped first. */
 export class PieceCache {
   readonly #windows = new Map<number, Buffer>()
   readonly #perPiece: number
   #bytes = 0
 
-  /** @param pieceLength the most bytes a piece may have */
+  /** @param pieceLength the largest size of a piece in bytes */
   constructor (pieceLength: number) {
     this.#perPiece = Math.ceil(pieceLength / WINDOW_BYTES)
   }
 
-  /** A view of the piece's bytes, if they are all here; not to be written to. */
+  /** Returns a view of the piece's bytes if all of them are cached; read-only. */
   slice (index: number, offset: number, length: number): Buffer | undefined {
     if (!Number.isInteger(offset) || !(offset >= 0 && length > 0)) return undefined
     const window = Math.floor(offset / WINDOW_BYTES)
@@ -32,7 +32,7 @@ export class PieceCache {
     return bytes.subarray(start, start + length)
   }
 
-  /** Keeps a window of a piece. */
+  /** Caches a window of a piece. */
   set (index: number, window: number, bytes: Buffer): void {
     const key = index * this.#perPiece + window
     this.#drop(key)
@@ -44,7 +44,7 @@ export class PieceCache {
     }
   }
 
-  /** The piece has, or may have, other bytes. */
+  /** The bytes of the piece have changed, or may have changed. */
   forget (index: number): void {
     if (this.#windows.size === 0) return
     for (let window = 0; window < this.#perPiece; window++) this.#drop(index * this.#perPiece + window)

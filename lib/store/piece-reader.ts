@@ -1,6 +1,4 @@
-/**
- * Reads stored pieces, and compares each with its digest before its first byte leaves. Called by TaskFolder.
- */
+/** Reads stored pieces, and compares each with its digest before its first byte is returned. Called by TaskFolder. */
 import { fstatSync } from 'node:fs'
 import { equalBytes, sha256 } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
@@ -10,17 +8,17 @@ import { OpenFiles } from './files/open-files.ts'
 import { PieceCache, WINDOW_BYTES } from './piece-cache.ts'
 import type { Place, StoredPieces } from './piece-table.ts'
 
-/** What a reader needs from its folder. */
+/** The callbacks of the reader's folder. */
 export interface ReaderHost {
-  /** opens a file with pieces in it; throws errors of the file system */
+  /** opens a file that contains pieces; throws errors of the file system */
   open (path: string): number
-  /** all bytes of the piece match its digest, as of that change of their file */
+  /** all bytes of the piece match its digest, with this modification time of its file */
   intact (index: number, mtimeMs: number): void
   /** the piece is gone or damaged */
   damaged (index: number, place: Place, cause: unknown): void
 }
 
-/** Looks at a window of a piece whose file somebody changes. */
+/** Attempts to read a window of a piece whose file is being changed by others. */
 const MAX_ATTEMPTS = 3
 
 /** The reading side of an open folder. */
@@ -29,11 +27,11 @@ export class PieceReader {
   readonly #host: ReaderHost
   readonly #files: OpenFiles
   readonly #cache: PieceCache
-  /** what is under way, and others want, too: pieces being checked, and windows being read, by piece and number */
+  /** running operations that others can share: checks of pieces, and reads of windows, by piece and number */
   readonly #checks = new Map<number, Promise<boolean>>()
   readonly #reads = new Map<string, Promise<Buffer>>()
 
-  /** @param pieceLength the most bytes a piece may have */
+  /** @param pieceLength the largest size of a piece in bytes */
   constructor (table: StoredPieces, pieceLength: number, host: ReaderHost) {
     this.#table = table
     this.#files = new OpenFiles(at => host.open(at))
@@ -42,8 +40,8 @@ export class PieceReader {
   }
 
   /**
-   * Bytes of a stored piece, of which none leaves before all were compared with the digest. Not to be written to.
-   * Rejects with BW_ERR_PIECE_MISSING, BW_ERR_PIECE_RANGE, BW_ERR_PIECE_LOST (after telling `onLost`) …
+   * Returns bytes of a stored piece, after all its bytes were compared with the digest; read-only. Rejects with
+   * BW_ERR_PIECE_MISSING, BW_ERR_PIECE_RANGE, BW_ERR_PIECE_LOST (after calling `onLost`) …
    */
   async read (index: number, offset = 0, length?: number): Promise<Buffer> {
     const place = this.#table.where(index)
@@ -66,18 +64,18 @@ export class PieceReader {
     return (await this.#window(index, place, window)).subarray(offset - start, offset - start + bytes)
   }
 
-  /** What `read` would give, if it was read lately. */
+  /** Returns what `read` would if it is cached. */
   readCached (index: number, offset: number, length: number): Buffer | undefined {
     return this.#cache.slice(index, offset, length)
   }
 
-  /** Reads a piece and compares it with its digest; false, after telling `onLost`, if it does not match. */
+  /** Reads a piece and compares it with its digest. Returns false, after calling `onLost`, if it does not match. */
   async verify (index: number): Promise<boolean> {
     const place = this.#table.where(index)
     return place !== null && this.#matches(index, place)
   }
 
-  /** As `verify`, unless that was done since the start, and since the last change of the file. */
+  /** Like `verify`, unless the piece was checked since the start and since the last change of its file. */
   async verifyOnce (index: number): Promise<boolean> {
     if (this.#table.isSurelyChecked(index)) return true
     const known = this.#checks.get(index)
@@ -92,10 +90,10 @@ export class PieceReader {
     return place !== null && this.#matches(index, place, true)
   }
 
-  /** The file has, or will have, other content. */
+  /** The content of the file has changed, or will change. */
   forgetFile (at: string): void { this.#files.forget(at) }
 
-  /** The piece has, or will have, other bytes. */
+  /** The bytes of the piece have changed, or will change. */
   forgetPiece (index: number): void { this.#cache.forget(index) }
 
   /** Closes all files. */
@@ -108,7 +106,9 @@ export class PieceReader {
     if (!await this.verifyOnce(index)) throw lost(index, place, 'its content changed')
   }
 
-  /** A window of a piece, read once however many wait for it. One that is all of a piece is checked on the way. */
+  /**
+   * Reads a window of a piece, once for all callers. A window that covers the whole piece is checked at the same time.
+   */
   async #window (index: number, place: Place, window: number): Promise<Buffer> {
     const key = `${index}.${window}`
     const known = this.#reads.get(key)
@@ -132,7 +132,7 @@ export class PieceReader {
         return bytes
       }
       if (isWhole) throw this.#losing(index, place, 'its content changed')
-      // its file was changed since it was compared as a whole
+      // its file has changed since the whole piece was compared
       await this.#check(index, place)
     }
     throw this.#losing(index, place, 'it keeps changing')
@@ -146,7 +146,7 @@ export class PieceReader {
       start,
       Math.min(WINDOW_BYTES, place.result.size - start),
       fd => {
-        mtimeMs = fstatSync(fd).mtimeMs // before it is read: what is changed later will be seen
+        mtimeMs = fstatSync(fd).mtimeMs // before reading, so that a later change is detected
       }
     )
     return { bytes, mtimeMs }

@@ -1,6 +1,6 @@
 /**
- * Which pieces are stored, and where: each in its part file, in the draft of its file, or in the finished file.
- * Memory only; the journal on disk says the same.
+ * Which pieces are stored, and where: each in its part file, in the draft of its file, or in the finished file. In
+ * memory only; the journal on disk says the same.
  */
 import { PackedResults } from '../results/packed-results.ts'
 import type { ReadonlyResults } from '../results/packed-results.ts'
@@ -9,47 +9,50 @@ import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import type { StoreLayout } from './files/layout.ts'
 
-/** Where a piece's bytes are. */
+/** The location of a piece's bytes. */
 export interface Place { path: string, position: number, result: Result }
 
-/** Stands in the table of positions for a piece that has a part file. */
+/** In the table of positions: the piece has a part file. */
 const IN_PART = -1
-/** Stand in the table of checked pieces. */
+/** In the table of checked pieces: not checked. */
 const UNCHECKED = NaN
 const UNCHANGING = Infinity
 
-/** What is on disk, for those who only read it. */
+/** Read-only access to the table. */
 export interface StoredPieces {
-  /** of the pieces that are stored */
+  /** of the stored pieces */
   readonly results: ReadonlyResults
   /** finished file → its length in bytes */
   readonly finished: ReadonlyMap<number, number>
   /** null if the piece is not stored */
   where (index: number): Place | null
-  /** It is in the finished file, or in what will be it. */
+  /** True if the piece is in the finished file, or in the draft of it. */
   isMerged (index: number): boolean
-  /** Where it begins in its file; −1 if it has a part. */
+  /** Its position in its file; −1 if it has a part. */
   position (index: number): number
   /** A number that changes whenever a piece of the file is stored or lost. */
   changes (file: number): number
   /** The file's pieces without a part are in its draft, not under its final name. */
   isDraft (file: number): boolean
-  /** Length in bytes of a file that bitworker wrote, finished or damaged; undefined: it wrote none. */
+  /** Length in bytes of a file that BitWorker wrote, finished or damaged; undefined if it wrote none. */
   ownLength (file: number): number | undefined
-  /** SHA-256 of a finished file, as an earlier run wrote it down; of use where a complete command made it. */
+  /** SHA-256 of a finished file as recorded by an earlier run; needed for files made by a complete command. */
   digestOf (file: number): Uint8Array | undefined
-  /** The finished file was looked at since the start: until then only its length is known to be right. */
+  /** The finished file was checked since the start; until then, only its length is known to be right. */
   isFileChecked (file: number): boolean
   /**
-   * Its bytes were compared with the digest since the start, and its file was not changed since; `mtimeMs` is the
+   * Its bytes were compared with the digest since the start, and its file has not changed since; `mtimeMs` is the
    * file's.
    */
   isChecked (index: number, mtimeMs: number): boolean
-  /** As isChecked, where nobody but us changes the file. */
+  /** Like isChecked, for files that only we can change. */
   isSurelyChecked (index: number): boolean
 }
 
-/** What is on disk. Filled by restore.ts; from then on TaskFolder alone writes it, and shows others `StoredPieces`. */
+/**
+ * The table of stored pieces. restore.ts fills it; afterwards only TaskFolder changes it, and shows others
+ * `StoredPieces`.
+ */
 export class PieceTable implements StoredPieces {
   readonly #task: Task
   readonly #layout: StoreLayout
@@ -61,10 +64,10 @@ export class PieceTable implements StoredPieces {
   readonly #checkedFiles = new Set<number>()
   /** file → how often one of its pieces was stored or lost */
   readonly #changes: Uint32Array
-  /** where in its file a piece begins */
+  /** position of each piece in its file */
   readonly #positions: Float64Array
   /**
-   * of the bytes that were seen to match the digest since the start: when their file was last changed, see setChecked
+   * for pieces that were compared with the digest since the start: the modification time of their file, see setChecked
    */
   readonly #checked: Float64Array
 
@@ -130,22 +133,25 @@ export class PieceTable implements StoredPieces {
     this.moveToFile(index, position)
   }
 
-  /** A stored piece begins at `position` of its finished file, or of its draft, from now on. */
+  /** A stored piece now begins at `position` of its finished file, or of its draft. */
   moveToFile (index: number, position: number): void { this.#positions[index] = position }
 
-  /** The bytes match, as of that change of their file. A draft is changed by us, and out of reach of others. */
+  /**
+   * The bytes match, with this modification time of the file. A draft is changed only by us, and is out of reach of
+   * others.
+   */
   setChecked (index: number, mtimeMs: number): void {
     this.#checked[index] =
       this.isMerged(index) && this.#drafts.has(locate(this.#task, index).file) ? UNCHANGING : mtimeMs
   }
 
-  /** The piece is not there any more; returns whether it was in a file with others. */
+  /** The piece is no longer stored. Returns whether it was in a file with others. */
   delete (index: number): boolean {
     this.#results.delete(index)
     return this.#leaveFile(index)
   }
 
-  /** Without it, the finished file is not what its pieces are. (What a complete command made stays finished.) */
+  /** Without the piece, the finished file is incomplete. (A file made by a complete command stays finished.) */
   #leaveFile (index: number): boolean {
     const { file } = locate(this.#task, index)
     this.#changes[file]!++
@@ -160,22 +166,22 @@ export class PieceTable implements StoredPieces {
   /** Pieces of the file are, or will be, in its draft. */
   beginDraft (file: number): void { this.#drafts.add(file) }
 
-  /** A file that an earlier run wrote is there, finished or damaged. */
+  /** The file of an earlier run exists, finished or damaged. */
   recognise (file: number, { size, digest }: Result): void {
     this.#ownLengths.set(file, size)
-    this.#digests.set(file, digest.slice()) // a view would keep all of the journal in memory
+    this.#digests.set(file, digest.slice()) // a view would keep the whole journal in memory
   }
 
-  /** The file has its name and content; its pieces are not in a draft any more. */
+  /** The file has its name and content; its pieces are no longer in a draft. */
   finish (file: number, length: number): void {
     this.#drafts.delete(file)
     this.#finished.set(file, length)
     this.#ownLengths.set(file, length)
   }
 
-  /** The finished file is what was written. */
+  /** The finished file is as recorded. */
   setFileChecked (file: number): void { this.#checkedFiles.add(file) }
 
-  /** The file is not finished any more. */
+  /** The file is no longer finished. */
   reopen (file: number): void { this.#finished.delete(file) }
 }

@@ -1,10 +1,10 @@
 /**
- * Where in the draft of its file a piece goes that comes from a peer: where it will be in the finished file, so that
- * its bytes are written once. That place is known as soon as the sizes of all pieces before it are. Before that it is
- * guessed as long as all known pieces have the piece length, and are where they were guessed to be: a wrong guess costs
- * a copy at the end, and nothing can be in another's way, since the true place of a piece is never behind its guessed
- * one. Other pieces, and all that are computed here, become part files, and are copied when the file is finished. So do
- * small ones: a part each costs little, and needs no second record in the journal. Decides only, writes nothing.
+ * Chooses the place of a downloaded piece in the draft of its file: its place in the finished file, so that its bytes
+ * are written once. That place is known when the sizes of all earlier pieces are. Before that it is guessed, while all
+ * known pieces have the piece length and are where they were guessed to be. A wrong guess costs a copy at the end, and
+ * no piece can be in another's way, since the true place of a piece is never after its guessed one. Other pieces, and
+ * all that are computed here, become part files, and are copied when the file is finished. So do small ones: a part
+ * costs little, and needs no second record in the journal. This file only decides; it writes nothing.
  */
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
@@ -12,23 +12,23 @@ import { isConcatenation } from '../task/unsupported.ts'
 import type { StoreLayout } from './files/layout.ts'
 import type { StoredPieces } from './piece-table.ts'
 
-/** A piece of fewer bytes becomes a part. */
+/** A piece with fewer bytes becomes a part. */
 const MIN_BYTES = 64 * 1024
 
 interface Draft {
-  /** where each part begins, up to and including `next` */
+  /** the position of each part up to and including `next` */
   readonly starts: Float64Array
   /** the first part whose size is not known */
   next: number
   /** parts that are being written */
   readonly busy: Set<number>
-  /** the last part for which there was a place */
+  /** the last part that was given a place */
   top: number
-  /** as far as is known, all parts but the last one have the piece length */
+  /** as far as known, all parts except the last one have the piece length */
   isEven: boolean
 }
 
-/** Where pieces go in the drafts of a task's files. */
+/** The places of pieces in the drafts of a task's files. */
 export class Placement {
   readonly #task: Task
   readonly #layout: StoreLayout
@@ -42,14 +42,13 @@ export class Placement {
   }
 
   /**
-   * A place for a piece of that size in the draft of its file, which nothing else will be written to until `release`;
-   * null: it must become a part.
+   * Reserves a place for a piece of that size in the draft of its file until `release`; null if it must become a part.
    */
   reserve (index: number, size: number): { path: string, file: number, position: number } | null {
     const { file, part } = locate(this.#task, index)
     if (size < MIN_BYTES) return null
-    // what a complete command makes is no concatenation; and the pieces of a finished file that was damaged are read
-    // from there
+    // a file made by a complete command is no concatenation; and the pieces of a damaged finished file are read from
+    // that file
     if (!isConcatenation(this.#task) || this.#table.ownLength(file) !== undefined || this.#table.results.has(index)) {
       return null
     }
@@ -75,7 +74,9 @@ export class Placement {
     return doesFit ? position : null
   }
 
-  /** Where the next piece in the draft begins: one that was stored before a restart, when this one had another size. */
+  /**
+   * Where the next piece in the draft begins: it may have been stored before a restart, when this one had another size.
+   */
   #endOfGap (draft: Draft, file: number, part: number): number {
     const { firstPiece } = this.#task.files[file]!
     for (let next = part + 1; next <= draft.top; next++) {
@@ -90,7 +91,7 @@ export class Placement {
     this.#drafts.get(file)?.busy.delete(part)
   }
 
-  /** Ends a reservation of which nothing came; returns whether nothing stands behind it. */
+  /** Ends a reservation: the piece was not written. Returns whether nothing follows its place. */
   giveUp (index: number): boolean {
     this.release(index)
     const { file, part } = locate(this.#task, index)
@@ -119,17 +120,17 @@ export class Placement {
     return draft
   }
 
-  /** Goes over the parts that are stored. */
+  /** Advances over the stored parts. */
   #advance (draft: Draft, file: number, upTo: number): void {
     const { firstPiece } = this.#task.files[file]!
     while (draft.next < upTo) {
       const index = firstPiece + draft.next
       const size = this.#table.results.sizeOf(index)
       if (size === undefined) return
-      if (size !== this.#task.pieceLength) draft.isEven = false // the last one is never gone over
+      if (size !== this.#task.pieceLength) draft.isEven = false // never applies to the last part
       const start = draft.starts[draft.next]!
       const position = this.#table.position(index)
-      // one before it was replaced by one of another size: what is added here would be in the way of what is there
+      // an earlier piece was replaced by one of another size: a new piece could overwrite one that is stored
       if (position !== -1 && position !== start) return
       draft.starts[++draft.next] = start + size
     }

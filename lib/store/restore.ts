@@ -1,8 +1,8 @@
 /**
- * What of a task is on disk, after whatever ended the last run: the journal says what should be there, and names and
+ * Determines what is on disk after the last run, however it ended: the journal says what should be there, names and
  * sizes whether it can be. Nothing is read here, however much there is: a piece is compared with its digest before its
- * first byte is used (piece-reader.ts), and a finished file before it counts as done (finish-file.ts).
- * Called by TaskFolder.open.
+ * first byte is used (piece-reader.ts), and a finished file before it counts as finished (finish-file.ts). Called by
+ * TaskFolder.open.
  */
 import { closeSync, readdirSync } from 'node:fs'
 import type { Stats } from 'node:fs'
@@ -34,26 +34,26 @@ interface Sources {
 
 interface FinishedRecord extends Result { offsets: Float64Array | null }
 
-/** What the journal says. */
+/** The contents of the journal. */
 export interface Claims {
   pieces: PackedResults
   files: Map<number, FinishedRecord>
-  /** where in the draft of its file a piece is */
+  /** position of each piece in the draft of its file */
   placed: Map<number, number>
-  /** pieces that were stored after their file was finished: they are not in it */
+  /** pieces that were stored after their file was finished, so they are not in it */
   newer: Set<number>
 }
 
-/** The file that has a task's file's name: where the pieces in it are. */
+/** The file with the name of a task's file: the positions of its pieces. */
 interface Final extends Result {
   offsets: Float64Array | null
-  /** as long as what was written down; else there may be anything in it */
+  /** it has the recorded length; otherwise its content is unknown */
   isOurs: boolean
 }
 
 /**
- * Finds what the journal names, and removes what nothing vouches for. Throws BW_ERR_FILE_EXISTS if a file of somebody
- * else stands in a finished file's place (unless `force`), BW_ERR_SYMLINK, BW_ERR_OUTPUT_FOLDER.
+ * Finds what the journal records, and removes everything else. Throws BW_ERR_FILE_EXISTS if a foreign file is in place
+ * of a finished file (unless `force`), BW_ERR_SYMLINK, BW_ERR_OUTPUT_FOLDER.
  */
 export async function restore (sources: Sources): Promise<PieceTable> {
   const { task, layout } = sources
@@ -70,7 +70,7 @@ export async function restore (sources: Sources): Promise<PieceTable> {
       continue
     }
     const draft = lstatOrNull(layout.draft(file))
-    // one with another name may be anybody's: it is not written to
+    // a file with another name may belong to anyone: it is not written to
     if (draft?.isFile() === true && draft.nlink === 1) drafts.set(file, draft.size)
     else removeFile(layout.draft(file))
   }
@@ -81,7 +81,7 @@ export async function restore (sources: Sources): Promise<PieceTable> {
   return table
 }
 
-/** What the records, one after another, leave. */
+/** Applies the records one after another. */
 export function replay (task: Task, records: JournalRecord[]): Claims {
   const claims: Claims = {
     pieces: new PackedResults(task.pieceCount), files: new Map(), placed: new Map(), newer: new Set()
@@ -97,7 +97,7 @@ export function replay (task: Task, records: JournalRecord[]): Claims {
       sizes.set(index, size)
     }
     if (type !== FILE_FINISHED) continue
-    // the offsets as they were then: a piece that was lost and computed again may have another size now
+    // the offsets at that time: a piece that was lost and computed again may have another size now
     claims.files.set(index, { size, digest, offsets: offsetsOf(task, index, piece => sizes.get(piece)) })
     forgetParts(task, index, claims.newer)
   }
@@ -111,7 +111,7 @@ function forgetParts (task: Task, file: number, newer: Set<number>): void {
 }
 
 /**
- * Where each part of a concatenated file begins, and as last entry its length; null if a size is not known, or it is no
+ * The position of each part of a concatenated file, followed by its length; null if a size is not known, or if it is no
  * concatenation.
  */
 export function offsetsOf (
@@ -140,7 +140,7 @@ async function inspectFinal (sources: Sources, { pieces, files, newer }: Claims,
   }
   const record = files.get(file)
   if (record?.size === stats.size) return { ...record, isOurs: true }
-  // a rename that the journal knows nothing of, after a power cut, is recognised by its content
+  // after a power cut, a rename may not be in the journal; the file is then recognised by its content
   const offsets = offsetsOf(task, file, piece => pieces.sizeOf(piece))
   if (offsets?.at(-1) === stats.size && await isIntact(at, task.files[file]!, offsets, pieces, sources.signal)) {
     const result = { size: stats.size, digest: NO_DIGEST }
@@ -149,13 +149,12 @@ async function inspectFinal (sources: Sources, { pieces, files, newer }: Claims,
     return { ...result, offsets, isOurs: true }
   }
   if (!force) throw foreign(at, stats)
-  // it will be overwritten; until then it may be what we wrote, cut short
+  // it will be overwritten; until then it may be our file, truncated
   return record === undefined ? null : { ...record, size: stats.size, isOurs: false }
 }
 
 /**
- * The error for what somebody else put where a file of ours should go. A folder has another code: `force` does not
- * overwrite it.
+ * Makes the error for a foreign file in place of one of ours. A folder has another code: `force` does not overwrite it.
  */
 export function foreign (at: string, stats: Stats): BitWorkerError {
   return stats.isDirectory()
@@ -190,7 +189,7 @@ async function isIntact (at: string, { firstPiece, parts }: Task['files'][number
 
 interface OnDisk { claims: Claims, finals: Map<number, Final>, drafts: Map<number, number>, names: Set<string> }
 
-/** Takes the names of parts that are there out of `names`: what is left is nobody's. */
+/** Removes the names of existing parts from `names`; those that remain belong to nothing. */
 async function restorePieces (
   sources: Sources, { claims, finals, drafts, names }: OnDisk, table: PieceTable
 ): Promise<void> {
@@ -221,7 +220,7 @@ async function restorePieces (
   reopenDamaged(task, finals, table)
 }
 
-/** Where the part begins in the file, if the file goes as far. */
+/** The position of the part in the file, if the file is long enough. */
 function positionIn ({ offsets, size }: Final, part: number, partSize: number): number | null {
   const start = offsets?.[part] ?? -1
   const end = offsets?.[part + 1] ?? -1
@@ -233,7 +232,7 @@ function isPart (at: string, { size }: Result): boolean {
   return stats?.isFile() === true && stats.size === size
 }
 
-/** A file that lacks one of its pieces is not finished, though the others may be read from it. */
+/** A file that lacks one of its pieces is not finished, but the others may be read from it. */
 function reopenDamaged (task: Task, finals: Map<number, Final>, table: PieceTable): void {
   for (const [file, { offsets }] of finals) {
     if (!isConcatenation(task)) continue

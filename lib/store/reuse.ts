@@ -1,6 +1,6 @@
 /**
- * Takes results of one task over into another, for an author who corrected something and vouches that these pieces are
- * as the new task would make them. Nobody else may have either folder open.
+ * Copies results of one task into another, for an author who corrected something and vouches that the new task would
+ * produce the same pieces. Neither folder may be open elsewhere.
  */
 import { existsSync } from 'node:fs'
 import { equalBytes, incrementalSha256 } from '../base/digest.ts'
@@ -15,28 +15,28 @@ const WINDOW_BYTES = 1024 * 1024
 /** A task, and the folder of its files. */
 export interface TaskPlace { task: Task, path: string }
 
-/** Indices, ascending. */
+/** Piece indices, ascending. */
 export interface Reused {
-  /** stored in the new task's folder as they are in the old one's */
+  /** stored in the new task's folder as in the old one's */
   taken: number[]
-  /** what was stored of them in the old one's folder is gone or damaged */
+  /** gone or damaged in the old folder */
   damaged: number[]
-  /** the new one's folder has another result of them, which stays */
+  /** the new folder has another result, which is kept */
   kept: number[]
 }
 
 /**
- * Stores in `to` each piece of `from` that is stored there and `isWanted`, under the same index: only its very bytes,
- * as its digest says. Rejects with BW_ERR_PIECE_RANGE, before anything is stored, for a piece that is not at the same
- * place in the new task or too large for it, and as `ComputeStore.open` and its drafts do.
+ * Stores in `to` each piece of `from` that is stored there and `isWanted`, under the same index, if it matches its
+ * digest. Rejects with BW_ERR_PIECE_RANGE, before anything is stored, for a piece that is not at the same place in the
+ * new task or is too large for it, and with the errors of `ComputeStore.open` and its drafts.
  */
 export async function reusePieces (
   from: TaskPlace, to: TaskPlace, isWanted: (index: number) => boolean
 ): Promise<Reused> {
   const reused: Reused = { taken: [], damaged: [], kept: [] }
-  // a folder in which it was never run is not made into one
+  // a folder where the task never ran is not turned into one
   if (!existsSync(keptFiles(from.path, from.task.infoHash).taskFile)) return reused
-  // it is only read, and each piece compared: files that were changed there may have good ones
+  // it is only read, and each piece is compared, so changed files do no harm: some of their pieces may be good
   const source = new ComputeStore({ ...from, force: true })
   const target = new ComputeStore(to)
   try {
@@ -50,7 +50,7 @@ export async function reusePieces (
   }
 }
 
-/** What a piece is: of which file, and which part of it. A task may have another name. */
+/** The place of a piece: its file and part number. The name of the task may differ. */
 function placeOf (task: Task, index: number): string {
   const { file, part } = locate(task, index)
   const { path } = task.files[file]!
@@ -74,13 +74,13 @@ function misfit (index: number, why: string): BitWorkerError {
 
 async function take (source: ComputeStore, target: ComputeStore, index: number): Promise<keyof Reused> {
   const result = source.results.get(index)
-  if (result === undefined) return 'damaged' // lost with another one of its file
+  if (result === undefined) return 'damaged' // lost together with another piece of its file
   if (target.results.has(index)) return target.results.matches(index, result) ? 'taken' : 'kept'
   const { size, digest } = result
   const draft = target.receive(index, size)
   const actual = incrementalSha256()
   try {
-    // an empty one has its file, too
+    // an empty piece has a file, too
     for (let at = 0; at === 0 || at < size; at += WINDOW_BYTES) {
       const bytes = await source.read(index, at, Math.min(WINDOW_BYTES, size - at))
       actual.update(bytes)
@@ -95,7 +95,7 @@ async function take (source: ComputeStore, target: ComputeStore, index: number):
     if (err instanceof BitWorkerError && err.code === 'BW_ERR_PIECE_LOST') return 'damaged'
     throw err
   }
-  // changed while it was read
+  // it changed while it was read
   draft.discard()
   return 'damaged'
 }

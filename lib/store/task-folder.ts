@@ -1,6 +1,6 @@
 /**
- * A task's folder on disk while it is open: which pieces are stored and where, reading and storing them.
- * Used by ComputeStore, generate() and finish; makes no decision about what to compute or when.
+ * A task's folder on disk while it is open: which pieces are stored and where; reads and stores them. Used by
+ * ComputeStore, generate() and finishFile(). Does not decide what to compute or when.
  */
 import { lstatSync, renameSync } from 'node:fs'
 import path from 'node:path'
@@ -28,27 +28,27 @@ import { restore } from './restore.ts'
 
 const trace = traceOf('store')
 
-/** What a folder is opened with. */
+/** Options of TaskFolder.open. */
 export interface FolderOptions {
   task: Task
   /** the output folder */
   path: string
-  /** overwrite files that are not ours; default false */
+  /** overwrite files that BitWorker did not write; default false */
   force?: boolean
-  /** a stored piece turned out to be gone or damaged */
+  /** a stored piece was found to be gone or damaged */
   onLost?: (index: number) => void
-  /** ends the opening */
+  /** aborts the opening */
   signal?: AbortSignal
 }
 
-/** An open folder; it belongs to this process until it is closed. */
+/** An open folder, which is locked by this process until it is closed. */
 export class TaskFolder {
   readonly task: Task
   readonly layout: StoreLayout
-  /** to be asked before anything is written by its path */
+  /** to be checked before every write by path */
   readonly guard: FolderGuard
   readonly force: boolean
-  /** where work items run */
+  /** the folders that work items run in */
   readonly scratch = new ScratchFolders(() => this.newWork())
   readonly #table: PieceTable
   readonly #journal: Journal
@@ -85,11 +85,11 @@ export class TaskFolder {
     })
   }
 
-  /** What is stored, and where. */
+  /** The stored pieces, and their places. */
   get table (): StoredPieces { return this.#table }
 
   /**
-   * Makes or opens a task's folder, and sees by names and sizes what is in it. Throws BW_ERR_OUTPUT_FOLDER,
+   * Creates or opens a task's folder, and determines its content by names and sizes. Throws BW_ERR_OUTPUT_FOLDER,
    * BW_ERR_DISK_FULL, BW_ERR_LOCKED, BW_ERR_FILE_EXISTS, BW_ERR_SYMLINK, BW_ERR_ABORTED.
    */
   static async open (opts: FolderOptions): Promise<TaskFolder> {
@@ -116,7 +116,7 @@ export class TaskFolder {
     }
   }
 
-  /** Stores a piece's bytes, in place of what was stored. */
+  /** Stores a piece's bytes, replacing the stored ones. */
   async put (index: number, bytes: Uint8Array): Promise<void> {
     const incoming = this.receive(index, bytes.length, true)
     try {
@@ -128,14 +128,14 @@ export class TaskFolder {
     }
   }
 
-  /** A piece of `size` bytes is to be written: in its place in the file if that is known, else into a part. */
+  /** Starts writing a piece of `size` bytes: to its place in the file if that is known, otherwise to a part. */
   receive (index: number, size: number, replace = false): IncomingPiece {
     return this.#drafts.receive(index, size, replace)
   }
 
   /**
-   * Makes a complete, hashed file a stored piece. If the piece is stored already, that one stays (unless `replace`),
-   * so that nobody's view of it changes; resolves with the result that is stored.
+   * Turns a complete, hashed file into a stored piece. If the piece is already stored, that result is kept (unless
+   * `replace`), so that nobody's view of it changes. Resolves with the stored result.
    */
   async commit (index: number, draft: string, result: Result, replace = false): Promise<Result> {
     const known = this.#table.results.get(index)
@@ -160,7 +160,7 @@ export class TaskFolder {
     return result
   }
 
-  /** As `commit`, for a piece that was written to where it belongs in its file's draft. */
+  /** Like `commit`, for a piece that was written to its place in its file's draft. */
   async #commitPlaced (index: number, position: number, result: Result): Promise<Result> {
     const known = this.#table.results.get(index)
     if (known !== undefined) return known
@@ -178,33 +178,32 @@ export class TaskFolder {
     return result
   }
 
-  /** The piece is gone or damaged: it counts as missing from now on, and `onLost` is told. */
+  /** The piece is gone or damaged: it is missing from now on, and `onLost` is called. */
   lose (index: number): void {
     const result = this.#table.results.get(index)
     if (result === undefined) return
     this.#remove(index)
-    // the next start finds out by itself
+    // if that fails, the next start finds out by itself
     this.#journal.append({ type: PIECE_DROPPED, index, ...result }).catch(() => {})
     this.#onLost(index)
   }
 
   /**
-   * A path below `work/` that nobody else uses, for a file or folder to be made. Throws BW_ERR_SYMLINK,
-   * BW_ERR_OUTPUT_FOLDER.
+   * A path below `work/` that nobody else uses, for a new file or folder. Throws BW_ERR_SYMLINK, BW_ERR_OUTPUT_FOLDER.
    */
   newWork (): string {
     this.guard.check('work')
     return path.join(this.layout.work, (this.#count++).toString(36))
   }
 
-  /** Writes down, safe from a power cut, what a finished file will be, before it gets its name. */
+  /** Records a finished file in the journal, synced to disk, before it is renamed. */
   async announceFile (file: number, { size, digest }: Result): Promise<void> {
     await this.#journal.append({ type: FILE_FINISHED, index: file, size, digest })
     await this.#journal.sync()
   }
 
   /**
-   * A finished file has its name. With `offsets` its pieces are served from it from now on, and their parts are
+   * A finished file has its name. With `offsets`, its pieces are served from it from now on, and their parts are
    * removed.
    */
   async adoptFile (file: number, length: number, offsets: Float64Array | null): Promise<void> {
@@ -213,14 +212,14 @@ export class TaskFolder {
     this.#forgetDraft(file)
     this.#table.finish(file, length)
     this.#table.setFileChecked(file)
-    if (this.guard.isSame('drafts')) removeFile(this.layout.draft(file)) // one that could not be used
+    if (this.guard.isSame('drafts')) removeFile(this.layout.draft(file)) // a draft that could not be used
     const { mtimeMs } = lstatSync(this.layout.final(this.task.files[file]!))
     if (offsets === null) return
     const merged: number[] = []
     for (let index = firstPiece; index < firstPiece + parts; index++) {
       if (!this.#table.isMerged(index)) merged.push(index)
       this.#table.moveToFile(index, offsets[index - firstPiece]!)
-      this.#table.setChecked(index, mtimeMs) // each was compared on its way
+      this.#table.setChecked(index, mtimeMs) // each piece was compared on the way
     }
     const pacer = new Pacer()
     for (const index of merged) {
@@ -229,20 +228,20 @@ export class TaskFolder {
     }
   }
 
-  /** The finished file is not what was written: it will be made again. */
+  /** The finished file is not as recorded: it will be made again. */
   reopenFile (file: number): void { this.#table.reopen(file) }
 
-  /** The finished file is what was written: it need not be looked at again. */
+  /** The finished file is as recorded: it need not be checked again. */
   confirmFile (file: number): void { this.#table.setFileChecked(file) }
 
-  /** What is open of the draft is not used any more. */
+  /** Closes the draft, which is no longer used. */
   #forgetDraft (file: number): void {
     const draft = this.layout.draft(file)
     this.reader.forgetFile(draft)
     this.#drafts.forget(file)
   }
 
-  /** Closes the journal and gives the folder back. */
+  /** Closes the journal, and unlocks the folder. */
   close (): void {
     this.reader.close()
     this.#drafts.close()
@@ -250,7 +249,7 @@ export class TaskFolder {
     this.#release()
   }
 
-  /** Removes everything the task has on disk; the folder must be closed. */
+  /** Removes everything of the task from the disk. The folder must be closed. */
   async destroy (): Promise<void> {
     if (this.guard.isSame('folder')) {
       for (const file of this.#table.finished.keys()) removeFinal(this.layout, this.task.files[file]!)
@@ -259,14 +258,14 @@ export class TaskFolder {
   }
 
   #onDamage (index: number, place: Place, cause: unknown): void {
-    // it may have moved, or have been replaced, while it was read
+    // it may have been moved or replaced while it was read
     if (this.#table.results.matches(index, place.result) && this.#table.where(index)?.path === place.path) {
       this.lose(index)
     }
     if (errnoOf(cause) === 'ENOENT') this.#loseFile(locate(this.task, index).file)
   }
 
-  /** The finished file was removed: everything in it is lost, not only what is asked for next. */
+  /** The finished file was removed: everything in it is lost, not only the next requested piece. */
   #loseFile (file: number): void {
     const { firstPiece, parts } = this.task.files[file]!
     const at = this.#table.isDraft(file) ? this.layout.draft(file) : this.layout.final(this.task.files[file]!)
@@ -289,7 +288,7 @@ export class TaskFolder {
   }
 }
 
-/** What we keep beside the finished files. */
+/** Removes everything beside the finished files. */
 async function removeTraces (layout: StoreLayout): Promise<void> {
   await removeTree(layout.root)
   removeIfEmpty(path.dirname(layout.root))

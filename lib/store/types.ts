@@ -1,4 +1,4 @@
-/** What a store is to others: WebTorrent's chunk store, and what a session needs of one. */
+/** The interfaces of a store: WebTorrent's chunk store, and the methods that a session needs. */
 import type { Result } from '../results/result.ts'
 
 /** A file that is finished. */
@@ -9,73 +9,73 @@ export interface FinishedFile {
   length: number
 }
 
-/** How a file is finished. */
+/** Options of `finishFile`. */
 export interface FinishOptions {
-  /** run the task's complete command; without it, a task that has one is not finished */
+  /** run the task's complete command; without this, the files of a task that has one are not finished */
   run: boolean
   signal?: AbortSignal
 }
 
 /** A piece that was computed. */
 export interface Generated extends Result {
-  /** what the command took, in milliseconds */
+  /** duration of the command, milliseconds */
   ms: number
-  /** the last lines it wrote to stderr, control characters stripped */
+  /** the last lines that it wrote to stderr, without control characters */
   stderr: string
 }
 
-/** A piece being computed. */
+/** A piece that is being computed. */
 export interface Generation {
   /** its index */
   readonly piece: number
-  /** Resolves when the command has ended, at the latest with `done`: storing may be left. Never rejects. */
+  /** Resolves when the command has ended, no later than `done`: storing may remain. Never rejects. */
   readonly ended: Promise<void>
   /**
-   * Resolves when it is stored; rejects as RunningItem does, or with BW_ERR_BIND, BW_ERR_DISK_FULL,
+   * Resolves when the piece is stored. Rejects with the errors of RunningItem, or with BW_ERR_BIND, BW_ERR_DISK_FULL,
    * BW_ERR_OUTPUT_FOLDER.
    */
   readonly done: Promise<Generated>
-  /** kills the command; `done` rejects with BW_ERR_COMMAND_KILLED unless the piece is stored already */
+  /** kills the command; `done` rejects with BW_ERR_COMMAND_KILLED unless the piece is already stored */
   kill (): void
   pause (): void
   resume (): void
 }
 
 /**
- * A piece being written, in any order and in as many writes as its bytes come in. All reject with BW_ERR_STORE_CLOSED,
- * and with BW_ERR_DISK_FULL, BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER where the file system refuses.
+ * A piece that is being written, in any order and any number of writes. All methods reject with BW_ERR_STORE_CLOSED,
+ * and with BW_ERR_DISK_FULL, BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER for errors of the file system.
  */
 export interface PieceDraft {
-  /** Writes bytes from `at` on. */
+  /** Writes bytes at position `at`. */
   write (at: number, bytes: Uint8Array): Promise<void>
   /** Hashes bytes that were written. */
   hashInto (digest: { update (bytes: Uint8Array): unknown }, at: number, length: number): Promise<void>
   /**
-   * Stores the piece: its digest was checked, and all writes have ended. Resolves with what is stored: if another
-   * result came first, that one.
+   * Stores the piece, after its digest was checked and all writes have ended. Resolves with the stored result: if
+   * another result came first, that one.
    */
   commit (result: Result): Promise<Result>
-  /** Gives up what was written; nothing after `commit`. */
+  /** Discards what was written; no effect after `commit`. */
   discard (): void
 }
 
-/** A file or folder that a command finds in its working directory, to be read only. */
+/** A file or folder that a command finds in its working directory, read-only. */
 export interface GivenFile {
   /** absolute */
   path: string
-  /** from the working directory, components joined by '/' */
+  /** path relative to the working directory, components joined by '/' */
   name: string
 }
 
-/** What a command is given of the task's inputs. */
+/** What a command receives of the task's inputs. */
 export interface Given {
   files: readonly GivenFile[]
-  /** more variables */
+  /** additional variables */
   env?: Record<string, string>
-  /** absolute path of what it reads; default: nothing */
+  /** absolute path of its standard input; default: empty */
   stdin?: string
   /**
-   * Asked when the command has ended: false if what it was given has changed meanwhile, so that its result is none.
+   * Called when the command has ended. False if an input has changed in the meantime, so that the result is invalid.
    * Default: true. Never throws.
    */
   isIntact? (): boolean
@@ -83,71 +83,72 @@ export interface Given {
   giveBack? (): void
 }
 
-/** The inputs of a task, for those who run its commands. Both reject with BW_ERR_INPUT for what is not here. */
+/**
+ * The inputs of a task, for the code that runs its commands. Both methods reject with BW_ERR_INPUT for an input that is
+ * not available.
+ */
 export interface Inputs {
   /** For the work item of a piece. */
   forPiece (piece: number): Promise<Given>
-  /** For a complete command: what all pieces see. */
+  /** For a complete command: the inputs that all pieces see. */
   forFile (): Promise<Given>
 }
 
-/** Called with bytes of a stored piece, or with why there are none. */
+/** Called with the bytes of a stored piece, or with an error. */
 export type GetCallback = (err: Error | null, bytes?: Buffer) => void
-/** Called when it is done. */
+/** Called when the operation has ended. */
 export type DoneCallback = (err?: Error | null) => void
-/** A part of a piece, in bytes; default all of it. */
+/** A region of a piece in bytes; default: the whole piece. */
 export interface GetOptions { offset?: number, length?: number }
 
-/** abstract-chunk-store, as WebTorrent uses it. */
+/** The interface of abstract-chunk-store, as WebTorrent uses it. */
 export interface ChunkStore {
-  /** bytes, the most a chunk may have */
+  /** the largest size of a chunk in bytes */
   readonly chunkLength: number
   /**
-   * Stores a chunk, in place of the one there was. Errors: BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED, those of the file
+   * Stores a chunk, replacing the stored one. Errors: BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED, those of the file
    * system.
    */
   put (index: number, bytes: Uint8Array, cb?: DoneCallback): void
-  /** Reads a chunk or a part of it. Errors: BW_ERR_PIECE_MISSING, _RANGE, _LOST, BW_ERR_STORE_CLOSED. */
+  /** Reads a chunk or a region of it. Errors: BW_ERR_PIECE_MISSING, _RANGE, _LOST, BW_ERR_STORE_CLOSED. */
   get (index: number, cb?: GetCallback): void
   get (index: number, opts: GetOptions | null | undefined, cb?: GetCallback): void
-  /** Waits for what is under way, and lets go of what it holds; the second call does no more. */
+  /** Waits for running operations, and releases all resources. A second call does nothing more. */
   close (cb?: DoneCallback): void
-  /** Closes, and removes all of it. */
+  /** Closes the store, and removes its content. */
   destroy (cb?: DoneCallback): void
 }
 
 /**
- * What a session needs of a store: a task's pieces, and the files that they make. test/store/compliance.test.ts says
- * what holds.
+ * The part of a store that a session needs: a task's pieces, and the files that are made of them.
+ * test/store/compliance.test.ts checks the requirements.
  */
 export interface PieceStore {
-  /**
-   * Resolves with what is stored, by index. To be called before anything else. Rejects when the store cannot be used.
-   */
+  /** Resolves with the stored results by index. To be called first. Rejects if the store cannot be used. */
   open (): Promise<Iterable<[index: number, result: Result]>>
-  /** Calls `listener` with each piece that turns out to be gone or damaged: it is missing from then on. */
+  /** Calls `listener` for each piece that is found to be gone or damaged. It is missing from then on. */
   onLost (listener: (index: number) => void): void
   /**
    * Reads bytes of a stored piece, never computes one. Errors: BW_ERR_PIECE_MISSING, _RANGE, _LOST,
    * BW_ERR_STORE_CLOSED.
    */
   get (index: number, opts: Required<GetOptions>, cb: (err: Error | null, bytes?: Uint8Array) => void): void
-  /** As `get`. */
+  /** Like `get`. */
   read (index: number, offset: number, length: number): Promise<Uint8Array>
-  /** Begins to store a piece of `size` bytes. Throws BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED. */
+  /** Starts storing a piece of `size` bytes. Throws BW_ERR_PIECE_RANGE, BW_ERR_STORE_CLOSED. */
   receive (index: number, size: number): PieceDraft
-  /** Compares a stored piece with its digest; false, after `onLost`, if it does not match or is not there. */
+  /** Compares a stored piece with its digest. Returns false, after `onLost`, if it does not match or is gone. */
   verify (index: number): Promise<boolean>
   /**
-   * As `verify`, for all that was stored before the store was opened, little by little. Resolves at the end, or when it
-   * is closed.
+   * Like `verify`, for everything that was stored before the store was opened, little by little. Resolves at the end,
+   * or when the store is closed.
    */
   verifyRest (): Promise<void>
-  /** Starts computing a piece, at once. Throws BW_ERR_STORE_CLOSED. */
+  /** Starts computing a piece at once. Throws BW_ERR_STORE_CLOSED. */
   generate (index: number): Generation
   /**
    * Finishes a file; null if its complete command may not run. Rejects with BW_ERR_PART_MISSING, BW_ERR_PART_CORRUPT
-   * (after `onLost`), BW_ERR_TASK_PIECE, and on a disk as store/finish-file.ts says.
+   * (after `onLost`), BW_ERR_TASK_PIECE; for a store on disk, with the errors of store/finish-file.ts.
    */
   finishFile (file: number, opts: FinishOptions): Promise<FinishedFile | null>
 }

@@ -1,7 +1,7 @@
 /**
- * Sees that the folders of a task are still those that were opened: whoever may write to the output folder could put a
- * symbolic link in the place of one of them meanwhile, and what is written by its path would land elsewhere.
- * Looked at right before each use; Node has no openat(2), so what happens in the microseconds in between is not seen.
+ * Checks that the folders of a task are still those that were opened. Anyone who may write to the output folder could
+ * replace one of them by a symbolic link, so that writes by path would end up elsewhere. The check takes place right
+ * before each use. Node has no openat(2), so a change in the microseconds in between is not detected.
  */
 import { statSync } from 'node:fs'
 import { BitWorkerError } from '../../base/errors.ts'
@@ -15,18 +15,18 @@ const GUARDED: readonly GuardedFolder[] = ['folder', 'root', 'parts', 'drafts', 
 
 interface Identity { dev: number, ino: number }
 
-/** Remembers which folders the paths of a layout led to when it was made. */
+/** Remembers the folders to which the paths of a layout led when it was created. */
 export class FolderGuard {
   readonly #layout: StoreLayout
   readonly #known: ReadonlyMap<GuardedFolder, Identity>
 
-  /** The folders must exist, and were checked (makeFolders). */
+  /** The folders must exist and must have been checked (makeFolders). */
   constructor (layout: StoreLayout) {
     this.#layout = layout
     this.#known = new Map(GUARDED.map(name => [name, statSync(layout[name])]))
   }
 
-  /** Whether the path leads to where it led. */
+  /** Whether the path still leads to the same folder. */
   isSame (name: GuardedFolder): boolean {
     const { dev, ino } = this.#known.get(name)!
     try {
@@ -37,7 +37,7 @@ export class FolderGuard {
     }
   }
 
-  /** Throws BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER if one of them does not. */
+  /** Throws BW_ERR_SYMLINK or BW_ERR_OUTPUT_FOLDER if one of them leads elsewhere. */
   check (...names: GuardedFolder[]): void {
     const changed = names.find(name => !this.isSame(name))
     if (changed === undefined) return

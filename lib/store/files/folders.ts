@@ -1,4 +1,4 @@
-/** How files and folders are made, checked and removed in an output folder. No state. */
+/** Makes, checks and removes files and folders in an output folder. No state. */
 import {
   lstatSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, statfsSync, unlinkSync, writeFileSync
 } from 'node:fs'
@@ -14,7 +14,7 @@ import { encodeTask } from '../../task/task.ts'
 import type { Task } from '../../task/task.ts'
 import type { StoreLayout } from './layout.ts'
 
-/** Stats without following a symbolic link; null if there is nothing. */
+/** Stats without following a symbolic link; null if the path does not exist. */
 export function lstatOrNull (at: string): Stats | null {
   try {
     return lstatSync(at, { throwIfNoEntry: false }) ?? null
@@ -25,7 +25,7 @@ export function lstatOrNull (at: string): Stats | null {
 }
 
 /**
- * Makes the folders of a task. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, and BW_ERR_SYMLINK if one of ours is a
+ * Makes the folders of a task. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL, and BW_ERR_SYMLINK if one of them is a
  * link.
  */
 export function makeFolders (layout: StoreLayout): void {
@@ -39,7 +39,7 @@ export function makeFolders (layout: StoreLayout): void {
   }
 }
 
-/** Node's own `recursive` never returns where a folder cannot be made below one that exists (/proc). */
+/** Node's `recursive` never returns where a folder cannot be made in an existing one (/proc). */
 function makeAll (dir: string): void {
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) return
   const parent = path.dirname(dir)
@@ -64,7 +64,7 @@ export function makeParents (folder: string, relative: string): void {
 }
 
 /**
- * Throws BW_ERR_SYMLINK if a folder on the way to `relative` is a symbolic link, BW_ERR_OUTPUT_FOLDER if it is a file.
+ * Throws BW_ERR_SYMLINK if a folder on the path to `relative` is a symbolic link, BW_ERR_OUTPUT_FOLDER if it is a file.
  */
 export function checkParents (folder: string, relative: string): void {
   let at = folder
@@ -75,8 +75,8 @@ export function checkParents (folder: string, relative: string): void {
 }
 
 /**
- * Throws ELOOP if a folder on the way to a finished file is a symbolic link; other paths of the layout are guarded
- * otherwise.
+ * Throws ELOOP if a folder on the path to a finished file is a symbolic link. Other paths of the layout have their own
+ * checks.
  */
 export function checkReadable ({ folder, root }: StoreLayout, at: string): void {
   if (at.startsWith(root + path.sep)) return
@@ -108,7 +108,7 @@ function isRealFolder (dir: string): boolean {
   )
 }
 
-/** Kept so that the folder alone tells what it is, and the task can be started again from it. */
+/** Stored so that the folder says which task it belongs to, and the task can be started again from it. */
 export function writeTaskFile ({ taskFile, work }: StoreLayout, task: Task): void {
   const bytes = encodeTask(task)
   try {
@@ -120,8 +120,8 @@ export function writeTaskFile ({ taskFile, work }: StoreLayout, task: Task): voi
 }
 
 /**
- * Removes a folder whose content commands made, however they left it. Never follows a link; never throws: the next
- * start tries again.
+ * Removes a folder with anything that commands left in it. Never follows a link. Never throws: the next start tries
+ * again.
  */
 export async function removeTree (dir: string): Promise<void> {
   try {
@@ -135,17 +135,17 @@ export async function removeTree (dir: string): Promise<void> {
   }
 }
 
-/** Removes what is there; nothing there is fine. Never throws. */
+/** Removes a file if it exists. Never throws. */
 export function removeFile (at: string): void {
   try { unlinkSync(at) } catch {}
 }
 
-/** Removes a finished file, and the folders that were made for it if nothing else is in them. Never throws. */
+/** Removes a finished file, and its parent folders if they are empty. Never throws. */
 export function removeFinal (layout: StoreLayout, file: Task['files'][number]): void {
   try {
     checkParents(layout.folder, file.path)
   } catch {
-    return // what is behind a link is not what we made
+    return // a file behind a link is not ours
   }
   removeFile(layout.final(file))
   for (let dir = path.dirname(file.path); dir !== '.'; dir = path.dirname(dir)) {
@@ -154,8 +154,7 @@ export function removeFinal (layout: StoreLayout, file: Task['files'][number]): 
 }
 
 /**
- * Throws BW_ERR_DISK_FULL if there is no room at all: then what a command wrote just now may have been cut short,
- * whatever it says.
+ * Throws BW_ERR_DISK_FULL if the disk is full: the output of a command may then be truncated, whatever its exit code.
  */
 export function checkRoom ({ folder, work }: StoreLayout, cause?: unknown): void {
   const { blocks, bavail, bfree } = statfsSync(work)
@@ -163,7 +162,7 @@ export function checkRoom ({ folder, work }: StoreLayout, cause?: unknown): void
   if (blocks > 0 && room === 0) throw diskFull(folder, cause)
 }
 
-/** Removes a folder unless something is in it. Never throws. */
+/** Removes a folder if it is empty. Never throws. */
 export function removeIfEmpty (dir: string): void {
-  try { rmdirSync(dir) } catch {} // others have something in it
+  try { rmdirSync(dir) } catch {} // it is not empty
 }

@@ -1,34 +1,35 @@
-/**
- * Reading, hashing and writing of pieces. What is read is always a regular file, never one behind a symbolic link.
- */
+/** Reads, hashes and writes pieces. Only regular files are read, and never through a symbolic link. */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, read, readSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { incrementalSha256, sha256 } from '../../base/digest.ts'
 import { errnoOf } from '../../system/io-errors.ts'
 import { writeAll, writeAllSync } from '../../system/write-all.ts'
 
-/** Up to here a piece is read and written in one call: cheaper than three trips to the thread pool. */
+/**
+ * Up to this size, a piece is read and written by one synchronous call, which is cheaper than three trips to the thread
+ * pool.
+ */
 const SYNC_BYTES = 128 * 1024
 const CHUNK_BYTES = 1024 * 1024
 
 const readAsync = promisify(read)
 
-/** Errors on reading that mean that the data is gone, not that this machine is busy or we may not. */
+/** Read errors that mean that the data is gone, as opposed to a busy machine or missing permissions. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL', 'EIO', 'ENXIO', 'EISDIR'])
 
-/** Whether what could not be read is gone for good. */
+/** Whether the error means that the data is gone. */
 export function isGone (err: unknown): boolean {
   return GONE.has(errnoOf(err))
 }
 
 /** Opens for reading. Throws ELOOP for a symbolic link, EINVAL for anything else that is not a regular file. */
 export function openRegular (path: string): number {
-  // O_NONBLOCK: a FIFO in a part's place would hold us for ever
+  // O_NONBLOCK: a FIFO in place of a part would block for ever
   return regular(path, openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK))
 }
 
 /**
- * Opens for reading and writing, and makes the file if there is none. Throws as openRegular does, and EMLINK if it has
+ * Opens for reading and writing, and creates the file if necessary. Throws like openRegular, and EMLINK if the file has
  * another name.
  */
 export function openDraft (path: string, mode = 0o666): number {
@@ -75,7 +76,7 @@ export async function writeAt (fd: number, position: number, bytes: Uint8Array):
   else await writeAll(fd, bytes, position)
 }
 
-/** Sets a file's length; without effect if something else is in its place. Never throws. */
+/** Sets a file's length. Has no effect on anything but a regular file. Never throws. */
 export function truncateDraft (path: string, length: number): void {
   try {
     const fd = openDraft(path)
@@ -84,7 +85,7 @@ export function truncateDraft (path: string, length: number): void {
   } catch {}
 }
 
-/** The bytes of a region in chunks of at most 1 MiB; ends early where the file does. */
+/** Yields the bytes of a region in chunks of at most 1 MiB; ends early if the file does. */
 async function * chunksOf (fd: number, position: number, size: number): AsyncGenerator<Buffer, void, undefined> {
   if (size <= SYNC_BYTES) {
     if (size > 0) yield readAtSync(fd, position, size)
@@ -97,7 +98,7 @@ async function * chunksOf (fd: number, position: number, size: number): AsyncGen
   }
 }
 
-/** SHA-256 of a region; null if the file ends before it does. */
+/** SHA-256 of a region; null if the file ends before the region. */
 export async function hashRegion (fd: number, position: number, size: number): Promise<Uint8Array | null> {
   if (size <= SYNC_BYTES) {
     const bytes = readAtSync(fd, position, size)
@@ -112,7 +113,7 @@ export async function hashRegion (fd: number, position: number, size: number): P
   return length === size ? digest.digest() : null
 }
 
-/** Size and SHA-256 of a whole regular file, by one pass. */
+/** Size and SHA-256 of a whole regular file, in one pass. */
 export async function hashFile (path: string): Promise<{ size: number, digest: Uint8Array }> {
   const fd = openRegular(path)
   try {
@@ -125,7 +126,7 @@ export async function hashFile (path: string): Promise<{ size: number, digest: U
   }
 }
 
-/** Copies a region to the end of `out`, and returns its SHA-256; null if the source ends before the region does. */
+/** Copies a region to the end of `out`, and returns its SHA-256; null if the source ends before the region. */
 export async function copyRegion (from: { fd: number, position: number, size: number },
   out: (chunk: Buffer) => Promise<void>): Promise<Uint8Array | null> {
   const digest = incrementalSha256()

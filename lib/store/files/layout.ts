@@ -1,9 +1,9 @@
 /**
- * Where things are in an output folder. Paths alone.
+ * The layout of an output folder. Paths only.
  *
  *   <path>/<file paths of the task>                finished files
  *   <path>/.bitworker/<info-hash>/task.bitworker   the task file
- *                                 sealed.torrent   the finished files as an ordinary torrent, if somebody wants one
+ *                                 sealed.torrent   the finished files as an ordinary torrent, if the task was sealed
  *                                 p/000012         parts, by global piece index
  *                                 f/000000         drafts of files, by file index
  *                                 journal, lock, partial.json
@@ -16,7 +16,7 @@ import type { Task } from '../../task/task.ts'
 export class StoreLayout {
   /** the output folder */
   readonly folder: string
-  /** holds everything of this task but its finished files */
+  /** contains everything of this task except its finished files */
   readonly root: string
   readonly taskFile: string
   readonly sealed: string
@@ -43,18 +43,18 @@ export class StoreLayout {
     return path.join(this.parts, partName(index))
   }
 
-  /** Where a file is put together. */
+  /** The draft of a file, which its parts are written to. */
   draft (file: number): string {
     return path.join(this.drafts, partName(file))
   }
 
-  /** Where a file of the task will be. */
+  /** The final path of a file of the task. */
   final (file: Task['files'][number]): string {
     return path.join(this.folder, file.path)
   }
 }
 
-/** Name of a part or draft: at least six digits, so that names sort as their pieces do. */
+/** The name of a part or draft: at least six digits, so that names sort in the order of the pieces. */
 export function partName (index: number): string {
   return String(index).padStart(6, '0')
 }

@@ -1,10 +1,10 @@
-/** Open files of pieces. */
+/** Open files that contain pieces. */
 import { close, closeSync } from 'node:fs'
 
-/** Enough for the pieces that a swarm reads at a time, few beside the usual limit of 1024. */
+/** Enough for the pieces that a swarm reads at a time, and few compared to the usual limit of 1024. */
 const MAX_OPEN_FILES = 64
 
-/** Open files that were used lately: pieces come and go block by block. */
+/** Recently used open files: pieces are read and written block by block. */
 export class OpenFiles {
   readonly #files = new Map<string, { fd: number, users: number, isForgotten: boolean }>()
   readonly #open: (path: string) => number
@@ -14,11 +14,11 @@ export class OpenFiles {
     this.#open = opener
   }
 
-  /** Opens, or takes the one that is open, for as long as `use` takes. Errors are the opening function's. */
+  /** Keeps the file open while `use` runs, opening it if necessary. Rejects with the errors of `opener` and `use`. */
   async use<T> (path: string, use: (fd: number) => Promise<T>): Promise<T> {
     const file = this.#files.get(path) ?? { fd: this.#open(path), users: 0, isForgotten: false }
     this.#files.delete(path)
-    this.#files.set(path, file) // to the end: the least recently used stands first
+    this.#files.set(path, file) // moves it to the end: the least recently used file comes first
     file.users++
     this.#trim()
     try {
@@ -29,7 +29,7 @@ export class OpenFiles {
     }
   }
 
-  /** The path has, or will have, other content. */
+  /** The content of the path has changed, or will change. */
   forget (path: string): void {
     const file = this.#files.get(path)
     if (file === undefined) return
@@ -38,7 +38,7 @@ export class OpenFiles {
     if (file.users === 0) closeSync(file.fd)
   }
 
-  /** Forgets all. */
+  /** Forgets all files. */
   close (): void {
     for (const path of this.#files.keys()) this.forget(path)
   }

@@ -1,17 +1,17 @@
-/** Long loops that let others have their turn. */
+/** Lets other code run during long loops. */
 import { BitWorkerError } from '../../base/errors.ts'
 
-/** For how long a loop over many small pieces may keep the event loop to itself. */
+/** How long a loop over many small pieces may block the event loop. */
 const SLICE_MS = 5
 
-/** Throws BW_ERR_ABORTED when the signal says so. */
+/** Throws BW_ERR_ABORTED if the signal is aborted. */
 export function checkAborted (signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) {
     throw new BitWorkerError('BW_ERR_ABORTED', 'usage', 'Stopped before it was done. The next start does it.')
   }
 }
 
-/** Lets the event loop turn between the steps of a long loop. */
+/** Yields to the event loop between the steps of a long loop. */
 export class Pacer {
   readonly #signal: AbortSignal | undefined
   #since = performance.now()
@@ -20,7 +20,10 @@ export class Pacer {
     this.#signal = signal
   }
 
-  /** Resolves at once, or after a turn when the last one was a few milliseconds ago. Rejects with BW_ERR_ABORTED. */
+  /**
+   * Resolves at once, or after a turn of the event loop if the last one was a few milliseconds ago. Rejects with
+   * BW_ERR_ABORTED.
+   */
   async step (): Promise<void> {
     checkAborted(this.#signal)
     if (performance.now() - this.#since < SLICE_MS) return

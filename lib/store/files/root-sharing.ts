@@ -1,6 +1,6 @@
 /**
- * For root only: commands in a sandbox run as another user then, who must reach what a complete command needs. All of
- * it stays in folders that only root may enter; a sandbox shows it nevertheless.
+ * For root only: commands in a sandbox then run as another user, who must be able to reach the files of a complete
+ * command. They stay in folders that only root may enter; the sandbox mounts them nevertheless.
  */
 import { chmodSync, chownSync, closeSync, fchmodSync } from 'node:fs'
 import path from 'node:path'
@@ -8,18 +8,18 @@ import process from 'node:process'
 import { COMMAND_UID, isRoot } from '../../executor/sandbox/host.ts'
 import { openRegular } from './io.ts'
 
-/** What a complete command needs: paths outside of the sandbox. */
+/** What a complete command needs: paths outside the sandbox. */
 export interface Shared {
-  /** folder of the parts, and names of those that it needs */
+  /** the folder of the parts, and the names of those that it needs */
   parts: string
   names: string[]
-  /** file with the list of them */
+  /** the file that lists them */
   list: string
-  /** folder it writes to */
+  /** the folder that it writes to */
   out: string
 }
 
-/** Lets nobody read parts and list, and write to the folder. Does nothing unless we are root. */
+/** Allows the commands' user to read parts and list, and to write to the folder. Does nothing unless we are root. */
 export function share ({ parts, names, list, out }: Shared): void {
   if (!isRoot()) return
   chmodSync(parts, 0o755)
@@ -39,7 +39,8 @@ function allowReading (part: string): void {
 }
 
 /**
- * Makes a file ours that a command wrote: owner, and the mode a new file would have, without set-user-id and the like.
+ * Takes ownership of a file that a command wrote, and gives it the mode of a new file, without set-user-id and the
+ * like.
  */
 export function reclaim (file: string, mode: number): void {
   if (isRoot()) chownSync(file, 0, 0)

@@ -1,7 +1,7 @@
 /**
- * The folders that work items run in. Making and removing one for every item would cost more than a tiny item does (on
- * some disks milliseconds), so one that was not touched is used again. "Not touched" is what its ctime says: that
- * changes with every entry that is made, renamed or removed in it, with its mode, its owner and its attributes.
+ * The folders that work items run in. Making and removing one for every item would take longer than a tiny item does
+ * (on some disks milliseconds), so an untouched folder is used again. Its ctime shows whether it was touched: it
+ * changes with every entry that is created, renamed or removed, and with mode, owner and attributes.
  */
 import { lstatSync, mkdirSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
@@ -11,14 +11,14 @@ import { ioError } from '../../system/io-errors.ts'
 import { removeFile, removeTree } from './folders.ts'
 
 /**
- * A ctime is only as exact as the clock's tick (1 to 10 ms): what is younger than this may have been changed unseen.
+ * A ctime is only as exact as the clock's tick (1 to 10 ms): a change of a folder younger than this may go unnoticed.
  */
 const SURE_AFTER_NS = 50_000_000n
-/** Folders kept; as many work items at a time are cheap. */
+/** Number of folders kept: as many concurrent work items are cheap. */
 const MAX_KEPT = 64
 
 /**
- * Makes the folder a command runs in, with the binds as links. Throws BW_ERR_BIND, BW_ERR_DISK_FULL,
+ * Makes the folder that a command runs in, with the binds as links. Throws BW_ERR_BIND, BW_ERR_DISK_FULL,
  * BW_ERR_OUTPUT_FOLDER.
  */
 export function makeScratch (scratch: string, binds: Binds): void {
@@ -31,7 +31,7 @@ export function makeScratch (scratch: string, binds: Binds): void {
   }
 }
 
-/** Makes links by names from the folder. Throws BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
+/** Links the files into the folder under their names. Throws BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER. */
 export function linkInto (scratch: string, files: ReadonlyArray<{ path: string, name: string }>): void {
   try {
     for (const { path: from, name } of files) {
@@ -44,7 +44,7 @@ export function linkInto (scratch: string, files: ReadonlyArray<{ path: string, 
   }
 }
 
-/** Links first: a folder that is empty then is removed without a look into it. Never throws. */
+/** Removes the links first: a folder that is then empty is removed without being searched. Never throws. */
 async function removeScratch (scratch: string, binds: Binds): Promise<void> {
   for (const { name } of binds) removeFile(path.join(scratch, name))
   await removeTree(scratch)
@@ -54,24 +54,24 @@ async function removeScratch (scratch: string, binds: Binds): Promise<void> {
 export interface Scratch {
   readonly path: string
   readonly binds: Binds
-  /** when it was made, by its own clock; with another ctime it was touched */
+  /** its ctime when it was made; any other value means that it was touched */
   readonly ctimeNs: bigint
-  /** whatever touches it now, its ctime will tell */
+  /** it is old enough for its ctime to show any change */
   isSure: boolean
 }
 
 /** The scratch folders of a task. */
 export class ScratchFolders {
   readonly #newPath: () => string
-  /** the oldest first */
+  /** oldest first */
   readonly #free: Scratch[] = []
 
-  /** @param newPath gives paths that nobody else uses */
+  /** @param newPath returns paths that nobody else uses */
   constructor (newPath: () => string) {
     this.#newPath = newPath
   }
 
-  /** A folder with nothing but the binds in it. Throws as makeScratch does. */
+  /** Returns a folder that contains only the binds. Throws like makeScratch. */
   take (binds: Binds): Scratch {
     const [free] = this.#free
     if (free === undefined) return this.#make(binds)
@@ -86,7 +86,7 @@ export class ScratchFolders {
     return free
   }
 
-  /** The item has ended; if it went well, others like it may follow. Never rejects. */
+  /** The item has ended. If it succeeded, similar ones may follow. Never rejects. */
   async giveBack (scratch: Scratch, isGood: boolean): Promise<void> {
     if (isGood && this.#free.length < MAX_KEPT && scratch.isSure && !isTouched(scratch)) {
       this.#free.push(scratch)
@@ -94,11 +94,11 @@ export class ScratchFolders {
     }
     await removeScratch(scratch.path, scratch.binds)
     if (!isGood || this.#free.length >= MAX_KEPT) return
-    // one that has time to become sure
-    try { this.#free.push(this.#make(scratch.binds)) } catch {} // the next item tells why
+    // made now, so that its ctime is old enough when it is needed
+    try { this.#free.push(this.#make(scratch.binds)) } catch {} // the next item reports the error
   }
 
-  /** Removes those that are not in use. */
+  /** Removes the folders that are not in use. */
   async close (): Promise<void> {
     await Promise.all(this.#free.splice(0).map(async ({ path: at, binds }) => removeScratch(at, binds)))
   }
