@@ -1,7 +1,7 @@
 /**
- * Runs commands by bash: the only place that starts processes. Whatever happens (a kill, a time-out, the end of this
- * process, even by SIGKILL), nothing that an item started is left running.
- * Called by the compute store; knows nothing of tasks and pieces.
+ * Runs commands with bash. Only this room starts processes. Whatever happens (a kill, a timeout, the end of this
+ * process, even by SIGKILL), no process of an item is left running. Called by the compute store; knows nothing of tasks
+ * and pieces.
  */
 import path from 'node:path'
 import process from 'node:process'
@@ -27,39 +27,39 @@ const trace = traceOf('executor')
 export type { Executor, ItemOutcome, RunningItem, WorkItem } from './types.ts'
 
 /**
- * How often sizes and times of running items are looked at; what a runaway can write meanwhile is bounded by the disk's
- * speed.
+ * Interval of the checks of sizes and times of running items. The disk's speed limits what a runaway command can write
+ * in between.
  */
 const TICK_MS = 50
 
-/** Of an item: stdout and stderr. */
+/** Pipes per item: stdout and stderr. */
 const PIPES = 2
 
-/** Shells started ahead; others are started with their items. */
+/** Number of shells started ahead; others are started with their items. */
 const MAX_PREPARED = 8
 
 /** Options of BashExecutor. */
 export interface BashExecutorOptions {
-  /** path of the shell, a bash; default /bin/bash */
+  /** path of the shell, which must be bash; default /bin/bash */
   shell?: string
-  /** the environment the allow-listed variables are taken from; default process.env */
+  /** the environment that the allowed variables are taken from; default process.env */
   env?: NodeJS.ProcessEnv
   /**
-   * 'fresh': every item has a bash of its own; 'warm': a subshell of one that runs many, wherever that makes no
-   * difference to the command; 'auto' (default): the latter when items are short. In a sandbox
-   * each item has its own bash; 'warm' has nests make the sandboxes, 'auto' only where items are short
+   * 'fresh': a new bash for every item; 'warm': a subshell of a bash that runs many items, wherever the command cannot
+   * tell the difference; 'auto' (default): 'warm' if items are short. In a sandbox, each item always has a bash of its
+   * own, but the sandbox is made by a nest: always with 'warm', for short items with 'auto'
    */
   shells?: 'auto' | 'warm' | 'fresh'
   /** how commands are confined; default: not at all */
   sandbox?: Sandbox
-  /** whether the kernel is to count what a command in a sandbox uses together; default: where it can (cgroups) */
+  /** whether the kernel limits what a command in a sandbox uses in total; default: if possible (cgroups) */
   groups?: boolean
-  /** what each command may use at most; default: docs/SECURITY.md */
+  /** limits for each command; default: docs/SECURITY.md */
   limits?: Partial<Limits>
 }
 
 /**
- * Runs each work item in a bash of its own, in a sandbox if there is one; or in a warm bash's subshell. Errors: see
+ * Runs each work item in a bash of its own, in a sandbox if there is one, or in a subshell of a warm bash. Errors: see
  * RunningItem.
  */
 export class BashExecutor implements Executor {
@@ -99,10 +99,10 @@ export class BashExecutor implements Executor {
     this.#warm = new WarmShells(warmHost, sandbox === undefined ? shells : 'fresh')
   }
 
-  /** the folder that every command finds itself in; undefined without a sandbox: the `cwd` of its item */
+  /** the working directory of every command; undefined without a sandbox: the `cwd` of its item */
   get scratch (): string | undefined { return this.#launcher.scratch }
 
-  /** pid of the process that kills everything when this process dies; undefined before the first item */
+  /** pid of the process that kills everything when this process ends; undefined before the first item */
   get watchdogPid (): number | undefined { return this.#watchdog.pid }
 
   /** Starts a work item at once. */
@@ -130,8 +130,8 @@ export class BashExecutor implements Executor {
   }
 
   /**
-   * Starts the watchdog, and warm shells, and makes pipes: to start a process stops us for milliseconds, for which
-   * nobody waits yet.
+   * Starts the watchdog and warm shells, and makes pipes. Starting a process blocks this one for milliseconds, so it is
+   * better done before anyone waits.
    */
   prepare (work: WorkItem, count: number): void {
     if (this.#isClosed) return
@@ -141,7 +141,7 @@ export class BashExecutor implements Executor {
     for (let i = this.#warm.idle(work); i < Math.min(count, MAX_PREPARED); i++) this.#warm.prepare(work)
   }
 
-  /** Kills everything; resolves when it and the watchdog are gone. */
+  /** Kills everything. Resolves when all processes, including the watchdog, have ended. */
   async close (): Promise<void> {
     this.#isClosed = true
     const items = [...this.#items]
@@ -184,7 +184,7 @@ export class BashExecutor implements Executor {
   }
 }
 
-// One listener for all executors of the process: many clients in one process would exceed the limit of listeners.
+// One listener for all executors of the process: with many clients, one each would exceed the limit of listeners.
 const open = new Set<BashExecutor>()
 
 function killAtExit (executor: BashExecutor): void {

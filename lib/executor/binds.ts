@@ -1,7 +1,4 @@
-/**
- * Files and folders of this machine that the volunteer gives to commands: what was asked for, and where they are in a
- * sandbox.
- */
+/** Files and folders of this machine that the volunteer makes available to commands, and their paths in a sandbox. */
 import { statSync } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from '../base/errors.ts'
@@ -16,12 +13,12 @@ export interface Bind {
   name?: string
 }
 
-/** Binds whose names are known. */
+/** Binds with all names filled in. */
 export type Binds = ReadonlyArray<Required<Bind>>
 
-/** Checks binds and fills their names in. Throws BW_ERR_BIND. @param inputs names that the task's inputs have */
+/** Checks binds, and fills in their names. Throws BW_ERR_BIND. @param inputs names of the task's inputs */
 export function checkBinds (binds: readonly Bind[], inputs: readonly string[] = []): Array<Required<Bind>> {
-  const names = new Set(['p']) // where a complete command finds the parts
+  const names = new Set(['p']) // the folder of a complete command's parts
   return binds.map(bind => {
     const from = path.resolve(bind.path)
     const name = bind.name ?? path.basename(from)
@@ -45,14 +42,14 @@ function badBind (why: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_BIND', 'usage', `Cannot bind into the command's folder. ${why}`)
 }
 
-/** Throws BW_ERR_BIND once one of them has gone. */
+/** Throws BW_ERR_BIND if one of them no longer exists. */
 export function checkBindsExist (binds: Binds): void {
   for (const { path: from } of binds) {
     if (statSync(from, { throwIfNoEntry: false }) === undefined) throw badBind(`${from} no longer exists.`)
   }
 }
 
-/** What the volunteer gives a command, in its working directory, read-only. */
+/** The mounts of the binds, in the working directory, read-only. */
 export function mountsOf (binds: Binds): Mount[] {
   return binds.map(bind => ({ path: bind.path, at: path.posix.join(SCRATCH, bind.name) }))
 }

@@ -1,12 +1,10 @@
-/**
- * The environment of a command: an allow-list, because a parent's environment is full of secrets.
- */
+/** The environment of a command: only allowed variables, because the parent's environment is full of secrets. */
 
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin'
 
 /**
- * What a command gets from the parent: PATH, with its scratch folder as the last place to look for programs, LANG,
- * LC_*, TZ; and HOME and TMPDIR, both its scratch folder. Variables of `own` win.
+ * The environment without a sandbox: from the parent, PATH (with the scratch folder added at the end), LANG, LC_* and
+ * TZ; HOME and TMPDIR are the scratch folder. Variables of `own` take precedence.
  */
 export function commandEnv (
   parent: NodeJS.ProcessEnv, scratch: string, own: Record<string, string>
@@ -19,9 +17,9 @@ export function commandEnv (
 }
 
 /**
- * What a command gets in a sandbox: the same on every machine, so that its output can be. The last place to look for
- * programs is its folder: one that the volunteer binds there is found by its name. Git fails where there is a
- * configuration of the machine's that it cannot read.
+ * The environment in a sandbox: the same on every machine, so that the output can be, too. PATH ends with the scratch
+ * folder, so that a program that the volunteer binds there is found by its name. Git's system configuration is
+ * disabled, because git fails if it cannot read it.
  */
 export function sandboxEnv (scratch: string, own: Record<string, string>): Record<string, string> {
   return {

@@ -1,19 +1,17 @@
-/**
- * The errors of a work item, one function a cause: what happened, and what to do about it, in one line.
- */
+/** The errors of a work item, one function per cause: what happened, and what to do about it, in one line. */
 import { accessSync, constants } from 'node:fs'
 import { CommandError } from '../base/errors.ts'
 import type { CommandFailure } from '../base/errors.ts'
 import { errnoOf } from '../system/io-errors.ts'
 import type { Limits } from './limits.ts'
 
-/** A message ends with at most so many characters of the last line of stderr. */
+/** A message ends with at most this many characters of the last line of stderr. */
 export const STDERR_CHARACTERS = 200
 
-/** Why we ended an item ourselves. */
+/** The reasons for which we kill an item ourselves. */
 export type StopReason = 'killed' | 'timeout' | 'output' | 'memory' | 'disk'
 
-/** What is known when an item has ended. */
+/** The data about an item that has ended. */
 export interface Ending extends CommandFailure {
   stopped: StopReason | null
   size: number
@@ -21,7 +19,7 @@ export interface Ending extends CommandFailure {
   limits: Limits
 }
 
-/** The error of an item that has ended; null when it went well. */
+/** The error of an item that has ended; null if it succeeded. */
 export function failureOf (end: Ending): CommandError | null {
   const failure = { exitCode: end.exitCode, signal: end.signal, stderr: end.stderr }
   if (end.stopped === 'killed') return killed(failure)
@@ -46,7 +44,7 @@ export function failureOf (end: Ending): CommandError | null {
       failure
     )
   }
-  // first: a command is ended by SIGXFSZ when it goes on writing
+  // first, because a command that goes on writing is killed by SIGXFSZ
   if (end.size > end.maxOutputBytes) return tooMuch(end, failure)
   if (end.signal !== null) {
     return new CommandError('BW_ERR_COMMAND_SIGNAL', `The command was killed by ${end.signal}${because(end)}`, failure)
@@ -58,14 +56,14 @@ export function failureOf (end: Ending): CommandError | null {
   return null
 }
 
-/** BW_ERR_COMMAND_KILLED: we killed it, or it came too late to be started. */
+/** BW_ERR_COMMAND_KILLED: we killed it, or it was given too late to be started. */
 export function killed (failure: CommandFailure = { exitCode: null, signal: null, stderr: '' }): CommandError {
   return new CommandError(
     'BW_ERR_COMMAND_KILLED', 'The command was killed because its result is no longer needed.', failure
   )
 }
 
-/** BW_ERR_COMMAND_OUTPUT: what it printed is not what is in the part file. */
+/** BW_ERR_COMMAND_OUTPUT: the part file does not contain what the command printed. */
 export function outputChanged (): CommandError {
   return new CommandError(
     'BW_ERR_COMMAND_OUTPUT',

@@ -1,4 +1,4 @@
-/** What one running command needs of the executor that it belongs to. */
+/** The callbacks of a running command's executor. */
 import type { Launcher } from './launch.ts'
 import type { Limits } from './limits.ts'
 import type { NestPool } from './nest/nest-pool.ts'
@@ -6,18 +6,18 @@ import type { Fifos } from './process/fifos.ts'
 import type { Sessions } from './process/sessions.ts'
 import type { WarmShells } from './warm/warm-shells.ts'
 
-/** What an item needs of its executor. */
+/** The part of an executor that its items need. */
 export interface ItemHost {
   shell: string
   launcher: Launcher
   nestPool: NestPool
-  /** what the volunteer gives each command */
+  /** the volunteer's limits for each command */
   limits: Partial<Limits>
   sessions: Sessions
   fifos: Fifos
   warm: WarmShells
-  /** the process group `pgid` exists from now on */
+  /** the process group `pgid` exists */
   onStart (pgid: number): void
-  /** nothing of the item runs any more; `pgid` is undefined if nothing ever ran */
+  /** no process of the item is left; `pgid` is undefined if there never was one */
   onEnd (pgid: number | undefined): void
 }

@@ -1,6 +1,5 @@
 /**
- * One running command, from spawn to the end of its stdout and of its last process.
- * Created, ticked and closed by BashExecutor only.
+ * One running command, from spawn until its stdout has ended and its last process is gone. Used only by BashExecutor.
  */
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -28,16 +27,10 @@ import type { WarmShell } from './warm/warm-shell.ts'
 
 interface Settle { resolve: (outcome: ItemOutcome) => void, reject: (err: Error) => void }
 
-/**
- * An item that has run for so long in a fresh shell is not the shortest: there is time to prepare a warm one for the
- * next.
- */
+/** If an item runs for this long in a fresh shell, there is time to prepare a warm one for the next. */
 const PREPARE_MS = 300
 
-/**
- * A bash that runs one work item; or, with `#warm`, a subshell of one that runs many, or a sandbox of one that makes
- * many.
- */
+/** A work item in a bash of its own; or, with `#warm`, in a subshell of a warm bash, or in a sandbox of a nest. */
 export class BashItem implements RunningItem {
   readonly done: Promise<ItemOutcome>
   readonly limits: Limits
@@ -53,7 +46,7 @@ export class BashItem implements RunningItem {
   #stopped: StopReason | null = null
   #onStop: () => void = () => {}
   readonly #whenStopped = new Promise<void>(resolve => { this.#onStop = resolve })
-  /** what went wrong here, not in the command */
+  /** an error of ours, not of the command */
   #trouble: Error | null = null
   #isOver = false
   readonly #stopwatch = new Stopwatch()
@@ -65,10 +58,10 @@ export class BashItem implements RunningItem {
     const settle = {} as Settle
     this.done = new Promise<ItemOutcome>((resolve, reject) => { Object.assign(settle, { resolve, reject }) })
     this.#settle = settle
-    this.done.catch(() => {}) // who only kills an item need not look at its end
+    this.done.catch(() => {}) // callers that only kill an item need not handle the rejection
   }
 
-  /** the folders of this machine that it may write to, and how much */
+  /** the folders of this machine that it may write to, and their limits */
   get writable (): Writable[] {
     const { folder } = this.#launched?.launch ?? {}
     const mounts = this.#item.mounts?.filter(({ writable }) => writable === true) ?? []
@@ -78,13 +71,13 @@ export class BashItem implements RunningItem {
     ]
   }
 
-  /** what it is counted in; undefined where only looking shows what it uses */
+  /** the group that counts its usage; undefined if usage.ts must measure it */
   get group (): Group | undefined { return this.#warm?.group ?? this.#launched?.launch.group }
 
-  /** of the process that leads the session in which all of it is */
+  /** pid of the process that leads its session */
   get pid (): number | undefined { return this.#isOver ? undefined : (this.#warm ?? this.#launched)?.pid }
 
-  /** Starts the command; a failure to do so rejects `done`. */
+  /** Starts the command; if that fails, `done` rejects. */
   start (): void {
     try {
       const nest = this.#host.nestPool.take(this.#item, this.limits)
@@ -112,10 +105,10 @@ export class BashItem implements RunningItem {
     if (this.#launched.launch.outlasts === true) this.#endAfter(output)
   }
 
-  /** Its first process waits for this: the end of stdout was seen. */
+  /** The first process of the item waits until the end of stdout has been read. */
   #endAfter (output: Output): void {
     const stdin = this.#launched?.child?.stdin
-    stdin?.on('error', () => {}) // EPIPE: it has ended, which is seen by other means
+    stdin?.on('error', () => {}) // EPIPE: it has ended, which is noticed elsewhere
     output.flow()
     void output.ended.then(() => { stdin?.end() })
   }
@@ -138,12 +131,12 @@ export class BashItem implements RunningItem {
     }
   }
 
-  /** what an error of the disk is about */
+  /** the path to name in errors of the disk */
   get #where (): string { return this.#item.stdout ?? this.#item.cwd }
 
   #takeFifo (): Fifo { return this.#host.fifos.take(dirname(this.#item.cwd)) }
 
-  /** Makes the part file; throws what stands in the way. */
+  /** Makes the part file; throws if that fails. */
   #open (fifo = this.#takeFifo()): Output {
     try {
       return this.#output = new Output(fifo, {
@@ -163,13 +156,13 @@ export class BashItem implements RunningItem {
 
   kill (): void { this.stop('killed') }
 
-  /** Kills it; the first reason given is the one that is told. */
+  /** Kills the item. The first reason given is the one that is reported. */
   stop (reason: StopReason): void {
     if (this.#isOver) return
     this.#stopped ??= reason
     if (this.#warm !== null) this.#warm.kill()
     else this.#launched?.kill()
-    this.#onStop() // and what outlasts its own process
+    this.#onStop() // also ends processes that outlast the command's own
   }
 
   pause (): void {
@@ -184,7 +177,7 @@ export class BashItem implements RunningItem {
     this.#signal('SIGCONT')
   }
 
-  /** Enforces the limit of time; called every 50 ms. */
+  /** Enforces the time limit; called every 50 ms. */
   tick (): void {
     if (this.#isOver || this.#stderr === null) return
     this.#prepareNext()
@@ -206,8 +199,8 @@ export class BashItem implements RunningItem {
   #follow ({ child, failed }: LaunchedProcess): void {
     void failed.then(err => { this.#abort(spawnFailure(err, this.#host.shell)) })
     child?.on('exit', (code, signal) => {
-      // Not within the event: whoever starts the next item there starves the event loop, since Node goes on reaping
-      // children for as long as there are any. (Measured: 8 slots of tiny items let a timer run 3 times in 1.5 s.)
+      // Not within the event: starting the next item there would starve the event loop, since Node reaps children for
+      // as long as there are any. (Measured: with 8 slots of tiny items, a timer ran 3 times in 1.5 s.)
       setImmediate(() => this.#settleBy(this.#onExit(code, signal)))
     })
   }
@@ -222,7 +215,7 @@ export class BashItem implements RunningItem {
     const ms = this.#stopwatch.ms
     const sid = warm.pid
     if (sid !== undefined && warm.hasLeft(end)) await this.#host.sessions.end(sid, !warm.isGone)
-    // a pause that came too late: the next item needs it running
+    // the pause came too late: the next item needs the shell running
     if (this.#stopwatch.isPaused) this.resume()
     if (this.#isOver) return
     if (end !== 'unsaid' || this.#stopped !== null) {
@@ -249,7 +242,7 @@ export class BashItem implements RunningItem {
     await this.#finish(this.#launched?.pid, exitCode, signal, ms)
   }
 
-  /** Its own process has ended well, but it is not over before the end of stdout: others may still print. */
+  /** Its own process has succeeded, but the item lasts until the end of stdout: other processes may still print. */
   async #untilPrinted (): Promise<void> {
     if (this.#stopped === null) await Promise.race([this.#output?.ended, this.#whenStopped])
   }
@@ -258,7 +251,7 @@ export class BashItem implements RunningItem {
     pgid: number | undefined, exitCode: number | null, signal: NodeJS.Signals | null, ms: number
   ): Promise<void> {
     if (this.#warm?.group?.hasRunOut() === true) this.#stopped ??= 'memory'
-    // what it may write to is looked at now and then: how it ends must not depend on when that was
+    // measured once more at the end, so that the result does not depend on when the last periodic check took place
     if (this.#stopped === null && await holdTooMuch(this.writable)) this.#stopped ??= 'disk'
     if (this.#isOver) return
     const output = this.#output!
@@ -279,7 +272,7 @@ export class BashItem implements RunningItem {
     }
   }
 
-  /** Its own process has ended: what it left goes, and what was taken for it is given back. */
+  /** Its own process has ended: kills the processes that it left, and releases its resources. */
   async #endLaunched (): Promise<void> {
     const hasRunOut = await this.#launched?.end(this.#host.sessions, this.#stopped !== null)
     if (hasRunOut === true) this.#stopped ??= 'memory'
@@ -289,8 +282,8 @@ export class BashItem implements RunningItem {
     if (this.#isOver) return
     this.#trouble ??= err
     this.stop('killed')
-    if (this.#launched?.isAlive === true) return // it tells when it has ended
-    void this.#endLaunched().catch(() => {}).then(() => { // the first error is the one that is told
+    if (this.#launched?.isAlive === true) return // it will report its end
+    void this.#endLaunched().catch(() => {}).then(() => { // the first error is the one that is reported
       if (this.#isOver) return
       this.#settle.reject(err)
       this.#end(this.#launched?.pid)
@@ -306,7 +299,7 @@ export class BashItem implements RunningItem {
     this.#host.onEnd(pgid)
   }
 
-  /** With its stderr. */
+  /** Leaves the warm shell, with its stderr. */
   #leaveWarm (): void {
     this.#stderr?.take()
     this.#stderr = null

@@ -1,6 +1,6 @@
 /**
- * How a command becomes a process: what to spawn for a work item. Without a sandbox that is bash, behind a gate;
- * sandbox/ has the others. Nothing is started here: item.ts does that.
+ * How a work item becomes a process. Without a sandbox, the process is bash behind a gate; sandbox/ has the other
+ * launchers. Nothing is started here: item.ts does that.
  */
 import type { ChildProcess } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
@@ -10,93 +10,92 @@ import { commandEnv } from './env.ts'
 import type { Limits } from './limits.ts'
 import type { WorkItem } from './types.ts'
 
-/** One process to spawn; its descriptors 0 to 2 are nothing (or `stdin`), the pipe for stdout, and that for stderr. */
+/**
+ * A process to spawn. Its descriptors 0 to 2 are /dev/null (or `stdin`), the pipe for stdout, and the pipe for stderr.
+ */
 export interface Launch {
   file: string
   args: string[]
   cwd: string
   env: Record<string, string>
-  /** the user to become before anything else; default: who we are */
+  /** the user to run as; default: the current one */
   uid?: number
   gid?: number
   /** default 'ignore': empty */
   stdin?: 'pipe'
-  /** its descriptors from 3 on: one of ours, which whoever spawns it closes; or a pipe */
+  /** its descriptors from 3 on: one of ours, which is closed after spawning; or a pipe */
   fds: Array<number | 'pipe'>
-  /**
-   * which of its descriptors the pipe for the command's stdout is instead: processes that are not the command's may not
-   * hold it
-   */
+  /** the descriptor for the command's stdout instead of 1, so that processes other than the command do not hold it */
   stdoutFd?: number
   /**
-   * what it started first outlasts the command until its stdin ends, which is when the end of stdout was read; default
-   * false
+   * its first process outlasts the command until its stdin is closed, which happens when the end of stdout has been
+   * read; default false
    */
   outlasts?: boolean
-  /** the folder of this machine that it writes to as it likes, up to `scratchBytes`: looked at now and then */
+  /** a folder of this machine that it may write up to `scratchBytes` to; measured periodically */
   folder?: string
-  /** what all of it is counted and bounded in; default: nothing */
+  /** the group that counts and limits its processes; default: none */
   group?: Group
-  /**
-   * nothing that it starts can leave its session, all of which ends with it; default false: what does outlives it by
-   * seconds
-   */
+  /** no process can leave its session, which ends with it; default false: such a process may survive by seconds */
   isHeld?: boolean
-  /** The process exists, and is ended when we end: now it may begin. */
+  /** The process exists, and the watchdog knows it: lets it begin. */
   started? (child: ChildProcess): void
-  /** How the command ended, told by how the process did. */
+  /** How the command ended, derived from the exit code of the process. */
   ended? (exitCode: number): { exitCode: number | null, signal: NodeJS.Signals | null }
-  /** Called when the process has ended, or could not be started; resolves when nothing that it started runs. */
+  /** Called when the process has ended, or could not be started. Resolves when nothing that it started is left. */
   settled? (): Promise<void>
 }
 
-/** What a launcher may make use of. */
+/** The resources of a launcher. */
 export interface LaunchHost {
-  /** ends process groups when this process dies */
+  /** kills process groups when this process ends */
   watchdog: { watch (pgid: number): void, forget (pgid: number): void }
-  /** bounds what a launch uses together; null where that cannot be */
+  /** limits the total usage of a launch; null if that is not possible */
   groups: Groups | null
 }
 
 /** Makes launches; belongs to one executor. */
 export interface Launcher {
-  /** the folder that every command finds itself in, HOME and TMPDIR; undefined: the item's own `cwd` */
+  /** the working directory, HOME and TMPDIR of every command; undefined: the item's `cwd` */
   readonly scratch?: string | undefined
-  /** stands in the environment of what is spawned, for the watchdog to find what has left its group and session */
+  /**
+   * added to the environment of spawned processes, so that the watchdog finds those that have left their group and
+   * session
+   */
   readonly mark?: string
-  /** Called once, before anything is launched. */
+  /** Called once, before the first launch. */
   attach? (host: LaunchHost): void
-  /** Throws what `RunningItem.done` rejects with. */
+  /** Throws the errors with which `RunningItem.done` rejects. */
   launch (item: WorkItem, limits: Limits): Launch
-  /** Whether there are nests (nest.ts) for such items. */
+  /** Whether nests (nest.ts) support such items. */
   canNest? (item: WorkItem): boolean
-  /** A nest, which runs items like this one, with other variables; `parts` are for their stdouts. */
+  /** Makes a nest, which runs items like this one with other variables; `parts` are the pipes for their stdout. */
   nest? (item: WorkItem, limits: Limits, parts: number[]): Launch
   close (): void
 }
 
-/** What a command reads that is given nothing. */
+/** The stdin of a command that is given none. */
 export const NO_STDIN = '/dev/null'
 
 /**
- * Waits for the word to begin; without it, it ends: we were killed before the watchdog heard of it. By sh, which starts
- * sooner than bash. $0 is what the command reads.
+ * Waits for a line before it begins. Without the line it ends: we were killed before the watchdog knew of it. Uses sh,
+ * which starts faster than bash. $0 is the path of the command's stdin.
  */
 const GATE = ['/bin/sh', '-c', 'read -r __go&&exec "$@"<"$0"'] as const
 
-/** Gives the word to a process whose stdin is a pipe that it waits for. */
+/** Lets a process begin that waits for a line on its stdin, which is a pipe. */
 export function letBegin (child: ChildProcess): void {
-  child.stdin?.on('error', () => {}) // EPIPE: it has ended, which is seen by other means
+  child.stdin?.on('error', () => {}) // EPIPE: it has ended, which is noticed elsewhere
   child.stdin?.end('\n')
 }
 
-/** Throws what spawn() would: the gate only finds out when it is open. */
+/** Throws what spawn() would: the gate would find out too late. */
 function checkShell (at: string): void {
   accessSync(at, constants.X_OK)
   if (!statSync(at).isFile()) throw new Error(`${at} is no file`)
 }
 
-/** Runs commands with the rights of this process. */
+/** Runs commands with the permissions of this process. */
 export class PlainLauncher implements Launcher {
   readonly #shell: string
   readonly #parentEnv: NodeJS.ProcessEnv

@@ -1,34 +1,32 @@
-/**
- * How much of this machine one command may use. Pure. The task may ask for less or for more; the volunteer decides.
- */
+/** The limits of one command. Pure. A task may ask for less or more than the defaults; the volunteer decides. */
 import { BitWorkerError } from '../base/errors.ts'
 
-/** Limits of one work item, or one complete command. */
+/** Limits of a work item or a complete command. */
 export interface Limits {
-  /** milliseconds by the clock, without the time it was paused */
+  /** milliseconds of elapsed time, without pauses */
   timeoutMs: number
   /** milliseconds of processor time, for each of its processes */
   cpuMs: number
-  /** bytes of memory, of each process and of all together */
+  /** bytes of memory, for each process and for all together */
   memoryBytes: number
   /** processes and threads at a time (in a sandbox with bwrap) */
   processes: number
   /** open files, for each of its processes */
   openFiles: number
-  /** bytes in its working directory, and as many in /tmp */
+  /** bytes in its working directory, and the same again in /tmp */
   scratchBytes: number
   /** bytes that a complete command may write */
   fileBytes: number
 }
 
-/** What a command asks for itself; what is missing is the default. */
+/** The limits that a command asks for; the others have their defaults. */
 export type Asks = Partial<Pick<Limits, 'timeoutMs' | 'memoryBytes' | 'scratchBytes'>>
 
 const HOUR_MS = 3_600_000
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
 
-/** What a command gets that asks for nothing, where the volunteer said nothing. */
+/** The limits of a command that asks for nothing, if the volunteer has set none. */
 export const DEFAULT_LIMITS: Readonly<Limits> = {
   timeoutMs: HOUR_MS,
   cpuMs: 4 * HOUR_MS,
@@ -39,22 +37,22 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   fileBytes: 16 * GIB
 }
 
-/** What a command may ask for at most, where the volunteer said nothing. */
+/** The most that a command may ask for, if the volunteer has set no limits. */
 const MOST: Readonly<Limits> = { ...DEFAULT_LIMITS, timeoutMs: 24 * HOUR_MS, cpuMs: 96 * HOUR_MS }
 
-/** What the volunteer gives: a command gets no more than that, and that if it does not ask. */
+/** The limits of a command: the volunteer's limits are both maximum and default. */
 export function limitsFor (asks: Asks, given: Partial<Limits> = {}): Limits {
   const most = { ...MOST, ...given }
   const wanted = { ...DEFAULT_LIMITS, ...given, ...asks }
   const limits = { ...most }
   for (const name of Object.keys(most) as Array<keyof Limits>) limits[name] = Math.min(most[name], wanted[name])
-  // who may run for long may compute for long
+  // a command that may run longer may also use more processor time
   return given.cpuMs === undefined
     ? { ...limits, cpuMs: Math.max(limits.cpuMs, Math.min(MOST.cpuMs, 4 * limits.timeoutMs)) }
     : limits
 }
 
-/** Throws BW_ERR_COMPUTE_OPTIONS unless each is a whole number of at least 1. */
+/** Throws BW_ERR_COMPUTE_OPTIONS unless each limit is a whole number of at least 1. */
 export function checkLimits (given: Partial<Limits>): void {
   for (const [name, value] of Object.entries(given)) {
     if (!(name in DEFAULT_LIMITS)) {

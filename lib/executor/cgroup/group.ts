@@ -1,34 +1,34 @@
 /**
- * One control group, of either version: what its processes may use together. Files of the kernel, read and written at
- * once: each takes microseconds.
+ * A control group, version 1 or 2: limits what its processes use in total. Reads and writes files of the kernel
+ * synchronously: each takes microseconds.
  */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { signalProcess } from '../process/sessions.ts'
 import type { Controller } from './hierarchy.ts'
 
-/** What the processes of a group may have together. */
+/** The limits of a group, for all its processes together. */
 export interface GroupLimits {
-  /** bytes of memory of any kind: of their own, shared, of files in memory, of the kernel's on their behalf */
+  /** bytes of memory of any kind: private, shared, files in memory, and the kernel's on their behalf */
   memoryBytes: number
   processes: number
 }
 
 /** A group. */
 export interface Group {
-  /** files that a process writes "0" to, to become a member with all that it starts from then on */
+  /** files to which a process writes "0" to join the group, with everything that it starts from then on */
   readonly procs: readonly string[]
-  /** Throws if the kernel refuses. */
+  /** Sets the limits. Throws if the kernel refuses. */
   limit (limits: GroupLimits): void
-  /** Whether the kernel has ended a member for want of memory since this was asked last. */
+  /** Whether the kernel has killed a member for lack of memory since the last call. */
   hasRunOut (): boolean
-  /** Ends all members, as far as they can be found at once. */
+  /** Kills all members that can be found at once. */
   kill (): void
-  /** False if something is in it still. */
+  /** Removes the group. Returns false if it is not empty. */
   remove (): boolean
 }
 
-/** A group of version 2. @param at its folder, in one that hands its controllers down */
+/** A group of version 2. @param at its folder, whose parent delegates its controllers */
 export class UnifiedGroup implements Group {
   readonly procs: readonly string[]
   readonly #at: string
@@ -38,7 +38,8 @@ export class UnifiedGroup implements Group {
     mkdirSync(at)
     this.#at = at
     this.procs = [path.join(at, 'cgroup.procs')]
-    // the command as a whole has failed; and what waits for everything else has no weight at all
+    // the command fails as a whole, not one of its processes; and it gets the lowest weight, so that it waits for
+    // everything else
     for (const [file, value] of [
       ['memory.oom.group', '1'], ['memory.swap.max', '0'], ['cpu.weight', '1'], ['cpu.idle', '1']
     ] as const)
@@ -65,7 +66,7 @@ export class UnifiedGroup implements Group {
   #countOoms (): number { return countIn(path.join(this.#at, 'memory.events')) }
 }
 
-/** A group of version 1: one folder for each controller. @param folders of which one controller is `memory` */
+/** A group of version 1: one folder for each controller. @param folders includes the controller `memory` */
 export class LegacyGroup implements Group {
   readonly procs: readonly string[]
   readonly #folders: Partial<Record<Controller, string>>
@@ -81,7 +82,7 @@ export class LegacyGroup implements Group {
   }
 
   limit ({ memoryBytes, processes }: GroupLimits): void {
-    // with what is swapped out: never less than the other
+    // includes swap, so it is never less than the other limit
     const both = path.join(this.#memory, 'memory.memsw.limit_in_bytes')
     tryWrite(both, '-1')
     writeFileSync(path.join(this.#memory, 'memory.limit_in_bytes'), String(memoryBytes))
@@ -101,7 +102,7 @@ export class LegacyGroup implements Group {
   #countOoms (): number { return countIn(path.join(this.#memory, 'memory.oom_control')) }
 }
 
-/** Removes a group that may have groups in it, once nothing runs in it. Never throws. */
+/** Removes a group without processes, and the groups in it. Never throws. */
 export function removeFolder (at: string): boolean {
   try {
     rmdirSync(at)
@@ -111,7 +112,7 @@ export function removeFolder (at: string): boolean {
   }
 }
 
-/** Ends whoever is named in these files. Never throws. */
+/** Kills all processes that these files list. Never throws. */
 export function killAll (files: readonly string[]): void {
   for (const file of files) {
     for (const pid of readOrEmpty(file).split('\n').map(Number)) signalProcess(pid, 'SIGKILL')
@@ -135,6 +136,6 @@ function tryWrite (file: string, value: string): boolean {
     writeFileSync(file, value, { flag: 'r+' })
     return true
   } catch {
-    return false // this kernel does not have it
+    return false // this kernel does not have the file
   }
 }

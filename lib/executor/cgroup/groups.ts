@@ -1,9 +1,9 @@
 /**
- * Control groups for what commands use together, where this process may make some: memory of every kind and processes,
- * counted and bounded by the kernel. Elsewhere usage.ts looks at what can be seen.
+ * Control groups for commands, where this process may make them: the kernel then counts and limits memory of every
+ * kind, and processes. Elsewhere, usage.ts measures what it can.
  *
- * A group is kept for the next command: to make one costs more than to be in one. Their folder has this process's name,
- * so that whoever comes next removes what a killed one left.
+ * A group is kept for the next command, because making one costs more than joining it. The folder of the groups has
+ * this process's name, so that later processes can remove the groups of one that was killed.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
@@ -18,26 +18,29 @@ import type { Group, GroupLimits } from './group.ts'
 import { hierarchiesOf } from './hierarchy.ts'
 import type { Controller, Hierarchies } from './hierarchy.ts'
 
-/** Where groups can be made. */
+/** A place where groups can be made. */
 export type GroupPlace =
   { version: 2, folder: string } | { version: 1, folders: Partial<Record<Controller, string>> & { memory: string } }
 
-/** What was found out. */
+/** The result of the search. */
 export interface GroupReport {
   place: GroupPlace | null
-  /** one line for people */
+  /** one line for users */
   message: string
 }
 
-/** Kept for those to come. */
+/** Number of groups kept for later commands. */
 const MAX_KEPT = 16
 
-/** What stands around a command, and the kernel's own tables: not the command's to account for. */
+/**
+ * Allowance for the processes around a command, and for the kernel's own tables, which are not counted as the
+ * command's.
+ */
 const AROUND = { bytes: 24 * 1024 ** 2, share: 64, processes: 16 }
 
 /**
- * What a group may have for a command. Where its folders are in memory, they are part of it, unless the task asked for
- * them beside its memory.
+ * The limits of a command's group. If its folders are in memory, they count as part of the memory, unless the task
+ * asked for them in addition.
  */
 export function groupLimitsOf (
   { memoryBytes, scratchBytes, processes }: Limits, asks: WorkItem['asks'], isFolderInMemory: boolean
@@ -50,7 +53,7 @@ export function groupLimitsOf (
 let report: GroupReport | undefined
 let made = 0
 
-/** Where this process may make groups; tried once. */
+/** The place where this process may make groups; determined once. */
 export function findGroups (): GroupReport {
   return report ??= tryGroups(readHierarchies())
 }
@@ -63,7 +66,7 @@ function readHierarchies (): Hierarchies {
   }
 }
 
-/** @internal Tries what may be used, best first. For tests: `canJoin` says whether a process can become a member. */
+/** @internal Tries the possible places, best first. For tests: `canJoin` says whether a process can join a group. */
 export function tryGroups ({ unified, legacy }: Hierarchies, canJoin: (group: Group) => boolean = join): GroupReport {
   const places: GroupPlace[] = [
     ...unified.map(folder => ({ version: 2 as const, folder })),
@@ -79,7 +82,7 @@ export function tryGroups ({ unified, legacy }: Hierarchies, canJoin: (group: Gr
       if (!canJoin(groups.take({ memoryBytes: 64 * 1024 ** 2, processes: 16 }))) continue
       return { place, message: `Cgroups (version ${place.version}) limit the total memory of a command.` }
     } catch {
-      // the kernel refuses: not here
+      // the kernel refuses: not in this place
     } finally {
       groups.close()
     }
@@ -88,8 +91,8 @@ export function tryGroups ({ unified, legacy }: Hierarchies, canJoin: (group: Gr
 }
 
 /**
- * @internal A process of whom commands run as, since the kernel may ask who it is. Throws where the files cannot be
- * opened. For tests.
+ * @internal Starts a process as the user that commands run as, since the kernel checks the user, and returns whether it
+ * can join. Throws if the files cannot be opened. For tests.
  */
 export function join ({ procs }: Pick<Group, 'procs'>): boolean {
   const fds = openAll(procs.map(file => () => openSync(file, 'w')))
@@ -113,7 +116,7 @@ export class Groups {
   readonly #name = `${ownPrefix()}${made++}`
   readonly #free: Group[] = []
   readonly #all = new Set<Group>()
-  /** what the kernel was told of those that are kept: each word to it costs a command a tenth of a millisecond */
+  /** the limits last set for each group that is kept: setting one costs a command a tenth of a millisecond */
   readonly #given = new WeakMap<Group, GroupLimits>()
   #isReady = false
 
@@ -122,8 +125,9 @@ export class Groups {
   }
 
   /**
-   * An empty group with these limits. The kernel may refuse them for one that was used, as it still counts what cannot
-   * be taken back (EBUSY): then a new one is made. Throws if that is refused, too: no command runs without its limits.
+   * Returns an empty group with these limits. The kernel may refuse them for a used group, because memory that cannot
+   * be reclaimed is still counted (EBUSY): then a new one is made. Throws if that fails, too: no command runs without
+   * its limits.
    */
   take (limits: GroupLimits): Group {
     const kept = this.#free.pop()
@@ -135,18 +139,18 @@ export class Groups {
     }
   }
 
-  /** Nothing of the command runs any more. */
+  /** No process of the command is left. */
   giveBack (group: Group): void {
     if (this.#free.length < MAX_KEPT) this.#free.push(group)
     else this.#discard(group)
   }
 
-  /** Ends what is in them, and removes them. */
+  /** Kills all processes in the groups, and removes the groups. */
   close (): void {
     for (const group of this.#all) {
       if (group.remove()) continue
       group.kill()
-      group.remove() // else whoever comes next does
+      group.remove() // otherwise a later process removes it
     }
     this.#all.clear()
     this.#free.length = 0
@@ -163,11 +167,11 @@ export class Groups {
       this.#discard(group)
       throw err
     }
-    group.hasRunOut() // not our command's
+    group.hasRunOut() // resets the counter: an earlier event is not this command's
     return group
   }
 
-  /** If it cannot be removed yet, that is tried again in the end. */
+  /** If it cannot be removed yet, `close` tries again. */
   #discard (group: Group): void {
     if (group.remove()) this.#all.delete(group)
   }
@@ -182,7 +186,7 @@ export class Groups {
     return group
   }
 
-  /** Throws where no groups can be made. In version 2 a folder must hand its controllers down to those in it. */
+  /** Throws if no groups can be made. In version 2, a folder must delegate its controllers to its children. */
   #prepare (): void {
     for (const folder of foldersOf(this.#place)) mkdirSync(path.join(folder, this.#name))
     this.#isReady = true
@@ -193,7 +197,7 @@ export class Groups {
         try {
           writeFileSync(path.join(at, 'cgroup.subtree_control'), `+${controller}`)
         } catch (err) {
-          // the folder itself may hand it down already, and have processes in it, with which it cannot be asked again
+          // the folder itself may already delegate it, and contain processes, so that it cannot be changed
           if (isNeeded && controller === 'memory') throw err
         }
       }
@@ -211,7 +215,7 @@ function mapFolders<T extends object> (folders: T, map: (folder: string) => stri
   ) as T
 }
 
-/** Ends and removes what processes left that are no more. */
+/** Kills and removes the groups of processes that have ended. */
 function removeLeft (place: GroupPlace): void {
   for (const folder of foldersOf(place)) {
     for (const name of namesIn(folder)) {

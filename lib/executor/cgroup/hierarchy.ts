@@ -1,23 +1,23 @@
 /**
- * Where this process is in the kernel's hierarchies of control groups (cgroups(7)), of either version. Pure: the two
- * files of /proc are handed in.
+ * Finds the place of this process in the kernel's hierarchies of control groups (cgroups(7)), version 1 and 2. Pure:
+ * the contents of the two /proc files are arguments.
  */
 import path from 'node:path'
 
-/** Controllers that are made use of; without `memory` there is no use in the others. */
+/** The controllers that are used. Without `memory`, the others are useless. */
 export type Controller = 'memory' | 'pids' | 'cpu'
 
-/** Folders that groups may be made in. */
+/** Folders in which groups may be made. */
 export interface Hierarchies {
-  /** of version 2: where this process is, and the folder above that; in which groups can be made is to be tried */
+  /** version 2: the folder of this process, and its parent; either may turn out not to work */
   unified: string[]
-  /** of version 1, a folder for each controller */
+  /** version 1: one folder for each controller */
   legacy: Partial<Record<Controller, string>>
 }
 
 const LEGACY: Controller[] = ['memory', 'pids']
 
-/** Reads /proc/self/cgroup and /proc/self/mountinfo. */
+/** Parses /proc/self/cgroup and /proc/self/mountinfo. */
 export function hierarchiesOf (cgroup: string, mountinfo: string): Hierarchies {
   const mounts = mountinfo.split('\n').flatMap(line => {
     // 31 23 0:26 /root /mounted/at options - type source options
@@ -52,7 +52,7 @@ function placeIn ({ root, at }: { root: string, at: string }, own: string): stri
   return relative.startsWith('..') ? null : path.join(at, relative)
 }
 
-/** Blanks and the like are written as octal numbers. */
+/** Spaces and other special characters are written as octal numbers. */
 function unescape (text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }

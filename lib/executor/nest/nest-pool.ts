@@ -1,6 +1,6 @@
 /**
- * Nests (nest.ts) that are kept for commands so short that building a sandbox for each takes a good part of their time.
- * Each item still has a sandbox of its own, and sees nothing of another's.
+ * Keeps nests (nest.ts) for short commands, where building a sandbox for each would take a large part of the time. Each
+ * item still has its own sandbox, and sees nothing of the others.
  */
 import path from 'node:path'
 import type { Launcher } from '../launch.ts'
@@ -10,27 +10,30 @@ import { hardLimits } from '../sandbox/host.ts'
 import type { WorkItem } from '../types.ts'
 import { Nest } from './nest.ts'
 
-/** Commands that take longer do not notice what a sandbox takes. */
+/** For longer commands, the cost of a sandbox does not matter. */
 const SHORT_MS = 100
-/** Kept at most; each is four small processes, and so many open files, of which all together may have a quarter. */
+/**
+ * Number of nests that are kept. Each consists of four small processes and some open files; all together may use a
+ * quarter of the allowed open files.
+ */
 const MOST = 8
 const FILES = 40
-/** A nest for so few more items gets its successor, which takes some milliseconds to be built. */
+/** When a nest can take only this many more items, its successor is built, which takes some milliseconds. */
 const FEW = 8
-/** What nobody has come for is given up. */
+/** A nest that is unused for this long is ended. */
 const IDLE_MS = 2000
-/** How much one item counts in the average. */
+/** Weight of the latest item in the average. */
 const WEIGHT = 0.2
-/** After so many that did not work, this system has no use for them. */
+/** After this many failures, nests are no longer used on this system. */
 const MAX_FAILED = 3
 
-/** What a pool needs of its executor. */
+/** Callbacks of the pool's executor. */
 export interface NestPoolHost {
   launcher: Launcher
   fifos: Fifos
-  /** nests are used however long items take */
+  /** use nests however long items take */
   isEager: boolean
-  /** work items that run now */
+  /** number of running work items */
   running (): number
   onStart (pgid: number): void
   onEnd (pgid: number): void
@@ -42,13 +45,13 @@ export class NestPool {
   #key = ''
   #model: { item: WorkItem, limits: Limits } | null = null
   #paceMs = SHORT_MS
-  /** those for the command */
+  /** the nests for the current command */
   #nests: Nest[] = []
-  /** those of which something may still run */
+  /** all nests that may still have processes */
   readonly #all = new Set<Nest>()
   readonly #most: number
   #failed = 0
-  /** items that ran at a time since there were none */
+  /** largest number of items that have run at a time */
   #atATime = 1
   #idle: NodeJS.Timeout | undefined
   #isDue = false
@@ -59,7 +62,7 @@ export class NestPool {
     this.#most = Math.min(MOST, Math.floor(hardLimits().openFiles / 4 / FILES))
   }
 
-  /** One that is ready for this item, and the pipe for the item's stdout; null if there is none. */
+  /** Returns a nest that is ready for this item, and the pipe for the item's stdout; null if there is none. */
   take (item: WorkItem, limits: Limits): { nest: Nest, fifo: Fifo } | null {
     if (this.#nests.length === 0 || keyOf(item, limits) !== this.#key) return null
     this.#atATime = Math.max(this.#atATime, this.#host.running())
@@ -68,13 +71,13 @@ export class NestPool {
     return nest === undefined || fifo === null ? null : { nest, fifo }
   }
 
-  /** Its item has ended, or could not begin. */
+  /** The item of the nest has ended, or could not begin. */
   giveBack (nest: Nest): void {
-    // or another command's turn has come meanwhile
+    // or the command has changed in the meantime
     if (nest.isBusy || !this.#nests.includes(nest)) nest.kill()
   }
 
-  /** An item ended well: the next ones are likely to take as long. */
+  /** An item succeeded: the next ones are likely to take as long. */
   learn (item: WorkItem, limits: Limits, ms: number): void {
     if (this.#host.launcher.canNest?.(item) !== true || this.#isClosed || this.#failed >= MAX_FAILED) return
     const key = keyOf(item, limits)
@@ -89,19 +92,19 @@ export class NestPool {
     else this.#drop()
   }
 
-  /** Ends all without waiting: for the end of this process. */
+  /** Kills all nests without waiting: for the end of this process. */
   killNow (): void {
     for (const nest of this.#all) nest.kill()
   }
 
-  /** Ends all; resolves when they are gone. */
+  /** Ends all nests. Resolves when their processes have ended. */
   async close (): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#idle)
     await Promise.all(Array.from(this.#all, async nest => nest.close()))
   }
 
-  /** One at a time: building one blocks this process for some milliseconds. */
+  /** Builds one nest at a time: this blocks our process for some milliseconds. */
   #refill (): void {
     clearTimeout(this.#idle)
     this.#idle = setTimeout(() => { this.#drop() }, IDLE_MS).unref()
@@ -110,7 +113,7 @@ export class NestPool {
     setImmediate(() => {
       this.#isDue = false
       if (this.#isClosed || !this.#isNeeded()) return
-      try { this.#add() } catch { this.#failed++ } // the next item says what is wrong
+      try { this.#add() } catch { this.#failed++ } // the next item reports the error
     })
   }
 
@@ -131,7 +134,7 @@ export class NestPool {
     this.#all.add(nest)
   }
 
-  /** Ends those that wait; the others when their items have ended. */
+  /** Ends idle nests at once, and busy ones when their items have ended. */
   #drop (): void {
     clearTimeout(this.#idle)
     this.#atATime = 1
@@ -146,7 +149,7 @@ export class NestPool {
   }
 }
 
-/** Everything that a sandbox is built from. */
+/** Everything that determines a sandbox. */
 function keyOf ({ command, args = [], mounts = [] }: WorkItem, limits: Limits): string {
   return JSON.stringify([command, args, mounts, limits])
 }

@@ -1,7 +1,7 @@
 /**
- * A nest: a sandbox in which sandboxes are made, one for each work item, with less effort than one from the outside.
- * The pipes for its items' stdout are handed over when it is made, as it cannot be given any later.
- * Made and kept by NestPool (nest-pool.ts), used by BashItem; what runs inside: sandbox/nest-script.ts.
+ * A nest: a sandbox in which sandboxes are made, one for each work item, at less cost than from outside. It receives
+ * the pipes for its items' stdout when it is made, because it cannot be given any later. Made and kept by NestPool
+ * (nest-pool.ts), used by BashItem. sandbox/nest-script.ts runs inside.
  */
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -16,18 +16,18 @@ import { StderrTail } from '../process/stderr.ts'
 import type { WorkItem } from '../types.ts'
 import type { Reused, WarmEnd } from '../warm/warm-job.ts'
 
-/** Items of one nest: the more, the less its making counts; each has two open files meanwhile. */
+/** Items per nest: the more, the smaller the share of its setup; each needs two open files. */
 const PARTS = 32
-/** Variables beyond this are not worth it. */
+/** Items with more variables than this do not use nests. */
 const MAX_JOB_BYTES = 16 * 1024
 
-/** What a nest is made with. */
+/** Options of Nest. */
 export interface NestOptions {
   takeFifo: () => Fifo
-  /** how it is started, with the writing ends for its items' stdout */
+  /** how it is started; `parts` are the writing ends for its items' stdout */
   launch: (parts: number[]) => Launch
   onStart: (pgid: number) => void
-  /** nothing of it runs any more */
+  /** none of its processes is left */
   onGone: (nest: Nest) => void
 }
 
@@ -41,13 +41,13 @@ export class Nest implements Reused {
   #onEnd: ((end: WarmEnd) => void) | null = null
   #text = ''
   #isReady = false
-  /** a sandbox has taken the item's variables */
+  /** a sandbox has read the item's variables */
   #hasBegun = false
   #hasFailed = false
   #isGone = false
   #isDoomed = false
 
-  /** Starts it. Throws if it cannot be made; if it cannot be started, it is gone soon. */
+  /** Starts the nest. Throws if it cannot be made; if it cannot be started, `onGone` follows soon. */
   constructor ({ takeFifo, launch, onStart, onGone }: NestOptions) {
     this.stderr = new StderrTail(takeFifo())
     let made: Launch
@@ -60,7 +60,7 @@ export class Nest implements Reused {
       throw err
     }
     this.#launched = spawnLaunch(made, 'pipe', this.stderr.write, onStart)
-    for (const fifo of this.#parts) fifo.write = -1 // closed when it was spawned
+    for (const fifo of this.#parts) fifo.write = -1 // they were closed after spawning
     this.stderr.release()
     const { child, failed } = this.#launched
     child?.stdin?.on('error', () => {}) // EPIPE: 'exit' tells the same
@@ -76,50 +76,50 @@ export class Nest implements Reused {
     this.#ref(false)
   }
 
-  /** its process, session and process group; undefined if it could not be started */
+  /** pid of its process, session and process group; undefined if it could not be started */
   get pid (): number | undefined { return this.#launched.pid }
 
-  /** It could not make a sandbox. */
+  /** It failed to make a sandbox. */
   get hasFailed (): boolean { return this.#hasFailed }
 
-  /** Nothing of it runs any more. */
+  /** None of its processes is left. */
   get isGone (): boolean { return this.#isGone }
 
   get group (): Group | undefined { return this.#launched.launch.group }
 
-  /** It takes an item now. */
+  /** It is ready for an item. */
   get isIdle (): boolean { return this.#isReady && !this.#isDoomed && !this.isBusy && this.#parts.length > 0 }
 
   /** It runs an item. */
   get isBusy (): boolean { return this.#isBusy }
 
-  /** It can take so many more items. */
+  /** The number of items that it can still take. */
   get left (): number { return this.#isDoomed ? 0 : this.#parts.length }
 
-  /** Gives the item the next pipe for stdout; null if it is nothing for a nest. */
+  /** Assigns the next stdout pipe to the item; null if the item is not suitable for a nest. */
   adopt ({ env }: WorkItem): Fifo | null {
     if (encodeJob(env) === null) return null
     this.#isBusy = true
     return this.#parts.shift()!
   }
 
-  /** Runs the item that has the pipe; `onEnd` is called once. */
+  /** Runs the item that was assigned the pipe; `onEnd` is called once. */
   run (env: Record<string, string>, onEnd: (end: WarmEnd) => void): void {
     this.#onEnd = onEnd
     this.#ref(true)
     this.#launched.child?.stdin?.write(encodeJob(env)!)
   }
 
-  /** The kernel ended all of the item before we heard of its end. */
+  /** Nothing: the kernel ended all processes of the item before its end was reported. */
   hasLeft (): boolean { return false }
 
-  /** Ends it, and its item with it, which is told when nothing of both is left. */
+  /** Kills the nest with its item, whose end is reported when nothing of either is left. */
   kill (): void {
     this.#isDoomed = true
     if (this.pid !== undefined && !this.#isGone) signalGroup(this.pid, 'SIGKILL')
   }
 
-  /** Ends it; resolves when nothing of it is left. */
+  /** Ends the nest. Resolves when none of its processes is left. */
   async close (): Promise<void> {
     this.#ref(true)
     this.kill()
@@ -143,13 +143,13 @@ export class Nest implements Reused {
 
   #onEnded (code: number): void {
     const end = this.#launched.launch.ended?.(code) ?? { exitCode: code, signal: null }
-    // it was killed while it waited (by the kernel, for memory): the next sandbox would take this item as its own
+    // it was killed while idle (by the kernel, for lack of memory): the next sandbox would take this item for its own
     if (!this.#hasBegun) return this.#fail()
     this.#hasBegun = false
     this.#end({ hasLeft: false, ...end })
   }
 
-  /** It could not make the sandbox that an item was to run in. */
+  /** It failed to make the sandbox for an item. */
   #fail (): void {
     this.#hasFailed = true
     this.kill()
@@ -160,7 +160,7 @@ export class Nest implements Reused {
     this.#isGone = this.#isDoomed = true
     this.#clear()
     this.stderr.close()
-    // unless it failed, the item may have written something: it cannot begin again
+    // unless it failed, the item may have written output: it cannot be restarted
     this.#end(this.#hasFailed ? 'unsaid' : { exitCode: null, signal: 'SIGKILL', hasLeft: false })
   }
 
@@ -173,24 +173,24 @@ export class Nest implements Reused {
     onEnd(end)
   }
 
-  /** Pipes that no item had. */
+  /** Closes the pipes that no item has used. */
   #clear (): void {
     for (const { read } of this.#parts.splice(0)) closeSync(read)
   }
 
-  /** One that waits keeps no process alive. */
+  /** An idle nest does not keep this process alive. */
   #ref (isBusy: boolean): void {
     const how = isBusy ? 'ref' : 'unref'
     const { child } = this.#launched
     child?.[how]()
-    // pipes are sockets here, which their declared types hide
+    // pipes are sockets here, which their declared types do not show
     const [stdin, stdout] = [child?.stdin, child?.stdout] as unknown as Array<Socket | null | undefined>
     stdin?.[how]()
     stdout?.[how]()
   }
 }
 
-/** The variables, ended by an empty one; null if they cannot be said so. */
+/** The variables, terminated by an empty one; null if they cannot be encoded. */
 function encodeJob (env: Record<string, string>): string | null {
   const entries = Object.entries(env)
   if (entries.some(([name, value]) => name === '' || name.includes('=') || `${name}${value}`.includes('\0'))) {

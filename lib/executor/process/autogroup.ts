@@ -1,18 +1,18 @@
 /**
- * The priority of sessions. Where the kernel gives each session its share of the processors (sched_autogroup, a
- * desktop's default), the priority of a process counts within its session only: the session must be told, too.
+ * The priority of sessions. If the kernel distributes processor time by session (sched_autogroup, the default on
+ * desktops), the priority of a process applies only within its session, so the session's own must be set, too.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const LEAST = 19
 let isOn: boolean | undefined
-/** Sessions that know. Numbers are not used again. */
+/** Sessions whose priority was set. Their ids are not reused. */
 const told = new Set<string>()
 const MAX_TOLD = 10_000
 
 /**
- * From now on the sessions of these processes wait for everything else. The kernel may refuse to be told often: then
- * later.
+ * Gives the sessions of these processes the lowest priority. The kernel limits how often this may be done; a refused
+ * call is repeated later.
  */
 export function favourGroup (pids: readonly number[]): void {
   isOn ??= readOrEmpty('/proc/sys/kernel/sched_autogroup_enabled').trim() === '1'

@@ -1,34 +1,32 @@
-/**
- * A file without a name that a program of ours, never a command, says something in: a warm shell about its jobs.
- */
+/** A file without a name to which our own programs write, never a command: a warm shell reports about its jobs. */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
-/** What is kept: the end. */
+/** Only the end is kept. */
 const KEEP_BYTES = 64 * 1024
-/** It is emptied beyond this. */
+/** The file is emptied beyond this size. */
 const MOST_BYTES = 1024 * 1024
 
-/** Hand its `fd` to the process. */
+/** Pass its `fd` to the process. */
 export class CaptureFile {
   readonly fd: number
 
-  /** Creates the file, and takes its name away: nothing is left over whatever happens. */
+  /** Creates the file and removes its name: nothing is left behind, whatever happens. */
   constructor (at: string) {
-    // O_APPEND: after the file was emptied, a writer goes on at its new end, not behind a hole
+    // O_APPEND: after the file has been emptied, a writer continues at its new end, not after a hole
     const { O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants
     this.fd = openSync(at, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0o600)
     unlinkSync(at)
   }
 
-  /** Empties it if it has grown large. */
+  /** Empties the file if it has grown large. */
   trim (): void {
     if (fstatSync(this.fd).size > MOST_BYTES) ftruncateSync(this.fd, 0)
   }
 
-  /** What is in it; it is empty afterwards. */
+  /** Returns the content, and empties the file. */
   take (): string {
     const { size } = fstatSync(this.fd)
     if (size === 0) return ''
@@ -41,11 +39,11 @@ export class CaptureFile {
   close (): void { closeSync(this.fd) }
 }
 
-/** Files that are used again: creating one costs as much as starting a small command on some disks. */
+/** Keeps files for reuse: on some disks, creating one takes as long as starting a small command. */
 export class CaptureFiles {
   readonly #free: CaptureFile[] = []
 
-  /** Made in the system's temporary folder, or else in `beside`; throws if neither works. */
+  /** Creates the file in the system's temporary folder, or else in `beside`. Throws if neither works. */
   get (beside: string): CaptureFile {
     const free = this.#free.pop()
     if (free !== undefined) return free
@@ -57,12 +55,12 @@ export class CaptureFiles {
     }
   }
 
-  /** Nothing writes to it any more. */
+  /** No process writes to it any more. */
   giveBack (file: CaptureFile): void {
     this.#free.push(file)
   }
 
-  /** Closes those that are not in use. */
+  /** Closes the files that are not in use. */
   close (): void {
     for (const file of this.#free.splice(0)) file.close()
   }

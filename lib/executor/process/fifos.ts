@@ -1,7 +1,7 @@
 /**
- * Pipes as shells have them. Node has none to give away: its own are sockets, on which `> /dev/stdout` fails. So
- * mkfifo(1) makes named ones, many at a time, and they lose their names as soon as both ends are open: nothing is left
- * over, whatever happens. Each is used once, as who has had one may have kept an end, or have changed its mode.
+ * Pipes of the kind that shells use. Node offers none: its own are sockets, on which `> /dev/stdout` fails. mkfifo(1)
+ * therefore makes named pipes, many at a time, which lose their names as soon as both ends are open: nothing is left
+ * behind, whatever happens. Each is used once, because a process that had it may have kept an end, or changed its mode.
  */
 import { spawnSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs'
@@ -9,15 +9,15 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { CommandError } from '../../base/errors.ts'
 
-/** A pipe, both ends open. Whoever takes it closes them. */
+/** A pipe with both ends open. The receiver closes them. */
 export interface Fifo {
   /** never blocks */
   read: number
-  /** -1: it is closed here */
+  /** -1: closed here */
   write: number
 }
 
-/** Made at a time: few at first, then more, as one run of mkfifo takes as long as 200 of its pipes. */
+/** Number made at a time: few at first, then more, because one run of mkfifo takes as long as 200 of its pipes. */
 const [FIRST, MOST] = [8, 128]
 
 /** The pipes of an executor. */
@@ -26,21 +26,20 @@ export class Fifos {
   #next = FIRST
 
   /**
-   * One that nobody else has.
-   * @param beside folder to make them in where neither shared memory nor the system's temporary folder can be written
-   * to
+   * Returns an unused pipe.
+   * @param beside folder to make pipes in if neither shared memory nor the system's temporary folder is writable
    */
   take (beside: string): Fifo {
     if (this.#free.length === 0) this.#make(beside)
     return this.#free.pop()!
   }
 
-  /** So many are there, so that `take` need not start mkfifo then. */
+  /** Makes `count` pipes ahead, so that `take` need not start mkfifo. */
   prepare (count: number, beside: string): void {
     while (this.#free.length < Math.min(count, MOST)) this.#make(beside)
   }
 
-  /** Closes those that nobody took. */
+  /** Closes the unused pipes. */
   close (): void {
     for (const fifo of this.#free.splice(0)) closeFifo(fifo)
   }
@@ -50,7 +49,7 @@ export class Fifos {
     const paths = Array.from({ length: this.#next }, (_, i) => path.join(folder, String(i)))
     this.#next = Math.min(2 * this.#next, MOST)
     try {
-      // others may open it again (/dev/stdout): a command that is run as another user, too, which cannot enter the
+      // others may open it again (/dev/stdout), including a command that runs as another user, who cannot enter the
       // folder
       const { error, status, stderr } = spawnSync('mkfifo', ['-m', '666', '--', ...paths], {
         encoding: 'utf8', env: { PATH: SYSTEM_PATH, LC_ALL: 'C' }
@@ -63,7 +62,7 @@ export class Fifos {
   }
 }
 
-/** Closes what is open of it. */
+/** Closes the ends that are open here. */
 export function closeFifo ({ read, write }: Fifo): void {
   closeSync(read)
   if (write !== -1) closeSync(write)
@@ -84,7 +83,7 @@ function newFolder (beside: string): string {
 }
 
 function openBoth (at: string): Fifo {
-  // in this order, as nobody can open the other end before there is a reader
+  // in this order: the writing end cannot be opened before there is a reader
   const read = openSync(at, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     return { read, write: openSync(at, constants.O_WRONLY) }

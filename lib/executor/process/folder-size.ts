@@ -1,32 +1,32 @@
 /**
- * How much is in a folder that a command writes to, however it made it. Off the event loop, entry by entry; what cannot
- * be looked into counts as too much, as it could hold anything.
+ * Measures a folder that a command writes to, whatever it contains: asynchronously, entry by entry. A folder that
+ * cannot be read counts as too large, since it could contain anything.
  */
 import type { Stats } from 'node:fs'
 import { lstat, opendir, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { errnoOf } from '../../system/io-errors.ts'
 
-/** A folder of this machine that a command may write to, and what may be in it. */
+/** A folder of this machine that a command may write to, and its limit. */
 export interface Writable { folder: string, bytes: number }
 
-/** A complete command writes one file, and perhaps some beside it. */
+/** A complete command writes one file, and perhaps some others. */
 const MAX_FILES = 1000
 /**
- * What its owner needs to see what is in a folder, and how much. Root does without, but a task must not end well there
- * alone.
+ * The permissions with which an owner can list and enter a folder. Root does not need them, but a task must not succeed
+ * only as root.
  */
 const SEEN = 0o500
 const BLOCK_BYTES = 512
-/** It was removed or replaced just now, which a command may do. */
+/** It was just removed or replaced, which a command may do. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
-/** Whether one of them has too much, or something that cannot be looked into. Never rejects. */
+/** Whether one of the folders is too large, or contains something that cannot be read. Never rejects. */
 export async function holdTooMuch (folders: readonly Writable[]): Promise<boolean> {
   return (await Promise.all(folders.map(holdsTooMuch))).includes(true)
 }
 
-/** Looks into the folder until it is seen through, or has too much. */
+/** Measures the folder until it has seen everything, or the limit is exceeded. */
 async function holdsTooMuch ({ folder, bytes: most }: Writable): Promise<boolean> {
   let [bytes, count] = [0, 0]
   const folders = [folder]
@@ -45,7 +45,7 @@ async function holdsTooMuch ({ folder, bytes: most }: Writable): Promise<boolean
     }
     return false
   } catch {
-    return true // no right to look, or a longer name than the system takes
+    return true // no permission, or a name that is too long for the system
   }
 }
 
@@ -53,7 +53,7 @@ function canBeSeen ({ mode }: Stats): boolean {
   return (mode & SEEN) === SEEN
 }
 
-/** Bytes of files without a name that these processes have open. Never rejects. */
+/** Total size of deleted files that these processes have open. Never rejects. */
 export async function namelessBytes (pids: readonly number[]): Promise<number> {
   const seen = new Map<string, number>()
   for (const pid of pids) {

@@ -1,7 +1,7 @@
-/** Several files at once: all of them are open, or none is. */
+/** Opens several files: either all of them are open, or none is. */
 import { closeSync } from 'node:fs'
 
-/** Throws what the first that cannot be opened throws (EMFILE, for one); those before it are closed then. */
+/** Throws the error of the first file that cannot be opened (EMFILE, for example), after closing the others. */
 export function openAll (openers: ReadonlyArray<() => number>): number[] {
   const fds: number[] = []
   try {
@@ -13,7 +13,7 @@ export function openAll (openers: ReadonlyArray<() => number>): number[] {
   }
 }
 
-/** Closes what is open here. */
+/** Closes the descriptors that are open here. */
 export function closeAll (fds: readonly number[]): void {
   for (const fd of fds) closeSync(fd)
 }

@@ -1,6 +1,6 @@
 /**
- * The stdout of a running command: what a reader of a pipe gets until its end, hashed as it comes and written to the
- * part file. Not complete before the end was read: whoever still has the other end open is waited for.
+ * The stdout of a running command: the bytes of a pipe until its end, hashed on the way and written to the part file.
+ * It is complete only when the end has been read: any process that has the other end open is waited for.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs'
 import { incrementalSha256, sha256 } from '../../base/digest.ts'
@@ -11,32 +11,33 @@ import type { Fifo } from './fifos.ts'
 import { PipeReader } from './pipe-reader.ts'
 
 /**
- * Up to here it is kept, and written by one call at the end; of what is longer no more than twice this is in memory.
+ * Output up to this size is kept in memory, and written by one call at the end. Of longer output, at most twice this is
+ * in memory.
  */
 const KEEP_BYTES = 128 * 1024
 
-/** Each costs more than its bytes. */
+/** Each chunk costs more than its bytes. */
 const MOST_CHUNKS = 256
 
-/** What a command's stdout was. */
+/** The result of a command's stdout. */
 export interface Printed {
   size: number
   /** SHA-256, 32 bytes */
   digest: Uint8Array
 }
 
-/** Where it goes. */
+/** Options of Output. */
 export interface OutputOptions {
-  /** the part file to make, which must not exist; null: it is only counted */
+  /** the part file to create, which must not exist; null: the output is only counted */
   path: string | null
   maxBytes: number
-  /** it is more than `maxBytes`; nothing more is read */
+  /** it is longer than `maxBytes`; nothing more is read */
   onTooMuch: () => void
-  /** it cannot be read, or not be written; nothing more is read */
+  /** it cannot be read or written; nothing more is read */
   onError: (err: Error) => void
 }
 
-/** One command's stdout. */
+/** The stdout of one command. */
 export class Output {
   readonly #opts: OutputOptions
   readonly #file: number
@@ -45,15 +46,15 @@ export class Output {
   #size = 0
   #waiting: Buffer[] = []
   #waitingBytes = 0
-  /** of what was written, once writing began */
+  /** hash of what has been written; null until the first write */
   #hash: IncrementalDigest | null = null
   #writing: Promise<void> | null = null
   #error: Error | null = null
   #isClosed = false
 
   /**
-   * Makes the part file; throws what stands in the way, and leaves the pipe alone then.
-   * @param fifo closed here; its `write` may be -1 if it was closed already
+   * Creates the part file. If that fails, throws the error and leaves the pipe open.
+   * @param fifo is closed here; its `write` may be -1 if it is already closed
    */
   constructor (fifo: Fifo, opts: OutputOptions) {
     this.#opts = opts
@@ -67,32 +68,32 @@ export class Output {
     })
   }
 
-  /** The end to write to, for a command that is started. */
+  /** The writing end, for a command that is started. */
   get write (): number { return this.#write }
 
-  /** Bytes that were read. */
+  /** The number of bytes that were read. */
   get size (): number { return this.#size }
 
-  /** Resolves when the end was read. */
+  /** Resolves when the end has been read. */
   get ended (): Promise<void> { return this.#reader.ended }
 
-  /** The command has its end: without ours, the last one to close it makes the end. */
+  /** The command has its writing end. Closes ours, so that the last process to close it ends the output. */
   release (): void {
     if (this.#write !== -1) closeSync(this.#write)
     this.#write = -1
   }
 
-  /** It is read as it comes. For what is not expected to be short. */
+  /** Reads the output as it arrives: for commands that are not expected to be short. */
   flow (): void { this.#reader.flow() }
 
-  /** The command has ended: as a rule all is there, and the end with it. */
+  /** The command has ended: normally, all output is there, including its end. */
   drain (): void {
     this.release()
     if (this.#hash === null) this.#reader.drain()
     this.#reader.flow()
   }
 
-  /** Once the end was read: size and digest of what is now in the part file. Throws what could not be written. */
+  /** To be called when the end has been read. Returns size and digest of the part file. Throws write errors. */
   async finish (): Promise<Printed> {
     if (this.#hash === null && this.#error === null) return this.#finishShort()
     while ((this.#waiting.length > 0 || this.#writing !== null) && this.#error === null) await this.#startWriting()
@@ -105,7 +106,7 @@ export class Output {
     }
   }
 
-  /** Nothing of it is needed any more: it need not have ended. */
+  /** The output is no longer needed; it need not have ended. */
   close (): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -128,7 +129,7 @@ export class Output {
     }
   }
 
-  /** Without a sandbox the file is in reach of the command. */
+  /** Without a sandbox, the command could have changed the file. */
   #check (): void {
     if (this.#opts.path === null) return
     const { ino, size } = fstatSync(this.#file)
@@ -174,7 +175,7 @@ export class Output {
   }
 }
 
-/** Creates a part file, which must not exist; nobody else can read it. */
+/** Creates a part file, which must not exist. Nobody else can read it. */
 function createPartFile (at: string): number {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
   return openSync(at, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)

@@ -1,31 +1,35 @@
 /**
- * Reads a pipe's end as it comes. What is short is read by one call when it is all there: a stream for each would cost
- * a quarter of what a small command does.
+ * Reads a pipe as data arrives. Short output is read by one call when it is complete: a stream for each command would
+ * cost a quarter of a small command.
  */
 import { closeSync, readSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { errnoOf } from '../../system/io-errors.ts'
 
-/** A pipe holds less for longer than this: what goes on after it is read as it comes. */
+/** If the output has not ended after this time, it is read as it arrives. */
 const FLOW_MS = 20
 const CHUNK_BYTES = 64 * 1024
-/** The most that a pipe may hold, for anybody but root; who reads more goes on when others had their turn. */
+/**
+ * The largest capacity of a pipe, except for root. After reading this much, other code runs before reading continues.
+ */
 const DRAIN_BYTES = 1024 * 1024
 const scratch = Buffer.allocUnsafe(CHUNK_BYTES)
 
-/** Who reads. */
+/** Callbacks of the reader. */
 export interface ReaderOptions {
-  /** takes what was read, its own from then on; false: nothing more, until `flow` is called */
+  /** receives a chunk, which it may keep; returns false to stop reading until `flow` is called */
   onData: (chunk: Buffer) => boolean
-  /** it cannot be read any more, and the end was not seen */
+  /** the pipe cannot be read any more, and the end was not seen */
   onError?: (err: Error) => void
-  /** keep this process alive once it is read as it comes; default true */
+  /** keeps this process alive while reading as data arrives; default true */
   isKept?: boolean
 }
 
-/** One reading end. */
+/** The reading end of a pipe. */
 export class PipeReader {
-  /** Resolves when the end was read: nobody has the other end open. Never, if it is closed before. */
+  /**
+   * Resolves when the end has been read, i.e. no process has the other end open. Never resolves if it is closed before.
+   */
   readonly ended: Promise<void>
   readonly #fd: number
   readonly #opts: ReaderOptions
@@ -34,7 +38,7 @@ export class PipeReader {
   #socket: Socket | null = null
   #isOver = false
 
-  /** @param fd a pipe's reading end, which never blocks; it is closed here */
+  /** @param fd the reading end of a pipe, which never blocks; it is closed here */
   constructor (fd: number, opts: ReaderOptions) {
     this.#fd = fd
     this.#opts = opts
@@ -42,10 +46,10 @@ export class PipeReader {
     this.#timer = setTimeout(() => { this.flow() }, FLOW_MS).unref()
   }
 
-  /** Nothing more comes. */
+  /** True if nothing more will be read. */
   get isOver (): boolean { return this.#isOver }
 
-  /** From now on it is read as it comes; again, if somebody had enough. */
+  /** Starts reading as data arrives; continues after `onData` returned false. */
   flow (): void {
     if (this.#isOver) return
     clearTimeout(this.#timer)
@@ -53,7 +57,9 @@ export class PipeReader {
     else if (this.#socket.isPaused()) this.#socket.resume()
   }
 
-  /** Reads what is there, now; not for who ever had enough, as some of it may be waiting for that. */
+  /**
+   * Reads what is there now. Not to be used if `onData` ever returns false, because a stream may then hold some of it.
+   */
   drain (): void {
     for (let bytes = 0; bytes < DRAIN_BYTES && !this.#isOver;) {
       const chunk = this.#readNow()
@@ -64,7 +70,7 @@ export class PipeReader {
     }
   }
 
-  /** Nobody reads it any more: who still writes to it is ended by SIGPIPE. */
+  /** Closes the pipe: a process that still writes to it is ended by SIGPIPE. */
   close (): void {
     if (this.#isOver) return
     this.#isOver = true
@@ -85,7 +91,7 @@ export class PipeReader {
     if (this.#opts.isKept === false) socket.unref()
   }
 
-  /** Null if nothing is there yet, empty at the end. */
+  /** null if nothing is there yet; empty at the end. */
   #readNow (): Buffer | null {
     try {
       return Buffer.from(scratch.subarray(0, readSync(this.#fd, scratch)))

@@ -1,27 +1,28 @@
 /**
- * Signals to everything a command started. Every item leads a session and process group of its own. A signal to the
- * group reaches most of it at once; but `timeout 9 prog` makes itself a group of its own, so on Linux the process table
- * is searched for the rest of the session. (What calls setsid() escapes; only a sandbox holds that.)
+ * Sends signals to everything that a command started. Every item leads a session and process group of its own. A signal
+ * to the group reaches most of it at once; but `timeout 9 prog`, for example, makes a group of its own, so on Linux the
+ * process table is searched for the rest of the session. (A process that calls setsid() escapes; only a sandbox
+ * prevents that.)
  */
 import { readdirSync } from 'node:fs'
 import process from 'node:process'
 import { HAS_PROC, livingThread, readStat } from '../../system/process-table.ts'
 
-/** Between two looks at a session that does not obey yet. */
+/** Interval between two checks of a session that has not obeyed yet. */
 const LOOK_MS = 5
-/** A killed process can be held by a hanging disk; whoever waits for it is let go after this. */
+/** A hanging disk can hold a killed process; this is the longest wait for it. */
 const GIVE_UP_MS = 5000
-/** How soon after an item's end the process table is searched for what it left behind in groups of its own. */
+/** How soon after an item's end the process table is searched for processes that it left in other groups. */
 const LEFT_MS = 5000
 
-/** Sends a signal to the whole group; false when the group has no process any more. */
+/** Sends a signal to the whole group. Returns false if the group has no process any more. */
 export function signalGroup (pgid: number, signal: NodeJS.Signals): boolean {
   return pgid > 1 && send(-pgid, signal) // kill(-1) would mean every process of this user
 }
 
-/** Sends a signal to one process; false when it has gone, which is fine as a rule. */
+/** Sends a signal to one process. Returns false if it has ended, which normally does not matter. */
 export function signalProcess (pid: number, signal: NodeJS.Signals): boolean {
-  return pid > 1 && send(pid, signal) // kill(0) would mean ourselves
+  return pid > 1 && send(pid, signal) // kill(0) would mean our own group
 }
 
 function send (pid: number, signal: NodeJS.Signals): boolean {
@@ -29,47 +30,47 @@ function send (pid: number, signal: NodeJS.Signals): boolean {
     process.kill(pid, signal)
     return true
   } catch {
-    // ESRCH: nobody is left. EPERM: only processes that changed their user are, which are out of reach.
+    // ESRCH: no process is left. EPERM: only processes that changed their user, which are out of reach.
     return false
   }
 }
 
 /**
- * A process that is born while SIGSTOP and SIGCONT reach its parent can stay stopped for ever (seen with Linux 6), and
- * on a busy machine be seen late. So a session is looked at until all of it is as it should be, and after these times
- * once more; but not for ever, as a command may stop parts of itself.
+ * A process that is forked while SIGSTOP and SIGCONT reach its parent can stay stopped for ever (observed with Linux
+ * 6), and be noticed late on a busy machine. So a session is checked until all of it has obeyed, and once more after
+ * each of these times; but not for ever, because a command may stop parts of itself.
  */
 const AGAIN_MS = [LOOK_MS, 50, 500, 5_000]
-/** In a row, of which each had something to mend. */
+/** Consecutive checks that had to correct something. */
 const MAX_LOOKS = 20
 
-/** A living process. */
+/** A live process. */
 export interface Member { pid: number, state: string }
 interface Order { signal: 'SIGSTOP' | 'SIGCONT', looks: number, again: number, at: number }
 interface Ending { since: number, isLeaderKept: boolean, resolve: () => void }
 
 /**
- * Signals to whole sessions. Reading the process table takes milliseconds on a busy machine, so the wishes of one
- * tick share one reading.
+ * Sends signals to whole sessions. Reading the process table takes milliseconds on a busy machine, so all requests of
+ * one tick share one reading.
  */
 export class Sessions {
   readonly #orders = new Map<number, Order>()
   readonly #ending = new Map<number, Ending>()
-  /** sessions whose leader has ended, not looked at since */
+  /** sessions whose leader has ended, not checked since */
   readonly #left = new Set<number>()
   #leftTimer: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
-  /** when the next look is due */
+  /** the time of the next check */
   #dueAt = Infinity
 
-  /** Sees to it that every process of the session stops, or goes on; a later order replaces an earlier one. */
+  /** Makes every process of the session stop or continue; a later order replaces an earlier one. */
   order (sid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
     if (this.#ending.has(sid)) return
     this.#orders.set(sid, { signal, looks: 0, again: 0, at: performance.now() })
     this.#schedule(0)
   }
 
-  /** Kills the whole session, but for its leader if that is to be kept; resolves when nothing of it lives. */
+  /** Kills the whole session, except its leader if that is to be kept. Resolves when no live process is left. */
   async end (sid: number, isLeaderKept = false): Promise<void> {
     this.#orders.delete(sid)
     await new Promise<void>(resolve => {
@@ -78,26 +79,26 @@ export class Sessions {
     })
   }
 
-  /** The leader has ended, and its group is empty; what else is in the session is killed within some seconds. */
+  /** The leader has ended, and its group is empty. Anything else in the session is killed within some seconds. */
   leave (sid: number): void {
     this.#orders.delete(sid)
     this.#left.add(sid)
     this.#leftTimer ??= setTimeout(() => this.sweep(), LEFT_MS).unref()
   }
 
-  /** Kills, now, what ended items left behind. */
+  /** Kills what ended items left behind, now. */
   sweep (): void {
     clearTimeout(this.#leftTimer)
     this.#leftTimer = undefined
     if (this.#left.size === 0) return
     for (const [sid, members] of membersOf(this.#left)) {
-      // a living leader means that the number was given to a new process
+      // a live leader means that the number was given to a new process
       if (!members.some(({ pid }) => pid === sid)) sendAll(members, 'SIGKILL')
     }
     this.#left.clear()
   }
 
-  /** Kills, now, all of these sessions but their leaders. */
+  /** Kills everything in these sessions except their leaders, now. */
   sweepOthers (sids: number[]): void {
     for (const [sid, members] of membersOf(new Set(sids))) sendAll(members.filter(({ pid }) => pid !== sid), 'SIGKILL')
   }
@@ -110,7 +111,7 @@ export class Sessions {
       if (ms === 0) setImmediate(() => { this.#look() })
       else this.#timer = setTimeout(() => { this.#look() }, ms)
     }
-    // who waits for a session's end keeps the process alive, an order does not
+    // waiting for a session's end keeps this process alive, an order does not
     if (this.#ending.size > 0) this.#timer?.ref()
     else this.#timer?.unref()
   }
@@ -144,7 +145,7 @@ export class Sessions {
   }
 }
 
-/** Kills all of these sessions, as far as they can be found at once: for the end of this process. */
+/** Kills everything in these sessions that can be found at once: for the end of this process. */
 export function killSessions (sids: number[]): void {
   for (const members of membersOf(new Set(sids)).values()) sendAll(members, 'SIGKILL')
 }
@@ -154,9 +155,9 @@ function sendAll (members: Member[], signal: NodeJS.Signals): void {
 }
 
 /**
- * The living processes of each session, and their descendants, who may have made sessions of their own (a sandbox
- * does). A zombie is dead already, and where nobody reaps it, it stays one for ever; but not one of whose threads
- * another lives.
+ * The live processes of each session, and their descendants, which may have sessions of their own (as in a sandbox). A
+ * zombie is dead, and stays in the table if nobody reaps it; but a process whose first thread has ended may have other
+ * live threads.
  */
 export function membersOf (sids: ReadonlySet<number>): Map<number, Member[]> {
   const found = new Map<number, Member[]>()
@@ -185,7 +186,7 @@ function readTable (): Map<number, Entry> {
 }
 
 function belongsTo (pid: number, sids: ReadonlySet<number>, table: ReadonlyMap<number, Entry>): number | undefined {
-  const above = new Set<number>() // a number can be given to another process while the table is read
+  const above = new Set<number>() // a number can be given to another process while the table is being read
   for (let at = table.get(pid); at !== undefined; at = table.get(at.parent)) {
     if (sids.has(at.sid)) return at.sid
     if (above.has(at.parent)) break

@@ -1,6 +1,6 @@
 /**
- * Spawns what a launcher made, and owns it from then on: whatever goes wrong, what the launch took is given back once,
- * after its process has ended. Called by item.ts and nest.ts.
+ * Spawns a launch, and owns it from then on: whatever goes wrong, the resources of the launch are released once, after
+ * its process has ended. Called by item.ts and nest.ts.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -11,12 +11,12 @@ import { closeAll } from './open-all.ts'
 import { signalGroup } from './sessions.ts'
 import type { Sessions } from './sessions.ts'
 
-/** The least that a process can be favoured: what is computed for others waits for everything else. */
+/** The lowest priority: work for others waits for everything else. */
 const NICE = 19
 
-/** From now on the process, and what it starts, waits for everything else. */
+/** Gives the process, and everything that it starts, the lowest priority. */
 export function favourLeast (pid: number): void {
-  try { setPriority(pid, NICE) } catch {} // it has ended already
+  try { setPriority(pid, NICE) } catch {} // it has already ended
 }
 
 /** A launch that was spawned, or could not be. */
@@ -24,7 +24,9 @@ export class LaunchedProcess {
   readonly launch: Launch
   /** null if the system refused at once */
   readonly child: ChildProcess | null
-  /** Resolves if it could not be started, or may not begin; then it is killed already, and ends like any other. */
+  /**
+   * Resolves if it could not be started, or may not begin; then it has already been killed, and ends like any other.
+   */
   readonly failed: Promise<unknown>
   readonly #ended: Promise<void>
   #settled: Promise<void> | null = null
@@ -47,8 +49,8 @@ export class LaunchedProcess {
   get isAlive (): boolean { return this.pid !== undefined && !this.#hasExited }
 
   /**
-   * Its process has ended, and its number is another's. While others of its group or session live, nobody else can have
-   * it.
+   * Its process has ended, and its number was given to another one. That cannot happen while others of its group or
+   * session live.
    */
   get isReplaced (): boolean { return this.pid !== undefined && this.#hasExited && isRunning(this.pid) }
 
@@ -61,9 +63,9 @@ export class LaunchedProcess {
   }
 
   /**
-   * Its process has ended, or there was none: what it left running goes with it, and what was taken for it is given
-   * back. Resolves when nothing of it runs, with whether the kernel ended some of it for want of memory.
-   * @param isKilled it was told to end: there may be something of it anywhere
+   * Its process has ended, or there was none: kills what it left running, and releases its resources. Resolves when
+   * nothing is left, with whether the kernel killed any of it for lack of memory.
+   * @param isKilled it was killed, so parts of it may be anywhere
    */
   async end (sessions: Sessions, isKilled: boolean): Promise<boolean> {
     return this.#over ??= this.#end(sessions, isKilled)
@@ -84,15 +86,15 @@ export class LaunchedProcess {
     else sessions.leave(pid)
   }
 
-  /** Gives back what the launch took, as soon as its process has ended; resolves when nothing that it started runs. */
+  /** Releases the resources of the launch once its process has ended. Resolves when nothing that it started is left. */
   async settle (): Promise<void> {
     return this.#settled ??= this.#ended.then(async () => this.launch.settled?.())
   }
 }
 
 /**
- * Starts a process, which leads a session and process group of its own: a kill reaches all of it. Never throws; the
- * launch's `fds` are closed here in any case.
+ * Starts a process that leads a session and process group of its own, so that a kill reaches all of it. Never throws.
+ * The launch's `fds` are closed here in any case.
  * @param onStart called with its pid before it may begin
  */
 export function spawnLaunch (

@@ -1,19 +1,21 @@
 /**
- * The stderr of a running command: a pipe that is always read, so that no flood of text fills a disk or stops the
- * command. Only the tail is kept. Nobody is waited for who still has it open when stdout has ended.
+ * The stderr of a running command: a pipe that is always read, so that a flood of text neither fills a disk nor blocks
+ * the command. Only the end is kept. Processes that still have it open after the end of stdout are not waited for.
  */
 import { closeSync } from 'node:fs'
 import type { Fifo } from './fifos.ts'
 import { PipeReader } from './pipe-reader.ts'
 
-/** What is kept of stderr: enough for a stack trace or a compiler's complaint, and harmless to hold for every slot. */
+/**
+ * The part of stderr that is kept: enough for a stack trace or the messages of a compiler, and little memory per slot.
+ */
 const STDERR_KEEP_BYTES = 64 * 1024
-/** Each costs more than its bytes. */
+/** Each chunk costs more than its bytes. */
 const MOST_CHUNKS = 1024
 const STDERR_LINES = 20
 const STDERR_LINE_CHARS = 2000
 
-/** Takes the stderr of one command, or of several, one after the other; hand `write` to the process. */
+/** Receives the stderr of one command, or of several, one after the other. Pass `write` to the process. */
 export class StderrTail {
   readonly #reader: PipeReader
   #write: number
@@ -21,22 +23,22 @@ export class StderrTail {
   #bytes = 0
   #isCut = false
 
-  /** @param fifo closed here */
+  /** @param fifo is closed here */
   constructor (fifo: Fifo) {
     this.#write = fifo.write
     this.#reader = new PipeReader(fifo.read, { onData: chunk => this.#keep(chunk), isKept: false })
   }
 
-  /** The end to write to, for a process that is started. */
+  /** The writing end, for a process that is started. */
   get write (): number { return this.#write }
 
-  /** The process has its end. */
+  /** The process has its writing end. */
   release (): void {
     if (this.#write !== -1) closeSync(this.#write)
     this.#write = -1
   }
 
-  /** The last lines, readable; nothing is kept afterwards, ready for another command. */
+  /** Returns the last lines, cleaned, and forgets them: ready for the next command. */
   take (): string {
     this.#reader.drain()
     if (this.#bytes === 0) return ''
@@ -47,7 +49,7 @@ export class StderrTail {
     return lastLines(all.subarray(-STDERR_KEEP_BYTES).toString('utf8'), isCut)
   }
 
-  /** Nobody reads it any more; what was said by then can still be taken. */
+  /** Stops reading; what was received can still be taken. */
   close (): void {
     this.release()
     this.#reader.drain()
@@ -73,14 +75,14 @@ const ESCAPES =
 const CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/g
 
 /**
- * Text from a command, safe to print on a terminal: without escape sequences and control characters but tab and
+ * Makes text from a command safe for a terminal: removes escape sequences, and control characters except tab and
  * newline.
  */
 export function cleanText (text: string): string {
   return text.replace(/\r\n?/g, '\n').replace(ESCAPES, '').replace(CONTROLS, '')
 }
 
-/** The last lines of a command's stderr, cleaned; `isCut` says that the first line may be a rest of one. */
+/** The last lines of a command's stderr, cleaned. `isCut`: the first line may be incomplete. */
 export function lastLines (text: string, isCut: boolean): string {
   let lines = cleanText(text).split('\n')
   if (isCut && lines.length > 1) lines = lines.slice(1)

@@ -1,4 +1,4 @@
-/** How long something has run, without the time it was paused. */
+/** Measures how long something has run, without pauses. */
 export class Stopwatch {
   #ms = 0
   /** null while it is paused */
@@ -16,6 +16,6 @@ export class Stopwatch {
     this.#since = null
   }
 
-  /** Goes on; what has passed since it did is forgotten. */
+  /** Continues. If it was not paused, the time since it last continued is lost. */
   resume (): void { this.#since = performance.now() }
 }

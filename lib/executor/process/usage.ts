@@ -1,7 +1,6 @@
 /**
- * What no limit of the system counts where there are no control groups: the memory of all processes of a command
- * together, and what it writes to the folders of this machine that it may. Looked at now and then; called by the
- * executor's tick.
+ * Measures what no limit of the system counts without control groups: the total memory of a command's processes, and
+ * what it writes to folders of this machine. Called periodically by the executor.
  */
 import { childrenOf } from '../../system/process-table.ts'
 import type { Group } from '../cgroup/group.ts'
@@ -12,36 +11,39 @@ import type { Writable } from './folder-size.ts'
 import { memoryOf, segmentsOf, sharedBytes, tmpfsBytes } from './memory.ts'
 import { membersOf } from './sessions.ts'
 
-/** What is watched. */
+/** An item that is watched. */
 export interface Watched {
   readonly pid: number | undefined
   readonly limits: Limits
   readonly writable: readonly Writable[]
-  /** what counts its memory; undefined: we must */
+  /** the group that counts its memory; undefined: it must be measured here */
   readonly group: Group | undefined
   stop (reason: 'memory' | 'disk'): void
 }
 
 /**
- * A command that takes memory as fast as it can gets about a gigabyte a second; looks come before it can take half of
- * what is left.
+ * Interval of the measurements. A command can allocate about a gigabyte per second; the next measurement comes before
+ * it can use half of what is left.
  */
 const WATCH_MS = 250
 const MAX_WATCH_MS = 2_000
 const BYTES_PER_MS = 2e6
-/** Without a sandbox a process can leave its parents: among all processes it is found, at their cost. */
+/**
+ * Interval of the searches through all processes: without a sandbox, a process can leave its parents, and searching for
+ * it is expensive.
+ */
 const SEARCH_MS = 5_000
-/** Looking may take up to one part in so many of the time. */
+/** Measuring may take at most one part in this many of the time. */
 const SHARE = 20
 
-/** What items use together; ends those that take too much. */
+/** Measures the items, and ends those that use too much. */
 export class Usage {
   #next = performance.now() + WATCH_MS
   #nextSearch = performance.now() + SEARCH_MS
-  /** what all programs here shared when an item began */
+  /** bytes that all programs here shared when an item began */
   readonly #sharedBefore = new WeakMap<Watched, number>()
   #shared = { bytes: 0, at: -Infinity }
-  /** folders that are being measured: off the event loop, as it is a command that made what is in there */
+  /** items whose folders are being measured: asynchronously, because a command determines what is in them */
   readonly #measuring = new Set<Watched>()
 
   /** The item begins now. */
@@ -50,7 +52,7 @@ export class Usage {
     this.#sharedBefore.set(item, this.#shared.bytes)
   }
 
-  /** Looks, unless it has just done so. */
+  /** Measures, unless it has just been done. */
   look (items: ReadonlySet<Watched>): void {
     const start = performance.now()
     if (start < this.#next) return
@@ -67,7 +69,7 @@ export class Usage {
     this.#next = end + Math.max(WATCH_MS, waitMs, (end - start) * SHARE)
   }
 
-  /** Returns how long the next look can wait. */
+  /** Returns how long the next measurement can wait. */
   #lookAtMemory (running: Watched[], members: ReadonlyMap<number, number[]>): number {
     let waitMs = MAX_WATCH_MS
     const uncounted: Watched[] = []
@@ -81,7 +83,7 @@ export class Usage {
     if (uncounted.length === 0) return waitMs
     const shared = sharedBytes()
     const pidsOf = (item: Watched): number[] => members.get(item.pid!) ?? []
-    // what items keep in files in memory has a limit of its own
+    // files of items in memory have a limit of their own
     let inFiles: number | null = null
     const filesOfAll = (): number => inFiles ??= uncounted.reduce((sum, item) => sum + tmpfsBytes(pidsOf(item)), 0)
     for (const item of uncounted) {
@@ -89,8 +91,8 @@ export class Usage {
       const grown = shared - (this.#sharedBefore.get(item) ?? shared)
       const bytes = pidsOf(item).reduce((sum, pid) => sum + memoryOf(pid), 0)
       waitMs = Math.min(waitMs, (memoryBytes - Math.max(bytes, grown)) / BYTES_PER_MS)
-      // a command can let go of shared memory and still keep it, where no size of a process shows it: then it has some,
-      // and all that is shared here has grown
+      // a command can unmap shared memory and still keep it, so that no process shows it: then it has some areas, and
+      // the shared memory of the machine has grown
       const hides = grown > memoryBytes && grown - filesOfAll() > memoryBytes && segmentsOf(pidsOf(item)) > 0
       if (bytes > memoryBytes || hides) item.stop('memory')
     }
@@ -116,7 +118,7 @@ export class Usage {
   }
 }
 
-/** The process and its descendants (a sandbox has no others); null where the system does not tell. */
+/** The process and its descendants (a sandbox has no others); null where the system does not list them. */
 function familyOf (pid: number): number[] | null {
   const family = [pid]
   for (const member of family) {

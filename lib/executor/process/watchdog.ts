@@ -1,20 +1,19 @@
 /**
- * The watchdog: a tiny shell that outlives a client killed with SIGKILL, just long enough to kill what the client ran.
- * It reads "+PGID" and "-PGID" lines from a pipe; the pipe's end, unless "." came before, means that the client is
- * gone.
+ * The watchdog: a tiny shell that outlives a client killed by SIGKILL just long enough to kill what the client ran. It
+ * reads the lines "+PGID" and "-PGID" from a pipe. If the pipe ends without a preceding ".", the client is gone.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 
-/** Where it is not bash, it starts in half the time, and takes a third of the memory. */
+/** If it is not bash, it starts in half the time and uses a third of the memory. */
 const SH = '/bin/sh'
 
-/** One that has lived for less is not replaced at once: that could go on for ever. */
+/** A watchdog that lived for less than this is not replaced at once: that could go on for ever. */
 const LIVES_MS = 100
 
-/** @internal $1: the shell, $2: KILL, $3: the mark; lines: what is to be killed. For tests. */
+/** @internal $1: the shell, $2: KILL, $3: the mark; lines: the groups to kill. For tests. */
 export const WAIT = `
 trap '' INT TERM HUP QUIT PIPE
 groups=' '
@@ -31,11 +30,12 @@ for g in $groups; do kill -KILL "-$g"; done
 exec "$1" --noprofile --norc -c "$2" watchdog "$3" $groups
 `
 
-// What was started so late that nobody could tell us of it is found by its environment. Then comes the rest of each
-// session (see session.ts), until nothing is left that could start more: after the last ')' of /proc/PID/stat come
-// state, parent, group, session. A process whose first thread has ended (Z) lives as long as another does.
-// bwrap dies with us, and its sandbox with bwrap, but for the few milliseconds in which it sets itself up:
-// the last loop finds by its environment what was in there, and what that started meanwhile.
+// Kills the groups first. Processes that were started so late that we could not be told of them are found by their
+// environment. Then the rest of each session (see sessions.ts) is killed, until nothing is left that could start more:
+// after the last ')' of /proc/PID/stat come state, parent, group, session. A process whose first thread has ended (Z)
+// lives while another thread does. bwrap ends with us, and its sandbox with bwrap, except during the few milliseconds
+// in which it sets itself up: the last loop finds by its environment what was in there, and what that has started
+// since.
 const KILL = `
 mark=$1
 shift
@@ -70,7 +70,9 @@ done
 done
 `
 
-/** Keeps one watchdog process for an executor; started with the first group, started again if someone kills it. */
+/**
+ * Maintains one watchdog process for an executor: started with the first group, and started again if someone kills it.
+ */
 export class Watchdog {
   readonly #shell: string
   readonly #mark: string
@@ -79,36 +81,36 @@ export class Watchdog {
   #startedAt = 0
   #isClosed = false
 
-  /** @param mark stands in the environment of what is to be found wherever it is; default: nothing is */
+  /** @param mark a text in the environment of processes that are to be found wherever they are; default: none */
   constructor (shell: string, mark = '') {
     this.#shell = shell
     this.#mark = mark
   }
 
-  /** undefined while there is none */
+  /** undefined if there is none */
   get pid (): number | undefined { return this.#child?.pid }
 
   /**
-   * Starts the watchdog if there is none; done before a command is spawned, so that it is watched from its first
-   * moment.
+   * Starts the watchdog if there is none. To be called before a command is spawned, so that it is watched from its
+   * first moment.
    */
   ensure (): void {
     if (this.#child === null) this.#start()
   }
 
-  /** From now on the group dies with this process. */
+  /** From now on, the group is killed if this process ends. */
   watch (pgid: number): void {
     this.ensure()
     this.#groups.add(pgid)
     this.#send(`+${pgid}\n`)
   }
 
-  /** The group is gone: its number may soon belong to someone else. */
+  /** The group has ended: its number may soon be reused. */
   forget (pgid: number): void {
     if (this.#groups.delete(pgid)) this.#send(`-${pgid}\n`)
   }
 
-  /** Nothing runs any more. Resolves when the watchdog process is gone. */
+  /** Nothing runs any more. Resolves when the watchdog process has ended. */
   async close (): Promise<void> {
     this.#isClosed = true
     const child = this.#child
@@ -121,7 +123,7 @@ export class Watchdog {
 
   #start (): void {
     const child: ChildProcess = spawn(SH, ['-c', WAIT, 'watchdog', this.#shell, KILL, this.#mark], {
-      detached: true, // a Ctrl-C at the terminal is not meant for it
+      detached: true, // a Ctrl-C at the terminal must not reach it
       cwd: '/',
       env: {},
       stdio: ['pipe', 'ignore', 'ignore']
@@ -132,7 +134,7 @@ export class Watchdog {
     child.on('exit', () => this.#onGone(child))
     child.stdin?.on('error', () => {}) // EPIPE: 'exit' tells the same
     child.unref()
-    // a pipe is a socket here, which its declared type hides
+    // a pipe is a socket here, which its declared type does not show
     const pipe = child.stdin as unknown as Socket | undefined
     pipe?.unref()
     for (const pgid of this.#groups) this.#send(`+${pgid}\n`)
@@ -141,7 +143,7 @@ export class Watchdog {
   #onGone (child: ChildProcess): void {
     if (this.#child !== child) return
     this.#child = null
-    // somebody killed it while it was needed; one that does not live is tried again with the next command only
+    // somebody killed it while it was needed; if it dies at once, it is restarted only with the next command
     if (this.#groups.size > 0 && !this.#isClosed && performance.now() - this.#startedAt > LIVES_MS) this.#start()
   }
 

@@ -1,42 +1,39 @@
-/**
- * The arguments of bubblewrap: what a command in the sandbox sees. Pure. A sandbox of bwrap is what its arguments make
- * of it, so all of them are here.
- */
+/** The arguments of bubblewrap, which define what a command in the sandbox sees. All of them are here. Pure. */
 import type { Limits } from '../limits.ts'
 import type { Mount } from '../types.ts'
 import { SCRATCH } from './scratch.ts'
 import type { ShownMounts } from './shown.ts'
 
-/** How a system's programs are laid out: `/bin` is a link to `usr/bin`, or a folder. */
+/** A folder of the system's programs: `/bin` is a link to `usr/bin`, or a folder. */
 export interface SystemFolder { path: string, link: string | null }
 
-/** What is to be seen in a sandbox. */
+/** The contents of a sandbox. */
 export interface SandboxOptions {
   limits: Pick<Limits, 'scratchBytes'>
   system: readonly SystemFolder[]
-  /** what programs need of /etc and /var; default: nothing */
+  /** what programs need from /etc and /var; default: nothing */
   shown?: ShownMounts
   mounts?: readonly Mount[]
-  /** /proc of its own; containers may forbid it */
+  /** a /proc of its own; containers may forbid it */
   proc: boolean
-  /** descriptor to read the seccomp filter from; undefined: it is for a nest, which filters what it runs itself */
+  /** descriptor to read the seccomp filter from; undefined for a nest, which filters its items itself */
   seccompFd?: number
-  /** what a nest needs in order to make sandboxes; default: none */
+  /** the capabilities that a nest needs to make sandboxes; default: none */
   capabilities?: readonly string[]
-  /** descriptor that bwrap writes the pid of the first process inside to */
+  /** descriptor to which bwrap writes the pid of the first process inside */
   infoFd: number
 }
 
-/** Most that /dev/shm holds. */
+/** The size of /dev/shm. */
 export const SHM_BYTES = 64 * 1024 ** 2
 /**
- * The first process is bwrap's own, and no limit of the command's holds for it: it is hidden. What stands in the way of
- * all others (their order when memory runs out, /proc/sys) can be read, not written.
+ * The first process belongs to bwrap, and none of the command's limits apply to it: it is hidden. Files that affect all
+ * other processes (their order when memory runs out, /proc/sys) are read-only.
  */
 const CLOSED_PROC = [
   '--ro-bind', '/proc/sys', '/proc/sys', ...closed('/proc/1'), '--remount-ro', '/proc'
 ]
-/** The arguments, for `--args FD`: not on the command line, which the sandbox can read. */
+/** The arguments for `--args FD`: not on the command line, which the sandbox can read. */
 export function bwrapArgs (options: SandboxOptions): string[] {
   const { limits, system, shown, mounts = [], proc, seccompFd, capabilities = [], infoFd } = options
   return [
@@ -50,7 +47,7 @@ export function bwrapArgs (options: SandboxOptions): string[] {
     ...shown?.copies.flatMap(({ path, at }) => ['--ro-bind', path, at]) ?? [],
     ...shown?.others.flatMap(path => ['--ro-bind-try', path, path]) ?? [],
     ...shown?.hidden.flatMap(({ path, isFolder }) => isFolder ? closed(path) : ['--ro-bind', '/dev/null', path]) ?? [],
-    // one of which parts are covered would keep a nest from mounting others
+    // a /proc with covered parts would prevent a nest from mounting others
     ...proc ? ['--proc', '/proc', ...capabilities.length > 0 ? [] : CLOSED_PROC] : [],
     '--dev', '/dev',
     ...tmpfs('/dev/shm', Math.min(SHM_BYTES, limits.scratchBytes)),
@@ -58,17 +55,17 @@ export function bwrapArgs (options: SandboxOptions): string[] {
     ...tmpfs(SCRATCH, limits.scratchBytes),
     ...mounts.flatMap(({ path, at, writable }) => [writable === true ? '--bind' : '--ro-bind', path, at]),
     '--chdir', SCRATCH,
-    // last: bwrap makes the places of all others in them
+    // last: bwrap creates the mount points of all others in them
     '--remount-ro', '/dev', '--remount-ro', '/'
   ]
 }
 
-/** A folder with nothing in it. */
+/** Covers a folder with an empty one. */
 function closed (at: string): string[] {
   return [...tmpfs(at, 4096), '--remount-ro', at]
 }
 
-/** Without a size each would take half of the memory. */
+/** Without a size, each could use half of the memory. */
 function tmpfs (at: string, bytes: number): string[] {
   return ['--size', String(bytes), '--tmpfs', at]
 }

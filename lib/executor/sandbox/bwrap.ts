@@ -1,6 +1,6 @@
 /**
- * Launches commands in a bubblewrap sandbox: no network, a read-only system, a folder and processes of its own, and
- * nothing that gets out but stdout.
+ * Launches commands in a bubblewrap sandbox: no network, a read-only system, folder and processes of its own, and no
+ * way out except stdout.
  */
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -31,27 +31,27 @@ import { seccompFilter } from './seccomp.ts'
 import type { Arch } from './seccomp.ts'
 import { shownMounts } from './shown-copy.ts'
 
-/** Which bubblewrap sandbox. */
+/** Options of the launcher. */
 export interface BwrapOptions {
   /** absolute path of bwrap */
   bwrap: string
   arch: Arch
   /** with a /proc of its own */
   proc: boolean
-  /** as root: mounts are prepared where `nobody` can reach them */
+  /** for root: prepares the mounts where the commands' user can reach them */
   stage: boolean
 }
 
 const [SECCOMP_FD, ARGS_FD, INFO_FD, NEXT_FD] = [3, 4, 5, 6]
-/** Between two looks at whether what was killed is gone. */
+/** Interval of the checks whether a killed process has ended. */
 const LOOK_MS = 1
-/** A killed process can be held by a hanging disk. */
+/** A hanging disk can hold a killed process. */
 const GIVE_UP_MS = 5000
 
 /**
- * Run as root in a mount namespace of its own, before anything of the command: nobody may not enter every folder that
- * what root has is in. $1 to $3 are mount, mkdir and setpriv, $4 is a folder to use, the others what is to be mounted,
- * up to `--`.
+ * Runs as root in a mount namespace of its own, before anything of the command, because the commands' user may not
+ * enter every folder above root's files. $1 to $3 are mount, mkdir and setpriv, $4 is a folder to use, the others up to
+ * `--` are what to mount.
  */
 const STAGE = `set -e
 m=$1 d=$2 p=$3 b=$4;shift 4;"$m" -t tmpfs -o mode=711,size=1m none "$b";i=0
@@ -60,10 +60,10 @@ exec "$p" --reuid ${COMMAND_UID} --regid ${COMMAND_UID} --clear-groups "$@"`
 
 const SETSID = systemProgram('setsid')
 
-/** Folders every system has, one of which is covered for what is staged. */
+/** Folders that every system has; one of them is covered by the staged mounts. */
 const STAGES = ['/mnt', '/media', '/srv', '/opt', '/run']
 
-/** A sandbox for each command. */
+/** Makes a sandbox for each command. */
 export class BwrapLauncher implements Launcher {
   readonly scratch = SCRATCH
   readonly mark = randomUUID()
@@ -83,8 +83,8 @@ export class BwrapLauncher implements Launcher {
   attach (host: LaunchHost): void { this.#host = host }
 
   /**
-   * A nest needs perl and a /proc, and has nothing writable, which would outlive an item; and what its items read is
-   * not known when it is made.
+   * A nest needs perl and a /proc. It has no writable mounts, which would outlive an item, and the stdin of its items
+   * is not known when it is made.
    */
   canNest ({ mounts = [], stdin }: WorkItem): boolean {
     return (
@@ -120,7 +120,7 @@ export class BwrapLauncher implements Launcher {
   launch (item: WorkItem, limits: Limits): Launch {
     return this.#with(item, limits, taken => {
       const stdoutFd = NEXT_FD + taken.groupFds.length
-      // opened inside: by a descriptor from outside its owner could change the mode, and open it once more
+      // opened inside: through a descriptor from outside, its owner could change the mode and open it again
       const reads = item.stdin === undefined ? [] : [{ path: item.stdin, at: STDIN }]
       const command = outlastCommand({
         fd: stdoutFd,
@@ -214,9 +214,8 @@ export class BwrapLauncher implements Launcher {
   }
 
   /**
-   * bwrap ends with the command; the first process inside, and with it all that the command left, is killed then, which
-   * takes the kernel a moment. And if bwrap was killed while
-   * it set itself up, nobody else does it.
+   * bwrap ends with the command. The first process inside is then killed, and with it everything that the command left,
+   * which takes the kernel a moment. If bwrap was killed while it set itself up, that process must be killed here.
    */
   async #gone (pid: number | null): Promise<void> {
     if (pid === null) return
@@ -228,14 +227,17 @@ export class BwrapLauncher implements Launcher {
     this.#host?.watchdog.forget(pid)
   }
 
-  /** Its pid, told by bwrap; null if it came to none. It leads a session of its own, in which the whole sandbox is. */
+  /**
+   * The pid of the first process, reported by bwrap; null if there was none. It leads a session of its own, which
+   * contains the whole sandbox.
+   */
   async #firstProcess (child: ChildProcess): Promise<number | null> {
     const pipe = child.stdio[INFO_FD] as Socket
     let text = ''
     return new Promise(resolve => {
       pipe.setEncoding('latin1').on('data', (more: string) => {
         text += more
-        if (!text.includes('}')) return // bwrap would be ended by a pipe that is closed while it writes
+        if (!text.includes('}')) return // a pipe closed during the write would kill bwrap
         pipe.destroy()
         const pid = Number(/"child-pid": (\d+)/.exec(text)?.[1] ?? 0)
         if (pid > 1) this.#host?.watchdog.watch(pid)
@@ -245,22 +247,20 @@ export class BwrapLauncher implements Launcher {
   }
 }
 
-/** The first process of a namespace becomes a zombie only when all others in it are gone. */
+/** The first process of a namespace becomes a zombie only when all others in it have ended. */
 function isAlive (pid: number): boolean {
   return livingThread(pid, readStat(pid)?.[0]) !== null
 }
 
-/**
- * bwrap waits for its arguments. If we are killed before they are written, it reads none, and ends.
- */
+/** bwrap waits for its arguments. If we are killed before they are written, it reads none, and ends. */
 function begin (child: ChildProcess, options: string[]): void {
   endFirst(child.pid)
   const pipe = child.stdio[ARGS_FD] as Writable
-  pipe.on('error', () => {}) // EPIPE: it has ended, which is seen by other means
+  pipe.on('error', () => {}) // EPIPE: it has ended, which is noticed elsewhere
   pipe.end(options.join('\0') + '\0')
 }
 
-/** bwrap says 128 + n for a command that signal n ended, as shells do. */
+/** bwrap exits with 128 + n for a command that was killed by signal n, like a shell. */
 function endOf (exitCode: number): { exitCode: number | null, signal: NodeJS.Signals | null } {
   const signal = Object.entries(os.constants.signals).find(([, number]) => number === exitCode - 128)?.[0]
   return signal === undefined ? { exitCode, signal: null } : { exitCode: null, signal: signal as NodeJS.Signals }

@@ -1,5 +1,6 @@
 /**
- * Finds out which sandbox this machine has, by running a command in it: in the very configuration that work items get.
+ * Finds out which sandbox works on this machine, by running a command in it, with the same configuration as for work
+ * items.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +17,7 @@ import { SCRATCH } from './scratch.ts'
 import type { Arch } from './syscalls.ts'
 import type { Sandbox, SandboxChoice, SandboxReport } from './types.ts'
 
-/** Says 'ok' only where all holds that can be tried without harm. */
+/** Prints 'ok' only if everything holds that can be tested without harm. */
 const SELF_TEST = `
 [ "$PWD $HOME $TMPDIR" = "$SCRATCH $SCRATCH $SCRATCH" ] || { echo "the working directory is $PWD" >&2; exit 1; }
 : > here || exit 1
@@ -37,7 +38,7 @@ fi
 echo ok
 `
 
-/** Files are there, but cannot be opened. Perl has what it takes to try the rest. */
+/** Files exist, but cannot be opened. Perl tests the rest. */
 const IN_LANDLOCK = `
 for f in /home /root /var /run /sys /tmp /proc; do if compgen -G "$f/*" > /dev/null; then echo "$f can be listed" >&2; exit 1; fi; done
 if (: < /etc/passwd) 2> /dev/null; then echo '/etc/passwd can be read' >&2; exit 1; fi
@@ -48,7 +49,7 @@ echo ok
 
 const TEST_MS = 10_000
 const TEMPORARY_NAME = 'bitworker-sandbox-'
-/** More than trying a sandbox takes. */
+/** More than the test of a sandbox needs. */
 const TEMPORARY_BYTES = 64 * 1024
 const WHY: Record<string, string> = {
   ENOENT: 'there is no such folder',
@@ -61,7 +62,7 @@ const WHY: Record<string, string> = {
 }
 const reports = new Map<SandboxChoice, Promise<SandboxReport>>()
 
-/** Tries what may be used, best first. Done once in a process; never rejects. */
+/** Tries the possible sandboxes, best first. Done once per process; never rejects. */
 export async function detectSandbox (choice: SandboxChoice = 'auto'): Promise<SandboxReport> {
   const known = reports.get(choice) ?? detect(choice)
   reports.set(choice, known)
@@ -81,7 +82,7 @@ async function detect (choice: SandboxChoice): Promise<SandboxReport> {
   return { tier: 'none', sandbox: null, problems: [...new Set(problems)] }
 }
 
-/** Every sandbox needs a folder for temporary files. What is wrong with it, in one line; null if it works. */
+/** Every sandbox needs a folder for temporary files. Returns what is wrong with it, in one line; null if it works. */
 function temporaryProblem (): string | null {
   const at = tmpdir()
   let folder: string | null = null
@@ -97,7 +98,7 @@ function temporaryProblem (): string | null {
   }
 }
 
-/** What cannot be removed is the system's to remove. */
+/** If it cannot be removed, it is left to the system. */
 function removeTemporary (folder: string | null): void {
   try { if (folder !== null) rmSync(folder, { recursive: true, force: true }) } catch {}
 }
@@ -132,7 +133,7 @@ function * bwraps (arch: Arch, problems: string[]): Generator<Sandbox> {
   }
 }
 
-/** What is wrong with it, in the words of who noticed; null if it works. */
+/** Returns what is wrong with the sandbox, in the words of the failing program; null if it works. */
 async function tryOut (sandbox: Sandbox): Promise<string | null> {
   let executor: BashExecutor | null = null
   let folder: string | null = null

@@ -1,6 +1,5 @@
 /**
- * A file without a name, which each command's launcher reads from its beginning: the filter of system calls, and
- * others.
+ * A file without a name that every command's launcher reads from the beginning: the filter of system calls, and others.
  */
 import { closeSync, constants, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
@@ -25,7 +24,7 @@ export class FilterFile {
     }
   }
 
-  /** A descriptor of its own for each reader: they would share how far they have read. */
+  /** Opens a separate descriptor for each reader, because readers of the same one would share its position. */
   open (): number {
     return openSync(`/proc/self/fd/${this.#fd}`, constants.O_RDONLY)
   }

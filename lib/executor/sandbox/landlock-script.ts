@@ -1,14 +1,12 @@
 /**
- * What confines a command where there can be no namespaces: Landlock (which files), seccomp (which system calls). Both
- * are taken on by a process itself and are kept by all that it starts, so a little script does it and then becomes
- * bash. Perl, because it can do system calls itself, and is wherever Debian is. Pure.
+ * Confines a command where namespaces are not available: by Landlock (files) and seccomp (system calls). A process
+ * applies both to itself, and everything that it starts inherits them, so a small script does this and then becomes
+ * bash. It is in Perl, which can make system calls, and which every Debian has. Pure.
  */
 import { perlScript } from './syscalls.ts'
 import type { Arch } from './syscalls.ts'
 
-/**
- * Version of Landlock from which on signals to processes outside, and abstract unix sockets, are refused: Linux 6.12.
- */
+/** The version of Landlock that also blocks signals to processes outside, and abstract unix sockets: Linux 6.12. */
 const NEEDED = 6
 
 /** `LANDLOCK_ACCESS_FS_*`, by bit. */
@@ -33,9 +31,9 @@ const ACCESS = {
 
 const bits = (...names: Array<keyof typeof ACCESS>): number => names.reduce((sum, name) => sum + 2 ** ACCESS[name], 0)
 
-/** All are refused but where a rule allows them. */
+/** Everything is refused unless a rule allows it. */
 const HANDLED = bits(...Object.keys(ACCESS) as Array<keyof typeof ACCESS>)
-/** What may be done with something; of the rights to a folder, a file takes those that it can have. */
+/** What may be done with a path. Of the rights for a folder, a file gets those that apply to files. */
 const RIGHTS = {
   read: bits('EXECUTE', 'READ_FILE', 'READ_DIR'),
   list: bits('READ_DIR'),
@@ -45,12 +43,12 @@ const RIGHTS = {
 const FOR_FILES = bits('EXECUTE', 'WRITE_FILE', 'READ_FILE', 'TRUNCATE')
 
 /**
- * First it waits for the word to begin (`letBegin`, launch.ts).
+ * First it waits for a line (`letBegin`, launch.ts).
  *
- * As root it becomes nobody, but keeps CAP_DAC_OVERRIDE (1): nobody may not enter every folder that what root shows is
- * in, and it is Landlock that says which files there are. SECBIT_NO_SETUID_FIXUP (4): it is not lost with root's
- * number, and access(2) counts it, by which gcc decides whether it can write. stdout and stderr may be opened once more
- * (/dev/stdout).
+ * Root changes to the commands' user, but keeps CAP_DAC_OVERRIDE (1): that user may not enter every folder above root's
+ * files, and Landlock decides which files are accessible. SECBIT_NO_SETUID_FIXUP (4): the capability is not lost with
+ * root's number, and access(2) considers it, which gcc uses to check whether it can write. stdout and stderr may be
+ * opened again (/dev/stdout).
  */
 const SCRIPT = String.raw`
 use strict;
@@ -98,24 +96,24 @@ exec { $ARGV[0] } @ARGV;
 bad("$ARGV[0]: $!");
 `
 
-/** Something of this machine that a command may reach, and how. */
+/** A path of this machine that a command may access, and how. */
 export interface Rule { path: string, may: keyof typeof RIGHTS }
 
-/** What a command is to be confined to. */
+/** How a command is confined. */
 export interface LandlockOptions {
   /** absolute path */
   perl: string
   arch: Arch
-  /** who root is to become; null: we are not root */
+  /** the user that root changes to; null: we are not root */
   user: number | null
-  /** path of what the command reads */
+  /** path of the command's stdin */
   stdin: string
   rules: readonly Rule[]
-  /** what is run */
+  /** the command line */
   command: readonly string[]
 }
 
-/** The command line. Its descriptor 3 is the filter of system calls. */
+/** The command line of the script. Its descriptor 3 is the filter of system calls. */
 export function landlockCommand ({ perl, arch, user, stdin, rules, command }: LandlockOptions): string[] {
   const script = perlScript(SCRIPT, arch, { HANDLED, FOR_FILES, NEEDED, WRITABLE: RIGHTS.device })
   return [

@@ -1,6 +1,6 @@
 /**
- * Launches commands that Landlock and seccomp confine, for machines that forbid the namespaces bwrap needs. The command
- * runs in its item's own folder, where binds are links.
+ * Launches commands that are confined by Landlock and seccomp, for machines that forbid the namespaces that bwrap
+ * needs. The command runs in its item's own folder, where binds are links.
  */
 import { existsSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
@@ -25,28 +25,29 @@ import type { Arch } from './seccomp.ts'
 import { shownHere, visibleIn } from './shown.ts'
 import type { Shown } from './shown.ts'
 
-/** Which machine. */
+/** Options of the launcher. */
 export interface LandlockLauncherOptions {
   /** absolute path of perl */
   perl: string
   arch: Arch
 }
 
-/** Its descriptor 3 is the filter. */
+/** Descriptor 3 is the filter. */
 const NEXT_FD = 4
 const DEVICES = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom']
-/** What programs size themselves by; nothing of other processes. */
+/** Files that programs use to determine the size of the machine; they reveal nothing of other processes. */
 const PROC = ['/proc/cpuinfo', '/proc/meminfo', '/proc/stat']
 
 /**
- * What is allowed of a folder is allowed of all that is in it: where something of it is hidden, what is not is named.
+ * A rule for a folder applies to everything in it. Where parts of a folder are hidden, rules therefore name the visible
+ * parts.
  */
 function visibleRules (shown: Shown): Rule[] {
   const { lists, reads } = visibleIn(shown)
   return [...lists.map((path): Rule => ({ path, may: 'list' })), ...reads.map((path): Rule => ({ path, may: 'read' }))]
 }
 
-/** Confines each command anew. */
+/** Confines each command. */
 export class LandlockLauncher implements Launcher {
   readonly mark = randomUUID()
   readonly #opts: LandlockLauncherOptions
@@ -118,8 +119,8 @@ export class LandlockLauncher implements Launcher {
   close (): void { this.#filter.close() }
 
   /**
-   * The system counts all that the user runs, here and elsewhere: no more than all that is running, and what the
-   * command may.
+   * The system counts all processes of the user, here and elsewhere: the limit is the number that are running plus the
+   * command's.
    */
   #command (item: WorkItem, limits: Limits): string[] {
     const processes = countThreads() + limits.processes

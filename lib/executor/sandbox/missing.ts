@@ -1,12 +1,13 @@
 /**
- * Why a program that a command needs is not in the sandbox: what a shell said of it, and where this machine has it.
+ * Explains why a program is missing in the sandbox: from the shell's message, and from where this machine has the
+ * program.
  */
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { SHOWN_FOLDERS } from './shown.ts'
 
-/** What is known of a command that failed. */
+/** How the command failed. */
 export interface Failure { exitCode: number | null, stderr: string }
 
 // bash: "bash: line 1: foo: command not found", "foo: No such file or directory", "foo: bad interpreter: No such file
@@ -24,9 +25,7 @@ const NOT_FOUND = 127
 const NOT_EXECUTABLE = 126
 const DOCS = 'docs/SECURITY.md#programs-elsewhere'
 
-/**
- * Where a program is on this machine, by PATH as the user has it, whom it really is included; null if it is nowhere.
- */
+/** The path of a program on this machine by the user's PATH, and the real path behind it; null if it is not found. */
 export function findOnHost (program: string, folders = (process.env['PATH'] ?? '').split(':')): string | null {
   const places = program.includes('/')
     ? [program]
@@ -41,15 +40,15 @@ export function findOnHost (program: string, folders = (process.env['PATH'] ?? '
 }
 
 /**
- * One line for people, if the command failed because a program is not there or cannot be run; else null.
- * @param find where this machine has a program; for tests
+ * One line for users if the command failed because a program is missing or cannot be run; otherwise null.
+ * @param find finds a program on this machine; for tests
  */
 export function explainMissing (
   { exitCode, stderr }: Failure, find: (program: string) => string | null = findOnHost
 ): string | null {
   if (exitCode !== NOT_FOUND && exitCode !== NOT_EXECUTABLE) return null
   const program = missingIn(stderr)
-  // what the command made itself
+  // a file that the command itself made
   if (program === null || (program.includes('/') && !path.isAbsolute(program))) return null
   const at = find(program)
   if (at === null) return `${program} is not installed on this machine. Install it, or correct the command.`
@@ -59,7 +58,7 @@ export function explainMissing (
   return `On this machine, ${program} is ${where}, but the sandbox shows only programs in ${listOf(SHOWN_FOLDERS)}. Install it there, or see ${DOCS}.`
 }
 
-/** The program that the last complaint is of. */
+/** The program named by the last error message. */
 function missingIn (stderr: string): string | null {
   for (const line of stderr.split('\n').toReversed()) {
     for (const pattern of SAID) {

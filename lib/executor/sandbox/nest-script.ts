@@ -1,8 +1,8 @@
 /**
- * What makes sandboxes inside of a sandbox. bwrap builds the outer one, which takes it 6 ms of processor time; this
- * little supervisor in it makes an inner one for each work item, one after the other, by a single clone(2) and a few
- * mounts. Perl, because it can do system calls itself; no command ever runs in a process that has more rights than it
- * would have in bwrap's own sandbox. Pure.
+ * Makes sandboxes inside a sandbox. bwrap builds the outer one, which takes 6 ms of processor time. This small
+ * supervisor inside it makes an inner one for each work item, one after the other, by a single clone(2) and a few
+ * mounts. It is in Perl, which can make system calls. No command ever runs in a process with more rights than it would
+ * have in bwrap's own sandbox. Pure.
  */
 import type { Mount } from '../types.ts'
 import { SHM_BYTES } from './bwrap-args.ts'
@@ -10,23 +10,24 @@ import { SCRATCH } from './scratch.ts'
 import { perlScript } from './syscalls.ts'
 import type { Arch } from './syscalls.ts'
 
-/** The capabilities that the supervisor has in the outer sandbox's user namespace; by number: 8, 12, 21. */
+/** The capabilities of the supervisor in the outer sandbox's user namespace, by number: 8, 12, 21. */
 export const NEST_CAPABILITIES = ['CAP_SETPCAP', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN']
 
-/** Where the outer sandbox has what is mounted in the inner ones; they have a /tmp of their own over it. */
+/** The folder of the outer sandbox that contains the mounts of the inner ones; these have their own /tmp over it. */
 export const NEST_MOUNTS = '/tmp'
 
 /**
- * fd 0: variables of the items, 1: answers ("r": an inner sandbox waits; "x": it cannot be made; "s": it has read an
- * item's variables; a number: how it ended), 2: the items' stderr, which each opens anew, as what one does to an open
- * file others would see, 3: the seccomp filter. Each inner sandbox is made ahead and has all that it is to
- * have, rights taken away and filter included, before it reads its item's variables; the supervisor never sees them.
+ * Descriptors: 0: variables of the items; 1: answers ("r": an inner sandbox is ready; "x": it cannot be made; "s": it
+ * has read an item's variables; a number: how it ended); 2: the items' stderr, which each item opens again, because
+ * changes to an open file would affect the others; 3: the seccomp filter. Each inner sandbox is made ahead, and is
+ * complete, with rights removed and filter installed, before it reads its item's variables. The supervisor never sees
+ * them.
  *
  * The first process inside (`inner`) has the same user as the command. It is hidden, cannot be traced
- * (PR_SET_DUMPABLE), has no capability left, no descriptor but the reading end of the pipe for stdout, from which it
- * never reads, and waits for the command, as bwrap's does. If that ended well, it waits until nobody has the pipe open
- * for writing, which is a hang-up to poll. When it has ended, nothing of the item is left: the kernel kills what is in
- * a namespace of processes before its first one is gone.
+ * (PR_SET_DUMPABLE), and has no capabilities. Its only descriptor is the reading end of the pipe for stdout, from which
+ * it never reads. It waits for the command, as bwrap's does. If the command succeeded, it waits until no process has
+ * the pipe open for writing, which poll reports as a hang-up. When it has ended, nothing of the item is left: the
+ * kernel kills everything in a pid namespace before its first process is gone.
  */
 const SCRIPT = String.raw`
 use strict;
@@ -114,18 +115,18 @@ for my $part ($first .. $first + $parts - 1) {
 }
 `
 
-/** What a supervisor is to do. */
+/** Options of the supervisor. */
 export interface NestOptions {
-  /** absolute path of perl, in the sandbox, too */
+  /** absolute path of perl, also in the sandbox */
   perl: string
   arch: Arch
-  /** how many items it is for, and which descriptors their stdouts are, from `firstPart` on */
+  /** the number of items, and the descriptors of their stdouts, from `firstPart` on */
   parts: number
   firstPart: number
   scratchBytes: number
-  /** what stands at NEST_MOUNTS/0, NEST_MOUNTS/1 … of the outer sandbox */
+  /** the inner places of NEST_MOUNTS/0, NEST_MOUNTS/1 … of the outer sandbox */
   mounts: ReadonlyArray<Pick<Mount, 'at'> & { isFolder: boolean }>
-  /** what is run for each item */
+  /** the command line for each item */
   command: readonly string[]
 }
 

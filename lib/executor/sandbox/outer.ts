@@ -1,30 +1,28 @@
 /**
- * What stands around bwrap: a little shell that takes on limits, and becomes bwrap. The first process of a sandbox is
- * bwrap's own, which the prelude's limits come too late for. Pure.
+ * The wrapper of bwrap: a small shell that sets limits and then becomes bwrap. The first process of a sandbox is
+ * bwrap's own, for which the prelude's limits come too late. Pure.
  */
 import type { Limits } from '../limits.ts'
 import { CPU_GRACE_S } from './prelude.ts'
 import type { HardLimits } from './prelude.ts'
 
-/**
- * Bwrap, and what makes sandboxes in a nest, need a few files and some memory before there is a command to be limited.
- */
+/** bwrap, and the supervisor of a nest, need some files and memory before the command's limits apply. */
 const LEAST = { openFiles: 128, memoryBytes: 32 * 1024 ** 2 }
 const KIB = 1024
 
-/** What is taken on. */
+/** The limits to set. */
 export interface OuterOptions {
   limits: Limits
-  /** bytes that any file may have; as the prelude's */
+  /** largest size of any file in bytes; as in the prelude */
   fileBytes: number
   hard: HardLimits
-  /** descriptors of ours: files that a process writes "0" to, to be counted with others; it ends if it cannot */
+  /** descriptors of ours: files to which the shell writes "0" to join a group; it ends if that fails */
   groupFds?: readonly number[]
 }
 
 /**
- * The words before a command line. Not the limit of processes: outside of a sandbox it counts all that the user runs.
- * In a POSIX shell the limit of files counts blocks of 512 bytes.
+ * The words before a command line. The limit of processes is not set: outside a sandbox it counts all processes of the
+ * user. In a POSIX shell, the limit of file size counts blocks of 512 bytes.
  */
 export function outerCommand ({ limits, fileBytes, hard, groupFds = [] }: OuterOptions): string[] {
   const cpu = Math.ceil(limits.cpuMs / 1000)

@@ -1,9 +1,7 @@
-/**
- * What to do where a sandbox does not work, by what it said. Pure.
- */
+/** Suggests what to do if a sandbox does not work, by its error message. Pure. */
 
 const REMEDIES: Array<[said: RegExp, remedy: string]> = [
-  // Ubuntu 24.04 and later: the sysctl that would also help opens the machine to more than bwrap
+  // Ubuntu 24.04 and later: the sysctl that would also help weakens more than bwrap
   [
     /setting up uid map: Permission denied|loopback: Failed RTM_NEWADDR/,
     'AppArmor forbids it. Give bwrap a profile: install apparmor-profiles, copy /usr/share/apparmor/extra-profiles/bwrap-userns-restrict to /etc/apparmor.d, and reload apparmor.'
@@ -29,7 +27,7 @@ const REMEDIES: Array<[said: RegExp, remedy: string]> = [
   [/mount proc/i, 'The container hides parts of /proc.']
 ]
 
-/** One line: which sandbox, what it said, what to do. */
+/** One line: which sandbox, its message, what to do. */
 export function remedyFor (tier: string, said: string): string {
   const remedy = REMEDIES.find(([pattern]) => pattern.test(said))?.[1]
   return `${tier} does not work here (${said.trim().replaceAll('\n', ' ').replace(/\.$/, '')}).${remedy === undefined ? '' : ` ${remedy}`}`

@@ -1,4 +1,4 @@
-/** Where a command finds itself in the sandbox: its working directory, HOME and TMPDIR. */
+/** The command's working directory, HOME and TMPDIR in the sandbox. */
 export const SCRATCH = '/scratch'
-/** Where a sandbox of bwrap has what the command reads. */
+/** The path of the command's stdin in a bwrap sandbox. */
 export const STDIN = '/stdin'

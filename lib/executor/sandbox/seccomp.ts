@@ -1,19 +1,19 @@
 /**
  * The seccomp filter of the sandbox: a classic BPF program over `struct seccomp_data`, as bytes for bwrap or prctl(2).
- * A deny list, after Flatpak's. Pure: the same bytes for the same machine.
+ * It is a deny list, after Flatpak's. Pure: the same bytes for the same machine.
  *
- * It is a straight line of comparisons: about 100 of them cost tens of nanoseconds a call, and can be read.
+ * It is a straight line of comparisons: about 100 of them cost tens of nanoseconds per call, and are easy to read.
  */
 import { CHECKED, FORBIDDEN, OWN_ONLY, PRETENDED, SHARED, SHARED_CHECKED, UNKNOWN, numberOn } from './syscalls.ts'
 import type { Arch } from './syscalls.ts'
 
 export type { Arch } from './syscalls.ts'
 
-/** What a filter lets through. */
+/** Options of the filter. */
 export interface FilterOptions {
   /**
-   * the command shares processes, network and IPC with the rest of the machine: it gets no sockets, and nothing that
-   * reaches other processes, or files but by opening them. Default false: namespaces keep these apart
+   * the command shares processes, network and IPC with the rest of the machine: it gets no sockets, no access to other
+   * processes, and none to files except by opening them. Default false: namespaces separate these
    */
   isShared?: boolean
 }
@@ -22,7 +22,7 @@ export interface FilterOptions {
 type Instruction = readonly [code: number, jt: number, jf: number, k: number]
 
 const AUDIT_ARCH: Record<Arch, number> = { x64: 0xC000003E, arm64: 0xC00000B7 }
-/** Calls of the x32 interface carry this bit: another numbering of the same calls. */
+/** The bit of x32 calls, which number the same calls differently. */
 const X32_BIT = 0x40000000
 
 const LOAD = 0x20 // BPF_LD | BPF_W | BPF_ABS
@@ -31,14 +31,14 @@ const JUMP_GE = 0x35
 const JUMP_SET = 0x45
 const RETURN = 0x06
 
-// offsets in struct seccomp_data; of an argument the low half (both machines are little-endian), as the kernel itself
-// takes these for 32-bit numbers
+// offsets in struct seccomp_data; for an argument, its low half (both machines are little-endian), because the kernel
+// itself treats these arguments as 32-bit numbers
 const NUMBER = 0
 const ARCHITECTURE = 4
 const argument = (n: number): number => 16 + 8 * n
 
 const ALLOW = 0x7FFF0000
-/** It does nothing, and says that it went well. */
+/** Does nothing, and reports success. */
 const PRETEND = 0x00050000
 const KILL = 0x80000000
 const EPERM = 0x00050000 | 1
@@ -47,33 +47,33 @@ const EAFNOSUPPORT = 0x00050000 | 97
 const ENOTTY = 0x00050000 | 25
 const EOPNOTSUPP = 0x00050000 | 95
 
-/** All CLONE_NEW*: a namespace of one's own is where most holes of the kernel are reached from. */
+/** All CLONE_NEW*: most holes of the kernel are reached from a new namespace. */
 const CLONE_NEW = 0x7E020000
 /** TIOCSTI and TIOCLINUX type into the terminal. */
 const TERMINAL_INPUT = [0x5412, 0x541C]
 const AF = { unix: 1, inet: 2, inet6: 10 }
 /**
- * What changes a file that one can only read, its flags or whether it can be written to: FS_IOC_SETFLAGS (also of 32
- * bits), _FSSETXATTR, _SETVERSION (also of 32 bits, and ext4's), _ENABLE_VERITY, _SET_ENCRYPTION_POLICY, FIFREEZE,
+ * Requests that change a file through a read-only descriptor, its flags or whether it is writable: FS_IOC_SETFLAGS
+ * (also 32-bit), _FSSETXATTR, _SETVERSION (also 32-bit, and ext4's), _ENABLE_VERITY, _SET_ENCRYPTION_POLICY, FIFREEZE,
  * FITHAW.
  */
 const FILE_FLAGS = [
   0x40086602, 0x40046602, 0x401c5820, 0x40087602, 0x40047602, 0x40086604, 0x40806685, 0x800c6613, 0xc0045877, 0xc0045878
 ]
 /**
- * All that can be asked of a file where no mount says that it can only be read: TCGETS, TIOCGPGRP, TIOCGWINSZ,
- * FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FIOQSIZE, FIGETBSZ, FS_IOC_GETFLAGS, FICLONE, FICLONERANGE, FS_IOC_FIEMAP.
+ * The allowed requests where no mount makes files read-only: TCGETS, TIOCGPGRP, TIOCGWINSZ, FIONREAD, FIONBIO,
+ * FIONCLEX, FIOCLEX, FIOQSIZE, FIGETBSZ, FS_IOC_GETFLAGS, FICLONE, FICLONERANGE, FS_IOC_FIEMAP.
  */
 const PLAIN_REQUESTS = [
   0x5401, 0x540f, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451, 0x5460, 2, 0x80086601, 0x40049409, 0x4020940d, 0xc020660b
 ]
-/** F_SETLEASE and F_NOTIFY: who opens the file elsewhere waits, or is told of. */
+/** F_SETLEASE and F_NOTIFY: a process that opens the file elsewhere would have to wait, or be reported. */
 const FILE_LEASES = [1024, 1026]
-/** F_SETOWN, F_SETSIG, F_SETOWN_EX: a signal to whoever is named. */
+/** F_SETOWN, F_SETSIG, F_SETOWN_EX: would send a signal to any process. */
 const FILE_OWNERS = [8, 10, 15]
 const [KEEP_SIZE, PUNCH_HOLE] = [1, 2]
 
-/** The filter for a machine, in the machine's byte order. */
+/** The filter for a machine, in its byte order. */
 export function seccompFilter (arch: Arch, { isShared = false }: FilterOptions = {}): Buffer {
   return assemble([
     [LOAD, 0, 0, ARCHITECTURE],
@@ -102,14 +102,14 @@ export function seccompFilter (arch: Arch, { isShared = false }: FilterOptions =
       ...[...FILE_LEASES, ...isShared ? FILE_OWNERS : []].flatMap(request => refuse(JUMP_EQ, request, EPERM)),
       [RETURN, 0, 0, ALLOW]
     ]),
-    // room that no size shows: of a file that it writes to, only the size is looked at often
+    // allocates space that no size shows: for a file that it writes to, only the size is checked often
     ...onCall(numberOn(arch, CHECKED.fallocate), [
       [LOAD, 0, 0, argument(1)],
       ...refuse(JUMP_SET, PUNCH_HOLE, ALLOW),
       ...refuse(JUMP_SET, KEEP_SIZE, EOPNOTSUPP),
       [RETURN, 0, 0, ALLOW]
     ]),
-    // 0 is Linux as it is, -1 only asks; others turn protections off
+    // 0 is normal Linux, -1 only asks; others turn off protections
     ...onCall(numberOn(arch, CHECKED.personality), [
       [LOAD, 0, 0, argument(0)],
       ...[0, 0xFFFFFFFF].flatMap(persona => refuse(JUMP_EQ, persona, ALLOW)),
@@ -124,7 +124,7 @@ export function seccompFilter (arch: Arch, { isShared = false }: FilterOptions =
       [LOAD, 0, 0, argument(0)],
       [JUMP_EQ, 1, 0, AF.unix],
       [RETURN, 0, 0, EAFNOSUPPORT],
-      // SOCK_STREAM (1), which is connected for good; others could be connected to a socket outside
+      // SOCK_STREAM (1), which is connected for good; other types could be connected to a socket outside
       ...isShared ? [[LOAD, 0, 0, argument(1)] as const, ...refuse(JUMP_SET, 0xE, EPERM)] : [],
       [RETURN, 0, 0, ALLOW]
     ]),
@@ -133,7 +133,7 @@ export function seccompFilter (arch: Arch, { isShared = false }: FilterOptions =
   ])
 }
 
-/** What would reach beyond the command where nothing but this filter and Landlock is in the way. */
+/** Calls that would reach beyond the command where only this filter and Landlock confine it. */
 function refuseShared (arch: Arch): Instruction[] {
   const isNot = (n: number, value: number): Instruction[] => [
     [LOAD, 0, 0, argument(n)], [JUMP_EQ, 1, 0, value], [RETURN, 0, 0, EPERM]
@@ -145,7 +145,7 @@ function refuseShared (arch: Arch): Instruction[] {
       onCall(numberOn(arch, numbers), [...isNot(0, 0), [RETURN, 0, 0, ALLOW]])
     ),
     ...onCall(numberOn(arch, SHARED_CHECKED.setpriority), [...isNot(0, 0), ...isNot(1, 0), [RETURN, 0, 0, ALLOW]]),
-    // of a file that is open, not of one by its path: both halves of a pointer
+    // for an open file, not for a path: both halves of the pointer are checked
     ...onCall(numberOn(arch, SHARED_CHECKED.utimensat), [
       ...isNot(1, 0),
       [LOAD, 0, 0, argument(1) + 4],
@@ -156,12 +156,12 @@ function refuseShared (arch: Arch): Instruction[] {
   ]
 }
 
-/** Returns `result` if the comparison holds, else goes on. */
+/** Returns `result` if the comparison holds; otherwise continues. */
 function refuse (jump: number, value: number, result: number): Instruction[] {
   return [[jump, 0, 1, value], [RETURN, 0, 0, result]]
 }
 
-/** Does `body`, which always returns, if it is this call. */
+/** For this call, runs `body`, which always returns. */
 function onCall (number: number | null, body: Instruction[]): Instruction[] {
   return number === null ? [] : [[JUMP_EQ, 0, body.length, number], ...body]
 }

@@ -1,7 +1,7 @@
 /**
- * Copies of what every command sees of /etc and /var, as far as it is small: bwrap takes a quarter of a millisecond for
- * each mount, and two show all of them. One for all sandboxes of a process; the next process removes what a killed one
- * left.
+ * Copies the small part of what every command sees of /etc and /var. bwrap takes a quarter of a millisecond per mount,
+ * and two mounts then show all of it. All sandboxes of a process share one copy. The next process removes the copy of
+ * one that was killed.
  */
 import {
   chmodSync, copyFileSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, statSync,
@@ -16,11 +16,14 @@ import { isFolder, isRoot } from './host.ts'
 import { GROUP, PASSWD, shownHere, shownOf } from './shown.ts'
 import type { Shown, ShownMounts } from './shown.ts'
 
-/** What is beyond one of these is mounted by itself. */
+/** Anything larger is mounted by itself. */
 const SMALL = { entries: 100, bytes: 1024 ** 2 }
-/** So long it serves, and for as long once more those who have begun with it: packages are upgraded meanwhile. */
+/**
+ * How long a copy is used; commands that have started with it keep it for as long again. Packages are upgraded in the
+ * meantime.
+ */
 const AGE_MS = 24 * 3_600_000
-/** root writes to the last one at least, and everybody may enter it. */
+/** Root can write to the last one at least, and everybody may enter it. */
 const PLACES = ['/dev/shm', tmpdir(), '/tmp', '/var/tmp', '/run']
 
 interface Copy extends ShownMounts { folder: string, madeAt: number }
@@ -28,7 +31,7 @@ interface Copy extends ShownMounts { folder: string, madeAt: number }
 let newest: Copy | null = null
 let before: Copy | null = null
 
-/** What this machine has. Throws where no folder for it can be made. */
+/** The mounts for this machine. Throws if no folder for the copy can be made. */
 export function shownMounts (): ShownMounts {
   if (newest !== null && performance.now() - newest.madeAt < AGE_MS && isThere(newest)) return newest
   if (newest === null) process.once('exit', () => { for (const each of [newest, before]) remove(each?.folder) })
@@ -54,7 +57,7 @@ function make (shown: readonly Shown[]): Copy {
   throw cause
 }
 
-/** Where we are root, commands are somebody else. */
+/** If we are root, commands run as another user. */
 function isForCommands (place: string): boolean {
   try {
     if (!isRoot()) return true
@@ -74,17 +77,17 @@ function removeLeft (place: string): void {
   }
 }
 
-/** What cannot be removed is left to the system. */
+/** If it cannot be removed, it is left to the system. */
 function remove (folder: string | undefined): void {
   try { if (folder !== undefined) rmSync(folder, { recursive: true, force: true }) } catch {}
 }
 
-/** Systems clear such places, too. */
+/** Systems clear such folders, too. */
 function isThere ({ folder }: Copy): boolean {
   return statSync(path.join(folder, 'etc', 'passwd'), { throwIfNoEntry: false }) !== undefined
 }
 
-/** @internal Copies what is small of it into an empty folder. For tests. */
+/** @internal Copies the small parts into an empty folder. For tests. */
 export function copyOf (shown: readonly Shown[], folder: string): Copy {
   chmodSync(folder, 0o711)
   const others: Shown[] = []
@@ -106,7 +109,7 @@ export function copyOf (shown: readonly Shown[], folder: string): Copy {
 
 interface Entry { from: string, isHidden: boolean }
 
-/** It and all that is in it, parents first; null if that is much. */
+/** The path and everything in it, parents first; null if that is too much. */
 function entriesOf ({ path: top, hidden }: Shown): Entry[] | null {
   const entries: Entry[] = [{ from: top, isHidden: false }]
   let bytes = 0
@@ -123,7 +126,7 @@ function entriesOf ({ path: top, hidden }: Shown): Entry[] | null {
   return entries
 }
 
-/** As it is but for its owner; of what is hidden, there is only that it is there. */
+/** Copies everything but the owner. For hidden files, only their existence is copied. */
 function copy (from: string, to: string, { isHidden, follows }: { isHidden: boolean, follows: boolean }): void {
   try {
     makeFolder(path.dirname(to))
@@ -136,11 +139,11 @@ function copy (from: string, to: string, { isHidden, follows }: { isHidden: bool
       utimesSync(to, stats.atime, stats.mtime)
     }
   } catch (err) {
-    if (errnoOf(err) !== 'ENOENT') throw err // a package is upgraded just now
+    if (errnoOf(err) !== 'ENOENT') throw err // a package is being upgraded
   }
 }
 
-/** Everybody's to read, whatever the umask. */
+/** Readable by everybody, whatever the umask. */
 function write (at: string, text: string): void {
   writeFileSync(at, text)
   chmodSync(at, 0o644)

@@ -1,21 +1,21 @@
 /**
- * What of this machine every command sees, in whatever sandbox: programs, and what programs need of /etc and /var. All
- * of it comes with packages and is everybody's to read; nothing of it is somebody's own. The same in all tiers, as a
- * task that works at one volunteer must not fail at another.
+ * The files of this machine that every command sees, in any sandbox: programs, and what programs need from /etc and
+ * /var. All of it comes with packages and is world-readable; none of it is personal. It is the same in all tiers,
+ * because a task that works for one volunteer must not fail for another.
  */
 import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import path from 'node:path'
 
 /**
- * Where a sandbox has programs from. Not /opt, nor folders of other package managers: not in its PATH, and they may
- * hold anything.
+ * The folders of programs. Neither /opt nor the folders of other package managers: they are not in the sandbox's PATH,
+ * and may contain anything.
  */
 export const SHOWN_FOLDERS = ['/usr'] as const
 
-/** A last component with `*` stands for all names that begin so. */
+/** A last component with `*` stands for all names with that beginning. */
 const NEEDED = [
-  // the linker, and what stands for what
+  // the dynamic linker, and alternatives
   '/etc/alternatives',
   '/etc/ld.so.cache',
   '/etc/ld.so.conf',
@@ -62,7 +62,7 @@ const NEEDED = [
   '/etc/terminfo',
   '/etc/os-release',
   '/etc/debian_version',
-  // whom TLS trusts
+  // certificate authorities for TLS
   '/etc/ssl/openssl.cnf',
   '/etc/ssl/certs',
   '/etc/ca-certificates.conf',
@@ -72,33 +72,33 @@ const NEEDED = [
 ]
 
 /**
- * In a folder of certificates, what is a file and not a link is one that was made here, with this machine's name; but
- * for these.
+ * In a folder of certificates, a regular file (not a link) was made on this machine, and has its name in it; these are
+ * exceptions.
  */
 const CERTIFICATES = /\/certs\/(?:ca-certificates\.crt|ca-bundle(?:\.trust)?\.crt|java\/cacerts)$/
-/** Where somebody may have put a password. */
+/** Files that may contain a password. */
 const PRIVATE = /\.(?:password|key|site)$|\bprivate\b|\/jmxremote\./
-/** More than that in one folder is looked through no further: it is not shown. */
+/** A folder with more entries than this is not searched, and not shown. */
 const MAX_ENTRIES = 20_000
 
-/** Something that is shown, without what is in it but nobody else may see. */
+/** A path that is shown, except for the parts that are not world-readable. */
 export interface Shown {
   path: string
-  /** absolute paths in it */
+  /** absolute paths of these parts */
   hidden: string[]
 }
 
-/** All of it, as a sandbox mounts it, read-only; shown-copy.ts. */
+/** Everything that is shown, as a sandbox mounts it, read-only; see shown-copy.ts. */
 export interface ShownMounts {
-  /** folders with all that is small */
+  /** folders that contain copies of all small parts */
   copies: Array<{ path: string, at: string }>
-  /** what is not, and has its place in those */
+  /** the large parts, which have mount points in the copies */
   others: string[]
-  /** what of those nobody may see */
+  /** the parts of those that nobody may see */
   hidden: Array<{ path: string, isFolder: boolean }>
 }
 
-/** What of it this machine has. @param root where it is looked for; for tests */
+/** The part of it that this machine has. @param root where to look; for tests */
 export function shownOf (root = ''): Shown[] {
   return NEEDED.flatMap(pattern => expand(root, pattern)).flatMap(at => {
     if (!isEverybodys(root, at)) return []
@@ -109,7 +109,7 @@ export function shownOf (root = ''): Shown[] {
 
 let here: Shown[] | undefined
 
-/** What this machine has; looked for once in a process. */
+/** The part of it that this machine has; determined once per process. */
 export function shownHere (): readonly Shown[] {
   return here ??= shownOf()
 }
@@ -124,7 +124,7 @@ function expand (root: string, pattern: string): string[] {
   return found.filter(at => statOrNull(at) !== null)
 }
 
-/** Everybody can get to it, and links lead to no other place than where programs have such things. */
+/** Whether everybody can reach it, and links lead only to folders of this kind. */
 function isEverybodys (root: string, at: string): boolean {
   const real = realpathSync(at)
   const isProgramData = ['/usr/', '/etc/', '/var/'].some(folder =>
@@ -142,7 +142,7 @@ function isReadable (stats: Stats): boolean {
   return (stats.mode & needed) === needed && (stats.isFile() || stats.isDirectory())
 }
 
-/** null if there is too much in it to be looked at. */
+/** null if it has too many entries. */
 function hiddenIn (at: string): string[] | null {
   const hidden: string[] = []
   const folders = statSync(at).isDirectory() ? [at] : []
@@ -161,7 +161,7 @@ function hiddenIn (at: string): string[] | null {
   return hidden
 }
 
-/** Folders that may be listed but not allowed as a whole, and what of theirs can be. */
+/** For a folder that cannot be allowed as a whole: the folders that may be listed, and the paths that may be read. */
 export function visibleIn ({ path: folder, hidden }: Shown): { lists: string[], reads: string[] } {
   const lists = [folder]
   const reads: string[] = []
@@ -176,7 +176,7 @@ export function visibleIn ({ path: folder, hidden }: Shown): { lists: string[], 
   return { lists, reads }
 }
 
-/** Users of the sandbox: root, who does not come in, and whom commands are. */
+/** The users in the sandbox: root, who does not occur in it, and the commands' user. */
 export const PASSWD = 'root:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/scratch:/bin/bash\n'
 export const GROUP = 'root:x:0:\nnogroup:x:65534:\n'
 

@@ -1,14 +1,14 @@
 /**
- * Numbers of the system calls that the filter knows, from Linux's unistd.h (6.x). Pure data, used by seccomp.ts alone.
+ * The numbers of the system calls that the filter knows, from Linux's unistd.h (6.x). Pure data, used by seccomp.ts.
  */
 
-/** The machines there is a filter for, as Node names them. */
+/** The machines that have a filter, by Node's names. */
 export type Arch = 'x64' | 'arm64'
 
 /** Number on x64 and on arm64; null where the machine has no such call. */
 type Numbers = readonly [x64: number | null, arm64: number | null]
 
-/** Refused with EPERM: what reaches the kernel's inside, other processes, or what no computation needs. */
+/** Refused with EPERM: calls that reach into the kernel or other processes, or that no computation needs. */
 export const FORBIDDEN: Record<string, Numbers> = {
   // the kernel and the machine
   syslog: [103, 116],
@@ -73,7 +73,7 @@ export const FORBIDDEN: Record<string, Numbers> = {
   process_madvise: [440, 440],
   kcmp: [312, 272],
   pidfd_getfd: [438, 438],
-  // where attacks on the kernel begin
+  // common starting points of attacks on the kernel
   userfaultfd: [323, 282],
   move_pages: [279, 239],
   mbind: [237, 235],
@@ -81,7 +81,7 @@ export const FORBIDDEN: Record<string, Numbers> = {
   set_mempolicy: [238, 237],
   migrate_pages: [256, 238],
   set_mempolicy_home_node: [450, 450],
-  // flags of files, which one may change that can only be read
+  // flags of files, which can be changed even through a read-only descriptor
   file_setattr: [469, 469],
   // counted by user, not by namespace
   mq_open: [240, 180],
@@ -90,13 +90,13 @@ export const FORBIDDEN: Record<string, Numbers> = {
   ioprio_set: [251, 30]
 }
 
-/** Answered with ENOSYS, so that programs take the older way which the filter can look into, or do without. */
+/** Answered with ENOSYS, so that programs use an older call that the filter can check, or do without. */
 export const UNKNOWN: Record<string, Numbers> = {
   clone3: [435, 435], // its flags are behind a pointer
   io_uring_setup: [425, 425],
   io_uring_enter: [426, 426],
   io_uring_register: [427, 427], // does what the filter refuses
-  // of these a machine, or a user, has few, wherever they are taken
+  // a machine or user has few of these, in all namespaces together
   io_setup: [206, 0],
   inotify_init: [253, null],
   inotify_init1: [294, 26],
@@ -105,7 +105,7 @@ export const UNKNOWN: Record<string, Numbers> = {
   shmget: [29, 194] // memory that no limit counts
 }
 
-/** Looked at more closely: by what they are called with. */
+/** Allowed or refused by their arguments. */
 export const CHECKED = {
   clone: [56, 220],
   ioctl: [16, 29],
@@ -116,10 +116,10 @@ export const CHECKED = {
   fallocate: [285, 47]
 } satisfies Record<string, Numbers>
 
-/** Refused, too, where no namespaces are in the way. */
+/** Also refused where there are no namespaces. */
 export const SHARED: Record<string, Numbers> = {
-  setsid: [112, 157], // what leaves its session could outlive the command
-  // Landlock says which files are opened, not whose owner or time is changed, or what is listened to
+  setsid: [112, 157], // a process that leaves its session could outlive the command
+  // Landlock decides which files are opened, not whose owner or time is changed, or where a socket listens
   chown: [92, null],
   fchown: [93, 55],
   lchown: [94, null],
@@ -135,13 +135,13 @@ export const SHARED: Record<string, Numbers> = {
   fremovexattr: [199, 16],
   setxattrat: [463, 463],
   removexattrat: [466, 466],
-  // a name for one of a pair of sockets is one that nobody else on the machine can have
+  // would give a socket a name that nobody else on the machine could use
   bind: [49, 200],
   listen: [50, 201],
   connect: [42, 203],
   accept: [43, 202],
   accept4: [288, 242],
-  // memory, semaphores and queues that others have
+  // memory, semaphores and queues of others
   shmat: [30, 196],
   shmctl: [31, 195],
   semget: [64, 190],
@@ -156,8 +156,8 @@ export const SHARED: Record<string, Numbers> = {
 }
 
 /**
- * Said to be done where no namespaces are in the way, and not done: Landlock does not say whose mode is changed. Much
- * fails that is told so (git init, cp -p, tar), and little that finds a mode unchanged, as on a disk that has none.
+ * Reported as done, but not done, where there are no namespaces: Landlock does not control changes of modes. Many
+ * programs fail if the call fails (git init, cp -p, tar), and few if the mode is unchanged, as on a disk without modes.
  */
 export const PRETENDED: Record<string, Numbers> = {
   chmod: [90, null],
@@ -166,7 +166,7 @@ export const PRETENDED: Record<string, Numbers> = {
   fchmodat2: [452, 452]
 }
 
-/** Only of the process itself: pid 0. */
+/** Allowed only for the process itself: pid 0. */
 export const OWN_ONLY: Record<string, Numbers> = {
   prlimit64: [302, 261],
   sched_setaffinity: [203, 122],
@@ -175,7 +175,7 @@ export const OWN_ONLY: Record<string, Numbers> = {
   sched_setattr: [314, 274]
 }
 
-/** Looked at more closely where no namespaces are in the way. */
+/** Allowed or refused by their arguments where there are no namespaces. */
 export const SHARED_CHECKED = {
   setpriority: [141, 140], utimensat: [280, 88]
 } satisfies Record<string, Numbers>
@@ -185,7 +185,7 @@ export function numberOn (arch: Arch, numbers: Numbers): number | null {
   return numbers[arch === 'x64' ? 0 : 1]
 }
 
-/** What our perl scripts call that perl has no function for. */
+/** Calls of our perl scripts for which perl has no function. */
 const PERL_CALLS: Record<string, Numbers> = {
   CLONE: [56, 220],
   MOUNT: [165, 40],
@@ -204,7 +204,7 @@ const PERL_CALLS: Record<string, Numbers> = {
   SETRESUID: [117, 147]
 }
 
-/** A perl script with numbers instead of the names of calls, and of other words. */
+/** A perl script with the names of calls, and other words, replaced by numbers. */
 export function perlScript (script: string, arch: Arch, words: Record<string, number> = {}): string {
   return script.replaceAll(/\b[A-Z]+[A-Z0-9_]+\b/g, word => {
     const call = PERL_CALLS[word]

@@ -1,6 +1,6 @@
 /**
- * What a launch in a sandbox takes: open files, until it is spawned, and its place in a control group, until nothing of
- * it runs any more.
+ * The resources of a launch in a sandbox: open files until it is spawned, and a control group until none of its
+ * processes is left.
  */
 import { openSync } from 'node:fs'
 import { groupLimitsOf } from '../cgroup/groups.ts'
@@ -10,26 +10,26 @@ import { closeAll, openAll } from '../process/open-all.ts'
 import type { WorkItem } from '../types.ts'
 import type { FilterFile } from './filter-file.ts'
 
-/** What is to be taken. */
+/** The resources to acquire. */
 export interface ToTake {
   item: WorkItem
   limits: Limits
-  /** its working directory takes memory, which its group counts */
+  /** its working directory is in memory, which its group counts */
   isFolderInMemory: boolean
   files: readonly FilterFile[]
 }
 
-/** What was taken for one launch. */
+/** The resources of one launch. */
 export interface Taken {
-  /** the `files`, opened for this launch; who spawns it closes them */
+  /** the `files`, opened for this launch; closed after spawning */
   files: number[]
-  /** who writes "0" to each is in the group; who spawns it closes them, too */
+  /** a process that writes "0" to each of these joins the group; closed after spawning, too */
   groupFds: number[]
 }
 
 /**
- * Makes a launch in a group, which it leaves when it has settled. Throws what `make` throws, or the kernel where there
- * are groups but none is to be had; nothing is taken then.
+ * Makes a launch in a group, which it leaves when it has settled. Throws the errors of `make`, and those of the kernel
+ * if a group should be available and is not; nothing is acquired then.
  */
 export function launchWith (
   host: LaunchHost | null, { item, limits, isFolderInMemory, files }: ToTake, make: (taken: Taken) => Launch

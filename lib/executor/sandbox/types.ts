@@ -1,13 +1,12 @@
-/** What a sandbox is, whatever makes it. */
+/** The interface of a sandbox of any kind. */
 import type { Launcher } from '../launch.ts'
 
 /**
- * How commands are confined: by bwrap, by bwrap where a container keeps it from having a /proc, by Landlock, or not at
- * all.
+ * How commands are confined: by bwrap, by bwrap where a container does not allow a /proc, by Landlock, or not at all.
  */
 export type Tier = 'bwrap' | 'bwrap-noproc' | 'landlock' | 'none'
 
-/** What a user may ask for; 'auto' is the best there is. */
+/** The user's choice; 'auto' is the best available one. */
 export type SandboxChoice = 'auto' | 'bwrap' | 'landlock' | 'none'
 
 /** A sandbox that works here. */
@@ -16,9 +15,9 @@ export interface Sandbox {
   createLauncher (): Launcher
 }
 
-/** What was found out. */
+/** The result of the detection. */
 export interface SandboxReport {
-  /** 'none': nothing may be computed, unless the user wants that explicitly */
+  /** 'none': nothing may be computed unless the user explicitly allows it */
   readonly tier: Tier
   /** null if there is none */
   readonly sandbox: Sandbox | null

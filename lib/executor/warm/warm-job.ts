@@ -1,9 +1,9 @@
 /**
- * What is said to a warm shell, and how its answers are read. Pure.
+ * The messages to a warm shell, and its answers. Pure.
  *
  * A warm shell (warm-shell.ts) is a bash in this loop: read a job, fork a subshell for it, wait, answer. The subshell
- * is to find what a fresh `bash -c command` would; see JOB_SETUP for what is done about that, and KNOWN for what is
- * not.
+ * should find what a fresh `bash -c command` would: JOB_SETUP does what is needed for that, and TELLTALE has the
+ * exceptions.
  */
 import { constants } from 'node:os'
 import type { Group } from '../cgroup/group.ts'
@@ -12,28 +12,28 @@ import type { WorkItem } from '../types.ts'
 
 /** Variables of the loop; the subshell unsets them. */
 const OWN = ['__n', '__j', '__s']
-/** Digits that stand before a job: its length. */
+/** Number of digits before a job, which state its length. */
 const LENGTH_DIGITS = 5
-/** A job beyond this is not worth a warm shell; it is mostly names and numbers. */
+/** Larger jobs do not use a warm shell; a job is mostly names and numbers. */
 const MAX_JOB_CHARS = 16 * 1024
-/** A command beyond this is not either: it is parsed again for every item. */
+/** Longer commands do not either: the command is parsed again for every item. */
 const MAX_COMMAND_CHARS = 16 * 1024
 
 /**
- * What tells a subshell from a shell of its own, and cannot be set right: `$$` is the warm shell's pid, and so on. A
- * command that speaks of it gets a fresh shell. KNOWN to differ, too, but nothing that a command relies on: `$!` and
- * PIPESTATUS are set from the start, `$_` is another word, `set -x` prints "++", and what ends by an error of the
- * shell's own (`set -u`, `${x:?}`) exits with 1 instead of 127. And what is stopped in the background when the command
- * ends is ended by the kernel (SIGHUP to an orphaned group), where a fresh shell's goes on holding stdout.
+ * Differences between a subshell and a shell of its own that cannot be hidden: `$$` is the warm shell's pid, and so on.
+ * A command that mentions them gets a fresh shell. Other known differences do not matter to commands: `$!` and
+ * PIPESTATUS are set from the start, `$_` is another word, `set -x` prints "++", and an error of the shell itself (`set
+ * -u`, `${x:?}`) exits with 1 instead of 127. A stopped background process is ended by the kernel when the command ends
+ * (SIGHUP to an orphaned group); with a fresh shell, it would keep stdout open.
  */
 const TELLTALE = /STOP\b|\$\$|\$\{[!#]?\$|BASH_SUBSHELL|BASH_ARG|BASH_LINENO|BASH_SOURCE|\bcaller\b/
 
 /**
- * The loop. On one line, as the command's own lines are to be counted from 1. fd 0: jobs, 1: answers, 2: the log,
- * 3: the items' stderr. `read -N` reads a job by one system call, where other forms of `read` need one for each byte.
- * `set -m` gives each item a process group of its own; with it `wait` also returns when the item is stopped (147 to
- * 150), and `wait -f`, which would not, loops for ever now and then (bash 5.2). "L" says that the item left something
- * in its group: it may still print, so it is not killed here.
+ * The loop, on one line, because the command's own lines must be counted from 1. Descriptors: 0: jobs, 1: answers, 2:
+ * the log, 3: the items' stderr. `read -N` reads a job by one system call; other forms of `read` need one for each
+ * byte. `set -m` gives each item its own process group. With it, `wait` also returns when the item is stopped (147 to
+ * 150); `wait -f`, which would not, occasionally loops for ever (bash 5.2). "L" says that the item left processes in
+ * its group: they may still print, so they are not killed here.
  */
 const LOOP = [
   '((BASH_VERSINFO[0]>4))||exit',
@@ -53,13 +53,10 @@ const LOOP = [
   'done'
 ].join(';')
 
-/** What each subshell does, beside its job's own part, before the command. */
+/** The setup of each subshell before the command, in addition to its job's own part. */
 const JOB_SETUP = `exec 2>&3 3>&-;set +m;SECONDS=0;BASH_EXECUTION_STRING=$1;unset ${OWN.join(' ')} OLDPWD;export OLDPWD;set --;`
 
-/**
- * Whether the command can be run by a subshell of a warm shell as well as by a fresh one; the same for all with its
- * key.
- */
+/** Whether the command runs in a subshell of a warm shell as in a fresh one; the same for all items with its key. */
 export function canBeWarm ({ command, env }: WorkItem): boolean {
   return command.length <= MAX_COMMAND_CHARS && !command.includes('\0') && !TELLTALE.test(command) &&
     OWN.every(name => !(name in env))
@@ -70,14 +67,14 @@ export function keyOf ({ command, env }: WorkItem): string {
   return `${Object.keys(env).join(' ')}\n${command}`
 }
 
-/** The arguments of a warm shell for such items; `$0` is what a fresh shell has. */
+/** The arguments of a warm shell for such items; `$0` is the same as in a fresh shell. */
 export function loopArgs (shell: string, command: string): string[] {
   return ['--noprofile', '--norc', '-c', LOOP, shell, command, JOB_SETUP]
 }
 
 /**
- * The job of an item, in ASCII; null if it cannot be said. `stdout` is the path to write to, `base` the variables that
- * the warm shell was started with.
+ * The job of an item, in ASCII; null if it cannot be encoded. `stdout` is the path to write to, `base` the variables
+ * that the warm shell was started with.
  */
 export function encodeJob (
   { cwd, env, stdin = NO_STDIN }: WorkItem, stdout: string, base: Record<string, string>
@@ -97,7 +94,7 @@ export function encodeJob (
   return String(job.length).padStart(LENGTH_DIGITS, '0') + job
 }
 
-/** A word of bash that stands for these characters, in ASCII. */
+/** Quotes the characters as a word of bash, in ASCII. */
 export function quote (text: string): string {
   if (/^[\w./:@%+,-]+$/.test(text)) return text
   let quoted = ''
@@ -109,27 +106,28 @@ export function quote (text: string): string {
 }
 
 /**
- * How an item in a warm shell ended. 'unsaid': it did not begin, or it is not known how it ended; a fresh shell tells.
+ * How an item in a warm shell ended. 'unsaid': it did not begin, or it is not known how it ended; a fresh shell will
+ * tell.
  */
 export type WarmEnd = 'unsaid' | { exitCode: number | null, signal: NodeJS.Signals | null, hasLeft: boolean }
 
-/** What runs one item after the other. */
+/** A process that runs one item after the other. */
 export interface Reused {
-  /** its process, session and process group; undefined if it could not be started */
+  /** pid of its process, session and process group; undefined if it could not be started */
   readonly pid: number | undefined
   /** Its process has ended. */
   readonly isGone: boolean
-  /** what it is counted in */
+  /** the group that counts its usage */
   readonly group?: Group | undefined
-  /** Whether an item that ended so may have left something in the session. */
+  /** Whether an item that ended in this way may have left processes in the session. */
   hasLeft (end: WarmEnd): boolean
-  /** Ends the item by its own end. */
+  /** Kills the process, and the item with it. */
   kill (): void
 }
 
 /**
- * Reads an answer. A status above 128 is a signal or an exit code: the log, where bash announces the ends of jobs,
- * tells them apart ("[1]+  Exit 137", but "Killed").
+ * Reads an answer. A status above 128 is a signal or an exit code: the log, in which bash reports the ends of jobs,
+ * distinguishes them ("[1]+ Exit 137", but "Killed").
  */
 export function decodeEnd (answer: string, readLog: () => string): WarmEnd {
   const exitCode = Number.parseInt(answer, 10)
@@ -138,7 +136,7 @@ export function decodeEnd (answer: string, readLog: () => string): WarmEnd {
   const log = readLog().split('\n').filter(line => line !== '')
   const lines = log.slice(log.lastIndexOf('#') + 1)
   if (exitCode <= 128) {
-    // whatever the shell itself complains of stands in the way of the command: no folder, no file, a syntax error
+    // any message of the shell itself means that the command could not start: no folder, no file, a syntax error
     return lines.every(line => line.startsWith('[')) ? { exitCode, signal: null, hasLeft } : 'unsaid'
   }
   const last = lines.at(-1)
@@ -148,7 +146,7 @@ export function decodeEnd (answer: string, readLog: () => string): WarmEnd {
   return signal === undefined ? 'unsaid' : { exitCode: null, signal, hasLeft }
 }
 
-// the first of two names for a number is the one that Node uses
+// if a number has two names, Node uses the first
 const SIGNALS = new Map(
   Object.entries(constants.signals)
     .toReversed()

@@ -1,7 +1,7 @@
 /**
  * A warm shell: a bash that waits for jobs and forks a subshell for each, which costs a fraction of a new bash. It
- * leads a session of its own, in which each item is a process group. One item at a time; items of one command only.
- * Made and kept by WarmShells (warm-shells.ts), used by BashItem.
+ * leads a session of its own, in which each item is a process group. It runs one item at a time, and only items of one
+ * command. Made and kept by WarmShells (warm-shells.ts), used by BashItem.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -17,15 +17,15 @@ import type { WorkItem } from '../types.ts'
 import { decodeEnd, encodeJob, loopArgs } from './warm-job.ts'
 import type { Reused, WarmEnd } from './warm-job.ts'
 
-/** What a warm shell is started with. */
+/** Options of WarmShell. */
 export interface WarmShellOptions {
   shell: string
   parentEnv: NodeJS.ProcessEnv
-  /** the first item: the others have its command and the names of its variables */
+  /** the first item: the others have the same command and names of variables */
   work: WorkItem
-  /** takes the items' stderr */
+  /** receives the items' stderr */
   stderr: StderrTail
-  /** takes what the shell itself has to say */
+  /** receives the shell's own messages */
   log: CaptureFile
 }
 
@@ -42,7 +42,7 @@ export class WarmShell implements Reused {
   #isGone = false
   #isKilled = false
 
-  /** Starts it; whether that works is seen with the first item. Throws what spawn() throws. */
+  /** Starts the shell; whether that worked shows with the first item. Throws the errors of spawn(). */
   constructor ({ shell, parentEnv, work, stderr, log }: WarmShellOptions) {
     this.stderr = stderr
     this.log = log
@@ -55,7 +55,7 @@ export class WarmShell implements Reused {
     })
     stderr.release()
     if (this.#child.pid !== undefined) favourLeast(this.#child.pid)
-    // pipes are sockets here, which their declared types hide
+    // pipes are sockets here, which their declared types do not show
     this.#jobs = this.#child.stdin as unknown as Socket
     this.#answers = this.#child.stdout as unknown as Socket
     this.#jobs.on('error', () => {}) // EPIPE: 'exit' tells the same
@@ -66,26 +66,26 @@ export class WarmShell implements Reused {
     this.#ref(false)
   }
 
-  /** its process, session and process group; undefined if it could not be started */
+  /** pid of its process, session and process group; undefined if it could not be started */
   get pid (): number | undefined { return this.#child.pid }
 
   /** Its process has ended. */
   get isGone (): boolean { return this.#isGone }
 
-  /** It runs no more items. */
+  /** It takes no more items. */
   get isDoomed (): boolean { return this.#isGone || this.#isKilled }
 
   hasLeft (end: WarmEnd): boolean { return this.isDoomed || (end !== 'unsaid' && end.hasLeft) }
 
-  /** Ends its item by its own end; whether the item's last word was said already is seen later. */
+  /** Kills the shell, and its item with it; whether the item had already ended is determined later. */
   kill (): void {
     this.#isKilled = true
     if (this.pid !== undefined) signalGroup(this.pid, 'SIGKILL')
   }
 
   /**
-   * Runs an item whose stdout is our open pipe `stdout`, to be held until it has ended; `onEnd` is called once, unless
-   * this returns false: then the item needs a fresh shell.
+   * Runs an item. `stdout` is our open pipe for its stdout, which must stay open until it has ended. `onEnd` is called
+   * once; if this returns false, it is not called, and the item needs a fresh shell.
    */
   run (work: WorkItem, stdout: number, onEnd: (end: WarmEnd) => void): boolean {
     const job = this.isDoomed ? null : encodeJob(work, `/proc/${process.pid}/fd/${stdout}`, this.#base)
@@ -96,7 +96,7 @@ export class WarmShell implements Reused {
     return true
   }
 
-  /** Ends it; resolves when its process is gone. */
+  /** Ends the shell. Resolves when its process has ended. */
   async close (): Promise<void> {
     if (this.#isGone) return
     const exit = once(this.#child, 'exit')
@@ -116,7 +116,7 @@ export class WarmShell implements Reused {
   #onExit (signal: NodeJS.Signals | null): void {
     if (this.#isGone) return
     this.#isGone = true
-    // by a signal: the item's, as a rule, which would have ended a shell of its own. By itself: it could not begin.
+    // by a signal: usually the item's, which would have ended a shell of its own. By itself: it could not begin.
     this.#end(signal === null ? 'unsaid' : { exitCode: null, signal, hasLeft: true })
   }
 
@@ -127,7 +127,7 @@ export class WarmShell implements Reused {
     onEnd?.(end)
   }
 
-  /** A waiting shell keeps no process alive. */
+  /** An idle shell does not keep this process alive. */
   #ref (isBusy: boolean): void {
     const how = isBusy ? 'ref' : 'unref'
     this.#child[how]()

@@ -1,8 +1,8 @@
 /**
- * Which items run in warm shells, and the shells that wait for them. An item goes to a warm shell when the last ones of
- * its command were short: then starting a bash costs more than what it does. Or when one was prepared before the first
- * item, or while the item before ran: to start a process stops us for milliseconds, better then than when a slot is
- * free.
+ * Decides which items run in warm shells, and keeps these. An item runs in a warm shell if the last ones of its command
+ * were short, because starting a bash then takes longer than the item; or if a shell was prepared before the first
+ * item, or while the previous item ran: starting a process blocks us for milliseconds, which matters less then than
+ * when a slot is free.
  */
 import path from 'node:path'
 import { HAS_PROC } from '../../system/process-table.ts'
@@ -16,19 +16,19 @@ import type { WorkItem } from '../types.ts'
 import { canBeWarm, keyOf } from './warm-job.ts'
 import { WarmShell } from './warm-shell.ts'
 
-/** Below this a fresh shell's few milliseconds are noticed. */
+/** Below this, the few milliseconds of a fresh shell matter. */
 const SHORT_MS = 100
-/** Of so many last items the median decides; so many must have ended before the first warm shell is started. */
+/** The median of this many last items decides; this many must have ended before the first warm shell is started. */
 const LAST_ITEMS = 9
 const FIRST_ITEMS = 3
-/** How often what items left in groups of their own is looked for, and shells that nobody needs are ended. */
+/** Interval of the searches for processes that items left in groups of their own, and for idle shells. */
 const TIDY_MS = 5000
-/** A shell that waits for longer is ended: it holds 4 MB. */
+/** A shell that is idle for longer is ended: it takes 4 MB. */
 const MAX_IDLE_TIDIES = 2
-/** After so many items that had to be started again in fresh shells, this system has no use for warm ones. */
+/** After this many items had to be restarted in fresh shells, warm shells are no longer used on this system. */
 const MAX_UNSAID = 5
 
-/** What warm shells need of their executor. */
+/** Callbacks of the executor. */
 export interface WarmHost {
   shell: string
   parentEnv: NodeJS.ProcessEnv
@@ -43,7 +43,7 @@ interface Kept {
   idleTidies: number
   isIdle: boolean
   isSweepDue: boolean
-  /** it was started for longer items */
+  /** longer items are expected */
   isPrepared: boolean
 }
 
@@ -59,13 +59,13 @@ export class WarmShells {
   readonly #logs = new CaptureFiles()
   #timer: NodeJS.Timeout | undefined
 
-  /** @param mode 'warm' and 'fresh' decide for all items, as far as they can */
+  /** @param mode 'warm' and 'fresh' apply to all items, as far as possible */
   constructor (host: WarmHost, mode: 'auto' | 'warm' | 'fresh') {
     this.#host = host
     this.#mode = HAS_PROC ? mode : 'fresh'
   }
 
-  /** A warm shell for the item, or null when it should have a fresh one. */
+  /** Returns a warm shell for the item; null if it should have a fresh one. */
   take (work: WorkItem): WarmShell | null {
     if (this.#mode === 'fresh' || work.args !== undefined) return null
     const pace = this.#paceOf(work)
@@ -81,13 +81,13 @@ export class WarmShells {
     return areShort ? this.#start(work, pace) : null
   }
 
-  /** How many shells wait for items like this one. */
+  /** The number of idle shells for items like this one. */
   idle (work: WorkItem): number {
     const pace = this.#paceOf(work)
     return [...this.#kept.values()].filter(kept => kept.isIdle && kept.pace === pace && !kept.shell.isDoomed).length
   }
 
-  /** The next item like this one finds a warm shell, if it comes soon. */
+  /** Prepares a warm shell for the next item like this one. */
   prepare (work: WorkItem): void {
     if (this.#mode === 'fresh' || work.args !== undefined) return
     const pace = this.#paceOf(work)
@@ -96,7 +96,7 @@ export class WarmShells {
     if (shell !== null) Object.assign(this.#kept.get(shell)!, { isIdle: true, isPrepared: true })
   }
 
-  /** The item took so long; null when it had to be started again in a fresh shell. */
+  /** Records how long the item took; null if it had to be restarted in a fresh shell. */
   note (work: WorkItem, ms: number | null): void {
     if (this.#mode === 'fresh' || work.args !== undefined) return
     const pace = this.#paceOf(work)
@@ -104,7 +104,7 @@ export class WarmShells {
     else pace.times[pace.count++ % LAST_ITEMS] = ms
   }
 
-  /** The item has ended, and with it all of its group. */
+  /** The item has ended, and all of its group with it. */
   giveBack (shell: WarmShell): void {
     const kept = this.#kept.get(shell)
     if (kept === undefined) return
@@ -115,12 +115,12 @@ export class WarmShells {
     kept.isIdle = true
   }
 
-  /** Sessions of all shells. */
+  /** The sessions of all shells. */
   sids (): number[] {
     return [...this.#kept.keys()].flatMap(({ pid }) => pid === undefined ? [] : [pid])
   }
 
-  /** Ends all shells; resolves when they are gone, and what items left with them. */
+  /** Ends all shells. Resolves when they have ended, and everything that items left with them. */
   async close (): Promise<void> {
     await Promise.all(Array.from(this.#kept.keys(), async shell => this.#end(shell)))
     this.#logs.close()
@@ -157,7 +157,7 @@ export class WarmShells {
       stderr?.close()
       if (log !== undefined) this.#logs.giveBack(log)
       pace.unsaid++
-      return null // a fresh shell tells why
+      return null // a fresh shell will report the error
     }
   }
 
@@ -173,7 +173,8 @@ export class WarmShells {
   }
 
   /**
-   * What an item left in a group of its own cannot be told from what the next one does: it is looked for between them.
+   * Processes that an item left in another group cannot be distinguished from those of the next one, so the search
+   * takes place between items.
    */
   #tidy (): void {
     const idle: number[] = []
