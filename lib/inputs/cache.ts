@@ -1,9 +1,9 @@
 /**
- * Inputs that were fetched, by info-hash, for all tasks and clients of a user:
+ * The cache of downloaded inputs, by info-hash, for all tasks and clients of a user:
  *
  *   <cache>/inputs/<info-hash>/torrent   the info dictionary
  *                              data      the file, or the folder of files
- *                              state     which torrent pieces are here, and what sizes and times the files had then
+ *                              state     the stored torrent pieces, and sizes and times of the files
  *                              lock      one process at a time; the next one uses <info-hash>.2 …
  */
 import {
@@ -20,24 +20,24 @@ import { BitWorkerError } from '../base/errors.ts'
 import { filePath } from './file-store.ts'
 import type { InputLayout } from './metainfo.ts'
 
-/** Processes that use one input at a time. */
+/** Number of processes that can use one input at a time. */
 const MAX_COPIES = 64
-/** What a file of an input may be used for: to be read, and run. */
+/** The permissions of an input's file: it can be read and executed. */
 const FILE_MODE = 0o555
-/** Nobody sees when it was fetched. */
+/** A fixed time, which does not reveal when the input was downloaded. */
 const EPOCH = new Date(0)
 
-/** How a cache is made. */
+/** Options of the cache. */
 export interface CacheOptions {
   /** default: $XDG_CACHE_HOME/bitworker, or ~/.cache/bitworker */
   folder?: string
-  /** bytes that may stay when nobody uses them; default: 50 GiB */
+  /** limit for unused inputs in bytes; default: 50 GiB */
   maxBytes?: number
 }
 
 const DEFAULT_CACHE_BYTES = 50 * 1024 ** 3
 
-/** Where inputs are kept unless somebody says otherwise. */
+/** The default folder of inputs. */
 function defaultCacheFolder (): string {
   const base = process.env['XDG_CACHE_HOME']
   return path.join(base !== undefined && path.isAbsolute(base) ? base : path.join(os.homedir(), '.cache'), 'bitworker')
@@ -53,7 +53,7 @@ export class InputCache {
     this.#maxBytes = maxBytes
   }
 
-  /** Takes the place of an input, whatever is there. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL. */
+  /** Locks the cache entry of an input, whether or not it exists. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL. */
   open (infoHash: string): CacheEntry {
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
@@ -71,7 +71,7 @@ export class InputCache {
     }
   }
 
-  /** Removes inputs that nobody uses, the longest unused first, until the rest is small enough. Never rejects. */
+  /** Removes unused inputs, the least recently used first, until the rest is within the limit. Never rejects. */
   async trim (): Promise<void> {
     const entries = list(this.#folder).map(name => {
       const folder = path.join(this.#folder, name)
@@ -83,7 +83,7 @@ export class InputCache {
       try {
         const release = acquireLock(path.join(folder, 'lock'))
         const gone = `${folder}.gone`
-        // at once: who comes while it is removed begins anew, and nothing of his is removed
+        // renamed first: a process that needs it during the removal starts anew, and loses nothing
         try {
           renameSync(folder, gone)
         } catch (err) {
@@ -92,15 +92,15 @@ export class InputCache {
         }
         await rm(gone, { recursive: true, force: true })
         total -= bytes
-      } catch {} // somebody uses it
+      } catch {} // it is in use
     }
   }
 }
 
-/** `boot`: what a crash of the system has left of a file may have the same times. */
+/** `boot`: after a crash of the system, damaged files may have the same times. */
 interface State { pieces: string, stamps: string[], boot: string }
 
-/** The place of one input; ours until it is closed. */
+/** The cache entry of one input, which is locked until it is closed. */
 export class CacheEntry {
   readonly #folder: string
   readonly #release: () => void
@@ -113,10 +113,10 @@ export class CacheEntry {
   /** The file, or the folder of files. */
   get root (): string { return path.join(this.#folder, 'data') }
 
-  /** The info dictionary, unchecked; null if it is not here. */
+  /** The info dictionary, unchecked; null if it is not stored. */
   get info (): Uint8Array | null { return read(path.join(this.#folder, 'torrent')) }
 
-  /** Removes the files: what an earlier run left may be read-only. */
+  /** Removes the files, which an earlier run may have made read-only. */
   async clear (): Promise<void> {
     this.forgetPieces()
     await rm(this.root, { recursive: true, force: true })
@@ -125,8 +125,8 @@ export class CacheEntry {
   setInfo (info: Uint8Array): void { this.#write('torrent', info) }
 
   /**
-   * Which torrent pieces are here (BEP 3's bitfield); null if that is not sure: not said, said of files that were
-   * changed since, or before the system was started: not all may have come to the disk.
+   * The stored torrent pieces (BEP 3's bitfield); null if that is unknown or uncertain: files have changed since, or
+   * the system was restarted, so that some data may not have reached the disk.
    */
   readPieces (layout: InputLayout): Uint8Array | null {
     try {
@@ -145,12 +145,12 @@ export class CacheEntry {
     this.#write('state', JSON.stringify(state))
   }
 
-  /** Never throws. What is there is of other times than the files then, see `unseal`. */
+  /** Never throws. If the state file remains, it does not match the times of the files, see `unseal`. */
   forgetPieces (): void {
     try { rmSync(path.join(this.#folder, 'state'), { force: true }) } catch {}
   }
 
-  /** A file is complete: nobody writes to it any more. */
+  /** A file is complete: makes it read-only. */
   seal (layout: InputLayout, file: number): void {
     const at = filePath(this.root, layout, file)
     if (layout.files[file]!.length === 0) {
@@ -161,12 +161,12 @@ export class CacheEntry {
     utimesSync(at, EPOCH, EPOCH)
   }
 
-  /** What is here was damaged: it may be written to again. */
+  /** The content is damaged: makes the file writable again. */
   unseal (layout: InputLayout, file: number): void {
     try { chmodSync(filePath(this.root, layout, file), 0o600) } catch {} // it is gone
   }
 
-  /** Its time is what `trim` goes by. */
+  /** Its time of modification is what `trim` uses. */
   close (): void {
     try { utimesSync(this.#folder, new Date(), new Date()) } catch {}
     this.#release()
@@ -202,7 +202,7 @@ function list (folder: string): string[] {
   }
 }
 
-/** What the files take on the disk: those that are not complete have holes. */
+/** The space that the files take up on disk: incomplete ones have holes. */
 function sizeOf (folder: string): number {
   try {
     return readdirSync(folder, { recursive: true, encoding: 'utf8' })

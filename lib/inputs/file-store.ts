@@ -1,6 +1,6 @@
 /**
- * The bytes of an input torrent on disk, as WebTorrent's chunk store: files in a cache that are written as they come,
- * or the author's own, which are only read, and not any more once they are others than they were.
+ * The data of an input torrent on disk, as WebTorrent's chunk store: files in a cache that are written as they arrive,
+ * or the author's own files, which are only read, and are rejected if they change.
  */
 import { constants, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
@@ -10,31 +10,31 @@ import path from 'node:path'
 import { BitWorkerError } from '../base/errors.ts'
 import type { InputLayout } from './metainfo.ts'
 
-/** Files that stay open when nothing of them is read. */
+/** Number of unused files that stay open. */
 const MAX_OPEN = 16
 
 type Callback = (err: Error | null, bytes?: Buffer) => void
 
-/** What a store is made of. */
+/** Options of the store. */
 export interface FileStoreOptions {
   layout: InputLayout
-  /** absolute; of a folder the folder, of a single file the file */
+  /** absolute path of the folder, or of the single file */
   root: string
   isWritable: boolean
   /** a file that is only read has changed */
   onChange?: (path: string) => void
 }
 
-/** `isStale`: it is closed when nobody uses it any more. */
+/** `isStale`: it is closed when it is no longer used. */
 interface Opened { handle: Promise<FileHandle>, users: number, isStale: boolean }
 
-/** Reads and writes blocks of a torrent that may lie across files. Padding (BEP 47) is zeros, and not on disk. */
+/** Reads and writes blocks of a torrent that may span several files. Padding (BEP 47) is zeros, and is not on disk. */
 export class FileStore {
   readonly chunkLength: number
   readonly #opts: FileStoreOptions
-  /** by index, the longest unused first */
+  /** by index, the least recently used first */
   readonly #open = new Map<number, Opened>()
-  /** of files that are only read: what they were when they were opened first */
+  /** for files that are only read: their state when they were first opened */
   readonly #known = new Map<number, string>()
 
   constructor (opts: FileStoreOptions) {
@@ -42,7 +42,7 @@ export class FileStore {
     this.#opts = opts
   }
 
-  /** Where a file of the layout is. */
+  /** The path of a file of the layout. */
   pathOf (file: number): string { return filePath(this.#opts.root, this.#opts.layout, file) }
 
   put (index: number, bytes: Uint8Array, cb: Callback = () => {}): void {
@@ -65,7 +65,7 @@ export class FileStore {
 
   destroy (cb: Callback = () => {}): void { this.close(cb) }
 
-  /** Others may have removed or replaced the files: they are opened anew. */
+  /** The files may have been removed or replaced: closes them, so that they are opened again. */
   forget (): void {
     for (const opened of this.#open.values()) {
       opened.isStale = true
@@ -74,7 +74,10 @@ export class FileStore {
     this.#open.clear()
   }
 
-  /** Bytes from `start` on, in the torrent. Rejects with what the file system says, or for a file that is too short. */
+  /**
+   * Reads bytes from position `start` in the torrent. Rejects with errors of the file system, and for a file that is
+   * too short.
+   */
   async read (start: number, length: number): Promise<Buffer> {
     const bytes = Buffer.alloc(length)
     for (const { file, at, from, to } of this.#spans(start, length)) {
@@ -98,7 +101,7 @@ export class FileStore {
     }
   }
 
-  /** Parts of files that bytes of the torrent are: `from` to `to` of them stand at `at` in the file. */
+  /** The regions of files for a range of the torrent: the bytes `from` to `to` of the range are at `at` in the file. */
   * #spans (start: number, length: number): Generator<{ file: number, at: number, from: number, to: number }> {
     const { files } = this.#opts.layout
     let file = firstBefore(files, start)
@@ -133,7 +136,7 @@ export class FileStore {
     if (!this.#opts.isWritable) return open(at, constants.O_RDONLY)
     await mkdir(path.dirname(at), { recursive: true, mode: 0o755 })
     return open(at, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
-      // complete, and so nobody writes to it any more
+      // complete, so it is read-only
       .catch(async err => (err as NodeJS.ErrnoException).code === 'EACCES' ? open(at, constants.O_RDONLY) : Promise.reject(err))
   }
 
@@ -158,12 +161,12 @@ export class FileStore {
 
 function closeSoon ({ handle }: Opened): void { void handle.then(async opened => opened.close()).catch(() => {}) }
 
-/** Where a file of an input is. */
+/** The path of a file of an input. */
 export function filePath (root: string, { isFolder, files }: InputLayout, file: number): string {
   return isFolder ? path.join(root, files[file]!.path) : root
 }
 
-/** What changes with a file's content. */
+/** A text that changes with a file's content. */
 function stampOf (stats: Stats | undefined): string {
   return stats === undefined ? '' : `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeMs}`
 }

@@ -1,7 +1,7 @@
 /**
- * From files on disk to an input torrent (BEP 3). The same files give the same info dictionary, so that two tasks with
- * one input have one swarm; create-torrent cannot promise that, and has no attributes (BEP 47). Reads and hashes in
- * turns of 1 MiB, so nothing else waits. Called by lib/inputs/make-task.ts.
+ * Makes an input torrent (BEP 3) of files on disk. The same files give the same info dictionary, so that two tasks with
+ * the same input share a swarm. create-torrent does not guarantee that, and has no attributes (BEP 47). Reads and
+ * hashes in steps of 1 MiB, so that nothing else has to wait. Called by lib/inputs/make-task.ts.
  */
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
@@ -13,20 +13,20 @@ import type { SourceFile, SourceTree } from './tree.ts'
 
 const READ_BYTES = 1024 * 1024
 
-/** How to hash. */
+/** Options of `hashTree`. */
 export interface HashOptions {
-  /** what the torrent is called */
+  /** the name of the torrent */
   name: string
   /** BEP 27; default false */
   private?: boolean
-  /** bytes that were read so far */
+  /** called with the number of bytes read so far */
   onProgress?: (bytes: number) => void
   signal?: AbortSignal
 }
 
 /**
- * Reads all files and makes the info dictionary. Rejects with BW_ERR_INPUT_SOURCE for a file that changes meanwhile,
- * BW_ERR_INPUT for what no input torrent may have, errors of the file system, and the signal's reason.
+ * Reads all files, and makes the info dictionary. Rejects with BW_ERR_INPUT_SOURCE if a file changes in the meantime,
+ * BW_ERR_INPUT for an invalid input torrent, errors of the file system, and the signal's reason.
  */
 export async function hashTree (
   { files, length, isFolder }: SourceTree, { name, onProgress, signal, ...opts }: HashOptions
@@ -66,7 +66,7 @@ async function hashFile (file: SourceFile, pieces: PieceHashes, watching: Watchi
   }
 }
 
-/** The next bytes are read while these are hashed. */
+/** Reads the next bytes while the previous ones are hashed. */
 async function hashBytes (
   handle: FileHandle, file: SourceFile, pieces: PieceHashes, { onProgress, signal }: Watching
 ): Promise<void> {
@@ -86,7 +86,7 @@ async function hashBytes (
   await next
 }
 
-/** BW_ERR_INPUT_SOURCE for a file that is not what it was. */
+/** Makes BW_ERR_INPUT_SOURCE for a file that has changed. */
 export function changed ({ source }: SourceFile): Error {
   return sourceError(source, 'was changed while it was read; wait until nothing writes to it')
 }

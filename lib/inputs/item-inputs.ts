@@ -1,6 +1,6 @@
 /**
- * What commands are given of a task's inputs: whole ones as they are, and of a split one the slice of their piece. Used
- * by supply.ts, which knows what is here.
+ * Makes a task's inputs available to commands: unsplit ones as they are, and of a split one the slice of the piece.
+ * Used by supply.ts, which knows what is stored.
  */
 import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
@@ -17,38 +17,38 @@ import {
 import type { FileRange } from './slices.ts'
 import type { InputTorrent } from './supply-types.ts'
 
-/** An input is read, and can be run. */
+/** An input's file can be read and executed. */
 const FILE_MODE = 0o555
-/** Slices of a list whose place is known; it is read again. */
+/** Number of slices of a list whose positions are cached; others are read again. */
 const MAX_RANGES = 10_000
 const COPY_BYTES = 1024 ** 2
 
-/** An input, as far as it is here. */
+/** An input, and the part of it that is stored. */
 export interface HeldInput {
   readonly input: TaskInput
-  /** null: its metadata is not here, or it is in the task itself */
+  /** null: its metadata has not arrived, or it is in the task itself */
   readonly torrent: InputTorrent | null
-  /** why it cannot be had */
+  /** why it cannot be used */
   readonly error: Error | null
 }
 
-/** What a command is given of inputs, which may change. */
+/** The inputs of a command; they may change while it runs. */
 export type GivenInputs = Given & Required<Pick<Given, 'isIntact' | 'giveBack'>>
 
-/** Where slices are written. */
+/** The folder that slices are written to. */
 export type SliceFolder = Pick<ComputeStore, 'newPath'>
 
-/** The files of one task's commands. */
+/** The input files of one task's commands. */
 export class ItemInputs {
   readonly #inputs: readonly HeldInput[]
   readonly #split: HeldInput | undefined
   readonly #folder: SliceFolder
   readonly #lost: (piece: number | null) => void
-  /** slices of a list, as its table says */
+  /** positions of a list's slices, by its table */
   readonly #ranges = new Map<number, FileRange>()
   #embedded: Promise<Map<string, string>> | null = null
 
-  /** @param lost called with the piece whose slice is not here any more; null: what all pieces read is not */
+  /** @param lost called with the piece whose slice is no longer stored; null: an unsplit input is no longer stored */
   constructor (inputs: readonly HeldInput[], folder: SliceFolder, lost: (piece: number | null) => void = () => {}) {
     this.#inputs = inputs
     this.#split = inputs.find(({ input }) => input.split !== undefined)
@@ -56,12 +56,12 @@ export class ItemInputs {
     this.#lost = lost
   }
 
-  /** The slice of a piece, as far as it is known without reading. */
+  /** The slice of a piece, if it is known without reading. */
   knownRange (input: TorrentInput, torrent: InputTorrent, piece: number): FileRange | undefined {
     return rangeOf(input, torrent.layout, piece) ?? this.#ranges.get(piece)
   }
 
-  /** The slice of a piece, of which what `tableRange` says is here. Rejects with BW_ERR_INPUT. */
+  /** The slice of a piece, of which the range `tableRange` is stored. Rejects with BW_ERR_INPUT. */
   async rangeOf (input: TorrentInput, torrent: InputTorrent, piece: number): Promise<FileRange> {
     const known = this.knownRange(input, torrent, piece)
     if (known !== undefined) return known
@@ -71,7 +71,10 @@ export class ItemInputs {
     return range
   }
 
-  /** For the work item of a piece. Rejects with BW_ERR_INPUT for what is not here any more, and errors of the disk. */
+  /**
+   * The inputs of a piece's work item. Rejects with BW_ERR_INPUT if an input is no longer stored, and with errors of
+   * the disk.
+   */
   async forPiece (piece: number): Promise<GivenInputs> {
     const given = await this.whole()
     if (this.#split === undefined) return given
@@ -93,7 +96,7 @@ export class ItemInputs {
     }
   }
 
-  /** What all pieces see. Rejects as `forPiece`. */
+  /** The inputs that all pieces see. Rejects like `forPiece`. */
   async whole (): Promise<GivenInputs> {
     this.#embedded ??= this.#writeEmbedded().catch((err: unknown) => {
       this.#embedded = null // the disk may have room the next time
@@ -104,7 +107,7 @@ export class ItemInputs {
       const { input, torrent } = entry
       const at = isComplete(entry) ? embedded.get(input.name) ?? torrent?.root : undefined
       if (at === undefined || lstatSync(at, { throwIfNoEntry: false }) === undefined) {
-        // what is in the task itself is written again
+        // embedded inputs are written again
         this.#embedded = null
         this.#lose(torrent, null)
         throw gone(input)
@@ -114,14 +117,14 @@ export class ItemInputs {
     return { files, isIntact: () => this.#isWholeIntact(), giveBack: () => {} }
   }
 
-  /** Asked when the command has ended: what it has read may have been changed meanwhile. */
+  /** Called when the command has ended: the data that it read may have changed in the meantime. */
   #isWholeIntact (): boolean {
     const changed = this.#inputs.find(entry => entry !== this.#split && entry.torrent?.isIntact('all') === false)
     if (changed !== undefined) this.#lose(changed.torrent, null)
     return changed === undefined
   }
 
-  /** Of a list, the table is part of it. */
+  /** For a list, the table is part of it. */
   #isSliceIntact (piece: number): boolean {
     const { input, torrent } = this.#split!
     if (torrent === null || torrent.isIntact(input.split?.by === 'files' ? piece : 'all')) return true
@@ -129,7 +132,7 @@ export class ItemInputs {
     return false
   }
 
-  /** What is on the disk is not what it was; of this piece, or of all if null. */
+  /** The data on disk has changed: that of this piece, or all of it if null. */
   #lose (torrent: InputTorrent | null, piece: number | null): void {
     this.#lost(piece)
     torrent?.recheck()
@@ -180,7 +183,7 @@ export class ItemInputs {
   }
 }
 
-/** A slice on the disk. */
+/** A slice on disk. */
 interface Slice { path: string, giveBack: () => void, bytes: () => Promise<Uint8Array> }
 
 function writeInput (at: string, bytes: Uint8Array): string {
@@ -191,12 +194,12 @@ function writeInput (at: string, bytes: Uint8Array): string {
 
 function remove (at: string): void { void rm(at, { force: true }).catch(() => {}) }
 
-/** All of it is here. */
+/** True if all of the input is stored. */
 export function isComplete ({ input, torrent, error }: HeldInput): boolean {
   return input.data !== undefined || (error === null && torrent !== null && torrent.missing() === 0)
 }
 
-/** The torrent pieces of a range that are not here. */
+/** The torrent pieces of a range that are not stored. */
 export function lacking (torrent: InputTorrent, range: FileRange): number[] {
   const pieces = torrentPiecesOf(torrent.layout, range)
   const lacks: number[] = []
@@ -205,7 +208,7 @@ export function lacking (torrent: InputTorrent, range: FileRange): number[] {
   return lacks
 }
 
-/** What no other attempt makes right counts against the piece, as a failed command does. */
+/** An error that no further attempt can avoid counts against the piece, like a failed command. */
 function flawOf ({ code, message }: BitWorkerError): CommandError {
   return new CommandError(code, message, { exitCode: null, signal: null, stderr: '' })
 }

@@ -1,5 +1,5 @@
 /**
- * What of an input is in the cache, written down as it comes, and files that are complete made read-only. Used by
+ * Records which pieces of an input are in the cache, as they arrive, and makes complete files read-only. Used by
  * lib/webtorrent/shared-input.ts.
  */
 import { traceOf } from '../base/trace.ts'
@@ -9,7 +9,7 @@ import { torrentPiecesOf } from './slices.ts'
 
 const trace = traceOf('inputs')
 
-/** How often what is here is written down. */
+/** Interval at which the stored pieces are recorded. */
 const STATE_MS = 5_000
 
 /** The torrent pieces of one input in the cache. */
@@ -19,21 +19,21 @@ export class KeptPieces {
   readonly #has: (piece: number) => boolean
   #timer: NodeJS.Timeout | undefined
 
-  /** @param has tells which torrent pieces are here */
+  /** @param has whether a torrent piece is stored */
   constructor (entry: CacheEntry, layout: InputLayout, has: (piece: number) => boolean) {
     this.#entry = entry
     this.#layout = layout
     this.#has = has
   }
 
-  /** Looks at all of it. False if a file that should be here is not. */
+  /** Checks all files. Returns false if a file that should be stored is not. */
   check (): boolean {
     const isWhole = this.#layout.files.every((_, file) => this.#seal(file))
     this.write()
     return isWhole
   }
 
-  /** A torrent piece came. False if a file that should be here is not. */
+  /** A torrent piece has arrived. Returns false if a file that should be stored is not. */
   add (piece: number): boolean {
     const { files, pieceLength } = this.#layout
     this.#timer ??= setTimeout(() => { this.write() }, STATE_MS).unref()
@@ -46,13 +46,13 @@ export class KeptPieces {
     return isWhole
   }
 
-  /** Nothing of it is sure any more. Never throws: the folder may be gone, or the disk full. */
+  /** The stored data is uncertain. Never throws: the folder may be gone, or the disk full. */
   doubt (): void {
     this.#entry.forgetPieces()
     for (const file of this.#layout.files.keys()) this.#entry.unseal(this.#layout, file)
   }
 
-  /** Writes down what is here. Never throws: then all of it is looked at next time. */
+  /** Records the stored pieces. Never throws: if it fails, everything is checked the next time. */
   write (): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -68,7 +68,7 @@ export class KeptPieces {
 
   close (): void { clearTimeout(this.#timer) }
 
-  /** If it is complete. */
+  /** Makes the file read-only if it is complete. */
   #seal (file: number): boolean {
     const pieces = torrentPiecesOf(this.#layout, { file, start: 0, end: this.#layout.files[file]!.length })
     for (let piece = pieces?.first ?? 0; piece <= (pieces?.last ?? -1); piece++) if (!this.#has(piece)) return true
@@ -81,7 +81,7 @@ export class KeptPieces {
   }
 }
 
-/** The bitfield (BEP 3) of all of it. */
+/** The bitfield (BEP 3) of all pieces. */
 export function allPieces ({ torrentLength, pieceLength }: InputLayout): Uint8Array {
   const count = Math.ceil(torrentLength / pieceLength)
   const bits = new Uint8Array(Math.ceil(count / 8)).fill(0xff)

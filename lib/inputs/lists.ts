@@ -1,6 +1,6 @@
 /**
- * Lists of parameters: lines, tables, JSON; several combined as GNU parallel does; and the list as it is cut
- * into slices. Pure. Called by lib/inputs/make-task.ts and the command line.
+ * Lists of parameters: lines, tables, JSON; combinations of several as in GNU parallel; and cutting a list into slices.
+ * Pure. Called by lib/inputs/make-task.ts and the command line.
  */
 import { isUtf8 } from 'node:buffer'
 import { parse } from 'csv-parse/sync'
@@ -11,27 +11,27 @@ import { checkCount } from './ranges.ts'
 import type { ValueList } from './ranges.ts'
 import { escapeValue, MAX_ENTRY_BYTES } from './slices.ts'
 
-/** A list that is not in memory twice is enough for all pieces that a task may have. */
+/** As much as fits into memory twice; enough for all pieces that a task may have. */
 const MAX_LIST_BYTES = 2 ** 30
 
 /** Data and table of a list, see docs/task-file.md. */
 export interface SlicedList {
   data: Uint8Array
-  /** the offsets of the slices, as `slices` */
+  /** the offsets of the slices, in the format of `slices` */
   offsets: Uint8Array
   pieceCount: number
   columns: readonly string[]
   chunk: number
 }
 
-/** The lines of a text, to be combined with others. Throws BW_ERR_INPUT_SOURCE. */
+/** The lines of a text, for combination with other lists. Throws BW_ERR_INPUT_SOURCE. */
 export function linesList (bytes: Uint8Array, name: string): ValueList {
   const lines = textIn(bytes, name).split('\n')
   if (lines.at(-1) === '') lines.pop()
   return { rows: lines.map(line => [line]) }
 }
 
-/** A table whose first line has the names (RFC 4180). Throws BW_ERR_INPUT_SOURCE. */
+/** A table whose first line contains the names (RFC 4180). Throws BW_ERR_INPUT_SOURCE. */
 export function csvList (bytes: Uint8Array, name: string): ValueList {
   let rows: string[][]
   try {
@@ -45,8 +45,8 @@ export function csvList (bytes: Uint8Array, name: string): ValueList {
 }
 
 /**
- * A JSON array: each element is an entry, as JSON on one line. If all are objects with the same keys, these are
- * columns: texts as they are, all else as JSON. Throws BW_ERR_INPUT_SOURCE.
+ * A JSON array: each element is an entry, as JSON on one line. If all elements are objects with the same keys, the keys
+ * are columns: strings are used as they are, other values as JSON. Throws BW_ERR_INPUT_SOURCE.
  */
 export function jsonList (bytes: Uint8Array, name: string): ValueList {
   let items: unknown
@@ -77,8 +77,8 @@ function keysOf (item: unknown): string[] {
 }
 
 /**
- * All combinations; the last list varies fastest, as with GNU parallel's `:::`. Values without a name are called
- * ENTRY1, ENTRY2 … where there are several. Throws BW_ERR_INPUT_SOURCE.
+ * All combinations; the last list varies fastest, as with GNU parallel's `:::`. If there are several values without a
+ * name, they are called ENTRY1, ENTRY2 … Throws BW_ERR_INPUT_SOURCE.
  */
 export function combine (lists: readonly ValueList[]): ValueList {
   const [only] = lists
@@ -93,7 +93,9 @@ export function combine (lists: readonly ValueList[]): ValueList {
   return { columns, rows }
 }
 
-/** The lines of a file, a final line feed or not; the file is the data as it is. Throws BW_ERR_INPUT_SOURCE. */
+/**
+ * The lines of a file, with or without a final line feed; the data is the file as it is. Throws BW_ERR_INPUT_SOURCE.
+ */
 export function sliceLines (bytes: Uint8Array, chunk: number, name: string): SlicedList {
   const whole = bytes.at(-1) === 0x0a ? bytes : Buffer.concat([bytes, Buffer.from('\n')])
   if (bytes.length === 0) throw listError(name, 'has no entry')
@@ -107,7 +109,7 @@ export function sliceLines (bytes: Uint8Array, chunk: number, name: string): Sli
   return cut(whole, ends, { chunk, columns: [] })
 }
 
-/** Rows as lines of values. Throws BW_ERR_INPUT_SOURCE. */
+/** The rows as lines of values. Throws BW_ERR_INPUT_SOURCE. */
 export function sliceRows ({ columns = [], rows }: ValueList, chunk: number, name: string): SlicedList {
   if (rows.length === 0) throw listError(name, 'has no entry')
   const isPlain = columns.length === 0
@@ -124,7 +126,7 @@ export function sliceRows ({ columns = [], rows }: ValueList, chunk: number, nam
   return cut(data, ends, { chunk, columns })
 }
 
-/** A slice ends with every `chunk`th entry. */
+/** Ends a slice after every `chunk`th entry. */
 function cut (
   data: Uint8Array, ends: readonly number[], { chunk, columns }: Pick<SlicedList, 'chunk' | 'columns'>
 ): SlicedList {

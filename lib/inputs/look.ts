@@ -1,6 +1,6 @@
 /**
- * Looks for inputs in files and folders of this machine that a user names: what has the same content has the same
- * info-hash. Called by the command line.
+ * Finds inputs in files and folders of this machine that a user names: the same content has the same info-hash. Called
+ * by the command line.
  */
 import path from 'node:path'
 import { decodeDict, encode } from '../base/bencode.ts'
@@ -11,8 +11,9 @@ import { findInput } from './registry.ts'
 import { readTree } from './tree.ts'
 
 /**
- * A function that finds inputs by info-hash: those that were made on this machine, and those at the paths, which are
- * read once, when they are needed. It rejects with BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED, BW_ERR_INPUT_SOURCE.
+ * Returns a function that finds inputs by info-hash: those that were made on this machine, and those at the paths,
+ * which are read once, when they are first needed. It rejects with BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED,
+ * BW_ERR_INPUT_SOURCE.
  */
 export function lookIn (paths: readonly string[]): (infoHash: string) => Promise<FoundInput | null> {
   let hashed: Promise<Map<string, FoundInput>> | null = null
@@ -36,7 +37,7 @@ async function hashAll (paths: readonly string[]): Promise<Map<string, FoundInpu
   return found
 }
 
-/** As inputs of a private task are (BEP 27). */
+/** The form that inputs of a private task have (BEP 27). */
 function privately (info: Uint8Array): Uint8Array {
   return encode(new Map([...decodeDict(info, { maxBytes: info.length }).dict, ['private', 1]]))
 }

@@ -1,6 +1,6 @@
 /**
- * Makes a task with what it reads: files and folders are hashed into input torrents, small ones put into the info
- * dictionary, lists cut into slices. Called by lib/index.ts and the command line.
+ * Makes a task with its inputs: files and folders are hashed into input torrents, small ones are embedded in the info
+ * dictionary, lists are cut into slices. Called by lib/index.ts and the command line.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -21,32 +21,32 @@ import { scriptCommand } from './script.ts'
 import { readTree, sourceError } from './tree.ts'
 import type { SourceTree } from './tree.ts'
 
-/** Everybody who looks at the task gets them; and a person may want to read them. */
+/** Everyone who opens the task receives the embedded bytes, and may want to read them. */
 const MAX_EMBEDDED_BYTES = 64 * 1024
-/** The longest metadata, and trackers around it. */
+/** The longest metadata, with trackers. */
 const MAX_TORRENT_BYTES = 12 * 1024 * 1024
 const MAX_TORRENT_TOKENS = 1_200_000
 
-/** How an input is split among the pieces: a folder by files, a file evenly or into slices of so many bytes. */
+/** How an input is split among the pieces: a folder by files, a file evenly or into slices of `slice` bytes. */
 export type PerPart = boolean | { slice: number }
 
 interface PathSource { path: string, name?: string, perPart?: PerPart }
 interface TorrentSource { torrent: Uint8Array, name: string, perPart?: PerPart }
 
-/** What `createTaskFrom` makes an input of. */
+/** A source that `createTaskFrom` makes an input of. */
 export type InputSource =
-  /** as `createTask` takes it */
+  /** an input as in `createTask` */
   | NonNullable<CreateTaskOptions['inputs']>[number]
   /** a file or folder; `name`: default its own */
   | PathSource
-  /** what a torrent file (BEP 3) names, as it is */
+  /** the data that a torrent file (BEP 3) describes; it is not read */
   | TorrentSource
-  /** the lines of a text, `chunk` of them for a piece; default 1 */
+  /** the lines of a text, `chunk` of them per piece; default 1 */
   | { lines: Uint8Array, name?: string, chunk?: number }
-  /** rows of values, `chunk` of them for a piece; default 1 */
+  /** rows of values, `chunk` of them per piece; default 1 */
   | { list: ValueList, name?: string, chunk?: number }
 
-/** What `createTaskFrom` takes. */
+/** Options of `createTaskFrom`. */
 export interface CreateTaskFromOptions extends Omit<CreateTaskOptions, 'inputs' | 'command'> {
   /** as `createTask` takes it; without `script` only */
   command?: string
@@ -55,25 +55,28 @@ export interface CreateTaskFromOptions extends Omit<CreateTaskOptions, 'inputs' 
    * (`#!`) names is one of the tools that the task needs, unless it is bash or sh
    */
   script?: string
-  /** at most 16; `parts` may be left out if one of them is split */
+  /** at most 16; `parts` may be omitted if one of them is split */
   inputs?: readonly InputSource[]
-  /** bytes that were hashed, of so many */
+  /** called with the number of bytes hashed, and the total */
   onProgress?: (done: number, total: number) => void
-  /** gives up */
+  /** aborts the hashing */
   signal?: AbortSignal
-  /** where it is remembered what was made of what, for `run` on this machine; default: see lib/inputs/registry.ts */
+  /**
+   * the folder that records which inputs were made of which files, for `run` on this machine; default: see
+   * lib/inputs/registry.ts
+   */
   registry?: string
 }
 
 type Entry = NonNullable<CreateTaskOptions['inputs']>[number]
 
-/** An input whose size is known, and that is not hashed yet. */
+/** An input whose size is known, and that has not been hashed yet. */
 interface Draft {
-  /** bytes in the task file; undefined: too many in any case, or a folder */
+  /** its size if embedded; undefined if it cannot be embedded: it is too large, or a folder */
   embeddedBytes: number | undefined
-  /** bytes to be hashed otherwise */
+  /** bytes to hash otherwise */
   length: number
-  /** pieces that it makes; undefined: it does not say */
+  /** number of pieces that it implies; undefined: none */
   pieceCount: number | undefined
   embed: () => Promise<Entry>
   hash: (opts: Hashing) => Promise<Entry>
@@ -88,7 +91,7 @@ interface Hashing {
 }
 
 /**
- * Makes a task like `createTask`, and of files and lists what it reads. Rejects with what `createTask` throws, with
+ * Makes a task like `createTask`, with inputs made of files and lists. Rejects with the errors of `createTask`,
  * BW_ERR_INPUT_SOURCE, BW_ERR_INPUT, BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED, and the signal's reason.
  */
 export async function createTaskFrom ({
@@ -137,7 +140,7 @@ async function whatRuns (
   }
 }
 
-/** Before anything is hashed. */
+/** Called before anything is hashed. */
 function checkPieceCount (
   { parts, files }: Pick<CreateTaskOptions, 'parts' | 'files'>, pieceCount: number | undefined
 ): void {
@@ -146,7 +149,7 @@ function checkPieceCount (
   throw badOption(`What is split among the pieces gives ${pieceCount} pieces, not ${asked}; leave out how many there are.`)
 }
 
-/** The smallest first, as long as they fit. */
+/** Embeds the smallest ones first, as long as they fit. */
 function chooseEmbedded (drafts: readonly Draft[]): Set<Draft> {
   const chosen = new Set<Draft>()
   let left = MAX_EMBEDDED_BYTES
@@ -255,7 +258,7 @@ async function remember (
   await rememberInput(input.infoHash, { info, path: from, files }, registry)
 }
 
-/** The list goes where no user's file is, since its two files are our own. */
+/** Writes the list to a folder of our own, since its two files are not the user's. */
 async function storeList ({ data, offsets }: SlicedList, name: string, hashing: Hashing): Promise<TorrentInput> {
   const draft = path.join(hashing.registry, `draft-${randomBytes(8).toString('hex')}`)
   try {

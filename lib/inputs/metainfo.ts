@@ -1,7 +1,7 @@
 /**
- * What an input torrent holds, from its info dictionary (BEP 3), which comes from strangers: read strictly and within
- * bounds, compared with what the task says of it, and never through WebTorrent's reading of paths. Pure. Called by
- * whoever fetches inputs, and by whoever makes a task of a torrent that exists.
+ * Reads the content of an input torrent from its info dictionary (BEP 3), which comes from strangers: strictly and
+ * within bounds, compared with the task, and without WebTorrent's handling of paths. Pure. Called by the code that
+ * downloads inputs, and by the code that makes a task of an existing torrent.
  */
 import { decodeDict, textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
@@ -11,11 +11,11 @@ import { MAX_INPUT_FILES, tableBytes } from '../task/inputs.ts'
 import { pathsProblem, quote } from '../task/names.ts'
 import type { TorrentInput } from '../task/types.ts'
 
-/** What WebTorrent takes from peers (BEP 9). */
+/** The size that WebTorrent accepts from peers (BEP 9). */
 const MAX_METAINFO_BYTES = 10 * 1024 * 1024
-/** Room for so many files with their keys; a few bytes must not become much memory. */
+/** Room for this many files with their keys; a few bytes must not take up much memory. */
 const MAX_METAINFO_TOKENS = 1_000_000
-/** As for ordinary torrents, see lib/webtorrent/ordinary.ts. */
+/** The same as for ordinary torrents, see lib/webtorrent/ordinary.ts. */
 const MAX_TORRENT_PIECES = 2 ** 20
 const MAX_TORRENT_PIECE_LENGTH = 2 ** 29
 const MAX_LENGTH = 2 ** 50
@@ -23,21 +23,21 @@ const HASH_BYTES = 20
 
 /** A file of an input torrent. */
 export interface InputFile {
-  /** components joined by '/', below the input's folder; '' for an input that is a single file */
+  /** components joined by '/', relative to the input's folder; '' for an input that is a single file */
   path: string
   /** bytes */
   length: number
-  /** where its bytes begin in the torrent */
+  /** position of its bytes in the torrent */
   offset: number
   /** BEP 47 `x` */
   executable: boolean
 }
 
-/** How an input torrent is laid out. */
+/** The layout of an input torrent. */
 export interface InputLayout {
-  /** bytes of a torrent piece */
+  /** bytes per torrent piece */
   pieceLength: number
-  /** bytes, all files and the padding between them */
+  /** bytes, all files including the padding between them */
   torrentLength: number
   /** bytes, all files */
   length: number
@@ -48,8 +48,8 @@ export interface InputLayout {
 }
 
 /**
- * Reads the info dictionary of the torrent that a task of `pieceCount` pieces names. Throws BW_ERR_INPUT if it is
- * another one, is malformed or unsafe, or is not what the task says.
+ * Reads the info dictionary of the torrent that a task with `pieceCount` pieces names. Throws BW_ERR_INPUT if it is
+ * another torrent, malformed or unsafe, or does not match the task.
  */
 export function readMetainfo (info: Uint8Array, input: TorrentInput, pieceCount: number): InputLayout {
   const isSmall = info.length <= MAX_METAINFO_BYTES
@@ -69,7 +69,7 @@ export function readMetainfo (info: Uint8Array, input: TorrentInput, pieceCount:
   return layout
 }
 
-/** A torrent file (BEP 3) with nothing but the info dictionary. */
+/** A torrent file (BEP 3) that contains only the info dictionary. */
 export function torrentFileOf (info: Uint8Array): Uint8Array {
   const [before, after] = [new TextEncoder().encode('d4:info'), new TextEncoder().encode('e')]
   return Buffer.concat([before, info, after])
@@ -83,7 +83,7 @@ function checkList ({ files: [data, slices] }: InputLayout, name: string, pieceC
 /**
  * Reads the info dictionary of any torrent. Throws BW_ERR_INPUT if it is malformed or unsafe.
  *
- * @param name what to call it in errors
+ * @param name the name to use in errors
  */
 export function readLayout (info: Uint8Array, name: string): InputLayout {
   const problem = (why: string): BitWorkerError => inputError(`The torrent of the input ${quote(name)} ${why}`)
@@ -149,7 +149,7 @@ function layOut (
     }
     offset += entry.length
   }
-  // a single file has no name but the input's
+  // a single file is named by the input
   const wrong = torrent.isFolder ? pathsProblem(paths) : null
   if (wrong !== null) throw problem(`has a file whose name ${wrong}`)
   if (length === 0) throw problem('is empty')

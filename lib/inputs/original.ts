@@ -1,5 +1,5 @@
 /**
- * The author's own files as an input: served from where they lie, as long as they are what they were. Called by
+ * The author's own files as an input: read in place, while they are unchanged. Called by
  * lib/webtorrent/shared-input.ts.
  */
 import { constants, statSync } from 'node:fs'
@@ -11,23 +11,23 @@ import { quote } from '../task/names.ts'
 import { filePath } from './file-store.ts'
 import type { InputLayout } from './metainfo.ts'
 
-/** Where an input is on this machine already. */
+/** An input that is already on this machine. */
 export interface FoundInput {
   /** its info dictionary, unchecked */
   info: Uint8Array
   /** absolute: the file or folder */
   path: string
-  /** in the torrent's order, when it was hashed: with these its data need not be hashed again */
+  /** their state when they were hashed, in the torrent's order; if present, the data need not be hashed again */
   files?: ReadonlyArray<{ length: number, mtimeMs: number }>
 }
 
-/** The first of its files that is not what it was when it was hashed; null: none. */
+/** The first file that has changed since it was hashed; null: none. */
 export function changedFile (found: FoundInput, layout: InputLayout): string | null {
   for (const i of layout.files.keys()) if (!isSame(found, layout, i)) return filePath(found.path, layout, i)
   return null
 }
 
-/** One of its files is what it was when it was hashed. */
+/** True if the file is unchanged since it was hashed. */
 export function isSame ({ path: root, files }: FoundInput, layout: InputLayout, file: number): boolean {
   const found = statSync(filePath(root, layout, file), { throwIfNoEntry: false })
   const { length } = layout.files[file]!
@@ -35,14 +35,14 @@ export function isSame ({ path: root, files }: FoundInput, layout: InputLayout, 
   return found?.isFile() === true && found.size === length && known.length === length && known.mtimeMs === found.mtimeMs
 }
 
-/** As it is found now, if it does not say what it was. */
+/** Adds the current state of the files, if none was recorded. */
 export function stamped (found: FoundInput, layout: InputLayout): FoundInput {
   const mtimeOf = (file: number): number =>
     statSync(filePath(found.path, layout, file), { throwIfNoEntry: false })?.mtimeMs ?? 0
   return { ...found, files: found.files ?? layout.files.map(({ length }, i) => ({ length, mtimeMs: mtimeOf(i) })) }
 }
 
-/** BW_ERR_INPUT for an input of the name, of which a file is not what it was. */
+/** Makes BW_ERR_INPUT for an input with this name, of which a file has changed. */
 export function changed (name: string, at: string): BitWorkerError {
   const there = statSync(at, { throwIfNoEntry: false }) === undefined ? 'is not there any more' : 'has changed'
   return new BitWorkerError(
@@ -51,11 +51,11 @@ export function changed (name: string, at: string): BitWorkerError {
 }
 
 /**
- * Whether commands may be shown the files as they lie there: nothing else is beside them in the folder, and whoever
- * commands run as may read them.
+ * Whether commands may see the files in place: nothing else is in the folder, and the user that commands run as may
+ * read them.
  */
 export async function canBeShown (root: string, layout: InputLayout): Promise<boolean> {
-  // as root commands run as somebody else
+  // if we are root, commands run as another user
   const needed = process.getuid?.() === 0 ? 0o004 : 0o400
   if (!layout.isFolder) return isReadable(root, needed)
   const own = new Set(layout.files.map(file => file.path))
@@ -74,7 +74,7 @@ async function isReadable (at: string, needed: number): Promise<boolean> {
   return (stats.mode & all) === all
 }
 
-/** Copies the files, which takes no room where the file system can share their blocks. */
+/** Copies the files. That takes no space if the file system can share blocks. */
 export async function copyFiles (from: string, to: string, layout: InputLayout): Promise<void> {
   for (const i of layout.files.keys()) {
     const target = filePath(to, layout, i)

@@ -1,6 +1,6 @@
 /**
- * Where the files of one input lie on this machine: in the cache, or where their author has them. What differs between
- * the two is here; lib/webtorrent/shared-input.ts uses either.
+ * The location of one input's files on this machine: in the cache, or where their author has them. The differences
+ * between the two are handled here; lib/webtorrent/shared-input.ts uses either.
  */
 import { traceOf } from '../base/trace.ts'
 import type { TorrentInput } from '../task/types.ts'
@@ -16,47 +16,50 @@ import { findInput } from './registry.ts'
 
 const trace = traceOf('inputs')
 
-/** Where inputs are looked for, and kept. */
+/** Where to look for inputs, and where to store them. */
 export interface PlaceOptions extends CacheOptions {
-  /** default: what was made on this machine */
+  /** finds an input on this machine; default: those that were made here */
   find? (infoHash: string): Promise<FoundInput | null>
 }
 
 /** The files of one input. */
 export interface InputPlace {
-  /** absolute: the file, or the folder of files; of what commands see once `show` has resolved */
+  /** absolute path of the file or folder; once `show` has resolved, of what commands see */
   readonly root: string
-  /** the info dictionary, unchecked; null: not here */
+  /** the info dictionary, unchecked; null: not stored */
   readonly info: Uint8Array | null
-  /** What is known to be here (BEP 3's bitfield); null: all of it has to be looked at. */
+  /** The pieces that are known to be stored (BEP 3's bitfield); null: everything must be checked. */
   bitfield (layout: InputLayout): Uint8Array | null
-  /** Once, with the checked metadata. `has` tells which torrent pieces were verified. */
+  /** To be called once, with the checked metadata. `has`: whether a torrent piece has been verified. */
   open (info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean): FileStore
-  /** All that is here was looked at. False: look again. Throws BW_ERR_INPUT if it cannot become complete. */
+  /**
+   * Everything that is stored was checked. Returns false if it must be checked again. Throws BW_ERR_INPUT if it cannot
+   * become complete.
+   */
   looked (missing: number): boolean
-  /** A torrent piece was verified and written. False: look at all of it. */
+  /** A torrent piece was verified and written. Returns false if everything must be checked again. */
   came (piece: number): boolean
-  /** A file, or all of them, are what they were when they were verified. */
+  /** True if a file, or all of them, are unchanged since they were verified. */
   isIntact (file: number | 'all'): boolean
-  /** Something is not what it was. Throws BW_ERR_INPUT if it cannot be fetched again. */
+  /** Something has changed. Throws BW_ERR_INPUT if it cannot be downloaded again. */
   doubt (): void
-  /** Commands are to be shown it. Rejects with BW_ERR_INPUT and errors of the file system. */
+  /** Makes the files available to commands. Rejects with BW_ERR_INPUT and errors of the file system. */
   show (): Promise<void>
-  /** What is here now is written down, and nothing more. */
+  /** Records the stored pieces; nothing is recorded afterwards. */
   stop (isSure: boolean): void
-  /** Gives it back when nobody reads or writes any more. */
+  /** Releases the files when nobody reads or writes any more. */
   close (): Promise<void>
 }
 
-/** Where an input is on this machine already, if somebody knows. */
+/** Finds an input on this machine; null if it is not known. */
 export async function foundBy (options: PlaceOptions, infoHash: string): Promise<FoundInput | null> {
   return options.find === undefined ? findInput(infoHash) : options.find(infoHash)
 }
 
 /**
- * What was found, if it is what it was.
+ * Returns what was found, if it is unchanged.
  *
- * @param onChange told BW_ERR_INPUT if it is not
+ * @param onChange called with BW_ERR_INPUT if it has changed
  */
 export function usable (
   found: FoundInput | null, input: TorrentInput, pieceCount: number, onChange: (err: Error) => void
@@ -72,7 +75,7 @@ export function usable (
   return null
 }
 
-/** An input that is fetched into the cache. */
+/** An input that is downloaded into the cache. */
 export class CachedPlace implements InputPlace {
   readonly root: string
   readonly info: Uint8Array | null
@@ -101,7 +104,7 @@ export class CachedPlace implements InputPlace {
 
   came (piece: number): boolean { return this.#kept!.add(piece) }
 
-  /** Nobody writes to what is in the cache. */
+  /** Nobody else writes to the cache. */
   isIntact (): boolean { return true }
 
   doubt (): void {
@@ -122,7 +125,7 @@ export class CachedPlace implements InputPlace {
   }
 }
 
-/** The author's own files: served from where they lie, as long as they are what they were. */
+/** The author's own files: read in place, while they are unchanged. */
 export class OriginalPlace implements InputPlace {
   root: string
   readonly info: Uint8Array
@@ -130,16 +133,16 @@ export class OriginalPlace implements InputPlace {
   readonly #layout: InputLayout
   readonly #cache: InputCache
   readonly #found: FoundInput
-  /** nothing was said of how they were when they were hashed: all is looked at */
+  /** no state was recorded when they were hashed: everything must be checked */
   readonly #isNew: boolean
   readonly #onChange: (err: Error) => void
   #shown: Promise<void> | null = null
-  /** a copy, for commands */
+  /** a copy for commands */
   #copied: CacheEntry | null = null
 
   /**
-   * @param found what `usable` returned
-   * @param onChange told when they are not what they were any more: nothing of them can be had
+   * @param found the result of `usable`
+   * @param onChange called when they have changed: none of them can be used any more
    */
   constructor (
     input: TorrentInput, pieceCount: number, found: FoundInput, options: CacheOptions, onChange: (err: Error) => void
@@ -183,7 +186,7 @@ export class OriginalPlace implements InputPlace {
     await this.#shown
   }
 
-  /** Commands may not see what else lies where the original does. What is served stays where it is. */
+  /** Commands may not see what else is beside the original, so they get a copy. The original is served in place. */
   async #copy (): Promise<void> {
     if (await canBeShown(this.root, this.#layout)) return
     const entry = this.#copied = this.#cache.open(this.#input.infoHash)
@@ -200,7 +203,7 @@ export class OriginalPlace implements InputPlace {
   stop (): void {}
 
   async close (): Promise<void> {
-    // it may be copying
+    // it may still be copying
     await this.#shown?.catch(() => {})
     this.#copied?.close()
     await this.#cache.trim()

@@ -1,18 +1,16 @@
-/**
- * How far ahead inputs are fetched. Pure. Called by supply.ts.
- */
+/** Decides how far ahead inputs are downloaded. Pure. Called by supply.ts. */
 
-/** Commands of so long are to find their inputs here when their turn comes. */
+/** The inputs for this much work should be stored before it starts. */
 const AHEAD_MS = 2_000
-/** Pieces for each slot at least: the next one, and one that others may take first. */
+/** Minimum number of pieces per slot: the next one, and one more in case other peers take it first. */
 const AHEAD_PER_SLOT = 2
-/** What is fetched ahead may be computed elsewhere before its turn comes. */
+/** Others may compute a piece before its turn comes, so the number is limited. */
 const MAX_AHEAD = 256
 
 /**
- * Pieces whose inputs are to be here or on their way.
- * @param paceMs what a piece takes, milliseconds; 0: unknown
- * @param share how many more are likely to be computed here: what others compute is fetched in vain
+ * The number of pieces whose inputs should be stored or on their way.
+ * @param paceMs duration of a piece, milliseconds; 0: unknown
+ * @param share number of pieces that are likely to be computed here: inputs of others would be downloaded in vain
  */
 export function piecesAhead (slots: number, paceMs: number, share: number): number {
   const inTime = paceMs > 0 ? Math.ceil((AHEAD_MS / paceMs) * slots) : 0

@@ -1,20 +1,20 @@
 /**
- * Lists of values, and those that are ranges of numbers. Apart from lib/inputs/lists.ts, so that the command line does
- * not load what reads tables to read a flag. Pure. Called by lib/inputs/lists.ts and the command line.
+ * Lists of values, and those that are ranges of numbers. Separate from lib/inputs/lists.ts, so that the command line
+ * can parse a flag without loading the code for tables. Pure. Called by lib/inputs/lists.ts and the command line.
  */
 import { BitWorkerError } from '../base/errors.ts'
 
-/** Of several lists together, or of a range: all are in memory. */
+/** Limit for all lists together, or for a range: they are in memory. */
 const MAX_ENTRIES = 2 ** 22
 
-/** Rows of values; with no names a row is one value. */
+/** Rows of values. Without names, a row is one value. */
 export interface ValueList {
-  /** names of the values of a row; none: they are counted, or there is only one */
+  /** names of the values of a row; absent: they are numbered, or there is only one */
   columns?: readonly string[]
   rows: ReadonlyArray<readonly string[]>
 }
 
-/** `1-250`, `1-250:10`, `10-1:3`: whole numbers. Null: it is none. */
+/** Parses a range of whole numbers: `1-250`, `1-250:10`, `10-1:3`. null if the text is not a range. */
 export function rangeList (text: string): ValueList | null {
   const match = /^(-?\d{1,15})-(-?\d{1,15})(?::(\d{1,15}))?$/.exec(text)
   if (match === null) return null
@@ -26,7 +26,7 @@ export function rangeList (text: string): ValueList | null {
   return { rows: Array.from({ length: count }, (_, i) => [String(from + sign * i)]) }
 }
 
-/** Throws BW_ERR_INPUT_SOURCE for more entries than fit into memory. */
+/** Throws BW_ERR_INPUT_SOURCE if there are too many entries for the memory. */
 export function checkCount (count: number): void {
   if (count <= MAX_ENTRIES) return
   throw new BitWorkerError(

@@ -1,8 +1,8 @@
 /**
- * The inputs that were made on this machine: for each info-hash the torrent and where its data is, so that `run` on the
- * same machine serves the original without a copy, and no path stands in the task file. In
+ * Records the inputs that were made on this machine: for each info-hash, the torrent and the path of its data. `run` on
+ * the same machine then serves the original without a copy, and the task file needs no path. The records are in
  * $XDG_STATE_HOME/bitworker/inputs, by default ~/.local/state/bitworker/inputs: a folder for each input, so that two
- * processes never write the same file. Called by lib/inputs/make-task.ts and by whoever serves inputs.
+ * processes never write the same file. Called by lib/inputs/make-task.ts and the code that serves inputs.
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -11,28 +11,28 @@ import process from 'node:process'
 import { replace } from '../system/atomic-file.ts'
 import { errnoOf } from '../system/io-errors.ts'
 
-/** An input that was made here. */
+/** An input that was made on this machine. */
 export interface MadeInput {
-  /** its info dictionary, to be read as strictly as if it came from a peer */
+  /** its info dictionary, to be read as strictly as one from a peer */
   info: Uint8Array
-  /** the file or the folder, absolute; it may have changed, or be gone */
+  /** absolute path of the file or folder; it may have changed, or be gone */
   path: string
-  /** each file in the torrent's order: bytes and time of the last change, as they were */
+  /** size and time of modification of each file, in the torrent's order */
   files: ReadonlyArray<{ length: number, mtimeMs: number }>
 }
 
-/** Where they are remembered (XDG Base Directory Specification: a relative path does not count). */
+/** The folder of the records. The XDG Base Directory Specification ignores a relative path. */
 export function registryFolder (): string {
   const xdg = process.env['XDG_STATE_HOME'] ?? ''
   return path.join(path.isAbsolute(xdg) ? xdg : path.join(homedir(), '.local', 'state'), 'bitworker', 'inputs')
 }
 
-/** A folder for what is made for an input itself, such as a list. */
+/** A folder for data that was generated for an input, such as a list. */
 export function dataFolder (infoHash: string, folder = registryFolder()): string {
   return path.join(folder, infoHash, 'data')
 }
 
-/** Rejects with errors of the file system. */
+/** Records an input. Rejects with errors of the file system. */
 export async function rememberInput (infoHash: string, made: MadeInput, folder = registryFolder()): Promise<void> {
   const at = path.join(folder, infoHash)
   await mkdir(at, { recursive: true, mode: 0o700 })
@@ -40,7 +40,7 @@ export async function rememberInput (infoHash: string, made: MadeInput, folder =
   await replace(path.join(at, 'origin.json'), JSON.stringify({ path: made.path, files: made.files }), 0o600)
 }
 
-/** What is remembered of an input; null: nothing that can be read. Never rejects. */
+/** Returns the record of an input; null if there is none that can be read. Never rejects. */
 export async function findInput (infoHash: string, folder = registryFolder()): Promise<MadeInput | null> {
   try {
     const at = path.join(folder, infoHash)

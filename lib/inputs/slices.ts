@@ -1,18 +1,19 @@
 /**
- * The slices of a split input: which bytes of its torrent a piece of the task needs, where the work item finds its
- * slice, and the variables that it gets. Pure. Called by whoever fetches inputs and by whoever runs work items.
+ * The slices of a split input: which bytes of its torrent a piece of the task needs, the path of the slice for the work
+ * item, and the variables that it gets. Pure. Called by the code that downloads inputs, and by the code that runs work
+ * items.
  */
 import { BitWorkerError } from '../base/errors.ts'
 import { quote } from '../task/names.ts'
 import type { EmbeddedInput, TaskInput, TorrentInput } from '../task/types.ts'
 import type { InputLayout } from './metainfo.ts'
 
-/** A variable of a process has at most 128 KiB on Linux, its name included. */
+/** On Linux, a variable has at most 128 KiB, including its name. */
 export const MAX_ENTRY_BYTES = 100 * 1024
 const OFFSET_BYTES = 8
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\', t: '\t', n: '\n', r: '\r' }
 
-/** Bytes `start` … `end` (exclusive) of a file of an input torrent. */
+/** The bytes from `start` to `end` (exclusive) of a file of an input torrent. */
 export interface FileRange {
   /** index in the layout's files */
   file: number
@@ -20,12 +21,10 @@ export interface FileRange {
   end: number
 }
 
-/** The first and the last of some torrent pieces, both included. */
+/** A range of torrent pieces, both ends included. */
 export interface TorrentPieces { first: number, last: number }
 
-/**
- * The slice of a piece. Null for a list, whose table must be read first: see `tableRange` and `rangeFromTable`.
- */
+/** The slice of a piece. null for a list, whose table must be read first: see `tableRange` and `rangeFromTable`. */
 export function rangeOf (input: TorrentInput, layout: InputLayout, piece: number): FileRange | null {
   const { split } = input
   if (split?.by === 'files') return { file: piece, start: 0, end: layout.files[piece]!.length }
@@ -33,7 +32,7 @@ export function rangeOf (input: TorrentInput, layout: InputLayout, piece: number
   return { file: 0, start: piece * split.size, end: Math.min((piece + 1) * split.size, layout.length) }
 }
 
-/** Where the two offsets stand, 16 bytes, between which the slice of a piece is. Of lists only. */
+/** The position of the two offsets (16 bytes) that delimit the slice of a piece. For lists only. */
 export function tableRange (layout: InputLayout, piece: number): FileRange {
   const start = piece * OFFSET_BYTES
   return { file: layout.files.length - 1, start, end: start + 2 * OFFSET_BYTES }
@@ -42,9 +41,8 @@ export function tableRange (layout: InputLayout, piece: number): FileRange {
 /**
  * The slice between two offsets of the table.
  *
- * @param offsets what is at `tableRange`; it is in the torrent, so it is right by its hash, but may be nonsense, or say
- * that an entry is larger than any may be, which must not be fetched.
- * Throws BW_ERR_INPUT
+ * @param offsets the bytes at `tableRange`. Their hash was checked, but the author may have written nonsense, or an
+ * entry that is too large, which must not be downloaded. Throws BW_ERR_INPUT
  */
 export function rangeFromTable (input: TorrentInput, layout: InputLayout, offsets: Uint8Array): FileRange {
   const view = new DataView(offsets.buffer, offsets.byteOffset, offsets.length)
@@ -57,7 +55,7 @@ export function rangeFromTable (input: TorrentInput, layout: InputLayout, offset
   return { file: 0, start: Number(start), end: Number(end) }
 }
 
-/** The torrent pieces that hold a range; null if it is empty. */
+/** The torrent pieces that contain a range; null if it is empty. */
 export function torrentPiecesOf (layout: InputLayout, { file, start, end }: FileRange): TorrentPieces | null {
   if (start === end) return null
   const { offset } = layout.files[file]!
@@ -67,8 +65,8 @@ export function torrentPiecesOf (layout: InputLayout, { file, start, end }: File
 }
 
 /**
- * The group of a piece: the torrent piece in which its slice begins. Of a list it is the one in which the slice would
- * begin if all were of one size: a hint, which must not cost the table. All peers get the same number.
+ * The group of a piece: the torrent piece in which its slice begins. For a list, it is an estimate that assumes slices
+ * of equal size, because reading the table would cost too much for a hint. All peers get the same number.
  */
 export function groupOf (input: TorrentInput, layout: InputLayout, piece: number, pieceCount: number): number {
   const range = rangeOf(input, layout, piece)
@@ -76,7 +74,7 @@ export function groupOf (input: TorrentInput, layout: InputLayout, piece: number
   return Math.floor((layout.files[range.file]!.offset + range.start) / layout.pieceLength)
 }
 
-/** The slice of a piece, of an input that is in the info dictionary; a view of it. */
+/** The slice of a piece of an embedded input, as a view. */
 export function embeddedSlice ({ data, split }: EmbeddedInput, piece: number): Uint8Array {
   if (split?.by === 'bytes') return data.subarray(piece * split.size, (piece + 1) * split.size)
   if (split?.by !== 'table' || split.offsets === undefined) return data
@@ -87,9 +85,9 @@ export function embeddedSlice ({ data, split }: EmbeddedInput, piece: number): U
 }
 
 /**
- * Where the work item of a piece finds its slice, from its working directory: `INPUT`.
+ * The path of a piece's slice, relative to the working directory of its work item: `INPUT`.
  *
- * @param layout of an input torrent only
+ * @param layout for an input torrent only
  */
 export function slicePath ({ name, split }: TaskInput, layout: InputLayout | undefined, piece: number): string {
   return split?.by === 'files' && layout !== undefined ? `${name}/${layout.files[piece]!.path}` : name
@@ -101,8 +99,8 @@ export function hasVariables ({ split }: TaskInput): boolean {
 }
 
 /**
- * The variables of an entry: `ENTRY` and one for each column. None if a slice may have several entries, or the input is
- * no list. Throws BW_ERR_INPUT for an entry that no variable can hold, or that does not have the columns.
+ * The variables of an entry: `ENTRY`, and one for each column. None if a slice may have several entries, or the input
+ * is not a list. Throws BW_ERR_INPUT for an entry that does not fit into a variable, or does not have the columns.
  */
 export function sliceEnv (input: TaskInput, slice: Uint8Array): Record<string, string> {
   const { split } = input
@@ -128,7 +126,7 @@ function entryText (input: TaskInput, slice: Uint8Array): string {
   }
 }
 
-/** A value of an entry with columns as the variable has it. */
+/** Unescapes a value of an entry with columns. */
 function unescapeValue (input: TaskInput, value: string): string {
   return value.replace(/\\([\s\S]?)|[\n\r]/g, (_, escaped: string | undefined) => {
     const character = ESCAPES[escaped ?? '']
@@ -137,7 +135,7 @@ function unescapeValue (input: TaskInput, value: string): string {
   })
 }
 
-/** A value as it is written into an entry with columns: the escapes of jq's `@tsv`. */
+/** Escapes a value for an entry with columns, like jq's `@tsv`. */
 export function escapeValue (value: string): string {
   return value.replace(/[\\\t\n\r]/g, character =>
     `\\${Object.keys(ESCAPES).find(escape => ESCAPES[escape] === character)!}`)

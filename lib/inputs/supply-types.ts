@@ -1,43 +1,43 @@
-/**
- * What supplying a task's inputs needs of the torrents they come from (lib/webtorrent/input-torrents.ts).
- */
+/** The torrents of a task's inputs, as their supply uses them (lib/webtorrent/input-torrents.ts). */
 import type { TorrentInput } from '../task/types.ts'
 import type { InputLayout } from './metainfo.ts'
 import type { FileRange } from './slices.ts'
 
-/** The torrent of an input, whose metadata was checked. */
+/** The torrent of an input, with checked metadata. */
 export interface InputTorrent {
   readonly layout: InputLayout
-  /** absolute: the file, or the folder of files */
+  /** absolute path of the file or folder */
   readonly root: string
-  /** bytes that are here */
+  /** number of bytes stored */
   have (): number
-  /** torrent pieces that are not here */
+  /** number of torrent pieces that are not stored */
   missing (): number
-  /** The torrent piece is here, and was verified. */
+  /** True if the torrent piece is stored and verified. */
   has (piece: number): boolean
-  /** These, and no others, are fetched from now on, the first ones first. */
+  /** Downloads these torrent pieces, and no others, from now on; the first ones first. */
   want (pieces: Iterable<number> | 'all'): void
-  /** Bytes of a file that are here. */
+  /** Reads stored bytes of a file. */
   read (range: FileRange): Promise<Uint8Array>
-  /** A file, or all of them, are what they were when they were hashed; their author may write to them at any time. */
+  /**
+   * True if a file, or all of them, are unchanged since they were hashed; their author may write to them at any time.
+   */
   isIntact (file: number | 'all'): boolean
-  /** Something on the disk is not what it was: looks at all of it again. */
+  /** The data on disk has changed: checks everything again. */
   recheck (): void
 }
 
-/** What happens to a torrent. */
+/** Callbacks of a torrent. */
 export interface InputTorrentEvents {
-  /** commands are to be given its files; default: it is only passed on */
+  /** commands will read its files; default: it is only passed on */
   isForCommands?: boolean
   opened (torrent: InputTorrent): void
-  /** what it has is more, or less */
+  /** more of it is stored, or less */
   changed (): void
   failed (err: Error): void
 }
 
-/** Where torrents of inputs come from. */
+/** Opens the torrents of inputs. */
 export interface InputTorrents {
-  /** Events come later, never at once. */
+  /** Events are emitted later, never during the call. */
   open (input: TorrentInput, pieceCount: number, events: InputTorrentEvents): { close (): void }
 }

@@ -1,7 +1,7 @@
 /**
- * The inputs of one task that is computed here: has the torrents fetch what its next pieces need, in the order in which
- * they are computed, tells its scheduler which can be, and gives each command what it is to see. How torrents are had
- * is handed in (`InputTorrents`). Made by compute-control.ts for tasks that have inputs.
+ * Supplies the inputs of one task that is computed here: has the torrents download what the next pieces need, in the
+ * order in which they will be computed; tells the scheduler which pieces are ready; and makes the inputs available to
+ * each command. The torrents are passed in (`InputTorrents`). Made by compute-control.ts for tasks with inputs.
  */
 import { BitWorkerError } from '../base/errors.ts'
 import type { InputEvent } from '../session/events.ts'
@@ -16,9 +16,9 @@ import { groupOf, tableRange } from './slices.ts'
 import type { FileRange } from './slices.ts'
 import type { InputTorrent, InputTorrents } from './supply-types.ts'
 
-/** Changes that come together are looked at once. */
+/** Changes within this time are processed together. */
 const SETTLE_MS = 10
-/** How often it is told how far a download is. */
+/** Shortest interval between two progress reports. */
 const REPORT_MS = 1_000
 
 interface Entry {
@@ -29,11 +29,11 @@ interface Entry {
   reported: string
 }
 
-/** How much is fetched. */
+/** Limits of what is downloaded. */
 export interface SupplyLimits {
-  /** work items at a time */
+  /** number of work items at a time */
   readonly slots: number
-  /** what a larger slice of a split input needs is not fetched; default: no limit */
+  /** pieces with larger slices of a split input are not computed; default: no limit */
   readonly maxSliceBytes: number | undefined
 }
 
@@ -46,16 +46,16 @@ export class InputSupply implements Inputs {
   readonly #split: Entry | undefined
   readonly #items: ItemInputs
   readonly #reading = new Set<number>()
-  /** pieces that are never ready: nothing of their slices is fetched */
+  /** pieces that will never be ready: nothing of their slices is downloaded */
   readonly #refused = new Set<number>()
-  /** complete commands that wait for what they read */
+  /** complete commands that wait for their inputs */
   readonly #onWhole: Array<() => void> = []
   #isAllReady = false
   #timer: NodeJS.Timeout | undefined
   #reportTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  /** @param session whose commands read them from now on */
+  /** @param session the session whose commands will read them */
   constructor (
     session: WorkSession<ComputeStore>, torrents: InputTorrents, { slots, maxSliceBytes = Infinity }: SupplyLimits
   ) {
@@ -97,7 +97,7 @@ export class InputSupply implements Inputs {
     entry.close = () => { opened.close() }
   }
 
-  /** What pieces come next may be others now; called after each change. */
+  /** The next pieces may have changed; to be called after each change. */
   changed (): void {
     if (this.#isClosed) return
     this.#timer ??= setTimeout(() => {
@@ -106,7 +106,7 @@ export class InputSupply implements Inputs {
     }, SETTLE_MS)
   }
 
-  /** How far each input is, in the task's order. */
+  /** The progress of each input, in the task's order. */
   get states (): InputEvent[] { return this.#entries.map(stateOf) }
 
   close (): void {
@@ -117,9 +117,7 @@ export class InputSupply implements Inputs {
     for (const { close } of this.#entries) close()
   }
 
-  //
-  // FETCHING
-  //
+  //  DOWNLOADING
 
   #update (): void {
     if (this.#isClosed) return
@@ -133,7 +131,7 @@ export class InputSupply implements Inputs {
     else this.#fetchSlices(this.#split, this.#split.input as TorrentInput)
   }
 
-  /** What all pieces need is here. */
+  /** The inputs that all pieces need are stored. */
   #allReady (): void {
     if (this.#isAllReady) return
     this.#isAllReady = true
@@ -141,7 +139,7 @@ export class InputSupply implements Inputs {
     this.#session.compute()
   }
 
-  /** Nothing can be computed, for now. */
+  /** Nothing can be computed for now. */
   #withdraw (): void {
     if (!this.#isAllReady) return
     this.#isAllReady = false
@@ -178,7 +176,7 @@ export class InputSupply implements Inputs {
     return Uint32Array.from({ length: pieceCount }, (_, piece) => groupOf(input, layout, piece, pieceCount))
   }
 
-  /** The torrent pieces that a piece still needs; null if that is being found out. */
+  /** The torrent pieces that a piece still needs; null if this is still being determined. */
   #lacks (input: TorrentInput, torrent: InputTorrent, piece: number): number[] | null {
     if (this.#refused.has(piece)) return null
     const range = this.#items.knownRange(input, torrent, piece)
@@ -197,12 +195,12 @@ export class InputSupply implements Inputs {
     if (this.#reading.has(piece)) return
     this.#reading.add(piece)
     this.#items.rangeOf(input, torrent, piece).then(() => { this.#reading.delete(piece) }, (err: unknown) => {
-      // of a table that makes no sense: it is asked for no more
+      // the table is invalid: the piece is not requested any more
       this.#refuse(piece, err as Error)
     }).finally(() => { this.changed() })
   }
 
-  /** Others are computed, which one line may be about as well. */
+  /** The other pieces are computed. The message is one line, which may stand for all pieces of this kind. */
   #refuse (piece: number, err: Error): void {
     this.#refused.add(piece)
     this.#split!.error ??= err
@@ -227,10 +225,16 @@ export class InputSupply implements Inputs {
   // FOR COMMANDS
   //
 
-  /** For the work item of a piece. Rejects with BW_ERR_INPUT for what is not here any more, and errors of the disk. */
+  /**
+   * The inputs of a piece's work item. Rejects with BW_ERR_INPUT if an input is no longer stored, and with errors of
+   * the disk.
+   */
   async forPiece (piece: number): Promise<Given> { return this.#items.forPiece(piece) }
 
-  /** For a complete command: what all pieces see. Waits until it is here; rejects when the supply is closed. */
+  /**
+   * The inputs of a complete command: those that all pieces see. Waits until they are stored; rejects if the supply is
+   * closed.
+   */
   async forFile (): Promise<Given> {
     while (!this.#isClosed && !this.#entries.every(entry => entry === this.#split || isComplete(entry))) {
       this.changed()

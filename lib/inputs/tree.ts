@@ -1,6 +1,7 @@
 /**
- * The files of an input that its author has on disk, before anything is read: names that every volunteer can have,
- * symbolic links followed inside the folder and refused where they lead out. Called by lib/inputs/hash.ts.
+ * Lists the files of an input on its author's disk before anything is read. Their names must be valid for every
+ * volunteer. Symbolic links inside the folder are followed; those that lead out are rejected. Called by
+ * lib/inputs/hash.ts.
  */
 import { readdir, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
@@ -13,13 +14,13 @@ import { pathsProblem, quote } from '../task/names.ts'
 
 /** A file of an input on disk. */
 export interface SourceFile {
-  /** where it is */
+  /** its path */
   source: string
-  /** components below the input's folder; none for an input that is a single file */
+  /** components relative to the input's folder; none for an input that is a single file */
   path: string[]
   /** bytes */
   length: number
-  /** of its content, in milliseconds since 1970 */
+  /** time of modification, in milliseconds since 1970 */
   mtimeMs: number
   /** by its owner */
   executable: boolean
@@ -28,13 +29,13 @@ export interface SourceFile {
 /** An input on disk. */
 export interface SourceTree {
   isFolder: boolean
-  /** a folder's in the order of the bytes of their paths, joined by '/' */
+  /** for a folder, sorted by the bytes of their paths, joined by '/' */
   files: SourceFile[]
   /** bytes, all files */
   length: number
 }
 
-/** What is at a path. Rejects with BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED, BW_ERR_INPUT_SOURCE. */
+/** Lists the file or folder at a path. Rejects with BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED, BW_ERR_INPUT_SOURCE. */
 export async function readTree (from: string): Promise<SourceTree> {
   try {
     const root = await realpath(from)
@@ -53,7 +54,7 @@ export async function readTree (from: string): Promise<SourceTree> {
 
 interface Walk {
   root: string
-  /** folders that are being walked, outermost first, so that none is walked inside itself */
+  /** the folders being walked, outermost first, so that none is walked inside itself */
   within: string[]
   files: SourceFile[]
 }
@@ -99,12 +100,12 @@ function sized (files: SourceFile[], isFolder: boolean): SourceTree {
   return { isFolder, files, length }
 }
 
-/** An input that its author cannot use as it is on disk. */
+/** Makes the error for files that cannot be used as an input. */
 export function sourceError (at: string, why: string, cause?: unknown): BitWorkerError {
   return new BitWorkerError('BW_ERR_INPUT_SOURCE', 'usage', `The input ${quote(at)} ${why}.`, { cause })
 }
 
-/** An error of the file system as one of ours. */
+/** Converts an error of the file system to one of ours. */
 export function readError (error: unknown, from: string): unknown {
   const errno = errnoOf(error)
   if (errno === '') return error
