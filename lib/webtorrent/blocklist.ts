@@ -1,6 +1,6 @@
 /**
- * Lists of addresses that a client refuses, where they are at a URL. WebTorrent reads them without bound, and a line
- * that cannot be used is nobody's rejection. Called by client.ts.
+ * Loads a client's blocklist from a URL. WebTorrent reads it without a size limit, and a bad line would be an unhandled
+ * rejection. Called by client.ts.
  */
 import type { EventEmitter } from 'node:events'
 import { fetchBounded, networkReason } from '../system/fetch.ts'
@@ -9,17 +9,17 @@ import { fetchBounded, networkReason } from '../system/fetch.ts'
 const MAX_BLOCKLIST_BYTES = 64 << 20
 const BLOCKLIST_MS = 60_000
 const MAX_RANGES = 1_000_000
-/** What follows the description of a range, at the end of a line. */
+/** Longest range after the description, at the end of a line. */
 const MAX_RANGE_LENGTH = 48
-/** After so many, others have a turn. */
+/** After this many lines, other code runs. */
 const BATCH = 1_000
 const ADDRESS = String.raw`(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})`
 const RANGE = new RegExp(String.raw`(?:^|:\s*)${ADDRESS}(?:/(\d{1,2})|\s*-\s*${ADDRESS})?$`)
 
-/** `load-ip-set`'s, which a client asks about addresses. */
+/** The set of `load-ip-set`, which a client queries for addresses. */
 interface IpSet { add (start: number, end: number): void }
 
-/** A client with an empty list; `blocked` is there when it says that it is ready. */
+/** A client with an empty list; `blocked` exists when the client emits 'ready'. */
 export interface BlockingClient extends EventEmitter {
   ready: boolean
   readonly destroyed: boolean
@@ -27,12 +27,12 @@ export interface BlockingClient extends EventEmitter {
   readonly blocked: IpSet
 }
 
-/** Whether `blocklist` is to be fetched. */
+/** Whether `blocklist` must be downloaded. */
 export function isBlocklistUrl (blocklist: unknown): blocklist is string {
   return typeof blocklist === 'string' && /^https?:\/\//.test(blocklist)
 }
 
-/** The client is ready when it has the list; as in WebTorrent never without it. */
+/** Makes the client ready when the list is loaded; like WebTorrent, never without it. */
 export function awaitBlocklist (client: BlockingClient, url: string): void {
   const emit = client.emit.bind(client)
   client.emit = (event, ...args: unknown[]) => {
@@ -48,7 +48,7 @@ export function awaitBlocklist (client: BlockingClient, url: string): void {
   }
 }
 
-/** Adds what is at the URL. Rejects as `fetchBounded`, and for an answer that is no list. */
+/** Adds the ranges at the URL. Rejects like `fetchBounded`, and for a response that is not a list. */
 async function load (url: string, userAgent: string, set: IpSet): Promise<void> {
   const { status, bytes } = await fetchBounded(url, {
     maxBytes: MAX_BLOCKLIST_BYTES, timeoutMs: BLOCKLIST_MS, headers: { 'user-agent': userAgent }
@@ -68,11 +68,13 @@ async function load (url: string, userAgent: string, set: IpSet): Promise<void> 
   }
 }
 
-/** `a.b.c.d`, `a.b.c.d-e.f.g.h` or `a.b.c.d/n`, after a description or none; null: neither. */
+/**
+ * Parses `a.b.c.d`, `a.b.c.d-e.f.g.h` or `a.b.c.d/n`, with or without a description before it; null for anything else.
+ */
 function rangeIn (line: Uint8Array): [start: number, end: number] | null {
   if (line[0] === 0x23) return null
   const tail = Buffer.from(line.subarray(-MAX_RANGE_LENGTH)).toString('latin1').trim()
-  // a number in the middle of a long description is no address
+  // a number in the middle of a long description is not an address
   const text = line.length > MAX_RANGE_LENGTH ? `x${tail}` : tail
   const [, first, prefix, last = first] = RANGE.exec(text) ?? []
   const [start, end] = [numberOf(first), numberOf(last)]
@@ -81,7 +83,7 @@ function rangeIn (line: Uint8Array): [start: number, end: number] | null {
   return size < 1 || Number.isNaN(start) ? null : [start - (start % size), start - (start % size) + size - 1]
 }
 
-/** Of an IPv4 address; NaN if it is none. */
+/** The number of an IPv4 address; NaN if it is invalid. */
 function numberOf (address: string | undefined): number {
   const parts = (address ?? '').split('.').map(Number)
   return parts.length === 4 && parts.every(part => part < 256) ? parts.reduce((sum, part) => sum * 256 + part) : NaN

@@ -21,15 +21,15 @@ import type { TorrentId, WebTorrentConstructor, WebTorrentServer } from './types
 const Base = WebTorrent as unknown as InternalClientConstructor<Torrent> &
   Pick<WebTorrentConstructor, 'VERSION' | 'UTP_SUPPORT' | 'WEBRTC_SUPPORT'>
 
-/** A symbol: a client has no properties by name but WebTorrent's. */
+/** A symbol, so that a client has no named properties besides WebTorrent's. */
 const CLOSING: unique symbol = Symbol('closing')
 
 /**
- * A drop-in replacement for a WebTorrent client, which in addition computes tasks: see `BitWorker` in
+ * A drop-in replacement for a WebTorrent client that can also compute tasks: see `BitWorker` in
  * webtorrent/public-types.ts.
  */
 export default class BitWorker extends Base {
-  /** tasks that were destroyed or removed, until their folders were given back */
+  /** tasks that were destroyed or removed, until their folders are released */
   readonly [CLOSING] = new Set<Promise<void>>()
 
   constructor (options: WebTorrentOptions = {}) {
@@ -37,7 +37,7 @@ export default class BitWorker extends Base {
     super(isBlocklistUrl(blocklist) ? { ...options, blocklist: [] } : options)
     if (isBlocklistUrl(blocklist)) awaitBlocklist(this as unknown as BlockingClient, blocklist)
     const { _connPool: pool } = this as unknown as InternalClient
-    // none in a browser
+    // there is none in a browser
     if (pool !== null && pool !== undefined) limitIncoming(pool)
   }
 
@@ -77,22 +77,23 @@ export default class BitWorker extends Base {
   }
 
   /**
-   * The torrent with this id, or null. Like WebTorrent's it loads nothing: paths and URLs are not looked up.
-   * Not async, and nothing is awaited before WebTorrent's own: every incoming connection waits for it.
+   * Returns the torrent with this id, or null. Like WebTorrent's method, it loads nothing: paths and URLs are not
+   * looked up. It is not async, and awaits nothing before WebTorrent's own code, because every incoming connection
+   * waits for it.
    */
   override get (torrentId: TorrentId | Task | Torrent): Promise<ComputeTorrent | null> {
     if (magnetProblem(torrentId) !== undefined) return Promise.resolve(null)
     const [infoHash, legacy] = taskInfoHashes(torrentId)
     const found = super.get(infoHash ?? torrentId) as Promise<ComputeTorrent | null>
-    // a legacy file can be here as it was, or converted
+    // a legacy file may have been added as it was, or converted
     return legacy === undefined
       ? found
       : found.then(torrent => torrent ?? (super.get(legacy) as Promise<ComputeTorrent | null>))
   }
 
   /**
-   * Removes a torrent or task; `cb` is called when it is closed. Rejects if it is not here. What can be found at once
-   * is taken out in the next microtask, before anything that is added from now on looks for others of its kind.
+   * Removes a torrent or task. `cb` is called when it is closed. Rejects if it does not exist. A torrent that can be
+   * found at once is removed in the next microtask, before anything that is added afterwards checks for duplicates.
    */
   override async remove (
     torrentId: TorrentId | Task | Torrent, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback
@@ -104,8 +105,8 @@ export default class BitWorker extends Base {
   }
 
   /**
-   * Ends everything. `cb` is called once every torrent's store is closed: WebTorrent's own callback can come before,
-   * since with uTP its connection pool answers twice.
+   * Ends everything. `cb` is called when every torrent's store is closed. WebTorrent's own callback can come earlier,
+   * because with uTP its connection pool calls back twice.
    */
   override _destroy (err: Error | null, cb?: (err?: Error | null) => void): void {
     if (cb === undefined) return super._destroy(err)
@@ -116,22 +117,22 @@ export default class BitWorker extends Base {
   }
 
   /**
-   * Makes a task; hand it to `add`, or write `encodeTask(task)` into a file.
-   * Throws BW_ERR_TASK_OPTIONS and what `parseTask` throws.
+   * Makes a task. Pass it to `add`, or write `encodeTask(task)` to a file. Throws BW_ERR_TASK_OPTIONS and the errors of
+   * `parseTask`.
    */
   createTask (options: CreateTaskOptions): Task {
     return createTask(options)
   }
 
-  /** WebTorrent's HTTP server, which streams files of unfinished tasks as well. */
+  /** WebTorrent's HTTP server, which can also stream files of unfinished tasks. */
   override createServer (options?: ServerOptions, force?: 'browser' | 'node'): WebTorrentServer {
     return patchServer(super.createServer(options, force), this, options)
   }
 
-  /** 0 … 1: of all unfinished torrents together, by length. */
+  /** 0 to 1: all unfinished torrents together, by length. */
   override get progress (): number {
     const torrents = this.torrents.filter(torrent => torrent.progress !== 1)
-    // tasks count pieces, not bytes: what a length is there is not known before the end
+    // tasks count pieces, not bytes: their length is unknown before the end
     if (torrents.every(torrent => (torrent as ComputeTorrent).task === null)) return super.progress
     const length = torrents.reduce((sum, torrent) => sum + (torrent.length || 0), 0) || 1
     return torrents.reduce((sum, torrent) => sum + torrent.progress * (torrent.length || 0), 0) / length
@@ -139,7 +140,7 @@ export default class BitWorker extends Base {
 }
 
 /**
- * The info-hash if the id is a task in a form that WebTorrent does not know; and that of the legacy file it was
+ * The info-hash of an id that is a task in a form unknown to WebTorrent; and that of the legacy file that it was
  * converted from.
  */
 function taskInfoHashes (torrentId: unknown): [infoHash?: string, legacy?: string | undefined] {
@@ -151,11 +152,11 @@ function taskInfoHashes (torrentId: unknown): [infoHash?: string, legacy?: strin
     const { infoHash, convertedFrom } = parseTask(bytes)
     return [infoHash, convertedFrom]
   } catch {
-    return [] // a damaged task file is no torrent's id; WebTorrent says null
+    return [] // a damaged task file identifies no torrent; WebTorrent returns null
   }
 }
 
-/** The torrent, where nothing has to be loaded or parsed to know which one is meant. */
+/** The torrent, if it can be identified without loading or parsing anything. */
 function findNow (torrents: Torrent[], torrentId: unknown): Torrent | undefined {
   if (torrentId instanceof ComputeTorrent) return torrents.find(torrent => torrent === torrentId)
   const [infoHash, legacy] = typeof torrentId === 'string' ? [infoHashIn(torrentId)] : taskInfoHashes(torrentId)

@@ -1,12 +1,12 @@
 /**
- * The order in which a task ends: work items first, then the store; and who comes next waits for it. Called by
- * torrent.ts.
+ * The order in which a task ends: work items first, then the store; a torrent that is added next waits for it. Called
+ * by torrent.ts.
  */
 import { resolve } from 'node:path'
 import type { ClosableStore, DestroyCallback } from './internals.ts'
 
 /**
- * The store as WebTorrent sees it at the end: what it asks for is done after `closing`; `onClosed` hears of it first.
+ * Wraps the store for WebTorrent: its requests are executed after `closing`; `onClosed` is called before WebTorrent is.
  */
 export function closeAfter (closing: Promise<unknown>, store: ClosableStore, onClosed: () => void): ClosableStore {
   const after = (done: DestroyCallback) => (err?: Error | null): void => {
@@ -19,10 +19,10 @@ export function closeAfter (closing: Promise<unknown>, store: ClosableStore, onC
   }
 }
 
-/** Tasks of this process that are giving their folders back, whichever client they belong to. */
+/** Tasks of this process that are releasing their folders, of any client. */
 const ending = new Map<string, Promise<void>>()
 
-/** A task's folder will be free once `closed` resolves. */
+/** A task's folder will be free when `closed` resolves. */
 export function noteClosing (path: string, infoHash: string, closed: Promise<void>): void {
   const key = `${resolve(path)} ${infoHash}`
   const whole = Promise.all([ending.get(key), closed]).then(() => { if (ending.get(key) === whole) ending.delete(key) })
@@ -30,7 +30,7 @@ export function noteClosing (path: string, infoHash: string, closed: Promise<voi
 }
 
 /**
- * Resolves when no task of this process is giving this folder back: whoever removes a task may add it again at once.
+ * Resolves when no task of this process is releasing this folder: a task may be added again right after it was removed.
  */
 export async function previousClosed (path: string, infoHash: string): Promise<void> {
   await ending.get(`${resolve(path)} ${infoHash}`)

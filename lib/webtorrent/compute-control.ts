@@ -1,5 +1,5 @@
 /**
- * Whether pieces of one torrent are computed: start, pause, resume, stop, and when enough is known to begin. Called by
+ * Controls the computing of one torrent: start, pause, resume, stop, and when enough is known to begin. Called by
  * torrent.ts.
  */
 import { availableParallelism } from 'node:os'
@@ -18,7 +18,7 @@ import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { TaskInputs } from './input-torrents.ts'
 import type { ParentTorrent } from './input-types.ts'
 
-/** The part of ComputeTorrent that is looked at. */
+/** The part of ComputeTorrent that is needed here. */
 export interface ControlledTorrent extends InternalTorrent {
   readonly _session: WorkSession<ComputeStore> | null
   readonly _options: TaskTorrentOptions
@@ -28,7 +28,7 @@ export interface ControlledTorrent extends InternalTorrent {
 export class ComputeControl {
   readonly #torrent: ControlledTorrent
   readonly #executors = new TorrentExecutors()
-  /** how; null: not at all */
+  /** how to compute; null: not at all */
   #options: ComputeOptions | null
   #sources: Sources | null = null
   #inputs: TaskInputs | null = null
@@ -36,7 +36,7 @@ export class ComputeControl {
   #isSettling = false
   #isPaused = false
 
-  /** @param options how to compute once the task is known; null: not at all */
+  /** @param options how to compute when the task is known; null: not at all */
   constructor (torrent: ControlledTorrent, options: ComputeOptions | null) {
     this.#torrent = torrent
     this.#options = options
@@ -47,7 +47,7 @@ export class ComputeControl {
     return this.#torrent._session?.computing ?? 'off'
   }
 
-  /** Computes from now on, or as soon as the torrent is ready. Throws BW_ERR_COMPUTE_OPTIONS and BW_ERR_BIND. */
+  /** Starts computing, now or when the torrent is ready. Throws BW_ERR_COMPUTE_OPTIONS and BW_ERR_BIND. */
   start (options: ComputeOptions): void {
     checkComputeOptions(options)
     this.#options = options
@@ -71,15 +71,15 @@ export class ComputeControl {
     await this.#torrent._session?.stopComputing()
   }
 
-  /** Commands are to be run, but not yet. */
+  /** Computing was requested, but has not begun. */
   get isStarting (): boolean { return this.#options !== null && this.#torrent._session?.computing === 'off' }
 
-  /** The sources of peers are asked from now on. */
+  /** The sources of peers are being asked from now on. */
   discovering (): Sources {
     return this.#sources ??= new Sources(this.#torrent, this.#torrent.client.lsd && this.#torrent.private !== true)
   }
 
-  /** The store is open. Throws as `start`. */
+  /** The store is open. Throws like `start`. */
   ready (): void {
     const { task } = this.#torrent._session!
     if (task.inputs !== undefined) {
@@ -96,13 +96,13 @@ export class ComputeControl {
     await Promise.all([this.#executors.close(), this.#inputs?.close()])
   }
 
-  /** How far the task's inputs are; empty where none are fetched. */
+  /** The progress of the task's inputs; empty if none are downloaded. */
   get inputs (): InputEvent[] { return this.#supply?.states ?? [] }
 
-  /** The session computes other pieces next. */
+  /** The next pieces of the session have changed. */
   planned (): void { this.#supply?.changed() }
 
-  /** A peer of the task said where it listens. */
+  /** A peer of the task has told its listening port. */
   met (wire: ParentTorrent['wires'][number]): void { this.#inputs?.addPeer(wire) }
 
   #startWhenSettled (options: ComputeOptions): void {
@@ -128,7 +128,7 @@ export class ComputeControl {
     }
     choose().finally(() => { this.#isSettling = false }).then(chosen => {
       if (chosen === null) return
-      // complete commands that were held back are due: not done after all
+      // complete commands that were not allowed are now due, so the task is not finished after all
       if (session.hasUnmergedFiles) torrent.done = false
       session.startComputing(slotsOf(chosen), this.#isPaused)
       if (this.#inputs === null) return
@@ -147,7 +147,7 @@ export class ComputeControl {
   }
 }
 
-/** Throws BW_ERR_NEEDS where something is left to run that cannot be run here. */
+/** Throws BW_ERR_NEEDS if commands are left that cannot run on this machine. */
 async function checkNeeds (session: WorkSession<ComputeStore>): Promise<void> {
   const isDone = session.stats().missing === 0 && !session.hasUnmergedFiles
   if (session.task.needs === undefined || isDone) return

@@ -1,6 +1,6 @@
 /**
- * The executors that a torrent makes for itself, one for each way of running commands that it was asked for. They come
- * with a sandbox, or not at all: doing without one must have been asked for.
+ * The executors that a torrent makes for itself, one for each requested way of running commands. They have a sandbox,
+ * unless running without one was requested explicitly.
  */
 import { BitWorkerError } from '../base/errors.ts'
 import { BashExecutor } from '../executor/bash-executor.ts'
@@ -10,7 +10,7 @@ import { unsupportedProblem } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import type { ComputeOptions } from './options.ts'
 
-/** With which options computing begins, and what runs the commands. */
+/** The options with which computing begins, and the executor of its commands. */
 export interface Choice { options: ComputeOptions, executor: Executor }
 
 /** Makes executors when they are needed, and closes them together. */
@@ -18,10 +18,10 @@ export class TorrentExecutors {
   readonly #made = new Map<string, Promise<BashExecutor>>()
 
   /**
-   * Resolves when computing is to begin, with how; null if it is not any more. Trying a sandbox out takes a moment, and
-   * `current` may change during it. Rejects with BW_ERR_TASK_REQUIRES for a task that must not be computed here, and
-   * with BW_ERR_NO_SANDBOX if there is no sandbox.
-   * @param prepare called with what it is going to be, as far as is known before `settling` ends
+   * Resolves when computing should begin, with the way to compute; null if it is no longer wanted. Testing a sandbox
+   * takes a moment, during which `current` may change. Rejects with BW_ERR_TASK_REQUIRES for a task that must not be
+   * computed here, and with BW_ERR_NO_SANDBOX if there is no sandbox.
+   * @param prepare called with the expected choice, as far as it is known before `settling` ends
    */
   async choose (
     task: Task, settling: Promise<void>, current: () => ComputeOptions | null, prepare: (choice: Choice) => void
@@ -47,7 +47,7 @@ export class TorrentExecutors {
     return made
   }
 
-  /** Kills what runs; resolves when all of it is gone. */
+  /** Kills running commands. Resolves when all of them have ended. */
   async close (): Promise<void> {
     await Promise.allSettled(Array.from(this.#made.values(), async made => (await made).close()))
   }

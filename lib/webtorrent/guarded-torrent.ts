@@ -1,6 +1,6 @@
 /**
- * WebTorrent's torrent behind our doors: nothing that a torrent file, a link, a web server or a tracker says gets into
- * it unread. Of ordinary torrents and tasks alike; torrent.ts builds on it.
+ * WebTorrent's torrent with checks on all input: nothing from a torrent file, link, web server or tracker reaches it
+ * unchecked. For ordinary torrents and tasks alike; torrent.ts builds on it.
  */
 import WebTorrentTorrent from 'webtorrent/lib/torrent.js'
 import type { InternalPeer } from '../connections/internals.ts'
@@ -13,15 +13,15 @@ import { bytesOf, MAX_TORRENT_FILE_BYTES } from './torrent-id.ts'
 
 const Base = WebTorrentTorrent as unknown as InternalTorrentConstructor
 
-/** For what a link names by `xs`, until its last byte. */
+/** Time limit for a URL that a link names by `xs`, until its last byte. */
 const SOURCE_MS = 30_000
-/** Servers that a link may have us ask for metadata. */
+/** Number of servers that a link may have us ask for metadata. */
 const MAX_SOURCES = 8
-/** Of an ordinary torrent; some have hundreds of dead ones. */
+/** For an ordinary torrent; some have hundreds of dead trackers. */
 const MAX_ORDINARY_TRACKERS = 4 * MAX_TRACKERS
 const MAX_WEB_SEEDS = 64
 
-/** Who may not name peers of a private torrent. BEP 27. */
+/** Sources that may not provide peers for a private torrent. BEP 27. */
 const PUBLIC_SOURCES: ReadonlySet<string | undefined> = new Set(['dht', 'lsd', 'ut_pex'])
 
 /** The torrents of a BitWorker client, as far as they are WebTorrent's. */
@@ -35,7 +35,7 @@ export class GuardedTorrent extends Base {
     queueMicrotask(() => { this._onParsedTorrent(parsed) })
   }
 
-  /** An ordinary torrent; null, and this one destroyed, if it is not in order. */
+  /** Reads an ordinary torrent. If it is invalid, destroys this torrent and returns null. */
   async _read (bytes: Uint8Array): Promise<ParsedTorrent | null> {
     return readOrdinary(bytes).catch((err: unknown) => {
       this._refuse(err)
@@ -43,7 +43,7 @@ export class GuardedTorrent extends Base {
     })
   }
 
-  /** In WebTorrent's words; the reason, which it does not give, is the cause. */
+  /** Uses WebTorrent's message; the reason, which WebTorrent does not give, is the cause. */
   _refuse (reason: unknown): void { this._destroy(new Error('Invalid torrent identifier', { cause: reason })) }
 
   override _onParsedTorrent (parsed: ParsedTorrent): void {
@@ -58,11 +58,11 @@ export class GuardedTorrent extends Base {
     if (Array.isArray(this.announce)) this.announce = this._usableTrackers(this.announce)
     if (Array.isArray(this.urlList)) this.urlList = usableWebSeeds(this.urlList)
     super._processParsedTorrent(parsed)
-    // the client has some of its own
+    // the client may have added trackers of its own
     this.announce = this._usableTrackers(this.announce)
   }
 
-  /** Without those that could not be asked; each one makes a warning. */
+  /** Removes trackers that could not be asked; each causes a warning. */
   _usableTrackers (urls: unknown): string[] {
     if (!Array.isArray(urls)) return []
     const usable: string[] = []
@@ -74,7 +74,7 @@ export class GuardedTorrent extends Base {
     return usable
   }
 
-  /** WebTorrent keeps a private torrent from the DHT, but not from the local network. */
+  /** WebTorrent excludes a private torrent from the DHT, but not from the local network. */
   override _startDiscovery (): void {
     const { client } = this
     if (this.private === true) this.client = Object.create(client, { lsd: { value: false } }) as InternalClient
@@ -82,11 +82,11 @@ export class GuardedTorrent extends Base {
     if (!this.destroyed) this.client = client
   }
 
-  /** A link does not say that its torrent is private: the sources that were asked till then are left. */
+  /** A link does not say that its torrent is private, so public sources may already have been asked: leaves them. */
   _leavePublicSources (): void {
     const { discovery } = this
     if (this.private !== true || !discovery || (discovery.dht === null && discovery.lsd === null)) return
-    // what it still hears, and what fails of it, is nobody's concern any more
+    // later results and errors are ignored
     discovery.removeAllListeners().on('error', () => {})
     discovery.destroy()
     this.discovery = null
@@ -98,10 +98,7 @@ export class GuardedTorrent extends Base {
     return this.private === true && PUBLIC_SOURCES.has(source) ? null : super._addPeer(peer, type, source)
   }
 
-  /**
-   * An incoming connection can be gone when WebTorrent has found out which torrent it is for: it would be listed for
-   * ever.
-   */
+  /** An incoming connection may be closed before WebTorrent has found its torrent; it would then be listed for ever. */
   override _registerPeer (peer: InternalPeer): void {
     if (!peer.destroyed) super._registerPeer(peer)
   }
@@ -110,12 +107,12 @@ export class GuardedTorrent extends Base {
     if (this.metadata !== null || this.destroyed) return
     const parsed = ArrayBuffer.isView(metadata) ? await this._read(bytesOf(metadata)) : metadata
     if (parsed === null) return
-    // what goes wrong in it, such as a store that cannot be made, would be nobody's rejection
+    // errors in it, such as a store that cannot be made, would be unhandled rejections
     await super._onMetadata(parsed).catch((err: unknown) => { this._destroy(err as Error) })
     if (!this.destroyed) this._leavePublicSources()
   }
 
-  /** What a link names by `xs`: WebTorrent takes bodies of any length, for any time. */
+  /** Fetches what a link names by `xs`. WebTorrent would accept bodies of any length and duration. */
   override _getMetadataFromServer (): void {
     const controller = this._xsRequestsController = new AbortController()
     for (const url of [this.xs].flat().slice(0, MAX_SOURCES)) {

@@ -1,7 +1,7 @@
 /**
- * The HTTP server for tasks. WebTorrent's states a file's length before it sends it; a file of an unfinished task has
- * none yet, so it is sent without (chunked), part by part as they come. And it is made safe to leave open: whatever is
- * requested ends with an answer, or with the end of its connection.
+ * The HTTP server for tasks. WebTorrent's sends a file's length first; the length of an unfinished task's file is
+ * unknown, so it is sent in chunked encoding, part by part. The server is also made safe to keep open: every request
+ * ends with a response, or with the connection closed.
  */
 import { isIP } from 'node:net'
 import { hostname as ownName } from 'node:os'
@@ -9,10 +9,10 @@ import { TaskFileView } from './task-file-view.ts'
 import type { ServerOptions } from './inherited-options.ts'
 import type { Torrent, WebTorrentClient, WebTorrentServer } from './types.ts'
 
-/** At a time: each one may read a file. */
+/** At a time: each may read a file. */
 const MAX_CONNECTIONS = 256
 
-/** What WebTorrent's server hands to its callback. */
+/** The argument of the callback of WebTorrent's server. */
 interface ServerResponse { status: number, statusCode?: number, headers: Record<string, unknown>, body: unknown }
 interface ServerRequest { url: string, headers: Record<string, string | undefined>, destroy (): void }
 interface NodeResponse { writeHead (status: number, headers: object): { end (text: string): void } }
@@ -28,13 +28,13 @@ export function patchServer (
     onRequest (req: ServerRequest, cb: (res: ServerResponse) => void): Promise<void>
     wrapRequest (req: ServerRequest, res: NodeResponse): void
   }
-  // its constructor takes false for '*'
+  // its constructor treats false as '*'
   inner.opts.origin = origin
-  // none in a browser
+  // there is none in a browser
   if (inner.server !== undefined) inner.server.maxConnections = MAX_CONNECTIONS
   const wrapRequest = inner.wrapRequest.bind(inner)
   inner.wrapRequest = (req, res) => {
-    // each of these WebTorrent would throw for where nobody catches it, or answer
+    // for each of these, WebTorrent would throw an uncaught error, or respond
     if (!URL.canParse(req.url, 'http://localhost')) req.destroy()
     else if (!isOwnName(req.headers['host'], hostname))
       refuse(res, 403, 'Use the address of this server, or the name of this machine.')
@@ -46,7 +46,7 @@ export function patchServer (
   const answer = async (req: ServerRequest, cb: (res: ServerResponse) => void): Promise<void> => {
     const file = findUnfinished(client, inner.pathname, req.url)
     if (file === undefined) return onRequest(req, cb)
-    // a range of a file whose length is not known yet cannot be promised: HTTP lets a server send the whole
+    // a range of a file of unknown length cannot be promised; HTTP allows a server to send the whole file
     delete req.headers['range']
     return onRequest(req, res => {
       delete res.headers['Content-Length']
@@ -54,14 +54,14 @@ export function patchServer (
       cb(res)
     })
   }
-  // nobody waits for it
+  // its promise is not awaited
   inner.onRequest = (req, cb) => answer(req, cb).catch(() => { req.destroy() })
   return server
 }
 
 /**
- * Whether a request's `Host` is an address, or a name of this machine. A page on the web can have any other name point
- * to here, and would then read what this server has (DNS rebinding).
+ * Whether a request's `Host` is an address, or a name of this machine. Any other name could be one that a web page
+ * points at this server, to read what it serves (DNS rebinding).
  */
 export function isOwnName (host: string | undefined, hostname?: string): boolean {
   if (host === undefined) return true

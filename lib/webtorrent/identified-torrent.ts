@@ -1,6 +1,6 @@
 /**
- * A torrent that finds out whether it is a task: from what `client.add` was given, or from the metadata that peers or
- * servers send. torrent.ts builds on it.
+ * A torrent that finds out whether it is a task: from the argument of `client.add`, or from the metadata of peers or
+ * servers. torrent.ts builds on it.
  */
 import { magnetOf } from '../task/magnet.ts'
 import { magnetProblem } from '../task/magnet-check.ts'
@@ -14,8 +14,8 @@ import { bytesOf, harmlessId, isRemoteId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
 
 /**
- * The torrents of a BitWorker client until their metadata is known. WebTorrent's constructor calls _onTorrentId, when
- * our own fields do not exist yet: nothing up to its first await may touch them.
+ * The torrents of a BitWorker client until their metadata is known. WebTorrent's constructor calls _onTorrentId before
+ * our own fields exist: the code before its first await must not use them.
  */
 export abstract class IdentifiedTorrent extends GuardedTorrent {
   /** the task, once its metadata is known; null for an ordinary torrent */
@@ -27,10 +27,10 @@ export abstract class IdentifiedTorrent extends GuardedTorrent {
     this._options = opts
   }
 
-  /** The metadata is a task's. */
+  /** The metadata is a task. */
   abstract _startTask (task: Task): Promise<void>
 
-  /** Bytes of all files, as far as known. */
+  /** Total size of all files in bytes, as far as known. */
   abstract _taskLength (task: Task): number
 
   override async _onTorrentId (torrentId: unknown): Promise<void> {
@@ -64,11 +64,11 @@ export abstract class IdentifiedTorrent extends GuardedTorrent {
   override _processParsedTorrent (parsed: ParsedTorrent): void {
     super._processParsedTorrent(parsed)
     if (this.task === null) return
-    // what was added to the trackers is passed on with the task file
+    // trackers that were added are included in the task file
     const task = { ...this.task, announce: usableTrackers(this.announce) }
     this.torrentFile = encodeTask(task)
     this.magnetURI = magnetOf(task)
-    // sizes vary: WebTorrent's own property would be a constant
+    // sizes vary: WebTorrent's own property would be constant
     Object.defineProperty(this, 'length', {
       get: () => this._taskLength(task), configurable: true, enumerable: true
     })

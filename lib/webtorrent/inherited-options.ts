@@ -1,18 +1,18 @@
-/** Hand-written types for the options of webtorrent 3, as far as bitworker takes or hands them on. */
+/** Hand-written types for the options of webtorrent 3 that BitWorker accepts or passes on. */
 
 /** Options of a client. */
 export interface WebTorrentOptions {
-  /** 20 bytes, or their hex; default: random, as WebTorrent's */
+  /** 20 bytes, or in hex; default: random, as in WebTorrent */
   peerId?: string | Uint8Array
   nodeId?: string | Uint8Array
-  /** connections a torrent may have; default 55 */
+  /** connections per torrent; default 55 */
   maxConns?: number
-  /** 0, the default: any free port */
+  /** default 0: any free port */
   torrentPort?: number
   dhtPort?: number
   /** false: no trackers */
   tracker?: boolean | TrackerOptions
-  /** false: no DHT; else options of bittorrent-dht, such as `bootstrap: ['192.0.2.7:20000']` */
+  /** false: no DHT; otherwise options of bittorrent-dht, such as `bootstrap: ['192.0.2.7:20000']` */
   dht?: boolean | Record<string, unknown>
   lsd?: boolean
   utPex?: boolean
@@ -20,17 +20,17 @@ export interface WebTorrentOptions {
   natPmp?: boolean
   webSeeds?: boolean
   utp?: boolean
-  /** encryption: 0 never, 1 (default) where the peer wants it, 2 always */
+  /** encryption: 0 never, 1 (default) if the peer wants it, 2 always */
   secure?: boolean | 0 | 1 | 2
   blocklist?: string | Array<string | { start: string, end: string }>
-  /** bytes a second; -1, the default: no limit */
+  /** bytes per second; default -1: no limit */
   downloadLimit?: number
   uploadLimit?: number
   seedOutgoingConnections?: boolean
   userAgent?: string
 }
 
-/** How trackers are asked. */
+/** Options for asking trackers. */
 export interface TrackerOptions {
   announce?: string[]
   getAnnounceOpts?: () => Record<string, unknown>
@@ -42,17 +42,17 @@ export interface TrackerOptions {
 
 /** Options of a torrent. */
 export interface TorrentOptions {
-  /** trackers besides the torrent's own */
+  /** trackers in addition to the torrent's own */
   announce?: string[]
-  /** web seeds besides the torrent's own */
+  /** web seeds in addition to the torrent's own */
   urlList?: string[]
   /** the folder of its files */
   path?: string
-  /** in a folder of its own inside `path` */
+  /** adds a folder of its own to `path` */
   addUID?: boolean
   /** browsers: a FileSystemDirectoryHandle */
   rootDir?: unknown
-  /** no DHT, no peer exchange (BEP 27); default: as the torrent says */
+  /** no DHT, no peer exchange (BEP 27); default: as in the torrent */
   private?: boolean
   /** an abstract-chunk-store */
   store?: unknown
@@ -65,12 +65,12 @@ export interface TorrentOptions {
   bitfield?: Uint8Array | ArrayLike<number>
   deselect?: boolean
   paused?: boolean
-  /** peers unchoked at a time; default 10, for tasks as many as there may be connections */
+  /** peers unchoked at a time; default 10, for tasks the number of connections */
   uploads?: number | false
   /** connections to one web seed; default 4 */
   maxWebConns?: number
   alwaysChokeSeeders?: boolean
-  /** seconds between two looks whether there are no peers; default 30 */
+  /** seconds between two checks whether there are no peers; default 30 */
   noPeersIntervalTime?: number
   getAnnounceOpts?: () => Record<string, unknown>
   fileModtimes?: number[]
@@ -87,7 +87,7 @@ export interface SeedOptions extends TorrentOptions {
   maxPieceLength?: number
   announceList?: string[][]
   filterJunkFiles?: boolean
-  /** more keys for the info dictionary */
+  /** additional keys for the info dictionary */
   info?: Record<string, unknown>
   onProgress?: (hashedBytes: number, totalBytes: number) => void
 }
@@ -95,14 +95,14 @@ export interface SeedOptions extends TorrentOptions {
 /** Something to seed: a path, bytes, a Blob, a File or a stream. Those without a `name` need `opts.name`. */
 export type SeedItem = string | Uint8Array | Blob | (NodeJS.ReadableStream & { name?: string })
 
-/** How a torrent is removed. */
+/** Options for removing a torrent. */
 export interface DestroyOptions { destroyStore?: boolean }
 
 /** Options of `client.createServer`. */
 export interface ServerOptions {
-  /** whom CORS allows, '*': everybody; default false: nobody (WebTorrent's default is '*') */
+  /** the origin that CORS allows; '*': any; default false: none (WebTorrent's default is '*') */
   origin?: string | false
-  /** requests with another `Host` are refused; default: those that name neither an address nor this machine */
+  /** requests with another `Host` are refused; default: those that name neither an IP address nor this machine */
   hostname?: string
   /** default '/webtorrent' */
   pathname?: string

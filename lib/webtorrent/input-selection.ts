@@ -1,27 +1,28 @@
 /**
- * Which torrent pieces of an input WebTorrent fetches: what any of its users wants. Used by shared-input.ts.
+ * Selects the torrent pieces of an input that WebTorrent downloads: all that any of its users wants. Used by
+ * shared-input.ts.
  */
 import type { InternalTorrent } from './internals.ts'
 
-/** The selections of one torrent that nobody else selects in. */
+/** The selections of one torrent, which nobody else changes. */
 export class InputSelection {
   #isAll = false
   #wanted = new Set<number>()
 
-  /** The torrent piece came: should it be lost, it is selected anew. */
+  /** The torrent piece has arrived. If it is lost, it is selected again. */
   came (piece: number): void { this.#wanted.delete(piece) }
 
-  /** What is here is being found out: all may have to be selected anew. */
+  /** The stored pieces are being determined: all may have to be selected again. */
   forget (): void {
     this.#isAll = false
     this.#wanted.clear()
   }
 
-  /** Selects what somebody wants and is not here. */
+  /** Selects the pieces that are wanted and not stored. */
   update (torrent: InternalTorrent, wants: ReadonlyArray<ReadonlySet<number> | 'all'>): void {
     const { pieces } = torrent
     const isAll = wants.includes('all') && pieces.some(piece => piece !== null)
-    // one selection: WebTorrent walks through all there are for each that is added
+    // a single selection, because WebTorrent walks through all selections for each that is added
     if (isAll !== this.#isAll) torrent[isAll ? 'select' : 'deselect'](0, pieces.length - 1, 1)
     if (isAll !== this.#isAll) this.#wanted.clear()
     this.#isAll = isAll

@@ -1,6 +1,6 @@
 /**
- * The torrents of a task's inputs. Peers of the task are tried as peers of its inputs. Made by compute-control.ts; what
- * is fetched decides lib/inputs/supply.ts.
+ * The torrents of a task's inputs. Peers of the task are tried as peers of its inputs. Made by compute-control.ts;
+ * lib/inputs/supply.ts decides what is downloaded.
  */
 import type { InputTorrentEvents, InputTorrents } from '../inputs/supply-types.ts'
 import { traceOf } from '../base/trace.ts'
@@ -15,7 +15,7 @@ const trace = traceOf('inputs')
 /** By client and info-hash. */
 const shared = new WeakMap<object, Map<string, SharedInput>>()
 
-/** Where the inputs of a task come from. */
+/** The torrents of one task's inputs. */
 export class TaskInputs implements InputTorrents {
   readonly #parent: ParentTorrent
   readonly #options: InputOptions
@@ -56,7 +56,9 @@ export class TaskInputs implements InputTorrents {
     }
   }
 
-  /** Passes on what is on this machine, or all with `seed`, whether anything is computed here or not. */
+  /**
+   * Passes on inputs that are on this machine, or all of them with `seed`, whether or not anything is computed here.
+   */
   share (inputs: readonly TaskInput[], pieceCount: number): void {
     for (const input of inputs) if (input.infoHash !== undefined) void this.#share(input, pieceCount)
   }
@@ -73,12 +75,12 @@ export class TaskInputs implements InputTorrents {
     this.#shares.push(() => { opened.close() })
   }
 
-  /** A peer of the task said where it listens: it may have the inputs as well. */
+  /** A peer of the task has told its listening port: it may have the inputs as well. */
   addPeer (wire: ParentTorrent['wires'][number]): void {
     for (const used of this.#used) this.#tell(used, wire)
   }
 
-  /** Ends what is shared; resolves when all that was closed is. */
+  /** Closes all torrents. Resolves when they are closed. */
   async close (): Promise<void> {
     this.#isClosed = true
     for (const close of this.#shares.splice(0)) close()

@@ -1,7 +1,6 @@
 /**
- * Types of the parts of webtorrent 3.0.21 that are not public API and that lib/webtorrent/torrent.ts and
- * lib/webtorrent/ override or call. Those are the only ones to touch them: what breaks with another WebTorrent breaks
- * there, and shows here.
+ * Types for the non-public parts of webtorrent 3.0.21 that lib/webtorrent/ overrides or calls. Only lib/webtorrent/
+ * uses them: what breaks with another version of WebTorrent breaks there, and is listed here.
  */
 import type { EventEmitter } from 'node:events'
 import type { ConnPool, InternalPeer, OutgoingConnection } from '../connections/internals.ts'
@@ -9,7 +8,7 @@ import type { ThrottleGroup } from '../connections/rate-limit.ts'
 import type { DestroyOptions, TorrentOptions, WebTorrentOptions } from './inherited-options.ts'
 import type { BitField, Dht, Torrent, TorrentFile, TorrentPiece, WebTorrentClient, Wire } from './types.ts'
 
-/** What parse-torrent makes of a torrent id. */
+/** The result of parse-torrent. */
 export interface ParsedTorrent {
   infoHash: string
   info?: unknown
@@ -19,7 +18,7 @@ export interface ParsedTorrent {
   [key: string]: unknown
 }
 
-/** A chunk store as far as a torrent uses one when it ends. */
+/** The part of a chunk store that a torrent uses when it ends. */
 export interface ClosableStore {
   close (cb: (err?: Error | null) => void): void
   destroy (cb: (err?: Error | null) => void): void
@@ -28,7 +27,7 @@ export interface ClosableStore {
 /** A selection of pieces (webtorrent/lib/selections.js). */
 export interface Selection { from: number, to: number, priority?: number, notify?: () => void }
 
-/** torrent-discovery's. */
+/** The class of torrent-discovery. */
 export interface Discovery extends EventEmitter {
   readonly tracker: object | null
   readonly dht: object | null
@@ -39,7 +38,7 @@ export interface Discovery extends EventEmitter {
 
 export type DestroyCallback = (err?: Error | null) => void
 
-/** webtorrent/lib/torrent.js, inside. */
+/** The internals of webtorrent/lib/torrent.js. */
 export interface InternalTorrent extends Torrent {
   client: InternalClient
   addUID: boolean
@@ -94,13 +93,13 @@ export interface InternalTorrent extends Torrent {
   rescanFiles (cb?: DestroyCallback): void
 }
 
-/** bittorrent-dht's. */
+/** The internals of bittorrent-dht. */
 export interface InternalDht extends Dht {
   lookup (infoHash: string, cb?: (err: Error | null) => void): void
   announce (infoHash: string, port: number, cb?: (err: Error | null) => void): void
 }
 
-/** webtorrent/index.js, inside. */
+/** The internals of webtorrent/index.js. */
 export interface InternalClient extends WebTorrentClient {
   readonly peerIdBuffer: Uint8Array
   readonly userAgent: string
@@ -114,12 +113,12 @@ export interface InternalClient extends WebTorrentClient {
   torrents: Torrent[]
 }
 
-/** Constructor of a client, whose torrents are `T`. */
+/** The constructor of a client with torrents of type `T`. */
 export type InternalClientConstructor<T extends Torrent> = new (opts?: WebTorrentOptions) => WebTorrentClient<T> & {
   _destroy (err: Error | null, cb?: (err?: Error | null) => void): void
 }
 
-/** Constructor of `InternalTorrent`. */
+/** The constructor of `InternalTorrent`. */
 export type InternalTorrentConstructor = new (
   torrentId: unknown, client: InternalClient, opts: TorrentOptions
 ) => InternalTorrent

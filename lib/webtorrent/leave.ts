@@ -1,23 +1,23 @@
-/** Leaving a task so that nobody has to compute again what only we have. Called by torrent.ts. */
+/** Leaves a task in such a way that nobody has to compute again the pieces that only we have. Called by torrent.ts. */
 import { setTimeout } from 'node:timers/promises'
 import type { Outstanding } from '../peers/hand-over.ts'
 
 const LOOK_MS = 250
-/** The most that is waited for others. */
+/** The longest wait for other peers. */
 const HAND_OVER_MS = 10 * 60_000
 
 /** How long to wait. */
 export interface HandOverOptions {
-  /** milliseconds, at most; default: 10 minutes */
+  /** milliseconds; default: 10 minutes */
   timeoutMs?: number
-  /** ends the waiting */
+  /** aborts the wait */
   signal?: AbortSignal
 }
 
 /**
- * Resolves when nothing is outstanding, with what still is after the time-out or at an abort.
- * @param look what is outstanding now; null: there is nobody to wait for any more
- * @param tell called with what is outstanding, whenever that has changed
+ * Resolves when nothing is outstanding; after the timeout or an abort, with what still is.
+ * @param look returns what is outstanding now; null if there is nobody to wait for any more
+ * @param tell called with what is outstanding, whenever it has changed
  */
 export async function handOver (
   look: () => Outstanding | null, tell: (left: Outstanding) => void, opts: HandOverOptions = {}

@@ -1,4 +1,4 @@
-/** What `client.add` and `torrent.startComputing` take for tasks, besides WebTorrent's options. */
+/** Options of `client.add` and `torrent.startComputing` for tasks, in addition to WebTorrent's. */
 import { BitWorkerError } from '../base/errors.ts'
 import type { Executor } from '../executor/bash-executor.ts'
 import type { Bind } from '../executor/binds.ts'
@@ -12,49 +12,50 @@ import { unsupportedProblem } from '../task/task.ts'
 import type { ParseTaskOptions, Task } from '../task/task.ts'
 import type { TorrentOptions } from './inherited-options.ts'
 
-/** How pieces are computed here. */
+/** How pieces are computed. */
 export interface ComputeOptions {
-  /** work items at a time, at least 1; default: the machine's cores */
+  /** number of work items at a time, at least 1; default: the number of processor cores */
   slots?: number
-  /** default: none */
+  /** files and folders that commands may read; default: none */
   binds?: readonly Bind[]
-  /** limit for one work item in milliseconds, if the task allows more; default: the task's */
+  /** limit for each work item in milliseconds, if the task allows more; default: the task's */
   timeoutMs?: number
-  /** what each command may use at most, whatever the task asks for; default: docs/SECURITY.md */
+  /** limits for each command, whatever the task asks for; default: docs/SECURITY.md */
   limits?: Partial<Limits>
   /**
-   * How commands are confined. Default 'auto': as well as this machine can; where it cannot, nothing is computed, and
-   * the torrent emits a 'warning' with BW_ERR_NO_SANDBOX. 'none': with all the rights of this process.
+   * How commands are confined. Default 'auto': in the best way that this machine supports; if there is none, nothing is
+   * computed, and the torrent emits a 'warning' with BW_ERR_NO_SANDBOX. 'none': with all the permissions of this
+   * process.
    */
   sandbox?: SandboxChoice
-  /** runs the commands, in place of a BashExecutor with `limits` and `sandbox` */
+  /** runs the commands, instead of a BashExecutor with `limits` and `sandbox` */
   executor?: Executor
 }
 
-/** Where inputs are had from and kept. */
+/** Where inputs are found and stored. */
 export interface InputOptions extends CacheOptions {
-  /** what is on this machine already, and is shared without a copy; default: what was made here */
+  /** finds an input on this machine, which is shared without a copy; default: those that were made here */
   find? (infoHash: string): Promise<FoundInput | null>
-  /** have all of them, even if nothing is computed here, to pass them on; default false */
+  /** download all inputs to pass them on, even if nothing is computed here; default false */
   seed?: boolean
-  /** compute no piece whose slice of a split input has more bytes; default: all */
+  /** do not compute pieces whose slice of a split input is larger than this, in bytes; default: no limit */
   maxSliceBytes?: number
 }
 
-/** WebTorrent's options for a torrent, and those for tasks, which ordinary torrents ignore. */
+/** WebTorrent's options for a torrent, and those for tasks, which have no effect on ordinary torrents. */
 export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
   /**
-   * Compute missing pieces, that is: run the task's command on this machine. Default false: adding a task only
-   * downloads what others have.
+   * Compute missing pieces, i.e. run the task's command on this machine. Default false: the task is only downloaded
+   * from others.
    */
   compute?: boolean | ComputeOptions
-  /** where the task's inputs are kept, and had from before anything is downloaded */
+  /** where the task's inputs are stored, and where they are looked for before they are downloaded */
   inputs?: InputOptions
-  /** Overwrite files in `path` that have the names of the task's files but were not made by it. Default false. */
+  /** Overwrite files in `path` with the names of the task's files that BitWorker did not write. Default false. */
   force?: boolean
 }
 
-/** How a task is sealed. */
+/** Options of `torrent.seal`. */
 export type SealingOptions = Pick<SealOptions, 'onProgress'>
 
 /** Throws BW_ERR_COMPUTE_OPTIONS. */
@@ -65,8 +66,8 @@ export function checkComputeOptions ({ slots, limits = {} }: ComputeOptions): vo
 }
 
 /**
- * Throws where nothing can be computed, whatever the options are: BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK for an ordinary
- * torrent, BW_ERR_TASK_REQUIRES for a task of a later version. What is not known yet may be.
+ * Throws if nothing can be computed with any options: BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK for an ordinary torrent,
+ * BW_ERR_TASK_REQUIRES for a task of a later version. A torrent that is not known yet may be computable.
  */
 export function checkComputable ({
   destroyed, metadata, task

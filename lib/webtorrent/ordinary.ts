@@ -1,15 +1,14 @@
 /**
- * Ordinary torrents (BEP 3), looked at before WebTorrent makes anything of them: lengths that do not fit the piece
- * hashes would have it allocate, or walk, as much as the file says. What is in order is read by parse-torrent, as
- * WebTorrent does it.
+ * Checks ordinary torrents (BEP 3) before WebTorrent processes them: if the lengths do not match the piece hashes, it
+ * would allocate memory, or loop, as much as the file says. Valid torrents are read by parse-torrent, as in WebTorrent.
  */
 import bencode from 'bencode'
 import parseTorrent from 'parse-torrent'
 import type { ParsedTorrent } from './internals.ts'
 
-/** Each one costs some hundred bytes and a place in several lists. */
+/** Each piece costs some hundred bytes, and a place in several lists. */
 const MAX_PIECES = 1 << 20
-/** A piece is in memory while it is loaded; the longest in use have 64 MiB. */
+/** A piece is in memory while it is downloaded; the largest in use have 64 MiB. */
 const MAX_PIECE_LENGTH = 1 << 29
 /** SHA-1 */
 const HASH_BYTES = 20
@@ -17,14 +16,13 @@ const HASH_BYTES = 20
 /** Reads a torrent file. Rejects with an Error that says what is wrong with it. */
 export async function readOrdinary (bytes: Uint8Array): Promise<ParsedTorrent> {
   const torrent = bencode.decode(bytes)
-  // of what is none at all, parse-torrent says so
+  // otherwise parse-torrent reports the error
   if (isDict(torrent)) checkTorrent(torrent)
   return await parseTorrent(bytes) as ParsedTorrent
 }
 
 /**
- * What is wrong with a torrent that was parsed elsewhere; null for one in order, and for one whose metadata is still to
- * come.
+ * What is wrong with a torrent that was parsed elsewhere; null if nothing is, or if its metadata has not arrived yet.
  */
 export function parsedProblem ({ pieces, files, pieceLength }: ParsedTorrent): Error | null {
   if (pieces === undefined) return null
@@ -55,7 +53,7 @@ function checkTorrent ({ info }: Dict): void {
   checkSizes(files.map(file => file['length']), info['piece length'], count)
 }
 
-/** In parse-torrent's words. */
+/** The message of parse-torrent. */
 function missing (field: string): Error { return new Error(`Torrent is missing required field: ${field}`) }
 
 function isDict (value: unknown): value is Dict {
@@ -83,7 +81,7 @@ function checkSizes (lengths: unknown[], pieceLength: unknown, pieces: number): 
     if (!isCount(length)) throw new Error('one of its lengths is not valid')
     total += length
   }
-  // exact, as both are far below 2^53 where they are equal
+  // exact, because both are far below 2^53 if they are equal
   if (Math.ceil(total / pieceLength) !== pieces) {
     throw new Error(`its length (${total}) does not fit its ${pieces} piece hashes`)
   }

@@ -1,9 +1,9 @@
 /**
- * Closes weaknesses of inherited packages that a remote peer could use to stop this process, before any socket opens:
- * both copies of `bencode` (WebTorrent's and the DHT's) here, wires and what finds peers in the guards of their own
- * folders. docs/SECURITY.md, "Inherited", says what each one is.
+ * Fixes weaknesses of inherited packages that a remote peer could use to stop this process, before any socket is
+ * opened: both copies of `bencode` (WebTorrent's and the DHT's) here; wires and the sources of peers by the guards in
+ * their own folders. docs/SECURITY.md, "Inherited", explains each one.
  *
- * Importing this file installs them; a copy that cannot be found is an error at start-up, not a hole.
+ * Importing this file installs the guards. If a copy is not found, that is an error at start-up, not a hole.
  */
 import bencode from 'bencode'
 import dhtBencode from 'k-rpc-socket/node_modules/bencode/lib/index.js'
@@ -13,12 +13,12 @@ import { guardDht } from '../discovery/dht-guards.ts'
 import { guardLan } from '../discovery/lan-guards.ts'
 import { guardTrackers } from '../discovery/tracker-guards.ts'
 
-/** Nested deeper than any message of BEP 3, 5, 9, 10 and 11. */
+/** More nesting than in any message of BEP 3, 5, 9, 10 and 11. */
 const MAX_DEPTH = 64
-/** Values in one message or file: two bytes of input can become 50 of memory. A torrent of 100 000 files has fewer. */
+/** Values in one message or file: two bytes of input can become 50 in memory. A torrent of 100 000 files has fewer. */
 const MAX_VALUES = 1_000_000
 
-/** The decoder of `bencode` 2 and 4: one object with the state of the decoding that is under way. */
+/** The decoder of `bencode` 2 and 4: one object with the state of the current decoding. */
 interface Decode {
   position: number
   data: Uint8Array | null
@@ -26,7 +26,7 @@ interface Decode {
   buffer: () => unknown
 }
 
-/** A string's length is digits, and reading it moves forward; nesting ends somewhere. */
+/** Strings must have a length in digits, so that reading moves forward, and nesting is limited. */
 function guardDecode (decode: Decode): void {
   const { buffer, next } = decode
   if (typeof buffer !== 'function' || typeof next !== 'function') {
@@ -45,7 +45,7 @@ function guardDecode (decode: Decode): void {
     return value
   }
   decode.next = () => {
-    // `position` is 0 only at the start of a decoding: an earlier one may have ended by an exception
+    // `position` is 0 only at the start; an earlier decoding may have ended with an exception
     if (decode.position === 0) depth = values = 0
     if (++values > MAX_VALUES) throw new Error('bencode: too many values')
     if (++depth > MAX_DEPTH) throw new Error('bencode: nested too deeply')

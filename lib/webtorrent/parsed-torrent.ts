@@ -1,4 +1,4 @@
-/** A task in the form that WebTorrent expects of a torrent; and what its metadata was. Called by torrent.ts. */
+/** Converts a task to the form that WebTorrent expects of a torrent; identifies metadata. Called by torrent.ts. */
 import bencode from 'bencode'
 import { BitWorkerError } from '../base/errors.ts'
 import { refusePins, withPins } from '../task/pins.ts'
@@ -10,7 +10,7 @@ import { readOrdinary } from './ordinary.ts'
 import { bytesOf, loadTorrentId } from './torrent-id.ts'
 import type { RemoteId } from './torrent-id.ts'
 
-/** What parse-torrent would make of it. */
+/** Returns what parse-torrent would make of a task. */
 export function toParsedTorrent (task: Task): ParsedTorrent {
   const { infoHash, pieceLength, pieceCount, comment, createdBy, created } = task
   return {
@@ -34,30 +34,29 @@ export function toParsedTorrent (task: Task): ParsedTorrent {
 }
 
 /**
- * What is at the path or URL: a task or an ordinary torrent. Rejects as `loadTorrentId`, `parseTask` and `readOrdinary`
- * do.
+ * Loads the task or ordinary torrent at a path or URL. Rejects like `loadTorrentId`, `parseTask` and `readOrdinary`.
  */
 export async function loadTorrent (torrentId: RemoteId, options: ParseTaskOptions): Promise<ParsedTorrent> {
   const bytes = await loadTorrentId(torrentId)
   return isTask(bytes) ? toParsedTorrent(parseTask(bytes, options)) : await readOrdinary(bytes)
 }
 
-/** As much of a torrent that was added by its link as decides about the metadata that comes for it. */
+/** The part of a link that applies to the metadata that arrives for it. */
 interface Link extends LinkPins { infoHash: string, announce: string[] }
 
 /**
- * The task that metadata is, wherever it came from, trackers and pins being the link's; null if it is none. Throws
- * BW_ERR_TASK_INFO_HASH, `parseTask`'s errors, and those of `withPins`.
+ * Converts metadata from any source to a task, with the link's trackers and pins; null if it is not a task. Throws
+ * BW_ERR_TASK_INFO_HASH, the errors of `parseTask`, and those of `withPins`.
  */
 export function fromMetadata (metadata: unknown, link: Link): ParsedTorrent | null {
-  // parsed by whoever added it: of tasks it has none, as links are not their ids
+  // an object that the application has parsed: it cannot be a task, because links are not their ids
   if (!ArrayBuffer.isView(metadata) || !isTask(bytesOf(metadata))) {
     refusePins(link)
     return null
   }
   const bytes = bytesOf(metadata)
   const task = parseTask(bytes)
-  // BEP 9 metadata was re-encoded on its way here: what is not canonical has another hash now
+  // BEP 9 metadata was re-encoded on its way here: if it was not canonical, it has another hash now
   if (task.infoHash !== link.infoHash)
     throw new BitWorkerError(
       'BW_ERR_TASK_INFO_HASH', 'input', 'The metadata does not match the info-hash. Get the task file itself.'

@@ -1,4 +1,4 @@
-/** By how much this process is late: one measure for all its tasks, kept for as long as one of them works. */
+/** Measures how late this process is: one measurement for all its tasks, while any of them is running. */
 import { systemClock } from '../base/clock.ts'
 import { Lag, TICK_MS } from '../scheduling/lag.ts'
 
@@ -6,7 +6,7 @@ let lag: Lag | null = null
 let timer: NodeJS.Timeout | undefined
 let watchers = 0
 
-/** The lag from now on, until `close`. Keeps no process alive. */
+/** Measures the lag until `close`. Does not keep the process alive. */
 export class ProcessLag {
   #isOpen = true
 
@@ -16,7 +16,7 @@ export class ProcessLag {
     timer = setInterval(() => { started.tick() }, TICK_MS).unref()
   }
 
-  /** Milliseconds. */
+  /** The lag in milliseconds. */
   get ms (): number { return lag?.ms ?? 0 }
 
   close (): void {

@@ -1,4 +1,7 @@
-/** Seals a task's torrent: an ordinary one of its finished files, seeded by the same client. Called by torrent.ts. */
+/**
+ * Seals a task's torrent: makes an ordinary torrent of its finished files, seeded by the same client. Called by
+ * torrent.ts.
+ */
 import { BitWorkerError } from '../base/errors.ts'
 import { sealTask } from '../seal/seal.ts'
 import { SealedStore } from '../seal/sealed-store.ts'
@@ -7,10 +10,10 @@ import type { InternalClient } from './internals.ts'
 import type { SealingOptions } from './options.ts'
 import type { Torrent } from './public-types.ts'
 
-/** Pieces that are kept in memory: they have up to 16 MiB. */
+/** Number of pieces kept in memory; each has up to 16 MiB. */
 const CACHED_PIECES = 4
 
-/** The part of ComputeTorrent that is looked at. */
+/** The part of ComputeTorrent that is needed here. */
 interface SealableTorrent {
   readonly task: Task | null
   readonly client: InternalClient
@@ -18,14 +21,14 @@ interface SealableTorrent {
   readonly destroyed: boolean
 }
 
-/** The seal of one torrent. */
+/** The sealed torrent of a task's torrent. */
 export class Sealing {
   readonly #torrent: SealableTorrent
   readonly #folderOf: (task: Task) => string
   #sealed: Promise<Torrent> | null = null
   #abort = new AbortController()
 
-  /** @param folderOf where the files are */
+  /** @param folderOf returns the folder of the files */
   constructor (torrent: SealableTorrent, folderOf: (task: Task) => string) {
     this.#torrent = torrent
     this.#folderOf = folderOf
@@ -46,7 +49,7 @@ export class Sealing {
     return this.seal(options)
   }
 
-  /** The files change, or go: what was sealed is not seeded any more. */
+  /** The files change, or are removed: the sealed torrent is no longer seeded. */
   break (): void {
     this.#abort.abort()
     this.#abort = new AbortController()
@@ -63,7 +66,7 @@ export class Sealing {
       )
     }
     const { signal } = this.#abort
-    // also those that were added to the task's own
+    // includes trackers that were added to the task's own
     const { announce } = this.#torrent
     const folder = this.#folderOf(task)
     const seal = await sealTask(task, folder, { ...options, announce, signal })

@@ -1,16 +1,16 @@
 /**
- * Which pieces WebTorrent's selections cover. However many files are selected or deselected in one turn, all pieces are
- * gone over once. Called by torrent.ts.
+ * Determines which pieces WebTorrent's selections cover. However many files are selected or deselected in one turn, it
+ * iterates over the pieces once. Called by torrent.ts.
  */
 
 /** A range of pieces, both ends included. */
 interface Selection { readonly from: number, readonly to: number }
 
-/** Tells which pieces are wanted, once after the turn in which selections were changed. */
+/** Reports the wanted pieces, once after a turn in which selections were changed. */
 export class WantedPieces {
   #isDue = false
 
-  /** @param tell called with a function that knows for each of `pieceCount` pieces whether it is wanted */
+  /** @param tell called with a function that returns for each of `pieceCount` pieces whether it is wanted */
   update (
     selections: Iterable<Selection>, pieceCount: number, tell: (isWanted: (index: number) => boolean) => void
   ): void {

@@ -1,6 +1,6 @@
 /**
- * Keeps what WebTorrent's torrent shows of its pieces and files (`pieces`, `bitfield`, `files`, `done`) true to a
- * task's session, and passes the session's events on. Made by torrent.ts, one for each session.
+ * Keeps the state that WebTorrent's torrent shows (`pieces`, `bitfield`, `files`, `done`) in line with a task's
+ * session, and emits the session's events. Made by torrent.ts, one for each session.
  */
 import type { EventEmitter } from 'node:events'
 import type { TaskWires } from '../connections/task-wires.ts'
@@ -14,15 +14,15 @@ import type { Sealing } from './sealing.ts'
 import type { TaskFileView } from './task-file-view.ts'
 import type { TorrentPiece, Wire } from './types.ts'
 
-/** Stands in `torrent.pieces` for a piece that is not here; WebTorrent's are null once a piece is. */
+/** In `torrent.pieces`, a missing piece; null is a stored one, as in WebTorrent. */
 const MISSING = Object.freeze({ missing: true })
 
-/** What `torrent.pieces` is before anything is stored. */
+/** The initial `torrent.pieces`. */
 export function missingPieces (pieceCount: number): TorrentPiece[] {
   return Array.from({ length: pieceCount }, () => MISSING)
 }
 
-/** The part of ComputeTorrent that is looked at and written. */
+/** The part of ComputeTorrent that is read and written. */
 export interface MirroredTorrent extends InternalTorrent {
   readonly _taskWires: TaskWires
   readonly _sealing: Sealing
@@ -30,7 +30,7 @@ export interface MirroredTorrent extends InternalTorrent {
   readonly _control: { readonly isStarting: boolean, planned (): void }
 }
 
-/** The session's host: what happens in it happens to the torrent. */
+/** The session's host: applies its events to the torrent. */
 export class SessionMirror implements SessionHost {
   readonly #torrent: MirroredTorrent
   readonly #task: Task
@@ -75,13 +75,13 @@ export class SessionMirror implements SessionHost {
   done (): void {
     const torrent = this.#torrent
     if (torrent.destroyed || torrent.done) return
-    // the complete commands will be allowed in a moment: without them there are parts, but no files
+    // complete commands will be allowed in a moment: without them there are parts, but no files
     if (torrent._control.isStarting && torrent._session?.hasUnmergedFiles === true) return
     if (!torrent.ready) return void torrent.once('ready', () => { this.done() })
     torrent.done = true
     torrent.emit('done')
     torrent.emit('idle')
-    // the 'done' handler may have destroyed the torrent
+    // a 'done' listener may have destroyed the torrent
     if (!torrent.destroyed) torrent.discovery?.complete()
   }
 

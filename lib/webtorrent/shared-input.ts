@@ -1,6 +1,6 @@
 /**
- * The torrent of an input, in the client that has the task: an ordinary one (BEP 3), of which only what is wanted is
- * fetched, into the cache or from where the author has it. Several tasks may use it. Made by input-torrents.ts.
+ * The torrent of an input, in the task's client. It is an ordinary torrent (BEP 3), of which only what is wanted is
+ * downloaded, into the cache or from the author's files. Several tasks may use it. Made by input-torrents.ts.
  */
 import { CachedPlace, OriginalPlace, foundBy, usable } from '../inputs/places.ts'
 import type { InputPlace } from '../inputs/places.ts'
@@ -21,7 +21,7 @@ import type { InputOptions } from './options.ts'
 
 const trace = traceOf('inputs')
 
-/** A task that has the input, and which torrent pieces it wants. */
+/** A task that has the input, and the torrent pieces that it wants. */
 interface User { readonly input: TorrentInput, readonly pieceCount: number, wants: Set<number> | 'all' }
 
 /** One input in one client; several tasks may use it. */
@@ -35,7 +35,7 @@ export class SharedInput {
   readonly #selection = new InputSelection()
   readonly #parent: ParentTorrent
   #torrent: InternalTorrent | null = null
-  /** peers that were named before there was a torrent */
+  /** peers that were named before the torrent existed */
   #peers: string[] = []
   #isClosed = false
   #place: InputPlace | null = null
@@ -68,7 +68,7 @@ export class SharedInput {
       ...(this.#parent.private === true && { private: true }),
       ...(bitfield !== null && { bitfield })
     })
-    // a task has a store of its own
+    // it is a task, which has a store of its own
     torrent.once('metadata', () => { if (this.#store === null) this.#fail(notATorrent(this.#input)) })
     torrent.once('ready', () => { this.#onReady().catch((err: unknown) => { this.#fail(err as Error) }) })
     torrent.on('verified', index => { this.#onPiece(index) })
@@ -77,7 +77,7 @@ export class SharedInput {
     for (const peer of this.#peers.splice(0)) this.addPeer(peer)
   }
 
-  /** Null: it is not wanted any more. */
+  /** null: it is no longer wanted. */
   async #findPlace (): Promise<InputPlace | null> {
     const [input, pieceCount, options] = [this.#input, this.#pieceCount, this.#options]
     const warn = (err: Error): void => { this.#parent.emit('warning', err) }
@@ -98,7 +98,9 @@ export class SharedInput {
     else torrent.once('infoHash', add)
   }
 
-  /** @param input what a task of so many pieces says of it, which another one may say otherwise */
+  /**
+   * @param input the input as a task with `pieceCount` pieces describes it; another task may describe it differently
+   */
   use (events: InputTorrentEvents, input: TorrentInput, pieceCount: number): void {
     this.#users.set(events, { input, pieceCount, wants: new Set() })
     setImmediate(() => { this.#tell(events).catch((err: unknown) => { this.#fail(err as Error) }) })
@@ -113,7 +115,7 @@ export class SharedInput {
     else if (this.#isOpen) events.opened(this.#viewFor(user))
   }
 
-  /** True when nobody uses it any more. */
+  /** Returns true if nobody uses it any more. */
   leave (events: InputTorrentEvents): boolean {
     this.#users.delete(events)
     return this.#users.size === 0
@@ -127,9 +129,7 @@ export class SharedInput {
     await this.#place?.close()
   }
 
-  //
-  // AS A SUPPLY SEES IT
-  //
+  //  FOR SUPPLIES
 
   get missing (): number {
     const pieces = this.#torrent?.pieces ?? []
@@ -190,11 +190,9 @@ export class SharedInput {
     }
   }
 
-  //
-  // WHAT THE TORRENT DOES
-  //
+  //  EVENTS OF THE TORRENT
 
-  /** WebTorrent makes the store when it has the metadata, which is the time to look at it. */
+  /** WebTorrent makes the store when it has the metadata, which is therefore checked here. */
   #storeClass (): unknown {
     const open = (info: Uint8Array): FileStore => this.#openStore(info)
     return function (_chunkLength: number, { torrent }: { torrent: { infoBuffer: Uint8Array } }): FileStore {

@@ -1,7 +1,4 @@
-/**
- * A file of a task, with the interface of a WebTorrent file: sizes vary, and reading waits for parts that are not there
- * yet.
- */
+/** A file of a task, with the interface of a WebTorrent file: sizes vary, and reading waits for missing parts. */
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import WebTorrentFile from 'webtorrent/lib/file.js'
@@ -14,10 +11,13 @@ import { isConcatenation, unsupportedProblem } from '../task/unsupported.ts'
 import type { ByteRange, TorrentFile } from './types.ts'
 import { shortRead } from './whole-reads.ts'
 
-/** Parts are read in slices of at most this many bytes, so that a large one is not held in memory whole. */
+/** Parts are read in slices of at most this many bytes, so that a large part is never in memory as a whole. */
 const SLICE_BYTES = 1 << 20
 
-/** Parts that are fetched or computed before all others: the one a reader waits for, and those it will want next. */
+/**
+ * Number of parts that are downloaded or computed before all others: the one that a reader waits for, and the next
+ * ones.
+ */
 const READ_AHEAD = 3
 
 const Base = WebTorrentFile as unknown as new (torrent: object, file: object) => TorrentFile & {
@@ -27,13 +27,13 @@ const Base = WebTorrentFile as unknown as new (torrent: object, file: object) =>
   [Symbol.asyncIterator] (opts?: ByteRange): AsyncIterableIterator<Uint8Array>
 }
 
-/** One file of a task. Underscores for what is private: see ComputeTorrent. */
+/** One file of a task. Private members have underscores: see ComputeTorrent. */
 export class TaskFileView extends Base {
   readonly _session: WorkSession
   readonly _index: number
-  /** what is on disk, once the file is finished */
+  /** the file on disk, once it is finished */
   _finished: FinishedFile | undefined
-  /** all parts are here, but what makes the file of them may not run */
+  /** all parts are stored, but the complete command that makes the file may not run */
   _isUnmerged = false
   /** aborted, with the reason, when nothing can be read any more */
   readonly _end = new AbortController()
@@ -48,10 +48,10 @@ export class TaskFileView extends Base {
   /** Index of the file in the task. */
   get index (): number { return this._index }
 
-  /** True when all parts are here and the file is finished: `length` is exact. */
+  /** True if all parts are stored and the file is finished: `length` is exact. */
   get isFinished (): boolean { return this._finished !== undefined }
 
-  /** All parts are here; null: they are all there is, since the complete command may not run here. */
+  /** All parts are stored. null: the file cannot be made, because the complete command may not run here. */
   finish (finished: FinishedFile | null): void {
     this._finished = finished ?? undefined
     this._isUnmerged = finished === null
@@ -65,7 +65,7 @@ export class TaskFileView extends Base {
     this.done = false
   }
 
-  /** Whoever reads it hears of the end as an error: what was read until then is not the file. */
+  /** Readers receive an error: what they have read is not the whole file. */
   override _destroy (): void {
     const reason = this._session.endReason
     this._end.abort(reason)
@@ -73,7 +73,7 @@ export class TaskFileView extends Base {
     super._destroy()
   }
 
-  /** Bytes: exact when the file is finished, an upper bound before. */
+  /** Bytes: exact if the file is finished, otherwise an upper bound. */
   override get length (): number {
     // WebTorrent's constructor asks before there is an answer
     if (this._session === undefined) return Infinity
@@ -96,9 +96,9 @@ export class TaskFileView extends Base {
   }
 
   /**
-   * The bytes in order, as they come. Throws BW_ERR_DESTROYED (the torrent was removed; `cause` says why if it failed),
-   * BW_ERR_PIECE_LOST, BW_ERR_SHORT_READ, BW_ERR_UNMERGED, BW_ERR_TASK_REQUIRES: it never just ends before the last
-   * one.
+   * Yields the bytes in order, as they become available. Throws BW_ERR_DESTROYED (the torrent was removed; if it
+   * failed, `cause` says why), BW_ERR_PIECE_LOST, BW_ERR_SHORT_READ, BW_ERR_UNMERGED, BW_ERR_TASK_REQUIRES. It never
+   * ends silently before the last byte.
    */
   override [Symbol.asyncIterator] (opts: ByteRange = {}): AsyncIterableIterator<Uint8Array> {
     const { start = 0, end = Infinity } = opts ?? {}
@@ -118,7 +118,7 @@ export class TaskFileView extends Base {
     return bytes.buffer
   }
 
-  /** What is on disk under the file's name. */
+  /** Reads the finished file on disk. */
   async * _readFinished (
     { path, length }: FinishedFile, start: number, end: number
   ): AsyncIterableIterator<Uint8Array> {
@@ -141,8 +141,8 @@ export class TaskFileView extends Base {
   }
 
   /**
-   * The parts one after another. Where a byte is depends on the sizes of all parts before it, and what peers say of
-   * those proves nothing: a range waits for everything before its end.
+   * Reads the parts one after another. The position of a byte depends on the sizes of all parts before it, and sizes
+   * that peers announce prove nothing: a range waits for everything before its end.
    */
   async * _readParts (start: number, end: number): AsyncIterableIterator<Uint8Array> {
     const { firstPiece, parts } = this._session.task.files[this._index]!
@@ -154,7 +154,7 @@ export class TaskFileView extends Base {
       for (let at = Math.max(0, start - offset); at <= last; at += SLICE_BYTES) {
         const slice = await this._session.read(index, at, Math.min(SLICE_BYTES, last - at + 1))
         const now = this._session.results.own(index)
-        // lost and replaced meanwhile, by what need not have the same bytes
+        // it was lost and replaced in the meantime, perhaps by another result
         if (now === undefined || !equalBytes(now.digest, result.digest)) throw lostPiece(index)
         yield slice
       }
@@ -162,7 +162,7 @@ export class TaskFileView extends Base {
     }
   }
 
-  /** A file that a complete command makes, or nobody knows what: there is nothing of it before it is made. */
+  /** Reads a file that is made by a complete command, or in an unknown way: nothing can be read before it is made. */
   async * _readMade (start: number, end: number): AsyncIterableIterator<Uint8Array> {
     const problem = unsupportedProblem(this._session.task)
     if (problem !== null) throw problem
@@ -175,7 +175,7 @@ export class TaskFileView extends Base {
     yield * this._readFinished(this._finished, start, end)
   }
 
-  /** Resolves when the piece is stored; it goes before all others, and after it those that will be read next. */
+  /** Resolves when the piece is stored. It goes before all others, followed by the pieces that will be read next. */
   async _waitFor (index: number): Promise<void> {
     const { firstPiece, parts } = this._session.task.files[this._index]!
     for (let ahead = index; ahead < Math.min(index + READ_AHEAD, firstPiece + parts); ahead++) this._session.urge(ahead)

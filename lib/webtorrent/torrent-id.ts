@@ -1,26 +1,29 @@
 /**
- * What `client.add` was given: which forms have to be loaded first, and loading them, with WebTorrent's own error
- * messages, since applications that switched from it may show them.
+ * Loads the argument of `client.add` if its form requires that, with WebTorrent's own error messages, since
+ * applications that switched from it may show them.
  */
 import { readFile } from 'node:fs/promises'
 import { fetchBounded } from '../system/fetch.ts'
 
-/** The user agent and the patience of WebTorrent when it fetches a torrent file. */
+/** WebTorrent's user agent and timeout for torrent files. */
 const FETCH_OPTIONS = { headers: { 'user-agent': 'WebTorrent (https://webtorrent.io)' } }
 const FETCH_TIMEOUT_MS = 30_000
-/** No torrent file is larger; a body without end must not fill the memory. */
+/** No torrent file is larger; an endless body must not fill the memory. */
 export const MAX_TORRENT_FILE_BYTES = 64 << 20
 
-/** What every torrent file and task file begins with: 'd'. */
+/** The first byte of every torrent file and task file: 'd'. */
 const DICTIONARY = 0x64
 
 const MAGNET = /^(stream-)?magnet:/
 const INFO_HASH = /^([a-f0-9]{40}|[a-z2-7]{32})$/i
 
-/** A torrent id that names bytes which are elsewhere: a path, a URL or a Blob. */
+/** A torrent id whose bytes must be loaded: a path, a URL or a Blob. */
 export type RemoteId = string | Blob
 
-/** What a magnet link may say (BEP 9, BEP 46, BEP 53, magnet-uri), and who signed the task (lib/trust/). */
+/**
+ * The parameters of a magnet link that are allowed (BEP 9, BEP 46, BEP 53, magnet-uri), and those for signers of the
+ * task (lib/trust/).
+ */
 const MAGNET_PARAMETERS = new Set([
   'xt', 'dn', 'xl', 'tr', 'ws', 'as', 'xs', 'kt', 'mt', 'ix', 'so', 'x.pe', 'x.pk', 'x.sig'
 ])
@@ -36,10 +39,10 @@ export function isRemoteId (torrentId: unknown): torrentId is RemoteId {
   return typeof torrentId === 'string' && !MAGNET.test(torrentId) && !INFO_HASH.test(torrentId)
 }
 
-/** The bytes. Rejects with an error worded as WebTorrent's. */
+/** Loads the bytes. Rejects with WebTorrent's error messages. */
 export async function loadTorrentId (torrentId: RemoteId): Promise<Uint8Array> {
   if (typeof torrentId === 'string' && !isUrl(torrentId)) {
-    // what WebTorrent says of a file that cannot be read, whatever the reason
+    // WebTorrent's message for a file that cannot be read, for any reason
     return readFile(torrentId).catch((err: unknown) => {
       throw new Error('Invalid torrent identifier', { cause: err })
     })
@@ -59,14 +62,14 @@ function isUrl (torrentId: string): boolean {
 async function download (url: string): Promise<Uint8Array> {
   const options = { ...FETCH_OPTIONS, timeoutMs: FETCH_TIMEOUT_MS, maxBytes: MAX_TORRENT_FILE_BYTES }
   const { status, statusText, bytes } = await fetchBounded(url, options)
-  // like WebTorrent we take a torrent file whatever the status; but the page of an error is none
+  // like WebTorrent, accepts a torrent file with any status; but an error page is not a torrent file
   if (status >= 300 && bytes[0] !== DICTIONARY) throw new Error(`HTTP ${status} ${statusText}`.trimEnd())
   return bytes
 }
 
 /**
- * The torrent id without what it may not set: WebTorrent copies every parameter of a magnet link, and every property of
- * a parsed one, onto the torrent, so that a link could begin computing or take methods away.
+ * Removes everything from the torrent id that it must not set: WebTorrent copies every parameter of a magnet link, and
+ * every property of a parsed one, to the torrent, so that a link could start computing or replace methods.
  */
 export function harmlessId (torrentId: unknown): unknown {
   if (typeof torrentId === 'string') return harmlessMagnet(torrentId)
@@ -80,14 +83,14 @@ function isPlain (object: object): boolean {
 }
 
 function harmlessMagnet (torrentId: string): string {
-  // split as magnet-uri does
+  // splits like magnet-uri
   const [scheme = '', query] = torrentId.split('magnet:?')
   if (query === undefined) return torrentId
   const parameters = query.split('&').filter(parameter => MAGNET_PARAMETERS.has(parameter.split('=', 1)[0]!))
   return `${scheme}magnet:?${parameters.map(parameter => (parameter.startsWith('x.pe=') ? decodePeer(parameter) : parameter)).join('&')}`
 }
 
-/** Others write `%5B%3A%3A1%5D%3A6881`, as they may; magnet-uri does not decode it. */
+/** Others write `%5B%3A%3A1%5D%3A6881`, which is valid, but magnet-uri does not decode it. */
 function decodePeer (parameter: string): string {
   return parameter.replace(/%(?:5[BD]|3A)/gi, decodeURIComponent)
 }

@@ -1,8 +1,9 @@
 /**
- * A WebTorrent torrent that may be a task: the one seam with WebTorrent's internals.
+ * A WebTorrent torrent that may be a task: the integration with WebTorrent's internals.
  *
- * Ordinary torrents go through untouched: every override begins with "not a task? then super". For a task, WebTorrent
- * keeps doing discovery, connections, metadata (BEP 9), PEX and choking; a WorkSession does everything about pieces.
+ * Ordinary torrents behave as in WebTorrent: every override calls super unless the torrent is a task. For a task,
+ * WebTorrent still handles discovery, connections, metadata (BEP 9), PEX and choking; a WorkSession handles everything
+ * about pieces.
  */
 import type { EventEmitter } from 'node:events'
 import { join } from 'node:path'
@@ -38,11 +39,11 @@ import type { DestroyOptions } from './inherited-options.ts'
 import type { Wire } from './types.ts'
 
 /**
- * The torrents of a BitWorker client. What is private has WebTorrent's underscore instead of a #: user interfaces wrap
- * torrents into proxies, through which # cannot be reached.
+ * The torrents of a BitWorker client. Private members have WebTorrent's underscore instead of a #: user interfaces wrap
+ * torrents in proxies, through which # members cannot be reached.
  */
 export class ComputeTorrent extends IdentifiedTorrent {
-  /** resolves when a destroyed task's folder was given back; at once for what has none */
+  /** resolves when a destroyed task's folder has been released; at once for other torrents */
   _closed: Promise<void> = Promise.resolve()
   _session: WorkSession<ComputeStore> | null = null
   _lag: ProcessLag | null = null
@@ -108,24 +109,19 @@ export class ComputeTorrent extends IdentifiedTorrent {
     return this._control.state
   }
 
-  /** How far the task is; all zero before 'metadata', and for ordinary torrents. */
+  /** The progress of the task; all zero before 'metadata', and for ordinary torrents. */
   stats (): TaskStats { return this._session?.stats() ?? noStats() }
 
-  /**
-   * Computes missing pieces from now on. Starts once the sources of peers that are enabled have answered for the first
-   * time (at most 5 s), so that nothing is computed that a peer already has.
-   * Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK, BW_ERR_TASK_REQUIRES (before 'metadata' a 'warning' brings it),
-   * BW_ERR_COMPUTE_OPTIONS, and for a missing `binds` path BW_ERR_BIND.
-   */
+  /** See public-types.ts. */
   startComputing (options: ComputeOptions = {}): void {
     checkComputable(this)
     this._control.start(options)
   }
 
-  /** How far the task's inputs are; empty where none are fetched. */
+  /** The progress of the task's inputs; empty if none are downloaded. */
   get inputs (): InputEvent[] { return this._control.inputs }
 
-  /** Suspends the running work items and starts no others. */
+  /** Suspends the running work items, and starts no others. */
   pauseComputing (): void {
     this._control.pause()
   }
@@ -135,7 +131,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
     this._control.resume()
   }
 
-  /** Kills the running work items; resolves when they are gone. What others have is still downloaded. */
+  /** Kills the running work items. Resolves when they have ended. Results of others are still downloaded. */
   async stopComputing (): Promise<void> {
     await this._control.stop()
   }
@@ -181,7 +177,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
       if (typeof peer !== 'string') (peer as { destroy (): void }).destroy()
       return null
     }
-    // uTP comes later, if at all
+    // uTP is tried later, if at all
     const newPeer = super._addPeer(peer, 'tcp', source)
     if (newPeer !== null && typeof peer === 'string') this._taskWires.prepareCall(newPeer)
     return newPeer
@@ -237,14 +233,14 @@ export class ComputeTorrent extends IdentifiedTorrent {
     this._session.rescan().then(() => { cb(null) }, cb)
   }
 
-  // WebTorrent asks after every change; a session says so itself
+  // WebTorrent checks after every change; a session reports it itself
   override _checkDone (): boolean { return this._session === null ? super._checkDone() : this.done }
 
   override _update (): void { if (this._session === null) super._update() }
 
   _selectFiles (): void {
     if (this._startAsDeselected) return
-    // BEP 53: only the files that the magnet link names
+    // BEP 53: only the files that the magnet link selects
     if (this.so === undefined) this.select(0, this.pieces.length - 1)
     else this.files.forEach((file, index) => { if (this.so!.includes(index)) file.select() })
   }
@@ -252,12 +248,12 @@ export class ComputeTorrent extends IdentifiedTorrent {
   override _destroy (err: Error | null, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback): void {
     const session = this._session
     const { store } = this
-    // a magnet link that makes no sense ends it before it has any
+    // an invalid magnet link ends the torrent before this exists
     this._sealing?.break()
     if (!this.destroyed && session !== null && store !== null) {
       this._lag?.close()
       const closing = session.close(err).then(() => this._control.close())
-      // WebTorrent closes the store at once; work items must be gone before
+      // WebTorrent closes the store at once; work items must have ended before
       this._closed = new Promise(resolve => { this.store = closeAfter(closing, store, resolve) })
       noteClosing(this._folderOf(session.task), session.task.infoHash, this._closed)
     }

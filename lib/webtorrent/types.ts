@@ -1,7 +1,7 @@
 /**
- * Hand-written types for the parts of webtorrent 3 that bitworker uses or hands out; those of options are in
- * inherited-options.ts. They live here (not only as ambient modules) so that the emitted .d.ts files are self-contained
- * for consumers, who have no types for webtorrent 3.
+ * Hand-written types for the parts of webtorrent 3 that BitWorker uses or exposes; inherited-options.ts has those of
+ * options. They are here (not only as ambient modules) so that the emitted .d.ts files are self-contained for
+ * consumers, who have no types for webtorrent 3.
  */
 import type { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
@@ -21,7 +21,7 @@ type TaskEventArguments = { [K in keyof SessionEvents]: [event: SessionEvents[K]
 
 /**
  * An error of a torrent or client: BitWorker's with one of its codes, the system's with its own, or WebTorrent's
- * without.
+ * without a code.
  */
 export interface TorrentError extends Error {
   code?: ErrorCode | (string & {})
@@ -52,7 +52,7 @@ export interface TorrentEvents extends TaskEventArguments {
   upload: [bytes: number]
 }
 
-/** Bytes `start` to `end`, both included; default: all. */
+/** The bytes from `start` to `end`, both included; default: all. */
 export interface ByteRange { start?: number, end?: number }
 
 /** A request to the HTTP server, or to a service worker. */
@@ -60,7 +60,7 @@ export interface FileRequest { url: string, method: string, headers: Record<stri
 
 export interface TorrentFileEvents {
   done: []
-  /** the server is about to send `stream`; `pipe` puts another one in its place */
+  /** the server is about to send `stream`; `pipe` replaces it by another one */
   stream: [
     event: { stream: NodeJS.ReadableStream, req: FileRequest, file: TorrentFile }, pipe: (target: unknown) => void
   ]
@@ -83,7 +83,7 @@ export interface TorrentFile extends EventEmitter<TorrentFileEvents> {
   readonly downloaded: number
   /** 0 to 1 */
   readonly progress: number
-  /** where the server of `client.createServer()` has it; throws without one */
+  /** its URL on the server of `client.createServer()`; throws without a server */
   readonly streamURL: string
   done: boolean
   select(priority?: number): void
@@ -98,10 +98,10 @@ export interface TorrentFile extends EventEmitter<TorrentFileEvents> {
   [Symbol.asyncIterator](opts?: ByteRange): AsyncIterableIterator<Uint8Array>
 }
 
-/** A piece that is not here yet. A task's have no length before there is a result. */
+/** A missing piece. A task's pieces have no length before there is a result. */
 export interface TorrentPiece {
   readonly length?: number
-  /** bytes of it that are missing; true in a task */
+  /** number of missing bytes; true in a task */
   readonly missing: number | boolean
 }
 
@@ -111,9 +111,9 @@ export interface Torrent extends EventEmitter<TorrentEvents> {
   readonly name: string
   readonly magnetURI: string
   readonly torrentFile: Uint8Array
-  /** the info dictionary's torrent file; null before 'metadata' */
+  /** the torrent file with the info dictionary; null before 'metadata' */
   readonly metadata: Uint8Array | null
-  /** null before there is a torrent file */
+  /** null before the torrent file is known */
   readonly torrentFileBlob: Blob | null
   readonly comment?: string
   readonly created?: Date
@@ -132,16 +132,16 @@ export interface Torrent extends EventEmitter<TorrentEvents> {
   readonly downloaded: number
   readonly received: number
   readonly uploaded: number
-  /** bytes a second */
+  /** bytes per second */
   readonly downloadSpeed: number
   readonly uploadSpeed: number
-  /** uploaded : received */
+  /** ratio of uploaded to received bytes */
   readonly ratio: number
   /** milliseconds */
   readonly timeRemaining: number
   /** 0 to 1 */
   readonly progress: number
-  /** null: it is here */
+  /** null: it is stored */
   readonly pieces: ReadonlyArray<TorrentPiece | null>
   readonly announce: string[]
   readonly urlList: string[]
@@ -150,9 +150,9 @@ export interface Torrent extends EventEmitter<TorrentEvents> {
   readonly paused: boolean
   readonly done: boolean
   readonly destroyed: boolean
-  /** `ADDRESS:PORT`; false: it is known, blocked or malformed */
+  /** `ADDRESS:PORT`; returns false if the peer is already known, blocked or malformed */
   addPeer(peer: string): boolean
-  /** `ADDRESS:PORT`, or the id that an event gave */
+  /** `ADDRESS:PORT`, or the id from an event */
   removePeer(peer: string): void
   addWebSeed(urlOrConn: string | { id: string }): void
   select(start: number, end: number, priority?: number | false, notify?: () => void): void
@@ -179,7 +179,7 @@ export interface WebTorrentEvents<T extends Torrent = Torrent> {
 
 export type TorrentId = string | Uint8Array | Blob | { infoHash: string } | null
 
-/** What `client.createServer` returns on Node. */
+/** The result of `client.createServer` on Node. */
 export interface WebTorrentServer {
   readonly server: Server
   readonly pathname: string
@@ -194,7 +194,7 @@ export interface Dht extends EventEmitter {
   readonly listening: boolean
   address(): { port: number, address: string, family: string }
   addNode(node: { host: string, port: number }): void
-  /** the nodes that it knows, to bootstrap from next time */
+  /** the nodes that it knows, for the next bootstrap */
   toJSON(): { nodes: Array<{ host: string, port: number }> }
 }
 
@@ -204,7 +204,7 @@ export interface WebTorrentClient<T extends Torrent = Torrent> extends EventEmit
   readonly torrents: T[]
   readonly torrentPort: number
   readonly dhtPort: number
-  /** false: there is none; null: the client is destroyed */
+  /** false: none; null: the client is destroyed */
   readonly dht: Dht | false | null
   readonly tracker: TrackerOptions | false
   maxConns: number
@@ -221,7 +221,7 @@ export interface WebTorrentClient<T extends Torrent = Torrent> extends EventEmit
   /** 0 to 1 */
   readonly progress: number
   readonly ratio: number
-  /** bytes a second */
+  /** bytes per second */
   readonly downloadSpeed: number
   readonly uploadSpeed: number
   add(id: TorrentId, opts?: TorrentOptions | ((torrent: T) => void) | null, cb?: (torrent: T) => void): T
@@ -232,7 +232,7 @@ export interface WebTorrentClient<T extends Torrent = Torrent> extends EventEmit
   remove(
     id: TorrentId | T, opts?: DestroyOptions | ((err?: Error | null) => void) | null, cb?: (err?: Error | null) => void
   ): Promise<void>
-  /** bytes a second; -1: no limit */
+  /** bytes per second; -1: no limit */
   throttleDownload(rate: number): boolean | undefined
   throttleUpload(rate: number): boolean | undefined
   createServer(options?: ServerOptions, force?: 'browser' | 'node'): WebTorrentServer

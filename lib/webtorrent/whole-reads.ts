@@ -1,14 +1,14 @@
 /**
- * Files of ordinary torrents are read to their end, or the reader gets an error. In WebTorrent 3.0.21 a read that
- * fails, and one of a torrent that is removed meanwhile, just ends, or never does: `arrayBuffer` then resolves with
- * zeros in place of what is missing. Importing this file guards WebTorrent's class; a copy that has changed is an error
- * at start-up.
+ * Files of ordinary torrents are read to their end, or the reader receives an error. In WebTorrent 3.0.21, a read that
+ * fails, or whose torrent is removed in the meantime, ends silently or never: `arrayBuffer` then resolves with zeros in
+ * place of missing data. Importing this file guards WebTorrent's class. If the class has changed, that is an error at
+ * start-up.
  */
 import type { EventEmitter } from 'node:events'
 import WebTorrentFile from 'webtorrent/lib/file.js'
 import { BitWorkerError } from '../base/errors.ts'
 
-/** Bytes `start` to `end`, both included. */
+/** The bytes from `start` to `end`, both included. */
 interface ByteRange { start?: number, end?: number }
 
 interface InternalFile {
@@ -22,16 +22,16 @@ interface InternalFile {
 
 type InternalIterator = AsyncIterator<Uint8Array> & { destroy? (): void }
 
-/** Those who read a file. */
+/** The readers of each file. */
 const readers = new WeakMap<InternalFile, Set<WholeRead>>()
 
-/** The bytes of a range, all of them or an error. */
+/** Yields all bytes of a range, or throws an error. */
 class WholeRead implements AsyncIterableIterator<Uint8Array> {
   readonly #file: InternalFile
   readonly #inner: InternalIterator
   #missing: number
   #settle: (end: IteratorResult<Uint8Array, undefined> | Promise<never>) => void = () => {}
-  /** an end that comes from here; WebTorrent's iterators leave those who wait for bytes waiting */
+  /** our own end of the stream; WebTorrent's iterators never settle for readers that wait for bytes */
   readonly #end: Promise<IteratorResult<Uint8Array, undefined>>
   #isLeft = false
 
@@ -64,7 +64,7 @@ class WholeRead implements AsyncIterableIterator<Uint8Array> {
     return { done: true, value: undefined }
   }
 
-  /** The reader has enough. */
+  /** The reader needs no more. */
   destroy (): void {
     this.#isLeft = true
     this.#settle({ done: true, value: undefined })
@@ -83,7 +83,7 @@ class WholeRead implements AsyncIterableIterator<Uint8Array> {
   #forget (): void { readers.get(this.#file)?.delete(this) }
 }
 
-/** What is on disk has fewer bytes than the file, or cannot be read. */
+/** Makes the error for a file on disk that is too short or cannot be read. */
 export function shortRead (path: string): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_SHORT_READ', 'system', `${path}: The file could not be read to its end, because it was changed or removed on disk.`
@@ -96,17 +96,18 @@ function guardReads (prototype: InternalFile): void {
     throw new Error('WebTorrent has changed: its reading of files cannot be guarded.')
   }
   prototype[Symbol.asyncIterator] = function (opts) {
-    // as WebTorrent understands the range
+    // as WebTorrent interprets the range
     const { start = 0, end = 0 } = opts ?? {}
     const last = end > 0 && end < this.length ? end : this.length - 1
     return new WholeRead(this, iterate.call(this, opts), last - start + 1)
   }
   prototype.createReadStream = function (opts) {
-    // WebTorrent's never fail: who does not listen sees 'close' without 'end', and the process goes on
+    // WebTorrent's streams never fail: without a listener for errors, 'close' without 'end' follows, and the process
+    // continues
     return createReadStream.call(this, opts).on('error', () => {})
   }
   prototype._destroy = function () {
-    // first: WebTorrent tells its streams that they end, which they take for a reader's wish
+    // first, because WebTorrent then ends its streams as if the reader had asked for it
     for (const reader of readers.get(this) ?? []) reader.breakOff()
     destroy.call(this)
   }
