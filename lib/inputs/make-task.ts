@@ -14,6 +14,7 @@ import type { CreateTaskOptions, EmbeddedInput, InputSplit, Task, TorrentInput }
 import { changed, hashTree } from './hash.ts'
 import { sliceLines, sliceRows } from './lists.ts'
 import type { SlicedList } from './lists.ts'
+import { rememberMade } from './made-tasks.ts'
 import { readLayout } from './metainfo.ts'
 import type { ValueList } from './ranges.ts'
 import { dataFolder, registryFolder, rememberInput } from './registry.ts'
@@ -117,9 +118,11 @@ export async function createTaskFrom ({
   const entries: Entry[] = []
   for (const draft of drafts) entries.push(await (embedded.has(draft) ? draft.embed() : draft.hash(hashing)))
   const parts = opts.parts ?? (opts.files === undefined ? pieceCount : undefined)
-  return createTask({
+  const task = createTask({
     ...opts, ...(parts !== undefined && { parts }), ...(entries.length > 0 && { inputs: entries })
   })
+  if (task.completeBy === 'author') await rememberMade(task.digest, registry)
+  return task
 }
 
 type Runs = Pick<CreateTaskOptions, 'command' | 'needs'>

@@ -15,6 +15,7 @@ type FileState = 'open' | 'finishing' | 'finished' | 'unmerged' | 'failed'
 export class Finisher {
   readonly #task: Task
   readonly #store: Pick<PieceStore, 'finishFile'>
+  readonly #completes: boolean
   readonly #progress: Progress
   readonly #host: SessionHost
   readonly #states: FileState[]
@@ -23,17 +24,24 @@ export class Finisher {
   #open: number
   #mayRun = false
 
-  constructor (task: Task, store: Pick<PieceStore, 'finishFile'>, progress: Progress, host: SessionHost) {
+  /** @param parts `completes`: whether complete commands may be allowed at all */
+  constructor (
+    task: Task,
+    { store, completes = true }: { store: Pick<PieceStore, 'finishFile'>, completes?: boolean },
+    progress: Progress,
+    host: SessionHost
+  ) {
     this.#task = task
     this.#store = store
+    this.#completes = completes
     this.#progress = progress
     this.#host = host
     this.#states = task.files.map(() => 'open')
     this.#open = task.files.length
   }
 
-  /** True if the complete command of any file was not allowed to run. */
-  get hasUnmerged (): boolean { return this.#states.includes('unmerged') }
+  /** True if a file lacks only its complete command, which may be allowed to run. */
+  get hasUnmerged (): boolean { return this.#completes && this.#states.includes('unmerged') }
 
   /** A complete command is running, or one has failed: it is unknown when the files will be finished. */
   get isOpenEnded (): boolean {
@@ -43,7 +51,7 @@ export class Finisher {
 
   /** Allows complete commands. Those that were not allowed, or failed before, are run. */
   allowCommands (): void {
-    this.#mayRun = true
+    this.#mayRun = this.#completes
     this.#states.forEach((state, file) => { if (state === 'unmerged' || state === 'failed') this.#set(file, 'open') })
     this.checkAll()
   }

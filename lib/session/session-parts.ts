@@ -17,6 +17,8 @@ export interface SessionParts<Store extends PieceStore = PieceStore> {
   readonly random: () => number
   /** how late everything is here, milliseconds (scheduling/lag.ts) */
   readonly lag: () => number
+  /** whether complete commands may run here at all; default: true */
+  readonly completes?: boolean
   /** default: the policy of docs/scheduling.md */
   createScheduler? (opts: SchedulerOptions): Scheduler
   /** default: requests over the peers' wires */

@@ -43,7 +43,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     this.#parts = parts
     this.#host = host
     const progress = this.progress = new Progress(task)
-    this.#finisher = new Finisher(task, parts.store, progress, host)
+    this.#finisher = new Finisher(task, parts, progress, host)
     this.#flow = new PieceFlow(task, parts, host, { progress, finisher: this.#finisher })
     // a random phase, so that peers that start together do not do this at the same time
     this.#keepHouse(parts.random() * HOUSEKEEPING_MS)

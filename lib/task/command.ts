@@ -20,7 +20,7 @@ const TASK_PREFIX = 'BitWorker/task/1\0'
 const LEGACY_PREFIX = 'BitWorker/legacy/1\0'
 
 /** The commands of a task. */
-export type Commands = Pick<Task, 'command' | 'completeCommand'>
+export type Commands = Pick<Task, 'command' | 'completeCommand' | 'completeBy'>
 
 /**
  * Reads the `bitworker` dictionary of an info dictionary. Lists what this version does not know, so that the task is
@@ -39,10 +39,13 @@ export function readBitworker (
   if (!(value instanceof Map)) throw noCommand()
   const unsupported = unsupportedIn(value)
   if (!isReadable(value)) return { command: '', unsupported }
+  const commands = readCommands(value)
+  const completeBy = value.get('version') === 1 ? undefined : readCompleteBy(value, commands)
   const inputs = value.get('version') === 1 ? undefined : readInputs(value.get('inputs'), pieceCount)
   const needs = value.get('version') === 1 ? undefined : readNeeds(value.get('needs'))
   return {
-    ...readCommands(value),
+    ...commands,
+    ...(completeBy !== undefined && { completeBy }),
     ...readAsks(value),
     ...(inputs !== undefined && { inputs }),
     ...(needs !== undefined && { needs }),
@@ -78,6 +81,15 @@ export function taskDigest (info: Uint8Array, commands?: Commands): Uint8Array<A
 /** The commands by their keys in task files. */
 export function commandsDict ({ command, completeCommand }: Commands): Record<string, string | undefined> {
   return { command, 'complete command': completeCommand }
+}
+
+/** Absent and `all` mean the same. Throws BW_ERR_TASK_COMMAND. */
+function readCompleteBy (dict: Bdict, { completeCommand }: Commands): 'author' | undefined {
+  const value = dict.has('complete by') ? textOf(dict.get('complete by')) ?? '' : undefined
+  if (value === undefined) return undefined
+  if (value !== 'author' && value !== 'all') throw badCommand('complete by', 'is neither `author` nor `all`')
+  if (completeCommand === undefined) throw badCommand('complete by', 'has no complete command that it is about')
+  return value === 'author' ? value : undefined
 }
 
 function readCommand (dict: Bdict, key: string): string | undefined {

@@ -39,6 +39,7 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
     ...asksDict(opts),
     inputs: inputsList(opts.inputs),
     needs: needsDict(opts.needs),
+    'complete by': completeByOf(opts),
     'output pattern': opts.outputPattern
   }
   return {
@@ -68,6 +69,13 @@ export function createRemarks (
     'created by': createdBy,
     'creation date': created === undefined ? undefined : toSeconds(created)
   }
+}
+
+/** Not written where it changes nothing, so that the info-hash is the same. Throws BW_ERR_TASK_OPTIONS. */
+function completeByOf ({ completeBy = 'all', completeCommand }: CreateTaskOptions): 'author' | undefined {
+  if (completeBy !== 'author' && completeBy !== 'all') throw badOption("completeBy must be 'author' or 'all'.")
+  if (completeBy === 'author' && (completeCommand ?? '') === '') throw badOption('completeBy needs a completeCommand.')
+  return completeBy === 'author' ? completeBy : undefined
 }
 
 function createFiles ({ parts, files }: CreateTaskOptions, pieceLength: number): EncodableDict {

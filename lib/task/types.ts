@@ -140,6 +140,8 @@ export interface Task {
   unsupported?: readonly string[]
   /** run once per file, when all its parts are stored; absent: the file is the concatenation of its parts */
   completeCommand?: string
+  /** who runs the complete command: only the author, others keep the parts; absent: everybody who wants the file */
+  completeBy?: 'author'
   /** in the order of the info dictionary; at most one has `split`; absent: none */
   inputs?: readonly TaskInput[]
   /** what a machine must have to compute it; absent: no requirements */
@@ -185,6 +187,8 @@ export interface CreateTaskOptions {
   pieceLength?: number
   /** run once per file, when all its parts are stored; default: the parts are concatenated */
   completeCommand?: string
+  /** who runs the complete command: `author` only, so that others keep the parts, or `all`; default: all */
+  completeBy?: 'author' | 'all'
   /**
    * data for the commands, at most 16 inputs: bytes (256 KiB in total; `length` is optional), torrents and outputs of
    * tasks; default: none

@@ -21,6 +21,7 @@ const TASK_VERSION = 2
 /** All keys of the dictionary, and the version that introduced each. */
 export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
   ['command', 1],
+  ['complete by', 2],
   ['complete command', 1],
   ['complete timeout', 1],
   ['inputs', 2],

@@ -51,6 +51,11 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
   compute?: boolean | ComputeOptions
   /** where the task's inputs are stored, and where they are looked for before they are downloaded */
   inputs?: InputOptions
+  /**
+   * Run the complete command here, even if the task leaves it to its author (`completeBy`). Default: if the task was
+   * made on this machine by `createTaskFrom`, or `bitworker create`.
+   */
+  complete?: boolean
   /** Overwrite files in `path` with the names of the task's files that BitWorker did not write. Default false. */
   force?: boolean
 }

@@ -14,6 +14,8 @@ import type { Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentCl
 export interface Torrent extends WebTorrentTorrent {
   /** the task, once its metadata is known; null for an ordinary torrent */
   readonly task: Task | null
+  /** the task leaves its complete command to its author, who is somewhere else: no files are made here, only parts */
+  readonly leavesParts: boolean
   /** whether pieces are computed here */
   readonly computing: 'off' | 'on' | 'paused'
   /** The progress of the task; all zero before 'metadata', and for ordinary torrents. */

@@ -14,6 +14,7 @@ import type { InternalPeer } from '../connections/internals.ts'
 import { extensionOf, replayHandshake } from '../connections/task-wire.ts'
 import { TaskWires } from '../connections/task-wires.ts'
 import { announceWhileAlone } from '../discovery/dht-retry.ts'
+import { isMadeHere } from '../inputs/made-tasks.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import { noStats } from '../session/events.ts'
 import type { InputEvent, TaskStats } from '../session/events.ts'
@@ -94,11 +95,18 @@ export class ComputeTorrent extends IdentifiedTorrent {
     const store = new ComputeStore({ task, path: this._folderOf(task), force: this._options.force === true })
     this.store = store
     const lag = this._lag = new ProcessLag()
-    this._session = new WorkSession(
-      task, { store, clock: systemClock, random: Math.random, lag: () => lag.ms }, new SessionMirror(this, task)
-    )
+    const completes = this._completes(task)
+    const parts = { store, clock: systemClock, random: Math.random, lag: () => lag.ms, completes }
+    this._session = new WorkSession(task, parts, new SessionMirror(this, task))
     return this._session
   }
+
+  _completes (task: Task): boolean {
+    return task.completeBy !== 'author' || (this._options.complete ?? isMadeHere(task.digest))
+  }
+
+  /** See public-types.ts. */
+  get leavesParts (): boolean { return this.task !== null && !this._completes(this.task) }
 
   //
   // COMPUTING

@@ -96,6 +96,29 @@ test('createTask: several files and every option', t => {
   t.end()
 })
 
+const readVersion2 = (bitworker: Record<string, Encodable>): Task => parseTask(encode({
+  info: { bitworker: { command: 'true', version: 2, ...bitworker }, length: 8, name: 'x', 'piece length': 4 }
+}))
+
+test('who runs the complete command', t => {
+  const opts = { name: 'x', command: 'true', completeCommand: 'cat $PART_LIST > "$FILE"', parts: 1 }
+  const task = createTask({ ...opts, completeBy: 'author' })
+  t.equal(task.completeBy, 'author')
+  t.deepEqual(parseTask(encodeTask(task)), task, 'a round trip')
+  t.equal(createTask({ ...opts, completeBy: 'all' }).infoHash, createTask(opts).infoHash, 'all is the default')
+  for (const [wrong, says] of [
+    [{ completeBy: 'me' }, /completeBy must be 'author' or 'all'/],
+    [{ completeBy: 'author', completeCommand: '' }, /completeBy needs a completeCommand/]
+  ] as const) t.throws(() => createTask({ ...opts, ...wrong } as CreateTaskOptions), says)
+  const complete = { 'complete command': 'true' }
+  t.equal(readVersion2({ ...complete, 'complete by': 'all' }).completeBy, undefined)
+  t.deepEqual(readVersion2({ ...complete, 'complete by': 'author', version: 1 }).unsupported, ['the key "complete by"'])
+  for (const wrong of [{ 'complete by': 'author' }, { ...complete, 'complete by': 'x' }, { ...complete, 'complete by': 1 }]) {
+    t.throws(() => readVersion2(wrong), /complete by (?:is neither|has no complete command)/)
+  }
+  t.end()
+})
+
 test('empty means none', t => {
   const task = createTask({
     name: 'x', command: 'true', parts: 1, completeCommand: '', announce: [], files: undefined

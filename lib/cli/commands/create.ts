@@ -40,6 +40,7 @@ export interface CreateFlags extends SignerFlags, InputFlags, ReuseFlags {
   outPattern?: string
   pieceLength?: number
   completeCommand?: string
+  completeBy?: 'author' | 'all'
   /** seconds */
   timeout?: number
   completeTimeout?: number
@@ -146,6 +147,9 @@ function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskFromOptio
   if (flags.outPattern !== undefined && flags.file.length > 0) {
     throw usage('--out-pattern makes a file of each piece. Pass --parts N, not --file.')
   }
+  if (flags.completeBy !== undefined && flags.completeCommand === undefined) {
+    throw usage('--complete-by says who runs the complete command. Pass --complete-command CMD as well.')
+  }
   if (flags.private && flags.announce.length === 0) {
     throw usage('Peers find a private task only through its trackers. Pass --announce URL as well.')
   }
@@ -158,6 +162,7 @@ function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskFromOptio
     ...(flags.file.length > 0 && { files: flags.file }),
     ...(flags.pieceLength !== undefined && { pieceLength: flags.pieceLength }),
     ...(flags.completeCommand !== undefined && { completeCommand: flags.completeCommand }),
+    ...(flags.completeBy !== undefined && { completeBy: flags.completeBy }),
     ...needsOf(flags),
     ...(flags.timeout !== undefined && { timeoutMs: flags.timeout * 1000 }),
     ...(flags.completeTimeout !== undefined && { completeTimeoutMs: flags.completeTimeout * 1000 }),

@@ -50,6 +50,8 @@ export interface RunFlags
   yes?: boolean
   compute: boolean
   bind: Bind[]
+  /** also where the task leaves its complete command to its author */
+  complete?: boolean
   force?: boolean
   /** make files of what is there when it ends early */
   partial?: boolean
@@ -80,7 +82,11 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
   if (source.kind === 'remote') screen.note(lookupNote(source.id))
   const { output, force = false, legacySwarm = false } = flags
   const session = await openSession(source.id, flags, {
-    path: output, force, legacySwarm, inputs: inputOptions(flags)
+    path: output,
+    force,
+    legacySwarm,
+    inputs: inputOptions(flags),
+    ...(flags.complete !== undefined && { complete: flags.complete })
   }, out)
   const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })
   // they are made in a folder that nobody has open

@@ -58,6 +58,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     value('-j, --slots <n>', 'pieces to compute at the same time (default: one per core)', parseCount),
     new Option('--yes', 'run the command without asking').default(false),
     new Option('--no-compute', 'do not run the command; download only what others compute'),
+    new Option('--complete', 'run the complete command, even if the task leaves that to its author'),
     new Option('--exit', 'exit when done and other peers have the pieces that only this one has, instead of seeding until interrupted').default(false),
     new Option('--partial', 'when it ends before all is done, make a file NAME.partial of the parts of each file that are here').default(false),
     new Option('--seal', 'when done, also seed the files as an ordinary torrent, for other BitTorrent clients (see bitworker seal --help)').default(false),

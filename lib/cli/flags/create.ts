@@ -30,6 +30,7 @@ export function addCreate (program: Command): void {
     many('--each <from-to[:step]>', 'each piece gets one of these numbers in $ENTRY', parseRange),
     value('--chunk <n>', 'of a list, each piece gets so many entries: as lines of $INPUT, and of standard input', parseCount),
     new Option('--complete-command <cmd>', 'run by bash once per file, when all its parts are there; makes $FILE from $PART_LIST'),
+    new Option('--complete-by <who>', 'who runs the complete command: all, or only the author, that is, run on this machine; others then keep the parts (default: all)').choices(['author', 'all']),
     value('--timeout <seconds>', 'longest run time of the command, per piece', parseCount),
     value('--complete-timeout <seconds>', 'longest run time of the complete command, per file', parseCount),
     many('--need <tool>', 'compute only where there is this program, such as ffmpeg', String),

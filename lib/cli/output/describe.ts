@@ -149,6 +149,7 @@ export function describeTask (
     ...(task.unsupported === undefined ? [] : [['unknown', [`${escapeText(task.unsupported.join(', '))}: not computed by this version; update BitWorker`]] satisfies Row]),
     ...(task.command === '' ? [] : [['command', escapeLines(task.command), BAR] satisfies Row]),
     task.unsupported !== undefined ? ['at the end', ['not known to this version']] : task.completeCommand === undefined ? ['at the end', ['the parts are joined']] : ['at the end', escapeLines(task.completeCommand), BAR],
+    ...(task.completeBy === undefined ? [] : [['', ['run by its author only; others keep the parts']] satisfies Row]),
     [task.files.length === 1 ? 'file' : 'files', describeFiles(task, outDir)],
     ...(task.inputs === undefined ? [] : [['it reads', describeInputs(task)] satisfies Row]),
     ...(binds.length === 0 ? [] : [['it sees', binds.map(({ path: from, name }) => escapeText(path.resolve(from)) + (name === undefined ? '' : ` as ${escapeText(name)}`))] satisfies Row]),
@@ -171,6 +172,7 @@ export interface TaskFields {
   pieceLength: number
   command: string
   completeCommand?: string
+  completeBy?: 'author'
   /** what it needs that this version does not know */
   unsupported?: readonly string[]
   /** seconds for one work item */
@@ -208,6 +210,7 @@ export function taskFields (task: Task, judgement?: Judgement): TaskFields {
     pieceLength: task.pieceLength,
     command: task.command,
     ...(task.completeCommand !== undefined && { completeCommand: task.completeCommand }),
+    ...(task.completeBy !== undefined && { completeBy: task.completeBy }),
     ...(task.unsupported !== undefined && { unsupported: task.unsupported }),
     ...(task.timeoutMs !== undefined && { timeout: task.timeoutMs / 1000 }),
     ...(task.completeTimeoutMs !== undefined && { completeTimeout: task.completeTimeoutMs / 1000 }),

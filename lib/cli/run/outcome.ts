@@ -41,6 +41,7 @@ export function outcomeOf (
       if (
         task?.completeCommand !== undefined &&
         task.unsupported === undefined &&
+        !torrent.leavesParts &&
         flags.compute &&
         files.size < task.files.length
       )
@@ -107,13 +108,19 @@ function announceDone (
   out.emit('done', { files })
   screen.note(['done:', ...describeFiles(files)].join('\n'))
   if (torrent.task !== null && finished.size < torrent.task.files.length) {
-    screen.note(
-      torrent.task.unsupported === undefined
-        ? 'All parts are stored. The complete command, which makes the files from them, was not run (--no-compute).'
-        : 'All parts are stored, but this version lacks something that the task needs to make files from them. Update BitWorker and run the same command again.'
-    )
+    screen.note(`All parts are stored${whyNoFiles(torrent)}`)
   }
   if (flags.seedTime !== undefined || flags.seedRatio !== undefined) {
     screen.note('Seeding until --seed-time or --seed-ratio is reached. Press Ctrl-C to stop.')
   } else if (flags.exit !== true) screen.note('Seeding to other peers. Press Ctrl-C to stop.')
+}
+
+function whyNoFiles ({ task, leavesParts }: Torrent): string {
+  if (task?.unsupported !== undefined) {
+    return ', but this version lacks something that the task needs to make files from them. Update BitWorker and run the same command again.'
+  }
+  if (leavesParts) {
+    return '. The files are made from them by the author of the task. To make them here as well, run the same command with --complete.'
+  }
+  return '. The complete command, which makes the files from them, was not run (--no-compute).'
 }
