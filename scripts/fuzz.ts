@@ -51,7 +51,7 @@ for (const target of [...targets, ...doors].filter(
   } else if (values.save) {
     writeFileSync(
       corpusPath(target.name),
-      minimise(full, report.corpus)
+      (await minimise(full, report.corpus))
         .map(input => `${Buffer.from(input).toString('base64')}\n`)
         .join('')
     )

@@ -9,8 +9,8 @@ import { runInNewContext } from 'node:vm'
 /** A decoder of foreign bytes. */
 export interface FuzzTarget {
   name: string
-  /** throws if and only if something is wrong with the decoder */
-  run: (input: Uint8Array) => void
+  /** throws or rejects if and only if something is wrong with the decoder */
+  run: (input: Uint8Array) => void | Promise<void>
   /** lets what `run` left to later turns happen; called after each batch */
   settle?: () => Promise<void>
   /** files whose coverage guides */
@@ -69,7 +69,7 @@ export async function fuzz (target: FuzzTarget, count: number, seed: number): Pr
     await runBatch(target, batch, report, later.problems)
     const looks = target.looks ?? (report.inputs < EAGER_INPUTS ? 1 : LAZY_BATCHES)
     const isLook = batch === target.seeds || Math.floor(report.inputs / BATCH) % looks === 0
-    if (isLook && coverage.hasNews()) keepNews(target, batch, coverage, report)
+    if (isLook && coverage.hasNews()) await keepNews(target, batch, coverage, report)
     await target.settle?.()
     batch = Array.from({ length: BATCH }, () => mutate(report.corpus, target.tokens, random))
     if (heapBefore === 0 && report.inputs >= count / 10) heapBefore = heapBytes()
@@ -87,7 +87,7 @@ export async function fuzz (target: FuzzTarget, count: number, seed: number): Pr
 async function runBatch (target: FuzzTarget, batch: Uint8Array[], report: FuzzReport, later: unknown[]): Promise<void> {
   for (const input of batch) {
     report.inputs++
-    const what = runOne(target, input, report)
+    const what = await runOne(target, input, report)
     if (what !== null) report.problem = { what, input }
     if (report.problem !== null) return
   }
@@ -96,9 +96,9 @@ async function runBatch (target: FuzzTarget, batch: Uint8Array[], report: FuzzRe
   if (later.length > 0) report.problem = { what: `a later turn: ${describe(later[0])}`, input: Buffer.concat(batch) }
 }
 
-function runOne (target: FuzzTarget, input: Uint8Array, report: FuzzReport): string | null {
+async function runOne (target: FuzzTarget, input: Uint8Array, report: FuzzReport): Promise<string | null> {
   try {
-    const ms = timed(target, input)
+    const ms = await timed(target, input)
     report.slowestMs = Math.max(report.slowestMs, ms)
     return ms > MAX_INPUT_MS ? `took ${Math.round(ms)} ms` : null
   } catch (err) {
@@ -106,14 +106,20 @@ function runOne (target: FuzzTarget, input: Uint8Array, report: FuzzReport): str
   }
 }
 
+/** Turns for nothing would cost more than most decoders. */
+async function runOnce (target: FuzzTarget, input: Uint8Array): Promise<void> {
+  const later = target.run(input)
+  if (later !== undefined) await later
+}
+
 /** Milliseconds of this thread: what other processes and the garbage collector take is not the decoder's. */
-function timed (target: FuzzTarget, input: Uint8Array): number {
+async function timed (target: FuzzTarget, input: Uint8Array): Promise<number> {
   const start = performance.now()
-  target.run(input)
+  await runOnce(target, input)
   let ms = performance.now() - start
   for (let again = 0; again < 3 && ms > MAX_INPUT_MS / 10; again++) {
     const { user, system } = process.threadCpuUsage()
-    target.run(input)
+    await runOnce(target, input)
     const used = process.threadCpuUsage({ user, system })
     ms = Math.min(ms, (used.user + used.system) / 1000)
   }
@@ -121,20 +127,22 @@ function timed (target: FuzzTarget, input: Uint8Array): number {
 }
 
 /** Finds out which of the batch did it. */
-function keepNews (target: FuzzTarget, batch: Uint8Array[], coverage: Coverage, report: FuzzReport): void {
+async function keepNews (
+  target: FuzzTarget, batch: Uint8Array[], coverage: Coverage, report: FuzzReport
+): Promise<void> {
   for (const input of batch) {
-    try { target.run(input) } catch {} // reported before
+    try { await runOnce(target, input) } catch {} // reported before
     if (coverage.take()) report.corpus.push(input)
   }
   if (report.corpus.length === 0) report.corpus.push(...batch)
 }
 
 /** The shortest inputs of a corpus that together reach all that it reaches. */
-export function minimise (target: FuzzTarget, corpus: Uint8Array[]): Uint8Array[] {
+export async function minimise (target: FuzzTarget, corpus: Uint8Array[]): Promise<Uint8Array[]> {
   const coverage = new Coverage(target.files)
   const kept: Uint8Array[] = []
   for (const input of corpus.toSorted((a, b) => a.length - b.length)) {
-    target.run(input)
+    await runOnce(target, input)
     if (coverage.take()) kept.push(input)
   }
   coverage.end()
