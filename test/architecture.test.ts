@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   task: [],
   ut_bitworker: [],
   trust: ['task'],
-  inputs: ['session', 'store', 'system', 'task'],
+  inputs: ['executor', 'session', 'store', 'system', 'task'],
   scheduling: ['ut_bitworker'],
   peers: ['scheduling', 'results', 'ut_bitworker'],
   download: ['peers', 'results'],
@@ -102,6 +102,7 @@ const DOORS: Record<string, readonly string[]> = {
     'sandbox/detect.ts',
     'sandbox/host.ts',
     'sandbox/missing.ts',
+    'sandbox/scratch.ts',
     'sandbox/types.ts',
     'types.ts'
   ],

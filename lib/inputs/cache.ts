@@ -5,6 +5,8 @@
  *                              data      the file, or the folder of files
  *                              state     the stored torrent pieces, and sizes and times of the files
  *                              lock      one process at a time; the next one uses <info-hash>.2 …
+ *
+ * Beside them is what was unpacked of some, see lib/inputs/roots/root-cache.ts.
  */
 import {
   chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync
@@ -45,11 +47,14 @@ function defaultCacheFolder (): string {
 
 /** The inputs on this machine. */
 export class InputCache {
+  /** absolute: of all that is cached */
+  readonly root: string
   readonly #folder: string
   readonly #maxBytes: number
 
   constructor ({ folder = defaultCacheFolder(), maxBytes = DEFAULT_CACHE_BYTES }: CacheOptions = {}) {
-    this.#folder = path.join(path.resolve(folder), 'inputs')
+    this.root = path.resolve(folder)
+    this.#folder = path.join(this.root, 'inputs')
     this.#maxBytes = maxBytes
   }
 
@@ -71,17 +76,17 @@ export class InputCache {
     }
   }
 
-  /** Removes unused inputs, the least recently used first, until the rest is within the limit. Never rejects. */
+  /** Removes unused inputs and roots, the oldest first, until the rest is within the limit. Never rejects. */
   async trim (): Promise<void> {
-    const entries = list(this.#folder).map(name => {
-      const folder = path.join(this.#folder, name)
-      return { folder, bytes: sizeOf(folder), usedMs: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0 }
-    })
+    const folders = [this.#folder, path.join(this.root, 'roots')].flatMap(each => list(each).map(name => path.join(each, name)))
+    const entries = folders.map(folder => ({
+      folder, bytes: sizeOf(folder), usedMs: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0
+    }))
     let total = entries.reduce((sum, { bytes }) => sum + bytes, 0)
     for (const { folder, bytes } of entries.toSorted((a, b) => a.usedMs - b.usedMs)) {
       if (total <= this.#maxBytes) return
       try {
-        const release = acquireLock(path.join(folder, 'lock'))
+        const release = takeWhole(folder)
         const gone = `${folder}.gone`
         // renamed first: a process that needs it during the removal starts anew, and loses nothing
         try {
@@ -94,6 +99,21 @@ export class InputCache {
         total -= bytes
       } catch {} // it is in use
     }
+  }
+}
+
+/** Takes all locks of an entry. Throws if one of them is taken. */
+function takeWhole (folder: string): () => void {
+  const releases: Array<() => void> = []
+  const release = (): void => { for (const each of releases) each() }
+  try {
+    for (const name of ['lock', ...list(folder).filter(each => /^use\.\d+$/.test(each))]) {
+      releases.push(acquireLock(path.join(folder, name)))
+    }
+    return release
+  } catch (err) {
+    release()
+    throw err
   }
 }
 
@@ -202,8 +222,12 @@ function list (folder: string): string[] {
   }
 }
 
-/** The space that the files take up on disk: incomplete ones have holes. */
+/** The space that the files take up on disk: incomplete ones have holes. The state of a root has its size. */
 function sizeOf (folder: string): number {
+  try {
+    const state = JSON.parse(String(read(path.join(folder, 'state')))) as { bytes?: unknown } | null
+    if (typeof state?.bytes === 'number') return state.bytes
+  } catch {} // it is no root
   try {
     return readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .reduce((sum, name) => sum + lstatSync(path.join(folder, name)).blocks * 512, 0)

@@ -3,6 +3,7 @@
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import bencode from 'bencode'
 import Wire from 'bittorrent-protocol'
 import dhtBencode from 'k-rpc-socket/node_modules/bencode/lib/index.js'
@@ -20,11 +21,13 @@ import type { Wire as WireType } from '../../lib/base/wire.ts'
 import { guardMetadata, guardPex } from '../../lib/connections/extension-guards.ts'
 import { limitWire } from '../../lib/connections/wire-limits.ts'
 import { readLayout } from '../../lib/inputs/metainfo.ts'
+import { readRoot } from '../../lib/inputs/roots/archive.ts'
 import { decodeJournal, encodeHeader, encodeRecord } from '../../lib/store/journal.ts'
 import { magnetProblem } from '../../lib/task/magnet-check.ts'
 import { createTask, encodeTask, isTask, magnetOf, parseTask } from '../../lib/task/task.ts'
 import '../../lib/webtorrent/package-guards.ts'
 import type { FuzzTarget } from './fuzzer.ts'
+import { archiveOf, block, chunksOf, withChecksum } from './tars.ts'
 
 const BENCODE_TOKENS = [
   'd', 'l', 'i', 'e', '0:', '1:', ':', '-', 'i0e', 'de', 'le', '4:', '99999999999', '9:__proto__', '8:toString1:x'
@@ -131,6 +134,47 @@ async function closeAll (): Promise<void> {
   await new Promise(resolve => { setImmediate(resolve) })
 }
 
+/** As what unpacks it does, whose folder must not be left. All headers have the right checksum. */
+async function readAsRoot (input: Uint8Array): Promise<void> {
+  const tar = Buffer.from(input)
+  for (let at = 0; at + 512 <= tar.length; at += 512) {
+    const header = tar.subarray(at, at + 512)
+    if (header.some(byte => byte !== 0)) header.set(withChecksum(header))
+  }
+  const [folders, files, links] = [new Set(['']), new Set<string>(), new Set<string>()]
+  const enter = (at: string[], to: Set<string>): void => {
+    const name = at.join('/')
+    demand(at.every(each => !['', '.', '..'].includes(each) && !/[/\0]/.test(each)), `an unsafe name: ${name}`)
+    demand(folders.has(at.slice(0, -1).join('/')), `its folder is not there: ${name}`)
+    demand(![folders, files, links].some(kind => kind.has(name)), `it is there: ${name}`)
+    to.add(name)
+  }
+  let bytes = 0
+  try {
+    await readRoot(chunksOf(tar, 700), { bytes: 1000, entries: 5, nameBytes: 500, ratio: 2, slackBytes: 100 }, {
+      folder: async at => { enter(at, folders) },
+      folderTime: at => { demand(folders.has(at.join('/')), 'no such folder') },
+      file: async (at, _, data) => {
+        enter(at, files)
+        for await (const chunk of data) bytes += chunk.length
+        demand(bytes <= 1000, 'more than its limit')
+      },
+      hardLink: async (at, target) => {
+        demand(files.has(target.join('/')), 'no such file')
+        enter(at, files)
+      },
+      symlink: (at, target) => {
+        // a root as deep as the link can climb
+        const folder = ['', 'root', ...at.slice(0, -1)].join('/')
+        demand(target.startsWith('/') || `${path.resolve(folder, target)}/`.startsWith('/root/'), `a link out: ${target}`)
+        enter(at, links)
+      }
+    })
+  } catch (err) {
+    if (!(err instanceof BitWorkerError)) throw err
+  }
+}
+
 /** All of them. */
 export const targets: FuzzTarget[] = [
   {
@@ -184,6 +228,18 @@ export const targets: FuzzTarget[] = [
         demand(files.every(file => file.offset + file.length <= torrentLength), 'a file beyond the end')
       })
     }
+  },
+  {
+    name: 'root',
+    files: /\/inputs\/roots\/[a-z-]+\.ts$|tar-stream/,
+    seeds: [
+      archiveOf(block({ name: 'a/b' }, 'data'), block({ name: 'a/c', type: '1', link: 'a/b' }), block({ name: 'd', type: '2', link: '../x' })),
+      archiveOf(block({ name: 'x', type: 'x' }, '10 path=a\n'), block({ name: 'dir/', type: '5' })),
+      archiveOf(block({ name: 'L', type: 'L' }, 'long\0'), block({ magic: 'ustar  \0' }, '1'))
+    ],
+    tokens: ['../', '/', './', '\0', '7777777', '\x80', '\xff', '9 size=1\n', 'dev/', 'ustar', 'GNU.sparse.', '-5 a=', 'a', '5', '2', '1', 'L', 'x'],
+    looks: 4,
+    run: readAsRoot
   },
   {
     name: 'bencode',

@@ -1,0 +1,275 @@
+/**
+ * Reads the archive of a root, which comes from strangers: tar, also compressed by gzip or zstd, as `docker export`,
+ * `buildah`, `debootstrap` and GNU tar make it. Its format is read by tar-stream; what it may say is checked here,
+ * entry by entry, before anything is done with it. Called by lib/inputs/roots/unpack.ts, and by whoever makes a task.
+ */
+import { Readable, pipeline } from 'node:stream'
+import type { Duplex } from 'node:stream'
+import zlib from 'node:zlib'
+import { extract } from 'tar-stream'
+import type { Extract, Header } from 'tar-stream'
+import { errnoOf } from '../../system/io-errors.ts'
+import { quote } from '../../task/names.ts'
+import { componentsOf, isCovered, RootFlaw } from './names.ts'
+import { RootTree } from './tree.ts'
+
+/** How much an archive may hold. */
+export interface RootLimits {
+  /** bytes of all files, unpacked */
+  bytes: number
+  /** files, folders and links */
+  entries: number
+  /** bytes of all names and targets of links */
+  nameBytes: number
+  /** so many times the bytes of the archive, beyond `slackBytes` */
+  ratio: number
+  slackBytes: number
+}
+
+const MAX_ROOT_BYTES = 2 ** 36
+const MAX_ROOT_ENTRIES = 500_000
+const MAX_ROOT_NAME_BYTES = 2 ** 26
+const MAX_ROOT_RATIO = 100
+const ROOT_SLACK_BYTES = 2 ** 28
+/** More than any system has; what is on the disk is bounded by what the volunteer allows. */
+export const ROOT_LIMITS: RootLimits = {
+  bytes: MAX_ROOT_BYTES,
+  entries: MAX_ROOT_ENTRIES,
+  nameBytes: MAX_ROOT_NAME_BYTES,
+  ratio: MAX_ROOT_RATIO,
+  slackBytes: ROOT_SLACK_BYTES
+}
+
+/** Between two entries there is little but a header: what is longer would be kept in memory. */
+const MAX_BETWEEN_BYTES = 256 * 1024
+const WRITE_BYTES = 64 * 1024
+const MAX_SECONDS = 2 ** 32 - 1
+
+/** Takes what is in a root, in the order of the archive; all paths are of components that are safe. */
+export interface RootSink {
+  /** a folder that is new, its parents first */
+  folder (path: string[]): Promise<void>
+  /** a folder that the archive itself names, at the latest after all that is in it */
+  folderTime (path: string[], mtime: Date): void
+  file (path: string[], about: { executable: boolean, mtime: Date }, data: AsyncIterable<Uint8Array>): Promise<void>
+  /** another name of a file that came before */
+  hardLink (path: string[], target: string[]): Promise<void>
+  symlink (path: string[], target: string, mtime: Date): void
+}
+
+/** What was in it. */
+export interface RootSummary { entries: number, bytes: number }
+
+/**
+ * Hands the entries of an archive over, one after another. Rejects with BW_ERR_ROOT where it breaks a rule or a limit,
+ * with errors of the file system, with what the sink rejects with, and with the signal's reason.
+ */
+export async function readRoot (
+  archive: AsyncIterable<Uint8Array>, limits: RootLimits, sink: RootSink, signal?: AbortSignal
+): Promise<RootSummary> {
+  const count = { archive: 0, between: 0 }
+  const tar: Extract = extract({})
+  const pumping = pump(inflated(counted(archive, count)), tar, count)
+  const reading = new RootReading(limits, sink, count)
+  try {
+    for await (const entry of tar) {
+      count.between = 0
+      signal?.throwIfAborted()
+      await reading.entry(entry, signal)
+      count.between = 0
+    }
+    return reading.end()
+  } catch (err) {
+    throw ownError(err, signal)
+  } finally {
+    tar.destroy(null)
+    await pumping
+  }
+}
+
+interface Count {
+  /** bytes of the archive that were read */
+  archive: number
+  /** bytes that were unpacked since the last entry, but for zeros */
+  between: number
+}
+
+type Entry = Extract extends AsyncIterable<infer E> ? E : never
+
+class RootReading {
+  readonly #limits: RootLimits
+  readonly #sink: RootSink
+  readonly #count: Count
+  readonly #tree = new RootTree()
+  #entries = 0
+  #bytes = 0
+  #nameBytes = 0
+
+  constructor (limits: RootLimits, sink: RootSink, count: Count) {
+    this.#limits = limits
+    this.#sink = sink
+    this.#count = count
+  }
+
+  async entry (entry: Entry, signal: AbortSignal | undefined): Promise<void> {
+    const { header } = entry
+    const { name, size } = header
+    // null, for some bytes that are no number
+    if (!Number.isSafeInteger(size)) throw new RootFlaw(`has a file without a valid size: ${quote(name)}`)
+    // tar-stream has null for kinds that it does not know, and for no link
+    const type = header.type as Header['type'] | null
+    const target = (header.linkname as string | null) ?? ''
+    const path = componentsOf(name)
+    this.#add(name, target, size)
+    if (Object.keys(header.pax ?? {}).some(key => key.startsWith('GNU.sparse.'))) {
+      throw new RootFlaw(`has a sparse file, which is not supported: ${quote(name)}`)
+    }
+    const isFile = type === 'file' || type === 'contiguous-file'
+    if (isCovered(path)) return discard(this.#bounded(entry, signal))
+    if (size > 0 && !isFile) throw new RootFlaw(`has an entry with data that is no file: ${quote(name)}`)
+    const mtime = timeOf(header)
+    if (isFile) {
+      await this.#folders(this.#tree.addFile(path))
+      const executable = (header.mode & 0o111) !== 0
+      return this.#sink.file(path, { executable, mtime }, this.#bounded(entry, signal))
+    }
+    entry.resume()
+    if (type === 'directory') {
+      await this.#folders(this.#tree.addFolder(path))
+      return this.#sink.folderTime(path, mtime)
+    }
+    if (type === 'link') {
+      const file = componentsOf(target)
+      await this.#folders(this.#tree.addHardLink(path, file))
+      return this.#sink.hardLink(path, file)
+    }
+    if (type !== 'symlink') {
+      throw new RootFlaw(`has a ${(type ?? 'kind of entry that is not supported').replace('-', ' ')}: ${quote(name)}`)
+    }
+    await this.#folders(this.#tree.addSymlink(path, target))
+    this.#sink.symlink(path, target, mtime)
+  }
+
+  end (): RootSummary {
+    if (this.#entries === 0) throw new RootFlaw('is empty')
+    return { entries: this.#entries, bytes: this.#bytes }
+  }
+
+  #add (name: string, linkname: string, size: number): void {
+    const { entries, bytes, nameBytes } = this.#limits
+    this.#entries++
+    this.#nameBytes += Buffer.byteLength(name) + Buffer.byteLength(linkname)
+    if (this.#entries > entries) throw new RootFlaw(`has more than ${entries} files`)
+    if (this.#nameBytes > nameBytes) throw new RootFlaw(`has names of more than ${nameBytes} bytes together`)
+    if (this.#bytes + size > bytes) throw new RootFlaw(`has more than ${bytes} bytes, unpacked`)
+  }
+
+  async #folders (paths: string[][]): Promise<void> {
+    for (const path of paths) {
+      // those that it does not name itself count as well
+      if (++this.#entries > 2 * this.#limits.entries) throw new RootFlaw(`has more than ${this.#limits.entries} folders`)
+      await this.#sink.folder(path)
+    }
+  }
+
+  async * #bounded (entry: Entry, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+    const { ratio, slackBytes } = this.#limits
+    for await (const chunk of entry as AsyncIterable<Uint8Array>) {
+      signal?.throwIfAborted()
+      this.#count.between = 0
+      this.#bytes += chunk.length
+      if (this.#bytes > slackBytes + ratio * this.#count.archive) {
+        throw new RootFlaw(`is more than ${ratio} times as large as its archive`)
+      }
+      yield chunk
+    }
+  }
+}
+
+async function discard (data: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of data); // nothing of it is kept
+}
+
+function timeOf ({ mtime }: Header): Date {
+  const seconds = Math.floor(mtime.getTime() / 1000)
+  return new Date(1000 * (seconds >= 0 && seconds <= MAX_SECONDS ? seconds : 0))
+}
+
+//
+// BYTES
+//
+
+async function * counted (archive: AsyncIterable<Uint8Array>, count: Count): AsyncGenerator<Uint8Array> {
+  for await (const chunk of archive) {
+    count.archive += chunk.length
+    yield chunk
+  }
+}
+
+/** The bytes of the archive as tar has them. */
+async function * inflated (archive: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const first = await archive.next()
+  if (first.done === true) throw new RootFlaw('is empty')
+  const all = (async function * (): AsyncGenerator<Uint8Array> {
+    yield first.value
+    yield * archive
+  })()
+  const inflate = inflateFor(first.value)
+  if (inflate !== null) pipeline(Readable.from(all), inflate, () => {}) // told by who reads it
+  yield * inflate as AsyncIterable<Uint8Array> | null ?? all
+}
+
+function inflateFor (bytes: Uint8Array): Duplex | null {
+  const begins = (...magic: number[]): boolean => magic.every((byte, i) => bytes[i] === byte)
+  if (begins(0x1f, 0x8b)) return zlib.createGunzip()
+  if (begins(0x28, 0xb5, 0x2f, 0xfd)) {
+    if (typeof zlib.createZstdDecompress === 'function') return zlib.createZstdDecompress()
+    throw new RootFlaw('is compressed by zstd, which this version of Node cannot read (22.15 and later can)')
+  }
+  if (begins(0xfd, 0x37, 0x7a, 0x58)) throw new RootFlaw('is compressed by xz, which is not supported (gzip and zstd are)')
+  if (begins(0x42, 0x5a, 0x68)) throw new RootFlaw('is compressed by bzip2, which is not supported (gzip and zstd are)')
+  return null
+}
+
+/** Never rejects: what is wrong is told by the reader of the tar. */
+async function pump (bytes: AsyncIterable<Uint8Array>, tar: Extract, count: Count): Promise<void> {
+  try {
+    for await (const all of bytes) {
+      for (let at = 0; at < all.length; at += WRITE_BYTES) {
+        const chunk = all.subarray(at, at + WRITE_BYTES)
+        count.between += isZero(chunk) ? 0 : chunk.length
+        if (count.between > MAX_BETWEEN_BYTES) throw new RootFlaw('has an entry whose header is too long')
+        if (!tar.write(chunk)) await drained(tar)
+        if (tar.destroyed) return
+      }
+    }
+    tar.end(null)
+  } catch (err) {
+    tar.destroy(err as Error)
+  }
+}
+
+/** Archives are filled up with zeros. */
+function isZero (chunk: Uint8Array): boolean {
+  return chunk[0] === 0 && chunk.every(byte => byte === 0)
+}
+
+async function drained (tar: Extract): Promise<void> {
+  return new Promise(resolve => {
+    const done = (): void => {
+      tar.off('drain', done)
+      tar.off('close', done)
+      resolve()
+    }
+    tar.on('drain', done)
+    tar.on('close', done)
+    if (tar.destroyed) done()
+  })
+}
+
+/** What the packages say is a flaw of the archive. */
+function ownError (err: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted === true) return signal.reason
+  if (!(err instanceof Error) || err instanceof RootFlaw || errnoOf(err) !== '' || 'blame' in err) return err
+  return new RootFlaw(`cannot be read: ${err.message.replace(/\.$/, '')}`, { cause: err })
+}

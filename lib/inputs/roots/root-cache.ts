@@ -1,0 +1,130 @@
+/**
+ * Roots that were unpacked, by the info-hash of their archive, for all tasks and clients of a user:
+ *
+ *   <cache>/roots/<info-hash>/root    all of it: it gets this name when it is complete
+ *                             state   its size, and when the system was started: what a crash has left is not used
+ *                             lock    who unpacks it, or looks whether it is there
+ *                             use.1 … who uses it; lib/inputs/cache.ts removes what nobody does
+ */
+import { lstatSync, mkdirSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { BitWorkerError } from '../../base/errors.ts'
+import { bootId } from '../../system/boot.ts'
+import { ioError } from '../../system/io-errors.ts'
+import { acquireLock } from '../../system/lock.ts'
+import type { RootLimits } from './archive.ts'
+import { unpackRoot } from './unpack.ts'
+
+/** Between two looks at whether another process has unpacked it. */
+const WAIT_MS = 100
+/** Tasks that use one root at a time. */
+const MAX_USERS = 4096
+
+/** `bytes`: of its files. */
+interface State { bytes: number, boot: string }
+
+/** A root that may be used until it is closed. */
+export interface OpenRoot {
+  /** absolute: the folder that is to be `/` */
+  readonly path: string
+  close (): void
+}
+
+/** How a root is unpacked. */
+export interface RootOptions {
+  /** absolute: of the cache */
+  folder: string
+  /** 40 hex digits */
+  infoHash: string
+  /** absolute: all of it is there, and was verified */
+  archive: string
+  limits: RootLimits
+  signal?: AbortSignal
+}
+
+/**
+ * Unpacks a root, unless it is here. Rejects with BW_ERR_ROOT, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER, and the signal's
+ * reason; nothing of it is left then.
+ */
+export async function openRoot ({ folder: cache, infoHash, archive, limits, signal }: RootOptions): Promise<OpenRoot> {
+  const folder = path.join(cache, 'roots', infoHash)
+  try {
+    const unlock = await lock(folder, signal)
+    try {
+      const release = use(folder)
+      try {
+        if (!isWhole(folder)) await unpack(folder, archive, limits, signal)
+      } catch (err) {
+        release()
+        throw err
+      }
+      return {
+        path: path.join(folder, 'root'),
+        close: () => {
+          try { utimesSync(folder, new Date(), new Date()) } catch {} // its time is what is gone by when room is made
+          release()
+        }
+      }
+    } finally {
+      unlock()
+    }
+  } catch (err) {
+    throw ioError(err, folder)
+  }
+}
+
+async function unpack (
+  folder: string, archive: string, limits: RootLimits, signal: AbortSignal | undefined
+): Promise<void> {
+  // what a process left that was killed, or an earlier start of the system
+  for (const name of readdirSync(folder)) {
+    if (name === 'root' || name === 'draft') await rm(path.join(folder, name), { recursive: true, force: true })
+  }
+  const draft = path.join(folder, 'draft')
+  try {
+    const { bytes } = await unpackRoot(archive, draft, limits, signal)
+    const state: State = { bytes, boot: bootId() }
+    writeFileSync(path.join(folder, 'state'), JSON.stringify(state), { mode: 0o600 })
+    await rename(draft, path.join(folder, 'root'))
+  } catch (err) {
+    await rm(draft, { recursive: true, force: true }).catch(() => {})
+    throw err
+  }
+}
+
+function isWhole (folder: string): boolean {
+  try {
+    const { boot } = JSON.parse(readFileSync(path.join(folder, 'state'), 'utf8')) as State
+    return boot === bootId() && lstatSync(path.join(folder, 'root')).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+async function lock (folder: string, signal: AbortSignal | undefined): Promise<() => void> {
+  for (;;) {
+    signal?.throwIfAborted()
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    try {
+      return acquireLock(path.join(folder, 'lock'))
+    } catch (err) {
+      if (!isTaken(err)) throw err
+    }
+    await setTimeout(WAIT_MS)
+  }
+}
+
+/** Only who has the lock asks. */
+function use (folder: string): () => void {
+  for (let i = 1; ; i++) {
+    try {
+      return acquireLock(path.join(folder, `use.${i}`))
+    } catch (err) {
+      if (!isTaken(err) || i === MAX_USERS) throw err
+    }
+  }
+}
+
+function isTaken (err: unknown): boolean { return err instanceof BitWorkerError && err.code === 'BW_ERR_LOCKED' }
