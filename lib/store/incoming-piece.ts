@@ -1,8 +1,8 @@
 /** The bytes of a piece on their way to disk, in any order and any number of writes. */
 import type { Result } from '../results/result.ts'
 import { ioError } from '../system/io-errors.ts'
-import { readAt, writeAt } from './files/io.ts'
-import type { OpenFiles } from './files/open-files.ts'
+import { readAt, writeAt } from '../system/file-io.ts'
+import type { OpenFiles } from '../system/open-files.ts'
 import type { PieceDraft } from './types.ts'
 
 /** The destination of the bytes. */

@@ -3,9 +3,9 @@ import { fstatSync } from 'node:fs'
 import { equalBytes, sha256 } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { errnoOf, ioError } from '../system/io-errors.ts'
-import { hashRegion, isGone, readAt } from './files/io.ts'
-import { OpenFiles } from './files/open-files.ts'
-import { PieceCache, WINDOW_BYTES } from './piece-cache.ts'
+import { hashRegion, isGone, readAt } from '../system/file-io.ts'
+import { OpenFiles } from '../system/open-files.ts'
+import { PieceCache, WINDOW_BYTES } from '../base/piece-cache.ts'
 import type { Place, StoredPieces } from './piece-table.ts'
 
 /** The callbacks of the reader's folder. */

@@ -16,7 +16,7 @@ import { FolderGuard } from './files/folder-guard.ts'
 import {
   checkReadable, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile
 } from './files/folders.ts'
-import { openRegular } from './files/io.ts'
+import { openRegular } from '../system/file-io.ts'
 import { StoreLayout } from './files/layout.ts'
 import { Pacer } from './files/pacer.ts'
 import { ScratchFolders } from './files/scratch.ts'

@@ -6,7 +6,7 @@ import { chmodSync, chownSync, closeSync, fchmodSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { COMMAND_UID, isRoot } from '../../executor/sandbox/host.ts'
-import { openRegular } from './io.ts'
+import { openRegular } from '../../system/file-io.ts'
 
 /** What a complete command needs: paths outside the sandbox. */
 export interface Shared {

@@ -1,9 +1,9 @@
 /** Reads, hashes and writes pieces. Only regular files are read, and never through a symbolic link. */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, read, readSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { incrementalSha256, sha256 } from '../../base/digest.ts'
-import { errnoOf } from '../../system/io-errors.ts'
-import { writeAll, writeAllSync } from '../../system/write-all.ts'
+import { incrementalSha256, sha256 } from '../base/digest.ts'
+import { errnoOf } from './io-errors.ts'
+import { writeAll, writeAllSync } from './write-all.ts'
 
 /**
  * Up to this size, a piece is read and written by one synchronous call, which is cheaper than three trips to the thread

@@ -1,5 +1,5 @@
 import test from 'tape'
-import { PieceCache } from '../../lib/store/piece-cache.ts'
+import { PieceCache } from '../../lib/base/piece-cache.ts'
 
 const MIB = 1 << 20
 
