@@ -2,16 +2,15 @@
  * The data of an input torrent on disk, as WebTorrent's chunk store: files in a cache that are written as they arrive,
  * or the author's own files, which are only read, and are rejected if they change.
  */
-import { constants, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, mkdirSync, openSync, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { BitWorkerError } from '../base/errors.ts'
+import { PieceCache, WINDOW_BYTES } from '../base/piece-cache.ts'
+import { isGone, readAt, writeAt } from '../system/file-io.ts'
+import { errnoOf, ioError } from '../system/io-errors.ts'
+import { OpenFiles } from '../system/open-files.ts'
 import type { InputLayout } from './metainfo.ts'
-
-/** Number of unused files that stay open. */
-const MAX_OPEN = 16
 
 type Callback = (err: Error | null, bytes?: Buffer) => void
 
@@ -21,88 +20,160 @@ export interface FileStoreOptions {
   /** absolute path of the folder, or of the single file */
   root: string
   isWritable: boolean
-  /** a file that is only read has changed */
+  /** whether a torrent piece has been verified, so that it must be on disk; default: nothing is known */
+  isHere?: (piece: number) => boolean
+  /** called if a file has changed or is gone */
   onChange?: (path: string) => void
 }
 
-/** `isStale`: it is closed when it is no longer used. */
-interface Opened { handle: Promise<FileHandle>, users: number, isStale: boolean }
+/** The region of a file for a range of the torrent: the bytes `from` to `to` of the range are at `at` in the file. */
+interface Span { file: number, at: number, from: number, to: number }
 
-/** Reads and writes blocks of a torrent that may span several files. Padding (BEP 47) is zeros, and is not on disk. */
+/**
+ * Reads and writes blocks of a torrent that may span several files. Padding (BEP 47) is zeros, and is not on disk.
+ * Peers are served from windows in memory. A window is only kept if its file was unchanged after it was read.
+ */
 export class FileStore {
   readonly chunkLength: number
   readonly #opts: FileStoreOptions
-  /** by index, the least recently used first */
-  readonly #open = new Map<number, Opened>()
-  /** for files that are only read: their state when they were first opened */
-  readonly #known = new Map<number, string>()
+  readonly #files: OpenFiles
+  readonly #windows: PieceCache
+  /** windows that are being read, by piece and number */
+  readonly #reads = new Map<string, Promise<Buffer>>()
+  /** the state of files when they were first used, by path */
+  readonly #known = new Map<string, string>()
 
   constructor (opts: FileStoreOptions) {
     this.chunkLength = opts.layout.pieceLength
     this.#opts = opts
+    this.#files = new OpenFiles(at => this.#openFile(at))
+    this.#windows = new PieceCache(this.chunkLength)
   }
 
   /** The path of a file of the layout. */
   pathOf (file: number): string { return filePath(this.#opts.root, this.#opts.layout, file) }
 
   put (index: number, bytes: Uint8Array, cb: Callback = () => {}): void {
+    this.#windows.forget(index)
     this.#write(index * this.chunkLength, bytes).then(() => { cb(null) }, cb)
   }
 
   get (index: number, opts?: { offset?: number, length?: number } | Callback | null, cb: Callback = () => {}): void {
     if (typeof opts === 'function') return this.get(index, null, opts)
-    const { torrentLength } = this.#opts.layout
     const start = index * this.chunkLength
-    const { offset = 0, length = Math.min(this.chunkLength, torrentLength - start) - offset } = opts ?? {}
-    this.read(start + offset, length).then(bytes => { cb(null, bytes) }, cb)
+    const { offset = 0, length = this.#lengthOf(index) - offset } = opts ?? {}
+    const cached = this.#windows.slice(index, offset, length)
+    if (cached !== undefined) return queueMicrotask(() => { cb(null, cached) })
+    const window = Math.floor(offset / WINDOW_BYTES)
+    // an unverified piece may still be written, so it is not cached
+    const isInWindow = offset + length <= (window + 1) * WINDOW_BYTES && this.#opts.isHere?.(index) === true
+    const read = isInWindow
+      ? this.#window(index, window).then(bytes => bytes.subarray(offset - window * WINDOW_BYTES).subarray(0, length))
+      : this.read(start + offset, length)
+    read.then(bytes => { cb(null, bytes) }, cb)
   }
 
   close (cb: Callback = () => {}): void {
-    Promise.all(Array.from(this.#open.values(), async ({ handle }) => (await handle).close()))
-      .then(() => { cb(null) }, cb)
-    this.#open.clear()
+    this.forget()
+    cb(null)
   }
 
   destroy (cb: Callback = () => {}): void { this.close(cb) }
 
   /** The files may have been removed or replaced: closes them, so that they are opened again. */
   forget (): void {
-    for (const opened of this.#open.values()) {
-      opened.isStale = true
-      if (opened.users === 0) closeSoon(opened)
-    }
-    this.#open.clear()
+    this.#files.close()
+    this.#windows.clear()
+    this.#reads.clear()
+    this.#known.clear()
   }
 
   /**
-   * Reads bytes from position `start` in the torrent. Rejects with errors of the file system, and for a file that is
-   * too short.
+   * Reads bytes from position `start` in the torrent. Rejects with BW_ERR_INPUT if they are missing or the file has
+   * changed, and with errors of the file system.
    */
   async read (start: number, length: number): Promise<Buffer> {
+    const spans = [...this.#spans(start, length)]
+    const [only] = spans
+    if (only !== undefined && only.from === 0 && only.to === length) return this.#readSpan(only)
     const bytes = Buffer.alloc(length)
-    for (const { file, at, from, to } of this.#spans(start, length)) {
-      await this.#use(file, async handle => {
-        if (!this.#opts.isWritable) await this.#checkSame(file, handle)
-        const { bytesRead } = await handle.read(bytes, from, to - from, at)
-        if (bytesRead < to - from) throw new Error(`${this.pathOf(file)} is too short`)
-      })
-    }
+    for (const span of spans) bytes.set(await this.#readSpan(span), span.from)
     return bytes
+  }
+
+  #lengthOf (index: number): number {
+    return Math.min(this.chunkLength, this.#opts.layout.torrentLength - index * this.chunkLength)
+  }
+
+  async #window (index: number, window: number): Promise<Buffer> {
+    const key = `${index}.${window}`
+    const known = this.#reads.get(key)
+    if (known !== undefined) return known
+    const offset = window * WINDOW_BYTES
+    const read = this.read(index * this.chunkLength + offset, Math.min(WINDOW_BYTES, this.#lengthOf(index) - offset))
+    this.#reads.set(key, read)
+    try {
+      const bytes = await read
+      // false if `forget` was called meanwhile
+      if (this.#reads.get(key) === read) this.#windows.set(index, window, bytes)
+      return bytes
+    } finally {
+      if (this.#reads.get(key) === read) this.#reads.delete(key)
+    }
+  }
+
+  async #readSpan ({ file, at, from, to }: Span): Promise<Buffer> {
+    const where = this.pathOf(file)
+    const isExpected = !this.#opts.isWritable || this.#isExpected(file, at, at + to - from)
+    try {
+      const bytes = await this.#files.use(where, async fd => readAt(fd, at, to - from))
+      // checked afterwards, so that a change during the read is noticed
+      if (bytes.length === to - from && this.#isSame(where)) return bytes
+    } catch (err) {
+      if (!isGone(err)) throw err
+    }
+    if (isExpected) this.#changed(where)
+    throw this.#notThere(where)
+  }
+
+  /** Whether any of these bytes of a file have been verified. */
+  #isExpected (file: number, start: number, end: number): boolean {
+    const { isHere } = this.#opts
+    if (isHere === undefined) return false
+    const { offset } = this.#opts.layout.files[file]!
+    const last = Math.floor((offset + end - 1) / this.chunkLength)
+    let piece = Math.floor((offset + start) / this.chunkLength)
+    while (piece <= last && !isHere(piece)) piece++
+    return piece <= last
   }
 
   async #write (start: number, bytes: Uint8Array): Promise<void> {
     if (!this.#opts.isWritable) throw new Error('it is only read')
     for (const { file, at, from, to } of this.#spans(start, bytes.length)) {
-      await this.#use(file, async handle => {
-        for (let done = from; done < to;) {
-          done += (await handle.write(bytes, done, to - done, at + done - from)).bytesWritten
-        }
-      })
+      const where = this.pathOf(file)
+      try {
+        this.#makeFile(file, where)
+        await this.#files.use(where, async fd => { await writeAt(fd, at, bytes.subarray(from, to)) })
+      } catch (err) {
+        throw ioError(err, where)
+      }
     }
   }
 
-  /** The regions of files for a range of the torrent: the bytes `from` to `to` of the range are at `at` in the file. */
-  * #spans (start: number, length: number): Generator<{ file: number, at: number, from: number, to: number }> {
+  /** Creates the file if necessary. If it is not the file that verified data was written to, that data is lost. */
+  #makeFile (file: number, where: string): void {
+    const stamp = this.#stampOf(statSync(where, { throwIfNoEntry: false }))
+    const known = this.#known.get(where)
+    if (stamp !== '' && stamp === known) return
+    const isLost = known !== undefined || (stamp === '' && this.#isExpected(file, 0, this.#opts.layout.files[file]!.length))
+    if (isLost) this.#changed(where)
+    if (stamp !== '') return
+    mkdirSync(path.dirname(where), { recursive: true, mode: 0o755 })
+    closeSync(openSync(where, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600))
+  }
+
+  /** The regions of files for a range of the torrent. */
+  * #spans (start: number, length: number): Generator<Span> {
     const { files } = this.#opts.layout
     let file = firstBefore(files, start)
     for (; file < files.length && files[file]!.offset < start + length; file++) {
@@ -112,67 +183,57 @@ export class FileStore {
     }
   }
 
-  async #use<T> (file: number, use: (handle: FileHandle) => Promise<T>): Promise<T> {
-    const opened = this.#open.get(file) ?? { handle: this.#openFile(file), users: 0, isStale: false }
-    this.#open.delete(file)
-    this.#open.set(file, opened)
-    opened.users++
-    try {
-      return await use(await opened.handle)
-    } catch (err) {
-      // it may be another file by now, or none
-      if (this.#open.get(file) === opened) this.#open.delete(file)
-      opened.isStale = true
-      throw err
-    } finally {
-      opened.users--
-      if (opened.isStale && opened.users === 0) closeSoon(opened)
-      this.#closeUnused()
-    }
+  #openFile (at: string): number {
+    const { O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants
+    const fd = this.#opts.isWritable
+      ? openOr(at, O_RDWR | O_NOFOLLOW | O_NONBLOCK, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+      : openSync(at, O_RDONLY | O_NONBLOCK)
+    if (!this.#known.has(at)) this.#known.set(at, this.#stampOf(fstatSync(fd)))
+    return fd
   }
 
-  async #openFile (file: number): Promise<FileHandle> {
-    const at = this.pathOf(file)
-    if (!this.#opts.isWritable) return open(at, constants.O_RDONLY)
-    await mkdir(path.dirname(at), { recursive: true, mode: 0o755 })
-    return open(at, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
-      // complete, so it is read-only
-      .catch(async err => (err as NodeJS.ErrnoException).code === 'EACCES' ? open(at, constants.O_RDONLY) : Promise.reject(err))
+  #isSame (at: string): boolean {
+    return this.#stampOf(statSync(at, { throwIfNoEntry: false })) === this.#known.get(at)
   }
 
-  #closeUnused (): void {
-    for (const [file, opened] of this.#open) {
-      if (this.#open.size <= MAX_OPEN) return
-      if (opened.users > 0) continue
-      this.#open.delete(file)
-      closeSoon(opened)
-    }
+  /** The identity of a file, and its state unless we write to it ourselves; '' if it does not exist. */
+  #stampOf (stats: Stats | undefined): string {
+    if (stats === undefined) return ''
+    const file = `${stats.dev} ${stats.ino}`
+    return this.#opts.isWritable ? file : `${file} ${stats.size} ${stats.mtimeMs}`
   }
 
-  async #checkSame (file: number, handle: FileHandle): Promise<void> {
-    const stamp = stampOf(await handle.stat())
-    const known = this.#known.get(file) ?? stamp
-    this.#known.set(file, known)
-    if (stamp === known && stampOf(statSync(this.pathOf(file), { throwIfNoEntry: false })) === known) return
-    this.#opts.onChange?.(this.pathOf(file))
-    throw new BitWorkerError('BW_ERR_INPUT', 'system', `${this.pathOf(file)} has changed, and is not shared any more.`)
+  #changed (at: string): void {
+    this.#files.forget(at)
+    // an original stays rejected
+    if (this.#opts.isWritable) this.#known.delete(at)
+    this.#windows.clear()
+    this.#opts.onChange?.(at)
+  }
+
+  #notThere (at: string): BitWorkerError {
+    const why = this.#opts.isWritable ? 'is incomplete, and is downloaded again' : 'has changed, and is no longer shared'
+    return new BitWorkerError('BW_ERR_INPUT', 'system', `${at} ${why}.`)
   }
 }
 
-function closeSoon ({ handle }: Opened): void { void handle.then(async opened => opened.close()).catch(() => {}) }
+/** Opens a file; a complete one is read-only, and is opened with the other flags. */
+function openOr (at: string, flags: number, otherwise: number): number {
+  try {
+    return openSync(at, flags)
+  } catch (err) {
+    if (errnoOf(err) !== 'EACCES') throw err
+    return openSync(at, otherwise)
+  }
+}
 
 /** The path of a file of an input. */
 export function filePath (root: string, { isFolder, files }: InputLayout, file: number): string {
   return isFolder ? path.join(root, files[file]!.path) : root
 }
 
-/** A text that changes with a file's content. */
-function stampOf (stats: Stats | undefined): string {
-  return stats === undefined ? '' : `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeMs}`
-}
-
 /** The last file that begins at `position` or before; 0 if there is none. */
-function firstBefore (files: InputLayout['files'], position: number): number {
+export function firstBefore (files: InputLayout['files'], position: number): number {
   let [low, high] = [0, files.length - 1]
   while (low < high) {
     const middle = (low + high + 1) >> 1

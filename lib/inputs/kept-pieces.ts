@@ -4,6 +4,7 @@
  */
 import { traceOf } from '../base/trace.ts'
 import type { CacheEntry } from './cache.ts'
+import { firstBefore } from './file-store.ts'
 import type { InputLayout } from './metainfo.ts'
 import { torrentPiecesOf } from './slices.ts'
 
@@ -38,7 +39,7 @@ export class KeptPieces {
     const { files, pieceLength } = this.#layout
     this.#timer ??= setTimeout(() => { this.write() }, STATE_MS).unref()
     let isWhole = true
-    for (let file = 0; file < files.length; file++) {
+    for (let file = firstBefore(files, piece * pieceLength); file < files.length; file++) {
       const { offset, length } = files[file]!
       if (offset >= (piece + 1) * pieceLength) break
       if (offset + length > piece * pieceLength) isWhole = this.#seal(file) && isWhole

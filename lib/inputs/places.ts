@@ -30,8 +30,13 @@ export interface InputPlace {
   readonly info: Uint8Array | null
   /** The pieces that are known to be stored (BEP 3's bitfield); null: everything must be checked. */
   bitfield (layout: InputLayout): Uint8Array | null
-  /** To be called once, with the checked metadata. `has`: whether a torrent piece has been verified. */
-  open (info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean): FileStore
+  /**
+   * To be called once, with the checked metadata.
+   *
+   * @param has whether a torrent piece has been verified
+   * @param onLost called if a verified piece is gone: everything must be checked again
+   */
+  open (info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean, onLost: () => void): FileStore
   /**
    * Everything that is stored was checked. Returns false if it must be checked again. Throws BW_ERR_INPUT if it cannot
    * become complete.
@@ -94,10 +99,10 @@ export class CachedPlace implements InputPlace {
 
   bitfield (layout: InputLayout): Uint8Array | null { return this.#entry.readPieces(layout) }
 
-  open (info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean): FileStore {
+  open (info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean, onLost: () => void): FileStore {
     this.#entry.setInfo(info)
     this.#kept = new KeptPieces(this.#entry, layout, has)
-    return this.#store = new FileStore({ layout, root: this.root, isWritable: true })
+    return this.#store = new FileStore({ layout, root: this.root, isWritable: true, isHere: has, onChange: onLost })
   }
 
   looked (): boolean { return this.#kept!.check() }
@@ -159,11 +164,12 @@ export class OriginalPlace implements InputPlace {
 
   bitfield (layout: InputLayout): Uint8Array | null { return this.#isNew ? null : allPieces(layout) }
 
-  open (_info: Uint8Array, layout: InputLayout): FileStore {
+  open (_info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean): FileStore {
     return new FileStore({
       layout,
       root: this.#found.path,
       isWritable: false,
+      isHere: has,
       onChange: at => { this.#onChange(changed(this.#input.name, at)) }
     })
   }

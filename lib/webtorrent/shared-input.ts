@@ -42,7 +42,8 @@ export class SharedInput {
   #store: FileStore | null = null
   #isOpen = false
   #error: Error | null = null
-  #isRechecking = false
+  /** how often a change was found since the last complete check; 0: no check is running */
+  #rechecks = 0
 
   constructor (input: TorrentInput, pieceCount: number, parent: ParentTorrent, options: InputOptions) {
     this.#input = input
@@ -123,7 +124,7 @@ export class SharedInput {
 
   async close (): Promise<void> {
     this.#isClosed = true
-    this.#place?.stop(this.#isOpen && !this.#isRechecking && this.#torrent?.destroyed === false)
+    this.#place?.stop(this.#isOpen && this.#rechecks === 0 && this.#torrent?.destroyed === false)
     const torrent = this.#torrent
     if (torrent?.destroyed === false) await new Promise<void>(resolve => { torrent.destroy(() => { resolve() }) })
     await this.#place?.close()
@@ -133,7 +134,7 @@ export class SharedInput {
 
   get missing (): number {
     const pieces = this.#torrent?.pieces ?? []
-    if (this.#isRechecking) return pieces.length
+    if (this.#rechecks > 0) return pieces.length
     return pieces.reduce<number>((sum, piece) => sum + (piece === null ? 0 : 1), 0)
   }
 
@@ -147,7 +148,7 @@ export class SharedInput {
     return Math.min(bytes, this.layout.length)
   }
 
-  has (piece: number): boolean { return !this.#isRechecking && this.#torrent?.pieces[piece] === null }
+  has (piece: number): boolean { return this.#rechecks === 0 && this.#torrent?.pieces[piece] === null }
 
   async read ({ file, start, end }: FileRange): Promise<Uint8Array> {
     return this.#store!.read(this.layout.files[file]!.offset + start, end - start)
@@ -157,15 +158,16 @@ export class SharedInput {
 
   recheck (): void {
     const torrent = this.#torrent
-    if (this.#isRechecking || torrent === null || torrent.destroyed) return
+    if (torrent === null || torrent.destroyed || this.#rechecks++ > 0) return
     try {
       this.#place!.doubt()
     } catch (err) {
       return this.#fail(err as Error)
     }
-    this.#isRechecking = true
     torrent.rescanFiles(() => {
-      this.#isRechecking = false
+      const isInDoubt = this.#rechecks > 1
+      this.#rechecks = 0
+      if (isInDoubt) return this.recheck()
       this.#selection.forget()
       this.#place!.looked(this.missing)
       this.#select()
@@ -203,7 +205,7 @@ export class SharedInput {
   #openStore (info: Uint8Array): FileStore {
     this.layout = readMetainfo(info, this.#input, this.#pieceCount)
     this.#info = info
-    return this.#store = this.#place!.open(info, this.layout, piece => this.#torrent?.pieces[piece] === null)
+    return this.#store = this.#place!.open(info, this.layout, piece => this.has(piece), () => { this.recheck() })
   }
 
   async #onReady (): Promise<void> {
@@ -214,7 +216,7 @@ export class SharedInput {
   }
 
   #onPiece (index: number): void {
-    if (!this.#isOpen || this.#isRechecking) return
+    if (!this.#isOpen || this.#rechecks > 0) return
     this.#selection.came(index)
     if (!this.#place!.came(index)) setImmediate(() => { this.recheck() })
     for (const events of this.#users.keys()) events.changed()
@@ -230,7 +232,7 @@ export class SharedInput {
 
   #select (): void {
     const torrent = this.#torrent
-    if (torrent === null || torrent.destroyed || this.#isRechecking) return
+    if (torrent === null || torrent.destroyed || this.#rechecks > 0) return
     this.#selection.update(torrent, Array.from(this.#users.values(), ({ wants }) => wants))
   }
 }

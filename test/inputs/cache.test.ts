@@ -1,5 +1,7 @@
 // The cache of inputs: what a restart trusts, who may use it at a time, what is removed first.
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync
+} from 'node:fs'
 import path from 'node:path'
 import test from 'tape'
 import { InputCache } from '../../lib/inputs/cache.ts'
@@ -7,8 +9,9 @@ import { FileStore } from '../../lib/inputs/file-store.ts'
 import type { InputLayout } from '../../lib/inputs/metainfo.ts'
 import { canBeShown, changedFile } from '../../lib/inputs/original.ts'
 import { piecesAhead } from '../../lib/inputs/plan.ts'
-import { createFolder } from '../helpers/disk.ts'
+import { createFolder, rejection } from '../helpers/disk.ts'
 
+const MIB = 2 ** 20
 const HASH = 'a'.repeat(40)
 const OTHER = 'b'.repeat(40)
 
@@ -57,14 +60,82 @@ test('torrent pieces lie in files, without the padding', async t => {
   original.close()
 })
 
-test('what is looked at again is what lies there now', async t => {
+test('a file that was verified and is gone, cut or another one is noticed, and made anew', async t => {
   const root = path.join(createFolder(t), 'data')
-  const store = new FileStore({ layout: LAYOUT, root, isWritable: true })
-  await put(store, 2, 'abcdefgh')
+  const here = new Set<number>()
+  const changes: string[] = []
+  const store: FileStore = new FileStore({
+    layout: LAYOUT,
+    root,
+    isWritable: true,
+    isHere: piece => here.has(piece),
+    onChange: at => {
+      changes.push(path.relative(root, at))
+      here.clear()
+      store.forget()
+    }
+  })
+  const fetch = async (index: number, text: string): Promise<void> => {
+    await put(store, index, text)
+    here.add(index)
+  }
+  const [a, b] = [path.join(root, 'a'), path.join(root, 'd/b')]
+  const codeOf = async (index: number): Promise<string | undefined> => (await rejection(get(store, index))).code
+  t.equal(await codeOf(0), 'BW_ERR_INPUT', 'of what was never here')
+  t.deepEqual([changes, existsSync(root)], [[], false], 'nothing is lost, and nothing made')
+  await fetch(0, '01234567')
+  t.equal(await get(store, 0), '01234567')
+  rmSync(a)
+  await fetch(1, '89\0\0\0\0\0\0')
+  t.deepEqual([changes.splice(0), readFileSync(a, 'latin1')], [['a'], '\0\0\0\0\0\0\0\x0089'], 'removed, then written to')
+  await fetch(2, 'abcdefgh')
+  truncateSync(b, 3)
+  t.equal(await codeOf(2), 'BW_ERR_INPUT')
+  t.deepEqual(changes.splice(0), ['d/b'], 'cut')
+  await fetch(2, 'abcdefgh')
+  t.equal(await get(store, 2), 'abcdefgh')
+  writeFileSync(path.join(root, 'other'), 'ABCDEFGHIJ')
+  renameSync(path.join(root, 'other'), b)
+  await fetch(3, 'ij')
+  t.deepEqual(changes.splice(0), ['d/b'], 'another one, then written to')
   rmSync(root, { recursive: true })
-  t.equal(await get(store, 2), 'abcdefgh', 'a file that is open stays')
-  store.forget()
-  t.ok(await get(store, 2).catch((err: Error) => /too short/.test(err.message)), 'until it is opened again')
+  t.equal(await codeOf(3), 'BW_ERR_INPUT')
+  t.deepEqual(changes.splice(0), ['d/b'], 'removed, then read')
+  store.close()
+  here.add(0)
+  const again = new FileStore({
+    layout: LAYOUT, root, isWritable: true, isHere: piece => here.has(piece), onChange: at => { changes.push(at) }
+  })
+  await put(again, 1, '89\0\0\0\0\0\0')
+  t.deepEqual(changes, [a], 'removed before it was used')
+  again.close()
+})
+
+test('peers are served from windows, and never what was changed', async t => {
+  const file = path.join(createFolder(t), 'file')
+  const bytes = Buffer.from(Array.from({ length: 4 * MIB }, (_, i) => i * 7 >> 5))
+  writeFileSync(file, bytes)
+  const layout: InputLayout = {
+    pieceLength: 2 * MIB,
+    torrentLength: bytes.length,
+    length: bytes.length,
+    isFolder: false,
+    files: [{ path: '', length: bytes.length, offset: 0, executable: false }]
+  }
+  const store = new FileStore({ layout, root: file, isWritable: false, isHere: () => true })
+  const block = async (index: number, offset: number): Promise<Buffer> => new Promise((resolve, reject) => {
+    store.get(index, { offset, length: 16_384 }, (err, got) => { if (err === null) resolve(got!); else reject(err) })
+  })
+  const blocks = [[0, 0], [0, 16_384], [0, MIB], [0, MIB - 100], [1, 0], [1, MIB - 16_384]] as const
+  for (const [index, offset] of blocks) {
+    const at = index * layout.pieceLength + offset
+    t.ok((await block(index, offset)).equals(bytes.subarray(at, at + 16_384)), `piece ${index}, from ${offset}`)
+  }
+  writeFileSync(file, Buffer.alloc(bytes.length))
+  utimesSync(file, 1, 1)
+  t.ok((await block(0, 0)).equals(bytes.subarray(0, 16_384)), 'a window that was read before is right')
+  t.equal((await rejection(block(1, MIB))).code, 'BW_ERR_INPUT')
+  t.equal((await rejection(block(0, 0))).code, 'BW_ERR_INPUT', 'what is noticed ends it')
   store.close()
 })
 
