@@ -1,9 +1,9 @@
 /** A peer that says it has every piece, and does not deliver as others do. */
 import { createHash } from 'node:crypto'
-import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { ResultRecord, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { Random } from './random.ts'
 import type { SimulatedWire } from './wire.ts'
+import { extensionFor } from './world.ts'
 import type { Deceiver, Member, World } from './world.ts'
 
 /** Between two blocks of one that trickles. */
@@ -49,14 +49,7 @@ export class Liar implements Deceiver {
   }
 
   connect (wire: SimulatedWire): void {
-    const { task, clock } = this.#world
-    const ext: UtBitworker = new (utBitworker({
-      task,
-      now: clock.now,
-      schedule: (flush, ms) => {
-        clock.post(ms, flush)
-      }
-    }))(wire.asWire)
+    const ext = extensionFor(this.#world, wire)
     this.#wires.set(wire, ext)
     wire.open(ext)
   }

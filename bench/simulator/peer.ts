@@ -1,6 +1,4 @@
 /** A peer of a simulated swarm, and what all of them share. */
-import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
-import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { DownloadHost } from '../../lib/download/download-host.ts'
 import type { SchedulerOptions } from '../../lib/scheduling/scheduler.ts'
 import type { MisdeedEvent } from '../../lib/session/events.ts'
@@ -13,6 +11,7 @@ import { RandomScheduler } from './random-scheduler.ts'
 import { SimulatedStore } from './store.ts'
 import type { SimulatedWire } from './wire.ts'
 import { compute } from './work.ts'
+import { extensionFor } from './world.ts'
 import type { World } from './world.ts'
 
 /** A peer that computes: a session of lib/, with a network, a store and downloads that are simulated. */
@@ -55,14 +54,8 @@ export class Peer {
 
   /** Takes up one end of a connection. */
   connect (wire: SimulatedWire): void {
-    const { task, clock: { now }, tally } = this.#world
-    const ext: UtBitworker = new (utBitworker({
-      task,
-      now,
-      schedule: (flush, ms) => {
-        this.#flushLater(flush, ms)
-      }
-    }))(wire.asWire)
+    const { tally } = this.#world
+    const ext = extensionFor(this.#world, wire, (flush, ms) => { this.#flushLater(flush, ms) })
     if (this.#isSilent) Object.assign(ext, { claim () {}, release () {} })
     ext.on('claims', claims => { tally.claims += claims.length })
     ext.on('backups', backups => { tally.claims += backups.length })

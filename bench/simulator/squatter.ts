@@ -1,10 +1,10 @@
 /** A peer that claims as many pieces as the protocol permits, and never delivers one. */
 import { CLAIM_LEASE_MS, CLAIM_RENEW_MS, MAX_CLAIMS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
-import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import { shuffle } from './random.ts'
 import type { Random } from './random.ts'
 import type { SimulatedWire } from './wire.ts'
+import { extensionFor } from './world.ts'
 import type { World } from './world.ts'
 
 /** What a squatter says its pieces have been running for: longer than anybody, so that it wins every collision. */
@@ -34,14 +34,7 @@ export class Squatter {
   }
 
   connect (wire: SimulatedWire): void {
-    const { task, clock } = this.#world
-    const ext: UtBitworker = new (utBitworker({
-      task,
-      now: clock.now,
-      schedule: (flush, ms) => {
-        clock.post(ms, flush)
-      }
-    }))(wire.asWire)
+    const ext = extensionFor(this.#world, wire)
     this.#exts.add(ext)
     wire.open(ext)
   }

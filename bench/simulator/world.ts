@@ -1,4 +1,6 @@
 /** What the peers of a simulation know of it, and of each other. */
+import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
+import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { Result } from '../../lib/results/result.ts'
 import type { Task } from '../../lib/task/task.ts'
 import type { VirtualClock } from './clock.ts'
@@ -41,4 +43,15 @@ export interface World {
   link (liar: Deceiver, peer: Member, latency: number): void
   /** the peer has every piece */
   completed (peer: Member): void
+}
+
+/**
+ * What a member says and hears by one end of a connection. The wire is to be opened with it.
+ * @param schedule sends what waits, so many milliseconds from now; default: just so
+ */
+export function extensionFor (
+  { task, clock }: World, wire: SimulatedWire,
+  schedule = (flush: () => void, ms: number): void => { clock.post(ms, flush) }
+): UtBitworker {
+  return new (utBitworker({ task, now: clock.now, schedule }))(wire.asWire)
 }

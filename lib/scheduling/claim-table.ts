@@ -10,6 +10,7 @@ import { overrun } from './claim.ts'
 import type { Claim, HeardClaim } from './claim.ts'
 import { Claimants } from './claimants.ts'
 import type { Claimant, ClaimSource, Entry } from './claimants.ts'
+import type { Timing } from './timing.ts'
 
 /** A claim lapses after this many times the duration of a piece, within these bounds. */
 const LEASE_PIECES = 3
@@ -23,28 +24,19 @@ const MAX_SLOWNESS = 10
 /** Number of others' estimates that replace our own pace while we have none. */
 const FOREIGN_ESTIMATES = 16
 
-/** Callbacks of the table's owner. */
-export interface ClaimHost {
-  /** milliseconds on any steady clock */
-  now (): number
-  /** average duration of a piece, milliseconds; 0: unknown */
-  pace (): number
-  /** a piece was finished this many milliseconds later than expected */
-  took (lateMs: number): void
-  /** the piece may have gained its first respected claim, or lost its last one */
-  changed (index: number): void
-}
-
 /** All claims of other peers for the pieces of one task. */
 export class ClaimTable {
-  readonly #host: ClaimHost
+  readonly #timing: Timing
+  readonly #changed: (index: number) => void
   readonly #claimants = new Claimants()
   readonly #pieces = new Map<number, Entry[]>()
   /** lower bound for the end of all leases */
   #expireAt = Infinity
 
-  constructor (host: ClaimHost) {
-    this.#host = host
+  /** @param changed called when a piece may have gained its first respected claim, or lost its last one */
+  constructor (timing: Timing, changed: (index: number) => void) {
+    this.#timing = timing
+    this.#changed = changed
   }
 
   /** The number of claimed pieces, whether or not the claims are respected. */
@@ -86,8 +78,8 @@ export class ClaimTable {
     source.entries.add(entry)
     entry.estimateMs = heard.estimateMs
     entry.leaseUntil = Math.max(entry.leaseUntil, this.#leaseOf(entry))
-    if (entry.isRespected || this.#host.now() >= entry.leaseUntil) return
-    if (source.isHeard && claimant.hasCredit(this.#host.now())) this.#respect(entry)
+    if (entry.isRespected || this.#timing.now() >= entry.leaseUntil) return
+    if (source.isHeard && claimant.hasCredit(this.#timing.now())) this.#respect(entry)
   }
 
   /** The source says that the claim has ended. */
@@ -102,7 +94,7 @@ export class ClaimTable {
     for (const entry of source.entries) {
       if (!indices.includes(entry.index)) continue
       if (entry.isRespected && entry.isProven && entry.estimateMs > 0) {
-        this.#host.took(overrun(entry, this.#host.now()) ?? 0)
+        this.#timing.lateness.add(overrun(entry, this.#timing.now()) ?? 0)
       }
       this.#unsay(source, entry)
     }
@@ -116,10 +108,10 @@ export class ClaimTable {
     const entry = this.#claimants.find(peerId)?.claims.get(index)
     if (entry === undefined) return
     const { claimant, heardAt } = entry
-    const pace = this.#host.pace()
+    const pace = this.#timing.paceMs
     this.#unsay(source, entry)
     if (pace === 0 || claimant.isProven) return
-    if (this.#host.now() - heardAt > Math.max(MIN_LEASE_MS, pace) / 2) this.#blame(claimant)
+    if (this.#timing.now() - heardAt > Math.max(MIN_LEASE_MS, pace) / 2) this.#blame(claimant)
   }
 
   /** The connection is closed. */
@@ -133,8 +125,10 @@ export class ClaimTable {
     this.#claimants.get(peerId).delivered()
   }
 
-  /** The duration of a piece according to the claimants, milliseconds; 0: no estimates. */
-  get foreignPaceMs (): number {
+  /** The duration of a piece, milliseconds: here, or else according to the claimants; 0: unknown. */
+  get paceMs (): number { return this.#timing.paceMs > 0 ? this.#timing.paceMs : this.#foreignPaceMs }
+
+  get #foreignPaceMs (): number {
     const estimates: number[] = []
     for (const [, claims] of this) {
       for (const { estimateMs } of claims) if (estimateMs > 0) estimates.push(estimateMs)
@@ -148,7 +142,7 @@ export class ClaimTable {
 
   /** Stops respecting claims whose lease is over. Cheap if there are none. */
   expire (): void {
-    if (this.#host.now() < this.#expireAt) return
+    if (this.#timing.now() < this.#expireAt) return
     this.#review()
   }
 
@@ -161,7 +155,7 @@ export class ClaimTable {
   }
 
   #review (): void {
-    const now = this.#host.now()
+    const now = this.#timing.now()
     this.#expireAt = Infinity
     for (const entries of this.#pieces.values()) {
       for (const entry of entries) {
@@ -182,12 +176,12 @@ export class ClaimTable {
   }
 
   #blame (claimant: Claimant): void {
-    if (!claimant.blame(this.#host.now())) return
+    if (!claimant.blame(this.#timing.now())) return
     for (const other of claimant.claims.values()) this.#disrespect(other)
   }
 
   #leaseOf ({ heardAt, estimateMs, sources }: Entry): number {
-    const pace = this.#host.pace()
+    const pace = this.#timing.paceMs
     const estimate = !areCredible(sources) ? 0 : pace === 0 ? estimateMs : Math.min(estimateMs, MAX_SLOWNESS * pace)
     const pieceMs = Math.max(pace, estimate)
     if (pieceMs === 0) return heardAt + UNKNOWN_LEASE_MS
@@ -195,7 +189,7 @@ export class ClaimTable {
   }
 
   #create (claimant: Claimant, { index, elapsedMs, estimateMs, isBackup }: HeardClaim): Entry {
-    const now = this.#host.now()
+    const now = this.#timing.now()
     const entry: Entry = {
       index,
       isBackup,
@@ -220,14 +214,14 @@ export class ClaimTable {
     entry.isRespected = true
     entry.claimant.respected++
     this.#expireAt = Math.min(this.#expireAt, entry.leaseUntil)
-    this.#host.changed(entry.index)
+    this.#changed(entry.index)
   }
 
   #disrespect (entry: Entry): void {
     if (!entry.isRespected) return
     entry.isRespected = false
     entry.claimant.respected--
-    this.#host.changed(entry.index)
+    this.#changed(entry.index)
   }
 
   #unsay (source: ClaimSource, entry: Entry): void {

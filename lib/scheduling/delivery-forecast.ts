@@ -12,7 +12,9 @@
  *
  * Pieces that are announced but not expected are left to idle slots (scheduler.ts).
  */
+import type { ClaimTable } from './claim-table.ts'
 import type { Holder } from './holder.ts'
+import type { Timing } from './timing.ts'
 
 /** Pieces that are expected of a holder that has not delivered any yet. */
 export const NEWCOMER_PIECES = 8
@@ -43,12 +45,6 @@ const DELIVERIES_PER_DOUBT = 4
 
 /** Callbacks of the forecast's owner. */
 export interface ForecastHost {
-  /** milliseconds on any steady clock */
-  now (): number
-  /** how long a piece takes us on average, milliseconds; 0: unknown */
-  pace (): number
-  /** how late everything is here, milliseconds: nobody is blamed for our own slowness */
-  lag (): number
   /** the piece has become announced or expected, or has ceased to be */
   changed (index: number): void
   /** a holder has become overdue: its requests should go to others */
@@ -57,6 +53,8 @@ export interface ForecastHost {
 
 /** All announcements of connected peers for pieces that are missing here. */
 export class DeliveryForecast {
+  readonly #timing: Timing
+  readonly #claims: Pick<ClaimTable, 'paceMs'>
   readonly #host: ForecastHost
   readonly #holders = new Set<Holder>()
   /** number of holders that announced each piece */
@@ -67,7 +65,12 @@ export class DeliveryForecast {
   /** how often each piece was waited for in vain */
   readonly #doubts: Uint8Array
 
-  constructor (pieceCount: number, host: ForecastHost) {
+  /** @param parts `claims` knows how long a piece takes */
+  constructor (
+    pieceCount: number, { timing, claims }: { timing: Timing, claims: Pick<ClaimTable, 'paceMs'> }, host: ForecastHost
+  ) {
+    this.#timing = timing
+    this.#claims = claims
     this.#host = host
     this.#announced = new Uint16Array(pieceCount)
     this.#expected = new Uint16Array(pieceCount)
@@ -132,17 +135,17 @@ export class DeliveryForecast {
   }
 
   /** A piece is being requested from the holder, or would be if it did not choke us. */
-  asked (holder: Holder): void { holder.asked(this.#host.now()) }
+  asked (holder: Holder): void { holder.asked(this.#timing.now()) }
 
   /** No request is pending: it sent everything, or we cancelled. */
   rests (holder: Holder): void { holder.askedAt = undefined }
 
   /** It sent bytes that were requested. */
-  received (holder: Holder, bytes: number): void { holder.sent(bytes, this.#host.now()) }
+  received (holder: Holder, bytes: number): void { holder.sent(bytes, this.#timing.now()) }
 
   /** The holder completed a piece of `bytes` bytes, which match its digest. */
   delivered (holder: Holder, bytes: number): void {
-    holder.completed(bytes, this.#host.now())
+    holder.completed(bytes, this.#timing.now())
     if (Number.isInteger(Math.log(holder.delivered) / Math.log(DELIVERIES_PER_DOUBT))) this.#reconsider(holder)
     this.#widen(holder)
   }
@@ -154,7 +157,7 @@ export class DeliveryForecast {
       const dueAt = this.#dueAt(holder)
       if (dueAt === Infinity) continue
       const sampleAt = this.#sampleAt(holder)
-      at = Math.min(at, dueAt, sampleAt > this.#host.now() ? sampleAt : Infinity)
+      at = Math.min(at, dueAt, sampleAt > this.#timing.now() ? sampleAt : Infinity)
     }
     return at
   }
@@ -162,19 +165,19 @@ export class DeliveryForecast {
   /** Expects no more of holders that are overdue, and less of those that have become too slow. */
   expire (): void {
     for (const holder of this.#holders) {
-      if (this.#dueAt(holder) <= this.#host.now()) this.#lapse(holder)
+      if (this.#dueAt(holder) <= this.#timing.now()) this.#lapse(holder)
       else this.#narrow(holder)
     }
   }
 
   #dueAt (holder: Holder): number {
     if (holder.isOverdue || holder.askedAt === undefined || holder.pieces.size === 0) return Infinity
-    const pace = this.#host.pace()
+    const pace = this.#claims.paceMs
     const silence = Math.min(MAX_PATIENCE_MS, Math.max(MIN_PATIENCE_MS, pace, GAPS * holder.gapMs))
     const [head = holder.pieces.keys().next().value ?? 0] = holder.expected
     const headMs = GAPS * (holder.pieces.get(head) ?? 0) * this.#msPerByte(holder)
     const delivery = Math.max(MIN_PATIENCE_MS, pace > 0 ? pace : UNKNOWN_PACE_MS, holder.delivered > 0 ? headMs : 0)
-    return Math.min(holder.heardAt + silence, holder.deliveredAt + delivery) + this.#host.lag()
+    return Math.min(holder.heardAt + silence, holder.deliveredAt + delivery) + this.#timing.allowanceMs
   }
 
   #lapse (holder: Holder): void {
@@ -234,7 +237,7 @@ export class DeliveryForecast {
   #byteLimit (holder: Holder): number {
     const msPerByte = this.#msPerByte(holder)
     if (msPerByte === 0) return Infinity
-    const pace = this.#host.pace()
+    const pace = this.#claims.paceMs
     if (pace === 0) return UNKNOWN_PACE_MS / msPerByte
     if (holder.redeemed === Infinity && holder.delivered > 0 && FAR_FASTER * msPerByte * holder.gapBytes < pace) {
       return Infinity
@@ -246,7 +249,7 @@ export class DeliveryForecast {
   #msPerByte (holder: Holder): number {
     const { gapMs, gapBytes, askedAt, deliveredAt, partialBytes } = holder
     const average = gapBytes > 0 ? gapMs / gapBytes : 0
-    const now = this.#host.now()
+    const now = this.#timing.now()
     if (askedAt === undefined || now < this.#sampleAt(holder)) return average
     return Math.max(average, (now - deliveredAt) / (partialBytes + BLOCK_BYTES))
   }
@@ -256,8 +259,8 @@ export class DeliveryForecast {
    * and the lag at both ends may make up most of the time: on overloaded machines, all holders would look slow at once.
    */
   #sampleAt ({ deliveredAt, gapMs }: Holder): number {
-    const shareMs = Math.min(MAX_PATIENCE_MS, SAMPLE_SHARE * this.#host.pace())
-    return deliveredAt + Math.max(MIN_PATIENCE_MS, GAPS * gapMs, shareMs) + this.#host.lag()
+    const shareMs = Math.min(MAX_PATIENCE_MS, SAMPLE_SHARE * this.#claims.paceMs)
+    return deliveredAt + Math.max(MIN_PATIENCE_MS, GAPS * gapMs, shareMs) + this.#timing.allowanceMs
   }
 
   #expect (holder: Holder, index: number, size: number): void {

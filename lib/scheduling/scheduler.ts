@@ -14,11 +14,9 @@ import { ClaimTable } from './claim-table.ts'
 import { DeliveryForecast } from './delivery-forecast.ts'
 import { Failures } from './failures.ts'
 import { Grace, graceMs } from './grace.ts'
-import { Lateness } from './lateness.ts'
+import type { Lateness } from './lateness.ts'
 import { Ranking } from './ranking.ts'
-
-/** Others are allowed this many times our own lag: their pieces pass through several machines, which may be as late. */
-const LAGS = 4
+import { Timing } from './timing.ts'
 
 /** A piece to compute. */
 export interface Choice {
@@ -52,11 +50,9 @@ export class Scheduler {
   /** the announcements of other peers for missing pieces; the owner reports them here, too */
   readonly deliveries: DeliveryForecast
   /** how late work usually ends; the owner reports our own work items here */
-  readonly lateness = new Lateness()
+  readonly lateness: Lateness
+  readonly #timing: Timing
   readonly #random: () => number
-  readonly #now: () => number
-  /** extra time for others, because of our own lag, milliseconds */
-  readonly #allowance: () => number
   readonly #ranking: Ranking
   readonly #missing: IndexSet
   readonly #candidates: Candidates
@@ -74,27 +70,20 @@ export class Scheduler {
   readonly #urgent = new Set<number>()
   readonly #urgentCandidates = new Set<number>()
   readonly #grace: Grace
-  /** average duration of a piece here, milliseconds; 0: unknown */
-  #paceMs = 0
   readonly #backups: Backups
 
   constructor (options: SchedulerOptions) {
     const { pieceCount, peerId, random, now, lag = () => 0, needsInputs = false, overdue = () => {} } = options
+    const timing = this.#timing = new Timing(now, lag)
+    this.lateness = timing.lateness
     this.#random = random
-    this.#now = now
-    this.#allowance = () => LAGS * lag()
     this.#backups = new Backups(random)
-    this.claims = new ClaimTable({
-      now,
-      pace: () => this.#paceMs,
-      took: ms => { this.lateness.add(ms) },
-      changed: index => {
-        this.#backups.outdate()
-        this.update(index)
-      }
+    const claims = this.claims = new ClaimTable(timing, index => {
+      this.#backups.outdate()
+      this.update(index)
     })
-    this.deliveries = new DeliveryForecast(pieceCount, {
-      now, overdue, lag: this.#allowance, pace: () => this.#pace(), changed: index => { this.update(index) }
+    this.deliveries = new DeliveryForecast(pieceCount, { timing, claims }, {
+      overdue, changed: index => { this.update(index) }
     })
     this.#ranking = new Ranking(pieceCount, peerId)
     this.#missing = new IndexSet(pieceCount)
@@ -159,7 +148,7 @@ export class Scheduler {
       if (count-- <= 0) return
       if (this.#waiting.has(index)) yield index
     }
-    for (const index of this.#waiting.first(count, this.#now())) if (!this.#urgent.has(index)) yield index
+    for (const index of this.#waiting.first(count, this.#timing.now())) if (!this.#urgent.has(index)) yield index
   }
 
   /** The number of waiting pieces that each peer would get if they were shared evenly. */
@@ -190,8 +179,8 @@ export class Scheduler {
 
   /** Sets the average duration of a piece here, milliseconds. Until then, the estimates of others are used. */
   setPace (ms: number): void {
-    const isFirst = this.#paceMs === 0
-    this.#paceMs = ms
+    const isFirst = this.#timing.paceMs === 0
+    this.#timing.paceMs = ms
     if (isFirst) this.claims.review()
   }
 
@@ -207,22 +196,23 @@ export class Scheduler {
 
   /** Returns the piece to start now; undefined if there is none. */
   next (): Choice | undefined {
-    for (const index of this.#failures.due(this.#now())) this.update(index)
+    const now = this.#timing.now()
+    for (const index of this.#failures.due(now)) this.update(index)
     this.claims.expire()
     if (this.#urgent.size > 0 || this.#candidates.size === 0) {
       // pieces that others announced, and do not deliver in time
       this.deliveries.expire()
-      for (const index of this.#grace.over(this.#graceMs, this.#now())) this.update(index)
+      for (const index of this.#grace.over(this.#graceMs, now)) this.update(index)
     }
     // in the order of the readers' requests, even if one was given up in between
     for (const index of this.#urgent) if (this.#urgentCandidates.has(index)) return { index, isBackup: false }
-    const index = this.#candidates.pick(this.#random, this.#now()) ?? this.#doubtful.pick(this.#random, this.#now())
+    const index = this.#candidates.pick(this.#random, now) ?? this.#doubtful.pick(this.#random, now)
     if (index !== undefined) return { index, isBackup: false }
     const backup = this.#backups.choose(() => this.#openClaims(), {
-      now: this.#now(),
-      allowanceMs: this.#allowance(),
-      paceMs: this.#pace(),
-      isHearsay: this.#paceMs === 0,
+      now,
+      allowanceMs: this.#timing.allowanceMs,
+      paceMs: this.claims.paceMs,
+      isHearsay: this.#timing.paceMs === 0,
       lateness: this.lateness
     })
     return backup === undefined ? undefined : { index: backup, isBackup: true }
@@ -243,7 +233,7 @@ export class Scheduler {
 
   /** The work item failed. Returns true if the piece is given up here. */
   fail (index: number): boolean {
-    const isFinal = this.#failures.add(index, this.#now())
+    const isFinal = this.#failures.add(index, this.#timing.now())
     this.stop(index)
     return isFinal
   }
@@ -270,14 +260,11 @@ export class Scheduler {
     return wanted
   }
 
-  get #graceMs (): number { return graceMs(this.#paceMs, this.#allowance()) }
+  get #graceMs (): number { return graceMs(this.#timing.paceMs, this.#timing.allowanceMs) }
 
   * #openClaims (): ReturnType<ClaimTable[typeof Symbol.iterator]> {
     for (const entry of this.claims) if (!this.#isOnItsWay(entry[0]) && this.#mayRun(entry[0])) yield entry
   }
-
-  /** The duration of a piece here, or else by the estimates of others. */
-  #pace (): number { return this.#paceMs > 0 ? this.#paceMs : this.claims.foreignPaceMs }
 
   /** True if it will come from a peer, or may still do so. */
   #isOnItsWay (index: number): boolean { return this.deliveries.isExpected(index) || this.#grace.has(index) }
@@ -302,7 +289,7 @@ export class Scheduler {
     const isOpen = this.#isOpen(index)
     this.#openCount += Number(isOpen) - this.#open[index]!
     this.#open[index] = Number(isOpen)
-    if (isAnnounced) this.#grace.announced(index, isOpen, this.#now())
+    if (isAnnounced) this.#grace.announced(index, isOpen, this.#timing.now())
     else this.#grace.withdrawn(index)
     const isFreeOnce = !this.#isOnItsWay(index) && this.#mayRunOnce(index) && !this.claims.isClaimed(index)
     const isFree = isFreeOnce && this.#mayRun(index)

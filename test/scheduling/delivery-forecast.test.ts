@@ -4,6 +4,7 @@ import {
   DeliveryForecast, MAX_PATIENCE_MS, MIN_PATIENCE_MS, NEWCOMER_PIECES
 } from '../../lib/scheduling/delivery-forecast.ts'
 import { Holder } from '../../lib/scheduling/holder.ts'
+import { LAGS, Timing } from '../../lib/scheduling/timing.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -26,9 +27,9 @@ interface Setting { paceMs?: number, pieces?: number, size?: number, lagMs?: num
 /** A holder that has announced everything and was asked for it. */
 function play ({ paceMs = 10_000, pieces = 100, size = 64 * KIB, lagMs = 0 }: Setting = {}): Played {
   let [now, lapses] = [0, 0]
-  const forecast = new DeliveryForecast(pieces, {
-    now: () => now, pace: () => paceMs, lag: () => lagMs, changed () {}, overdue () { lapses++ }
-  })
+  const timing = new Timing(() => now, () => lagMs / LAGS)
+  const host = { changed () {}, overdue () { lapses++ } }
+  const forecast = new DeliveryForecast(pieces, { timing, claims: { paceMs } }, host)
   const holder = new Holder()
   const announce = (to: Holder): void => {
     for (let index = 0; index < pieces; index++) forecast.announced(to, index, size)
