@@ -1,5 +1,5 @@
 /** Downloads that take virtual time: what lib/download/downloader.ts is to a work session. */
-import type { DownloadHost } from '../../lib/download/download-host.ts'
+import type { DownloadHost, DownloadParts } from '../../lib/download/download-host.ts'
 import type { Downloads } from '../../lib/download/downloads.ts'
 import type { TaskPeer } from '../../lib/peers/task-peer.ts'
 import type { Result } from '../../lib/results/result.ts'
@@ -29,13 +29,17 @@ interface Download { peer: TaskPeer, readonly failed: Set<TaskPeer>, cancel: () 
 /** The downloads of one peer: each piece from the first one that offers it, unless it is expected of another one. */
 export class SimulatedDownloads implements Downloads {
   readonly bufferedBytes = 0
+  readonly #deliveries: DownloadParts['scheduler']['deliveries']
+  readonly #peers: DownloadParts['peers']
   readonly #host: DownloadHost
   readonly #network: Network
   readonly #active = new Map<number, Download>()
   /** how many pieces each peer is asked for */
   readonly #asked = new Map<TaskPeer, number>()
 
-  constructor (host: DownloadHost, network: Network) {
+  constructor ({ scheduler, peers }: DownloadParts, host: DownloadHost, network: Network) {
+    this.#deliveries = scheduler.deliveries
+    this.#peers = peers
     this.#host = host
     this.#network = network
   }
@@ -58,7 +62,7 @@ export class SimulatedDownloads implements Downloads {
     if (known !== undefined) {
       const { peer: { holder } } = known
       if (!peer.holder.expected.has(index)) return
-      if (!holder.expected.has(index) || this.#host.deliveries.isSooner(peer.holder, holder)) {
+      if (!holder.expected.has(index) || this.#deliveries.isSooner(peer.holder, holder)) {
         this.#switch(index, known, peer)
       }
       return
@@ -92,7 +96,7 @@ export class SimulatedDownloads implements Downloads {
   #ask (index: number, download: Download): void {
     const { peer } = download
     this.#asked.set(peer, (this.#asked.get(peer) ?? 0) + 1)
-    this.#host.deliveries.asked(peer.holder)
+    this.#deliveries.asked(peer.holder)
     const ms = this.#network.isGone(peer) ? Infinity : this.#network.transferMs(peer)
     if (ms === Infinity) this.#giveUpLater(index, download)
     else download.cancel = this.#network.clock.after(ms, () => { this.#onEnd(index, download) })
@@ -104,7 +108,7 @@ export class SimulatedDownloads implements Downloads {
     if (left > 0) this.#asked.set(peer, left)
     else {
       this.#asked.delete(peer)
-      this.#host.deliveries.rests(peer.holder)
+      this.#deliveries.rests(peer.holder)
     }
   }
 
@@ -147,7 +151,7 @@ export class SimulatedDownloads implements Downloads {
   }
 
   #find (isMeant: (peer: TaskPeer) => boolean): TaskPeer | undefined {
-    for (const peer of this.#host.peers) if (isMeant(peer)) return peer
+    for (const peer of this.#peers) if (isMeant(peer)) return peer
     return undefined
   }
 }

@@ -1,5 +1,5 @@
 /** A peer of a simulated swarm, and what all of them share. */
-import type { DownloadHost } from '../../lib/download/download-host.ts'
+import type { DownloadHost, DownloadParts } from '../../lib/download/download-host.ts'
 import type { SchedulerOptions } from '../../lib/scheduling/scheduler.ts'
 import type { MisdeedEvent } from '../../lib/session/events.ts'
 import type { SessionHost } from '../../lib/session/session-host.ts'
@@ -34,10 +34,11 @@ export class Peer {
     this.#isSilent = scenario.policy !== 'bitworker'
     this.#session = new WorkSession(task, {
       store: new SimulatedStore(index => this.#generate(index)),
+      peerId,
       clock,
       random,
       lag: () => scenario.lagMs,
-      createDownloads: host => this.#createDownloads(host),
+      createDownloads: (parts, host) => this.#createDownloads(parts, host),
       ...(this.#isSilent && { createScheduler: (options: SchedulerOptions) => new RandomScheduler(options) })
     }, this.#createHost())
     this.#session.startComputing(scenario.slots, true)
@@ -70,7 +71,6 @@ export class Peer {
   #createHost (): SessionHost {
     const { task } = this.#world
     return {
-      peerId: this.peerId,
       report: (event, payload) => {
         if (event === 'strike' || event === 'ban') this.#onMisdeed(payload as MisdeedEvent)
         // a round ends for all at once: nobody chooses before everybody's news are here
@@ -91,10 +91,10 @@ export class Peer {
     }
   }
 
-  #createDownloads (host: DownloadHost): SimulatedDownloads {
+  #createDownloads (parts: DownloadParts, host: DownloadHost): SimulatedDownloads {
     const { scenario, clock, results, tally } = this.#world
     const pieceMs = scenario.pieceBytes / scenario.bytesPerSecond * 1000
-    return new SimulatedDownloads(host, {
+    return new SimulatedDownloads(parts, host, {
       clock,
       results,
       transferMs: peer => {

@@ -7,6 +7,7 @@
  * the piece.
  */
 import { incrementalSha256 } from '../base/digest.ts'
+import type { PieceDraft } from '../store/types.ts'
 
 /** BEP 3: bytes per request. */
 export const BLOCK_BYTES = 16 * 1024
@@ -15,14 +16,8 @@ const WINDOW_BYTES = 1 << 20
 const MAX_BYTES_IN_MEMORY = 4 << 20
 const BLOCKS_PER_WINDOW = WINDOW_BYTES / BLOCK_BYTES
 
-/** The destination of a piece's bytes; the store's `IncomingPiece`. */
-export interface PieceSink {
-  write (at: number, bytes: Uint8Array): Promise<void>
-  /** hashes bytes that were written */
-  hashInto (digest: { update (bytes: Uint8Array): unknown }, at: number, length: number): Promise<void>
-  /** gives up the piece */
-  discard (): void
-}
+/** Where a piece is written. */
+export type PieceSink = Omit<PieceDraft, 'commit'>
 
 const FREE = 0
 const RESERVED = 1

@@ -3,24 +3,25 @@
  */
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
+import type { Scheduler } from '../scheduling/scheduler.ts'
+import type { PieceDraft } from '../store/types.ts'
 import type { Assembly } from './assembly.ts'
-import type { DeliveryWatch, DownloadSink } from './download-host.ts'
 
 /** One piece, from its first request until it is stored or given up. */
 export class Download {
   readonly index: number
   readonly result: Result
-  readonly sink: DownloadSink
+  readonly draft: PieceDraft
   readonly piece: Assembly
   readonly sources = new Set<TaskPeer>()
   isEnded = false
   /** number of `hasten` rounds since it began */
   rounds = 0
 
-  constructor (index: number, result: Result, sink: DownloadSink, piece: Assembly) {
+  constructor (index: number, result: Result, draft: PieceDraft, piece: Assembly) {
     this.index = index
     this.result = result
-    this.sink = sink
+    this.draft = draft
     this.piece = piece
   }
 
@@ -30,7 +31,7 @@ export class Download {
   }
 
   /** True if the peer is a better source than the current ones: they are slow, or nothing has arrived yet. */
-  isBetterFrom ({ holder }: TaskPeer, deliveries: DeliveryWatch): boolean {
+  isBetterFrom ({ holder }: TaskPeer, deliveries: Scheduler['deliveries']): boolean {
     if (!holder.expected.has(this.index) || this.isEnded) return false
     if (this.isStalled) return true
     return this.piece.received === 0 && [...this.sources].every(other => deliveries.isSooner(holder, other.holder))

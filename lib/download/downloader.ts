@@ -4,7 +4,7 @@
  *
  * The blocks of a piece come only from peers that announced the same result. A small piece comes from a single peer. So
  * does a piece whose blocks came from several peers and did not match: the next mismatch then has only one possible
- * author. There is no clock and no store here: both are behind the `DownloaderHost`.
+ * author. There is no clock here, and the `DownloadHost` decides which pieces are needed.
  *
  * End game: a holder with no other requests may be asked for a piece that another holder is slow to send, so that a
  * slow peer cannot block a piece (`hasten`). A piece that is no longer expected of the holder that it was requested
@@ -15,9 +15,10 @@ import { equalBytes } from '../base/digest.ts'
 import { traceOf } from '../base/trace.ts'
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
+import type { PieceDraft } from '../store/types.ts'
 import { Assembly, BLOCK_BYTES } from './assembly.ts'
 import { Download } from './download.ts'
-import type { DownloaderHost, DownloadSink } from './download-host.ts'
+import type { DownloadHost, DownloadParts } from './download-host.ts'
 import { cancelRequests, expectedHolder, holdersToAsk, idleHolder, isHeld } from './holders.ts'
 import { PeerQueues } from './peer-queues.ts'
 import { PieceHistory } from './piece-history.ts'
@@ -26,16 +27,21 @@ import { WriteBacklog } from './write-backlog.ts'
 
 const trace = traceOf('downloads')
 
+type Parts = Omit<DownloadParts, 'clock' | 'random'>
+
 /** The downloads of one task. */
 export class Downloader {
-  readonly #host: DownloaderHost
+  readonly #parts: Parts
+  readonly #host: DownloadHost
   readonly #active = new Map<number, Download>()
-  readonly #queues = new PeerQueues()
+  readonly #queues: PeerQueues
   readonly #history = new PieceHistory()
-  readonly #backlog = new WriteBacklog(() => { for (const peer of this.#host.peers) this.requestMore(peer) })
+  readonly #backlog = new WriteBacklog(() => { for (const peer of this.#parts.peers) this.requestMore(peer) })
   #state: 'waiting' | 'open' | 'closed' = 'waiting'
 
-  constructor (host: DownloaderHost) {
+  constructor (parts: Parts, host: DownloadHost) {
+    this.#parts = parts
+    this.#queues = new PeerQueues(parts.scheduler)
     this.#host = host
   }
 
@@ -62,15 +68,15 @@ export class Downloader {
   offer (peer: TaskPeer, index: number): void {
     if (!this.#host.needs(index)) return
     const download = this.#active.get(index)
-    if (download !== undefined && download.isBetterFrom(peer, this.#host.deliveries)) this.#drop(download)
-    this.#enqueue(peer, index)
+    if (download !== undefined && download.isBetterFrom(peer, this.#parts.scheduler.deliveries)) this.#drop(download)
+    this.#queues.push(peer, index)
   }
 
   /** Requests as much from the peer as its pipeline holds. */
   requestMore (peer: TaskPeer): void {
     if (this.#state !== 'open' || this.#backlog.isFull || peer.wire.destroyed) return
     if (peer.wire.peerChoking) {
-      if (this.isAwaited(peer)) this.#host.deliveries.asked(peer.holder)
+      if (this.isAwaited(peer)) this.#parts.scheduler.deliveries.asked(peer.holder)
       return
     }
     const limit = pipelineLength(peer.wire)
@@ -86,7 +92,7 @@ export class Downloader {
     }
     // pieces that were not requested from others, because this peer was to send them
     for (const index of this.#queues.remove(peer)) if (!this.#active.has(index)) this.#requeued(index)
-    for (const other of this.#host.peers) queueMicrotask(() => { this.requestMore(other) })
+    for (const other of this.#parts.peers) queueMicrotask(() => { this.requestMore(other) })
     this.#askOverdue()
   }
 
@@ -96,9 +102,9 @@ export class Downloader {
       if (!download.isStalled) continue
       const { index, result } = download
       const isSame = ({ results }: TaskPeer): boolean => results.holdsResult(index, result)
-      const helper = this.#history.isShared(download) ? expectedHolder(this.#host.peers, index, isSame) : undefined
+      const helper = this.#history.isShared(download) ? expectedHolder(this.#parts.peers, index, isSame) : undefined
       if (helper !== undefined) this.#duplicate(helper, download)
-      else if (expectedHolder(this.#host.peers, index) !== undefined) {
+      else if (expectedHolder(this.#parts.peers, index) !== undefined) {
         this.#drop(download)
         this.#requeue(index)
       }
@@ -120,7 +126,7 @@ export class Downloader {
     this.reassign()
     for (const download of this.#active.values()) {
       if (download.isEnded || download.rounds++ < this.#history.patience(download.index)) continue
-      const helper = idleHolder(this.#host.peers, download, peer => this.isAwaited(peer))
+      const helper = idleHolder(this.#parts.peers, download, peer => this.isAwaited(peer))
       if (helper === undefined) continue
       if (this.#history.isShared(download)) this.#duplicate(helper, download)
       else this.#switch(helper, download)
@@ -132,11 +138,7 @@ export class Downloader {
     for (const download of this.#active.values()) this.#end(download)
   }
 
-  #requestNext (peer: TaskPeer): boolean {
-    return this.#queues.next(peer, index => this.#host.isUrgent(index), index => this.#requestFrom(peer, index))
-  }
-
-  #enqueue (peer: TaskPeer, index: number): void { this.#queues.push(peer, index, this.#host.isUrgent(index)) }
+  #requestNext (peer: TaskPeer): boolean { return this.#queues.next(peer, index => this.#requestFrom(peer, index)) }
 
   #requestFrom (peer: TaskPeer, index: number): boolean {
     const download = this.#join(peer, index)
@@ -152,7 +154,7 @@ export class Downloader {
   #join (peer: TaskPeer, index: number): Download | undefined {
     if (!peer.results.holds(index) || !this.#host.needs(index)) return undefined
     // left to others
-    if (!peer.holder.expected.has(index) && expectedHolder(this.#host.peers, index) !== undefined) return undefined
+    if (!peer.holder.expected.has(index) && expectedHolder(this.#parts.peers, index) !== undefined) return undefined
     const download = this.#active.get(index)
     if (download === undefined) return this.#begin(peer, index, peer.results.result(index)!)
     if (download.isEnded || !peer.results.holdsResult(index, download.result)) return undefined
@@ -161,10 +163,10 @@ export class Downloader {
   }
 
   #begin (peer: TaskPeer, index: number, result: Result): Download | undefined {
-    const sink = this.#receive(index, result.size)
-    if (sink === undefined) return undefined
-    const piece = new Assembly(result.size, this.#backlog.counting(sink))
-    const download = new Download(index, result, sink, piece)
+    const draft = this.#receive(index, result.size)
+    if (draft === undefined) return undefined
+    const piece = new Assembly(result.size, this.#backlog.counting(draft))
+    const download = new Download(index, result, draft, piece)
     this.#active.set(index, download)
     trace('piece %d of %d bytes is requested from %s', index, result.size, peer.name)
     if (result.size > 0) return download
@@ -175,9 +177,9 @@ export class Downloader {
   }
 
   /** Returns undefined if nothing can be written. It is called within the wire's parser, so it must not throw. */
-  #receive (index: number, size: number): DownloadSink | undefined {
+  #receive (index: number, size: number): PieceDraft | undefined {
     try {
-      return this.#host.receive(index, size)
+      return this.#parts.store.receive(index, size)
     } catch (err) {
       queueMicrotask(() => { this.#host.broken(err as Error) })
       return undefined
@@ -186,7 +188,7 @@ export class Downloader {
 
   #request (peer: TaskPeer, download: Download, block: number): void {
     const { index, piece } = download
-    this.#host.deliveries.asked(peer.holder)
+    this.#parts.scheduler.deliveries.asked(peer.holder)
     peer.wire.request(index, piece.offset(block), piece.length(block), (err, data) => {
       const isLate = this.#state === 'closed' || download.isEnded
       if (err !== null || data === undefined) {
@@ -199,7 +201,7 @@ export class Downloader {
         })
         return
       }
-      this.#host.deliveries.received(peer.holder, data.length)
+      this.#parts.scheduler.deliveries.received(peer.holder, data.length)
       if (!isLate) {
         piece.set(block, data)
         if (piece.isComplete) void this.#complete(download)
@@ -210,7 +212,7 @@ export class Downloader {
   }
 
   #checkRest (peer: TaskPeer): void {
-    if (peer.wire.requests.length === 0) this.#host.deliveries.rests(peer.holder)
+    if (peer.wire.requests.length === 0) this.#parts.scheduler.deliveries.rests(peer.holder)
   }
 
   /** The peer did not send a block: it chokes us, closed the connection, no longer has the piece, or refused. */
@@ -227,11 +229,11 @@ export class Downloader {
 
   /** One of its sources stopped. A piece that is not shared starts anew with another holder. */
   #mustRestart (download: Download): boolean {
-    return !this.#history.isShared(download) || !isHeld(this.#host.peers, download)
+    return !this.#history.isShared(download) || !isHeld(this.#parts.peers, download)
   }
 
   async #complete (download: Download): Promise<void> {
-    const { index, result, sources, piece, sink } = download
+    const { index, result, sources, piece, draft } = download
     download.isEnded = true
     try {
       const digest = await piece.digest()
@@ -241,7 +243,7 @@ export class Downloader {
       if (!isRight) return this.#onMismatch(download)
       await piece.write()
       if (this.#active.get(index) !== download) return
-      await this.#host.downloaded(index, result, sink, sources)
+      await this.#host.downloaded(index, result, draft, sources)
     } catch (err) {
       this.#host.broken(err as Error)
     }
@@ -261,10 +263,10 @@ export class Downloader {
 
   /** Requests pieces from overdue peers if nobody else has them. */
   #askOverdue (): void {
-    for (const peer of this.#host.peers) {
+    for (const peer of this.#parts.peers) {
       if (!peer.holder.isOverdue) continue
       this.#queues.clear(peer)
-      for (const index of peer.holder.pieces.keys()) if (this.#host.needs(index)) this.#enqueue(peer, index)
+      for (const index of peer.holder.pieces.keys()) if (this.#host.needs(index)) this.#queues.push(peer, index)
       queueMicrotask(() => { this.requestMore(peer) })
     }
   }
@@ -273,7 +275,7 @@ export class Downloader {
   #drop (download: Download): void {
     trace('piece %d is no longer expected from its holders', download.index)
     this.#end(download)
-    cancelRequests(this.#host.peers, download.index)
+    cancelRequests(this.#parts.peers, download.index)
   }
 
   #end (download: Download): void {
@@ -309,8 +311,8 @@ export class Downloader {
 
   #requeued (index: number): TaskPeer[] {
     if (!this.#host.needs(index)) return []
-    const peers = holdersToAsk(this.#host.peers, index)
-    for (const peer of peers) this.#enqueue(peer, index)
+    const peers = holdersToAsk(this.#parts.peers, index)
+    for (const peer of peers) this.#queues.push(peer, index)
     return peers
   }
 }

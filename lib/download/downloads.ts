@@ -1,6 +1,6 @@
 /** The downloads as a session sees them. A simulation has another implementation, which takes virtual time. */
 import type { TaskPeer } from '../peers/task-peer.ts'
-import type { DownloadHost } from './download-host.ts'
+import type { DownloadHost, DownloadParts } from './download-host.ts'
 import { Downloader } from './downloader.ts'
 import { RequestDelay } from './request-delay.ts'
 
@@ -15,8 +15,12 @@ export interface Downloads {
   /** `isAwaited`: something is to be requested from the peer (cheap). `needs`: some of it is still needed. */
   isAwaited (peer: TaskPeer): boolean
   needs (peer: TaskPeer): boolean
-  /** The peer may have something that is needed: requests it, now or a little later. */
-  consider (peer: TaskPeer): void
+  /**
+   * The peer may have something that is needed: requests it, now or a little later.
+   * @param busyMs how long work will continue here, as far as is known, at most the duration of a piece; 0: there is
+   * none, or unknown
+   */
+  consider (peer: TaskPeer, busyMs: number): void
   /** There is nothing else to do: requests everything now. */
   hurry (): void
   removePeer (peer: TaskPeer): void
@@ -34,9 +38,9 @@ export class WireDownloads implements Downloads {
   readonly #downloader: Downloader
   readonly #delay: RequestDelay
 
-  constructor (host: DownloadHost) {
-    this.#downloader = new Downloader(host)
-    this.#delay = new RequestDelay(host, this.#downloader)
+  constructor (parts: DownloadParts, host: DownloadHost) {
+    this.#downloader = new Downloader(parts, host)
+    this.#delay = new RequestDelay(parts, this.#downloader)
   }
 
   get bufferedBytes (): number { return this.#downloader.bufferedBytes }
@@ -49,7 +53,7 @@ export class WireDownloads implements Downloads {
 
   needs (peer: TaskPeer): boolean { return this.#downloader.needs(peer) }
 
-  consider (peer: TaskPeer): void { this.#delay.consider(peer) }
+  consider (peer: TaskPeer, busyMs: number): void { this.#delay.consider(peer, busyMs) }
 
   hurry (): void { this.#delay.hurry() }
 

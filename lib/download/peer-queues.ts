@@ -1,5 +1,6 @@
 /** The pieces to request from each connected peer, in order. Pure. Called by downloader.ts. */
 import type { TaskPeer } from '../peers/task-peer.ts'
+import type { DownloadParts } from './download-host.ts'
 
 /** The pieces that one peer holds and that were missing here when it announced them, oldest first. */
 interface Queues {
@@ -12,11 +13,17 @@ interface Queues {
 
 /** The queues of all peers. */
 export class PeerQueues {
+  readonly #scheduler: Pick<DownloadParts['scheduler'], 'isUrgent'>
   readonly #queues = new Map<TaskPeer, Queues>()
 
-  push (peer: TaskPeer, index: number, isUrgent: boolean): void {
+  /** @param scheduler knows which pieces a reader waits for */
+  constructor (scheduler: Pick<DownloadParts['scheduler'], 'isUrgent'>) {
+    this.#scheduler = scheduler
+  }
+
+  push (peer: TaskPeer, index: number): void {
     const { urgent, ordinary } = this.#of(peer)
-    ;(isUrgent ? urgent : ordinary).push(index)
+    ;(this.#scheduler.isUrgent(index) ? urgent : ordinary).push(index)
   }
 
   isEmpty (peer: TaskPeer): boolean {
@@ -36,14 +43,13 @@ export class PeerQueues {
 
   /**
    * Continues the piece that was begun with the peer before it takes another, unless a reader waits for another.
-   * @param isUrgent whether a reader waits for the piece
    * @param request requests a block of the piece; false if none can be requested from this peer
    */
-  next (peer: TaskPeer, isUrgent: (index: number) => boolean, request: (index: number) => boolean): boolean {
+  next (peer: TaskPeer, request: (index: number) => boolean): boolean {
     const queues = this.#queues.get(peer)
     if (queues === undefined) return false
     const { current, urgent, ordinary } = queues
-    const isFirst = current !== undefined && (urgent.length === 0 || isUrgent(current))
+    const isFirst = current !== undefined && (urgent.length === 0 || this.#scheduler.isUrgent(current))
     if (isFirst && request(current)) return true
     if (beginFirst(queues, urgent, request)) {
       if (!isFirst && current !== undefined) ordinary.push(current)

@@ -74,6 +74,7 @@ export class InputSupply implements Inputs {
       if (entry.input.infoHash !== undefined) this.#openTorrent(entry, entry.input, torrents)
     }
     store.configure({ inputs: this })
+    session.onPlanned(() => { this.changed() })
     this.changed()
   }
 

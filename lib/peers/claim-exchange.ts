@@ -24,11 +24,16 @@ const MAX_OWED = 8
  */
 const MAX_STRANGER_YIELDS = 64
 
-/** Callbacks of the exchange's owner. */
-export interface ClaimExchangeHost {
+/** The parts that the exchange uses. */
+export interface ClaimExchangeParts {
+  readonly scheduler: Scheduler
   readonly clock: Clock
   /** our own, 20 bytes */
   readonly peerId: Uint8Array
+}
+
+/** Callbacks of the exchange's owner. */
+export interface ClaimExchangeHost {
   /** our running claims or backups, for a new peer */
   claims (opts: { isBackup: boolean }): ClaimRecord[]
   /** another peer's claim wins against ours for a piece that we are computing */
@@ -50,6 +55,7 @@ interface Dealings {
 /** The claims of one task's peers. */
 export class ClaimExchange {
   readonly #scheduler: Scheduler
+  readonly #peerId: Uint8Array
   readonly #host: ClaimExchangeHost
   readonly #relay: ClaimRelay
   readonly #dealings = new Map<TaskPeer, Dealings>()
@@ -60,10 +66,11 @@ export class ClaimExchange {
   /** pieces left recently to peers that never delivered one */
   #strangerYields = 0
 
-  constructor (scheduler: Scheduler, host: ClaimExchangeHost) {
+  constructor ({ scheduler, clock, peerId }: ClaimExchangeParts, host: ClaimExchangeHost) {
     this.#scheduler = scheduler
+    this.#peerId = peerId
     this.#host = host
-    this.#relay = new ClaimRelay(host.clock)
+    this.#relay = new ClaimRelay(clock)
   }
 
   /** Listens to a peer. */
@@ -220,7 +227,7 @@ export class ClaimExchange {
 
   /** True for a peer that is neither ourselves nor a neighbour, whose own messages we receive. */
   #isDistant (peerId: string): boolean {
-    return !this.#peers.has(peerId) && peerId !== hexOf(this.#host.peerId)
+    return !this.#peers.has(peerId) && peerId !== hexOf(this.#peerId)
   }
 
   /** Of two claims for one piece, one yields. Decided as soon as both sides know both claims. */
@@ -244,7 +251,7 @@ export class ClaimExchange {
       index,
       localElapsedMs: sent.firstElapsedMs,
       remoteElapsedMs: firstElapsedMs,
-      localPeerId: this.#host.peerId,
+      localPeerId: this.#peerId,
       remotePeerId: Buffer.from(peerId, 'hex')
     })
     trace('piece %d is claimed by %s and by us: %s', index, peerId, isOurs ? 'ours goes first' : 'theirs goes first')

@@ -6,6 +6,7 @@
  * A peer does not tell a holder that it has a piece, too. Therefore its statement that it wants none of our pieces
  * (`not interested`, BEP 3) ends the waiting for it; the record of what it was sent only serves to count what is left.
  */
+import type { Clock } from '../base/clock.ts'
 import type { ResultTable } from '../results/result-table.ts'
 import type { TaskPeer } from './task-peer.ts'
 
@@ -30,7 +31,7 @@ export class HandOver {
   readonly #results: ResultTable
   readonly #peers: () => Iterable<TaskPeer>
   readonly #peerId: string
-  readonly #now: () => number
+  readonly #clock: Clock
   /** the pieces whose last block was sent to a peer, one bit each */
   readonly #sent = new WeakMap<TaskPeer, Uint8Array>()
   readonly #joinedAt = new WeakMap<TaskPeer, number>()
@@ -42,22 +43,21 @@ export class HandOver {
   /**
    * @param peers the connected peers that are not banned
    * @param peerId our own, hex
-   * @param now milliseconds on any steady clock
    */
   constructor (
-    results: ResultTable, peers: () => Iterable<TaskPeer>, { peerId, now }: { peerId: string, now: () => number }
+    results: ResultTable, peers: () => Iterable<TaskPeer>, { peerId, clock }: { peerId: string, clock: Clock }
   ) {
     this.#results = results
     this.#peers = peers
     this.#peerId = peerId
-    this.#now = now
+    this.#clock = clock
   }
 
-  joined (peer: TaskPeer): void { this.#joinedAt.set(peer, this.#now()) }
+  joined (peer: TaskPeer): void { this.#joinedAt.set(peer, this.#clock.now()) }
 
   /** The piece is stored here. */
   stored (index: number): void {
-    const now = this.#now()
+    const now = this.#clock.now()
     if (this.#news.length > 0 && now - this.#news[0]!.at >= INTEREST_MS) {
       this.#news = this.#news.filter(({ at }) => now - at < INTEREST_MS)
     }
@@ -76,7 +76,7 @@ export class HandOver {
    * with us.
    */
   outstanding (): Outstanding {
-    const now = this.#now()
+    const now = this.#clock.now()
     this.#since ??= now
     const peers = [...this.#peers()].filter(({ ext }) => ext.state.status !== 'mismatched')
     const pieces = new Set<number>()

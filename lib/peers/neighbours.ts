@@ -6,15 +6,16 @@
  * became available to the `NeighbourHost`. Called by piece-flow.ts.
  */
 import BitField from 'bitfield'
-import type { ClaimRecord, ResultRecord, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
+import type { ResultRecord, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import { hexOf } from '../base/digest.ts'
-import type { Wire } from '../base/wire.ts'
+import type { Wire, WireEvents } from '../base/wire.ts'
 import type { Result } from '../results/result.ts'
 import type { ResultTable } from '../results/result-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
+import type { PieceStore } from '../store/types.ts'
 import { Announcer } from './announcer.ts'
 import { ClaimExchange } from './claim-exchange.ts'
-import type { ClaimExchangeHost } from './claim-exchange.ts'
+import type { ClaimExchangeHost, ClaimExchangeParts } from './claim-exchange.ts'
 import { HandOver } from './hand-over.ts'
 import { identityOf } from './identity.ts'
 import { TaskPeer } from './task-peer.ts'
@@ -30,15 +31,19 @@ const STRIKES_TOLERATED = 1
 /** Number of peers whose strikes are remembered: peer ids cost nothing to invent. */
 const MAX_STRIKERS = 10_000
 
-/** Answers a request for a block. */
-export type Respond = (err: Error | null, block?: Uint8Array) => void
-
 /** How far the connected peers have announced their pieces. */
 export interface Meeting {
   /** connections are being opened, or their peers have not announced their pieces yet */
   isConnecting: boolean
   /** at least one peer works on the same task, and has announced its pieces or is about to */
   hasMet: boolean
+}
+
+/** The parts that the neighbours use. */
+export interface NeighbourParts extends ClaimExchangeParts {
+  readonly results: ResultTable
+  /** has the blocks that peers request */
+  readonly store: Pick<PieceStore, 'get'>
 }
 
 /** Callbacks of the owner of the neighbours. */
@@ -48,37 +53,36 @@ export interface NeighbourHost extends ClaimExchangeHost {
   /** announcements of this peer were processed: pieces may be fetched from it, or computed */
   updated (peer: TaskPeer): void
   left (peer: TaskPeer): void
-  /** the peer holds something that is needed */
-  wants (peer: TaskPeer): boolean
-  /** reads a block of a piece that is stored here */
-  serve (index: number, offset: number, length: number, respond: Respond): void
-  strike (peer: TaskPeer, reason: string): void
-  ban (peer: TaskPeer, reason: string): void
+  /** the peer broke a rule; `isFinal`: it may not come back */
+  misbehaved (peer: TaskPeer, reason: string, isFinal: boolean): void
 }
 
 /** The peers of one task. Iterable. */
 export class Neighbours implements Iterable<TaskPeer> {
   readonly #results: ResultTable
   readonly #scheduler: Scheduler
+  readonly #store: NeighbourParts['store']
   readonly #host: NeighbourHost
   readonly #peers = new Map<Wire, TaskPeer>()
   readonly #strikes = new Map<string, number>()
   readonly #banned = new WeakSet<TaskPeer>()
   /** number of rounds for which a peer has choked us although we need its pieces */
   readonly #starving = new Map<TaskPeer, number>()
-  readonly #claims: ClaimExchange
   readonly #announcer: Announcer
+  /** claims, ours and those of the peers */
+  readonly claims: ClaimExchange
   /** the pieces that would be lost if we left */
   readonly handOver: HandOver
 
-  constructor (results: ResultTable, scheduler: Scheduler, host: NeighbourHost) {
+  constructor (parts: NeighbourParts, host: NeighbourHost) {
+    const { results, scheduler, store, clock, peerId } = parts
     this.#results = results
     this.#scheduler = scheduler
+    this.#store = store
     this.#host = host
-    this.#claims = new ClaimExchange(scheduler, host)
-    this.#announcer = new Announcer(results, host.clock)
-    const peerId = hexOf(host.peerId)
-    this.handOver = new HandOver(results, () => this.#welcome(), { peerId, now: () => host.clock.now() })
+    this.claims = new ClaimExchange(parts, host)
+    this.#announcer = new Announcer(results, clock)
+    this.handOver = new HandOver(results, () => this.#welcome(), { peerId: hexOf(peerId), clock })
   }
 
   [Symbol.iterator] (): IterableIterator<TaskPeer> { return this.#peers.values() }
@@ -107,13 +111,13 @@ export class Neighbours implements Iterable<TaskPeer> {
     wire.on('unchoke', () => { this.#host.updated(peer) })
     wire.on('request', (index, offset, length, respond) => { this.#onRequest(peer, index, offset, length, respond) })
     wire.once('close', () => { this.#remove(peer) })
-    this.#claims.add(peer)
+    this.claims.add(peer)
     ext.on('matched', () => { if (peer.isGreeted) this.#sendSnapshot(peer) })
     ext.on('results', records => { this.#onResults(peer, records) })
     // after the claims have been processed
     ext.on('releases', () => { this.#host.updated(peer) })
     ext.on('withdrawals', () => { this.#host.updated(peer) })
-    ext.on('violation', reason => { this.#host.strike(peer, reason) })
+    ext.on('violation', reason => { this.#host.misbehaved(peer, reason, false) })
     this.#announcer.add(peer)
     this.handOver.joined(peer)
     // only bittorrent-protocol's stand-in has bits without bytes
@@ -149,14 +153,10 @@ export class Neighbours implements Iterable<TaskPeer> {
   /** The piece is no longer stored here. */
   withdraw (index: number): void { this.#announcer.withdraw(index) }
 
-  claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void { this.#claims.claim(claims, opts) }
-
-  release (indices: number[]): void { this.#claims.release(indices) }
-
   /** The peer completed a piece of `bytes` bytes, which matched its digest. */
   delivered (peer: TaskPeer, bytes: number): void {
     this.#scheduler.deliveries.delivered(peer.holder, bytes)
-    this.#claims.delivered(peer)
+    this.claims.delivered(peer)
   }
 
   /** The piece is needed again: its holders are expected to deliver it. */
@@ -165,13 +165,13 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   close (): void {
-    this.#claims.close()
+    this.claims.close()
     this.#announcer.close()
   }
 
   #sendSnapshot (peer: TaskPeer): void {
     this.#announcer.sendSnapshot(peer)
-    this.#claims.sendSnapshot(peer)
+    this.claims.sendSnapshot(peer)
   }
 
   //
@@ -180,23 +180,24 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   /**
    * Ends claims that were not renewed in time, and connections to peers that have what we need but never unchoke us.
+   * @param wants whether something is to be requested from the peer
    */
-  tidy (): void {
-    this.#claims.tidy()
+  tidy (wants: (peer: TaskPeer) => boolean): void {
+    this.claims.tidy()
     this.#announcer.tidy()
     for (const peer of this) {
       peer.ext.expireClaims()
-      const isStarving = peer.wire.peerChoking && (peer.wire.requests.length > 0 || this.#host.wants(peer))
+      const isStarving = peer.wire.peerChoking && (peer.wire.requests.length > 0 || wants(peer))
       const rounds = isStarving ? (this.#starving.get(peer) ?? 0) + 1 : 0
       this.#starving.set(peer, rounds)
       if (rounds >= MAX_STARVING_ROUNDS) peer.wire.destroy()
-      else if (peer.wire.amInterested && !this.#isNeeded(peer)) peer.wire.uninterested()
+      else if (peer.wire.amInterested && !wants(peer) && !this.#isNeeded(peer)) peer.wire.uninterested()
     }
   }
 
   /** True if it has something that is missing here. The cheap checks come first. */
   #isNeeded (peer: TaskPeer): boolean {
-    if (peer.wire.peerChoking || peer.wire.requests.length > 0 || this.#host.wants(peer)) return true
+    if (peer.wire.peerChoking || peer.wire.requests.length > 0) return true
     for (let index = 0; index < this.#results.pieceCount; index++) {
       if (peer.results.holds(index) && this.#scheduler.isMissing(index) && this.#scheduler.isWanted(index)) return true
     }
@@ -211,9 +212,9 @@ export class Neighbours implements Iterable<TaskPeer> {
     const identity = identityOf(peer.wire)
     const strikes = (this.#strikes.get(identity) ?? 0) + 1
     if (this.#strikes.size < MAX_STRIKERS) this.#strikes.set(identity, strikes)
-    if (strikes <= STRIKES_TOLERATED) return this.#host.strike(peer, reason)
-    this.#banned.add(peer)
-    this.#host.ban(peer, reason)
+    const isFinal = strikes > STRIKES_TOLERATED
+    if (isFinal) this.#banned.add(peer)
+    this.#host.misbehaved(peer, reason, isFinal)
   }
 
   * #welcome (): Generator<TaskPeer> { for (const peer of this) if (!this.#banned.has(peer)) yield peer }
@@ -221,7 +222,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   #remove (peer: TaskPeer): void {
     if (!this.#peers.delete(peer.wire)) return
     this.#starving.delete(peer)
-    this.#claims.remove(peer)
+    this.claims.remove(peer)
     this.#announcer.remove(peer)
     peer.results.clear()
     this.#scheduler.deliveries.remove(peer.holder)
@@ -244,7 +245,7 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #onHave (peer: TaskPeer, index: number): void {
     if (index < 0 || index >= this.#results.pieceCount) {
-      return this.#host.strike(peer, `announced piece ${index}, which the task does not have`)
+      return this.#host.misbehaved(peer, `announced piece ${index}, which the task does not have`, false)
     }
     this.#setHave(peer, index)
     if (this.#scheduler.isMissing(index)) this.#host.updated(peer)
@@ -265,7 +266,7 @@ export class Neighbours implements Iterable<TaskPeer> {
       else this.#expect(peer, index) // its `have` will follow
     }
     // last, so that a claim turns into an announcement without a gap in which another peer starts the piece
-    this.#claims.fulfil(peer, records.map(({ index }) => index))
+    this.claims.fulfil(peer, records.map(({ index }) => index))
     this.#host.updated(peer)
   }
 
@@ -274,12 +275,12 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#scheduler.deliveries.announced(peer.holder, index, peer.results.size(index)!)
   }
 
-  #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: Respond): void {
+  #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: WireEvents['request'][3]): void {
     const size = this.#results.ownSize(index)
     if (size === undefined) return respond(new Error(`piece ${index} is not stored`))
     // the peer may know another result of the piece
     if (offset < 0 || length <= 0 || offset + length > size) return respond(new Error('the request is outside the piece'))
-    this.#host.serve(index, offset, length, (err, block) => {
+    this.#store.get(index, { offset, length }, (err, block) => {
       if (err === null && offset + length === size) this.handOver.sent(peer, index)
       respond(err, block)
     })
@@ -293,7 +294,7 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #onAvailable (peer: TaskPeer, index: number): void {
     this.#expect(peer, index)
-    this.#claims.settled(peer, index)
+    this.claims.settled(peer, index)
     if (this.#scheduler.isMissing(index)) this.#host.available(peer, index)
   }
 

@@ -6,8 +6,9 @@
 import { MAX_CLAIMS } from '../../extensions/ut_bitworker/constants.ts'
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
+import type { ClaimExchange } from '../peers/claim-exchange.ts'
 import type { Choice, Scheduler } from '../scheduling/scheduler.ts'
-import type { Pace } from './pace.ts'
+import type { Slots } from './slots.ts'
 
 /**
  * Short pieces are claimed this far ahead: other peers wait for them at most that long, and a message costs a
@@ -20,47 +21,27 @@ const AHEAD_MS = 100
  */
 const NEXT_MS = 200
 
-/** Sends claims to all peers. */
-export interface ClaimOutlet {
-  /** sends the claims before the work items start */
-  claim (claims: ClaimRecord[], opts: { isBackup: boolean }): void
-  /** announces that there will be no results */
-  release (indices: number[]): void
-}
-
-/** The slots that pieces are chosen for. */
-export interface WorkingSlots {
-  readonly state: 'on' | 'paused' | 'stopped'
-  /** number of slots */
-  readonly count: number
-  /** number of slots in which no command runs */
-  readonly free: number
-  /** number of pieces that are being computed or stored */
-  readonly running: number
-  /**
-   * for each running command, the milliseconds until its expected end, by the pace of recent pieces; negative: overdue
-   */
-  ends (): number[]
+/** The parts that choose pieces, and that send claims to all peers. */
+export interface ClaimingParts {
+  readonly scheduler: Scheduler
+  readonly claims: Pick<ClaimExchange, 'claim' | 'release'>
+  /** the scheduler's clock */
+  readonly clock: Clock
 }
 
 /** The pieces that one task's slots will start next. */
 export class ClaimedAhead {
   readonly #scheduler: Scheduler
-  readonly #outlet: ClaimOutlet
-  readonly #slots: WorkingSlots
-  readonly #pace: Pace
+  readonly #claims: ClaimingParts['claims']
+  readonly #slots: Slots
   readonly #clock: Clock
   readonly #indices = new Set<number>()
   #cancelLook = (): void => {}
 
-  /** @param opts `clock`: the scheduler's */
-  constructor (
-    scheduler: Scheduler, outlet: ClaimOutlet, slots: WorkingSlots, { pace, clock }: { pace: Pace, clock: Clock }
-  ) {
+  constructor ({ scheduler, claims, clock }: ClaimingParts, slots: Slots) {
     this.#scheduler = scheduler
-    this.#outlet = outlet
+    this.#claims = claims
     this.#slots = slots
-    this.#pace = pace
     this.#clock = clock
   }
 
@@ -96,8 +77,8 @@ export class ClaimedAhead {
   /** Chooses pieces for the slots that will be free soon. Other slots can wait: an overdue command may take long. */
   look (): void {
     this.#cancelLook()
-    if (this.#slots.state !== 'on' || this.#pace.ms <= AHEAD_MS) return
-    const ends = this.#slots.ends()
+    if (this.#slots.state !== 'on' || this.#slots.paceMs <= AHEAD_MS) return
+    const ends = this.#slots.ends(this.#clock.now())
     const soon = this.#slots.count - ends.filter(ms => Math.abs(ms) > NEXT_MS).length
     this.#giveUp([...this.#indices].slice(soon))
     const chosen: ClaimRecord[] = []
@@ -107,7 +88,7 @@ export class ClaimedAhead {
       this.#add(choice.index)
       chosen.push(this.#fresh(choice.index))
     }
-    if (chosen.length > 0) this.#outlet.claim(chosen, { isBackup: false })
+    if (chosen.length > 0) this.#claims.claim(chosen, { isBackup: false })
     const changes = ends.flatMap(ms => [Math.ceil(ms - NEXT_MS), Math.floor(ms + NEXT_MS) + 1]).filter(ms => ms > 0)
     if (changes.length > 0) this.#cancelLook = this.#clock.after(Math.min(...changes), () => { this.look() })
   }
@@ -122,22 +103,21 @@ export class ClaimedAhead {
       if (choice === undefined || choice.isBackup) break
       this.#add(choice.index)
     }
-    if (this.#indices.size > 0) this.#outlet.claim(this.claims(), { isBackup: false })
+    if (this.#indices.size > 0) this.#claims.claim(this.claims(), { isBackup: false })
     if (choice?.isBackup !== true) return undefined
     this.#scheduler.start(choice.index)
-    this.#outlet.claim([this.#fresh(choice.index)], { isBackup: true })
+    this.#claims.claim([this.#fresh(choice.index)], { isBackup: true })
     return choice
   }
 
   #batchSize (): number {
-    const { free, count } = this.#slots
-    const { ms } = this.#pace
-    if (ms === 0 || ms > AHEAD_MS) return free
-    return Math.max(free, Math.min(this.#room, Math.ceil(AHEAD_MS / ms) * count))
+    const { free, count, paceMs } = this.#slots
+    if (paceMs === 0 || paceMs > AHEAD_MS) return free
+    return Math.max(free, Math.min(this.#room, Math.ceil(AHEAD_MS / paceMs) * count))
   }
 
   /** The number of claims that are allowed in addition to those of running pieces. */
-  get #room (): number { return MAX_CLAIMS - this.#slots.running }
+  get #room (): number { return MAX_CLAIMS - this.#slots.running.size }
 
   #add (index: number): void {
     this.#scheduler.start(index)
@@ -149,9 +129,9 @@ export class ClaimedAhead {
       this.#indices.delete(index)
       this.#scheduler.stop(index)
     }
-    if (indices.length > 0) this.#outlet.release(indices)
+    if (indices.length > 0) this.#claims.release(indices)
   }
 
   /** The claim of a piece that has not started. */
-  #fresh (index: number): ClaimRecord { return { index, elapsedMs: 0, estimateMs: this.#pace.estimateMs } }
+  #fresh (index: number): ClaimRecord { return { index, elapsedMs: 0, estimateMs: this.#slots.estimateMs } }
 }

@@ -11,46 +11,30 @@ import type { Result } from '../results/result.ts'
 import { SLOW } from '../scheduling/backups.ts'
 import type { Claim } from '../scheduling/claim.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
-import type { Generated, Generation, PieceStore } from '../store/types.ts'
+import type { Generated, PieceStore } from '../store/types.ts'
 import { ClaimedAhead } from './claimed-ahead.ts'
-import type { ClaimOutlet, WorkingSlots } from './claimed-ahead.ts'
-import { Pace } from './pace.ts'
+import type { ClaimingParts } from './claimed-ahead.ts'
+import { Slots } from './slots.ts'
+import type { Running } from './slots.ts'
 
 const trace = traceOf('scheduling')
 
 /** The parts that the slots use. */
-export interface SlotParts {
-  /** number of work items at a time, at least 1 */
-  readonly slots: number
-  readonly scheduler: Scheduler
-  /** the scheduler's clock */
-  readonly clock: Clock
-  readonly store: Pick<PieceStore, 'generate'>
-  readonly outlet: ClaimOutlet
-}
+export interface SlotParts extends ClaimingParts { readonly store: Pick<PieceStore, 'generate'> }
+
+/** How a work item ended. `isFinal`: the piece is left to other peers. */
+export type Ending =
+  | { result: Result, run: Pick<Generated, 'ms' | 'stderr'> }
+  | { error: Error, isFinal: boolean }
+  | { abortedBecause: string }
 
 /** The callbacks of the slots' owner. */
 export interface ComputeSlotsHost {
   /** the work item runs */
   started (index: number): void
-  computed (index: number, result: Result, run: Pick<Generated, 'ms' | 'stderr'>): void
-  /** `final`: the piece is left to other peers */
-  failed (index: number, error: Error, final: boolean): void
-  aborted (index: number, reason: string): void
+  ended (index: number, ending: Ending): void
   /** there is nothing to run at the moment; called after every change */
   idle (): void
-}
-
-interface Running {
-  readonly generation: Generation
-  readonly since: number
-  isBackup: boolean
-  /** expected duration, milliseconds; 0: unknown */
-  readonly estimateMs: number
-  /** its command has ended */
-  hasEnded: boolean
-  /** why it was aborted */
-  reason: string | null
 }
 
 /** Pieces being stored, per slot. If the disk cannot keep up, no more commands are started. */
@@ -61,51 +45,42 @@ const NEARLY_DONE = 0.75
 const LATEST = 1.25
 
 /** The running work items of one task. */
-export class ComputeSlots implements WorkingSlots {
-  /** number of work items at a time */
-  readonly count: number
+export class ComputeSlots {
+  readonly #slots: Slots
   readonly #scheduler: Scheduler
   readonly #host: ComputeSlotsHost
   readonly #clock: Clock
   readonly #store: SlotParts['store']
-  readonly #outlet: ClaimOutlet
-  readonly #running = new Map<number, Running>()
-  /** number of running commands: the members of `#running` that are not merely being stored */
-  #busy = 0
-  readonly #pace = new Pace()
+  readonly #claims: SlotParts['claims']
   readonly #ahead: ClaimedAhead
   #cancelRenewal: () => void
   #cancelWakeUp = (): void => {}
-  #state: 'on' | 'paused' | 'stopped' = 'on'
 
-  constructor ({ slots, scheduler, clock, store, outlet }: SlotParts, host: ComputeSlotsHost) {
-    this.count = slots
-    this.#scheduler = scheduler
+  /** @param count number of work items at a time, at least 1 */
+  constructor (count: number, parts: SlotParts, host: ComputeSlotsHost) {
+    this.#slots = new Slots(count)
+    this.#scheduler = parts.scheduler
     this.#host = host
-    this.#clock = clock
-    this.#store = store
-    this.#outlet = outlet
-    this.#ahead = new ClaimedAhead(scheduler, outlet, this, { pace: this.#pace, clock })
+    this.#clock = parts.clock
+    this.#store = parts.store
+    this.#claims = parts.claims
+    this.#ahead = new ClaimedAhead(parts, this.#slots)
     this.#cancelRenewal = this.#renewLater()
   }
 
-  get state (): 'on' | 'paused' | 'stopped' { return this.#state }
+  get state (): Slots['state'] { return this.#slots.state }
 
   /** The duration of a piece here, milliseconds; 0: unknown. */
-  get paceMs (): number { return this.#pace.ms }
-
-  get free (): number { return this.count - this.#busy }
-
-  get running (): number { return this.#running.size }
+  get paceMs (): number { return this.#slots.paceMs }
 
   /** The claims of the pieces that are being computed or are next, with their elapsed times. */
   claims ({ isBackup }: { isBackup: boolean }): ClaimRecord[] {
-    if (this.#state !== 'on') return []
+    if (this.state !== 'on') return []
     const now = this.#clock.now()
     const claims: ClaimRecord[] = []
-    for (const [index, running] of this.#running) {
+    for (const [index, running] of this.#slots.running) {
       if (running.isBackup === isBackup) {
-        claims.push({ index, elapsedMs: Math.round(now - running.since), estimateMs: this.#pace.estimateMs })
+        claims.push({ index, elapsedMs: Math.round(now - running.since), estimateMs: this.#slots.estimateMs })
       }
     }
     return isBackup ? claims : claims.concat(this.#ahead.claims())
@@ -113,7 +88,7 @@ export class ComputeSlots implements WorkingSlots {
 
   /** Starts work items while there are free slots and pieces to compute. Cheap if there is nothing to do. */
   run (): void {
-    while (this.#state === 'on' && this.#hasRoom) {
+    while (this.state === 'on' && this.#hasRoom) {
       const choice = this.#ahead.next()
       if (choice === undefined) break
       this.#start(choice.index, choice.isBackup)
@@ -124,7 +99,8 @@ export class ComputeSlots implements WorkingSlots {
 
   /** A slot is free when its command has ended: storing the piece needs no slot. */
   get #hasRoom (): boolean {
-    return this.free > 0 && this.#running.size - this.#busy < STORING_PER_SLOT * this.count
+    const { count, free, running, busy } = this.#slots
+    return free > 0 && running.size - busy < STORING_PER_SLOT * count
   }
 
   /**
@@ -132,14 +108,15 @@ export class ComputeSlots implements WorkingSlots {
    * ones; 0: none, or unknown.
    */
   get busyMs (): number {
-    if (this.#state !== 'on') return 0
-    return this.#ahead.size > 0 || this.#scheduler.hasCandidates ? this.#pace.ms : Math.max(0, ...this.ends())
+    if (this.state !== 'on') return 0
+    if (this.#ahead.size > 0 || this.#scheduler.hasCandidates) return this.paceMs
+    return Math.max(0, ...this.#slots.ends(this.#clock.now()))
   }
 
   /** Aborts the piece's work item, if there is one. */
   abort (index: number, reason: string): void {
     if (this.#ahead.drop(index)) return
-    const running = this.#running.get(index)
+    const running = this.#slots.running.get(index)
     if (running === undefined || running.reason !== null) return
     running.reason = reason
     running.generation.kill()
@@ -150,10 +127,10 @@ export class ComputeSlots implements WorkingSlots {
    * that nothing else needs, continues as a backup: otherwise a backup would start again from the beginning.
    */
   yieldTo (index: number, { startedAt, estimateMs }: Pick<Claim, 'startedAt' | 'estimateMs'>): void {
-    const running = this.#running.get(index)
+    const running = this.#slots.running.get(index)
     const now = this.#clock.now()
     const elapsedMs = running === undefined ? 0 : now - running.since
-    const { ms: paceMs } = this.#pace
+    const { paceMs } = this
     const isKnown = paceMs > 0 && estimateMs > 0 && elapsedMs < LATEST * paceMs
     const isFirst = isKnown && startedAt + estimateMs - now > SLOW * Math.max(0, paceMs - elapsedMs)
     const isWorthIt = isFirst && (elapsedMs > NEARLY_DONE * paceMs || !this.#scheduler.hasCandidates)
@@ -162,24 +139,24 @@ export class ComputeSlots implements WorkingSlots {
     }
     if (running.isBackup) return
     running.isBackup = true
-    this.#outlet.release([index])
-    const claim = { index, elapsedMs: Math.round(elapsedMs), estimateMs: this.#pace.estimateMs }
-    this.#outlet.claim([claim], { isBackup: true })
+    this.#claims.release([index])
+    const claim = { index, elapsedMs: Math.round(elapsedMs), estimateMs: this.#slots.estimateMs }
+    this.#claims.claim([claim], { isBackup: true })
   }
 
   /** Suspends the work items and releases their claims, so that no peer waits for them. */
   pause (): void {
-    if (this.#state !== 'on') return
-    this.#state = 'paused'
+    if (this.state !== 'on') return
+    this.#slots.state = 'paused'
     this.#ahead.clear()
-    for (const { generation } of this.#running.values()) generation.pause()
-    this.#outlet.release([...this.#running.keys()])
+    for (const { generation } of this.#slots.running.values()) generation.pause()
+    this.#claims.release([...this.#slots.running.keys()])
   }
 
   resume (): void {
-    if (this.#state !== 'paused') return
-    this.#state = 'on'
-    for (const { generation } of this.#running.values()) generation.resume()
+    if (this.state !== 'paused') return
+    this.#slots.state = 'on'
+    for (const { generation } of this.#slots.running.values()) generation.resume()
     this.#renew()
     this.#ahead.look()
     this.run()
@@ -187,30 +164,24 @@ export class ComputeSlots implements WorkingSlots {
 
   /** Kills all work items. Resolves when they have ended. */
   async stop (): Promise<void> {
-    this.#state = 'stopped'
+    this.#slots.state = 'stopped'
     this.#cancelRenewal()
     this.#cancelWakeUp()
     this.#ahead.clear()
-    const ends = Array.from(this.#running.values(), ({ generation }) => generation.done.catch(() => {}))
-    for (const index of this.#running.keys()) this.abort(index, 'stopped')
+    const ends = Array.from(this.#slots.running.values(), ({ generation }) => generation.done.catch(() => {}))
+    for (const index of this.#slots.running.keys()) this.abort(index, 'stopped')
     await Promise.all(ends)
   }
 
-  ends (): number[] {
-    const now = this.#clock.now()
-    const working = [...this.#running.values()].filter(({ hasEnded, reason }) => !hasEnded && reason === null)
-    return working.map(({ since }) => since + this.#pace.ms - now)
-  }
-
   #start (index: number, isBackup: boolean): void {
-    trace('piece %d starts%s; a piece takes %d ms here', index, isBackup ? ' as a backup' : '', this.#pace.ms)
+    trace('piece %d starts%s; a piece takes %d ms here', index, isBackup ? ' as a backup' : '', this.paceMs)
     const generation = this.#store.generate(index)
-    const { estimateMs } = this.#pace
+    const { estimateMs } = this.#slots
     const running: Running = {
       generation, since: this.#clock.now(), isBackup, estimateMs, hasEnded: false, reason: null
     }
-    this.#running.set(index, running)
-    this.#busy++
+    this.#slots.running.set(index, running)
+    this.#slots.busy++
     void generation.ended.then(() => { this.#onEnded(running) })
     generation.done.then(
       generated => this.#onResult(index, generated),
@@ -226,36 +197,36 @@ export class ComputeSlots implements WorkingSlots {
 
   #onEnded (running: Running): void {
     running.hasEnded = true
-    this.#busy--
+    this.#slots.busy--
     this.run()
   }
 
   #onResult (index: number, { size, digest, ms, stderr }: Generated): void {
-    const { since, estimateMs } = this.#running.get(index)!
-    this.#running.delete(index)
+    const { since, estimateMs } = this.#slots.running.get(index)!
+    this.#slots.running.delete(index)
     this.#scheduler.stop(index)
     if (estimateMs > 0) this.#scheduler.lateness.add(this.#clock.now() - since - estimateMs)
-    this.#pace.add(ms)
-    this.#scheduler.setPace(this.#pace.ms)
+    this.#slots.took(ms)
+    this.#scheduler.setPace(this.paceMs)
     trace('piece %d is computed: %d bytes in %d ms', index, size, ms)
-    this.#host.computed(index, { size, digest }, { ms, stderr })
+    this.#host.ended(index, { result: { size, digest }, run: { ms, stderr } })
     this.run()
     this.#ahead.look() // now that the pace is known, and the piece is no longer missing
   }
 
   #onFailure (index: number, running: Running, err: Error): void {
-    this.#running.delete(index)
+    this.#slots.running.delete(index)
     const reason = running.reason ?? inputGone(err)
     if (reason !== null) {
       this.#scheduler.stop(index)
-      this.#outlet.release([index])
-      this.#host.aborted(index, reason)
+      this.#claims.release([index])
+      this.#host.ended(index, { abortedBecause: reason })
       trace('piece %d is aborted: %s', index, reason)
     } else {
       const isFinal = this.#scheduler.fail(index)
       trace('piece %d has failed%s: %s', index, isFinal ? ' for the last time' : '', err.message)
-      this.#outlet.release([index])
-      this.#host.failed(index, err, isFinal)
+      this.#claims.release([index])
+      this.#host.ended(index, { error: err, isFinal })
       // not the command's fault (disk full, no shell): the next piece would fail as well
       if (!(err instanceof CommandError)) return
     }
@@ -272,7 +243,7 @@ export class ComputeSlots implements WorkingSlots {
   #renew (): void {
     for (const isBackup of [false, true]) {
       const claims = this.claims({ isBackup })
-      if (claims.length > 0) this.#outlet.claim(claims, { isBackup })
+      if (claims.length > 0) this.#claims.claim(claims, { isBackup })
     }
   }
 
@@ -282,7 +253,7 @@ export class ComputeSlots implements WorkingSlots {
    */
   #armWakeUp (): void {
     this.#cancelWakeUp()
-    if (this.#state !== 'on' || !this.#hasRoom) return
+    if (this.state !== 'on' || !this.#hasRoom) return
     const at = this.#scheduler.wakeAt()
     trace('nothing to start for %d ms', at - this.#clock.now())
     if (at === Infinity) return

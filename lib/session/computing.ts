@@ -3,28 +3,20 @@
  * piece-flow.ts, which receives the computed pieces.
  */
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
-import type { Clock } from '../base/clock.ts'
 import { CommandError } from '../base/errors.ts'
 import type { Downloads } from '../download/downloads.ts'
 import type { Result } from '../results/result.ts'
 import type { ResultTable } from '../results/result-table.ts'
 import type { Claim } from '../scheduling/claim.ts'
-import type { Scheduler } from '../scheduling/scheduler.ts'
-import type { Generated, PieceStore } from '../store/types.ts'
-import type { ClaimOutlet } from './claimed-ahead.ts'
 import { ComputeSlots } from './compute-slots.ts'
-import type { ComputeSlotsHost } from './compute-slots.ts'
+import type { ComputeSlotsHost, Ending, SlotParts } from './compute-slots.ts'
 import type { SessionHost } from './session-host.ts'
 import { WorkReports } from './work-reports.ts'
 
 /** The parts that computing uses. */
-export interface ComputingParts {
-  readonly scheduler: Scheduler
-  readonly clock: Clock
-  readonly store: PieceStore
+export interface ComputingParts extends SlotParts {
   readonly results: ResultTable
   readonly downloads: Downloads
-  readonly outlet: ClaimOutlet
 }
 
 /** The computing of one task. */
@@ -36,6 +28,8 @@ export class Computing implements ComputeSlotsHost {
   #reports: WorkReports | null = null
   /** by piece being computed: work items of a stopped round may end in the next one */
   readonly #reportsOf = new Map<number, WorkReports>()
+  /** called after every change of the next pieces to be computed */
+  #planned = (): void => {}
   #count = 0
   #isStuck = false
   #isOpen = false
@@ -71,10 +65,13 @@ export class Computing implements ComputeSlotsHost {
   /** The pieces of earlier runs are known. */
   open (): void { this.#isOpen = true }
 
+  /** Calls `listener` after every change of the next pieces to be computed. */
+  onPlanned (listener: () => void): void { this.#planned = listener }
+
   /** @param slots number of work items at a time; none starts while paused */
   start (slots: number, isPaused: boolean): void {
     this.#reports = new WorkReports(slots, this.#host)
-    this.#slots = new ComputeSlots({ ...this.#parts, slots }, this)
+    this.#slots = new ComputeSlots(slots, this.#parts, this)
     if (isPaused) this.#slots.pause()
   }
 
@@ -113,27 +110,26 @@ export class Computing implements ComputeSlotsHost {
     reports.begun(index)
   }
 
-  computed (index: number, result: Result, run: Pick<Generated, 'ms' | 'stderr'>): void {
-    if (this.#isClosed || this.#parts.results.has(index)) return this.aborted(index, 'it was downloaded')
+  ended (index: number, ending: Ending): void {
+    const reports = this.#reportsOf.get(index)!
+    this.#reportsOf.delete(index)
+    if ('result' in ending) this.#computed(index, ending, reports)
+    else if ('error' in ending) this.#failed(index, ending, reports)
+    else reports.aborted(index, ending.abortedBecause)
+  }
+
+  #computed (index: number, { result, run }: Extract<Ending, { result: Result }>, reports: WorkReports): void {
+    if (this.#isClosed || this.#parts.results.has(index)) return reports.aborted(index, 'it was downloaded')
     this.#count++
     this.#parts.downloads.cancel(index)
-    this.#ended(index).computed(index, result, run)
+    reports.computed(index, result, run)
     this.#stored(index, result)
   }
 
-  failed (index: number, err: Error, final: boolean): void {
-    const reports = this.#ended(index)
+  #failed (index: number, { error, isFinal }: Extract<Ending, { error: Error }>, reports: WorkReports): void {
     // nothing can be computed on this machine: the command is not to blame
-    if (!(err instanceof CommandError) || err.code === 'BW_ERR_NO_SHELL') return this.#host.broken(err)
-    if (reports.failed(index, err, final, () => this.#parts.results.hasAny)) void this.#slots?.stop()
-  }
-
-  aborted (index: number, reason: string): void { this.#ended(index).aborted(index, reason) }
-
-  #ended (index: number): WorkReports {
-    const reports = this.#reportsOf.get(index)!
-    this.#reportsOf.delete(index)
-    return reports
+    if (!(error instanceof CommandError) || error.code === 'BW_ERR_NO_SHELL') return this.#host.broken(error)
+    if (reports.failed(index, error, isFinal, () => this.#parts.results.hasAny)) void this.#slots?.stop()
   }
 
   idle (): void {
@@ -142,6 +138,6 @@ export class Computing implements ComputeSlotsHost {
     const pieces = this.#isOpen ? scheduler.hopeless() : []
     if (pieces.length > 0 && !this.#isStuck) this.#host.report('stuck', { pieces })
     this.#isStuck = pieces.length > 0
-    this.#host.planned?.()
+    this.#planned()
   }
 }

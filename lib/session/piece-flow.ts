@@ -3,20 +3,18 @@
  * computing, so that each learns in one call what another has found out. Owned by work-session.ts.
  */
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
-import type { Clock } from '../base/clock.ts'
-import { hexOf } from '../base/digest.ts'
-import type { DownloadHost, DownloadSink } from '../download/download-host.ts'
+import type { DownloadHost } from '../download/download-host.ts'
 import { WireDownloads } from '../download/downloads.ts'
 import type { Downloads } from '../download/downloads.ts'
 import { Neighbours } from '../peers/neighbours.ts'
-import type { NeighbourHost, Respond } from '../peers/neighbours.ts'
+import type { NeighbourHost } from '../peers/neighbours.ts'
 import type { TaskPeer } from '../peers/task-peer.ts'
 import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
 import { ResultTable } from '../results/result-table.ts'
 import type { Claim } from '../scheduling/claim.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
-import type { PieceStore } from '../store/types.ts'
+import type { PieceDraft } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import { Computing } from './computing.ts'
 import { pieceResult } from './events.ts'
@@ -42,8 +40,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   readonly #host: SessionHost
   readonly #progress: Progress
   readonly #finisher: Finisher
-  readonly #parts: SessionParts
-  readonly #store: PieceStore
+  readonly #clock: SessionParts['clock']
   /** downloaded pieces that are being written to disk */
   readonly #storing = new Set<number>()
   #downloaded = 0
@@ -54,22 +51,22 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.#host = host
     this.#progress = progress
     this.#finisher = finisher
-    this.#parts = parts
-    this.#store = parts.store
+    this.#clock = parts.clock
     this.results = new ResultTable(pieceCount)
     this.scheduler = schedulerOf(parts, {
       pieceCount,
-      peerId: hexOf(host.peerId),
       needsInputs: inputs !== undefined,
       overdue: () => {
         this.downloads.reassign()
       }
     })
-    this.neighbours = new Neighbours(this.results, this.scheduler, this)
-    this.downloads = parts.createDownloads?.(this) ?? new WireDownloads(this)
-    const { results, scheduler, neighbours, downloads } = this
+    const { results, scheduler } = this
+    const peers = this.neighbours = new Neighbours({ ...parts, results, scheduler }, this)
+    const downloadParts = { ...parts, scheduler, peers }
+    const downloads = this.downloads =
+      parts.createDownloads?.(downloadParts, this) ?? new WireDownloads(downloadParts, this)
     this.computing = new Computing(
-      { ...parts, results, scheduler, downloads, outlet: neighbours }, host,
+      { ...parts, results, scheduler, downloads, claims: peers.claims }, host,
       (index, result) => { this.#onStored(index, result) }
     )
     parts.store.onLost(index => { this.#onLost(index) })
@@ -103,7 +100,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   /** To be called every few seconds. */
   tidy (): void {
-    this.neighbours.tidy()
+    this.neighbours.tidy(peer => this.downloads.needs(peer))
     this.scheduler.deliveries.expire()
     this.downloads.hasten()
   }
@@ -136,10 +133,6 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   // PEERS
   //
 
-  get clock (): Clock { return this.#parts.clock }
-
-  get peerId (): Uint8Array { return this.#host.peerId }
-
   claims (opts: { isBackup: boolean }): ClaimRecord[] { return this.computing.claims(opts) }
 
   available (peer: TaskPeer, index: number): void {
@@ -159,7 +152,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.scheduler.deliveries.expire()
     if (this.downloads.isAwaited(peer)) peer.wire.interested()
     this.computing.run()
-    this.downloads.consider(peer)
+    this.downloads.consider(peer, this.computing.busyMs)
   }
 
   left (peer: TaskPeer): void {
@@ -167,16 +160,9 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.computing.run()
   }
 
-  wants (peer: TaskPeer): boolean { return this.downloads.needs(peer) }
-
-  serve (index: number, offset: number, length: number, respond: Respond): void {
-    this.#store.get(index, { offset, length }, respond)
-  }
-
-  strike ({ name }: TaskPeer, reason: string): void { this.#host.report('strike', { peer: name, reason }) }
-
-  ban ({ wire, name, ext }: TaskPeer, reason: string): void {
-    this.#host.report('ban', { peer: name, reason })
+  misbehaved ({ wire, name, ext }: TaskPeer, reason: string, isFinal: boolean): void {
+    this.#host.report(isFinal ? 'ban' : 'strike', { peer: name, reason })
+    if (!isFinal) return
     this.#host.ban(wire)
     // not wire.destroy(), which still processes what the wire has buffered
     ext.close()
@@ -186,21 +172,9 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   // DOWNLOADS
   //
 
-  get peers (): Iterable<TaskPeer> { return this.neighbours }
-
-  get deliveries (): Scheduler['deliveries'] { return this.scheduler.deliveries }
-
-  get random (): () => number { return this.#parts.random }
-
-  get busyMs (): number { return this.computing.busyMs }
-
   needs (index: number): boolean {
     return this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#storing.has(index)
   }
-
-  isUrgent (index: number): boolean { return this.scheduler.isUrgent(index) }
-
-  receive (index: number, size: number): DownloadSink { return this.#store.receive(index, size) }
 
   distrust (peer: TaskPeer, index: number, reason: string): void {
     this.neighbours.distrust(peer, index, reason)
@@ -210,7 +184,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   broken (err: Error): void { if (!this.#isClosed) this.#host.broken(err) }
 
   async downloaded (
-    index: number, result: Result, sink: Pick<DownloadSink, 'commit'>, peers: Iterable<TaskPeer>
+    index: number, result: Result, draft: Pick<PieceDraft, 'commit'>, peers: Iterable<TaskPeer>
   ): Promise<void> {
     const sources = [...peers]
     if (result.size > 0) for (const peer of sources) this.neighbours.delivered(peer, result.size / sources.length)
@@ -220,7 +194,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     let stored: Result
     try {
       // if a work item here was faster, its piece stays
-      stored = await sink.commit(result)
+      stored = await draft.commit(result)
     } catch (err) {
       this.#host.broken(err as Error)
       return
@@ -240,7 +214,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   #onStored (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
     this.#settle(index, result)
-    this.#progress.add(index, result.size, this.clock.now())
+    this.#progress.add(index, result.size, this.#clock.now())
     this.#host.stored(index)
     this.neighbours.announce(index, result, sources)
     if (this.scheduler.missing === 0) this.neighbours.loseInterest()

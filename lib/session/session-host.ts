@@ -6,15 +6,12 @@ import type { SessionEvents } from './events.ts'
 
 /** What happens in a session, for torrent.ts to act on and to emit as events. */
 export interface SessionHost {
-  readonly peerId: Uint8Array
   report<K extends keyof SessionEvents> (event: K, payload: SessionEvents[K]): void
   /** the piece is on disk; called before peers are told */
   stored (index: number): void
   /** a piece that was on disk is gone */
   lost (index: number): void
   fileFinished (file: number, finished: FinishedFile | null): void
-  /** the next pieces to be computed may have changed; called after every change */
-  planned? (): void
   /** all pieces are stored, and all files are finished as far as they may be */
   done (): void
   /** the peer may not come back */

@@ -3,7 +3,8 @@
  * session on a virtual clock.
  */
 import type { Clock } from '../base/clock.ts'
-import type { DownloadHost } from '../download/download-host.ts'
+import { hexOf } from '../base/digest.ts'
+import type { DownloadHost, DownloadParts } from '../download/download-host.ts'
 import type { Downloads } from '../download/downloads.ts'
 import { Scheduler } from '../scheduling/scheduler.ts'
 import type { SchedulerOptions } from '../scheduling/scheduler.ts'
@@ -12,6 +13,8 @@ import type { PieceStore } from '../store/types.ts'
 /** The parts of a session. */
 export interface SessionParts<Store extends PieceStore = PieceStore> {
   readonly store: Store
+  /** our own, 20 bytes */
+  readonly peerId: Uint8Array
   readonly clock: Clock
   /** returns numbers in [0, 1) */
   readonly random: () => number
@@ -22,14 +25,14 @@ export interface SessionParts<Store extends PieceStore = PieceStore> {
   /** default: the policy of docs/scheduling.md */
   createScheduler? (opts: SchedulerOptions): Scheduler
   /** default: requests over the peers' wires */
-  createDownloads? (host: DownloadHost): Downloads
+  createDownloads? (parts: DownloadParts, host: DownloadHost): Downloads
 }
 
 /** The scheduler of a session. */
 export function schedulerOf (
-  parts: SessionParts, own: Pick<SchedulerOptions, 'pieceCount' | 'peerId' | 'overdue' | 'needsInputs'>
+  parts: SessionParts, own: Pick<SchedulerOptions, 'pieceCount' | 'overdue' | 'needsInputs'>
 ): Scheduler {
-  const { clock, random, lag } = parts
-  const opts = { ...own, random, now: () => clock.now(), lag }
+  const { clock, peerId, random, lag } = parts
+  const opts = { ...own, peerId: hexOf(peerId), random, now: () => clock.now(), lag }
   return parts.createScheduler?.(opts) ?? new Scheduler(opts)
 }

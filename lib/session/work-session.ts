@@ -123,6 +123,9 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   /** Pieces have become ready. */
   compute (): void { this.#flow.computing.run() }
 
+  /** Calls `listener` after every change of the next pieces to be computed. */
+  onPlanned (listener: () => void): void { this.#flow.computing.onPlanned(listener) }
+
   /** Reports the progress of an input. */
   reportInput (event: InputEvent): void { if (!this.#isClosed) this.#host.report('input', event) }
 

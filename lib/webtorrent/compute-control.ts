@@ -99,9 +99,6 @@ export class ComputeControl {
   /** The progress of the task's inputs; empty if none are downloaded. */
   get inputs (): InputEvent[] { return this.#supply?.states ?? [] }
 
-  /** The next pieces of the session have changed. */
-  planned (): void { this.#supply?.changed() }
-
   /** A peer of the task has told its listening port. */
   met (wire: ParentTorrent['wires'][number]): void { this.#inputs?.addPeer(wire) }
 

@@ -27,7 +27,7 @@ export interface MirroredTorrent extends InternalTorrent {
   readonly _taskWires: TaskWires
   readonly _sealing: Sealing
   readonly _session: { readonly hasUnmergedFiles: boolean } | null
-  readonly _control: { readonly isStarting: boolean, planned (): void }
+  readonly _control: { readonly isStarting: boolean }
 }
 
 /** The session's host: applies its events to the torrent. */
@@ -39,8 +39,6 @@ export class SessionMirror implements SessionHost {
     this.#torrent = torrent
     this.#task = task
   }
-
-  get peerId (): Uint8Array { return this.#torrent.client.peerIdBuffer }
 
   report<K extends keyof SessionEvents> (event: K, payload: SessionEvents[K]): void {
     ;(this.#torrent as EventEmitter).emit(event, payload)
@@ -84,8 +82,6 @@ export class SessionMirror implements SessionHost {
     // a 'done' listener may have destroyed the torrent
     if (!torrent.destroyed) torrent.discovery?.complete()
   }
-
-  planned (): void { this.#torrent._control.planned() }
 
   ban (wire: Wire): void { this.#torrent._taskWires.ban(wire) }
 

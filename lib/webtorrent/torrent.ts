@@ -95,8 +95,9 @@ export class ComputeTorrent extends IdentifiedTorrent {
     const store = new ComputeStore({ task, path: this._folderOf(task), force: this._options.force === true })
     this.store = store
     const lag = this._lag = new ProcessLag()
+    const { peerIdBuffer: peerId } = this.client
     const completes = this._completes(task)
-    const parts = { store, clock: systemClock, random: Math.random, lag: () => lag.ms, completes }
+    const parts = { store, peerId, clock: systemClock, random: Math.random, lag: () => lag.ms, completes }
     this._session = new WorkSession(task, parts, new SessionMirror(this, task))
     return this._session
   }

@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import test from 'tape'
 import type { Wire } from '../../lib/base/wire.ts'
-import type { DownloadSink } from '../../lib/download/download-host.ts'
 import { Downloader } from '../../lib/download/downloader.ts'
 import { TaskPeer } from '../../lib/peers/task-peer.ts'
 import { ResultTable } from '../../lib/results/result-table.ts'
+import type { DeliveryForecast } from '../../lib/scheduling/delivery-forecast.ts'
+import type { PieceDraft } from '../../lib/store/types.ts'
 
 type Respond = (err: Error | null, block?: Uint8Array) => void
 
@@ -72,30 +73,28 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
   const urgent = new Set<number>()
   const largest = { write: 0 }
   const disk = { isReady: Promise.resolve() }
-  const downloader = new Downloader({
+  const receive = (index: number, size: number): PieceDraft => {
+    const bytes = Buffer.alloc(size)
+    return {
+      write: async (at, data) => {
+        largest.write = Math.max(largest.write, data.length)
+        await disk.isReady
+        bytes.set(data, at)
+      },
+      hashInto: async (digest, at, length) => { digest.update(bytes.subarray(at, at + length)) },
+      commit: async result => {
+        stored.set(index, bytes)
+        return result
+      },
+      discard: () => {}
+    }
+  }
+  const deliveries = { asked () {}, rests () {}, received () {}, isSooner: () => false } as unknown as DeliveryForecast
+  const scheduler = { isUrgent: (index: number) => urgent.has(index), deliveries }
+  const downloader = new Downloader({ scheduler, peers, store: { receive } }, {
     needs: index => !stored.has(index),
-    isUrgent: index => urgent.has(index),
-    peers,
-    receive: (index, size) => {
-      const bytes = Buffer.alloc(size)
-      const sink: DownloadSink = {
-        write: async (at, data) => {
-          largest.write = Math.max(largest.write, data.length)
-          await disk.isReady
-          bytes.set(data, at)
-        },
-        hashInto: async (digest, at, length) => { digest.update(bytes.subarray(at, at + length)) },
-        commit: async result => {
-          stored.set(index, bytes)
-          return result
-        },
-        discard: () => {}
-      }
-      return sink
-    },
-    downloaded: async (_index, result, sink) => { await sink.commit(result) },
+    downloaded: async (_index, result, draft) => { await draft.commit(result) },
     broken: err => { throw err },
-    deliveries: { asked () {}, rests () {}, received () {}, isSooner: () => false },
     distrust: (peer, index) => {
       blamed.push(peers.indexOf(peer))
       peer.results.forget(index)

@@ -13,14 +13,7 @@ async function asked (
 ): Promise<number[]> {
   const clock = new VirtualClock()
   const at: number[] = []
-  const host = {
-    clock,
-    random: () => random,
-    get busyMs () {
-      return busyMs(clock.now())
-    }
-  }
-  const delay = new RequestDelay(host, {
+  const delay = new RequestDelay({ clock, random: () => random }, {
     isUrgent: each => each === URGENT,
     requestMore: () => {
       at.push(clock.now())
@@ -28,7 +21,7 @@ async function asked (
   })
   for (const ms of considered)
     clock.after(ms, () => {
-      delay.consider(peer)
+      delay.consider(peer, busyMs(clock.now()))
     })
   await clock.run(() => clock.now() >= 20_000, 20_000)
   return at

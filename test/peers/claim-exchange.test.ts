@@ -45,9 +45,7 @@ function exchangeOf (t: Test) {
   const clock = new VirtualClock()
   const scheduler = new Scheduler({ pieceCount: 100, peerId: '00'.repeat(20), random: () => 0, now: clock.now })
   scheduler.setPace(PACE_MS)
-  const exchange = new ClaimExchange(scheduler, {
-    clock,
-    peerId: new Uint8Array(20),
+  const exchange = new ClaimExchange({ scheduler, clock, peerId: new Uint8Array(20) }, {
     claims: () => [],
     yield: () => {
       t.fail('nothing runs here')

@@ -57,18 +57,15 @@ class Node {
     const scheduler = new Scheduler({
       pieceCount: PIECES, peerId: hexOf(this.peerId), random: () => 0, now: swarm.clock.now
     })
-    this.neighbours = new Neighbours(this.#results, scheduler, {
-      clock: swarm.clock,
-      peerId: this.peerId,
+    const { clock } = swarm
+    const parts = { results: this.#results, scheduler, clock, peerId: this.peerId, store: { get () {} } }
+    this.neighbours = new Neighbours(parts, {
       claims: () => [],
       available: (_peer, index) => { this.available.push(index) },
       yield: () => {},
       updated: () => {},
       left: () => {},
-      wants: () => false,
-      serve: () => {},
-      strike: (_peer, reason) => { throw new Error(reason) },
-      ban: (_peer, reason) => { throw new Error(reason) }
+      misbehaved: (_peer, reason) => { throw new Error(reason) }
     })
   }
 
@@ -155,7 +152,9 @@ test('a piece that is stored again with another result is told as it is now', as
 
 test('a claim ends with its result even if the peer was as fast', async t => {
   const { swarm, a, b, exts } = await pair()
-  for (const index of [0, 1]) a.neighbours.claim([{ index, elapsedMs: 0, estimateMs: 1_000 }], { isBackup: false })
+  for (const index of [0, 1]) {
+    a.neighbours.claims.claim([{ index, elapsedMs: 0, estimateMs: 1_000 }], { isBackup: false })
+  }
   await swarm.wait(500)
   t.same([...exts[1]!.state.claims.keys()], [0, 1])
   b.store(0)

@@ -3,7 +3,7 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { Scheduler } from '../../lib/scheduling/scheduler.ts'
-import type { ClaimOutlet } from '../../lib/session/claimed-ahead.ts'
+import type { ClaimingParts } from '../../lib/session/claimed-ahead.ts'
 import { ComputeSlots } from '../../lib/session/compute-slots.ts'
 import type { Generation } from '../../lib/store/types.ts'
 
@@ -36,18 +36,18 @@ function play (t: Test, { pieceCount, slots, workMs }: Work): Played {
     })
     return { piece, done, ended: done.then(() => {}), kill () {}, pause () {}, resume () {} }
   }
-  const outlet: ClaimOutlet = {
+  const outlet: ClaimingParts['claims'] = {
     claim: claims => { note(`claims ${claims.length}`) },
     release: indices => { note(`releases ${indices.length}`) }
   }
-  const computing = new ComputeSlots({ slots, scheduler, clock, store: { generate }, outlet }, {
+  const computing = new ComputeSlots(slots, { scheduler, clock, store: { generate }, claims: outlet }, {
     started: () => { note('starts') },
-    computed: index => {
+    ended: (index, ending) => {
+      if ('error' in ending) t.fail(ending.error.message)
+      if (!('result' in ending)) return
       computed.push(index)
       scheduler.setMissing(index, false)
     },
-    failed: (_index, err) => { t.fail(err.message) },
-    aborted: () => {},
     idle: () => {}
   })
   t.teardown(() => { void computing.stop() })

@@ -67,12 +67,11 @@ class Timers {
 }
 
 function partsOf (store: SimulatedStore, clock: Clock, downloads = DOWNLOADS): SessionParts {
-  return { store, clock, random: () => 0.5, lag: () => 0, createDownloads: () => downloads }
+  return { store, clock, peerId: new Uint8Array(20), random: () => 0.5, lag: () => 0, createDownloads: () => downloads }
 }
 
 const turn = async (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 const HOST = {
-  peerId: new Uint8Array(20),
   report () {},
   stored () {},
   lost () {},

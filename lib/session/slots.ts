@@ -1,0 +1,62 @@
+/**
+ * What runs in the slots of one task, and how long pieces take. Shared by compute-slots.ts and claimed-ahead.ts. Pure.
+ */
+import type { Generation } from '../store/types.ts'
+
+/** The pace is averaged over about this many recent pieces. */
+const PACE_PIECES = 32
+
+/** A work item. */
+export interface Running {
+  readonly generation: Generation
+  /** when it began, milliseconds on the scheduler's clock */
+  readonly since: number
+  isBackup: boolean
+  /** expected duration, milliseconds; 0: unknown */
+  readonly estimateMs: number
+  /** its command has ended */
+  hasEnded: boolean
+  /** why it was aborted */
+  reason: string | null
+}
+
+/** The slots of one round of computing. */
+export class Slots {
+  /** number of work items at a time */
+  readonly count: number
+  state: 'on' | 'paused' | 'stopped' = 'on'
+  /** the pieces that are being computed or stored */
+  readonly running = new Map<number, Running>()
+  /** number of running commands: the members of `running` that are not merely being stored */
+  busy = 0
+  #paceMs = 0
+  #completed = 0
+
+  /** @param count at least 1 */
+  constructor (count: number) {
+    this.count = count
+  }
+
+  /** Number of slots in which no command runs. */
+  get free (): number { return this.count - this.busy }
+
+  /** Average duration of a piece here, milliseconds; 0: unknown. */
+  get paceMs (): number { return this.#paceMs }
+
+  /** The estimate for claims: whole milliseconds. */
+  get estimateMs (): number { return Math.ceil(this.#paceMs) }
+
+  /** A piece took this many milliseconds. */
+  took (ms: number): void {
+    this.#completed++
+    this.#paceMs += (ms - this.#paceMs) / Math.min(this.#completed, PACE_PIECES)
+  }
+
+  /**
+   * For each running command, the milliseconds until its expected end, by the pace of recent pieces; negative: overdue.
+   */
+  ends (now: number): number[] {
+    const working = [...this.running.values()].filter(({ hasEnded, reason }) => !hasEnded && reason === null)
+    return working.map(({ since }) => since + this.#paceMs - now)
+  }
+}
