@@ -42,7 +42,9 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
     'complete by': completeByOf(opts),
     'output pattern': opts.outputPattern
   }
+  checkRemark('comment', opts.comment)
   return {
+    comment: opts.comment === '' ? undefined : opts.comment,
     name,
     'piece length': pieceLength,
     ...createFiles(opts, pieceLength),

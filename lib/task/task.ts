@@ -11,7 +11,7 @@ import { commandsDict, readBitworker, readCommands, taskDigest } from './command
 import { createInfo, createRemarks } from './create.ts'
 import { readInfo } from './info.ts'
 import { readSignatures, signaturesDict } from './signature.ts'
-import { readRemarks } from './trackers.ts'
+import { readRemark, readRemarks } from './trackers.ts'
 import type { Remarks } from './trackers.ts'
 import { taskError, TaskFlaw } from './types.ts'
 import type { CreateTaskOptions, ParseTaskOptions, Task, TaskSignature } from './types.ts'
@@ -56,7 +56,8 @@ export function createTask (opts: CreateTaskOptions): Task {
     throw taskError('BW_ERR_TASK_OPTIONS', 'createTask needs an object of options.', 'usage')
   }
   try {
-    return parseTask(joinFile(createRemarks(opts), encode(createInfo(opts))))
+    const { comment: _, ...remarks } = opts
+    return parseTask(joinFile(createRemarks(remarks), encode(createInfo(opts))))
   } catch (error) {
     if (!(error instanceof BitWorkerError)) throw error
     throw new BitWorkerError(error.code, 'usage', error instanceof TaskFlaw ? `${error.what}.` : error.message, {
@@ -83,8 +84,8 @@ export function parseTask (bytes: Uint8Array, { legacySwarm = false }: ParseTask
   // Only the writer of legacy files did not sort its keys.
   if (!legacy && !sorted) throw notBencode('Its keys are not sorted.')
   const raw = new Uint8Array(span('info'))
-  if (!legacy) return assemble(raw, info, readRemarks(root), { signatures: root.get('signatures') })
-  return legacySwarm ? assemble(raw, info, readRemarks(root), { legacyRoot: root }) : convert(raw, info, root)
+  if (!legacy) return assemble(raw, info, readRemarks(root, info), { signatures: root.get('signatures') })
+  return legacySwarm ? assemble(raw, info, readRemarks(root, info), { legacyRoot: root }) : convert(raw, info, root)
 }
 
 /** The same task, with its commands covered by the info-hash. */
@@ -92,12 +93,16 @@ function convert (raw: Uint8Array, info: Bdict, root: Bdict): Task {
   const commands = commandsDict(readCommands(root))
   const bitworker = { version: versionFor(commands), ...commands }
   const converted = encode(new Map<string, Encodable>([...info, ['bitworker', bitworker]]))
-  return { ...assemble(converted, decodeFile(converted, false).dict, readRemarks(root), {}), convertedFrom: sha1(raw) }
+  const remarks = readRemarks(root, info)
+  return { ...assemble(converted, decodeFile(converted, false).dict, remarks, {}), convertedFrom: sha1(raw) }
 }
 
 /** Writes a task file that contains the info dictionary as received. A legacy task is written as a legacy file. */
 export function encodeTask (task: Task): Uint8Array<ArrayBuffer> {
-  return joinFile({ ...(task.legacy && commandsDict(task)), ...createRemarks(task) }, task.info, task.signatures)
+  const { comment, ...others } = task
+  const isInside = comment === undefined || readRemark(decodeFile(task.info, false).dict, 'comment') === comment
+  const remarks = createRemarks(isInside ? others : task)
+  return joinFile({ ...(task.legacy && commandsDict(task)), ...remarks }, task.info, task.signatures)
 }
 
 /** Checked before anything is read or hashed, so that 100 MB of garbage cost nothing. */

@@ -19,9 +19,10 @@ const PROTOCOLS = new Set(['http:', 'https:', 'udp:', 'ws:', 'wss:'])
 /** The result of `readRemarks`. */
 export type Remarks = Pick<Task, 'announce' | 'comment' | 'createdBy' | 'created'>
 
-/** Reads trackers, comment, author and date; never throws. BEP 3, BEP 12. */
-export function readRemarks (root: Bdict): Remarks {
-  const comment = readRemark(root, 'comment')
+/** Reads trackers, comment (also of the info dictionary), author and date; never throws. BEP 3, BEP 12. */
+export function readRemarks (root: Bdict, info: Bdict): Remarks {
+  // the one that travels with a link, and that is signed, if there is one
+  const comment = readRemark(info, 'comment') ?? readRemark(root, 'comment')
   const createdBy = readRemark(root, 'created by')
   const seconds = root.get('creation date')
   return {
@@ -32,7 +33,8 @@ export function readRemarks (root: Bdict): Remarks {
   }
 }
 
-function readRemark (root: Bdict, key: string): string | undefined {
+/** Undefined: there is none, or nobody would read it. */
+export function readRemark (root: Bdict, key: string): string | undefined {
   const text = textOf(root.get(key))
   return text !== undefined && text.length <= MAX_REMARK_LENGTH ? text : undefined
 }

@@ -88,7 +88,7 @@ test('createTask: several files and every option', t => {
   t.equal(task.private, true)
   t.deepEqual(parseTask(encodeTask(task)), task, 'a round trip')
   t.equal(
-    createTask({ ...everything, comment: 'other', announce: [] }).infoHash,
+    createTask({ ...everything, createdBy: 'others', announce: [] }).infoHash,
     task.infoHash,
     'remarks are outside of the info-hash'
   )
@@ -99,6 +99,26 @@ test('createTask: several files and every option', t => {
 const readVersion2 = (bitworker: Record<string, Encodable>): Task => parseTask(encode({
   info: { bitworker: { command: 'true', version: 2, ...bitworker }, length: 8, name: 'x', 'piece length': 4 }
 }))
+
+test('a comment travels with the info dictionary', t => {
+  const opts = { name: 'x', command: 'true', parts: 1 }
+  const task = createTask({ ...opts, comment: 'who helps gets a cake' })
+  t.equal(task.comment, 'who helps gets a cake')
+  t.equal(parseTask(encode({ info: decodeDict(task.info).dict })).comment, task.comment, 'with a link alone')
+  t.notEqual(task.infoHash, createTask(opts).infoHash, 'the info-hash covers it')
+  t.equal(task.unsupported, undefined)
+  t.ok(Buffer.from(task.info).includes('7:versioni1e'), 'who does not know it computes all the same')
+  t.equal(Buffer.from(encodeTask(task)).toString().split('who helps').length, 2, 'written once')
+  t.equal(createTask({ ...opts, comment: '' }).infoHash, createTask(opts).infoHash, 'none is none')
+  const info = decodeDict(task.info).dict
+  t.equal(parseTask(encode({ comment: 'another', info })).comment, task.comment, 'it comes before the one beside it')
+  const beside = parseTask(encode({ comment: 'old', info: decodeDict(createTask(opts).info).dict }))
+  t.equal(beside.comment, 'old', 'a file of before')
+  t.deepEqual([beside.infoHash, parseTask(encodeTask(beside))], [createTask(opts).infoHash, beside], 'stays as it is')
+  const bad = new Map<string, Encodable>([...info, ['comment', Uint8Array.of(0xff)]])
+  t.notOk('comment' in parseTask(encode({ info: bad })), 'one that is no text is none')
+  t.end()
+})
 
 test('who runs the complete command', t => {
   const opts = { name: 'x', command: 'true', completeCommand: 'cat $PART_LIST > "$FILE"', parts: 1 }

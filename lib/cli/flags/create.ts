@@ -41,7 +41,7 @@ export function addCreate (program: Command): void {
     value('--scratch <size>', 'space that a command needs in its folder, which is in memory', parseLimit),
     many('--announce <url>', 'a tracker of the task', parseAnnounce),
     new Option('--private', 'let peers find each other only through its trackers, not through the DHT, the local network or other peers').default(false),
-    new Option('--comment <text>', 'a note to people who consider running it'),
+    new Option('--comment <text>', 'a note to people who consider running it; it travels with the link'),
     new Option('--try', 'compute the first piece here, and write the file only if that works (default: ask, at a terminal)'),
     new Option('--no-try', 'do not compute the first piece, and do not ask'),
     new Option('--reuse <task>', 'take over results of this task, which you know to be right for the new one as well'),

@@ -91,8 +91,8 @@ Examples:
   bitworker sign squares.bitworker
   bitworker sign old.rbw -o new.bitworker
 
-A signature covers everything that determines the output: command, names, sizes, time limit. Trackers, comment, author and date
-are not covered. The magnet link pins you as the signer: a task without your signature is refused.`,
+A signature covers the command, names, sizes, inputs, limits and the comment. Trackers, author and date are not covered.
+The magnet link pins you as the signer: a task without your signature is refused.`,
   trust: `
 Examples:
   Whatever Ada signs, until the end of the year, if it takes at most 100 hours:
