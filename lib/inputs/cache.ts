@@ -9,7 +9,8 @@
  * Beside them is what was unpacked of some, see lib/inputs/roots/root-cache.ts.
  */
 import {
-  chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync
+  chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, utimesSync,
+  writeFileSync
 } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import os from 'node:os'
@@ -20,16 +21,27 @@ import { ioError } from '../system/io-errors.ts'
 import { acquireLock } from '../system/lock.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { filePath } from './file-store.ts'
+import { stampAt } from './stamps.ts'
 import type { InputLayout } from './metainfo.ts'
 
 /** Number of processes that can use one input at a time. */
 const MAX_COPIES = 64
 /** The permissions of an input's file: it can be read and executed. */
 const FILE_MODE = 0o555
-/** A fixed time, which does not reveal when the input was downloaded. */
+const FOLDER_MODE = 0o755
+/** Nobody sees when it was fetched. */
 const EPOCH = new Date(0)
 
-/** Options of the cache. */
+/** A file that commands are given is the same on every machine: docs/task-file.md says what they find. */
+export function sealFile (at: string): void {
+  const { mode, mtimeMs } = lstatSync(at)
+  // it would look changed
+  if ((mode & 0o7777) === FILE_MODE && mtimeMs === 0) return
+  chmodSync(at, FILE_MODE)
+  utimesSync(at, EPOCH, EPOCH)
+}
+
+/** How a cache is made. */
 export interface CacheOptions {
   /** default: $XDG_CACHE_HOME/bitworker, or ~/.cache/bitworker */
   folder?: string
@@ -170,20 +182,39 @@ export class CacheEntry {
     try { rmSync(path.join(this.#folder, 'state'), { force: true }) } catch {}
   }
 
-  /** A file is complete: makes it read-only. */
+  /** A file is complete: nobody writes to it any more, and it is as every command sees it. */
   seal (layout: InputLayout, file: number): void {
     const at = filePath(this.root, layout, file)
-    if (layout.files[file]!.length === 0) {
+    const { length } = layout.files[file]!
+    if (length === 0) {
       mkdirSync(path.dirname(at), { recursive: true, mode: 0o755 })
       writeFileSync(at, '')
     }
-    chmodSync(at, FILE_MODE)
-    utimesSync(at, EPOCH, EPOCH)
+    const { size } = lstatSync(at)
+    if (size < length) throw new Error(`${at} is too short`)
+    // what is beyond its end belongs to no torrent piece, so that no hash tells
+    if (size > length) {
+      chmodSync(at, FILE_MODE | 0o200)
+      truncateSync(at, length)
+    }
+    sealFile(at)
+  }
+
+  /** All files are complete: so are the folders that they are in, as every command sees them. */
+  sealFolders ({ isFolder, files }: InputLayout): void {
+    if (!isFolder) return
+    const folders = new Set(files.map(file => path.dirname(file.path)))
+    for (const each of folders) if (each !== '.') folders.add(path.dirname(each))
+    for (const each of folders) {
+      const at = path.join(this.root, each)
+      chmodSync(at, FOLDER_MODE)
+      utimesSync(at, EPOCH, EPOCH)
+    }
   }
 
   /** The content is damaged: makes the file writable again. */
   unseal (layout: InputLayout, file: number): void {
-    try { chmodSync(filePath(this.root, layout, file), 0o600) } catch {} // it is gone
+    try { chmodSync(filePath(this.root, layout, file), FILE_MODE | 0o200) } catch {} // it is gone
   }
 
   /** Its time of modification is what `trim` uses. */
@@ -193,10 +224,7 @@ export class CacheEntry {
   }
 
   #stamps (layout: InputLayout): string[] {
-    return layout.files.map((_, file) => {
-      const stats = lstatSync(filePath(this.root, layout, file), { throwIfNoEntry: false })
-      return stats === undefined ? '' : `${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs}`
-    })
+    return layout.files.map((_, file) => stampAt(filePath(this.root, layout, file)))
   }
 
   #write (name: string, bytes: Uint8Array | string): void {

@@ -2,7 +2,7 @@
  * The data of an input torrent on disk, as WebTorrent's chunk store: files in a cache that are written as they arrive,
  * or the author's own files, which are only read, and are rejected if they change.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, mkdirSync, openSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from '../base/errors.ts'
@@ -11,6 +11,7 @@ import { isGone, readAt, writeAt } from '../system/file-io.ts'
 import { errnoOf, ioError } from '../system/io-errors.ts'
 import { OpenFiles } from '../system/open-files.ts'
 import type { InputLayout } from './metainfo.ts'
+import { stampAt, statsOf } from './stamps.ts'
 
 type Callback = (err: Error | null, bytes?: Buffer) => void
 
@@ -22,8 +23,10 @@ export interface FileStoreOptions {
   isWritable: boolean
   /** whether a torrent piece has been verified, so that it must be on disk; default: nothing is known */
   isHere?: (piece: number) => boolean
+  /** what a file must be to be read, see stamps.ts; undefined: we write to it ourselves. Default: always undefined */
+  mustBe? (file: number): string | undefined
   /** called if a file has changed or is gone */
-  onChange?: (path: string) => void
+  onChange? (path: string): void
 }
 
 /** The region of a file for a range of the torrent: the bytes `from` to `to` of the range are at `at` in the file. */
@@ -42,6 +45,10 @@ export class FileStore {
   readonly #reads = new Map<string, Promise<Buffer>>()
   /** the state of files when they were first used, by path */
   readonly #known = new Map<string, string>()
+  /** files written to since `doubt` */
+  readonly #written = new Set<number>()
+  /** the content is being checked, so it is not sent to peers */
+  #isDoubted = false
 
   constructor (opts: FileStoreOptions) {
     this.chunkLength = opts.layout.pieceLength
@@ -62,6 +69,8 @@ export class FileStore {
     if (typeof opts === 'function') return this.get(index, null, opts)
     const start = index * this.chunkLength
     const { offset = 0, length = this.#lengthOf(index) - offset } = opts ?? {}
+    // a peer's request: WebTorrent itself reads whole pieces, to check them
+    if (this.#isDoubted && opts?.offset !== undefined) return queueMicrotask(() => { cb(inDoubt()) })
     const cached = this.#windows.slice(index, offset, length)
     if (cached !== undefined) return queueMicrotask(() => { cb(null, cached) })
     const window = Math.floor(offset / WINDOW_BYTES)
@@ -70,18 +79,35 @@ export class FileStore {
     const read = isInWindow
       ? this.#window(index, window).then(bytes => bytes.subarray(offset - window * WINDOW_BYTES).subarray(0, length))
       : this.read(start + offset, length)
-    read.then(bytes => { cb(null, bytes) }, cb)
+    read.then(bytes => {
+      if (this.#isDoubted && opts?.offset !== undefined) cb(inDoubt())
+      else cb(null, bytes)
+    }, cb)
   }
 
   close (cb: Callback = () => {}): void {
-    this.forget()
+    this.#forget()
     cb(null)
   }
 
   destroy (cb: Callback = () => {}): void { this.close(cb) }
 
-  /** The files may have been removed or replaced: closes them, so that they are opened again. */
-  forget (): void {
+  /**
+   * The files may have been changed, removed or replaced: opens them again, and sends nothing to peers until `trust` is
+   * called, when everything has been checked.
+   */
+  doubt (): void {
+    this.#isDoubted = true
+    this.#written.clear()
+    this.#forget()
+  }
+
+  trust (): void { this.#isDoubted = false }
+
+  /** Whether the file was written to since `doubt`. */
+  hasWritten (file: number): boolean { return this.#written.has(file) }
+
+  #forget (): void {
     this.#files.close()
     this.#windows.clear()
     this.#reads.clear()
@@ -114,7 +140,7 @@ export class FileStore {
     this.#reads.set(key, read)
     try {
       const bytes = await read
-      // false if `forget` was called meanwhile
+      // false if `doubt` was called meanwhile
       if (this.#reads.get(key) === read) this.#windows.set(index, window, bytes)
       return bytes
     } finally {
@@ -128,7 +154,7 @@ export class FileStore {
     try {
       const bytes = await this.#files.use(where, async fd => readAt(fd, at, to - from))
       // checked afterwards, so that a change during the read is noticed
-      if (bytes.length === to - from && this.#isSame(where)) return bytes
+      if (bytes.length === to - from && this.#isSame(file, where)) return bytes
     } catch (err) {
       if (!isGone(err)) throw err
     }
@@ -153,6 +179,7 @@ export class FileStore {
       const where = this.pathOf(file)
       try {
         this.#makeFile(file, where)
+        this.#written.add(file)
         await this.#files.use(where, async fd => { await writeAt(fd, at, bytes.subarray(from, to)) })
       } catch (err) {
         throw ioError(err, where)
@@ -162,7 +189,7 @@ export class FileStore {
 
   /** Creates the file if necessary. If it is not the file that verified data was written to, that data is lost. */
   #makeFile (file: number, where: string): void {
-    const stamp = this.#stampOf(statSync(where, { throwIfNoEntry: false }))
+    const stamp = identityOf(statsOf(where))
     const known = this.#known.get(where)
     if (stamp !== '' && stamp === known) return
     const isLost = known !== undefined || (stamp === '' && this.#isExpected(file, 0, this.#opts.layout.files[file]!.length))
@@ -188,33 +215,34 @@ export class FileStore {
     const fd = this.#opts.isWritable
       ? openOr(at, O_RDWR | O_NOFOLLOW | O_NONBLOCK, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
       : openSync(at, O_RDONLY | O_NONBLOCK)
-    if (!this.#known.has(at)) this.#known.set(at, this.#stampOf(fstatSync(fd)))
+    if (!this.#known.has(at)) this.#known.set(at, identityOf(fstatSync(fd)))
     return fd
   }
 
-  #isSame (at: string): boolean {
-    return this.#stampOf(statSync(at, { throwIfNoEntry: false })) === this.#known.get(at)
-  }
-
-  /** The identity of a file, and its state unless we write to it ourselves; '' if it does not exist. */
-  #stampOf (stats: Stats | undefined): string {
-    if (stats === undefined) return ''
-    const file = `${stats.dev} ${stats.ino}`
-    return this.#opts.isWritable ? file : `${file} ${stats.size} ${stats.mtimeMs}`
+  #isSame (file: number, at: string): boolean {
+    const stamp = this.#isDoubted ? undefined : this.#opts.mustBe?.(file)
+    return stamp === undefined ? identityOf(statsOf(at)) === this.#known.get(at) : stampAt(at) === stamp
   }
 
   #changed (at: string): void {
     this.#files.forget(at)
-    // an original stays rejected
-    if (this.#opts.isWritable) this.#known.delete(at)
+    this.#known.delete(at)
     this.#windows.clear()
     this.#opts.onChange?.(at)
   }
 
   #notThere (at: string): BitWorkerError {
-    const why = this.#opts.isWritable ? 'is incomplete, and is downloaded again' : 'has changed, and is no longer shared'
-    return new BitWorkerError('BW_ERR_INPUT', 'system', `${at} ${why}.`)
+    return new BitWorkerError('BW_ERR_INPUT', 'system', `${at} is incomplete or has changed, and is checked again.`)
   }
+}
+
+function inDoubt (): BitWorkerError {
+  return new BitWorkerError('BW_ERR_INPUT', 'system', 'The input has changed, and is being checked.')
+}
+
+/** The identity of a file; '' if it does not exist. */
+function identityOf (stats: Stats | undefined): string {
+  return stats === undefined ? '' : `${stats.dev} ${stats.ino}`
 }
 
 /** Opens a file; a complete one is read-only, and is opened with the other flags. */

@@ -57,8 +57,8 @@ async function hashFile (file: SourceFile, pieces: PieceHashes, watching: Watchi
   try {
     handle = await open(file.source, 'r')
     await hashBytes(handle, file, pieces, watching)
-    const { size, mtimeMs } = await handle.stat()
-    if (size !== file.length || mtimeMs !== file.mtimeMs) throw changed(file)
+    const { size, mtimeMs, ctimeMs } = await handle.stat()
+    if (size !== file.length || mtimeMs !== file.mtimeMs || ctimeMs !== file.ctimeMs) throw changed(file)
   } catch (error) {
     throw readError(error, file.source)
   } finally {

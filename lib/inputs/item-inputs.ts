@@ -2,7 +2,7 @@
  * Makes a task's inputs available to commands: unsplit ones as they are, and of a split one the slice of the piece.
  * Used by supply.ts, which knows what is stored.
  */
-import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { BitWorkerError, CommandError } from '../base/errors.ts'
@@ -10,16 +10,16 @@ import type { ComputeStore } from '../store/compute-store.ts'
 import type { Given } from '../store/types.ts'
 import { quote } from '../task/names.ts'
 import type { EmbeddedInput, TaskInput, TorrentInput } from '../task/types.ts'
+import { sealFile } from './cache.ts'
 import { filePath } from './file-store.ts'
 import {
   embeddedSlice, hasVariables, rangeFromTable, rangeOf, sliceEnv, slicePath, tableRange, torrentPiecesOf
 } from './slices.ts'
 import type { FileRange } from './slices.ts'
+import { stampAt } from './stamps.ts'
 import type { InputTorrent } from './supply-types.ts'
 
-/** An input's file can be read and executed. */
-const FILE_MODE = 0o555
-/** Number of slices of a list whose positions are cached; others are read again. */
+/** Slices of a list whose place is known; it is read again. */
 const MAX_RANGES = 10_000
 const COPY_BYTES = 1024 ** 2
 
@@ -46,7 +46,8 @@ export class ItemInputs {
   readonly #lost: (piece: number | null) => void
   /** positions of a list's slices, by its table */
   readonly #ranges = new Map<number, FileRange>()
-  #embedded: Promise<Map<string, string>> | null = null
+  /** of each name */
+  #embedded: Promise<Map<string, Written>> | null = null
 
   /** @param lost called with the piece whose slice is no longer stored; null: an unsplit input is no longer stored */
   constructor (inputs: readonly HeldInput[], folder: SliceFolder, lost: (piece: number | null) => void = () => {}) {
@@ -80,13 +81,14 @@ export class ItemInputs {
     if (this.#split === undefined) return given
     const { input, torrent } = this.#split
     const name = slicePath(input, torrent?.layout, piece)
+    const isSliceIntact = this.#watchSlice(piece)
     const { path: at, giveBack, bytes } = input.data === undefined
       ? await this.#slice(input as TorrentInput, torrent, piece)
       : this.#embeddedSlice(input, piece)
     try {
       const variables = hasVariables(input) ? sliceEnv(input, await bytes()) : {}
-      const isIntact = (): boolean => given.isIntact() && this.#isSliceIntact(piece)
-      if (!this.#isSliceIntact(piece)) throw gone(input)
+      const isIntact = (): boolean => given.isIntact() && isSliceIntact()
+      if (!isSliceIntact()) throw gone(input)
       return {
         files: [...given.files, { path: at, name }], env: { ...variables, INPUT: name }, stdin: at, isIntact, giveBack
       }
@@ -103,9 +105,10 @@ export class ItemInputs {
       throw err
     })
     const embedded = await this.#embedded
-    const files = this.#inputs.filter(entry => entry !== this.#split).map(entry => {
+    const held = this.#inputs.filter(entry => entry !== this.#split)
+    const files = held.map(entry => {
       const { input, torrent } = entry
-      const at = isComplete(entry) ? embedded.get(input.name) ?? torrent?.root : undefined
+      const at = isComplete(entry) ? embedded.get(input.name)?.path ?? torrent?.root ?? undefined : undefined
       if (at === undefined || lstatSync(at, { throwIfNoEntry: false }) === undefined) {
         // embedded inputs are written again
         this.#embedded = null
@@ -114,22 +117,35 @@ export class ItemInputs {
       }
       return { path: at, name: input.name }
     })
-    return { files, isIntact: () => this.#isWholeIntact(), giveBack: () => {} }
+    return { files, isIntact: this.#watchWhole(held, embedded), giveBack: () => {} }
   }
 
-  /** Called when the command has ended: the data that it read may have changed in the meantime. */
-  #isWholeIntact (): boolean {
-    const changed = this.#inputs.find(entry => entry !== this.#split && entry.torrent?.isIntact('all') === false)
-    if (changed !== undefined) this.#lose(changed.torrent, null)
-    return changed === undefined
+  /** Gives what is asked when a command has ended: what it has read may have been changed meanwhile. */
+  #watchWhole (held: readonly HeldInput[], embedded: ReadonlyMap<string, Written>): () => boolean {
+    const torrents = held.flatMap(({ torrent }) => torrent === null ? [] : [{ torrent, version: torrent.version }])
+    return () => {
+      if ([...embedded.values()].some(({ path: at, stamp }) => stampAt(at) !== stamp)) {
+        this.#embedded = null
+        return false
+      }
+      const isSame = torrents.every(({ torrent, version }) => torrent.version === version)
+      const changed = isSame ? torrents.find(({ torrent }) => !torrent.isIntact('all')) : undefined
+      if (changed !== undefined) this.#lose(changed.torrent, null)
+      return isSame && changed === undefined
+    }
   }
 
-  /** For a list, the table is part of it. */
-  #isSliceIntact (piece: number): boolean {
+  /** Likewise. Of a list, the table is part of it. */
+  #watchSlice (piece: number): () => boolean {
     const { input, torrent } = this.#split!
-    if (torrent === null || torrent.isIntact(input.split?.by === 'files' ? piece : 'all')) return true
-    this.#lose(torrent, piece)
-    return false
+    if (torrent === null) return () => true
+    const { version } = torrent
+    return () => {
+      if (torrent.version !== version) return false
+      if (torrent.isIntact(input.split?.by === 'files' ? piece : 'all')) return true
+      this.#lose(torrent, piece)
+      return false
+    }
   }
 
   /** The data on disk has changed: that of this piece, or all of it if null. */
@@ -138,12 +154,15 @@ export class ItemInputs {
     torrent?.recheck()
   }
 
-  async #writeEmbedded (): Promise<Map<string, string>> {
+  async #writeEmbedded (): Promise<Map<string, Written>> {
     const whole = this.#inputs.filter(({ input }) => input.data !== undefined && input.split === undefined)
     if (whole.length === 0) return new Map()
     const folder = this.#folder.newPath()
     mkdirSync(folder, { mode: 0o711 })
-    return new Map(whole.map(({ input: { name, data } }) => [name, writeInput(path.join(folder, name), data!)]))
+    return new Map(whole.map(({ input: { name, data } }) => {
+      const at = writeInput(path.join(folder, name), data!)
+      return [name, { path: at, stamp: stampAt(at) }]
+    }))
   }
 
   #embeddedSlice (input: EmbeddedInput, piece: number): Slice {
@@ -159,7 +178,7 @@ export class ItemInputs {
       this.#lost(piece)
       throw gone(input)
     }
-    if (input.split?.by === 'files') {
+    if (input.split?.by === 'files' && torrent.root !== null) {
       const at = filePath(torrent.root, torrent.layout, range.file)
       const size = lstatSync(at, { throwIfNoEntry: false })?.size
       if (size === range.end) return { path: at, giveBack: () => {}, bytes: async () => torrent.read(range) }
@@ -172,7 +191,7 @@ export class ItemInputs {
       for (let { start } = range; start < range.end; start += COPY_BYTES) {
         await file.writeFile(await torrent.read({ ...range, start, end: Math.min(range.end, start + COPY_BYTES) }))
       }
-      await file.chmod(FILE_MODE)
+      sealFile(at)
       return { path: at, giveBack: () => { remove(at) }, bytes: async () => torrent.read(range) }
     } catch (err) {
       remove(at)
@@ -183,12 +202,15 @@ export class ItemInputs {
   }
 }
 
-/** A slice on disk. */
+/** What is in the task itself, on the disk. */
+interface Written { path: string, stamp: string }
+
+/** A slice on the disk. */
 interface Slice { path: string, giveBack: () => void, bytes: () => Promise<Uint8Array> }
 
 function writeInput (at: string, bytes: Uint8Array): string {
   writeFileSync(at, bytes, { flag: 'wx', mode: 0o600 })
-  chmodSync(at, FILE_MODE)
+  sealFile(at)
   return at
 }
 

@@ -4,9 +4,10 @@
  */
 import { traceOf } from '../base/trace.ts'
 import type { CacheEntry } from './cache.ts'
-import { firstBefore } from './file-store.ts'
+import { filePath, firstBefore } from './file-store.ts'
 import type { InputLayout } from './metainfo.ts'
 import { torrentPiecesOf } from './slices.ts'
+import { stampAt } from './stamps.ts'
 
 const trace = traceOf('inputs')
 
@@ -18,6 +19,8 @@ export class KeptPieces {
   readonly #entry: CacheEntry
   readonly #layout: InputLayout
   readonly #has: (piece: number) => boolean
+  /** files that are complete, and how they were then */
+  readonly #sealed = new Map<number, string>()
   #timer: NodeJS.Timeout | undefined
 
   /** @param has whether a torrent piece is stored */
@@ -29,6 +32,7 @@ export class KeptPieces {
 
   /** Checks all files. Returns false if a file that should be stored is not. */
   check (): boolean {
+    this.#sealed.clear()
     const isWhole = this.#layout.files.every((_, file) => this.#seal(file))
     this.write()
     return isWhole
@@ -47,9 +51,23 @@ export class KeptPieces {
     return isWhole
   }
 
-  /** The stored data is uncertain. Never throws: the folder may be gone, or the disk full. */
+  /** What the file was when it was complete; undefined: it is not. */
+  stampOf (file: number): string | undefined { return this.#sealed.get(file) }
+
+  /** A file, or all that are complete, are what they were then. */
+  isIntact (file: number | 'all'): boolean {
+    const files = file === 'all' ? this.#sealed.keys() : [file]
+    for (const each of files) {
+      const stamp = this.#sealed.get(each)
+      if (stamp !== undefined && stampAt(filePath(this.#entry.root, this.#layout, each)) !== stamp) return false
+    }
+    return true
+  }
+
+  /** Nothing of it is sure any more. Never throws: the folder may be gone, or the disk full. */
   doubt (): void {
     this.#entry.forgetPieces()
+    this.#sealed.clear()
     for (const file of this.#layout.files.keys()) this.#entry.unseal(this.#layout, file)
   }
 
@@ -71,10 +89,13 @@ export class KeptPieces {
 
   /** Makes the file read-only if it is complete. */
   #seal (file: number): boolean {
+    if (this.#sealed.has(file)) return true
     const pieces = torrentPiecesOf(this.#layout, { file, start: 0, end: this.#layout.files[file]!.length })
     for (let piece = pieces?.first ?? 0; piece <= (pieces?.last ?? -1); piece++) if (!this.#has(piece)) return true
     try {
       this.#entry.seal(this.#layout, file)
+      this.#sealed.set(file, stampAt(filePath(this.#entry.root, this.#layout, file)))
+      if (this.#sealed.size === this.#layout.files.length) this.#entry.sealFolders(this.#layout)
       return true
     } catch {
       return false

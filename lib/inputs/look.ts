@@ -31,7 +31,7 @@ async function hashAll (paths: readonly string[]): Promise<Map<string, FoundInpu
     const root = path.resolve(at)
     const tree = await readTree(root)
     const info = await hashTree(tree, { name: path.basename(root) })
-    const files = tree.files.map(({ length, mtimeMs }) => ({ length, mtimeMs }))
+    const files = tree.files.map(({ length, mtimeMs, ctimeMs }) => ({ length, mtimeMs, ctimeMs }))
     for (const each of [info, privately(info)]) found.set(sha1Hex(each), { info: each, path: root, files })
   }
   return found

@@ -257,7 +257,7 @@ async function hashed (tree: SourceTree, name: string, { signal, onProgress, ...
 async function remember (
   { info, input }: Hashed, tree: SourceTree, from: string, { registry }: Hashing
 ): Promise<void> {
-  const files = tree.files.map(({ length, mtimeMs }) => ({ length, mtimeMs }))
+  const files = tree.files.map(({ length, mtimeMs, ctimeMs }) => ({ length, mtimeMs, ctimeMs }))
   await rememberInput(input.infoHash, { info, path: from, files }, registry)
 }
 

@@ -1,18 +1,22 @@
 /**
- * The location of one input's files on this machine: in the cache, or where their author has them. The differences
- * between the two are handled here; lib/webtorrent/shared-input.ts uses either.
+ * Where the files of one input lie on this machine: in the cache, or where their author has them. What differs between
+ * the two is here; lib/webtorrent/open-input.ts uses either.
+ *
+ * One rule for both: a stamp (stamps.ts) that differs is a reason to hash the files again, and nothing else. What is
+ * here is what matches the torrent's hashes, and was not touched since.
  */
 import { traceOf } from '../base/trace.ts'
 import type { TorrentInput } from '../task/types.ts'
 import { InputCache } from './cache.ts'
 import type { CacheEntry, CacheOptions } from './cache.ts'
-import { FileStore } from './file-store.ts'
+import { FileStore, filePath } from './file-store.ts'
 import { KeptPieces, allPieces } from './kept-pieces.ts'
 import type { InputLayout } from './metainfo.ts'
-import { readMetainfo } from './metainfo.ts'
-import { canBeShown, changed, changedFile, copyFiles, isSame, stamped } from './original.ts'
+import { changed, copyFiles, isAsHashed, unlikeFile } from './original.ts'
 import type { FoundInput } from './original.ts'
-import { findInput } from './registry.ts'
+import { findInput, rememberInput } from './registry.ts'
+import { torrentPiecesOf } from './slices.ts'
+import { stampAt, statsOf } from './stamps.ts'
 
 const trace = traceOf('inputs')
 
@@ -24,33 +28,32 @@ export interface PlaceOptions extends CacheOptions {
 
 /** The files of one input. */
 export interface InputPlace {
-  /** absolute path of the file or folder; once `show` has resolved, of what commands see */
-  readonly root: string
-  /** the info dictionary, unchecked; null: not stored */
+  /** absolute: the file or folder as commands may see it; null: only in copies of what they need */
+  readonly root: string | null
+  /** where it is kept, for messages */
+  readonly path: string
+  /** the info dictionary, unchecked; null: not here */
   readonly info: Uint8Array | null
   /** The pieces that are known to be stored (BEP 3's bitfield); null: everything must be checked. */
   bitfield (layout: InputLayout): Uint8Array | null
   /**
-   * To be called once, with the checked metadata.
+   * Once, with the checked metadata.
    *
-   * @param has whether a torrent piece has been verified
-   * @param onLost called if a verified piece is gone: everything must be checked again
+   * @param has which torrent pieces were verified
+   * @param onChange told when something is not what it was
    */
-  open (info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean, onLost: () => void): FileStore
-  /**
-   * Everything that is stored was checked. Returns false if it must be checked again. Throws BW_ERR_INPUT if it cannot
-   * become complete.
-   */
-  looked (missing: number): boolean
-  /** A torrent piece was verified and written. Returns false if everything must be checked again. */
+  open (info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean, onChange: () => void): FileStore
+  /** All of it was looked at. False: look again. Throws BW_ERR_INPUT if it cannot become complete. */
+  looked (): boolean
+  /** A torrent piece was verified and written. False: look at all of it. */
   came (piece: number): boolean
-  /** True if a file, or all of them, are unchanged since they were verified. */
+  /** A file, or all of them, are for commands what they were when they were verified. */
   isIntact (file: number | 'all'): boolean
-  /** Something has changed. Throws BW_ERR_INPUT if it cannot be downloaded again. */
+  /** Something is not what it was: all is looked at next. Throws BW_ERR_INPUT if it cannot be fetched again. */
   doubt (): void
-  /** Makes the files available to commands. Rejects with BW_ERR_INPUT and errors of the file system. */
+  /** Commands are to be shown all of it: sets `root`. Rejects with BW_ERR_INPUT and errors of the file system. */
   show (): Promise<void>
-  /** Records the stored pieces; nothing is recorded afterwards. */
+  /** Nothing more is written; `isSure`: what is here now is written down. */
   stop (isSure: boolean): void
   /** Releases the files when nobody reads or writes any more. */
   close (): Promise<void>
@@ -61,26 +64,7 @@ export async function foundBy (options: PlaceOptions, infoHash: string): Promise
   return options.find === undefined ? findInput(infoHash) : options.find(infoHash)
 }
 
-/**
- * Returns what was found, if it is unchanged.
- *
- * @param onChange called with BW_ERR_INPUT if it has changed
- */
-export function usable (
-  found: FoundInput | null, input: TorrentInput, pieceCount: number, onChange: (err: Error) => void
-): FoundInput | null {
-  if (found === null) return null
-  try {
-    const at = changedFile(found, readMetainfo(found.info, input, pieceCount))
-    if (at === null) return found
-    onChange(changed(input.name, at))
-  } catch (err) {
-    trace('%s: %s', input.name, (err as Error).message)
-  }
-  return null
-}
-
-/** An input that is downloaded into the cache. */
+/** An input that is fetched into the cache. */
 export class CachedPlace implements InputPlace {
   readonly root: string
   readonly info: Uint8Array | null
@@ -88,6 +72,9 @@ export class CachedPlace implements InputPlace {
   readonly #entry: CacheEntry
   #store: FileStore | null = null
   #kept: KeptPieces | null = null
+  #layout: InputLayout | null = null
+  /** the state of the files before they were checked */
+  #before: string[] = []
 
   /** Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL. */
   constructor (infoHash: string, options: CacheOptions) {
@@ -97,24 +84,39 @@ export class CachedPlace implements InputPlace {
     this.info = this.#entry.info
   }
 
+  get path (): string { return this.root }
+
   bitfield (layout: InputLayout): Uint8Array | null { return this.#entry.readPieces(layout) }
 
-  open (info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean, onLost: () => void): FileStore {
+  open (info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean, onChange: () => void): FileStore {
     this.#entry.setInfo(info)
-    this.#kept = new KeptPieces(this.#entry, layout, has)
-    return this.#store = new FileStore({ layout, root: this.root, isWritable: true, isHere: has, onChange: onLost })
+    const kept = this.#kept = new KeptPieces(this.#entry, layout, has)
+    this.#layout = layout
+    this.#before = this.#stampsNow()
+    return this.#store = new FileStore({
+      layout, root: this.root, isWritable: true, isHere: has, mustBe: file => kept.stampOf(file), onChange
+    })
   }
 
-  looked (): boolean { return this.#kept!.check() }
+  looked (): boolean {
+    const store = this.#store!
+    if (this.#stampsNow().some((stamp, file) => stamp !== this.#before[file] && !store.hasWritten(file))) return false
+    store.trust()
+    return this.#kept!.check()
+  }
 
   came (piece: number): boolean { return this.#kept!.add(piece) }
 
-  /** Nobody else writes to the cache. */
-  isIntact (): boolean { return true }
+  isIntact (file: number | 'all'): boolean { return this.#kept!.isIntact(file) }
 
   doubt (): void {
     this.#kept?.doubt()
-    this.#store?.forget()
+    this.#store?.doubt()
+    this.#before = this.#stampsNow()
+  }
+
+  #stampsNow (): string[] {
+    return this.#layout?.files.map((_, file) => stampAt(filePath(this.root, this.#layout!, file))) ?? []
   }
 
   async show (): Promise<void> {}
@@ -132,86 +134,134 @@ export class CachedPlace implements InputPlace {
 
 /** The author's own files: read in place, while they are unchanged. */
 export class OriginalPlace implements InputPlace {
-  root: string
+  root: string | null = null
   readonly info: Uint8Array
+  readonly path: string
   readonly #input: TorrentInput
+  readonly #options: PlaceOptions
   readonly #layout: InputLayout
-  readonly #cache: InputCache
-  readonly #found: FoundInput
-  /** no state was recorded when they were hashed: everything must be checked */
-  readonly #isNew: boolean
-  readonly #onChange: (err: Error) => void
-  #shown: Promise<void> | null = null
-  /** a copy for commands */
+  readonly #isAsHashed: boolean
+  /** what the files are, and were when they were hashed if that was right */
+  #stamps: string[]
+  #has: (piece: number) => boolean = () => false
+  #store: FileStore | null = null
+  #copying: Promise<void> | null = null
+  /** a copy of all, for commands */
   #copied: CacheEntry | null = null
+  #copyStamps: string[] = []
 
-  /**
-   * @param found the result of `usable`
-   * @param onChange called when they have changed: none of them can be used any more
-   */
-  constructor (
-    input: TorrentInput, pieceCount: number, found: FoundInput, options: CacheOptions, onChange: (err: Error) => void
-  ) {
-    this.root = found.path
+  /** Throws BW_ERR_INPUT where it cannot be what it was. */
+  constructor (input: TorrentInput, found: FoundInput, layout: InputLayout, options: PlaceOptions) {
+    this.path = found.path
     this.info = found.info
     this.#input = input
-    this.#layout = readMetainfo(found.info, input, pieceCount)
-    this.#isNew = found.files === undefined
-    this.#found = stamped(found, this.#layout)
-    this.#cache = new InputCache(options)
-    this.#onChange = onChange
+    this.#layout = layout
+    this.#options = options
+    this.#checkLengths()
+    this.#stamps = this.#stampsNow()
+    this.#isAsHashed = isAsHashed(found, layout)
   }
 
-  bitfield (layout: InputLayout): Uint8Array | null { return this.#isNew ? null : allPieces(layout) }
+  bitfield (layout: InputLayout): Uint8Array | null { return this.#isAsHashed ? allPieces(layout) : null }
 
-  open (_info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean): FileStore {
-    return new FileStore({
-      layout,
-      root: this.#found.path,
-      isWritable: false,
-      isHere: has,
-      onChange: at => { this.#onChange(changed(this.#input.name, at)) }
+  open (_info: Uint8Array, layout: InputLayout, has: (piece: number) => boolean, onChange: () => void): FileStore {
+    this.#has = has
+    return this.#store = new FileStore({
+      layout, root: this.path, isWritable: false, isHere: has, mustBe: file => this.#stamps[file], onChange
     })
   }
 
-  looked (missing: number): boolean {
-    if (missing > 0) throw changed(this.#input.name, this.#found.path)
+  looked (): boolean {
+    const at = this.#layout.files.findIndex(({ length }, file) => {
+      const pieces = torrentPiecesOf(this.#layout, { file, start: 0, end: length })
+      for (let piece = pieces?.first ?? 0; piece <= (pieces?.last ?? -1); piece++) if (!this.#has(piece)) return true
+      return false
+    })
+    if (at !== -1) throw changed(this.#input.name, filePath(this.path, this.#layout, at))
+    if (this.#stampsNow().some((stamp, i) => stamp !== this.#stamps[i])) return false
+    this.#store!.trust()
+    if (!this.#isAsHashed) void this.#remember()
     return true
+  }
+
+  /** It was touched, and is what it was: the next start need not look at all of it. */
+  async #remember (): Promise<void> {
+    if (this.#options.find !== undefined) return
+    const { info, path } = this
+    const files = this.#layout.files.map(({ length }, file) => {
+      const { mtimeMs = 0, ctimeMs = 0 } = statsOf(filePath(path, this.#layout, file)) ?? {}
+      return { length, mtimeMs, ctimeMs }
+    })
+    await rememberInput(this.#input.infoHash, { info, path, files })
+      .catch((err: unknown) => { trace('%s is not remembered: %s', this.#input.name, (err as Error).message) })
   }
 
   came (): boolean { return true }
 
+  /** Of the copy: what is copied for a command from the original was looked at then. */
   isIntact (file: number | 'all'): boolean {
-    return file === 'all' ? this.#changedFile() === null : isSame(this.#found, this.#layout, file)
+    const files = this.root === null ? [] : file === 'all' ? this.#copyStamps.keys() : [file]
+    for (const each of files) {
+      if (stampAt(filePath(this.root!, this.#layout, each)) !== this.#copyStamps[each]) return false
+    }
+    return true
   }
 
-  doubt (): void { throw changed(this.#input.name, this.#changedFile() ?? this.root) }
+  doubt (): void {
+    this.#checkLengths()
+    this.#stamps = this.#stampsNow()
+    this.#store?.doubt()
+    if (this.root === null) return
+    this.root = this.#copying = null
+  }
 
   async show (): Promise<void> {
-    this.#shown ??= this.#copy()
-    await this.#shown
+    this.#copying ??= this.#copy().catch((err: unknown) => {
+      this.#copying = null // there may be room the next time
+      throw err
+    })
+    await this.#copying
   }
 
-  /** Commands may not see what else is beside the original, so they get a copy. The original is served in place. */
+  /**
+   * Commands see what they see everywhere: their author's modes and times are none of it, nor what else lies there.
+   * What is served stays where it is.
+   */
   async #copy (): Promise<void> {
-    if (await canBeShown(this.root, this.#layout)) return
-    const entry = this.#copied = this.#cache.open(this.#input.infoHash)
-    await entry.clear()
-    await copyFiles(this.root, entry.root, this.#layout)
-    const at = this.#changedFile()
-    if (at !== null) throw changed(this.#input.name, at)
-    for (const file of this.#layout.files.keys()) entry.seal(this.#layout, file)
-    this.root = entry.root
+    const layout = this.#layout
+    const entry = this.#copied ??= new InputCache(this.#options).open(this.#input.infoHash)
+    const root = entry.root
+    const known = this.#copyStamps.length === 0 ? entry.readPieces(layout) : null
+    if (known === null || Buffer.compare(known, allPieces(layout)) !== 0) {
+      await entry.clear()
+      await copyFiles(this.path, root, layout)
+      if (this.#stampsNow().some((stamp, i) => stamp !== this.#stamps[i])) {
+        throw changed(this.#input.name, this.path)
+      }
+      for (const file of layout.files.keys()) entry.seal(layout, file)
+      entry.sealFolders(layout)
+      entry.setInfo(this.info)
+      entry.writePieces(layout, allPieces(layout))
+    }
+    this.#copyStamps = layout.files.map((_, file) => stampAt(filePath(root, layout, file)))
+    this.root = root
   }
 
-  #changedFile (): string | null { return changedFile(this.#found, this.#layout) }
+  #checkLengths (): void {
+    const at = unlikeFile({ path: this.path }, this.#layout)
+    if (at !== null) throw changed(this.#input.name, at)
+  }
+
+  #stampsNow (): string[] {
+    return this.#layout.files.map((_, file) => stampAt(filePath(this.path, this.#layout, file)))
+  }
 
   stop (): void {}
 
   async close (): Promise<void> {
-    // it may still be copying
-    await this.#shown?.catch(() => {})
+    // it may be copying
+    await this.#copying?.catch(() => {})
     this.#copied?.close()
-    await this.#cache.trim()
+    await new InputCache(this.#options).trim()
   }
 }

@@ -10,6 +10,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { replace } from '../system/atomic-file.ts'
 import { errnoOf } from '../system/io-errors.ts'
+import type { FileMark } from './stamps.ts'
 
 /** An input that was made on this machine. */
 export interface MadeInput {
@@ -17,8 +18,8 @@ export interface MadeInput {
   info: Uint8Array
   /** absolute path of the file or folder; it may have changed, or be gone */
   path: string
-  /** size and time of modification of each file, in the torrent's order */
-  files: ReadonlyArray<{ length: number, mtimeMs: number }>
+  /** each file in the torrent's order, as it was when it was hashed */
+  files: readonly FileMark[]
 }
 
 /** The folder of the records. The XDG Base Directory Specification ignores a relative path. */
@@ -59,5 +60,6 @@ function isOrigin (value: unknown): value is Omit<MadeInput, 'info'> {
 
 function isStamp (value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'length' in value && typeof value.length === 'number' &&
-    'mtimeMs' in value && typeof value.mtimeMs === 'number'
+    'mtimeMs' in value && typeof value.mtimeMs === 'number' &&
+    (!('ctimeMs' in value) || typeof value.ctimeMs === 'number')
 }

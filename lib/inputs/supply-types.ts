@@ -6,9 +6,11 @@ import type { FileRange } from './slices.ts'
 /** The torrent of an input, with checked metadata. */
 export interface InputTorrent {
   readonly layout: InputLayout
-  /** absolute path of the file or folder */
-  readonly root: string
-  /** number of bytes stored */
+  /** absolute: the file or folder, as commands may see it; null: they are given copies of what they need */
+  readonly root: string | null
+  /** another one once what was here is not sure any more */
+  readonly version: number
+  /** bytes that are here */
   have (): number
   /** number of torrent pieces that are not stored */
   missing (): number
@@ -18,9 +20,7 @@ export interface InputTorrent {
   want (pieces: Iterable<number> | 'all'): void
   /** Reads stored bytes of a file. */
   read (range: FileRange): Promise<Uint8Array>
-  /**
-   * True if a file, or all of them, are unchanged since they were hashed; their author may write to them at any time.
-   */
+  /** A file, or all of them, are for commands what they were when they were verified. */
   isIntact (file: number | 'all'): boolean
   /** The data on disk has changed: checks everything again. */
   recheck (): void
@@ -28,11 +28,14 @@ export interface InputTorrent {
 
 /** Callbacks of a torrent. */
 export interface InputTorrentEvents {
-  /** commands will read its files; default: it is only passed on */
+  /** commands are to be given all of its files: `root` is there. Default: it is only passed on, or given in slices */
   isForCommands?: boolean
   opened (torrent: InputTorrent): void
   /** more of it is stored, or less */
   changed (): void
+  /** it cannot be had for now; `opened` comes again */
+  lost (err: Error): void
+  /** it is not what the task says, and never will be */
   failed (err: Error): void
 }
 

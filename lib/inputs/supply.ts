@@ -25,7 +25,10 @@ interface Entry {
   input: TaskInput
   torrent: InputTorrent | null
   close: () => void
+  /** why it will never be here */
   error: Error | null
+  /** why it is not here for now */
+  waits: Error | null
   reported: string
 }
 
@@ -63,7 +66,7 @@ export class InputSupply implements Inputs {
     this.#session = session
     this.#slots = slots
     this.#maxSliceBytes = maxSliceBytes
-    this.#entries = inputs.map(input => ({ input, torrent: null, close: () => {}, error: null, reported: '' }))
+    this.#entries = inputs.map(input => ({ input, torrent: null, close: () => {}, error: null, waits: null, reported: '' }))
     this.#items = new ItemInputs(this.#entries, store, piece => {
       if (piece === null) this.#withdraw()
       else scheduler.setReady(piece, false)
@@ -82,12 +85,19 @@ export class InputSupply implements Inputs {
 
   #openTorrent (entry: Entry, input: TorrentInput, torrents: InputTorrents): void {
     const opened = torrents.open(input, this.#pieceCount, {
-      isForCommands: true,
+      isForCommands: input.split === undefined,
       opened: torrent => {
         entry.torrent = torrent
+        entry.waits = null
         this.changed()
       },
       changed: () => { this.changed() },
+      lost: err => {
+        entry.waits = err
+        entry.torrent = null
+        this.#withdraw()
+        this.changed()
+      },
       failed: error => {
         entry.error = error
         entry.torrent = null
@@ -253,8 +263,11 @@ function tooMuch ({ name }: TorrentInput, { start, end }: FileRange): BitWorkerE
   )
 }
 
-function stateOf ({ input: { name, length, data }, torrent, error }: Entry): InputEvent {
+function stateOf ({ input: { name, length, data }, torrent, error, waits }: Entry): InputEvent {
   if (error !== null) return { name, state: 'refused', length, have: 0, message: error.message }
   if (data !== undefined) return { name, state: 'ready', length, have: length }
-  return { name, state: torrent?.missing() === 0 ? 'ready' : 'fetching', length, have: torrent?.have() ?? 0 }
+  if (torrent?.missing() === 0) return { name, state: 'ready', length, have: length }
+  return {
+    name, state: 'fetching', length, have: torrent?.have() ?? 0, ...(waits !== null && { message: waits.message })
+  }
 }

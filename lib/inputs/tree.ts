@@ -22,6 +22,8 @@ export interface SourceFile {
   length: number
   /** time of modification, in milliseconds since 1970 */
   mtimeMs: number
+  /** of any change */
+  ctimeMs: number
   /** by its owner */
   executable: boolean
 }
@@ -90,6 +92,7 @@ function fileOf (source: string, at: string[], found: Awaited<ReturnType<typeof 
     path: at,
     length: Number(found.size),
     mtimeMs: Number(found.mtimeMs),
+    ctimeMs: Number(found.ctimeMs),
     executable: (Number(found.mode) & 0o100) !== 0
   }
 }

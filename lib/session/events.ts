@@ -61,7 +61,7 @@ export interface InputEvent {
   length: number
   /** bytes stored here */
   have: number
-  /** why it was refused: one line for users */
+  /** why it is refused, or cannot be had for now: one line for people */
   message?: string
 }
 

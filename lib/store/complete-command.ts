@@ -19,7 +19,7 @@ import { hashFile } from '../system/file-io.ts'
 import { partName } from './files/layout.ts'
 import { reclaim, share } from './files/root-sharing.ts'
 import { makeScratch } from './files/scratch.ts'
-import { checkInputs, checkIntact, runItem, show } from './generate.ts'
+import { checkInputs, runItem, show, untilIntact } from './generate.ts'
 import type { RunOptions } from './generate.ts'
 import type { Given } from './types.ts'
 import type { TaskFolder } from './task-folder.ts'
@@ -79,9 +79,8 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
       maxOutputBytes: MAX_STDOUT_BYTES,
       timeoutMs: completeMsOf(task)
     })
-    const outcome = await untilAborted(item, signal)
+    const outcome = await untilIntact(untilAborted(item, signal), given)
     checkRoom(folder.layout)
-    checkIntact(given)
     return await takeFile(path.join(work, 'o'), path.basename(out), path.join(work, 'out'), outcome)
   } catch (err) {
     if (err instanceof CommandError && err.code === 'BW_ERR_COMMAND_EXIT') checkRoom(folder.layout, err)

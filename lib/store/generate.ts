@@ -44,10 +44,20 @@ export function checkInputs ({ inputs }: RunOptions, task: TaskFolder['task']): 
   throw new BitWorkerError('BW_ERR_INPUT', 'usage', 'The task has inputs, which are not fetched here; nothing is run.')
 }
 
-/** Throws BW_ERR_INPUT if an input changed while the command read it: the result may be a mixture. */
-export function checkIntact (given: Given): void {
-  if (given.isIntact?.() !== false) return
-  throw new BitWorkerError('BW_ERR_INPUT', 'system', 'An input was changed while a command read it; its result is not used.')
+/**
+ * Waits for a command. Where what it has read was changed meanwhile, its result may be of both, and its failure may not
+ * be its own: rejects with BW_ERR_INPUT, which counts as a failure of it all the same, since it may have done it.
+ */
+export async function untilIntact<T> (done: Promise<T>, given: Given): Promise<T> {
+  const [ended] = await Promise.allSettled([done])
+  if (given.isIntact?.() === false) {
+    const { exitCode = null, signal = null, stderr = '' } = ended.status === 'rejected' && ended.reason instanceof CommandError ? ended.reason : {}
+    throw new CommandError(
+      'BW_ERR_INPUT', 'An input was changed while the command read it; its result is not used.', { exitCode, signal, stderr }
+    )
+  }
+  if (ended.status === 'rejected') throw ended.reason
+  return ended.value
 }
 
 /** Runs a work item. Throws BW_ERR_NO_EXECUTOR. */
@@ -129,8 +139,7 @@ class PieceGeneration implements Generation {
         maxOutputBytes: task.pieceLength,
         timeoutMs
       })
-      const outcome = await this.#finish(this.#item)
-      checkIntact(given)
+      const outcome = await untilIntact(this.#finish(this.#item), given)
       this.#end()
       if (this.#isKilled) throw killed()
       const { size, digest } = outcome

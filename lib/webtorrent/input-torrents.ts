@@ -8,57 +8,68 @@ import type { TaskInput, TorrentInput } from '../task/types.ts'
 import { foundBy } from '../inputs/places.ts'
 import { SharedInput } from './shared-input.ts'
 import type { InputOptions } from './options.ts'
-import type { ParentTorrent } from './input-types.ts'
+import type { InputClient, ParentTorrent } from './input-types.ts'
 
 const trace = traceOf('inputs')
 
 /** By client and info-hash. */
 const shared = new WeakMap<object, Map<string, SharedInput>>()
+/** Those that are closing, likewise: the next one takes their place in the cache. */
+const closing = new WeakMap<object, Map<string, Promise<void>>>()
 
 /** The torrents of one task's inputs. */
 export class TaskInputs implements InputTorrents {
   readonly #parent: ParentTorrent
+  /** a torrent that was destroyed has none */
+  readonly #client: InputClient
   readonly #options: InputOptions
-  readonly #used = new Set<SharedInput>()
+  /** how often: an input can be computed with, and shared besides */
+  readonly #used = new Map<SharedInput, number>()
   readonly #closing = new Set<Promise<void>>()
   #isClosed = false
   readonly #shares: Array<() => void> = []
 
   constructor (parent: ParentTorrent, options: InputOptions) {
     this.#parent = parent
+    this.#client = parent.client
     this.#options = options
   }
 
   open (input: TorrentInput, pieceCount: number, events: InputTorrentEvents): { close (): void } {
-    const { client } = this.#parent
-    const known = shared.get(client) ?? new Map<string, SharedInput>()
-    shared.set(client, known)
-    let one = known.get(input.infoHash)
-    try {
-      one ??= new SharedInput(input, pieceCount, this.#parent, this.#options)
-    } catch (err) {
-      setImmediate(() => { events.failed(err as Error) })
-      return { close: () => {} }
-    }
-    const used = one
-    known.set(input.infoHash, used)
-    this.#used.add(used)
+    const client = this.#client
+    const [all, ending] = [mapOf(shared, client), mapOf(closing, client)]
+    const { infoHash } = input
+    const used = all.get(infoHash) ??
+      new SharedInput(infoHash, this.#parent, this.#options, ending.get(infoHash) ?? Promise.resolve())
+    all.set(infoHash, used)
+    this.#used.set(used, (this.#used.get(used) ?? 0) + 1)
     used.use(events, input, pieceCount)
     for (const wire of this.#parent.wires) this.#tell(used, wire)
+    let isOpen = true
     return {
       close: () => {
-        if (!used.leave(events)) return
-        known.delete(input.infoHash)
-        this.#used.delete(used)
-        const closing = used.close().finally(() => this.#closing.delete(closing))
-        this.#closing.add(closing)
+        if (!isOpen) return
+        isOpen = false
+        const times = this.#used.get(used)! - 1
+        if (times === 0) this.#used.delete(used)
+        else this.#used.set(used, times)
+        if (used.leave(events) && all.get(infoHash) === used) this.#end(used, infoHash)
       }
     }
   }
 
-  /**
-   * Passes on inputs that are on this machine, or all of them with `seed`, whether or not anything is computed here.
-   */
+  #end (used: SharedInput, infoHash: string): void {
+    const ending = mapOf(closing, this.#client)
+    mapOf(shared, this.#client).delete(infoHash)
+    const end = used.close().finally(() => {
+      this.#closing.delete(end)
+      if (ending.get(infoHash) === end) ending.delete(infoHash)
+    })
+    ending.set(infoHash, end)
+    this.#closing.add(end)
+  }
+
+  /** Passes on what is on this machine, or all with `seed`, whether anything is computed here or not. */
   share (inputs: readonly TaskInput[], pieceCount: number): void {
     for (const input of inputs) if (input.infoHash !== undefined) void this.#share(input, pieceCount)
   }
@@ -70,6 +81,10 @@ export class TaskInputs implements InputTorrents {
     const opened = this.open(input, pieceCount, {
       opened: torrent => { if (seed) torrent.want('all') },
       changed () {},
+      lost: err => {
+        this.#parent.emit('warning', err)
+        if (!seed) setImmediate(() => { opened.close() })
+      },
       failed: err => { trace('%s is not shared: %s', input.name, err.message) }
     })
     this.#shares.push(() => { opened.close() })
@@ -77,7 +92,7 @@ export class TaskInputs implements InputTorrents {
 
   /** A peer of the task has told its listening port: it may have the inputs as well. */
   addPeer (wire: ParentTorrent['wires'][number]): void {
-    for (const used of this.#used) this.#tell(used, wire)
+    for (const used of this.#used.keys()) this.#tell(used, wire)
   }
 
   /** Closes all torrents. Resolves when they are closed. */
@@ -92,4 +107,10 @@ export class TaskInputs implements InputTorrents {
     const host = remoteAddress.replace(/^::ffff:/, '')
     used.addPeer(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
   }
+}
+
+function mapOf<T> (maps: WeakMap<object, Map<string, T>>, client: object): Map<string, T> {
+  const known = maps.get(client) ?? new Map<string, T>()
+  maps.set(client, known)
+  return known
 }

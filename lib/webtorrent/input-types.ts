@@ -11,7 +11,10 @@ export interface ParentTorrent {
   readonly wires: ReadonlyArray<{ remoteAddress?: string | null, peerExtendedHandshake: Record<string, unknown> }>
 }
 
-/** The part of the client that is needed. */
+/** Who may be asked for peers: as for the task. */
+export interface Discovering { announce: readonly string[], isPrivate: boolean }
+
+/** The part of the client that is used. */
 export interface InputClient {
   add (id: string | Uint8Array, opts: TorrentOptions): InternalTorrent
   readonly destroyed: boolean

@@ -1,102 +1,66 @@
 /**
- * The torrent of an input, in the task's client. It is an ordinary torrent (BEP 3), of which only what is wanted is
- * downloaded, into the cache or from the author's files. Several tasks may use it. Made by input-torrents.ts.
+ * One input in one client, which several tasks may use: each says what it wants, and is told what is here. Its torrent
+ * may have to be opened several times (open-input.ts): a full disk, or a file that its author has changed, is nothing
+ * that a task fails of; it waits. Made by input-torrents.ts.
  */
-import { CachedPlace, OriginalPlace, foundBy, usable } from '../inputs/places.ts'
+import { CachedPlace, OriginalPlace, foundBy } from '../inputs/places.ts'
 import type { InputPlace } from '../inputs/places.ts'
-import type { FileStore } from '../inputs/file-store.ts'
-import { readMetainfo, torrentFileOf } from '../inputs/metainfo.ts'
+import { readLayout, readMetainfo } from '../inputs/metainfo.ts'
 import type { InputLayout } from '../inputs/metainfo.ts'
-import type { FileRange } from '../inputs/slices.ts'
+import type { FoundInput } from '../inputs/original.ts'
+import { filePath } from '../inputs/file-store.ts'
+import { stampAt } from '../inputs/stamps.ts'
 import type { InputTorrent, InputTorrentEvents } from '../inputs/supply-types.ts'
-import { sha1Hex } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { traceOf } from '../base/trace.ts'
-import { quote } from '../task/names.ts'
 import type { TorrentInput } from '../task/types.ts'
-import type { InternalTorrent } from './internals.ts'
-import type { ParentTorrent } from './input-types.ts'
-import { InputSelection } from './input-selection.ts'
+import type { Discovering, InputClient, ParentTorrent } from './input-types.ts'
+import { OpenInput } from './open-input.ts'
 import type { InputOptions } from './options.ts'
 
 const trace = traceOf('inputs')
 
-/** A task that has the input, and the torrent pieces that it wants. */
+/** After what may pass by itself, or by somebody's doing: a full disk. */
+const RETRY_MS = 30_000
+/** Peers that are named again to the next torrent. */
+const MAX_PEERS = 200
+
+/** A task that has the input, and which torrent pieces it wants. */
 interface User { readonly input: TorrentInput, readonly pieceCount: number, wants: Set<number> | 'all' }
 
-/** One input in one client; several tasks may use it. */
+/** One input in one client. */
 export class SharedInput {
-  layout!: InputLayout
-  readonly #input: TorrentInput
-  readonly #pieceCount: number
+  readonly #infoHash: string
+  readonly #client: InputClient
+  readonly #discovery: Discovering
   readonly #options: InputOptions
   readonly #users = new Map<InputTorrentEvents, User>()
-  #info: Uint8Array = new Uint8Array()
-  readonly #selection = new InputSelection()
-  readonly #parent: ParentTorrent
-  #torrent: InternalTorrent | null = null
-  /** peers that were named before the torrent existed */
-  #peers: string[] = []
+  readonly #peers = new Set<string>()
+  #info: Uint8Array | null = null
+  #open: OpenInput | null = null
+  /** the one before has closed */
+  #closed: Promise<void>
+  #isBeginning = false
   #isClosed = false
-  #place: InputPlace | null = null
-  #store: FileStore | null = null
-  #isOpen = false
-  #error: Error | null = null
-  /** how often a change was found since the last complete check; 0: no check is running */
-  #rechecks = 0
+  #timer: NodeJS.Timeout | undefined
+  /** why it cannot be had for now */
+  #waits: Error | null = null
+  /** an original that was looked at, and is not what was hashed */
+  #spoiled: string | null = null
 
-  constructor (input: TorrentInput, pieceCount: number, parent: ParentTorrent, options: InputOptions) {
-    this.#input = input
-    this.#pieceCount = pieceCount
+  /** @param before resolves when the last one of this input has closed, whose place in the cache it takes */
+  constructor (infoHash: string, parent: ParentTorrent, options: InputOptions, before: Promise<void>) {
+    this.#infoHash = infoHash
+    // the task may end before others that use it
+    this.#client = parent.client
+    this.#discovery = { announce: [...parent.announce], isPrivate: parent.private === true }
     this.#options = options
-    this.#parent = parent
-    this.#begin().catch((err: unknown) => { this.#fail(err as Error) })
-  }
-
-  async #begin (): Promise<void> {
-    const { infoHash, name } = this.#input
-    const place = await this.#findPlace()
-    if (place === null) return
-    this.#place = place
-    // the disk may have lost some of it
-    const info = place.info !== null && sha1Hex(place.info) === infoHash ? place.info : null
-    const bitfield = info === null ? null : place.bitfield(readMetainfo(info, this.#input, this.#pieceCount))
-    const torrent = this.#torrent = this.#parent.client.add(info === null ? infoHash : torrentFileOf(info), {
-      store: this.#storeClass(),
-      storeCacheSlots: 0,
-      deselect: true,
-      announce: [...this.#parent.announce],
-      ...(this.#parent.private === true && { private: true }),
-      ...(bitfield !== null && { bitfield })
-    })
-    // it is a task, which has a store of its own
-    torrent.once('metadata', () => { if (this.#store === null) this.#fail(notATorrent(this.#input)) })
-    torrent.once('ready', () => { this.#onReady().catch((err: unknown) => { this.#fail(err as Error) }) })
-    torrent.on('verified', index => { this.#onPiece(index) })
-    torrent.on('error', err => { this.#fail(err) })
-    torrent.on('warning', err => { trace('%s: %s', name, err.message) })
-    for (const peer of this.#peers.splice(0)) this.addPeer(peer)
-  }
-
-  /** null: it is no longer wanted. */
-  async #findPlace (): Promise<InputPlace | null> {
-    const [input, pieceCount, options] = [this.#input, this.#pieceCount, this.#options]
-    const warn = (err: Error): void => { this.#parent.emit('warning', err) }
-    const found = usable(await foundBy(options, input.infoHash), input, pieceCount, warn)
-    if (this.#isClosed || this.#parent.client.destroyed) return null
-    if (found === null) return new CachedPlace(input.infoHash, options)
-    return new OriginalPlace(input, pieceCount, found, options, err => { this.#fail(err) })
+    this.#closed = before
   }
 
   addPeer (peer: string): void {
-    const torrent = this.#torrent
-    if (torrent === null) {
-      this.#peers.push(peer)
-      return
-    }
-    const add = (): void => { if (!torrent.destroyed) torrent.addPeer(peer) }
-    if (torrent.infoHash) add()
-    else torrent.once('infoHash', add)
+    if (this.#peers.size < MAX_PEERS) this.#peers.add(peer)
+    this.#open?.addPeer(peer)
   }
 
   /**
@@ -104,137 +68,173 @@ export class SharedInput {
    */
   use (events: InputTorrentEvents, input: TorrentInput, pieceCount: number): void {
     this.#users.set(events, { input, pieceCount, wants: new Set() })
-    setImmediate(() => { this.#tell(events).catch((err: unknown) => { this.#fail(err as Error) }) })
-  }
-
-  async #tell (events: InputTorrentEvents): Promise<void> {
-    if (this.#isOpen && events.isForCommands === true) await this.#place!.show()
-    const user = this.#users.get(events)
-    if (user === undefined) return
-    const problem = this.#error ?? (this.#isOpen ? problemOf(this.#info, user) : null)
-    if (problem !== null) events.failed(problem)
-    else if (this.#isOpen) events.opened(this.#viewFor(user))
+    setImmediate(() => {
+      if (this.#open === null) this.#begin()
+      this.#tell(events)
+    })
   }
 
   /** Returns true if nobody uses it any more. */
   leave (events: InputTorrentEvents): boolean {
     this.#users.delete(events)
+    this.#select()
     return this.#users.size === 0
   }
 
   async close (): Promise<void> {
     this.#isClosed = true
-    this.#place?.stop(this.#isOpen && this.#rechecks === 0 && this.#torrent?.destroyed === false)
-    const torrent = this.#torrent
-    if (torrent?.destroyed === false) await new Promise<void>(resolve => { torrent.destroy(() => { resolve() }) })
-    await this.#place?.close()
+    clearTimeout(this.#timer)
+    this.#drop()
+    await this.#closed
   }
 
-  //  FOR SUPPLIES
+  //
+  // OPENING
+  //
 
-  get missing (): number {
-    const pieces = this.#torrent?.pieces ?? []
-    if (this.#rechecks > 0) return pieces.length
-    return pieces.reduce<number>((sum, piece) => sum + (piece === null ? 0 : 1), 0)
+  #begin (): void {
+    if (this.#isBeginning || this.#isClosed || this.#open !== null) return
+    clearTimeout(this.#timer)
+    this.#isBeginning = true
+    this.#opened().catch((err: unknown) => { this.#onEnd(err as Error) }).finally(() => { this.#isBeginning = false })
   }
 
-  get have (): number {
-    const pieces = this.#torrent?.pieces ?? []
-    const { pieceLength, torrentLength } = this.layout
-    let bytes = 0
-    for (let i = 0; i < pieces.length; i++) {
-      if (pieces[i] === null) bytes += Math.min(pieceLength, torrentLength - i * pieceLength)
-    }
-    return Math.min(bytes, this.layout.length)
+  async #opened (): Promise<void> {
+    await this.#closed
+    const found = await foundBy(this.#options, this.#infoHash)
+    if (this.#isClosed || this.#client.destroyed) return
+    const place = this.#original(found) ?? new CachedPlace(this.#infoHash, this.#options)
+    const open = this.#open = this.#newOpen(place)
+    open.open(this.#client, this.#discovery)
+    for (const peer of this.#peers) open.addPeer(peer)
+    this.#select()
   }
 
-  has (piece: number): boolean { return this.#rechecks === 0 && this.#torrent?.pieces[piece] === null }
-
-  async read ({ file, start, end }: FileRange): Promise<Uint8Array> {
-    return this.#store!.read(this.layout.files[file]!.offset + start, end - start)
+  #newOpen (place: InputPlace): OpenInput {
+    const name = [...this.#users.values()][0]?.input.name ?? this.#infoHash
+    const open: OpenInput = new OpenInput({ infoHash: this.#infoHash, name }, place, {
+      read: info => this.#read(info),
+      opened: () => {
+        this.#waits = null
+        for (const events of this.#users.keys()) this.#tell(events)
+      },
+      changed: () => { for (const events of this.#users.keys()) events.changed() },
+      ended: err => { if (this.#open === open) this.#onEnd(err) }
+    })
+    return open
   }
 
-  isIntact (file: number | 'all'): boolean { return this.#place!.isIntact(file) }
-
-  recheck (): void {
-    const torrent = this.#torrent
-    if (torrent === null || torrent.destroyed || this.#rechecks++ > 0) return
+  /** Where its author has it, if that is what was hashed. */
+  #original (found: FoundInput | null): InputPlace | null {
+    if (found === null) return null
+    const user = [...this.#users.values()].find(each => problemOf(found.info, each) === null)
+    if (user === undefined) return null
+    const layout = readMetainfo(found.info, user.input, user.pieceCount)
+    if (this.#spoiled === stampsOf(found.path, layout)) return null
     try {
-      this.#place!.doubt()
+      return new OriginalPlace(user.input, found, layout, this.#options)
     } catch (err) {
-      return this.#fail(err as Error)
+      this.#spoiled = stampsOf(found.path, layout)
+      this.#lose(err as Error)
+      return null
     }
-    torrent.rescanFiles(() => {
-      const isInDoubt = this.#rechecks > 1
-      this.#rechecks = 0
-      if (isInDoubt) return this.recheck()
-      this.#selection.forget()
-      this.#place!.looked(this.missing)
-      this.#select()
-      for (const events of this.#users.keys()) events.changed()
+  }
+
+  /** What a task says of it is its own affair: one that lies harms no other. */
+  #read (info: Uint8Array): InputLayout {
+    this.#info = info
+    const users = [...this.#users.values()]
+    const problems = users.map(user => problemOf(info, user))
+    const problem = problems.find(each => each !== null)
+    if (problem !== undefined && !problems.includes(null)) throw problem
+    return readLayout(info, users[0]?.input.name ?? this.#infoHash)
+  }
+
+  #onEnd (err: Error): void {
+    if (this.#isClosed) return
+    const { place, layout } = this.#open ?? {}
+    const isSpoiled = place instanceof OriginalPlace && layout !== undefined
+    if (isSpoiled) this.#spoiled = stampsOf(place.path, layout)
+    this.#drop()
+    if (err instanceof BitWorkerError && err.blame === 'input') return this.#refuse(err)
+    this.#lose(err)
+    if (this.#users.size === 0) return
+    this.#timer = setTimeout(() => { this.#begin() }, isSpoiled ? 0 : RETRY_MS).unref()
+  }
+
+  #drop (): void {
+    const open = this.#open
+    if (open === null) return
+    this.#open = null
+    this.#closed = Promise.all([this.#closed, open.close()]).then(() => {}, (err: unknown) => {
+      trace('%s does not close: %s', this.#infoHash, (err as Error).message)
     })
   }
 
-  #viewFor (user: User): InputTorrent {
+  /** It will never be what it must be. */
+  #refuse (err: Error): void {
+    for (const [events, user] of this.#users) {
+      this.#users.delete(events)
+      events.failed((this.#info === null ? null : problemOf(this.#info, user)) ?? err)
+    }
+  }
+
+  #lose (err: Error): void {
+    this.#waits = err
+    for (const events of this.#users.keys()) this.#tell(events)
+  }
+
+  //
+  // TELLING
+  //
+
+  #tell (events: InputTorrentEvents): void {
+    const user = this.#users.get(events)
+    if (user === undefined) return
+    const problem = this.#info === null ? null : problemOf(this.#info, user)
+    if (problem !== null) {
+      // what nobody will ever use needs no torrent
+      this.#users.delete(events)
+      return events.failed(problem)
+    }
+    const open = this.#open
+    if (open?.isOpen === true) {
+      this.#give(open, events, user).catch((err: unknown) => { this.#notGiven(events, err as Error) })
+    } else if (this.#waits !== null) events.lost(this.#waits)
+  }
+
+  async #give (open: OpenInput, events: InputTorrentEvents, user: User): Promise<void> {
+    if (events.isForCommands === true) await open.place.show()
+    if (open.isOpen && this.#users.get(events) === user) events.opened(this.#viewFor(open, user))
+  }
+
+  /** What is passed on goes on being so. */
+  #notGiven (events: InputTorrentEvents, err: Error): void {
+    if (this.#isClosed || !this.#users.has(events)) return
+    events.lost(err)
+    if (err instanceof BitWorkerError && err.code === 'BW_ERR_INPUT') this.#open?.recheck()
+    else setTimeout(() => { this.#tell(events) }, RETRY_MS).unref()
+  }
+
+  #viewFor (open: OpenInput, user: User): InputTorrent {
     return {
-      layout: this.layout,
-      root: this.#place!.root,
-      have: () => this.have,
-      missing: () => this.missing,
-      has: piece => this.has(piece),
+      layout: open.layout,
+      root: open.place.root,
+      get version () { return open.version },
+      have: () => open.have,
+      missing: () => open.missing,
+      has: piece => open.has(piece),
       want: pieces => {
         user.wants = pieces === 'all' ? 'all' : new Set(pieces)
         this.#select()
       },
-      read: async range => this.read(range),
-      isIntact: file => this.isIntact(file),
-      recheck: () => { this.recheck() }
+      read: async range => open.read(range),
+      isIntact: file => open.place.isIntact(file),
+      recheck: () => { open.recheck() }
     }
   }
 
-  //  EVENTS OF THE TORRENT
-
-  /** WebTorrent makes the store when it has the metadata, which is therefore checked here. */
-  #storeClass (): unknown {
-    const open = (info: Uint8Array): FileStore => this.#openStore(info)
-    return function (_chunkLength: number, { torrent }: { torrent: { infoBuffer: Uint8Array } }): FileStore {
-      return open(new Uint8Array(torrent.infoBuffer))
-    }
-  }
-
-  #openStore (info: Uint8Array): FileStore {
-    this.layout = readMetainfo(info, this.#input, this.#pieceCount)
-    this.#info = info
-    return this.#store = this.#place!.open(info, this.layout, piece => this.has(piece), () => { this.recheck() })
-  }
-
-  async #onReady (): Promise<void> {
-    const isWhole = this.#place!.looked(this.missing)
-    this.#isOpen = true
-    if (!isWhole) this.recheck()
-    for (const events of this.#users.keys()) await this.#tell(events)
-  }
-
-  #onPiece (index: number): void {
-    if (!this.#isOpen || this.#rechecks > 0) return
-    this.#selection.came(index)
-    if (!this.#place!.came(index)) setImmediate(() => { this.recheck() })
-    for (const events of this.#users.keys()) events.changed()
-  }
-
-  #fail (err: Error): void {
-    if (this.#error !== null) return
-    this.#error = err
-    trace('%s fails: %s', this.#input.name, err.message)
-    for (const events of this.#users.keys()) events.failed(err)
-    if (this.#torrent?.destroyed === false) this.#torrent.destroy()
-  }
-
-  #select (): void {
-    const torrent = this.#torrent
-    if (torrent === null || torrent.destroyed || this.#rechecks > 0) return
-    this.#selection.update(torrent, Array.from(this.#users.values(), ({ wants }) => wants))
-  }
+  #select (): void { this.#open?.want(Array.from(this.#users.values(), ({ wants }) => wants)) }
 }
 
 function problemOf (info: Uint8Array, { input, pieceCount }: User): Error | null {
@@ -242,6 +242,6 @@ function problemOf (info: Uint8Array, { input, pieceCount }: User): Error | null
   return null
 }
 
-function notATorrent ({ name }: TorrentInput): BitWorkerError {
-  return new BitWorkerError('BW_ERR_INPUT', 'input', `The input ${quote(name)} is not a torrent but a task; nothing of it is used.`)
+function stampsOf (root: string, layout: InputLayout): string {
+  return layout.files.map((_, file) => stampAt(filePath(root, layout, file))).join('\n')
 }

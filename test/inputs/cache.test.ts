@@ -1,14 +1,14 @@
 // The cache of inputs: what a restart trusts, who may use it at a time, what is removed first.
 import {
-  chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync
+  existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync
 } from 'node:fs'
 import path from 'node:path'
 import test from 'tape'
 import { InputCache } from '../../lib/inputs/cache.ts'
 import { FileStore } from '../../lib/inputs/file-store.ts'
 import type { InputLayout } from '../../lib/inputs/metainfo.ts'
-import { canBeShown, changedFile } from '../../lib/inputs/original.ts'
 import { piecesAhead } from '../../lib/inputs/plan.ts'
+import { stampAt } from '../../lib/inputs/stamps.ts'
 import { createFolder, rejection } from '../helpers/disk.ts'
 
 const MIB = 2 ** 20
@@ -50,7 +50,10 @@ test('torrent pieces lie in files, without the padding', async t => {
   for (const [index, text] of pieces.entries()) t.equal(await get(store, index), text)
   store.close()
   const changes: string[] = []
-  const original = new FileStore({ layout: LAYOUT, root, isWritable: false, onChange: at => { changes.push(at) } })
+  const stamp = stampAt(path.join(root, 'd/b'))
+  const original = new FileStore({
+    layout: LAYOUT, root, isWritable: false, mustBe: () => stamp, onChange: at => { changes.push(at) }
+  })
   t.equal(await get(original, 2), 'abcdefgh')
   t.ok(await put(original, 0, 'x'.repeat(8)).catch((err: Error) => err), 'an original is not written to')
   writeFileSync(path.join(root, 'd/b'), 'ABCDEFGHIJ')
@@ -72,7 +75,8 @@ test('a file that was verified and is gone, cut or another one is noticed, and m
     onChange: at => {
       changes.push(path.relative(root, at))
       here.clear()
-      store.forget()
+      store.doubt()
+      store.trust()
     }
   })
   const fetch = async (index: number, text: string): Promise<void> => {
@@ -122,7 +126,8 @@ test('peers are served from windows, and never what was changed', async t => {
     isFolder: false,
     files: [{ path: '', length: bytes.length, offset: 0, executable: false }]
   }
-  const store = new FileStore({ layout, root: file, isWritable: false, isHere: () => true })
+  const stamp = stampAt(file)
+  const store = new FileStore({ layout, root: file, isWritable: false, isHere: () => true, mustBe: () => stamp })
   const block = async (index: number, offset: number): Promise<Buffer> => new Promise((resolve, reject) => {
     store.get(index, { offset, length: 16_384 }, (err, got) => { if (err === null) resolve(got!); else reject(err) })
   })
@@ -199,26 +204,6 @@ test('the longest unused is removed first, and nothing that is in use', async t 
   t.ok(existsSync(used.root), 'what is small enough stays')
   await new InputCache({ folder, maxBytes: 0 }).trim()
   t.notOk(existsSync(path.dirname(used.root)))
-})
-
-test('an original is shown to commands only if nothing else lies there', async t => {
-  const root = createFolder(t)
-  mkdirSync(path.join(root, 'd'))
-  for (const [name, text] of [['a', '0123456789'], ['d/b', 'abcdefghij'], ['empty', '']] as const) {
-    writeFileSync(path.join(root, name), text)
-  }
-  const stamps = LAYOUT.files.map(({ path: name, length }) =>
-    ({ length, mtimeMs: statSync(path.join(root, name)).mtimeMs }))
-  const found = { info: new Uint8Array(), path: root, files: stamps }
-  t.equal(changedFile(found, LAYOUT), null)
-  chmodSync(root, 0o755)
-  t.equal(await canBeShown(root, LAYOUT), true)
-  writeFileSync(path.join(root, 'other'), '')
-  t.equal(await canBeShown(root, LAYOUT), false, 'a file that is none of the input')
-  utimesSync(path.join(root, 'a'), 1, 1)
-  t.equal(changedFile(found, LAYOUT), path.join(root, 'a'), 'another time')
-  t.equal(changedFile({ ...found, path: path.join(root, 'no') }, LAYOUT), path.join(root, 'no', 'a'), 'gone')
-  t.end()
 })
 
 test('how far ahead', t => {

@@ -26,6 +26,7 @@ function torrentOf (more: Partial<InputTorrent>): InputTorrent {
   return {
     layout: LAYOUT,
     root: '/none',
+    version: 0,
     have: () => 8,
     missing: () => 1,
     has: piece => piece === 0,

@@ -131,17 +131,115 @@ test('a file for each piece: nobody has what it did not need', async t => {
   }))
 })
 
-test('the author changes an input while a command reads it: there is no result', async t => {
+test('a command that changes its own input has no result, and harms neither the author nor other tasks', async t => {
   const file = path.join(createFolder(t), 'file')
   writeFileSync(file, 'x'.repeat(50_000))
   const { input, find } = await inputOf(file, 'one', 16_384)
-  const task = createTask({ name: 'out', command: 'cat one; echo more >> one', parts: 2, inputs: [input] })
-  const torrent = createClient(t).add(task, {
+  const evil = createTask({ name: 'evil', command: 'chmod u+w one; echo more >> one; cat one', parts: 1, inputs: [input] })
+  const goods = ['0', '1'].map(name => createTask({ name, command: 'wc -c < one', parts: 2, inputs: [input] }))
+  const { client: seeder, address } = await author(t, goods[0]!, find)
+  seeder.add(goods[1]!, { path: createFolder(t), inputs: { folder: createFolder(t), find } })
+  seeder.add(evil, { path: createFolder(t), inputs: { folder: createFolder(t), find } })
+  // from the original, and from what is fetched into the cache
+  for (const [turn, inputs] of [{ folder: createFolder(t), find }, { folder: createFolder(t) }].entries()) {
+    const client = createClient(t)
+    const options = { compute: { slots: 1, sandbox: 'none' }, inputs } as const
+    const add = (task: Task): ReturnType<BitWorker['add']> => {
+      const torrent = client.add(magnetOf(task), { path: createFolder(t), ...options })
+      torrent.once('infoHash', () => { torrent.addPeer(address) })
+      return torrent
+    }
+    const bad = add(evil)
+    bad.on('computed', () => { t.fail('it has a result') })
+    const [failure] = await new Promise<Array<{ code: string }>>(resolve => {
+      bad.once('failed', (...args: unknown[]) => { resolve(args as Array<{ code: string }>) })
+    })
+    t.equal(failure!.code, 'BW_ERR_INPUT')
+    const torrent = add(goods[turn]!)
+    const sizes: number[] = []
+    torrent.on('computed', ({ size }) => { sizes.push(size) })
+    await eventOf(torrent, 'done')
+    t.deepEqual(sizes, [6, 6])
+    t.equal(readFileSync(path.join(torrent.path, String(turn)), 'utf8'), '50000\n50000\n')
+    await destroyClient(client)
+  }
+  t.equal(readFileSync(file, 'utf8'), 'x'.repeat(50_000), 'nobody has written to the original')
+})
+
+test('what a command sees of an input is the same at its author and elsewhere', async t => {
+  const home = createFolder(t)
+  const folder = path.join(home, 'folder')
+  mkdirSync(path.join(folder, 'd'), { recursive: true })
+  for (const name of ['a', 'd/b']) writeFileSync(path.join(folder, name), name.repeat(20_000), { mode: 0o600 })
+  mkdirSync(path.join(home, 'frames'))
+  for (const name of ['1', '2']) writeFileSync(path.join(home, 'frames', name), name.repeat(20_000), { mode: 0o640 })
+  const [data, frames] = [
+    await inputOf(folder, 'data', 16_384, { files: 2, length: 80_000 }),
+    await inputOf(path.join(home, 'frames'), 'frames', 16_384, { split: { by: 'files' } })
+  ]
+  const task = createTask({
+    name: 'out',
+    command: 'tar -c --owner=0 --group=0 --sort=name -h data $INPUT | tar -tv',
+    parts: 2,
+    inputs: [data.input, frames.input, { name: 'run.sh', data: new Uint8Array([1]) }]
+  })
+  const find: InputOptions['find'] = async infoHash => await data.find(infoHash) ?? frames.find(infoHash)
+  const { address } = await author(t, task, find)
+  const own = createClient(t).add(task, {
     path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t), find }
   })
-  torrent.on('computed', ({ piece }) => { t.fail(`piece ${piece} is computed`) })
-  t.match(await refusalOf(torrent) ?? '', /has changed since the task was made/)
-  t.equal(torrent.stats().stored, 0)
+  await eventOf(own, 'done')
+  const other = await volunteer(t, task, [address])
+  await other.done
+  const seen = readFileSync(path.join(other.out, 'out'), 'utf8')
+  t.equal(readFileSync(path.join(own.path, 'out'), 'utf8'), seen)
+  t.equal(seen.match(/^-r-xr-xr-x .* 1970-01-01 /gm)?.length, 6, 'files of mode 0555, without a time')
+  t.equal(seen.match(/^drwxr-xr-x .* 1970-01-01 /gm)?.length, 4, 'and folders')
+})
+
+test('a task that lies about an input harms no other that has it, in whatever order they come', async t => {
+  const file = path.join(createFolder(t), 'file')
+  writeFileSync(file, 'x'.repeat(50_000))
+  const { input, find } = await inputOf(file, 'one', 16_384)
+  const lies = [{ length: 50_001 }, { sha256: new Uint8Array(32) }, { files: 1 }].map((lie, i) =>
+    createTask({ name: `lie ${i}`, command: 'cat one', parts: 1, inputs: [{ ...input, ...lie }] }))
+  const good = createTask({ name: 'good', command: 'wc -c < one', parts: 1, inputs: [input] })
+  const { client: seeder, address } = await author(t, good, find)
+  for (const lie of lies) seeder.add(lie, { path: createFolder(t), inputs: { folder: createFolder(t), find } })
+  const client = createClient(t)
+  const folder = createFolder(t)
+  const [first, ...others] = [...lies, good].map(task => {
+    const torrent = client.add(magnetOf(task), {
+      path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder }
+    })
+    torrent.once('infoHash', () => { torrent.addPeer(address) })
+    return torrent
+  })
+  const [last, ...rest] = others.toReversed()
+  await Promise.all([eventOf(last!, 'done'), ...[first!, ...rest].map(async torrent => {
+    t.match(await refusalOf(torrent) ?? '', /not 50001 as|not that of the task|not 1 files/)
+  })])
+  t.equal(readFileSync(path.join(last!.path, 'good'), 'utf8'), '50000\n')
+})
+
+test('an input that is used again at once has its place in the cache again', async t => {
+  const file = path.join(createFolder(t), 'file')
+  writeFileSync(file, 'x'.repeat(50_000))
+  const { input, find } = await inputOf(file, 'one', 16_384)
+  const tasks = ['a', 'b', 'c'].map(name => createTask({ name, command: 'wc -c < one', parts: 1, inputs: [input] }))
+  const { client: seeder, address } = await author(t, tasks[0]!, find)
+  const shared = { folder: createFolder(t), find }
+  for (const task of tasks.slice(1)) seeder.add(task, { path: createFolder(t), inputs: shared })
+  const [client, folder] = [createClient(t), createFolder(t)]
+  for (const task of tasks) {
+    const torrent = client.add(magnetOf(task), {
+      path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder }
+    })
+    torrent.once('infoHash', () => { torrent.addPeer(address) })
+    await eventOf(torrent, 'done')
+    torrent.destroy()
+  }
+  t.deepEqual(readdirSync(path.join(folder, 'inputs')), [input.infoHash])
 })
 
 test('each task is compared with the metadata of an input that another one has, too', async t => {
@@ -223,5 +321,5 @@ test('what is not as the task says is refused, and two tasks with one input fetc
   })
   refused.once('infoHash', () => { refused.addPeer(address) })
   t.match(await refusalOf(refused) ?? '', /has 50000 bytes, not 50001/)
-  t.deepEqual(readdirSync(path.join(empty, 'inputs', input.infoHash)), ['lock'], 'and nothing is written')
+  t.deepEqual(readdirSync(path.join(empty, 'inputs', input.infoHash)), [], 'and nothing is written')
 })

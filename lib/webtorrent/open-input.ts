@@ -1,0 +1,214 @@
+/**
+ * The torrent of an input while it is open: an ordinary one (BEP 3), of which only what is wanted is fetched, into the
+ * cache or from where the author has it. When something goes wrong with it, it ends, and shared-input.ts opens another.
+ */
+import type { FileStore } from '../inputs/file-store.ts'
+import { torrentFileOf } from '../inputs/metainfo.ts'
+import type { InputLayout } from '../inputs/metainfo.ts'
+import type { InputPlace } from '../inputs/places.ts'
+import type { FileRange } from '../inputs/slices.ts'
+import { sha1Hex } from '../base/digest.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import { traceOf } from '../base/trace.ts'
+import { ioError } from '../system/io-errors.ts'
+import { quote } from '../task/names.ts'
+import type { InternalTorrent } from './internals.ts'
+import type { Discovering, InputClient } from './input-types.ts'
+import { InputSelection } from './input-selection.ts'
+
+const trace = traceOf('inputs')
+
+/** Looking at all of it does not help where somebody goes on changing it. */
+const MAX_RECHECKS = 3
+
+/** Those who use it. */
+export interface OpenInputHost {
+  /** The metadata is here. Throws BW_ERR_INPUT if nobody can use it. */
+  read (info: Uint8Array): InputLayout
+  /** it can be used from now on; told again when it could not for a while */
+  opened (): void
+  /** it has more, or less */
+  changed (): void
+  /** it cannot be used any more, and is to be closed */
+  ended (err: Error): void
+}
+
+/** The torrent of an input. */
+export class OpenInput {
+  layout!: InputLayout
+  readonly place: InputPlace
+  readonly #infoHash: string
+  readonly #name: string
+  readonly #host: OpenInputHost
+  readonly #selection = new InputSelection()
+  #torrent: InternalTorrent | null = null
+  #store: FileStore | null = null
+  #wants: ReadonlyArray<ReadonlySet<number> | 'all'> = []
+  #isReady = false
+  #hasEnded = false
+  #isRechecking = false
+  #rechecks = 0
+  #version = 0
+
+  /** @param name in messages */
+  constructor ({ infoHash, name }: { infoHash: string, name: string }, place: InputPlace, host: OpenInputHost) {
+    this.#name = name
+    this.#infoHash = infoHash
+    this.place = place
+    this.#host = host
+  }
+
+  /** Once. Throws as `host.read`. */
+  open (client: InputClient, { announce, isPrivate }: Discovering): void {
+    const infoHash = this.#infoHash
+    // the disk may have lost some of it
+    const info = this.place.info !== null && sha1Hex(this.place.info) === infoHash ? this.place.info : null
+    const bitfield = info === null ? null : this.place.bitfield(this.#host.read(info))
+    const torrent = this.#torrent = client.add(info === null ? infoHash : torrentFileOf(info), {
+      store: this.#storeClass(),
+      storeCacheSlots: 0,
+      deselect: true,
+      announce: [...announce],
+      ...(isPrivate && { private: true }),
+      ...(bitfield !== null && { bitfield })
+    })
+    // a task has a store of its own
+    torrent.once('metadata', () => { if (this.#store === null) this.#end(notATorrent(this.#name)) })
+    torrent.once('ready', () => { this.#onReady() })
+    torrent.on('verified', index => { this.#onPiece(index) })
+    torrent.on('error', err => { this.#end(ioError(err, this.place.path)) })
+    torrent.on('warning', err => { trace('%s: %s', infoHash, err.message) })
+  }
+
+  /** It can be used. */
+  get isOpen (): boolean { return this.#isReady && !this.#isRechecking && !this.#hasEnded }
+
+  /** Another one once what was here is not sure any more. */
+  get version (): number { return this.#version }
+
+  addPeer (peer: string): void {
+    const torrent = this.#torrent
+    if (torrent === null) return
+    const add = (): void => { if (!torrent.destroyed) torrent.addPeer(peer) }
+    if (torrent.infoHash) add()
+    else torrent.once('infoHash', add)
+  }
+
+  get missing (): number {
+    const pieces = this.#torrent?.pieces ?? []
+    if (!this.isOpen) return pieces.length
+    return pieces.reduce<number>((sum, piece) => sum + (piece === null ? 0 : 1), 0)
+  }
+
+  get have (): number {
+    const pieces = this.#torrent?.pieces ?? []
+    const { pieceLength, torrentLength } = this.layout
+    let bytes = 0
+    for (let i = 0; i < pieces.length; i++) {
+      if (pieces[i] === null) bytes += Math.min(pieceLength, torrentLength - i * pieceLength)
+    }
+    return Math.min(bytes, this.layout.length)
+  }
+
+  has (piece: number): boolean { return this.isOpen && this.#torrent?.pieces[piece] === null }
+
+  /** Rejects for what is not sure to be right. */
+  async read ({ file, start, end }: FileRange): Promise<Uint8Array> {
+    const version = this.#version
+    const bytes = await this.#store!.read(this.layout.files[file]!.offset + start, end - start)
+    if (version !== this.#version) throw new BitWorkerError('BW_ERR_INPUT', 'system', 'It was changed while it was read.')
+    return bytes
+  }
+
+  /** What is fetched. */
+  want (wants: ReadonlyArray<ReadonlySet<number> | 'all'>): void {
+    this.#wants = wants
+    const torrent = this.#torrent
+    if (torrent !== null && !torrent.destroyed && this.isOpen) this.#selection.update(torrent, wants)
+  }
+
+  /** Something on the disk is not what it was: looks at all of it again. */
+  recheck (): void {
+    const torrent = this.#torrent
+    if (this.#hasEnded || this.#isRechecking || torrent === null || torrent.destroyed) return
+    this.#version++
+    if (this.#rechecks++ === MAX_RECHECKS) return this.#end(restless(this.place.path))
+    try {
+      this.place.doubt()
+    } catch (err) {
+      return this.#end(err as Error)
+    }
+    this.#isRechecking = true
+    torrent.rescanFiles(() => {
+      this.#isRechecking = false
+      this.#selection.forget()
+      this.#look()
+    })
+  }
+
+  async close (): Promise<void> {
+    const torrent = this.#torrent
+    this.place.stop(this.isOpen && torrent?.destroyed === false)
+    this.#hasEnded = true
+    this.#version++
+    if (torrent?.destroyed === false) await new Promise<void>(resolve => { torrent.destroy(() => { resolve() }) })
+    await this.place.close()
+  }
+
+  //
+  // WHAT THE TORRENT DOES
+  //
+
+  /** WebTorrent makes the store when it has the metadata, which is the time to look at it. */
+  #storeClass (): unknown {
+    const open = (info: Uint8Array): FileStore => {
+      this.layout = this.#host.read(info)
+      const has = (piece: number): boolean => this.#torrent?.pieces[piece] === null
+      return this.#store = this.place.open(info, this.layout, has, () => { this.recheck() })
+    }
+    return function (_chunkLength: number, { torrent }: { torrent: { infoBuffer: Uint8Array } }): FileStore {
+      return open(new Uint8Array(torrent.infoBuffer))
+    }
+  }
+
+  #onReady (): void {
+    this.#isReady = true
+    if (!this.#isRechecking) this.#look()
+  }
+
+  /** What is here is known. */
+  #look (): void {
+    if (this.#hasEnded || !this.#isReady) return
+    let isSure: boolean
+    try {
+      isSure = this.place.looked()
+    } catch (err) {
+      return this.#end(err as Error)
+    }
+    if (!isSure) return this.recheck()
+    this.want(this.#wants)
+    this.#host.opened()
+  }
+
+  #onPiece (index: number): void {
+    if (!this.isOpen) return
+    this.#rechecks = 0
+    this.#selection.came(index)
+    if (!this.place.came(index)) setImmediate(() => { this.recheck() })
+    this.#host.changed()
+  }
+
+  #end (err: Error): void {
+    if (this.#hasEnded) return
+    trace('%s ends: %s', this.#infoHash, err.message)
+    this.#host.ended(err)
+  }
+}
+
+function notATorrent (name: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_INPUT', 'input', `The input ${quote(name)} is not a torrent but a task; nothing of it is used.`)
+}
+
+function restless (at: string): BitWorkerError {
+  return new BitWorkerError('BW_ERR_INPUT', 'system', `Something goes on changing ${at}, or it cannot be used as it is.`)
+}
