@@ -12,7 +12,7 @@ export interface FileMark {
 }
 
 /** What changes with a file's content, whatever is done to hide it; '': there is no file. */
-export function stampOf (stats: Stats | undefined): string {
+function stampOf (stats: Stats | undefined): string {
   if (stats?.isFile() !== true) return ''
   const { dev, ino, size, mtimeMs, ctimeMs } = stats
   return `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}`
