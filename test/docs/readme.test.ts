@@ -1,165 +1,31 @@
-/**
- * Does what README.md and docs/ tell people to do. One bash for each section with shell blocks, so that a block finds
- * what those before it left; one folder for each document. What stands in a `text` block must be printed, in that
- * order.
- *
- * Written there for people, but changed here: ports (others may have them), the folder, dates. `…` stands for anything.
- */
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
-import { mkdir, readFile, readdir, realpath, stat, writeFile } from 'node:fs/promises'
+/** Does what README.md and docs/ tell people to do, and follows their links; test/docs/tutorials/ has the tutorials. */
+import { readFile, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import test from 'tape'
-import type { Test } from 'tape'
 import { workspace } from '../helpers/cli.ts'
-import { anchorsOf, blocksOf, linksOf, sectionsOf, textsOf } from '../helpers/markdown.ts'
-import type { Block } from '../helpers/markdown.ts'
+import { hasExamples, isAboutClone, testExamples } from '../helpers/documents.ts'
+import { anchorsOf, blocksOf, linksOf, textsOf } from '../helpers/markdown.ts'
 import { startProgram } from '../helpers/shell.ts'
-import type { Program } from '../helpers/shell.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const DOCUMENTS = [
   'README.md',
   'CHANGELOG.md',
-  ...(await readdir(path.join(ROOT, 'docs'))).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
+  ...(await readdir(path.join(ROOT, 'docs'), { recursive: true }))
+    .filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
 ]
-const HOME = '/home/ada/squares'
-const PORTS = ['8000', '20000']
-const DEADLINE_MS = 180_000
-
-/**
- * Keeps examples on this machine: discovery is off unless they name a tracker or node of their own, which must be here.
- */
-const BITWORKER = `#!/bin/bash
-case "$1 $*" in
-  run\\ *|info\\ *magnet:*)
-    [[ " $* " =~ \\ (--announce|--dht-bootstrap|--no-) ]] || set -- "$@" --no-dht --no-lsd --no-nat
-    for flag in --no-lsd --no-nat; do [[ " $* " == *" $flag "* ]] || { echo "$flag is missing"; exit 99; }; done
-    [[ " $* " =~ \\ (--no-dht|--dht-bootstrap\\ 127\\.0\\.0\\.1:[0-9]+)\\  ]] || { echo 'it would use the public DHT'; exit 99; } ;;
-esac
-exec ${process.execPath} ${path.join(ROOT, 'lib/cli/main.ts')} "$@"
-`
-
-/** What is about the clone, not about the command: checked by the test after the examples. */
-const isAboutClone = ({ language, text }: Block): boolean => language === 'sh' && text.startsWith('npm ')
 
 async function read (document: string): Promise<string> {
   return readFile(path.join(ROOT, document), 'utf8')
 }
 
 for (const document of DOCUMENTS) {
-  const sections = sectionsOf(await read(document)).map(({ title, text }) => ({ title, blocks: examplesOf(text) }))
-    .filter(({ blocks }) => blocks.length > 0)
-  if (sections.length === 0) continue
+  const markdown = await read(document)
+  if (document.startsWith('docs/tutorials/') || !hasExamples(markdown)) continue
   test(`${document}: the examples`, async t => {
-    const folder = await createProject(t)
-    for (const { title, blocks } of sections) {
-      t.comment(title === '' ? document : title)
-      for (const example of blocks.filter(({ language }) => language === 'js')) await runScript(t, folder, example)
-      await runShell(t, folder, blocks.filter(({ language }) => language === 'sh'))
-    }
+    await testExamples(t, markdown)
   })
-}
-
-interface Example { language: string, code: string, prints: string }
-
-/** The blocks to run, each with the text that follows it. */
-function examplesOf (section: string): Example[] {
-  const blocks = blocksOf(section)
-  return blocks.flatMap((block, i) => {
-    if ((block.language !== 'sh' && block.language !== 'js') || isAboutClone(block)) return []
-    const next = blocks[i + 1]
-    return [{ language: block.language, code: block.text, prints: next?.language === 'text' ? next.text : '' }]
-  })
-}
-
-interface Folder { dir: string, env: Record<string, string>, ports: string[] }
-
-/** An empty folder where `bitworker` is a command and a package. */
-async function createProject (t: Test): Promise<Folder> {
-  const { dir: root } = await workspace(t)
-  const dir = path.join(await realpath(root), 'work')
-  const bin = path.join(root, 'bin')
-  const linked = path.join(dir, 'node_modules/bitworker')
-  await Promise.all([mkdir(bin), mkdir(linked, { recursive: true })])
-  await writeFile(path.join(bin, 'bitworker'), BITWORKER, { mode: 0o755 })
-  const index = pathToFileURL(path.join(ROOT, 'lib/index.ts')).href
-  await writeFile(path.join(linked, 'index.js'), `export * from '${index}'\nexport { default } from '${index}'\n`)
-  await writeFile(
-    path.join(linked, 'package.json'), JSON.stringify({ name: 'bitworker', type: 'module', exports: './index.js' })
-  )
-  const ports = await Promise.all(PORTS.map(freePort))
-  return { dir, ports, env: { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: root, XDG_CONFIG_HOME: '' } }
-}
-
-/** Out of the range that systems take ports from which nobody asked for. */
-async function freePort (): Promise<string> {
-  const port = 10_000 + Math.floor(Math.random() * 18_000)
-  const server = createServer()
-  try {
-    await new Promise<void>((resolve, reject) => { server.once('error', reject).listen(port, '127.0.0.1', resolve) })
-    return String((server.address() as AddressInfo).port)
-  } catch {
-    return freePort()
-  } finally {
-    server.close()
-  }
-}
-
-function adapt (text: string, { ports }: Folder): string {
-  return PORTS.reduce(
-    (adapted, port, i) => adapted.replaceAll(`:${port}`, `:${ports[i]}`).replaceAll(`port ${port}`, `port ${ports[i]}`),
-    text
-  )
-}
-
-/** Matches output that says the same. */
-function patternOf (prints: string, folder: Folder): string {
-  return adapt(prints, folder).replaceAll(HOME, folder.dir)
-    .replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
-    .replace(/\d{4}-\d\d-\d\dT[\d:\\.]+Z/g, String.raw`\S+Z`)
-    .replaceAll('…', '[^]*?')
-}
-
-async function runScript (t: Test, folder: Folder, { code, prints }: Example): Promise<void> {
-  t.ok(
-    !code.includes('new BitWorker(') ||
-      /dht: false, lsd: false, tracker: false, natUpnp: false, natPmp: false/.test(code),
-    'stays on this machine'
-  )
-  const file = path.join(folder.dir, 'example.mjs')
-  await writeFile(file, code)
-  const {
-    code: exitCode, stdout, stderr
-  } = await startProgram(t, [process.execPath, file], { cwd: folder.dir, env: folder.env }).ended
-  t.deepEqual([exitCode, stderr], [0, ''], 'a script runs')
-  t.match(stdout, new RegExp(`^${patternOf(prints, folder)}$`), 'and prints what it should')
-}
-
-async function runShell (t: Test, folder: Folder, blocks: Example[]): Promise<void> {
-  if (blocks.length === 0) return
-  const bash = startProgram(t, ['/bin/bash', '-euo', 'pipefail'], { cwd: folder.dir, env: folder.env })
-  bash.write('exec 2>&1\n')
-  for (const [i, { code, prints }] of blocks.entries()) {
-    bash.write(`echo '<${i}>'\n${adapt(code, folder)}`)
-    // what runs in the background is to be ready before the next block begins
-    await printed(bash, new RegExp(`<${i}>\n[^]*${patternOf(prints, folder)}`))
-    t.pass(code)
-  }
-  bash.write('exit\n')
-  const { code, stdout } = await bash.ended
-  t.equal(code, 0, code === 0 ? 'exit code' : stdout)
-}
-
-/** Ends the program when it takes too long: then the error has all that it printed instead. */
-async function printed (program: Program, pattern: RegExp): Promise<void> {
-  const timer = setTimeout(() => { process.kill(-program.pid, 'SIGKILL') }, DEADLINE_MS)
-  try {
-    await program.output(pattern)
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 test('what the README says of this clone', async t => {
@@ -207,6 +73,13 @@ function shapesOf (output: string): string[] {
     .split('\n')
   return [...new Set(lines)]
 }
+
+test('each tutorial has a test', async t => {
+  const [texts, tests] = await Promise.all(
+    ['docs/tutorials', 'test/docs/tutorials'].map(async folder => readdir(path.join(ROOT, folder)))
+  )
+  t.deepEqual(tests!.map(name => name.replace('.test.ts', '.md')).sort(), texts!.sort())
+})
 
 test('links lead somewhere', async t => {
   for (const document of DOCUMENTS) {
