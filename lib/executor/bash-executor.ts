@@ -10,8 +10,8 @@ import { killed } from './failures.ts'
 import { BashItem } from './item.ts'
 import { PlainLauncher } from './launch.ts'
 import type { Launcher } from './launch.ts'
-import { checkLimits } from './limits.ts'
-import type { Limits } from './limits.ts'
+import { validLimits } from './limits.ts'
+import type { Limits, ValidLimits } from './limits.ts'
 import { NestPool } from './nest/nest-pool.ts'
 import { Fifos } from './process/fifos.ts'
 import { Sessions, killSessions, signalGroup } from './process/sessions.ts'
@@ -65,7 +65,7 @@ export interface BashExecutorOptions {
 export class BashExecutor implements Executor {
   readonly #shell: string
   readonly #launcher: Launcher
-  readonly #limits: Partial<Limits>
+  readonly #limits: ValidLimits
   readonly #items = new Set<BashItem>()
   readonly #sessions = new Sessions()
   readonly #fifos = new Fifos()
@@ -79,11 +79,10 @@ export class BashExecutor implements Executor {
 
   /** Throws BW_ERR_COMPUTE_OPTIONS. */
   constructor ({ shell = '/bin/bash', env = process.env, shells = 'auto', sandbox, groups = true, limits = {} }: BashExecutorOptions = {}) {
-    checkLimits(limits)
+    this.#limits = validLimits(limits)
     const place = groups && sandbox !== undefined ? findGroups().place : null
     this.#groups = place === null ? null : new Groups(place)
     this.#shell = shell
-    this.#limits = limits
     this.#launcher = sandbox?.createLauncher() ?? new PlainLauncher(shell, env)
     this.#watchdog = new Watchdog(shell, this.#launcher.mark)
     this.#launcher.attach?.({ watchdog: this.#watchdog, groups: this.#groups })

@@ -1,6 +1,6 @@
 /** The callbacks of a running command's executor. */
 import type { Launcher } from './launch.ts'
-import type { Limits } from './limits.ts'
+import type { ValidLimits } from './limits.ts'
 import type { NestPool } from './nest/nest-pool.ts'
 import type { Fifos } from './process/fifos.ts'
 import type { Sessions } from './process/sessions.ts'
@@ -12,7 +12,7 @@ export interface ItemHost {
   launcher: Launcher
   nestPool: NestPool
   /** the volunteer's limits for each command */
-  limits: Partial<Limits>
+  limits: ValidLimits
   sessions: Sessions
   fifos: Fifos
   warm: WarmShells

@@ -19,6 +19,11 @@ export interface Limits {
   fileBytes: number
 }
 
+declare const checked: unique symbol
+
+/** A volunteer's limits that have passed `validLimits`; they cannot change any more. */
+export type ValidLimits = Readonly<Partial<Limits>> & { readonly [checked]: true }
+
 /** The limits that a command asks for; the others have their defaults. */
 export type Asks = Partial<Pick<Limits, 'timeoutMs' | 'memoryBytes' | 'scratchBytes'>>
 
@@ -52,8 +57,14 @@ export function limitsFor (asks: Asks, given: Partial<Limits> = {}): Limits {
     : limits
 }
 
-/** Throws BW_ERR_COMPUTE_OPTIONS unless each limit is a whole number of at least 1. */
-export function checkLimits (given: Partial<Limits>): void {
+const valid = new WeakSet<object>()
+
+/**
+ * Checks a volunteer's limits. What this has returned passes unchecked: limits are checked once, by the first public
+ * function that they are given to. Throws BW_ERR_COMPUTE_OPTIONS unless each limit is a whole number of at least 1.
+ */
+export function validLimits (given: Partial<Limits>): ValidLimits {
+  if (isValid(given)) return given
   for (const [name, value] of Object.entries(given)) {
     if (!(name in DEFAULT_LIMITS)) {
       throw badLimit(`there is no limit ${name}`, `one of ${Object.keys(DEFAULT_LIMITS).join(', ')}`)
@@ -62,7 +73,12 @@ export function checkLimits (given: Partial<Limits>): void {
       throw badLimit(`limits.${name} is ${value}`, 'a whole number of at least 1')
     }
   }
+  const limits = Object.freeze({ ...given })
+  valid.add(limits)
+  return limits as ValidLimits
 }
+
+function isValid (given: Partial<Limits>): given is ValidLimits { return valid.has(given) }
 
 function badLimit (what: string, instead: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `${what}; give ${instead}.`)

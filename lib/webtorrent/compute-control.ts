@@ -14,7 +14,7 @@ import { TorrentExecutors } from './executors.ts'
 import type { Choice } from './executors.ts'
 import type { InternalTorrent } from './internals.ts'
 import { checkComputeOptions } from './options.ts'
-import type { ComputeOptions, TaskTorrentOptions } from './options.ts'
+import type { CheckedComputeOptions, ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { TaskInputs } from './input-torrents.ts'
 import type { ParentTorrent } from './input-types.ts'
 
@@ -49,10 +49,9 @@ export class ComputeControl {
 
   /** Starts computing, now or when the torrent is ready. Throws BW_ERR_COMPUTE_OPTIONS and BW_ERR_BIND. */
   start (options: ComputeOptions): void {
-    checkComputeOptions(options)
-    this.#options = options
+    const checked = this.#options = checkComputeOptions(options)
     this.resume()
-    if (this.#torrent.ready) this.#startWhenSettled(options)
+    if (this.#torrent.ready) this.#startWhenSettled(checked)
   }
 
   pause (): void {
@@ -86,7 +85,7 @@ export class ComputeControl {
       this.#inputs = new TaskInputs(this.#torrent as unknown as ParentTorrent, this.#torrent._options.inputs ?? {})
       this.#inputs.share(task.inputs, task.pieceCount)
     }
-    if (this.#options !== null) this.#startWhenSettled(this.#options)
+    if (this.#options !== null) this.#startWhenSettled(this.#options = checkComputeOptions(this.#options))
   }
 
   async close (): Promise<void> {
@@ -102,11 +101,10 @@ export class ComputeControl {
   /** A peer of the task has told its listening port. */
   met (wire: ParentTorrent['wires'][number]): void { this.#inputs?.addPeer(wire) }
 
-  #startWhenSettled (options: ComputeOptions): void {
+  #startWhenSettled (options: CheckedComputeOptions): void {
     const torrent = this.#torrent
     const session = torrent._session
     if (session === null || session.computing !== 'off') return
-    checkComputeOptions(options)
     const { binds = [], timeoutMs = 0, executor } = options
     session.store.configure({ binds, timeoutMs, ...(executor !== undefined && { executor }) })
     if (this.#isSettling) return

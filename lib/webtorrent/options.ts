@@ -2,8 +2,8 @@
 import { BitWorkerError } from '../base/errors.ts'
 import type { Executor } from '../executor/bash-executor.ts'
 import type { Bind } from '../executor/binds.ts'
-import { checkLimits } from '../executor/limits.ts'
-import type { Limits } from '../executor/limits.ts'
+import { validLimits } from '../executor/limits.ts'
+import type { Limits, ValidLimits } from '../executor/limits.ts'
 import type { SandboxChoice } from '../executor/sandbox/types.ts'
 import type { CacheOptions } from '../inputs/cache.ts'
 import type { FoundInput } from '../inputs/original.ts'
@@ -63,10 +63,14 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
 /** Options of `torrent.seal`. */
 export type SealingOptions = Pick<SealOptions, 'onProgress'>
 
+/** Options that have passed `checkComputeOptions`. */
+export interface CheckedComputeOptions extends ComputeOptions { readonly limits: ValidLimits }
+
 /** Throws BW_ERR_COMPUTE_OPTIONS. */
-export function checkComputeOptions ({ slots, limits = {} }: ComputeOptions): void {
-  checkLimits(limits)
-  if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return
+export function checkComputeOptions (options: ComputeOptions): CheckedComputeOptions {
+  const { slots, limits = {} } = options
+  const checked = { ...options, limits: validLimits(limits) }
+  if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return checked
   throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}, not a whole number of at least 1.`)
 }
 

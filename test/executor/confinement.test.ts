@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node
 import path from 'node:path'
 import test from 'tape'
 import { mountsOf } from '../../lib/executor/binds.ts'
-import { DEFAULT_LIMITS, checkLimits, limitsFor } from '../../lib/executor/limits.ts'
+import { DEFAULT_LIMITS, limitsFor, validLimits } from '../../lib/executor/limits.ts'
 import { bwrapArgs } from '../../lib/executor/sandbox/bwrap-args.ts'
 import { landlockCommand } from '../../lib/executor/sandbox/landlock-script.ts'
 import { explainMissing, findOnHost } from '../../lib/executor/sandbox/missing.ts'
@@ -31,9 +31,13 @@ test('limits: the task asks, the volunteer decides', t => {
   t.equal(limitsFor({}, { memoryBytes: 2 ** 34 }).memoryBytes, 2 ** 34, 'more, and the task does not ask')
   t.equal(limitsFor({ timeoutMs: 10 * HOUR_MS }, { cpuMs: 5000 }).cpuMs, 5000, 'less processor time')
   for (const wrong of [{ timeoutMs: 0 }, { processes: 1.5 }, { memoryBytes: NaN }, { speed: 1 } as object]) {
-    t.throws(() => checkLimits(wrong), { code: 'BW_ERR_COMPUTE_OPTIONS' }, JSON.stringify(wrong))
+    t.throws(() => validLimits(wrong), { code: 'BW_ERR_COMPUTE_OPTIONS' }, JSON.stringify(wrong))
   }
-  checkLimits(DEFAULT_LIMITS)
+  const given = { ...DEFAULT_LIMITS }
+  const limits = validLimits(given)
+  t.equal(validLimits(limits), limits, 'once')
+  given.memoryBytes = NaN
+  t.equal(limits.memoryBytes, DEFAULT_LIMITS.memoryBytes, 'they stay as they were checked')
   t.end()
 })
 
