@@ -3,40 +3,41 @@ import { fstatSync } from 'node:fs'
 import { equalBytes, sha256 } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { errnoOf, ioError } from '../system/io-errors.ts'
-import { hashRegion, isGone, readAt } from '../system/file-io.ts'
+import { hashRegion, isGone, openRegular, readAt } from '../system/file-io.ts'
 import { OpenFiles } from '../system/open-files.ts'
 import { PieceCache, WINDOW_BYTES } from '../base/piece-cache.ts'
-import type { Place, StoredPieces } from './piece-table.ts'
+import type { Task } from '../task/task.ts'
+import { checkReadable } from './files/folders.ts'
+import type { StoreLayout } from './files/layout.ts'
+import type { Place, ReadPieces } from './piece-table.ts'
 
-/** The callbacks of the reader's folder. */
-export interface ReaderHost {
-  /** opens a file that contains pieces; throws errors of the file system */
-  open (path: string): number
-  /** all bytes of the piece match its digest, with this modification time of its file */
-  intact (index: number, mtimeMs: number): void
-  /** the piece is gone or damaged */
-  damaged (index: number, place: Place, cause: unknown): void
-}
+/** Called with a piece that is gone or damaged. */
+export type OnDamage = (index: number, place: Place, cause: unknown) => void
 
 /** Attempts to read a window of a piece whose file is being changed by others. */
 const MAX_ATTEMPTS = 3
 
 /** The reading side of an open folder. */
 export class PieceReader {
-  readonly #table: StoredPieces
-  readonly #host: ReaderHost
+  readonly #table: ReadPieces
+  readonly #onDamage: OnDamage
   readonly #files: OpenFiles
   readonly #cache: PieceCache
   /** running operations that others can share: checks of pieces, and reads of windows, by piece and number */
   readonly #checks = new Map<number, Promise<boolean>>()
   readonly #reads = new Map<string, Promise<Buffer>>()
 
-  /** @param pieceLength the largest size of a piece in bytes */
-  constructor (table: StoredPieces, pieceLength: number, host: ReaderHost) {
+  constructor (
+    { pieceLength }: Pick<Task, 'pieceLength'>, { layout, table }: { layout: StoreLayout, table: ReadPieces },
+    onDamage: OnDamage
+  ) {
     this.#table = table
-    this.#files = new OpenFiles(at => host.open(at))
+    this.#files = new OpenFiles(at => {
+      checkReadable(layout, at)
+      return openRegular(at)
+    })
     this.#cache = new PieceCache(pieceLength)
-    this.#host = host
+    this.#onDamage = onDamage
   }
 
   /**
@@ -126,7 +127,7 @@ export class PieceReader {
         this.#table.isChecked(index, mtimeMs) || (isWhole && equalBytes(sha256(bytes), place.result.digest))
       if (isIntact) {
         if (this.#table.results.matches(index, place.result)) {
-          if (isWhole) this.#host.intact(index, mtimeMs)
+          if (isWhole) this.#table.setChecked(index, mtimeMs)
           this.#cache.set(index, window, bytes)
         }
         return bytes
@@ -174,7 +175,7 @@ export class PieceReader {
       })
       if (isKnown) return true
       if (digest !== null && equalBytes(digest, place.result.digest)) {
-        if (this.#table.results.matches(index, place.result)) this.#host.intact(index, mtimeMs)
+        if (this.#table.results.matches(index, place.result)) this.#table.setChecked(index, mtimeMs)
         return true
       }
       this.#losing(index, place, 'its content changed')
@@ -195,7 +196,7 @@ export class PieceReader {
   }
 
   #losing (index: number, place: Place, why: string, cause?: unknown): BitWorkerError {
-    this.#host.damaged(index, place, cause)
+    this.#onDamage(index, place, cause)
     return lost(index, place, why, cause)
   }
 }

@@ -49,9 +49,12 @@ export interface StoredPieces {
   isSurelyChecked (index: number): boolean
 }
 
+/** Access for the reader, which alone learns what is intact. */
+export type ReadPieces = StoredPieces & Pick<PieceTable, 'setChecked'>
+
 /**
  * The table of stored pieces. restore.ts fills it; afterwards only TaskFolder changes it, and shows others
- * `StoredPieces`.
+ * `StoredPieces`; the reader marks pieces as checked.
  */
 export class PieceTable implements StoredPieces {
   readonly #task: Task

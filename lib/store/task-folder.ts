@@ -12,19 +12,19 @@ import { acquireLock } from '../system/lock.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { Drafts } from './drafts.ts'
+import type { DraftOwner } from './drafts.ts'
 import { FolderGuard } from './files/folder-guard.ts'
 import {
-  checkReadable, lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile
+  lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile
 } from './files/folders.ts'
-import { openRegular } from '../system/file-io.ts'
 import { StoreLayout } from './files/layout.ts'
 import { Pacer } from './files/pacer.ts'
 import { ScratchFolders } from './files/scratch.ts'
-import type { IncomingPiece } from './incoming-piece.ts'
 import { FILE_FINISHED, Journal, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
 import { PieceReader } from './piece-reader.ts'
 import type { PieceTable, Place, StoredPieces } from './piece-table.ts'
 import { restore } from './restore.ts'
+import type { PieceDraft } from './types.ts'
 
 const trace = traceOf('store')
 
@@ -42,7 +42,7 @@ export interface FolderOptions {
 }
 
 /** An open folder, which is locked by this process until it is closed. */
-export class TaskFolder {
+export class TaskFolder implements DraftOwner {
   readonly task: Task
   readonly layout: StoreLayout
   /** to be checked before every write by path */
@@ -70,19 +70,10 @@ export class TaskFolder {
     this.#journal = journal
     this.#release = release
     this.#onLost = onLost
-    this.reader = new PieceReader(table, task.pieceLength, {
-      open: at => {
-        checkReadable(layout, at)
-        return openRegular(at)
-      },
-      intact: (index, mtimeMs) => { table.setChecked(index, mtimeMs) },
-      damaged: (index, place, cause) => { this.#onDamage(index, place, cause) }
+    this.reader = new PieceReader(task, { layout, table }, (index, place, cause) => {
+      this.#onDamage(index, place, cause)
     })
-    this.#drafts = new Drafts(task, { layout, guard, table }, {
-      newWork: () => this.newWork(),
-      commitPart: async (index, draft, result, replace) => this.commit(index, draft, result, replace),
-      commitPlaced: async (index, position, result) => this.#commitPlaced(index, position, result)
-    })
+    this.#drafts = new Drafts(task, { layout, guard, table }, this)
   }
 
   /** The stored pieces, and their places. */
@@ -129,7 +120,7 @@ export class TaskFolder {
   }
 
   /** Starts writing a piece of `size` bytes: to its place in the file if that is known, otherwise to a part. */
-  receive (index: number, size: number, replace = false): IncomingPiece {
+  receive (index: number, size: number, replace = false): PieceDraft {
     return this.#drafts.receive(index, size, replace)
   }
 
@@ -161,7 +152,7 @@ export class TaskFolder {
   }
 
   /** Like `commit`, for a piece that was written to its place in its file's draft. */
-  async #commitPlaced (index: number, position: number, result: Result): Promise<Result> {
+  async commitPlaced (index: number, position: number, result: Result): Promise<Result> {
     const known = this.#table.results.get(index)
     if (known !== undefined) return known
     this.#table.setMerged(index, result, position)
