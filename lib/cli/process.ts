@@ -1,4 +1,4 @@
-/** The process of a command: streams, last-resort handlers and the exit; everything else is in program.ts. */
+/** The process of a command: streams, last-resort handlers and exit. program.ts has everything else. */
 import { existsSync } from 'node:fs'
 import module from 'node:module'
 import { homedir } from 'node:os'
@@ -6,7 +6,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { EXIT, explain, report } from './output/failure.ts'
 
-/** When the code of a command is loaded, on most machines. */
+/** By then, the code of a command has been loaded on most machines. */
 const LOADED_MS = 2_000
 
 const options = {
@@ -19,12 +19,12 @@ const options = {
 let exitCode: number = EXIT.done
 let isStopping = false
 
-/** Runs the command of this process's arguments, and ends the process. */
+/** Runs the command with this process's arguments, and ends the process. */
 export async function run (): Promise<void> {
   process.stdout.on('error', onOutputFailed)
-  // A terminal that was closed cannot be told so.
+  // A closed terminal cannot show the error.
   process.stderr.on('error', () => {})
-  // A terminal without a size, as containers make them, says 0 columns.
+  // A terminal without a size, as in containers, reports 0 columns.
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.isTTY && !stream.columns) Object.assign(stream, { columns: 80, rows: 24 })
   }
@@ -32,13 +32,13 @@ export async function run (): Promise<void> {
   process.on('unhandledRejection', crash)
   cacheCode()
   exitCode = await (await import('./program.ts')).main(process.argv.slice(2))
-  // Sockets of a swarm that are still closing must not keep the user waiting.
+  // Sockets that are still closing must not delay the exit.
   process.stdout.write('', error => { if (error) onOutputFailed(error); else process.exit(exitCode) })
 }
 
 /**
- * Whoever reads our output may leave at any time (`| head -1`): that is the end, not an error. What runs is stopped as
- * by Ctrl-C, and says that it was not done.
+ * The reader of our output may close it at any time (`| head -1`): that is the end, not an error. Running work is
+ * stopped as by Ctrl-C, and reported as not done.
  */
 function onOutputFailed (error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') process.exit(report(explain(error, 'standard output'), { ...options, json: false }))
@@ -49,14 +49,12 @@ function onOutputFailed (error: NodeJS.ErrnoException): void {
 
 function crash (error: unknown): void { process.exit(report(error, options)) }
 
-/**
- * What is loaded from here on is compiled once. In a folder of the user's own: Node's default is one that others can
- * write to.
- */
+/** Caches compiled code from here on, in a folder of the user's own: others can write to Node's default folder. */
 function cacheCode (): void {
   const home = homedir()
   if (!existsSync(home)) return
   module.enableCompileCache?.(path.join(process.env['XDG_CACHE_HOME'] || path.join(home, '.cache'), 'bitworker'))
-  // else Node writes it when the process ends, and Ctrl-C would wait for that: half a second, more on a busy machine
+  // otherwise Node writes the cache when the process ends, and Ctrl-C would wait half a second for it, or more on a
+  // busy machine
   setTimeout(() => { module.flushCompileCache?.() }, LOADED_MS).unref()
 }

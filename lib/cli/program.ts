@@ -18,7 +18,7 @@ Environment:
                      :claims, :downloads, :store, :executor, :discovery,
                      :inputs)`
 
-/** Runs the command line (without node and script name); resolves with its exit code and never rejects. */
+/** Runs the command line (without node and script name). Resolves with its exit code, and never rejects. */
 export async function main (args: string[]): Promise<number> {
   let exitCode: number = EXIT.done
   try {
@@ -26,7 +26,7 @@ export async function main (args: string[]): Promise<number> {
     return exitCode
   } catch (error) {
     const isAnswer = error instanceof CommanderError && error.exitCode === 0
-    // Commander prints the help by itself when the command is missing.
+    // Commander prints the help by itself if the command is missing.
     if (isAnswer) return EXIT.done
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.refused
     const shown =
@@ -37,7 +37,7 @@ export async function main (args: string[]): Promise<number> {
   }
 }
 
-/** What follows the first `:::` are values, whatever they begin with. */
+/** Everything after the first `:::` is a value, even if it begins with a dash. */
 function withLists (args: string[]): string[] {
   const at = args.indexOf(':::')
   return at === -1 || args.slice(0, at).includes('--') ? args : args.toSpliced(at, 0, '--')
@@ -63,7 +63,7 @@ function describeOption ({ description, defaultValue }: Option): string {
   return isPlain ? `${description} (default: ${defaultValue})` : description
 }
 
-// Commander says "error: …\n(Did you mean --x?)". Ours is one line of sentences, which ends with what to do.
+// Turns commander's "error: …\n(Did you mean --x?)" into one line of sentences that ends with what to do.
 function restate (message: string, args: string[]): string {
   const [what = '', suggestion] = message.trim().replace(/^error: /, '').split('\n')
   const hint = suggestion?.replace(/^\((.*)\)$/, '$1')

@@ -1,4 +1,4 @@
-/** What the flags of `create` say that commands read: files, folders, torrents, lists of parameters. */
+/** The inputs of `create`, from its flags: files, folders, torrents, lists of parameters. */
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Bind } from '../../executor/binds.ts'
@@ -21,7 +21,7 @@ export interface InputFlags {
   chunk?: number
 }
 
-/** Where the values of a list begin, as with GNU parallel. */
+/** Marks the beginning of a list's values, as in GNU parallel. */
 const LIST_MARK = ':::'
 
 /**
@@ -42,7 +42,7 @@ export async function inputSources (flags: InputFlags, words: readonly string[])
   return [...whole, ...perPart, ...(list === null ? [] : [list])]
 }
 
-/** Whether the number of pieces comes from what they read. */
+/** Whether the inputs determine the number of pieces. */
 export function hasSplit (
   { inputPerPart, params, fromJson, eachLine, each }: InputFlags, words: readonly string[]
 ): boolean {
@@ -59,7 +59,7 @@ async function sourceOf ({ path: from, name }: Bind, perPart: PerPart): Promise<
   return { torrent: await read(from), name: name ?? path.basename(from, '.torrent'), perPart }
 }
 
-/** One list is taken as it is, several are combined; null: there is none. */
+/** A single list is used as it is; several are combined; null if there is none. */
 async function listOf (
   { params, fromJson, eachLine, each }: InputFlags, words: ValueList[], chunk = 1
 ): Promise<InputSource | null> {

@@ -1,4 +1,4 @@
-/** `bitworker create --reuse`: the new task begins with results of an old one. */
+/** `bitworker create --reuse`: the new task starts with results of an old one. */
 import { isDeepStrictEqual } from 'node:util'
 import { BitWorkerError } from '../../base/errors.ts'
 import { reusePieces } from '../../store/reuse.ts'
@@ -11,15 +11,15 @@ import { readSource } from '../run/source.ts'
 
 /** The flags as typed. */
 export interface ReuseFlags {
-  /** the task whose results are taken over, and which; default: all that are there */
+  /** the task whose results are copied, and its pieces; default: all that are stored */
   reuse?: string
   pieces?: PieceRange[]
-  /** the folders of its files and of the new task's; default: the current one */
+  /** the folders of its files and of the new task's files; default: the current folder */
   reuseDir?: string
   into?: string
 }
 
-/** The task whose results are taken over; null: none. Throws BW_ERR_USAGE and what `readSource` finds wrong. */
+/** The task whose results are copied; null: none. Throws BW_ERR_USAGE and the errors of `readSource`. */
 export async function oldTask ({ reuse, pieces, reuseDir, into }: ReuseFlags): Promise<Task | null> {
   if (reuse === undefined) {
     if (pieces === undefined && reuseDir === undefined && into === undefined) return null
@@ -31,15 +31,15 @@ export async function oldTask ({ reuse, pieces, reuseDir, into }: ReuseFlags): P
 }
 
 /**
- * Takes the results over. To be called before the task is written: if this fails, nothing was made that looks whole.
- * Throws BW_ERR_USAGE and as `reusePieces` does.
+ * Copies the results. To be called before the task is written, so that a failure leaves no task file. Throws
+ * BW_ERR_USAGE and the errors of `reusePieces`.
  */
 export async function takeOver (old: Task, task: Task, flags: ReuseFlags): Promise<Reused> {
   const { pieces, reuseDir = '.', into = '.' } = flags
   if (old.infoHash === task.infoHash) {
     throw usage('The task to reuse is the same as the new one. Run it again in its folder, which has its results.')
   }
-  // a line more at the top, and each piece is another one: nobody vouches for that without looking
+  // one more line at the top changes every piece, so the user must name the pieces
   if (pieces === undefined && !isDeepStrictEqual(splitInput(old), splitInput(task))) {
     throw usage('What each piece gets is not the same in both tasks. Name the pieces that stay the same with --pieces.')
   }
@@ -51,7 +51,7 @@ function splitInput ({ inputs }: Task): TaskInput | undefined {
   return inputs?.find(({ split }) => split !== undefined)
 }
 
-/** Says what was taken over, and what was not. */
+/** Prints which results were copied, and which were not. */
 export function announceReused ({ taken, damaged, kept }: Reused, flags: ReuseFlags, json: boolean): void {
   new JsonOutput(json).emit('reused', { pieces: taken, damaged, kept })
   const { reuseDir = '.', into = '.' } = flags

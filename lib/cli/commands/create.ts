@@ -51,19 +51,19 @@ export interface CreateFlags extends SignerFlags, InputFlags, ReuseFlags {
   private: boolean
   comment?: string
   sign: boolean
-  /** undefined: ask, if there is a terminal */
+  /** undefined: ask if there is a terminal */
   try?: boolean
   output?: string
   force: boolean
   json: boolean
 }
 
-/** What is shown of the piece that is tried. */
+/** Bytes shown of the piece that is tried. */
 const SHOWN_BYTES = 1024
 
 /**
- * Writes the task file and says what it is. Throws BW_ERR_USAGE, BW_ERR_FILE_EXISTS and what `createTaskFrom`, `signBy`
- * refuse.
+ * Writes the task file and prints a summary. Throws BW_ERR_USAGE, BW_ERR_FILE_EXISTS and the errors of `createTaskFrom`
+ * and `signBy`.
  *
  * @param words lists of values, each after `:::`
  */
@@ -85,7 +85,7 @@ export async function create (words: readonly string[], flags: CreateFlags): Pro
 
 const COMMAND_FLAGS = { command: '--command', commandFile: '--command-file', script: '--script' }
 
-/** A script that names a program other than a shell would be read by the wrong one. */
+/** A script that names another program than a shell would be run by the wrong one. */
 const OTHER_PROGRAM = /^#!(?!\s*(?:\S*\/env\s+(?:-S\s+)?)?(?:\S*\/)?(?:ba|da)?sh(?:\s|$)).*/
 
 /** The flags, with the text of `--command-file` as the command. Throws BW_ERR_USAGE, errors of the file system. */
@@ -114,7 +114,7 @@ function needsOf ({ need, needCommand, needCpus, arch }: CreateFlags): Pick<Crea
   return Object.keys(needs).length === 0 ? {} : { needs }
 }
 
-/** Hashes what the task reads, with progress at a terminal. Rejects with BW_ERR_INTERRUPTED, too. */
+/** Hashes the task's inputs, showing progress at a terminal. Also rejects with BW_ERR_INTERRUPTED. */
 async function make (options: CreateTaskFromOptions, json: boolean): Promise<Task> {
   const stop = new AbortController()
   const release = onInterrupt(() => { stop.abort() })
@@ -131,7 +131,7 @@ async function make (options: CreateTaskFromOptions, json: boolean): Promise<Tas
 }
 
 function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskFromOptions {
-  // Not left to commander, which would say this before it says that --nam is a typo.
+  // Not left to commander, which would report this before it reports that --nam is a typo.
   if (flags.name === undefined) throw usage('A task needs a name. Pass --name NAME.')
   if (flags.command === undefined && flags.script === undefined) {
     throw usage("A task needs a command. Pass --command CMD, for example --command 'echo $PIECE_IDX', or --script FILE.")
@@ -177,8 +177,8 @@ function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskFromOptio
 }
 
 /**
- * Tries its first piece, which is nobody else's yet: with --try, or if somebody at a terminal wants it. Throws why it
- * failed, BW_ERR_INTERRUPTED.
+ * Tries the first piece, which is not shared yet: with --try, or if the user at a terminal wants it. Throws the reason
+ * for a failure, BW_ERR_INTERRUPTED.
  */
 async function tryFirst (task: Task, target: string, { try: isWanted, json }: CreateFlags): Promise<void> {
   const asks = isWanted === undefined

@@ -1,4 +1,4 @@
-/** `bitworker doctor`: does this machine have what computing needs, and if not, what to do. */
+/** `bitworker doctor`: checks whether this machine has what computing needs, and says what to do if not. */
 import { accessSync, constants } from 'node:fs'
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
@@ -11,12 +11,12 @@ import { JsonOutput } from '../output/json-output.ts'
 
 /** The flags as typed. */
 export interface DoctorFlags {
-  /** 0: any free one */
+  /** 0: any free port */
   port: number
   json: boolean
 }
 
-/** One thing that was looked at. */
+/** The result of one check. */
 interface Finding {
   check: 'shell' | 'sandbox' | 'memory' | 'port' | 'discovery'
   /** 'limited': it works, but not as well as it could */
@@ -25,10 +25,10 @@ interface Finding {
   message: string
 }
 
-// Where uTP and the DHT listen, and what local discovery sends to (BEP 14).
+// The UDP port is used by uTP and the DHT, the group by local discovery (BEP 14).
 const LSD_GROUP = '239.192.152.143'
 
-/** Says what works; resolves with exit code 0 if a task can be computed here, else 1. */
+/** Prints what works. Resolves with exit code 0 if tasks can be computed here, otherwise 1. */
 export async function doctor ({ port, json }: DoctorFlags): Promise<number> {
   const out = new JsonOutput(json)
   const findings = [checkShell(), await checkSandbox(), checkMemory(), await checkPort(port), await checkDiscovery()]
@@ -69,7 +69,7 @@ async function checkSandbox (): Promise<Finding> {
   return { check: 'sandbox', state: 'limited', message: `${tier}. ${why}` }
 }
 
-/** How what a command uses together is bounded. */
+/** How the total memory of a command is limited. */
 function checkMemory (): Finding {
   const { place, message } = findGroups()
   if (place !== null) return { check: 'memory', state: 'ok', message }
@@ -94,7 +94,7 @@ async function checkPort (port: number): Promise<Finding> {
   }
 }
 
-/** Only whether it could work: nothing is sent. */
+/** Only checks whether it could work: sends nothing. */
 async function checkDiscovery (): Promise<Finding> {
   const addresses = Object.values(os.networkInterfaces())
     .flatMap(each => each ?? [])

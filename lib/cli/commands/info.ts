@@ -1,4 +1,4 @@
-/** `bitworker info`: what a task is and what it would run, without running it. */
+/** `bitworker info`: shows what a task is and what it would run, without running it. */
 import { readTrustStore } from '../../config/trust-files.ts'
 import { detectSandbox } from '../../executor/sandbox/detect.ts'
 import type { Task } from '../../task/task.ts'
@@ -20,18 +20,18 @@ export interface InfoFlags extends NetworkFlags {
   /** seconds */
   timeout: number
   legacySwarm?: boolean
-  /** shown in place of all else */
+  /** shown instead of everything else */
   showInput?: string
   json: boolean
 }
 
-/** What is said of a task or an ordinary torrent. */
+/** The description of a task or an ordinary torrent. */
 interface Description { event: 'task' | 'torrent', fields: object, lines: string[] }
 
-/** How to look at it. */
+/** Options of the description. */
 interface Look { trust: TrustStore, showInput: string | undefined }
 
-/** Says what TASK is. Throws BW_ERR_NO_METADATA (exit 1) when no peer had it in time, BW_ERR_INTERRUPTED (exit 130). */
+/** Describes TASK. Throws BW_ERR_NO_METADATA (exit 1) if no peer provided it in time, BW_ERR_INTERRUPTED (exit 130). */
 export async function info (id: string, flags: InfoFlags): Promise<void> {
   const source = await readSource(id, flags)
   const trust = await readTrustStore()

@@ -1,4 +1,4 @@
-/** `bitworker keygen`: makes the key to sign tasks with. */
+/** `bitworker keygen`: makes a key to sign tasks with. */
 import path from 'node:path'
 import { createSigningKey, defaultKeyFile } from '../../config/trust-files.ts'
 import { explain } from '../output/failure.ts'
@@ -14,7 +14,7 @@ export interface KeygenFlags {
   json: boolean
 }
 
-/** Writes both halves of a new key. Throws BW_ERR_FILE_EXISTS, BW_ERR_USAGE and errors of the file system. */
+/** Writes the two files of a new key. Throws BW_ERR_FILE_EXISTS, BW_ERR_USAGE and errors of the file system. */
 export async function keygen ({ output, label, force, json }: KeygenFlags): Promise<void> {
   if (label !== undefined) checkLabel(label)
   const target = path.resolve(output ?? defaultKeyFile())

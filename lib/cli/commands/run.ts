@@ -1,4 +1,4 @@
-/** `bitworker run`: takes part in a task, from the question to the exit code. */
+/** `bitworker run`: takes part in a task, from the prompt to the exit code. */
 import { statSync } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from '../../base/errors.ts'
@@ -45,7 +45,7 @@ import { nothingComes } from '../run/waiting.ts'
 export interface RunFlags
   extends NetworkFlags, ConfinementFlags, InputFlags, LeavingFlags, SealingFlags {
   output: string
-  /** default: one for each core */
+  /** default: one per core */
   slots?: number
   yes?: boolean
   compute: boolean
@@ -53,7 +53,7 @@ export interface RunFlags
   /** also where the task leaves its complete command to its author */
   complete?: boolean
   force?: boolean
-  /** make files of what is there when it ends early */
+  /** makes partial files if it ends early */
   partial?: boolean
   legacySwarm?: boolean
   verbose: boolean
@@ -61,12 +61,12 @@ export interface RunFlags
   debug: boolean
 }
 
-// Of the second that Ctrl-C may take.
+// Part of the second that Ctrl-C may take.
 const CLOSE_MS = 800
 const NEVER = new Promise<never>(() => {})
 
 /**
- * Runs until it is done, fails or is interrupted; resolves with the exit code. Throws what is wrong with the arguments.
+ * Runs until the task is done, fails or is interrupted. Resolves with the exit code. Throws errors in the arguments.
  */
 export async function run (id: string, typed: RunFlags): Promise<number> {
   const confinement = typed.compute ? await confine(typed) : null
@@ -89,7 +89,7 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
     ...(flags.complete !== undefined && { complete: flags.complete })
   }, out)
   const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })
-  // they are made in a folder that nobody has open
+  // they are made in a folder that is no longer open
   await (flags.partial === true ? session.close() : withDeadline(session.close(), CLOSE_MS))
   if (flags.partial === true) await leavePartialFiles(session.torrent, flags, out, screen)
   out.emit('stopped', { exitCode })
@@ -112,7 +112,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
   const question = new AbortController()
   const remarks = new Remarks(text => { screen.note(text) }, out)
   const failures = new FailureReport({
-    // without a sandbox the command sees what its user sees
+    // without a sandbox, the command sees everything that its user sees
     explain: failure => surroundings.confinement?.fields.tier === 'none' ? null : explainMissing(failure),
     note: text => { screen.note(text) },
     remark: lines => { remarks.add('failures', lines) },
@@ -132,7 +132,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
       session.failed,
       outcome.exitCode,
       begin(session, flags, surroundings, question.signal).then(async () => {
-        // The question was taken back by the end: nothing is left to show.
+        // The task ended during the prompt: there is nothing left to show.
         if (progress.ended) return NEVER
         progress.started = true
         progress.stop = watch(session, view, screen)
@@ -173,7 +173,7 @@ async function begin (
     return
   }
   const judgement = judge(task, flags, trust)
-  // without a sandbox most limits do not hold
+  // without a sandbox, most limits do not apply
   const limits = confinement === null || confinement.fields.tier === 'none' ? undefined : confinement.options.limits
   const description = describeTask(task, {
     outDir: flags.output,
@@ -195,7 +195,7 @@ async function begin (
   if (!confinement.mayCompute) return
   if (flags.bind.length > 0) warnBinds(out, screen)
   if (flags.yes !== true && judgement.verdict === 'trusted') screen.note(describeTrust(judgement))
-  // What is finished already needs no answer, and without one nothing runs.
+  // A finished task needs no answer; without an answer, nothing runs.
   if (mustAsk(task, flags, judgement) && (settled.aborted || !await askConsent(settled))) return
   torrent.startComputing({
     ...(flags.slots !== undefined && { slots: flags.slots }),
@@ -205,14 +205,14 @@ async function begin (
   })
 }
 
-/** Nobody was asked: what is trusted bounds what complete commands write, too. */
+/** If the task is trusted without a prompt, the scope of that trust also limits what complete commands write. */
 function limitsWithin (limits: Partial<Limits> = {}, fileBytes?: number): Partial<Limits> {
   return fileBytes === undefined ? limits : { ...limits, fileBytes: Math.min(fileBytes, limits.fileBytes ?? Infinity) }
 }
 
 /**
- * WebTorrent writes over whatever has the name of a file of an ordinary torrent; what contains not one piece of the
- * torrent is not ours. Throws BW_ERR_FILE_EXISTS.
+ * WebTorrent overwrites any file with the name of an ordinary torrent's file. A file that contains not a single piece
+ * of the torrent is not ours. Throws BW_ERR_FILE_EXISTS.
  */
 function refuseForeignFiles (torrent: Torrent): void {
   for (const file of torrent.files) {
@@ -224,7 +224,7 @@ function refuseForeignFiles (torrent: Torrent): void {
   }
 }
 
-/** Throws BW_ERR_DENIED where something is to run that never may. */
+/** Throws BW_ERR_DENIED if the task would run, and is denied. */
 function judge (task: Task, flags: RunFlags, trust: TrustStore): Judgement {
   const judgement = judgeTask(task, trust, new Date())
   if (flags.compute) refuseDenied(judgement)
@@ -235,12 +235,12 @@ function mustAsk ({ unsupported }: Task, flags: RunFlags, { verdict }: Judgement
   return flags.compute && flags.yes !== true && verdict !== 'trusted' && unsupported === undefined
 }
 
-/** Why the task is not computed here, whatever the flags are. */
+/** Why the task cannot be computed here with any flags. */
 function problemOf ({ task }: Torrent, flags: RunFlags): BitWorkerError | null {
   return task === null ? null : unsupportedProblem(task) ?? inputProblem(task, flags)
 }
 
-/** Why nothing is computed here, although it is meant to be. */
+/** Why nothing is computed here although it should be. */
 function obstacleTo (torrent: Torrent, flags: RunFlags, confinement: Confinement | null): BitWorkerError | null {
   if (confinement === null || torrent.task === null) return null
   return (
@@ -250,8 +250,8 @@ function obstacleTo (torrent: Torrent, flags: RunFlags, confinement: Confinement
 }
 
 /**
- * Resolves when the torrent says that nothing can be computed here after all: the sandbox was there when it was looked
- * for, and what the task needs is looked for in it.
+ * Resolves when the torrent reports that nothing can be computed here after all: the sandbox worked when it was tested,
+ * but the needs of the task are checked inside it later.
  */
 async function unableAfterAll (torrent: Torrent): Promise<BitWorkerError> {
   return new Promise(resolve => {

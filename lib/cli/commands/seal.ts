@@ -1,4 +1,4 @@
-/** `bitworker seal`: the files of a finished task as an ordinary torrent file. */
+/** `bitworker seal`: makes an ordinary torrent file of a finished task. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -18,7 +18,7 @@ import { readSource } from '../run/source.ts'
 
 /** The flags as typed. */
 export interface SealFlags {
-  /** default: NAME.torrent; `-`: standard output */
+  /** default: NAME.torrent; `-`: stdout */
   output?: string
   /** the folder of the files */
   dir: string
@@ -28,8 +28,8 @@ export interface SealFlags {
 }
 
 /**
- * Writes the torrent file, and leaves word for a run in the same folder to seed it. Throws BW_ERR_NOT_FINISHED,
- * BW_ERR_NOT_A_TASK, BW_ERR_FILE_EXISTS, BW_ERR_INTERRUPTED, and what is wrong with the arguments.
+ * Writes the torrent file, and a copy for runs in the same folder, which seed it. Throws BW_ERR_NOT_FINISHED,
+ * BW_ERR_NOT_A_TASK, BW_ERR_FILE_EXISTS, BW_ERR_INTERRUPTED, and errors in the arguments.
  */
 export async function seal (id: string, flags: SealFlags): Promise<void> {
   const toStdout = flags.output === '-'
@@ -47,7 +47,7 @@ export async function seal (id: string, flags: SealFlags): Promise<void> {
   tell(sealed, task, target, { announce, json: flags.json, toStdout })
 }
 
-/** A task that has been run in the folder is known by its link as well. */
+/** The link of a task is sufficient if the task was run in the folder. */
 async function taskOf (id: string, dir: string): Promise<Task> {
   const source = await readSource(id)
   if (source.task !== null) return source.task
@@ -86,7 +86,7 @@ async function write (target: string, bytes: Uint8Array, force: boolean): Promis
     else await writeNew(target, bytes)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explain(error, target)
-    // sealed before
+    // it was sealed before
     const there = await readFile(target).catch(() => null)
     if (there !== null && equalBytes(there, bytes)) return
     throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${target} already exists.`)

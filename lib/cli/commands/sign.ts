@@ -1,4 +1,4 @@
-/** `bitworker sign`: puts a signature into a task file. */
+/** `bitworker sign`: adds a signature to a task file. */
 import { realpath, stat } from 'node:fs/promises'
 import { BitWorkerError } from '../../base/errors.ts'
 import { readSigningKey } from '../../config/trust-files.ts'
@@ -13,7 +13,7 @@ import { checkLabel } from '../output/signers.ts'
 import { writeTask } from '../output/task-output.ts'
 import { readSource } from '../run/source.ts'
 
-/** The flags as typed, which `create --sign` shares. */
+/** Flags that `create --sign` shares. */
 export interface SignerFlags {
   /** the file of the secret key */
   key?: string
@@ -28,8 +28,8 @@ export interface SignFlags extends SignerFlags {
 }
 
 /**
- * Signs a task file, in its place or with `-o` in another one.
- * Throws BW_ERR_USAGE, BW_ERR_KEY_FILE, BW_ERR_KEY, BW_ERR_FILE_EXISTS and what is wrong with the file.
+ * Signs a task file in place, or writes another one with `-o`. Throws BW_ERR_USAGE, BW_ERR_KEY_FILE, BW_ERR_KEY,
+ * BW_ERR_FILE_EXISTS and errors in the file.
  */
 export async function sign (file: string, flags: SignFlags): Promise<void> {
   const { task } = await readSource(file)
@@ -50,7 +50,7 @@ export async function sign (file: string, flags: SignFlags): Promise<void> {
   stream.write([`${escapeText(target)}: signed`, `signer     ${signer}`, `magnet     ${magnet}`, ''].join('\n'))
 }
 
-/** The task with the signature of the user's key, made now. */
+/** Signs the task with the user's key and the current time. */
 export async function signBy (task: Task, { key, label }: SignerFlags): Promise<Task> {
   if (label !== undefined) checkLabel(label)
   return signTask(task, await readSigningKey(key), { time: new Date(), ...(label !== undefined && { label }) })

@@ -1,4 +1,4 @@
-/** `bitworker tracker`: what a private swarm needs to find itself, a tracker and a first DHT node. */
+/** `bitworker tracker`: what the peers of a private swarm need to find each other: a tracker and a DHT node. */
 import { once } from 'node:events'
 import type { EventEmitter } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -14,7 +14,7 @@ export interface TrackerFlags {
   /** 0: any free port */
   port: number
   dhtPort: number
-  /** an IPv4 address of this machine; default all of its addresses */
+  /** an IPv4 address of this machine; default: all its addresses */
   host?: string
   json: boolean
 }
@@ -35,7 +35,7 @@ export async function tracker (flags: TrackerFlags): Promise<void> {
   const dht = await startDht(flags.dhtPort, flags.host)
   announce(flags, server.port, dht.port)
   await interrupted
-  // nothing is kept, so nothing is waited for: the end of the process closes what is left
+  // nothing is stored, so nothing is awaited: the end of the process closes the rest
   server.close()
   dht.close()
   new JsonOutput(flags.json).emit('stopped')
@@ -45,12 +45,12 @@ export async function tracker (flags: TrackerFlags): Promise<void> {
 async function startTracker (port: number, host?: string): Promise<Service> {
   const { TrackerServer } = await import('../../discovery/tracker-server.ts')
   const server = new TrackerServer()
-  // The package's own listen() would give each of the three a port of its own when asked for any free one.
+  // The package's own listen() would use a different port for each of the three if any free port was requested.
   server.http.listen(port, host)
   await listening(server.http, `--port ${port}`)
   const bound = (server.http.address() as AddressInfo).port
   await listening(server.udp4.bind(bound, host), `--port ${bound}`)
-  // Not every machine has IPv6; the tracker is as good without.
+  // Not every machine has IPv6; the tracker works without it.
   if (host === undefined) await listening(server.udp6.bind(bound), `--port ${bound}`).catch(() => {})
   return { port: bound, close: () => { server.close(() => {}) } }
 }
@@ -58,12 +58,12 @@ async function startTracker (port: number, host?: string): Promise<Service> {
 async function startDht (port: number, host?: string): Promise<Service> {
   await import('../../webtorrent/package-guards.ts')
   const { Client } = await import('bittorrent-dht')
-  // It is the first node itself, so it must not look for others.
+  // It is itself the first node, so it must not look for others.
   const dht = new Client({ bootstrap: false })
   const listen = dht.listen.bind(dht) as (port: number, host?: string) => void
   listen(port, host)
   await listening(dht, `--dht-port ${port}`)
-  // what goes wrong later, with one datagram, ends nothing
+  // later errors concern single datagrams, and end nothing
   dht.on('error', () => {})
   return { port: dht.address().port, close: () => { dht.destroy(() => {}) } }
 }

@@ -1,4 +1,4 @@
-/** `bitworker trust`: whose tasks start without a question, and whose never start. */
+/** `bitworker trust`: manages the keys whose tasks start without asking, or never start. */
 import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { BitWorkerError } from '../../base/errors.ts'
@@ -29,9 +29,8 @@ const HEX_KEY = /^[0-9a-f]{64}$/i
 const MAX_KEY_FILE_BYTES = 4096
 
 /**
- * Adds a key, or changes what was said of it. Throws BW_ERR_KEY, BW_ERR_USAGE, BW_ERR_TRUST_STORE and errors of the
- * file system.
- * @param text the public key or the path of its `.pub` file
+ * Adds a key, or changes its entry. Throws BW_ERR_KEY, BW_ERR_USAGE, BW_ERR_TRUST_STORE and errors of the file system.
+ * @param text the public key, or the path of its `.pub` file
  */
 export async function trustAdd (text: string, flags: TrustAddFlags): Promise<void> {
   const { key, label: named } = HEX_KEY.test(text) ? parsePublicKey(text) : await readPublicKey(text)
@@ -69,7 +68,7 @@ export async function trustList ({ json }: { json: boolean }): Promise<void> {
 }
 
 /**
- * Forgets a key. Throws BW_ERR_NOT_LISTED, BW_ERR_KEY, BW_ERR_TRUST_STORE and errors of the file system.
+ * Removes a key. Throws BW_ERR_NOT_LISTED, BW_ERR_KEY, BW_ERR_TRUST_STORE and errors of the file system.
  * @param text the public key, its label, or the path of its `.pub` file
  */
 export async function trustRemove (text: string, { json }: { json: boolean }): Promise<void> {
@@ -87,7 +86,7 @@ export async function trustRemove (text: string, { json }: { json: boolean }): P
   say(json, [`${author.key}  removed: its tasks no longer start without asking`])
 }
 
-/** Whom the `.pub` file is of, as for `trust add`; nobody where there is no such file. */
+/** The entry for the key in a `.pub` file, as for `trust add`; empty if there is no such file. */
 async function ofFile (text: string, authors: readonly KnownAuthor[]): Promise<KnownAuthor[]> {
   if (HEX_KEY.test(text) || !existsSync(text)) return []
   const { key } = await readPublicKey(text)

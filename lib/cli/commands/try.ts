@@ -1,4 +1,4 @@
-/** `bitworker try`: computes one piece here, and shows what comes of it. */
+/** `bitworker try`: computes one piece on this machine, and shows the result. */
 import { once } from 'node:events'
 import process from 'node:process'
 import { BitWorkerError } from '../../base/errors.ts'
@@ -39,12 +39,12 @@ export interface TryFlags extends ConfinementFlags, NetworkFlags {
   debug: boolean
 }
 
-/** A terminal is not flooded with more than this; a file or a pipe gets all. */
+/** Longest output shown on a terminal; a file or a pipe receives all of it. */
 const SHOWN_BYTES = 64 * 1024
-/** How long a link is looked up. */
+/** How long to look up a link. */
 const LOOKUP_SECONDS = 60
 
-/** Resolves with the exit code. Throws what is wrong with the arguments, and why the command failed. */
+/** Resolves with the exit code. Throws errors in the arguments, and the error of a failed command. */
 export async function tryOut (id: string | undefined, flags: TryFlags): Promise<number> {
   const stop = new AbortController()
   const release = onInterrupt(() => { stop.abort() })
@@ -75,7 +75,7 @@ async function tryOne (id: string | undefined, flags: TryFlags, signal: AbortSig
   await tryPiece({ task, piece, confinement, binds, out, signal, ...(!json && { onOutput: outputTo(process.stdout) }) })
 }
 
-/** A task of one's own, as far as one piece tells it. */
+/** A task made of the flags, as far as one piece needs it. */
 function taskOf ({ command, piece, parts = piece + 1, pieceLength, timeout, memory, scratch }: TryFlags): Task {
   if (command === undefined) {
     throw usage("There is nothing to try. Name a task file, or pass --command CMD, for example --command 'echo $PIECE_IDX'.")
@@ -102,7 +102,7 @@ async function readTask (id: string, flags: TryFlags, signal: AbortSignal): Prom
   return task
 }
 
-/** As `run` asks: not for tasks of keys that are trusted. Throws BW_ERR_DENIED, BW_ERR_CONSENT, BW_ERR_REFUSED. */
+/** Asks like `run`: not for tasks of trusted keys. Throws BW_ERR_DENIED, BW_ERR_CONSENT, BW_ERR_REFUSED. */
 async function consent (task: Task, { yes, bind }: TryFlags, signal: AbortSignal): Promise<void> {
   const judgement = judgeTask(task, await readTrustStore(), new Date())
   refuseDenied(judgement)
@@ -114,7 +114,7 @@ async function consent (task: Task, { yes, bind }: TryFlags, signal: AbortSignal
   signal.throwIfAborted()
 }
 
-/** All of it as it is; to a terminal as text that cannot do anything to it. */
+/** The whole output unchanged; for a terminal, as text that is safe to print. */
 function outputTo (stream: NodeJS.WriteStream): (chunk: Buffer) => Promise<void> {
   return stream.isTTY
     ? outputShownOn(stream, SHOWN_BYTES)

@@ -1,6 +1,5 @@
 /**
- * The commands and flags, and nothing else: what a command does is loaded only when it runs, so that `--help`
- * answers at once.
+ * The commands and their flags only: the code of a command is loaded when it runs, so that `--help` answers at once.
  */
 import type { Command } from 'commander'
 import { Option } from 'commander'
@@ -246,7 +245,7 @@ function addTrust (program: Command): void {
 
 /**
  * Adds every command to the program.
- * @param done takes the exit code of a command that has more than one good end
+ * @param done receives the exit code of a command that can succeed with several
  */
 export function addCommands (program: Command, done: (exitCode: number) => void): void {
   addCreate(program)

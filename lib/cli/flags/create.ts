@@ -1,4 +1,4 @@
-/** The flags of `bitworker create`, as lib/cli/flags/commands.ts has those of the other commands. */
+/** The flags of `bitworker create`; lib/cli/flags/commands.ts has those of the other commands. */
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { CreateFlags } from '../commands/create.ts'

@@ -1,4 +1,4 @@
-/** The network flags that `run` and `info` share, and what they mean to WebTorrent. */
+/** The network flags that `run` and `info` share, and the corresponding options of WebTorrent. */
 import { lookup } from 'node:dns/promises'
 import { BitWorkerError } from '../../base/errors.ts'
 import type { WebTorrentOptions } from '../../webtorrent/inherited-options.ts'
@@ -18,12 +18,12 @@ export interface NetworkFlags {
   nat: boolean
   tracker: boolean
   utp: boolean
-  /** bytes a second */
+  /** bytes per second */
   downloadLimit?: number
   uploadLimit?: number
 }
 
-/** The options of a client. Throws BW_ERR_USAGE for flags that contradict each other. */
+/** The options of a client. Throws BW_ERR_USAGE for contradictory flags. */
 export function clientOptions (flags: NetworkFlags): WebTorrentOptions {
   if (!flags.dht && flags.dhtBootstrap.length > 0) {
     throw new BitWorkerError(
@@ -47,7 +47,7 @@ export function clientOptions (flags: NetworkFlags): WebTorrentOptions {
 export async function resolvePeers (peers: HostPort[]): Promise<string[]> {
   return Promise.all(peers.map(async ({ host, port }) => {
     try {
-      // IPv4 first: most peers listen there even where names have both addresses.
+      // IPv4 first: most peers listen there even if their names have both kinds of addresses.
       const { address } = await lookup(host, { order: 'ipv4first' })
       return formatHostPort({ host: address, port })
     } catch (error) {

@@ -1,4 +1,4 @@
-/** Flags that several commands share, and how a flag is made. */
+/** Flags that several commands share, and functions to define flags. */
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { Limits } from '../../executor/limits.ts'
@@ -24,7 +24,7 @@ export function value (flags: string, description: string, parse: (text: string)
   return new Option(flags, description).argParser(parse)
 }
 
-/** A flag for one of the limits of a command: all of them together are `limits`, an option of the client. */
+/** A flag for a limit of a command: all of them together form `limits`, an option of the client. */
 class LimitOption extends Option {
   constructor (flags: string, name: keyof Limits, description: string, parse: (text: string) => number) {
     super(flags, description)
@@ -40,13 +40,13 @@ export function addOptions (command: Command, options: Option[]): Command {
   return command
 }
 
-/** Of every command. */
+/** For every command. */
 export const common = (): Option[] => [
   new Option('--json', 'print one JSON object per line on stdout, and text for people on stderr').default(false),
   new Option('--debug', 'show the stack trace of an error').default(false)
 ]
 
-/** Of commands that look for peers. */
+/** For commands that look for peers. */
 export const network = (): Option[] => [
   many('--peer <host:port>', 'connect to this peer', parseHostPort),
   many('--announce <url>', 'also use this tracker', parseAnnounce),
@@ -61,19 +61,19 @@ export const network = (): Option[] => [
   value('--upload-limit <rate>', 'bytes per second, such as 500K or 2M', parseRate)
 ]
 
-/** Of commands that sign. */
+/** For commands that sign. */
 export const signer = (): Option[] => [
   new Option('--key <file>', 'the secret key file (default: signing.key in ~/.config/bitworker)'),
   new Option('--label <name>', 'your name, as others see it')
 ]
 
-/** Of commands that read task files of 2014. */
+/** For commands that read task files of 2014. */
 export const legacySwarm = (): Option =>
   new Option('--legacy-swarm', 'join the original swarm of a 2014 task file instead of converting the file').default(
     false
   )
 
-/** Of commands that run commands. */
+/** For commands that run a task's command. */
 export const bind = (): Option =>
   many(
     '--bind <path[:name]>',
@@ -81,7 +81,7 @@ export const bind = (): Option =>
     parseBind
   )
 
-/** Of those, too: what a command may use (lib/executor/limits.ts). */
+/** The limits of a command (lib/executor/limits.ts). */
 export const confinement = (): Option[] => [
   new Option('--sandbox <kind>', 'the sandbox to use; without one, nothing is computed')
     .choices(['auto', 'bwrap', 'landlock', 'none'])

@@ -1,6 +1,6 @@
 /**
- * The values of flags, exactly as typed, turned into numbers and records. Pure: no file, network or clock; what a
- * value means for this machine (does the folder exist, is the port free) is found out by who uses it.
+ * Converts the values of flags, as typed, to numbers and records. Pure: no file, network or clock. The code that uses a
+ * value checks whether it works on this machine (whether a folder exists, or a port is free).
  */
 import { InvalidArgumentError } from 'commander'
 import type { Bind } from '../../executor/binds.ts'
@@ -16,16 +16,16 @@ export interface FileParts { path: string, parts: number }
 const SIZE = /^(\d+)(?:([KMGT])(?:i?B)?|B)?$/i
 const POWERS = ['K', 'M', 'G', 'T']
 
-/** What others call the processors of `uname -m`. */
+/** Other names for the processors of `uname -m`. */
 const MACHINES: Record<string, string> = { amd64: 'x86_64', x64: 'x86_64', arm64: 'aarch64' }
 
-/** A processor by the name that `uname -m` has for it on Linux. */
+/** The name of a processor in the output of `uname -m` on Linux. */
 export function parseArch (text: string): string {
   const name = text.toLowerCase()
   return MACHINES[name] ?? name
 }
 
-/** Pieces, both ends included. */
+/** A range of pieces, both ends included. */
 export interface PieceRange { from: number, to: number }
 
 /** `0-99,120`. Throws commander's InvalidArgumentError. */
@@ -63,14 +63,14 @@ export function parseLimit (text: string): number {
   return bytes
 }
 
-/** Bytes a second, written like a size, with or without `/s`. */
+/** Bytes per second, written like a size, with or without `/s`. */
 export function parseRate (text: string): number {
   const bytes = parseSize(text.replace(/\/s$/, ''))
   if (bytes === 0) throw new InvalidArgumentError('It must be at least 1 byte per second.')
   return bytes
 }
 
-/** Whole seconds, at least one, as milliseconds. */
+/** A whole number of seconds, at least one, as milliseconds. */
 export function parseSeconds (text: string): number {
   return parseCount(text) * 1000
 }
@@ -91,14 +91,14 @@ export function parseCount (text: string): number {
   return value
 }
 
-/** A whole number, counted from 0. */
+/** A whole number, at least 0. */
 export function parseIndex (text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN
   if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('It must be a whole number, counted from 0.')
   return value
 }
 
-/** A day, `2027-01-31`: its beginning, UTC. */
+/** A day such as `2027-01-31`: its beginning in UTC. */
 export function parseDate (text: string): Date {
   const date = new Date(/^\d{4}-\d\d-\d\d$/.test(text) ? text : NaN)
   if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text)) {
@@ -107,14 +107,14 @@ export function parseDate (text: string): Date {
   return date
 }
 
-/** A port, 0 meaning any free one. */
+/** A port; 0 means any free one. */
 export function parsePort (text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN
   if (!(value <= 65535)) throw new InvalidArgumentError('It must be a port from 0 to 65535.')
   return value
 }
 
-/** Splits at the last colon that is not part of an address or a path; null where there is none. */
+/** Splits at the last colon that is not part of an address or a path; null if there is none. */
 function splitLast (text: string): [string, string] | null {
   const colon = text.lastIndexOf(':')
   return colon < 1 ? null : [text.slice(0, colon), text.slice(colon + 1)]
@@ -170,7 +170,7 @@ export function parseAnnounce (text: string): string {
   return text
 }
 
-/** For flags that may be given several times: one value more. */
+/** For flags that may be repeated: appends a value. */
 export function collect<T> (parse: (text: string) => T): (text: string, before: T[]) => T[] {
   return (text, before) => [...before, parse(text)]
 }

@@ -1,4 +1,4 @@
-/** What a task is and what it would run: for people as lines, for `--json` as an object. Runs nothing. */
+/** Describes a task and what it would run: as lines for users, as an object for `--json`. Runs nothing. */
 import path from 'node:path'
 import type { Bind } from '../../executor/binds.ts'
 import { DEFAULT_LIMITS, limitsFor } from '../../executor/limits.ts'
@@ -19,8 +19,8 @@ const MARGIN = LABEL_COLUMNS + 4
 
 type Row = [label: string, lines: string[], bar?: string]
 
-// The bar on the left is ours alone, and lines are wrapped here: no line of a command, however long, can pass for one
-// of the report, nor its continuation for another line of the command.
+// Only our own output has the bar on the left, and lines are wrapped here: no line of a command, however long, can be
+// mistaken for one of the report, nor its continuation for another line of the command.
 const BAR = '│ '
 
 function section (rows: Row[], columns: number): string[] {
@@ -50,17 +50,17 @@ function describeFiles (task: Task, outDir: string | undefined): string[] {
   }))
 }
 
-/** How to describe. */
+/** Options of the description. */
 export interface DescribeOptions {
-  /** also say where the files go */
+  /** also shows where the files are written */
   outDir?: string
   /** the width of the terminal; default: lines are not wrapped */
   columns?: number | undefined
-  /** also say who signed it */
+  /** also shows who signed it */
   judgement?: Judgement
-  /** what of this machine the command is to see */
+  /** files and folders of this machine that the command can read */
   binds?: Bind[]
-  /** also say how much each command gets here, where the volunteer gives this */
+  /** also shows what each command gets with these limits of the volunteer */
   limits?: Partial<Limits>
 }
 
@@ -68,7 +68,7 @@ function describeSigners ({ signers }: Judgement): Row[] {
   if (signers.length === 0) return [['signed by', ['nobody, so anyone may have made it']]]
   return signers.flatMap((signer): Row[] => [
     ['signed by', describeSigner(signer)],
-    // not ours to say: a stranger can call himself anything
+    // a stranger can use any name
     ...(signer.claimed === undefined ? [] : [['who says', [escapeText(signer.claimed)], BAR] satisfies Row])
   ])
 }
@@ -104,7 +104,7 @@ function describeNeeds ({ needs = {}, memoryBytes, scratchBytes }: Task): Row[] 
   ]
 }
 
-/** How much of this machine a command gets; and what to say for it to get what it asks for. */
+/** What a command gets of this machine; and the flags that would give it what it asks for. */
 function describeUse (task: Task, given: Partial<Limits>): Row[] {
   const { timeoutMs } = task
   const asks = { ...spaceAsked(task), ...(timeoutMs !== undefined && { timeoutMs }) }
@@ -130,7 +130,7 @@ function describeUse (task: Task, given: Partial<Limits>): Row[] {
   ]
 }
 
-/** A task in lines for a person. */
+/** A task as lines for a user. */
 export function describeTask (
   task: Task, { outDir, columns = Infinity, judgement, binds = [], limits }: DescribeOptions = {}
 ): string[] {
@@ -163,29 +163,29 @@ export function describeTask (
   ], columns)]
 }
 
-/** What `task` events and `info --json` say. */
+/** The fields of `task` events and `info --json`. */
 export interface TaskFields {
   infoHash: string
   name: string
   pieces: number
-  /** bytes a piece may have */
+  /** the largest size of a piece in bytes */
   pieceLength: number
   command: string
   completeCommand?: string
   completeBy?: 'author'
-  /** what it needs that this version does not know */
+  /** features that this version does not support */
   unsupported?: readonly string[]
-  /** seconds for one work item */
+  /** time limit of a work item in seconds */
   timeout?: number
-  /** seconds for the complete command of one file */
+  /** time limit of the complete command of each file in seconds */
   completeTimeout?: number
   needs?: TaskNeeds
-  /** bytes that each command asks for */
+  /** memory that each command asks for, in bytes */
   memory?: number
   scratch?: number
   files: Array<{ path: string, parts: number }>
   outputPattern?: string
-  /** what the commands read */
+  /** the inputs of the commands */
   inputs?: InputFields[]
   announce: string[]
   private?: boolean
@@ -193,7 +193,7 @@ export interface TaskFields {
   createdBy?: string
   created?: string
   legacy: boolean
-  /** info-hash of the legacy task file that it was made of */
+  /** info-hash of the legacy task file that it was converted from */
   convertedFrom?: string
   magnet: string
   /** the verdict of the trust list */

@@ -1,14 +1,14 @@
-/** From any error to one line on stderr, an `error` event and an exit code. */
+/** Turns any error into one line on stderr, an `error` event and an exit code. */
 import { styleText } from 'node:util'
 import { BitWorkerError } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import { escapeText, fit } from './format.ts'
 import { JsonOutput } from './json-output.ts'
 
-/** The exit codes, which scripts rely on. */
+/** The exit codes; scripts rely on them. */
 export const EXIT = { done: 0, workFailed: 1, refused: 2, interrupted: 130 } as const
 
-/** A BitWorkerError that knows its exit code, for the few cases where blame alone does not tell. */
+/** A BitWorkerError with its own exit code, for the few cases where blame alone does not determine it. */
 export class ExitError extends BitWorkerError {
   readonly exitCode: number
 
@@ -18,7 +18,7 @@ export class ExitError extends BitWorkerError {
   }
 }
 
-// What the system says, said so that the user knows what to do.
+// Errors of the system, with advice for the user.
 const SYSTEM: Record<string, [code: ErrorCode, why: string, what: string]> = {
   EADDRINUSE: ['BW_ERR_PORT_IN_USE', 'Another program uses this port.', 'Choose another port, or 0 for any free one.'],
   EADDRNOTAVAIL: [
@@ -85,7 +85,7 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, string | ((message: strin
   BW_ERR_TASK_TIMEOUT: { create: '. Choose another --timeout or --complete-timeout.' }
 }
 
-/** The error's message, with what this command can do about it. */
+/** The error's message, with the advice for this command. */
 function advised (error: BitWorkerError, command: string | undefined): string {
   const advice = ADVICE[error.code]?.[command ?? '']
   if (advice === undefined) return error.message
@@ -93,7 +93,7 @@ function advised (error: BitWorkerError, command: string | undefined): string {
   return message + (typeof advice === 'string' ? advice : advice(message))
 }
 
-/** A system error as a BitWorkerError that names what it was about; every other value as it is. */
+/** Converts a system error to a BitWorkerError that names its subject; returns every other value unchanged. */
 export function explain (error: unknown, subject?: string): unknown {
   if (error instanceof BitWorkerError || !(error instanceof Error)) return error
   const { code, path, port, syscall } = error as NodeJS.ErrnoException & { port?: number }
@@ -114,7 +114,7 @@ function isBitWorkerError (error: unknown): error is BitWorkerError {
   return error instanceof Error && 'blame' in error && 'code' in error && String(error.code).startsWith('BW_ERR_')
 }
 
-/** The exit code for an error; one of this machine's is a refusal until work has started. */
+/** The exit code for an error. An error of this machine counts as a refusal until work has started. */
 function exitCodeOf (error: unknown, started = false): number {
   if (error instanceof ExitError) return error.exitCode
   if (!isBitWorkerError(error)) return EXIT.workFailed
@@ -124,17 +124,17 @@ function exitCodeOf (error: unknown, started = false): number {
 
 /** How an error is reported. */
 export interface ReportOptions {
-  /** also an `error` event on stdout */
+  /** also emits an `error` event on stdout */
   json: boolean
-  /** the stack, too */
+  /** also prints the stack */
   debug: boolean
   /** whether work had started; default false */
   started?: boolean
-  /** which command it was, for its advice */
+  /** the command, for its advice */
   command?: string | undefined
 }
 
-/** Says on stderr (and with `--json` on stdout) what happened; returns the exit code. */
+/** Prints the error on stderr (with `--json` also on stdout). Returns the exit code. */
 export function report (error: unknown, { json, debug, started = false, command }: ReportOptions): number {
   const cause = explain(error)
   const message = isBitWorkerError(cause)

@@ -1,10 +1,10 @@
 /**
- * How numbers and foreign text look to a person. Pure: no streams, no clock. Everything that came from a task
- * file or a peer goes through `escapeText` before it reaches a terminal.
+ * Formats numbers and untrusted text for users. Pure: no streams, no clock. All text from a task file or a peer goes
+ * through `escapeText` before it reaches a terminal.
  */
 
-// Controls, format characters (bidi overrides, zero-width ones, tags), surrogates, private and unassigned code
-// points, line separators, and every blank that is not U+0020: what can change how a terminal shows the rest.
+// Control and format characters (bidi overrides, zero-width ones, tags), surrogates, private and unassigned code
+// points, line separators, and every space except U+0020: all that can change how a terminal shows the rest.
 const DECEPTIVE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu
 
 function escapeChar (char: string): string {
@@ -13,12 +13,12 @@ function escapeChar (char: string): string {
   return code <= 0xff ? `\\x${hex.padStart(2, '0')}` : `\\u{${hex}}`
 }
 
-/** The text on one line, with everything that does not show itself as `\xNN` or `\u{…}`. */
+/** The text on one line, with invisible characters written as `\xNN` or `\u{…}`. */
 export function escapeText (text: string): string {
   return text.replace(DECEPTIVE, escapeChar)
 }
 
-/** JSON that says the same, with what `escapeText` escapes as `\\uXXXX`: it may be shown on a terminal. */
+/** Equivalent JSON in which the characters of `escapeText` are escaped as `\\uXXXX`: safe for a terminal. */
 export function escapeJson (json: string): string {
   return json.replace(DECEPTIVE, char =>
     char
@@ -28,15 +28,12 @@ export function escapeJson (json: string): string {
   )
 }
 
-/**
- * A script as its lines, each escaped; tabs as blanks. The line break at its end, if there is one, is no line of its
- * own.
- */
+/** The lines of a script, each escaped, with tabs as spaces. A line break at its end does not start another line. */
 export function escapeLines (text: string): string[] {
   return text.replace(/\n$/, '').split('\n').map(line => escapeText(line.replaceAll('\t', '    ')))
 }
 
-// Errs on the narrow side: what is not Latin counts as two columns wide.
+// Overestimates: characters that are not Latin count as two columns.
 function widthOf (text: string): number {
   let width = 0
   for (const char of text) width += char < '\u0300' ? 1 : 2
@@ -45,7 +42,7 @@ function widthOf (text: string): number {
 
 const UNIT = /^ (?:[KMGTP]?i?B(?:\/s)?|ms|s|min|h|d|%)(?![A-Za-z])/
 
-/** Words, each with the blanks before it. A number and its unit, a flag and its value are one word. */
+/** Words, each with the spaces before it. A number and its unit, or a flag and its value, form one word. */
 function wordsOf (text: string): string[] {
   const words: string[] = []
   for (const word of text.split(/(?<! )(?= )/)) {
@@ -59,7 +56,7 @@ function wordsOf (text: string): string[] {
   return words
 }
 
-/** As many words in each line as there is room for; at least one. */
+/** Fills each line with as many words as fit, at least one. */
 function fill (text: string, columns: number): string[] {
   const lines: string[] = []
   for (const word of wordsOf(text)) {
@@ -86,19 +83,20 @@ function cut (text: string, columns: number): string[] {
 }
 
 /**
- * Foreign text in lines of at most `columns`, broken between words where that can be. A line that goes on after a blank
- * begins with it: joined, the lines are the text.
+ * Wraps untrusted text in lines of at most `columns`, between words if possible. A line that continues after a space
+ * begins with it: joined, the lines give the text.
  */
 export function wrap (text: string, columns: number): string[] {
   return fill(text, columns).flatMap(line => cut(line, columns))
 }
 
-// What a quoted line begins with; its continuation is marked, as it must not pass for a line of its own.
+// The beginning of a quoted line. Its continuation is marked, so that it is not mistaken for a line of its own.
 const QUOTED = /^ *│ /
 
 /**
- * A message in lines for a terminal of so many columns, without it in one: each paragraph keeps its indentation. Words
- * that are longer than a line are left whole, to be copied; what stands behind a bar is cut, and stays behind one.
+ * Wraps a message for a terminal of this width; without a width, each paragraph is one line. Each paragraph keeps its
+ * indentation. Words that are longer than a line are not broken, so that they can be copied. Quoted text is broken, and
+ * stays behind its bar.
  */
 export function fit (text: string, columns: number | undefined): string[] {
   return text.split('\n').flatMap(line => {
@@ -110,7 +108,7 @@ export function fit (text: string, columns: number | undefined): string[] {
   })
 }
 
-/** Foreign text behind a bar; a dashed one where a line goes on. */
+/** Untrusted text behind a bar; a dashed bar where a line continues. */
 export function quote (text: string, bar: string, columns: number): string[] {
   return wrap(text, columns).map((part, index) => (index === 0 ? bar : bar.replace('│', '┆')) + part)
 }
@@ -130,7 +128,7 @@ export function formatBytes (bytes: number): string {
   return `${value.toFixed(digits)} ${UNITS[unit]}`
 }
 
-/** A speed in bytes a second, e.g. `1.5 MiB/s`. */
+/** A speed in bytes per second, e.g. `1.5 MiB/s`. */
 export function formatRate (bytesPerSecond: number): string {
   return `${formatBytes(Math.round(bytesPerSecond))}/s`
 }
@@ -154,9 +152,7 @@ export function plural (count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/**
- * Numbers in order with a dash for those in a row, `0–4, 7, 9–11`; at most `max` such groups, and how many are left.
- */
+/** Sorted numbers as ranges, `0–4, 7, 9–11`: at most `max` ranges, and the number of those left out. */
 export function formatRanges (sorted: readonly number[], max = 20): string {
   const ranges: Array<[first: number, last: number]> = []
   for (const number of sorted) {
@@ -169,7 +165,7 @@ export function formatRanges (sorted: readonly number[], max = 20): string {
   return `${shown.join(', ')}${left === 0 ? '' : `, … and ${left} more`}`
 }
 
-/** Parts joined by ` · ` in lines of at most `columns`, broken between parts only. */
+/** Joins parts by ` · ` in lines of at most `columns`, which are broken only between parts. */
 export function formatParts (parts: readonly string[], columns: number): string {
   const lines: string[] = []
   for (const part of parts) {
@@ -182,7 +178,7 @@ export function formatParts (parts: readonly string[], columns: number): string 
 
 /** A bar `width` cells wide, `fraction` (0 to 1) of them full. */
 export function formatBar (fraction: number, width: number): string {
-  // Never full before it is done, never empty once something is there.
+  // Never full before it is done, never empty once there is something.
   const exact = Math.min(Math.max(fraction, 0), 1) * width
   const full = fraction < 1 ? Math.min(Math.floor(exact), width - 1) : width
   return '█'.repeat(full) + '░'.repeat(width - full)

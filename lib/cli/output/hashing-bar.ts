@@ -1,11 +1,11 @@
-/** How far the inputs of a task are hashed: a line at a terminal, redrawn at most 5 times a second. */
+/** The progress of hashing a task's inputs: a line on a terminal, redrawn at most 5 times per second. */
 import { createLogUpdate } from 'log-update'
 import { formatBar, formatBytes } from './format.ts'
 
 const REDRAW_MS = 200
 const BAR_CELLS = 30
 
-/** Shows it on stderr until it is closed, which removes it. */
+/** Shows progress on stderr until it is closed, which removes it. */
 export function hashingBar (): { show: (done: number, total: number) => void, close: () => void } {
   const log = createLogUpdate(process.stderr)
   let shownAt = -Infinity

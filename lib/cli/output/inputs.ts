@@ -1,4 +1,6 @@
-/** What a task reads: as lines for people, as objects for `--json`, and the bytes of one that is in the task file. */
+/**
+ * Describes the inputs of a task: as lines for users, as objects for `--json`; and prints the bytes of an embedded one.
+ */
 import { hexOf } from '../../base/digest.ts'
 import { BitWorkerError } from '../../base/errors.ts'
 import type { InputSplit, Task, TaskInput } from '../../task/task.ts'
@@ -7,23 +9,23 @@ import { escapeLines, escapeText, formatBytes, plural } from './format.ts'
 /** An input in a `task` event. */
 export interface InputFields {
   name: string
-  /** bytes; of a task's output an upper bound */
+  /** bytes; an upper bound for a task's output */
   length: number
   source: 'embedded' | 'torrent' | 'task'
   infoHash?: string
-  /** of the info dictionary of its torrent */
+  /** of its torrent's info dictionary */
   sha256?: string
-  /** of a folder */
+  /** number of files, for a folder */
   files?: number
   split?: InputSplit['by']
-  /** bytes of a slice */
+  /** bytes per slice */
   slice?: number
-  /** entries of a slice */
+  /** entries per slice */
   chunk?: number
   columns?: readonly string[]
 }
 
-/** A line for each: name, size, where it comes from, what a piece gets of it. */
+/** One line per input: name, size, origin, and what each piece gets. */
 export function describeInputs ({ inputs = [] }: Task): string[] {
   return inputs.map(input => [
     `${escapeText(input.name)}${isFolder(input) ? '/' : ''}`,
@@ -33,7 +35,7 @@ export function describeInputs ({ inputs = [] }: Task): string[] {
   ].join(', '))
 }
 
-/** A list is two files, but nobody sees them. */
+/** A list consists of two files, which users do not see. */
 function isFolder (input: TaskInput): boolean {
   return input.infoHash !== undefined && input.files !== undefined && input.split?.by !== 'table'
 }
@@ -53,8 +55,8 @@ function shareOf ({ length }: TaskInput, split: InputSplit): string {
 }
 
 /**
- * Bytes that are downloaded before the first piece is computed, as far as the task says: how large the files of a
- * folder or the entries of a list are, only their torrent does.
+ * The bytes to download before the first piece is computed, as far as the task says: only the torrent knows the sizes
+ * of a folder's files or a list's entries.
  */
 export function bytesBefore ({ inputs = [] }: Task): number {
   return inputs
@@ -88,7 +90,7 @@ export function inputFields ({ inputs = [] }: Task): InputFields[] {
   }))
 }
 
-/** The text of an embedded input, line by line, its control characters made visible. Throws BW_ERR_USAGE. */
+/** The lines of an embedded input, with control characters made visible. Throws BW_ERR_USAGE. */
 export function embeddedLines ({ inputs = [] }: Task, name: string): string[] {
   const input = inputs.find(each => each.name === name)
   if (input === undefined) throw usage(`The task has no input ${escapeText(name)}. Run bitworker info without --show-input for their names.`)

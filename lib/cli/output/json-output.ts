@@ -1,8 +1,8 @@
-/** `--json`: one object a line on stdout. The only place that writes there while `--json` is on. */
+/** `--json`: one object per line on stdout. Nothing else writes to stdout while `--json` is on. */
 import type { Writable } from 'node:stream'
 import { escapeJson } from './format.ts'
 
-/** Writes events as JSON lines, or nothing at all where nobody asked for them. */
+/** Writes events as JSON lines; does nothing without `--json`. */
 export class JsonOutput {
   readonly enabled: boolean
   readonly #stream: Writable
@@ -12,7 +12,7 @@ export class JsonOutput {
     this.#stream = stream
   }
 
-  /** One line: `event` first, then the fields; fields that are undefined are left out. */
+  /** Writes one line: `event` first, then the fields. Undefined fields are omitted. */
   emit (event: string, fields: object = {}): void {
     if (this.enabled) this.#stream.write(`${escapeJson(JSON.stringify({ event, ...fields }))}\n`)
   }

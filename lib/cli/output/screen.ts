@@ -1,6 +1,6 @@
 /**
- * How far a task has come, on stderr: a live view on a terminal, else a plain line now and then. Notes written
- * meanwhile go through here too, so that they do not end up inside the live view.
+ * The progress of a task on stderr: a live view on a terminal, otherwise a plain line from time to time. Notes are
+ * written through this, too, so that they do not end up inside the live view.
  */
 import { styleText } from 'node:util'
 import { createLogUpdate } from 'log-update'
@@ -11,27 +11,27 @@ import { fit, formatBar, formatDuration, formatParts, formatRate } from './forma
 export interface Snapshot {
   /** 0 to 1 */
   fraction: number
-  /** null for an ordinary torrent: bytes are what counts there */
+  /** null for an ordinary torrent, where bytes count */
   pieces: Omit<TaskStats, 'claimed' | 'expected'> | null
   peers: number
-  /** bytes a second */
+  /** bytes per second */
   downloadSpeed: number
   uploadSpeed: number
-  /** null while nobody knows */
+  /** null if unknown */
   timeLeftMs: number | null
-  /** what goes on instead, in words; null: nothing in particular */
+  /** what is happening instead, in words; null: nothing special */
   state: string | null
-  /** what else there is to know; null: nothing */
+  /** an additional remark; null: none */
   remark: string | null
   done: boolean
 }
 
-/** Somewhere to show snapshots and notes. */
+/** Shows snapshots and notes. */
 export interface Screen {
-  /** a line that stays */
+  /** prints a line that stays */
   note (text: string): void
   show (snapshot: Snapshot): void
-  /** leaves the last view standing */
+  /** leaves the last view on the screen */
   close (): void
 }
 
@@ -62,12 +62,12 @@ function percent ({ fraction }: Snapshot): string {
 function timeLeft ({ fraction, timeLeftMs, state, done }: Snapshot): string {
   if (state !== null) return state
   if (done) return 'done'
-  // the files are made of the parts
+  // the files are being made of the parts
   if (fraction === 1) return 'finishing'
   return timeLeftMs === null ? 'time left unknown' : `${formatDuration(timeLeftMs)} left`
 }
 
-/** The live view, two lines or three where there is room; where there is none, without its bar. */
+/** The live view: two or three lines if there is room, otherwise without its bar. */
 export function renderLive (snapshot: Snapshot, columns: number): string {
   const total = snapshot.pieces === null ? '' : `  ${snapshot.pieces.stored}/${snapshot.pieces.pieces} pieces`
   const text = `${percent(snapshot)}${total}  ${timeLeft(snapshot)}`
@@ -110,7 +110,7 @@ export class LiveScreen implements Screen {
   }
 }
 
-/** Plain lines: one for each tenth that is there, or after ten seconds; silent once it is done. */
+/** Plain lines: one for each tenth, and at least every ten seconds; silent when done. */
 export class PlainScreen implements Screen {
   #tenth = 0
   #shownAt = performance.now()
@@ -122,7 +122,7 @@ export class PlainScreen implements Screen {
 
   show (snapshot: Snapshot): void {
     const tenth = Math.floor(snapshot.fraction * 10)
-    // the last tenth is told once the files are finished, too
+    // the last tenth is not reported before the files are finished
     const isNext = tenth > this.#tenth && tenth < 10
     const isDue = snapshot.done || isNext || performance.now() - this.#shownAt >= PLAIN_INTERVAL_MS
     if (!isDue || this.#ended) return

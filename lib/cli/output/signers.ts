@@ -1,4 +1,4 @@
-/** Who signed a task, and what that means for whether it may start: in words, and as a refusal. */
+/** The signers of a task, and whether it may start because of them: in words, and as an error. */
 import { BitWorkerError } from '../../base/errors.ts'
 import { MAX_LABEL_LENGTH } from '../../task/signature.ts'
 import type { Judgement, SignerJudgement } from '../../trust/judge.ts'
@@ -11,19 +11,19 @@ const STANDING = {
   denied: 'you denied this key, so its tasks do not run'
 }
 
-/** A signer in two lines: the key, and what it is to the user. Without what the signer says of himself. */
+/** A signer in two lines: the key, and what the trust list says about it. Without the signer's own label. */
 export function describeSigner ({ key, standing, label, why }: SignerJudgement): string[] {
   const name = label === undefined ? '' : `${escapeText(label)}: `
   return [key, `${name}${STANDING[standing]}${why === undefined ? '' : `: ${why}`}`]
 }
 
-/** One line that says why nothing is asked. */
+/** One line that says why there is no prompt. */
 export function describeTrust ({ signers }: Judgement): string {
   const { key, label } = signers.find(({ standing }) => standing === 'trusted')!
   return `Signed by ${label === undefined ? key : escapeText(label)}, whom you trust, so it starts without asking.`
 }
 
-/** Throws BW_ERR_DENIED (exit 2) for a task that somebody signed whose tasks never run. */
+/** Throws BW_ERR_DENIED (exit 2) for a task signed by a denied key. */
 export function refuseDenied ({ verdict, signers }: Judgement): void {
   if (verdict !== 'denied') return
   const { key, label } = signers.find(({ standing }) => standing === 'denied')!
@@ -34,7 +34,7 @@ export function refuseDenied ({ verdict, signers }: Judgement): void {
   )
 }
 
-/** Throws BW_ERR_USAGE for what no name can be. */
+/** Throws BW_ERR_USAGE for an invalid label. */
 export function checkLabel (label: string): void {
   if (label.trim() === label && label !== '' && label.length <= MAX_LABEL_LENGTH && escapeText(label) === label) return
   throw new BitWorkerError(

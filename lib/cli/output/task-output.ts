@@ -1,4 +1,4 @@
-/** Writing a task file where `create` or `sign` are told to. */
+/** Writes the task files of `create` and `sign`. */
 import { stat } from 'node:fs/promises'
 import { BitWorkerError } from '../../base/errors.ts'
 import { replace, writeNew } from '../../system/atomic-file.ts'
@@ -8,7 +8,8 @@ import { readSource } from '../run/source.ts'
 import { explain } from './failure.ts'
 
 /**
- * Writes the task file; the same task there already will do. Throws BW_ERR_FILE_EXISTS, and errors of the file system.
+ * Writes the task file, unless the same task is already there. Throws BW_ERR_FILE_EXISTS, and errors of the file
+ * system.
  */
 export async function writeTask (target: string, task: Task, force: boolean): Promise<void> {
   await refuseDevice(target)
@@ -17,13 +18,13 @@ export async function writeTask (target: string, task: Task, force: boolean): Pr
     else await writeNew(target, encodeTask(task))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explain(error, target)
-    // The same task again, made at another time: what is there already will do.
+    // The same task, made at another time: the existing file is kept.
     if (await holdsSameTask(target, task)) return
     throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage', `${target} already exists and has other contents.`)
   }
 }
 
-// Reading a pipe to compare may never end, and --force would put a file where a device was.
+// Reading a pipe for comparison may never end, and --force would replace a device by a file.
 async function refuseDevice (target: string): Promise<void> {
   const there = await stat(target).catch(() => null)
   if (there === null || there.isFile() || there.isDirectory()) return

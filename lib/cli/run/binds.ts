@@ -1,4 +1,4 @@
-/** What `--bind` names: whether it is there, before anything starts. */
+/** Checks that the paths of `--bind` exist before anything starts. */
 import { access } from 'node:fs/promises'
 import { BitWorkerError } from '../../base/errors.ts'
 import type { Bind } from '../../executor/binds.ts'
@@ -13,7 +13,9 @@ export async function checkBinds (binds: Bind[]): Promise<void> {
   }
 }
 
-/** `--bind NAME:PATH` has it the wrong way round; everything after a colon with a slash belongs to the path. */
+/**
+ * Detects `--bind NAME:PATH`, which is the wrong way round: everything after a colon with a slash belongs to the path.
+ */
 async function reason (path: string): Promise<string> {
   const [, first = '', second = ''] = /^([^/:]+):(.*\/.*)$/.exec(path) ?? []
   if (second === '') return 'No such file or folder, or it is not readable. Check the path'

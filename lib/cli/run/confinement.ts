@@ -1,11 +1,11 @@
-/** How the command will be confined: from flags to options of the torrent, and to what people are told. */
+/** How the command will be confined: from flags to options of the torrent, and to messages for users. */
 import { BitWorkerError } from '../../base/errors.ts'
 import type { Limits } from '../../executor/limits.ts'
 import { detectSandbox } from '../../executor/sandbox/detect.ts'
 import type { SandboxChoice, SandboxReport, Tier } from '../../executor/sandbox/types.ts'
 import type { ComputeOptions } from '../../webtorrent/options.ts'
 
-/** The flags, read (cli/flags/shared.ts). */
+/** The parsed flags (cli/flags/shared.ts). */
 export interface ConfinementFlags {
   sandbox: SandboxChoice
   unsafeNoSandbox: boolean
@@ -13,18 +13,18 @@ export interface ConfinementFlags {
   limits?: Partial<Limits>
 }
 
-/** How commands run here, or that they do not. */
+/** How commands run on this machine, or why they do not. */
 export interface Confinement {
-  /** false: there is no sandbox, and nobody said to do without */
+  /** false: there is no sandbox, and the user has not allowed running without */
   readonly mayCompute: boolean
   readonly options: Pick<ComputeOptions, 'sandbox' | 'limits'>
   /** for the `sandbox` event */
   readonly fields: { tier: Tier, problems: string[] }
-  /** for people */
+  /** for users */
   readonly banner: string
 }
 
-/** Finds out what there is. Throws BW_ERR_USAGE for flags that contradict each other. */
+/** Detects the sandbox. Throws BW_ERR_USAGE for contradictory flags. */
 export async function confine (flags: ConfinementFlags): Promise<Confinement> {
   const choice = choiceOf(flags)
   const { tier, problems } = await detectSandbox(choice)

@@ -1,4 +1,4 @@
-/** What happens to a torrent, as `--json` events and as notes for people. */
+/** Reports the events of a torrent, as `--json` events and as notes for users. */
 import { escapeText, formatBytes } from '../output/format.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 import type { Screen } from '../output/screen.ts'
@@ -7,10 +7,10 @@ import type { Session } from './open-torrent.ts'
 import { lastLines } from './remarks.ts'
 import type { Remarks } from './remarks.ts'
 
-/** Between two events that the number of peers has changed, which anybody can change. */
+/** Shortest interval between two events about the number of peers, which any peer can change. */
 const PEERS_MS = 1_000
 
-/** Passes on everything but the end: that is run.ts's. */
+/** Reports everything except the end, which run.ts reports. */
 export function report (session: Session, failures: FailureReport, out: JsonOutput, remarks: Remarks): void {
   const { torrent } = session
   for (const event of [
@@ -35,19 +35,19 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
   reportPeers(torrent, out)
   session.onWarning(({ code, message }) => {
     remarks.emit('warning', { ...(code?.startsWith('BW_ERR_') === true && { code }), message })
-    // a tracker that is down says so every few minutes
+    // a tracker that is down causes a warning every few minutes
     remarks.add('warnings', [`Warning: ${message}`])
   })
 }
 
-/** What the commands of good pieces said on stderr. */
+/** Reports the stderr of successful commands. */
 export function reportStderr ({ torrent }: Session, screen: Screen): void {
   torrent.on('computed', ({ piece, stderr }) => {
     if (stderr !== '') screen.note([`Piece ${piece} was computed. Its stderr:`, ...lastLines(stderr)].join('\n'))
   })
 }
 
-/** The first thing that each peer does wrong, and its ban. */
+/** Reports the first misdeed of each peer, and its ban. */
 function reportMisdeeds (torrent: Session['torrent'], remarks: Remarks): void {
   torrent.on('strike', ({ peer, reason }) => {
     remarks.emit('strike', { peer, reason })
@@ -73,7 +73,7 @@ function reportPeers (torrent: Session['torrent'], out: JsonOutput): void {
   }
   torrent.on('wire', wire => {
     tell()
-    // The torrent forgets a wire after the wire has said that it closed.
+    // The torrent removes a wire after the wire has emitted 'close'.
     wire.once('close', () => { setImmediate(tell) })
   })
 }

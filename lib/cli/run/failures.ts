@@ -1,24 +1,24 @@
-/** What failed in a run, by reason. Pure. */
+/** The failures of a run, by reason. Pure. */
 import type { CommandFailure } from '../../base/errors.ts'
 import { STDERR_CHARACTERS } from '../../executor/failures.ts'
 import type { FailedEvent, HopelessEvent } from '../../session/events.ts'
 import { formatRanges, plural } from '../output/format.ts'
 import { cutLine, lastLines } from './remarks.ts'
 
-/** Reasons that are listed at the end; a task of thousands of files can have as many. */
+/** Number of reasons listed at the end; a task with thousands of files can have as many reasons. */
 const MAX_REASONS = 20
 const MAX_GROUPS = 100
-/** Of what a command said, in the list of what failed. */
+/** Length of a command's stderr in the list of failures. */
 const MAX_STDERR = 4_096
 
-/** Says more about a failure than the command did; null: nothing to say. */
+/** Explains a failure beyond the command's own message; null: no explanation. */
 export type Explain = (failure: CommandFailure) => string | null
 
-/** What failed for the same reason, as `--json` has it. */
+/** The failures with the same reason, as in `--json`. */
 export interface FailureGroup {
-  /** in order; none: a complete command */
+  /** in order; empty for a complete command */
   pieces: number[]
-  /** of one of them */
+  /** the code of one of them */
   code: string
   exitCode: number | null
   signal: string | null
@@ -28,7 +28,7 @@ export interface FailureGroup {
 
 interface Group { readonly first: FailedEvent, readonly pieces: Set<number>, isShown: boolean }
 
-/** The failures of one run that nothing has made good so far. */
+/** The failures of one run that have not been made good. */
 export class Failures {
   readonly #explain: Explain
   readonly #groups = new Map<string, Group>()
@@ -39,7 +39,7 @@ export class Failures {
     this.#explain = explain
   }
 
-  /** Takes a failure in. The lines for people, where it is the first that is final for its reason. */
+  /** Adds a failure. Returns the lines for users if it is the first final one for its reason. */
   add (failure: FailedEvent): [string, ...string[]] | null {
     const { piece, file, code, exitCode, signal, final } = failure
     const reason = piece === null ? `file ${file}` : `${code} ${exitCode} ${signal}`
@@ -61,7 +61,7 @@ export class Failures {
     ]
   }
 
-  /** The piece is here after all. */
+  /** The piece has been stored after all. */
   recovered (piece: number): void {
     const reason = this.#reasons.get(piece)
     if (reason === undefined) return
@@ -75,7 +75,7 @@ export class Failures {
       ({ pieces: [...pieces].sort((a, b) => a - b), code, exitCode, signal, message, stderr }))
   }
 
-  /** A line a reason, for the end of a run; none if nothing failed. */
+  /** One line per reason, for the end of a run; empty if nothing failed. */
   summary (): string[] {
     const lines: string[] = []
     const groups = this.#sorted()
@@ -91,7 +91,7 @@ export class Failures {
     return lines
   }
 
-  /** Pieces that failed, and are not here. */
+  /** The number of pieces that failed and are not stored. */
   get count (): number { return this.#reasons.size }
 
   #sorted (): Group[] {
@@ -102,7 +102,7 @@ export class Failures {
 }
 
 /**
- * What to show of a failure: its message, and the last lines of stderr. The last line of all is shown once: in the
+ * What to show of a failure: its message, and the last lines of stderr. The very last line is shown once: in the
  * message only if it is the only one.
  */
 function wordsOf (failure: Pick<FailedEvent, 'message' | 'stderr'>): { headline: string, lines: string[] } {
@@ -111,7 +111,7 @@ function wordsOf (failure: Pick<FailedEvent, 'message' | 'stderr'>): { headline:
   return isSaid ? { headline: message, lines: [] } : { headline: headlineOf(failure), lines: lastLines(stderr) }
 }
 
-/** The message without the last line of stderr, with which executor/failures.ts ends it. */
+/** The message without the last line of stderr, which executor/failures.ts appends. */
 export function headlineOf ({ message, stderr }: Pick<FailedEvent, 'message' | 'stderr'>): string {
   const last = stderr.slice(stderr.lastIndexOf('\n') + 1).slice(0, STDERR_CHARACTERS)
   return last !== '' && message.endsWith(`: ${last}`) ? `${message.slice(0, -last.length - 2)}.` : message
@@ -132,7 +132,7 @@ function subjectOf ({ piece, file }: FailedEvent): string {
   return piece === null ? `The complete command of file ${file ?? 0}` : `Piece ${piece}`
 }
 
-/** Tells people and `--json` what failed. */
+/** Reports failures to users and `--json`. */
 export class FailureReport {
   readonly #failures: Failures
   readonly #explain: Explain
@@ -145,7 +145,7 @@ export class FailureReport {
     { explain, note, remark, emit }: {
       explain: Explain
       note: (text: string) => void
-      /** for what can come any number of times */
+      /** prints messages that can occur any number of times */
       remark: (lines: [string, ...string[]]) => void
       emit: (event: string, fields: object) => void
     }
@@ -164,7 +164,7 @@ export class FailureReport {
 
   recovered (piece: number): void { this.#failures.recovered(piece) }
 
-  /** The list of what failed, unless nothing did, or it was told before. */
+  /** Prints the list of failures, unless it is empty or was printed before. */
   tell (): void {
     const lines = this.#failures.summary()
     const text = lines.join('\n')

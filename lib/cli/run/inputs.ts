@@ -1,4 +1,4 @@
-/** The flags of `run` about inputs: where they are kept, and how large they may be. */
+/** The flags of `run` for inputs: where they are stored, and how large they may be. */
 import { BitWorkerError } from '../../base/errors.ts'
 import { lookIn } from '../../inputs/look.ts'
 import type { Task } from '../../task/types.ts'
@@ -16,7 +16,7 @@ export interface InputFlags {
   seedInputs: boolean
 }
 
-/** As options of the torrent. */
+/** The options of the torrent. */
 export function inputOptions ({ cache, cacheSize, inputFrom, maxInput, seedInputs }: InputFlags): InputOptions {
   return {
     maxSliceBytes: maxInput,
@@ -27,7 +27,7 @@ export function inputOptions ({ cache, cacheSize, inputFrom, maxInput, seedInput
   }
 }
 
-/** Why nothing is computed here: its inputs are too large; null if they are not. */
+/** Why nothing is computed here: the inputs are too large; null if they are not. */
 export function inputProblem (task: Task, { maxInput }: InputFlags): BitWorkerError | null {
   const bytes = bytesBefore(task)
   if (bytes <= maxInput) return null

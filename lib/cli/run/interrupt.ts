@@ -1,20 +1,20 @@
-/** Ctrl-C and its relatives. The first one stops cleanly, a second one at once. */
+/** Handles Ctrl-C and similar signals. The first one stops cleanly, the second one at once. */
 import { EXIT } from '../output/failure.ts'
 
 const SIGNALS: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
-// Ctrl-C is over within a second, whatever is slow to close.
+// Ctrl-C ends the process within a second, even if something is slow to close.
 const PATIENCE_MS = 950
 
 /**
- * Calls `stop` on the first signal; ends the process on the second, or if it has not ended a second later (unless there
- * is something to be done that `takesTime`). Returns a function that lets go.
+ * Calls `stop` at the first signal. Ends the process at the second, or if it has not ended a second later (unless it
+ * `takesTime`). Returns a function that removes the handlers.
  */
 export function onInterrupt (stop: () => void, { takesTime = false } = {}): () => void {
   let count = 0
   const listener = (): void => {
     count++
-    // What runs does not outlive us: the executor's watchdog sees to that.
+    // Running commands do not outlive us: the executor's watchdog kills them.
     if (count > 1) process.exit(EXIT.interrupted)
     if (!takesTime) setTimeout(() => process.exit(EXIT.interrupted), PATIENCE_MS).unref()
     stop()
@@ -24,7 +24,8 @@ export function onInterrupt (stop: () => void, { takesTime = false } = {}): () =
 }
 
 /**
- * Resolves when `work` has settled, or after `ms` whichever is first: a tracker that does not answer must not keep us.
+ * Resolves when `work` has settled, or after `ms`, whichever is first: a tracker that does not answer must not delay
+ * us.
  */
 export async function withDeadline (work: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
@@ -33,7 +34,7 @@ export async function withDeadline (work: Promise<unknown>, ms: number): Promise
   clearTimeout(timer)
 }
 
-/** Rejects with the signal's reason when it is aborted; never resolves. */
+/** Rejects with the signal's reason when it is aborted. Never resolves. */
 export async function aborted (signal: AbortSignal): Promise<never> {
   if (!signal.aborted)
     await new Promise<void>(resolve => {

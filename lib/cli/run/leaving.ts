@@ -1,4 +1,4 @@
-/** How `run` leaves: when it has seeded for long enough, and nobody would have to compute again what only it has. */
+/** When `run` leaves: it has seeded for long enough, and nobody would have to compute its pieces again. */
 import { setTimeout } from 'node:timers/promises'
 import type { Torrent } from '../../webtorrent/public-types.ts'
 import { plural } from '../output/format.ts'
@@ -7,13 +7,13 @@ import { leavingWhen } from './progress.ts'
 
 const LOOK_MS = 250
 
-/** What decides how long a finished task is seeded. */
+/** The flags that decide how long a finished task is seeded. */
 export interface LeavingFlags {
   /** leave when done */
   exit?: boolean
-  /** seed for so many minutes, then leave */
+  /** seed for this many minutes, then leave */
   seedTime?: number
-  /** seed until so many times the task's size was uploaded, then leave */
+  /** seed until this many times the task's size has been uploaded, then leave */
   seedRatio?: number
 }
 
@@ -22,7 +22,10 @@ export function leavesWhenDone ({ exit, seedTime, seedRatio }: LeavingFlags): bo
   return exit === true || seedTime !== undefined || seedRatio !== undefined
 }
 
-/** Resolves when the task was seeded for as long as the flags say, whichever ends first; at once without any. */
+/**
+ * Resolves when the task has been seeded for as long as the flags say, whichever limit is reached first; at once
+ * without any.
+ */
 export async function seeded (torrent: Torrent, { seedTime, seedRatio }: LeavingFlags): Promise<void> {
   if (seedTime === undefined && seedRatio === undefined) return
   const endsAt = performance.now() + (seedTime ?? Infinity) * 60_000
@@ -31,7 +34,7 @@ export async function seeded (torrent: Torrent, { seedTime, seedRatio }: Leaving
   }
 }
 
-/** Resolves when the connected peers have what only we have, or it took too long; says whom it waits for. */
+/** Resolves when the connected peers have the pieces that only we have, or it took too long. Says whom it waits for. */
 export async function handedOver (torrent: Torrent, screen: Screen): Promise<void> {
   torrent.once('leaving', ({ peers, pieces }) => {
     screen.note(`${leavingWhen(peers, pieces).replace(/^l/, 'L')}. Press Ctrl-C to leave at once.`)

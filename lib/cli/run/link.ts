@@ -1,7 +1,4 @@
-/**
- * A link as people paste it: out of a mail, a chat or a shell history, with what those put around and into it. Pure.
- * Called by source.ts.
- */
+/** Cleans up links as people paste them from a mail, a chat or a shell history. Pure. Called by source.ts. */
 import { BitWorkerError } from '../../base/errors.ts'
 
 const HEX = /^[0-9a-f]{40}$/i
@@ -10,8 +7,8 @@ const BASE32 = /^[a-z2-7]{32}$/i
 const BASE32_DIGITS = 'abcdefghijklmnopqrstuvwxyz234567'
 
 /**
- * The text without blanks, quotes and brackets around it, and if it is a magnet link: on one line, percent signs,
- * capitals and `&amp;` of its own parameters undone. Anything else comes back as it is.
+ * Removes spaces, quotes and brackets around the text. A magnet link is also put on one line, and its own parameters
+ * are normalised: percent signs, capitals, `&amp;`. Returns any other text unchanged.
  */
 export function tidyLink (text: string): string {
   const bare = text.trim().replace(/^(["'<`])(.*)["'>`]$/s, '$2').trim()
@@ -32,12 +29,12 @@ export function tidyLink (text: string): string {
     .join('&')}`
 }
 
-/** Whether it is an info-hash, 40 hex digits or 32 of base 32. */
+/** Whether the text is an info-hash: 40 hex digits, or 32 digits of base 32. */
 export function isInfoHash (text: string): boolean {
   return HEX.test(text) || BASE32.test(text)
 }
 
-/** The info-hash that a link names, in lower-case hex; undefined: it is none, or names none. */
+/** The info-hash of a link in lower-case hex; undefined if it is not a link, or has none. */
 export function infoHashOf (link: string): string | undefined {
   const hash = isInfoHash(link) ? link : /[?&]xt(?:\.\d+)?=urn:btih:([0-9a-z]+)/i.exec(link)?.[1] ?? ''
   if (HEX.test(hash)) return hash.toLowerCase()
@@ -53,7 +50,7 @@ function tidyParameter (parameter: string): string {
   return `${name}=${/^xt(?:\.\d+)?$/.test(name) ? unescape(value).replace(/^urn:bt[im]h:/i, topic => topic.toLowerCase()) : value}`
 }
 
-// Stops at what is no escape, instead of throwing.
+// Stops at an invalid escape instead of throwing.
 function unescape (text: string): string {
   try {
     return decodeURIComponent(text)
@@ -62,7 +59,7 @@ function unescape (text: string): string {
   }
 }
 
-/** Refuses a magnet link that names no torrent. Throws BW_ERR_MAGNET. */
+/** Rejects a magnet link without an info-hash. Throws BW_ERR_MAGNET. */
 export function checkLink (link: string): void {
   const topics = [...link.matchAll(/[?&]xt(?:\.\d+)?=([^&]*)/g)].map(([, topic = '']) => topic)
   if (topics.some(topic => topic.startsWith('urn:btih:') && isInfoHash(topic.slice('urn:btih:'.length)))) return
@@ -81,8 +78,8 @@ export function checkLink (link: string): void {
 }
 
 /**
- * What is said while a link is looked up. The shell ends a command at an `&` that is not in quotes, and what is left is
- * a link, too.
+ * The note while a link is looked up. The shell ends a command at an unquoted `&`, and the rest of the link is still a
+ * link.
  */
 export function lookupNote (id: string | Uint8Array): string {
   const isBare = typeof id === 'string' && /^magnet:\?xt=[^&]*$/.test(id)

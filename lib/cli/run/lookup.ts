@@ -1,4 +1,4 @@
-/** Looks up in its swarm what a link names, without downloading anything. For `info` and `try`. */
+/** Looks up a link in its swarm without downloading the files. For `info` and `try`. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -11,23 +11,24 @@ import { lookupNote } from './link.ts'
 import { openSession, reached } from './open-torrent.ts'
 import type { Source } from './source.ts'
 
-/** How it is looked for. */
+/** Options of the lookup. */
 export interface LookupOptions {
   flags: NetworkFlags & { legacySwarm?: boolean }
-  /** how long */
+  /** longest duration */
   seconds: number
-  /** ends it */
+  /** aborts the lookup */
   signal: AbortSignal
 }
 
 const CLOSE_MS = 800
 
 /**
- * Resolves with what `look` makes of the torrent, whose metadata is there, and which is gone afterwards. Throws
- * BW_ERR_NO_METADATA (exit 1) when no peer had it in time, BW_ERR_INTERRUPTED (exit 130), and what a session throws.
+ * Resolves with the result of `look` for the torrent when its metadata has arrived; the torrent is then removed. Throws
+ * BW_ERR_NO_METADATA (exit 1) if no peer provided it in time, BW_ERR_INTERRUPTED (exit 130), and the errors of a
+ * session.
  */
 export async function lookUp<T> (source: Source, opts: LookupOptions, look: (torrent: Torrent) => T): Promise<T> {
-  // It stays empty, but a torrent wants one.
+  // It stays empty, but a torrent needs one.
   const folder = await mkdtemp(path.join(tmpdir(), 'bitworker-info-'))
     .catch((error: unknown) => { throw explain(error, `${tmpdir()}, the folder for temporary files (TMPDIR)`) })
   try {

@@ -1,4 +1,4 @@
-/** One client with one torrent in it, from the flags to a clean end. Loads WebTorrent, which takes a while. */
+/** A client with one torrent, from the flags to a clean end. Loads WebTorrent, which takes a while. */
 import { BitWorkerError } from '../../base/errors.ts'
 import type { TaskTorrentOptions } from '../../webtorrent/options.ts'
 import type { BitWorker, Torrent } from '../../webtorrent/public-types.ts'
@@ -8,7 +8,7 @@ import type { NetworkFlags } from '../flags/network.ts'
 import { explain } from '../output/failure.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 
-// Peers that were named by hand are tried for as long as we run: they may start later, or again.
+// Peers named by --peer are tried for as long as we run: they may start later, or restart.
 const RECONNECT_MS = 5000
 
 /** A client and its torrent. */
@@ -17,9 +17,9 @@ export interface Session {
   torrent: Torrent
   /** rejects when the client or the torrent ends with an error; never resolves */
   failed: Promise<never>
-  /** what was not fatal; may be called several times with the same message */
+  /** warnings; may be called several times with the same message */
   onWarning (listener: (warning: TorrentError) => void): void
-  /** kills what runs, leaves the swarm, closes everything */
+  /** kills running commands, leaves the swarm, closes everything */
   close (): Promise<void>
 }
 
@@ -36,7 +36,7 @@ export async function openSession (
   client.once('listening', () => { out.emit('listening', { port: client.torrentPort }) })
   const torrent = client.add(id, { ...opts, announce: flags.announce })
   const failed = new Promise<never>((_, reject) => {
-    // A client that goes on working (uTP had no port, say) only has something to tell.
+    // If the client still works (uTP had no port, for example), the error is only a warning.
     client.on('error', error => { if (client.destroyed) reject(explain(error)); else warn(error) })
     torrent.on('error', error => { reject(torrentError(error, torrent, id)) })
   })
@@ -56,7 +56,7 @@ export async function openSession (
   }
 }
 
-// WebTorrent's own errors have no code. Before the metadata is there, the id is to blame.
+// WebTorrent's own errors have no code. Before the metadata has arrived, the id is to blame.
 function torrentError (error: Error, torrent: Torrent, id: string | Uint8Array): unknown {
   const known = explain(error)
   if (known instanceof BitWorkerError) return known
@@ -78,10 +78,10 @@ function urlError (error: Error, url: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_TORRENT', 'input', `${url}: ${what} (${why}). Check the URL.`, { cause: error })
 }
 
-/** A reason with a full stop says what to do itself. */
+/** A reason that ends with a full stop contains its own advice. */
 function withAdvice (why: string, advice: string): string { return why.endsWith('.') ? why : `${why}. ${advice}` }
 
-// What WebTorrent says first says nothing; what follows it, or is behind it, says why.
+// WebTorrent's generic beginnings say nothing; what follows them, or their cause, says why.
 const EMPTY_WORDS = /^(?:(?:Invalid torrent identifier|Error downloading torrent|fetch failed)(?:: *|$))+/
 
 function reasons (error: Error): string {
@@ -93,7 +93,7 @@ function reasons (error: Error): string {
 
 function keepConnecting (torrent: Torrent, peers: string[]): () => void {
   const connect = (): void => {
-    // addPeer ignores those that are connected; before the info-hash is known it throws.
+    // addPeer ignores connected peers; before the info-hash is known, it throws.
     if (torrent.infoHash && !torrent.destroyed) for (const peer of peers) torrent.addPeer(peer)
   }
   torrent.on('infoHash', connect)
@@ -103,7 +103,7 @@ function keepConnecting (torrent: Torrent, peers: string[]): () => void {
   return () => { clearInterval(timer) }
 }
 
-/** Resolves at the torrent's next `event`, or at once if it has happened already. */
+/** Resolves at the torrent's next `event`, or at once if it has already occurred. */
 export async function reached (torrent: Torrent, event: 'metadata' | 'ready'): Promise<void> {
   const has = event === 'ready' ? torrent.ready : torrent.metadata !== null
   if (!has) await new Promise<void>(resolve => { torrent.once(event, resolve) })

@@ -1,4 +1,4 @@
-/** When a task has ended, and how. */
+/** When a task ends, and how. */
 import path from 'node:path'
 import type { Torrent } from '../../webtorrent/public-types.ts'
 import { EXIT } from '../output/failure.ts'
@@ -14,7 +14,7 @@ import { nothingComes, PATIENCE_MS } from './waiting.ts'
 
 const NEVER = new Promise<never>(() => {})
 
-/** What decides when to leave. */
+/** The flags that decide when to leave. */
 export interface OutcomeFlags extends LeavingFlags, SealingFlags { compute: boolean }
 
 /** The end of a task. */
@@ -22,13 +22,13 @@ export interface Outcome {
   /** resolves when nothing is left to compute or download */
   finished: Promise<void>
   /**
-   * resolves at the end, good or bad, and when others have what only we have; never without `--exit` or another reason
-   * to leave
+   * resolves at the end, good or bad, when others have the pieces that only we have; never without `--exit` or another
+   * reason to leave
    */
   exitCode: Promise<number>
 }
 
-/** Watches for the end, and tells people and `--json` about it. */
+/** Watches for the end, and reports it to users and `--json`. */
 export function outcomeOf (
   torrent: Torrent, flags: OutcomeFlags, failures: FailureReport, out: JsonOutput, screen: Screen
 ): Outcome {
@@ -36,7 +36,7 @@ export function outcomeOf (
   torrent.on('file', file => { files.set(file.path, file.length) })
   const finished = new Promise<void>(resolve => {
     torrent.on('done', () => {
-      // The parts are here, but the complete command waits for the answer to the question.
+      // All parts are stored, but the complete command waits for the answer to the prompt.
       const { task } = torrent
       if (
         task?.completeCommand !== undefined &&
@@ -73,7 +73,7 @@ export function outcomeOf (
           ? 'All parts are stored, but the file could not be made from them.'
           : 'Nothing is left to do here: no connected peer has the failed pieces.'
       )
-      // no peer can give the file
+      // no peer can provide the file
       if (pieces.length === 0) resolve()
       else waitForOthers(resolve)
     })
@@ -83,7 +83,7 @@ export function outcomeOf (
       waitForOthers(resolve)
     })
   })
-  // a task that is not understood leaves parts, and whoever asked for files has none
+  // an unsupported task leaves parts, and the user who wanted files has none
   const done = finished.then(async () => {
     if (!leavesWhenDone(flags)) return NEVER
     await sealed()

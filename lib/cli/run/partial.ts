@@ -1,4 +1,4 @@
-/** `run --partial`: what is left of a task that ended early, as files. */
+/** `run --partial`: makes files of what is stored when a task ends early. */
 import { BitWorkerError } from '../../base/errors.ts'
 import { makePartialFiles } from '../../store/partial-files.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
@@ -7,7 +7,7 @@ import { escapeText, formatBytes, formatRanges } from '../output/format.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 import type { Screen } from '../output/screen.ts'
 
-/** Makes them when the torrent is closed, and says what is missing, in a line for each; never rejects. */
+/** Makes the partial files when the torrent is closed, and prints what is missing, one line per file. Never rejects. */
 export async function leavePartialFiles (
   { task, path }: Torrent, { force = false }: { force?: boolean }, out: JsonOutput, screen: Screen
 ): Promise<void> {

@@ -1,4 +1,4 @@
-/** Feeds the screen while a torrent is at work. */
+/** Updates the screen while a torrent is running. */
 import type { Torrent } from '../../webtorrent/public-types.ts'
 import { formatBytes } from '../output/format.ts'
 import type { Screen, Snapshot } from '../output/screen.ts'
@@ -7,7 +7,7 @@ import { WorkView } from './work-view.ts'
 
 const TICK_MS = 100
 
-/** Follows what the torrent is busy with. */
+/** Follows the work of the torrent. */
 export function followWork ({ torrent }: Session): WorkView {
   const view = new WorkView()
   torrent.on('computing', ({ piece }) => { view.begun(piece, performance.now()) })
@@ -22,13 +22,13 @@ export function followWork ({ torrent }: Session): WorkView {
   return view
 }
 
-/** Whom a peer that is to leave waits for. */
+/** Which peers a leaving peer waits for. */
 export function leavingWhen (peers: number, pieces: number): string {
   const who = peers === 1 ? '1 peer has' : `${peers} peers have`
   return `leaving when ${who} the last ${pieces === 1 ? 'piece' : `${pieces} pieces`}`
 }
 
-/** Shows how far the torrent is until the returned function is called. */
+/** Shows the progress of the torrent until the returned function is called. */
 export function watch (session: Session, view: WorkView, screen: Screen): () => void {
   const show = (): void => { screen.show(snapshot(session, view)) }
   show()
@@ -46,7 +46,7 @@ export function watch (session: Session, view: WorkView, screen: Screen): () => 
   }
 }
 
-/** Nothing can be computed before the inputs are here; null: they are, or something is computed. */
+/** The state while nothing can be computed because inputs are missing; otherwise null. */
 function fetching (torrent: Torrent): string | null {
   const fetched = torrent.inputs.filter(({ state }) => state === 'fetching')
   if (fetched.length === 0 || torrent.done || torrent.stats().running > 0) return null

@@ -1,12 +1,12 @@
-/** Questions at the terminal, of which one matters: may this command run here? */
+/** Prompts at the terminal. The important one: may this command run here? */
 import { EXIT, ExitError } from '../output/failure.ts'
 
-/** Whether a person sits at both ends: somebody reads the question and somebody can answer it. */
+/** Whether a user can read the prompt and answer it. */
 export function isInteractive (): boolean {
   return process.stdin.isTTY && process.stderr.isTTY
 }
 
-/** Throws BW_ERR_CONSENT (exit 2) where the question would have to be asked but nobody can answer. */
+/** Throws BW_ERR_CONSENT (exit 2) if a prompt is needed and there is no terminal. */
 export function demandTerminal (
   instead = 'Pass --yes to run it without asking, or --no-compute to download only.'
 ): void {
@@ -18,7 +18,7 @@ export function demandTerminal (
   )
 }
 
-/** Aborted by Ctrl-D, at which readline stops listening without a word to whoever asked. */
+/** Aborted by Ctrl-D, at which readline stops without notice. */
 function endOfInput (): { signal: AbortSignal, release: () => void } {
   const controller = new AbortController()
   const listener = (_text: string | undefined, key: { ctrl?: boolean, name?: string }): void => {
@@ -29,8 +29,8 @@ function endOfInput (): { signal: AbortSignal, release: () => void } {
 }
 
 /**
- * Asks on stderr. Resolves with the answer; with null at Ctrl-D, or when an aborted `signal` takes the question back:
- * then the answer no longer matters. Throws BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
+ * Asks on stderr. Resolves with the answer; with null at Ctrl-D, or when an aborted `signal` withdraws the prompt.
+ * Throws BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
  */
 export async function ask (message: string, initialValue: boolean, signal: AbortSignal): Promise<boolean | null> {
   const { confirm, isCancel } = await import('@clack/prompts')
@@ -47,8 +47,8 @@ export async function ask (message: string, initialValue: boolean, signal: Abort
 }
 
 /**
- * Asks for consent, default No; false when `signal` takes the question back.
- * Throws BW_ERR_REFUSED (exit 2) for a No or Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
+ * Asks for consent, default No; false when `signal` withdraws the prompt. Throws BW_ERR_REFUSED (exit 2) for No or
+ * Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
  */
 export async function askConsent (
   signal: AbortSignal, refused = 'You declined, so nothing was run. Pass --no-compute to download only what others compute.'

@@ -1,34 +1,34 @@
 /**
- * What strangers can make a run say: trackers, peers, and the commands of a task. For people each thing once, and not
- * more of a kind than somebody would read; for `--json` not more than a disk would take. Whatever they have a part in
- * goes through here.
+ * Messages that strangers can cause: trackers, peers, and the commands of a task. For users, each is printed once, with
+ * a limit per kind; for `--json`, the number is limited so that they do not fill a disk. All messages that they
+ * influence go through here.
  */
 import { escapeText } from '../output/format.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 
-/** Remarks of a kind in an hour, and how many of the last ones are known again. */
+/** Remarks per kind and hour; also the number of recent ones that are not repeated. */
 const MAX_SHOWN = 20
 const MAX_KNOWN = 200
-/** Events of a type in an hour. */
+/** Events per type and hour. */
 const MAX_EVENTS = 1_000
 const HOUR_MS = 3_600_000
-/** Characters of a line, and of a text in an event. */
+/** Characters per line, and per text in an event. */
 const MAX_LENGTH = 500
-/** Lines of what a command said. */
+/** Lines of a command's stderr. */
 const MAX_LINES = 10
 
-/** A line as people see it: one line, nothing that a terminal obeys, and not endless. */
+/** A line for users: on one line, without terminal control characters, and of limited length. */
 export function cutLine (text: string): string {
   return escapeText(text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text)
 }
 
-/** The last lines of what a command said, to be shown. */
+/** The last lines of a command's stderr, to be shown. */
 export function lastLines (stderr: string): string[] {
   const lines = stderr.split('\n').filter(line => line !== '')
   return lines.slice(-MAX_LINES).map(line => `  │ ${cutLine(line.replaceAll('\t', '    '))}`)
 }
 
-/** How often something was said since when. */
+/** Counts messages within an hour. */
 class Hour {
   readonly #most: number
   #count = 0
@@ -39,7 +39,7 @@ class Hour {
     this.#since = now
   }
 
-  /** Whether it may be said; 'last': the last time for this hour. */
+  /** Whether one more is allowed; 'last': it is the last one in this hour. */
   take (now: number): boolean | 'last' {
     if (now - this.#since >= HOUR_MS) {
       this.#since = now
@@ -50,7 +50,7 @@ class Hour {
   }
 }
 
-/** Passes on what may be said. */
+/** Prints the messages within the limits. */
 export class Remarks {
   readonly #note: (text: string) => void
   readonly #out: Pick<JsonOutput, 'emit'>
@@ -68,9 +68,9 @@ export class Remarks {
   }
 
   /**
-   * For people.
-   * @param lines the first one is text of whoever said it; the others are ours, or lines of `lastLines`
-   * @param topic what counts as the same; default: the first line
+   * Prints a remark for users.
+   * @param lines the first one is a stranger's text; the others are ours, or from `lastLines`
+   * @param topic identifies equal remarks; default: the first line
    */
   add (kind: string, [first, ...others]: [string, ...string[]], topic: string = first): void {
     const now = this.#now()
@@ -86,7 +86,7 @@ export class Remarks {
     if (turn === 'last') this.#note('No more messages like these are shown for an hour; --json prints more of them.')
   }
 
-  /** For `--json`, which says when it leaves out the rest of an hour. */
+  /** Emits an event for `--json`, which says if further ones in this hour are omitted. */
   emit (event: string, fields: Record<string, unknown>): void {
     const now = this.#now()
     const hour = this.#events.get(event) ?? new Hour(MAX_EVENTS, now)

@@ -1,12 +1,12 @@
-/** What a command printed and said, to be shown. */
+/** Shows a command's output and stderr. */
 import { escapeLines } from '../output/format.ts'
 
-/** As lines behind a bar; none if it said nothing. */
+/** Lines behind a bar; empty if there was no stderr. */
 export function saidLines (stderr: string): string[] {
   return stderr === '' ? [] : escapeLines(stderr).map(line => `  │ ${line}`)
 }
 
-/** Takes a piece's output, of which so many bytes are written as text that cannot do anything to a terminal. */
+/** Returns a writer for a piece's output that prints up to `atMost` bytes as text that is safe for a terminal. */
 export function outputShownOn (stream: NodeJS.WritableStream, atMost: number): (chunk: Buffer) => Promise<void> {
   let left = atMost
   return async chunk => {

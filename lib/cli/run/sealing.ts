@@ -1,6 +1,6 @@
 /**
- * How `run` seals: when it is asked to, or when somebody has sealed what is in its folder, before or meanwhile. What is
- * sealed is seeded beside the task.
+ * When `run` seals: if it is asked to, or if the task in its folder was sealed by `bitworker seal`, before or during
+ * the run. The sealed torrent is seeded beside the task.
  */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
@@ -14,10 +14,13 @@ import type { Screen } from '../output/screen.ts'
 
 const LOOK_MS = 2000
 
-/** What decides whether to seal. */
+/** The flag that decides whether to seal. */
 export interface SealingFlags { seal?: boolean }
 
-/** Seals the torrent each time that it is done; the function resolves when that is over, if it was asked for. */
+/**
+ * Seals the torrent each time that it is done. The returned function resolves when that is finished, if it was
+ * requested.
+ */
 export function sealWhenDone (
   torrent: Torrent, { seal = false }: SealingFlags, out: JsonOutput, screen: Screen
 ): () => Promise<void> {
@@ -43,7 +46,7 @@ async function sealNow (torrent: Torrent, out: JsonOutput, screen: Screen): Prom
   try {
     const sealed = await torrent.seal()
     const { infoHash, magnetURI, torrentFile } = sealed
-    // the next run here seeds it, too
+    // the next run in this folder seeds it, too
     await replace(keptFiles(torrent.path, torrent.infoHash).sealed, torrentFile)
     out.emit('sealed', { infoHash, magnet: magnetURI })
     screen.note(`sealed: every BitTorrent client can fetch the files, also from here:\n  ${magnetURI}`)

@@ -1,4 +1,7 @@
-/** What TASK is: a file, a URL, a magnet link or an info-hash; a file is read and checked before anything starts. */
+/**
+ * Determines what TASK is: a file, a URL, a magnet link or an info-hash. A file is read and checked before anything
+ * starts.
+ */
 import { open } from 'node:fs/promises'
 import { BitWorkerError } from '../../base/errors.ts'
 import { isTask, parseTask } from '../../task/task.ts'
@@ -6,19 +9,19 @@ import type { ParseTaskOptions, Task } from '../../task/task.ts'
 import { explain } from '../output/failure.ts'
 import { checkLink, isInfoHash, tidyLink } from './link.ts'
 
-// The largest torrents in use are around 10 MB; task files carry no hashes and are far smaller.
+// The largest torrents in use have about 10 MB; task files contain no hashes and are far smaller.
 const MAX_FILE_BYTES = 16 * 1024 * 1024
 
-/** A TASK argument, resolved as far as that is possible without a network. */
+/** A TASK argument, resolved as far as possible without a network. */
 export interface Source {
   kind: 'task' | 'torrent' | 'remote'
-  /** what to hand to `client.add()` */
+  /** the argument for `client.add()` */
   id: string | Uint8Array
-  /** known now when `kind` is 'task' */
+  /** known now if `kind` is 'task' */
   task: Task | null
 }
 
-/** What needs the network to become a task; undefined: it is a file. Throws BW_ERR_MAGNET. */
+/** The id if the task must be loaded over the network; undefined for a file. Throws BW_ERR_MAGNET. */
 function remoteId (text: string): string | undefined {
   const link = tidyLink(text)
   if (/^(?:stream-)?magnet:/.test(link)) checkLink(link)
@@ -28,7 +31,7 @@ function remoteId (text: string): string | undefined {
 
 /**
  * Reads TASK. Throws BW_ERR_MAGNET, BW_ERR_NOT_FOUND, BW_ERR_NOT_A_FILE, BW_ERR_NOT_PERMITTED, BW_ERR_FILE_TOO_LARGE,
- * and whatever `parseTask` finds wrong with the file.
+ * and the errors of `parseTask`.
  */
 export async function readSource (text: string, opts: ParseTaskOptions = {}): Promise<Source> {
   const remote = remoteId(text)
@@ -38,7 +41,7 @@ export async function readSource (text: string, opts: ParseTaskOptions = {}): Pr
   return { kind: 'task', id: bytes, task: parse(text, bytes, opts) }
 }
 
-// Says which file it was; what is wrong with it is parseTask's to say.
+// Adds the name of the file to parseTask's message.
 function parse (path: string, bytes: Uint8Array, opts: ParseTaskOptions): Task {
   try {
     return parseTask(bytes, opts)
@@ -48,7 +51,7 @@ function parse (path: string, bytes: Uint8Array, opts: ParseTaskOptions): Task {
   }
 }
 
-// Keys that only an ordinary torrent has (BEP 3, BEP 52). A rough look: WebTorrent reads it properly.
+// Looks for keys that only an ordinary torrent has (BEP 3, BEP 52). A rough check: WebTorrent reads it properly.
 function looksLikeTorrent (bytes: Uint8Array): boolean {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return text.includes('6:pieces') || text.includes('9:file tree')
@@ -60,7 +63,7 @@ async function readCapped (path: string): Promise<Uint8Array> {
     try {
       const { size } = await file.stat()
       if (size > MAX_FILE_BYTES) throw tooLarge(path, size)
-      // A device or a pipe says 0, and may have no end.
+      // The size of a device or a pipe is 0, but it may be endless.
       const chunks: Uint8Array[] = []
       for await (const chunk of file.createReadStream({ end: MAX_FILE_BYTES, autoClose: false }))
         chunks.push(chunk as Uint8Array)

@@ -1,4 +1,4 @@
-/** Computes one piece here as `run` would, in a folder that is removed afterwards. */
+/** Computes one piece as `run` would, in a folder that is removed afterwards. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -23,7 +23,7 @@ import type { Confinement } from './confinement.ts'
 import { headlineOf } from './failures.ts'
 import { saidLines } from './said.ts'
 
-/** Which piece, and how. */
+/** Options of `tryPiece`. */
 export interface TryOptions {
   task: Task
   /** its index */
@@ -32,11 +32,11 @@ export interface TryOptions {
   binds: Bind[]
   out: JsonOutput
   signal: AbortSignal
-  /** takes what it printed, chunk by chunk; default: nobody wants it */
+  /** receives the output, chunk by chunk; default: discarded */
   onOutput?: (chunk: Buffer) => Promise<void>
 }
 
-/** Why the task cannot be tried here (BW_ERR_TASK_REQUIRES, BW_ERR_INPUT, BW_ERR_NO_SANDBOX); null: it can. */
+/** Why the task cannot be tried here (BW_ERR_TASK_REQUIRES, BW_ERR_INPUT, BW_ERR_NO_SANDBOX); null if it can. */
 export function obstacleToTrying (task: Task, { mayCompute, fields }: Confinement): BitWorkerError | null {
   const unsupported = unsupportedProblem(task)
   if (unsupported !== null) return unsupported
@@ -57,12 +57,12 @@ export function obstacleToTrying (task: Task, { mayCompute, fields }: Confinemen
       )
 }
 
-/** Read at a time, of what it printed. */
+/** Bytes of output that are read at a time. */
 const WINDOW_BYTES = 1024 * 1024
 
 /**
- * Runs it, and says on stderr how it went. Throws what `RunningItem.done` rejects with, BW_ERR_NO_SANDBOX,
- * BW_ERR_TASK_REQUIRES, BW_ERR_NEEDS, and what a store cannot do.
+ * Runs the piece, and prints the result on stderr. Throws the errors of `RunningItem.done`, BW_ERR_NO_SANDBOX,
+ * BW_ERR_TASK_REQUIRES, BW_ERR_NEEDS, and the errors of the store.
  */
 export async function tryPiece ({ task, piece, confinement, binds, out, signal, onOutput }: TryOptions): Promise<void> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'bitworker-try-'))

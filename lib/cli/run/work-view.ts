@@ -1,12 +1,12 @@
-/** What a torrent is busy with, from its events: what a number of pieces does not tell. Pure: times are handed in. */
+/** What a torrent is doing, by its events, beyond the number of pieces. Pure: times are arguments. */
 import { formatDuration } from '../output/format.ts'
 
-/** A work item that has run for longer than this, and for so many times what is usual, is named. */
+/** A work item that has run for longer than this, and for a multiple of the usual time, is named. */
 const HANG_MS = 30_000
 const HANG_TIMES = 5
-/** The same where no item has ended yet. */
+/** The same while no item has ended yet. */
 const HANG_UNKNOWN_MS = 5 * 60_000
-/** What is usual is the median of so many of the latest items. */
+/** The usual time is the median of this many recent items. */
 const USUAL_ITEMS = 31
 
 /** The work of one torrent. */
@@ -21,31 +21,31 @@ export class WorkView {
     this.#state = null
   }
 
-  /** @param ms what its command took, if it ended with a result */
+  /** @param ms duration of its command, if it ended with a result */
   ended (piece: number, ms?: number): void {
     this.#running.delete(piece)
     if (ms !== undefined) this.#durations = [...this.#durations, ms].slice(-USUAL_ITEMS)
   }
 
-  /** The complete command of a file, of so many, has begun. */
+  /** The complete command of a file has started; `files` is the number of files. */
   completing (file: number, files: number, now: number): void { this.#completing = { file, files, since: now } }
 
   /** A file is finished, or its complete command failed. */
   completed (): void { this.#completing = null }
 
-  /** Nothing goes on, and why; until the next work item begins, or null. */
+  /** Sets why nothing continues; until the next work item starts, or null. */
   set state (state: string | null) { this.#state = state }
 
-  /** In place of the time left, which nobody knows meanwhile; null: as usual. */
+  /** What to show instead of the time left, which is unknown in this state; null: the time left. */
   stateAt (now: number): string | null {
     if (this.#completing === null) return this.#state
     const { file, files, since } = this.#completing
     return `complete command${files === 1 ? '' : ` ${file + 1} of ${files}`} has run for ${formatDuration(now - since)}`
   }
 
-  /** The item that takes far longer than is usual, if there is one. */
+  /** The item that takes far longer than usual, if there is one. */
   remarkAt (now: number): string | null {
-    // in the order in which they began
+    // in the order of their start
     const [[piece, since] = [-1, Infinity]] = this.#running
     const elapsed = now - since
     const usual = this.#durations.toSorted((a, b) => a - b)[this.#durations.length >> 1]
