@@ -94,17 +94,35 @@ export type ErrorCode =
   | 'BW_ERR_UNMERGED'
   | 'BW_ERR_USAGE'
 
+/**
+ * What would help, where one code has several cases. A user interface can choose its own advice by it: use another
+ * folder, or another key; move something out of the way; finish the task first; shorten the command.
+ */
+export type Remedy = 'another-folder' | 'another-key' | 'move-away' | 'finish' | 'shorten'
+
+/** Options of an error. */
+export interface BitWorkerErrorOptions extends ErrorOptions { remedy?: Remedy | undefined }
+
 /** An error with a stable `code` and a one-line message: what happened, why, and what to do. */
 export class BitWorkerError extends Error {
   readonly code: ErrorCode
   readonly blame: Blame
+  /** @internal for the advice of the command line; undefined: the code tells enough */
+  readonly remedy: Remedy | undefined
 
-  constructor (code: ErrorCode, blame: Blame, message: string, options?: ErrorOptions) {
+  constructor (code: ErrorCode, blame: Blame, message: string, options?: BitWorkerErrorOptions) {
     super(message, options)
     this.name = 'BitWorkerError'
     this.code = code
     this.blame = blame
+    this.remedy = options?.remedy
   }
+}
+
+/** The same error with a message that names its subject first, such as a file. */
+export function errorAbout (subject: string, error: BitWorkerError): BitWorkerError {
+  const { code, blame, message, remedy } = error
+  return new BitWorkerError(code, blame, `${subject}: ${message}`, { cause: error, remedy })
 }
 
 /** How a run of a command ended. */

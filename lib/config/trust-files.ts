@@ -8,8 +8,8 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { hexOf } from '../base/digest.ts'
-import { BitWorkerError } from '../base/errors.ts'
-import type { ErrorCode } from '../base/errors.ts'
+import { BitWorkerError, errorAbout } from '../base/errors.ts'
+import type { BitWorkerErrorOptions, ErrorCode, Remedy } from '../base/errors.ts'
 import { publish, replace } from '../system/atomic-file.ts'
 import { errnoOf } from '../system/io-errors.ts'
 import { publicKeyOf, toSigningKey } from '../task/ed25519.ts'
@@ -33,6 +33,11 @@ export function defaultKeyFile (): string {
   return configFile('signing.key')
 }
 
+/** The path of the public key that belongs to the secret key at `file`. */
+export function publicFileOf (file: string): string {
+  return `${file.replace(/\.key$/, '')}.pub`
+}
+
 /** A new key in two files: the secret key (PEM, mode 0600) and, beside it, the public key (`.pub`). */
 export interface NewKey { key: string, file: string, publicFile: string }
 
@@ -42,7 +47,7 @@ export async function createSigningKey (
 ): Promise<NewKey> {
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = hexOf(publicKeyOf(privateKey))
-  const publicFile = `${file.replace(/\.key$/, '')}.pub`
+  const publicFile = publicFileOf(file)
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
   try {
     await (force ? replace : publish)(file, String(privateKey.export({ type: 'pkcs8', format: 'pem' })), 0o600)
@@ -68,14 +73,12 @@ export async function readSigningKey (file: string = defaultKeyFile()): Promise<
     code: 'BW_ERR_KEY_FILE',
     mayNot: MAY_READ | MAY_WRITE,
     flags: constants.O_NOFOLLOW,
-    hint: 'Create a key, or name another file.'
+    missing: ['Create a key, or name another file.', 'another-key']
   })
   try {
     return toSigningKey(pem)
   } catch (error) {
-    throw error instanceof BitWorkerError
-      ? new BitWorkerError(error.code, error.blame, `${file}: ${error.message}`, { cause: error })
-      : error
+    throw error instanceof BitWorkerError ? errorAbout(file, error) : error
   }
 }
 
@@ -87,7 +90,7 @@ export async function readSigningKey (file: string = defaultKeyFile()): Promise<
 export async function readTrustStore (file: string = configFile('trust.json')): Promise<TrustStore> {
   let text: string
   try {
-    text = await readOwn(file, { code: 'BW_ERR_TRUST_STORE', mayNot: MAY_WRITE, flags: 0, hint: 'Restore it.' })
+    text = await readOwn(file, { code: 'BW_ERR_TRUST_STORE', mayNot: MAY_WRITE, flags: 0, missing: ['Restore it.'] })
   } catch (error) {
     if (error instanceof BitWorkerError && errnoOf(error.cause) === 'ENOENT') return { authors: [] }
     throw error
@@ -102,25 +105,26 @@ export async function writeTrustStore (store: TrustStore): Promise<void> {
   await replace(file, formatTrustStore(store), 0o600)
 }
 
-interface Demands { code: ErrorCode, mayNot: number, flags: number, hint: string }
+interface Demands { code: ErrorCode, mayNot: number, flags: number, missing: [hint: string, remedy?: Remedy] }
 
 /**
  * Reads a file that belongs to this user (or root) and that others cannot change. The checks apply to the open file, so
  * that the file that is read is the one that was checked.
  */
-async function readOwn (file: string, { code, mayNot, flags, hint }: Demands): Promise<string> {
-  const refuse = (why: string, cause?: unknown): never => {
-    throw new BitWorkerError(code, 'usage', `${file}: ${why}`, { cause })
+async function readOwn (file: string, { code, mayNot, flags, missing: [hint, remedy] }: Demands): Promise<string> {
+  const refuse = (why: string, options?: BitWorkerErrorOptions): never => {
+    throw new BitWorkerError(code, 'usage', `${file}: ${why}`, options)
   }
   let handle: FileHandle
   try {
     // must not block on a FIFO in its place
     handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | flags)
   } catch (error) {
+    const cause = error
     const errno = errnoOf(error)
-    if (errno === 'ENOENT') return refuse(`No such file. ${hint}`, error)
-    if (errno === 'ELOOP') return refuse('This is a symbolic link. Name the file itself.', error)
-    return refuse(`The file cannot be read (${errno}). Check its permissions.`, error)
+    if (errno === 'ENOENT') return refuse(`No such file. ${hint}`, { cause, remedy })
+    if (errno === 'ELOOP') return refuse('This is a symbolic link. Name the file itself.', { cause })
+    return refuse(`The file cannot be read (${errno}). Check its permissions.`, { cause })
   }
   try {
     const { uid, mode, size } = await handle.stat()

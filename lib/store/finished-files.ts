@@ -146,7 +146,7 @@ export async function readUnchanged (
 }
 
 function notFinished ({ name }: Task, why: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_NOT_FINISHED', 'usage', `${name} is not finished here: ${why}.`)
+  return new BitWorkerError('BW_ERR_NOT_FINISHED', 'usage', `${name} is not finished here: ${why}.`, { remedy: 'finish' })
 }
 
 function changed (path: string, cause?: unknown): BitWorkerError {

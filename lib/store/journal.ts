@@ -247,5 +247,6 @@ function openAlone (path: string): number {
 
 function otherTask (path: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_OUTPUT_FOLDER', 'system',
-    `${path} belongs to a task with the same info-hash but another command. Choose another output folder.`)
+    `${path} belongs to a task with the same info-hash but another command. Choose another output folder.`,
+    { remedy: 'another-folder' })
 }

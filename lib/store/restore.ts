@@ -161,12 +161,14 @@ export function foreign (at: string, stats: Stats): BitWorkerError {
     ? new BitWorkerError(
         'BW_ERR_OUTPUT_FOLDER',
         'usage',
-        `${at} is a folder, but the task has a file of that name. Move it away.`
+        `${at} is a folder, but the task has a file of that name. Move it away.`,
+        { remedy: 'move-away' }
       )
     : new BitWorkerError(
         'BW_ERR_FILE_EXISTS',
         'usage',
-        `${at} already exists and was not written by BitWorker. Move it away.`
+        `${at} already exists and was not written by BitWorker. Move it away.`,
+        { remedy: 'move-away' }
       )
 }
 

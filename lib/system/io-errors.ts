@@ -1,5 +1,6 @@
 /** Turns errors of the file system into ours. The code depends on what the user can do about them. */
 import { BitWorkerError } from '../base/errors.ts'
+import type { Remedy } from '../base/errors.ts'
 
 /** The `code` of a system error, e.g. ENOENT; '' for anything else. */
 export function errnoOf (err: unknown): string {
@@ -19,7 +20,8 @@ export function ioError (err: unknown, path: string): Error {
   if (errno === '') return err instanceof Error ? err : new Error(String(err))
   if (FULL.has(errno)) return diskFull(path, err)
   const code = errno === 'ELOOP' ? 'BW_ERR_SYMLINK' : 'BW_ERR_OUTPUT_FOLDER'
-  return new BitWorkerError(code, 'system', `Cannot use ${path}: ${reason(err, errno)}`, { cause: err })
+  const [why, remedy] = reason(err, errno)
+  return new BitWorkerError(code, 'system', `Cannot use ${path}: ${why}`, { cause: err, remedy })
 }
 
 /** Creates BW_ERR_DISK_FULL for a path on a full disk. */
@@ -31,16 +33,21 @@ export function diskFull (path: string, cause: unknown): BitWorkerError {
   })
 }
 
-function reason (err: unknown, errno: string): string {
+function reason (err: unknown, errno: string): [why: string, remedy?: Remedy] {
   switch (errno) {
-    case 'EACCES': case 'EPERM': return 'permission denied. Choose a folder that you may write to.'
-    case 'EROFS': return 'the file system is read-only. Choose another folder.'
-    case 'ENOTDIR': case 'EEXIST': return 'it or a part of its path is not a folder. Choose another folder.'
-    case 'ELOOP': return 'it is a symbolic link, and BitWorker does not write through one. Remove it.'
-    case 'EMLINK': return 'it has another name (a hard link), whose contents would change as well. Remove it.'
-    case 'EISDIR': return 'it is a folder. Move it away.'
-    case 'EINVAL': case 'ENXIO': return 'it is not a regular file. Remove it.'
-    case 'EMFILE': case 'ENFILE': return 'too many files are open. Raise the limit (ulimit -n), or use fewer slots.'
-    default: return `${err instanceof Error ? err.message : String(err)}. Check the disk, or choose another folder.`
+    case 'EACCES': case 'EPERM': return ['permission denied. Choose a folder that you may write to.']
+    case 'EROFS': return ['the file system is read-only. Choose another folder.', 'another-folder']
+    case 'ENOTDIR': case 'EEXIST':
+      return ['it or a part of its path is not a folder. Choose another folder.', 'another-folder']
+    case 'ELOOP': return ['it is a symbolic link, and BitWorker does not write through one. Remove it.', 'move-away']
+    case 'EMLINK':
+      return ['it has another name (a hard link), whose contents would change as well. Remove it.', 'move-away']
+    case 'EISDIR': return ['it is a folder. Move it away.', 'move-away']
+    case 'EINVAL': case 'ENXIO': return ['it is not a regular file. Remove it.', 'move-away']
+    case 'EMFILE': case 'ENFILE': return ['too many files are open. Raise the limit (ulimit -n), or use fewer slots.']
+    default: {
+      const message = err instanceof Error ? err.message : String(err)
+      return [`${message}. Check the disk, or choose another folder.`, 'another-folder']
+    }
   }
 }

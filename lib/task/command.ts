@@ -5,6 +5,7 @@
 import { encode, textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
 import { incrementalSha256 } from '../base/digest.ts'
+import type { Remedy } from '../base/errors.ts'
 import { readAsks } from './asks.ts'
 import type { TaskAsks } from './asks.ts'
 import { readInputs } from './inputs.ts'
@@ -99,7 +100,7 @@ function readCommand (dict: Bdict, key: string): string | undefined {
   if (text === undefined) throw badCommand(key, 'is not UTF-8 text')
   if (text.includes('\0')) throw badCommand(key, 'contains a NUL character')
   if (Buffer.byteLength(text) > MAX_COMMAND_BYTES) {
-    throw badCommand(key, `has ${Buffer.byteLength(text)} bytes; at most ${MAX_COMMAND_BYTES} are allowed`)
+    throw badCommand(key, `has ${Buffer.byteLength(text)} bytes; at most ${MAX_COMMAND_BYTES} are allowed`, 'shorten')
   }
   return text
 }
@@ -108,6 +109,6 @@ function noCommand (): Error {
   return new TaskFlaw('BW_ERR_TASK_NO_COMMAND', 'The task has no command, so there is nothing to run')
 }
 
-function badCommand (key: string, why: string): Error {
-  return new TaskFlaw('BW_ERR_TASK_COMMAND', `The task's ${key} ${why}`)
+function badCommand (key: string, why: string, remedy?: Remedy): Error {
+  return new TaskFlaw('BW_ERR_TASK_COMMAND', `The task's ${key} ${why}`, remedy)
 }

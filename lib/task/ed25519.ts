@@ -73,5 +73,5 @@ export function publicKeyOf (key: KeyObject): Uint8Array<ArrayBuffer> {
 
 /** Makes the error for an unusable key. @param why continues 'The key …' */
 export function badKey (why: string, cause?: unknown): BitWorkerError {
-  return new BitWorkerError('BW_ERR_KEY', 'usage', `The key ${why}. Use an Ed25519 key.`, { cause })
+  return new BitWorkerError('BW_ERR_KEY', 'usage', `The key ${why}. Use an Ed25519 key.`, { cause, remedy: 'another-key' })
 }

@@ -12,7 +12,7 @@ export interface PublicKey { key: string, label?: string }
 /** Reads a public key: 64 hex digits, or the line of a `.pub` file. Throws BW_ERR_KEY. */
 export function parsePublicKey (text: string): PublicKey {
   const [, hex, label] = LINE.exec(text.trim()) ?? []
-  if (hex === undefined) throw badKey('is no public key (64 hex digits)')
+  if (hex === undefined) throw badKey('is not a public key (64 hex digits)')
   const key = hex.toLowerCase()
   const flaw = whyNoPublicKey(Buffer.from(key, 'hex'))
   if (flaw !== null) throw badKey(flaw)

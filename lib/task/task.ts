@@ -61,7 +61,7 @@ export function createTask (opts: CreateTaskOptions): Task {
   } catch (error) {
     if (!(error instanceof BitWorkerError)) throw error
     throw new BitWorkerError(error.code, 'usage', error instanceof TaskFlaw ? `${error.what}.` : error.message, {
-      cause: error
+      cause: error, remedy: error.remedy
     })
   }
 }

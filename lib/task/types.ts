@@ -1,6 +1,6 @@
 /** A task, once it has been read and checked. Data only. Made by lib/task/task.ts, read by everything else. */
 import { BitWorkerError } from '../base/errors.ts'
-import type { Blame, ErrorCode } from '../base/errors.ts'
+import type { Blame, ErrorCode, Remedy } from '../base/errors.ts'
 
 /** One file of a task. */
 export interface TaskFile {
@@ -231,8 +231,8 @@ export class TaskFlaw extends BitWorkerError {
   /** what is wrong, without advice and full stop */
   readonly what: string
 
-  constructor (code: `BW_ERR_TASK_${string}` & ErrorCode, what: string) {
-    super(code, 'input', `${what}. Ask its author to correct it.`)
+  constructor (code: `BW_ERR_TASK_${string}` & ErrorCode, what: string, remedy?: Remedy) {
+    super(code, 'input', `${what}. Ask its author to correct it.`, { remedy })
     this.what = what
   }
 }

@@ -7,7 +7,11 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import test from 'tape'
+import { BitWorkerError, errorAbout } from '../../lib/base/errors.ts'
+import type { ErrorCode, Remedy } from '../../lib/base/errors.ts'
+import { advised } from '../../lib/cli/output/failure.ts'
 import { tidyLink } from '../../lib/cli/run/link.ts'
+import { ioError } from '../../lib/system/io-errors.ts'
 import { encodeTask, createTask, parseTask } from '../../lib/task/task.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
 import { filesLike } from '../helpers/files.ts'
@@ -50,7 +54,7 @@ test('messages are full sentences', t => {
 const AUTHOR: Array<[args: string[], says: RegExp]> = [
   [
     ['--name', 'a', '--command', `: ${'x'.repeat(70_000)}`],
-    /^bitworker: The task's command has 70002 bytes; at most 65536 are allowed\. Have the command call a script .*--bind\.$/
+    /^bitworker: The task's command has 70002 bytes; at most 65536 are allowed\. Put it into a script, and pass that with --script FILE\.$/
   ],
   [
     ['--name', 'a', '--command', ' '],
@@ -90,6 +94,33 @@ test('an author is told what to change', async t => {
     t.match(stderr.trimEnd(), says)
     t.doesNotMatch(stderr, /author/, 'who is the author')
   }
+})
+
+test('advice is chosen by code and remedy, never by words', t => {
+  const cases: Array<[code: ErrorCode, command: string, remedy: Remedy | undefined, said: string]> = [
+    ['BW_ERR_OUTPUT_FOLDER', 'run', 'another-folder', 'No with -o.'],
+    ['BW_ERR_OUTPUT_FOLDER', 'run', 'move-away', 'No, or choose another folder with -o.'],
+    ['BW_ERR_OUTPUT_FOLDER', 'run', undefined, 'No.'],
+    ['BW_ERR_SYMLINK', 'create', 'another-folder', 'No.'],
+    ['BW_ERR_FILE_EXISTS', 'create', 'move-away', 'No, or choose another folder with --into.'],
+    ['BW_ERR_FILE_EXISTS', 'create', undefined, 'No. Choose another name with -o, or overwrite it with --force.'],
+    ['BW_ERR_FILE_EXISTS', 'keygen', undefined, 'No. Choose another file with -o, or overwrite it with --force.'],
+    ['BW_ERR_KEY', 'sign', 'another-key', 'No (bitworker keygen, --key FILE).'],
+    ['BW_ERR_KEY_FILE', 'sign', undefined, 'No.'],
+    ['BW_ERR_NOT_FINISHED', 'seal', 'finish', 'No. Run it to its end, or name the folder of its files with --dir.'],
+    ['BW_ERR_NOT_FINISHED', 'seal', undefined, 'No.'],
+    ['BW_ERR_TASK_COMMAND', 'create', undefined, 'No.']
+  ]
+  for (const [code, command, remedy, said] of cases) {
+    t.equal(advised({ code, message: 'No.', remedy }, command), said, `${code} ${command} ${remedy}`)
+  }
+  const error = errorAbout('a.key', new BitWorkerError('BW_ERR_KEY', 'usage', 'No.', { remedy: 'another-key' }))
+  t.deepEqual([error.message, error.remedy, error.blame], ['a.key: No.', 'another-key', 'usage'], 'an error keeps it')
+  for (const [errno, remedy] of [['EROFS', 'another-folder'], ['EISDIR', 'move-away'], ['EMFILE', undefined]]) {
+    const err = ioError(Object.assign(new Error('no'), { code: errno }), '/x')
+    t.equal(err instanceof BitWorkerError && err.remedy, remedy, errno)
+  }
+  t.end()
 })
 
 test('a reader of the same task is sent to its author', t => {

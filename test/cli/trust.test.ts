@@ -49,7 +49,8 @@ test('trust add, list, remove', async t => {
   await refused(t, files, ['trust', 'remove', key], 'BW_ERR_NOT_LISTED', /no such key/)
   await refused(t, files, ['trust', 'add', 'nothing.pub'], 'BW_ERR_NOT_FOUND', /nothing\.pub: This is neither a public key/)
   await refused(
-    t, files, ['trust', 'add', `${CONFIG}/signing.key`], 'BW_ERR_KEY', /signing\.key: The key is no public key/
+    t, files, ['trust', 'add', `${CONFIG}/signing.key`], 'BW_ERR_KEY',
+    /signing\.key: This is not a public key but a secret one\. Name the public key, .*\/signing\.pub\./
   )
   await refused(t, files, ['trust', 'add', `01${'0'.repeat(62)}`], 'BW_ERR_KEY', /one of the eight/)
   await refused(t, files, ['trust', 'add', key, '--expires', '2027-02-31'], 'BW_ERR_USAGE', /--expires/)

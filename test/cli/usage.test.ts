@@ -40,6 +40,7 @@ const WRONG: Array<[args: string[], says: RegExp]> = [
   [['run', 'x', '--bogus-option'], /Unknown option '--bogus-option'\. See bitworker run --help\./],
   [['run'], /Missing required argument 'task'\. See bitworker run --help\./],
   [['run', 'a', 'b'], /Too many arguments/],
+  [['run', 'ftp://127.0.0.1/x.bitworker'], /Only http and https URLs are supported\. Download the file/],
   [['run', 'x', '-j', '0'], /'-j, --slots <n>' argument '0' is invalid.*at least 1/],
   [['run', 'x', '--peer', 'somewhere'], /HOST:PORT/],
   [['run', 'x', '--download-limit', 'fast'], /number of bytes/],

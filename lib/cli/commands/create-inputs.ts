@@ -51,7 +51,7 @@ export function hasSplit (
 }
 
 async function sourceOf ({ path: from, name }: Bind, perPart: PerPart): Promise<InputSource> {
-  if (/^(?:magnet|task|https?):/i.test(from)) {
+  if (/^(?:(?:magnet|task):|[a-z][a-z\d+.-]*:\/\/)/i.test(from)) {
     throw usage('Inputs are files, folders and torrent files, not links. Get the torrent file of the link first.')
   }
   if (from.endsWith('.bitworker')) throw usage('The output of a task cannot be an input yet. Name its files.')

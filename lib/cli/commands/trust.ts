@@ -1,8 +1,8 @@
 /** `bitworker trust`: manages the keys whose tasks start without asking, or never start. */
 import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { BitWorkerError } from '../../base/errors.ts'
-import { readTrustStore, writeTrustStore } from '../../config/trust-files.ts'
+import { BitWorkerError, errorAbout } from '../../base/errors.ts'
+import { publicFileOf, readTrustStore, writeTrustStore } from '../../config/trust-files.ts'
 import { parsePublicKey } from '../../task/key-format.ts'
 import type { PublicKey } from '../../task/key-format.ts'
 import type { KnownAuthor, TrustScope } from '../../trust/list-format.ts'
@@ -119,14 +119,14 @@ async function readPublicKey (file: string): Promise<PublicKey> {
     const handle = await open(file)
     try {
       const { bytesRead, buffer } = await handle.read({ buffer: Buffer.alloc(MAX_KEY_FILE_BYTES) })
-      return parsePublicKey(buffer.toString('utf8', 0, bytesRead))
+      const text = buffer.toString('utf8', 0, bytesRead)
+      if (text.trimStart().startsWith('-----BEGIN')) throw secretKey(file)
+      return parsePublicKey(text)
     } finally {
       await handle.close()
     }
   } catch (error) {
-    if (error instanceof BitWorkerError) {
-      throw new BitWorkerError(error.code, error.blame, `${file}: ${error.message}`, { cause: error })
-    }
+    if (error instanceof BitWorkerError) throw errorAbout(file, error)
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explain(error, file)
     throw new BitWorkerError(
       'BW_ERR_NOT_FOUND',
@@ -135,6 +135,12 @@ async function readPublicKey (file: string): Promise<PublicKey> {
       { cause: error }
     )
   }
+}
+
+function secretKey (file: string): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_KEY', 'usage', `This is not a public key but a secret one. Name the public key, ${publicFileOf(file)}.`
+  )
 }
 
 function usage (message: string): BitWorkerError {

@@ -1,7 +1,7 @@
 /** Turns any error into one line on stderr, an `error` event and an exit code. */
 import { styleText } from 'node:util'
 import { BitWorkerError } from '../../base/errors.ts'
-import type { ErrorCode } from '../../base/errors.ts'
+import type { ErrorCode, Remedy } from '../../base/errors.ts'
 import { escapeText, fit } from './format.ts'
 import { JsonOutput } from './json-output.ts'
 
@@ -37,46 +37,40 @@ const SYSTEM: Record<string, [code: ErrorCode, why: string, what: string]> = {
   EMFILE: ['BW_ERR_TOO_MANY_FILES', 'Too many files are open.', 'Raise the limit with ulimit -n.']
 }
 
-const KEYS = (message: string): string =>
-  /(?:name another file|use an Ed25519 key)$/i.test(message) ? ' (bitworker keygen, --key FILE).' : '.'
-// The folder is not always what has to be changed (too many open files), and sometimes it is said already.
-const ELSEWHERE = (message: string): string => {
-  if (/another (?:output )?folder$/.test(message)) return ' with -o.'
-  return /(?:move it away|remove it)$/i.test(message) ? ', or choose another folder with -o.' : '.'
+const ANOTHER_KEY: Advice = { 'another-key': ' (bitworker keygen, --key FILE).' }
+const ANOTHER_FOLDER: Advice = {
+  'another-folder': ' with -o.', 'move-away': ', or choose another folder with -o.'
 }
+const ANOTHER_NAME = '. Choose another name with -o, or overwrite it with --force.'
 
-const NOT_FINISHED = (message: string): string =>
-  /is not finished here/.test(message) ? '. Run it to its end, or name the folder of its files with --dir.' : '.'
-
-// What --reuse meets is in the folder of the new task, not in the place of its file.
-const CREATED = (message: string): string => /was not written by BitWorker/.test(message)
-  ? ', or choose another folder with --into.'
-  : '. Choose another name with -o, or overwrite it with --force.'
+/** The advice, or the advice for each remedy; an error with another remedy, or without one, gets `else`. */
+type Advice = string | Partial<Record<Remedy | 'else', string>>
 
 /**
  * What a command can do about an error of the library, which knows no flags: by code and command, to go on the end of
  * the message. The only place where such advice stands.
  */
-const ADVICE: Partial<Record<ErrorCode, Record<string, string | ((message: string) => string)>>> = {
+const ADVICE: Partial<Record<ErrorCode, Record<string, Advice>>> = {
   BW_ERR_BIND: { run: ' (--bind PATH:NAME).' },
   BW_ERR_FILE_EXISTS: {
     run: ', choose another folder with -o, or overwrite it with --force.',
-    create: CREATED,
-    sign: '. Choose another name with -o, or overwrite it with --force.',
+    // with --reuse, the file may be in the folder of the new task
+    create: { 'move-away': ', or choose another folder with --into.', else: ANOTHER_NAME },
+    sign: ANOTHER_NAME,
     keygen: '. Choose another file with -o, or overwrite it with --force.',
-    seal: '. Choose another name with -o, or overwrite it with --force.'
+    seal: ANOTHER_NAME
   },
-  BW_ERR_KEY: { create: KEYS, sign: KEYS },
-  BW_ERR_KEY_FILE: { create: KEYS, sign: KEYS },
+  BW_ERR_KEY: { create: ANOTHER_KEY, sign: ANOTHER_KEY },
+  BW_ERR_KEY_FILE: { create: ANOTHER_KEY, sign: ANOTHER_KEY },
   BW_ERR_LOCKED: {
     run: '. Choose another folder with -o, or stop the other one.',
     create: '. Stop it, or choose another folder with --into.'
   },
-  BW_ERR_NOT_FINISHED: { seal: NOT_FINISHED },
-  BW_ERR_OUTPUT_FOLDER: { run: ELSEWHERE },
+  BW_ERR_NOT_FINISHED: { seal: { finish: '. Run it to its end, or name the folder of its files with --dir.' } },
+  BW_ERR_OUTPUT_FOLDER: { run: ANOTHER_FOLDER },
   BW_ERR_PIECE_RANGE: { create: '. Leave it out with --pieces.' },
-  BW_ERR_SYMLINK: { run: ELSEWHERE },
-  BW_ERR_TASK_COMMAND: { create: '. Have the command call a script that every volunteer has and shows it with --bind.' },
+  BW_ERR_SYMLINK: { run: ANOTHER_FOLDER },
+  BW_ERR_TASK_COMMAND: { create: { shorten: '. Put it into a script, and pass that with --script FILE.' } },
   BW_ERR_TASK_LIMITS: { create: '. Choose another --memory or --scratch.' },
   BW_ERR_TASK_NAME: { create: '. Choose another one (--name, --file).' },
   BW_ERR_TASK_NEEDS: { create: '. Correct --need, --need-command, --need-cpus or --arch.' },
@@ -86,11 +80,12 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, string | ((message: strin
 }
 
 /** The error's message, with the advice for this command. */
-function advised (error: BitWorkerError, command: string | undefined): string {
-  const advice = ADVICE[error.code]?.[command ?? '']
-  if (advice === undefined) return error.message
-  const message = error.message.replace(/\.$/, '')
-  return message + (typeof advice === 'string' ? advice : advice(message))
+export function advised ({ code, message, remedy = 'else' }: Pick<BitWorkerError, 'code' | 'message'> & {
+  remedy?: Remedy | 'else' | undefined
+}, command: string | undefined): string {
+  const advices = ADVICE[code]?.[command ?? '']
+  const advice = typeof advices === 'string' ? advices : advices?.[remedy] ?? advices?.else
+  return advice === undefined ? message : message.replace(/\.$/, '') + advice
 }
 
 /** Converts a system error to a BitWorkerError that names its subject; returns every other value unchanged. */

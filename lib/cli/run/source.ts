@@ -3,7 +3,7 @@
  * starts.
  */
 import { open } from 'node:fs/promises'
-import { BitWorkerError } from '../../base/errors.ts'
+import { BitWorkerError, errorAbout } from '../../base/errors.ts'
 import { isTask, parseTask } from '../../task/task.ts'
 import type { ParseTaskOptions, Task } from '../../task/task.ts'
 import { explain } from '../output/failure.ts'
@@ -21,17 +21,20 @@ export interface Source {
   task: Task | null
 }
 
-/** The id if the task must be loaded over the network; undefined for a file. Throws BW_ERR_MAGNET. */
+/** The id if the task must be loaded over the network; undefined for a file. Throws BW_ERR_MAGNET, BW_ERR_USAGE. */
 function remoteId (text: string): string | undefined {
   const link = tidyLink(text)
   if (/^(?:stream-)?magnet:/.test(link)) checkLink(link)
-  else if (!isInfoHash(link) && !/^https?:\/\//.test(link)) return undefined
+  else if (!isInfoHash(link) && !/^https?:\/\//.test(link)) {
+    if (/^[a-z][a-z\d+.-]*:\/\//i.test(link)) throw unsupportedUrl(link)
+    return undefined
+  }
   return link
 }
 
 /**
- * Reads TASK. Throws BW_ERR_MAGNET, BW_ERR_NOT_FOUND, BW_ERR_NOT_A_FILE, BW_ERR_NOT_PERMITTED, BW_ERR_FILE_TOO_LARGE,
- * and the errors of `parseTask`.
+ * Reads TASK. Throws BW_ERR_MAGNET, BW_ERR_USAGE, BW_ERR_NOT_FOUND, BW_ERR_NOT_A_FILE, BW_ERR_NOT_PERMITTED,
+ * BW_ERR_FILE_TOO_LARGE, and the errors of `parseTask`.
  */
 export async function readSource (text: string, opts: ParseTaskOptions = {}): Promise<Source> {
   const remote = remoteId(text)
@@ -46,8 +49,7 @@ function parse (path: string, bytes: Uint8Array, opts: ParseTaskOptions): Task {
   try {
     return parseTask(bytes, opts)
   } catch (error) {
-    if (!(error instanceof BitWorkerError)) throw error
-    throw new BitWorkerError(error.code, error.blame, `${path}: ${error.message}`, { cause: error })
+    throw error instanceof BitWorkerError ? errorAbout(path, error) : error
   }
 }
 
@@ -76,6 +78,12 @@ async function readCapped (path: string): Promise<Uint8Array> {
   } catch (error) {
     throw explain(error, path)
   }
+}
+
+function unsupportedUrl (url: string): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_USAGE', 'usage', `${url}: Only http and https URLs are supported. Download the file, and name its path.`
+  )
 }
 
 function tooLarge (path: string, size: number | string): BitWorkerError {

@@ -104,7 +104,8 @@ function isRealFolder (dir: string): boolean {
   throw new BitWorkerError(
     'BW_ERR_SYMLINK',
     'system',
-    `${dir} is a symbolic link, and BitWorker does not write through one. Remove it, or choose another folder.`
+    `${dir} is a symbolic link, and BitWorker does not write through one. Remove it, or choose another folder.`,
+    { remedy: 'another-folder' }
   )
 }
 
