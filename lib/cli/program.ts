@@ -10,13 +10,13 @@ const AFTER_HELP = `
 Exit codes:
   0    done
   1    the work failed
-  2    usage, refusal or bad input
+  2    wrong usage, refusal or bad input
   130  interrupted
 
 Environment:
-  DEBUG=bitworker:*  trace what happens inside, to stderr (or bitworker:scheduling,
-                     :claims, :downloads, :store, :executor, :discovery,
-                     :inputs)`
+  DEBUG=bitworker:*  print a trace of internal events to stderr; or one area of it:
+                     bitworker:scheduling, :claims, :downloads, :store,
+                     :executor, :discovery, :inputs`
 
 /** Runs the command line (without node and script name). Resolves with its exit code, and never rejects. */
 export async function main (args: string[]): Promise<number> {
@@ -58,9 +58,9 @@ function buildProgram (done: (exitCode: number) => void): Command {
   return program
 }
 
-function describeOption ({ description, defaultValue }: Option): string {
+function describeOption ({ description, defaultValue, defaultValueDescription }: Option): string {
   const isPlain = typeof defaultValue === 'string' || typeof defaultValue === 'number'
-  return isPlain ? `${description} (default: ${defaultValue})` : description
+  return isPlain ? `${description} (default: ${defaultValueDescription ?? defaultValue})` : description
 }
 
 // Turns commander's "error: …\n(Did you mean --x?)" into one line of sentences that ends with what to do.

@@ -11,12 +11,14 @@ test('help', async t => {
   const { code, stdout, stderr } = await run(['--help'])
   t.equal(code, 0)
   t.equal(stderr, '')
-  for (const command of ['create', 'run', 'info', 'tracker', 'doctor']) {
+  const commands = ['create', 'try', 'run', 'info', 'seal', 'keygen', 'sign', 'trust', 'tracker', 'doctor']
+  for (const command of commands) {
     t.match(stdout, new RegExp(`^ {2}${command} `, 'm'), `lists ${command}`)
     const help = await run([command, '--help'])
     t.equal(help.code, 0, `${command} --help`)
     t.match(help.stdout, /^Examples:$/m, 'has examples')
-    t.doesNotMatch(help.stdout, /^.{141}/m, 'fits')
+    t.doesNotMatch(help.stdout, /^.{131}/m, 'fits')
+    t.doesNotMatch(help.stdout, /default: \d{6}/, 'sizes have units')
   }
 })
 
@@ -24,6 +26,19 @@ test('the version is the package\'s', async t => {
   const { run } = await workspace(t)
   const { default: manifest } = await import('../../package.json', { with: { type: 'json' } })
   t.equal((await run(['--version'])).stdout, `${manifest.version}\n`)
+})
+
+const headings = (help: string): string[] => [...help.matchAll(/^(\w.*):$/gm)].map(([, heading]) => heading!)
+
+test('the help of a command with many flags has groups', async t => {
+  const { run } = await workspace(t)
+  t.deepEqual(headings((await run(['run', '--help'])).stdout), [
+    'Arguments', 'Options', 'When done', 'Input options', 'Sandbox and limits', 'Network options', 'Examples'
+  ])
+  t.deepEqual(headings((await run(['create', '--help'])).stdout), [
+    'Arguments', 'Options', 'Pieces', 'Inputs', 'Limits and requirements', 'Sharing and signing', 'Trying and reusing',
+    'Examples'
+  ])
 })
 
 test('without a command the help goes to stderr', async t => {

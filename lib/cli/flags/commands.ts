@@ -20,6 +20,7 @@ import {
   bind,
   common,
   confinement,
+  group,
   legacySwarm,
   many,
   network,
@@ -38,36 +39,38 @@ import {
   parseSize
 } from './values.ts'
 
-function inputs (): Option[] {
-  return [
-    value('--max-input <size>', 'compute nothing that needs more input than this before its first piece, or for one piece', parseSize)
-      .default(10 * 1024 ** 3, '10G'),
-    many('--input-from <path>', 'look for inputs in this file or folder before they are downloaded; it is only read', String),
-    new Option('--cache <dir>', 'the folder for inputs (default: ~/.cache/bitworker)'),
-    value('--cache-size <size>', 'the most that inputs which no task uses may take there (default: 50G)', parseSize),
-    new Option('--seed-inputs', 'download all inputs and pass them on, even if nothing is computed here').default(false)
-  ]
-}
+const inputs = (): Option[] => group('Input options', [
+  bind(),
+  value('--max-input <size>', 'do not compute a task, or a piece, that needs more input than this', parseSize)
+    .default(10 * 1024 ** 3, '10G'),
+  many('--input-from <path>', 'look for inputs in this file or folder before downloading them; it is only read', String),
+  new Option('--cache <dir>', 'the folder for downloaded inputs (default: ~/.cache/bitworker)'),
+  value('--cache-size <size>', 'the most that unused inputs may take up there (default: 50G)', parseSize),
+  new Option('--seed-inputs', 'download all inputs and seed them, even if nothing is computed here').default(false)
+])
+
+const finishing = (): Option[] => group('When done', [
+  new Option('--exit', 'exit when other peers have the pieces that only this one has, instead of seeding until interrupted').default(false),
+  value('--seed-time <minutes>', 'seed for this long, then exit', parseAmount),
+  value('--seed-ratio <ratio>', 'seed until this many times the size of the files has been uploaded, then exit', parseAmount),
+  new Option('--seal', 'also seed the files as an ordinary torrent, for other BitTorrent clients (see bitworker seal --help)').default(false),
+  new Option('--partial', 'if the run ends early, make a file NAME.partial of the stored parts of each unfinished file').default(false)
+])
 
 function addRun (program: Command, done: (exitCode: number) => void): void {
   addOptions(program.command('run').summary('compute a task together with other peers')
     .description('Joins the swarm of a task: downloads the pieces that other peers have computed, and computes those that are missing. Shows the command and asks before running it.')
     .argument('<task>', 'a task file, a URL, a magnet link or an info-hash'), [
     new Option('-o, --output <dir>', 'the folder for the files').default('.'),
-    value('-j, --slots <n>', 'pieces to compute at the same time (default: one per core)', parseCount),
+    value('-j, --slots <n>', 'pieces to compute at the same time (default: one per processor core)', parseCount),
     new Option('--yes', 'run the command without asking').default(false),
     new Option('--no-compute', 'do not run the command; download only what others compute'),
     new Option('--complete', 'run the complete command, even if the task leaves that to its author'),
-    new Option('--exit', 'exit when done and other peers have the pieces that only this one has, instead of seeding until interrupted').default(false),
-    new Option('--partial', 'when it ends before all is done, make a file NAME.partial of the parts of each file that are here').default(false),
-    new Option('--seal', 'when done, also seed the files as an ordinary torrent, for other BitTorrent clients (see bitworker seal --help)').default(false),
-    value('--seed-time <minutes>', 'when done, seed for this long, then exit', parseAmount),
-    value('--seed-ratio <ratio>', 'when done, seed until this many times the size of the files has been uploaded, then exit', parseAmount),
-    new Option('-v, --verbose', 'show the stderr of all commands, not only of failed ones').default(false),
-    bind(),
-    ...inputs(),
     new Option('--force', 'overwrite files that are in the way').default(false),
     legacySwarm(),
+    new Option('-v, --verbose', 'show the stderr of all commands, not only of failed ones').default(false),
+    ...finishing(),
+    ...inputs(),
     ...confinement(),
     ...network(),
     ...common()
@@ -78,17 +81,19 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
 
 function addTry (program: Command, done: (exitCode: number) => void): void {
   addOptions(program.command('try').summary('compute one piece here and show the result')
-    .description('Computes one piece on this machine, in the sandbox and within the limits that run would use, and shows what the command printed, its stderr, and its cost. Nothing is stored or shared; peers are contacted only to look up a link. The inputs of the task must be in the task file.')
+    .description('Computes one piece on this machine, with the sandbox and limits of bitworker run, and shows its output, its stderr, and its cost. Nothing is stored or shared; peers are contacted only to look up a link. The inputs of the task must be in the task file.')
     .argument('[task]', 'a task file, a URL, a magnet link or an info-hash'), [
-    new Option('--command <cmd>', 'try this command instead of a task'),
-    value('--piece <n>', 'which piece, counted from 0', parseIndex).default(0),
-    value('--parts <n>', 'with --command: the number of pieces', parseCount),
-    value('--piece-length <size>', 'with --command: the largest size of a piece (default: 1M)', parsePieceLength),
-    value('--timeout <seconds>', 'with --command: longest run time of the command', parseCount),
-    value('--memory <size>', 'with --command: memory that it needs', parseLimit),
-    value('--scratch <size>', 'with --command: space that it needs in its folder', parseLimit),
+    value('--piece <n>', 'the piece to compute, counted from 0', parseIndex).default(0),
     new Option('--yes', 'run the command of a task without asking').default(false),
     bind(),
+    ...group('Options without a task', [
+      new Option('--command <cmd>', 'try this command instead of a task'),
+      value('--parts <n>', 'the number of pieces', parseCount),
+      value('--piece-length <size>', 'the largest size of a piece (default: 1M)', parsePieceLength),
+      value('--timeout <seconds>', 'the longest run time of the command', parseCount),
+      value('--memory <size>', 'the memory that it needs', parseLimit),
+      value('--scratch <size>', 'the space that it needs in its working directory', parseLimit)
+    ]),
     ...confinement(),
     ...network(),
     ...common()
@@ -107,8 +112,8 @@ function addInfo (program: Command): void {
       )
       .argument('<task>', 'a task file, a URL, a magnet link or an info-hash'),
     [
-      value('--timeout <seconds>', 'how long to look for a magnet link or an info-hash', parseCount).default(60),
-      new Option('--show-input <name>', 'show the text of an input that is in the task file, with control characters made visible, and nothing else'),
+      value('--timeout <seconds>', 'how long to look up a magnet link or an info-hash', parseCount).default(60),
+      new Option('--show-input <name>', 'show only the text of this input, which must be in the task file, with control characters made visible'),
       legacySwarm(),
       ...network(),
       ...common()
@@ -122,11 +127,11 @@ function addInfo (program: Command): void {
 
 function addSeal (program: Command): void {
   addOptions(program.command('seal').summary('make an ordinary torrent of a finished task')
-    .description('Makes an ordinary torrent file of the files of a finished task, which every BitTorrent client can fetch. The same files give the same torrent on every machine. Runs of the task in that folder seed it, now and later.')
+    .description('Makes an ordinary torrent of the files of a finished task, which any BitTorrent client can download. The same files give the same torrent on every machine. Runs of the task in that folder seed it, too, now and later.')
     .argument('<task>', 'a task file, or the magnet link or info-hash of a task that was run in the folder'), [
     new Option('-o, --output <file>', 'the torrent file to write, or - for stdout (default: NAME.torrent)'),
-    new Option('--dir <dir>', 'the folder of the files, as run -o had it').default('.'),
-    many('--announce <url>', 'also name this tracker', parseAnnounce),
+    new Option('--dir <dir>', 'the folder of the files, as in run -o').default('.'),
+    many('--announce <url>', 'add this tracker', parseAnnounce),
     new Option('--force', 'overwrite an existing file').default(false),
     ...common()
   ]).addHelpText('after', EXAMPLES.seal).action(async (task: string, flags: SealFlags) => {
@@ -140,7 +145,7 @@ function addDoctor (program: Command, done: (exitCode: number) => void): void {
       .command('doctor')
       .summary('check that this machine can compute tasks')
       .description(
-        'Checks shell, sandbox, ports and discovery of this machine, and says how to fix what is missing. Contacts no other machine.'
+        'Checks the shell, sandbox, ports and peer discovery of this machine, and says how to fix what does not work. Contacts no other machine.'
       ),
     [value('--port <n>', 'the port to listen on; 0 for any free port', parsePort).default(0), ...common()]
   )
@@ -156,12 +161,12 @@ function addTracker (program: Command, done: (exitCode: number) => void): void {
       .command('tracker')
       .summary('run a tracker and a DHT node for a private swarm')
       .description(
-        'Runs a tracker (HTTP, UDP and WebSocket on one port) and a DHT node to bootstrap from, and prints the flags for using them.'
+        'Runs a tracker (HTTP, UDP and WebSocket on one port) and a DHT node for bootstrapping, and prints the flags for using them.'
       ),
     [
       value('--port <n>', 'the port of the tracker; 0 for any free port', parsePort).default(8000),
       value('--dht-port <n>', 'the port of the DHT node; 0 for any free port', parsePort).default(20000),
-      new Option('--host <address>', 'listen on this address only'),
+      new Option('--host <address>', 'listen only on this address'),
       ...common()
     ]
   )
@@ -176,13 +181,13 @@ function addKeygen (program: Command): void {
   addOptions(
     program
       .command('keygen')
-      .summary('make a key to sign tasks with')
+      .summary('make a key for signing tasks')
       .description(
-        'Makes an Ed25519 key pair: a secret key to sign tasks with, and a public key for people who trust you.'
+        'Makes an Ed25519 key pair: a secret key for signing tasks, and a public key for people who trust you.'
       ),
     [
-      new Option('-o, --output <file>', 'the file for the secret key (default: signing.key in ~/.config/bitworker)'),
-      new Option('--label <name>', 'your name, written beside the public key'),
+      new Option('-o, --output <file>', 'the file for the secret key (default: ~/.config/bitworker/signing.key)'),
+      new Option('--label <name>', 'your name, stored with the public key'),
       new Option('--force', 'overwrite an existing key').default(false),
       ...common()
     ]
@@ -195,7 +200,7 @@ function addKeygen (program: Command): void {
 
 function addSign (program: Command): void {
   addOptions(program.command('sign').summary('sign a task file')
-    .description('Adds your signature to a task file and prints its magnet link, which carries the signature as well.')
+    .description('Adds your signature to a task file, and prints its magnet link, which contains the signature as well.')
     .argument('<file>', 'a task file'), [
     ...signer(),
     new Option('-o, --output <file>', 'the signed task file to write (default: replace the original)'),
@@ -208,7 +213,7 @@ function addSign (program: Command): void {
 
 function addTrust (program: Command): void {
   const trust = program.command('trust').summary('manage the keys whose tasks start without asking')
-    .description('Manages the list of keys whose tasks start without asking, and of keys whose tasks never start.')
+    .description('Manages the keys whose tasks start without asking, and those whose tasks never start.')
     .addHelpText('after', EXAMPLES.trust)
   addOptions(
     trust
@@ -217,13 +222,13 @@ function addTrust (program: Command): void {
       .description('Trusts a key within limits, or denies it. A key that is already listed gets the new limits.')
       .argument('<key>', 'a public key (64 hex digits) or its .pub file'),
     [
-      new Option('--label <name>', 'your name for its owner'),
-      new Option('--deny', 'never run tasks signed by this key, whoever else signed them').default(false),
+      new Option('--label <name>', 'your name for the owner of the key'),
+      new Option('--deny', 'never run tasks signed by this key, even if others signed them, too').default(false),
       value('--expires <date>', 'trust the key until the start of this day (UTC), such as 2027-01-31', parseDate),
-      value('--max-hours <n>', 'trust tasks that take at most this long, all commands one after another', parseCount),
+      value('--max-hours <n>', 'trust tasks that take at most this long, as the sum of all commands', parseCount),
       value('--max-size <size>', 'trust tasks whose files are at most this large, such as 10G', parseSize),
       value('--max-memory <size>', 'trust tasks that ask for at most this much memory', parseLimit),
-      value('--max-scratch <size>', 'trust tasks that ask for at most this much space in their folder', parseLimit),
+      value('--max-scratch <size>', 'trust tasks that ask for at most this much space in their working directory', parseLimit),
       ...common()
     ]
   ).action(async (key: string, flags: TrustAddFlags) => {
