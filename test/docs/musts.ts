@@ -93,7 +93,7 @@ export const TASK_MUSTS: Record<string, Must> = {
   'MUST NOT make finished files of the parts': played('task/unsupported.test.ts', 'it can be downloaded and passed on; files are made of it by who knows how'),
   'It MUST say what it does not know': played('task/unsupported.test.ts', 'the command line says so, asks nothing and runs nothing'),
   'MUST pass on no other variable of its own': played('docs/task-file.test.ts', 'the variables that a command finds'),
-  'MUST NOT be taken for the output': { why: 'of the store and its executor: test/store/compute-store.test.ts, test/executor/bash-executor.test.ts, test/executor/confinement.test.ts play it in each tier' },
+  'MUST NOT be taken for the output': { why: 'of the store and its executor: test/store/compute-store.test.ts, test/executor/compliance.test.ts, test/executor/confinement.test.ts play it in each tier' },
   'Another peer MUST NOT run it unless its user asks': played('cli/complete-by.test.ts', 'create --complete-by author'),
   'A reader MUST refuse another value, and the key without a complete command': played('task/task.test.ts', 'who runs the complete command'),
   'The parts MUST be readable': played('store/finish-file.test.ts', 'what a complete command finds'),

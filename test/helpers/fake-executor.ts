@@ -1,6 +1,6 @@
 /**
  * An executor without processes: a function says what each work item would have written. It keeps the executor's
- * promises (stdout's file, limits, kills), which test/executor/bash-executor.test.ts checks for it and for bash alike.
+ * promises (stdout's file, limits, kills), which test/executor/compliance.test.ts checks for it and for bash alike.
  */
 import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
