@@ -1,5 +1,7 @@
-// Warm shells: that nobody can tell them from fresh ones, and that nothing goes from one item to the next.
-// What both keep alike is in executor.test.ts.
+/**
+ * Warm shells: a command cannot tell them from fresh ones, and nothing is passed from one item to the next.
+ * compliance.test.ts has the requirements that both meet.
+ */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -8,7 +10,12 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { CommandError } from '../../lib/base/errors.ts'
 import { BashExecutor } from '../../lib/executor/bash-executor.ts'
+import { Fifos } from '../../lib/executor/process/fifos.ts'
+import { Sessions } from '../../lib/executor/process/sessions.ts'
+import { Watchdog } from '../../lib/executor/process/watchdog.ts'
+import type { WorkItem } from '../../lib/executor/types.ts'
 import { decodeEnd, encodeJob, quote } from '../../lib/executor/warm/warm-job.ts'
+import { WarmShells } from '../../lib/executor/warm/warm-shells.ts'
 import { ScratchFolders } from '../../lib/store/files/scratch.ts'
 import { childrenOf, isRunning, readStat } from '../../lib/system/process-table.ts'
 import { cleanUp, createFolder, until } from '../helpers/disk.ts'
@@ -138,28 +145,56 @@ test('nothing goes from one item to the next', async t => {
   t.equal(first.out, before.out)
 })
 
-test('a warm shell for short items, a fresh one for others', async t => {
-  const { executor, folder, run } = runner(t, 'auto')
-  const sids = async (command: string, n: number, env: Record<string, string> = {}): Promise<number> => {
+test('a warm shell for short items, a fresh one for others', t => {
+  const folder = createFolder(t)
+  const [fifos, sessions, watchdog] = [new Fifos(), new Sessions(), new Watchdog('/bin/bash')]
+  const shells = new WarmShells({ shell: '/bin/bash', parentEnv: process.env, sessions, fifos, watchdog }, 'auto')
+  cleanUp(t, async () => {
+    await shells.close()
+    await watchdog.close()
+    fifos.close()
+  })
+  const work = (command: string): WorkItem =>
+    ({ command, env: { I: '1' }, cwd: folder, stdout: path.join(folder, 'x'), maxOutputBytes: 9, timeoutMs: 0 })
+  /** So many items of the command have ended, after so many milliseconds each. */
+  const ended = (command: string, count: number, ms: number): void => {
+    for (let i = 0; i < count; i++) shells.note(work(command), ms)
+  }
+  const [short, long, telling] = ['echo $I', 'sleep 0.15', 'echo $$']
+  t.equal(shells.take(work(short)), null, 'not before it is known how long they take')
+  ended(short, 9, 20)
+  const warm = shells.take(work(short))
+  t.ok(warm, 'short ones')
+  const second = shells.take(work(short))
+  t.notEqual(second, warm, 'one at a time')
+  shells.giveBack(warm!)
+  t.equal(shells.take(work(short)), warm, 'one after the other')
+  ended(long, 9, 150)
+  t.equal(shells.take(work(long)), null, 'not long ones')
+  ended(telling, 9, 20)
+  t.equal(shells.take(work(telling)), null, 'none that speak of their pid')
+  ended(short, 4, 150)
+  shells.giveBack(warm!)
+  t.equal(shells.take(work(short)), warm, 'a few that take longer do not count')
+  shells.giveBack(warm!)
+  ended(short, 1, 150)
+  t.equal(shells.take(work(short)), null, 'when most take longer, the next one gets a fresh shell')
+  t.end()
+})
+
+test('which items share a warm shell', async t => {
+  const { executor, folder, run } = runner(t, 'warm')
+  const sids = async (command: string, n: number): Promise<number> => {
     const seen = new Set<number>()
-    for (let i = 0; i < n; i++) seen.add((await run(command, { I: String(i), ...env })).sid)
+    for (let i = 0; i < n; i++) seen.add((await run(command, { I: String(i) })).sid)
     return seen.size
   }
-  t.ok(await sids('echo $I', 20) <= 20 - 1 - 10, 'most of twenty short ones share one')
-  t.equal(await sids('echo $$', 8), 8, 'a command that speaks of its pid is never one of them')
+  t.equal(await sids('echo $I', 20), 1, 'twenty of one command, one after the other')
+  t.equal(await sids('echo $$', 8), 8, 'none that speak of their pid')
   t.equal(await sids('echo "${!$}" $BASH_SUBSHELL', 5), 5)
-  t.equal(await sids('sleep 0.15', 6), 6, 'nor are long ones')
   const warm = (await run('echo $I', { I: '1' })).sid
-  t.equal(
-    (await run('echo $I', { I: 'ü'.repeat(20_000) })).sid === warm, false, 'a job that is too long goes elsewhere'
-  )
+  t.notEqual((await run('echo $I', { I: 'ü'.repeat(20_000) })).sid, warm, 'a job that is too long gets a fresh shell')
   t.equal((await run('echo $I', { I: '1' })).sid, warm)
-  for (let i = 0; i < 6; i++) await run('echo $I; sleep 0.$S', { I: '1', S: '0' })
-  const other = (await run('echo $I; sleep 0.$S', { I: '1', S: '0' })).sid
-  for (let i = 0; i < 6; i++) await run('echo $I; sleep 0.$S', { I: '1', S: '2' })
-  t.notEqual(
-    (await run('echo $I; sleep 0.$S', { I: '1', S: '0' })).sid, other, 'when they get long they get fresh ones'
-  )
   const missing = executor.run({
     command: 'echo $I',
     env: { I: '1' },
@@ -171,10 +206,21 @@ test('a warm shell for short items, a fresh one for others', async t => {
   t.equal(
     ((await missing.done.catch((err: unknown) => err as CommandError)) as CommandError).code,
     'BW_ERR_COMMAND_SPAWN',
-    'what cannot begin says why'
+    'an item that cannot begin says why'
   )
   await executor.close()
   t.notOk(isRunning(warm), 'none is left after close')
+})
+
+test('by itself, an executor finds out which items are short', async t => {
+  const { run } = runner(t, 'auto')
+  let before = -1
+  for (let isShared = false; !isShared;) {
+    const { sid } = await run('echo $I', { I: '1' })
+    isShared = sid === before
+    before = sid
+  }
+  t.pass('two of them have shared a shell')
 })
 
 test('shells are started ahead, also for long items', async t => {
