@@ -1,9 +1,9 @@
 /** `bitworker create --reuse`: the new task starts with results of an old one. */
-import { isDeepStrictEqual } from 'node:util'
 import { BitWorkerError } from '../../base/errors.ts'
+import { sameSlices } from '../../inputs/same-slices.ts'
 import { reusePieces } from '../../store/reuse.ts'
 import type { Reused } from '../../store/reuse.ts'
-import type { Task, TaskInput } from '../../task/task.ts'
+import type { Task } from '../../task/task.ts'
 import type { PieceRange } from '../flags/values.ts'
 import { escapeText, formatRanges, plural, shellWord } from '../output/format.ts'
 import { JsonOutput } from '../output/json-output.ts'
@@ -39,16 +39,14 @@ export async function takeOver (old: Task, task: Task, flags: ReuseFlags): Promi
   if (old.infoHash === task.infoHash) {
     throw usage('The task to reuse is the same as the new one. Run it again in its folder, which has its results.')
   }
-  // one more line at the top changes every piece, so the user must name the pieces
-  if (pieces === undefined && !isDeepStrictEqual(splitInput(old), splitInput(task))) {
-    throw usage('What each piece gets is not the same in both tasks. Name the pieces that stay the same with --pieces.')
+  const isNamed = pieces === undefined
+    ? await sameSlices(old, task)
+    : (index: number): boolean => pieces.some(({ from, to }) => from <= index && index <= to)
+  // one more line at the top changes every piece
+  if (isNamed === null) {
+    throw usage('What each piece gets is not the same in both tasks, and cannot be compared. Name the pieces that stay the same with --pieces.')
   }
-  const isWanted = (index: number): boolean => pieces?.some(({ from, to }) => from <= index && index <= to) ?? true
-  return reusePieces({ task: old, path: reuseDir }, { task, path: into }, isWanted)
-}
-
-function splitInput ({ inputs }: Task): TaskInput | undefined {
-  return inputs?.find(({ split }) => split !== undefined)
+  return reusePieces({ task: old, path: reuseDir }, { task, path: into }, isNamed)
 }
 
 /** Prints which results were copied, and which were not. */
