@@ -81,16 +81,25 @@ function judgeSigner (
 }
 
 function whyOutOfScope (task: Task, author: KnownAuthor, now: Date): string | undefined {
-  const { expires, maxHours, maxBytes, maxMemory, maxScratch } = author
+  const { expires, maxHours, maxBytes, maxInput, maxMemory, maxScratch } = author
   if (expires !== undefined && now >= expires) return `trust expired on ${expires.toISOString()}`
   if (maxBytes !== undefined && task.length > maxBytes) {
     return `its files may have ${task.length} bytes, more than ${maxBytes}`
+  }
+  const inputBytes = bytesToFetch(task)
+  if (maxInput !== undefined && inputBytes > maxInput) {
+    return `its inputs have ${inputBytes} bytes, more than ${maxInput}`
   }
   return (
     whyTooMuch('memory', task.memoryBytes, maxMemory) ??
     whyTooMuch('space in its folder', task.scratchBytes, maxScratch) ??
     (maxHours === undefined ? undefined : whyTooLong(task, maxHours))
   )
+}
+
+/** All of them: of a split input, a machine that computes alone needs each slice. */
+function bytesToFetch ({ inputs = [] }: Task): number {
+  return inputs.reduce((sum, { data, length }) => sum + (data === undefined ? length : 0), 0)
 }
 
 /** A task that asks for no amount may get as much as the volunteer's flags allow, which may be too much. */

@@ -14,6 +14,8 @@ export interface TrustScope {
   maxHours?: number
   /** bytes that a task's files may have in total */
   maxBytes?: number
+  /** bytes that a task's inputs may have in total, without those in the task file */
+  maxInput?: number
   /** bytes of memory that each command may ask for. A task that does not say exceeds it */
   maxMemory?: number
   /** bytes that each command may write to its folder; as `maxMemory` */
@@ -34,7 +36,7 @@ export interface KnownAuthor extends TrustScope {
 export interface TrustStore { authors: readonly KnownAuthor[] }
 
 const VERSION = 1
-const AUTHOR_KEYS = new Set(['key', 'label', 'denied', 'expires', 'maxHours', 'maxBytes', 'maxMemory', 'maxScratch'])
+const AUTHOR_KEYS = new Set(['key', 'label', 'denied', 'expires', 'maxHours', 'maxBytes', 'maxInput', 'maxMemory', 'maxScratch'])
 
 /** Reads the text of trust.json. Throws BW_ERR_TRUST_STORE. */
 export function parseTrustStore (text: string): TrustStore {
@@ -95,7 +97,7 @@ function readDate (value: unknown): Date {
 
 function readNumbers (author: Record<string, unknown>): TrustScope {
   const scope: TrustScope = {}
-  for (const name of ['maxHours', 'maxBytes', 'maxMemory', 'maxScratch'] as const) {
+  for (const name of ['maxHours', 'maxBytes', 'maxInput', 'maxMemory', 'maxScratch'] as const) {
     const value = author[name]
     if (value === undefined) continue
     if (typeof value !== 'number' || !(value >= 0)) throw malformed(`a \`${name}\` is no number`)

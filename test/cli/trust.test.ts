@@ -24,6 +24,8 @@ test('trust add, list, remove', async t => {
     '5',
     '--max-size',
     '1G',
+    '--max-input',
+    '3G',
     '--max-memory',
     '2G',
     '--max-scratch',
@@ -35,6 +37,7 @@ test('trust add, list, remove', async t => {
     expires: '2099-01-31T00:00:00.000Z',
     maxHours: 5,
     maxBytes: 2 ** 30,
+    maxInput: 3 * 2 ** 30,
     maxMemory: 2 ** 31,
     maxScratch: 2 ** 20
   }

@@ -99,6 +99,27 @@ test('what complete commands may write is within the scope', t => {
   t.end()
 })
 
+test('a scope bounds inputs', t => {
+  const torrent = { infoHash: 'a'.repeat(40), sha256: new Uint8Array(32) }
+  const task = sign(createTask({
+    name: 'x',
+    command: 'true',
+    parts: 2,
+    inputs: [
+      { name: 'a', data: new Uint8Array(1000) },
+      { ...torrent, name: 'b', length: 300 },
+      { ...torrent, name: 'c', length: 700, split: { by: 'bytes', size: 350 } }
+    ]
+  }))
+  const verdictOf = (maxInput: number): unknown[] => {
+    const { verdict, signers } = judgeTask(task, { authors: [{ key: task.signatures[0]!.publicKey, maxInput }] }, NOW)
+    return [verdict, signers[0]?.why]
+  }
+  t.deepEqual(verdictOf(1000), ['trusted', undefined], 'those in the task file do not count, slices do')
+  t.deepEqual(verdictOf(999), ['ask', 'its inputs have 1000 bytes, more than 999'])
+  t.end()
+})
+
 test('a task object whose signature is of another task', t => {
   const forged = { ...createTask({ name: 'x', command: 'rm -rf /', parts: 1 }), signatures: ada.signatures }
   isRefused(t, 'forged', 'BW_ERR_TASK_SIGNATURE', () => judgeTask(forged, { authors: [{ key: ADA }] }, NOW))
@@ -109,7 +130,7 @@ const of = (author: object): string => JSON.stringify({ version: 1, authors: [au
 
 test('the trust list as text', t => {
   const authors: KnownAuthor[] = [
-    { key: ADA, label: 'Ada', expires: NOW, maxHours: 2, maxBytes: 3, maxMemory: 4, maxScratch: 5 },
+    { key: ADA, label: 'Ada', expires: NOW, maxHours: 2, maxBytes: 3, maxInput: 6, maxMemory: 4, maxScratch: 5 },
     { key: BEN, denied: true }
   ]
   t.deepEqual(parseTrustStore(formatTrustStore({ authors })), { authors }, 'written and read')

@@ -19,6 +19,7 @@ export interface TrustAddFlags {
   maxHours?: number
   /** bytes */
   maxSize?: number
+  maxInput?: number
   maxMemory?: number
   maxScratch?: number
   json: boolean
@@ -47,11 +48,12 @@ export async function trustAdd (text: string, flags: TrustAddFlags): Promise<voi
   say(flags.json, describe(author))
 }
 
-function scopeOf ({ expires, maxHours, maxSize, maxMemory, maxScratch }: TrustAddFlags): TrustScope {
+function scopeOf ({ expires, maxHours, maxSize, maxInput, maxMemory, maxScratch }: TrustAddFlags): TrustScope {
   return {
     ...(expires !== undefined && { expires }),
     ...(maxHours !== undefined && { maxHours }),
     ...(maxSize !== undefined && { maxBytes: maxSize }),
+    ...(maxInput !== undefined && { maxInput }),
     ...(maxMemory !== undefined && { maxMemory }),
     ...(maxScratch !== undefined && { maxScratch })
   }
@@ -93,11 +95,14 @@ async function ofFile (text: string, authors: readonly KnownAuthor[]): Promise<K
   return authors.filter(other => other.key === key)
 }
 
-function describe ({ key, label, denied, expires, maxHours, maxBytes, maxMemory, maxScratch }: KnownAuthor): string[] {
+function describe (
+  { key, label, denied, expires, maxHours, maxBytes, maxInput, maxMemory, maxScratch }: KnownAuthor
+): string[] {
   const limits = [
     ...(expires === undefined ? [] : [`until ${expires.toISOString()}`]),
     ...(maxHours === undefined ? [] : [`for tasks of at most ${maxHours} h`]),
     ...(maxBytes === undefined ? [] : [`for files of at most ${formatBytes(maxBytes)}`]),
+    ...(maxInput === undefined ? [] : [`with inputs of at most ${formatBytes(maxInput)}`]),
     ...(maxMemory === undefined ? [] : [`with at most ${formatBytes(maxMemory)} of memory`]),
     ...(maxScratch === undefined ? [] : [`with at most ${formatBytes(maxScratch)} in their folder`])
   ]

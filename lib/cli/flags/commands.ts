@@ -227,6 +227,7 @@ function addTrust (program: Command): void {
       value('--expires <date>', 'trust the key until the start of this day (UTC), such as 2027-01-31', parseDate),
       value('--max-hours <n>', 'trust tasks that take at most this long, as the sum of all commands', parseCount),
       value('--max-size <size>', 'trust tasks whose files are at most this large, such as 10G', parseSize),
+      value('--max-input <size>', 'trust tasks whose inputs, without those in the task file, are at most this large', parseSize),
       value('--max-memory <size>', 'trust tasks that ask for at most this much memory', parseLimit),
       value('--max-scratch <size>', 'trust tasks that ask for at most this much space in their working directory', parseLimit),
       ...common()
