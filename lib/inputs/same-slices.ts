@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { equalBytes, sha1Hex } from '../base/digest.ts'
 import type { EmbeddedInput, Task, TaskInput } from '../task/types.ts'
 import { tableBytes } from '../task/inputs.ts'
-import { changedFile } from './original.ts'
+import { isAsHashed } from './original.ts'
 import { readLayout } from './metainfo.ts'
 import { findInput, registryFolder } from './registry.ts'
 import { embeddedSlice } from './slices.ts'
@@ -48,7 +48,7 @@ async function inMemory (input: TaskInput, { pieceCount }: Task, registry: strin
   if (input.infoHash === undefined || input.split?.by !== 'table' || input.length > MAX_LIST_BYTES) return null
   const made = await findInput(input.infoHash, registry)
   if (made === null || sha1Hex(made.info) !== input.infoHash) return null
-  if (changedFile(made, readLayout(made.info, input.name)) !== null) return null
+  if (!isAsHashed(made, readLayout(made.info, input.name))) return null
   const [data, offsets] = await Promise.all(
     ['data', 'slices'].map(async name => new Uint8Array(await readFile(path.join(made.path, name))))
   )
