@@ -26,16 +26,17 @@ export interface SlicedList {
 
 /** The lines of a text, for combination with other lists. Throws BW_ERR_INPUT_SOURCE. */
 export function linesList (bytes: Uint8Array, name: string): ValueList {
-  const lines = textIn(bytes, name).split('\n')
+  const lines = textIn(withoutMarks(bytes), name).split('\n')
   if (lines.at(-1) === '') lines.pop()
   return { rows: lines.map(line => [line]) }
 }
 
-/** A table whose first line contains the names (RFC 4180). Throws BW_ERR_INPUT_SOURCE. */
+/** A table (RFC 4180, or with `;` or tabs) whose first line contains the names. Throws BW_ERR_INPUT_SOURCE. */
 export function csvList (bytes: Uint8Array, name: string): ValueList {
   let rows: string[][]
   try {
-    rows = parse(textIn(bytes, name), { bom: true, skip_empty_lines: true })
+    const text = textIn(bytes, name)
+    rows = parse(text, { bom: true, skip_empty_lines: true, delimiter: delimiterOf(text) })
   } catch (error) {
     throw listError(name, `is not a CSV table: ${(error as Error).message}`)
   }
@@ -45,13 +46,14 @@ export function csvList (bytes: Uint8Array, name: string): ValueList {
 }
 
 /**
- * A JSON array: each element is an entry, as JSON on one line. If all elements are objects with the same keys, the keys
- * are columns: strings are used as they are, other values as JSON. Throws BW_ERR_INPUT_SOURCE.
+ * A JSON array, or one JSON text per line: each element is an entry, as JSON on one line. If all elements are objects
+ * with the same keys, the keys are columns: strings are used as they are, other values as JSON. Throws
+ * BW_ERR_INPUT_SOURCE.
  */
 export function jsonList (bytes: Uint8Array, name: string): ValueList {
   let items: unknown
   try {
-    items = JSON.parse(textIn(bytes, name))
+    items = jsonItems(textIn(withoutMarks(bytes), name))
   } catch (error) {
     throw listError(name, `is not JSON: ${(error as Error).message}`)
   }
@@ -65,6 +67,21 @@ export function jsonList (bytes: Uint8Array, name: string): ValueList {
   checkColumns(columns, name)
   return {
     columns, rows: items.map(item => columns.map(column => valueOf((item as Record<string, unknown>)[column])))
+  }
+}
+
+/** The array, or what the lines have. */
+function jsonItems (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const lines = text.split('\n').filter(line => line.trim() !== '')
+    if (lines.length < 2) throw error
+    try {
+      return lines.map(line => JSON.parse(line) as unknown)
+    } catch {
+      throw error // what is wrong with the array
+    }
   }
 }
 
@@ -82,9 +99,9 @@ function keysOf (item: unknown): string[] {
  */
 export function combine (lists: readonly ValueList[]): ValueList {
   const [only] = lists
-  if (lists.length === 1) return only!
+  if (lists.length === 1 && (only!.columns !== undefined || (only!.rows[0]?.length ?? 1) === 1)) return only!
   let unnamed = 0
-  const columns = lists.flatMap(list => list.columns ?? [`ENTRY${++unnamed}`])
+  const columns = lists.flatMap(list => list.columns ?? (list.rows[0] ?? ['']).map(() => `ENTRY${++unnamed}`))
   checkColumns(columns, 'the lists together')
   checkCount(lists.reduce((product, { rows }) => product * rows.length, 1))
   const rows = lists.reduce<ReadonlyArray<readonly string[]>>(
@@ -94,11 +111,27 @@ export function combine (lists: readonly ValueList[]): ValueList {
 }
 
 /**
- * The lines of a file, with or without a final line feed; the data is the file as it is. Throws BW_ERR_INPUT_SOURCE.
+ * The lists side by side, as with GNU parallel's `:::+`, but all must have as many entries. Throws BW_ERR_INPUT_SOURCE.
+ */
+export function linked (lists: readonly ValueList[]): ValueList {
+  const [first] = lists
+  const other = lists.find(({ rows }) => rows.length !== first!.rows.length)
+  if (other !== undefined) {
+    const [one, another] = [first!.rows.length, other.rows.length]
+    throw new BitWorkerError(
+      'BW_ERR_INPUT_SOURCE', 'usage', `A list of ${another} entries cannot be linked to one of ${one}.`
+    )
+  }
+  return { rows: first!.rows.map((_, i) => lists.flatMap(({ rows }) => rows[i]!)) }
+}
+
+/**
+ * The lines of a file, with or without a final line feed. Throws BW_ERR_INPUT_SOURCE.
  */
 export function sliceLines (bytes: Uint8Array, chunk: number, name: string): SlicedList {
-  const whole = bytes.at(-1) === 0x0a ? bytes : Buffer.concat([bytes, Buffer.from('\n')])
-  if (bytes.length === 0) throw listError(name, 'has no entry')
+  const text = withoutMarks(bytes)
+  const whole = text.at(-1) === 0x0a ? text : Buffer.concat([text, Buffer.from('\n')])
+  if (text.length === 0) throw listError(name, 'has no entry')
   checkText(whole, name)
   const ends: number[] = []
   for (let at = whole.indexOf(0x0a); at !== -1; at = whole.indexOf(0x0a, at + 1)) {
@@ -138,6 +171,31 @@ function cut (
   return { data, offsets: new Uint8Array(table.buffer), pieceCount, columns, chunk }
 }
 
+/** No name of a column has one of the three in it. */
+function delimiterOf (text: string): string {
+  const [header = ''] = text.split(/[\r\n]/, 1)
+  return [',', ';', '\t'].find(mark => header.includes(mark)) ?? ','
+}
+
+/** Without what editors on Windows put into a text: a byte order mark, and CR before each LF. */
+function withoutMarks (bytes: Uint8Array): Uint8Array {
+  const text = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
+  const buffer = Buffer.from(text.buffer, text.byteOffset, text.length)
+  return buffer.includes('\r\n') ? withoutReturns(buffer) : text
+}
+
+function withoutReturns (text: Buffer): Uint8Array {
+  const made = new Uint8Array(text.length)
+  let [start, length] = [0, 0]
+  for (let at = text.indexOf('\r\n'); at !== -1; at = text.indexOf('\r\n', start)) {
+    made.set(text.subarray(start, at), length)
+    length += at - start
+    start = at + 1
+  }
+  made.set(text.subarray(start), length)
+  return made.subarray(0, length + text.length - start)
+}
+
 function textIn (bytes: Uint8Array, name: string): string {
   checkText(bytes, name)
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
@@ -145,7 +203,8 @@ function textIn (bytes: Uint8Array, name: string): string {
 
 function checkText (bytes: Uint8Array, name: string): void {
   if (bytes.length > MAX_LIST_BYTES) throw listError(name, `has more than ${MAX_LIST_BYTES} bytes`)
-  if (!isUtf8(bytes)) throw listError(name, 'is not UTF-8')
+  const isUtf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)
+  if (!isUtf8(bytes)) throw listError(name, `is not UTF-8${isUtf16 ? ', but UTF-16' : ''}; save it as UTF-8`)
   if (bytes.includes(0)) throw listError(name, 'has a NUL')
 }
 

@@ -3,6 +3,7 @@
  * shell variable. It must have no meaning to bash, the dynamic loader or the C library, and must not be a variable that
  * every work item has. Pure. Called by lib/task/inputs.ts and the code that makes lists.
  */
+import { quote } from './names.ts'
 
 const MAX_COLUMNS = 64
 const MAX_NAME_BYTES = 64
@@ -34,7 +35,7 @@ export function columnsProblem (names: readonly string[]): string | null {
   if (new Set(names).size < names.length) return 'has a name twice'
   for (const name of names) {
     if (!/^[A-Za-z_]\w*$/.test(name) || name.length > MAX_NAME_BYTES) {
-      return `has a name that is not letters, digits and underscores, at most ${MAX_NAME_BYTES}`
+      return `has the name ${quote(name)}, which is not letters, digits and underscores, at most ${MAX_NAME_BYTES}`
     }
     if (RESERVED_NAMES.has(name) || RESERVED_PREFIX.test(name)) {
       return `has the name ${name}, which means something else to a command`

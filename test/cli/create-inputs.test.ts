@@ -123,9 +123,14 @@ test('--script: an input, run by the interpreter of its first line', async t => 
 })
 
 test('several lists: in the order of GNU parallel', async t => {
-  const { create } = await place(t)
+  const { dir, create } = await place(t)
   const entries = entriesOf(await create(':::', '1', '2', ':::', 'a', 'b'))
   t.deepEqual(entries.map(({ ENTRY1, ENTRY2 }) => `${ENTRY1}${ENTRY2}`), ['1a', '1b', '2a', '2b'])
+  await writeFile(path.join(dir, 'words.txt'), 'x\r\ny\r\n')
+  const all = entriesOf(await create(':::', '1', '2', ':::+', 'a', 'b', '::::', 'words.txt'))
+  t.deepEqual(all.map(({ ENTRY }) => ENTRY?.replaceAll('\t', '')), ['1ax', '1ay', '2bx', '2by'])
+  const linked = entriesOf(await create('::::', 'words.txt', '::::+', 'words.txt'))
+  t.deepEqual(linked.map(({ ENTRY1, ENTRY2 }) => `${ENTRY1}${ENTRY2}`), ['xx', 'yy'])
 })
 
 const REFUSED: Array<[what: string, args: string[], expected: RegExp]> = [
@@ -137,6 +142,8 @@ const REFUSED: Array<[what: string, args: string[], expected: RegExp]> = [
   ['a range that is none', ['--each', '1..5'], /It must be FROM-TO/],
   ['a word', ['--parts', '1', 'word'], /A list begins with :::/],
   ['a list without values', [':::'], /has no values/],
+  ['a list linked to none', [':::+', 'a'], /There is no list before :::\+/],
+  ['lists of other lengths', [':::', 'a', ':::+', '1', '2'], /A list of 2 entries cannot be linked to one of 1/],
   ['a link', ['--parts', '1', '--input', 'magnet:?xt=urn:btih:abc'], /Get the torrent file of the link first/],
   ['a task', ['--parts', '1', '--input', 'y.bitworker'], /output of a task cannot be an input yet/],
   ['a file that is not there', ['--parts', '1', '--input', 'none'], /There is no ".*none"/],

@@ -1,7 +1,7 @@
 // Lists of parameters: how they are read, combined and cut.
 import test from 'tape'
 import { BitWorkerError } from '../../lib/base/errors.ts'
-import { combine, csvList, jsonList, sliceLines, sliceRows } from '../../lib/inputs/lists.ts'
+import { combine, csvList, jsonList, linesList, linked, sliceLines, sliceRows } from '../../lib/inputs/lists.ts'
 import type { SlicedList } from '../../lib/inputs/lists.ts'
 import { rangeList } from '../../lib/inputs/ranges.ts'
 import { embeddedSlice } from '../../lib/inputs/slices.ts'
@@ -37,6 +37,32 @@ test('lines', t => {
   t.end()
 })
 
+test('texts from Windows', t => {
+  t.deepEqual(slicesOf(sliceLines(text('\ufeffa\r\n\r\nb\rc\r\nd'), 1, 'l')), ['a\n', '\n', 'b\rc\n', 'd\n'])
+  t.deepEqual(linesList(text('\ufeffa\r\nb\r\n'), 'l'), list('a', 'b'))
+  t.deepEqual(jsonList(text('\ufeff[1]\r\n'), 'l'), list('1'))
+  t.match(problem(() => linesList(new Uint8Array(Buffer.from('\ufeffa\n', 'utf16le')), 'l')), /is not UTF-8, but UTF-16; save it as UTF-8/)
+  t.deepEqual(csvList(text('a;b\r\n1,5;"x;y"\r\n'), 'l'), { columns: ['a', 'b'], rows: [['1,5', 'x;y']] }, 'from a spreadsheet')
+  t.deepEqual(csvList(text('a\tb\n1\t2\n'), 'l'), { columns: ['a', 'b'], rows: [['1', '2']] })
+  t.end()
+})
+
+test('lists side by side', t => {
+  const pairs = linked([list('a', 'b'), list('1', '2')])
+  t.deepEqual(pairs, { rows: [['a', '1'], ['b', '2']] })
+  t.deepEqual(combine([pairs]), { columns: ['ENTRY1', 'ENTRY2'], ...pairs })
+  t.deepEqual(combine([list('x', 'y'), pairs]).rows, [['x', 'a', '1'], ['x', 'b', '2'], ['y', 'a', '1'], ['y', 'b', '2']])
+  t.match(problem(() => linked([list('a', 'b'), list('1')])), /A list of 1 entries cannot be linked to one of 2/)
+  t.end()
+})
+
+test('JSON on lines', t => {
+  t.deepEqual(jsonList(text('{"a": 1}\n\n{"a": "x"}\n'), 'l'), { columns: ['a'], rows: [['1'], ['x']] })
+  t.match(problem(() => jsonList(text('[1,\n2\n'), 'l')), /is not JSON/)
+  t.match(problem(() => jsonList(text('{"a": 1}'), 'l')), /is not a JSON array/)
+  t.end()
+})
+
 const values = (range: string): string | undefined => rangeList(range)?.rows.join(' ')
 
 test('ranges', t => {
@@ -45,7 +71,13 @@ test('ranges', t => {
   t.equal(values('5-1:2'), '5 3 1')
   t.equal(values('-2-1'), '-2 -1 0 1')
   t.equal(values('3-3'), '3')
-  for (const wrong of ['', '1', '1-', 'a-b', '1-5:0', '1..5', '1-5:', '1.5-2']) t.equal(rangeList(wrong), null, wrong)
+  t.equal(values('08-10'), '08 09 10', 'as many digits as are written, as in a shell')
+  t.equal(values('001-10:4'), '001 005 009')
+  t.equal(values('-01-1'), '-01 00 01')
+  t.equal(values('0-0.3:0.1'), '0.0 0.1 0.2 0.3', 'no 0.30000000000000004')
+  t.equal(values('1.5-2'), '1.5')
+  t.equal(values('0.25--0.25:0.25'), '0.25 0.00 -0.25')
+  for (const wrong of ['', '1', '1-', 'a-b', '1-5:0', '1..5', '1-5:', '1-2:.5', '1-1e3', '999999999999999.5-999999999999999.6']) t.equal(rangeList(wrong), null, wrong)
   t.match(problem(() => rangeList('1-999999999')), /999999999 entries; at most/)
   t.end()
 })

@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { Bind } from '../../executor/binds.ts'
 import { BitWorkerError } from '../../base/errors.ts'
 import type { InputSource, PerPart } from '../../inputs/make-task.ts'
-import { combine, csvList, jsonList, linesList } from '../../inputs/lists.ts'
+import { combine, csvList, jsonList, linesList, linked } from '../../inputs/lists.ts'
 import type { ValueList } from '../../inputs/ranges.ts'
 import { readError } from '../../inputs/tree.ts'
 
@@ -21,8 +21,8 @@ export interface InputFlags {
   chunk?: number
 }
 
-/** Marks the beginning of a list's values, as in GNU parallel. */
-const LIST_MARK = ':::'
+/** Where a list begins, as with GNU parallel: `::::` names files of it; `+`: beside the list before it. */
+const LIST_MARK = /^:::(:?)(\+?)$/
 
 /**
  * The inputs of a task, in the order of the info dictionary. Throws BW_ERR_USAGE, BW_ERR_NOT_FOUND,
@@ -34,7 +34,7 @@ export async function inputSources (flags: InputFlags, words: readonly string[])
   const whole = await Promise.all(flags.input.map(async input => await sourceOf(input, false)))
   const share = slice === undefined ? true : { slice }
   const perPart = inputPerPart === undefined ? [] : [await sourceOf(inputPerPart, share)]
-  const list = await listOf(flags, wordLists(words), chunk)
+  const list = await listOf(flags, await wordLists(words), chunk)
   if (list === null && chunk !== undefined) throw usage('--chunk needs a list. Pass, for example, --each-line FILE or ::: VALUE … as well.')
   if (list !== null && perPart.length > 0) {
     throw usage('A piece gets either a slice of --input-per-part or an entry of a list, not both. Pass one of the two.')
@@ -76,15 +76,29 @@ async function listOf (
   return lists.length === 0 ? null : { list: combine(lists), chunk }
 }
 
-function wordLists (words: readonly string[]): ValueList[] {
-  const lists: string[][][] = []
+/** Each is a list, or several that are linked. */
+async function wordLists (words: readonly string[]): Promise<ValueList[]> {
+  const groups: Array<Array<{ isFiles: boolean, values: string[] }>> = []
   for (const word of words) {
-    if (word === LIST_MARK) lists.push([])
-    else if (lists.length === 0) throw usage(`create takes no argument such as ${word}. A list begins with ::: .`)
-    else lists.at(-1)!.push([word])
+    const [mark, files, plus] = LIST_MARK.exec(word) ?? []
+    if (mark === undefined && groups.length === 0) throw usage(`create takes no argument such as ${word}. A list begins with ::: .`)
+    if (mark === undefined) groups.at(-1)!.at(-1)!.values.push(word)
+    else if (plus === '') groups.push([{ isFiles: files !== '', values: [] }])
+    else if (groups.length === 0) throw usage(`There is no list before ${word} that it could be linked to.`)
+    else groups.at(-1)!.push({ isFiles: files !== '', values: [] })
   }
-  if (lists.some(rows => rows.length === 0)) throw usage('A list has no values. Pass ::: VALUE … .')
-  return lists.map(rows => ({ rows }))
+  if (groups.flat().some(({ values }) => values.length === 0)) throw usage('A list has no values. Pass ::: VALUE … .')
+  const lists: ValueList[] = []
+  for (const group of groups) {
+    const members: ValueList[] = []
+    for (const { isFiles, values } of group) {
+      if (!isFiles) members.push({ rows: values.map(value => [value]) })
+      else for (const file of values) members.push(linesList(await read(file), file))
+    }
+    // several files are several lists, unless they are linked
+    lists.push(...(group.length > 1 ? [linked(members)] : members))
+  }
+  return lists
 }
 
 async function read (file: string): Promise<Uint8Array> {

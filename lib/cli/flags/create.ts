@@ -12,7 +12,7 @@ import {
 export function addCreate (program: Command): void {
   addOptions(program.command('create').summary('make a task file')
     .description('Makes a task file: a command that bash runs once per piece, with PIECE_IDX, FILE_IDX and PART_IDX in its environment. Its standard output is the piece.')
-    .argument('[lists...]', 'lists of values: ::: VALUE …; each piece gets one value, or one combination of several lists'), [
+    .argument('[lists...]', 'lists: ::: VALUE … or :::: FILE …; each piece gets one entry, or one combination of several lists; :::+ and ::::+ put a list beside the one before'), [
     new Option('--name <name>', 'the name of the task, and of its file (with --file, of its folder); required'),
     new Option('--command <cmd>', 'the command to run for each piece; this or one of the next two is required'),
     new Option('--command-file <file>', 'the same, read from a file, whose text becomes part of the task'),
@@ -33,9 +33,9 @@ export function addCreate (program: Command): void {
       value('--input-per-part <path[:name]>', 'a folder, of which each piece gets a file, or a file, of which it gets a slice, as $INPUT and as standard input', parseBind),
       value('--slice <size>', 'with a file in --input-per-part: the size of a slice (default: by --parts)', parsePieceLength),
       new Option('--params <file.csv>', 'a table: each piece gets a row, in variables with the names in the first line'),
-      new Option('--from-json <file>', 'an array: each piece gets an element, as JSON in $ENTRY, or in variables if all elements are objects with the same keys'),
+      new Option('--from-json <file>', 'an array, or JSON lines: each piece gets an element, as JSON in $ENTRY, or in variables if all elements are objects with the same keys'),
       many('--each-line <file>', 'each piece gets a line, in $ENTRY', text => text),
-      many('--each <from-to[:step]>', 'each piece gets one of these numbers, in $ENTRY', parseRange),
+      many('--each <from-to[:step]>', 'each piece gets one of these numbers, in $ENTRY; 01-10 keeps the zeros', parseRange),
       value('--chunk <n>', 'each piece gets this many entries of the list, as the lines of $INPUT and of standard input', parseCount)
     ]),
     ...group('Limits and requirements', [
