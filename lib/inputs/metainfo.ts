@@ -17,7 +17,8 @@ const MAX_METAINFO_BYTES = 10 * 1024 * 1024
 const MAX_METAINFO_TOKENS = 1_000_000
 /** The same as for ordinary torrents, see lib/webtorrent/ordinary.ts. */
 const MAX_TORRENT_PIECES = 2 ** 20
-const MAX_TORRENT_PIECE_LENGTH = 2 ** 29
+/** a piece is in memory while it is downloaded and checked, one from each peer or more */
+const MAX_TORRENT_PIECE_LENGTH = 32 * 1024 * 1024
 const MAX_LENGTH = 2 ** 50
 const HASH_BYTES = 20
 
@@ -89,7 +90,7 @@ export function readLayout (info: Uint8Array, name: string): InputLayout {
   const problem = (why: string): BitWorkerError => inputError(`The torrent of the input ${quote(name)} ${why}`)
   const dict = decode(info, problem)
   const pieceLength = dict.get('piece length')
-  if (!isWithin(pieceLength, 1, MAX_TORRENT_PIECE_LENGTH)) throw problem('has no valid piece length')
+  if (!isWithin(pieceLength, 1, MAX_TORRENT_PIECE_LENGTH)) throw problem('has no piece length from 1 byte to 32 MiB')
   const files = readFiles(dict, problem)
   if (files.length > MAX_INPUT_FILES) throw problem(`has more than ${MAX_INPUT_FILES} files`)
   const torrentLength = files.reduce((sum, { length }) => sum + length, 0)

@@ -57,6 +57,7 @@ export class InputSupply implements Inputs {
   #timer: NodeJS.Timeout | undefined
   #reportTimer: NodeJS.Timeout | undefined
   #isClosed = false
+  #isPaused = false
 
   /** @param session the session whose commands will read them */
   constructor (
@@ -120,7 +121,20 @@ export class InputSupply implements Inputs {
   /** The progress of each input, in the task's order. */
   get states (): InputEvent[] { return this.#entries.map(stateOf) }
 
+  /** Downloads nothing until `resume`. */
+  pause (): void {
+    this.#isPaused = true
+    for (const { torrent } of this.#entries) torrent?.want([])
+  }
+
+  resume (): void {
+    this.#isPaused = false
+    this.changed()
+  }
+
   close (): void {
+    if (this.#isClosed) return
+    this.#withdraw()
     this.#isClosed = true
     clearTimeout(this.#timer)
     clearTimeout(this.#reportTimer)
@@ -133,6 +147,7 @@ export class InputSupply implements Inputs {
   #update (): void {
     if (this.#isClosed) return
     this.#report()
+    if (this.#isPaused) return
     const whole = this.#entries.filter(entry => entry !== this.#split)
     const isNeeded = this.#session.scheduler.missing > 0 || this.#onWhole.length > 0
     for (const { torrent } of whole) torrent?.want(isNeeded ? 'all' : [])
@@ -244,13 +259,18 @@ export class InputSupply implements Inputs {
 
   /**
    * The inputs of a complete command: those that all pieces see. Waits until they are stored; rejects if the supply is
-   * closed.
+   * closed, and with the signal's reason.
    */
-  async forFile (): Promise<Given> {
+  async forFile (signal?: AbortSignal): Promise<Given> {
     while (!this.#isClosed && !this.#entries.every(entry => entry === this.#split || isComplete(entry))) {
+      signal?.throwIfAborted()
       this.changed()
-      await new Promise<void>(resolve => { this.#onWhole.push(resolve) })
+      await new Promise<void>(resolve => {
+        this.#onWhole.push(resolve)
+        signal?.addEventListener('abort', () => { resolve() }, { once: true })
+      })
     }
+    signal?.throwIfAborted()
     return this.#items.whole()
   }
 }

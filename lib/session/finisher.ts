@@ -2,7 +2,7 @@
  * Makes finished files of stored pieces: one file at a time, each as soon as its last part is stored. The store knows
  * how a file is finished (complete command or concatenation, atomically).
  */
-import { CommandError } from '../base/errors.ts'
+import { BitWorkerError, CommandError } from '../base/errors.ts'
 import type { FinishedFile, PieceStore } from '../store/types.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
@@ -110,10 +110,17 @@ export class Finisher {
   #onError (file: number, err: Error): void {
     // a damaged part: the store has reported it lost, and the file is open again
     if (this.#states[file] === 'open') return
+    if (isInputGone(err)) return this.#wait(file)
     this.#set(file, 'failed')
     if (!(err instanceof CommandError)) return this.#host.broken(err)
     const { code, exitCode, signal, stderr, message } = err
     this.#host.report('failed', { piece: null, file, code, exitCode, signal, stderr, message, final: true })
+  }
+
+  /** What its complete command reads is not stored: the next run waits until it is, or until commands are allowed. */
+  #wait (file: number): void {
+    this.#set(file, this.#mayRun ? 'open' : 'unmerged')
+    this.#consider(file)
   }
 
   #set (file: number, state: FileState): void {
@@ -128,4 +135,9 @@ export class Finisher {
     if (this.#states.includes('failed')) this.#host.report('stuck', { pieces: [] })
     else this.#host.done()
   }
+}
+
+function isInputGone (err: Error): boolean {
+  return err instanceof BitWorkerError && !(err instanceof CommandError) && err.code === 'BW_ERR_INPUT' &&
+    err.blame === 'system'
 }

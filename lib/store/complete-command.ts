@@ -51,7 +51,7 @@ export async function runCompleteCommand (folder: TaskFolder, file: number, work
   const { task } = folder
   const command = task.completeCommand ?? ''
   checkInputs(run, task)
-  const given: Given = await run.inputs?.forFile() ?? { files: [] }
+  const given: Given = await run.inputs?.forFile(signal) ?? { files: [] }
   const alias = UNSAFE.test(work) ? mkdtempSync(path.join(safeTemporary(), 'bitworker-')) : null
   try {
     const seen = alias === null ? work : link(alias, work)

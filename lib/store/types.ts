@@ -91,7 +91,7 @@ export interface Inputs {
   /** For the work item of a piece. */
   forPiece (piece: number): Promise<Given>
   /** For a complete command: the inputs that all pieces see. */
-  forFile (): Promise<Given>
+  forFile (signal?: AbortSignal): Promise<Given>
 }
 
 /** Called with the bytes of a stored piece, or with an error. */

@@ -57,17 +57,27 @@ export class ComputeControl {
   pause (): void {
     this.#isPaused = true
     this.#torrent._session?.pauseComputing()
+    this.#supply?.pause()
   }
 
   resume (): void {
     this.#isPaused = false
     this.#torrent._session?.resumeComputing()
+    this.#supply?.resume()
   }
 
   async stop (): Promise<void> {
     this.#options = null
     this.#torrent._session?.checkDone()
-    await this.#torrent._session?.stopComputing()
+    const stopping = this.#torrent._session?.stopComputing()
+    this.#closeSupply()
+    await stopping
+  }
+
+  /** Ends the download of inputs that nothing computes with any more. */
+  #closeSupply (): void {
+    this.#supply?.close()
+    this.#supply = null
   }
 
   /** Computing was requested, but has not begun. */
@@ -89,9 +99,7 @@ export class ComputeControl {
   }
 
   async close (): Promise<void> {
-    const supply = this.#supply
-    this.#supply = null
-    supply?.close()
+    this.#closeSupply()
     await Promise.all([this.#executors.close(), this.#inputs?.close()])
   }
 
@@ -125,10 +133,12 @@ export class ComputeControl {
       if (chosen === null) return
       // complete commands that were not allowed are now due, so the task is not finished after all
       if (session.hasUnmergedFiles) torrent.done = false
+      if (this.#inputs !== null) {
+        const { maxSliceBytes } = torrent._options.inputs ?? {}
+        this.#supply = new InputSupply(session, this.#inputs, { slots: slotsOf(chosen), maxSliceBytes })
+        if (this.#isPaused) this.#supply.pause()
+      }
       session.startComputing(slotsOf(chosen), this.#isPaused)
-      if (this.#inputs === null) return
-      const { maxSliceBytes } = torrent._options.inputs ?? {}
-      this.#supply ??= new InputSupply(session, this.#inputs, { slots: slotsOf(chosen), maxSliceBytes })
     }, (err: Error) => {
       this.#options = null
       if (!torrent.destroyed) torrent.emit('warning', err)

@@ -73,7 +73,7 @@ const BAD: Array<[what: string, info: Uint8Array]> = [
   ['bytes after the end', Buffer.concat([single(), Buffer.from('\n')])],
   ['more than 10 MiB', new Uint8Array(10 * 2 ** 20 + 1)],
   ['too many values', folder(Array.from({ length: 200_000 }, () => ({ length: 1, path: ['a'] })))],
-  ...[undefined, 0, -1, 2 ** 29 + 1, '5'].map((value): [string, Uint8Array] => [`the piece length ${inspect(value)}`, single({ 'piece length': value })]),
+  ...[undefined, 0, -1, 2 ** 25 + 1, '5'].map((value): [string, Uint8Array] => [`the piece length ${inspect(value)}`, single({ 'piece length': value })]),
   ...[undefined, -1, 2 ** 50 + 1, '5', 0].map((length): [string, Uint8Array] => [`the length ${inspect(length)}`, single({ length })]),
   ...[undefined, 60, '', 'x'.repeat(40), 'x'.repeat(59), 'x'.repeat(80)].map((pieces): [string, Uint8Array] => [`the pieces ${inspect(pieces)}`, single({ pieces })]),
   ['2^20 + 1 pieces', single({ length: 2 ** 20 + 1, 'piece length': 1, pieces: 'x'.repeat(20 * (2 ** 20 + 1)).slice(0, 9e6) })],

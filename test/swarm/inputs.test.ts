@@ -7,6 +7,7 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { decodeDict } from '../../lib/base/bencode.ts'
 import type BitWorker from '../../lib/index.ts'
+import type { Torrent } from '../../lib/index.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { Task, TorrentInput } from '../../lib/task/types.ts'
 import { magnetOf } from '../../lib/task/magnet.ts'
@@ -240,6 +241,73 @@ test('an input that is used again at once has its place in the cache again', asy
     torrent.destroy()
   }
   t.deepEqual(readdirSync(path.join(folder, 'inputs')), [input.infoHash])
+})
+
+test('inputs are downloaded only while something computes with them', async t => {
+  const home = createFolder(t)
+  writeFileSync(path.join(home, 'file'), 'x'.repeat(40 * 16_384))
+  const { input, find } = await inputOf(path.join(home, 'file'), 'one', 16_384)
+  const task = createTask({ name: 'out', command: 'wc -c < one', parts: 1, inputs: [input] })
+  const { client: seeder, address } = await author(t, task, find)
+  // slow enough that it is under way when it is stopped
+  seeder.throttleUpload(100_000)
+  const client = createClient(t)
+  const torrent = client.add(magnetOf(task), {
+    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t) }
+  })
+  torrent.once('infoHash', () => { torrent.addPeer(address) })
+  const arrival = async (): Promise<Torrent> => new Promise(resolve => {
+    const look = (): void => {
+      const found = client.torrents.find(({ infoHash }) => infoHash === input.infoHash)
+      if (found?.pieces.includes(null) === true) resolve(found)
+      else setTimeout(look, 20)
+    }
+    look()
+  })
+  const fetched = await arrival()
+  const isIdle = eventOf(fetched, 'uninterested')
+  torrent.pauseComputing()
+  await isIdle
+  torrent.resumeComputing()
+  await torrent.stopComputing()
+  if (!fetched.destroyed) await new Promise(resolve => { fetched.once('close', resolve as () => void) })
+  t.deepEqual(torrent.inputs, [], 'stopped: it is closed')
+  seeder.throttleUpload(-1)
+  torrent.startComputing({ slots: 2, sandbox: 'none' })
+  await eventOf(torrent, 'done')
+  t.equal(readFileSync(path.join(torrent.path, 'out'), 'utf8'), `${40 * 16_384}\n`)
+})
+
+test('a complete command waits for what it reads; its task can be closed meanwhile', async t => {
+  const [home, made] = [createFolder(t), createFolder(t)]
+  writeFileSync(path.join(home, 'file'), 'x'.repeat(50_000))
+  const { input, find } = await inputOf(path.join(home, 'file'), 'one', 16_384)
+  const task = createTask({
+    name: 'out', command: 'echo', completeCommand: 'wc -c < one > "$FILE"', parts: 1, inputs: [input]
+  })
+  const { client: first } = await author(t, task, find)
+  const own = createClient(t)
+  const computed = own.add(task, {
+    path: made, compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t), find }
+  })
+  await eventOf(computed, 'done')
+  await destroyClient(own)
+  const holder = createClient(t)
+  holder.add(task, { path: made, inputs: { folder: createFolder(t), find: async () => null } })
+  const address = await addressOf(holder)
+  const options = { compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t) } } as const
+  const client = createClient(t)
+  const waiting = client.add(magnetOf(task), { path: createFolder(t), ...options })
+  waiting.once('infoHash', () => { waiting.addPeer(address) })
+  await eventOf(waiting, 'completing')
+  t.equal(waiting.inputs[0]?.state, 'fetching')
+  await destroyClient(client)
+  const again = createClient(t).add(magnetOf(task), { path: createFolder(t), ...options })
+  again.once('infoHash', () => { again.addPeer(address) })
+  await eventOf(again, 'completing')
+  again.addPeer(await addressOf(first))
+  await eventOf(again, 'done')
+  t.equal(readFileSync(path.join(again.path, 'out'), 'utf8'), '50000\n')
 })
 
 test('each task is compared with the metadata of an input that another one has, too', async t => {
