@@ -7,9 +7,9 @@ import { open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { BitWorkerError, CommandError } from '../base/errors.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
-import type { Given } from '../store/types.ts'
+import type { Given, GivenFile } from '../store/types.ts'
 import { quote } from '../task/names.ts'
-import type { EmbeddedInput, TaskInput, TorrentInput } from '../task/types.ts'
+import type { EmbeddedInput, OutputInput, TaskInput, TorrentInput } from '../task/types.ts'
 import { sealFile } from './cache.ts'
 import { filePath } from './file-store.ts'
 import {
@@ -17,7 +17,7 @@ import {
 } from './slices.ts'
 import type { FileRange } from './slices.ts'
 import { stampAt } from './stamps.ts'
-import type { InputTorrent } from './supply-types.ts'
+import type { InputContent, InputStage, InputTorrent, StageFile } from './supply-types.ts'
 
 /** Slices of a list whose place is known; it is read again. */
 const MAX_RANGES = 10_000
@@ -28,6 +28,8 @@ export interface HeldInput {
   readonly input: TaskInput
   /** null: its metadata has not arrived, or it is in the task itself */
   readonly torrent: InputTorrent | null
+  /** null: it is not the output of a task, or the task's metadata has not arrived */
+  readonly stage?: InputStage | null
   /** why it cannot be used */
   readonly error: Error | null
 }
@@ -79,12 +81,9 @@ export class ItemInputs {
   async forPiece (piece: number): Promise<GivenInputs> {
     const given = await this.whole()
     if (this.#split === undefined) return given
-    const { input, torrent } = this.#split
-    const name = slicePath(input, torrent?.layout, piece)
+    const { input } = this.#split
     const isSliceIntact = this.#watchSlice(piece)
-    const { path: at, giveBack, bytes } = input.data === undefined
-      ? await this.#slice(input as TorrentInput, torrent, piece)
-      : this.#embeddedSlice(input, piece)
+    const { path: at, name, giveBack, bytes } = await this.#sliceOf(this.#split, piece)
     try {
       const variables = hasVariables(input) ? sliceEnv(input, await bytes()) : {}
       const isIntact = (): boolean => given.isIntact() && isSliceIntact()
@@ -98,6 +97,14 @@ export class ItemInputs {
     }
   }
 
+  async #sliceOf ({ input, torrent, stage = null }: HeldInput, piece: number): Promise<NamedSlice> {
+    if (input.task !== undefined) return await this.#stageSlice(input, stage, piece)
+    const slice = input.data === undefined
+      ? await this.#slice(input, torrent, piece)
+      : this.#embeddedSlice(input, piece)
+    return { ...slice, name: slicePath(input, torrent?.layout, piece) }
+  }
+
   /** The inputs that all pieces see. Rejects like `forPiece`. */
   async whole (): Promise<GivenInputs> {
     this.#embedded ??= this.#writeEmbedded().catch((err: unknown) => {
@@ -106,52 +113,62 @@ export class ItemInputs {
     })
     const embedded = await this.#embedded
     const held = this.#inputs.filter(entry => entry !== this.#split)
-    const files = held.map(entry => {
-      const { input, torrent } = entry
-      const at = isComplete(entry) ? embedded.get(input.name)?.path ?? torrent?.root ?? undefined : undefined
-      if (at === undefined || lstatSync(at, { throwIfNoEntry: false }) === undefined) {
-        // embedded inputs are written again
-        this.#embedded = null
-        this.#lose(torrent, null)
-        throw gone(input)
-      }
-      return { path: at, name: input.name }
-    })
-    return { files, isIntact: this.#watchWhole(held, embedded), giveBack: () => {} }
+    const isIntact = this.#watchWhole(held, embedded)
+    const files: GivenFile[] = []
+    for (const entry of held) files.push(...await this.#wholeOf(entry, embedded))
+    return { files, isIntact, giveBack: () => {} }
+  }
+
+  async #wholeOf (entry: HeldInput, embedded: ReadonlyMap<string, Written>): Promise<GivenFile[]> {
+    const { input, torrent, stage = null } = entry
+    if (stage !== null && isComplete(entry) && stage.isIntact('all')) {
+      return (await stage.files()).map(file => named(input, file))
+    }
+    const at = isComplete(entry) ? embedded.get(input.name)?.path ?? torrent?.root ?? undefined : undefined
+    if (at === undefined || lstatSync(at, { throwIfNoEntry: false }) === undefined) {
+      // embedded inputs are written again
+      this.#embedded = null
+      this.#lose(contentOf(entry), null)
+      throw gone(input)
+    }
+    return [{ path: at, name: input.name }]
   }
 
   /** Gives what is asked when a command has ended: what it has read may have been changed meanwhile. */
   #watchWhole (held: readonly HeldInput[], embedded: ReadonlyMap<string, Written>): () => boolean {
-    const torrents = held.flatMap(({ torrent }) => torrent === null ? [] : [{ torrent, version: torrent.version }])
+    const contents = held.map(contentOf)
+      .flatMap(content => content === null ? [] : [{ content, version: content.version }])
     return () => {
       if ([...embedded.values()].some(({ path: at, stamp }) => stampAt(at) !== stamp)) {
         this.#embedded = null
         return false
       }
-      const isSame = torrents.every(({ torrent, version }) => torrent.version === version)
-      const changed = isSame ? torrents.find(({ torrent }) => !torrent.isIntact('all')) : undefined
-      if (changed !== undefined) this.#lose(changed.torrent, null)
+      const isSame = contents.every(({ content, version }) => content.version === version)
+      const changed = isSame ? contents.find(({ content }) => !content.isIntact('all')) : undefined
+      if (changed !== undefined) this.#lose(changed.content, null)
       return isSame && changed === undefined
     }
   }
 
   /** Likewise. Of a list, the table is part of it. */
   #watchSlice (piece: number): () => boolean {
-    const { input, torrent } = this.#split!
-    if (torrent === null) return () => true
-    const { version } = torrent
+    const { split } = this.#split!.input
+    const content = contentOf(this.#split!)
+    // pieces of a task are copied
+    if (content === null || split?.by === 'pieces') return () => true
+    const { version } = content
     return () => {
-      if (torrent.version !== version) return false
-      if (torrent.isIntact(input.split?.by === 'files' ? piece : 'all')) return true
-      this.#lose(torrent, piece)
+      if (content.version !== version) return false
+      if (content.isIntact(split?.by === 'files' ? piece : 'all')) return true
+      this.#lose(content, piece)
       return false
     }
   }
 
   /** The data on disk has changed: that of this piece, or all of it if null. */
-  #lose (torrent: InputTorrent | null, piece: number | null): void {
+  #lose (content: InputContent | null, piece: number | null): void {
     this.#lost(piece)
-    torrent?.recheck()
+    content?.recheck()
   }
 
   async #writeEmbedded (): Promise<Map<string, Written>> {
@@ -185,14 +202,39 @@ export class ItemInputs {
       this.#lose(torrent, piece)
       throw gone(input)
     }
+    const at = await this.#copied(range.end - range.start, async (offset, size) => {
+      const start = range.start + offset
+      return await torrent.read({ ...range, start, end: start + size })
+    })
+    return { path: at, giveBack: () => { remove(at) }, bytes: async () => torrent.read(range) }
+  }
+
+  /** A file of the other task in its place, or a copy of its piece, whose place may change. */
+  async #stageSlice (input: OutputInput, stage: InputStage | null, piece: number): Promise<NamedSlice> {
+    if (stage?.has(piece) !== true) {
+      this.#lost(piece)
+      throw gone(input)
+    }
+    if (input.split?.by === 'files') return { ...named(input, stage.file(piece)), giveBack: () => {}, bytes: noBytes }
+    try {
+      const at = await this.#copied(stage.size(piece), async (offset, size) => await stage.read(piece, offset, size))
+      return { path: at, name: input.name, giveBack: () => { remove(at) }, bytes: noBytes }
+    } catch (err) {
+      if (!(err instanceof BitWorkerError) || !err.code.startsWith('BW_ERR_PIECE_')) throw err
+      this.#lost(piece)
+      throw gone(input)
+    }
+  }
+
+  async #copied (size: number, read: (offset: number, size: number) => Promise<Uint8Array>): Promise<string> {
     const at = `${this.#folder.newPath()}.in`
     const file = await open(at, 'wx', 0o600)
     try {
-      for (let { start } = range; start < range.end; start += COPY_BYTES) {
-        await file.writeFile(await torrent.read({ ...range, start, end: Math.min(range.end, start + COPY_BYTES) }))
+      for (let offset = 0; offset < size; offset += COPY_BYTES) {
+        await file.writeFile(await read(offset, Math.min(size - offset, COPY_BYTES)))
       }
       sealFile(at)
-      return { path: at, giveBack: () => { remove(at) }, bytes: async () => torrent.read(range) }
+      return at
     } catch (err) {
       remove(at)
       throw err
@@ -207,6 +249,8 @@ interface Written { path: string, stamp: string }
 
 /** A slice on the disk. */
 interface Slice { path: string, giveBack: () => void, bytes: () => Promise<Uint8Array> }
+/** `name`: from the working directory */
+interface NamedSlice extends Slice { name: string }
 
 function writeInput (at: string, bytes: Uint8Array): string {
   writeFileSync(at, bytes, { flag: 'wx', mode: 0o600 })
@@ -217,9 +261,19 @@ function writeInput (at: string, bytes: Uint8Array): string {
 function remove (at: string): void { void rm(at, { force: true }).catch(() => {}) }
 
 /** True if all of the input is stored. */
-export function isComplete ({ input, torrent, error }: HeldInput): boolean {
-  return input.data !== undefined || (error === null && torrent !== null && torrent.missing() === 0)
+export function isComplete (held: HeldInput): boolean {
+  return held.input.data !== undefined || (held.error === null && contentOf(held)?.missing() === 0)
 }
+
+/** Null for an embedded input, too. */
+export function contentOf ({ torrent, stage = null }: HeldInput): InputContent | null { return torrent ?? stage }
+
+function named ({ name }: TaskInput, file: StageFile): GivenFile {
+  return { path: file.path, name: file.name === '' ? name : `${name}/${file.name}` }
+}
+
+/** The output of a task gives no variables. */
+async function noBytes (): Promise<Uint8Array> { return new Uint8Array() }
 
 /** The torrent pieces of a range that are not stored. */
 export function lacking (torrent: InputTorrent, range: FileRange): number[] {

@@ -5,12 +5,13 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { decodeDict } from '../base/bencode.ts'
 import { sha1Hex, sha256 } from '../base/digest.ts'
 import { errnoOf } from '../system/io-errors.ts'
 import { createTask } from '../task/task.ts'
 import { taskError } from '../task/types.ts'
 import type { CreateTaskOptions, EmbeddedInput, InputSplit, Task, TorrentInput } from '../task/types.ts'
+import { outputOf } from './stage-source.ts'
+import type { OutputSource } from './stage-source.ts'
 import { changed, hashTree } from './hash.ts'
 import { sliceLines, sliceRows } from './lists.ts'
 import type { SlicedList } from './lists.ts'
@@ -19,14 +20,12 @@ import { readLayout } from './metainfo.ts'
 import type { ValueList } from './ranges.ts'
 import { dataFolder, registryFolder, rememberInput } from './registry.ts'
 import { scriptCommand } from './script.ts'
+import { infoOf } from './torrent-file.ts'
 import { readTree, sourceError } from './tree.ts'
 import type { SourceTree } from './tree.ts'
 
 /** Everyone who opens the task receives the embedded bytes, and may want to read them. */
 const MAX_EMBEDDED_BYTES = 64 * 1024
-/** The longest metadata, with trackers. */
-const MAX_TORRENT_BYTES = 12 * 1024 * 1024
-const MAX_TORRENT_TOKENS = 1_200_000
 
 /** How an input is split among the pieces: a folder by files, a file evenly or into slices of `slice` bytes. */
 export type PerPart = boolean | { slice: number }
@@ -42,6 +41,8 @@ export type InputSource =
   | PathSource
   /** the data that a torrent file (BEP 3) describes; it is not read */
   | TorrentSource
+  /** the output of another task */
+  | OutputSource
   /** the lines of a text, `chunk` of them per piece; default 1 */
   | { lines: Uint8Array, name?: string, chunk?: number }
   /** rows of values, `chunk` of them per piece; default 1 */
@@ -102,7 +103,9 @@ export async function createTaskFrom ({
   const { script: source, ...runs } = await whatRuns({ script, command, needs: others.needs })
   const opts = { ...others, ...runs }
   const drafts: Draft[] = []
-  for (const input of [...source, ...inputs as readonly InputSource[]]) drafts.push(await draftOf(input, opts.parts))
+  for (const input of [...source, ...inputs as readonly InputSource[]]) {
+    drafts.push(await draftOf(input, opts.parts, registry))
+  }
   const pieceCount = drafts.map(draft => draft.pieceCount).find(count => count !== undefined)
   checkPieceCount(opts, pieceCount)
   const embedded = chooseEmbedded(drafts)
@@ -164,9 +167,10 @@ function chooseEmbedded (drafts: readonly Draft[]): Set<Draft> {
   return chosen
 }
 
-async function draftOf (source: InputSource, parts: number | undefined): Promise<Draft> {
+async function draftOf (source: InputSource, parts: number | undefined, registry: string): Promise<Draft> {
   if ('path' in source) return await draftOfPath(source, parts)
   if ('torrent' in source) return draftOfTorrent(source, parts)
+  if ('outputOf' in source) return await draftOfOutput(source, parts, registry)
   if ('lines' in source) {
     const { name = 'entries', chunk = 1 } = source
     return draftOfList(sliceLines(source.lines, checkChunk(chunk), name), name)
@@ -209,6 +213,14 @@ function draftOfTorrent ({ torrent, name, perPart = false }: TorrentSource, part
   const entry = async (): Promise<Entry> =>
     await Promise.resolve({ ...input, ...(split !== undefined && { split: split.split }) })
   return { embeddedBytes: undefined, length: 0, pieceCount: split?.pieceCount, embed: entry, hash: entry }
+}
+
+/** What is sealed is an ordinary torrent. */
+async function draftOfOutput (source: OutputSource, parts: number | undefined, registry: string): Promise<Draft> {
+  const { input, pieceCount, sealed } = await outputOf(source, registry)
+  if (sealed !== undefined) return draftOfTorrent({ ...source, torrent: sealed, name: input.name }, parts)
+  const entry = async (): Promise<Entry> => await Promise.resolve(input)
+  return { embeddedBytes: undefined, length: 0, pieceCount, embed: entry, hash: entry }
 }
 
 function draftOfList (list: SlicedList, name: string): Draft {
@@ -286,15 +298,6 @@ async function storeList ({ data, offsets }: SlicedList, name: string, hashing: 
 function inputOf (info: Uint8Array, name: string): TorrentInput {
   const { length, isFolder, files } = readLayout(info, name)
   return { name, length, infoHash: sha1Hex(info), sha256: sha256(info), ...(isFolder && { files: files.length }) }
-}
-
-function infoOf (torrent: Uint8Array, name: string): Uint8Array {
-  try {
-    const limits = { maxBytes: MAX_TORRENT_BYTES, maxTokens: MAX_TORRENT_TOKENS, unsortedRootKeys: true }
-    return new Uint8Array(decodeDict(torrent, limits).span('info'))
-  } catch (error) {
-    throw sourceError(name, `is not a torrent file: ${(error as Error).message.replace(/\.$/, '')}`, error)
-  }
 }
 
 async function readWhole ({ files, length }: SourceTree): Promise<EmbeddedInput['data']> {

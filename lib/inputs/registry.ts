@@ -2,7 +2,8 @@
  * Records the inputs that were made on this machine: for each info-hash, the torrent and the path of its data. `run` on
  * the same machine then serves the original without a copy, and the task file needs no path. The records are in
  * $XDG_STATE_HOME/bitworker/inputs, by default ~/.local/state/bitworker/inputs: a folder for each input, so that two
- * processes never write the same file. Called by lib/inputs/make-task.ts and the code that serves inputs.
+ * processes never write the same file. For a task whose output is an input, the record is its task file, which no peer
+ * may have yet, and the folder in which it was run. Called by lib/inputs/make-task.ts and the code that serves inputs.
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -62,4 +63,36 @@ function isStamp (value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'length' in value && typeof value.length === 'number' &&
     'mtimeMs' in value && typeof value.mtimeMs === 'number' &&
     (!('ctimeMs' in value) || typeof value.ctimeMs === 'number')
+}
+
+/** A task whose output is an input of one that was made here. */
+export interface MadeFrom {
+  /** the task file */
+  file: Uint8Array
+  /** absolute: where it was run; it may be gone */
+  folder?: string
+}
+
+/** Rejects with errors of the file system. */
+export async function rememberTask (
+  infoHash: string, { file, folder }: MadeFrom, registry = registryFolder()
+): Promise<void> {
+  const at = path.join(registry, infoHash)
+  await mkdir(at, { recursive: true, mode: 0o700 })
+  await replace(path.join(at, 'task.bitworker'), file, 0o600)
+  if (folder !== undefined) await replace(path.join(at, 'task.json'), JSON.stringify({ folder }), 0o600)
+}
+
+/** What is remembered of a task, to be read as strictly as any other; null: nothing. Never rejects. */
+export async function findTask (infoHash: string, registry = registryFolder()): Promise<MadeFrom | null> {
+  const at = path.join(registry, infoHash)
+  const [file, json] = await Promise.all(['task.bitworker', 'task.json'].map(async name =>
+    await readFile(path.join(at, name)).catch(() => null)))
+  if (file === null || file === undefined) return null
+  try {
+    const origin: unknown = JSON.parse(String(json))
+    const { folder } = origin as { folder: unknown }
+    if (typeof folder === 'string' && path.isAbsolute(folder)) return { file: new Uint8Array(file), folder }
+  } catch {} // it was never run here
+  return { file: new Uint8Array(file) }
 }

@@ -1,36 +1,57 @@
-/** The torrents of a task's inputs, as their supply uses them (lib/webtorrent/input-torrents.ts). */
-import type { TorrentInput } from '../task/types.ts'
+/** The inputs of a task, as their supply uses them (lib/webtorrent/input-torrents.ts). */
+import type { OutputInput, TorrentInput } from '../task/types.ts'
 import type { InputLayout } from './metainfo.ts'
 import type { FileRange } from './slices.ts'
 
-/** The torrent of an input, with checked metadata. */
-export interface InputTorrent {
-  readonly layout: InputLayout
-  /** absolute: the file or folder, as commands may see it; null: they are given copies of what they need */
-  readonly root: string | null
+/** The data of an input, in units: torrent pieces, or the slices of another task's output. */
+export interface InputContent {
   /** another one once what was here is not sure any more */
   readonly version: number
   /** bytes that are here */
   have (): number
-  /** number of torrent pieces that are not stored */
+  /** number of units that are not stored */
   missing (): number
-  /** True if the torrent piece is stored and verified. */
-  has (piece: number): boolean
-  /** Downloads these torrent pieces, and no others, from now on; the first ones first. */
-  want (pieces: Iterable<number> | 'all'): void
-  /** Reads stored bytes of a file. */
-  read (range: FileRange): Promise<Uint8Array>
+  /** True if the unit is stored and verified. */
+  has (unit: number): boolean
+  /** Downloads or computes these units, and no others, from now on; the first ones first. */
+  want (units: Iterable<number> | 'all'): void
   /** A file, or all of them, are for commands what they were when they were verified. */
   isIntact (file: number | 'all'): boolean
   /** The data on disk has changed: checks everything again. */
   recheck (): void
 }
 
-/** Callbacks of a torrent. */
-export interface InputTorrentEvents {
+/** The torrent of an input, with checked metadata. */
+export interface InputTorrent extends InputContent {
+  readonly layout: InputLayout
+  /** absolute: the file or folder, as commands may see it; null: they are given copies of what they need */
+  readonly root: string | null
+  /** Reads stored bytes of a file. */
+  read (range: FileRange): Promise<Uint8Array>
+}
+
+/** A file that commands see: its path, and its name below that of the input, '' for the whole input. */
+export interface StageFile { path: string, name: string }
+
+/** The output of another task. A unit is the slice of one piece, or a file if each piece sees all of it. */
+export interface InputStage extends InputContent {
+  /** the largest number of bytes in the slice of a piece */
+  sliceBytes (piece: number): number
+  /** All files, which are stored; one folder if it has nothing else in it. Rejects if commands cannot read them. */
+  files (): Promise<StageFile[]>
+  /** The file of a piece, which is stored. */
+  file (piece: number): StageFile
+  /** The size of the piece that a piece sees, which is stored. */
+  size (piece: number): number
+  /** Reads bytes of it. Rejects if it is no longer stored. */
+  read (piece: number, offset: number, length: number): Promise<Uint8Array>
+}
+
+/** Callbacks of an input. */
+export interface InputEvents<Content extends InputContent> {
   /** commands are to be given all of its files: `root` is there. Default: it is only passed on, or given in slices */
   isForCommands?: boolean
-  opened (torrent: InputTorrent): void
+  opened (content: Content): void
   /** more of it is stored, or less */
   changed (): void
   /** it cannot be had for now; `opened` comes again */
@@ -39,8 +60,12 @@ export interface InputTorrentEvents {
   failed (err: Error): void
 }
 
-/** Opens the torrents of inputs. */
+export type InputTorrentEvents = InputEvents<InputTorrent>
+export type InputStageEvents = InputEvents<InputStage>
+
+/** Opens inputs. Events are emitted later, never during the call. */
 export interface InputTorrents {
-  /** Events are emitted later, never during the call. */
   open (input: TorrentInput, pieceCount: number, events: InputTorrentEvents): { close (): void }
+  /** Adds the task to the same client, which computes it only if told to. */
+  openStage (input: OutputInput, pieceCount: number, events: InputStageEvents): { close (): void }
 }

@@ -3,34 +3,22 @@
  * order in which they will be computed; tells the scheduler which pieces are ready; and makes the inputs available to
  * each command. The torrents are passed in (`InputTorrents`). Made by compute-control.ts for tasks with inputs.
  */
-import { BitWorkerError } from '../base/errors.ts'
 import type { InputEvent } from '../session/events.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import type { Given, Inputs } from '../store/types.ts'
-import { quote } from '../task/names.ts'
 import type { TaskInput, TorrentInput } from '../task/types.ts'
-import { ItemInputs, isComplete, lacking } from './item-inputs.ts'
+import { ItemInputs, contentOf, isComplete, lacking } from './item-inputs.ts'
+import { stateOf, tooMuch } from './supplied-input.ts'
+import type { SuppliedInput } from './supplied-input.ts'
 import { piecesAhead } from './plan.ts'
 import { groupOf, tableRange } from './slices.ts'
-import type { FileRange } from './slices.ts'
-import type { InputTorrent, InputTorrents } from './supply-types.ts'
+import type { InputContent, InputEvents, InputStage, InputTorrent, InputTorrents } from './supply-types.ts'
 
 /** Changes within this time are processed together. */
 const SETTLE_MS = 10
 /** Shortest interval between two progress reports. */
 const REPORT_MS = 1_000
-
-interface Entry {
-  input: TaskInput
-  torrent: InputTorrent | null
-  close: () => void
-  /** why it will never be here */
-  error: Error | null
-  /** why it is not here for now */
-  waits: Error | null
-  reported: string
-}
 
 /** Limits of what is downloaded. */
 export interface SupplyLimits {
@@ -45,8 +33,8 @@ export class InputSupply implements Inputs {
   readonly #session: WorkSession<ComputeStore>
   readonly #slots: number
   readonly #maxSliceBytes: number
-  readonly #entries: Entry[]
-  readonly #split: Entry | undefined
+  readonly #entries: SuppliedInput[]
+  readonly #split: SuppliedInput | undefined
   readonly #items: ItemInputs
   readonly #reading = new Set<number>()
   /** pieces that will never be ready: nothing of their slices is downloaded */
@@ -67,16 +55,16 @@ export class InputSupply implements Inputs {
     this.#session = session
     this.#slots = slots
     this.#maxSliceBytes = maxSliceBytes
-    this.#entries = inputs.map(input => ({ input, torrent: null, close: () => {}, error: null, waits: null, reported: '' }))
+    this.#entries = inputs.map(input => ({
+      input, torrent: null, stage: null, close: () => {}, error: null, waits: null, reported: ''
+    }))
     this.#items = new ItemInputs(this.#entries, store, piece => {
       if (piece === null) this.#withdraw()
       else scheduler.setReady(piece, false)
       this.changed()
     })
     this.#split = this.#entries.find(({ input }) => input.split !== undefined)
-    for (const entry of this.#entries) {
-      if (entry.input.infoHash !== undefined) this.#openTorrent(entry, entry.input, torrents)
-    }
+    for (const entry of this.#entries) this.#open(entry, torrents)
     store.configure({ inputs: this })
     session.onPlanned(() => { this.changed() })
     this.changed()
@@ -84,29 +72,44 @@ export class InputSupply implements Inputs {
 
   get #pieceCount (): number { return this.#session.task.pieceCount }
 
-  #openTorrent (entry: Entry, input: TorrentInput, torrents: InputTorrents): void {
-    const opened = torrents.open(input, this.#pieceCount, {
-      isForCommands: input.split === undefined,
-      opened: torrent => {
-        entry.torrent = torrent
+  #open (entry: SuppliedInput, torrents: InputTorrents): void {
+    const { input } = entry
+    if (input.infoHash !== undefined) {
+      const events = this.#eventsOf<InputTorrent>(entry, torrent => { entry.torrent = torrent })
+      const opened = torrents.open(input, this.#pieceCount, events)
+      entry.close = () => { opened.close() }
+    } else if (input.task !== undefined) {
+      const events = this.#eventsOf<InputStage>(entry, stage => { entry.stage = stage })
+      const opened = torrents.openStage(input, this.#pieceCount, events)
+      entry.close = () => { opened.close() }
+    }
+  }
+
+  #eventsOf<Content extends InputContent> (
+    entry: SuppliedInput, set: (content: Content | null) => void
+  ): InputEvents<Content> {
+    const end = (): void => {
+      set(null)
+      this.#withdraw()
+      this.changed()
+    }
+    return {
+      isForCommands: entry.input.split === undefined,
+      opened: content => {
+        set(content)
         entry.waits = null
         this.changed()
       },
       changed: () => { this.changed() },
       lost: err => {
         entry.waits = err
-        entry.torrent = null
-        this.#withdraw()
-        this.changed()
+        end()
       },
-      failed: error => {
-        entry.error = error
-        entry.torrent = null
-        this.#withdraw()
-        this.changed()
+      failed: err => {
+        entry.error = err
+        end()
       }
-    })
-    entry.close = () => { opened.close() }
+    }
   }
 
   /** The next pieces may have changed; to be called after each change. */
@@ -150,11 +153,11 @@ export class InputSupply implements Inputs {
     if (this.#isPaused) return
     const whole = this.#entries.filter(entry => entry !== this.#split)
     const isNeeded = this.#session.scheduler.missing > 0 || this.#onWhole.length > 0
-    for (const { torrent } of whole) torrent?.want(isNeeded ? 'all' : [])
+    for (const entry of whole) contentOf(entry)?.want(isNeeded ? 'all' : [])
     if (!whole.every(isComplete)) return this.#withdraw()
     for (const go of this.#onWhole.splice(0)) go()
     if (this.#split === undefined || this.#split.input.data !== undefined) this.#allReady()
-    else this.#fetchSlices(this.#split, this.#split.input as TorrentInput)
+    else this.#fetchSlices(this.#split)
   }
 
   /** The inputs that all pieces need are stored. */
@@ -172,24 +175,25 @@ export class InputSupply implements Inputs {
     for (let piece = 0; piece < this.#pieceCount; piece++) this.#session.scheduler.setReady(piece, false)
   }
 
-  #fetchSlices ({ torrent }: Entry, input: TorrentInput): void {
-    if (torrent === null) return
+  #fetchSlices (entry: SuppliedInput): void {
+    const content = contentOf(entry)
+    if (content === null) return
     const { scheduler, paceMs } = this.#session
     if (!this.#isAllReady) {
       this.#isAllReady = true
-      scheduler.setGroups(this.#groups(input, torrent))
+      if (entry.torrent !== null) scheduler.setGroups(this.#groups(entry.input as TorrentInput, entry.torrent))
     }
     const room = piecesAhead(this.#slots, paceMs, scheduler.share) - scheduler.ready
     const wanted = new Set<number>()
     const ready: number[] = []
     if (room > 0) {
       for (const piece of scheduler.waiting(room + this.#refused.size)) {
-        const lacks = this.#lacks(input, torrent, piece)
+        const lacks = this.#lacks(entry, piece)
         if (lacks === null) continue
-        for (const torrentPiece of lacks) wanted.add(torrentPiece)
+        for (const unit of lacks) wanted.add(unit)
         if (lacks.length === 0) ready.push(piece)
       }
-      torrent.want(wanted)
+      content.want(wanted)
     }
     for (const piece of ready) scheduler.setReady(piece, true)
     if (ready.length === 0) return
@@ -202,19 +206,29 @@ export class InputSupply implements Inputs {
     return Uint32Array.from({ length: pieceCount }, (_, piece) => groupOf(input, layout, piece, pieceCount))
   }
 
-  /** The torrent pieces that a piece still needs; null if this is still being determined. */
-  #lacks (input: TorrentInput, torrent: InputTorrent, piece: number): number[] | null {
+  /** The units that a piece still needs; null if this is still being determined, or it needs too much. */
+  #lacks ({ input, torrent, stage }: SuppliedInput, piece: number): number[] | null {
     if (this.#refused.has(piece)) return null
+    if (stage === null) return this.#lacksOfTorrent(input as TorrentInput, torrent!, piece)
+    if (!this.#bounded(input, piece, stage.sliceBytes(piece))) return null
+    return stage.has(piece) ? [] : [piece]
+  }
+
+  #lacksOfTorrent (input: TorrentInput, torrent: InputTorrent, piece: number): number[] | null {
     const range = this.#items.knownRange(input, torrent, piece)
     if (range !== undefined) {
-      if (range.end - range.start <= this.#maxSliceBytes) return lacking(torrent, range)
-      this.#refuse(piece, tooMuch(input, range))
-      return null
+      return this.#bounded(input, piece, range.end - range.start) ? lacking(torrent, range) : null
     }
     const inTable = lacking(torrent, tableRange(torrent.layout, piece))
     if (inTable.length > 0) return inTable
     this.#readTable(input, torrent, piece)
     return null
+  }
+
+  #bounded (input: TaskInput, piece: number, bytes: number): boolean {
+    if (bytes <= this.#maxSliceBytes) return true
+    this.#refuse(piece, tooMuch(input, bytes))
+    return false
   }
 
   #readTable (input: TorrentInput, torrent: InputTorrent, piece: number): void {
@@ -272,22 +286,5 @@ export class InputSupply implements Inputs {
     }
     signal?.throwIfAborted()
     return this.#items.whole()
-  }
-}
-
-function tooMuch ({ name }: TorrentInput, { start, end }: FileRange): BitWorkerError {
-  return new BitWorkerError(
-    'BW_ERR_INPUT_LIMIT',
-    'usage',
-    `A piece needs ${end - start} bytes of the input ${quote(name)}, more than is allowed here, so it is not computed. Allow at least as many bytes per input.`
-  )
-}
-
-function stateOf ({ input: { name, length, data }, torrent, error, waits }: Entry): InputEvent {
-  if (error !== null) return { name, state: 'refused', length, have: 0, message: error.message }
-  if (data !== undefined) return { name, state: 'ready', length, have: length }
-  if (torrent?.missing() === 0) return { name, state: 'ready', length, have: length }
-  return {
-    name, state: 'fetching', length, have: torrent?.have() ?? 0, ...(waits !== null && { message: waits.message })
   }
 }

@@ -30,7 +30,7 @@ const KEYS = {
 type Source = keyof typeof KEYS
 const SOURCES = Object.keys(KEYS) as Source[]
 const KNOWN_KEYS = new Set([...KEYS.data, ...KEYS['info hash'], ...KEYS.task])
-const TASK_KEYS = new Set(['digest', 'info hash'])
+const TASK_KEYS = new Set(['digest', 'info hash', 'path'])
 
 /** Reads the `inputs` of a task with `pieceCount` pieces; undefined if there are none. Throws BW_ERR_TASK_INPUT. */
 export function readInputs (value: Bvalue | undefined, pieceCount: number): TaskInput[] | undefined {
@@ -78,8 +78,10 @@ function entryOf (input: NonNullable<CreateTaskOptions['inputs']>[number]): Enco
   if (input.data !== undefined) return { name, data: input.data, ...splitKeys(split) }
   const { length } = input
   if (input.task !== undefined) {
-    const { digest, infoHash } = input.task
-    return { name, length, task: { digest, 'info hash': hashBytes(infoHash) }, ...splitKeys(split) }
+    const { digest, infoHash, path } = input.task
+    if (path !== undefined && typeof path !== 'string') throw badOption('The path of an output must be text.')
+    const task = { digest, 'info hash': hashBytes(infoHash), path: path?.split('/') }
+    return { name, length, task, ...splitKeys(split) }
   }
   const { infoHash, sha256, files } = input
   return { name, length, 'info hash': hashBytes(infoHash), sha256, files, ...splitKeys(split) }
@@ -143,8 +145,15 @@ function readSource (entry: Bdict, name: string, source: Source): TaskInput {
   if (source === 'task') {
     const task = entry.get('task')
     if (!(task instanceof Map)) throw badInput(name, 'has a `task` that is not a dictionary')
+    const path = task.has('path') ? readPath(task.get('path'), name) : undefined
     return {
-      name, length, task: { digest: bytesIn(task, 'digest', 32, name), infoHash: hexOf(bytesIn(task, 'info hash', 20, name)) }
+      name,
+      length,
+      task: {
+        digest: bytesIn(task, 'digest', 32, name),
+        infoHash: hexOf(bytesIn(task, 'info hash', 20, name)),
+        ...(path !== undefined && { path })
+      }
     }
   }
   return {
@@ -154,6 +163,15 @@ function readSource (entry: Bdict, name: string, source: Source): TaskInput {
     sha256: bytesIn(entry, 'sha256', 32, name),
     ...(entry.has('files') && { files: numberIn(entry, 'files', MAX_INPUT_FILES, name) })
   }
+}
+
+/** A file of the other task, below its folder. */
+function readPath (value: Bvalue | undefined, name: string): string {
+  const parts = Array.isArray(value) ? value.map(textOf) : []
+  if (parts.length === 0 || parts.some(part => part === undefined)) throw badInput(name, 'has a `path` that is not a list of text')
+  const problem = pathsProblem([parts as string[]])
+  if (problem !== null) throw badInput(name, `has a path that ${problem}`)
+  return parts.join('/')
 }
 
 function readSplit (entry: Bdict, input: TaskInput, pieceCount: number): InputSplit | undefined {
@@ -174,7 +192,7 @@ function readSplit (entry: Bdict, input: TaskInput, pieceCount: number): InputSp
     return { by, size }
   }
   if (by === 'table' && input.task === undefined) return readTable(entry, input, pieceCount)
-  if (by === 'pieces' && input.task !== undefined) return { by }
+  if ((by === 'files' || by === 'pieces') && input.task !== undefined && input.task.path === undefined) return { by }
   throw badInput(name, `has the split ${quote(by)}, which no such input has`)
 }
 

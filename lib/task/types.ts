@@ -54,7 +54,7 @@ export interface TaskSignature {
 
 /** How the pieces of a task share an input: which slice each piece sees. */
 export type InputSplit =
-  /** a folder with as many files as the task has pieces: piece i sees file i, in the torrent's order */
+  /** a folder with as many files as the task has pieces: piece i sees file i, in the torrent's or other task's order */
   | { by: 'files' }
   /** a single file, cut into slices of `size` bytes; the last slice may be shorter */
   | { by: 'bytes', size: number }
@@ -104,8 +104,11 @@ export interface TorrentInput extends InputBase {
 
 /** An input that is the output of another task. */
 export interface OutputInput extends InputBase {
-  /** `digest`: the other task's digest, 32 bytes; `infoHash`: 40 lower-case hex digits */
-  task: { digest: Uint8Array, infoHash: string }
+  /**
+   * `digest`: the other task's digest, 32 bytes; `infoHash`: 40 lower-case hex digits; `path`: the input is this file
+   * alone, its components below the folder of the other task joined by '/'
+   */
+  task: { digest: Uint8Array, infoHash: string, path?: string }
   data?: undefined
   infoHash?: undefined
 }

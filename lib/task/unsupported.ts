@@ -33,8 +33,6 @@ export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
   ['timeout', 1],
   ['version', 1]
 ])
-/** Part of the format, but not implemented here. */
-const OUTPUT_AS_INPUT = 'the output of a task as an input'
 /** Beyond this number, features are counted and not named: a message is one line. */
 const MAX_NAMED = 5
 
@@ -72,14 +70,7 @@ export function unsupportedIn (dict: Bdict): string[] {
     .map(key => `the key ${quote(key)}`)
   const inInputs = version < TASK_VERSION ? [] : unknownInputKeys(dict.get('inputs'))
   const needs = version < TASK_VERSION ? [] : unknownNeeds(dict.get('needs'))
-  // this version cannot fetch the output of another task
-  const isOutput = inInputs.length === 0 && version >= TASK_VERSION && hasOutputs(dict.get('inputs'))
-  const inputs = isOutput ? [OUTPUT_AS_INPUT] : []
-  return capped([...keys, ...needs, ...inInputs, ...inputs, ...featuresIn(dict.get('requires'))])
-}
-
-function hasOutputs (inputs: Bvalue | undefined): boolean {
-  return Array.isArray(inputs) && inputs.some(input => input instanceof Map && input.has('task'))
+  return capped([...keys, ...needs, ...inInputs, ...featuresIn(dict.get('requires'))])
 }
 
 /** No version defines any feature yet, so every required one is unknown. */

@@ -41,9 +41,14 @@ export interface Judgement {
 /**
  * Judges a task by its signatures. They are verified again, because a `Task` can come from anywhere. One denied signer
  * outweighs all others. Throws BW_ERR_TASK_SIGNATURE for an invalid signature.
+ *
+ * @param needing tasks that read the task's output, directly or through others: their signers vouch for it as well,
+ * since they signed its digest
  */
-export function judgeTask (task: Task, { authors }: TrustStore, now: Date): Judgement {
-  const signers = checkSignatures([...task.signatures], task.digest)
+export function judgeTask (task: Task, { authors }: TrustStore, now: Date, needing: readonly Task[] = []): Judgement {
+  const own = [task, ...needing].flatMap(({ signatures, digest }) => checkSignatures([...signatures], digest))
+  const signers = own
+    .filter(({ publicKey }, i) => own.findIndex(each => each.publicKey === publicKey) === i)
     .map(signature => judgeSigner(task, signature, authors.find(({ key }) => key === signature.publicKey), now))
   const has = (standing: SignerJudgement['standing']): boolean => signers.some(signer => signer.standing === standing)
   const fileBytes = fileBytesOf(

@@ -17,6 +17,7 @@ import { checkComputeOptions } from './options.ts'
 import type { CheckedComputeOptions, ComputeOptions, TaskTorrentOptions } from './options.ts'
 import { TaskInputs } from './input-torrents.ts'
 import type { ParentTorrent } from './input-types.ts'
+import type { Torrent } from './public-types.ts'
 
 /** The part of ComputeTorrent that is needed here. */
 export interface ControlledTorrent extends InternalTorrent {
@@ -91,11 +92,20 @@ export class ComputeControl {
   /** The store is open. Throws like `start`. */
   ready (): void {
     const { task } = this.#torrent._session!
-    if (task.inputs !== undefined) {
-      this.#inputs = new TaskInputs(this.#torrent as unknown as ParentTorrent, this.#torrent._options.inputs ?? {})
-      this.#inputs.share(task.inputs, task.pieceCount)
-    }
+    if (task.inputs !== undefined) this.#openInputs().share(task.inputs, task.pieceCount)
     if (this.#options !== null) this.#startWhenSettled(this.#options = checkComputeOptions(this.#options))
+  }
+
+  #openInputs (): TaskInputs {
+    const { inputs = {} } = this.#torrent._options
+    return this.#inputs ??= new TaskInputs(this.#torrent as unknown as ParentTorrent, inputs)
+  }
+
+  /** The tasks whose outputs this one reads, once they are added. */
+  async stages (): Promise<Torrent[]> {
+    const task = this.#torrent._session?.task
+    if (task?.inputs === undefined || this.#torrent.destroyed) return []
+    return this.#openInputs().stages(task.inputs, task.pieceCount)
   }
 
   async close (): Promise<void> {

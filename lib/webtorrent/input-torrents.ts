@@ -1,21 +1,35 @@
 /**
- * The torrents of a task's inputs. Peers of the task are tried as peers of its inputs. Made by compute-control.ts;
- * lib/inputs/supply.ts decides what is downloaded.
+ * The torrents and earlier tasks of a task's inputs. Peers of the task are tried as peers of its inputs. Made by
+ * compute-control.ts; lib/inputs/supply.ts decides what is downloaded.
  */
-import type { InputTorrentEvents, InputTorrents } from '../inputs/supply-types.ts'
+import { findTask } from '../inputs/registry.ts'
+import type {
+  InputContent, InputEvents, InputStageEvents, InputTorrentEvents, InputTorrents
+} from '../inputs/supply-types.ts'
 import { traceOf } from '../base/trace.ts'
-import type { TaskInput, TorrentInput } from '../task/types.ts'
+import type { OutputInput, TaskInput, TorrentInput } from '../task/types.ts'
 import { foundBy } from '../inputs/places.ts'
 import { SharedInput } from './shared-input.ts'
 import type { InputOptions } from './options.ts'
 import type { InputClient, ParentTorrent } from './input-types.ts'
+import type { Torrent } from './public-types.ts'
+import { SharedStage } from './shared-stage.ts'
 
 const trace = traceOf('inputs')
 
 /** By client and info-hash. */
-const shared = new WeakMap<object, Map<string, SharedInput>>()
+const shared = new WeakMap<object, Map<string, AnyShared>>()
 /** Those that are closing, likewise: the next one takes their place in the cache. */
 const closing = new WeakMap<object, Map<string, Promise<void>>>()
+
+type AnyShared = SharedInput | SharedStage
+type User<Events, Input> = [events: Events, input: Input, pieceCount: number]
+
+/** The common part of input torrents and earlier tasks. */
+interface Shared<Events, Input> {
+  use (events: Events, input: Input, pieceCount: number): void
+  leave (events: Events): boolean
+}
 
 /** The torrents of one task's inputs. */
 export class TaskInputs implements InputTorrents {
@@ -24,7 +38,7 @@ export class TaskInputs implements InputTorrents {
   readonly #client: InputClient
   readonly #options: InputOptions
   /** how often: an input can be computed with, and shared besides */
-  readonly #used = new Map<SharedInput, number>()
+  readonly #used = new Map<AnyShared, number>()
   readonly #closing = new Set<Promise<void>>()
   #isClosed = false
   readonly #shares: Array<() => void> = []
@@ -36,14 +50,35 @@ export class TaskInputs implements InputTorrents {
   }
 
   open (input: TorrentInput, pieceCount: number, events: InputTorrentEvents): { close (): void } {
-    const client = this.#client
-    const [all, ending] = [mapOf(shared, client), mapOf(closing, client)]
-    const { infoHash } = input
-    const used = all.get(infoHash) ??
-      new SharedInput(infoHash, this.#parent, this.#options, ending.get(infoHash) ?? Promise.resolve())
+    const user: User<InputTorrentEvents, TorrentInput> = [events, input, pieceCount]
+    return this.#open(input.infoHash, user, (known, ended) =>
+      known instanceof SharedInput ? known : new SharedInput(input.infoHash, this.#parent, this.#options, ended))
+  }
+
+  openStage (input: OutputInput, pieceCount: number, events: InputStageEvents): { close (): void } {
+    const user: User<InputStageEvents, OutputInput> = [events, input, pieceCount]
+    try {
+      return this.#open(input.task.infoHash, user, (known, ended) =>
+        known instanceof SharedStage ? known : new SharedStage(input, this.#parent, this.#options, ended))
+    } catch (err) {
+      // tasks that need each other
+      setImmediate(() => { events.failed(err as Error) })
+      return { close () {} }
+    }
+  }
+
+  /** @param get the one that is there, or else a new one, which begins once the last one of its kind has ended */
+  #open<Events, Input> (
+    infoHash: string,
+    user: User<Events, Input>,
+    get: (known: AnyShared | undefined, ended: Promise<void>) => Shared<Events, Input> & AnyShared
+  ): { close (): void } {
+    const [all, ending] = [mapOf(shared, this.#client), mapOf(closing, this.#client)]
+    const used = get(all.get(infoHash), ending.get(infoHash) ?? Promise.resolve())
+    const [events] = user
     all.set(infoHash, used)
     this.#used.set(used, (this.#used.get(used) ?? 0) + 1)
-    used.use(events, input, pieceCount)
+    used.use(...user)
     for (const wire of this.#parent.wires) this.#tell(used, wire)
     let isOpen = true
     return {
@@ -58,7 +93,7 @@ export class TaskInputs implements InputTorrents {
     }
   }
 
-  #end (used: SharedInput, infoHash: string): void {
+  #end (used: AnyShared, infoHash: string): void {
     const ending = mapOf(closing, this.#client)
     mapOf(shared, this.#client).delete(infoHash)
     const end = used.close().finally(() => {
@@ -71,23 +106,51 @@ export class TaskInputs implements InputTorrents {
 
   /** Passes on what is on this machine, or all with `seed`, whether anything is computed here or not. */
   share (inputs: readonly TaskInput[], pieceCount: number): void {
-    for (const input of inputs) if (input.infoHash !== undefined) void this.#share(input, pieceCount)
+    for (const input of inputs) {
+      if (input.infoHash !== undefined) void this.#share(input, pieceCount)
+      else if (input.task !== undefined) void this.#shareStage(input, pieceCount)
+    }
   }
 
   async #share (input: TorrentInput, pieceCount: number): Promise<void> {
     const { seed = false } = this.#options
     if (!seed && await foundBy(this.#options, input.infoHash) === null) return
-    if (this.#isClosed) return
-    const opened = this.open(input, pieceCount, {
-      opened: torrent => { if (seed) torrent.want('all') },
+    if (!this.#isClosed) this.#keep(close => this.open(input, pieceCount, this.#onlyShared(input, seed, close)))
+  }
+
+  async #shareStage (input: OutputInput, pieceCount: number): Promise<void> {
+    const { seed = false, registry } = this.#options
+    if (!seed && await findTask(input.task.infoHash, registry) === null) return
+    if (!this.#isClosed) this.#keep(close => this.openStage(input, pieceCount, this.#onlyShared(input, seed, close)))
+  }
+
+  #onlyShared ({ name }: TaskInput, seed: boolean, close: () => void): InputEvents<InputContent> {
+    return {
+      opened: content => { if (seed) content.want('all') },
       changed () {},
       lost: err => {
         this.#parent.emit('warning', err)
-        if (!seed) setImmediate(() => { opened.close() })
+        if (!seed) setImmediate(close)
       },
-      failed: err => { trace('%s is not shared: %s', input.name, err.message) }
-    })
+      failed: err => { trace('%s is not shared: %s', name, err.message) }
+    }
+  }
+
+  #keep (open: (close: () => void) => { close (): void }): void {
+    const opened = open(() => { opened.close() })
     this.#shares.push(() => { opened.close() })
+  }
+
+  /** Adds the tasks whose outputs are inputs, if that has not happened yet; those that cannot be are left out. */
+  async stages (inputs: readonly TaskInput[], pieceCount: number): Promise<Torrent[]> {
+    const torrents = new Set<Torrent | null>()
+    for (const input of inputs) {
+      if (input.task === undefined || this.#isClosed) continue
+      this.#keep(close => this.openStage(input, pieceCount, this.#onlyShared(input, false, close)))
+      const stage = mapOf(shared, this.#client).get(input.task.infoHash)
+      if (stage instanceof SharedStage) torrents.add(await stage.added())
+    }
+    return [...torrents].filter(torrent => torrent !== null)
   }
 
   /** A peer of the task has told its listening port: it may have the inputs as well. */
@@ -102,7 +165,7 @@ export class TaskInputs implements InputTorrents {
     await Promise.all(this.#closing)
   }
 
-  #tell (used: SharedInput, { remoteAddress, peerExtendedHandshake: { p: port } }: ParentTorrent['wires'][number]): void {
+  #tell (used: AnyShared, { remoteAddress, peerExtendedHandshake: { p: port } }: ParentTorrent['wires'][number]): void {
     if (typeof remoteAddress !== 'string' || typeof port !== 'number' || port < 1 || port > 65_535) return
     const host = remoteAddress.replace(/^::ffff:/, '')
     used.addPeer(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)

@@ -38,6 +38,8 @@ export interface InputOptions extends CacheOptions {
   find? (infoHash: string): Promise<FoundInput | null>
   /** download all inputs to pass them on, even if nothing is computed here; default false */
   seed?: boolean
+  /** the folder in which `createTaskFrom` recorded what was made here; default: see lib/inputs/registry.ts */
+  registry?: string
   /** do not compute pieces whose slice of a split input is larger than this, in bytes; default: no limit */
   maxSliceBytes?: number
 }

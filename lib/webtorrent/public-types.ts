@@ -29,6 +29,11 @@ export interface Torrent extends WebTorrentTorrent {
   startComputing (options?: ComputeOptions): void
   /** the progress of the task's inputs, in its order; empty if nothing is computed, or there are none */
   readonly inputs: InputEvent[]
+  /**
+   * The tasks whose outputs this one reads. They are added to the client, and only downloaded unless they are told to
+   * compute. Tasks that cannot be added are left out; 'input' says why. Empty before 'metadata'.
+   */
+  stages (): Promise<Torrent[]>
   /** Suspends the running work items, and starts no others. */
   pauseComputing (): void
   /** Resumes computing after `pauseComputing()`. */

@@ -130,6 +130,9 @@ export class ComputeTorrent extends IdentifiedTorrent {
   /** The progress of the task's inputs; empty if none are downloaded. */
   get inputs (): InputEvent[] { return this._control.inputs }
 
+  /** See public-types.ts. */
+  async stages (): Promise<Torrent[]> { return this._control.stages() }
+
   /** Suspends the running work items, and starts no others. */
   pauseComputing (): void {
     this._control.pause()

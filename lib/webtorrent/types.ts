@@ -39,6 +39,8 @@ export interface TorrentEvents extends TaskEventArguments {
   invalidPeer: [peer: string]
   blockedPeer: [peer: string]
   file: [event: FinishedFile]
+  /** a task whose output this one reads was added to the client; nothing of it is computed unless it is told to */
+  stage: [torrent: Torrent]
   metadata: []
   ready: []
   done: []

@@ -145,7 +145,7 @@ const REFUSED: Array<[what: string, args: string[], expected: RegExp]> = [
   ['a list linked to none', [':::+', 'a'], /There is no list before :::\+/],
   ['lists of other lengths', [':::', 'a', ':::+', '1', '2'], /A list of 2 entries cannot be linked to one of 1/],
   ['a link', ['--parts', '1', '--input', 'magnet:?xt=urn:btih:abc'], /Get the torrent file of the link first/],
-  ['a task', ['--parts', '1', '--input', 'y.bitworker'], /output of a task cannot be an input yet/],
+  ['a task', ['--parts', '1', '--input', 'y.bitworker'], /task:y\.bitworker/],
   ['a file that is not there', ['--parts', '1', '--input', 'none'], /There is no ".*none"/],
   ['a list that is not there', ['--params', 'none.csv'], /There is no "none.csv"/],
   ['more pieces than entries', ['--parts', '3', ':::', '1', '2'], /gives 2 pieces, not 3; leave out how many there are/],

@@ -34,9 +34,8 @@ function file (info: Dict, bitworker: Dict = {}): Uint8Array {
   })
 }
 
-/** What is not known to this version; without an output as an input, which it knows but does not fetch yet. */
-const unknownIn = (task: Task): readonly string[] =>
-  (task.unsupported ?? []).filter(what => what !== 'the output of a task as an input')
+/** What is not known to this version. */
+const unknownIn = (task: Task): readonly string[] => task.unsupported ?? []
 
 /** What the reader does with a task file. */
 function read (bytes: Uint8Array): Reading {

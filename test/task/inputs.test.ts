@@ -17,7 +17,8 @@ const hash = new Uint8Array(Buffer.from(HASH, 'hex'))
 const sha256 = new Uint8Array(32).fill(7)
 const torrent: Dict = { name: 't', length: 100, 'info hash': hash, sha256 }
 const list: Dict = { name: 'l', data: 'aabbccdd', slices: table(0, 2, 4, 6, 8), split: 'table' }
-const output: Dict = { name: 'o', length: 9, task: { digest: sha256, 'info hash': hash } }
+const oneFile = { digest: sha256, 'info hash': hash }
+const output: Dict = { name: 'o', length: 9, task: oneFile }
 
 function table (...offsets: number[]): Uint8Array {
   const bytes = new DataView(new ArrayBuffer(offsets.length * 8))
@@ -59,7 +60,9 @@ const GOOD: Array<[what: string, entry: Dict, read: TaskInput]> = [
   ['a list with empty entries', { ...list, slices: table(0, 0, 8, 8, 8) }, { name: 'l', length: 8, data: new Uint8Array(Buffer.from('aabbccdd')), split: { by: 'table', offsets: table(0, 0, 8, 8, 8), chunk: 1, columns: [] } }],
   ['a list in a torrent', { ...torrent, files: 2, split: 'table', chunk: 10, columns: ['lr', '_2'] }, { name: 't', length: 100, infoHash: HASH, sha256, files: 2, split: { by: 'table', chunk: 10, columns: ['lr', '_2'] } }],
   ['the output of a task', output, { name: 'o', length: 9, task: { digest: sha256, infoHash: HASH } }],
-  ['its pieces', { ...output, split: 'pieces' }, { name: 'o', length: 9, task: { digest: sha256, infoHash: HASH }, split: { by: 'pieces' } }]
+  ['its pieces', { ...output, split: 'pieces' }, { name: 'o', length: 9, task: { digest: sha256, infoHash: HASH }, split: { by: 'pieces' } }],
+  ['its files', { ...output, split: 'files' }, { name: 'o', length: 9, task: { digest: sha256, infoHash: HASH }, split: { by: 'files' } }],
+  ['one of its files', { ...output, task: { ...oneFile, path: ['a', 'b'] } }, { name: 'o', length: 9, task: { digest: sha256, infoHash: HASH, path: 'a/b' } }]
 ]
 
 test('good inputs, read and written', t => {
@@ -122,7 +125,8 @@ const BAD: Array<[what: string, inputs: Encodable]> = [
     .map((columns): [string, Encodable] => [`the columns ${inspect(columns)}`, [{ ...list, columns }]]),
   ['columns without a list', [{ ...torrent, columns: ['a'] }]],
   ...[1, {}, { digest: sha256 }, { digest: hash, 'info hash': hash }].map((task): [string, Encodable] => [`the task ${inspect(task)}`, [{ ...output, task }]]),
-  ['the output of a task, in files', [{ ...output, split: 'files' }]],
+  ...['a', [], [1], ['..'], ['a/b'], ['']].map((path): [string, Encodable] => [`the path ${inspect(path)}`, [{ ...output, task: { ...oneFile, path } }]]),
+  ['a file of a task, in pieces', [{ ...output, task: { ...oneFile, path: ['a'] }, split: 'pieces' }]],
   ['the output of a task, in bytes', [{ ...output, split: 'bytes', slice: 3 }]]
 ]
 
@@ -134,10 +138,10 @@ test('bad inputs', t => {
 test('an unknown key of an input means: do not compute', t => {
   for (const [what, inputs] of [
     ['in an entry', [{ ...torrent, mode: 1 }]],
-    ['in its task', [{ ...output, task: { digest: sha256, 'info hash': hash, path: 'a' } }]]
+    ['in its task', [{ ...output, task: { ...oneFile, mode: 1 } }]]
   ] as const) {
     const task = parse(inputs)
-    t.match(task.unsupported?.join(', ') ?? '', /^the key "(mode|path)" of an input$/, what)
+    t.match(task.unsupported?.join(', ') ?? '', /^the key "mode" of an input$/, what)
     t.throws(() => workItemEnv(task, 0), /does not support what the task needs \(the key/)
   }
   isRefused(t, 'and what is known must be right nevertheless', () => parse([{ ...torrent, mode: 1, sha256: '' }]))

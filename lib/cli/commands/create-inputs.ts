@@ -7,9 +7,11 @@ import type { InputSource, PerPart } from '../../inputs/make-task.ts'
 import { combine, csvList, jsonList, linesList, linked } from '../../inputs/lists.ts'
 import type { ValueList } from '../../inputs/ranges.ts'
 import { readError } from '../../inputs/tree.ts'
+import type { NetworkFlags } from '../flags/network.ts'
+import { outputSource } from './create-stages.ts'
 
 /** The flags as typed. */
-export interface InputFlags {
+export interface InputFlags extends NetworkFlags {
   input: Bind[]
   inputPerPart?: Bind
   /** bytes */
@@ -31,9 +33,9 @@ const LIST_MARK = /^:::(:?)(\+?)$/
 export async function inputSources (flags: InputFlags, words: readonly string[]): Promise<InputSource[]> {
   const { chunk, inputPerPart, slice } = flags
   if (slice !== undefined && inputPerPart === undefined) throw usage('--slice needs a file to cut. Pass --input-per-part FILE as well.')
-  const whole = await Promise.all(flags.input.map(async input => await sourceOf(input, false)))
+  const whole = await Promise.all(flags.input.map(async input => await sourceOf(input, false, flags)))
   const share = slice === undefined ? true : { slice }
-  const perPart = inputPerPart === undefined ? [] : [await sourceOf(inputPerPart, share)]
+  const perPart = inputPerPart === undefined ? [] : [await sourceOf(inputPerPart, share, flags)]
   const list = await listOf(flags, await wordLists(words), chunk)
   if (list === null && chunk !== undefined) throw usage('--chunk needs a list. Pass, for example, --each-line FILE or ::: VALUE … as well.')
   if (list !== null && perPart.length > 0) {
@@ -50,11 +52,14 @@ export function hasSplit (
     [inputPerPart, params, fromJson].some(flag => flag !== undefined)
 }
 
-async function sourceOf ({ path: from, name }: Bind, perPart: PerPart): Promise<InputSource> {
-  if (/^(?:(?:magnet|task):|[a-z][a-z\d+.-]*:\/\/)/i.test(from)) {
+async function sourceOf (
+  { path: from, name }: Bind, perPart: PerPart, flags: NetworkFlags
+): Promise<InputSource> {
+  if (from.startsWith('task:')) return await outputSource(from.slice('task:'.length), perPart, flags)
+  if (/^(?:magnet:|[a-z][a-z\d+.-]*:\/\/)/i.test(from)) {
     throw usage('Inputs are files, folders and torrent files, not links. Get the torrent file of the link first.')
   }
-  if (from.endsWith('.bitworker')) throw usage('The output of a task cannot be an input yet. Name its files.')
+  if (from.endsWith('.bitworker')) throw usage(`A task file is no input, but the output of its task may be one: task:${from}.`)
   if (!from.endsWith('.torrent')) return { path: from, ...(name !== undefined && { name }), perPart }
   return { torrent: await read(from), name: name ?? path.basename(from, '.torrent'), perPart }
 }

@@ -4,8 +4,9 @@ import { readFile } from 'node:fs/promises'
 import { BitWorkerError, CommandError } from '../../base/errors.ts'
 import { namesToFetch } from '../../inputs/embedded.ts'
 import { createTaskFrom } from '../../inputs/make-task.ts'
-import type { CreateTaskFromOptions } from '../../inputs/make-task.ts'
+import type { CreateTaskFromOptions, InputSource } from '../../inputs/make-task.ts'
 import { magnetOf } from '../../task/task.ts'
+import { MAX_TRACKERS } from '../../task/trackers.ts'
 import type { CreateTaskOptions, Task } from '../../task/task.ts'
 import { version } from '../../version.ts'
 import type { FileParts } from '../flags/values.ts'
@@ -70,7 +71,8 @@ const SHOWN_BYTES = 1024
 export async function create (words: readonly string[], flags: CreateFlags): Promise<void> {
   const options = taskOptions(await withCommandOf(flags), hasSplit(flags, words))
   const old = await oldTask(flags)
-  const created = await make({ ...options, inputs: await inputSources(flags, words) }, flags.json)
+  const inputs = await inputSources(flags, words)
+  const created = await make({ ...options, ...trackersOf(inputs, flags), inputs }, flags.json)
   if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) {
     throw usage('--key and --label need a signature. Pass --sign as well.')
   }
@@ -84,6 +86,12 @@ export async function create (words: readonly string[], flags: CreateFlags): Pro
 }
 
 const COMMAND_FLAGS = { command: '--command', commandFile: '--command-file', script: '--script' }
+
+/** The trackers of the tasks whose outputs are inputs, unless some were named. */
+function trackersOf (inputs: InputSource[], { announce }: CreateFlags): Pick<CreateTaskOptions, 'announce'> {
+  const all = new Set(inputs.flatMap(input => 'outputOf' in input ? input.outputOf.announce : []))
+  return announce.length > 0 || all.size === 0 ? {} : { announce: [...all].slice(0, MAX_TRACKERS) }
+}
 
 /** A script that names another program than a shell would be run by the wrong one. */
 const OTHER_PROGRAM = /^#!(?!\s*(?:\S*\/env\s+(?:-S\s+)?)?(?:\S*\/)?(?:ba|da)?sh(?:\s|$)).*/

@@ -14,6 +14,7 @@ import type { TrustStore } from '../../trust/list-format.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
 import type { NetworkFlags } from '../flags/network.ts'
 import { describeTask, taskFields } from '../output/describe.ts'
+import type { DescribeOptions } from '../output/describe.ts'
 import { EXIT, report as reportError } from '../output/failure.ts'
 import { escapeText } from '../output/format.ts'
 import { JsonOutput } from '../output/json-output.ts'
@@ -25,6 +26,7 @@ import { confine } from '../run/confinement.ts'
 import type { Confinement, ConfinementFlags } from '../run/confinement.ts'
 import { report, reportStderr } from '../run/events.ts'
 import { FailureReport } from '../run/failures.ts'
+import type { Explain } from '../run/failures.ts'
 import { inputOptions, inputProblem } from '../run/inputs.ts'
 import type { InputFlags } from '../run/inputs.ts'
 import { aborted, onInterrupt, withDeadline } from '../run/interrupt.ts'
@@ -39,6 +41,8 @@ import { askConsent, demandTerminal } from '../run/prompt.ts'
 import { Remarks } from '../run/remarks.ts'
 import type { SealingFlags } from '../run/sealing.ts'
 import { readSource } from '../run/source.ts'
+import { Stages } from '../run/stages.ts'
+import type { Stage } from '../run/stages.ts'
 import { nothingComes } from '../run/waiting.ts'
 
 /** The flags as typed. */
@@ -111,17 +115,21 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
   const progress = { started: false, finished: false, ended: false, stop: () => {} }
   const question = new AbortController()
   const remarks = new Remarks(text => { screen.note(text) }, out)
+  // without a sandbox the command sees what its user sees
+  const explain: Explain = failure => surroundings.confinement?.fields.tier === 'none' ? null : explainMissing(failure)
   const failures = new FailureReport({
-    // without a sandbox, the command sees everything that its user sees
-    explain: failure => surroundings.confinement?.fields.tier === 'none' ? null : explainMissing(failure),
+    explain,
     note: text => { screen.note(text) },
     remark: lines => { remarks.add('failures', lines) },
     emit: (event, fields) => { out.emit(event, fields) }
   })
+  const stages = new Stages({
+    out, screen, remarks, explain, judge: (task, needing) => judge(task, flags, surroundings.trust, needing)
+  })
   const view = followWork(session)
   report(session, failures, out, remarks)
   if (flags.verbose) reportStderr(session, screen)
-  const outcome = outcomeOf(session.torrent, flags, failures, out, screen)
+  const outcome = outcomeOf(session.torrent, flags, failures, out, screen, stages)
   outcome.finished.then(() => {
     progress.finished = true
     question.abort()
@@ -131,11 +139,11 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
       aborted(interrupted).catch(() => EXIT.interrupted),
       session.failed,
       outcome.exitCode,
-      begin(session, flags, surroundings, question.signal).then(async () => {
+      begin(session, flags, { ...surroundings, stages }, question.signal).then(async () => {
         // The task ended during the prompt: there is nothing left to show.
         if (progress.ended) return NEVER
         progress.started = true
-        progress.stop = watch(session, view, screen)
+        progress.stop = watch(session, view, stages, screen)
         const { torrent } = session
         const obstacle = obstacleTo(torrent, flags, surroundings.confinement) ?? await unableAfterAll(torrent)
         if (flags.exit !== true) return NEVER
@@ -160,9 +168,9 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
 
 /** Waits for the task, shows it, asks, and starts computing. */
 async function begin (
-  { torrent }: Session, flags: RunFlags, surroundings: Surroundings, settled: AbortSignal
+  { torrent }: Session, flags: RunFlags, surroundings: Surroundings & { stages: Stages }, settled: AbortSignal
 ): Promise<void> {
-  const { out, screen, trust, confinement } = surroundings
+  const { out, screen, trust, confinement, stages } = surroundings
   await reached(torrent, 'metadata')
   const { task } = torrent
   if (task === null) {
@@ -175,13 +183,8 @@ async function begin (
   const judgement = judge(task, flags, trust)
   // without a sandbox, most limits do not apply
   const limits = confinement === null || confinement.fields.tier === 'none' ? undefined : confinement.options.limits
-  const description = describeTask(task, {
-    outDir: flags.output,
-    columns: process.stderr.columns,
-    judgement,
-    binds: flags.bind,
-    ...(limits !== undefined && { limits })
-  })
+  const how = { columns: process.stderr.columns, ...(limits !== undefined && { limits }) }
+  const description = describeTask(task, { ...how, outDir: flags.output, judgement, binds: flags.bind })
   for (const line of description) screen.note(line)
   out.emit('task', taskFields(task, judgement))
   if (task.convertedFrom !== undefined) warnConverted(out, screen)
@@ -194,14 +197,34 @@ async function begin (
   screen.note(confinement.banner)
   if (!confinement.mayCompute) return
   if (flags.bind.length > 0) warnBinds(out, screen)
+  const needed = await stages.gather(torrent, settled) ?? []
+  for (const stage of needed) tellStage(stage, flags, how, out, screen)
   if (flags.yes !== true && judgement.verdict === 'trusted') screen.note(describeTrust(judgement))
+  const all = [{ torrent, task, judgement }, ...needed.filter(each => problemOf(each.torrent, flags) === null)]
   // A finished task needs no answer; without an answer, nothing runs.
-  if (mustAsk(task, flags, judgement) && (settled.aborted || !await askConsent(settled))) return
+  if (all.some(each => mustAsk(each.task, flags, each.judgement))) {
+    if (settled.aborted || !await askConsent(settled, { tasks: all.length })) return
+  }
+  for (const each of all) start(each, confinement, flags, each.torrent === torrent ? flags.bind : [])
+}
+
+/** Shows an earlier task like the task itself. */
+function tellStage (
+  { torrent, task, judgement }: Stage, flags: RunFlags, how: DescribeOptions, out: JsonOutput, screen: Screen
+): void {
+  screen.note('Its output is read, so it is computed as well:')
+  for (const line of describeTask(task, { ...how, judgement })) screen.note(line)
+  out.emit('stage', { what: 'task', ...taskFields(task, judgement), path: torrent.path })
+  const problem = problemOf(torrent, flags)
+  if (problem !== null) warn(problem, out, screen)
+}
+
+function start ({ torrent, judgement }: Stage, { options }: Confinement, flags: RunFlags, binds: Bind[]): void {
   torrent.startComputing({
     ...(flags.slots !== undefined && { slots: flags.slots }),
-    ...confinement.options,
-    limits: limitsWithin(confinement.options.limits, flags.yes === true ? undefined : judgement.fileBytes),
-    binds: flags.bind.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
+    ...options,
+    limits: limitsWithin(options.limits, flags.yes === true ? undefined : judgement.fileBytes),
+    binds: binds.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
   })
 }
 
@@ -225,8 +248,8 @@ function refuseForeignFiles (torrent: Torrent): void {
 }
 
 /** Throws BW_ERR_DENIED if the task would run, and is denied. */
-function judge (task: Task, flags: RunFlags, trust: TrustStore): Judgement {
-  const judgement = judgeTask(task, trust, new Date())
+function judge (task: Task, flags: RunFlags, trust: TrustStore, needing: readonly Task[] = []): Judgement {
+  const judgement = judgeTask(task, trust, new Date(), needing)
   if (flags.compute) refuseDenied(judgement)
   return judgement
 }

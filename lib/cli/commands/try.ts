@@ -110,7 +110,7 @@ async function consent (task: Task, { yes, bind }: TryFlags, signal: AbortSignal
   demandTerminal('Pass --yes to run the command without asking.')
   const lines = describeTask(task, { outDir: '.', columns: process.stderr.columns, judgement, binds: bind })
   process.stderr.write(`${lines.join('\n')}\n`)
-  await askConsent(signal, 'You declined, so nothing was run.')
+  await askConsent(signal, { refused: 'You declined, so nothing was run.' })
   signal.throwIfAborted()
 }
 

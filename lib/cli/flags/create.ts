@@ -3,9 +3,10 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { CreateFlags } from '../commands/create.ts'
 import { EXAMPLES } from './examples.ts'
-import { addOptions, common, group, many, signer, value } from './shared.ts'
+import { addOptions, common, group, many, network, signer, value } from './shared.ts'
 import {
-  parseAnnounce, parseArch, parseBind, parseCount, parseFileParts, parseLimit, parsePieceLength, parseRange, parseRanges
+  parseAnnounce, parseArch, parseCount, parseFileParts, parseInput, parseLimit, parsePieceLength, parseRange,
+  parseRanges
 } from './values.ts'
 
 /** Adds `create` to the program. */
@@ -29,8 +30,8 @@ export function addCreate (program: Command): void {
       value('--piece-length <size>', 'the largest size of a piece, such as 64K or 4M (default: 1M)', parsePieceLength)
     ]),
     ...group('Inputs', [
-      many('--input <path[:name]>', 'a file or folder, or the content of a FILE.torrent, for all pieces; the command finds it in its working directory', parseBind),
-      value('--input-per-part <path[:name]>', 'a folder, of which each piece gets a file, or a file, of which it gets a slice, as $INPUT and as standard input', parseBind),
+      many('--input <path[:name]>', 'a file or folder, or the content of a FILE.torrent, for all pieces; the command finds it in its working directory. task:TASK[/PATH][:NAME] is the output of another task', parseInput),
+      value('--input-per-part <path[:name]>', 'a folder, of which each piece gets a file, or a file, of which it gets a slice, as $INPUT and as standard input. Of task:TASK[:NAME], each piece gets a file or a piece', parseInput),
       value('--slice <size>', 'with a file in --input-per-part: the size of a slice (default: by --parts)', parsePieceLength),
       new Option('--params <file.csv>', 'a table: each piece gets a row, in variables with the names in the first line'),
       new Option('--from-json <file>', 'an array, or JSON lines: each piece gets an element, as JSON in $ENTRY, or in variables if all elements are objects with the same keys'),
@@ -62,6 +63,8 @@ export function addCreate (program: Command): void {
       value('--pieces <ranges>', 'with --reuse: only these pieces, such as 0-99,120 (default: all that are stored)', parseRanges),
       new Option('--into <dir>', 'with --reuse: the folder in which you will run the new task (default: .)')
     ]),
+    // to look up a link after task:
+    ...network().filter(({ long }) => long !== '--announce'),
     ...common()
   ]).addHelpText('after', EXAMPLES.create).action(async (words: string[], flags: CreateFlags) => {
     await (await import('../commands/create.ts')).create(words, flags)

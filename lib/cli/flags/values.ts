@@ -155,6 +155,11 @@ export function parseBind (text: string): Bind {
   return { path, name }
 }
 
+/** As `parseBind`, and what begins with `task:` as it is: see commands/create-stages.ts. */
+export function parseInput (text: string): Bind {
+  return text.startsWith('task:') ? { path: text } : parseBind(text)
+}
+
 /** `FROM-TO` or `FROM-TO:STEP`: a list of numbers. */
 export function parseRange (text: string): ValueList {
   const list = rangeList(text)

@@ -13,6 +13,8 @@ export interface InputFields {
   length: number
   source: 'embedded' | 'torrent' | 'task'
   infoHash?: string
+  /** for a task's output: only this file */
+  path?: string
   /** of its torrent's info dictionary */
   sha256?: string
   /** number of files, for a folder */
@@ -42,7 +44,10 @@ function isFolder (input: TaskInput): boolean {
 
 function sourceOf (input: TaskInput): string {
   if (input.data !== undefined) return `in the task file (--show-input ${escapeText(input.name)})`
-  if (input.task !== undefined) return `the output of task ${input.task.infoHash}`
+  if (input.task !== undefined) {
+    const { infoHash, path } = input.task
+    return `${path === undefined ? '' : `${escapeText(path)} of `}the output of task ${infoHash}`
+  }
   return `torrent ${input.infoHash}${isFolder(input) ? `, ${plural(input.files ?? 1, 'file')}` : ''}`
 }
 
@@ -75,7 +80,11 @@ export function inputFields ({ inputs = [] }: Task): InputFields[] {
     ...(input.data !== undefined
       ? { source: 'embedded' as const }
       : input.task !== undefined
-        ? { source: 'task' as const, infoHash: input.task.infoHash }
+        ? {
+            source: 'task' as const,
+            infoHash: input.task.infoHash,
+            ...(input.task.path !== undefined && { path: input.task.path })
+          }
         : {
             source: 'torrent' as const,
             infoHash: input.infoHash,

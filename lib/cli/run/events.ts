@@ -1,5 +1,6 @@
 /** Reports the events of a torrent, as `--json` events and as notes for users. */
 import { escapeText, formatBytes } from '../output/format.ts'
+import type { Torrent } from '../../webtorrent/public-types.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 import type { Screen } from '../output/screen.ts'
 import type { FailureReport } from './failures.ts'
@@ -13,6 +14,20 @@ const PEERS_MS = 1_000
 /** Reports everything except the end, which run.ts reports. */
 export function report (session: Session, failures: FailureReport, out: JsonOutput, remarks: Remarks): void {
   const { torrent } = session
+  reportPieces(torrent, failures, out, remarks)
+  reportMisdeeds(torrent, remarks)
+  reportPeers(torrent, out)
+  session.onWarning(({ code, message }) => {
+    remarks.emit('warning', { ...(code?.startsWith('BW_ERR_') === true && { code }), message })
+    // a tracker that is down causes a warning every few minutes
+    remarks.add('warnings', [`Warning: ${message}`])
+  })
+}
+
+/** What becomes of its pieces, files and inputs. */
+export function reportPieces (
+  torrent: Torrent, failures: FailureReport, out: Pick<JsonOutput, 'emit'>, remarks: Remarks
+): void {
   for (const event of [
     'computing', 'computed', 'downloaded', 'aborted', 'completing', 'file', 'input', 'leaving'
   ] as const) {
@@ -30,13 +45,6 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
     })
   torrent.on('input', ({ name, state, message }) => {
     if (state === 'refused' && message !== undefined) remarks.add(`input ${name}`, [`warning: ${escapeText(message)}`])
-  })
-  reportMisdeeds(torrent, remarks)
-  reportPeers(torrent, out)
-  session.onWarning(({ code, message }) => {
-    remarks.emit('warning', { ...(code?.startsWith('BW_ERR_') === true && { code }), message })
-    // a tracker that is down causes a warning every few minutes
-    remarks.add('warnings', [`Warning: ${message}`])
   })
 }
 

@@ -50,7 +50,7 @@ export async function openSession (
     onWarning: listener => { warnings.add(listener) },
     close: async () => {
       disconnect()
-      await torrent.stopComputing()
+      await Promise.all(client.torrents.map(async each => { await each.stopComputing() }))
       await new Promise<void>(resolve => { if (client.destroyed) resolve(); else client.destroy(() => { resolve() }) })
     }
   }

@@ -10,6 +10,7 @@ import { handedOver, leavesWhenDone, seeded } from './leaving.ts'
 import type { LeavingFlags } from './leaving.ts'
 import { sealWhenDone } from './sealing.ts'
 import type { SealingFlags } from './sealing.ts'
+import type { Stages } from './stages.ts'
 import { nothingComes, PATIENCE_MS } from './waiting.ts'
 
 const NEVER = new Promise<never>(() => {})
@@ -30,7 +31,7 @@ export interface Outcome {
 
 /** Watches for the end, and reports it to users and `--json`. */
 export function outcomeOf (
-  torrent: Torrent, flags: OutcomeFlags, failures: FailureReport, out: JsonOutput, screen: Screen
+  torrent: Torrent, flags: OutcomeFlags, failures: FailureReport, out: JsonOutput, screen: Screen, stages: Stages
 ): Outcome {
   const files = new Map<string, number>()
   torrent.on('file', file => { files.set(file.path, file.length) })
@@ -90,9 +91,10 @@ export function outcomeOf (
     await seeded(torrent, flags)
     return torrent.task?.unsupported === undefined ? EXIT.done : EXIT.workFailed
   })
-  const end = Promise.race([done, failed.then(() => flags.exit === true ? EXIT.workFailed : NEVER)])
+  const hopeless = Promise.race([failed, stages.failed])
+  const end = Promise.race([done, hopeless.then(() => flags.exit === true ? EXIT.workFailed : NEVER)])
   const left = end.then(async exitCode => {
-    await handedOver(torrent, screen)
+    await Promise.all([torrent, ...stages.torrents].map(async each => { await handedOver(each, screen) }))
     return exitCode
   })
   return { finished, exitCode: left }

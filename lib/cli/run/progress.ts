@@ -3,6 +3,8 @@ import type { Torrent } from '../../webtorrent/public-types.ts'
 import { formatBytes } from '../output/format.ts'
 import type { Screen, Snapshot } from '../output/screen.ts'
 import type { Session } from './open-torrent.ts'
+import { stagesLeft } from './stages.ts'
+import type { Stages } from './stages.ts'
 import { WorkView } from './work-view.ts'
 
 const TICK_MS = 100
@@ -29,8 +31,8 @@ export function leavingWhen (peers: number, pieces: number): string {
 }
 
 /** Shows the progress of the torrent until the returned function is called. */
-export function watch (session: Session, view: WorkView, screen: Screen): () => void {
-  const show = (): void => { screen.show(snapshot(session, view)) }
+export function watch (session: Session, view: WorkView, stages: Stages, screen: Screen): () => void {
+  const show = (): void => { screen.show(snapshot(session, view, stages)) }
   show()
   const timer = setInterval(show, TICK_MS)
   const showDone = (): void => {
@@ -55,7 +57,7 @@ function fetching (torrent: Torrent): string | null {
   return `fetching inputs: ${Math.floor((100 * have) / length)} %, ${formatBytes(length - have)} left`
 }
 
-function snapshot ({ client, torrent }: Session, view: WorkView): Snapshot {
+function snapshot ({ client, torrent }: Session, view: WorkView, { torrents }: Stages): Snapshot {
   const now = performance.now()
   return {
     fraction: torrent.progress,
@@ -65,7 +67,7 @@ function snapshot ({ client, torrent }: Session, view: WorkView): Snapshot {
     uploadSpeed: client.uploadSpeed,
     timeLeftMs: Number.isFinite(torrent.timeRemaining) ? torrent.timeRemaining : null,
     state: view.stateAt(now) ?? fetching(torrent),
-    remark: view.remarkAt(now),
+    remark: view.remarkAt(now) ?? (torrent.done ? null : stagesLeft(torrents)),
     done: torrent.done
   }
 }

@@ -47,14 +47,16 @@ export async function ask (message: string, initialValue: boolean, signal: Abort
 }
 
 /**
- * Asks for consent, default No; false when `signal` withdraws the prompt. Throws BW_ERR_REFUSED (exit 2) for No or
- * Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
+ * Asks for consent to the commands of this many tasks, default No; false when `signal` withdraws the prompt. Throws
+ * BW_ERR_REFUSED (exit 2) for No or Ctrl-D, BW_ERR_INTERRUPTED (exit 130) for Ctrl-C.
  */
 export async function askConsent (
-  signal: AbortSignal, refused = 'You declined, so nothing was run. Pass --no-compute to download only what others compute.'
+  signal: AbortSignal,
+  { refused = 'You declined, so nothing was run. Pass --no-compute to download only what others compute.', tasks = 1 } = {}
 ): Promise<boolean> {
   demandTerminal()
-  const answer = await ask('Run this command on your machine?', false, signal)
+  const question = tasks === 1 ? 'Run this command on your machine?' : `Run the commands of these ${tasks} tasks on your machine?`
+  const answer = await ask(question, false, signal)
   if (signal.aborted) return false
   if (answer === true) return true
   throw new ExitError(EXIT.refused, 'BW_ERR_REFUSED', refused)

@@ -1,0 +1,41 @@
+/** One input of a task while it is supplied, and its progress. Used by supply.ts. */
+import { BitWorkerError } from '../base/errors.ts'
+import type { InputEvent } from '../session/events.ts'
+import { quote } from '../task/names.ts'
+import type { TaskInput } from '../task/types.ts'
+import { contentOf } from './item-inputs.ts'
+import type { HeldInput } from './item-inputs.ts'
+import type { InputStage, InputTorrent } from './supply-types.ts'
+
+/** An input, and what is told of it. */
+export interface SuppliedInput extends HeldInput {
+  torrent: InputTorrent | null
+  stage: InputStage | null
+  close: () => void
+  /** why it will never be here */
+  error: Error | null
+  /** why it is not here for now */
+  waits: Error | null
+  reported: string
+}
+
+/** Makes BW_ERR_INPUT_LIMIT for a piece that needs this many bytes of an input. */
+export function tooMuch ({ name }: TaskInput, bytes: number): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_INPUT_LIMIT',
+    'usage',
+    `A piece needs ${bytes} bytes of the input ${quote(name)}, more than is allowed here, so it is not computed. Allow at least as many bytes per input.`
+  )
+}
+
+/** The progress of an input. */
+export function stateOf (entry: SuppliedInput): InputEvent {
+  const { input: { name, length, data }, error, waits } = entry
+  const content = contentOf(entry)
+  if (error !== null) return { name, state: 'refused', length, have: 0, message: error.message }
+  if (data !== undefined) return { name, state: 'ready', length, have: length }
+  if (content?.missing() === 0) return { name, state: 'ready', length, have: length }
+  return {
+    name, state: 'fetching', length, have: content?.have() ?? 0, ...(waits !== null && { message: waits.message })
+  }
+}
