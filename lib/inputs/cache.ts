@@ -18,6 +18,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { bootId } from '../system/boot.ts'
 import { ioError } from '../system/io-errors.ts'
+import { namesIn } from '../system/lenient-reads.ts'
 import { acquireLock } from '../system/lock.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { filePath } from './file-store.ts'
@@ -90,7 +91,7 @@ export class InputCache {
 
   /** Removes unused inputs and roots, the oldest first, until the rest is within the limit. Never rejects. */
   async trim (): Promise<void> {
-    const folders = [this.#folder, path.join(this.root, 'roots')].flatMap(each => list(each).map(name => path.join(each, name)))
+    const folders = [this.#folder, path.join(this.root, 'roots')].flatMap(each => namesIn(each).map(name => path.join(each, name)))
     const entries = folders.map(folder => ({
       folder, bytes: sizeOf(folder), usedMs: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0
     }))
@@ -119,7 +120,7 @@ function takeWhole (folder: string): () => void {
   const releases: Array<() => void> = []
   const release = (): void => { for (const each of releases) each() }
   try {
-    for (const name of ['lock', ...list(folder).filter(each => /^use\.\d+$/.test(each))]) {
+    for (const name of ['lock', ...namesIn(folder).filter(each => /^use\.\d+$/.test(each))]) {
       releases.push(acquireLock(path.join(folder, name)))
     }
     return release
@@ -239,14 +240,6 @@ function read (at: string): Uint8Array | null {
     return readFileSync(at)
   } catch {
     return null
-  }
-}
-
-function list (folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
   }
 }
 

@@ -95,28 +95,20 @@ export async function readFinished (
   { path, regions }: FinishedContent, sink: (chunk: Uint8Array) => void, signal?: AbortSignal
 ): Promise<FileMark> {
   const pacer = new Pacer(signal)
-  try {
-    const fd = openRegular(path)
-    try {
-      const { size, mtimeMs, ino } = fstatSync(fd)
-      let position = 0
-      for (const { size: length, digest } of regions()) {
-        const actual = await copyRegion({ fd, position, size: length }, async chunk => {
-          sink(chunk)
-          await pacer.step()
-        })
-        if (actual === null || !equalBytes(actual, digest)) throw changed(path)
-        position += length
+  return useFinished(path, async fd => {
+    const { size, mtimeMs, ino } = fstatSync(fd)
+    let position = 0
+    for (const { size: length, digest } of regions()) {
+      const actual = await copyRegion({ fd, position, size: length }, async chunk => {
+        sink(chunk)
         await pacer.step()
-      }
-      return { size, mtimeMs, ino }
-    } finally {
-      closeSync(fd)
+      })
+      if (actual === null || !equalBytes(actual, digest)) throw changed(path)
+      position += length
+      await pacer.step()
     }
-  } catch (err) {
-    if (isGone(err)) throw changed(path, err)
-    throw ioError(err, path)
-  }
+    return { size, mtimeMs, ino }
+  })
 }
 
 /**
@@ -126,16 +118,23 @@ export async function readFinished (
 export async function readUnchanged (
   { folder, path }: { folder: string, path: string }, mark: FileMark, at: number, length: number
 ): Promise<Uint8Array> {
+  return useFinished(path, async fd => {
+    const bytes = await readAt(fd, at, length)
+    // after reading, so that a change during the read is detected
+    const { size, mtimeMs, ino } = fstatSync(fd)
+    const isSame = size === mark.size && mtimeMs === mark.mtimeMs && ino === mark.ino
+    if (!isSame || bytes.length < length) throw changed(path)
+    return bytes
+  }, new StoreLayout(folder, ''))
+}
+
+/** Opens a finished file for `use`. @param layout where its folders are checked for symbolic links first */
+async function useFinished<T> (path: string, use: (fd: number) => Promise<T>, layout?: StoreLayout): Promise<T> {
   try {
-    checkReadable(new StoreLayout(folder, ''), path)
+    if (layout !== undefined) checkReadable(layout, path)
     const fd = openRegular(path)
     try {
-      const bytes = await readAt(fd, at, length)
-      // after reading, so that a change during the read is detected
-      const { size, mtimeMs, ino } = fstatSync(fd)
-      const isSame = size === mark.size && mtimeMs === mark.mtimeMs && ino === mark.ino
-      if (!isSame || bytes.length < length) throw changed(path)
-      return bytes
+      return await use(fd)
     } finally {
       closeSync(fd)
     }

@@ -2,8 +2,9 @@
  * A control group, version 1 or 2: limits what its processes use in total. Reads and writes files of the kernel
  * synchronously: each takes microseconds.
  */
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { readOrEmpty } from '../../system/lenient-reads.ts'
 import { signalProcess } from '../process/sessions.ts'
 import type { Controller } from './hierarchy.ts'
 
@@ -121,14 +122,6 @@ export function killAll (files: readonly string[]): void {
 
 function countIn (file: string): number {
   return Number(/^oom_kill (\d+)/m.exec(readOrEmpty(file))?.[1] ?? 0)
-}
-
-function readOrEmpty (file: string): string {
-  try {
-    return readFileSync(file, 'latin1')
-  } catch {
-    return ''
-  }
 }
 
 function tryWrite (file: string, value: string): boolean {

@@ -6,8 +6,9 @@
  * this process's name, so that later processes can remove the groups of one that was killed.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { namesIn, readOrEmpty } from '../../system/lenient-reads.ts'
 import type { Limits } from '../limits.ts'
 import { closeAll, openAll } from '../process/open-all.ts'
 import { isLeft, ownPrefix } from '../process/own-name.ts'
@@ -227,21 +228,5 @@ function removeLeft (place: GroupPlace): void {
       }
       removeFolder(at)
     }
-  }
-}
-
-function readOrEmpty (file: string): string {
-  try {
-    return readFileSync(file, 'latin1')
-  } catch {
-    return ''
-  }
-}
-
-function namesIn (folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
   }
 }

@@ -2,7 +2,8 @@
  * The priority of sessions. If the kernel distributes processor time by session (sched_autogroup, the default on
  * desktops), the priority of a process applies only within its session, so the session's own must be set, too.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
+import { readOrEmpty } from '../../system/lenient-reads.ts'
 
 const LEAST = 19
 let isOn: boolean | undefined
@@ -32,13 +33,5 @@ function isTold (pid: number): boolean {
     return true
   } catch {
     return false // EAGAIN, or it has ended
-  }
-}
-
-function readOrEmpty (file: string): string {
-  try {
-    return readFileSync(file, 'latin1')
-  } catch {
-    return ''
   }
 }

@@ -1,5 +1,6 @@
 /** Measures the memory of processes with /proc. Each call reads a few small files. */
-import { readFileSync, statSync, statfsSync } from 'node:fs'
+import { statSync, statfsSync } from 'node:fs'
+import { readOrEmpty } from '../../system/lenient-reads.ts'
 import { livingThread } from '../../system/process-table.ts'
 
 /** The folders of a sandbox whose files are in memory. */
@@ -57,12 +58,4 @@ function isOurRoot (pid: number): boolean {
 
 function kib (text: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? 0)
-}
-
-function readOrEmpty (file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return '' // it has ended
-  }
 }

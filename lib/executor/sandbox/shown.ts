@@ -3,9 +3,10 @@
  * /var. All of it comes with packages and is world-readable; none of it is personal. It is the same in all tiers,
  * because a task that works for one volunteer must not fail for another.
  */
-import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { lstatSync, realpathSync, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import path from 'node:path'
+import { namesIn } from '../../system/lenient-reads.ts'
 
 /**
  * The folders of programs. Neither /opt nor the folders of other package managers: they are not in the sandbox's PATH,
@@ -179,14 +180,6 @@ export function visibleIn ({ path: folder, hidden }: Shown): { lists: string[], 
 /** The users in the sandbox: root, who does not occur in it, and the commands' user. */
 export const PASSWD = 'root:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/scratch:/bin/bash\n'
 export const GROUP = 'root:x:0:\nnogroup:x:65534:\n'
-
-function namesIn (folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
-}
 
 function statOrNull (at: string): Stats | null {
   try {
