@@ -8,6 +8,7 @@ import path from 'node:path'
 import { sha1Hex, sha256 } from '../base/digest.ts'
 import { errnoOf } from '../system/io-errors.ts'
 import { createTask } from '../task/task.ts'
+import { MAX_TRACKERS } from '../task/trackers.ts'
 import { taskError } from '../task/types.ts'
 import type { CreateTaskOptions, EmbeddedInput, InputSplit, Task, TorrentInput } from '../task/types.ts'
 import { outputOf } from './stage-source.ts'
@@ -19,8 +20,8 @@ import { rememberMade } from './made-tasks.ts'
 import { readLayout } from './metainfo.ts'
 import type { ValueList } from './ranges.ts'
 import { dataFolder, registryFolder, rememberInput } from './registry.ts'
-import { scriptCommand } from './script.ts'
-import { infoOf } from './torrent-file.ts'
+import { whatRuns } from './script.ts'
+import { infoOf, publicTrackers } from './torrent-file.ts'
 import { readTree, sourceError } from './tree.ts'
 import type { SourceTree } from './tree.ts'
 
@@ -80,6 +81,8 @@ interface Draft {
   length: number
   /** number of pieces that it implies; undefined: none */
   pieceCount: number | undefined
+  /** where a torrent that exists is found; default: nowhere */
+  announce?: string[]
   embed: () => Promise<Entry>
   hash: (opts: Hashing) => Promise<Entry>
 }
@@ -122,28 +125,19 @@ export async function createTaskFrom ({
   for (const draft of drafts) entries.push(await (embedded.has(draft) ? draft.embed() : draft.hash(hashing)))
   const parts = opts.parts ?? (opts.files === undefined ? pieceCount : undefined)
   const task = createTask({
-    ...opts, ...(parts !== undefined && { parts }), ...(entries.length > 0 && { inputs: entries })
+    ...trackersFor(opts, drafts),
+    ...opts,
+    ...(parts !== undefined && { parts }),
+    ...(entries.length > 0 && { inputs: entries })
   })
   if (task.completeBy === 'author') await rememberMade(task.digest, registry)
   return task
 }
 
-type Runs = Pick<CreateTaskOptions, 'command' | 'needs'>
-
-/** The command, and the script that it runs. */
-async function whatRuns (
-  { script, command, needs }: { [key in 'script' | 'command']: string | undefined } & { needs: Runs['needs'] | undefined }
-): Promise<Runs & { script: PathSource[] }> {
-  const given = needs !== undefined && { needs }
-  // left to createTask, which says what is wrong with a command that is none
-  if (script === undefined) return { command: command as string, ...given, script: [] }
-  if (typeof script !== 'string') throw badOption('script must be a path.')
-  if (command !== undefined) throw badOption('A task has either a command or a script, not both.')
-  const made = await scriptCommand(script)
-  const tools = [...new Set([...needs?.tools ?? [], ...made.tools])]
-  return {
-    command: made.command, ...given, ...(tools.length > 0 && { needs: { ...needs, tools } }), script: [made.source]
-  }
+/** Those of its inputs, for a task that has none and may be found by anybody. */
+function trackersFor (opts: CreateTaskFromOptions, drafts: readonly Draft[]): Pick<CreateTaskOptions, 'announce'> {
+  const all = new Set(drafts.flatMap(({ announce = [] }) => announce))
+  return opts.private === true || all.size === 0 ? {} : { announce: [...all].slice(0, MAX_TRACKERS) }
 }
 
 /** Called before anything is hashed. */
@@ -212,7 +206,8 @@ function draftOfTorrent ({ torrent, name, perPart = false }: TorrentSource, part
   const split = splitFor({ length: input.length, files: input.files }, perPart, { parts, name })
   const entry = async (): Promise<Entry> =>
     await Promise.resolve({ ...input, ...(split !== undefined && { split: split.split }) })
-  return { embeddedBytes: undefined, length: 0, pieceCount: split?.pieceCount, embed: entry, hash: entry }
+  const announce = publicTrackers(torrent)
+  return { embeddedBytes: undefined, length: 0, pieceCount: split?.pieceCount, announce, embed: entry, hash: entry }
 }
 
 /** What is sealed is an ordinary torrent. */

@@ -5,6 +5,8 @@
 import { open } from 'node:fs/promises'
 import path from 'node:path'
 import { isToolName } from '../task/needs.ts'
+import { taskError } from '../task/types.ts'
+import type { CreateTaskOptions } from '../task/types.ts'
 import { readError, sourceError } from './tree.ts'
 
 /** Linux reads no more of a first line. */
@@ -16,7 +18,7 @@ const SHELLS = new Set(['bash', 'sh'])
 const PLAIN_WORD = /^[\w./%+,:@=-]+$/
 
 /** A script as an input and the command that runs it. */
-export interface ScriptCommand {
+interface ScriptCommand {
   /** where it is, and what the commands find it as */
   source: { path: string, name: string }
   command: string
@@ -29,7 +31,7 @@ export interface ScriptCommand {
  * program lies differs from machine to machine. Rejects with BW_ERR_INPUT_SOURCE, BW_ERR_NOT_FOUND,
  * BW_ERR_NOT_PERMITTED.
  */
-export async function scriptCommand (from: string): Promise<ScriptCommand> {
+async function scriptCommand (from: string): Promise<ScriptCommand> {
   const name = path.basename(path.resolve(from))
   const words = interpreterOf(await firstLine(from), from)
   const [interpreter] = words
@@ -37,6 +39,27 @@ export async function scriptCommand (from: string): Promise<ScriptCommand> {
     source: { path: from, name },
     command: [...words, `./${name}`].map(quoted).join(' '),
     tools: SHELLS.has(interpreter!) ? [] : [interpreter!]
+  }
+}
+
+type Runs = Pick<CreateTaskOptions, 'command' | 'needs'>
+
+/**
+ * What `createTask` is to be given, and the script as an input. Rejects with BW_ERR_TASK_OPTIONS, BW_ERR_INPUT_SOURCE,
+ * BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED.
+ */
+export async function whatRuns (
+  { script, command, needs }: { [key in 'script' | 'command']: string | undefined } & { needs: Runs['needs'] | undefined }
+): Promise<Runs & { script: Array<ScriptCommand['source']> }> {
+  const given = needs !== undefined && { needs }
+  // left to createTask, which says what is wrong with a command that is none
+  if (script === undefined) return { command: command as string, ...given, script: [] }
+  if (typeof script !== 'string') throw badOption('script must be a path.')
+  if (command !== undefined) throw badOption('A task has either a command or a script, not both.')
+  const made = await scriptCommand(script)
+  const tools = [...new Set([...needs?.tools ?? [], ...made.tools])]
+  return {
+    command: made.command, ...given, ...(tools.length > 0 && { needs: { ...needs, tools } }), script: [made.source]
   }
 }
 
@@ -81,4 +104,8 @@ function envWords (rest: string): string[] {
 
 function quoted (word: string): string {
   return PLAIN_WORD.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
+function badOption (message: string): Error {
+  return taskError('BW_ERR_TASK_OPTIONS', message, 'usage')
 }

@@ -37,7 +37,7 @@ test('the help of a command with many flags has groups', async t => {
   ])
   t.deepEqual(headings((await run(['create', '--help'])).stdout), [
     'Arguments', 'Options', 'Pieces', 'Inputs', 'Limits and requirements', 'Sharing and signing', 'Trying and reusing',
-    'Examples'
+    'Network options', 'Examples'
   ])
 })
 

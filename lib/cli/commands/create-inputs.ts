@@ -9,6 +9,7 @@ import type { ValueList } from '../../inputs/ranges.ts'
 import { readError } from '../../inputs/tree.ts'
 import type { NetworkFlags } from '../flags/network.ts'
 import { outputSource } from './create-stages.ts'
+import { isTorrentLink, linkedTorrent } from './create-torrents.ts'
 
 /** The flags as typed. */
 export interface InputFlags extends NetworkFlags {
@@ -52,12 +53,11 @@ export function hasSplit (
     [inputPerPart, params, fromJson].some(flag => flag !== undefined)
 }
 
-async function sourceOf (
-  { path: from, name }: Bind, perPart: PerPart, flags: NetworkFlags
-): Promise<InputSource> {
+async function sourceOf ({ path: from, name }: Bind, perPart: PerPart, flags: NetworkFlags): Promise<InputSource> {
   if (from.startsWith('task:')) return await outputSource(from.slice('task:'.length), perPart, flags)
-  if (/^(?:magnet:|[a-z][a-z\d+.-]*:\/\/)/i.test(from)) {
-    throw usage('Inputs are files, folders and torrent files, not links. Get the torrent file of the link first.')
+  if (isTorrentLink(from)) return await linkedTorrent({ link: from, name, perPart }, flags)
+  if (/^[a-z][a-z\d+.-]*:\/\//i.test(from)) {
+    throw usage('Inputs are files, folders and torrents. Name a file, a folder, or a magnet link or http URL of a torrent.')
   }
   if (from.endsWith('.bitworker')) throw usage(`A task file is no input, but the output of its task may be one: task:${from}.`)
   if (!from.endsWith('.torrent')) return { path: from, ...(name !== undefined && { name }), perPart }

@@ -30,7 +30,7 @@ export function addCreate (program: Command): void {
       value('--piece-length <size>', 'the largest size of a piece, such as 64K or 4M (default: 1M)', parsePieceLength)
     ]),
     ...group('Inputs', [
-      many('--input <path[:name]>', 'a file or folder, or the content of a FILE.torrent, for all pieces; the command finds it in its working directory. task:TASK[/PATH][:NAME] is the output of another task', parseInput),
+      many('--input <path[:name]>', 'a file or folder for all pieces; the command finds it in its working directory. FILE.torrent, its URL, or a magnet link is the content of that torrent, task:TASK[/PATH][:NAME] is the output of another task', parseInput),
       value('--input-per-part <path[:name]>', 'a folder, of which each piece gets a file, or a file, of which it gets a slice, as $INPUT and as standard input. Of task:TASK[:NAME], each piece gets a file or a piece', parseInput),
       value('--slice <size>', 'with a file in --input-per-part: the size of a slice (default: by --parts)', parsePieceLength),
       new Option('--params <file.csv>', 'a table: each piece gets a row, in variables with the names in the first line'),
@@ -63,7 +63,7 @@ export function addCreate (program: Command): void {
       value('--pieces <ranges>', 'with --reuse: only these pieces, such as 0-99,120 (default: all that are stored)', parseRanges),
       new Option('--into <dir>', 'with --reuse: the folder in which you will run the new task (default: .)')
     ]),
-    // to look up a link after task:
+    // to look up a link in --input
     ...network().filter(({ long }) => long !== '--announce'),
     ...common()
   ]).addHelpText('after', EXAMPLES.create).action(async (words: string[], flags: CreateFlags) => {

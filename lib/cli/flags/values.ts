@@ -155,9 +155,12 @@ export function parseBind (text: string): Bind {
   return { path, name }
 }
 
-/** As `parseBind`, and what begins with `task:` as it is: see commands/create-stages.ts. */
+/**
+ * As `parseBind`, and what begins with `task:` as it is: see commands/create-stages.ts. So is a magnet link, which has
+ * colons.
+ */
 export function parseInput (text: string): Bind {
-  return text.startsWith('task:') ? { path: text } : parseBind(text)
+  return /^(?:task:|(?:stream-)?magnet:)/i.test(text) ? { path: text } : parseBind(text)
 }
 
 /** `FROM-TO` or `FROM-TO:STEP`: a list of numbers. */

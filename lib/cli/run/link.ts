@@ -81,12 +81,12 @@ export function checkLink (link: string): void {
  * The note while a link is looked up. The shell ends a command at an unquoted `&`, and the rest of the link is still a
  * link.
  */
-export function lookupNote (id: string | Uint8Array): string {
+export function lookupNote (id: string | Uint8Array, what = 'the task'): string {
   const isBare = typeof id === 'string' && /^magnet:\?xt=[^&]*$/.test(id)
   const hint = isBare
     ? '\nThe link has nothing but an info-hash. If you gave a longer one, put it in quotes: the shell cuts it at the first &.'
     : ''
-  return `Looking for the task. Press Ctrl-C to stop.${hint}`
+  return `Looking for ${what}. Press Ctrl-C to stop.${hint}`
 }
 
 function bad (what: string): BitWorkerError {
