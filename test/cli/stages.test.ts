@@ -74,3 +74,65 @@ test('killed in the middle, it goes on where it was', async t => {
   const more = stageEvents(again, 'computed').length
   t.ok(had + more <= 17, `${had} were computed before, and ${more} of 16 afterwards`)
 })
+
+test('files of a task: each piece gets one, or all get one; made by a complete command', async t => {
+  const files = await workspace(t)
+  await create(t, files, [
+    '--name', 'first', '--file', 'a.txt:2', '--file', 'sub/b.txt:1', '--command', 'echo $PIECE_IDX',
+    '--complete-command', 'cat $PART_LIST > "$FILE"; echo end >> "$FILE"'
+  ])
+  await create(t, files, ['--name', 'second', '--input-per-part', 'task:first.bitworker:in', '--command', 'echo $INPUT $(cat) $(find in -type f)'])
+  const link = await create(t, files, [
+    '--name', 'last', '--parts', '1', '--input', 'task:second.bitworker', '--input', 'task:first.bitworker/sub/b.txt',
+    '--input', 'task:first.bitworker:all', '--command', 'cat second b.txt; find all -type f | sort'
+  ])
+  const peer = await share(files)
+  const { code, stderr } = await volunteer(files, 'a', link, [peer]).ended
+  t.equal(code, 0, stderr)
+  t.equal(readFileSync(path.join(files.dir, 'a', 'last'), 'utf8'), [
+    'in/a.txt 0 1 end in/a.txt', 'in/sub/b.txt 2 end in/sub/b.txt', '2', 'end', 'all/a.txt', 'all/sub/b.txt', ''
+  ].join('\n'))
+})
+
+test('what was run, and what was sealed, is taken from where it is', async t => {
+  const files = await workspace(t)
+  const first = await create(t, files, ['--name', 'first', '--out-pattern', '%d.txt', '--parts', '3', '--command', 'echo $PIECE_IDX'])
+  const ran = await files.run(['run', 'first.bitworker', '--yes', '--exit', '--json', ...OFFLINE])
+  t.equal(ran.code, 0, ran.stderr)
+  const args = ['--name', 'last', '--input-per-part', 'task:first.bitworker:in', '--command', 'echo $INPUT $(cat)']
+  const expected = 'in/0.txt 0\nin/1.txt 1\nin/2.txt 2\n'
+  await create(t, files, args)
+  const once = await files.run(['run', 'last.bitworker', '-o', 'x', '--yes', '--exit', '--json', ...OFFLINE])
+  t.equal(once.code, 0, once.stderr)
+  t.equal(readFileSync(path.join(files.dir, 'x', 'last'), 'utf8'), expected)
+  t.deepEqual(once.events.filter(({ what }) => what === 'computed'), [], 'nothing of it is computed again')
+  t.equal((await files.run(['seal', 'first.bitworker'])).code, 0)
+  const link = await create(t, files, [...args, '--force'])
+  const { stdout } = await files.run(['info', 'last.bitworker'])
+  t.match(stdout, /in\/, 6 B, torrent [0-9a-f]{40}, 3 files, one file for each piece/)
+  const { code, stderr } = await volunteer(files, 'a', link, [await share(files)]).ended
+  t.equal(code, 0, stderr)
+  t.equal(readFileSync(path.join(files.dir, 'a', 'last'), 'utf8'), expected)
+  const again = await files.run(['create', '--name', 'y', '--parts', '1', '--command', 'true', '--input', `task:${first}/1.txt:one`, ...CREATE])
+  t.equal(again.code, 0, again.stderr)
+  t.match((await files.run(['info', 'y.bitworker'])).stdout, /one, 1 MiB, 1\.txt of the output of task/, 'by its link')
+})
+
+test('no command runs that nobody agreed to; a trusted signature covers the earlier tasks', async t => {
+  const files = await workspace(t)
+  await chain(t, files)
+  const refused = await files.run(['run', 'last.bitworker', '-o', 'a', '--json', ...OFFLINE])
+  t.equal(refused.code, 2, 'there is nobody to ask')
+  t.equal((await files.run(['keygen'])).code, 0)
+  t.equal((await files.run(['sign', 'last.bitworker'])).code, 0)
+  const key = readFileSync(path.join(files.dir, '.config/bitworker/signing.pub'), 'utf8').match(/[0-9a-f]{64}/)![0]
+  t.equal((await files.run(['trust', 'add', key, '--max-size', '4M'])).code, 0)
+  const limited = await files.run(['run', 'last.bitworker', '-o', 'a', '--exit', '--json', ...OFFLINE])
+  t.equal(limited.code, 2, 'the earlier tasks have 8 MiB each')
+  t.match(limited.stderr, /no terminal to ask/)
+  t.deepEqual(limited.events.filter(({ what, event }) => what === 'computing' || event === 'computing'), [])
+  t.equal((await files.run(['trust', 'add', key, '--max-size', '8M'])).code, 0)
+  const trusted = await files.run(['run', 'last.bitworker', '-o', 'a', '--exit', '--json', ...OFFLINE])
+  t.equal(trusted.code, 0, trusted.stderr)
+  t.equal(readFileSync(path.join(files.dir, 'a', 'last'), 'utf8'), EXPECTED)
+})
