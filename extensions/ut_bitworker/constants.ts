@@ -27,6 +27,9 @@ export const RELEASE_BYTES = 4
 /** Bytes of a peer id (BEP 3). */
 export const PEER_ID_BYTES = 20
 
+/** Bytes of an info-hash (BEP 3): one record of `sealed`. */
+export const INFO_HASH_BYTES = 20
+
 /** Bytes of one record of `relays`: index, elapsed ms, estimate ms, first elapsed ms, u32 each; kind u8; peer id. */
 export const RELAY_BYTES = 37
 

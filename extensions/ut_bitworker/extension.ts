@@ -96,6 +96,12 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     this.#scheduleFlush()
   }
 
+  seal (infoHash: string): void {
+    if (this.#isInactive) return
+    this.#outbox.seal(infoHash)
+    this.#scheduleFlush()
+  }
+
   flush (): void {
     if (this.#isInactive || this.state.status !== 'matched') return
     const pending = this.pending?.()
@@ -183,6 +189,7 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
       case 'releases': this.emit('releases', event.releases); break
       case 'relays': this.emit('relays', event.relays); break
       case 'withdrawals': this.emit('withdrawals', event.withdrawals); break
+      case 'sealed': this.emit('sealed', event.infoHash); break
       case 'violation': this.#onViolation(event.reason); break
     }
   }

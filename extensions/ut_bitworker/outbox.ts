@@ -22,10 +22,11 @@ export class Outbox {
   readonly #withdrawals = new Map<string, Set<number>>()
   /** peer id → whether we are connected to it */
   readonly #neighbours = new Map<string, boolean>()
+  #sealed: string | null = null
 
   get isEmpty (): boolean {
     return this.#results.size + this.#haves.size + this.#claims.size + this.#backups.size + this.#releases.size +
-      this.#relays.size + this.#withdrawals.size + this.#neighbours.size === 0
+      this.#relays.size + this.#withdrawals.size + this.#neighbours.size === 0 && this.#sealed === null
   }
 
   announce (results: Iterable<ResultRecord>, haves: Iterable<number>): void {
@@ -71,6 +72,9 @@ export class Outbox {
   /** Records that we connected to the peer (hex peer id), or disconnected from it. */
   setNeighbour (peerId: string, isConnected: boolean): void { this.#neighbours.set(peerId, isConnected) }
 
+  /** Records that the task is sealed (hex info-hash). */
+  seal (infoHash: string): void { this.#sealed = infoHash }
+
   /** Returns everything queued, and empties the queue. */
   take (now: number): Batch {
     const message: Message = {}
@@ -83,12 +87,14 @@ export class Outbox {
     if (this.#claims.size > 0) message.claims = aged(this.#claims, now)
     if (this.#backups.size > 0) message.backups = aged(this.#backups, now)
     if (this.#relays.size > 0) message.relays = [...this.#relays.values()].flatMap(queue => aged(queue, now))
+    if (this.#sealed !== null) message.sealed = [this.#sealed]
     const batch = { message, haves: [...this.#haves] }
     this.clear()
     return batch
   }
 
   clear (): void {
+    this.#sealed = null
     for (const queue of [
       this.#results,
       this.#haves,

@@ -8,6 +8,7 @@ import {
   CLAIM_BYTES,
   DIGEST_BYTES,
   EMPTY_DIGEST,
+  INFO_HASH_BYTES,
   MAX_UINT32,
   PEER_ID_BYTES,
   RELAY_BYTES,
@@ -55,6 +56,8 @@ export interface Records {
   /** pieces that the sender computes although others have claimed or announced them */
   backups?: ClaimRecord[]
   relays?: RelayRecord[]
+  /** info-hash (hex) of the ordinary torrent that the sender has made of the finished files; the first one counts */
+  sealed?: string[]
 }
 
 /** A message key whose value is a string of records. */
@@ -78,7 +81,9 @@ const TYPES: { readonly [K in RecordKey]-?: RecordType<NonNullable<Records[K]>[n
   withdrawals: { bytes: WITHDRAWAL_BYTES, write: writeWithdrawal, read: readWithdrawal },
   claims: { bytes: CLAIM_BYTES, write: writeClaim, read: readClaim },
   backups: { bytes: CLAIM_BYTES, write: writeClaim, read: readClaim },
-  relays: { bytes: RELAY_BYTES, write: writeRelay, read: readRelay }
+  relays: { bytes: RELAY_BYTES, write: writeRelay, read: readRelay },
+  // 20 bytes, like a peer id
+  sealed: { bytes: INFO_HASH_BYTES, write: writePeerId, read: readPeerId }
 }
 
 /** All keys, in the order in which a receiver processes them. */

@@ -66,6 +66,8 @@ export type PeerEvent =
   | { type: 'relays', relays: RelayRecord[] }
   /** relayed claims that ended without a result: withdrawn or lapsed */
   | { type: 'withdrawals', withdrawals: WithdrawalRecord[] }
+  /** the peer has sealed the task: info-hash (hex) of the ordinary torrent; at most once */
+  | { type: 'sealed', infoHash: string }
   /** the peer broke the protocol; its message was ignored */
   | { type: 'violation', reason: string }
 
@@ -79,6 +81,8 @@ export class PeerState {
   readonly neighbours = new Set<string>()
   /** Live claims of its neighbours. */
   readonly relays = new RelayTable()
+  /** The info-hash (hex) of its sealed torrent; null: it has told none. */
+  sealed: string | null = null
   #status: PeerStatus = 'waiting'
   #localTask: LocalTask | undefined
   #remoteDigest: Uint8Array | undefined
@@ -208,7 +212,7 @@ export class PeerState {
   #onRecords (records: Omit<Message, 'task'>, now: number): PeerEvent[] {
     if (this.#status === 'mismatched' || Object.keys(records).length === 0) return []
     if (this.#status === 'waiting') return [violation('records before the task digest')]
-    const { neighbours = [], parted = [], results, releases, withdrawals, claims, backups, relays } = records
+    const { neighbours = [], parted = [], results, releases, withdrawals, claims, backups, relays, sealed } = records
     const events = this.expireClaims(now)
     if (neighbours.length + parted.length > 0) events.push(...this.#onNeighbours(neighbours, parted))
     if (results !== undefined) events.push(...this.#onResults(results))
@@ -219,6 +223,7 @@ export class PeerState {
     if (claims !== undefined) events.push(...this.#onClaims(claims, false, now))
     if (backups !== undefined) events.push(...this.#onClaims(backups, true, now))
     if (relays !== undefined) events.push(...this.#onRelays(relays, now))
+    if (sealed !== undefined) events.push(...this.#onSealed(sealed))
     return events
   }
 
@@ -230,6 +235,12 @@ export class PeerState {
     })
     const left = parted.filter(id => this.neighbours.delete(id))
     return joined.length + left.length === 0 ? [] : [{ type: 'neighbours', joined, parted: left }]
+  }
+
+  #onSealed ([infoHash]: string[]): PeerEvent[] {
+    if (infoHash === undefined || this.sealed !== null) return []
+    this.sealed = infoHash
+    return [{ type: 'sealed', infoHash }]
   }
 
   #onResults (results: ResultRecord[]): PeerEvent[] {

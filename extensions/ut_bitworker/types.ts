@@ -37,6 +37,8 @@ export interface UtBitworkerEvents {
   relays: [relays: RelayRecord[]]
   /** relayed claims that ended */
   withdrawals: [withdrawals: WithdrawalRecord[]]
+  /** the peer has made an ordinary torrent (hex info-hash) of the finished files; at most once */
+  sealed: [infoHash: string]
   /** the peer broke the protocol; after the third time, the connection is closed */
   violation: [reason: string]
 }
@@ -68,6 +70,8 @@ export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtens
   withdraw: (withdrawals: Iterable<WithdrawalRecord>) => void
   /** Queues that we connected to another peer (hex peer id), or disconnected from it. */
   setNeighbour: (peerId: string, isConnected: boolean) => void
+  /** Queues that we have made an ordinary torrent (hex info-hash) of the finished files. */
+  seal: (infoHash: string) => void
   /** Sends the queue now instead of at the end of the turn; sends nothing before 'matched'. */
   flush: () => void
   /**

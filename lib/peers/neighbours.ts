@@ -55,6 +55,8 @@ export interface NeighbourHost extends ClaimExchangeHost {
   left (peer: TaskPeer): void
   /** the peer broke a rule; `isFinal`: it may not come back */
   misbehaved (peer: TaskPeer, reason: string, isFinal: boolean): void
+  /** a peer says that it has sealed the task, as this many connected peers say */
+  sealed (infoHash: string, peers: number): void
 }
 
 /** The peers of one task. Iterable. */
@@ -73,6 +75,9 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly claims: ClaimExchange
   /** the pieces that would be lost if we left */
   readonly handOver: HandOver
+
+  /** our sealed torrent */
+  #sealed: string | null = null
 
   constructor (parts: NeighbourParts, host: NeighbourHost) {
     const { results, scheduler, store, clock, peerId } = parts
@@ -118,6 +123,9 @@ export class Neighbours implements Iterable<TaskPeer> {
     ext.on('releases', () => { this.#host.updated(peer) })
     ext.on('withdrawals', () => { this.#host.updated(peer) })
     ext.on('violation', reason => { this.#host.misbehaved(peer, reason, false) })
+    ext.on('sealed', infoHash => {
+      this.#host.sealed(infoHash, [...this].filter(each => each.ext.state.sealed === infoHash).length)
+    })
     this.#announcer.add(peer)
     this.handOver.joined(peer)
     // only bittorrent-protocol's stand-in has bits without bytes
@@ -153,6 +161,12 @@ export class Neighbours implements Iterable<TaskPeer> {
   /** The piece is no longer stored here. */
   withdraw (index: number): void { this.#announcer.withdraw(index) }
 
+  /** The finished files are an ordinary torrent: tells the peers, and those that come later; null: no more. */
+  seal (infoHash: string | null): void {
+    this.#sealed = infoHash
+    if (infoHash !== null) for (const { ext, isGreeted } of this) if (isGreeted) ext.seal(infoHash)
+  }
+
   /** The peer completed a piece of `bytes` bytes, which matched its digest. */
   delivered (peer: TaskPeer, bytes: number): void {
     this.#scheduler.deliveries.delivered(peer.holder, bytes)
@@ -172,6 +186,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   #sendSnapshot (peer: TaskPeer): void {
     this.#announcer.sendSnapshot(peer)
     this.claims.sendSnapshot(peer)
+    if (this.#sealed !== null) peer.ext.seal(this.#sealed)
   }
 
   //

@@ -87,6 +87,8 @@ export interface SessionEvents {
   stuck: { pieces: number[] }
   /** during `handOver`: the number of connected peers that want pieces that only this peer has, and of these pieces */
   leaving: Outstanding
+  /** this many connected peers say that the finished files are this ordinary torrent; nothing proves it */
+  sealed: { infoHash: string, peers: number }
   strike: MisdeedEvent
   ban: MisdeedEvent
 }

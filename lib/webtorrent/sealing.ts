@@ -19,6 +19,7 @@ interface SealableTorrent {
   readonly client: InternalClient
   readonly announce: string[]
   readonly destroyed: boolean
+  readonly _session: { seal (infoHash: string | null): void } | null
 }
 
 /** The sealed torrent of a task's torrent. */
@@ -53,6 +54,7 @@ export class Sealing {
   break (): void {
     this.#abort.abort()
     this.#abort = new AbortController()
+    this.#torrent._session?.seal(null)
     this.#sealed?.then(torrent => { if (!torrent.destroyed) torrent.destroy() }, () => {})
     this.#sealed = null
   }
@@ -73,7 +75,10 @@ export class Sealing {
     const { client } = this.#torrent
     if (signal.aborted || this.#torrent.destroyed || client.destroyed) throw gone()
     const known = client.torrents.find(({ infoHash }) => infoHash === seal.infoHash)
-    if (known !== undefined) return known as Torrent
+    if (known !== undefined) {
+      this.#torrent._session?.seal(seal.infoHash)
+      return known as Torrent
+    }
     const torrent = client.add(seal.torrentFile, {
       path: folder,
       preloadedStore: new SealedStore(seal, folder),
@@ -86,6 +91,7 @@ export class Sealing {
       torrent.once('error', reject)
       torrent.once('close', () => { reject(gone()) })
     })
+    this.#torrent._session?.seal(seal.infoHash)
     return torrent
   }
 }

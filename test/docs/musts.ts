@@ -62,6 +62,7 @@ export const WIRE_MUSTS: Record<string, Must> = {
   'MUST release its claim, towards all its peers': sends('claims: made before, released when they end without a result, and when they lose'),
   'A relayed claim or backup MUST NOT be relayed again': sends('what came as a relay is not relayed, and what was relayed is withdrawn'),
   'a `withdrawals` record MUST be sent': sends('what came as a relay is not relayed, and what was relayed is withdrawn'),
+  'on the strength of announcements alone': { test: 'swarm/seal.test.ts', title: 'who has sealed tells the others, who fetch nothing' },
   'MUST close the connection at the third violation': { test: 'docs/ut-bitworker.test.ts', title: 'at the third violation the connection is closed' },
   '*close* means that the connection MUST be closed at once': { why: 'says what the words of the table mean, which is played row by row' },
   'an implementation MUST ask for the second one': { test: 'cli/run.test.ts', title: 'run does not run a command that nobody agreed to' }

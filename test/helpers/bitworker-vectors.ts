@@ -13,6 +13,7 @@ interface JsonMessage {
   parted?: string[]
   relays?: RelayRecord[]
   withdrawals?: WithdrawalRecord[]
+  sealed?: string[]
 }
 
 interface CollisionVector {

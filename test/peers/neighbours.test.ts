@@ -65,6 +65,7 @@ class Node {
       yield: () => {},
       updated: () => {},
       left: () => {},
+      sealed: () => {},
       misbehaved: (_peer, reason) => { throw new Error(reason) }
     })
   }

@@ -151,3 +151,19 @@ test('changes behind our back are seen', async t => {
     t.equal(await codeOf(peer.torrent.seal()), 'BW_ERR_NOT_FINISHED', what)
   }
 })
+
+test('who has sealed tells the others, who fetch nothing', async t => {
+  const author = await finished(t, single)
+  const early = await createPeer(t, single)
+  await connect(author, early)
+  await allDone([early])
+  const told = within(once(early.torrent, 'sealed'), 'sealed')
+  const { infoHash } = await author.torrent.seal()
+  t.deepEqual(await told, [{ infoHash, peers: 1 }])
+  const late = await createPeer(t, single)
+  const toldLate = within(once(late.torrent, 'sealed'), 'sealed')
+  await connect(author, late)
+  t.deepEqual(await toldLate, [{ infoHash, peers: 1 }], 'who comes later, too')
+  await allDone([late])
+  for (const { client } of [early, late]) t.equal(client.torrents.length, 1, 'nothing but the task')
+})

@@ -417,3 +417,11 @@ test('property: whatever arrives, a state answers with events', t => {
   }, `seed ${seed}`)
   t.end()
 })
+
+test('of the sealed torrents that a peer tells the first one counts', t => {
+  const state = matched()
+  t.deepEqual(receive(state, { sealed: ['ab'.repeat(20), 'cd'.repeat(20)] }), [{ type: 'sealed', infoHash: 'ab'.repeat(20) }])
+  t.deepEqual(receive(state, { sealed: ['cd'.repeat(20)] }), [])
+  t.equal(state.sealed, 'ab'.repeat(20))
+  t.end()
+})

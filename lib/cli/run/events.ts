@@ -17,6 +17,7 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
   reportPieces(torrent, failures, out, remarks)
   reportMisdeeds(torrent, remarks)
   reportPeers(torrent, out)
+  reportSeals(torrent, remarks)
   session.onWarning(({ code, message }) => {
     remarks.emit('warning', { ...(code?.startsWith('BW_ERR_') === true && { code }), message })
     // a tracker that is down causes a warning every few minutes
@@ -64,6 +65,17 @@ function reportMisdeeds (torrent: Session['torrent'], remarks: Remarks): void {
   torrent.on('ban', ({ peer, reason }) => {
     remarks.emit('ban', { peer, reason })
     remarks.add('misdeeds', [`Peer ${peer} is banned: ${reason}.`], `ban ${peer}`)
+  })
+}
+
+/** Sealed torrents that peers tell of, each once for people. */
+function reportSeals (torrent: Session['torrent'], remarks: Remarks): void {
+  torrent.on('sealed', ({ infoHash, peers }) => {
+    const magnet = `magnet:?xt=urn:btih:${infoHash}`
+    remarks.emit('sealed', { infoHash, magnet, peers })
+    remarks.add('seals', [
+      `A peer says that it has sealed the task as an ordinary torrent, which nothing proves: ${magnet}`
+    ], `sealed ${infoHash}`)
   })
 }
 
