@@ -67,6 +67,7 @@ export type {
 export { createTaskFrom } from './inputs/make-task.ts'
 export type { CreateTaskFromOptions, InputSource, PerPart } from './inputs/make-task.ts'
 export type { ValueList } from './inputs/ranges.ts'
+export type { RootSource } from './inputs/roots/root-source.ts'
 export { signTask } from './task/signature.ts'
 export type { SignOptions } from './task/signature.ts'
 export { judgeTask } from './trust/judge.ts'

@@ -101,6 +101,8 @@ export class BashExecutor implements Executor {
   /** the working directory of every command; undefined without a sandbox: the `cwd` of its item */
   get scratch (): string | undefined { return this.#launcher.scratch }
 
+  get hasRoots (): boolean { return this.#launcher.hasRoots === true }
+
   /** pid of the process that kills everything when this process ends; undefined before the first item */
   get watchdogPid (): number | undefined { return this.#watchdog.pid }
 

@@ -1,6 +1,6 @@
 /** The errors of a work item, one function per cause: what happened, and what to do about it, in one line. */
 import { accessSync, constants } from 'node:fs'
-import { CommandError } from '../base/errors.ts'
+import { BitWorkerError, CommandError } from '../base/errors.ts'
 import type { CommandFailure } from '../base/errors.ts'
 import { errnoOf } from '../system/io-errors.ts'
 import type { Limits } from './limits.ts'
@@ -119,4 +119,13 @@ function spawnReason (err: unknown): string {
     case 'ENOMEM': return 'there is not enough memory. Use fewer slots.'
     default: return `${err instanceof Error ? err.message : String(err)}.`
   }
+}
+
+/** BW_ERR_NO_SANDBOX: the executor is no sandbox that can have another root. */
+export function noRoots (): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_NO_SANDBOX',
+    'system',
+    'Nothing is computed here, only downloaded: the task has its own root, which commands can see only in the sandbox of bubblewrap. Install bubblewrap, or see bitworker doctor.'
+  )
 }

@@ -63,6 +63,8 @@ export interface Launcher {
    * session
    */
   readonly mark?: string
+  /** whether it launches items with a `root`; default false */
+  readonly hasRoots?: boolean
   /** Called once, before the first launch. */
   attach? (host: LaunchHost): void
   /** Throws the errors with which `RunningItem.done` rejects. */

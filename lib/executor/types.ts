@@ -34,6 +34,11 @@ export interface WorkItem {
   timeoutMs: number
   /** $0, $1 … of the command */
   args?: string[]
+  /**
+   * absolute path of the folder that the command sees as `/`, read-only, in place of this machine's programs; only an
+   * executor with `hasRoots` runs such an item
+   */
+  root?: string
 }
 
 /** The result of a successful run. */
@@ -70,6 +75,8 @@ export interface RunningItem {
 export interface Executor {
   /** the working directory of every command; undefined: the `cwd` of its item */
   readonly scratch?: string | undefined
+  /** whether it runs items with a `root`; default false */
+  readonly hasRoots?: boolean
   run (item: WorkItem): RunningItem
   /** Items like this one will follow, `count` at a time: starts what they need ahead, if possible. */
   prepare? (item: WorkItem, count: number): void

@@ -6,9 +6,9 @@ import type { Inputs } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import { ItemInputs } from './item-inputs.ts'
 
-/** The names of the inputs that are not in the task file itself. */
-export function namesToFetch ({ inputs = [] }: Pick<Task, 'inputs'>): string[] {
-  return inputs.filter(({ data }) => data === undefined).map(({ name }) => name)
+/** The names of the inputs that are not in the task file itself, apart from its root. */
+export function namesToFetch ({ inputs = [], root }: Pick<Task, 'inputs' | 'root'>): string[] {
+  return inputs.filter(({ name, data }) => data === undefined && name !== root).map(({ name }) => name)
 }
 
 /**
@@ -16,8 +16,9 @@ export function namesToFetch ({ inputs = [] }: Pick<Task, 'inputs'>): string[] {
  * task with other inputs, `forPiece` and `forFile` reject with BW_ERR_INPUT.
  */
 export function embeddedInputs (
-  { inputs = [] }: Pick<Task, 'inputs'>, newPath: () => string
+  { inputs = [], root }: Pick<Task, 'inputs' | 'root'>, newPath: () => string
 ): Inputs {
-  const items = new ItemInputs(inputs.map(input => ({ input, torrent: null, error: null })), { newPath })
+  const held = inputs.filter(({ name }) => name !== root).map(input => ({ input, torrent: null, error: null }))
+  const items = new ItemInputs(held, { newPath })
   return { forPiece: async piece => items.forPiece(piece), forFile: async () => items.whole() }
 }

@@ -2,24 +2,24 @@
  * Makes a task with its inputs: files and folders are hashed into input torrents, small ones are embedded in the info
  * dictionary, lists are cut into slices. Called by lib/index.ts and the command line.
  */
-import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { sha1Hex, sha256 } from '../base/digest.ts'
-import { errnoOf } from '../system/io-errors.ts'
 import { createTask } from '../task/task.ts'
 import { MAX_TRACKERS } from '../task/trackers.ts'
 import { taskError } from '../task/types.ts'
-import type { CreateTaskOptions, EmbeddedInput, InputSplit, Task, TorrentInput } from '../task/types.ts'
+import type { CreateTaskOptions, EmbeddedInput, InputSplit, Task } from '../task/types.ts'
 import { outputOf } from './stage-source.ts'
 import type { OutputSource } from './stage-source.ts'
-import { changed, hashTree } from './hash.ts'
+import { changed } from './hash.ts'
 import { sliceLines, sliceRows } from './lists.ts'
 import type { SlicedList } from './lists.ts'
+import { hashed, inputOf, remember, storeList, storeOwn } from './made-input.ts'
+import type { Hashing } from './made-input.ts'
 import { rememberMade } from './made-tasks.ts'
-import { readLayout } from './metainfo.ts'
 import type { ValueList } from './ranges.ts'
-import { dataFolder, registryFolder, rememberInput } from './registry.ts'
+import { registryFolder } from './registry.ts'
+import { rootArchive } from './roots/root-source.ts'
+import type { RootSource } from './roots/root-source.ts'
 import { whatRuns } from './script.ts'
 import { infoOf, publicTrackers } from './torrent-file.ts'
 import { readTree, sourceError } from './tree.ts'
@@ -50,7 +50,7 @@ export type InputSource =
   | { list: ValueList, name?: string, chunk?: number }
 
 /** Options of `createTaskFrom`. */
-export interface CreateTaskFromOptions extends Omit<CreateTaskOptions, 'inputs' | 'command'> {
+export interface CreateTaskFromOptions extends Omit<CreateTaskOptions, 'inputs' | 'command' | 'root'> {
   /** as `createTask` takes it; without `script` only */
   command?: string
   /**
@@ -60,6 +60,11 @@ export interface CreateTaskFromOptions extends Omit<CreateTaskOptions, 'inputs' 
   script?: string
   /** at most 16; `parts` may be omitted if one of them is split */
   inputs?: readonly InputSource[]
+  /**
+   * the system in which the commands run, in place of the volunteer's: an archive (tar, gzip, zstd), a folder, of which
+   * one is made, or the torrent file of an archive; it is one of the inputs
+   */
+  root?: RootSource
   /** called with the number of bytes hashed, and the total */
   onProgress?: (done: number, total: number) => void
   /** aborts the hashing */
@@ -87,20 +92,12 @@ interface Draft {
   hash: (opts: Hashing) => Promise<Entry>
 }
 
-interface Hashing {
-  pieceCount: number | undefined
-  private: boolean
-  registry: string
-  onProgress: (bytes: number) => void
-  signal: AbortSignal | undefined
-}
-
 /**
  * Makes a task like `createTask`, with inputs made of files and lists. Rejects with the errors of `createTask`,
  * BW_ERR_INPUT_SOURCE, BW_ERR_INPUT, BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED, and the signal's reason.
  */
 export async function createTaskFrom ({
-  inputs = [], script, command, onProgress, signal, registry = registryFolder(), ...others
+  inputs = [], script, root, command, onProgress, signal, registry = registryFolder(), ...others
 }: CreateTaskFromOptions): Promise<Task> {
   if (!Array.isArray(inputs)) throw badOption('inputs must be a list.')
   const { script: source, ...runs } = await whatRuns({ script, command, needs: others.needs })
@@ -109,6 +106,7 @@ export async function createTaskFrom ({
   for (const input of [...source, ...inputs as readonly InputSource[]]) {
     drafts.push(await draftOf(input, opts.parts, registry))
   }
+  if (root !== undefined) drafts.push(await draftOfRoot(root, opts.parts, signal))
   const pieceCount = drafts.map(draft => draft.pieceCount).find(count => count !== undefined)
   checkPieceCount(opts, pieceCount)
   const embedded = chooseEmbedded(drafts)
@@ -128,7 +126,8 @@ export async function createTaskFrom ({
     ...trackersFor(opts, drafts),
     ...opts,
     ...(parts !== undefined && { parts }),
-    ...(entries.length > 0 && { inputs: entries })
+    ...(entries.length > 0 && { inputs: entries }),
+    ...(root !== undefined && { root: entries.at(-1)!.name })
   })
   if (task.completeBy === 'author') await rememberMade(task.digest, registry)
   return task
@@ -200,6 +199,22 @@ async function draftOfPath (
   }
 }
 
+/** It is never in the task file, and a folder is packed before it is hashed. */
+async function draftOfRoot (
+  root: RootSource, parts: number | undefined, signal: AbortSignal | undefined
+): Promise<Draft> {
+  const source = await rootArchive(root, signal)
+  if ('torrent' in source) return draftOfTorrent(source, parts)
+  if ('path' in source) return { ...await draftOfPath(source, parts), embeddedBytes: undefined }
+  return {
+    embeddedBytes: undefined,
+    length: source.length,
+    pieceCount: undefined,
+    embed: async () => await Promise.reject(new Error('it is never embedded')),
+    hash: async hashing => await storeOwn(source.name, hashing, source.pack)
+  }
+}
+
 function draftOfTorrent ({ torrent, name, perPart = false }: TorrentSource, parts: number | undefined): Draft {
   const info = infoOf(torrent, name)
   const input = inputOf(info, name)
@@ -250,49 +265,6 @@ function splitFor (
   throw sourceError(
     name, `of ${length} bytes cannot be cut into ${parts} slices of one size; ${pieceCount} of ${size} bytes would do`
   )
-}
-
-interface Hashed { info: Uint8Array, input: TorrentInput }
-
-async function hashed (tree: SourceTree, name: string, { signal, onProgress, ...opts }: Hashing): Promise<Hashed> {
-  const info = await hashTree(tree, {
-    name, private: opts.private, onProgress, ...(signal !== undefined && { signal })
-  })
-  return { info, input: inputOf(info, name) }
-}
-
-async function remember (
-  { info, input }: Hashed, tree: SourceTree, from: string, { registry }: Hashing
-): Promise<void> {
-  const files = tree.files.map(({ length, mtimeMs, ctimeMs }) => ({ length, mtimeMs, ctimeMs }))
-  await rememberInput(input.infoHash, { info, path: from, files }, registry)
-}
-
-/** Writes the list to a folder of our own, since its two files are not the user's. */
-async function storeList ({ data, offsets }: SlicedList, name: string, hashing: Hashing): Promise<TorrentInput> {
-  const draft = path.join(hashing.registry, `draft-${randomBytes(8).toString('hex')}`)
-  try {
-    await mkdir(draft, { recursive: true, mode: 0o700 })
-    await writeFile(path.join(draft, 'data'), data)
-    await writeFile(path.join(draft, 'slices'), offsets)
-    const tree = await readTree(draft)
-    const made = await hashed(tree, name, hashing)
-    const target = dataFolder(made.input.infoHash, hashing.registry)
-    await mkdir(path.dirname(target), { recursive: true, mode: 0o700 })
-    await rename(draft, target).catch((error: unknown) => {
-      // it was made before
-      if (!['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error))) throw error
-    })
-    await remember(made, await readTree(target), target, hashing)
-    return made.input
-  } finally {
-    await rm(draft, { recursive: true, force: true })
-  }
-}
-
-function inputOf (info: Uint8Array, name: string): TorrentInput {
-  const { length, isFolder, files } = readLayout(info, name)
-  return { name, length, infoHash: sha1Hex(info), sha256: sha256(info), ...(isFolder && { files: files.length }) }
 }
 
 async function readWhole ({ files, length }: SourceTree): Promise<EmbeddedInput['data']> {

@@ -51,7 +51,9 @@ export class InputSupply implements Inputs {
   constructor (
     session: WorkSession<ComputeStore>, torrents: InputTorrents, { slots, maxSliceBytes = Infinity }: SupplyLimits
   ) {
-    const { task: { inputs = [] }, scheduler, store } = session
+    const { task: { inputs: all = [], root }, scheduler, store } = session
+    // commands see the root as `/`, see root-supply.ts
+    const inputs = all.filter(({ name }) => name !== root)
     this.#session = session
     this.#slots = slots
     this.#maxSliceBytes = maxSliceBytes

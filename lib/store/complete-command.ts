@@ -12,6 +12,7 @@ import { CommandError } from '../base/errors.ts'
 import type { ItemOutcome } from '../executor/bash-executor.ts'
 import type { Mount } from '../executor/types.ts'
 import type { Result } from '../results/result.ts'
+import { LIST, OUTPUT_FOLDER } from '../executor/sandbox/scratch.ts'
 import { ioError } from '../system/io-errors.ts'
 import { completeMsOf, spaceAsked } from '../task/asks.ts'
 import { checkRoom, lstatOrNull, removeTree } from './files/folders.ts'
@@ -104,7 +105,7 @@ function placesIn ({ layout }: TaskFolder, seen: string, out: string): Places {
 }
 
 function sandboxPlaces (scratch: string, out: string): Places {
-  return { file: path.posix.join('/', out), list: '/list', parts: path.posix.join(scratch, 'p') }
+  return { file: path.posix.join(OUTPUT_FOLDER, path.basename(out)), list: LIST, parts: path.posix.join(scratch, 'p') }
 }
 
 /** The folder for its file is the only one of this machine that the command may write to. */

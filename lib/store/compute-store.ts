@@ -38,6 +38,8 @@ export interface StoreRunOptions {
   /** the inputs of the task; default: it has none */
   inputs?: Inputs
   /** limit for each work item, in addition to the task's own; milliseconds, 0 = none */
+  /** absolute path of the folder that commands see as `/`; default: the task has none */
+  root?: string
   timeoutMs?: number
 }
 
@@ -76,11 +78,13 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
 
   /** Changes how commands are run from now on; omitted options are unchanged. Throws BW_ERR_BIND. */
   configure (options: StoreRunOptions): void {
-    const { executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs, inputs = this.#run.inputs } = options
+    const { executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs } = options
+    const { inputs = this.#run.inputs, root = this.#run.root } = options
     this.#run = {
       binds: binds === undefined ? this.#run.binds : checkBinds(binds, this.#opts.task.inputs?.map(({ name }) => name)),
       timeoutMs,
       ...(inputs !== undefined && { inputs }),
+      ...(root !== undefined && { root }),
       ...(executor !== undefined && { executor })
     }
   }

@@ -7,7 +7,7 @@ import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../executor/b
 import { mountsOf } from '../executor/binds.ts'
 import type { Binds } from '../executor/binds.ts'
 import type { Mount } from '../executor/types.ts'
-import { killed } from '../executor/failures.ts'
+import { killed, noRoots } from '../executor/failures.ts'
 import { ioError } from '../system/io-errors.ts'
 import { spaceAsked } from '../task/asks.ts'
 import { workItemEnv } from '../task/task.ts'
@@ -23,6 +23,8 @@ export interface RunOptions {
   binds: Binds
   /** default: the task has none */
   inputs?: Inputs
+  /** absolute path of the folder that commands see as `/`; default: the task has none */
+  root?: string
   /** milliseconds; 0 = only the task's limit */
   timeoutMs: number
 }
@@ -39,8 +41,8 @@ export function show ({ executor, binds }: RunOptions, { files }: Given, cwd: st
 }
 
 /** Throws BW_ERR_INPUT if a command would run without the task's inputs: its result would be wrong. */
-export function checkInputs ({ inputs }: RunOptions, task: TaskFolder['task']): void {
-  if (inputs !== undefined || task.inputs === undefined) return
+export function checkInputs ({ inputs, root }: RunOptions, task: TaskFolder['task']): void {
+  if ((inputs !== undefined || task.inputs === undefined) && (root !== undefined || task.root === undefined)) return
   throw new BitWorkerError('BW_ERR_INPUT', 'usage', 'The task has inputs, which are not fetched here; nothing is run.')
 }
 
@@ -60,12 +62,14 @@ export async function untilIntact<T> (done: Promise<T>, given: Given): Promise<T
   return ended.value
 }
 
-/** Runs a work item. Throws BW_ERR_NO_EXECUTOR. */
-export function runItem ({ executor }: RunOptions, item: WorkItem): RunningItem {
+/** Runs a work item. Throws BW_ERR_NO_EXECUTOR, BW_ERR_NO_SANDBOX. */
+export function runItem ({ executor, root }: RunOptions, item: WorkItem): RunningItem {
   if (executor === undefined) {
     throw new BitWorkerError('BW_ERR_NO_EXECUTOR', 'usage', 'The store has no executor to run commands with. Give it one.')
   }
-  return executor.run(item)
+  if (root === undefined) return executor.run(item)
+  if (executor.hasRoots !== true) throw noRoots()
+  return executor.run({ ...item, root })
 }
 
 /** Makes the executor start what this many work items of the folder's task will need. */

@@ -23,13 +23,14 @@ const MACHINES: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' }
 
 /**
  * The needs that are not met, in words; empty if the task can be computed here. Rejects with BW_ERR_NO_EXECUTOR,
- * BW_ERR_COMMAND_KILLED if the executor is closed in the meantime, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
+ * BW_ERR_ROOT, BW_ERR_COMMAND_KILLED if the executor is closed in the meantime, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
  */
 export async function missingNeeds (folder: TaskFolder, run: RunOptions): Promise<string[]> {
   const { tools = [], commands = [], cpus = 1, arch = [] } = folder.task.needs ?? {}
   const processors = os.availableParallelism()
   const machine = MACHINES[os.machine()] ?? os.machine()
   const missing: string[] = []
+  await checkRoot(folder, run)
   if (processors < cpus) missing.push(`${cpus} processors (it has ${processors})`)
   if (arch.length > 0 && !arch.includes(machine)) missing.push(`a processor of ${arch.join(' or ')} (it has ${machine})`)
   if (tools.length > 0) {
@@ -43,6 +44,21 @@ export async function missingNeeds (folder: TaskFolder, run: RunOptions): Promis
     if (failure !== null) missing.push(`what lets its command succeed: ${oneLine(command)} (${failure.message.replace(/\.$/, '')})`)
   }
   return missing
+}
+
+/** Rejects with BW_ERR_ROOT if no command runs in the root of the task. */
+async function checkRoot (folder: TaskFolder, run: RunOptions): Promise<void> {
+  if (folder.task.root === undefined) return
+  if (run.root === undefined) throw new BitWorkerError('BW_ERR_INPUT', 'usage', 'The root of the task is not here; nothing is run.')
+  const { failure } = await runCheck(folder, run, 'exit 0')
+  if (failure === null) return
+  if (failure.code === 'BW_ERR_COMMAND_KILLED') throw failure
+  throw new BitWorkerError(
+    'BW_ERR_ROOT',
+    'input',
+    `The root of the task has no /bin/bash that runs on this machine, so nothing is computed here, only downloaded (${failure.message.replace(/\.$/, '')}). Ask its author to correct it.`,
+    { cause: failure }
+  )
 }
 
 /** BW_ERR_NEEDS. */

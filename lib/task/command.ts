@@ -8,7 +8,7 @@ import { incrementalSha256 } from '../base/digest.ts'
 import type { Remedy } from '../base/errors.ts'
 import { readAsks } from './asks.ts'
 import type { TaskAsks } from './asks.ts'
-import { readInputs } from './inputs.ts'
+import { readInputs, readRootName } from './inputs.ts'
 import { readNeeds } from './needs.ts'
 import { taskError, TaskFlaw } from './types.ts'
 import type { Task } from './types.ts'
@@ -30,7 +30,7 @@ export type Commands = Pick<Task, 'command' | 'completeCommand' | 'completeBy'>
  */
 export function readBitworker (
   value: Bvalue | undefined, pieceCount: number
-): Commands & TaskAsks & Pick<Task, 'inputs' | 'needs' | 'unsupported'> {
+): Commands & TaskAsks & Pick<Task, 'inputs' | 'needs' | 'root' | 'unsupported'> {
   // possible in metadata from a peer
   if (value === undefined)
     throw taskError(
@@ -43,6 +43,7 @@ export function readBitworker (
   const commands = readCommands(value)
   const completeBy = value.get('version') === 1 ? undefined : readCompleteBy(value, commands)
   const inputs = value.get('version') === 1 ? undefined : readInputs(value.get('inputs'), pieceCount)
+  const root = value.get('version') === 1 ? undefined : readRootName(value.get('root'), inputs)
   const needs = value.get('version') === 1 ? undefined : readNeeds(value.get('needs'))
   return {
     ...commands,
@@ -50,6 +51,7 @@ export function readBitworker (
     ...readAsks(value),
     ...(inputs !== undefined && { inputs }),
     ...(needs !== undefined && { needs }),
+    ...(root !== undefined && { root }),
     ...(unsupported.length > 0 && { unsupported })
   }
 }

@@ -30,6 +30,7 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
   checkText('command', command)
   checkOptionalText('completeCommand', completeCommand)
   checkOptionalText('outputPattern', opts.outputPattern)
+  checkOptionalText('root', opts.root)
   if (opts.outputPattern !== undefined && opts.parts === undefined) {
     throw badOption('A task with an outputPattern needs parts (a number): each is a file.')
   }
@@ -39,6 +40,7 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
     ...asksDict(opts),
     inputs: inputsList(opts.inputs),
     needs: needsDict(opts.needs),
+    root: opts.root,
     'complete by': completeByOf(opts),
     'output pattern': opts.outputPattern
   }

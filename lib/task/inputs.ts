@@ -48,6 +48,18 @@ export function readInputs (value: Bvalue | undefined, pieceCount: number): Task
   return inputs
 }
 
+/**
+ * Reads `root`: the name of the input that is the archive of a system; undefined: there is none. Throws
+ * BW_ERR_TASK_INPUT.
+ */
+export function readRootName (value: Bvalue | undefined, inputs: readonly TaskInput[] = []): string | undefined {
+  if (value === undefined) return undefined
+  const name = textOf(value)
+  const input = inputs.find(each => each.name === name)
+  if (input?.infoHash !== undefined && input.files === undefined && input.split === undefined) return input.name
+  throw badTask('a root that is not one of its inputs, a whole one that is a torrent of one file')
+}
+
 /** The keys in the entries that this version does not know, in words. */
 export function unknownInputKeys (value: Bvalue | undefined): string[] {
   if (!Array.isArray(value)) return []

@@ -149,6 +149,8 @@ export interface Task {
   inputs?: readonly TaskInput[]
   /** what a machine must have to compute it; absent: no requirements */
   needs?: TaskNeeds
+  /** the name of the input that is the archive of the system in which the commands run; absent: the volunteer's */
+  root?: string
   /** time limit that the task asks for each work item, milliseconds; absent: none */
   timeoutMs?: number
   /** time limit that it asks for the complete command of each file, milliseconds; absent: none */
@@ -199,6 +201,11 @@ export interface CreateTaskOptions {
   inputs?: ReadonlyArray<TaskInput | Omit<EmbeddedInput, 'length'>>
   /** what a machine must have to compute it; default: no requirements */
   needs?: TaskNeeds
+  /**
+   * the name of one of the inputs: a torrent of one file, the archive (tar, gzip, zstd) of the system in which the
+   * commands run; default: the volunteer's
+   */
+  root?: string
   /** limit for each work item: whole seconds in milliseconds, 1 s to a year; default: the volunteer decides */
   timeoutMs?: number
   /** limit for the complete command of each file; as `timeoutMs` */

@@ -29,6 +29,7 @@ export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
   ['needs', 2],
   ['output pattern', 2],
   ['requires', 1],
+  ['root', 2],
   ['scratch', 1],
   ['timeout', 1],
   ['version', 1]

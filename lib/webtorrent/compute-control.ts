@@ -5,6 +5,8 @@
 import { availableParallelism } from 'node:os'
 import { settled, Sources } from '../discovery/settling.ts'
 import type { Meeting } from '../peers/neighbours.ts'
+import { noRoots } from '../executor/failures.ts'
+import { RootSupply, rootOf } from '../inputs/roots/root-supply.ts'
 import { InputSupply } from '../inputs/supply.ts'
 import type { InputEvent } from '../session/events.ts'
 import type { WorkSession } from '../session/work-session.ts'
@@ -34,6 +36,7 @@ export class ComputeControl {
   #sources: Sources | null = null
   #inputs: TaskInputs | null = null
   #supply: InputSupply | null = null
+  #root: RootSupply | null = null
   #isSettling = false
   #isPaused = false
 
@@ -69,6 +72,7 @@ export class ComputeControl {
 
   async stop (): Promise<void> {
     this.#options = null
+    if (this.state === 'off' || this.#isSettling) this.#closeRoot()
     this.#torrent._session?.checkDone()
     const stopping = this.#torrent._session?.stopComputing()
     this.#closeSupply()
@@ -110,11 +114,14 @@ export class ComputeControl {
 
   async close (): Promise<void> {
     this.#closeSupply()
+    this.#closeRoot()
     await Promise.all([this.#executors.close(), this.#inputs?.close()])
   }
 
   /** The progress of the task's inputs; empty if none are downloaded. */
-  get inputs (): InputEvent[] { return this.#supply?.states ?? [] }
+  get inputs (): InputEvent[] {
+    return [...this.#root === null ? [] : [this.#root.state], ...this.#supply?.states ?? []]
+  }
 
   /** A peer of the task has told its listening port. */
   met (wire: ParentTorrent['wires'][number]): void { this.#inputs?.addPeer(wire) }
@@ -136,6 +143,7 @@ export class ComputeControl {
       const choice = await this.#executors.choose(session.task, settling, current, prepare)
       if (choice === null) return null
       session.store.configure({ executor: choice.executor })
+      if (!await this.#bringRoot(session, choice)) return choose()
       await checkNeeds(session)
       return choice.options === current() ? choice : choose()
     }
@@ -151,9 +159,27 @@ export class ComputeControl {
       session.startComputing(slotsOf(chosen), this.#isPaused)
     }, (err: Error) => {
       this.#options = null
+      this.#closeRoot()
       if (!torrent.destroyed) torrent.emit('warning', err)
       session.checkDone()
     })
+  }
+
+  /**
+   * Resolves with false if commands are not to run any more. Throws BW_ERR_NO_SANDBOX and the errors of RootSupply.
+   */
+  async #bringRoot (session: WorkSession<ComputeStore>, { executor }: Choice): Promise<boolean> {
+    const input = rootOf(session.task)
+    if (input === undefined || this.#inputs === null) return true
+    if (executor.hasRoots !== true) throw noRoots()
+    const { maxSliceBytes: maxRootBytes, ...cache } = this.#torrent._options.inputs ?? {}
+    this.#root ??= new RootSupply(session, input, this.#inputs, { ...cache, maxRootBytes })
+    return !hasWork(session) || this.#root.ready
+  }
+
+  #closeRoot (): void {
+    this.#root?.close()
+    this.#root = null
   }
 
   #meeting ({ meeting: { hasMet, isConnecting } }: WorkSession<ComputeStore>): Meeting {
@@ -164,10 +190,14 @@ export class ComputeControl {
 
 /** Throws BW_ERR_NEEDS if commands are left that cannot run on this machine. */
 async function checkNeeds (session: WorkSession<ComputeStore>): Promise<void> {
-  const isDone = session.stats().missing === 0 && !session.hasUnmergedFiles
-  if (session.task.needs === undefined || isDone) return
+  const { needs, root } = session.task
+  if ((needs === undefined && root === undefined) || !hasWork(session)) return
   const missing = await session.store.missingNeeds()
   if (missing.length > 0) throw needsProblem(missing)
+}
+
+function hasWork (session: WorkSession<ComputeStore>): boolean {
+  return session.stats().missing > 0 || session.hasUnmergedFiles
 }
 
 function slotsOf ({ options: { slots } }: Choice): number { return slots ?? availableParallelism() }

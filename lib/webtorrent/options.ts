@@ -40,7 +40,10 @@ export interface InputOptions extends CacheOptions {
   seed?: boolean
   /** the folder in which `createTaskFrom` recorded what was made here; default: see lib/inputs/registry.ts */
   registry?: string
-  /** do not compute pieces whose slice of a split input is larger than this, in bytes; default: no limit */
+  /**
+   * do not compute pieces whose slice of a split input, or tasks whose root, unpacked, is larger than this, in bytes;
+   * default: no limit
+   */
   maxSliceBytes?: number
 }
 

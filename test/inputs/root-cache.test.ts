@@ -1,7 +1,7 @@
 // A root is unpacked once, whoever asks for it, and is used only when all of it is there.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { createReadStream, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -22,7 +22,13 @@ async function archiveIn (folder: string, files = 3, bytes = 10): Promise<string
 }
 
 async function open (folder: string, archive: string, signal?: AbortSignal): Promise<OpenRoot> {
-  return openRoot({ folder, infoHash, archive, limits: ROOT_LIMITS, ...(signal !== undefined && { signal }) })
+  return openRoot({
+    folder,
+    infoHash,
+    archive: () => createReadStream(archive),
+    limits: ROOT_LIMITS,
+    ...(signal !== undefined && { signal })
+  })
 }
 
 test('many at once share one, and keep it', async t => {

@@ -135,6 +135,22 @@ test('bad inputs', t => {
   t.end()
 })
 
+test('the root of a task', t => {
+  t.equal(parse([torrent], { root: 't' }).root, 't')
+  t.equal(parse([torrent]).root, undefined)
+  t.deepEqual(parse([torrent], { root: 't', version: 1 }).unsupported, ['the key "inputs"', 'the key "root"'])
+  for (const [what, entry, root] of [
+    ['no input', torrent, 'x'], ['no text', torrent, new Uint8Array([255])], ['a number', torrent, 1],
+    ['a folder', { ...torrent, files: 1 }, 't'], ['split', { ...torrent, split: 'bytes', slice: 25 }, 't'],
+    ['embedded', { name: 't', data: 'x' }, 't'], ['the output of a task', { ...output, name: 't' }, 't']
+  ] as Array<[string, Dict, Encodable]>) isRefused(t, what, () => parse([entry], { root }))
+  isRefused(t, 'without inputs', () => parse(undefined, { root: 't' }))
+  const input = { name: 't', length: 100, infoHash: HASH, sha256 }
+  const made = createTask({ name: 'x', command: 'true', parts: PIECES, pieceLength: 4, inputs: [input], root: 't' })
+  t.equal(parseTask(encodeTask(made)).root, 't')
+  t.end()
+})
+
 test('an unknown key of an input means: do not compute', t => {
   for (const [what, inputs] of [
     ['in an entry', [{ ...torrent, mode: 1 }]],

@@ -6,6 +6,7 @@ import { BitWorkerError } from '../../base/errors.ts'
 import type { InputSource, PerPart } from '../../inputs/make-task.ts'
 import { combine, csvList, jsonList, linesList, linked } from '../../inputs/lists.ts'
 import type { ValueList } from '../../inputs/ranges.ts'
+import type { RootSource } from '../../inputs/roots/root-source.ts'
 import { readError } from '../../inputs/tree.ts'
 import type { NetworkFlags } from '../flags/network.ts'
 import { outputSource } from './create-stages.ts'
@@ -14,6 +15,7 @@ import { isTorrentLink, linkedTorrent } from './create-torrents.ts'
 /** The flags as typed. */
 export interface InputFlags extends NetworkFlags {
   input: Bind[]
+  root?: Bind
   inputPerPart?: Bind
   /** bytes */
   slice?: number
@@ -43,6 +45,13 @@ export async function inputSources (flags: InputFlags, words: readonly string[])
     throw usage('A piece gets either a slice of --input-per-part or an entry of a list, not both. Pass one of the two.')
   }
   return [...whole, ...perPart, ...(list === null ? [] : [list])]
+}
+
+/** The system in which the commands run. Throws BW_ERR_USAGE, errors of the file system. */
+export async function rootSource (flags: InputFlags): Promise<{ root?: RootSource }> {
+  const { root } = flags
+  if (root?.path.startsWith('task:') === true) throw usage('The output of a task cannot be a root yet. Name an archive or a folder.')
+  return root === undefined ? {} : { root: await sourceOf(root, false, flags) as RootSource }
 }
 
 /** Whether the inputs determine the number of pieces. */

@@ -19,7 +19,7 @@ import { writeTask } from '../output/task-output.ts'
 import { onInterrupt } from '../run/interrupt.ts'
 import { ask, isInteractive } from '../run/prompt.ts'
 import { outputShownOn } from '../run/said.ts'
-import { hasSplit, inputSources } from './create-inputs.ts'
+import { hasSplit, inputSources, rootSource } from './create-inputs.ts'
 import type { InputFlags } from './create-inputs.ts'
 import { announceReused, oldTask, takeOver } from './create-reuse.ts'
 import type { ReuseFlags } from './create-reuse.ts'
@@ -72,7 +72,9 @@ export async function create (words: readonly string[], flags: CreateFlags): Pro
   const options = taskOptions(await withCommandOf(flags), hasSplit(flags, words))
   const old = await oldTask(flags)
   const inputs = await inputSources(flags, words)
-  const created = await make({ ...options, ...trackersOf(inputs, flags), inputs }, flags.json)
+  const created = await make({
+    ...options, ...trackersOf(inputs, flags), inputs, ...await rootSource(flags)
+  }, flags.json)
   if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) {
     throw usage('--key and --label need a signature. Pass --sign as well.')
   }

@@ -101,6 +101,11 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
   return exitCode
 }
 
+/** Without a sandbox, a command sees what its user sees, and in a root it sees nothing of this machine. */
+function explainsMissing ({ torrent }: Session, { confinement }: Surroundings): boolean {
+  return confinement?.fields.tier !== 'none' && torrent.task?.root === undefined
+}
+
 interface Surroundings {
   out: JsonOutput
   screen: Screen
@@ -115,8 +120,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
   const progress = { started: false, finished: false, ended: false, stop: () => {} }
   const question = new AbortController()
   const remarks = new Remarks(text => { screen.note(text) }, out)
-  // without a sandbox the command sees what its user sees
-  const explain: Explain = failure => surroundings.confinement?.fields.tier === 'none' ? null : explainMissing(failure)
+  const explain: Explain = failure => explainsMissing(session, surroundings) ? explainMissing(failure) : null
   const failures = new FailureReport({
     explain,
     note: text => { screen.note(text) },
@@ -272,6 +276,9 @@ function obstacleTo (torrent: Torrent, flags: RunFlags, confinement: Confinement
   )
 }
 
+/** Warnings that mean so. */
+const UNABLE = new Set(['BW_ERR_NO_SANDBOX', 'BW_ERR_NEEDS', 'BW_ERR_ROOT'])
+
 /**
  * Resolves when the torrent reports that nothing can be computed here after all: the sandbox worked when it was tested,
  * but the needs of the task are checked inside it later.
@@ -279,7 +286,7 @@ function obstacleTo (torrent: Torrent, flags: RunFlags, confinement: Confinement
 async function unableAfterAll (torrent: Torrent): Promise<BitWorkerError> {
   return new Promise(resolve => {
     torrent.on('warning', err => {
-      if ('code' in err && (err.code === 'BW_ERR_NO_SANDBOX' || err.code === 'BW_ERR_NEEDS')) resolve(err as BitWorkerError)
+      if ('code' in err && UNABLE.has(String(err.code))) resolve(err as BitWorkerError)
     })
   })
 }

@@ -31,6 +31,7 @@ export function addCreate (program: Command): void {
     ]),
     ...group('Inputs', [
       many('--input <path[:name]>', 'a file or folder for all pieces; the command finds it in its working directory. FILE.torrent, its URL, or a magnet link is the content of that torrent, task:TASK[/PATH][:NAME] is the output of another task', parseInput),
+      value('--root <path[:name]>', 'the system in which the command runs, in place of the volunteer\'s: a tar archive (also gzip or zstd), or a folder, as docker export or debootstrap make it; it must contain bash', parseInput),
       value('--input-per-part <path[:name]>', 'a folder, of which each piece gets a file, or a file, of which it gets a slice, as $INPUT and as standard input. Of task:TASK[:NAME], each piece gets a file or a piece', parseInput),
       value('--slice <size>', 'with a file in --input-per-part: the size of a slice (default: by --parts)', parsePieceLength),
       new Option('--params <file.csv>', 'a table: each piece gets a row, in variables with the names in the first line'),

@@ -25,14 +25,17 @@ export interface InputFields {
   /** entries per slice */
   chunk?: number
   columns?: readonly string[]
+  /** true: it is the archive of the system in which the commands run */
+  root?: boolean
 }
 
 /** One line per input: name, size, origin, and what each piece gets. */
-export function describeInputs ({ inputs = [] }: Task): string[] {
+export function describeInputs ({ inputs = [], root }: Task): string[] {
   return inputs.map(input => [
     `${escapeText(input.name)}${isFolder(input) ? '/' : ''}`,
     formatBytes(input.length),
     sourceOf(input),
+    ...(input.name === root ? ['unpacked: the system in which its commands run'] : []),
     ...(input.split === undefined ? [] : [shareOf(input, input.split)])
   ].join(', '))
 }
@@ -73,7 +76,7 @@ export function bytesBefore ({ inputs = [] }: Task): number {
 }
 
 /** The same for `--json`. */
-export function inputFields ({ inputs = [] }: Task): InputFields[] {
+export function inputFields ({ inputs = [], root }: Task): InputFields[] {
   return inputs.map(({ name, length, split, ...input }) => ({
     name,
     length,
@@ -91,6 +94,7 @@ export function inputFields ({ inputs = [] }: Task): InputFields[] {
             sha256: hexOf(input.sha256),
             ...(input.files !== undefined && { files: input.files })
           }),
+    ...(name === root && { root: true }),
     ...(split !== undefined && { split: split.by }),
     ...(split?.by === 'bytes' && { slice: split.size }),
     ...(split?.by === 'table' && {

@@ -4,8 +4,11 @@ import os from 'node:os'
 import path from 'node:path'
 import { BitWorkerError, CommandError } from '../../base/errors.ts'
 import type { Bind } from '../../executor/binds.ts'
+import { noRoots } from '../../executor/failures.ts'
 import { explainMissing } from '../../executor/sandbox/missing.ts'
 import { embeddedInputs, namesToFetch } from '../../inputs/embedded.ts'
+import type { OpenRoot } from '../../inputs/roots/root-cache.ts'
+import { openRootHere, rootOf } from '../../inputs/roots/root-supply.ts'
 import { pieceResult } from '../../session/events.ts'
 import type { ComputedEvent } from '../../session/events.ts'
 import { ComputeStore } from '../../store/compute-store.ts'
@@ -69,6 +72,7 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
     .catch((error: unknown) => { throw explain(error, `${os.tmpdir()}, the folder for temporary files (TMPDIR)`) })
   const executors = new TorrentExecutors()
   let store: ComputeStore | undefined
+  let root: OpenRoot | undefined
   try {
     const compute: ComputeOptions = confinement.options
     const shown = binds.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
@@ -77,8 +81,14 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
     if (choice === null) return
     store.configure({ executor: choice.executor })
     await store.open()
+    const rootInput = rootOf(task)
+    if (rootInput !== undefined) {
+      if (choice.executor.hasRoots !== true) throw noRoots()
+      root = await openRootHere(rootInput, task.pieceCount, signal)
+      store.configure({ root: root.path })
+    }
     if (task.inputs !== undefined) store.configure({ inputs: embeddedInputs(task, () => store!.newPath()) })
-    const missing = task.needs === undefined ? [] : await store.missingNeeds()
+    const missing = task.needs === undefined && rootInput === undefined ? [] : await store.missingNeeds()
     if (missing.length > 0) throw needsProblem(missing)
     const computed = await untilEnded(store.generate(piece), signal)
     const shownBytes = onOutput === undefined ? 0 : computed.size
@@ -99,7 +109,7 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
     if (err instanceof CommandError) {
       const { code, exitCode, signal: killedBy, stderr, message } = err
       out.emit('failed', { piece, code, exitCode, signal: killedBy, stderr, message })
-      const why = confinement.fields.tier === 'none' ? null : explainMissing({ exitCode, stderr })
+      const why = confinement.fields.tier === 'none' || task.root !== undefined ? null : explainMissing({ exitCode, stderr })
       const lines = [...saidLines(stderr), ...why === null ? [] : [`  ${escapeText(why)}`]]
       process.stderr.write(lines.map(line => `${line}\n`).join(''))
       throw new CommandError(code, headlineOf(err), err, { cause: err })
@@ -108,6 +118,7 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
   } finally {
     await new Promise<void>(resolve => { if (store === undefined) resolve(); else store.close(() => { resolve() }) })
     await executors.close()
+    root?.close()
     await rm(folder, { recursive: true, force: true })
   }
 }

@@ -11,6 +11,8 @@ export interface SystemFolder { path: string, link: string | null }
 export interface SandboxOptions {
   limits: Pick<Limits, 'scratchBytes'>
   system: readonly SystemFolder[]
+  /** the folder that is `/`, in place of the system and of `shown`; default: none */
+  root?: string
   /** what programs need from /etc and /var; default: nothing */
   shown?: ShownMounts
   mounts?: readonly Mount[]
@@ -35,18 +37,14 @@ const CLOSED_PROC = [
 ]
 /** The arguments for `--args FD`: not on the command line, which the sandbox can read. */
 export function bwrapArgs (options: SandboxOptions): string[] {
-  const { limits, system, shown, mounts = [], proc, seccompFd, capabilities = [], infoFd } = options
+  const { limits, mounts = [], proc, seccompFd, capabilities = [], infoFd } = options
   return [
     // first what takes away, so that nothing of it is missing should we be killed while we write this
     // each by its name: --unshare-all means "if possible" for the first one
     '--unshare-user', '--disable-userns', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try',
     '--die-with-parent', '--new-session', '--cap-drop', 'ALL', ...capabilities.flatMap(name => ['--cap-add', name]), '--uid', '65534', '--gid', '65534', '--hostname', 'bitworker',
     ...seccompFd === undefined ? [] : ['--seccomp', String(seccompFd)], '--info-fd', String(infoFd),
-    '--ro-bind', '/usr', '/usr',
-    ...system.flatMap(({ path, link }) => link === null ? ['--ro-bind', path, path] : ['--symlink', link, path]),
-    ...shown?.copies.flatMap(({ path, at }) => ['--ro-bind', path, at]) ?? [],
-    ...shown?.others.flatMap(path => ['--ro-bind-try', path, path]) ?? [],
-    ...shown?.hidden.flatMap(({ path, isFolder }) => isFolder ? closed(path) : ['--ro-bind', '/dev/null', path]) ?? [],
+    ...programs(options),
     // a /proc with covered parts would prevent a nest from mounting others
     ...proc ? ['--proc', '/proc', ...capabilities.length > 0 ? [] : CLOSED_PROC] : [],
     '--dev', '/dev',
@@ -61,6 +59,18 @@ export function bwrapArgs (options: SandboxOptions): string[] {
 }
 
 /** Covers a folder with an empty one. */
+/** The programs, and what they need: those of a root, or those of this machine. */
+function programs ({ root, system, shown }: SandboxOptions): string[] {
+  if (root !== undefined) return ['--ro-bind', root, '/']
+  return [
+    '--ro-bind', '/usr', '/usr',
+    ...system.flatMap(({ path, link }) => link === null ? ['--ro-bind', path, path] : ['--symlink', link, path]),
+    ...shown?.copies.flatMap(({ path, at }) => ['--ro-bind', path, at]) ?? [],
+    ...shown?.others.flatMap(path => ['--ro-bind-try', path, path]) ?? [],
+    ...shown?.hidden.flatMap(({ path, isFolder }) => isFolder ? closed(path) : ['--ro-bind', '/dev/null', path]) ?? []
+  ]
+}
+
 function closed (at: string): string[] {
   return [...tmpfs(at, 4096), '--remount-ro', at]
 }

@@ -66,6 +66,7 @@ const STAGES = ['/mnt', '/media', '/srv', '/opt', '/run']
 /** Makes a sandbox for each command. */
 export class BwrapLauncher implements Launcher {
   readonly scratch = SCRATCH
+  readonly hasRoots = true
   readonly mark = randomUUID()
   readonly #opts: BwrapOptions
   readonly #system: SystemFolder[] = systemFolders()
@@ -83,11 +84,12 @@ export class BwrapLauncher implements Launcher {
   attach (host: LaunchHost): void { this.#host = host }
 
   /**
-   * A nest needs perl and a /proc. It has no writable mounts, which would outlive an item, and the stdin of its items
-   * is not known when it is made.
+   * A nest needs perl, which a root may lack, and a /proc. It has no writable mounts, which would outlive an item, and
+   * the stdin of its items is not known when it is made.
    */
-  canNest ({ mounts = [], stdin }: WorkItem): boolean {
+  canNest ({ mounts = [], stdin, root }: WorkItem): boolean {
     return (
+      root === undefined &&
       this.#perl !== null &&
       this.#opts.proc &&
       stdin === undefined &&
@@ -127,7 +129,7 @@ export class BwrapLauncher implements Launcher {
         limits,
         hard: this.#hard,
         ...(!this.#opts.proc && { highestFd: highestFd() }),
-        setsid: SETSID,
+        ...(item.root === undefined && { setsid: SETSID }),
         ...(item.stdin !== undefined && { stdin: STDIN }),
         command: bashCommand(item, '')
       })
@@ -145,13 +147,16 @@ export class BwrapLauncher implements Launcher {
     more: Pick<SandboxOptions, 'capabilities' | 'seccompFd'>): Launch {
     const { mounts = [], env } = item
     const [filter] = files as [number]
-    const staged = isRoot() && this.#opts.stage && mounts.length > 0
-    const { outer, shown } = staged ? this.#stage(mounts) : { outer: [], shown: mounts }
+    const roots = item.root === undefined ? [] : [{ path: item.root, at: '/' }]
+    const all = [...roots, ...mounts]
+    const staged = isRoot() && this.#opts.stage && all.length > 0
+    const { outer, shown } = staged ? this.#stage(all) : { outer: [], shown: all }
+    const programs = item.root === undefined ? { shown: shownMounts() } : { root: shown[0]!.path }
     const options = bwrapArgs({
       limits,
       system: this.#system,
-      shown: shownMounts(),
-      mounts: shown,
+      ...programs,
+      mounts: shown.slice(roots.length),
       proc: this.#opts.proc,
       infoFd: INFO_FD,
       ...more

@@ -19,8 +19,8 @@ export interface OutlastOptions {
   hard: HardLimits
   /** the highest descriptor that may be open; needed where /proc is not available */
   highestFd?: number
-  /** absolute path of setsid(1) in the sandbox */
-  setsid: string
+  /** absolute path of setsid(1) in the sandbox; absent: there is bash, and perhaps no other program */
+  setsid?: string
   /** absolute path of the command's stdin, without quotes; default: empty */
   stdin?: string
   /** the command line */
@@ -34,6 +34,8 @@ export interface OutlastOptions {
  * us: `kill 0` does not reach us. The shell's messages about how the command ended are discarded.
  */
 function outlast ({ fd, limits, hard, setsid, stdin = NO_STDIN }: OutlastOptions): string {
+  // job control makes it the leader of a process group, too
+  const start = setsid ?? 'set -m;'
   return [
     'shift',
     `unset ${MARK}`,
@@ -42,7 +44,7 @@ function outlast ({ fd, limits, hard, setsid, stdin = NO_STDIN }: OutlastOptions
     // the limit of processes has one letter in bash, and another in all other shells
     ['u', 'p'].map(letter => `ulimit -${letter} ${Math.min(limits.processes, hard.processes)} 2>/dev/null||`).join('') + 'exit 125',
     'exec 3>&2 2>/dev/null',
-    `${setsid} "$@" <${stdin} >&${fd} 2>&3 3>&- ${fd}>&-`,
+    `${start} "$@" <${stdin} >&${fd} 2>&3 3>&- ${fd}>&-`,
     's=$?',
     `exec 3>&- ${fd}>&-`,
     '[ $s != 0 ]||while read -r l;do :;done',
@@ -54,16 +56,17 @@ function outlast ({ fd, limits, hard, setsid, stdin = NO_STDIN }: OutlastOptions
 export function outlastCommand (options: OutlastOptions): string[] {
   const { fd, highestFd, command } = options
   const script = outlast(options)
+  const shell = options.setsid === undefined ? ['/bin/bash', '--noprofile', '--norc'] : ['/bin/sh']
   const closeBy = (files: string): string[] => [
     '/bin/bash', '--noprofile', '--norc', '-c',
     // no redirection around it: bash would keep a copy of the redirected descriptor, which is to be closed here
     `for f in ${files};do f=\${f##*/};((f>2&&f!=${fd}))&&eval "exec $f>&-";done;exec "$@"`, 'close'
   ]
   if (highestFd !== undefined) {
-    return [...closeBy(`{3..${Math.max(3, highestFd)}}`), '/bin/sh', '-c', script, 'outlast', script, ...command]
+    return [...closeBy(`{3..${Math.max(3, highestFd)}}`), ...shell, '-c', script, 'outlast', script, ...command]
   }
   const [bash, ...rest] = closeBy('/proc/self/fd/*')
   const quoted = [bash, ...rest].map(word => `'${word}'`).join(' ')
-  const close = `for f in /proc/self/fd/*;do f=\${f##*/};case $f in [012]|${fd});;[3-9])eval "exec $f>&-";;*)exec ${quoted} /bin/sh -c "$1" outlast "$@";;esac;done`
-  return ['/bin/sh', '-c', `${close};eval "$1"`, 'outlast', script, ...command]
+  const close = `for f in /proc/self/fd/*;do f=\${f##*/};case $f in [012]|${fd});;[3-9])eval "exec $f>&-";;*)exec ${quoted} ${shell.join(' ')} -c "$1" outlast "$@";;esac;done`
+  return [...shell, '-c', `${close};eval "$1"`, 'outlast', script, ...command]
 }

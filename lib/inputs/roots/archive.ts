@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import zlib from 'node:zlib'
 import { extract } from 'tar-stream'
 import type { Extract, Header } from 'tar-stream'
+import { BitWorkerError } from '../../base/errors.ts'
 import { errnoOf } from '../../system/io-errors.ts'
 import { quote } from '../../task/names.ts'
 import { componentsOf, isCovered, RootFlaw } from './names.ts'
@@ -62,7 +63,8 @@ export interface RootSummary { entries: number, bytes: number }
 
 /**
  * Hands the entries of an archive over, one after another. Rejects with BW_ERR_ROOT where it breaks a rule or a limit,
- * with errors of the file system, with what the sink rejects with, and with the signal's reason.
+ * with BW_ERR_INPUT_LIMIT where it is larger than `bytes`, with errors of the file system and of the sink, and with the
+ * signal's reason.
  */
 export async function readRoot (
   archive: AsyncIterable<Uint8Array>, limits: RootLimits, sink: RootSink, signal?: AbortSignal
@@ -161,7 +163,7 @@ class RootReading {
     this.#nameBytes += Buffer.byteLength(name) + Buffer.byteLength(linkname)
     if (this.#entries > entries) throw new RootFlaw(`has more than ${entries} files`)
     if (this.#nameBytes > nameBytes) throw new RootFlaw(`has names of more than ${nameBytes} bytes together`)
-    if (this.#bytes + size > bytes) throw new RootFlaw(`has more than ${bytes} bytes, unpacked`)
+    if (this.#bytes + size > bytes) throw tooLarge(bytes)
   }
 
   async #folders (paths: string[][]): Promise<void> {
@@ -184,6 +186,14 @@ class RootReading {
       yield chunk
     }
   }
+}
+
+function tooLarge (bytes: number): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_INPUT_LIMIT',
+    'usage',
+    `The root of the task has more than ${bytes} bytes, unpacked, so nothing is computed here, only downloaded. Allow more bytes per input.`
+  )
 }
 
 async function discard (data: AsyncIterable<Uint8Array>): Promise<void> {

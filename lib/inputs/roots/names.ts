@@ -3,7 +3,7 @@
  * archives, and by whoever makes them.
  */
 import { BitWorkerError } from '../../base/errors.ts'
-import { ROOT_FOLDERS, STDIN } from '../../executor/sandbox/scratch.ts'
+import { ROOT_FILES, ROOT_FOLDERS } from '../../executor/sandbox/scratch.ts'
 import { quote } from '../../task/names.ts'
 
 const MAX_NAME_BYTES = 255
@@ -14,7 +14,7 @@ const MAX_DEPTH = 64
 /** What is read as this was no UTF-8, and would get another name. */
 const REPLACED = '\u{FFFD}'
 /** A sandbox puts something of its own there, so nothing of it would be seen. */
-const COVERED = new Set([...ROOT_FOLDERS, STDIN].map(place => place.slice(1)))
+const COVERED = new Set([...ROOT_FILES, ...ROOT_FOLDERS].map(place => place.slice(1)))
 
 /** A rule that the archive of a root breaks. */
 export class RootFlaw extends BitWorkerError {

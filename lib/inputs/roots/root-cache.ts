@@ -38,8 +38,8 @@ export interface RootOptions {
   folder: string
   /** 40 hex digits */
   infoHash: string
-  /** absolute: all of it is there, and was verified */
-  archive: string
+  /** its bytes, from the first on; called once it is known that they are needed */
+  archive: () => AsyncIterable<Uint8Array>
   limits: RootLimits
   signal?: AbortSignal
 }
@@ -76,7 +76,7 @@ export async function openRoot ({ folder: cache, infoHash, archive, limits, sign
 }
 
 async function unpack (
-  folder: string, archive: string, limits: RootLimits, signal: AbortSignal | undefined
+  folder: string, archive: RootOptions['archive'], limits: RootLimits, signal: AbortSignal | undefined
 ): Promise<void> {
   // what a process left that was killed, or an earlier start of the system
   for (const name of readdirSync(folder)) {
@@ -84,7 +84,7 @@ async function unpack (
   }
   const draft = path.join(folder, 'draft')
   try {
-    const { bytes } = await unpackRoot(archive, draft, limits, signal)
+    const { bytes } = await unpackRoot(archive(), draft, limits, signal)
     const state: State = { bytes, boot: bootId() }
     writeFileSync(path.join(folder, 'state'), JSON.stringify(state), { mode: 0o600 })
     await rename(draft, path.join(folder, 'root'))

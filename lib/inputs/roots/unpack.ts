@@ -3,10 +3,10 @@
  * can be followed: links are made last. Rights are those of a read-only system, whoever unpacks it: all may read, and
  * run what somebody could; nothing is set-user-ID. Called by lib/inputs/roots/root-cache.ts.
  */
-import { constants, createReadStream } from 'node:fs'
+import { constants } from 'node:fs'
 import { chmod, link, lutimes, mkdir, open, symlink, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { ROOT_FOLDERS, STDIN } from '../../executor/sandbox/scratch.ts'
+import { ROOT_FILES, ROOT_FOLDERS } from '../../executor/sandbox/scratch.ts'
 import { readRoot } from './archive.ts'
 import type { RootLimits, RootSink, RootSummary } from './archive.ts'
 
@@ -15,7 +15,6 @@ const FILE_MODE = 0o444
 const PROGRAM_MODE = 0o555
 /** Nobody sees when it was unpacked. */
 const EPOCH = new Date(0)
-const READ_BYTES = 1024 ** 2
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
 
 /**
@@ -23,11 +22,11 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
  * there then is for nobody.
  */
 export async function unpackRoot (
-  archive: string, folder: string, limits: RootLimits, signal?: AbortSignal
+  archive: AsyncIterable<Uint8Array>, folder: string, limits: RootLimits, signal?: AbortSignal
 ): Promise<RootSummary> {
   await makeFolder(folder)
   const sink = new FolderSink(folder)
-  const summary = await readRoot(createReadStream(archive, { highWaterMark: READ_BYTES }), limits, sink, signal)
+  const summary = await readRoot(archive, limits, sink, signal)
   await sink.end()
   return summary
 }
@@ -76,7 +75,7 @@ class FolderSink implements RootSink {
       await makeFolder(at)
       this.#times.set(at, EPOCH)
     }
-    await writeFile(path.join(this.#folder, STDIN), '', { flag: 'wx', mode: FILE_MODE })
+    for (const place of ROOT_FILES) await writeFile(path.join(this.#folder, place), '', { flag: 'wx', mode: FILE_MODE })
     for (const { at, target, mtime } of this.#links) {
       await symlink(target, at)
       await lutimes(at, mtime, mtime)
