@@ -30,6 +30,8 @@ interface Report {
   rssBytes: number
   /** bytes of the input, by the id of who sent them */
   received: Record<string, number>
+  /** bytes of its torrent pieces that are here */
+  kept: number
   /** pieces of the task that were computed here */
   computed: number
 }
@@ -106,7 +108,7 @@ async function peer (job: Job): Promise<void> {
   process.send!({ port: client.torrentPort, id: client.peerId })
   const [peers] = await once(process, 'message') as [string[]]
   const [begin, cpu] = [performance.now(), process.cpuUsage()]
-  const report: Report = { firstMs: 0, readyMs: 0, cpuMs: 0, rssBytes: 0, received: {}, computed: 0 }
+  const report: Report = { firstMs: 0, readyMs: 0, cpuMs: 0, rssBytes: 0, received: {}, kept: 0, computed: 0 }
   const link = kind === 'bitworker' ? magnetOf(task) : `magnet:?xt=urn:btih:${input!.infoHash}`
   const wires = wiresOf(client, input!.infoHash!)
   const torrent = client.add(link, {
@@ -127,6 +129,8 @@ async function peer (job: Job): Promise<void> {
   for (const { downloaded, peerId } of wires) {
     if (peerId !== null) report.received[peerId] = (report.received[peerId] ?? 0) + downloaded
   }
+  const shared = client.torrents.find(({ infoHash }) => infoHash === input!.infoHash)
+  report.kept = (shared?.pieces ?? []).filter(piece => piece === null).length * (shared?.pieceLength ?? 0)
   process.send!('ready')
   await once(process, 'message')
   process.send!(report)
@@ -225,7 +229,11 @@ async function slices (home: string, count: number, kib: number, peerCount: numb
     const { peers } = await run('bitworker', home, peerCount, true)
     const ratios = peers.map(({ received, computed }) => sum(Object.values(received)) / (computed * slice))
     const first = Math.min(...peers.map(({ firstMs }) => firstMs))
-    console.log(`${ratios.map((ratio, at) => `${ratio.toFixed(2)} (${peers[at]!.computed})`).join(', ')}; first work item after ${first.toFixed(0)} ms, all done after ${(Math.max(...peers.map(({ readyMs }) => readyMs)) / 1000).toFixed(2)} s`)
+    const shown = ratios.map((ratio, at) => {
+      const { computed, kept } = peers[at]!
+      return `${ratio.toFixed(2)} (${computed} slices; has ${(kept / slice).toFixed(1)})`
+    })
+    console.log(`${shown.join(', ')}; first work item after ${first.toFixed(0)} ms, all done after ${(Math.max(...peers.map(({ readyMs }) => readyMs)) / 1000).toFixed(2)} s`)
   }
 }
 

@@ -131,7 +131,7 @@ function remember<T> (map: Map<string, T>, key: string, value: T): void {
  * older may be dead.) Peers at different addresses are different peers, whatever their ids; otherwise one peer could
  * end another's connection.
  */
-function isDuplicate (wire: Wire, host: string, others: Wire[], ownPeerId: string): boolean {
+export function isDuplicate (wire: Wire, host: string, others: Wire[], ownPeerId: string): boolean {
   const isOurs = openedByUs(wire)
   for (const other of others) {
     if (other.peerId !== wire.peerId || hostOf(other.remoteAddress) !== host) continue

@@ -26,6 +26,8 @@ export interface InputTorrent extends InputContent {
   readonly layout: InputLayout
   /** absolute: the file or folder, as commands may see it; null: they are given copies of what they need */
   readonly root: string | null
+  /** True if a peer that does not have everything has the torrent piece. */
+  isElsewhere (piece: number): boolean
   /** Reads stored bytes of a file. */
   read (range: FileRange): Promise<Uint8Array>
 }

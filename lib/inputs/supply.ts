@@ -19,6 +19,8 @@ import type { InputContent, InputEvents, InputStage, InputTorrent, InputTorrents
 const SETTLE_MS = 10
 /** Shortest interval between two progress reports. */
 const REPORT_MS = 1_000
+/** The number of pieces to look beyond that others are about to compute. */
+const MAX_DOUBTFUL = 64
 
 /** Limits of what is downloaded. */
 export interface SupplyLimits {
@@ -42,6 +44,8 @@ export class InputSupply implements Inputs {
   /** complete commands that wait for their inputs */
   readonly #onWhole: Array<() => void> = []
   #isAllReady = false
+  /** number of commands that were given their slice */
+  #started = 0
   #timer: NodeJS.Timeout | undefined
   #reportTimer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -185,22 +189,44 @@ export class InputSupply implements Inputs {
       this.#isAllReady = true
       if (entry.torrent !== null) scheduler.setGroups(this.#groups(entry.input as TorrentInput, entry.torrent))
     }
-    const room = piecesAhead(this.#slots, paceMs, scheduler.share) - scheduler.ready
-    const wanted = new Set<number>()
+    const room = piecesAhead(this.#slots, paceMs, scheduler.share, this.#started) - scheduler.ready
     const ready: number[] = []
-    if (room > 0) {
-      for (const piece of scheduler.waiting(room + this.#refused.size)) {
-        const lacks = this.#lacks(entry, piece)
-        if (lacks === null) continue
-        for (const unit of lacks) wanted.add(unit)
-        if (lacks.length === 0) ready.push(piece)
-      }
-      content.want(wanted)
-    }
+    if (room > 0) content.want(this.#choose(entry, room, ready))
     for (const piece of ready) scheduler.setReady(piece, true)
     if (ready.length === 0) return
     this.#session.compute()
     this.changed()
+  }
+
+  /**
+   * Returns the units that the next pieces lack, up to `room` pieces. Pieces that lack none are added to `ready`.
+   * Another peer that has downloaded a slice is about to compute it, so only idle slots are used for those.
+   */
+  #choose (entry: SuppliedInput, room: number, ready: number[]): Set<number> {
+    const wanted = new Set<number>()
+    const doubtful: number[][] = []
+    let left = room
+    for (const piece of this.#session.scheduler.waiting(room + this.#refused.size + MAX_DOUBTFUL)) {
+      if (left <= 0) break
+      if (this.#refused.has(piece)) continue
+      const lacks = this.#lacks(entry, piece)
+      if (lacks !== null && this.#isElsewhere(entry, piece, lacks)) {
+        doubtful.push(lacks)
+        continue
+      }
+      left--
+      for (const unit of lacks ?? []) wanted.add(unit)
+      if (lacks?.length === 0) ready.push(piece)
+    }
+    const idle = Math.min(left, this.#slots - (room - left) - this.#session.scheduler.ready)
+    for (const lacks of doubtful.slice(0, Math.max(0, idle))) for (const unit of lacks) wanted.add(unit)
+    return wanted
+  }
+
+  /** Whether another peer is about to compute the piece: it has downloaded part of its slice. */
+  #isElsewhere ({ input, torrent }: SuppliedInput, piece: number, lacks: number[]): boolean {
+    if (torrent === null || this.#items.knownRange(input as TorrentInput, torrent, piece) === undefined) return false
+    return lacks.some(torrentPiece => torrent.isElsewhere(torrentPiece))
   }
 
   #groups (input: TorrentInput, { layout }: InputTorrent): Uint32Array {
@@ -271,7 +297,11 @@ export class InputSupply implements Inputs {
    * The inputs of a piece's work item. Rejects with BW_ERR_INPUT if an input is no longer stored, and with errors of
    * the disk.
    */
-  async forPiece (piece: number): Promise<Given> { return this.#items.forPiece(piece) }
+  async forPiece (piece: number): Promise<Given> {
+    const given = await this.#items.forPiece(piece)
+    this.#started++
+    return given
+  }
 
   /**
    * The inputs of a complete command: those that all pieces see. Waits until they are stored; rejects if the supply is

@@ -70,11 +70,16 @@ export class Candidates {
     return undefined
   }
 
-  /** Yields up to `count` pieces that `pick` would choose first, lowest rank first. They stay in the set. */
+  /**
+   * Yields up to `count` pieces, lowest rank first. They stay in the set. Those in which another peer comes first are
+   * taken from the end: that peer begins at the front.
+   */
   * first (count: number, now: number): Generator<number> {
     if (this.#isStale && now - this.#sortedAt >= SORT_MS) this.#sort(now)
     for (let rank = this.#first; rank < this.#lists.length && count > 0; rank++) {
-      for (const index of this.#lists[rank]!) {
+      const list = this.#lists[rank]!
+      for (let at = 0; at < list.length; at++) {
+        const index = rank === 0 ? list[at]! : list.at(-1 - at)!
         if (!this.has(index)) continue
         yield index
         if (--count === 0) return

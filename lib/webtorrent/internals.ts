@@ -88,6 +88,8 @@ export interface InternalTorrent extends Torrent {
   _onWireWithMetadata (wire: Wire): void
   _updateSelections (): void
   _update (): void
+  /** requests a block of a torrent piece from this wire instead of a slower one */
+  _hotswap (wire: Wire, index: number): boolean
   _checkDone (): boolean
   _destroy (err: Error | null, opts?: DestroyOptions | DestroyCallback | null, cb?: DestroyCallback): void
   rescanFiles (cb?: DestroyCallback): void

@@ -15,6 +15,7 @@ import { quote } from '../task/names.ts'
 import type { InternalTorrent } from './internals.ts'
 import type { Discovering, InputClient } from './input-types.ts'
 import { InputSelection } from './input-selection.ts'
+import { closeDuplicates, delaySwaps } from './input-wires.ts'
 
 const trace = traceOf('inputs')
 
@@ -72,6 +73,8 @@ export class OpenInput {
       ...(isPrivate && { private: true }),
       ...(bitfield !== null && { bitfield })
     })
+    closeDuplicates(torrent)
+    delaySwaps(torrent)
     // a task has a store of its own
     torrent.once('metadata', () => { if (this.#store === null) this.#end(notATorrent(this.#name)) })
     torrent.once('ready', () => { this.#onReady() })
@@ -111,6 +114,10 @@ export class OpenInput {
   }
 
   has (piece: number): boolean { return this.isOpen && this.#torrent?.pieces[piece] === null }
+
+  isElsewhere (piece: number): boolean {
+    return this.#torrent?.wires.some(({ isSeeder, peerPieces }) => isSeeder !== true && peerPieces.get(piece)) === true
+  }
 
   /** Rejects for what is not sure to be right. */
   async read ({ file, start, end }: FileRange): Promise<Uint8Array> {

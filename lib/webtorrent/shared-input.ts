@@ -224,6 +224,7 @@ export class SharedInput {
       have: () => open.have,
       missing: () => open.missing,
       has: piece => open.has(piece),
+      isElsewhere: piece => open.isElsewhere(piece),
       want: pieces => {
         user.wants = pieces === 'all' ? 'all' : new Set(pieces)
         this.#select()

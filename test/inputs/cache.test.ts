@@ -208,8 +208,9 @@ test('the longest unused is removed first, and nothing that is in use', async t 
 
 test('how far ahead', t => {
   t.deepEqual([
-    piecesAhead(2, 0, 100), piecesAhead(2, 10_000, 100), piecesAhead(2, 100, 100), piecesAhead(2, 1, 1e6),
-    piecesAhead(2, 100, 3), piecesAhead(2, 100, 0)
+    piecesAhead(2, 0, 100, 1e6), piecesAhead(2, 10_000, 100, 1e6), piecesAhead(2, 100, 100, 1e6),
+    piecesAhead(2, 1, 1e6, 1e6), piecesAhead(2, 100, 3, 1e6), piecesAhead(2, 100, 0, 1e6)
   ], [4, 4, 40, 256, 3, 2])
+  t.deepEqual([0, 60, 200].map(started => piecesAhead(2, 1, 1e6, started)), [4, 6, 20], 'a tenth may be in vain')
   t.end()
 })

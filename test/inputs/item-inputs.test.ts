@@ -30,6 +30,7 @@ function torrentOf (more: Partial<InputTorrent>): InputTorrent {
     have: () => 8,
     missing: () => 1,
     has: piece => piece === 0,
+    isElsewhere: () => false,
     want () {},
     read: async ({ start, end }) => Buffer.from('0123456789abcdef').subarray(start, end),
     isIntact: () => true,
