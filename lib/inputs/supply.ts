@@ -11,7 +11,8 @@ import type { TaskInput, TorrentInput } from '../task/types.ts'
 import { ItemInputs, contentOf, isComplete, lacking } from './item-inputs.ts'
 import { stateOf, tooMuch } from './supplied-input.ts'
 import type { SuppliedInput } from './supplied-input.ts'
-import { piecesAhead } from './plan.ts'
+import { choosePieces, piecesAhead } from './plan.ts'
+import type { WaitingPiece } from './plan.ts'
 import { groupOf, tableRange } from './slices.ts'
 import type { InputContent, InputEvents, InputStage, InputTorrent, InputTorrents } from './supply-types.ts'
 
@@ -190,37 +191,25 @@ export class InputSupply implements Inputs {
       if (entry.torrent !== null) scheduler.setGroups(this.#groups(entry.input as TorrentInput, entry.torrent))
     }
     const room = piecesAhead(this.#slots, paceMs, scheduler.share, this.#started) - scheduler.ready
-    const ready: number[] = []
-    if (room > 0) content.want(this.#choose(entry, room, ready))
+    if (room <= 0) return
+    const idle = this.#slots - scheduler.ready
+    const { wanted, ready } = choosePieces(this.#waiting(entry, room + MAX_DOUBTFUL), room, idle)
+    content.want(wanted)
     for (const piece of ready) scheduler.setReady(piece, true)
     if (ready.length === 0) return
     this.#session.compute()
     this.changed()
   }
 
-  /**
-   * Returns the units that the next pieces lack, up to `room` pieces. Pieces that lack none are added to `ready`.
-   * Another peer that has downloaded a slice is about to compute it, so only idle slots are used for those.
-   */
-  #choose (entry: SuppliedInput, room: number, ready: number[]): Set<number> {
-    const wanted = new Set<number>()
-    const doubtful: number[][] = []
-    let left = room
-    for (const piece of this.#session.scheduler.waiting(room + this.#refused.size + MAX_DOUBTFUL)) {
-      if (left <= 0) break
-      if (this.#refused.has(piece)) continue
-      const lacks = this.#lacks(entry, piece)
-      if (lacks !== null && this.#isElsewhere(entry, piece, lacks)) {
-        doubtful.push(lacks)
-        continue
-      }
-      left--
-      for (const unit of lacks ?? []) wanted.add(unit)
-      if (lacks?.length === 0) ready.push(piece)
+  /** The next pieces, as long as they are not refused. */
+  * #waiting (entry: SuppliedInput, count: number): Generator<WaitingPiece> {
+    const { scheduler } = this.#session
+    for (const index of scheduler.waiting(count + this.#refused.size)) {
+      if (this.#refused.has(index)) continue
+      const lacks = this.#lacks(entry, index)
+      const isElsewhere = lacks !== null && this.#isElsewhere(entry, index, lacks)
+      yield { index, lacks, doubt: isElsewhere ? 2 : scheduler.isFirst(index) ? 0 : 1 }
     }
-    const idle = Math.min(left, this.#slots - (room - left) - this.#session.scheduler.ready)
-    for (const lacks of doubtful.slice(0, Math.max(0, idle))) for (const unit of lacks) wanted.add(unit)
-    return wanted
   }
 
   /** Whether another peer is about to compute the piece: it has downloaded part of its slice. */

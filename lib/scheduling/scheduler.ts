@@ -151,6 +151,9 @@ export class Scheduler {
     for (const index of this.#waiting.first(count, this.#timing.now())) if (!this.#urgent.has(index)) yield index
   }
 
+  /** True if no other peer comes before us for the piece. */
+  isFirst (index: number): boolean { return this.#ranking.rank(index) === 0 }
+
   /** The number of waiting pieces that each peer would get if they were shared evenly. */
   get share (): number { return Math.ceil((this.#waiting?.size ?? 0) / (this.#ranking.members + 1)) }
 
