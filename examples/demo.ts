@@ -10,7 +10,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { detectSandbox, encodeTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
-import { POSTER, posterTask } from './mandelbrot/make-task.ts'
+import { POSTER, PROGRAMS, posterTask } from './mandelbrot/make-task.ts'
 import { runOneProcess } from './mandelbrot/one-process.ts'
 import { main, processes, screen, swarm, timed } from './swarm/show.ts'
 
@@ -26,7 +26,7 @@ await main(async () => {
     throw new Error('usage: node examples/demo.ts [--quick]', { cause: 'usage' })
   }
   const poster = flag === '--quick' ? QUICK : POSTER
-  const task = posterTask(poster)
+  const task = await posterTask(poster)
   await prepare(task)
   screen.note(
     `${PEERS} bitworker processes render a poster of ${poster.width} × ${poster.height} pixels in ${poster.parts} pieces.`
@@ -95,7 +95,7 @@ async function byOneProcess (task: Task, env: Record<string, string>): Promise<n
     task,
     () => ({ done, details: [] }),
     changed =>
-      runOneProcess(processes, task, dir, env, () => {
+      runOneProcess(processes, { task, dir, inputs: PROGRAMS, env }, () => {
         done++
         changed()
       })

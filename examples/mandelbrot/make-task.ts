@@ -1,7 +1,8 @@
 // Makes the task file of the Mandelbrot poster: node examples/mandelbrot/make-task.ts [FILE]
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import process from 'node:process'
-import { createTask, encodeTask } from '../../lib/index.ts'
+import { fileURLToPath } from 'node:url'
+import { createTaskFrom, encodeTask } from '../../lib/index.ts'
 import type { Task } from '../../lib/index.ts'
 
 /** The poster's size in pixels, and in how many bands it is rendered. */
@@ -10,26 +11,24 @@ export interface Poster { width: number, height: number, parts: number }
 /** Large enough to hang on a wall; about 20 seconds of work for one core. */
 export const POSTER: Poster = { width: 2400, height: 1600, parts: 80 }
 
-/** The two programs travel inside the task: a volunteer needs nothing but bash and Node. */
-function nodeCommand (program: string, { width, height }: Poster): string {
-  const source = readFileSync(new URL(program, import.meta.url), 'utf8')
-  return `WIDTH=${width} HEIGHT=${height} exec node -e '${source.replaceAll("'", "'\\''")}'`
-}
+/** Inputs of the task: a volunteer needs nothing but bash and Node. */
+export const PROGRAMS = ['render.cjs', 'assemble.cjs'].map(name => fileURLToPath(new URL(name, import.meta.url)))
 
 /** The task; `height` is a multiple of `parts`. */
-export function posterTask (poster: Poster, announce: string[] = []): Task {
-  return createTask({
+export async function posterTask ({ width, height, parts }: Poster): Promise<Task> {
+  const run = (program: string): string => `WIDTH=${width} HEIGHT=${height} exec node ${program}`
+  return createTaskFrom({
     name: 'mandelbrot.png',
-    command: nodeCommand('render.js', poster),
-    completeCommand: nodeCommand('assemble.js', poster),
-    parts: poster.parts,
-    pieceLength: poster.width * poster.height * 3 / poster.parts,
-    announce
+    command: run('render.cjs'),
+    completeCommand: run('assemble.cjs'),
+    inputs: PROGRAMS.map(program => ({ path: program })),
+    parts,
+    pieceLength: width * height * 3 / parts
   })
 }
 
 if (import.meta.main) {
   const path = process.argv[2] ?? 'mandelbrot.bitworker'
-  writeFileSync(path, encodeTask(posterTask(POSTER)))
+  writeFileSync(path, encodeTask(await posterTask(POSTER)))
   console.log(path)
 }

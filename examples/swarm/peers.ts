@@ -60,7 +60,10 @@ export async function runPeers (
         onChange(peers)
         if (peers.every(({ files }) => files !== null)) resolve()
       }
-      start(processes, peer.name, [...args, '-o', path.join(dir, peer.name)], onEvent).catch(reject)
+      const out = path.join(dir, peer.name)
+      // the first is who made the task; the others have none of its inputs
+      const env = peer === peers[0] ? {} : { HOME: out, XDG_STATE_HOME: '', XDG_CACHE_HOME: '' }
+      start(processes, { name: peer.name, args: [...args, '-o', out], env }, onEvent).catch(reject)
     }
   })
   return peers
@@ -69,7 +72,7 @@ export async function runPeers (
 function startTracker (processes: Processes): Promise<string> {
   const args = ['tracker', '--host', '127.0.0.1', '--port', '0', '--dht-port', '0', '--json']
   return new Promise((resolve, reject) => {
-    start(processes, 'tracker', args, ({ event, announce }) => {
+    start(processes, { name: 'tracker', args }, ({ event, announce }) => {
       if (event === 'listening') resolve(announce[0] ?? '')
     }).catch(reject)
   })
@@ -77,12 +80,14 @@ function startTracker (processes: Processes): Promise<string> {
 
 /** Starts a `bitworker`, which ends only when it fails or is told to. */
 async function start (
-  processes: Processes, name: string, args: string[], onEvent: (event: Event) => void
+  processes: Processes,
+  { name, args, env = {} }: { name: string, args: string[], env?: Record<string, string> },
+  onEvent: (event: Event) => void
 ): Promise<never> {
   const onLine = (line: string): void => {
     onEvent(JSON.parse(line) as Event)
   }
-  await processes.start({ name, command: process.execPath, args: [BITWORKER, ...args], onLine })
+  await processes.start({ name, command: process.execPath, args: [BITWORKER, ...args], env, onLine })
   throw processes.problem(name, 'it ended before the work was done')
 }
 

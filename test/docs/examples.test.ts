@@ -119,9 +119,11 @@ async function likeness (one: string, other: string): Promise<number> {
 }
 
 async function checkPoster (t: Test, dir: string): Promise<void> {
-  const { command, completeCommand, length } = parseTask(await readFile(path.join(dir, 'mandelbrot.bitworker')))
+  const { command, completeCommand, length, inputs = [] } = parseTask(await readFile(path.join(dir, 'mandelbrot.bitworker')))
   t.equal(length, 2400 * 1600 * 3, 'three bytes for each pixel')
+  const embedded = inputs.filter(({ data }) => data !== undefined).map(({ name }) => name)
+  t.deepEqual(embedded, ['render.cjs', 'assemble.cjs'], 'the programs are inside')
   for (const text of [command, completeCommand]) {
-    t.match(String(text), /^WIDTH=2400 HEIGHT=1600 exec node -e '/, 'the program is inside')
+    t.match(String(text), /^WIDTH=2400 HEIGHT=1600 exec node \w+\.cjs$/, 'and are run')
   }
 }

@@ -1,4 +1,4 @@
-// One part of the poster: a band of rows as raw RGB bytes on stdout. Runs inside `node -e`, as the task's command.
+// One part of the poster: a band of rows as raw RGB bytes on stdout.
 const { PIECE_IDX, PIECE_COUNT, WIDTH, HEIGHT } = process.env
 const width = Number(WIDTH)
 const height = Number(HEIGHT)

@@ -1,4 +1,4 @@
-// The complete command: puts the bands together and writes a PNG. Runs inside `node -e`.
+// The complete command: puts the bands together and writes a PNG.
 const { readFileSync, writeFileSync } = require('node:fs')
 const { crc32, deflateSync } = require('node:zlib')
 const { PART_LIST_FILE, FILE, WIDTH, HEIGHT } = process.env
