@@ -1,5 +1,5 @@
-// A parameter sweep: a Python script for each row of a CSV table. `bitworker create` and four peers, each with the flags
-// that `bitworker run` has by default, beside GNU parallel with as many jobs, which has the files already.
+// A parameter sweep: a Python script for each row of a CSV table. `bitworker create` and four peers, each with the
+// flags that `bitworker run` has by default, beside GNU parallel with as many jobs, which has the files already.
 //   npm run build && node bench/sweep.ts [--runs 300] [--seconds 1] [--rounds 1]
 // All are on this machine, so a run mostly sleeps, as if each peer were a machine of its own. The two take turns.
 // Counted from the start of `create` until the last peer has the whole table; three peers have only the magnet link.

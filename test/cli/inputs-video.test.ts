@@ -25,8 +25,8 @@ ip addr add 10.99.0.2/32 dev lo
 trap 'kill $(jobs -p) 2> /dev/null; wait' EXIT
 mkdir scenes author a b c d
 ffmpeg -v error -f lavfi -i testsrc2=size=160x120:rate=5 -f lavfi -i sine=beep_factor=2 -t ${SECONDS} \\
-  -c:v mpeg4 -q:v 2 -g 15 -c:a aac film.mp4
-ffmpeg -v error -i film.mp4 -an -c copy -f segment -segment_time 6 -reset_timestamps 1 scenes/%03d.mkv
+  -c:v mpeg4 -q:v 2 -g 50 -c:a aac film.mp4
+ffmpeg -v error -i film.mp4 -an -c copy -f segment -segment_time 10 -reset_timestamps 1 scenes/%03d.mkv
 ffmpeg -v error -i film.mp4 -vn -c copy scenes/sound.mka
 cat > encode.sh <<'EOF'
 #!/bin/bash
