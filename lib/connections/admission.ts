@@ -45,6 +45,8 @@ export interface Surroundings {
 export class Admission {
   readonly #now: () => number
   readonly #banned = new Map<string, true>()
+  /** their addresses, as far as it is known where they listen */
+  readonly #bannedAddresses = new Map<string, true>()
   readonly #misdeeds = new Map<string, Misdeeds>()
   /** time of admission */
   readonly #since = new WeakMap<Wire, number>()
@@ -60,7 +62,22 @@ export class Admission {
   /** The peer may not come back. */
   ban (wire: Wire): void {
     remember(this.#banned, identityOf(wire), true)
+    const port = openedByUs(wire) === true ? wire.remotePort : wire.peerExtendedHandshake['p']
+    if (wire.remoteAddress !== undefined && typeof port === 'number') {
+      remember(this.#bannedAddresses, addressKey(wire.remoteAddress, port), true)
+    }
     this.struck(wire)
+  }
+
+  /** Whether a banned peer listens at `HOST:PORT`: it need not be called. */
+  isBannedAddress (address: string): boolean {
+    const at = address.lastIndexOf(':')
+    return this.#bannedAddresses.has(addressKey(address.slice(0, at), Number(address.slice(at + 1))))
+  }
+
+  /** Whether the wire's peer, at `HOST:PORT` if that is known, is banned. */
+  isBanned (wire: Wire, address: string | undefined): boolean {
+    return this.#banned.has(identityOf(wire, hostOf(address?.replace(/:\d+$/, ''))))
   }
 
   /** The peer broke a rule. */
@@ -77,7 +94,7 @@ export class Admission {
    */
   refuses (wire: Wire, address: string | undefined, { client: { peerId, maxConns }, wires }: Surroundings): boolean {
     const host = hostOf(address?.replace(/:\d+$/, ''))
-    if (wire.peerId === peerId || this.#banned.has(identityOf(wire, host))) return true
+    if (wire.peerId === peerId || this.isBanned(wire, address)) return true
     if ((this.#recent(host)?.count ?? 0) >= MAX_MISDEEDS) return true
     const others = [...wires].filter(other => other !== wire && !other.destroyed && !this.#leaving.has(other))
     if (isDuplicate(wire, host, others, peerId)) return true
@@ -140,4 +157,8 @@ export function isDuplicate (wire: Wire, host: string, others: Wire[], ownPeerId
     other.destroy()
   }
   return false
+}
+
+function addressKey (host: string, port: number): string {
+  return `${host.replace(/^\[|\]$/g, '').replace(/^::ffff:(?=\d+\.)/, '')} ${port}`
 }

@@ -47,7 +47,8 @@ export class TaskWires {
 
   /** Whether to accept a peer that `source` named. */
   takes (peer: unknown, source: string | undefined): boolean {
-    if (typeof peer === 'string' && this.#exchange.isConnected(peer)) return false
+    const isNamed = typeof peer === 'string'
+    if (isNamed && (this.#exchange.isConnected(peer) || this.#admission.isBannedAddress(peer))) return false
     return source === 'manual' || (this.#torrent._peers?.size ?? 0) < MAX_KNOWN_PEERS
   }
 
@@ -61,7 +62,10 @@ export class TaskWires {
 
   /** Whether to close a wire at once. Otherwise sets it up for a task before the handshake is answered. */
   refuses (wire: Wire, address: string | undefined): boolean {
-    if (!this.#isOrdinary) {
+    if (this.#isOrdinary) {
+      // of inputs, see webtorrent/block-blame.ts
+      if (this.#admission.isBanned(wire, address)) return true
+    } else {
       const { task, client } = this.#torrent
       if (this.#admission.refuses(wire, address, this.#torrent)) return true
       wire.extendedHandshake['p'] = client.torrentPort

@@ -17,7 +17,7 @@ import { Announcer } from './announcer.ts'
 import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost, ClaimExchangeParts } from './claim-exchange.ts'
 import { HandOver } from './hand-over.ts'
-import { identityOf } from './identity.ts'
+import { Strikes } from './strikes.ts'
 import { TaskPeer } from './task-peer.ts'
 
 /**
@@ -25,11 +25,6 @@ import { TaskPeer } from './task-peer.ts'
  * takes three.
  */
 const MAX_STARVING_ROUNDS = 6
-
-/** Pieces with wrong data that a peer may send before the next one gets it banned. */
-const STRIKES_TOLERATED = 1
-/** Number of peers whose strikes are remembered: peer ids cost nothing to invent. */
-const MAX_STRIKERS = 10_000
 
 /** How far the connected peers have announced their pieces. */
 export interface Meeting {
@@ -66,7 +61,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly #store: NeighbourParts['store']
   readonly #host: NeighbourHost
   readonly #peers = new Map<Wire, TaskPeer>()
-  readonly #strikes = new Map<string, number>()
+  readonly #strikes = new Strikes()
   readonly #banned = new WeakSet<TaskPeer>()
   /** number of rounds for which a peer has choked us although we need its pieces */
   readonly #starving = new Map<TaskPeer, number>()
@@ -223,11 +218,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   distrust (peer: TaskPeer, index: number, reason: string): void {
     if (this.#banned.has(peer)) return // a message that it had sent before it was closed
     this.#forget(peer, index)
-    // remembered across connections: reconnecting does not help
-    const identity = identityOf(peer.wire)
-    const strikes = (this.#strikes.get(identity) ?? 0) + 1
-    if (this.#strikes.size < MAX_STRIKERS) this.#strikes.set(identity, strikes)
-    const isFinal = strikes > STRIKES_TOLERATED
+    const isFinal = this.#strikes.add(peer.wire)
     if (isFinal) this.#banned.add(peer)
     this.#host.misbehaved(peer, reason, isFinal)
   }

@@ -6,6 +6,7 @@ import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { Wire } from '../base/wire.ts'
 import type { PeerResults } from '../results/result-table.ts'
 import { Holder } from '../scheduling/holder.ts'
+import { nameOf } from './strikes.ts'
 
 /** A wire, together with the announcements of its peer. */
 export class TaskPeer {
@@ -35,8 +36,5 @@ export class TaskPeer {
   }
 
   /** For messages: the address if known, else the peer id. */
-  get name (): string {
-    const { remoteAddress, remotePort, peerId } = this.wire
-    return remoteAddress === undefined ? peerId ?? 'unknown' : `${remoteAddress}:${remotePort}`
-  }
+  get name (): string { return nameOf(this.wire) }
 }

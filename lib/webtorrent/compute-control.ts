@@ -20,6 +20,7 @@ import type { CheckedComputeOptions, ComputeOptions, TaskTorrentOptions } from '
 import { TaskInputs } from './input-torrents.ts'
 import type { ParentTorrent } from './input-types.ts'
 import type { Torrent } from './public-types.ts'
+import type { Wire } from './types.ts'
 
 /** The part of ComputeTorrent that is needed here. */
 export interface ControlledTorrent extends InternalTorrent {
@@ -122,6 +123,9 @@ export class ComputeControl {
   get inputs (): InputEvent[] {
     return [...this.#root === null ? [] : [this.#root.state], ...this.#supply?.states ?? []]
   }
+
+  /** A peer of the task may not come back. */
+  banned (wire: Wire): void { this.#inputs?.ban(wire) }
 
   /** A peer of the task has told its listening port. */
   met (wire: ParentTorrent['wires'][number]): void { this.#inputs?.addPeer(wire) }

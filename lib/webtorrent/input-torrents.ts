@@ -14,6 +14,7 @@ import type { InputOptions } from './options.ts'
 import type { InputClient, ParentTorrent } from './input-types.ts'
 import type { Torrent } from './public-types.ts'
 import { SharedStage } from './shared-stage.ts'
+import type { Wire } from './types.ts'
 
 const trace = traceOf('inputs')
 
@@ -78,6 +79,7 @@ export class TaskInputs implements InputTorrents {
     const [events] = user
     all.set(infoHash, used)
     this.#used.set(used, (this.#used.get(used) ?? 0) + 1)
+    if (used instanceof SharedInput) used.join(this.#parent)
     used.use(...user)
     for (const wire of this.#parent.wires) this.#tell(used, wire)
     let isOpen = true
@@ -86,8 +88,10 @@ export class TaskInputs implements InputTorrents {
         if (!isOpen) return
         isOpen = false
         const times = this.#used.get(used)! - 1
-        if (times === 0) this.#used.delete(used)
-        else this.#used.set(used, times)
+        if (times === 0) {
+          this.#used.delete(used)
+          if (used instanceof SharedInput) used.part(this.#parent)
+        } else this.#used.set(used, times)
         if (used.leave(events) && all.get(infoHash) === used) this.#end(used, infoHash)
       }
     }
@@ -156,6 +160,11 @@ export class TaskInputs implements InputTorrents {
   /** A peer of the task has told its listening port: it may have the inputs as well. */
   addPeer (wire: ParentTorrent['wires'][number]): void {
     for (const used of this.#used.keys()) this.#tell(used, wire)
+  }
+
+  /** A peer of the task may not come back. */
+  ban (wire: Wire): void {
+    for (const used of this.#used.keys()) if (used instanceof SharedInput) used.ban(wire)
   }
 
   /** Closes all torrents. Resolves when they are closed. */

@@ -1,7 +1,9 @@
 /** The task's torrent and its client, as the torrents of its inputs see them. */
-import type { InternalTorrent } from './internals.ts'
 import type { TaskTorrentOptions } from './options.ts'
 import type { Torrent } from './public-types.ts'
+import type { BlockBlame } from './block-blame.ts'
+import type { InternalTorrent } from './internals.ts'
+import type { Wire } from './types.ts'
 
 /** The part of the task's torrent that is needed for its inputs. */
 export interface ParentTorrent {
@@ -9,17 +11,25 @@ export interface ParentTorrent {
   readonly infoHash: string
   emit (event: 'warning', err: Error): unknown
   emit (event: 'stage', torrent: Torrent): unknown
+  emit (event: 'strike' | 'ban', misdeed: { peer: string, reason: string }): unknown
+  readonly _taskWires: { ban (wire: Wire): void }
   readonly announce: readonly string[]
   readonly private?: boolean
-  readonly wires: ReadonlyArray<{ remoteAddress?: string | null, peerExtendedHandshake: Record<string, unknown> }>
+  readonly wires: readonly Wire[]
 }
 
 /** Who may be asked for peers: as for the task. */
 export interface Discovering { announce: readonly string[], isPrivate: boolean }
 
+/** The torrent of an input. */
+export interface GuardedInput extends InternalTorrent {
+  _blame: BlockBlame | null
+  readonly _taskWires: { ban (wire: Wire): void }
+}
+
 /** The part of the client that is used. */
 export interface InputClient {
-  add (id: string | Uint8Array, opts: TaskTorrentOptions): InternalTorrent
   readonly torrents: ReadonlyArray<{ readonly infoHash: string, readonly destroyed: boolean }>
+  add (id: string | Uint8Array, opts: TaskTorrentOptions): InternalTorrent
   readonly destroyed: boolean
 }

@@ -87,6 +87,7 @@ export interface InternalTorrent extends Torrent {
   _onWire (wire: Wire, addr?: string): void
   _onWireWithMetadata (wire: Wire): void
   _updateSelections (): void
+  _request (wire: Wire, index: number, hotswap: boolean): boolean
   _update (): void
   /** requests a block of a torrent piece from this wire instead of a slower one */
   _hotswap (wire: Wire, index: number): boolean

@@ -12,10 +12,12 @@ import { BitWorkerError } from '../base/errors.ts'
 import { traceOf } from '../base/trace.ts'
 import { ioError } from '../system/io-errors.ts'
 import { quote } from '../task/names.ts'
-import type { InternalTorrent } from './internals.ts'
-import type { Discovering, InputClient } from './input-types.ts'
+import { BlockBlame, failedPiece } from './block-blame.ts'
+import { disconnect } from './disconnect.ts'
+import type { Discovering, GuardedInput, InputClient } from './input-types.ts'
 import { InputSelection } from './input-selection.ts'
 import { closeDuplicates, delaySwaps } from './input-wires.ts'
+import type { Wire } from './types.ts'
 
 const trace = traceOf('inputs')
 
@@ -30,6 +32,8 @@ export interface OpenInputHost {
   opened (): void
   /** it has more, or less */
   changed (): void
+  /** a peer alone is to blame for wrong data */
+  misbehaved (wire: Wire, reason: string, isFinal: boolean): void
   /** it cannot be used any more, and is to be closed */
   ended (err: Error): void
 }
@@ -42,7 +46,7 @@ export class OpenInput {
   readonly #name: string
   readonly #host: OpenInputHost
   readonly #selection = new InputSelection()
-  #torrent: InternalTorrent | null = null
+  #torrent: GuardedInput | null = null
   #store: FileStore | null = null
   #wants: ReadonlyArray<ReadonlySet<number> | 'all'> = []
   #isReady = false
@@ -72,7 +76,7 @@ export class OpenInput {
       announce: [...announce],
       ...(isPrivate && { private: true }),
       ...(bitfield !== null && { bitfield })
-    })
+    }) as GuardedInput
     closeDuplicates(torrent)
     delaySwaps(torrent)
     // a task has a store of its own
@@ -80,7 +84,13 @@ export class OpenInput {
     torrent.once('ready', () => { this.#onReady() })
     torrent.on('verified', index => { this.#onPiece(index) })
     torrent.on('error', err => { this.#end(ioError(err, this.place.path)) })
-    torrent.on('warning', err => { trace('%s: %s', infoHash, err.message) })
+    const blame = torrent._blame = new BlockBlame(torrent, this.#host)
+    torrent.on('verified', index => { blame.verified(index) })
+    torrent.on('warning', err => {
+      trace('%s: %s', infoHash, err.message)
+      const failed = failedPiece(err)
+      if (failed !== undefined) blame.failed(failed)
+    })
   }
 
   /** It can be used. */
@@ -95,6 +105,14 @@ export class OpenInput {
     const add = (): void => { if (!torrent.destroyed) torrent.addPeer(peer) }
     if (torrent.infoHash) add()
     else torrent.once('infoHash', add)
+  }
+
+  /** The wire's peer may not come back. */
+  ban (wire: Wire): void {
+    const torrent = this.#torrent
+    if (torrent === null || torrent.destroyed) return
+    torrent._taskWires.ban(wire)
+    disconnect(torrent.wires, wire)
   }
 
   get missing (): number {

@@ -27,7 +27,7 @@ export interface MirroredTorrent extends InternalTorrent {
   readonly _taskWires: TaskWires
   readonly _sealing: Sealing
   readonly _session: { readonly hasUnmergedFiles: boolean } | null
-  readonly _control: { readonly isStarting: boolean }
+  readonly _control: { readonly isStarting: boolean, banned (wire: Wire): void }
 }
 
 /** The session's host: applies its events to the torrent. */
@@ -83,7 +83,10 @@ export class SessionMirror implements SessionHost {
     if (!torrent.destroyed) torrent.discovery?.complete()
   }
 
-  ban (wire: Wire): void { this.#torrent._taskWires.ban(wire) }
+  ban (wire: Wire): void {
+    this.#torrent._taskWires.ban(wire)
+    this.#torrent._control.banned(wire)
+  }
 
   broken (err: Error): void { if (!this.#torrent.destroyed) this.#torrent._destroy(err) }
 }

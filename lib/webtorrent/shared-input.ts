@@ -13,10 +13,13 @@ import { stampAt } from '../inputs/stamps.ts'
 import type { InputTorrent, InputTorrentEvents } from '../inputs/supply-types.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { traceOf } from '../base/trace.ts'
+import { nameOf } from '../peers/strikes.ts'
 import type { TorrentInput } from '../task/types.ts'
 import type { Discovering, InputClient, ParentTorrent } from './input-types.ts'
+import { disconnect } from './disconnect.ts'
 import { OpenInput } from './open-input.ts'
 import type { InputOptions } from './options.ts'
+import type { Wire } from './types.ts'
 
 const trace = traceOf('inputs')
 
@@ -36,6 +39,9 @@ export class SharedInput {
   readonly #options: InputOptions
   readonly #users = new Map<InputTorrentEvents, User>()
   readonly #peers = new Set<string>()
+  /** tasks, each as long as it has it */
+  readonly #parents = new Set<ParentTorrent>()
+  readonly #banned = new Set<Wire>()
   #info: Uint8Array | null = null
   #open: OpenInput | null = null
   /** the one before has closed */
@@ -81,6 +87,28 @@ export class SharedInput {
     return this.#users.size === 0
   }
 
+  /** Tells a task of peers that send wrong data, until `part`. */
+  join (parent: ParentTorrent): void { this.#parents.add(parent) }
+
+  part (parent: ParentTorrent): void { this.#parents.delete(parent) }
+
+  /** The wire's peer may not come back. */
+  ban (wire: Wire): void {
+    if (this.#banned.size < MAX_PEERS) this.#banned.add(wire)
+    this.#open?.ban(wire)
+  }
+
+  /** Who is banned is so for the input, and for all tasks that have it. */
+  #blame (wire: Wire, reason: string, isFinal: boolean): void {
+    if (isFinal) this.ban(wire)
+    for (const parent of this.#parents) {
+      parent.emit(isFinal ? 'ban' : 'strike', { peer: nameOf(wire), reason })
+      if (!isFinal) continue
+      parent._taskWires.ban(wire)
+      disconnect(parent.wires, wire)
+    }
+  }
+
   async close (): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
@@ -106,6 +134,7 @@ export class SharedInput {
     const place = this.#original(found) ?? new CachedPlace(this.#infoHash, this.#options)
     const open = this.#open = this.#newOpen(place)
     open.open(this.#client, this.#discovery)
+    for (const wire of this.#banned) open.ban(wire)
     for (const peer of this.#peers) open.addPeer(peer)
     this.#select()
   }
@@ -119,6 +148,7 @@ export class SharedInput {
         for (const events of this.#users.keys()) this.#tell(events)
       },
       changed: () => { for (const events of this.#users.keys()) events.changed() },
+      misbehaved: (wire, reason, isFinal) => { this.#blame(wire, reason, isFinal) },
       ended: err => { if (this.#open === open) this.#onEnd(err) }
     })
     return open

@@ -21,6 +21,7 @@ import type { InputEvent, TaskStats } from '../session/events.ts'
 import { WorkSession } from '../session/work-session.ts'
 import { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
+import type { BlockBlame } from './block-blame.ts'
 import { closeAfter, noteClosing, previousClosed } from './closing-store.ts'
 import { ComputeControl } from './compute-control.ts'
 import { IdentifiedTorrent } from './identified-torrent.ts'
@@ -51,6 +52,8 @@ export class ComputeTorrent extends IdentifiedTorrent {
   readonly _control: ComputeControl
   readonly _taskWires = new TaskWires(this)
   readonly _wanted = new WantedPieces()
+  /** of the torrent of an input */
+  _blame: BlockBlame | null = null
   readonly _sealing = new Sealing(this, task => this._folderOf(task))
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
@@ -220,6 +223,11 @@ export class ComputeTorrent extends IdentifiedTorrent {
   //
   // PIECES AND FILES
   //
+
+  override _request (wire: Wire, index: number, hotswap: boolean): boolean {
+    const ask = (isHotswap: boolean): boolean => super._request(wire, index, isHotswap)
+    return this._blame === null ? ask(hotswap) : this._blame.request(wire, index, hotswap, ask)
+  }
 
   override get downloaded (): number { return this._session?.downloadedBytes ?? super.downloaded }
 

@@ -98,7 +98,15 @@ test('addresses', t => {
 })
 
 const wireOf = (peerId: string, remoteAddress: string, type = 'tcpIncoming'): WireType =>
-  ({ peerId, remoteAddress, type, destroyed: false, destroy: () => {} }) as unknown as WireType
+  ({
+    peerId,
+    remoteAddress,
+    remotePort: 50_000,
+    type,
+    peerExtendedHandshake: { p: 6881 },
+    destroyed: false,
+    destroy: () => {}
+  }) as unknown as WireType
 
 test('who is let in', t => {
   let now = 0
@@ -108,6 +116,12 @@ test('who is let in', t => {
   t.ok(refuses(wireOf('me', '192.0.2.1')), 'not ourselves')
   admission.ban(wireOf('liar', '192.0.2.1'))
   t.ok(refuses(wireOf('liar', '192.0.2.1')), 'not who was banned')
+  t.ok(admission.isBannedAddress('192.0.2.1:6881'), 'nor is it called where it says that it listens')
+  t.notOk(admission.isBannedAddress('192.0.2.1:50000'), 'which is not where it called from')
+  admission.ban(wireOf('other liar', '::ffff:192.0.2.3', 'tcpOutgoing'))
+  t.ok(admission.isBannedAddress('192.0.2.3:50000'), 'or where we called it')
+  admission.ban(wireOf('third liar', '2001:db8::1', 'tcpOutgoing'))
+  t.ok(admission.isBannedAddress('[2001:db8::1]:50000'))
   t.notOk(refuses(wireOf('liar', '192.0.2.2')), 'but whose peer id an impostor has used is')
   for (let i = 0; i < 9; i++) admission.struck(wireOf(`sybil ${i}`, '192.0.2.1'))
   t.ok(refuses(wireOf('another id', '192.0.2.1')), 'after ten misdeeds nobody from that address')

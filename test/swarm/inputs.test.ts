@@ -8,6 +8,7 @@ import type { Test } from 'tape'
 import { decodeDict } from '../../lib/base/bencode.ts'
 import type BitWorker from '../../lib/index.ts'
 import type { Torrent } from '../../lib/index.ts'
+import { torrentFileOf } from '../../lib/inputs/metainfo.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { Task, TorrentInput } from '../../lib/task/types.ts'
 import { magnetOf } from '../../lib/task/magnet.ts'
@@ -308,6 +309,52 @@ test('a complete command waits for what it reads; its task can be closed meanwhi
   again.addPeer(await addressOf(first))
   await eventOf(again, 'done')
   t.equal(readFileSync(path.join(again.path, 'out'), 'utf8'), '50000\n')
+})
+
+test('who sends wrong data of an input is banned from it and from the task, and not called again', async t => {
+  const file = path.join(createFolder(t), 'file')
+  // two blocks a torrent piece: both peers may send parts of one
+  writeFileSync(file, Buffer.from(Array.from({ length: 40 * 32_768 }, (_, i) => i % 251)))
+  const { input, find } = await inputOf(file, 'one', 32_768)
+  const { info } = (await find(input.infoHash))!
+  const task = createTask({ name: 'out', command: 'sha256sum < one', parts: 1, inputs: [input] })
+  const { client: seeder, address } = await author(t, task, find)
+  const liar = createClient(t)
+  liar.add(task, { path: createFolder(t), inputs: { folder: createFolder(t), find: async () => null } })
+  class Liar {
+    chunkLength = 32_768
+    put (_index: number, _bytes: Uint8Array, cb: (err: null) => void): void { cb(null) }
+    get (_index: number, { length = 32_768 }: { length?: number }, cb: (err: null, bytes: Buffer) => void): void {
+      cb(null, Buffer.alloc(length, 'lie'))
+    }
+
+    close (cb: (err: null) => void): void { cb(null) }
+    destroy (cb: (err: null) => void): void { cb(null) }
+  }
+  const bait = liar.add(torrentFileOf(info), { store: Liar, skipVerify: true, storeCacheSlots: 0 })
+  await eventOf(bait, 'ready')
+  const liarAddress = await addressOf(liar)
+  const client = createClient(t)
+  const torrent = client.add(magnetOf(task), {
+    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t) }
+  })
+  // it is alone at first
+  torrent.once('infoHash', () => { torrent.addPeer(liarAddress) })
+  const misdeeds: string[] = []
+  torrent.on('strike', ({ reason }) => { misdeeds.push(reason) })
+  const [{ peer, reason }] = await eventOf(torrent, 'ban') as [{ peer: string, reason: string }]
+  t.equal(peer, liarAddress)
+  t.match(reason, /sent data for torrent piece \d+ of an input that is wrong/)
+  t.equal(misdeeds.length, 1, 'the first time it is forgiven')
+  const fetched = client.torrents.find(({ infoHash }) => infoHash === input.infoHash)!
+  for (const each of [torrent, fetched]) t.notOk(each.addPeer(liarAddress), 'it is not called again')
+  const wires = [...bait.wires]
+  await Promise.all(wires.map(async wire => wire.destroyed || new Promise<void>(resolve => { wire.once('close', () => { resolve() }) })))
+  torrent.addPeer(address)
+  await eventOf(torrent, 'done')
+  t.equal(readFileSync(path.join(torrent.path, 'out'), 'utf8'), `${hash('sha256', readFileSync(file))}  -\n`)
+  t.equal(bait.wires.length, 0, 'and does not come back')
+  await destroyClient(seeder)
 })
 
 test('each task is compared with the metadata of an input that another one has, too', async t => {
