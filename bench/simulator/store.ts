@@ -21,6 +21,8 @@ export class SimulatedStore implements PieceStore {
 
   onLost (): void {}
 
+  drop (): void {}
+
   get (): never { throw new Error('nobody requests blocks in a simulation') }
 
   async read (): Promise<never> { throw new Error('nobody reads in a simulation') }

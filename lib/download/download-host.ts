@@ -21,6 +21,8 @@ export interface DownloadParts {
 export interface DownloadHost {
   /** the piece is wanted, and neither stored nor being stored */
   needs (index: number): boolean
+  /** the peer's result of the piece will do */
+  accepts (peer: TaskPeer, index: number): boolean
   /** the piece was written, its digest is right, and `peers` sent it; resolves when it is stored */
   downloaded (index: number, result: Result, draft: Pick<PieceDraft, 'commit'>, peers: Iterable<TaskPeer>): Promise<void>
   /** nothing can be written */

@@ -152,7 +152,7 @@ export class Downloader {
 
   /** The piece's download, if this peer may take part in it. */
   #join (peer: TaskPeer, index: number): Download | undefined {
-    if (!peer.results.holds(index) || !this.#host.needs(index)) return undefined
+    if (!peer.results.holds(index) || !this.#host.needs(index) || !this.#host.accepts(peer, index)) return undefined
     // left to others
     if (!peer.holder.expected.has(index) && expectedHolder(this.#parts.peers, index) !== undefined) return undefined
     const download = this.#active.get(index)

@@ -169,8 +169,8 @@ export class Neighbours implements Iterable<TaskPeer> {
   }
 
   /** The piece is needed again: its holders are expected to deliver it. */
-  offerAgain (index: number): void {
-    for (const peer of this) if (peer.results.holds(index)) this.#onAvailable(peer, index)
+  offerAgain (index: number, accepts: (peer: TaskPeer) => boolean = () => true): void {
+    for (const peer of this) if (peer.results.holds(index) && accepts(peer)) this.#onAvailable(peer, index)
   }
 
   close (): void {

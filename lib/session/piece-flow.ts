@@ -16,6 +16,7 @@ import type { Claim } from '../scheduling/claim.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { PieceDraft } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
+import { Agreement } from './agreement.ts'
 import { Computing } from './computing.ts'
 import { pieceResult } from './events.ts'
 import type { Finisher } from './finisher.ts'
@@ -41,6 +42,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   readonly #progress: Progress
   readonly #finisher: Finisher
   readonly #clock: SessionParts['clock']
+  readonly #store: SessionParts['store']
+  readonly #agreement: Agreement
   /** downloaded pieces that are being written to disk */
   readonly #storing = new Set<number>()
   #downloaded = 0
@@ -52,6 +55,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.#progress = progress
     this.#finisher = finisher
     this.#clock = parts.clock
+    this.#store = parts.store
     this.results = new ResultTable(pieceCount)
     this.scheduler = schedulerOf(parts, {
       pieceCount,
@@ -62,6 +66,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     })
     const { results, scheduler } = this
     const peers = this.neighbours = new Neighbours({ ...parts, results, scheduler }, this)
+    this.#agreement = new Agreement(peers)
     const downloadParts = { ...parts, scheduler, peers }
     const downloads = this.downloads =
       parts.createDownloads?.(downloadParts, this) ?? new WireDownloads(downloadParts, this)
@@ -174,6 +179,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   // DOWNLOADS
   //
 
+  accepts (peer: TaskPeer, index: number): boolean { return this.#agreement.accepts(peer, index) }
+
   needs (index: number): boolean {
     return this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#storing.has(index)
   }
@@ -226,9 +233,20 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   /** Records our own result; the piece need not be computed or waited for any more. */
   #settle (index: number, result: Result): void {
+    this.#agreement.stored(index)
     this.results.setOwn(index, result)
     this.scheduler.setMissing(index, false)
     this.scheduler.setUrgent(index, false)
+  }
+
+  /**
+   * Drops the stored pieces of which a connected peer holds a result with a lower digest, and downloads that one
+   * instead. Returns their number.
+   */
+  agree (): number {
+    const pieces = this.#agreement.choose(this.results)
+    for (const index of pieces) this.#store.drop(index)
+    return pieces.length
   }
 
   /** A stored piece is gone or damaged: downloads or computes it again. */
@@ -241,7 +259,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.#host.lost(index)
     this.#finisher.reopen(index)
     this.neighbours.withdraw(index)
-    this.neighbours.offerAgain(index)
+    this.neighbours.offerAgain(index, peer => this.accepts(peer, index))
     this.#updateAll()
   }
 }

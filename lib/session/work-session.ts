@@ -194,6 +194,9 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   /** The wire is ready for messages, and our bitfield was sent: tells the peer what we have and compute. */
   greet (wire: Wire): void { this.#flow.neighbours.greet(wire) }
 
+  /** See PieceFlow. */
+  agree (): number { return this.#isClosed ? 0 : this.#flow.agree() }
+
   /** The finished files are this ordinary torrent: tells the peers; null: no longer. */
   seal (infoHash: string | null): void { this.#flow.neighbours.seal(infoHash) }
 

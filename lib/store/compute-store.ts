@@ -205,6 +205,8 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
    */
   newPath (): string { return this.#openFolder().newWork() }
 
+  drop (index: number): void { this.#openFolder().lose(index) }
+
   generate (index: number): Generation {
     const generation = generate(this.#openFolder(), index, this.#run)
     this.#generations.add(generation)

@@ -144,6 +144,8 @@ export interface PieceStore {
    * or when the store is closed.
    */
   verifyRest (): Promise<void>
+  /** Another result of the piece is wanted: it is missing from now on, after `onLost`. Throws BW_ERR_STORE_CLOSED. */
+  drop (index: number): void
   /** Starts computing a piece at once. Throws BW_ERR_STORE_CLOSED. */
   generate (index: number): Generation
   /**

@@ -66,7 +66,14 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
 }
 
 /** Options of `torrent.seal`. */
-export type SealingOptions = Pick<SealOptions, 'onProgress'>
+export interface SealingOptions extends Pick<SealOptions, 'onProgress'> {
+  /**
+   * First replace own results of pieces by the one with the lowest digest that a connected peer holds, so that peers
+   * whose results differ seal the same files. Any peer can so replace results: only among peers that you trust.
+   * Default false.
+   */
+  agree?: boolean
+}
 
 /** Options that have passed `checkComputeOptions`. */
 export interface CheckedComputeOptions extends ComputeOptions { readonly limits: ValidLimits }

@@ -21,6 +21,7 @@ import type { InputEvent, TaskStats } from '../session/events.ts'
 import { WorkSession } from '../session/work-session.ts'
 import { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
+import { agree } from './agreeing.ts'
 import type { BlockBlame } from './block-blame.ts'
 import { closeAfter, noteClosing, previousClosed } from './closing-store.ts'
 import { ComputeControl } from './compute-control.ts'
@@ -163,7 +164,10 @@ export class ComputeTorrent extends IdentifiedTorrent {
   }
 
   /** See public-types.ts. */
-  async seal (opts?: SealingOptions): Promise<Torrent> { return this._sealing.seal(opts) }
+  async seal (opts?: SealingOptions): Promise<Torrent> {
+    if (opts?.agree === true) await agree(this)
+    return this._sealing.seal(opts)
+  }
 
   //
   // PEERS

@@ -93,6 +93,7 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
   const scheduler = { isUrgent: (index: number) => urgent.has(index), deliveries }
   const downloader = new Downloader({ scheduler, peers, store: { receive } }, {
     needs: index => !stored.has(index),
+    accepts: () => true,
     downloaded: async (_index, result, draft) => { await draft.commit(result) },
     broken: err => { throw err },
     distrust: (peer, index) => {

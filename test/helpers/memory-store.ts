@@ -83,6 +83,10 @@ export class MemoryStore implements ChunkStore, PieceStore {
 
   async verifyRest (): Promise<void> {}
 
+  drop (index: number): void {
+    if (this.#pieces.delete(index)) for (const listener of this.#listeners) listener(index)
+  }
+
   generate (index: number): Generation {
     this.#checkOpen()
     const kill = new AbortController()

@@ -167,3 +167,21 @@ test('who has sealed tells the others, who fetch nothing', async t => {
   await allDone([late])
   for (const { client } of [early, late]) t.equal(client.torrents.length, 1, 'nothing but the task')
 })
+
+test('peers whose results differ agree on one before they seal', async t => {
+  const task = createTask({ name: 'noise', command: 'head -c $((RANDOM + 1)) /dev/urandom', parts: 12, pieceLength: 32_768 })
+  const two = [await createPeer(t, task, { compute: { slots: 1 } }), await finished(t, task)] as const
+  while (two[0].computed.length < 8) await within(once(two[0].torrent, 'computed'), 'computed')
+  await two[0].torrent.stopComputing()
+  const before = two.map(({ digests }) => new Map(digests))
+  await connect(...two)
+  await allDone([...two])
+  const sealed = await Promise.all(two.map(async ({ torrent }) => torrent.seal({ agree: true })))
+  t.equal(sealed[0]!.infoHash, sealed[1]!.infoHash, 'one torrent')
+  for (const { digests } of two) {
+    for (let piece = 0; piece < 12; piece++) {
+      const [lowest] = before.flatMap(each => each.get(piece) ?? []).toSorted()
+      t.equal(digests.get(piece), lowest, `piece ${piece}: the lowest`)
+    }
+  }
+})

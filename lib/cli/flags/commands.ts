@@ -54,6 +54,7 @@ const finishing = (): Option[] => group('When done', [
   value('--seed-time <minutes>', 'seed for this long, then exit', parseAmount),
   value('--seed-ratio <ratio>', 'seed until this many times the size of the files has been uploaded, then exit', parseAmount),
   new Option('--seal', 'also seed the files as an ordinary torrent, for other BitTorrent clients (see bitworker seal --help)').default(false),
+  new Option('--agree', 'with --seal: of each piece whose results differ, first take the one with the lowest digest that a connected peer has; any peer can so replace results').default(false),
   new Option('--partial', 'if the run ends early, make a file NAME.partial of the stored parts of each unfinished file').default(false)
 ])
 

@@ -15,22 +15,29 @@ import type { Screen } from '../output/screen.ts'
 const LOOK_MS = 2000
 
 /** The flag that decides whether to seal. */
-export interface SealingFlags { seal?: boolean }
+export interface SealingFlags {
+  seal?: boolean
+  /** first agree with the connected peers on the results */
+  agree?: boolean
+}
 
 /**
  * Seals the torrent each time that it is done. The returned function resolves when that is finished, if it was
  * requested.
  */
 export function sealWhenDone (
-  torrent: Torrent, { seal = false }: SealingFlags, out: JsonOutput, screen: Screen
+  torrent: Torrent, { seal = false, agree = false }: SealingFlags, out: JsonOutput, screen: Screen
 ): () => Promise<void> {
   let attempt = Promise.resolve()
   let timer: NodeJS.Timeout | undefined
+  let isSealing = false
   const isWanted = (): boolean => seal || existsSync(keptFiles(torrent.path, torrent.infoHash).sealed)
   const look = (): void => {
-    if (!isWanted()) return
+    if (!isWanted() || isSealing) return
     clearInterval(timer)
-    attempt = sealNow(torrent, out, screen)
+    isSealing = true
+    // while peers agree on results, the task is done again and again
+    attempt = sealNow(torrent, agree, out, screen).finally(() => { isSealing = false })
   }
   torrent.on('done', () => {
     if (torrent.task === null || torrent.task.unsupported !== undefined) return
@@ -42,9 +49,9 @@ export function sealWhenDone (
   return () => attempt
 }
 
-async function sealNow (torrent: Torrent, out: JsonOutput, screen: Screen): Promise<void> {
+async function sealNow (torrent: Torrent, agree: boolean, out: JsonOutput, screen: Screen): Promise<void> {
   try {
-    const sealed = await torrent.seal()
+    const sealed = await torrent.seal({ agree })
     const { infoHash, magnetURI, torrentFile } = sealed
     // the next run in this folder seeds it, too
     await replace(keptFiles(torrent.path, torrent.infoHash).sealed, torrentFile)
