@@ -4,10 +4,10 @@ import { SimulatedStore } from '../../bench/simulator/store.ts'
 import type { Clock } from '../../lib/base/clock.ts'
 import { CommandError } from '../../lib/base/errors.ts'
 import type { Downloads } from '../../lib/download/downloads.ts'
-import { createTask } from '../../lib/index.ts'
 import type { SessionParts } from '../../lib/session/session-parts.ts'
 import { WorkSession } from '../../lib/session/work-session.ts'
 import type { Generated, Generation } from '../../lib/store/types.ts'
+import { createTask } from '../../lib/task/task.ts'
 
 const task = createTask({ name: 'out', command: 'true', parts: 2, pieceLength: 64 })
 const RESULT = { size: 1, digest: new Uint8Array(32), ms: 5, stderr: '' }
