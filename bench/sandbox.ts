@@ -111,7 +111,7 @@ function minus (name: string, other: string): string[] {
     median(results.get(name)!.map((figures, i) => figures[column] - results.get(other)![i]![column]))
   )
 }
-console.log(`| ms a work item | one by one, p50 | p95 | ${AT_A_TIME} at a time |\n|---|---|---|---|`)
+console.log(`| ms per work item | one by one, p50 | p95 | ${AT_A_TIME} at a time |\n|---|---|---|---|`)
 for (const [name, all] of results) {
   console.log(`| ${[name, ...COLUMNS.map(column => median(all.map(figures => figures[column])))].join(' | ')} |`)
 }
