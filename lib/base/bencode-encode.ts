@@ -101,5 +101,5 @@ function sortedEntries (
 }
 
 function unencodable (what: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_BENCODE', 'usage', `Bencode cannot hold ${what}.`)
+  return new BitWorkerError('BW_ERR_BENCODE', 'usage', `Bencode cannot represent ${what}.`)
 }

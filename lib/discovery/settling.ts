@@ -93,7 +93,7 @@ export async function settled (
       if (!isConnecting || clock.now() - answeredAt > (hasMet ? OTHERS_MS : CONNECTIONS_MS)) end()
     }
     function end (): void {
-      trace('peers are known as far as they will be')
+      trace('settled: the known peers have announced their pieces')
       cancel?.()
       torrent.off('close', end)
       resolve()

@@ -5,6 +5,7 @@
  */
 import path from 'node:path'
 import process from 'node:process'
+import { traceOf } from '../base/trace.ts'
 import { Groups, findGroups } from './cgroup/groups.ts'
 import { killed } from './failures.ts'
 import { BashItem } from './item.ts'
@@ -20,7 +21,6 @@ import { Watchdog } from './process/watchdog.ts'
 import type { Sandbox } from './sandbox/types.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from './types.ts'
 import { WarmShells } from './warm/warm-shells.ts'
-import { traceOf } from '../base/trace.ts'
 
 const trace = traceOf('executor')
 

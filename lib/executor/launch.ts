@@ -94,7 +94,7 @@ export function letBegin (child: ChildProcess): void {
 /** Throws what spawn() would: the gate would find out too late. */
 function checkShell (at: string): void {
   accessSync(at, constants.X_OK)
-  if (!statSync(at).isFile()) throw new Error(`${at} is no file`)
+  if (!statSync(at).isFile()) throw new Error(`${at} is not a file`)
 }
 
 /** Runs commands with the permissions of this process. */

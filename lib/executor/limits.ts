@@ -67,10 +67,10 @@ export function validLimits (given: Partial<Limits>): ValidLimits {
   if (isValid(given)) return given
   for (const [name, value] of Object.entries(given)) {
     if (!(name in DEFAULT_LIMITS)) {
-      throw badLimit(`there is no limit ${name}`, `one of ${Object.keys(DEFAULT_LIMITS).join(', ')}`)
+      throw badLimit(`There is no limit ${name}`, `one of ${Object.keys(DEFAULT_LIMITS).join(', ')}`)
     }
     if (!Number.isSafeInteger(value) || value < 1) {
-      throw badLimit(`limits.${name} is ${value}`, 'a whole number of at least 1')
+      throw badLimit(`The limit ${name} is ${value}`, 'a whole number of at least 1')
     }
   }
   const limits = Object.freeze({ ...given })
@@ -81,5 +81,5 @@ export function validLimits (given: Partial<Limits>): ValidLimits {
 function isValid (given: Partial<Limits>): given is ValidLimits { return valid.has(given) }
 
 function badLimit (what: string, instead: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `${what}; give ${instead}.`)
+  return new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `${what}. Give ${instead}.`)
 }

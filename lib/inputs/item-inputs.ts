@@ -290,5 +290,5 @@ function flawOf ({ code, message }: BitWorkerError): CommandError {
 }
 
 function gone ({ name }: TaskInput): BitWorkerError {
-  return new BitWorkerError('BW_ERR_INPUT', 'system', `The input ${quote(name)} is not here any more; it is fetched again.`)
+  return new BitWorkerError('BW_ERR_INPUT', 'system', `The input ${quote(name)} is no longer stored. It will be downloaded again.`)
 }

@@ -81,7 +81,7 @@ export class KeptPieces {
     try {
       this.#entry.writePieces(this.#layout, bits)
     } catch (err) {
-      trace('what is in the cache is not written down: %s', (err as Error).message)
+      trace('the state of the cache cannot be recorded: %s', (err as Error).message)
     }
   }
 

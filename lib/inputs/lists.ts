@@ -147,7 +147,7 @@ export function sliceRows ({ columns = [], rows }: ValueList, chunk: number, nam
   if (rows.length === 0) throw listError(name, 'has no entry')
   const isPlain = columns.length === 0
   const lines = rows.map(row => (isPlain ? row[0]! : row.map(escapeValue).join('\t')))
-  if (isPlain && lines.some(line => line.includes('\n'))) throw listError(name, 'has an entry of several lines')
+  if (isPlain && lines.some(line => line.includes('\n'))) throw listError(name, 'has an entry with several lines')
   const data = Buffer.from(`${lines.join('\n')}\n`)
   checkText(data, name)
   let end = 0
@@ -205,7 +205,7 @@ function checkText (bytes: Uint8Array, name: string): void {
   if (bytes.length > MAX_LIST_BYTES) throw listError(name, `has more than ${MAX_LIST_BYTES} bytes`)
   const isUtf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)
   if (!isUtf8(bytes)) throw listError(name, `is not UTF-8${isUtf16 ? ', but UTF-16' : ''}; save it as UTF-8`)
-  if (bytes.includes(0)) throw listError(name, 'has a NUL')
+  if (bytes.includes(0)) throw listError(name, 'contains a NUL character')
 }
 
 function checkColumns (columns: readonly string[], name: string): void {
@@ -214,7 +214,7 @@ function checkColumns (columns: readonly string[], name: string): void {
 }
 
 function tooLong (name: string, index: number): BitWorkerError {
-  return listError(name, `has an entry of more than ${MAX_ENTRY_BYTES} bytes: number ${index + 1}`)
+  return listError(name, `has an entry of more than ${MAX_ENTRY_BYTES} bytes (entry ${index + 1})`)
 }
 
 function listError (name: string, why: string): BitWorkerError {

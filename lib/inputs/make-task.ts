@@ -145,7 +145,7 @@ function checkPieceCount (
 ): void {
   const asked = parts ?? files?.reduce((sum, file) => sum + file.parts, 0)
   if (pieceCount === undefined || asked === undefined || asked === pieceCount) return
-  throw badOption(`What is split among the pieces gives ${pieceCount} pieces, not ${asked}; leave out how many there are.`)
+  throw badOption(`The split input makes ${pieceCount} pieces, not ${asked}. Leave out the number of pieces.`)
 }
 
 /** Embeds the smallest ones first, as long as they fit. */
@@ -253,17 +253,17 @@ function splitFor (
   if (perPart === false) return undefined
   const slice = typeof perPart === 'object' ? perPart.slice : undefined
   if (files !== undefined) {
-    if (slice !== undefined) throw sourceError(name, 'is a folder, of which each piece gets a file, not a slice')
+    if (slice !== undefined) throw sourceError(name, 'is a folder, which is split by files, not into slices of bytes')
     return { split: { by: 'files' }, pieceCount: files }
   }
   if (slice === undefined && parts === undefined) {
-    throw sourceError(name, 'is a file: say how many pieces there are, or how large a slice is')
+    throw sourceError(name, 'is a file, so either the number of pieces or the size of a slice is needed')
   }
   const size = slice ?? Math.ceil(length / parts!)
   const pieceCount = Math.ceil(length / size)
   if (parts === undefined || pieceCount === parts) return { split: { by: 'bytes', size }, pieceCount }
   throw sourceError(
-    name, `of ${length} bytes cannot be cut into ${parts} slices of one size; ${pieceCount} of ${size} bytes would do`
+    name, `has ${length} bytes, which cannot be cut into ${parts} slices of equal size; slices of ${size} bytes would work (${pieceCount} of them)`
   )
 }
 

@@ -55,16 +55,16 @@ export interface InputLayout {
 export function readMetainfo (info: Uint8Array, input: TorrentInput, pieceCount: number): InputLayout {
   const isSmall = info.length <= MAX_METAINFO_BYTES
   if (isSmall && (sha1Hex(info) !== input.infoHash || !equalBytes(sha256(info), input.sha256))) {
-    throw inputError(`The metadata of the input ${quote(input.name)} is not that of the task`)
+    throw inputError(`The metadata of the input ${quote(input.name)} does not match the task`)
   }
   const layout = readLayout(info, input.name)
   const { length, files } = input
   const found = layout.isFolder ? layout.files.length : undefined
   if (layout.length !== length) {
-    throw inputError(`The input ${quote(input.name)} has ${layout.length} bytes, not ${length} as the task says`)
+    throw inputError(`The input ${quote(input.name)} has ${layout.length} bytes, but the task says ${length}`)
   }
   if (found !== files) {
-    throw inputError(`The input ${quote(input.name)} has ${countOf(found)}, not ${countOf(files)} as the task says`)
+    throw inputError(`The input ${quote(input.name)} is ${countOf(found)}, but the task says ${countOf(files)}`)
   }
   if (input.split?.by === 'table') checkList(layout, input.name, pieceCount)
   return layout
@@ -162,9 +162,9 @@ function isWithin (value: Bvalue | undefined, min: number, max: number): value i
 }
 
 function countOf (files: number | undefined): string {
-  return files === undefined ? 'a single file' : `${files} files in a folder`
+  return files === undefined ? 'a single file' : `a folder of ${files} file${files === 1 ? '' : 's'}`
 }
 
 function inputError (what: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_INPUT', 'input', `${what}; nothing of it is used.`)
+  return new BitWorkerError('BW_ERR_INPUT', 'input', `${what}, so it is not used.`)
 }

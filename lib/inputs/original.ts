@@ -38,7 +38,7 @@ export function isAsHashed ({ path: root, files }: FoundInput, layout: InputLayo
 
 /** Makes BW_ERR_INPUT for an input with this name, of which a file has changed. */
 export function changed (name: string, at: string): BitWorkerError {
-  const there = statsOf(at) === undefined ? 'is not there any more' : 'has changed'
+  const there = statsOf(at) === undefined ? 'no longer exists' : 'has changed'
   return new BitWorkerError(
     'BW_ERR_INPUT', 'system', `The input ${quote(name)} is not shared: ${at} ${there} since the task was made.`
   )

@@ -52,6 +52,6 @@ function numberText (scaled: number, decimals: number, digits: number): string {
 export function checkCount (count: number): void {
   if (count <= MAX_ENTRIES) return
   throw new BitWorkerError(
-    'BW_ERR_INPUT_SOURCE', 'usage', `There would be ${count} entries; at most ${MAX_ENTRIES} are allowed.`
+    'BW_ERR_INPUT_SOURCE', 'usage', `The lists make ${count} entries; at most ${MAX_ENTRIES} are allowed.`
   )
 }

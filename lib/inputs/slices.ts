@@ -118,7 +118,7 @@ export function sliceEnv (input: TaskInput, slice: Uint8Array): Record<string, s
 function entryText (input: TaskInput, slice: Uint8Array): string {
   const bytes = slice.at(-1) === 0x0a ? slice.subarray(0, -1) : slice
   if (bytes.length > MAX_ENTRY_BYTES) throw tooLong(input)
-  if (bytes.includes(0)) throw inputError(input, 'has an entry with a NUL')
+  if (bytes.includes(0)) throw inputError(input, 'has an entry that contains a NUL character')
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {

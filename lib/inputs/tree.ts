@@ -73,7 +73,7 @@ async function walk (folder: string, above: string[], { root, within, files }: W
     const found = await stat(target)
     if (found.isDirectory()) {
       if (within.includes(target)) {
-        throw sourceError(path.join(folder, name), 'is a symbolic link to a folder that it is in')
+        throw sourceError(path.join(folder, name), 'is a symbolic link to a folder that contains it')
       }
       await walk(target, at, { root, within: [...within, target], files })
     } else {
@@ -114,11 +114,11 @@ export function readError (error: unknown, from: string): unknown {
   if (errno === '') return error
   const at = (error as NodeJS.ErrnoException).path ?? from
   if (errno === 'ENOENT') {
-    const what = `There is no ${quote(at)}, or a link in it leads nowhere.`
+    const what = `${quote(at)} does not exist, or is a symbolic link that leads nowhere. Check the path.`
     return new BitWorkerError('BW_ERR_NOT_FOUND', 'usage', what, { cause: error })
   }
   if (errno === 'EACCES' || errno === 'EPERM') {
-    return new BitWorkerError('BW_ERR_NOT_PERMITTED', 'usage', `You may not read ${quote(at)}.`, { cause: error })
+    return new BitWorkerError('BW_ERR_NOT_PERMITTED', 'usage', `You do not have permission to read ${quote(at)}. Change its permissions.`, { cause: error })
   }
   return sourceError(at, `cannot be read: ${(error as Error).message}`, error)
 }

@@ -264,6 +264,6 @@ export class ComputeSlots {
 /** The piece's input was there when it was chosen, and is gone: the piece waits again, which is not a failure. */
 function inputGone (err: Error): string | null {
   return err instanceof BitWorkerError && !(err instanceof CommandError) && err.code === 'BW_ERR_INPUT'
-    ? 'its input is not here any more'
+    ? 'its input is no longer stored'
     : null
 }

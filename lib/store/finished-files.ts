@@ -62,7 +62,7 @@ export function finishedFiles (task: Task, folder: string): FinishedContent[] {
     const path = layout.final(file)
     const stats = lstatOrNull(path)
     if (record === undefined || reopened.has(index)) {
-      throw notFinished(task, `${file.path} is not made yet`)
+      throw notFinished(task, `${file.path} has not been made yet`)
     }
     if (stats?.isFile() !== true || stats.size !== record.size) throw changed(path)
     const regions = (): Iterable<Result> => isConcatenation(task) ? partsOf(claims.pieces, file) : [record]
@@ -75,7 +75,7 @@ function readClaims (task: Task, layout: StoreLayout): Claims {
     const bytes = readFileSync(layout.journal)
     return replay(task, decodeJournal(bytes, { ...task, fileCount: task.files.length }).records)
   } catch (err) {
-    if (errnoOf(err) === 'ENOENT') throw notFinished(task, `${layout.folder} has nothing of it`)
+    if (errnoOf(err) === 'ENOENT') throw notFinished(task, `${layout.folder} contains nothing of it`)
     throw ioError(err, layout.folder)
   }
 }

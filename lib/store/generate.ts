@@ -55,7 +55,7 @@ export async function untilIntact<T> (done: Promise<T>, given: Given): Promise<T
   if (given.isIntact?.() === false) {
     const { exitCode = null, signal = null, stderr = '' } = ended.status === 'rejected' && ended.reason instanceof CommandError ? ended.reason : {}
     throw new CommandError(
-      'BW_ERR_INPUT', 'An input was changed while the command read it; its result is not used.', { exitCode, signal, stderr }
+      'BW_ERR_INPUT', 'An input changed while the command read it, so the result is discarded.', { exitCode, signal, stderr }
     )
   }
   if (ended.status === 'rejected') throw ended.reason

@@ -41,7 +41,7 @@ export async function missingNeeds (folder: TaskFolder, run: RunOptions): Promis
   for (const command of commands) {
     const { failure } = await runCheck(folder, run, command)
     if (failure?.code === 'BW_ERR_COMMAND_KILLED') throw failure
-    if (failure !== null) missing.push(`what lets its command succeed: ${oneLine(command)} (${failure.message.replace(/\.$/, '')})`)
+    if (failure !== null) missing.push(`a successful run of ${oneLine(command)} (${failure.message.replace(/\.$/, '')})`)
   }
   return missing
 }

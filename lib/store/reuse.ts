@@ -69,7 +69,7 @@ function checkPlace (index: number, size: number, old: Task, task: Task): void {
 }
 
 function misfit (index: number, why: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_PIECE_RANGE', 'usage', `Piece ${index} cannot be taken over: ${why}.`)
+  return new BitWorkerError('BW_ERR_PIECE_RANGE', 'usage', `Piece ${index} cannot be reused: ${why}.`)
 }
 
 async function take (source: ComputeStore, target: ComputeStore, index: number): Promise<keyof Reused> {

@@ -36,7 +36,7 @@ const TASK_KEYS = new Set(['digest', 'info hash', 'path'])
 export function readInputs (value: Bvalue | undefined, pieceCount: number): TaskInput[] | undefined {
   if (value === undefined) return undefined
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_INPUTS) {
-    throw badTask(`a list of inputs that is not a list of 1 to ${MAX_INPUTS}`)
+    throw badTask(`an \`inputs\` that is not a list of 1 to ${MAX_INPUTS}`)
   }
   const inputs = value.map(entry => readInput(entry, pieceCount))
   checkNames(inputs)
@@ -205,7 +205,7 @@ function readSplit (entry: Bdict, input: TaskInput, pieceCount: number): InputSp
   }
   if (by === 'table' && input.task === undefined) return readTable(entry, input, pieceCount)
   if ((by === 'files' || by === 'pieces') && input.task !== undefined && input.task.path === undefined) return { by }
-  throw badInput(name, `has the split ${quote(by)}, which no such input has`)
+  throw badInput(name, `has the split ${quote(by)}, which does not apply to this kind of input`)
 }
 
 /** The keys of one kind of split have no meaning with another. */

@@ -23,13 +23,13 @@ const ARCH = /^[a-z0-9_]{1,32}$/
 /** Reads `needs`; undefined if there is no such key. Throws BW_ERR_TASK_NEEDS. */
 export function readNeeds (value: Bvalue | undefined): TaskNeeds | undefined {
   if (value === undefined) return undefined
-  if (!(value instanceof Map)) throw bad('what it needs in another form than a dictionary')
+  if (!(value instanceof Map)) throw bad('a `needs` that is not a dictionary')
   const tools = readList(value.get('tools'), 'tools', MAX_TOOLS)
   const commands = readList(value.get('commands'), 'commands', MAX_COMMANDS)
   const arch = readList(value.get('arch'), 'arch', MAX_ARCHS)
   const cpus = value.get('cpus')
-  for (const tool of tools ?? []) if (!isToolName(tool)) throw bad(`a need for ${quote(tool)}, which names no program`)
-  for (const each of arch ?? []) if (!ARCH.test(each)) throw bad(`a need for the processor ${quote(each)}`)
+  for (const tool of tools ?? []) if (!isToolName(tool)) throw bad(`a need for ${quote(tool)}, which is not the name of a program`)
+  for (const each of arch ?? []) if (!ARCH.test(each)) throw bad(`a need for the processor ${quote(each)}, which is not a name as of uname -m`)
   for (const command of commands ?? []) {
     if (command.includes('\0') || command.trim() === '' || Buffer.byteLength(command) > MAX_COMMAND_BYTES) {
       throw bad(`a need for a command that is not text of 1 to ${MAX_COMMAND_BYTES} bytes without NUL`)

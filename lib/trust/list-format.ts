@@ -70,7 +70,7 @@ function readAuthor (value: unknown): KnownAuthor {
   if (!isObject(value)) throw malformed('an author is not an object')
   refuseOthers(value, AUTHOR_KEYS, 'an author')
   const { label, denied, expires } = value
-  if (label !== undefined && typeof label !== 'string') throw malformed('a `label` is not text')
+  if (label !== undefined && typeof label !== 'string') throw malformed('a `label` is not a string')
   if (denied !== undefined && typeof denied !== 'boolean') throw malformed('a `denied` is neither true nor false')
   return {
     key: readKey(value['key']),
@@ -86,12 +86,12 @@ function readKey (value: unknown): string {
     const { key } = parsePublicKey(String(value))
     if (key === value) return key
   } catch {}
-  throw malformed('a `key` is no public key')
+  throw malformed('a `key` is not a public key')
 }
 
 function readDate (value: unknown): Date {
   const date = new Date(typeof value === 'string' ? value : NaN)
-  if (Number.isNaN(date.getTime())) throw malformed('an `expires` is no date')
+  if (Number.isNaN(date.getTime())) throw malformed('an `expires` is not a date')
   return date
 }
 
@@ -100,7 +100,7 @@ function readNumbers (author: Record<string, unknown>): TrustScope {
   for (const name of ['maxHours', 'maxBytes', 'maxInput', 'maxMemory', 'maxScratch'] as const) {
     const value = author[name]
     if (value === undefined) continue
-    if (typeof value !== 'number' || !(value >= 0)) throw malformed(`a \`${name}\` is no number`)
+    if (typeof value !== 'number' || !(value >= 0)) throw malformed(`a \`${name}\` is not a number`)
     scope[name] = value
   }
   return scope

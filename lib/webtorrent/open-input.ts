@@ -2,14 +2,14 @@
  * The torrent of an input while it is open: an ordinary one (BEP 3), of which only what is wanted is fetched, into the
  * cache or from where the author has it. When something goes wrong with it, it ends, and shared-input.ts opens another.
  */
+import { sha1Hex } from '../base/digest.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import { traceOf } from '../base/trace.ts'
 import type { FileStore } from '../inputs/file-store.ts'
 import { torrentFileOf } from '../inputs/metainfo.ts'
 import type { InputLayout } from '../inputs/metainfo.ts'
 import type { InputPlace } from '../inputs/places.ts'
 import type { FileRange } from '../inputs/slices.ts'
-import { sha1Hex } from '../base/digest.ts'
-import { BitWorkerError } from '../base/errors.ts'
-import { traceOf } from '../base/trace.ts'
 import { ioError } from '../system/io-errors.ts'
 import { quote } from '../task/names.ts'
 import { BlockBlame, failedPiece } from './block-blame.ts'
@@ -231,7 +231,7 @@ export class OpenInput {
 }
 
 function notATorrent (name: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_INPUT', 'input', `The input ${quote(name)} is not a torrent but a task; nothing of it is used.`)
+  return new BitWorkerError('BW_ERR_INPUT', 'input', `The input ${quote(name)} is a task, not a torrent, so it is not used.`)
 }
 
 function restless (at: string): BitWorkerError {

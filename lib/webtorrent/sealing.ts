@@ -64,7 +64,7 @@ export class Sealing {
     if (destroyed) throw gone()
     if (task === null) {
       throw new BitWorkerError(
-        'BW_ERR_NOT_A_TASK', 'usage', 'This is no task, or its metadata is not there yet; only a task can be sealed.'
+        'BW_ERR_NOT_A_TASK', 'usage', 'This is not a task, or its metadata has not arrived yet. Only a task can be sealed.'
       )
     }
     const { signal } = this.#abort

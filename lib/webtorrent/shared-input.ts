@@ -3,12 +3,14 @@
  * may have to be opened several times (open-input.ts): a full disk, or a file that its author has changed, is nothing
  * that a task fails of; it waits. Made by input-torrents.ts.
  */
-import { CachedPlace, OriginalPlace, foundBy } from '../inputs/places.ts'
-import type { InputPlace } from '../inputs/places.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import { traceOf } from '../base/trace.ts'
+import { filePath } from '../inputs/file-store.ts'
 import { readLayout, readMetainfo } from '../inputs/metainfo.ts'
 import type { InputLayout } from '../inputs/metainfo.ts'
 import type { FoundInput } from '../inputs/original.ts'
-import { filePath } from '../inputs/file-store.ts'
+import { CachedPlace, OriginalPlace, foundBy } from '../inputs/places.ts'
+import type { InputPlace } from '../inputs/places.ts'
 import { stampAt } from '../inputs/stamps.ts'
 import type { InputTorrent, InputTorrentEvents } from '../inputs/supply-types.ts'
 import { BitWorkerError } from '../base/errors.ts'

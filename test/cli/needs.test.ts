@@ -43,8 +43,8 @@ test('who cannot compute still downloads and seeds', async t => {
 test('needs', async t => {
   const { run } = await workspace(t)
   for (const [flags, says] of [
-    [['--need-command', 'exit 7'], /needs: what lets its command succeed: exit 7 \(The command exited with code 7\)/],
-    [['--need-command', 'true', '--need-command', 'echo no >&2; false'], /succeed: echo no >&2; false \(.*: no\)/],
+    [['--need-command', 'exit 7'], /needs: a successful run of exit 7 \(The command exited with code 7\)/],
+    [['--need-command', 'true', '--need-command', 'echo no >&2; false'], /a successful run of echo no >&2; false \(.*: no\)/],
     [['--need-cpus', '4096'], /needs: 4096 processors \(it has \d+\)/],
     [['--arch', 'pdp11', '--arch', 'vax', '--need', 'zzz'], /needs: a processor of pdp11 or vax \(it has \w+\), zzz/]
   ] as const) {
@@ -59,5 +59,5 @@ test('needs', async t => {
   t.equal(good.code, 0, good.stderr)
   const wrong = await run([...CREATE, '--name', 'z', '--need', 'rm -rf'])
   t.equal(wrong.code, 2)
-  t.match(wrong.stderr, /a need for "rm -rf", which names no program\. Correct --need/)
+  t.match(wrong.stderr, /a need for "rm -rf", which is not the name of a program\. Correct --need/)
 })

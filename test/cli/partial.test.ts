@@ -47,12 +47,12 @@ test('run --partial', async t => {
   t.notOk(existsSync(path.join(dir, 'slow')))
 })
 
-test('a complete command takes all parts', async t => {
+test('a complete command needs all parts', async t => {
   const { dir, run } = await workspace(t)
   await run([...CREATE, '--name', 'y', '--parts', '2', '--command', 'exit $PIECE_IDX', '--complete-command', 'cp $PART_LIST "$FILE"'])
   const { code, stderr } = await run(['run', 'y.bitworker', '--yes', '--exit', '--partial', ...OFFLINE])
   t.equal(code, 1)
-  t.match(stderr, /^y: not made of what is here, as its complete command takes all parts; missing: part 1$/m)
+  t.match(stderr, /^y: not made, because its complete command needs all parts; missing: part 1$/m)
   t.notOk(existsSync(path.join(dir, 'y.partial')))
 })
 

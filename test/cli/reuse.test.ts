@@ -25,9 +25,9 @@ test('create --reuse', async t => {
 
   for (const [flags, code, says] of [
     [['--reuse', 'x.bitworker', '--reuse-dir', 'old', '--into', 'old'], 2, /old\/x already exists and was not written by BitWorker\. Move it away, or choose another folder with --into\.\n$/],
-    [['--reuse', 'x.bitworker', '--reuse-dir', 'old', '--parts', '3', '--into', 'three'], 2, /Piece 3 cannot be taken over: the new task has only 3 pieces\. Leave it out with --pieces\.\n$/],
+    [['--reuse', 'x.bitworker', '--reuse-dir', 'old', '--parts', '3', '--into', 'three'], 2, /Piece 3 cannot be reused: the new task has only 3 pieces\. Leave it out with --pieces\.\n$/],
     [['--reuse', 'x.bitworker', '--pieces', '5-4'], 2, /numbers of pieces, such as 0-99,120/],
-    [['--reuse', 'x.bitworker', '--reuse-dir', 'old', '--piece-length', '5', '--into', 'short'], 2, /Piece 0 cannot be taken over: it has 6 bytes, and the new task's pieces have at most 5\./],
+    [['--reuse', 'x.bitworker', '--reuse-dir', 'old', '--piece-length', '5', '--into', 'short'], 2, /Piece 0 cannot be reused: it has 6 bytes, and the new task's pieces have at most 5\./],
     [['--reuse', 'fixed.bitworker', '--reuse-dir', 'new', '--into', 'newer'], 2, /is the same as the new one/],
     [['--pieces', '1'], 2, /Pass --reuse TASK as well/],
     [['--into', 'new'], 2, /Pass --reuse TASK as well/],
@@ -72,10 +72,10 @@ test('create --reuse: a piece is the same part of the same file', async t => {
   t.equal((await run(['run', 'x.bitworker', '-o', 'old', '--yes', '--exit', ...OFFLINE])).code, 0)
   const reuse = ['--reuse', 'x.bitworker', '--reuse-dir', 'old', '-o', 'fixed.bitworker', '--into', 'new']
   for (const [files, says] of [
-    [['--file', 'a:3', '--file', 'b:2'], /Piece 2 cannot be taken over: it was part 0 of b, and is part 2 of a in the new task\./],
-    [['--file', 'b:2', '--file', 'a:2'], /Piece 0 cannot be taken over: it was part 0 of a, and is part 0 of b in the new task\./],
-    [['--file', 'a:4'], /Piece 2 cannot be taken over: it was part 0 of b, and is part 2 of a in the new task\./],
-    [['--parts', '4'], /Piece 0 cannot be taken over: it was part 0 of a, and is part 0 of its only file in the new task\./]
+    [['--file', 'a:3', '--file', 'b:2'], /Piece 2 cannot be reused: it was part 0 of b, and is part 2 of a in the new task\./],
+    [['--file', 'b:2', '--file', 'a:2'], /Piece 0 cannot be reused: it was part 0 of a, and is part 0 of b in the new task\./],
+    [['--file', 'a:4'], /Piece 2 cannot be reused: it was part 0 of b, and is part 2 of a in the new task\./],
+    [['--parts', '4'], /Piece 0 cannot be reused: it was part 0 of a, and is part 0 of its only file in the new task\./]
   ] as const) {
     const refused = await run([...create, ...files, ...reuse])
     t.equal(refused.code, 2)
@@ -96,7 +96,7 @@ test('create --reuse: pieces that get something else are named', async t => {
   const reuse = [...create, '--reuse', 'x.bitworker', '--reuse-dir', 'old', '-o', 'fixed.bitworker', '--into', 'new']
   const refused = await run([...reuse, '--parts', '2'])
   t.equal(refused.code, 2)
-  t.match(refused.stderr, /What each piece gets is not the same in both tasks, and cannot be compared\. Name the pieces that stay the same with --pieces\./)
+  t.match(refused.stderr, /The two tasks give their pieces different inputs, which cannot be compared\. Name the pieces that stay the same with --pieces\./)
   t.same(reusedOf(await run([...reuse, '--pieces', '0', ':::', 'a', 'x', 'b']))['pieces'], [0])
   t.equal((await run(['run', 'fixed.bitworker', '-o', 'new', '--yes', '--exit', ...OFFLINE])).code, 0)
   t.equal(await readFile(path.join(dir, 'new/x'), 'utf8'), 'a\nx\nb\n')

@@ -78,7 +78,7 @@ test('seal', async t => {
     const early = await run(['seal', id, '--json'])
     t.equal(early.code, 2, 'not finished is a refusal')
     t.equal(early.events[0]?.['code'], 'BW_ERR_NOT_FINISHED')
-    t.match(early.stderr, /^bitworker: .* is not finished here: .* has nothing of it\. Run it to its end, or name .* with --dir\.\n$/, 'in one line')
+    t.match(early.stderr, /^bitworker: .* is not finished here: .* contains nothing of it\. Run it to its end, or name .* with --dir\.\n$/, 'in one line')
   }
   const first = await run(['run', 'out.txt.bitworker', '-o', 'out', '--yes', '--exit', '--seal', '--json', ...OFFLINE])
   t.equal(first.code, 0, first.stderr)

@@ -125,7 +125,7 @@ test('the terminal shows who signed it, and what they call themselves apart from
   t.match(
     shown,
     new RegExp(
-      `signed by {3}${files.key}\n +you do not know this key\n {2}who says {4}│ Ada: you trust this key\n {2}command {5}│ echo \\$`
+      `signed by {3}${files.key}\n +you do not know this key\n {2}own name {4}│ Ada: you trust this key\n {2}command {5}│ echo \\$`
     )
   )
   t.match(shown, new RegExp(` it sees {5}${files.at('squares.bitworker')}\n`))

@@ -60,7 +60,7 @@ const WRONG: Array<[args: string[], says: RegExp]> = [
   [['run', 'x', '--peer', 'somewhere'], /HOST:PORT/],
   [['run', 'x', '--download-limit', 'fast'], /number of bytes/],
   [['run', 'x', '--port', '70000'], /port from 0 to 65535/],
-  [['run', 'x', '--sandbox', 'none'], /all your rights.*--unsafe-no-sandbox/],
+  [['run', 'x', '--sandbox', 'none'], /all your permissions.*--unsafe-no-sandbox/],
   [['run', 'x', '--sandbox', 'bwrap', '--unsafe-no-sandbox'], /contradicts/],
   [['run', 'x', '--sandbox', 'jail'], /Allowed choices are auto, bwrap, landlock/],
   [['run', 'x', '--max-memory', '10K'], /at least 1M/],

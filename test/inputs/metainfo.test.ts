@@ -97,7 +97,7 @@ const BAD: Array<[what: string, info: Uint8Array]> = [
 test('metadata that is refused', t => {
   for (const [what, info] of BAD) {
     const message = problem(() => readMetainfo(info, inputOf(info), 1))
-    t.match(message ?? '', /^The (?:torrent of the )?input "i" .*; nothing of it is used\.$/, what)
+    t.match(message ?? '', /^The (?:torrent of the )?input "i" .*, so it is not used\.$/, what)
     t.doesNotMatch(message ?? '', /[\p{Cc}\p{Bidi_Control}]/u)
   }
   t.end()
@@ -106,13 +106,13 @@ test('metadata that is refused', t => {
 test('what is not as the task says', t => {
   const info = single()
   t.equal(problem(() => readMetainfo(info, inputOf(info), 1)), null)
-  t.match(problem(() => readMetainfo(info, inputOf(info, { infoHash: 'ab'.repeat(20) }), 1)) ?? '', /is not that of the task/, 'info-hash')
-  t.match(problem(() => readMetainfo(info, inputOf(info, { sha256: new Uint8Array(32) }), 1)) ?? '', /is not that of the task/, 'SHA-256')
-  t.match(problem(() => readMetainfo(info, inputOf(info, { length: 41 }), 1)) ?? '', /has 40 bytes, not 41/, 'length')
-  t.match(problem(() => readMetainfo(info, inputOf(info, { files: 1 }), 1)) ?? '', /has a single file, not 1 files in a folder/, 'kind')
+  t.match(problem(() => readMetainfo(info, inputOf(info, { infoHash: 'ab'.repeat(20) }), 1)) ?? '', /does not match the task/, 'info-hash')
+  t.match(problem(() => readMetainfo(info, inputOf(info, { sha256: new Uint8Array(32) }), 1)) ?? '', /does not match the task/, 'SHA-256')
+  t.match(problem(() => readMetainfo(info, inputOf(info, { length: 41 }), 1)) ?? '', /has 40 bytes, but the task says 41/, 'length')
+  t.match(problem(() => readMetainfo(info, inputOf(info, { files: 1 }), 1)) ?? '', /is a single file, but the task says a folder of 1 file,/, 'kind')
   const some = folder(FILES)
   t.equal(problem(() => readMetainfo(some, inputOf(some, { files: 3 }), 1)), null)
-  t.match(problem(() => readMetainfo(some, inputOf(some, { files: 2 }), 1)) ?? '', /has 3 files in a folder, not 2/, 'number')
+  t.match(problem(() => readMetainfo(some, inputOf(some, { files: 2 }), 1)) ?? '', /is a folder of 3 files, but the task says a folder of 2 files/, 'number')
   t.end()
 })
 

@@ -370,7 +370,7 @@ test('each task is compared with the metadata of an input that another one has, 
   const first = client.add(good, { path: createFolder(t), ...options })
   await eventOf(first, 'done')
   const second = client.add(lie, { path: createFolder(t), ...options })
-  t.match(await refusalOf(second) ?? '', /has 2 files in a folder, not 1000/)
+  t.match(await refusalOf(second) ?? '', /is a folder of 2 files, but the task says a folder of 1000 files/)
   t.equal(first.inputs[0]?.state, 'ready', 'and the other task goes on')
 })
 
@@ -407,7 +407,7 @@ test('an input that is a task is refused', async t => {
     path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t) }
   })
   torrent.once('infoHash', () => { torrent.addPeer(address) })
-  t.match(await refusalOf(torrent) ?? '', /is not a torrent but a task/)
+  t.match(await refusalOf(torrent) ?? '', /is a task, not a torrent/)
 })
 
 test('what is not as the task says is refused, and two tasks with one input fetch it once', async t => {

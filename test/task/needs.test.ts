@@ -35,6 +35,6 @@ test('needs of another form', t => {
   for (const needs of wrong) t.throws(() => read(needs), /BW_ERR_TASK_NEEDS|The task has/, JSON.stringify(needs).slice(0, 60))
   t.throws(() => createTask({ ...OPTIONS, needs: { tools: 'ffmpeg' as unknown as string[] } }), /needs\.tools must be a list/)
   t.throws(() => createTask({ ...OPTIONS, needs: { cpus: 1.5 } }), /needs\.cpus must be a whole number/)
-  t.throws(() => createTask({ ...OPTIONS, needs: { tools: ['a b'] } }), /a need for "a b", which names no program\.$/)
+  t.throws(() => createTask({ ...OPTIONS, needs: { tools: ['a b'] } }), /a need for "a b", which is not the name of a program\.$/)
   t.end()
 })

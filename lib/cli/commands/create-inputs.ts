@@ -68,7 +68,7 @@ async function sourceOf ({ path: from, name }: Bind, perPart: PerPart, flags: Ne
   if (/^[a-z][a-z\d+.-]*:\/\//i.test(from)) {
     throw usage('Inputs are files, folders and torrents. Name a file, a folder, or a magnet link or http URL of a torrent.')
   }
-  if (from.endsWith('.bitworker')) throw usage(`A task file is no input, but the output of its task may be one: task:${from}.`)
+  if (from.endsWith('.bitworker')) throw usage(`A task file cannot be an input, but the output of its task can. Pass task:${from}.`)
   if (!from.endsWith('.torrent')) return { path: from, ...(name !== undefined && { name }), perPart }
   return { torrent: await read(from), name: name ?? path.basename(from, '.torrent'), perPart }
 }

@@ -23,10 +23,10 @@ export interface ReuseFlags {
 export async function oldTask ({ reuse, pieces, reuseDir, into }: ReuseFlags): Promise<Task | null> {
   if (reuse === undefined) {
     if (pieces === undefined && reuseDir === undefined && into === undefined) return null
-    throw usage('--reuse-dir, --pieces and --into say what becomes of the results of an old task. Pass --reuse TASK as well.')
+    throw usage('--reuse-dir, --pieces and --into need an old task. Pass --reuse TASK as well.')
   }
   const { task } = await readSource(reuse)
-  if (task === null) throw usage(`--reuse ${reuse}: Only the results of a task file can be taken over. Name one.`)
+  if (task === null) throw usage(`--reuse ${reuse}: Only the results of a task file can be reused. Name one.`)
   return task
 }
 
@@ -44,7 +44,7 @@ export async function takeOver (old: Task, task: Task, flags: ReuseFlags): Promi
     : (index: number): boolean => pieces.some(({ from, to }) => from <= index && index <= to)
   // one more line at the top changes every piece
   if (isNamed === null) {
-    throw usage('What each piece gets is not the same in both tasks, and cannot be compared. Name the pieces that stay the same with --pieces.')
+    throw usage('The two tasks give their pieces different inputs, which cannot be compared. Name the pieces that stay the same with --pieces.')
   }
   return reusePieces({ task: old, path: reuseDir }, { task, path: into }, isNamed)
 }

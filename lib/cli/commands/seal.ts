@@ -61,7 +61,7 @@ async function taskOf (id: string, dir: string): Promise<Task> {
   const { taskFile } = keptFiles(dir, infoHash)
   if (!existsSync(taskFile)) {
     throw new BitWorkerError(
-      'BW_ERR_NOT_FINISHED', 'usage', `The task is not finished here: ${path.resolve(dir)} has nothing of it.`,
+      'BW_ERR_NOT_FINISHED', 'usage', `The task is not finished here: ${path.resolve(dir)} contains nothing of it.`,
       { remedy: 'finish' }
     )
   }

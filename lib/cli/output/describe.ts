@@ -69,7 +69,7 @@ function describeSigners ({ signers }: Judgement): Row[] {
   return signers.flatMap((signer): Row[] => [
     ['signed by', describeSigner(signer)],
     // a stranger can use any name
-    ...(signer.claimed === undefined ? [] : [['who says', [escapeText(signer.claimed)], BAR] satisfies Row])
+    ...(signer.claimed === undefined ? [] : [['own name', [escapeText(signer.claimed)], BAR] satisfies Row])
   ])
 }
 

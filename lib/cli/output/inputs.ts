@@ -111,7 +111,7 @@ export function embeddedLines ({ inputs = [] }: Task, name: string): string[] {
   try {
     return escapeLines(new TextDecoder('utf-8', { fatal: true }).decode(input.data))
   } catch {
-    throw usage(`The input ${escapeText(name)} is ${formatBytes(input.length)} of something that is not text, so it cannot be shown.`)
+    throw usage(`The input ${escapeText(name)} contains ${formatBytes(input.length)} that are not text, so it cannot be shown.`)
   }
 }
 

@@ -42,7 +42,7 @@ function choiceOf ({ sandbox, unsafeNoSandbox }: ConfinementFlags): SandboxChoic
   if (!unsafeNoSandbox && sandbox !== 'none') return sandbox
   throw new BitWorkerError('BW_ERR_USAGE', 'usage', unsafeNoSandbox
     ? `--unsafe-no-sandbox contradicts --sandbox ${sandbox}. Leave out one of them.`
-    : '--sandbox none gives the command all your rights. If you mean it, pass --unsafe-no-sandbox as well.')
+    : '--sandbox none gives the command all your permissions. If you mean it, pass --unsafe-no-sandbox as well.')
 }
 
 function bannerOf ({ tier, problems }: Pick<SandboxReport, 'tier' | 'problems'>, choice: SandboxChoice): string {

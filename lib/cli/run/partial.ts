@@ -17,8 +17,8 @@ export async function leavePartialFiles (
       const which = `missing: ${missing.length === 1 ? 'part' : 'parts'} ${formatRanges(missing)}`
       out.emit('partial', { file, path: at, length, missing })
       if (at !== null) screen.note(`${escapeText(at)}  ${formatBytes(length)}, not finished; ${which}`)
-      else if (task.completeCommand === undefined) screen.note(`${escapeText(file)}: no part of it is here`)
-      else screen.note(`${escapeText(file)}: not made of what is here, as its complete command takes all parts; ${which}`)
+      else if (task.completeCommand === undefined) screen.note(`${escapeText(file)}: no part of it is stored`)
+      else screen.note(`${escapeText(file)}: not made, because its complete command needs all parts; ${which}`)
     }
   } catch (error) {
     const cause = explain(error, path) as Error
