@@ -196,7 +196,7 @@ test('each room imports what it may, by its doors', t => {
   t.end()
 })
 
-test('the tables name what is there', t => {
+test('the tables name existing files', t => {
   const rooms = new Set(SOURCES.map(roomOf))
   t.deepEqual([...rooms].filter(room => MAY_IMPORT[room] === undefined), [], 'each room has a row')
   t.deepEqual(Object.keys(MAY_IMPORT).filter(room => !rooms.has(room)), [], 'each row has a room')

@@ -149,7 +149,7 @@ test('strings of a Buffer are plain views of it', t => {
   t.end()
 })
 
-test('encode takes text, maps and plain objects, and refuses what bencode cannot say', t => {
+test('encode accepts text, maps and plain objects, and rejects other values', t => {
   t.equal(text(encode({ b: 'ü', a: undefined, aa: [1, 'x'] })), 'd2:aali1e1:xe1:b2:\xc3\xbce')
   t.equal(text(encode(new Map([['b', 1], ['a', 2]]))), 'd1:ai2e1:bi1ee')
   t.equal(text(encode(-0)), 'i0e')
@@ -185,7 +185,7 @@ test('property: decode(encode(x)) = x, and encoding that gives the same bytes', 
   t.end()
 })
 
-test('property: what is accepted is canonical; what is not throws BW_ERR_BENCODE and nothing else', t => {
+test('property: accepted bytes are canonical; others throw BW_ERR_BENCODE and nothing else', t => {
   const alphabet = fc.constantFrom(...bytes('dlie0123456789:-a\xff'))
   const soup = fc.array(alphabet, { maxLength: 60 }).map(codes => Uint8Array.from(codes))
   const mutated = fc

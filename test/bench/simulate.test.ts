@@ -57,7 +57,7 @@ test('random graphs: everybody has the degree asked for', t => {
   t.end()
 })
 
-test('random choice without a word takes the rounds that the paper expects', async t => {
+test('random choice without communication takes the rounds that the paper expects', async t => {
   t.comment(`SEED=${SEED}`)
   // the standard error of these means is below .4 %
   for (const [pieces, peers, runs] of [[64, 4, 100], [64, 8, 100], [128, 8, 30]] as const) {
@@ -94,7 +94,7 @@ test('a run says after each simulated second how far it is', async t => {
   t.equal(reports.at(-1)!.done, 20)
 })
 
-test('claims spare a swarm most of what random choice wastes', async t => {
+test('claims avoid most of the work that random choice wastes', async t => {
   const swarm: Scenario = { ...DEFAULTS, pieces: 64, peers: 8 }
   const claims = await meanRatio(swarm, 10)
   const random = await meanRatio({ ...swarm, policy: 'random-async' }, 10)

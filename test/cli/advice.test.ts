@@ -86,7 +86,7 @@ const AUTHOR: Array<[args: string[], says: RegExp]> = [
   ]
 ]
 
-test('an author is told what to change', async t => {
+test('an author is told which flag to change', async t => {
   const { run } = await workspace(t)
   for (const [args, says] of AUTHOR) {
     const { code, stderr } = await run(['create', '--parts', '1', ...args])
@@ -132,7 +132,7 @@ test('a reader of the same task is sent to its author', t => {
   t.end()
 })
 
-test('what is in the way of a file', async t => {
+test('a file or folder that is in the way', async t => {
   const { dir, run } = await workspace(t)
   await writeFile(
     path.join(dir, 'x.bitworker'),
@@ -182,7 +182,7 @@ test('--bind the wrong way round', async t => {
   )
 })
 
-test('trust remove takes what trust add takes', async t => {
+test('trust remove accepts the same keys as trust add', async t => {
   const { dir, run } = await workspace(t)
   const keygen = await run(['keygen', '-o', 'ada.key', '--label', 'Ada'])
   const key = /public key {2}([0-9a-f]{64})/.exec(keygen.stdout)![1]!
@@ -283,7 +283,7 @@ test('a tracker that fails: which one, and why', async t => {
   t.equal((await running.event('warning'))['message'], `${url}: connection refused`)
 })
 
-test('a private task says what that means', async t => {
+test('a private task is explained', async t => {
   const { run } = await workspace(t)
   const made = await run([
     'create',

@@ -154,7 +154,7 @@ const REFUSED: Array<[what: string, args: string[], expected: RegExp]> = [
   ['two inputs of one name', ['--parts', '1', '--input', 'x.sh', '--input', './x.sh'], /same file/]
 ]
 
-test('what create refuses', async t => {
+test('options that create rejects', async t => {
   const { dir, run } = await workspace(t)
   await writeFile(path.join(dir, 'x.sh'), 'true\n')
   for (const [what, args, expected] of REFUSED) {

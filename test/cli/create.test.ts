@@ -95,7 +95,7 @@ test('create overwrites nothing without --force', async t => {
   t.equal((await run([...SQUARES, '--comment', 'another'])).code, 2, 'one with another comment is')
 })
 
-test('create replaces no pipe or device, and does not wait for what one says', async t => {
+test('create does not replace a pipe or device, and does not read from one', async t => {
   const { dir, run } = await workspace(t)
   const target = path.join(dir, 'pipe')
   execFileSync('mkfifo', [target])

@@ -41,7 +41,7 @@ function pathWith (
   return dir
 }
 
-test('doctor where everything is there', async t => {
+test('doctor on a machine that has everything', async t => {
   const { code, events, stderr } = await doctor(t)
   t.equal(stderr, '')
   t.deepEqual(
@@ -56,7 +56,7 @@ test('doctor where everything is there', async t => {
   t.deepEqual([code, events.at(-1)], [0, { event: 'doctor', canCompute: true }])
 })
 
-test('doctor for people: a line each, and what follows from it', async t => {
+test('doctor for people: one line per check, and the conclusion', async t => {
   const { run } = await workspace(t)
   const good = await run(['doctor', '--port', '0'])
   t.match(
@@ -110,7 +110,7 @@ test('doctor with a bwrap that does not work', async t => {
 const noTemporary = (at: string, why: string): string =>
   `${at}, the folder for temporary files (TMPDIR), cannot be used: ${why}. Set TMPDIR to a writable folder with free space.`
 
-test('doctor without a folder for temporary files says so once, and what to do', async t => {
+test('doctor without a folder for temporary files says so once, with advice', async t => {
   const dir = createFolder(t)
   const file = path.join(dir, 'file')
   const gone = path.join(dir, 'gone')

@@ -68,7 +68,7 @@ test('many failures alike do not hide another one', t => {
   t.end()
 })
 
-test('what failed and came after all is no failure', t => {
+test('a piece that failed and arrived after all is no failure', t => {
   const { failures, notes } = report()
   failures.failed(failure(3, 1, '', { final: false }))
   failures.failed(failure(3, 2, '', { final: true }))
@@ -111,7 +111,7 @@ test('stderr stands there once, and the likely cause beside it', t => {
   t.end()
 })
 
-test('thousands of reasons are neither listed nor kept whole', t => {
+test('thousands of reasons are neither all listed nor all stored', t => {
   const { failures, notes, events } = report()
   for (let file = 0; file < 5_000; file++) failures.failed(failure(null, 1, 'x'.repeat(50_000), { file }))
   notes.length = 0

@@ -6,7 +6,7 @@ import {
 import { renderPlain } from '../../lib/cli/output/screen.ts'
 import { createTask } from '../../lib/task/task.ts'
 
-test('text that could deceive is shown as what it is', t => {
+test('deceptive text is made visible', t => {
   const cases: Array<[string, string]> = [
     ['echo $((1+1)) | tr a-z A-Z', 'echo $((1+1)) | tr a-z A-Z'],
     ['grüße 数 🙂', 'grüße 数 🙂'],

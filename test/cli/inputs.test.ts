@@ -114,7 +114,7 @@ test('the author may go when one has it all; a restart fetches nothing twice', a
   t.equal(statSync(path.join(files.dir, 'a.cache/inputs', inputs[0]!, 'data')).mode & 0o777, 0o555, 'read-only')
 })
 
-test('what has changed is not shared, and pieces wait', async t => {
+test('a changed original is not shared, and pieces wait', async t => {
   const files = await workspace(t)
   const from = path.join(files.dir, 'data')
   writeFileSync(from, bytesFor('data', 100 * KIB))

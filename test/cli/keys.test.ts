@@ -7,7 +7,7 @@ import { parseTask } from '../../lib/task/task.ts'
 import { workspace } from '../helpers/cli.ts'
 import { author, CONFIG, json, refused, SQUARES } from '../helpers/cli-author.ts'
 
-test('keygen makes a key that nobody else can read, and overwrites none', async t => {
+test('keygen makes a key that only its owner can read, and never overwrites one', async t => {
   const files = await author(t)
   const { run, at, key } = files
   const modes = await Promise.all(

@@ -28,7 +28,7 @@ async function seen (
   return { memory: memory! * 1024, scratch: scratch!, said: stderr }
 }
 
-test('a command gets what its task asks for, and no more than the volunteer gives', async t => {
+test('a command gets the limits that its task asks for, but not more than the volunteer allows', async t => {
   const files = await workspace(t)
   const plain = await seen(files, [], [])
   t.deepEqual(
@@ -87,7 +87,7 @@ test('a task that asks for little room cannot write endlessly either, before any
   }
 })
 
-test('a complete command has what the task asks for, too', async t => {
+test('a complete command gets the limits that the task asks for, too', async t => {
   const { dir, run } = await workspace(t)
   await run([
     'create',

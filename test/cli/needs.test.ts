@@ -7,7 +7,7 @@ import { OFFLINE, workspace } from '../helpers/cli.ts'
 const CREATE = ['create', '--no-try', '--piece-length', '64', '--parts', '2', '--json', '--command', 'echo $PIECE_IDX; echo ran >&2']
 const RUN = ['--yes', '--json', ...OFFLINE]
 
-test('who cannot compute still downloads and seeds', async t => {
+test('a machine that cannot compute still downloads and seeds', async t => {
   const { dir, run, start } = await workspace(t)
   // the author lacks a program that it shows by --bind; the others do not
   const made = await run([...CREATE, '--name', 'x', '--need', 'bash', '--need', 'my-tool', '--complete-command', 'cat $PART_LIST > "$FILE"'])

@@ -47,7 +47,7 @@ test('events of strangers: a thousand of each type an hour, none of them long', 
   t.end()
 })
 
-test('what commands say: some lines, none of them long', t => {
+test('the stderr of commands: some lines, none of them long', t => {
   const lines = lastLines(Array.from({ length: 1_000 }, (_, i) => `${i} ${'x'.repeat(10_000)}\u001B[2J`).join('\n'))
   t.equal(lines.length, 10)
   t.ok(lines.every(line => line.length < 520))

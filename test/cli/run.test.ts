@@ -60,7 +60,7 @@ test('run computes a task and leaves', async t => {
   ])
 })
 
-test('run does not run a command that nobody agreed to', async t => {
+test('run does not run a command without consent', async t => {
   const files = await workspace(t)
   await create(files, ['--name', 'x', '--parts', '2', '--command', `touch '${files.dir}/ran'`])
   const { code, events, stderr } = await files.run(['run', 'x.bitworker', '--exit', '--json', ...OFFLINE])
@@ -164,7 +164,7 @@ test('a command that cannot work ends early, with the likely cause', async t => 
   t.deepEqual(events.at(-1), { event: 'stopped', exitCode: 1 })
 })
 
-test('what failed here is waited for as long as a peer computes', async t => {
+test('a piece that failed here is waited for while a peer computes it', async t => {
   const files = await workspace(t)
   await mkdir(path.join(files.dir, 'tool'))
   await create(files, [
@@ -206,7 +206,7 @@ async function slowLeaver (t: Test): Promise<{ one: Running, two: Running, relea
   return { one, two, release: () => writeFile(path.join(files.dir, 'switch/go'), '') }
 }
 
-test('a peer that leaves when it is done stays until another one has what only it has', async t => {
+test('a peer that leaves when done stays until another one has the pieces that only it has', async t => {
   const { one, two, release } = await slowLeaver(t)
   await release()
   const [first, second] = await Promise.all([one.ended, two.ended])
@@ -216,7 +216,7 @@ test('a peer that leaves when it is done stays until another one has what only i
   t.match(first.stderr, /Leaving when 1 peer has the last (piece|\d+ pieces)\. Press Ctrl-C to leave at once\./)
 })
 
-test('who waits for others leaves at once when told to', async t => {
+test('a peer that waits for others leaves at once when told to', async t => {
   const { one, release } = await slowLeaver(t)
   await release()
   await one.event('leaving')
@@ -320,7 +320,7 @@ test('a file in the way is not overwritten without --force', async t => {
   t.equal(await readFile(path.join(files.dir, 'out/squares'), 'utf8'), EIGHT_SQUARES)
 })
 
-test('what cannot work ends with one line and exit 2', async t => {
+test('a run that cannot work ends with one line and exit code 2', async t => {
   const files = await workspace(t)
   await create(files, [...SQUARES, '--parts', '8'])
   await writeFile(path.join(files.dir, 'file'), '')

@@ -35,7 +35,7 @@ test('a magnet link of a task runs nothing without an answer', async t => {
   t.match(stderr, /│ echo/, 'but shows what it would have run')
 })
 
-test('info of a magnet link that nobody has gives up', async t => {
+test('info gives up on a magnet link that no peer has', async t => {
   const { run } = await workspace(t)
   const { code, events, stderr } = await run(['info', 'a'.repeat(40), '--timeout', '1', '--json', ...OFFLINE])
   t.deepEqual([code, events.map(event => event['code'])], [1, ['BW_ERR_NO_METADATA']], stderr)

@@ -60,7 +60,7 @@ test('trust add, list, remove', async t => {
   await refused(t, files, ['trust', 'add', key, '--deny', '--max-hours', '1'], 'BW_ERR_USAGE', /--deny/)
 })
 
-test('a trust list that others can write, or that cannot be read, trusts nobody', async t => {
+test('a trust list that others can write, or that cannot be read, is refused', async t => {
   const files = await author(t, { signed: true })
   const { run, at, key } = files
   await run(['trust', 'add', key])
@@ -113,7 +113,7 @@ test('a denied key never runs, not even with --yes', async t => {
   t.match((await run(['info', 'squares.bitworker'])).stdout, /Eve: you denied this key/, 'info still shows it')
 })
 
-test('the terminal shows who signed it, and what they call themselves apart from it', async t => {
+test("the terminal shows who signed it, and separately the signer's own name", async t => {
   const files = await author(t)
   await files.run([...SQUARES, '--sign', '--label', 'Ada: you trust this key'])
   const run = files.start([...RUN, '--bind', 'squares.bitworker'], { terminal: true })

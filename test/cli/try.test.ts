@@ -105,7 +105,7 @@ test('try gives the command its inputs, if they are in the task file', async t =
   t.match(far.stderr, /The input "large" is not in the task file, and try fetches nothing/)
 })
 
-test('run --verbose shows what good pieces said', async t => {
+test('run --verbose shows the stderr of successful commands', async t => {
   const { run } = await workspace(t)
   await run(['create', '--name', 'out', '--parts', '2', '--command', 'nosuchcmd; echo end'])
   const flags = ['--yes', '--exit', '--no-dht', '--no-lsd', '--no-nat', '--no-utp', '--no-tracker']
@@ -130,7 +130,7 @@ const codeOf = (tried: Promise<void>): Promise<string> =>
     () => 'none', (error: BitWorkerError) => error.code
   )
 
-test('who stops a try stops what it runs, at whatever moment', async t => {
+test('an interrupted try stops its command, at any moment', async t => {
   const confinement: Confinement = {
     mayCompute: true, options: { sandbox: 'none' }, fields: { tier: 'none', problems: [] }, banner: ''
   }
@@ -164,7 +164,7 @@ test('who stops a try stops what it runs, at whatever moment', async t => {
   t.equal((await running.ended).code, 130, 'while it runs')
 })
 
-test('what cannot be tried is said before anybody is asked', async t => {
+test('a task that cannot be tried is reported before the prompt', async t => {
   const { dir, run } = await workspace(t)
   await writeFile(
     path.join(dir, 'later.bitworker'),
@@ -195,7 +195,7 @@ test('try says why a program is missing', async t => {
   t.match(stderr, /nosuchprogram is not installed on this machine/)
 })
 
-test('try takes what a link names from a peer', async t => {
+test('try downloads the task of a link from a peer', async t => {
   const { run, start } = await workspace(t)
   const {
     events: [created]

@@ -19,7 +19,7 @@ const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ le
 const leaves = (occupants: string[], newcomer: string): string | undefined =>
   mostCrowded(occupants, newcomer, host => host)
 
-test('where the crowd is', t => {
+test('the most crowded place', t => {
   t.equal(leaves(['192.0.2.1', '198.51.100.1', '198.51.100.1'], '203.0.113.1'), '198.51.100.1', 'an address')
   t.equal(leaves(['192.0.2.1', '192.0.2.2', '198.51.100.1'], '203.0.113.1'), '192.0.2.1', 'a network, the oldest of it')
   t.equal(
@@ -40,7 +40,7 @@ test('where the crowd is', t => {
   t.end()
 })
 
-test('who makes room among connections', t => {
+test('which connection makes room', t => {
   const admission = new Admission(() => 0)
   const wires: Array<Wire & { isClosed: boolean }> = []
   const arrive = (remoteAddress: string, downloaded = 0): boolean => {
@@ -76,7 +76,7 @@ test('who makes room among connections', t => {
   t.end()
 })
 
-test('who has been idle for a minute makes room, where nobody is in a crowd', t => {
+test('a connection that was idle for a minute makes room, if no place is crowded', t => {
   let now = 0
   const admission = new Admission(() => now)
   const [here, closed]: [Wire[], string[]] = [[], []]

@@ -25,7 +25,7 @@ echo $(( ($(date +%s%N) - begin) / 1000000 )) ms
 nft list ruleset
 `
 
-test('peers behind what drops UDP, or TCP', async t => {
+test('peers behind a firewall that drops UDP, or TCP', async t => {
   const { dir, run } = await workspace(t)
   const created = await run([
     'create', '--name', 'n.txt', '--parts', '4', '--piece-length', '64', '--command', 'echo $PIECE_IDX', '--json'

@@ -17,7 +17,7 @@ const ENOUGH = 3 * MAX_UTP_CONNECTIONS
 /** A message of 4 GiB. */
 const WRONG = Buffer.alloc(4, 255)
 
-test('whoever is hung up on right after the handshake leaves nothing behind', async t => {
+test('a connection closed right after the handshake leaves nothing behind', async t => {
   const peer = await createPeer(t, task)
   await ready(peer)
   const { client, torrent } = peer
@@ -37,7 +37,7 @@ test('whoever is hung up on right after the handshake leaves nothing behind', as
   t.equal((torrent as unknown as InternalTorrent)._peers!.size, 0)
 })
 
-test('a flood of uTP connections that nobody goes on with', async t => {
+test('a flood of unused uTP connections', async t => {
   const { client } = await createPeer(t, task, { client: { utp: true, torrentPort: await freePort() } })
   const { utpServer } = (client as unknown as InternalClient)._connPool!
   const socket = createSocket('udp4').bind(0, '127.0.0.1')

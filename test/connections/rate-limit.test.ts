@@ -85,7 +85,7 @@ test('download limit: two equal requests are counted, and taken back, one by one
   })
 })
 
-test('upload limit: a choke takes back what is being read', t => {
+test('upload limit: a choke takes back blocks that are being read', t => {
   const { wire, up, hear } = limited(t)
   hear(frame(6, u32(0, 0, BLOCK)))
   t.equal(up.bucket.content, 1 - BLOCK)

@@ -128,7 +128,7 @@ test('a web seed sends a body without end', async t => {
   t.ok(await poured < 2 ** 30, 'it is left')
 })
 
-test('a web seed sends what was asked for', async t => {
+test('a web seed sends the requested bytes', async t => {
   const { url, requests } = await serve(t, socket =>
     socket.end(Buffer.concat([Buffer.from(head('206 Partial')), PIECE]))
   )

@@ -44,7 +44,7 @@ test('a chunk does not grow without bounds', async t => {
   t.same(chunks.map(({ length }) => length), [65_538, 65_538, 48_924])
 })
 
-test('what was said is sent before the end', async t => {
+test('queued messages are sent before the end', async t => {
   const { wire, chunks } = createWire(new WireBatches())
   wire.have(1)
   wire.destroy()

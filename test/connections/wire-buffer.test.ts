@@ -27,7 +27,7 @@ function read (parts: Iterable<Uint8Array>): { messages: Buffer[], haves: number
   return { messages, haves }
 }
 
-test('what arrives does not depend on the parts that it arrives in', t => {
+test('a message is the same whatever parts it arrives in', t => {
   const anyPayloads = fc.array(fc.uint8Array({ maxLength: 5000 }), { maxLength: 8 })
   const anySizes = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 50 })
   fc.assert(fc.property(anyPayloads, anySizes, (payloads, sizes) => {

@@ -60,7 +60,7 @@ test('an honest peer of 10 000 tiny pieces is never made to wait', t => {
   t.end()
 })
 
-test('a flood is read slowly, and goes on being read', async t => {
+test('a flood is read slowly, but is not cut off', async t => {
   let time = 0
   const { wire } = limited(4, () => time)
   t.teardown(() => { wire.destroy() })
@@ -108,7 +108,7 @@ const wireOf = (peerId: string, remoteAddress: string, type = 'tcpIncoming'): Wi
     destroy: () => {}
   }) as unknown as WireType
 
-test('who is let in', t => {
+test('which peers are admitted', t => {
   let now = 0
   const admission = new Admission(() => now)
   const refuses = (wire: WireType, wires: WireType[] = []): boolean =>
@@ -205,7 +205,7 @@ test('magnet links that would fill the memory are refused', async t => {
   t.equal(await client.get(`${link}&so=0-999999999`), null)
 })
 
-test('a connection that comes while a client is destroyed harms nobody', async t => {
+test('a connection that arrives while a client is being destroyed does no harm', async t => {
   const { client } = await createPeer(t, task)
   const { tcpServer } = (client as unknown as InternalClient)._connPool!
   await new Promise(resolve => { client.destroy(resolve) })

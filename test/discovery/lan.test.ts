@@ -18,7 +18,7 @@ await import('../../lib/webtorrent/package-guards.ts')
 
 const HASH = 'ab'.repeat(20)
 
-test('LSD takes what is announced for this torrent, and ignores everything else', t => {
+test('LSD accepts announcements for this torrent, and ignores everything else', t => {
   const lsd = Object.assign(Object.create(LSD.prototype) as InternalLsd, { infoHash: HASH })
   lsd.emit = () => { throw new Error('a warning: a string, which ends the process') }
   const read = (text: string): unknown => lsd._parseAnnounce(text)
@@ -43,7 +43,7 @@ test('LSD takes what is announced for this torrent, and ignores everything else'
   t.end()
 })
 
-test('NAT-PMP hears its gateway alone, and only whole answers', async t => {
+test('NAT-PMP accepts only complete answers, and only from its gateway', async t => {
   const client = Object.assign(Object.create(NatPmp.prototype) as InternalPmp, {
     gateway: '192.0.2.1', _queue: [] as InternalPmp['_queue'], _reqActive: true, socket: null
   })

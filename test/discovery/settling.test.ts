@@ -57,7 +57,7 @@ test('an answer ends the wait; so does the end of the torrent', async t => {
   t.equal(torrent.listenerCount('close'), 0, 'nothing is left behind')
 })
 
-test('connections that are not made are given up, soon if somebody else has told what it has', async t => {
+test('connections that fail to open are given up, soon if another peer has announced its pieces', async t => {
   const torrent = torrentWith({ tracker: null, dht: null })
   for (const [hasMet, ms] of [[false, 3_010], [true, 310]] as const) {
     const clock = new VirtualClock()

@@ -61,7 +61,7 @@ test('HTTP: what is malformed is refused, and the next one is answered', async t
   t.equal((await fetch(`http://127.0.0.1:${port}/announce`, { method: 'POST', body: 'x' })).status, 405)
 })
 
-test('HTTP: who sends a request byte by byte is not waited for for ever', async t => {
+test('HTTP: a request that arrives byte by byte has a time limit', async t => {
   const { port, server } = await start(t)
   t.equal(server.http.headersTimeout, 10_000)
   t.equal(server.http.requestTimeout, 10_000)
@@ -80,7 +80,7 @@ async function exchange (socket: Socket, port: number, message: Uint8Array): Pro
   return (await within(answer, 'an answer'))[0] as Buffer
 }
 
-test('UDP: only who was given a connection id is heard, and its own address is not believed', async t => {
+test('UDP: a request needs a connection id, and the address in it is ignored', async t => {
   const { port, server } = await start(t)
   const socket = createSocket('udp4').bind(0, '127.0.0.1')
   cleanUp(t, () => new Promise<void>(resolve => { socket.close(() => { resolve() }) }))
@@ -199,7 +199,7 @@ test('WebSocket: what is malformed is refused, and the next one is answered', as
   t.ok(server.stats.torrents <= 129)
 })
 
-test('what is remembered is bounded, and the oldest goes', async t => {
+test('the number of entries is limited, and the oldest is dropped', async t => {
   const { server } = await start(t)
   const ask = (n: number, ip: string): Promise<Error | null> => new Promise(resolve => {
     const hash = n.toString(16).padStart(40, '0')

@@ -88,7 +88,7 @@ for (const [what, answer, reason] of HTTP) {
   })
 }
 
-test('an HTTP tracker whose body never ends is left after a mebibyte', async t => {
+test('an HTTP tracker with an endless body is cut off after a mebibyte', async t => {
   let sent = 0
   const url = await rawServer(t, socket => {
     socket.write(`${HEAD}\r\n`)
@@ -101,7 +101,7 @@ test('an HTTP tracker whose body never ends is left after a mebibyte', async t =
   t.ok(sent < 64 << 20, `${sent} bytes were sent`)
 })
 
-test('what an HTTP tracker says with the wrong types counts as not said', async t => {
+test('values of wrong types from an HTTP tracker are ignored', async t => {
   for (const value of [
     { interval: 'x', peers: 5 },
     { interval: [], peers: { a: 1 } },
@@ -137,7 +137,7 @@ test('peers of an HTTP tracker arrive, in either form', async t => {
   }
 })
 
-test('a tracker is asked between once a minute and once a day, whatever it wants', async t => {
+test('a tracker is asked between once a minute and once a day, whatever interval it sets', async t => {
   for (const [said, after] of [
     [{ interval: 1 }, 60_000],
     [{ interval: 0 }, 1_800_000],

@@ -7,7 +7,7 @@ import type { Component } from '../../scripts/papers.ts'
 
 const PACKAGE = /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/
 
-test('dist/bom.cdx.json has what is in the bundle, and docs/SECURITY.md knows it', async t => {
+test('dist/bom.cdx.json lists the contents of the bundle, and docs/SECURITY.md mentions it', async t => {
   const { output } = await (await rolldown(config)).generate({ format: 'esm' })
   const asset = output.find(file => file.fileName === 'bom.cdx.json')
   const bom = JSON.parse(asset?.type === 'asset' ? String(asset.source) : '{}') as {

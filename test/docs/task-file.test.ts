@@ -73,7 +73,7 @@ function power (text: string): number {
   return base ** exponent
 }
 
-test('ranges: what is at their ends is taken, what is beyond refused', t => {
+test('ranges: their ends are accepted, numbers beyond are rejected', t => {
   const rows = tablesUnder(document, 'The info dictionary')
     .flat()
     .flatMap(([key = '', value = '']) =>

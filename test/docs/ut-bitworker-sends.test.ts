@@ -165,7 +165,7 @@ test('requests: within the size, in steps of 16 KiB, and no more than reqq', asy
   }
 })
 
-test('bits may come at any time, and are added to what was known', async t => {
+test('bits may arrive at any time, and are added to the known ones', async t => {
   const peer = await createPeer(t, task)
   await ready(peer)
   const hostile = await meet(t, peer)
@@ -247,7 +247,7 @@ test('claims: made before, released when they end without a result, and when the
   t.pass('what is stopped is released')
 })
 
-test('what came as a relay is not relayed, and what was relayed is withdrawn', async t => {
+test('a relayed claim is not relayed again, and is withdrawn when it ends', async t => {
   const peer = await createPeer(t, task)
   await ready(peer)
   const [claimant, listener] = [await meet(t, peer), await meet(t, peer)]

@@ -160,7 +160,7 @@ test('a large piece that is fetched from one peer alone, which leaves', async t 
   t.same([...stored.keys()], [0], 'the other one takes over')
 })
 
-test('a small piece that nobody asks for any more is no obstacle', async t => {
+test('a small piece that is no longer requested is no obstacle', async t => {
   const { downloader, peers, wires, stored } = createSwarm([LARGE.subarray(0, 100_000)], 2)
   downloader.open()
   downloader.requestMore(peers[0]!)
@@ -184,7 +184,7 @@ function trickle (wire: FakeWire, data: Uint8Array, count: number): void {
   }
 }
 
-test('a huge piece is written as it comes, and goes on when a source is lost', async t => {
+test('a huge piece is written as it arrives, and continues when a source is lost', async t => {
   const { downloader, peers, wires, stored, largest, blamed } = createSwarm([HUGE], 2)
   downloader.open()
   for (const peer of peers) downloader.requestMore(peer)
@@ -240,7 +240,7 @@ test('a peer that trickles cannot keep a piece to itself', async t => {
   }
 })
 
-test('what a reader waits for comes first, and then what was begun', async t => {
+test("a reader's piece comes first, then the one that was begun", async t => {
   const pieces = Array.from({ length: 40 }, (_, i) => new Uint8Array(100_000).fill(i))
   const { downloader, peers, wires, stored, urgent } = createSwarm(pieces, 1)
   downloader.open()
@@ -264,7 +264,7 @@ test('what a reader waits for comes first, and then what was begun', async t => 
   t.equal(stored.size, 40, 'and nothing is left out')
 })
 
-test('what is not expected of a peer that was asked is asked of one of which it is', async t => {
+test('a piece that is not expected of its source is requested from a peer that it is expected of', async t => {
   const [small, other] = [new Uint8Array(1000).fill(1), new Uint8Array(1000).fill(2)]
   const { downloader, peers, wires, stored } = createSwarm([small, other], 3)
   const [liar, slow, honest] = peers

@@ -35,7 +35,7 @@ test('a peer is asked at once when nothing is computed, and some time within hal
   t.same(await asked(() => 60_000, [10], { peer: URGENT }), [10], 'unless somebody waits for what it has')
 })
 
-test('one delay serves all that is announced meanwhile, and ends when the work does', async t => {
+test('one delay covers all announcements in the meantime, and ends with the work', async t => {
   t.same(await asked(() => 1_000, [10, 100, 500]), [510])
   t.same(await asked(now => Math.max(0, 300 - now), [10, 100, 300]), [155, 300])
   t.same(await asked(now => now < 50 ? 1_000 : 0, [10, 60]), [60])

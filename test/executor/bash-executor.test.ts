@@ -72,7 +72,7 @@ both('output beyond the limit ends an endless command', async (t, shells) => {
   )
 })
 
-test('what cannot be started', async t => {
+test('commands that cannot be started', async t => {
   const { folder, executor } = bash(t, { shell: '/nowhere/bash' })
   const noShell = await failure(executor.run(work(folder, 'true')))
   t.equal(noShell.code, 'BW_ERR_NO_SHELL')

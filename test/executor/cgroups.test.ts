@@ -15,7 +15,7 @@ import { createFolder, until } from '../helpers/disk.ts'
 
 const MIB = 1024 ** 2
 
-test('where a process is in the hierarchies', t => {
+test('the place of a process in the hierarchies', t => {
   const hybrid = [
     '30 23 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw',
     '31 30 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory',
@@ -111,7 +111,7 @@ test('files of which one cannot be opened', t => {
   t.end()
 })
 
-test('what a group may have', t => {
+test('the limits of a group', t => {
   const limits = { ...DEFAULT_LIMITS, memoryBytes: 128 * MIB, scratchBytes: 512 * MIB }
   const most = (asks: object, isFolderInMemory: boolean): number =>
     groupLimitsOf(limits, asks, isFolderInMemory).memoryBytes / MIB

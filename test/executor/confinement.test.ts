@@ -133,7 +133,7 @@ test('the arguments of a nest', t => {
   t.end()
 })
 
-test('what bash does before the command', t => {
+test('the prelude of a command', t => {
   const limits = { ...DEFAULT_LIMITS, cpuMs: 1500, memoryBytes: 1024 ** 2 }
   const text = prelude({ limits, fileBytes: 1025, hard: { openFiles: 100, processes: Infinity } })
   t.notOk(text.includes('\n'), 'one line, so that messages count the lines of the command')
@@ -148,7 +148,7 @@ test('what bash does before the command', t => {
   t.end()
 })
 
-test('what stands before bwrap', t => {
+test('the wrapper of bwrap', t => {
   const limits = { ...DEFAULT_LIMITS, cpuMs: 1500, memoryBytes: 1024 ** 2, openFiles: 20 }
   const [shell, c, script = '', ...rest] = outerCommand({
     limits, fileBytes: 1025, hard: { openFiles: 1000, processes: Infinity }, groupFds: [7]
@@ -205,7 +205,7 @@ test('why a program is not in the sandbox', t => {
   t.end()
 })
 
-test('what of /etc and /var is shown', t => {
+test('the parts of /etc and /var that are shown', t => {
   const root = createFolder(t)
   const put = (name: string, mode = 0o644): void => {
     mkdirSync(path.join(root, path.dirname(name)), { recursive: true })
@@ -279,7 +279,7 @@ test('the command line for Landlock', t => {
   t.end()
 })
 
-test('what to do where a sandbox does not work', t => {
+test('advice if a sandbox does not work', t => {
   const table: Array<[string, RegExp]> = [
     ['bwrap: setting up uid map: Permission denied', /AppArmor/],
     ['bwrap: No permissions to create new namespace, likely because the kernel does not allow …', /Allow them/],

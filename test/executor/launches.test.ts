@@ -58,7 +58,7 @@ const WAYS: Array<[string, Partial<Launch>]> = [
 ]
 
 for (const [name, change] of WAYS) {
-  test(`what was taken for a launch that ${name} is given back once, after its process`, async t => {
+  test(`the resources of a launch that ${name} are released once, after its process has ended`, async t => {
     const folder = createFolder(t)
     const { launcher, settled, whoLived } = launcherOf(change)
     const executor = new BashExecutor({ sandbox: { tier: 'bwrap', createLauncher: () => launcher }, groups: false })
@@ -73,7 +73,7 @@ for (const [name, change] of WAYS) {
 }
 
 for (const [name, change] of WAYS.filter(([, { ended }]) => ended === undefined)) {
-  test(`what was taken for a nest that ${name} is given back once, after its process`, async t => {
+  test(`the resources of a nest that ${name} are released once, after its process has ended`, async t => {
     const folder = createFolder(t)
     const { launcher, settled, whoLived } = launcherOf(change)
     const fifos = new Fifos()
@@ -93,7 +93,7 @@ for (const [name, change] of WAYS.filter(([, { ended }]) => ended === undefined)
   })
 }
 
-test('an item that has no place for its output tells so, from a nest, too', async t => {
+test('an item without a place for its output reports that, also from a nest', async t => {
   const folder = createFolder(t)
   const { sandbox } = await detectSandbox('bwrap')
   const executor = new BashExecutor({ sandbox: sandbox!, shells: 'warm' })

@@ -132,7 +132,7 @@ for (const { name: user, uid } of USERS) {
   }
 }
 
-test('what is printed is hashed on its way, and kept in the part file alone', async t => {
+test('output is hashed on the way, and stored only in the part file', async t => {
   const folder = createFolder(t)
   const executor = new BashExecutor()
   cleanUp(t, () => executor.close())

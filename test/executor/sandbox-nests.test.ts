@@ -69,7 +69,7 @@ test('the sandboxes of a nest serve one item each', async t => {
   )
 })
 
-test('what a command does to its stderr is not seen by the next one', async t => {
+test('changes that a command makes to its stderr do not affect the next one', async t => {
   // F_SETFL without O_APPEND, and a place far behind every limit
   const command =
     "if ((PIECE_IDX % 2)); then echo told >&2; else perl -e 'use Fcntl; fcntl(STDERR, F_SETFL, O_RDWR); sysseek(STDERR, 1 << 40, 0)'; fi"
@@ -93,7 +93,7 @@ test('what a command does to its stderr is not seen by the next one', async t =>
   }
 })
 
-test('a short item that is killed tells what it said', async t => {
+test('a short item that is killed reports its stderr', async t => {
   const { folder, executor } = await sandboxed(t)
   const command = 'echo why >&2; ((PIECE_IDX < 30)) || sleep 1000'
   for (let i = 0; i < 31; i++) {

@@ -35,7 +35,7 @@ both('a kill takes everything in the session', async (t, shells) => {
   }
 })
 
-both('what an item leaves running ends with it', async (t, shells, leaders) => {
+both('processes that an item leaves running end with it', async (t, shells, leaders) => {
   const { folder, executor } = bash(t, { shells })
   for (const command of [
     'sleep 1000 >/dev/null & echo hi',
@@ -85,7 +85,7 @@ both('pause and resume; the time-out stands still', async (t, shells, leaders) =
   quick.kill()
 })
 
-both('stopped and let go on while it starts processes', async (t, shells) => {
+both('paused and resumed while it starts processes', async (t, shells) => {
   const { folder, executor } = bash(t, { shells })
   const one = async (): Promise<number> => {
     const item = executor.run(work(folder, 'for i in 1 2 3; do sleep 0.01; done; echo done'))
@@ -102,7 +102,7 @@ both('stopped and let go on while it starts processes', async (t, shells) => {
   t.pass('none of them stays stopped')
 })
 
-test('a process that is seen late is let go on, too', async t => {
+test('a process that is noticed late is continued, too', async t => {
   const sessions = new Sessions()
   const child = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' })
   cleanUp(t, () => sessions.end(child.pid!))

@@ -14,7 +14,7 @@ import { cleanUp, createFolder } from '../helpers/disk.ts'
 const modeOf = (file: string): number => statSync(file).mode & 0o777
 const folderOf = (): string => path.dirname(shownMounts().copies[0]!.path)
 
-test('what is small is copied, without what is hidden', t => {
+test('small files are copied, without hidden ones', t => {
   const [root, folder] = [createFolder(t), createFolder(t)]
   const at = (name: string): string => path.join(root, name)
   const put = (name: string, text = name, mode = 0o644): void => {

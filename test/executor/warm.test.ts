@@ -105,7 +105,7 @@ test('a command cannot tell a warm shell from a fresh one', async t => {
   }
 })
 
-test('exit codes and signals are told apart', async t => {
+test('exit codes and signals are distinguished', async t => {
   const { run } = runner(t, 'warm')
   for (let code = 0; code < 256; code++) {
     const { exitCode, signal } = await run('exit $CODE', { CODE: String(code) })

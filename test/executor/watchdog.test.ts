@@ -46,7 +46,7 @@ both('the watchdog outlives signals that it is not meant to obey', async (t, she
   item.kill()
 })
 
-test('the watchdog remembers what is left', t => {
+test('the watchdog remembers the remaining groups', t => {
   const folder = createFolder(t)
   const shell = path.join(folder, 'shell')
   writeFileSync(shell, '#!/bin/sh\necho "$6|$7 $8 $9"\n', { mode: 0o755 })

@@ -116,7 +116,7 @@ test('a file that was verified and is gone, cut or another one is noticed, and m
   again.close()
 })
 
-test('peers are served from windows, and never what was changed', async t => {
+test('peers are served from windows, and never changed bytes', async t => {
   const file = path.join(createFolder(t), 'file')
   const bytes = Buffer.from(Array.from({ length: 4 * MIB }, (_, i) => i * 7 >> 5))
   writeFileSync(file, bytes)
@@ -145,7 +145,7 @@ test('peers are served from windows, and never what was changed', async t => {
   store.close()
 })
 
-test('a restart trusts what was written down only of files that are as they were', async t => {
+test('a restart trusts the records only of unchanged files', async t => {
   const cache = new InputCache({ folder: createFolder(t) })
   const entry = cache.open(HASH)
   const store = new FileStore({ layout: LAYOUT, root: entry.root, isWritable: true })
@@ -175,7 +175,7 @@ test('a restart trusts what was written down only of files that are as they were
   again.close()
 })
 
-test('who comes while it is in use has a place of his own', t => {
+test('a second process gets an entry of its own', t => {
   const folder = createFolder(t)
   const one = new InputCache({ folder }).open(HASH)
   const two = new InputCache({ folder }).open(HASH)

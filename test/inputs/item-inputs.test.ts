@@ -39,7 +39,7 @@ function torrentOf (more: Partial<InputTorrent>): InputTorrent {
   }
 }
 
-test('a slice that is not here any more waits', async t => {
+test('a piece whose slice is no longer stored waits', async t => {
   const folder = createFolder(t)
   const lost: Array<number | null> = []
   let count = 0
@@ -54,7 +54,7 @@ test('a slice that is not here any more waits', async t => {
   t.deepEqual(lost, [1], 'so that it is not started again at once')
 })
 
-test('a slice of what was changed is given to nobody', async t => {
+test('a slice of changed data is not used', async t => {
   const folder = createFolder(t)
   let [isIntact, rechecks, count] = [true, 0, 0]
   const torrent = torrentOf({ isIntact: () => isIntact, recheck: () => { rechecks++ } })
@@ -67,7 +67,7 @@ test('a slice of what was changed is given to nobody', async t => {
   t.equal(rechecks, 2)
 })
 
-test('what is in the task itself is written again when it is gone', async t => {
+test('an embedded input is written again when it is gone', async t => {
   const folder = createFolder(t)
   let count = 0
   const store = { newPath: () => path.join(folder, String(count++)) }

@@ -6,7 +6,7 @@ import { lookIn } from '../../lib/inputs/look.ts'
 import { createTaskFrom } from '../../lib/inputs/make-task.ts'
 import { createFolder, rejection } from '../helpers/disk.ts'
 
-test('what has the same content is found, whoever made the task', async t => {
+test('an input with the same content is found, whoever made the task', async t => {
   const [home, registry] = [createFolder(t), createFolder(t)]
   const folder = path.join(home, 'frames')
   mkdirSync(folder)

@@ -105,7 +105,7 @@ test('a folder: the same files, the same info-hash', async t => {
   t.deepEqual((await readdir(dir)).toSorted(), ['one', 'registry', 'two'], 'nothing else was written')
 })
 
-test('what cannot be an input', async t => {
+test('files that cannot be inputs', async t => {
   const { at, make } = await place(t)
   const refuse = async (what: string, name: string, expected: RegExp, opts: { perPart?: true } = {}): Promise<void> => {
     t.match(await problem(make([{ path: at(name), ...opts }], { parts: 3 })), expected, what)

@@ -103,7 +103,7 @@ test('metadata that is refused', t => {
   t.end()
 })
 
-test('what is not as the task says', t => {
+test('torrents that do not match the task', t => {
   const info = single()
   t.equal(problem(() => readMetainfo(info, inputOf(info), 1)), null)
   t.match(problem(() => readMetainfo(info, inputOf(info, { infoHash: 'ab'.repeat(20) }), 1)) ?? '', /does not match the task/, 'info-hash')

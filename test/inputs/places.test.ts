@@ -54,7 +54,7 @@ for (const how of ['in place', 'by another file'] as const) {
     t.throws(() => place.looked(), /data\/a has changed since the task was made/)
   })
 
-  test(`an original that is edited ${how} while it is shared is read by nobody until it was looked at`, async t => {
+  test(`an original that is edited ${how} while it is shared is not read until it has been checked`, async t => {
     const one = await made(t)
     const place = placeOf(t, one)
     let changes = 0
@@ -96,7 +96,7 @@ test('an original that is cut off, or gone, is not looked at', async t => {
   t.throws(() => placeOf(t, one), /no longer exists/)
 })
 
-test('commands see an original as they see what was fetched', async t => {
+test('commands see an original in the same way as a downloaded input', async t => {
   const one = await made(t)
   writeFileSync(path.join(one.root, 'other'), 'none of the input')
   const place = placeOf(t, one)
@@ -122,7 +122,7 @@ test('commands see an original as they see what was fetched', async t => {
   await place.close()
 })
 
-test('what is complete in the cache is not read, nor given to commands, once it was changed', async t => {
+test('a complete file in the cache is neither read nor shown to commands after a change', async t => {
   const one = await made(t)
   const place = new CachedPlace(INPUT.infoHash, { folder: createFolder(t) })
   let changes = 0

@@ -76,7 +76,7 @@ test('bytes: a slice after the other', t => {
   t.end()
 })
 
-test('lists: the table says where', t => {
+test('lists: the table has the offsets', t => {
   const layout = layoutOf(64, ['data', 100], ['slices', 40])
   t.deepEqual([0, 3].map(piece => tableRange(layout, piece)), [
     { file: 1, start: 0, end: 16 }, { file: 1, start: 24, end: 40 }

@@ -28,7 +28,7 @@ test('every reader gets every entry once, in order', t => {
   t.end()
 })
 
-test('what all have read is dropped; a reader that does not read is asked for rarely', t => {
+test('entries that all have read are dropped; a slow reader is checked rarely', t => {
   const news = new BroadcastQueue<number>()
   let asked = 0
   const readAt = (places: number[]) => (): number[] => {

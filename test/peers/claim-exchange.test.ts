@@ -61,7 +61,7 @@ function exchangeOf (t: Test) {
   return { exchange, scheduler, clock, pass, claimant, listener }
 }
 
-test('what ends is not passed on, or withdrawn if it was', async t => {
+test('a claim that has ended is not relayed, or is withdrawn', async t => {
   const { exchange, clock, pass, claimant, listener } = exchangeOf(t)
   claimant.claims([1, 2, 3], clock.now())
   claimant.peer.ext.emit('releases', [1])

@@ -107,7 +107,7 @@ async function pair (): Promise<{ swarm: Swarm, a: Node, b: Node, exts: UtBitwor
   return { swarm, a, b, exts }
 }
 
-test('what is stored before two peers meet, and after, is told once', async t => {
+test('pieces that are stored before and after two peers meet are announced once', async t => {
   const swarm = new Swarm()
   const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
   a.store(0)
@@ -124,7 +124,7 @@ test('what is stored before two peers meet, and after, is told once', async t =>
   t.same(a.available, [5], 'with its bit')
 })
 
-test('a piece that is lost before it was told is not told', async t => {
+test('a piece that is lost before it was announced is not announced', async t => {
   const { swarm, a, b } = await pair()
   a.store(0)
   await swarm.wait(20)
@@ -138,7 +138,7 @@ test('a piece that is lost before it was told is not told', async t => {
   t.same(b.heard, [0, 2, 1], 'until it is there again')
 })
 
-test('a piece that is stored again with another result is told as it is now', async t => {
+test('a piece that is stored again is announced with its latest result', async t => {
   const { swarm, a, b } = await pair()
   a.store(0)
   await swarm.wait(LATENCY_MS)
@@ -166,7 +166,7 @@ test('a claim ends with its result even if the peer was as fast', async t => {
   t.same([...exts[0]!.state.sentClaims.keys()], [1])
 })
 
-test('who has the piece already is not told', async t => {
+test('peers that have the piece are not told', async t => {
   const { swarm, a, b } = await pair()
   b.store(0)
   await swarm.wait(500)
@@ -176,7 +176,7 @@ test('who has the piece already is not told', async t => {
   t.same(b.heard, [1])
 })
 
-test('who hears of a piece from where we have it is told later, if it has not fetched it by then', async t => {
+test('a peer that our source has told is told later, if it has not fetched the piece by then', async t => {
   const swarm = new Swarm()
   const [a, b, c, d] = [new Node(swarm, 1), new Node(swarm, 2), new Node(swarm, 3), new Node(swarm, 4)]
   for (const [one, other] of [[a, b], [a, c], [b, c], [a, d]] as const) swarm.connect(one, other)
@@ -195,7 +195,7 @@ test('who hears of a piece from where we have it is told later, if it has not fe
   t.same(c.heard, [0, 1, 1], 'what it did not fetch: from us, too')
 })
 
-test('when the source is gone, its news are told at once', async t => {
+test('when the source has left, its pieces are announced at once', async t => {
   const swarm = new Swarm()
   const [a, b, c] = [new Node(swarm, 1), new Node(swarm, 2), new Node(swarm, 3)]
   const { wires } = swarm.connect(a, b)
@@ -210,7 +210,7 @@ test('when the source is gone, its news are told at once', async t => {
   t.same(new Set(c.heard), new Set([0, 1]))
 })
 
-test('a peer that has its metadata later hears of all that was stored meanwhile', async t => {
+test('a peer that gets its metadata later is told everything that was stored in the meantime', async t => {
   const swarm = new Swarm()
   const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
   a.store(0)

@@ -137,7 +137,7 @@ test('packed results are a map', t => {
   t.end()
 })
 
-test('what peers say is bounded, and whoever says most makes room', t => {
+test('the results of peers are limited, and the peer with the most makes room', t => {
   const pieces = 100_000
   const table = new ResultTable(pieces)
   const dropped: number[][] = []

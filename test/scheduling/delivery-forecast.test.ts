@@ -69,7 +69,7 @@ test('a newcomer has credit for a few pieces, and more with each that it deliver
   t.end()
 })
 
-test('who is silent is overdue, until it delivers', t => {
+test('a silent holder is overdue until it delivers', t => {
   const rules: Array<[what: string, setting: Setting, dueMs: number]> = [
     ['short pieces', { paceMs: 300 }, MIN_PATIENCE_MS],
     ['nobody knows what a piece takes', { paceMs: 0 }, MIN_PATIENCE_MS],
@@ -92,7 +92,7 @@ test('who is silent is overdue, until it delivers', t => {
   t.end()
 })
 
-test('who trickles is no better than who is silent', t => {
+test('a holder that trickles is no better than a silent one', t => {
   const { forecast, holder, wait } = play({ paceMs: 300 })
   for (let i = 0; i < 20 && !holder.isOverdue; i++) {
     wait(MIN_PATIENCE_MS - 1)
@@ -102,7 +102,7 @@ test('who trickles is no better than who is silent', t => {
   t.end()
 })
 
-test('no holder looks slow before it has had the time that it takes, or half of what a piece takes', t => {
+test("no holder counts as slow before its own usual time, or half of a piece's time, has passed", t => {
   const large = { pieces: 2, size: 900 * KIB }
   for (const [name, setting, gapMs, ms] of [
     ['a newcomer', { paceMs: 9_000 }, 0, 4_500],
@@ -122,7 +122,7 @@ test('no holder looks slow before it has had the time that it takes, or half of 
   t.end()
 })
 
-test('a slow and honest holder of large pieces is waited for where computing takes longer', t => {
+test('a slow but honest holder of large pieces is waited for if computing takes longer', t => {
   // 16 MiB at 100 KB/s are 168 s
   const second = 100_000
   for (const [paceMs, isExpected] of [
@@ -143,7 +143,7 @@ test('a slow and honest holder of large pieces is waited for where computing tak
   t.end()
 })
 
-test('no more is expected than comes while a piece is computed, but of who is far faster', t => {
+test('no more is expected than arrives while a piece is computed, except of a far faster holder', t => {
   for (const [gapMs, expected] of [[10, Infinity], [1_000, Infinity], [2_000, 5], [9_000, 1], [11_000, 0]] as const) {
     const { deliver, expected: count } = play({ paceMs: 10_000 })
     for (let index = 0; index < 50; index++) deliver(index, gapMs)
@@ -163,7 +163,7 @@ test('credit that was earned is lost at once', t => {
   t.end()
 })
 
-test('who comes back, takes back or leaves is waited for no longer than who stays', t => {
+test('a holder that returns, withdraws or leaves is waited for no longer than one that stays', t => {
   const ways: Array<[string, (f: DeliveryForecast, h: Holder, wait: (ms: number) => void) => void]> = [
     [
       'overdue',
@@ -197,7 +197,7 @@ test('who comes back, takes back or leaves is waited for no longer than who stay
   t.end()
 })
 
-test('any piece is waited for a few times only, whatever liars do', t => {
+test('a piece is waited for only a few times, whatever liars do', t => {
   const { forecast, wait } = play({ paceMs: 300, pieces: 1 })
   let waitedMs = 0
   // each liar delivers 50 other pieces before it announces this one and falls silent
@@ -215,7 +215,7 @@ test('any piece is waited for a few times only, whatever liars do', t => {
   t.end()
 })
 
-test('who was not asked, or whose pieces came from others, is not overdue', t => {
+test('a holder that was not asked, or whose pieces came from others, is not overdue', t => {
   const { forecast, holder, wait } = play({ paceMs: 300 })
   forecast.rests(holder)
   const idle = new Holder()

@@ -33,7 +33,7 @@ test('a claim is late when it is later than most', t => {
   t.end()
 })
 
-test('where all are late at once, nobody is, but who is later still', t => {
+test('if all are late at once, only those that are later still count as late', t => {
   const now = PACE_MS + 8_000
   const lateness = new Lateness()
   const all = claims(10, 0)

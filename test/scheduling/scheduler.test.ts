@@ -200,7 +200,7 @@ test('a failing piece is tried again later, then left to others', t => {
   t.end()
 })
 
-test('what others announced and do not send is not waited for without end', t => {
+test('pieces that others announce and do not send are not waited for without end', t => {
   let now = 0
   const scheduler = create(2, first, () => now)
   const holder = new Holder()
@@ -222,7 +222,7 @@ test('what others announced and do not send is not waited for without end', t =>
   t.end()
 })
 
-test('what is announced and not expected has a moment of grace', t => {
+test('a piece that is announced but not expected has a moment of grace', t => {
   let now = 0
   const scheduler = create(20, first, () => now)
   const holder = new Holder()
@@ -305,7 +305,7 @@ function claimed (scheduler: Scheduler): number {
   return [...scheduler.claims].length
 }
 
-test('claims lapse, and who lets them lapse is not listened to', t => {
+test('claims lapse, and a peer that lets them lapse is ignored', t => {
   let now = 0
   const source = new ClaimSource({ limit: 64 })
   const scheduler = create(10, first, () => now)
@@ -349,7 +349,7 @@ test('claims that are released late, over and over, are no better than lapsed on
   t.end()
 })
 
-test('who relays the claims of many neighbours has the credit of one newcomer, until it delivers', t => {
+test('a peer that relays the claims of many neighbours has the credit of one newcomer until it delivers', t => {
   const relays = new ClaimSource({ limit: 1024, kind: 'relay' })
   const scheduler = create(100, first, noTime)
   const hear = (): void => {
@@ -428,7 +428,7 @@ test('a promised piece that cannot run here wakes nobody', t => {
   t.end()
 })
 
-test('what a reader waits for is wanted', t => {
+test('a piece that a reader waits for is wanted', t => {
   const scheduler = create(2, first, noTime)
   for (const index of [0, 1]) scheduler.setWanted(index, false)
   scheduler.setUrgent(1, true)

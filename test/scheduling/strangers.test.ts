@@ -37,7 +37,7 @@ const WORDS: Array<[what: string, words: Words]> = [
   ['at work for weeks, unknown', { elapsedMs: ENDLESS, estimateMs: 0 }]
 ]
 
-test('an idle peer computes what strangers claim, whatever they say of it', t => {
+test('an idle peer computes pieces that strangers claim, whatever their estimates', t => {
   for (const [what, words] of WORDS) {
     const known = create(words, 2_000)
     known.wait(2_000 + 600 + 100)

@@ -90,14 +90,14 @@ test('as many are claimed as slots will be free', async t => {
   t.equal(computing.claims({ isBackup: false }).length, 4)
 })
 
-test('what was computed just now is not chosen again', async t => {
+test('a piece that was just computed is not chosen again', async t => {
   const { computing, computed, until } = play(t, { pieceCount: 2, slots: 2, workMs: nth => 1_000 + 150 * nth })
   computing.run()
   await until(5_000)
   t.equal(computed.length, 2)
 })
 
-test('what was chosen for a slot that is late is given up', async t => {
+test('a piece chosen for a slot that is late is released', async t => {
   const { computing, log, until } = play(t, { pieceCount: 4, slots: 1, workMs: nth => nth === 2 ? 20_000 : 1_000 })
   computing.run()
   await until(3_500)
@@ -131,7 +131,7 @@ test('it is known for how long there is work: a piece\'s time, and in the end wh
   t.equal(computing.busyMs, 0, 'all is done')
 })
 
-test('who loses a collision and would end first goes on as a backup', async t => {
+test('a work item that loses a collision and would finish first continues as a backup', async t => {
   // of ten seconds; both claims' estimates
   const rules: Array<
     [what: string, atMs: number, theirStartMs: number, theirEstimateMs: number, pieces: number, goesOn: boolean]

@@ -16,7 +16,7 @@ function reportsOf (slots: number): { reports: SlotReports, said: string[], end:
   return { reports, said, end: index => { reports.end(index, () => { said.push(`end ${index}`) }) } }
 }
 
-test('an item that begins before the last one is stored is told after it', t => {
+test('an item that starts before the previous one is stored is reported after it', t => {
   const { reports, said, end } = reportsOf(1)
   reports.begin(0)
   reports.begin(1)
@@ -145,7 +145,7 @@ test('never more at work than there are slots, nor an end without a begin', asyn
   t.same(seen, [{ most: 2, isOver: false }, { most: 2, isOver: false }])
 })
 
-test('a complete command says when it begins, and nobody knows how long it takes', async t => {
+test('a complete command is reported when it starts, without a time left', async t => {
   const peer = await createPeer(
     t, createTask({ name: 'sum', command: 'echo $PIECE_IDX', completeCommand: 'x', parts: 3, pieceLength: 64 })
   )

@@ -90,7 +90,7 @@ test('a get of a missing piece is an error, and runs nothing', async t => {
   t.deepEqual(store.lost, [], 'what was never there is not lost')
 })
 
-test('what is stored is there after a restart, and only what is intact', async t => {
+test('stored pieces are there after a restart, if they are intact', async t => {
   const folder = createFolder(t)
   const task = squares()
   const first = await openStore(t, task, folder)
@@ -130,7 +130,7 @@ test('what is stored is there after a restart, and only what is intact', async t
   t.deepEqual([...third.results.keys()], [0, 5, 6], 'what was stored anew counts')
 })
 
-test('a piece that is gone or damaged is told, once', async t => {
+test('a piece that is gone or damaged is reported once', async t => {
   const store = await openStore(t, squares(), createFolder(t))
   for (let index = 0; index < 5; index++) await put(store, index, `piece ${index}`)
   const part = (index: number): string => store.layout.part(index)

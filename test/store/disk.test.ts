@@ -217,7 +217,7 @@ test('a draft or the finished file replaced by a link while we run', async t => 
   }
 })
 
-test('a journal that has another name keeps what it says', async t => {
+test('a journal with a second name is not changed through it', async t => {
   const folder = createFolder(t)
   const copy = path.join(createFolder(t), 'journal')
   const first = await openStore(t, squares(), folder)
@@ -348,7 +348,7 @@ function remount (disk: string, options: string): void {
   execFileSync('mount', ['-o', `remount,${options}`, disk])
 }
 
-test('a full disk and a read-only one are one clear line, and the next run goes on', async t => {
+test('a full disk and a read-only one give one clear line, and the next run resumes', async t => {
   const disk = smallDisk(t, '400k')
   const { dir, run } = await workspace(t)
   const created = await run([

@@ -137,7 +137,7 @@ test('a part that is lost or replaced while the file is written', async t => {
   t.equal(await finish(await openStore(t, other.task, other.layout.folder)), wholeOf(0, 400), 'the next start does it')
 })
 
-test('what stands in the way of a finished file', async t => {
+test('files in the way of a finished file', async t => {
   const task = squares({ files: [{ path: 'sub/a', parts: 2 }] })
   const elsewhere = createFolder(t)
   const store = await filled(t, task)
@@ -361,7 +361,7 @@ test('a complete command runs only when it may', async t => {
   )
 })
 
-test('what a complete command finds', async t => {
+test('the environment of a complete command', async t => {
   const bound = createFolder(t)
   writeFileSync(path.join(bound, 'header'), 'HEADER\n')
   const completeCommand =

@@ -29,7 +29,7 @@ function executorWith (scratch: string | undefined): { executor: Executor, items
   return { executor, items: fake.items, links }
 }
 
-test('a work item is given what its piece needs', async t => {
+test('a work item sees the inputs of its piece', async t => {
   const given: Given = {
     files: [{ path: '/cache/tool', name: 'tool' }, { path: '/cache/7.png', name: 'frames/7.png' }],
     env: { INPUT: 'frames/7.png', PIECE_IDX: '3' },
@@ -80,7 +80,7 @@ test('a work item is given what its piece needs', async t => {
   }
 })
 
-test('a complete command is given the whole inputs', async t => {
+test('a complete command sees the whole inputs', async t => {
   const { executor, items, links } = executorWith(undefined)
   const task = createTask({ name: 'x', command: 'echo', completeCommand: 'cat $PART_LIST > $FILE', parts: 1 })
   const folder = createFolder(t)
@@ -100,7 +100,7 @@ test('a complete command is given the whole inputs', async t => {
   t.equal(givenBack, 1)
 })
 
-test('what is bound has another name than an input', t => {
+test('a bind must not have the name of an input', t => {
   const folder = createFolder(t)
   t.ok(statSync(folder))
   const task = createTask({

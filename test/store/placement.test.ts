@@ -141,7 +141,7 @@ test('pieces of piece length go to their place in any order', async t => {
   t.deepEqual(again.lost, [])
 })
 
-test('what stands behind a piece is not cut off with it', async t => {
+test('bytes after a piece are not cut off with it', async t => {
   const store = await openStore(t, even, createFolder(t))
   const first = store.receive(0, SIZE)
   await first.write(0, evenContent(0))

@@ -50,7 +50,7 @@ test('paused before it begins', async t => {
   t.equal(peer.torrent.computing, 'on')
 })
 
-test('what pieces need is prepared before they are computed, if there are any left to compute', async t => {
+test('resources are prepared before pieces are computed, if any are left', async t => {
   const executor = new FakeExecutor(({ env }) => ({ stdout: `part ${env['PIECE_IDX']}\n` }))
   const peer = await createPeer(t, task, { compute: { executor, slots: 3 } })
   await allDone([peer])
@@ -64,7 +64,7 @@ test('what pieces need is prepared before they are computed, if there are any le
   t.equal(executor.prepared.length, 1, 'nothing is left')
 })
 
-test('who hears that a piece is computed may stop it', async t => {
+test('a listener for computed may stop the computing', async t => {
   const executor = new FakeExecutor(() => new Promise(() => {}))
   const peer = await createPeer(t, task)
   await ready(peer)
@@ -82,7 +82,7 @@ test('options that make no sense', async t => {
   t.equal(err.code, 'BW_ERR_COMPUTE_OPTIONS')
 })
 
-test('peers that are faster than the check of what is on disk', async t => {
+test('peers that are faster than the check of the disk', async t => {
   const seed = await createPeer(t, task, { compute: true })
   await allDone([seed])
   const open = Reflect.get(ComputeStore.prototype, 'open')
@@ -118,7 +118,7 @@ test('a reader waits for pieces that turn out to be on disk', async t => {
   t.equal(Buffer.from(await after.torrent.files[0]!.arrayBuffer()).toString(), TEXT)
 })
 
-test('what is read need not be selected', async t => {
+test('a piece that is read need not be selected', async t => {
   const [seed, peer] = [await createPeer(t, task, { compute: true }), await createPeer(t, task, { deselect: true })]
   await allDone([seed])
   await ready(peer)
@@ -141,7 +141,7 @@ test('a client that is destroyed right after a task was removed waits for it', a
   t.pass('the folder was given back')
 })
 
-test('a request whose address is none does not end the process', async t => {
+test('a request with an invalid address does not end the process', async t => {
   const peer = await createPeer(t, task)
   const server = peer.client.createServer()
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })

@@ -71,7 +71,7 @@ test('a tracker (WebSocket), which connects by WebRTC', async t => {
   await finishTogether(t, peers)
 })
 
-test('peer exchange: who knows one peer soon knows the others', async t => {
+test('peer exchange: a volunteer who knows one peer soon knows the others', async t => {
   const task = createCounting()
   const peers = [
     await createPeer(t, task),

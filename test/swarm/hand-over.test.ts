@@ -39,7 +39,7 @@ test('a peer that is alone, or whose peers have everything, leaves at once', asy
   ])
 })
 
-test('a peer that is to leave stays until another one has what only it has', async t => {
+test('a peer that is about to leave stays until another one has the pieces that only it has', async t => {
   const first = await createPeer(t, task, { compute: { executor: bytes(), slots: 2 }, client: SLOW })
   await allDone([first])
   const executor = bytes()

@@ -92,7 +92,7 @@ test('wrong data: a strike, a ban, and the task is finished from others', async 
   t.equal(await digestOf(peer, 'out.bin'), await digestOf(honest, 'out.bin'))
 })
 
-test('a peer that announces what it refuses to send does not keep others from computing', async t => {
+test('a peer that announces pieces and refuses to send them does not keep others from computing', async t => {
   const peer = await createPeer(t, task)
   await ready(peer)
   const wire = await createLiar(t, peer)
@@ -177,7 +177,7 @@ test('a peer that requests without end and does not read: no more than 500 wait,
   t.notOk(hostile.isClosed, 'and once it has read, the next request is served')
 })
 
-test('a peer that claims what we compute, again and again, does not stop us', async t => {
+test('a peer that repeatedly claims our pieces does not stop us', async t => {
   const slow = createTask({ name: 'slow.txt', command: 'sleep 0.3; echo $PIECE_IDX', parts: 3, pieceLength: 64 })
   const peer = await createPeer(t, slow)
   await ready(peer)

@@ -96,7 +96,7 @@ test('whole inputs: a folder, a file, and a script in the task itself', async t 
   t.equal(statSync(path.join(first.cache, 'inputs', folder.input.infoHash, 'data', 'a')).mode & 0o777, 0o555)
 })
 
-test('a file for each piece: nobody has what it did not need', async t => {
+test('a file for each piece: volunteers download only the files that they need', async t => {
   const home = createFolder(t)
   mkdirSync(path.join(home, 'frames'))
   for (let i = 0; i < 12; i++) {
@@ -168,7 +168,7 @@ test('a command that changes its own input has no result, and harms neither the 
   t.equal(readFileSync(file, 'utf8'), 'x'.repeat(50_000), 'nobody has written to the original')
 })
 
-test('what a command sees of an input is the same at its author and elsewhere', async t => {
+test('a command sees the same input at its author and elsewhere', async t => {
   const home = createFolder(t)
   const folder = path.join(home, 'folder')
   mkdirSync(path.join(folder, 'd'), { recursive: true })
@@ -199,7 +199,7 @@ test('what a command sees of an input is the same at its author and elsewhere', 
   t.equal(seen.match(/^drwxr-xr-x .* 1970-01-01 /gm)?.length, 4, 'and folders')
 })
 
-test('a task that lies about an input harms no other that has it, in whatever order they come', async t => {
+test('a task that lies about an input does not harm another task with it, in either order', async t => {
   const file = path.join(createFolder(t), 'file')
   writeFileSync(file, 'x'.repeat(50_000))
   const { input, find } = await inputOf(file, 'one', 16_384)
@@ -410,7 +410,7 @@ test('an input that is a task is refused', async t => {
   t.match(await refusalOf(torrent) ?? '', /is a task, not a torrent/)
 })
 
-test('what is not as the task says is refused, and two tasks with one input fetch it once', async t => {
+test('an input that does not match the task is refused, and two tasks download one input once', async t => {
   const home = createFolder(t)
   writeFileSync(path.join(home, 'file'), 'x'.repeat(50_000))
   const { input, find } = await inputOf(path.join(home, 'file'), 'one', 16_384)

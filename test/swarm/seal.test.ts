@@ -81,7 +81,7 @@ test('private stays private', async t => {
   t.equal((await parseTorrent(sealed.torrentFile) as { private?: boolean }).private, true)
 })
 
-test('what is not finished is not sealed', async t => {
+test('an unfinished task is not sealed', async t => {
   const peer = await createPeer(t, single)
   if (!peer.torrent.ready) await once(peer.torrent, 'ready')
   t.equal(await codeOf(peer.torrent.seal()), 'BW_ERR_NOT_FINISHED', 'pieces are missing')

@@ -50,7 +50,7 @@ test('reading an unfinished file yields its parts in order', async t => {
   t.equal(Buffer.from(await part).toString(), TEXT.slice(6, 13), 'ranges count bytes of the whole file')
 })
 
-test('what is read is computed first', async t => {
+test('a piece that is read is computed first', async t => {
   const peer = await createPeer(t, task)
   await ready(peer)
   const iterator = peer.torrent.files[0]!.createReadStream()[Symbol.asyncIterator]()
@@ -62,7 +62,7 @@ test('what is read is computed first', async t => {
   await iterator.return?.()
 })
 
-test('what is read is downloaded first', async t => {
+test('a piece that is read is downloaded first', async t => {
   const [seed, peer] = [await createPeer(t, task, { compute: true }), await createPeer(t, task, { deselect: true })]
   await allDone([seed])
   await ready(peer)
@@ -89,7 +89,7 @@ test('a finished file', async t => {
   t.equal(await readFile(join(peer.path, 'text.txt'), 'utf8'), TEXT)
 })
 
-test('after a complete command a file is what the command made', async t => {
+test('after a complete command, a file is what the command wrote', async t => {
   const reversed = createTask({
     name: 'r.txt',
     command: 'echo $PIECE_IDX',

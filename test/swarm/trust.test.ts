@@ -44,7 +44,7 @@ async function errorOf (t: Test, link: TorrentId): Promise<unknown> {
   return error.code
 }
 
-test('what is not signed as the link promises is refused', async t => {
+test('a task without the signature that the link promises is refused', async t => {
   noteEnd(t)
   const seeder = await createPeer(t, task)
   await ready(seeder)
@@ -60,7 +60,7 @@ test('what is not signed as the link promises is refused', async t => {
   ] as const) t.equal(await errorOf(t, link), code, link)
 })
 
-test('pins hold for metadata from a web server, and for what somebody parsed', async t => {
+test('pins apply to metadata from a web server, and to objects that an application parsed', async t => {
   const { leaves } = webtorrentFixtures
   const files: Record<string, Uint8Array> = {
     '/signed': encodeTask(signed), '/unsigned': encodeTask(task), '/ordinary': leaves.torrent

@@ -171,7 +171,7 @@ test('in version 1 `inputs` is an unknown key', t => {
   t.end()
 })
 
-test('what was read is ours', t => {
+test('a chunk that was read belongs to the caller', t => {
   const bytes = encode({ info: { bitworker: { command: 'true', inputs: [list], version: 2 }, length: 16, name: 'x', 'piece length': 4 } })
   const task = parseTask(bytes)
   bytes.fill(0)

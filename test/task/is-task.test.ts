@@ -20,7 +20,7 @@ test('task files are recognised, also from a Buffer', t => {
   t.end()
 })
 
-test('broken task files are recognised, so that parseTask can say what is wrong', t => {
+test('broken task files are recognised, so that parseTask can report the error', t => {
   const broken: Array<[string, Uint8Array]> = [
     ['unsorted info', bytes('d4:infod4:name1:x9:bitworkerd7:command1:xeee')],
     ['no name', encode({ info: { bitworker: { command: 'x' } } })],
@@ -129,7 +129,7 @@ test('the work is bounded, whatever the bytes are', t => {
   t.end()
 })
 
-test('property: what parseTask accepts, isTask recognises; it never throws', t => {
+test('property: isTask recognises everything that parseTask accepts, and never throws', t => {
   const originals = Object.values(fixtures)
   const damaged = fc.tuple(fc.constantFrom(...originals), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }))
     .map(([original, edits]) => {

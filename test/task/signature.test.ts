@@ -111,7 +111,7 @@ test('a public key as text', t => {
   t.end()
 })
 
-test('what can be signed', t => {
+test('which tasks can be signed', t => {
   const again = signTask(signed, RFC_KEY, { time: new Date(0) })
   t.deepEqual(
     again.signatures.map(({ publicKey, time, label }) => [publicKey, time.getTime(), label]),
@@ -234,7 +234,7 @@ function randomBytes (state: number): () => number {
   }
 }
 
-test('a link carries the signature, and pins who made it', t => {
+test('a link contains the signature, and pins the signer', t => {
   const two = signTask(signed, newKey(), { time: TIME })
   const link = pinsIn(magnetOf(two))
   t.deepEqual(withPins(task, link).signatures, two.signatures, 'metadata becomes the signed task again')

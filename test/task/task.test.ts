@@ -120,7 +120,7 @@ test('a comment travels with the info dictionary', t => {
   t.end()
 })
 
-test('who runs the complete command', t => {
+test('which machine runs the complete command', t => {
   const opts = { name: 'x', command: 'true', completeCommand: 'cat $PART_LIST > "$FILE"', parts: 1 }
   const task = createTask({ ...opts, completeBy: 'author' })
   t.equal(task.completeBy, 'author')
@@ -239,7 +239,7 @@ test('trackers: flattened, without duplicates, only what we can ask; the rest is
   t.end()
 })
 
-test('remarks that are not what they should be are dropped', t => {
+test('remarks of a wrong type are dropped', t => {
   const info = decodeDict(read('squares.bitworker')).dict.get('info')!
   const bad = { comment: 1, 'created by': Uint8Array.of(0xff), 'creation date': 'now' }
   for (const remarks of [bad, { 'creation date': -1, comment: 'x'.repeat(16_385) }, { 'creation date': 9e12 }]) {

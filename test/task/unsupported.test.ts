@@ -36,7 +36,7 @@ function file (bitworker: Dict, changes: Dict = {}): Uint8Array {
 
 const NEEDS_INPUTS = parseTask(file({ inputs: ['a'] }))
 
-test('what a task needs that this version does not know', t => {
+test('unsupported features of a task', t => {
   const cases: Array<[what: string, bitworker: Dict, unsupported: string[] | undefined]> = [
     ['nothing', {}, undefined],
     ['every key that there is', { 'complete command': 'cat', 'complete timeout': 1, memory: 2 ** 20, requires: [], scratch: 2 ** 20, timeout: 1 }, undefined],
@@ -121,7 +121,7 @@ async function laterVersion (t: Test, task: Task): Promise<Peer> {
   return peer
 }
 
-test('nobody computes it', async t => {
+test('it is not computed', async t => {
   const executor = new FakeExecutor(() => { throw new Error('it was run') })
   for (const task of [NEEDS_INPUTS, parseTask(file({ requires: ['gpu'] })), parseTask(file({ version: 3 }))]) {
     const { torrent, codes } = await add(t, task)
@@ -142,7 +142,7 @@ test('nobody computes it', async t => {
   t.equal(executor.items.length, 0)
 })
 
-test('it can be downloaded and passed on; files are made of it by who knows how', async t => {
+test('it can be downloaded and passed on; a later version makes its files', async t => {
   noteEnd(t)
   const seeder = await laterVersion(t, NEEDS_INPUTS)
   const from = (peer: { client: BitWorker }): string =>
@@ -171,7 +171,7 @@ test('it can be downloaded and passed on; files are made of it by who knows how'
   t.deepEqual(updated.downloaded, [], 'without a peer')
 })
 
-test('run ends when nothing comes and nobody computes', async t => {
+test('run ends when no piece arrives and no peer computes', async t => {
   noteEnd(t)
   const alone = await add(t, NEEDS_INPUTS)
   if (!alone.torrent.ready) await once(alone.torrent, 'ready')

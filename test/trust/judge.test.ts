@@ -91,7 +91,7 @@ test('judging', t => {
 const bytes = (authors: KnownAuthor[], task = bounded): number | undefined =>
   judgeTask(task, { authors }, NOW).fileBytes
 
-test('what complete commands may write is within the scope', t => {
+test('complete commands may write no more than the scope allows', t => {
   t.equal(bytes([{ key: BOUNDED, maxBytes: 2 ** 30 }]), 2 ** 29, 'two files share it')
   t.equal(bytes([{ key: BOUNDED }]), undefined, 'no bound')
   t.equal(bytes([]), undefined, 'nobody is trusted')

@@ -116,7 +116,7 @@ test('vectors: claim collisions', t => {
   t.end()
 })
 
-test('what is not a message in canonical bencode is refused', t => {
+test('anything but canonical bencode is rejected', t => {
   const cases: Record<string, Uint8Array> = {
     'nothing at all': text(''),
     'an integer': text('i1e'),
@@ -177,7 +177,7 @@ test('without bounds, task alone is allowed', t => {
   t.end()
 })
 
-test('what was decoded does not keep the received bytes', t => {
+test('decoded values do not keep the received bytes', t => {
   const bytes = encodeMessages({ task: DIGEST, results: [{ index: 1, size: 9, digest: DIGEST }] })[0]!
   const { task, results } = decodeMessage(bytes, BOUNDS)
   bytes.fill(0)
@@ -187,7 +187,7 @@ test('what was decoded does not keep the received bytes', t => {
   t.end()
 })
 
-test('a message whose bytes start within a buffer', t => {
+test('a message that starts inside a buffer', t => {
   const bytes = encodeMessages({ releases: [3] })[0]!
   const padded = new Uint8Array(bytes.length + 5)
   padded.set(bytes, 3)
@@ -209,7 +209,7 @@ test('times are rounded to what a u32 holds', t => {
   t.end()
 })
 
-test('a caller cannot send what no record holds', t => {
+test('a caller cannot send values that do not fit a record', t => {
   const cases: Record<string, Message> = {
     'a negative index': { releases: [-1] },
     'an index of 2^32': { releases: [2 ** 32] },

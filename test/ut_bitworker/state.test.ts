@@ -315,7 +315,7 @@ function relay (index: number, id: string, elapsedMs = 0): RelayRecord {
   }
 }
 
-test('what the peer knows of our claims', t => {
+test('our claims that the peer knows', t => {
   const state = matched()
   const nothing = { releases: [], claims: [], backups: [] }
   t.deepEqual(state.prepareSend({ claims: [claim(1, 12.5), claim(2, 7)] }, 0), {
@@ -403,7 +403,7 @@ function firsts (claims: Map<number, { firstElapsedMs: number, isBackup: boolean
     .join()
 }
 
-test('property: whatever arrives, a state answers with events', t => {
+test('property: a state answers any bytes with events', t => {
   const seed = Math.trunc(Math.random() * 2 ** 31)
   t.doesNotThrow(() => {
     fc.assert(fc.property(fc.anything(), fc.uint8Array({ maxLength: 100 }), (handshake, bytes) => {

@@ -113,7 +113,7 @@ test('the extended handshakes are those of the test vectors', async t => {
   }
 })
 
-test('the snapshot: results and claims before the haves, whatever they were queued in', async t => {
+test('the snapshot: results and claims before the haves, in any order of queueing', async t => {
   const { a, b, extA, logB } = await connect(t, { task: TASK, now: () => 0 })
   extA.announce([result(4)], [4])
   extA.claim([claim(7)])
@@ -135,7 +135,7 @@ test('nothing is sent before the digests match; then all of it, once', async t =
   t.deepEqual(logB, ['matched', ['results', [1, 2]], ['have', 1], ['have', 2]])
 })
 
-test('what a listener of matched announces goes into the first batch', async t => {
+test('announcements of a listener for matched are in the first batch', async t => {
   const { a, b } = wirePair(t)
   const extA = use(a, { task: TASK })
   extA.announce([result(1)])
@@ -226,7 +226,7 @@ test('an extended handshake that arrived before the extension was used', async t
   t.deepEqual(logB, ['matched', ['results', [1]], ['have', 1]])
 })
 
-test('later news about a piece replaces what was queued', async t => {
+test('a later statement about a piece replaces the queued one', async t => {
   const { received, a, b, ext } = await connectByHand(t, {
     task: TASK,
     now: () => 0,
@@ -281,7 +281,7 @@ test('one turn makes one message; a handed-in schedule decides when', async t =>
   t.equal(received.length, 1, 'an empty queue sends nothing')
 })
 
-test('what waits elsewhere goes with the next message', async t => {
+test('queued announcements are sent with the next message', async t => {
   const flushes: Array<() => void> = []
   const { ext, a, b, received } = await connectByHand(t, {
     task: TASK,
@@ -415,7 +415,7 @@ test('a listener may close the connection in the middle of a message', async t =
   t.deepEqual(log, [['results', [1]]])
 })
 
-test('an error of a listener surfaces, and the wire goes on', async t => {
+test('an error of a listener is thrown, and the wire continues', async t => {
   const { a, b, ext, log, send } = await connectByHand(t)
   ext.once('results', () => { throw new Error('a bug in a listener') })
   const uncaught = once(process, 'uncaughtException')

@@ -75,7 +75,7 @@ test('bad escapes, paths and ranges', async t => {
   t.equal((await ask(port, '/webtorrent'))[0], 200, 'and it answers as before')
 })
 
-test('who may ask, and read what it is told', async t => {
+test('which requests are answered', async t => {
   const port = await serve(t)
   for (const host of ['evil.example', 'evil.example:80', 'localhost.evil.example', '127.0.0.1.evil.example']) {
     t.equal((await ask(port, '/webtorrent', { host }))[0], 403, host)

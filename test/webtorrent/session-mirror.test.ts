@@ -24,7 +24,7 @@ test('parts without their files are not done while commands are about to be allo
   t.end()
 })
 
-test('what has its files is done, whatever is about to start', t => {
+test('a task that has its files is done, whatever is about to start', t => {
   const torrent = Object.assign(new EventEmitter(), {
     ready: true,
     done: false,
