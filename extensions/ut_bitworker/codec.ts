@@ -96,7 +96,7 @@ function recordsOf (key: RecordKey, value: Bvalue, bounds: Bounds | undefined): 
   if (!(value instanceof Uint8Array)) throw refuse(`${key} is not a string`)
   const count = value.length / recordBytes(key)
   if (!Number.isInteger(count)) {
-    throw refuse(`${key} has ${value.length} bytes, which is no multiple of ${recordBytes(key)}`)
+    throw refuse(`${key} has ${value.length} bytes, which is not a multiple of ${recordBytes(key)}`)
   }
   if (count > MAX_RECORDS) throw refuse(`${key} has ${count} records, more than ${MAX_RECORDS}`)
   return readRecords(key, value, bounds)

@@ -135,7 +135,7 @@ export function refuse (why: string): BitWorkerError {
 export function demand (ok: boolean, what: string, value: number): void {
   if (!ok)
     throw new BitWorkerError(
-      'BW_ERR_RECORD', 'usage', `A ut_bitworker record cannot have the ${what} ${value}. Correct the caller.`
+      'BW_ERR_RECORD', 'usage', `The ${what} ${value} does not fit a ut_bitworker record. Correct the caller.`
     )
 }
 
