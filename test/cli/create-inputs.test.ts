@@ -148,9 +148,9 @@ const REFUSED: Array<[what: string, args: string[], expected: RegExp]> = [
   ['a link that is none', ['--parts', '1', '--input', 'magnet:?xt=urn:btih:abc'], /has an info-hash of 3 characters/],
   ['a link of another kind', ['--parts', '1', '--input', 'ftp://127.0.0.1/x'], /Name a file, a folder, or a magnet link or http URL of a torrent/],
   ['a URL that nobody answers', ['--parts', '1', '--input', 'http://127.0.0.1:1/x.torrent'], /x\.torrent: The torrent cannot be fetched \(.*Check the URL/],
-  ['a file that is not there', ['--parts', '1', '--input', 'none'], /There is no ".*none"/],
-  ['a list that is not there', ['--params', 'none.csv'], /There is no "none.csv"/],
-  ['more pieces than entries', ['--parts', '3', ':::', '1', '2'], /gives 2 pieces, not 3; leave out how many there are/],
+  ['a file that is not there', ['--parts', '1', '--input', 'none'], /".*none" does not exist/],
+  ['a list that is not there', ['--params', 'none.csv'], /"none.csv" does not exist/],
+  ['more pieces than entries', ['--parts', '3', ':::', '1', '2'], /makes 2 pieces, not 3\. Leave out the number of pieces/],
   ['two inputs of one name', ['--parts', '1', '--input', 'x.sh', '--input', './x.sh'], /same file/]
 ]
 
