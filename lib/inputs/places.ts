@@ -1,9 +1,6 @@
 /**
- * Where the files of one input lie on this machine: in the cache, or where their author has them. What differs between
- * the two is here; lib/webtorrent/open-input.ts uses either.
- *
- * One rule for both: a stamp (stamps.ts) that differs is a reason to hash the files again, and nothing else. What is
- * here is what matches the torrent's hashes, and was not touched since.
+ * The location of one input's files on this machine: in the cache, or where their author has them. The differences
+ * between the two are handled here; lib/webtorrent/open-input.ts uses either.
  */
 import { traceOf } from '../base/trace.ts'
 import type { TorrentInput } from '../task/types.ts'

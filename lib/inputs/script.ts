@@ -9,27 +9,26 @@ import { taskError } from '../task/types.ts'
 import type { CreateTaskOptions } from '../task/types.ts'
 import { readError, sourceError } from './tree.ts'
 
-/** Linux reads no more of a first line. */
+/** Linux reads at most this much of a first line. */
 const MAX_LINE_BYTES = 255
-/** Where every machine looks for programs; a task's `PATH` begins with these. */
+/** The folders in which every machine looks for programs; a task's `PATH` begins with these. */
 const INTERPRETER = /^#![ \t]*\/(?:usr\/local\/|usr\/)?bin\/([^ \t/]+)[ \t]*(.*?)[ \t]*$/
-/** They run the commands themselves, so that nobody lacks them. */
+/** Shells that run the commands anyway, so that every machine has them. */
 const SHELLS = new Set(['bash', 'sh'])
 const PLAIN_WORD = /^[\w./%+,:@=-]+$/
 
 /** A script as an input and the command that runs it. */
 interface ScriptCommand {
-  /** where it is, and what the commands find it as */
+  /** its path, and the name by which the commands find it */
   source: { path: string, name: string }
   command: string
-  /** the programs that a machine must have for it */
+  /** the programs that a machine needs for it */
   tools: string[]
 }
 
 /**
- * Reads the first line of a script. The interpreter is looked up on the `PATH` of the task, as `env` does it: where a
- * program lies differs from machine to machine. Rejects with BW_ERR_INPUT_SOURCE, BW_ERR_NOT_FOUND,
- * BW_ERR_NOT_PERMITTED.
+ * Reads the first line of a script. The interpreter is looked up on the `PATH` of the task, like `env` does, because
+ * its path differs between machines. Rejects with BW_ERR_INPUT_SOURCE, BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED.
  */
 async function scriptCommand (from: string): Promise<ScriptCommand> {
   const name = path.basename(path.resolve(from))
@@ -94,7 +93,7 @@ function interpreterOf (line: string, from: string): string[] {
   )
 }
 
-/** Only with -S does env split what follows; without it, the rest is one name. */
+/** env splits its argument only with -S; without it, the rest is a single name. */
 function envWords (rest: string): string[] {
   const split = /^-S[ \t]*(.*)$/.exec(rest)?.[1]
   if (split === undefined) return [rest]

@@ -14,15 +14,15 @@ import { quote } from '../../task/names.ts'
 import { componentsOf, isCovered, RootFlaw } from './names.ts'
 import { RootTree } from './tree.ts'
 
-/** How much an archive may hold. */
+/** The limits of an archive. */
 export interface RootLimits {
   /** bytes of all files, unpacked */
   bytes: number
-  /** files, folders and links */
+  /** number of files, folders and links */
   entries: number
-  /** bytes of all names and targets of links */
+  /** bytes of all names and link targets */
   nameBytes: number
-  /** so many times the bytes of the archive, beyond `slackBytes` */
+  /** unpacked bytes per byte of the archive, beyond `slackBytes` */
   ratio: number
   slackBytes: number
 }
@@ -32,7 +32,7 @@ const MAX_ROOT_ENTRIES = 500_000
 const MAX_ROOT_NAME_BYTES = 2 ** 26
 const MAX_ROOT_RATIO = 100
 const ROOT_SLACK_BYTES = 2 ** 28
-/** More than any system has; what is on the disk is bounded by what the volunteer allows. */
+/** More than any system has; the volunteer's limit bounds what is on disk. */
 export const ROOT_LIMITS: RootLimits = {
   bytes: MAX_ROOT_BYTES,
   entries: MAX_ROOT_ENTRIES,
@@ -41,24 +41,24 @@ export const ROOT_LIMITS: RootLimits = {
   slackBytes: ROOT_SLACK_BYTES
 }
 
-/** Between two entries there is little but a header: what is longer would be kept in memory. */
+/** There is little more than a header between two entries; anything longer would be kept in memory. */
 const MAX_BETWEEN_BYTES = 256 * 1024
 const WRITE_BYTES = 64 * 1024
 const MAX_SECONDS = 2 ** 32 - 1
 
-/** Takes what is in a root, in the order of the archive; all paths are of components that are safe. */
+/** Receives the contents of a root, in the order of the archive. All paths consist of safe components. */
 export interface RootSink {
-  /** a folder that is new, its parents first */
+  /** a new folder, after its parents */
   folder (path: string[]): Promise<void>
-  /** a folder that the archive itself names, at the latest after all that is in it */
+  /** a folder that the archive itself names, after everything in it at the latest */
   folderTime (path: string[], mtime: Date): void
   file (path: string[], about: { executable: boolean, mtime: Date }, data: AsyncIterable<Uint8Array>): Promise<void>
-  /** another name of a file that came before */
+  /** another name of an earlier file */
   hardLink (path: string[], target: string[]): Promise<void>
   symlink (path: string[], target: string, mtime: Date): void
 }
 
-/** What was in it. */
+/** The contents of an archive. */
 export interface RootSummary { entries: number, bytes: number }
 
 /**
@@ -90,9 +90,9 @@ export async function readRoot (
 }
 
 interface Count {
-  /** bytes of the archive that were read */
+  /** bytes of the archive read so far */
   archive: number
-  /** bytes that were unpacked since the last entry, but for zeros */
+  /** bytes unpacked since the last entry, except zeros */
   between: number
 }
 
@@ -116,9 +116,9 @@ class RootReading {
   async entry (entry: Entry, signal: AbortSignal | undefined): Promise<void> {
     const { header } = entry
     const { name, size } = header
-    // null, for some bytes that are no number
+    // null if the bytes are not a number
     if (!Number.isSafeInteger(size)) throw new RootFlaw(`has a file without a valid size: ${quote(name)}`)
-    // tar-stream has null for kinds that it does not know, and for no link
+    // tar-stream has null for unknown kinds, and for a missing link target
     const type = header.type as Header['type'] | null
     const target = (header.linkname as string | null) ?? ''
     const path = componentsOf(name)
@@ -168,7 +168,7 @@ class RootReading {
 
   async #folders (paths: string[][]): Promise<void> {
     for (const path of paths) {
-      // those that it does not name itself count as well
+      // includes folders that the archive does not name itself
       if (++this.#entries > 2 * this.#limits.entries) throw new RootFlaw(`has more than ${this.#limits.entries} folders`)
       await this.#sink.folder(path)
     }
@@ -197,7 +197,7 @@ function tooLarge (bytes: number): BitWorkerError {
 }
 
 async function discard (data: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const _ of data); // nothing of it is kept
+  for await (const _ of data); // discards the data
 }
 
 function timeOf ({ mtime }: Header): Date {
@@ -216,7 +216,7 @@ async function * counted (archive: AsyncIterable<Uint8Array>, count: Count): Asy
   }
 }
 
-/** The bytes of the archive as tar has them. */
+/** The uncompressed bytes of the archive. */
 async function * inflated (archive: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   const first = await archive.next()
   if (first.done === true) throw new RootFlaw('is empty')
@@ -225,7 +225,7 @@ async function * inflated (archive: AsyncGenerator<Uint8Array>): AsyncGenerator<
     yield * archive
   })()
   const inflate = inflateFor(first.value)
-  if (inflate !== null) pipeline(Readable.from(all), inflate, () => {}) // told by who reads it
+  if (inflate !== null) pipeline(Readable.from(all), inflate, () => {}) // reported by the reader
   yield * inflate as AsyncIterable<Uint8Array> | null ?? all
 }
 
@@ -241,7 +241,7 @@ function inflateFor (bytes: Uint8Array): Duplex | null {
   return null
 }
 
-/** Never rejects: what is wrong is told by the reader of the tar. */
+/** Never rejects: the reader of the tar reports errors. */
 async function pump (bytes: AsyncIterable<Uint8Array>, tar: Extract, count: Count): Promise<void> {
   try {
     for await (const all of bytes) {
@@ -259,7 +259,7 @@ async function pump (bytes: AsyncIterable<Uint8Array>, tar: Extract, count: Coun
   }
 }
 
-/** Archives are filled up with zeros. */
+/** Archives are padded with zeros. */
 function isZero (chunk: Uint8Array): boolean {
   return chunk[0] === 0 && chunk.every(byte => byte === 0)
 }
@@ -277,7 +277,7 @@ async function drained (tar: Extract): Promise<void> {
   })
 }
 
-/** What the packages say is a flaw of the archive. */
+/** An error of the packages is a flaw of the archive. */
 function ownError (err: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted === true) return signal.reason
   if (!(err instanceof Error) || err instanceof RootFlaw || errnoOf(err) !== '' || 'blame' in err) return err

@@ -1,17 +1,17 @@
 /**
- * Names in the archive of a root: what may stand there, and what does not count. Pure. Called by whoever unpacks such
- * archives, and by whoever makes them.
+ * The rules for names in the archive of a root, and the entries that do not count. Pure. Called by the code that
+ * unpacks such archives, and by the code that makes them.
  */
 import { BitWorkerError } from '../../base/errors.ts'
 import { ROOT_FILES, ROOT_FOLDERS } from '../../executor/sandbox/scratch.ts'
 import { quote } from '../../task/names.ts'
 
 const MAX_NAME_BYTES = 255
-/** Linux takes 4096, and the folder that it is unpacked in has a name, too. */
+/** Linux accepts 4096, and the folder that it is unpacked into has a path, too. */
 const MAX_PATH_BYTES = 3000
 const MAX_LINK_BYTES = 4095
 const MAX_DEPTH = 64
-/** What is read as this was no UTF-8, and would get another name. */
+/** The name was not valid UTF-8, and would be changed. */
 const REPLACED = '\u{FFFD}'
 /** A sandbox puts something of its own there, so nothing of it would be seen. */
 const COVERED = new Set([...ROOT_FILES, ...ROOT_FOLDERS].map(place => place.slice(1)))
@@ -28,7 +28,7 @@ export class RootFlaw extends BitWorkerError {
 }
 
 /**
- * The components of a name in an archive: from the root on, however it begins (`usr`, `./usr`, `/usr`). None: the root
+ * The components of a name in an archive, relative to the root in any form (`usr`, `./usr`, `/usr`). Empty for the root
  * itself. Throws RootFlaw.
  */
 export function componentsOf (name: string): string[] {
@@ -46,15 +46,15 @@ export function componentsOf (name: string): string[] {
   return components
 }
 
-/** Whether something of a sandbox's own hides it; such entries do not count, whatever they are. */
+/** Whether the sandbox's own contents hide the path; such entries are ignored. */
 export function isCovered ([first]: readonly string[]): boolean {
   return first !== undefined && COVERED.has(first)
 }
 
 /**
- * Checks where a symbolic link leads that is at a path of the root. An absolute one is meant from the root on, as it is
- * once the root is `/`. It need not lead to anything. Throws RootFlaw for one that would lead above the root: in a
- * sandbox there is nothing above, so it was made for another place.
+ * Checks the target of a symbolic link at a path of the root. An absolute target is relative to the root, which will be
+ * `/`. The target need not exist. Throws RootFlaw for a target above the root: there is nothing above it in a sandbox,
+ * so the link was made for another place.
  */
 export function checkLink (at: readonly string[], target: string): void {
   const link = `${quote(at.join('/'))} -> ${quote(target)}`

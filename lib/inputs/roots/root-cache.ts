@@ -17,24 +17,24 @@ import { acquireLock } from '../../system/lock.ts'
 import type { RootLimits } from './archive.ts'
 import { unpackRoot } from './unpack.ts'
 
-/** Between two looks at whether another process has unpacked it. */
+/** Interval of the checks whether another process has unpacked the root. */
 const WAIT_MS = 100
-/** Tasks that use one root at a time. */
+/** Number of tasks that can use one root at a time. */
 const MAX_USERS = 4096
 
-/** `bytes`: of its files. */
+/** `bytes`: the total size of its files. */
 interface State { bytes: number, boot: string }
 
 /** A root that may be used until it is closed. */
 export interface OpenRoot {
-  /** absolute: the folder that is to be `/` */
+  /** absolute path of the folder that becomes `/` */
   readonly path: string
   close (): void
 }
 
-/** How a root is unpacked. */
+/** Options for unpacking a root. */
 export interface RootOptions {
-  /** absolute: of the cache */
+  /** absolute path of the cache */
   folder: string
   /** 40 hex digits */
   infoHash: string
@@ -45,8 +45,8 @@ export interface RootOptions {
 }
 
 /**
- * Unpacks a root, unless it is here. Rejects with BW_ERR_ROOT, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER, and the signal's
- * reason; nothing of it is left then.
+ * Unpacks a root, unless that has already been done. Rejects with BW_ERR_ROOT, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER,
+ * and the signal's reason; nothing of it remains then.
  */
 export async function openRoot ({ folder: cache, infoHash, archive, limits, signal }: RootOptions): Promise<OpenRoot> {
   const folder = path.join(cache, 'roots', infoHash)
@@ -63,7 +63,7 @@ export async function openRoot ({ folder: cache, infoHash, archive, limits, sign
       return {
         path: path.join(folder, 'root'),
         close: () => {
-          try { utimesSync(folder, new Date(), new Date()) } catch {} // its time is what is gone by when room is made
+          try { utimesSync(folder, new Date(), new Date()) } catch {} // marks it as recently used
           release()
         }
       }
@@ -78,7 +78,7 @@ export async function openRoot ({ folder: cache, infoHash, archive, limits, sign
 async function unpack (
   folder: string, archive: RootOptions['archive'], limits: RootLimits, signal: AbortSignal | undefined
 ): Promise<void> {
-  // what a process left that was killed, or an earlier start of the system
+  // left by a process that was killed, or from before the system was restarted
   for (const name of readdirSync(folder)) {
     if (name === 'root' || name === 'draft') await rm(path.join(folder, name), { recursive: true, force: true })
   }
@@ -116,7 +116,7 @@ async function lock (folder: string, signal: AbortSignal | undefined): Promise<(
   }
 }
 
-/** Only who has the lock asks. */
+/** To be called only by the process that holds the lock. */
 function use (folder: string): () => void {
   for (let i = 1; ; i++) {
     try {

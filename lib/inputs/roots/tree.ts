@@ -1,21 +1,21 @@
 /**
- * What an archive has so far, as it will be in the folder that it is unpacked in: a model, so that nothing needs to be
- * looked up on the disk, where it could be followed. Pure. Used by lib/inputs/roots/archive.ts.
+ * The contents of an archive so far, as they will be in the folder that it is unpacked into. A model in memory, so that
+ * nothing is looked up on disk, where links could be followed. Pure. Used by lib/inputs/roots/archive.ts.
  */
 import { quote } from '../../task/names.ts'
 import { checkLink, RootFlaw } from './names.ts'
 
-/** A folder has its entries. A link is no way to anything here: who follows it is who runs in the root. */
+/** A folder has its entries. A link leads nowhere here: only programs in the root follow it. */
 type Node = Map<string, Node> | 'file' | 'link'
 
 /** The folders, files and links of a root. */
 export class RootTree {
   readonly #root = new Map<string, Node>()
 
-  /** Enters a folder; it may be there. Returns the folders that are new, the outermost first. Throws RootFlaw. */
+  /** Enters a folder, which may already exist. Returns the new folders, outermost first. Throws RootFlaw. */
   addFolder (path: readonly string[]): string[][] { return this.#enter(path, path) }
 
-  /** @param entry what the archive has, which may be below it */
+  /** @param entry the entry in the archive, which may be below it */
   #enter (path: readonly string[], entry: readonly string[]): string[][] {
     const added: string[][] = []
     let folder = this.#root
@@ -30,10 +30,10 @@ export class RootTree {
     return added
   }
 
-  /** Enters a file, whose name is new. Returns the folders that are new as well. Throws RootFlaw. */
+  /** Enters a file with a new name. Returns the new folders as well. Throws RootFlaw. */
   addFile (path: readonly string[]): string[][] { return this.#add(path, 'file') }
 
-  /** Enters another name of a file that is there. As `addFile`. */
+  /** Enters another name of an existing file. Like `addFile`. */
   addHardLink (path: readonly string[], target: readonly string[]): string[][] {
     if (this.#find(target) !== 'file') {
       throw new RootFlaw(`has a hard link to what is no file before it: ${quote(path.join('/'))} to ${quote(target.join('/'))}`)
@@ -41,7 +41,7 @@ export class RootTree {
     return this.#add(path, 'file')
   }
 
-  /** Enters a symbolic link. As `addFile`. */
+  /** Enters a symbolic link. Like `addFile`. */
   addSymlink (path: readonly string[], target: string): string[][] {
     checkLink(path, target)
     return this.#add(path, 'link')

@@ -1,7 +1,7 @@
 /**
- * Unpacks the archive of a root into a folder of its own. While files are written there is no link in it, so that none
- * can be followed: links are made last. Rights are those of a read-only system, whoever unpacks it: all may read, and
- * run what somebody could; nothing is set-user-ID. Called by lib/inputs/roots/root-cache.ts.
+ * Unpacks the archive of a root into a folder of its own. While files are written, it contains no links that could be
+ * followed: links are made last. Permissions are those of a read-only system, whoever unpacks it: everyone may read
+ * everything, and execute what anyone could; nothing is set-user-ID. Called by lib/inputs/roots/root-cache.ts.
  */
 import { constants } from 'node:fs'
 import { chmod, link, lutimes, mkdir, open, symlink, utimes, writeFile } from 'node:fs/promises'
@@ -13,13 +13,13 @@ import type { RootLimits, RootSink, RootSummary } from './archive.ts'
 const FOLDER_MODE = 0o755
 const FILE_MODE = 0o444
 const PROGRAM_MODE = 0o555
-/** Nobody sees when it was unpacked. */
+/** A fixed time, which does not reveal when the root was unpacked. */
 const EPOCH = new Date(0)
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
 
 /**
- * Unpacks an archive into a folder that is made. Rejects as `readRoot`, and with errors of the file system; what is
- * there then is for nobody.
+ * Unpacks an archive into a new folder. Rejects like `readRoot`, and with errors of the file system; the folder is then
+ * incomplete and must not be used.
  */
 export async function unpackRoot (
   archive: AsyncIterable<Uint8Array>, folder: string, limits: RootLimits, signal?: AbortSignal
@@ -34,7 +34,7 @@ export async function unpackRoot (
 class FolderSink implements RootSink {
   readonly #folder: string
   readonly #links: Array<{ at: string, target: string, mtime: Date }> = []
-  /** by their paths; those that the archive does not name are of no time */
+  /** by path; folders that the archive does not name have no time */
   readonly #times = new Map<string, Date>()
 
   constructor (folder: string) { this.#folder = folder }
@@ -68,7 +68,7 @@ class FolderSink implements RootSink {
     this.#links.push({ at: this.#pathOf(at), target, mtime })
   }
 
-  /** All has come. */
+  /** The whole archive has been read. */
   async end (): Promise<void> {
     for (const place of ROOT_FOLDERS) {
       const at = path.join(this.#folder, place)
@@ -86,7 +86,7 @@ class FolderSink implements RootSink {
   #pathOf (at: readonly string[]): string { return path.join(this.#folder, ...at) }
 }
 
-/** Whatever the umask. */
+/** Independent of the umask. */
 async function makeFolder (at: string): Promise<void> {
   await mkdir(at, { mode: FOLDER_MODE })
   await chmod(at, FOLDER_MODE)
