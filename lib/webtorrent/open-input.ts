@@ -17,6 +17,7 @@ import { BlockBlame, failedPiece } from './block-blame.ts'
 import { disconnect } from './disconnect.ts'
 import type { Discovering, GuardedInput, InputClient } from './input-types.ts'
 import { InputSelection } from './input-selection.ts'
+import type { Discovering, InputClient } from './input-types.ts'
 import { closeDuplicates, delaySwaps } from './input-wires.ts'
 import type { Wire } from './types.ts'
 
