@@ -2,11 +2,11 @@
  * The torrents and earlier tasks of a task's inputs. Peers of the task are tried as peers of its inputs. Made by
  * compute-control.ts; lib/inputs/supply.ts decides what is downloaded.
  */
-import { traceOf } from '../base/trace.ts'
 import { findTask } from '../inputs/registry.ts'
 import type {
   InputContent, InputEvents, InputStageEvents, InputTorrentEvents, InputTorrents
 } from '../inputs/supply-types.ts'
+import { traceOf } from '../base/trace.ts'
 import type { OutputInput, TaskInput, TorrentInput } from '../task/types.ts'
 import { foundBy } from '../inputs/places.ts'
 import { SharedInput } from './shared-input.ts'

@@ -1,38 +1,36 @@
 /**
- * The torrent of an input while it is open. It is an ordinary torrent (BEP 3), of which only what is wanted is
- * downloaded, into the cache or from the author's files. When something goes wrong, it ends, and shared-input.ts opens
- * another one.
+ * The torrent of an input while it is open: an ordinary one (BEP 3), of which only what is wanted is fetched, into the
+ * cache or from where the author has it. When something goes wrong with it, it ends, and shared-input.ts opens another.
  */
-import { sha1Hex } from '../base/digest.ts'
-import { BitWorkerError } from '../base/errors.ts'
-import { traceOf } from '../base/trace.ts'
 import type { FileStore } from '../inputs/file-store.ts'
 import { torrentFileOf } from '../inputs/metainfo.ts'
 import type { InputLayout } from '../inputs/metainfo.ts'
 import type { InputPlace } from '../inputs/places.ts'
 import type { FileRange } from '../inputs/slices.ts'
+import { sha1Hex } from '../base/digest.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import { traceOf } from '../base/trace.ts'
 import { ioError } from '../system/io-errors.ts'
 import { quote } from '../task/names.ts'
 import { BlockBlame, failedPiece } from './block-blame.ts'
 import { disconnect } from './disconnect.ts'
 import type { Discovering, GuardedInput, InputClient } from './input-types.ts'
 import { InputSelection } from './input-selection.ts'
-import type { Discovering, InputClient } from './input-types.ts'
 import { closeDuplicates, delaySwaps } from './input-wires.ts'
 import type { Wire } from './types.ts'
 
 const trace = traceOf('inputs')
 
-/** Checking everything again does not help if someone keeps changing it. */
+/** Looking at all of it does not help where somebody goes on changing it. */
 const MAX_RECHECKS = 3
 
-/** The users of the torrent. */
+/** Those who use it. */
 export interface OpenInputHost {
-  /** The metadata has arrived. Throws BW_ERR_INPUT if nobody can use it. */
+  /** The metadata is here. Throws BW_ERR_INPUT if nobody can use it. */
   read (info: Uint8Array): InputLayout
-  /** it can be used from now on; called again when it could not be used for a while */
+  /** it can be used from now on; told again when it could not for a while */
   opened (): void
-  /** more of it is stored, or less */
+  /** it has more, or less */
   changed (): void
   /** a peer alone is to blame for wrong data */
   misbehaved (wire: Wire, reason: string, isFinal: boolean): void
@@ -57,7 +55,7 @@ export class OpenInput {
   #rechecks = 0
   #version = 0
 
-  /** @param name the name in messages */
+  /** @param name in messages */
   constructor ({ infoHash, name }: { infoHash: string, name: string }, place: InputPlace, host: OpenInputHost) {
     this.#name = name
     this.#infoHash = infoHash
@@ -65,7 +63,7 @@ export class OpenInput {
     this.#host = host
   }
 
-  /** To be called once. Throws the errors of `host.read`. */
+  /** Once. Throws as `host.read`. */
   open (client: InputClient, { announce, isPrivate }: Discovering): void {
     const infoHash = this.#infoHash
     // the disk may have lost some of it
@@ -98,7 +96,7 @@ export class OpenInput {
   /** It can be used. */
   get isOpen (): boolean { return this.#isReady && !this.#isRechecking && !this.#hasEnded }
 
-  /** A new one after the stored data has become uncertain. */
+  /** Another one once what was here is not sure any more. */
   get version (): number { return this.#version }
 
   addPeer (peer: string): void {
@@ -147,14 +145,14 @@ export class OpenInput {
     return bytes
   }
 
-  /** The torrent pieces that are downloaded. */
+  /** What is fetched. */
   want (wants: ReadonlyArray<ReadonlySet<number> | 'all'>): void {
     this.#wants = wants
     const torrent = this.#torrent
     if (torrent !== null && !torrent.destroyed && this.isOpen) this.#selection.update(torrent, wants)
   }
 
-  /** The data on disk has changed: checks everything again. */
+  /** Something on the disk is not what it was: looks at all of it again. */
   recheck (): void {
     const torrent = this.#torrent
     if (this.#hasEnded || this.#isRechecking || torrent === null || torrent.destroyed) return
@@ -182,9 +180,11 @@ export class OpenInput {
     await this.place.close()
   }
 
-  //  EVENTS OF THE TORRENT
+  //
+  // WHAT THE TORRENT DOES
+  //
 
-  /** WebTorrent makes the store when it has the metadata, which is therefore checked here. */
+  /** WebTorrent makes the store when it has the metadata, which is the time to look at it. */
   #storeClass (): unknown {
     const open = (info: Uint8Array): FileStore => {
       this.layout = this.#host.read(info)
@@ -201,7 +201,7 @@ export class OpenInput {
     if (!this.#isRechecking) this.#look()
   }
 
-  /** The stored pieces are known. */
+  /** What is here is known. */
   #look (): void {
     if (this.#hasEnded || !this.#isReady) return
     let isSure: boolean

@@ -89,7 +89,7 @@ test('what cannot be a root', async t => {
     ['device.tar', /The input "device\.tar" cannot be a root: it has a character device: "x"\.$/m],
     ['out.tar', /cannot be a root: it has a symbolic link that leads out of it: "x" -> "\.\.\/\.\.\/etc"\.$/m],
     ['fifo', /here" is neither a file nor a folder nor a link, so no root can have it\.$/m],
-    ['nowhere', /There is no "nowhere"/]
+    ['nowhere', /"nowhere" does not exist/]
   ] as const) {
     const { code, stderr } = await run([...CREATE, ...COMMAND, '--root', root])
     t.equal(code, 2)
