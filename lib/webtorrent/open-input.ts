@@ -1,6 +1,7 @@
 /**
- * The torrent of an input while it is open: an ordinary one (BEP 3), of which only what is wanted is fetched, into the
- * cache or from where the author has it. When something goes wrong with it, it ends, and shared-input.ts opens another.
+ * The torrent of an input while it is open. It is an ordinary torrent (BEP 3), of which only what is wanted is
+ * downloaded, into the cache or from the author's files. When something goes wrong, it ends, and shared-input.ts opens
+ * another one.
  */
 import type { FileStore } from '../inputs/file-store.ts'
 import { torrentFileOf } from '../inputs/metainfo.ts'
@@ -21,20 +22,20 @@ import type { Wire } from './types.ts'
 
 const trace = traceOf('inputs')
 
-/** Looking at all of it does not help where somebody goes on changing it. */
+/** Checking everything again does not help if someone keeps changing it. */
 const MAX_RECHECKS = 3
 
-/** Those who use it. */
+/** The users of the torrent. */
 export interface OpenInputHost {
-  /** The metadata is here. Throws BW_ERR_INPUT if nobody can use it. */
+  /** The metadata has arrived. Throws BW_ERR_INPUT if nobody can use it. */
   read (info: Uint8Array): InputLayout
-  /** it can be used from now on; told again when it could not for a while */
+  /** it can be used from now on; called again when it could not be used for a while */
   opened (): void
-  /** it has more, or less */
+  /** more of it is stored, or less */
   changed (): void
   /** a peer alone is to blame for wrong data */
   misbehaved (wire: Wire, reason: string, isFinal: boolean): void
-  /** it cannot be used any more, and is to be closed */
+  /** it cannot be used any more, and must be closed */
   ended (err: Error): void
 }
 
@@ -55,7 +56,7 @@ export class OpenInput {
   #rechecks = 0
   #version = 0
 
-  /** @param name in messages */
+  /** @param name the name in messages */
   constructor ({ infoHash, name }: { infoHash: string, name: string }, place: InputPlace, host: OpenInputHost) {
     this.#name = name
     this.#infoHash = infoHash
@@ -63,7 +64,7 @@ export class OpenInput {
     this.#host = host
   }
 
-  /** Once. Throws as `host.read`. */
+  /** To be called once. Throws the errors of `host.read`. */
   open (client: InputClient, { announce, isPrivate }: Discovering): void {
     const infoHash = this.#infoHash
     // the disk may have lost some of it
@@ -79,7 +80,7 @@ export class OpenInput {
     }) as GuardedInput
     closeDuplicates(torrent)
     delaySwaps(torrent)
-    // a task has a store of its own
+    // it is a task, which has a store of its own
     torrent.once('metadata', () => { if (this.#store === null) this.#end(notATorrent(this.#name)) })
     torrent.once('ready', () => { this.#onReady() })
     torrent.on('verified', index => { this.#onPiece(index) })
@@ -96,7 +97,7 @@ export class OpenInput {
   /** It can be used. */
   get isOpen (): boolean { return this.#isReady && !this.#isRechecking && !this.#hasEnded }
 
-  /** Another one once what was here is not sure any more. */
+  /** A new one after the stored data has become uncertain. */
   get version (): number { return this.#version }
 
   addPeer (peer: string): void {
@@ -137,7 +138,7 @@ export class OpenInput {
     return this.#torrent?.wires.some(({ isSeeder, peerPieces }) => isSeeder !== true && peerPieces.get(piece)) === true
   }
 
-  /** Rejects for what is not sure to be right. */
+  /** Rejects for data that may be wrong. */
   async read ({ file, start, end }: FileRange): Promise<Uint8Array> {
     const version = this.#version
     const bytes = await this.#store!.read(this.layout.files[file]!.offset + start, end - start)
@@ -145,14 +146,14 @@ export class OpenInput {
     return bytes
   }
 
-  /** What is fetched. */
+  /** The torrent pieces that are downloaded. */
   want (wants: ReadonlyArray<ReadonlySet<number> | 'all'>): void {
     this.#wants = wants
     const torrent = this.#torrent
     if (torrent !== null && !torrent.destroyed && this.isOpen) this.#selection.update(torrent, wants)
   }
 
-  /** Something on the disk is not what it was: looks at all of it again. */
+  /** The data on disk has changed: checks everything again. */
   recheck (): void {
     const torrent = this.#torrent
     if (this.#hasEnded || this.#isRechecking || torrent === null || torrent.destroyed) return
@@ -180,11 +181,9 @@ export class OpenInput {
     await this.place.close()
   }
 
-  //
-  // WHAT THE TORRENT DOES
-  //
+  //  EVENTS OF THE TORRENT
 
-  /** WebTorrent makes the store when it has the metadata, which is the time to look at it. */
+  /** WebTorrent makes the store when it has the metadata, which is therefore checked here. */
   #storeClass (): unknown {
     const open = (info: Uint8Array): FileStore => {
       this.layout = this.#host.read(info)
@@ -201,7 +200,7 @@ export class OpenInput {
     if (!this.#isRechecking) this.#look()
   }
 
-  /** What is here is known. */
+  /** The stored pieces are known. */
   #look (): void {
     if (this.#hasEnded || !this.#isReady) return
     let isSure: boolean

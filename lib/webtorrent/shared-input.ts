@@ -1,7 +1,7 @@
 /**
- * One input in one client, which several tasks may use: each says what it wants, and is told what is here. Its torrent
- * may have to be opened several times (open-input.ts): a full disk, or a file that its author has changed, is nothing
- * that a task fails of; it waits. Made by input-torrents.ts.
+ * One input in one client. Several tasks may use it: each says which pieces it wants, and is told which are stored. Its
+ * torrent may have to be opened several times (open-input.ts): a full disk, or a file that its author has changed, does
+ * not make a task fail; the input waits. Made by input-torrents.ts.
  */
 import { CachedPlace, OriginalPlace, foundBy } from '../inputs/places.ts'
 import type { InputPlace } from '../inputs/places.ts'
@@ -23,9 +23,9 @@ import type { Wire } from './types.ts'
 
 const trace = traceOf('inputs')
 
-/** After what may pass by itself, or by somebody's doing: a full disk. */
+/** Delay before it is opened again after a problem that may go away, such as a full disk. */
 const RETRY_MS = 30_000
-/** Peers that are named again to the next torrent. */
+/** Number of peers that are named again to the next torrent. */
 const MAX_PEERS = 200
 
 /** A task that has the input, and which torrent pieces it wants. */
@@ -44,20 +44,20 @@ export class SharedInput {
   readonly #banned = new Set<Wire>()
   #info: Uint8Array | null = null
   #open: OpenInput | null = null
-  /** the one before has closed */
+  /** the previous one has closed */
   #closed: Promise<void>
   #isBeginning = false
   #isClosed = false
   #timer: NodeJS.Timeout | undefined
-  /** why it cannot be had for now */
+  /** why it cannot be used for now */
   #waits: Error | null = null
-  /** an original that was looked at, and is not what was hashed */
+  /** an original that was checked, and has changed since it was hashed */
   #spoiled: string | null = null
 
-  /** @param before resolves when the last one of this input has closed, whose place in the cache it takes */
+  /** @param before resolves when the previous one of this input has closed, whose place in the cache it takes */
   constructor (infoHash: string, parent: ParentTorrent, options: InputOptions, before: Promise<void>) {
     this.#infoHash = infoHash
-    // the task may end before others that use it
+    // the task may end before others that use the input
     this.#client = parent.client
     this.#discovery = { announce: [...parent.announce], isPrivate: parent.private === true }
     this.#options = options
@@ -154,7 +154,7 @@ export class SharedInput {
     return open
   }
 
-  /** Where its author has it, if that is what was hashed. */
+  /** The author's files, if they are unchanged since they were hashed. */
   #original (found: FoundInput | null): InputPlace | null {
     if (found === null) return null
     const user = [...this.#users.values()].find(each => problemOf(found.info, each) === null)
@@ -170,7 +170,7 @@ export class SharedInput {
     }
   }
 
-  /** What a task says of it is its own affair: one that lies harms no other. */
+  /** A task may describe it wrongly, which must not harm other tasks. */
   #read (info: Uint8Array): InputLayout {
     this.#info = info
     const users = [...this.#users.values()]
@@ -201,7 +201,7 @@ export class SharedInput {
     })
   }
 
-  /** It will never be what it must be. */
+  /** It can never be used. */
   #refuse (err: Error): void {
     for (const [events, user] of this.#users) {
       this.#users.delete(events)
@@ -214,16 +214,14 @@ export class SharedInput {
     for (const events of this.#users.keys()) this.#tell(events)
   }
 
-  //
-  // TELLING
-  //
+  //  NOTIFICATIONS
 
   #tell (events: InputTorrentEvents): void {
     const user = this.#users.get(events)
     if (user === undefined) return
     const problem = this.#info === null ? null : problemOf(this.#info, user)
     if (problem !== null) {
-      // what nobody will ever use needs no torrent
+      // an input that nobody will ever use needs no torrent
       this.#users.delete(events)
       return events.failed(problem)
     }
@@ -238,7 +236,7 @@ export class SharedInput {
     if (open.isOpen && this.#users.get(events) === user) events.opened(this.#viewFor(open, user))
   }
 
-  /** What is passed on goes on being so. */
+  /** An input that is only passed on continues to be. */
   #notGiven (events: InputTorrentEvents, err: Error): void {
     if (this.#isClosed || !this.#users.has(events)) return
     events.lost(err)
