@@ -9,10 +9,10 @@
  * Beside them is what was unpacked of some, see lib/inputs/roots/root-cache.ts.
  */
 import {
-  chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, utimesSync,
+  chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync,
   writeFileSync
 } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { lstat, readdir, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
@@ -92,9 +92,11 @@ export class InputCache {
   /** Removes unused inputs and roots, the oldest first, until the rest is within the limit. Never rejects. */
   async trim (): Promise<void> {
     const folders = [this.#folder, path.join(this.root, 'roots')].flatMap(each => namesIn(each).map(name => path.join(each, name)))
-    const entries = folders.map(folder => ({
-      folder, bytes: sizeOf(folder), usedMs: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0
-    }))
+    const entries: Array<{ folder: string, bytes: number, usedMs: number }> = []
+    for (const folder of folders) {
+      const usedMs = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0
+      entries.push({ folder, bytes: await sizeOf(folder), usedMs })
+    }
     let total = entries.reduce((sum, { bytes }) => sum + bytes, 0)
     for (const { folder, bytes } of entries.toSorted((a, b) => a.usedMs - b.usedMs)) {
       if (total <= this.#maxBytes) return
@@ -244,15 +246,15 @@ function read (at: string): Uint8Array | null {
 }
 
 /** The space that the files take up on disk: incomplete ones have holes. The state of a root has its size. */
-function sizeOf (folder: string): number {
+async function sizeOf (folder: string): Promise<number> {
   try {
     const state = JSON.parse(String(read(path.join(folder, 'state')))) as { bytes?: unknown } | null
     if (typeof state?.bytes === 'number') return state.bytes
   } catch {} // it is no root
-  try {
-    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .reduce((sum, name) => sum + lstatSync(path.join(folder, name)).blocks * 512, 0)
-  } catch {
-    return 0
+  let blocks = 0
+  for (const name of await readdir(folder, { recursive: true }).catch(() => [])) {
+    // a file may be removed meanwhile
+    blocks += (await lstat(path.join(folder, name)).catch(() => null))?.blocks ?? 0
   }
+  return blocks * 512
 }
