@@ -10,7 +10,9 @@ test('create --out-pattern', async t => {
   const made = await run([...create, '--parts', '5', '--out-pattern', 'frame-%03d.txt', '--json'])
   t.equal(made.code, 0, made.stderr)
   t.equal(made.events[0]?.['outputPattern'], 'frame-%03d.txt')
-  t.match((await run(['info', 'film.bitworker'])).stdout, /^ {2}files {7}film\/frame-%03d\.txt {2}5 files, one for each piece$/m)
+  const { stdout } = await run(['info', 'film.bitworker'])
+  t.match(stdout, /^ {2}files {7}film\/frame-%03d\.txt {2}5 files, one for each piece$/m)
+  t.match(stdout, /^ {2}at the end {2}each piece is a file$/m)
 
   const first = start(['run', 'film.bitworker', '-o', 'a', '--yes', '--json', '--seal', ...OFFLINE])
   const { port } = await first.event('listening')
@@ -20,7 +22,9 @@ test('create --out-pattern', async t => {
   first.kill('SIGINT')
   await first.ended
   const names = Array.from({ length: 5 }, (_, i) => `frame-00${i}.txt`)
-  for (const folder of ['a', 'b']) {
+  for (const [folder, { events }] of [['a', first], ['b', second]] as const) {
+    const { files } = events.find(({ event }) => event === 'done')!
+    t.same((files as Array<{ path: string }>).map(file => path.basename(file.path)), names, 'in the order of the pieces')
     t.same((await readdir(path.join(dir, folder, 'film'))).sort(), names)
     t.same(await Promise.all(names.map(name => readFile(path.join(dir, folder, 'film', name), 'utf8'))), names.map(name => `film/${name}\n`))
   }

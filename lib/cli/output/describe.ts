@@ -148,7 +148,7 @@ export function describeTask (
     ...(judgement === undefined ? [] : describeSigners(judgement)),
     ...(task.unsupported === undefined ? [] : [['unknown', [`${escapeText(task.unsupported.join(', '))}: not computed by this version; update BitWorker`]] satisfies Row]),
     ...(task.command === '' ? [] : [['command', escapeLines(task.command), BAR] satisfies Row]),
-    task.unsupported !== undefined ? ['at the end', ['not known to this version']] : task.completeCommand === undefined ? ['at the end', ['the parts are joined']] : ['at the end', escapeLines(task.completeCommand), BAR],
+    task.unsupported !== undefined ? ['at the end', ['not known to this version']] : task.completeCommand === undefined ? ['at the end', [task.outputPattern === undefined ? 'the parts are joined' : 'each piece is a file']] : ['at the end', escapeLines(task.completeCommand), BAR],
     ...(task.completeBy === undefined ? [] : [['', ['run by its author only; others keep the parts']] satisfies Row]),
     [task.files.length === 1 ? 'file' : 'files', describeFiles(task, outDir)],
     ...(task.inputs === undefined ? [] : [['it reads', describeInputs(task)] satisfies Row]),

@@ -106,7 +106,7 @@ function announceDone (
   const files =
     torrent.task === null
       ? torrent.files.map(file => ({ path: path.resolve(torrent.path, file.path), length: file.length }))
-      : [...finished].map(([file, length]) => ({ path: file, length }))
+      : inOrderOf(torrent, finished)
   out.emit('done', { files })
   screen.note(['done:', ...describeFiles(files)].join('\n'))
   if (torrent.task !== null && finished.size < torrent.task.files.length) {
@@ -115,6 +115,13 @@ function announceDone (
   if (flags.seedTime !== undefined || flags.seedRatio !== undefined) {
     screen.note('Seeding until --seed-time or --seed-ratio is reached. Press Ctrl-C to stop.')
   } else if (flags.exit !== true) screen.note('Seeding to other peers. Press Ctrl-C to stop.')
+}
+
+/** The finished files in the order of the task: a list of frames is read from the first to the last. */
+function inOrderOf (torrent: Torrent, finished: Map<string, number>): Array<{ path: string, length: number }> {
+  const order = new Map(torrent.files.map((file, i) => [path.resolve(torrent.path, file.path), i]))
+  return [...finished].map(([file, length]) => ({ path: file, length }))
+    .sort((a, b) => (order.get(a.path) ?? 0) - (order.get(b.path) ?? 0))
 }
 
 function whyNoFiles ({ task, leavesParts }: Torrent): string {
