@@ -29,6 +29,8 @@ export interface InputPlace {
   readonly root: string | null
   /** where it is kept, for messages */
   readonly path: string
+  /** downloading it takes space on the disk */
+  readonly takesSpace: boolean
   /** the info dictionary, unchecked; null: not here */
   readonly info: Uint8Array | null
   /** The pieces that are known to be stored (BEP 3's bitfield); null: everything must be checked. */
@@ -63,6 +65,7 @@ export async function foundBy (options: PlaceOptions, infoHash: string): Promise
 
 /** An input that is fetched into the cache. */
 export class CachedPlace implements InputPlace {
+  readonly takesSpace = true
   readonly root: string
   readonly info: Uint8Array | null
   readonly #cache: InputCache
@@ -131,6 +134,7 @@ export class CachedPlace implements InputPlace {
 
 /** The author's own files: read in place, while they are unchanged. */
 export class OriginalPlace implements InputPlace {
+  readonly takesSpace = false
   root: string | null = null
   readonly info: Uint8Array
   readonly path: string

@@ -56,6 +56,8 @@ export interface InputEvents<Content extends InputContent> {
   opened (content: Content): void
   /** more of it is stored, or less */
   changed (): void
+  /** it is not downloaded, because the disk is too full, and what is here stays; null: it is again */
+  short? (err: Error | null): void
   /** it cannot be had for now; `opened` comes again */
   lost (err: Error): void
   /** it is not what the task says, and never will be */

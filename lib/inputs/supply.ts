@@ -108,6 +108,10 @@ export class InputSupply implements Inputs {
         this.changed()
       },
       changed: () => { this.changed() },
+      short: err => {
+        entry.waits = err
+        this.changed()
+      },
       lost: err => {
         entry.waits = err
         end()

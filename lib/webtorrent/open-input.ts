@@ -3,6 +3,7 @@
  * downloaded, into the cache or from the author's files. When something goes wrong, it ends, and shared-input.ts opens
  * another one.
  */
+import path from 'node:path'
 import type { FileStore } from '../inputs/file-store.ts'
 import { torrentFileOf } from '../inputs/metainfo.ts'
 import type { InputLayout } from '../inputs/metainfo.ts'
@@ -11,6 +12,7 @@ import type { FileRange } from '../inputs/slices.ts'
 import { sha1Hex } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { traceOf } from '../base/trace.ts'
+import { hasRoom } from '../system/free-space.ts'
 import { ioError } from '../system/io-errors.ts'
 import { quote } from '../task/names.ts'
 import { BlockBlame, failedPiece } from './block-blame.ts'
@@ -24,6 +26,8 @@ const trace = traceOf('inputs')
 
 /** Checking everything again does not help if someone keeps changing it. */
 const MAX_RECHECKS = 3
+/** How often a full disk is looked at. */
+const ROOM_MS = 5_000
 
 /** The users of the torrent. */
 export interface OpenInputHost {
@@ -35,6 +39,8 @@ export interface OpenInputHost {
   changed (): void
   /** a peer alone is to blame for wrong data */
   misbehaved (wire: Wire, reason: string, isFinal: boolean): void
+  /** nothing is downloaded, because the disk is too full; null: it is again */
+  short (err: Error | null): void
   /** it cannot be used any more, and must be closed */
   ended (err: Error): void
 }
@@ -54,6 +60,8 @@ export class OpenInput {
   #hasEnded = false
   #isRechecking = false
   #rechecks = 0
+  #isShort = false
+  #timer: NodeJS.Timeout | undefined
   #version = 0
 
   /** @param name the name in messages */
@@ -149,8 +157,25 @@ export class OpenInput {
   /** The torrent pieces that are downloaded. */
   want (wants: ReadonlyArray<ReadonlySet<number> | 'all'>): void {
     this.#wants = wants
+    clearTimeout(this.#timer)
     const torrent = this.#torrent
-    if (torrent !== null && !torrent.destroyed && this.isOpen) this.#selection.update(torrent, wants)
+    if (torrent === null || torrent.destroyed || !this.isOpen) return
+    const isShort = this.place.takesSpace && !hasRoom(path.dirname(this.place.path), this.#bytesToCome(torrent.pieces))
+    if (isShort) this.#timer = setTimeout(() => { this.want(this.#wants) }, ROOM_MS).unref()
+    this.#selection.update(torrent, isShort ? [] : wants)
+    if (isShort !== this.#isShort) this.#host.short(isShort ? noRoom(this.#name, this.layout, this.place.path) : null)
+    this.#isShort = isShort
+  }
+
+  /** Of what is wanted. */
+  #bytesToCome (pieces: ReadonlyArray<unknown>): number {
+    const isWanted = (piece: number): boolean => this.#wants.some(wants => wants === 'all' || wants.has(piece))
+    const { pieceLength, torrentLength } = this.layout
+    let bytes = 0
+    for (let i = 0; i < pieces.length; i++) {
+      if (pieces[i] !== null && isWanted(i)) bytes += Math.min(pieceLength, torrentLength - i * pieceLength)
+    }
+    return bytes
   }
 
   /** The data on disk has changed: checks everything again. */
@@ -176,6 +201,7 @@ export class OpenInput {
     const torrent = this.#torrent
     this.place.stop(this.isOpen && torrent?.destroyed === false)
     this.#hasEnded = true
+    clearTimeout(this.#timer)
     this.#version++
     if (torrent?.destroyed === false) await new Promise<void>(resolve => { torrent.destroy(() => { resolve() }) })
     await this.place.close()
@@ -227,6 +253,14 @@ export class OpenInput {
     trace('%s ends: %s', this.#infoHash, err.message)
     this.#host.ended(err)
   }
+}
+
+function noRoom (name: string, { length }: InputLayout, at: string): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_DISK_FULL',
+    'system',
+    `The input ${quote(name)} of ${length} bytes is not downloaded, and what needs it waits: too little space is free in ${path.dirname(at)}. Free some, or choose another folder for the cache.`
+  )
 }
 
 function notATorrent (name: string): BitWorkerError {

@@ -147,6 +147,7 @@ export class SharedInput {
         this.#waits = null
         for (const events of this.#users.keys()) this.#tell(events)
       },
+      short: err => { for (const events of this.#users.keys()) events.short?.(err) },
       changed: () => { for (const events of this.#users.keys()) events.changed() },
       misbehaved: (wire, reason, isFinal) => { this.#blame(wire, reason, isFinal) },
       ended: err => { if (this.#open === open) this.#onEnd(err) }

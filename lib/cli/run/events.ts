@@ -44,8 +44,8 @@ export function reportPieces (
     torrent.on(event, ({ piece }: { piece: number }) => {
       failures.recovered(piece)
     })
-  torrent.on('input', ({ name, state, message }) => {
-    if (state === 'refused' && message !== undefined) remarks.add(`input ${name}`, [`warning: ${escapeText(message)}`])
+  torrent.on('input', ({ name, message }) => {
+    if (message !== undefined) remarks.add(`input ${name}`, [`warning: ${escapeText(message)}`])
   })
 }
 

@@ -62,6 +62,8 @@ export class RootSupply {
   #torrent: InputTorrent | null = null
   #root: OpenRoot | null = null
   #error: Error | null = null
+  /** why it is not here for now */
+  #waits: Error | null = null
   #unpacking: Promise<void> | null = null
   #reported = ''
   #timer: NodeJS.Timeout | undefined
@@ -78,10 +80,18 @@ export class RootSupply {
     this.#opened = torrents.open(input, session.task.pieceCount, {
       opened: torrent => {
         this.#torrent = torrent
+        this.#waits = null
         this.changed()
       },
       changed: () => { this.changed() },
-      lost: () => { this.#torrent = null },
+      short: err => {
+        this.#waits = err
+        this.#report()
+      },
+      lost: err => {
+        this.#waits = err
+        this.#torrent = null
+      },
       failed: err => { this.#fail(err) }
     })
     session.onPlanned(() => { this.changed() })
@@ -91,7 +101,9 @@ export class RootSupply {
   get state (): InputEvent {
     const { name, length } = this.#input
     if (this.#error !== null) return { name, state: 'refused', length, have: 0, message: this.#error.message }
-    return { name, state: this.#root === null ? 'fetching' : 'ready', length, have: this.#torrent?.have() ?? 0 }
+    if (this.#root !== null) return { name, state: 'ready', length, have: length }
+    const message = this.#waits?.message
+    return { name, state: 'fetching', length, have: this.#torrent?.have() ?? 0, ...(message !== undefined && { message }) }
   }
 
   /** More or less of it may be needed, or here. */
