@@ -149,3 +149,9 @@ export class CommandError extends BitWorkerError implements CommandFailure {
     this.stderr = failure.stderr
   }
 }
+
+/** An input that a command needs is not stored any more: it can be tried again when it is. */
+export function isInputGone (err: unknown): boolean {
+  return err instanceof BitWorkerError && !(err instanceof CommandError) && err.code === 'BW_ERR_INPUT' &&
+    err.blame === 'system'
+}

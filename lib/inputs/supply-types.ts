@@ -1,4 +1,5 @@
 /** The inputs of a task, as their supply uses them (lib/webtorrent/input-torrents.ts). */
+import type { CheckInputs } from './input-check.ts'
 import type { OutputInput, TorrentInput } from '../task/types.ts'
 import type { InputLayout } from './metainfo.ts'
 import type { FileRange } from './slices.ts'
@@ -72,4 +73,14 @@ export interface InputTorrents {
   open (input: TorrentInput, pieceCount: number, events: InputTorrentEvents): { close (): void }
   /** Adds the task to the same client, which computes it only if told to. */
   openStage (input: OutputInput, pieceCount: number, events: InputStageEvents): { close (): void }
+}
+
+/** Limits of what is downloaded and computed. */
+export interface SupplyLimits {
+  /** number of work items at a time */
+  readonly slots: number
+  /** pieces with larger slices of a split input are not computed; default: no limit */
+  readonly maxSliceBytes: number | undefined
+  /** called once, before the first command that reads inputs; none runs until it resolves. Default: nothing to check */
+  readonly check?: CheckInputs
 }

@@ -3,18 +3,20 @@
  * order in which they will be computed; tells the scheduler which pieces are ready; and makes the inputs available to
  * each command. The torrents are passed in (`InputTorrents`). Made by compute-control.ts for tasks with inputs.
  */
+import { BitWorkerError } from '../base/errors.ts'
 import type { InputEvent } from '../session/events.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import type { Given, Inputs } from '../store/types.ts'
 import type { TaskInput, TorrentInput } from '../task/types.ts'
+import { InputCheck } from './input-check.ts'
 import { ItemInputs, contentOf, isComplete, lacking } from './item-inputs.ts'
 import { stateOf, tooMuch } from './supplied-input.ts'
 import type { SuppliedInput } from './supplied-input.ts'
 import { choosePieces, piecesAhead } from './plan.ts'
 import type { WaitingPiece } from './plan.ts'
 import { groupOf, tableRange } from './slices.ts'
-import type { InputContent, InputEvents, InputStage, InputTorrent, InputTorrents } from './supply-types.ts'
+import type { InputContent, InputEvents, InputStage, InputTorrent, InputTorrents, SupplyLimits } from './supply-types.ts'
 
 /** Changes within this time are processed together. */
 const SETTLE_MS = 10
@@ -22,14 +24,6 @@ const SETTLE_MS = 10
 const REPORT_MS = 1_000
 /** The number of pieces to look beyond that others are about to compute. */
 const MAX_DOUBTFUL = 64
-
-/** Limits of what is downloaded. */
-export interface SupplyLimits {
-  /** number of work items at a time */
-  readonly slots: number
-  /** pieces with larger slices of a split input are not computed; default: no limit */
-  readonly maxSliceBytes: number | undefined
-}
 
 /** The inputs of one task. */
 export class InputSupply implements Inputs {
@@ -44,6 +38,7 @@ export class InputSupply implements Inputs {
   readonly #refused = new Set<number>()
   /** complete commands that wait for their inputs */
   readonly #onWhole: Array<() => void> = []
+  readonly #check: InputCheck
   #isAllReady = false
   /** number of commands that were given their slice */
   #started = 0
@@ -53,15 +48,15 @@ export class InputSupply implements Inputs {
   #isPaused = false
 
   /** @param session the session whose commands will read them */
-  constructor (
-    session: WorkSession<ComputeStore>, torrents: InputTorrents, { slots, maxSliceBytes = Infinity }: SupplyLimits
-  ) {
+  constructor (session: WorkSession<ComputeStore>, torrents: InputTorrents, limits: SupplyLimits) {
+    const { slots, maxSliceBytes = Infinity, check = null } = limits
     const { task: { inputs: all = [], root }, scheduler, store } = session
     // commands see the root as `/`, see root-supply.ts
     const inputs = all.filter(({ name }) => name !== root)
     this.#session = session
     this.#slots = slots
     this.#maxSliceBytes = maxSliceBytes
+    this.#check = new InputCheck(check)
     this.#entries = inputs.map(input => ({
       input, torrent: null, stage: null, close: () => {}, error: null, waits: null, reported: ''
     }))
@@ -166,6 +161,10 @@ export class InputSupply implements Inputs {
     const isNeeded = this.#session.scheduler.missing > 0 || this.#onWhole.length > 0
     for (const entry of whole) contentOf(entry)?.want(isNeeded ? 'all' : [])
     if (!whole.every(isComplete)) return this.#withdraw()
+    if (!this.#check.hasPassed) {
+      if (isNeeded) this.#check.begin(async () => this.#items.whole(), () => { this.changed() })
+      return
+    }
     for (const go of this.#onWhole.splice(0)) go()
     if (this.#split === undefined || this.#split.input.data !== undefined) this.#allReady()
     else this.#fetchSlices(this.#split)
@@ -296,12 +295,14 @@ export class InputSupply implements Inputs {
     return given
   }
 
+  #hasWhole (): boolean { return this.#entries.every(entry => entry === this.#split || isComplete(entry)) }
+
   /**
    * The inputs of a complete command: those that all pieces see. Waits until they are stored; rejects if the supply is
    * closed, and with the signal's reason.
    */
   async forFile (signal?: AbortSignal): Promise<Given> {
-    while (!this.#isClosed && !this.#entries.every(entry => entry === this.#split || isComplete(entry))) {
+    while (!this.#isClosed && !(this.#check.hasPassed && this.#hasWhole())) {
       signal?.throwIfAborted()
       this.changed()
       await new Promise<void>(resolve => {
@@ -310,6 +311,7 @@ export class InputSupply implements Inputs {
       })
     }
     signal?.throwIfAborted()
+    if (!this.#check.hasPassed) throw new BitWorkerError('BW_ERR_INPUT', 'system', 'The inputs of the task are not used here.')
     return this.#items.whole()
   }
 }

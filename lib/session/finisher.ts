@@ -2,7 +2,7 @@
  * Makes finished files of stored pieces: one file at a time, each as soon as its last part is stored. The store knows
  * how a file is finished (complete command or concatenation, atomically).
  */
-import { BitWorkerError, CommandError } from '../base/errors.ts'
+import { CommandError, isInputGone } from '../base/errors.ts'
 import type { FinishedFile, PieceStore } from '../store/types.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
@@ -135,9 +135,4 @@ export class Finisher {
     if (this.#states.includes('failed')) this.#host.report('stuck', { pieces: [] })
     else this.#host.done()
   }
-}
-
-function isInputGone (err: Error): boolean {
-  return err instanceof BitWorkerError && !(err instanceof CommandError) && err.code === 'BW_ERR_INPUT' &&
-    err.blame === 'system'
 }

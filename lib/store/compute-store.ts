@@ -16,10 +16,10 @@ import type { Task } from '../task/task.ts'
 import { finishFile } from './finish-file.ts'
 import { generate, prepare } from './generate.ts'
 import type { RunOptions } from './generate.ts'
-import { missingNeeds } from './missing-needs.ts'
+import { failingCommands, missingNeeds } from './missing-needs.ts'
 import { TaskFolder } from './task-folder.ts'
 import type {
-  ChunkStore, DoneCallback, FinishOptions, FinishedFile, Generation, GetCallback, GetOptions, Inputs, PieceDraft,
+  ChunkStore, DoneCallback, FinishOptions, FinishedFile, Given, Generation, GetCallback, GetOptions, Inputs, PieceDraft,
   PieceStore
 } from './types.ts'
 
@@ -198,6 +198,11 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
    * BW_ERR_STORE_CLOSED, and the errors of missing-needs.ts.
    */
   async missingNeeds (): Promise<string[]> { return this.#track(missingNeeds(this.#openFolder(), this.#run)) }
+
+  /** Of the commands among its needs, those that fail with these inputs: see missing-needs.ts. */
+  async failingCommands (inputs: Given): Promise<string[]> {
+    return this.#track(failingCommands(this.#openFolder(), this.#run, inputs))
+  }
 
   /**
    * Returns a path for something that commands need outside their folders. It is removed when the store is opened

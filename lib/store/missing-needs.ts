@@ -5,13 +5,14 @@
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { BitWorkerError, CommandError } from '../base/errors.ts'
-import { mountsOf } from '../executor/binds.ts'
 import { ioError } from '../system/io-errors.ts'
 import { spaceAsked } from '../task/asks.ts'
+import type { Task } from '../task/task.ts'
 import { removeFile } from './files/folders.ts'
-import { runItem } from './generate.ts'
+import { runItem, show } from './generate.ts'
 import type { RunOptions } from './generate.ts'
 import type { TaskFolder } from './task-folder.ts'
+import type { Given } from './types.ts'
 
 /** Looking for programs takes no time, but a command of the task may start a large one. */
 const TIMEOUT_MS = 60_000
@@ -21,12 +22,17 @@ const FIND_TOOLS = 'for tool; do command -v -- "$tool" > /dev/null || echo "$too
 /** Other names for the output of `uname -m`. */
 const MACHINES: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' }
 
+/** Whether the commands among its needs may be a program of its inputs, so that they run when these are there. */
+export function areChecksWithInputs ({ needs = {}, inputs = [], root }: Pick<Task, 'needs' | 'inputs' | 'root'>): boolean {
+  return needs.commands !== undefined && inputs.some(({ name, split }) => split === undefined && name !== root)
+}
+
 /**
  * The needs that are not met, in words; empty if the task can be computed here. Rejects with BW_ERR_NO_EXECUTOR,
  * BW_ERR_ROOT, BW_ERR_COMMAND_KILLED if the executor is closed in the meantime, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
  */
 export async function missingNeeds (folder: TaskFolder, run: RunOptions): Promise<string[]> {
-  const { tools = [], commands = [], cpus = 1, arch = [] } = folder.task.needs ?? {}
+  const { tools = [], cpus = 1, arch = [] } = folder.task.needs ?? {}
   const processors = os.availableParallelism()
   const machine = MACHINES[os.machine()] ?? os.machine()
   const missing: string[] = []
@@ -34,12 +40,18 @@ export async function missingNeeds (folder: TaskFolder, run: RunOptions): Promis
   if (processors < cpus) missing.push(`${cpus} processors (it has ${processors})`)
   if (arch.length > 0 && !arch.includes(machine)) missing.push(`a processor of ${arch.join(' or ')} (it has ${machine})`)
   if (tools.length > 0) {
-    const found = await runCheck(folder, run, FIND_TOOLS, tools)
+    const found = await runCheck(folder, run, { command: FIND_TOOLS, args: tools })
     if (found.failure !== null) throw found.failure
     missing.push(...found.output.split('\n').filter(tool => tools.includes(tool)))
   }
-  for (const command of commands) {
-    const { failure } = await runCheck(folder, run, command)
+  return areChecksWithInputs(folder.task) ? missing : [...missing, ...await failingCommands(folder, run, { files: [] })]
+}
+
+/** Those of its commands that fail, in words. `given`: what all pieces see. Rejects as `missingNeeds`. */
+export async function failingCommands (folder: TaskFolder, run: RunOptions, given: Given): Promise<string[]> {
+  const missing: string[] = []
+  for (const command of folder.task.needs?.commands ?? []) {
+    const { failure } = await runCheck(folder, run, { command, given })
     if (failure?.code === 'BW_ERR_COMMAND_KILLED') throw failure
     if (failure !== null) missing.push(`a successful run of ${oneLine(command)} (${failure.message.replace(/\.$/, '')})`)
   }
@@ -50,7 +62,7 @@ export async function missingNeeds (folder: TaskFolder, run: RunOptions): Promis
 async function checkRoot (folder: TaskFolder, run: RunOptions): Promise<void> {
   if (folder.task.root === undefined) return
   if (run.root === undefined) throw new BitWorkerError('BW_ERR_INPUT', 'usage', 'The root of the task is not here; nothing is run.')
-  const { failure } = await runCheck(folder, run, 'exit 0')
+  const { failure } = await runCheck(folder, run, { command: 'exit 0' })
   if (failure === null) return
   if (failure.code === 'BW_ERR_COMMAND_KILLED') throw failure
   throw new BitWorkerError(
@@ -76,7 +88,9 @@ function oneLine (command: string): string {
 }
 
 async function runCheck (
-  folder: TaskFolder, run: RunOptions, command: string, args: readonly string[] = []
+  folder: TaskFolder,
+  run: RunOptions,
+  { command, args = [], given = { files: [] } }: { command: string, args?: readonly string[], given?: Given }
 ): Promise<{ output: string, failure: CommandError | null }> {
   const stdout = `${folder.newWork()}.out`
   const cwd = folder.scratch.take(run.binds)
@@ -86,7 +100,7 @@ async function runCheck (
       args: ['bitworker', ...args],
       env: { TASK_NAME: folder.task.name },
       cwd: cwd.path,
-      mounts: mountsOf(run.binds),
+      mounts: show(run, given, cwd.path),
       asks: spaceAsked(folder.task),
       stdout,
       maxOutputBytes: MAX_OUTPUT_BYTES,

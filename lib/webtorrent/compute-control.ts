@@ -3,6 +3,7 @@
  * torrent.ts.
  */
 import { availableParallelism } from 'node:os'
+import { isInputGone } from '../base/errors.ts'
 import { settled, Sources } from '../discovery/settling.ts'
 import type { Meeting } from '../peers/neighbours.ts'
 import { noRoots } from '../executor/failures.ts'
@@ -11,7 +12,8 @@ import { InputSupply } from '../inputs/supply.ts'
 import type { InputEvent } from '../session/events.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
-import { needsProblem } from '../store/missing-needs.ts'
+import { areChecksWithInputs, needsProblem } from '../store/missing-needs.ts'
+import type { Given } from '../store/types.ts'
 import { TorrentExecutors } from './executors.ts'
 import type { Choice } from './executors.ts'
 import type { InternalTorrent } from './internals.ts'
@@ -157,7 +159,12 @@ export class ComputeControl {
       if (session.hasUnmergedFiles) torrent.done = false
       if (this.#inputs !== null) {
         const { maxSliceBytes } = torrent._options.inputs ?? {}
-        this.#supply = new InputSupply(session, this.#inputs, { slots: slotsOf(chosen), maxSliceBytes })
+        const isChecked = areChecksWithInputs(session.task)
+        this.#supply = new InputSupply(session, this.#inputs, {
+          slots: slotsOf(chosen),
+          maxSliceBytes,
+          ...(isChecked && { check: async given => this.#check(session, given) })
+        })
         if (this.#isPaused) this.#supply.pause()
       }
       session.startComputing(slotsOf(chosen), this.#isPaused)
@@ -184,6 +191,20 @@ export class ComputeControl {
   #closeRoot (): void {
     this.#root?.close()
     this.#root = null
+  }
+
+  /** What the task needs is looked for among its inputs; where it fails, nothing is computed after all. */
+  async #check (session: WorkSession<ComputeStore>, inputs: Given): Promise<void> {
+    try {
+      const missing = await session.store.failingCommands(inputs)
+      if (missing.length > 0) throw needsProblem(missing)
+    } catch (err) {
+      if (!isInputGone(err) && !this.#torrent.destroyed) {
+        this.#torrent.emit('warning', err as Error)
+        void this.stop()
+      }
+      throw err
+    }
   }
 
   #meeting ({ meeting: { hasMet, isConnecting } }: WorkSession<ComputeStore>): Meeting {

@@ -40,6 +40,33 @@ test('a machine that cannot compute still downloads and seeds', async t => {
   t.notOk((await readdir(path.join(dir, 'unable'))).includes('x'), 'and no complete command ran there')
 })
 
+test('a command among the needs finds the whole inputs', async t => {
+  const { dir, run } = await workspace(t)
+  const create = ['create', '--no-try', '--piece-length', '64', '--parts', '2', '--json', '--name', 'x', '--force', '--command', './tool']
+  const attempt = async (text: string, ...flags: string[]): Promise<Awaited<ReturnType<typeof run>>> => {
+    await writeFile(path.join(dir, 'tool'), text, { mode: 0o755 })
+    const made = await run([...create, '--input', 'tool', '--need-command', './tool --version', ...flags])
+    t.equal(made.code, 0, made.stderr)
+    return run(['run', 'x.bitworker', '-o', String(text.length), '--exit', ...RUN])
+  }
+  const good = '#!/bin/bash\necho good\n'
+  const bad = '#!/bin/bash\n[ -n "$PIECE_IDX" ] && echo good\n'
+  // an input that is a torrent comes later than the sandbox
+  const padding = `#${'x'.repeat(70_000)}\n`
+  for (const [text, what] of [[good, 'in the task file'], [good + padding, 'a torrent']] as const) {
+    const { code, stderr } = await attempt(text)
+    t.equal(code, 0, `${what}: ${stderr}`)
+    t.equal(await readFile(path.join(dir, String(text.length), 'x'), 'utf8'), 'good\ngood\n')
+  }
+  for (const text of [bad, `${bad}exit $?\n${padding}`]) {
+    const { code, events } = await attempt(text, '--complete-command', 'cat $PART_LIST > "$FILE"')
+    t.equal(code, 1)
+    t.match(String(events.find(({ event }) => event === 'warning')?.['message']), /lacks what the task needs: what lets its command succeed: \.\/tool --version/)
+    t.same(events.filter(({ event }) => event === 'computing' || event === 'completing'), [], 'nothing was begun')
+    if (text === bad) t.equal((await run(['try', 'x.bitworker', '--yes', '--json'])).events.at(-1)?.['code'], 'BW_ERR_NEEDS')
+  }
+})
+
 test('needs', async t => {
   const { run } = await workspace(t)
   for (const [flags, says] of [

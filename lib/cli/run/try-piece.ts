@@ -12,7 +12,7 @@ import { openRootHere, rootOf } from '../../inputs/roots/root-supply.ts'
 import { pieceResult } from '../../session/events.ts'
 import type { ComputedEvent } from '../../session/events.ts'
 import { ComputeStore } from '../../store/compute-store.ts'
-import { needsProblem } from '../../store/missing-needs.ts'
+import { areChecksWithInputs, needsProblem } from '../../store/missing-needs.ts'
 import type { Generation } from '../../store/types.ts'
 import { quote } from '../../task/names.ts'
 import { unsupportedProblem } from '../../task/task.ts'
@@ -87,8 +87,12 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
       root = await openRootHere(rootInput, task.pieceCount, signal)
       store.configure({ root: root.path })
     }
-    if (task.inputs !== undefined) store.configure({ inputs: embeddedInputs(task, () => store!.newPath()) })
+    const inputs = task.inputs === undefined ? null : embeddedInputs(task, () => store!.newPath())
+    if (inputs !== null) store.configure({ inputs })
     const missing = task.needs === undefined && rootInput === undefined ? [] : await store.missingNeeds()
+    if (inputs !== null && areChecksWithInputs(task)) {
+      missing.push(...await store.failingCommands(await inputs.forFile()))
+    }
     if (missing.length > 0) throw needsProblem(missing)
     const computed = await untilEnded(store.generate(piece), signal)
     const shownBytes = onOutput === undefined ? 0 : computed.size
