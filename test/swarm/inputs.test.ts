@@ -435,6 +435,6 @@ test('an input that does not match the task is refused, and two tasks download o
     path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: empty }
   })
   refused.once('infoHash', () => { refused.addPeer(address) })
-  t.match(await refusalOf(refused) ?? '', /has 50000 bytes, not 50001/)
+  t.match(await refusalOf(refused) ?? '', /has 50000 bytes, but the task says 50001/)
   t.deepEqual(readdirSync(path.join(empty, 'inputs', input.infoHash)), [], 'and nothing is written')
 })
