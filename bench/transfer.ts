@@ -144,7 +144,10 @@ async function main (mibs: number, pieceMib: number, runs: number): Promise<void
   const ports = await Promise.all(seeders.map(async child => (await message<{ port: number }>(child)).port))
   const reports: Record<Kind, Report[]> = { bitworker: [], 'no-utp': [], webtorrent: [] }
   for (let run = 0; run < runs; run++) {
-    for (const [at, kind] of kinds.entries()) {
+    for (let turn = 0; turn < kinds.length; turn++) {
+      // each kind follows each other one as often: what one writes to disk costs the next
+      const at = (run + (run % 2 === 0 ? turn : kinds.length - turn)) % kinds.length
+      const kind = kinds[at]!
       const path = join(folder, `${kind}-${run}`)
       const child = start('fetch', { kind, path, port: ports[at]!, ...shape }, join(folder, kind))
       reports[kind].push(await message<Report>(child))
