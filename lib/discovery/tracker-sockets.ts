@@ -34,13 +34,20 @@ interface SocketTracker extends InternalTracker {
   destroy (this: SocketTracker): void
 }
 
-interface OfferedPeer extends EventEmitter { destroy (): void }
+interface OfferedPeer extends EventEmitter {
+  _onChannelMessage (this: OfferedPeer, event: SocketEvent): void
+  destroy (): void
+}
+
+/** The data of a message: text, or an ArrayBuffer. */
+interface SocketEvent { readonly data: string | ArrayBuffer }
 
 interface InternalSocket {
   consumers?: number
   readonly connected: boolean
   once (event: 'connect', listener: () => void): void
   _handleError (this: InternalSocket, event: unknown): void
+  _handleMessage (this: InternalSocket, event: SocketEvent): void
   destroy (err?: Error): void
 }
 
@@ -49,7 +56,9 @@ export function guardSocketTrackers (): void {
   const prototype = WebSocketTracker.prototype as unknown as SocketTracker
   const { _socketPool: pool } = WebSocketTracker as unknown as { _socketPool: Record<string, InternalSocket> }
   if (pool === undefined) throw new Error(`${PACKAGE} has changed: it has no _socketPool, so it cannot be guarded.`)
-  guardSocketErrors(Socket.prototype as unknown as InternalSocket)
+  const sockets = Socket.prototype as unknown as InternalSocket
+  guardSocketErrors(sockets)
+  refuseEmptyMessages(sockets)
   const openSocket = inheritedMethod(prototype, '_openSocket', PACKAGE)
   prototype._openSocket = function () {
     // the package does not stop its timer if it is destroyed while waiting
@@ -107,6 +116,7 @@ function guardSocketMessages (prototype: SocketTracker): void {
   prototype._createPeer = function (opts) {
     const peer = createPeer.call(this, opts)
     limitWarnings(this, peer)
+    dropEmptyMessages(peer)
     if (opts?.initiator === true) return peer
     this._offered = (this._offered ?? 0) + 1
     peer.once('close', () => { this._offered!-- })
@@ -139,4 +149,24 @@ function guardSocketErrors (prototype: InternalSocket): void {
   prototype._handleError = function (event) {
     this.destroy(new Error(networkReason((event as { error?: unknown } | undefined)?.error ?? 'the connection failed')))
   }
+}
+
+const isEmpty = ({ data }: SocketEvent): boolean => (typeof data === 'string' ? data.length : data.byteLength) === 0
+
+/**
+ * streamx keeps an empty message in its queue until another message follows, so any number of them would pile up there,
+ * past all limits.
+ */
+function refuseEmptyMessages (prototype: InternalSocket): void {
+  const handleMessage = inheritedMethod(prototype, '_handleMessage', '@thaunknown/simple-websocket')
+  prototype._handleMessage = function (event) {
+    if (isEmpty(event)) this.destroy(new Error('it sent an empty message'))
+    else handleMessage.call(this, event)
+  }
+}
+
+/** Those of a WebRTC peer pile up likewise. BitTorrent has no use for them, but they do no harm. */
+function dropEmptyMessages (peer: OfferedPeer): void {
+  const onMessage = inheritedMethod(peer, '_onChannelMessage', '@thaunknown/simple-peer')
+  peer._onChannelMessage = function (event) { if (!isEmpty(event)) onMessage.call(this, event) }
 }

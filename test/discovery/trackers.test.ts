@@ -282,6 +282,28 @@ test('a WebSocket tracker sends what lacks this and that', async t => {
   t.equal(interval(client), 60_000)
 })
 
+test('a WebSocket tracker that sends an empty message is left', async t => {
+  // with another message before it, it would stay in the queue of the stream
+  const other = JSON.stringify({ action: 'announce', info_hash: 'of another torrent' })
+  t.match(await warningOf(ask(t, await socketTracker(t, [other, '', '']))), /an empty message/)
+})
+
+test('empty messages of a WebRTC peer do not pile up', async t => {
+  const client = ask(t, await socketTracker(t, []))
+  interface StreamPeer {
+    _readableState: { queue: { length: number } }
+    _onChannelMessage (event: { data: ArrayBuffer }): void
+    destroy (): void
+  }
+  const [tracker] = (client as unknown as { _trackers: Array<{ _createPeer (opts: object): StreamPeer }> })._trackers
+  const peer = tracker!._createPeer({ initiator: true })
+  cleanUp(t, () => { peer.destroy() })
+  for (let i = 0; i < 10; i++) peer._onChannelMessage({ data: new ArrayBuffer(0) })
+  t.equal(peer._readableState.queue.length, 0)
+  peer._onChannelMessage({ data: new ArrayBuffer(1) })
+  t.equal(peer._readableState.queue.length, 1, 'others are queued')
+})
+
 test('a WebSocket tracker that floods is left', async t => {
   const message = JSON.stringify({ action: 'announce', info_hash: BINARY_HASH })
   t.match(
