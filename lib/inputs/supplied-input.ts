@@ -16,6 +16,9 @@ export interface SuppliedInput extends HeldInput {
   error: Error | null
   /** why it is not here for now */
   waits: Error | null
+  /** bytes that were stored when that was last looked at, and since when there are no more (ms since 1970) */
+  have: number
+  since: number
   reported: string
 }
 
@@ -28,14 +31,22 @@ export function tooMuch ({ name }: TaskInput, bytes: number): BitWorkerError {
   )
 }
 
+/** Looks whether more of an input has come. */
+export function noteProgress (entry: SuppliedInput, now: number): void {
+  const have = contentOf(entry)?.have() ?? 0
+  if (have === entry.have) return
+  entry.have = have
+  entry.since = now
+}
+
 /** The progress of an input. */
 export function stateOf (entry: SuppliedInput): InputEvent {
-  const { input: { name, length, data }, error, waits } = entry
+  const { input: { name, length, data }, error, waits, since } = entry
   const content = contentOf(entry)
   if (error !== null) return { name, state: 'refused', length, have: 0, message: error.message }
   if (data !== undefined) return { name, state: 'ready', length, have: length }
   if (content?.missing() === 0) return { name, state: 'ready', length, have: length }
   return {
-    name, state: 'fetching', length, have: content?.have() ?? 0, ...(waits !== null && { message: waits.message })
+    name, state: 'fetching', length, have: content?.have() ?? 0, since, ...(waits !== null && { message: waits.message })
   }
 }

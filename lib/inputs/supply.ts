@@ -11,7 +11,7 @@ import type { Given, Inputs } from '../store/types.ts'
 import type { TaskInput, TorrentInput } from '../task/types.ts'
 import { InputCheck } from './input-check.ts'
 import { ItemInputs, contentOf, isComplete, lacking } from './item-inputs.ts'
-import { stateOf, tooMuch } from './supplied-input.ts'
+import { noteProgress, stateOf, tooMuch } from './supplied-input.ts'
 import type { SuppliedInput } from './supplied-input.ts'
 import { choosePieces, piecesAhead } from './plan.ts'
 import type { WaitingPiece } from './plan.ts'
@@ -58,7 +58,7 @@ export class InputSupply implements Inputs {
     this.#maxSliceBytes = maxSliceBytes
     this.#check = new InputCheck(check)
     this.#entries = inputs.map(input => ({
-      input, torrent: null, stage: null, close: () => {}, error: null, waits: null, reported: ''
+      input, torrent: null, stage: null, close: () => {}, error: null, waits: null, have: 0, since: Date.now(), reported: ''
     }))
     this.#items = new ItemInputs(this.#entries, store, piece => {
       if (piece === null) this.#withdraw()
@@ -271,6 +271,7 @@ export class InputSupply implements Inputs {
     clearTimeout(this.#reportTimer)
     let isFetching = false
     for (const entry of this.#entries) {
+      noteProgress(entry, Date.now())
       const state = stateOf(entry)
       const text = JSON.stringify(state)
       if (text === entry.reported) continue

@@ -61,6 +61,8 @@ export interface InputEvent {
   length: number
   /** bytes stored here */
   have: number
+  /** while it is fetched: when the last of it arrived, or its download began, in milliseconds since 1970 */
+  since?: number
   /** why it is refused, or cannot be had for now: one line for people */
   message?: string
 }

@@ -14,6 +14,7 @@ import type { InputTorrent, InputTorrentEvents } from '../inputs/supply-types.ts
 import { BitWorkerError } from '../base/errors.ts'
 import { traceOf } from '../base/trace.ts'
 import { nameOf } from '../peers/strikes.ts'
+import { quote } from '../task/names.ts'
 import type { TorrentInput } from '../task/types.ts'
 import type { Discovering, InputClient, ParentTorrent } from './input-types.ts'
 import { disconnect } from './disconnect.ts'
@@ -131,6 +132,7 @@ export class SharedInput {
     await this.#closed
     const found = await foundBy(this.#options, this.#infoHash)
     if (this.#isClosed || this.#client.destroyed) return
+    if (this.#client.torrents.some(each => each.infoHash === this.#infoHash && !each.destroyed)) throw this.#taken()
     const place = this.#original(found) ?? new CachedPlace(this.#infoHash, this.#options)
     const open = this.#open = this.#newOpen(place)
     open.open(this.#client, this.#discovery)
@@ -139,9 +141,18 @@ export class SharedInput {
     this.#select()
   }
 
+  #taken (): BitWorkerError {
+    return new BitWorkerError(
+      'BW_ERR_INPUT',
+      'usage',
+      `The input ${quote(this.#name)} is open in this client as an ordinary torrent. It is downloaded when that is closed.`
+    )
+  }
+
+  get #name (): string { return [...this.#users.values()][0]?.input.name ?? this.#infoHash }
+
   #newOpen (place: InputPlace): OpenInput {
-    const name = [...this.#users.values()][0]?.input.name ?? this.#infoHash
-    const open: OpenInput = new OpenInput({ infoHash: this.#infoHash, name }, place, {
+    const open: OpenInput = new OpenInput({ infoHash: this.#infoHash, name: this.#name }, place, {
       read: info => this.#read(info),
       opened: () => {
         this.#waits = null

@@ -8,6 +8,7 @@ import type { Test } from 'tape'
 import { decodeDict } from '../../lib/base/bencode.ts'
 import type BitWorker from '../../lib/index.ts'
 import type { Torrent } from '../../lib/index.ts'
+import type { InputEvent } from '../../lib/session/events.ts'
 import { torrentFileOf } from '../../lib/inputs/metainfo.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { Task, TorrentInput } from '../../lib/task/types.ts'
@@ -355,6 +356,33 @@ test('who sends wrong data of an input is banned from it and from the task, and 
   t.equal(readFileSync(path.join(torrent.path, 'out'), 'utf8'), `${hash('sha256', readFileSync(file))}  -\n`)
   t.equal(bait.wires.length, 0, 'and does not come back')
   await destroyClient(seeder)
+})
+
+test('an input that nobody has, or that is open as an ordinary torrent, is waited for, and told', async t => {
+  const file = path.join(createFolder(t), 'file')
+  writeFileSync(file, 'x'.repeat(50_000))
+  const { input, find } = await inputOf(file, 'one', 16_384)
+  const { info } = (await find(input.infoHash))!
+  const task = createTask({ name: 'out', command: 'wc -c < one', parts: 1, inputs: [input] })
+  const begin = Date.now()
+  const client = createClient(t)
+  const torrent = client.add(task, {
+    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t) }
+  })
+  torrent.on('failed', () => { t.fail('it does not fail') })
+  const [{ state, since, message }] = await eventOf(torrent, 'input') as [InputEvent]
+  t.deepEqual([state, message], ['fetching', undefined])
+  t.ok(since !== undefined && since >= begin && since <= Date.now(), 'since when')
+  const other = createClient(t)
+  other.add(torrentFileOf(info), { path: createFolder(t) })
+  const second = other.add(task, {
+    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t) }
+  })
+  const told = await new Promise<string>(resolve => {
+    second.on('input', event => { if (event.message !== undefined) resolve(event.message) })
+  })
+  t.match(told, /"one" is open in this client as an ordinary torrent/)
+  t.equal(second.inputs[0]?.state, 'fetching')
 })
 
 test('each task is compared with the metadata of an input that another one has, too', async t => {

@@ -1,6 +1,6 @@
 /** Updates the screen while a torrent is running. */
 import type { Torrent } from '../../webtorrent/public-types.ts'
-import { formatBytes } from '../output/format.ts'
+import { escapeText, formatBytes, formatDuration } from '../output/format.ts'
 import type { Screen, Snapshot } from '../output/screen.ts'
 import type { Session } from './open-torrent.ts'
 import { stagesLeft } from './stages.ts'
@@ -8,6 +8,8 @@ import type { Stages } from './stages.ts'
 import { WorkView } from './work-view.ts'
 
 const TICK_MS = 100
+/** Nothing of an input has arrived for so long: nobody sends it. */
+const STALLED_MS = 10_000
 
 /** Follows the work of the torrent. */
 export function followWork ({ torrent }: Session): WorkView {
@@ -52,6 +54,10 @@ export function watch (session: Session, view: WorkView, stages: Stages, screen:
 function fetching (torrent: Torrent): string | null {
   const fetched = torrent.inputs.filter(({ state }) => state === 'fetching')
   if (fetched.length === 0 || torrent.done || torrent.stats().running > 0) return null
+  const stalled = fetched.find(({ since = Infinity }) => Date.now() - since > STALLED_MS)
+  if (stalled !== undefined) {
+    return `waiting for the input ${escapeText(stalled.name)} for ${formatDuration(Date.now() - stalled.since!)}`
+  }
   const have = fetched.reduce((sum, input) => sum + input.have, 0)
   const length = fetched.reduce((sum, input) => sum + input.length, 0)
   return `fetching inputs: ${Math.floor((100 * have) / length)} %, ${formatBytes(length - have)} left`
