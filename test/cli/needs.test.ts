@@ -61,7 +61,7 @@ test('a command among the needs finds the whole inputs', async t => {
   for (const text of [bad, `${bad}exit $?\n${padding}`]) {
     const { code, events } = await attempt(text, '--complete-command', 'cat $PART_LIST > "$FILE"')
     t.equal(code, 1)
-    t.match(String(events.find(({ event }) => event === 'warning')?.['message']), /lacks what the task needs: what lets its command succeed: \.\/tool --version/)
+    t.match(String(events.find(({ event }) => event === 'warning')?.['message']), /lacks what the task needs: a successful run of \.\/tool --version/)
     t.same(events.filter(({ event }) => event === 'computing' || event === 'completing'), [], 'nothing was begun')
     if (text === bad) t.equal((await run(['try', 'x.bitworker', '--yes', '--json'])).events.at(-1)?.['code'], 'BW_ERR_NEEDS')
   }
