@@ -189,7 +189,8 @@ export class CacheEntry {
   seal (layout: InputLayout, file: number): void {
     const at = filePath(this.root, layout, file)
     const { length } = layout.files[file]!
-    if (length === 0) {
+    // once it is there, it is read-only
+    if (length === 0 && lstatSync(at, { throwIfNoEntry: false }) === undefined) {
       mkdirSync(path.dirname(at), { recursive: true, mode: 0o755 })
       writeFileSync(at, '')
     }

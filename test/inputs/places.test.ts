@@ -157,3 +157,24 @@ test('a complete file in the cache is neither read nor shown to commands after a
   place.stop(true)
   await place.close()
 })
+
+test('a restart leaves an empty file in the cache as it is', async t => {
+  const folder = createFolder(t)
+  const { found } = await made(t)
+  const files = [{ path: 'a', length: 5, offset: 0, executable: false }, { path: 'none', length: 0, offset: 5, executable: false }]
+  const layout: InputLayout = { pieceLength: 16_384, torrentLength: 5, length: 5, isFolder: true, files }
+  const changedAt: number[] = []
+  for (const isFirst of [true, false]) {
+    const place = new CachedPlace(INPUT.infoHash, { folder })
+    t.equal(place.bitfield(layout) === null, isFirst)
+    const store = place.open(found.info, layout, () => true, () => {})
+    if (isFirst) await new Promise<void>(resolve => { store.put(0, Buffer.from('hello'), () => { resolve() }) })
+    t.ok(place.looked())
+    // nobody but root can write to it now
+    changedAt.push(lstatSync(path.join(place.root, 'none')).ctimeMs)
+    store.close()
+    place.stop(true)
+    await place.close()
+  }
+  t.equal(changedAt[1], changedAt[0])
+})
