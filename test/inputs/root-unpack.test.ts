@@ -121,6 +121,9 @@ const HOSTILE: Array<[RegExp, Uint8Array]> = [
   [/"\.\."/, archiveOf(block({ name: 'a', type: '1', link: '../../etc/passwd' }))],
   [/with data that is no file/, archiveOf(block({ name: 'a', type: '2', link: 'b' }, 'data'))],
   [/with data that is no file/, archiveOf(block({ name: 'a/', type: '5' }, 'data'))],
+  [/with data that is no file: "dev\/"/, archiveOf(block({ name: 'dev/', type: '5' }, 'data'), file('a'))],
+  // they are copied to each entry that has its own
+  [/more than 1000 attributes/, archiveOf(block({ type: 'g' }, Array.from({ length: 1001 }, (_, i) => `9 k${1000 + i}=\n`).join('')), pax('a=b'), file('a'))],
   [/header is too long|max size/, archiveOf(block({ name: 'l', type: 'L' }, Buffer.alloc(300_000, 'n')), file('a'))],
   [/header is too long|max size/, archiveOf(block({ name: 'l', type: 'x', size: '77777777777' }), Buffer.alloc(400_000, 'n'))],
   [/max size/, archiveOf(block({ name: 'l', type: 'g', size: '77777777777' }))]
@@ -144,7 +147,11 @@ test('it stops at its limits', async t => {
     [/more than 1000 bytes, unpacked/, { bytes: 1000 }, archiveOf(block({ size: '77777777777' }))],
     [/more than 50 times as large as its archive/, { ratio: 50, slackBytes: 1000 }, gzipSync(archiveOf(zeros))],
     [/more than 99 files/, { entries: 99 }, many],
-    [/names of more than 50 bytes/, { nameBytes: 50 }, many]
+    [/names of more than 50 bytes/, { nameBytes: 50 }, many],
+    // each of its folders takes a block of the disk, and its path memory
+    [/more than 9999 bytes, unpacked/, { bytes: 9999 }, archiveOf(file('a/b/c/f'))],
+    [/more than 1 times as large/, { ratio: 1, slackBytes: 1000 }, gzipSync(archiveOf(file('a/b/c/f')))],
+    [/names of more than 20 bytes/, { nameBytes: 20 }, archiveOf(file('aa/b/c/d/e/f'))]
   ] as Array<[RegExp, Partial<RootLimits>, Uint8Array]>) {
     const { error, at } = await unpack(t, bytes, limits)
     t.equal(error?.code, 'bytes' in limits ? 'BW_ERR_INPUT_LIMIT' : 'BW_ERR_ROOT')

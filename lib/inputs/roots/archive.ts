@@ -16,11 +16,11 @@ import { RootTree } from './tree.ts'
 
 /** The limits of an archive. */
 export interface RootLimits {
-  /** bytes of all files, unpacked */
+  /** bytes of all files, unpacked; a folder counts as `FOLDER_BYTES` */
   bytes: number
   /** number of files, folders and links */
   entries: number
-  /** bytes of all names and link targets */
+  /** bytes of all names and link targets, and of the paths of all folders */
   nameBytes: number
   /** unpacked bytes per byte of the archive, beyond `slackBytes` */
   ratio: number
@@ -44,6 +44,10 @@ export const ROOT_LIMITS: RootLimits = {
 /** There is little more than a header between two entries; anything longer would be kept in memory. */
 const MAX_BETWEEN_BYTES = 256 * 1024
 const WRITE_BYTES = 64 * 1024
+/** What a folder takes on most disks; a name of an archive can stand for many of them. */
+const FOLDER_BYTES = 4096
+/** The package copies global attributes (pax) to each entry that has its own; real archives have a dozen. */
+const MAX_ATTRIBUTES = 1_000
 const MAX_SECONDS = 2 ** 32 - 1
 
 /** Receives the contents of a root, in the order of the archive. All paths consist of safe components. */
@@ -59,7 +63,11 @@ export interface RootSink {
 }
 
 /** The contents of an archive. */
-export interface RootSummary { entries: number, bytes: number }
+export interface RootSummary {
+  entries: number
+  /** on disk: those of all files and folders */
+  bytes: number
+}
 
 /**
  * Hands the entries of an archive over, one after another. Rejects with BW_ERR_ROOT where it breaks a rule or a limit,
@@ -123,12 +131,15 @@ class RootReading {
     const target = (header.linkname as string | null) ?? ''
     const path = componentsOf(name)
     this.#add(name, target, size)
-    if (Object.keys(header.pax ?? {}).some(key => key.startsWith('GNU.sparse.'))) {
+    const attributes = Object.keys(header.pax ?? {})
+    if (attributes.length > MAX_ATTRIBUTES) throw new RootFlaw(`has more than ${MAX_ATTRIBUTES} attributes: ${quote(name)}`)
+    if (attributes.some(key => key.startsWith('GNU.sparse.'))) {
       throw new RootFlaw(`has a sparse file, which is not supported: ${quote(name)}`)
     }
     const isFile = type === 'file' || type === 'contiguous-file'
-    if (isCovered(path)) return discard(this.#bounded(entry, signal))
+    // the data of a folder would never end
     if (size > 0 && !isFile) throw new RootFlaw(`has an entry with data that is no file: ${quote(name)}`)
+    if (isCovered(path)) return discard(this.#bounded(entry, signal))
     const mtime = timeOf(header)
     if (isFile) {
       await this.#folders(this.#tree.addFile(path))
@@ -158,31 +169,43 @@ class RootReading {
   }
 
   #add (name: string, linkname: string, size: number): void {
-    const { entries, bytes, nameBytes } = this.#limits
+    const { entries, bytes } = this.#limits
     this.#entries++
-    this.#nameBytes += Buffer.byteLength(name) + Buffer.byteLength(linkname)
     if (this.#entries > entries) throw new RootFlaw(`has more than ${entries} files`)
-    if (this.#nameBytes > nameBytes) throw new RootFlaw(`has names of more than ${nameBytes} bytes together`)
+    this.#addName(Buffer.byteLength(name) + Buffer.byteLength(linkname))
     if (this.#bytes + size > bytes) throw tooLarge(bytes)
+  }
+
+  #addName (length: number): void {
+    const { nameBytes } = this.#limits
+    this.#nameBytes += length
+    if (this.#nameBytes > nameBytes) throw new RootFlaw(`has names of more than ${nameBytes} bytes together`)
+  }
+
+  #addBytes (length: number): void {
+    const { bytes, ratio, slackBytes } = this.#limits
+    this.#bytes += length
+    if (this.#bytes > bytes) throw tooLarge(bytes)
+    if (this.#bytes > slackBytes + ratio * this.#count.archive) {
+      throw new RootFlaw(`is more than ${ratio} times as large as its archive`)
+    }
   }
 
   async #folders (paths: string[][]): Promise<void> {
     for (const path of paths) {
       // includes folders that the archive does not name itself
       if (++this.#entries > 2 * this.#limits.entries) throw new RootFlaw(`has more than ${this.#limits.entries} folders`)
+      this.#addName(path.reduce((sum, name) => sum + Buffer.byteLength(name) + 1, 0))
+      this.#addBytes(FOLDER_BYTES)
       await this.#sink.folder(path)
     }
   }
 
   async * #bounded (entry: Entry, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-    const { ratio, slackBytes } = this.#limits
     for await (const chunk of entry as AsyncIterable<Uint8Array>) {
       signal?.throwIfAborted()
       this.#count.between = 0
-      this.#bytes += chunk.length
-      if (this.#bytes > slackBytes + ratio * this.#count.archive) {
-        throw new RootFlaw(`is more than ${ratio} times as large as its archive`)
-      }
+      this.#addBytes(chunk.length)
       yield chunk
     }
   }
