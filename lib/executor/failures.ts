@@ -126,6 +126,6 @@ export function noRoots (): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_NO_SANDBOX',
     'system',
-    'Nothing is computed here, only downloaded: the task has its own root, which commands can see only in the sandbox of bubblewrap. Install bubblewrap, or see bitworker doctor.'
+    'Nothing is computed here, only downloaded: the task has its own root, which commands can see only in the sandbox of bubblewrap. Install bubblewrap.'
   )
 }

@@ -48,7 +48,7 @@ test('a folder as the root of a task', async t => {
   t.match(String((await small.event('warning'))['message']), /^The task's inputs have [\d.]+ MiB, more than 1 MiB; nothing is computed here/)
   const landlocked = volunteer(space, 'landlocked', { magnet: created.magnet, peer, more: ['--sandbox', 'landlock'] })
   t.equal((await landlocked.event('warning', ({ code }) => code === 'BW_ERR_NO_SANDBOX'))['message'],
-    'Nothing is computed here, only downloaded: the task has its own root, which commands can see only in the sandbox of bubblewrap. Install bubblewrap, or see bitworker doctor.')
+    'Nothing is computed here, only downloaded: the task has its own root, which commands can see only in the sandbox of bubblewrap. Install bubblewrap.')
   const able = ['a', 'b'].map(name => volunteer(space, name, { magnet: created.magnet, peer }))
   for (const [i, client] of able.entries()) {
     await client.event('done')
