@@ -18,7 +18,7 @@ import type { Wire } from './types.ts'
 
 const trace = traceOf('inputs')
 
-/** By client and info-hash. */
+/** By client and key, see `keyOf`. */
 const shared = new WeakMap<object, Map<string, AnyShared>>()
 /** Those that are closing, likewise: the next one takes their place in the cache. */
 const closing = new WeakMap<object, Map<string, Promise<void>>>()
@@ -52,14 +52,14 @@ export class TaskInputs implements InputTorrents {
 
   open (input: TorrentInput, pieceCount: number, events: InputTorrentEvents): { close (): void } {
     const user: User<InputTorrentEvents, TorrentInput> = [events, input, pieceCount]
-    return this.#open(input.infoHash, user, (known, ended) =>
+    return this.#open(keyOf(input), user, (known, ended) =>
       known instanceof SharedInput ? known : new SharedInput(input.infoHash, this.#parent, this.#options, ended))
   }
 
   openStage (input: OutputInput, pieceCount: number, events: InputStageEvents): { close (): void } {
     const user: User<InputStageEvents, OutputInput> = [events, input, pieceCount]
     try {
-      return this.#open(input.task.infoHash, user, (known, ended) =>
+      return this.#open(keyOf(input), user, (known, ended) =>
         known instanceof SharedStage ? known : new SharedStage(input, this.#parent, this.#options, ended))
     } catch (err) {
       // tasks that need each other
@@ -70,14 +70,14 @@ export class TaskInputs implements InputTorrents {
 
   /** @param get the one that is there, or else a new one, which begins once the last one of its kind has ended */
   #open<Events, Input> (
-    infoHash: string,
+    key: string,
     user: User<Events, Input>,
     get: (known: AnyShared | undefined, ended: Promise<void>) => Shared<Events, Input> & AnyShared
   ): { close (): void } {
     const [all, ending] = [mapOf(shared, this.#client), mapOf(closing, this.#client)]
-    const used = get(all.get(infoHash), ending.get(infoHash) ?? Promise.resolve())
+    const used = get(all.get(key), ending.get(key) ?? Promise.resolve())
     const [events] = user
-    all.set(infoHash, used)
+    all.set(key, used)
     this.#used.set(used, (this.#used.get(used) ?? 0) + 1)
     if (used instanceof SharedInput) used.join(this.#parent)
     used.use(...user)
@@ -92,19 +92,19 @@ export class TaskInputs implements InputTorrents {
           this.#used.delete(used)
           if (used instanceof SharedInput) used.part(this.#parent)
         } else this.#used.set(used, times)
-        if (used.leave(events) && all.get(infoHash) === used) this.#end(used, infoHash)
+        if (used.leave(events) && all.get(key) === used) this.#end(used, key)
       }
     }
   }
 
-  #end (used: AnyShared, infoHash: string): void {
+  #end (used: AnyShared, key: string): void {
     const ending = mapOf(closing, this.#client)
-    mapOf(shared, this.#client).delete(infoHash)
+    mapOf(shared, this.#client).delete(key)
     const end = used.close().finally(() => {
       this.#closing.delete(end)
-      if (ending.get(infoHash) === end) ending.delete(infoHash)
+      if (ending.get(key) === end) ending.delete(key)
     })
-    ending.set(infoHash, end)
+    ending.set(key, end)
     this.#closing.add(end)
   }
 
@@ -151,7 +151,7 @@ export class TaskInputs implements InputTorrents {
     for (const input of inputs) {
       if (input.task === undefined || this.#isClosed) continue
       this.#keep(close => this.openStage(input, pieceCount, this.#onlyShared(input, false, close)))
-      const stage = mapOf(shared, this.#client).get(input.task.infoHash)
+      const stage = mapOf(shared, this.#client).get(keyOf(input))
       if (stage instanceof SharedStage) torrents.add(await stage.added())
     }
     return [...torrents].filter(torrent => torrent !== null)
@@ -179,6 +179,11 @@ export class TaskInputs implements InputTorrents {
     const host = remoteAddress.replace(/^::ffff:/, '')
     used.addPeer(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
   }
+}
+
+/** One hash may be named as a torrent's and as a task's: that is wrong of one of them, and must not harm the other. */
+function keyOf (input: TorrentInput | OutputInput): string {
+  return input.task === undefined ? input.infoHash : `task ${input.task.infoHash}`
 }
 
 function mapOf<T> (maps: WeakMap<object, Map<string, T>>, client: object): Map<string, T> {

@@ -148,3 +148,19 @@ test('tasks that need each other, and too many', async t => {
   computeAll(client.add(last, { path: createFolder(t), compute: COMPUTE, inputs }))
   t.deepEqual(await refused, ['t1', 'The input "in" is the output of one more than 16 tasks in a row; nothing of it is computed.'])
 })
+
+test('a hash that is named both as a torrent and as a task leaves nothing open', async t => {
+  const { registry, make } = author(t)
+  const first = await make({ name: 'first', command: 'true', parts: 2, pieceLength: 100 })
+  const { inputs: [stage] = [] } = await make({ name: 'last', parts: 1, inputs: [{ outputOf: first, name: 'stage' }] })
+  const torrentInput = { name: 'torrent', length: 10, infoHash: first.infoHash, sha256: new Uint8Array(32) }
+  for (const inputs of [[stage!, torrentInput], [torrentInput, stage!]]) {
+    const client = createClient(t)
+    const task = createTask({ name: 'last', command: 'true', parts: 1, inputs })
+    const inputOptions = { folder: createFolder(t), registry }
+    const torrent = client.add(task, { path: createFolder(t), compute: COMPUTE, inputs: inputOptions })
+    await eventOf(torrent, 'stage')
+    await new Promise<void>(resolve => { torrent.destroy(() => { resolve() }) })
+    t.deepEqual(client.torrents, [])
+  }
+})
