@@ -86,8 +86,8 @@ export class ItemInputs {
     const { path: at, name, giveBack, bytes } = await this.#sliceOf(this.#split, piece)
     try {
       const variables = hasVariables(input) ? sliceEnv(input, await bytes()) : {}
-      const isIntact = (): boolean => given.isIntact() && isSliceIntact()
-      if (!isSliceIntact()) throw gone(input)
+      const isIntact = async (): Promise<boolean> => await given.isIntact() && await isSliceIntact()
+      if (!await isSliceIntact()) throw gone(input)
       return {
         files: [...given.files, { path: at, name }], env: { ...variables, INPUT: name }, stdin: at, isIntact, giveBack
       }
@@ -121,7 +121,7 @@ export class ItemInputs {
 
   async #wholeOf (entry: HeldInput, embedded: ReadonlyMap<string, Written>): Promise<GivenFile[]> {
     const { input, torrent, stage = null } = entry
-    if (stage !== null && isComplete(entry) && stage.isIntact('all')) {
+    if (stage !== null && isComplete(entry) && await stage.isIntact('all')) {
       return (await stage.files()).map(file => named(input, file))
     }
     const at = isComplete(entry) ? embedded.get(input.name)?.path ?? torrent?.root ?? undefined : undefined
@@ -135,32 +135,37 @@ export class ItemInputs {
   }
 
   /** Gives what is asked when a command has ended: what it has read may have been changed meanwhile. */
-  #watchWhole (held: readonly HeldInput[], embedded: ReadonlyMap<string, Written>): () => boolean {
+  #watchWhole (held: readonly HeldInput[], embedded: ReadonlyMap<string, Written>): () => Promise<boolean> {
     const contents = held.map(contentOf)
       .flatMap(content => content === null ? [] : [{ content, version: content.version }])
-    return () => {
+    const isSame = (): boolean => contents.every(({ content, version }) => content.version === version)
+    return async () => {
       if ([...embedded.values()].some(({ path: at, stamp }) => stampAt(at) !== stamp)) {
         this.#embedded = null
         return false
       }
-      const isSame = contents.every(({ content, version }) => content.version === version)
-      const changed = isSame ? contents.find(({ content }) => !content.isIntact('all')) : undefined
-      if (changed !== undefined) this.#lose(changed.content, null)
-      return isSame && changed === undefined
+      for (const { content } of contents) {
+        if (!isSame()) return false
+        if (await content.isIntact('all')) continue
+        if (isSame()) this.#lose(content, null)
+        return false
+      }
+      return isSame()
     }
   }
 
   /** Likewise. Of a list, the table is part of it. */
-  #watchSlice (piece: number): () => boolean {
+  #watchSlice (piece: number): () => Promise<boolean> {
     const { split } = this.#split!.input
     const content = contentOf(this.#split!)
     // pieces of a task are copied
-    if (content === null || split?.by === 'pieces') return () => true
+    if (content === null || split?.by === 'pieces') return async () => true
     const { version } = content
-    return () => {
-      if (content.version !== version) return false
-      if (content.isIntact(split?.by === 'files' ? piece : 'all')) return true
-      this.#lose(content, piece)
+    const isSame = (): boolean => content.version === version
+    return async () => {
+      if (!isSame()) return false
+      if (await content.isIntact(split?.by === 'files' ? piece : 'all')) return isSame()
+      if (isSame()) this.#lose(content, piece)
       return false
     }
   }

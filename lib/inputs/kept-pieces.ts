@@ -7,7 +7,7 @@ import type { CacheEntry } from './cache.ts'
 import { filePath, firstBefore } from './file-store.ts'
 import type { InputLayout } from './metainfo.ts'
 import { torrentPiecesOf } from './slices.ts'
-import { stampAt } from './stamps.ts'
+import { SharedCheck, stampAt } from './stamps.ts'
 
 const trace = traceOf('inputs')
 
@@ -21,6 +21,7 @@ export class KeptPieces {
   readonly #has: (piece: number) => boolean
   /** files that are complete, and how they were then */
   readonly #sealed = new Map<number, string>()
+  readonly #all = new SharedCheck(() => this.#sealed.keys(), file => this.#isIntact(file))
   #timer: NodeJS.Timeout | undefined
 
   /** @param has whether a torrent piece is stored */
@@ -55,13 +56,13 @@ export class KeptPieces {
   stampOf (file: number): string | undefined { return this.#sealed.get(file) }
 
   /** A file, or all that are complete, are what they were then. */
-  isIntact (file: number | 'all'): boolean {
-    const files = file === 'all' ? this.#sealed.keys() : [file]
-    for (const each of files) {
-      const stamp = this.#sealed.get(each)
-      if (stamp !== undefined && stampAt(filePath(this.#entry.root, this.#layout, each)) !== stamp) return false
-    }
-    return true
+  async isIntact (file: number | 'all'): Promise<boolean> {
+    return file === 'all' ? this.#all.run() : this.#isIntact(file)
+  }
+
+  #isIntact (file: number): boolean {
+    const stamp = this.#sealed.get(file)
+    return stamp === undefined || stampAt(filePath(this.#entry.root, this.#layout, file)) === stamp
   }
 
   /** Nothing of it is sure any more. Never throws: the folder may be gone, or the disk full. */

@@ -13,7 +13,7 @@ import { changed, copyFiles, isAsHashed, unlikeFile } from './original.ts'
 import type { FoundInput } from './original.ts'
 import { findInput, rememberInput } from './registry.ts'
 import { torrentPiecesOf } from './slices.ts'
-import { stampAt, statsOf } from './stamps.ts'
+import { SharedCheck, stampAt, statsOf } from './stamps.ts'
 
 const trace = traceOf('inputs')
 
@@ -47,7 +47,7 @@ export interface InputPlace {
   /** A torrent piece was verified and written. False: look at all of it. */
   came (piece: number): boolean
   /** A file, or all of them, are for commands what they were when they were verified. */
-  isIntact (file: number | 'all'): boolean
+  isIntact (file: number | 'all'): Promise<boolean>
   /** Something is not what it was: all is looked at next. Throws BW_ERR_INPUT if it cannot be fetched again. */
   doubt (): void
   /** Commands are to be shown all of it: sets `root`. Rejects with BW_ERR_INPUT and errors of the file system. */
@@ -107,7 +107,7 @@ export class CachedPlace implements InputPlace {
 
   came (piece: number): boolean { return this.#kept!.add(piece) }
 
-  isIntact (file: number | 'all'): boolean { return this.#kept!.isIntact(file) }
+  async isIntact (file: number | 'all'): Promise<boolean> { return this.#kept!.isIntact(file) }
 
   doubt (): void {
     this.#kept?.doubt()
@@ -150,6 +150,7 @@ export class OriginalPlace implements InputPlace {
   /** a copy of all, for commands */
   #copied: CacheEntry | null = null
   #copyStamps: string[] = []
+  readonly #all = new SharedCheck(() => this.#copyStamps.keys(), file => this.#isIntact(file))
 
   /** Throws BW_ERR_INPUT where it cannot be what it was. */
   constructor (input: TorrentInput, found: FoundInput, layout: InputLayout, options: PlaceOptions) {
@@ -200,12 +201,12 @@ export class OriginalPlace implements InputPlace {
   came (): boolean { return true }
 
   /** Of the copy: what is copied for a command from the original was looked at then. */
-  isIntact (file: number | 'all'): boolean {
-    const files = this.root === null ? [] : file === 'all' ? this.#copyStamps.keys() : [file]
-    for (const each of files) {
-      if (stampAt(filePath(this.root!, this.#layout, each)) !== this.#copyStamps[each]) return false
-    }
-    return true
+  async isIntact (file: number | 'all'): Promise<boolean> {
+    return file === 'all' ? this.#all.run() : this.#isIntact(file)
+  }
+
+  #isIntact (file: number): boolean {
+    return this.root === null || stampAt(filePath(this.root, this.#layout, file)) === this.#copyStamps[file]
   }
 
   doubt (): void {

@@ -1,6 +1,10 @@
-/** Detects whether a file has changed since it was read. */
+/** Detects whether files have changed since they were read. */
 import { statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+
+/** Files that are looked at before others have their turn: about 1 ms. */
+const FILES_AT_A_TIME = 100
 
 /** The state of a file when it was hashed. */
 export interface FileMark {
@@ -34,5 +38,47 @@ export function statsOf (at: string): Stats | undefined {
     return statSync(at, { throwIfNoEntry: false })
   } catch {
     return undefined // a part of its path is not a folder
+  }
+}
+
+/**
+ * A check of many files, one at a time, for all who ask: whoever asks while one runs gets the next one, so that it
+ * begins after they have asked.
+ */
+export class SharedCheck<T> {
+  readonly #files: () => Iterable<T>
+  readonly #isIntact: (file: T) => boolean
+  #running: Promise<boolean> | null = null
+  #next: Promise<boolean> | null = null
+
+  constructor (files: () => Iterable<T>, isIntact: (file: T) => boolean) {
+    this.#files = files
+    this.#isIntact = isIntact
+  }
+
+  /** True if all files are intact. Never rejects, and does not block the process. */
+  async run (): Promise<boolean> {
+    if (this.#running === null) return this.#begin()
+    this.#next ??= this.#running.then(async () => {
+      this.#next = null
+      return this.#begin()
+    })
+    return this.#next
+  }
+
+  async #begin (): Promise<boolean> {
+    const running = this.#running = this.#check().catch(() => false).finally(() => {
+      if (this.#running === running) this.#running = null
+    })
+    return running
+  }
+
+  async #check (): Promise<boolean> {
+    let count = 0
+    for (const file of this.#files()) {
+      if (!this.#isIntact(file)) return false
+      if (++count % FILES_AT_A_TIME === 0) await setImmediate()
+    }
+    return true
   }
 }

@@ -17,7 +17,7 @@ export interface InputContent {
   /** Downloads or computes these units, and no others, from now on; the first ones first. */
   want (units: Iterable<number> | 'all'): void
   /** A file, or all of them, are for commands what they were when they were verified. */
-  isIntact (file: number | 'all'): boolean
+  isIntact (file: number | 'all'): Promise<boolean>
   /** The data on disk has changed: checks everything again. */
   recheck (): void
 }

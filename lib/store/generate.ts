@@ -52,7 +52,7 @@ export function checkInputs ({ inputs, root }: RunOptions, task: TaskFolder['tas
  */
 export async function untilIntact<T> (done: Promise<T>, given: Given): Promise<T> {
   const [ended] = await Promise.allSettled([done])
-  if (given.isIntact?.() === false) {
+  if (await given.isIntact?.() === false) {
     const { exitCode = null, signal = null, stderr = '' } = ended.status === 'rejected' && ended.reason instanceof CommandError ? ended.reason : {}
     throw new CommandError(
       'BW_ERR_INPUT', 'An input changed while the command read it, so the result is discarded.', { exitCode, signal, stderr }
@@ -144,7 +144,6 @@ class PieceGeneration implements Generation {
         timeoutMs
       })
       const outcome = await untilIntact(this.#finish(this.#item), given)
-      this.#end()
       if (this.#isKilled) throw killed()
       const { size, digest } = outcome
       const stored = await this.#folder.commit(this.piece, stdout, { size, digest })
@@ -163,6 +162,7 @@ class PieceGeneration implements Generation {
   async #finish (item: RunningItem): Promise<ItemOutcome> {
     try {
       const outcome = await item.done
+      this.#end()
       checkRoom(this.#folder.layout)
       return outcome
     } catch (err) {

@@ -76,9 +76,9 @@ export interface Given {
   stdin?: string
   /**
    * Called when the command has ended. False if an input has changed in the meantime, so that the result is invalid.
-   * Default: true. Never throws.
+   * Default: true. Never rejects.
    */
-  isIntact? (): boolean
+  isIntact? (): Promise<boolean>
   /** The command has ended. Never throws. */
   giveBack? (): void
 }

@@ -270,7 +270,7 @@ export class SharedInput {
         this.#select()
       },
       read: async range => open.read(range),
-      isIntact: file => open.place.isIntact(file),
+      isIntact: async file => open.place.isIntact(file),
       recheck: () => { open.recheck() }
     }
   }

@@ -8,6 +8,7 @@ import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { BitWorkerError } from '../base/errors.ts'
+import { SharedCheck } from '../inputs/stamps.ts'
 import type { InputStage, StageFile } from '../inputs/supply-types.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
@@ -40,6 +41,7 @@ export class StageView implements InputStage {
   readonly #isPerPiece: boolean
   readonly #marks = new Map<number, Mark>()
   readonly #asked = new Set<number>()
+  readonly #all = new SharedCheck(() => this.#files, file => this.#isUnchanged(file))
   #isAll = false
   #shown: Promise<StageFile[]> | null = null
   #isRechecking = false
@@ -104,10 +106,8 @@ export class StageView implements InputStage {
     return this.#isPerPiece ? this.#task.pieceLength : this.#view(this.#files[piece]!).length
   }
 
-  isIntact (file: number | 'all'): boolean {
-    return file === 'all'
-      ? this.#files.every(each => this.#isUnchanged(each))
-      : this.#isUnchanged(this.#files[file]!)
+  async isIntact (file: number | 'all'): Promise<boolean> {
+    return file === 'all' ? this.#all.run() : this.#isUnchanged(this.#files[file]!)
   }
 
   recheck (): void {

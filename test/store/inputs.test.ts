@@ -1,4 +1,5 @@
 // What work items and complete commands are given of a task's inputs.
+import { EventEmitter, once } from 'node:events'
 import { readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import test from 'tape'
@@ -8,6 +9,8 @@ import { createTask } from '../../lib/task/task.ts'
 import { createFolder, rejection } from '../helpers/disk.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { createStore, openStore, squares } from '../helpers/stores.ts'
+
+const forFile = async (): Promise<Given> => ({ files: [] })
 
 /** An executor as one with a sandbox, or without, and the links that commands found in their folders. */
 function executorWith (scratch: string | undefined): { executor: Executor, items: WorkItem[], links: string[] } {
@@ -60,11 +63,17 @@ test('a work item sees the inputs of its piece', async t => {
       inputs: { forPiece: async () => { throw new Error('gone') }, forFile: async () => ({ files: [] }) }
     })
     t.equal((await rejection(store.generate(4).done)).message, 'gone')
-    store.configure({
-      inputs: { forPiece: async () => ({ files: [], isIntact: () => false }), forFile: async () => ({ files: [] }) }
-    })
+    store.configure({ inputs: { forPiece: async () => ({ files: [], isIntact: async () => false }), forFile } })
     t.equal((await rejection(store.generate(4).done)).code, 'BW_ERR_INPUT', 'what it read was changed meanwhile')
     t.notOk(await store.verify(4), 'and nothing is stored')
+    const looking = new EventEmitter()
+    const looked = once(looking, 'end').then(() => false)
+    store.configure({ inputs: { forPiece: async () => ({ files: [], isIntact: async () => looked }), forFile } })
+    const checked = store.generate(4)
+    await checked.ended // its slot is free while its inputs are looked at
+    looking.emit('end')
+    t.equal((await rejection(checked.done)).code, 'BW_ERR_INPUT')
+    items.pop()
     items.pop()
     const arrivals: Array<(given: Given) => void> = []
     store.configure({
