@@ -222,7 +222,8 @@ export class ItemInputs {
     }
     if (input.split?.by === 'files') return { ...named(input, stage.file(piece)), giveBack: () => {}, bytes: noBytes }
     try {
-      const at = await this.#copied(stage.size(piece), async (offset, size) => await stage.read(piece, offset, size))
+      const { size, read } = stage.piece(piece)
+      const at = await this.#copied(size, read)
       return { path: at, name: input.name, giveBack: () => { remove(at) }, bytes: noBytes }
     } catch (err) {
       if (!(err instanceof BitWorkerError) || !err.code.startsWith('BW_ERR_PIECE_')) throw err

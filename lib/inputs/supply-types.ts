@@ -36,6 +36,13 @@ export interface InputTorrent extends InputContent {
 /** A file that commands see: its path, and its name below that of the input, '' for the whole input. */
 export interface StageFile { path: string, name: string }
 
+/** One result of a piece. */
+export interface StagePiece {
+  size: number
+  /** Rejects with BW_ERR_PIECE_… once this result is no longer stored, even if another one is. */
+  read: (offset: number, length: number) => Promise<Uint8Array>
+}
+
 /** The output of another task. A unit is the slice of one piece, or a file if each piece sees all of it. */
 export interface InputStage extends InputContent {
   /** the largest number of bytes in the slice of a piece */
@@ -44,10 +51,8 @@ export interface InputStage extends InputContent {
   files (): Promise<StageFile[]>
   /** The file of a piece, which is stored. */
   file (piece: number): StageFile
-  /** The size of the piece that a piece sees, which is stored. */
-  size (piece: number): number
-  /** Reads bytes of it. Rejects if it is no longer stored. */
-  read (piece: number, offset: number, length: number): Promise<Uint8Array>
+  /** The piece that a piece sees, which is stored. */
+  piece (index: number): StagePiece
 }
 
 /** Callbacks of an input. */

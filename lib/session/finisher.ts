@@ -70,6 +70,13 @@ export class Finisher {
     for (let file = 0; file < this.#states.length; file++) this.#consider(file)
   }
 
+  /** Compares the finished files with their records, and makes those again that were changed. */
+  async recheck (): Promise<void> {
+    this.#states.forEach((state, file) => { if (state === 'finished') this.#set(file, 'open') })
+    this.checkAll()
+    await this.#queue
+  }
+
   /** A piece of the file was lost. */
   reopen (index: number): void {
     this.#set(locate(this.#task, index).file, 'open')

@@ -170,11 +170,15 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     return this.store.read(index, offset, length)
   }
 
-  /** Checks every stored piece against its digest. Those that do not match become missing. */
+  /**
+   * Checks every stored piece against its digest, and the finished files. Pieces that do not match become missing, and
+   * other files are made again.
+   */
   async rescan (): Promise<void> {
     for (let index = 0; index < this.task.pieceCount && !this.#isClosed; index++) {
       if (this.results.has(index)) await this.store.verify(index)
     }
+    await this.#finisher.recheck()
   }
 
   /** The piece goes before others from now on, even if the user did not select it. */

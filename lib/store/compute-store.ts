@@ -13,6 +13,7 @@ import type { Bind } from '../executor/binds.ts'
 import { PackedResults } from '../results/packed-results.ts'
 import type { ReadonlyResults } from '../results/packed-results.ts'
 import type { Task } from '../task/task.ts'
+import type { FileMark } from './files/marks.ts'
 import { finishFile } from './finish-file.ts'
 import { generate, prepare } from './generate.ts'
 import type { RunOptions } from './generate.ts'
@@ -232,6 +233,9 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
     this.#finishing.set(file, finishing)
     return finishing
   }
+
+  /** A finished file as it was when it was compared with its record; undefined: there is none, or it was not yet. */
+  finishedMark (file: number): FileMark | undefined { return this.#folder?.table.checkedMark(file) }
 
   /** Also kills running commands. */
   close (cb: DoneCallback = () => {}): void {

@@ -13,6 +13,7 @@ import { writeAll } from '../system/write-all.ts'
 import { runCompleteCommand } from './complete-command.ts'
 import type { Draft } from './complete-command.ts'
 import { lstatOrNull, makeParents, removeTree } from './files/folders.ts'
+import { isSameMark, markAt } from './files/marks.ts'
 import { copyRegion, hashFile, isGone, openDraft, openRegular } from '../system/file-io.ts'
 import { Pacer, checkAborted } from './files/pacer.ts'
 import type { RunOptions } from './generate.ts'
@@ -86,13 +87,18 @@ function checkParts ({ task, table: { results } }: TaskFolder, file: number): vo
   }
 }
 
-/** Compares a file that was finished by an earlier run with its record. Throws BW_ERR_PART_CORRUPT (after `onLost`). */
+/**
+ * Compares a file that was finished by an earlier run, or has changed since, with its record. Throws
+ * BW_ERR_PART_CORRUPT (after `onLost`).
+ */
 async function isAsWritten (folder: TaskFolder, file: number, signal: AbortSignal | undefined): Promise<boolean> {
-  const { task, table } = folder
-  if (table.isFileChecked(file)) return true
+  const { task, table, layout } = folder
+  // before reading, so that a later change is detected
+  const mark = markAt(layout.final(task.files[file]!))
+  if (isSameMark(mark, table.checkedMark(file))) return true
   const isIntact =
     task.completeCommand === undefined ? await arePartsIntact(folder, file, signal) : await isFileIntact(folder, file)
-  if (isIntact) folder.confirmFile(file)
+  if (isIntact && mark !== null) folder.confirmFile(file, mark)
   else folder.reopenFile(file)
   return isIntact
 }
@@ -248,9 +254,11 @@ async function install (folder: TaskFolder, file: number, draft: Draft, changes:
   folder.guard.check('folder', 'work', 'drafts')
   makeParents(layout.folder, relative) // checked again, because writing the journal took time
   refuseForeign(folder, file)
+  const mark = markAt(draft.path)!
   renameSync(draft.path, final)
   await syncFolder(path.dirname(final))
-  await folder.adoptFile(file, draft.size, offsetsOf(task, file, piece => folder.table.results.sizeOf(piece)))
+  const offsets = offsetsOf(task, file, piece => folder.table.results.sizeOf(piece))
+  await folder.adoptFile(file, { ...draft, mark }, offsets)
 }
 
 /**

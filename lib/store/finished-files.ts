@@ -3,7 +3,6 @@
  * is rejected: each byte that is returned was compared with its digest.
  */
 import { closeSync, fstatSync, readFileSync } from 'node:fs'
-import type { Stats } from 'node:fs'
 import { equalBytes } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import type { PackedResults } from '../results/packed-results.ts'
@@ -15,10 +14,15 @@ import { isConcatenation } from '../task/unsupported.ts'
 import { checkParents, checkReadable, lstatOrNull } from './files/folders.ts'
 import { copyRegion, isGone, openRegular, readAt } from '../system/file-io.ts'
 import { StoreLayout } from './files/layout.ts'
+import { isSameMark } from './files/marks.ts'
+import type { FileMark } from './files/marks.ts'
 import { Pacer } from './files/pacer.ts'
 import { decodeJournal } from './journal.ts'
 import { replay } from './restore.ts'
 import type { Claims } from './restore.ts'
+
+export { isSameMark, markAt } from './files/marks.ts'
+export type { FileMark }
 
 /** A finished file as it was recorded. */
 export interface FinishedContent {
@@ -84,9 +88,6 @@ function * partsOf (pieces: PackedResults, { firstPiece, parts }: Task['files'][
   for (let index = firstPiece; index < firstPiece + parts; index++) yield pieces.get(index)!
 }
 
-/** The state of a file when it was read, by which a later change is detected. */
-export type FileMark = Pick<Stats, 'size' | 'mtimeMs' | 'ino'>
-
 /**
  * Reads a finished file, and passes its bytes to `sink` in order, chunk by chunk. They are valid only if the promise
  * resolves. Rejects with BW_ERR_NOT_FINISHED if the file has changed, BW_ERR_ABORTED, BW_ERR_OUTPUT_FOLDER.
@@ -121,9 +122,7 @@ export async function readUnchanged (
   return useFinished(path, async fd => {
     const bytes = await readAt(fd, at, length)
     // after reading, so that a change during the read is detected
-    const { size, mtimeMs, ino } = fstatSync(fd)
-    const isSame = size === mark.size && mtimeMs === mark.mtimeMs && ino === mark.ino
-    if (!isSame || bytes.length < length) throw changed(path)
+    if (!isSameMark(fstatSync(fd), mark) || bytes.length < length) throw changed(path)
     return bytes
   }, new StoreLayout(folder, ''))
 }

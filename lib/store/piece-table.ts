@@ -8,6 +8,7 @@ import type { Result } from '../results/result.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import type { StoreLayout } from './files/layout.ts'
+import type { FileMark } from './files/marks.ts'
 
 /** The location of a piece's bytes. */
 export interface Place { path: string, position: number, result: Result }
@@ -36,10 +37,13 @@ export interface StoredPieces {
   isDraft (file: number): boolean
   /** Length in bytes of a file that BitWorker wrote, finished or damaged; undefined if it wrote none. */
   ownLength (file: number): number | undefined
-  /** SHA-256 of a finished file as recorded by an earlier run; needed for files made by a complete command. */
+  /** SHA-256 of a finished file as recorded; needed for files made by a complete command. */
   digestOf (file: number): Uint8Array | undefined
-  /** The finished file was checked since the start; until then, only its length is known to be right. */
-  isFileChecked (file: number): boolean
+  /**
+   * The finished file as it was when it was checked; undefined: it was not checked since the start, and only its length
+   * is known to be right.
+   */
+  checkedMark (file: number): FileMark | undefined
   /**
    * Its bytes were compared with the digest since the start, and its file has not changed since; `mtimeMs` is the
    * file's.
@@ -64,7 +68,7 @@ export class PieceTable implements StoredPieces {
   readonly #ownLengths = new Map<number, number>()
   readonly #digests = new Map<number, Uint8Array>()
   readonly #drafts = new Set<number>()
-  readonly #checkedFiles = new Set<number>()
+  readonly #checkedFiles = new Map<number, FileMark>()
   /** file → how often one of its pieces was stored or lost */
   readonly #changes: Uint32Array
   /** position of each piece in its file */
@@ -112,7 +116,7 @@ export class PieceTable implements StoredPieces {
 
   digestOf (file: number): Uint8Array | undefined { return this.#digests.get(file) }
 
-  isFileChecked (file: number): boolean { return this.#checkedFiles.has(file) }
+  checkedMark (file: number): FileMark | undefined { return this.#checkedFiles.get(file) }
 
   isChecked (index: number, mtimeMs: number): boolean {
     const at = this.#checked[index]!
@@ -169,7 +173,7 @@ export class PieceTable implements StoredPieces {
   /** Pieces of the file are, or will be, in its draft. */
   beginDraft (file: number): void { this.#drafts.add(file) }
 
-  /** The file of an earlier run exists, finished or damaged. */
+  /** The file was recorded, and exists, finished or damaged. */
   recognise (file: number, { size, digest }: Result): void {
     this.#ownLengths.set(file, size)
     this.#digests.set(file, digest.slice()) // a view would keep the whole journal in memory
@@ -182,9 +186,12 @@ export class PieceTable implements StoredPieces {
     this.#ownLengths.set(file, length)
   }
 
-  /** The finished file is as recorded. */
-  setFileChecked (file: number): void { this.#checkedFiles.add(file) }
+  /** The finished file was as recorded when it had this mark. */
+  setFileChecked (file: number, mark: FileMark): void { this.#checkedFiles.set(file, mark) }
 
   /** The file is no longer finished. */
-  reopen (file: number): void { this.#finished.delete(file) }
+  reopen (file: number): void {
+    this.#finished.delete(file)
+    this.#checkedFiles.delete(file)
+  }
 }

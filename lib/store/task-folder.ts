@@ -18,6 +18,7 @@ import {
   lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile
 } from './files/folders.ts'
 import { StoreLayout } from './files/layout.ts'
+import type { FileMark } from './files/marks.ts'
 import { Pacer } from './files/pacer.ts'
 import { ScratchFolders } from './files/scratch.ts'
 import { FILE_FINISHED, Journal, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
@@ -27,6 +28,9 @@ import { restore } from './restore.ts'
 import type { PieceDraft } from './types.ts'
 
 const trace = traceOf('store')
+
+/** A finished file as it is recorded, and as it was when that was compared. */
+export interface AdoptedFile extends Result { mark: FileMark }
 
 /** Options of TaskFolder.open. */
 export interface FolderOptions {
@@ -197,15 +201,16 @@ export class TaskFolder implements DraftOwner {
    * A finished file has its name. With `offsets`, its pieces are served from it from now on, and their parts are
    * removed.
    */
-  async adoptFile (file: number, length: number, offsets: Float64Array | null): Promise<void> {
+  async adoptFile (file: number, content: AdoptedFile, offsets: Float64Array | null): Promise<void> {
     const { firstPiece, parts } = this.task.files[file]!
     this.reader.forgetFile(this.layout.final(this.task.files[file]!))
     this.#forgetDraft(file)
-    this.#table.finish(file, length)
-    this.#table.setFileChecked(file)
+    this.#table.finish(file, content.size)
+    this.#table.recognise(file, content)
+    this.#table.setFileChecked(file, content.mark)
     if (this.guard.isSame('drafts')) removeFile(this.layout.draft(file)) // a draft that could not be used
-    const { mtimeMs } = lstatSync(this.layout.final(this.task.files[file]!))
     if (offsets === null) return
+    const { mtimeMs } = content.mark
     const merged: number[] = []
     for (let index = firstPiece; index < firstPiece + parts; index++) {
       if (!this.#table.isMerged(index)) merged.push(index)
@@ -222,8 +227,8 @@ export class TaskFolder implements DraftOwner {
   /** The finished file is not as recorded: it will be made again. */
   reopenFile (file: number): void { this.#table.reopen(file) }
 
-  /** The finished file is as recorded: it need not be checked again. */
-  confirmFile (file: number): void { this.#table.setFileChecked(file) }
+  /** The finished file is as recorded: as long as it has this mark, it need not be checked again. */
+  confirmFile (file: number, mark: FileMark): void { this.#table.setFileChecked(file, mark) }
 
   /** Closes the draft, which is no longer used. */
   #forgetDraft (file: number): void {

@@ -65,7 +65,10 @@ export class SessionMirror implements SessionHost {
     const torrent = this.#torrent
     if (torrent.destroyed) return
     const file = torrent.files[index] as TaskFileView
+    const isKnown = finished !== null && file._finished?.length === finished.length
     file.finish(finished)
+    // it was only checked again
+    if (isKnown) return
     if (finished !== null) torrent.emit('file', finished)
     file.emit('done')
   }

@@ -4,7 +4,6 @@
  * (event 'stage'). Several tasks may read it. Made by input-torrents.ts.
  */
 import { existsSync } from 'node:fs'
-import { equalBytes } from '../base/digest.ts'
 import { traceOf } from '../base/trace.ts'
 import { InputCache } from '../inputs/cache.ts'
 import type { CacheEntry } from '../inputs/cache.ts'
@@ -29,7 +28,11 @@ export interface Lineage { readonly tasks: readonly string[], readonly all: Set<
 const lineages = new WeakMap<object, Lineage>()
 
 function lineageOf (torrent: ParentTorrent): Lineage {
-  return lineages.get(torrent) ?? { tasks: [torrent.infoHash], all: new Set([torrent.infoHash]) }
+  const known = lineages.get(torrent)
+  if (known !== undefined) return known
+  const first = { tasks: [torrent.infoHash], all: new Set([torrent.infoHash]) }
+  lineages.set(torrent, first)
+  return first
 }
 
 /** A task that reads it, and whether it wants all of it. */
@@ -57,8 +60,10 @@ export class SharedStage {
     this.#input = input
     this.#parent = parent
     this.#options = options
-    const problem = lineageProblem(input.task.infoHash, lineageOf(parent))
+    const lineage = lineageOf(parent)
+    const problem = lineageProblem(input.task.infoHash, lineage)
     if (problem !== null) throw inputError(input, `${problem}; nothing of it is computed`)
+    lineage.all.add(input.task.infoHash)
     this.#added = this.#begin(ended).catch((err: unknown) => { this.#fail(err as Error) })
   }
 
@@ -96,7 +101,6 @@ export class SharedStage {
     }) as StageTorrent
     const { tasks, all } = lineageOf(this.#parent)
     const { infoHash } = this.#input.task
-    all.add(infoHash)
     lineages.set(torrent, { tasks: [...tasks, infoHash], all })
     // somebody else may have that folder open
     const again = folder === undefined ? undefined : () => { this.#add(id, undefined) }
@@ -107,7 +111,9 @@ export class SharedStage {
   #use (torrent: StageTorrent, again?: () => void): void {
     this.#torrent = torrent
     const ifCurrent = (then: () => void) => () => { if (this.#torrent === torrent && !this.#isClosed) then() }
-    const onMetadata = ifCurrent(() => { this.#check(torrent) })
+    const onMetadata = ifCurrent(() => {
+      if (torrent.task === null) this.#fail(inputError(this.#input, 'is not the output of a task, but an ordinary torrent'))
+    })
     const onReady = ifCurrent(() => { this.#open() })
     if (torrent.metadata === null) torrent.once('metadata', onMetadata)
     else onMetadata()
@@ -125,14 +131,6 @@ export class SharedStage {
     torrent.on('warning', err => { trace('%s: %s', this.#input.name, err.message) })
     for (const peer of this.#peers.splice(0)) this.addPeer(peer)
     this.#parent.emit('stage', torrent as unknown as Torrent)
-  }
-
-  /** The metadata is here: of the task that is meant, or of none. */
-  #check ({ task }: StageTorrent): void {
-    if (task === null) return this.#fail(inputError(this.#input, 'is not the output of a task, but an ordinary torrent'))
-    if (!equalBytes(task.digest, this.#input.task.digest)) {
-      this.#fail(inputError(this.#input, 'is the output of another task than the one that is meant'))
-    }
   }
 
   #open (): void {
@@ -164,11 +162,15 @@ export class SharedStage {
     if (this.#error !== null) return events.failed(this.#error)
     if (!this.#isOpen) return
     try {
-      user.view = new StageView(this.#torrent!, user.input, user.pieceCount, isAll => {
-        user.isAll = isAll
-        this.#select()
+      user.view = new StageView(this.#torrent!, user.input, user.pieceCount, {
+        wantsAll: isAll => {
+          user.isAll = isAll
+          this.#select()
+        },
+        changed: () => { if (this.#users.get(events) === user) events.changed() }
       })
     } catch (err) {
+      // one task may describe it wrongly, which must not harm others
       return events.failed(err as Error)
     }
     events.opened(user.view)

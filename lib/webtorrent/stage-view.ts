@@ -2,16 +2,17 @@
  * The output of a task that another one reads, as the supply of that one sees it: which of its pieces and files are
  * here, and which of them are to come first. Made by shared-stage.ts.
  */
-import { lstatSync } from 'node:fs'
-import type { Stats } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
+import { equalBytes } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { SharedCheck } from '../inputs/stamps.ts'
-import type { InputStage, StageFile } from '../inputs/supply-types.ts'
+import type { InputStage, StageFile, StagePiece } from '../inputs/supply-types.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
+import { isSameMark, markAt } from '../store/finished-files.ts'
+import type { FileMark } from '../store/finished-files.ts'
 import { quote } from '../task/names.ts'
 import type { OutputInput, Task } from '../task/types.ts'
 import type { InternalTorrent } from './internals.ts'
@@ -28,8 +29,13 @@ export interface StageTorrent extends InternalTorrent {
   readonly _closed: Promise<void>
 }
 
-/** What a file was when it was finished: its digest had just been compared. */
-type Mark = Pick<Stats, 'size' | 'mtimeMs' | 'ino'>
+/** What a view tells of itself. */
+export interface StageUser {
+  /** it begins or ceases to want all of it */
+  wantsAll (isAll: boolean): void
+  /** it was checked again */
+  changed (): void
+}
 
 /** One task's view of the other one. */
 export class StageView implements InputStage {
@@ -39,28 +45,26 @@ export class StageView implements InputStage {
   /** what is a unit to others: files of the task, or its pieces */
   readonly #files: number[]
   readonly #isPerPiece: boolean
-  readonly #marks = new Map<number, Mark>()
+  /** the finished files as they were when they were compared with their digests */
+  readonly #marks = new Map<number, FileMark>()
   readonly #asked = new Set<number>()
   readonly #all = new SharedCheck(() => this.#files, file => this.#isUnchanged(file))
   #isAll = false
   #shown: Promise<StageFile[]> | null = null
   #isRechecking = false
   version = 0
-  readonly #tellAll: (isAll: boolean) => void
+  readonly #user: StageUser
 
-  /**
-   * @param torrent ready
-   * @param tellAll called when this one begins or ceases to want all of it
-   * Throws BW_ERR_INPUT where the task is not what the other one says of it
-   */
-  constructor (torrent: StageTorrent, input: OutputInput, pieceCount: number, tellAll: (isAll: boolean) => void) {
+  /** @param torrent ready. Throws BW_ERR_INPUT where the task is not what the other one says of it */
+  constructor (torrent: StageTorrent, input: OutputInput, pieceCount: number, user: StageUser) {
     const task = torrent.task!
+    checkMeant(task, input)
     this.#torrent = torrent
     this.#task = task
     this.#input = input
     this.#isPerPiece = input.split?.by === 'pieces'
     this.#files = filesOf(task, input)
-    this.#tellAll = tellAll
+    this.#user = user
     if (task.completeBy !== undefined && !this.#isPerPiece) {
       throw inputError(input, 'is the output of a task whose files only its author makes')
     }
@@ -85,7 +89,7 @@ export class StageView implements InputStage {
     if (wantsAll !== this.#isAll) {
       this.#isAll = wantsAll
       // of one file only its own pieces
-      if (this.#input.task.path === undefined) this.#tellAll(wantsAll)
+      if (this.#input.task.path === undefined) this.#user.wantsAll(wantsAll)
       else if (wantsAll) this.#askFor(this.#files[0]!)
     }
     if (units === 'all') return
@@ -110,13 +114,15 @@ export class StageView implements InputStage {
     return file === 'all' ? this.#all.run() : this.#isUnchanged(this.#files[file]!)
   }
 
+  /** Until that has ended, nothing of it is finished. */
   recheck (): void {
-    this.#marks.clear()
-    this.#shown = null
     this.version++
     if (this.#isRechecking || this.#torrent.destroyed) return
     this.#isRechecking = true
-    this.#torrent.rescanFiles(() => { this.#isRechecking = false })
+    this.#torrent.rescanFiles(() => {
+      this.#isRechecking = false
+      this.#user.changed()
+    })
   }
 
   async files (): Promise<StageFile[]> {
@@ -142,30 +148,44 @@ export class StageView implements InputStage {
     return { path: this.#pathOf(file), name: isSingle(this.#task) ? '' : this.#nameOf(file) }
   }
 
-  size (piece: number): number { return this.#torrent._session?.results.own(piece)?.size ?? 0 }
-
-  async read (piece: number, offset: number, length: number): Promise<Uint8Array> {
-    return await this.#torrent._session!.read(piece, offset, length)
+  piece (index: number): StagePiece {
+    const session = this.#torrent._session!
+    const result = session.results.own(index)
+    return {
+      size: result?.size ?? 0,
+      read: async (offset, length) => {
+        const bytes = await session.read(index, offset, length)
+        const now = session.results.own(index)
+        // replaced in the meantime, perhaps by another result
+        if (result === undefined || now === undefined || !equalBytes(now.digest, result.digest)) throw replaced(index)
+        return bytes
+      }
+    }
   }
 
   #view (file: number): TaskFileView { return this.#torrent.files[file] as TaskFileView }
 
   #isFinished (file: number): boolean {
-    if (!this.#view(file).isFinished) return this.#marks.delete(file) && false
-    if (!this.#marks.has(file)) {
-      const stats = lstatSync(this.#pathOf(file), { throwIfNoEntry: false })
-      if (stats === undefined) return false
-      this.#marks.set(file, stats)
-      this.#shown = null
-    }
-    return true
+    if (this.#isRechecking) return false
+    this.#note(file)
+    return this.#marks.has(file)
+  }
+
+  /** Whoever reads a file that is made again may have read of both. */
+  #note (file: number): void {
+    const mark = this.#view(file).isFinished ? this.#torrent._session?.store.finishedMark(file) : undefined
+    const known = this.#marks.get(file)
+    if (mark === known) return
+    if (known !== undefined) this.version++
+    if (mark === undefined) this.#marks.delete(file)
+    else this.#marks.set(file, mark)
+    this.#shown = null
   }
 
   #isUnchanged (file: number): boolean {
-    const mark = this.#isFinished(file) ? this.#marks.get(file) : undefined
-    const stats = lstatSync(this.#pathOf(file), { throwIfNoEntry: false })
-    return mark !== undefined && stats !== undefined &&
-      stats.size === mark.size && stats.mtimeMs === mark.mtimeMs && stats.ino === mark.ino
+    const { version } = this
+    if (!this.#isFinished(file) || version !== this.version) return false
+    return isSameMark(this.#marks.get(file), markAt(this.#pathOf(file)))
   }
 
   #pathOf (file: number): string { return this.#view(file)._finished?.path ?? '' }
@@ -177,6 +197,16 @@ export class StageView implements InputStage {
     if (((await stat(at)).mode & READABLE) === READABLE) return
     throw inputError(this.#input, `cannot be shown to commands: ${at} is not readable for those that they run as`)
   }
+}
+
+/** Throws BW_ERR_INPUT for another task than the one that is meant. */
+function checkMeant ({ digest }: Task, input: OutputInput): void {
+  if (equalBytes(digest, input.task.digest)) return
+  throw inputError(input, 'is the output of another task than the one that is meant')
+}
+
+function replaced (index: number): BitWorkerError {
+  return new BitWorkerError('BW_ERR_PIECE_LOST', 'system', `Piece ${index} was replaced while it was read.`)
 }
 
 /** Nothing else is in the folder, and commands can open all of its folders. */

@@ -2,6 +2,7 @@
  * The tasks whose outputs a task reads, and those whose outputs they read: joined, shown, and computed after the same
  * question. Called by `run`.
  */
+import { equalBytes } from '../../base/digest.ts'
 import type { Task } from '../../task/task.ts'
 import type { Judgement } from '../../trust/judge.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
@@ -64,7 +65,7 @@ export class Stages {
         await known(stage, settled)
       }
       const { task } = stage
-      if (task === null || stage.destroyed || settled.aborted) continue
+      if (task === null || stage.destroyed || settled.aborted || !isMeant(task, torrent.task)) continue
       await this.#gather(stage, above, settled)
       this.#found.set(stage.infoHash, { torrent: stage, task, judgement: this.#host.judge(task, above) })
       this.#report(stage)
@@ -102,6 +103,11 @@ export class Stages {
       fail(failures.describeHopeless(hopeless))
     })
   }
+}
+
+/** Whether it is the task whose output the other one reads: who signed that one vouches for this one. */
+function isMeant ({ digest, infoHash }: Task, { inputs = [] }: Task): boolean {
+  return inputs.some(({ task }) => task?.infoHash === infoHash && equalBytes(task.digest, digest))
 }
 
 async function known (stage: Torrent, settled: AbortSignal): Promise<void> {
