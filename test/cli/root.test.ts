@@ -27,6 +27,10 @@ function volunteer (
   ], { env: { HOME: path.join(dir, `${name}.home`) } })
 }
 
+function computedBy ({ events }: Running): unknown[] {
+  return events.flatMap(({ event, piece }) => event === 'computed' ? [piece] : [])
+}
+
 const RESULT = [0, 1, 2, 3].map(i => `brought along: ${i}\ngiven\n`).join('')
 
 test('a folder as the root of a task', async t => {
@@ -54,8 +58,12 @@ test('a folder as the root of a task', async t => {
     await client.event('done')
     t.equal(readFileSync(path.join(dir, 'ab'[i]!, 'x'), 'utf8'), RESULT)
   }
-  t.equal(able.flatMap(({ events }) => events.filter(({ event }) => event === 'computed')).length, 4, 'by volunteers only')
-  for (const client of [small, landlocked]) await client.event('done')
+  // two who know each other only by the author hear of such short claims too late, so that both may compute a piece
+  t.same(new Set(able.flatMap(computedBy)), new Set([0, 1, 2, 3]), 'by volunteers only')
+  for (const client of [small, landlocked]) {
+    await client.event('done')
+    t.same(computedBy(client), [])
+  }
   t.equal(readFileSync(path.join(dir, 'landlocked', 'x'), 'utf8'), RESULT, 'who cannot compute has it, too')
   const [entry = ''] = readdirSync(path.join(dir, 'a.cache/roots'))
   t.same(readdirSync(path.join(dir, 'a.cache/roots', entry)).filter(name => name.startsWith('draft')), [])
