@@ -9,7 +9,7 @@
  * Beside them is what was unpacked of some, see lib/inputs/roots/root-cache.ts.
  */
 import {
-  chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync,
+  chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync,
   writeFileSync
 } from 'node:fs'
 import { lstat, readdir, rm } from 'node:fs/promises'
@@ -88,6 +88,9 @@ export class InputCache {
       throw ioError(err, this.#folder)
     }
   }
+
+  /** Whether there is an entry of the input; it may be incomplete. */
+  has (infoHash: string): boolean { return existsSync(path.join(this.#folder, infoHash, 'torrent')) }
 
   /** Removes unused inputs and roots, the oldest first, until the rest is within the limit. Never rejects. */
   async trim (): Promise<void> {

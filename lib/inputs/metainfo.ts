@@ -5,7 +5,7 @@
  */
 import { decodeDict, textOf } from '../base/bencode.ts'
 import type { Bdict, Bvalue } from '../base/bencode.ts'
-import { equalBytes, sha1Hex, sha256 } from '../base/digest.ts'
+import { equalBytes, hexOf, sha1Hex, sha256 } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { MAX_INPUT_FILES, tableBytes } from '../task/inputs.ts'
 import { pathsProblem, quote } from '../task/names.ts'
@@ -74,6 +74,13 @@ export function readMetainfo (info: Uint8Array, input: TorrentInput, pieceCount:
 export function torrentFileOf (info: Uint8Array): Uint8Array {
   const [before, after] = [new TextEncoder().encode('d4:info'), new TextEncoder().encode('e')]
   return Buffer.concat([before, info, after])
+}
+
+/** The SHA-1 of each torrent piece (BEP 3), in hex, of an info dictionary that `readLayout` has accepted. */
+export function pieceHashes (info: Uint8Array): string[] {
+  const pieces = decode(info, inputError).get('pieces') as Uint8Array
+  const count = pieces.length / HASH_BYTES
+  return Array.from({ length: count }, (_, i) => hexOf(pieces.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)))
 }
 
 function checkList ({ files: [data, slices] }: InputLayout, name: string, pieceCount: number): void {

@@ -96,13 +96,6 @@ test('try gives the command its inputs, if they are in the task file', async t =
   const { code, stdout } = await run(['try', 'grid.bitworker', '--yes', '--piece', '1'])
   t.equal(code, 0)
   t.equal(stdout, '0.2/7 of 0.2\t7\n')
-  await writeFile(path.join(dir, 'large'), Buffer.alloc(1_000_000, 'x'))
-  const made = await run(['create', '--name', 'far', '--parts', '2', '--input', 'large', '--command', 'wc -c large'])
-  t.equal(made.code, 0)
-  t.notOk(/^try it/m.test(made.stdout), 'what would not work is not advised')
-  const far = await run(['try', 'far.bitworker', '--yes'])
-  t.equal(far.code, 2)
-  t.match(far.stderr, /The input "large" is not in the task file, and try fetches nothing/)
 })
 
 test('run --verbose shows the stderr of successful commands', async t => {

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
 import { BitWorkerError, CommandError } from '../../base/errors.ts'
-import { namesToFetch } from '../../inputs/embedded.ts'
+import { obstacleToReading } from '../../inputs/here.ts'
 import { createTaskFrom } from '../../inputs/make-task.ts'
 import type { CreateTaskFromOptions, InputSource } from '../../inputs/make-task.ts'
 import { magnetOf } from '../../task/task.ts'
@@ -83,7 +83,7 @@ export async function create (words: readonly string[], flags: CreateFlags): Pro
   await tryFirst(task, target, flags)
   const reused = old === null ? null : await takeOver(old, task, flags)
   await writeTask(target, task, flags.force)
-  announceResult(target, task, flags.json)
+  await announceResult(target, task, flags.json)
   if (reused !== null) announceReused(reused, flags, flags.json)
 }
 
@@ -197,7 +197,7 @@ async function tryFirst (task: Task, target: string, { try: isWanted, json }: Cr
     import('../run/confinement.ts'), import('../run/try-piece.ts')
   ])
   const confinement = await confine({ sandbox: 'auto', unsafeNoSandbox: false })
-  const problem = obstacleToTrying(task, confinement)
+  const problem = await obstacleToTrying(task, confinement)
   if (problem !== null && asks) return
   if (problem !== null) throw problem
   const stop = new AbortController()
@@ -232,7 +232,7 @@ function usage (message: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_USAGE', 'usage', message)
 }
 
-function announceResult (target: string, task: Task, json: boolean): void {
+async function announceResult (target: string, task: Task, json: boolean): Promise<void> {
   const signer = task.signatures[0]?.publicKey
   new JsonOutput(json).emit('created', { file: target, ...taskFields(task), signer })
   const stream = json ? process.stderr : process.stdout
@@ -241,7 +241,7 @@ function announceResult (target: string, task: Task, json: boolean): void {
     `info-hash  ${task.infoHash}`,
     ...(signer === undefined ? [] : [`signer     ${signer}`]),
     `magnet     ${magnetOf(task)}`,
-    ...(namesToFetch(task).length > 0 ? [] : [`try it     bitworker try ${shellWord(target)}`]),
+    ...(await obstacleToReading(task) !== null ? [] : [`try it     bitworker try ${shellWord(target)}`]),
     ''
   ].join('\n'))
 }

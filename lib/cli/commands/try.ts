@@ -63,7 +63,7 @@ async function tryOne (id: string | undefined, flags: TryFlags, signal: AbortSig
   const { piece, bind: binds, json } = flags
   const task = id === undefined ? taskOf(flags) : await readTask(id, flags, signal)
   const confinement = await confine(flags)
-  const problem = obstacleToTrying(task, confinement)
+  const problem = await obstacleToTrying(task, confinement, signal)
   if (problem !== null) throw problem
   if (piece >= task.pieceCount) {
     throw usage(`There is no piece ${piece}: the pieces of this task are 0 to ${task.pieceCount - 1}. Choose another --piece.`)

@@ -6,7 +6,8 @@ import { BitWorkerError, CommandError } from '../../base/errors.ts'
 import type { Bind } from '../../executor/binds.ts'
 import { noRoots } from '../../executor/failures.ts'
 import { explainMissing } from '../../executor/sandbox/missing.ts'
-import { embeddedInputs, namesToFetch } from '../../inputs/embedded.ts'
+import { obstacleToReading, openHere } from '../../inputs/here.ts'
+import type { InputsHere } from '../../inputs/here.ts'
 import type { OpenRoot } from '../../inputs/roots/root-cache.ts'
 import { openRootHere, rootOf } from '../../inputs/roots/root-supply.ts'
 import { pieceResult } from '../../session/events.ts'
@@ -14,7 +15,6 @@ import type { ComputedEvent } from '../../session/events.ts'
 import { ComputeStore } from '../../store/compute-store.ts'
 import { areChecksWithInputs, needsProblem } from '../../store/missing-needs.ts'
 import type { Generation } from '../../store/types.ts'
-import { quote } from '../../task/names.ts'
 import { unsupportedProblem } from '../../task/task.ts'
 import type { Task } from '../../task/task.ts'
 import { TorrentExecutors } from '../../webtorrent/executors.ts'
@@ -39,20 +39,17 @@ export interface TryOptions {
   onOutput?: (chunk: Buffer) => Promise<void>
 }
 
-/** Why the task cannot be tried here (BW_ERR_TASK_REQUIRES, BW_ERR_INPUT, BW_ERR_NO_SANDBOX); null if it can. */
-export function obstacleToTrying (task: Task, { mayCompute, fields }: Confinement): BitWorkerError | null {
+/**
+ * Why the task cannot be tried here (BW_ERR_TASK_REQUIRES, BW_ERR_NO_SANDBOX, or as `obstacleToReading`); null if it
+ * can. Rejects with the signal's reason.
+ */
+export async function obstacleToTrying (
+  task: Task, { mayCompute, fields }: Confinement, signal?: AbortSignal
+): Promise<BitWorkerError | null> {
   const unsupported = unsupportedProblem(task)
   if (unsupported !== null) return unsupported
-  const [name] = namesToFetch(task)
-  if (name !== undefined) {
-    return new BitWorkerError(
-      'BW_ERR_INPUT',
-      'usage',
-      `The input ${quote(name)} is not in the task file, and try fetches nothing. Compute the task with bitworker run.`
-    )
-  }
   return mayCompute
-    ? null
+    ? await obstacleToReading(task, signal)
     : new BitWorkerError(
         'BW_ERR_NO_SANDBOX',
         'system',
@@ -65,7 +62,7 @@ const WINDOW_BYTES = 1024 * 1024
 
 /**
  * Runs the piece, and prints the result on stderr. Throws the errors of `RunningItem.done`, BW_ERR_NO_SANDBOX,
- * BW_ERR_TASK_REQUIRES, BW_ERR_NEEDS, and the errors of the store.
+ * BW_ERR_TASK_REQUIRES, BW_ERR_NEEDS, and the errors of `openHere` and the store.
  */
 export async function tryPiece ({ task, piece, confinement, binds, out, signal, onOutput }: TryOptions): Promise<void> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'bitworker-try-'))
@@ -73,6 +70,7 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
   const executors = new TorrentExecutors()
   let store: ComputeStore | undefined
   let root: OpenRoot | undefined
+  let opened: InputsHere | undefined
   try {
     const compute: ComputeOptions = confinement.options
     const shown = binds.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
@@ -87,7 +85,8 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
       root = await openRootHere(rootInput, task.pieceCount, signal)
       store.configure({ root: root.path })
     }
-    const inputs = task.inputs === undefined ? null : embeddedInputs(task, () => store!.newPath())
+    opened = await openHere(task, signal)
+    const inputs = task.inputs === undefined ? null : opened.forCommands(() => store!.newPath())
     if (inputs !== null) store.configure({ inputs })
     const missing = task.needs === undefined && rootInput === undefined ? [] : await store.missingNeeds()
     if (inputs !== null && areChecksWithInputs(task)) {
@@ -122,6 +121,7 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
   } finally {
     await new Promise<void>(resolve => { if (store === undefined) resolve(); else store.close(() => { resolve() }) })
     await executors.close()
+    await opened?.close()
     root?.close()
     await rm(folder, { recursive: true, force: true })
   }

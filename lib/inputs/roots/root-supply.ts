@@ -6,11 +6,10 @@ import { createReadStream } from 'node:fs'
 import type { InputEvent } from '../../session/events.ts'
 import type { WorkSession } from '../../session/work-session.ts'
 import type { ComputeStore } from '../../store/compute-store.ts'
-import { BitWorkerError } from '../../base/errors.ts'
-import { quote } from '../../task/names.ts'
 import type { Task, TorrentInput } from '../../task/types.ts'
 import { InputCache } from '../cache.ts'
 import type { CacheOptions } from '../cache.ts'
+import { notHere } from '../here.ts'
 import { readMetainfo } from '../metainfo.ts'
 import { isAsHashed } from '../original.ts'
 import { findInput } from '../registry.ts'
@@ -35,7 +34,7 @@ export interface RootSupplyOptions extends CacheOptions {
  */
 export async function openRootHere (input: TorrentInput, pieceCount: number, signal: AbortSignal): Promise<OpenRoot> {
   const found = await findInput(input.infoHash)
-  if (found === null || !isAsHashed(found, readMetainfo(found.info, input, pieceCount))) throw notHere(input)
+  if (found === null || !isAsHashed(found, readMetainfo(found.info, input, pieceCount))) throw notHere([input.name])
   const archive = (): AsyncIterable<Uint8Array> => createReadStream(found.path)
   return await openRoot({
     folder: new InputCache().root, infoHash: input.infoHash, archive, limits: ROOT_LIMITS, signal
@@ -161,12 +160,6 @@ export class RootSupply {
     this.#reported = text
     if (state.state === 'fetching') this.#timer = setTimeout(() => { this.changed() }, REPORT_MS).unref()
   }
-}
-
-function notHere ({ name }: TorrentInput): BitWorkerError {
-  return new BitWorkerError(
-    'BW_ERR_INPUT', 'usage', `The input ${quote(name)} is not on this machine, and try fetches nothing. Compute the task with bitworker run.`
-  )
 }
 
 /** They were verified; who has changed them meanwhile is noticed by the torrent. */
