@@ -48,3 +48,17 @@ test('--complete-by without a complete command', async t => {
   t.equal(code, 2)
   t.match(stderr, /--complete-by says who runs the complete command\. Pass --complete-command CMD as well\./)
 })
+
+test('an input that only the author of its task can make is refused, in one line', async t => {
+  const { run } = await workspace(t)
+  const first = await run([
+    'create', '--name', 'first', '--parts', '3', '--command', 'true', '--complete-command', 'cat $PART_LIST > "$FILE"',
+    '--complete-by', 'author', '--no-try'
+  ])
+  t.equal(first.code, 0, first.stderr)
+  const args = ['create', '--name', 'second', '--command', 'true', '--no-try']
+  const { code, stderr } = await run([...args, '--parts', '2', '--input', 'task:first.bitworker'])
+  t.equal(code, 2)
+  t.match(stderr, /^bitworker: .*is the output of a task whose files only its author makes; seal it and use its torrent\.\n$/)
+  t.equal((await run([...args, '--input-per-part', 'task:first.bitworker'])).code, 0, 'its pieces are computed everywhere')
+})

@@ -1,6 +1,7 @@
 // What strangers can make us print is shown once, shortened, and not without end; nor do scripts get it without end.
 import test from 'tape'
-import { lastLines, Remarks } from '../../lib/cli/run/remarks.ts'
+import { describeFiles } from '../../lib/cli/run/events.ts'
+import { lastLines, Remarks, restated } from '../../lib/cli/run/remarks.ts'
 
 interface Record { remarks: Remarks, shown: string[], events: object[], clock: { ms: number } }
 
@@ -52,5 +53,21 @@ test('the stderr of commands: some lines, none of them long', t => {
   t.equal(lines.length, 10)
   t.ok(lines.every(line => line.length < 520))
   t.match(lines.at(-1)!, /^ {2}│ 999 x+…$/)
+  t.end()
+})
+
+test('warnings of packages say what is wrong and what to do', t => {
+  t.match(restated('No nodes to query'), /^The DHT finds no peers: .* --no-dht\.$/)
+  t.match(restated('addMembership ENODEV'), /^No peers are found on the local network: .* --no-lsd\.$/)
+  t.match(restated('local service discovery: addMembership ENODEV'), /--no-lsd\.$/)
+  t.equal(restated('http://x/: refused'), 'http://x/: refused')
+  t.end()
+})
+
+test('of many finished files, the first ones are listed', t => {
+  const files = Array.from({ length: 250 }, (_, i) => ({ path: `/out/x/${i}`, length: 1 }))
+  const lines = describeFiles(files, '/out')
+  t.same([lines.length, lines[0], lines[5]], [6, '  /out/x/0  1 B', '  … and 245 more in /out'])
+  t.equal(describeFiles(files.slice(0, 5), '/out').length, 5)
   t.end()
 })

@@ -66,7 +66,7 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, Advice>>> = {
     run: '. Choose another folder with -o, or stop the other one.',
     create: '. Stop it, or choose another folder with --into.'
   },
-  BW_ERR_NOT_FINISHED: { seal: { finish: '. Run it to its end, or name the folder of its files with --dir.' } },
+  BW_ERR_NOT_FINISHED: { seal: { finish: '. Run it to its end, or name another folder with --dir.' } },
   BW_ERR_OUTPUT_FOLDER: { run: ANOTHER_FOLDER },
   BW_ERR_PIECE_RANGE: { create: '. Leave it out with --pieces.' },
   BW_ERR_SYMLINK: { run: ANOTHER_FOLDER },

@@ -5,11 +5,13 @@ import type { JsonOutput } from '../output/json-output.ts'
 import type { Screen } from '../output/screen.ts'
 import type { FailureReport } from './failures.ts'
 import type { Session } from './open-torrent.ts'
-import { lastLines } from './remarks.ts'
+import { lastLines, restated } from './remarks.ts'
 import type { Remarks } from './remarks.ts'
 
 /** Shortest interval between two events about the number of peers, which any peer can change. */
 const PEERS_MS = 1_000
+/** Finished files that are listed. */
+const MAX_FILES = 5
 
 /** Reports everything except the end, which run.ts reports. */
 export function report (session: Session, failures: FailureReport, out: JsonOutput, remarks: Remarks): void {
@@ -18,7 +20,8 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
   reportMisdeeds(torrent, remarks)
   reportPeers(torrent, out)
   reportSeals(torrent, remarks)
-  session.onWarning(({ code, message }) => {
+  session.onWarning(({ code, message: said }) => {
+    const message = restated(said)
     remarks.emit('warning', { ...(code?.startsWith('BW_ERR_') === true && { code }), message })
     // a tracker that is down causes a warning every few minutes
     remarks.add('warnings', [`Warning: ${message}`])
@@ -98,7 +101,12 @@ function reportPeers (torrent: Session['torrent'], out: JsonOutput): void {
   })
 }
 
-/** The finished files as a note. */
-export function describeFiles (files: Array<{ path: string, length: number }>): string[] {
-  return files.map(({ path, length }) => `  ${escapeText(path)}  ${formatBytes(length)}`)
+/** The finished files as a note: the first ones, if there are many. @param folder that they are in */
+export function describeFiles (files: Array<{ path: string, length: number }>, folder: string): string[] {
+  const shown = files.length > MAX_FILES ? files.slice(0, MAX_FILES) : files
+  const more = files.length - shown.length
+  return [
+    ...shown.map(({ path, length }) => `  ${escapeText(path)}  ${formatBytes(length)}`),
+    ...more === 0 ? [] : [`  … and ${more} more in ${escapeText(folder)}`]
+  ]
 }

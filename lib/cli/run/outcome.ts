@@ -108,7 +108,7 @@ function announceDone (
       ? torrent.files.map(file => ({ path: path.resolve(torrent.path, file.path), length: file.length }))
       : inOrderOf(torrent, finished)
   out.emit('done', { files })
-  screen.note(['done:', ...describeFiles(files)].join('\n'))
+  screen.note(['done:', ...describeFiles(files, path.resolve(torrent.path))].join('\n'))
   if (torrent.task !== null && finished.size < torrent.task.files.length) {
     screen.note(`All parts are stored${whyNoFiles(torrent)}`)
   }

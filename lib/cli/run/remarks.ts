@@ -28,6 +28,23 @@ export function lastLines (stderr: string): string[] {
   return lines.slice(-MAX_LINES).map(line => `  │ ${cutLine(line.replaceAll('\t', '    '))}`)
 }
 
+/** Warnings of WebTorrent's packages that say neither what is wrong nor what to do, in words that do. */
+const RESTATED: ReadonlyArray<[pattern: RegExp, says: string]> = [
+  [
+    /\bNo nodes to query$/,
+    'The DHT finds no peers: it knows no other node. Check that this machine reaches the Internet by UDP, or turn the DHT off with --no-dht.'
+  ],
+  [
+    /\baddMembership E[A-Z]+$/,
+    'No peers are found on the local network: this machine has no network that can multicast. Connect it to one, or turn local service discovery off with --no-lsd.'
+  ]
+]
+
+/** The message of a warning, for users. */
+export function restated (message: string): string {
+  return RESTATED.find(([pattern]) => pattern.test(message))?.[1] ?? message
+}
+
 /** Counts messages within an hour. */
 class Hour {
   readonly #most: number

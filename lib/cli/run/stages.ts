@@ -12,6 +12,7 @@ import type { Screen } from '../output/screen.ts'
 import { reportPieces } from './events.ts'
 import { FailureReport } from './failures.ts'
 import type { Explain } from './failures.ts'
+import { restated } from './remarks.ts'
 import type { Remarks } from './remarks.ts'
 import { nothingComes } from './waiting.ts'
 
@@ -83,7 +84,7 @@ export class Stages {
       explain, note: text => { screen.note(`${name}: ${text}`) }, remark: lines => { remarks.add('failures', lines) }, emit
     })
     reportPieces(stage, failures, { emit }, remarks)
-    stage.on('warning', ({ message }) => { remarks.add('warnings', [`Warning: ${name}: ${message}`]) })
+    stage.on('warning', ({ message }) => { remarks.add('warnings', [`Warning: ${name}: ${restated(message)}`]) })
     stage.on('done', () => {
       emit('done')
       screen.note(`${name}: done`)
