@@ -33,15 +33,17 @@ export function linesList (bytes: Uint8Array, name: string): ValueList {
 
 /** A table (RFC 4180, or with `;` or tabs) whose first line contains the names. Throws BW_ERR_INPUT_SOURCE. */
 export function csvList (bytes: Uint8Array, name: string): ValueList {
+  const text = textIn(bytes, name)
   let rows: string[][]
   try {
-    const text = textIn(bytes, name)
     rows = parse(text, { bom: true, skip_empty_lines: true, delimiter: delimiterOf(text) })
   } catch (error) {
     throw listError(name, `is not a CSV table: ${(error as Error).message}`)
   }
-  const [columns = [], ...rest] = rows
+  const [columns, ...rest] = rows
+  if (columns === undefined) throw listError(name, 'is empty; its first line has the names of the columns')
   checkColumns(columns, name)
+  if (rest.length === 0) throw listError(name, 'has no entry below the names in its first line')
   return { columns, rows: rest }
 }
 
@@ -51,9 +53,10 @@ export function csvList (bytes: Uint8Array, name: string): ValueList {
  * BW_ERR_INPUT_SOURCE.
  */
 export function jsonList (bytes: Uint8Array, name: string): ValueList {
+  const text = textIn(withoutMarks(bytes), name)
   let items: unknown
   try {
-    items = jsonItems(textIn(withoutMarks(bytes), name))
+    items = jsonItems(text)
   } catch (error) {
     throw listError(name, `is not JSON: ${(error as Error).message}`)
   }
@@ -119,7 +122,7 @@ export function linked (lists: readonly ValueList[]): ValueList {
   if (other !== undefined) {
     const [one, another] = [first!.rows.length, other.rows.length]
     throw new BitWorkerError(
-      'BW_ERR_INPUT_SOURCE', 'usage', `A list of ${another} entries cannot be linked to one of ${one}.`
+      'BW_ERR_INPUT_SOURCE', 'usage', `A list of ${another} entries cannot be linked to one of ${one}; they need the same number.`
     )
   }
   return { rows: first!.rows.map((_, i) => lists.flatMap(({ rows }) => rows[i]!)) }

@@ -145,7 +145,7 @@ function checkPieceCount (
 ): void {
   const asked = parts ?? files?.reduce((sum, file) => sum + file.parts, 0)
   if (pieceCount === undefined || asked === undefined || asked === pieceCount) return
-  throw badOption(`The split input makes ${pieceCount} pieces, not ${asked}. Leave out the number of pieces.`)
+  throw badOption(`The split input makes ${pieceCount} ${pieceCount === 1 ? 'piece' : 'pieces'}, not ${asked}. Leave out the number of pieces.`)
 }
 
 /** Embeds the smallest ones first, as long as they fit. */

@@ -42,13 +42,13 @@ export async function readTree (from: string): Promise<SourceTree> {
   try {
     const root = await realpath(from)
     const found = await stat(root)
-    if (!found.isDirectory()) return sized([fileOf(root, [], found)], false)
+    if (!found.isDirectory()) return sized(from, [fileOf(root, [], found)], false)
     const files: SourceFile[] = []
     await walk(root, [], { root, within: [root], files })
     files.sort((a, b) => compareBytes(Buffer.from(a.path.join('/')), Buffer.from(b.path.join('/'))))
     const problem = pathsProblem(files.map(file => file.path))
     if (problem !== null) throw sourceError(from, `has a file whose name ${problem}`)
-    return sized(files, true)
+    return sized(from, files, true)
   } catch (error) {
     throw readError(error, from)
   }
@@ -97,9 +97,9 @@ function fileOf (source: string, at: string[], found: Awaited<ReturnType<typeof 
   }
 }
 
-function sized (files: SourceFile[], isFolder: boolean): SourceTree {
+function sized (from: string, files: SourceFile[], isFolder: boolean): SourceTree {
   const length = files.reduce((sum, file) => sum + file.length, 0)
-  if (length === 0) throw sourceError(files[0]?.source ?? 'the folder', 'is empty')
+  if (length === 0) throw sourceError(from, 'is empty')
   return { isFolder, files, length }
 }
 

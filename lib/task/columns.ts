@@ -32,7 +32,8 @@ const RESERVED_PREFIX = new RegExp('^(?:BASH|COMP_|COPROC|DYLD_|EPOCH|GIT_|GLIBC
 /** What is wrong with the names, as the end of a sentence about their list; null if nothing is. */
 export function columnsProblem (names: readonly string[]): string | null {
   if (names.length === 0 || names.length > MAX_COLUMNS) return `has ${names.length} names, not 1 to ${MAX_COLUMNS}`
-  if (new Set(names).size < names.length) return 'has a name twice'
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) return `has the name ${quote(twice)} twice`
   for (const name of names) {
     if (!/^[A-Za-z_]\w*$/.test(name) || name.length > MAX_NAME_BYTES) {
       return `has the name ${quote(name)}, which is not letters, digits and underscores, at most ${MAX_NAME_BYTES}`

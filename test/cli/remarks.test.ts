@@ -1,6 +1,7 @@
 // What strangers can make us print is shown once, shortened, and not without end; nor do scripts get it without end.
+import { EventEmitter } from 'node:events'
 import test from 'tape'
-import { describeFiles } from '../../lib/cli/run/events.ts'
+import { describeFiles, report } from '../../lib/cli/run/events.ts'
 import { lastLines, Remarks, restated } from '../../lib/cli/run/remarks.ts'
 
 interface Record { remarks: Remarks, shown: string[], events: object[], clock: { ms: number } }
@@ -69,5 +70,18 @@ test('of many finished files, the first ones are listed', t => {
   const lines = describeFiles(files, '/out')
   t.same([lines.length, lines[0], lines[5]], [6, '  /out/x/0  1 B', '  … and 245 more in /out'])
   t.equal(describeFiles(files.slice(0, 5), '/out').length, 5)
+  t.end()
+})
+
+test('an input that is lost to the command and to the peers is told once', t => {
+  const { remarks, shown } = record()
+  const torrent = Object.assign(new EventEmitter(), { numPeers: 0 })
+  const session = { torrent, onWarning: (tell: (err: Error) => void) => { torrent.on('warning', tell) } }
+  type Args = Parameters<typeof report>
+  report(session as unknown as Args[0], {} as Args[1], { emit () {} } as unknown as Args[2], remarks)
+  const message = 'The input "data" is not shared.'
+  torrent.emit('warning', new Error(message))
+  torrent.emit('input', { name: 'data', message })
+  t.deepEqual(shown, [`Warning: ${message}`])
   t.end()
 })

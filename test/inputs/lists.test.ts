@@ -92,8 +92,9 @@ test('CSV', t => {
   t.match(problem(() => csvList(text('a,"b\n1,2\n'), 'p.csv')), /is not a CSV table/)
   t.match(problem(() => csvList(text('a b,c\n1,2\n'), 'p.csv')), /letters, digits and underscores/)
   t.match(problem(() => csvList(text('PATH\n1\n'), 'p.csv')), /has the name PATH/)
-  t.match(problem(() => csvList(text(''), 'p.csv')), /has 0 names/)
-  t.match(problem(() => sliceRows(csvList(text('a\n'), 'p.csv'), 1, 'p.csv')), /has no entry/)
+  t.match(problem(() => csvList(text(''), 'p.csv')), /is empty; its first line has the names/)
+  t.match(problem(() => csvList(text('a\n'), 'p.csv')), /"p\.csv" has no entry below the names/)
+  t.match(problem(() => csvList(Uint8Array.of(0x61, 0x0a, 0xff), 'p.csv')), /"p\.csv" is not UTF-8; save it as UTF-8\.$/)
   t.end()
 })
 
@@ -120,7 +121,7 @@ test('several lists: the last varies fastest, as with GNU parallel', t => {
   })
   t.deepEqual(combine([list('1')]), list('1'), 'a single one')
   const twice = { columns: ['a'], rows: [['1']] }
-  t.match(problem(() => combine([twice, twice])), /has a name twice/)
+  t.match(problem(() => combine([twice, twice])), /has the name "a" twice/)
   const many = { rows: Array.from({ length: 3000 }, () => ['1']) }
   t.match(problem(() => combine([many, many])), /9000000 entries; at most/)
   t.match(problem(() => sliceRows(list('a\nb'), 1, ':::')), /several lines/)

@@ -127,7 +127,7 @@ test('files that cannot be inputs', async t => {
   await refuse('a link to nowhere', 'dangling', /^NOT_FOUND usage: .*dangling\/a" does not exist, or is a symbolic link that leads nowhere/)
   await refuse('names that are one on some disks', 'case', /^INPUT_SOURCE usage: .*same file/)
   await refuse('a name that not everybody can have', 'bad', /^INPUT_SOURCE usage: .*"a:b" contains/)
-  await refuse('an empty folder', 'empty', /^INPUT_SOURCE usage: .*is empty/)
+  await refuse('an empty folder', 'empty', /^INPUT_SOURCE usage: The input ".*empty" is empty/)
   await refuse('an empty file', 'nothing', /^INPUT_SOURCE usage: .*is empty/)
   t.match(await problem(make([{ path: '/dev/zero' }], { parts: 1 })), /neither a file nor a folder/)
   await writeFile(Buffer.concat([Buffer.from(at('in', 'sub')), Buffer.from([0x2f, 0xff])]), 'x')

@@ -72,7 +72,7 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, Advice>>> = {
   BW_ERR_SYMLINK: { run: ANOTHER_FOLDER },
   BW_ERR_TASK_COMMAND: { create: { shorten: '. Put it into a script, and pass that with --script FILE.' } },
   BW_ERR_TASK_LIMITS: { create: '. Choose another --memory or --scratch.' },
-  BW_ERR_TASK_NAME: { create: '. Choose another one (--name, --file).' },
+  BW_ERR_TASK_NAME: { create: '. Choose another one (--name, --file, --out-pattern).' },
   BW_ERR_TASK_NEEDS: { create: '. Correct --need, --need-command, --need-cpus or --arch.' },
   BW_ERR_TASK_NO_COMMAND: { create: '. Pass --command CMD.' },
   BW_ERR_TASK_PIECE_LENGTH: { create: '. Choose another --piece-length.' },

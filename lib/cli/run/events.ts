@@ -47,8 +47,9 @@ export function reportPieces (
     torrent.on(event, ({ piece }: { piece: number }) => {
       failures.recovered(piece)
     })
-  torrent.on('input', ({ name, message }) => {
-    if (message !== undefined) remarks.add(`input ${name}`, [`warning: ${escapeText(message)}`])
+  // the sharing of inputs may report the same
+  torrent.on('input', ({ message }) => {
+    if (message !== undefined) remarks.add('warnings', [`Warning: ${message}`])
   })
 }
 
