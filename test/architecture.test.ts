@@ -100,6 +100,7 @@ const DOORS: Record<string, readonly string[]> = {
     'limits.ts',
     'remove-tree.ts',
     'sandbox/detect.ts',
+    'sandbox/gpu.ts',
     'sandbox/host.ts',
     'sandbox/missing.ts',
     'sandbox/scratch.ts',

@@ -10,6 +10,8 @@ export interface Mount {
   at: string
   /** default: read-only */
   writable?: boolean
+  /** a device node, which can be used; default false */
+  isDevice?: boolean
 }
 
 /** One execution of a command: a work item, or a file's complete command. */

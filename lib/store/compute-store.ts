@@ -41,6 +41,8 @@ export interface StoreRunOptions {
   /** limit for each work item, in addition to the task's own; milliseconds, 0 = none */
   /** absolute path of the folder that commands see as `/`; default: the task has none */
   root?: string
+  /** absolute paths of the device nodes that commands may use; default: none */
+  devices?: readonly string[]
   timeoutMs?: number
 }
 
@@ -80,12 +82,13 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   /** Changes how commands are run from now on; omitted options are unchanged. Throws BW_ERR_BIND. */
   configure (options: StoreRunOptions): void {
     const { executor = this.#run.executor, binds, timeoutMs = this.#run.timeoutMs } = options
-    const { inputs = this.#run.inputs, root = this.#run.root } = options
+    const { inputs = this.#run.inputs, root = this.#run.root, devices = this.#run.devices } = options
     this.#run = {
       binds: binds === undefined ? this.#run.binds : checkBinds(binds, this.#opts.task.inputs?.map(({ name }) => name)),
       timeoutMs,
       ...(inputs !== undefined && { inputs }),
       ...(root !== undefined && { root }),
+      ...(devices !== undefined && { devices }),
       ...(executor !== undefined && { executor })
     }
   }

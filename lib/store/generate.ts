@@ -6,6 +6,7 @@ import { BitWorkerError, CommandError } from '../base/errors.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../executor/bash-executor.ts'
 import { mountsOf } from '../executor/binds.ts'
 import type { Binds } from '../executor/binds.ts'
+import { gpuMounts } from '../executor/sandbox/gpu.ts'
 import type { Mount } from '../executor/types.ts'
 import { killed, noRoots } from '../executor/failures.ts'
 import { ioError } from '../system/io-errors.ts'
@@ -25,6 +26,8 @@ export interface RunOptions {
   inputs?: Inputs
   /** absolute path of the folder that commands see as `/`; default: the task has none */
   root?: string
+  /** absolute paths of the device nodes that commands may use; default: none */
+  devices?: readonly string[]
   /** milliseconds; 0 = only the task's limit */
   timeoutMs: number
 }
@@ -32,12 +35,12 @@ export interface RunOptions {
 const NOTHING: Given = { files: [] }
 
 /**
- * Makes inputs and binds available to a command: in a sandbox by mounts, which are returned, otherwise by links in its
- * folder `cwd`. Throws BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
+ * Makes inputs, binds and devices available to a command: in a sandbox by mounts, which are returned, otherwise inputs
+ * by links in its folder `cwd`. Throws BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
  */
-export function show ({ executor, binds }: RunOptions, { files }: Given, cwd: string): Mount[] {
+export function show ({ executor, binds, devices = [] }: RunOptions, { files }: Given, cwd: string): Mount[] {
   if (executor?.scratch === undefined) linkInto(cwd, files)
-  return mountsOf([...binds, ...files])
+  return [...mountsOf([...binds, ...files]), ...gpuMounts(devices)]
 }
 
 /** Throws BW_ERR_INPUT if a command would run without the task's inputs: its result would be wrong. */

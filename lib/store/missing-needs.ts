@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { BitWorkerError, CommandError } from '../base/errors.ts'
+import { findGpus, gpusAmong } from '../executor/sandbox/gpu.ts'
 import { ioError } from '../system/io-errors.ts'
 import { spaceAsked } from '../task/asks.ts'
 import type { Task } from '../task/task.ts'
@@ -19,6 +20,8 @@ const TIMEOUT_MS = 60_000
 const MAX_OUTPUT_BYTES = 64 * 1024
 /** Prints those of its arguments that are not commands. */
 const FIND_TOOLS = 'for tool; do command -v -- "$tool" > /dev/null || echo "$tool"; done'
+/** Succeeds if one of its arguments can be opened for reading and writing. */
+const OPEN_ANY = 'for device; do (: <> "$device") 2> /dev/null && exit 0; done; exit 1'
 /** Other names for the output of `uname -m`. */
 const MACHINES: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' }
 
@@ -39,6 +42,12 @@ export async function missingNeeds (folder: TaskFolder, run: RunOptions): Promis
   await checkRoot(folder, run)
   if (processors < cpus) missing.push(`${cpus} processors (it has ${processors})`)
   if (arch.length > 0 && !arch.includes(machine)) missing.push(`a processor of ${arch.join(' or ')} (it has ${machine})`)
+  const gpus = gpusAmong(run.devices ?? [])
+  if (gpus.length > 0) {
+    const found = await runCheck(folder, run, { command: OPEN_ANY, args: gpus })
+    if (found.failure?.code === 'BW_ERR_COMMAND_KILLED') throw found.failure
+    if (found.failure !== null) missing.push(`a GPU that commands may open (they may not open ${gpus.join(', ')}; your user must be in the group of one of them)`)
+  }
   if (tools.length > 0) {
     const found = await runCheck(folder, run, { command: FIND_TOOLS, args: tools })
     if (found.failure !== null) throw found.failure
@@ -71,6 +80,40 @@ async function checkRoot (folder: TaskFolder, run: RunOptions): Promise<void> {
     `The root of the task has no /bin/bash that runs on this machine, so nothing is computed here, only downloaded (${failure.message.replace(/\.$/, '')}). Ask its author to correct it.`,
     { cause: failure }
   )
+}
+
+/**
+ * The device nodes that the commands of a task may use: none if it needs no GPU. Throws BW_ERR_NEEDS if it needs one
+ * that is not here, or not allowed.
+ * @param gpu whether it may use one: all of this machine, or these device nodes
+ */
+export function devicesFor ({ needs }: Pick<Task, 'needs'>, gpu: boolean | readonly string[] = false): readonly string[] {
+  if (needs?.gpu !== true) return []
+  const devices = typeof gpu === 'boolean' ? findGpus() : gpu
+  if (devices.length === 0) {
+    throw new BitWorkerError(
+      'BW_ERR_NEEDS',
+      'system',
+      'This task needs a GPU, and this machine has none that is known (such as /dev/dri/renderD128 or /dev/nvidia0), so nothing is computed here, only downloaded.'
+    )
+  }
+  if (gpu !== false) return devices
+  throw new BitWorkerError(
+    'BW_ERR_NEEDS',
+    'system',
+    'This task needs a GPU, so without your permission nothing is computed here, only downloaded.',
+    { remedy: 'allow-gpu' }
+  )
+}
+
+/** Why a task may not be computed here: the GPU that it needs (BW_ERR_NEEDS); null if that is no obstacle. */
+export function gpuProblem (task: Pick<Task, 'needs'>, gpu: boolean | readonly string[] | undefined): BitWorkerError | null {
+  try {
+    devicesFor(task, gpu)
+    return null
+  } catch (err) {
+    return err as BitWorkerError
+  }
 }
 
 /** BW_ERR_NEEDS. */

@@ -9,7 +9,7 @@ import { quote } from './names.ts'
 import { taskError, TaskFlaw } from './types.ts'
 import type { TaskNeeds } from './types.ts'
 
-const KEYS = new Set(['arch', 'commands', 'cpus', 'tools'])
+const KEYS = new Set(['arch', 'commands', 'cpus', 'gpu', 'tools'])
 const MAX_TOOLS = 64
 const MAX_COMMANDS = 16
 const MAX_ARCHS = 16
@@ -28,6 +28,7 @@ export function readNeeds (value: Bvalue | undefined): TaskNeeds | undefined {
   const commands = readList(value.get('commands'), 'commands', MAX_COMMANDS)
   const arch = readList(value.get('arch'), 'arch', MAX_ARCHS)
   const cpus = value.get('cpus')
+  const gpu = value.get('gpu')
   for (const tool of tools ?? []) if (!isToolName(tool)) throw bad(`a need for ${quote(tool)}, which is not the name of a program`)
   for (const each of arch ?? []) if (!ARCH.test(each)) throw bad(`a need for the processor ${quote(each)}, which is not a name as of uname -m`)
   for (const command of commands ?? []) {
@@ -38,11 +39,13 @@ export function readNeeds (value: Bvalue | undefined): TaskNeeds | undefined {
   if (cpus !== undefined && (typeof cpus !== 'number' || cpus < 1 || cpus > MAX_CPUS)) {
     throw bad(`a need for processors that is not a number from 1 to ${MAX_CPUS}`)
   }
+  if (gpu !== undefined && gpu !== 1) throw bad('a need for a GPU that is not 1')
   return {
     ...(tools !== undefined && { tools }),
     ...(commands !== undefined && { commands }),
     ...(cpus !== undefined && { cpus }),
-    ...(arch !== undefined && { arch })
+    ...(arch !== undefined && { arch }),
+    ...(gpu !== undefined && { gpu: true })
   }
 }
 
@@ -70,7 +73,7 @@ export function unknownNeeds (value: Bvalue | undefined): string[] {
  */
 export function needsDict (needs: TaskNeeds | undefined): Record<string, Encodable | undefined> | undefined {
   if (needs === undefined) return undefined
-  const { tools, commands, cpus, arch } = needs
+  const { tools, commands, cpus, arch, gpu } = needs
   for (const [key, list] of Object.entries({ tools, commands, arch })) {
     if (list !== undefined && !(Array.isArray(list) && list.every(text => typeof text === 'string'))) {
       throw taskError('BW_ERR_TASK_OPTIONS', `needs.${key} must be a list of strings.`, 'usage')
@@ -79,7 +82,11 @@ export function needsDict (needs: TaskNeeds | undefined): Record<string, Encodab
   if (cpus !== undefined && !Number.isSafeInteger(cpus)) {
     throw taskError('BW_ERR_TASK_OPTIONS', 'needs.cpus must be a whole number.', 'usage')
   }
-  const dict = { tools: listed(tools), commands: listed(commands), cpus, arch: listed(arch) }
+  if (gpu !== undefined && typeof gpu !== 'boolean') {
+    throw taskError('BW_ERR_TASK_OPTIONS', 'needs.gpu must be true or false.', 'usage')
+  }
+  const flag = gpu === true ? 1 : undefined
+  const dict = { tools: listed(tools), commands: listed(commands), cpus, arch: listed(arch), gpu: flag }
   return Object.values(dict).some(value => value !== undefined) ? dict : undefined
 }
 

@@ -33,6 +33,8 @@ export interface TaskNeeds {
   cpus?: number
   /** the processor must be one of these, named as by `uname -m`: 1 to 16 */
   arch?: readonly string[]
+  /** a GPU, which commands may use only if the volunteer allows it */
+  gpu?: boolean
 }
 
 /**

@@ -86,8 +86,9 @@ function judgeSigner (
 }
 
 function whyOutOfScope (task: Task, author: KnownAuthor, now: Date): string | undefined {
-  const { expires, maxHours, maxBytes, maxInput, maxMemory, maxScratch } = author
+  const { expires, maxHours, maxBytes, maxInput, maxMemory, maxScratch, gpu } = author
   if (expires !== undefined && now >= expires) return `trust expired on ${expires.toISOString()}`
+  if (task.needs?.gpu === true && gpu !== true) return 'it uses a GPU, which this trust does not cover'
   if (maxBytes !== undefined && task.length > maxBytes) {
     return `its files may have ${task.length} bytes, more than ${maxBytes}`
   }

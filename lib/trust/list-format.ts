@@ -20,6 +20,8 @@ export interface TrustScope {
   maxMemory?: number
   /** bytes that each command may write to its folder; as `maxMemory` */
   maxScratch?: number
+  /** also tasks that need a GPU; default false */
+  gpu?: boolean
 }
 
 /** An author with a known key. */
@@ -36,7 +38,7 @@ export interface KnownAuthor extends TrustScope {
 export interface TrustStore { authors: readonly KnownAuthor[] }
 
 const VERSION = 1
-const AUTHOR_KEYS = new Set(['key', 'label', 'denied', 'expires', 'maxHours', 'maxBytes', 'maxInput', 'maxMemory', 'maxScratch'])
+const AUTHOR_KEYS = new Set(['key', 'label', 'denied', 'expires', 'maxHours', 'maxBytes', 'maxInput', 'maxMemory', 'maxScratch', 'gpu'])
 
 /** Reads the text of trust.json. Throws BW_ERR_TRUST_STORE. */
 export function parseTrustStore (text: string): TrustStore {
@@ -69,15 +71,17 @@ function parseObject (text: string): Record<string, unknown> {
 function readAuthor (value: unknown): KnownAuthor {
   if (!isObject(value)) throw malformed('an author is not an object')
   refuseOthers(value, AUTHOR_KEYS, 'an author')
-  const { label, denied, expires } = value
+  const { label, denied, expires, gpu } = value
   if (label !== undefined && typeof label !== 'string') throw malformed('a `label` is not a string')
   if (denied !== undefined && typeof denied !== 'boolean') throw malformed('a `denied` is neither true nor false')
+  if (gpu !== undefined && typeof gpu !== 'boolean') throw malformed('a `gpu` is neither true nor false')
   return {
     key: readKey(value['key']),
     ...(label !== undefined && { label }),
     ...(denied !== undefined && { denied }),
     ...(expires !== undefined && { expires: readDate(expires) }),
-    ...readNumbers(value)
+    ...readNumbers(value),
+    ...(gpu !== undefined && { gpu })
   }
 }
 

@@ -12,7 +12,7 @@ import { InputSupply } from '../inputs/supply.ts'
 import type { InputEvent } from '../session/events.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
-import { areChecksWithInputs, needsProblem } from '../store/missing-needs.ts'
+import { areChecksWithInputs, devicesFor, needsProblem } from '../store/missing-needs.ts'
 import type { Given } from '../store/types.ts'
 import { TorrentExecutors } from './executors.ts'
 import type { Choice } from './executors.ts'
@@ -150,7 +150,7 @@ export class ComputeControl {
       if (choice === null) return null
       session.store.configure({ executor: choice.executor })
       if (!await this.#bringRoot(session, choice)) return choose()
-      await checkNeeds(session)
+      await checkNeeds(session, choice.options.gpu)
       return choice.options === current() ? choice : choose()
     }
     choose().finally(() => { this.#isSettling = false }).then(chosen => {
@@ -214,9 +214,10 @@ export class ComputeControl {
 }
 
 /** Throws BW_ERR_NEEDS if commands are left that cannot run on this machine. */
-async function checkNeeds (session: WorkSession<ComputeStore>): Promise<void> {
+async function checkNeeds (session: WorkSession<ComputeStore>, gpu: ComputeOptions['gpu']): Promise<void> {
   const { needs, root } = session.task
   if ((needs === undefined && root === undefined) || !hasWork(session)) return
+  session.store.configure({ devices: devicesFor(session.task, gpu) })
   const missing = await session.store.missingNeeds()
   if (missing.length > 0) throw needsProblem(missing)
 }

@@ -28,6 +28,12 @@ export interface ComputeOptions {
    * process.
    */
   sandbox?: SandboxChoice
+  /**
+   * Whether tasks that need a GPU may use one: `true`: all of this machine; a list: these device nodes, as absolute
+   * paths. Default false: such a task is not computed, and the torrent emits a 'warning' with BW_ERR_NEEDS. The
+   * commands then talk to the drivers in the kernel.
+   */
+  gpu?: boolean | readonly string[]
   /** runs the commands, instead of a BashExecutor with `limits` and `sandbox` */
   executor?: Executor
 }
@@ -80,11 +86,17 @@ export interface CheckedComputeOptions extends ComputeOptions { readonly limits:
 
 /** Throws BW_ERR_COMPUTE_OPTIONS. */
 export function checkComputeOptions (options: ComputeOptions): CheckedComputeOptions {
-  const { slots, limits = {} } = options
+  const { slots, limits = {}, gpu = false } = options
   const checked = { ...options, limits: validLimits(limits) }
+  const isGpu = typeof gpu === 'boolean' || (Array.isArray(gpu) && gpu.every(isDevicePath))
+  if (!isGpu) {
+    throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', 'The option gpu is neither true nor false, nor a list of absolute paths.')
+  }
   if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return checked
   throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}, not a whole number of at least 1.`)
 }
+
+function isDevicePath (at: unknown): boolean { return typeof at === 'string' && at.startsWith('/') && !at.includes('\0') }
 
 /**
  * Throws if nothing can be computed with any options: BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK for an ordinary torrent,

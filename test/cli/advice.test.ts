@@ -107,6 +107,8 @@ test('advice is chosen by code and remedy, never by words', t => {
     ['BW_ERR_FILE_EXISTS', 'keygen', undefined, 'No. Choose another file with -o, or overwrite it with --force.'],
     ['BW_ERR_KEY', 'sign', 'another-key', 'No (bitworker keygen, --key FILE).'],
     ['BW_ERR_KEY_FILE', 'sign', undefined, 'No.'],
+    ['BW_ERR_NEEDS', 'run', 'allow-gpu', 'No. Run it again with --gpu to let it use yours.'],
+    ['BW_ERR_NEEDS', 'run', undefined, 'No.'],
     ['BW_ERR_NOT_FINISHED', 'seal', 'finish', 'No. Run it to its end, or name another folder with --dir.'],
     ['BW_ERR_NOT_FINISHED', 'seal', undefined, 'No.'],
     ['BW_ERR_TASK_COMMAND', 'create', undefined, 'No.']

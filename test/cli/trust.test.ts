@@ -29,7 +29,8 @@ test('trust add, list, remove', async t => {
     '--max-memory',
     '2G',
     '--max-scratch',
-    '1M'
+    '1M',
+    '--gpu'
   ])
   const expected = {
     key,
@@ -39,7 +40,8 @@ test('trust add, list, remove', async t => {
     maxBytes: 2 ** 30,
     maxInput: 3 * 2 ** 30,
     maxMemory: 2 ** 31,
-    maxScratch: 2 ** 20
+    maxScratch: 2 ** 20,
+    gpu: true
   }
   t.deepEqual(added, { event: 'added', ...expected })
   t.deepEqual(await json(files, ['trust', 'list']), { event: 'author', ...expected })

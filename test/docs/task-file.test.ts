@@ -102,13 +102,13 @@ const INPUT = { name: 'a', data: 'x' }
 const VERSIONS: Record<string, Dict[]> = {
   '`version` 1, and known keys of version 1 only': [{}, { requires: [], timeout: 1 }],
   '`version` 2, and known keys only, also inside `inputs` and `needs`': [
-    { version: 2 }, { version: 2, timeout: 1 }, { version: 2, needs: {} }, { version: 2, needs: { cpus: 4096 } }
+    { version: 2 }, { version: 2, timeout: 1 }, { version: 2, needs: {} }, { version: 2, needs: { cpus: 4096, gpu: 1 } }
   ],
   '`version` 1, and a key that the reader does not know, or one of version 2': [
     { inputs: 1 }, { inputs: [INPUT] }, { needs: {} }, { 'output pattern': '%d' }, { '': '' }, { Command: 'x' }
   ],
   '`version` 2, and a key that the reader does not know, also in an entry of `inputs` or in `needs`': [
-    { version: 2, env: 1 }, { version: 2, needs: { gpu: 1 } }, { version: 2, inputs: [{ ...INPUT, mode: 1 }] }
+    { version: 2, env: 1 }, { version: 2, needs: { gpus: 1 } }, { version: 2, inputs: [{ ...INPUT, mode: 1 }] }
   ],
   'in `requires` a name that the reader does not know': [
     { requires: ['gpu'] }, { requires: [''] }, { version: 2, requires: ['gpu'] }

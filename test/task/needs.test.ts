@@ -6,7 +6,7 @@ import { createTask, encodeTask, parseTask } from '../../lib/task/task.ts'
 import type { TaskNeeds } from '../../lib/task/task.ts'
 
 const OPTIONS = { name: 'x', command: 'true', parts: 1 }
-const NEEDS: TaskNeeds = { tools: ['ffmpeg', 'g++', 'python3.12'], commands: ['python3 -c "import os"'], cpus: 8, arch: ['x86_64', 'aarch64'] }
+const NEEDS: TaskNeeds = { tools: ['ffmpeg', 'g++', 'python3.12'], commands: ['python3 -c "import os"'], cpus: 8, arch: ['x86_64', 'aarch64'], gpu: true }
 
 function read (needs: Encodable): TaskNeeds | undefined {
   const bitworker = { command: 'true', version: 2, needs }
@@ -18,7 +18,7 @@ test('needs are kept', t => {
   t.deepEqual(task.needs, NEEDS)
   t.deepEqual(parseTask(encodeTask(task)).needs, NEEDS)
   t.equal(task.unsupported, undefined)
-  for (const none of [undefined, {}, { tools: [], arch: [] }]) {
+  for (const none of [undefined, {}, { tools: [], arch: [], gpu: false }]) {
     t.equal(createTask({ ...OPTIONS, ...(none !== undefined && { needs: none }) }).infoHash, createTask(OPTIONS).infoHash, 'none is none')
   }
   t.end()
@@ -30,11 +30,13 @@ test('needs of another form', t => {
     ...['', '-v', 'a b', 'a/b', '../a', 'a;b', '$(a)', 'a\n', 'é', 'a'.repeat(65)].map(tool => ({ tools: [tool] })),
     { commands: [''] }, { commands: [' \n'] }, { commands: ['a\0'] }, { commands: ['a'.repeat(4097)] },
     { commands: [Uint8Array.of(0xff)] }, { commands: Array.from({ length: 17 }, () => 'a') },
-    { cpus: 0 }, { cpus: -1 }, { cpus: 4097 }, { cpus: '8' }, { arch: ['X86'] }, { arch: [''] }, { arch: 'x86_64' }
+    { cpus: 0 }, { cpus: -1 }, { cpus: 4097 }, { cpus: '8' }, { arch: ['X86'] }, { arch: [''] }, { arch: 'x86_64' },
+    { gpu: 0 }, { gpu: 2 }, { gpu: '1' }, { gpu: [] }
   ]
   for (const needs of wrong) t.throws(() => read(needs), /BW_ERR_TASK_NEEDS|The task has/, JSON.stringify(needs).slice(0, 60))
   t.throws(() => createTask({ ...OPTIONS, needs: { tools: 'ffmpeg' as unknown as string[] } }), /needs\.tools must be a list/)
   t.throws(() => createTask({ ...OPTIONS, needs: { cpus: 1.5 } }), /needs\.cpus must be a whole number/)
+  t.throws(() => createTask({ ...OPTIONS, needs: { gpu: 1 as unknown as boolean } }), /needs\.gpu must be true or false/)
   t.throws(() => createTask({ ...OPTIONS, needs: { tools: ['a b'] } }), /a need for "a b", which is not the name of a program\.$/)
   t.end()
 })

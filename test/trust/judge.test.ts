@@ -120,6 +120,20 @@ test('a scope bounds inputs', t => {
   t.end()
 })
 
+test('a GPU must be covered by the trust', t => {
+  const task = sign(createTask({ name: 'x', command: 'true', parts: 1, needs: { gpu: true } }))
+  const [key] = task.signatures.map(({ publicKey }) => publicKey) as [string]
+  for (const [author, verdict, why] of [
+    [{ key }, 'ask', 'it uses a GPU, which this trust does not cover'],
+    [{ key, gpu: false }, 'ask', 'it uses a GPU, which this trust does not cover'],
+    [{ key, gpu: true }, 'trusted', undefined]
+  ] as const) {
+    const judged = judgeTask(task, { authors: [author] }, NOW)
+    t.deepEqual([judged.verdict, judged.signers[0]?.why], [verdict, why])
+  }
+  t.end()
+})
+
 test('a task object whose signature is of another task', t => {
   const forged = { ...createTask({ name: 'x', command: 'rm -rf /', parts: 1 }), signatures: ada.signatures }
   isRefused(t, 'forged', 'BW_ERR_TASK_SIGNATURE', () => judgeTask(forged, { authors: [{ key: ADA }] }, NOW))
@@ -130,7 +144,7 @@ const of = (author: object): string => JSON.stringify({ version: 1, authors: [au
 
 test('the trust list as text', t => {
   const authors: KnownAuthor[] = [
-    { key: ADA, label: 'Ada', expires: NOW, maxHours: 2, maxBytes: 3, maxInput: 6, maxMemory: 4, maxScratch: 5 },
+    { key: ADA, label: 'Ada', expires: NOW, maxHours: 2, maxBytes: 3, maxInput: 6, maxMemory: 4, maxScratch: 5, gpu: true },
     { key: BEN, denied: true }
   ]
   t.deepEqual(parseTrustStore(formatTrustStore({ authors })), { authors }, 'written and read')
@@ -145,6 +159,7 @@ test('the trust list as text', t => {
     ['authors that are none', '{"version":1,"authors":[1]}'],
     ['something else, too', '{"version":1,"authors":[],"x":1}'],
     ['a restriction of a later version', of({ key: ADA, onlyOnSundays: true })],
+    ['a GPU that is a number', of({ key: ADA, gpu: 1 })],
     ['no key', of({})],
     ['a key in capitals', of({ key: ADA.toUpperCase() })],
     ['a small key', of({ key: `01${'0'.repeat(62)}` })],

@@ -33,6 +33,7 @@ export interface CreateFlags extends SignerFlags, InputFlags, ReuseFlags {
   need: string[]
   needCommand: string[]
   needCpus?: number
+  gpu: boolean
   arch: string[]
   commandFile?: string
   script?: string
@@ -114,12 +115,13 @@ async function withCommandOf (flags: CreateFlags): Promise<CreateFlags> {
   return { ...flags, command: text }
 }
 
-function needsOf ({ need, needCommand, needCpus, arch }: CreateFlags): Pick<CreateTaskOptions, 'needs'> {
+function needsOf ({ need, needCommand, needCpus, arch, gpu }: CreateFlags): Pick<CreateTaskOptions, 'needs'> {
   const needs = {
     ...(need.length > 0 && { tools: need }),
     ...(needCommand.length > 0 && { commands: needCommand }),
     ...(needCpus !== undefined && { cpus: needCpus }),
-    ...(arch.length > 0 && { arch })
+    ...(arch.length > 0 && { arch }),
+    ...(gpu && { gpu })
   }
   return Object.keys(needs).length === 0 ? {} : { needs }
 }
@@ -190,13 +192,13 @@ function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskFromOptio
  * Tries the first piece, which is not shared yet: with --try, or if the user at a terminal wants it. Throws the reason
  * for a failure, BW_ERR_INTERRUPTED.
  */
-async function tryFirst (task: Task, target: string, { try: isWanted, json }: CreateFlags): Promise<void> {
+async function tryFirst (task: Task, target: string, { try: isWanted, json, gpu }: CreateFlags): Promise<void> {
   const asks = isWanted === undefined
   if (isWanted === false || (asks && (json || !isInteractive()))) return
   const [{ confine }, { obstacleToTrying, tryPiece }] = await Promise.all([
     import('../run/confinement.ts'), import('../run/try-piece.ts')
   ])
-  const confinement = await confine({ sandbox: 'auto', unsafeNoSandbox: false })
+  const confinement = await confine({ sandbox: 'auto', unsafeNoSandbox: false, gpu })
   const problem = await obstacleToTrying(task, confinement)
   if (problem !== null && asks) return
   if (problem !== null) throw problem

@@ -6,6 +6,7 @@ import { readTrustStore } from '../../config/trust-files.ts'
 import type { Bind } from '../../executor/binds.ts'
 import type { Limits } from '../../executor/limits.ts'
 import { explainMissing } from '../../executor/sandbox/missing.ts'
+import { gpuProblem } from '../../store/missing-needs.ts'
 import { unsupportedProblem } from '../../task/task.ts'
 import type { Task } from '../../task/task.ts'
 import { judgeTask } from '../../trust/judge.ts'
@@ -15,7 +16,7 @@ import type { Torrent } from '../../webtorrent/public-types.ts'
 import type { NetworkFlags } from '../flags/network.ts'
 import { describeTask, taskFields } from '../output/describe.ts'
 import type { DescribeOptions } from '../output/describe.ts'
-import { EXIT, report as reportError } from '../output/failure.ts'
+import { EXIT, advised, report as reportError } from '../output/failure.ts'
 import { escapeText } from '../output/format.ts'
 import { JsonOutput } from '../output/json-output.ts'
 import { LiveScreen, PlainScreen } from '../output/screen.ts'
@@ -152,7 +153,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
         const obstacle = obstacleTo(torrent, flags, surroundings.confinement) ?? await unableAfterAll(torrent)
         if (flags.exit !== true) return NEVER
         await nothingComes(session.torrent)
-        throw new BitWorkerError(obstacle.code, obstacle.blame, `No peer has the missing pieces or computes them. ${obstacle.message}`, {
+        throw new BitWorkerError(obstacle.code, obstacle.blame, `No peer has the missing pieces or computes them. ${advised(obstacle, 'run')}`, {
           cause: obstacle
         })
       })
@@ -258,13 +259,15 @@ function judge (task: Task, flags: RunFlags, trust: TrustStore, needing: readonl
   return judgement
 }
 
-function mustAsk ({ unsupported }: Task, flags: RunFlags, { verdict }: Judgement): boolean {
-  return flags.compute && flags.yes !== true && verdict !== 'trusted' && unsupported === undefined
+function mustAsk (task: Task, flags: RunFlags, { verdict }: Judgement): boolean {
+  if (!flags.compute || flags.yes === true || verdict === 'trusted') return false
+  return task.unsupported === undefined && gpuProblem(task, flags.gpu) === null
 }
 
 /** Why the task cannot be computed here with any flags. */
 function problemOf ({ task }: Torrent, flags: RunFlags): BitWorkerError | null {
-  return task === null ? null : unsupportedProblem(task) ?? inputProblem(task, flags)
+  if (task === null) return null
+  return unsupportedProblem(task) ?? inputProblem(task, flags) ?? (flags.compute ? gpuProblem(task, flags.gpu) : null)
 }
 
 /** Why nothing is computed here although it should be. */
@@ -291,7 +294,9 @@ async function unableAfterAll (torrent: Torrent): Promise<BitWorkerError> {
   })
 }
 
-function warn ({ code, message }: BitWorkerError, out: JsonOutput, screen: Screen): void {
+function warn (problem: BitWorkerError, out: JsonOutput, screen: Screen): void {
+  const { code } = problem
+  const message = advised(problem, 'run')
   out.emit('warning', { code, message })
   screen.note(`Warning: ${message}`)
 }

@@ -22,6 +22,7 @@ export interface TrustAddFlags {
   maxInput?: number
   maxMemory?: number
   maxScratch?: number
+  gpu: boolean
   json: boolean
 }
 
@@ -38,7 +39,7 @@ export async function trustAdd (text: string, flags: TrustAddFlags): Promise<voi
   const label = flags.label ?? named
   if (label !== undefined) checkLabel(label)
   const scope = scopeOf(flags)
-  if (flags.deny && Object.keys(scope).length > 0) throw usage('--deny cannot be combined with limits. Leave out one of them.')
+  if (flags.deny && Object.keys(scope).length > 0) throw usage('--deny cannot be combined with limits or --gpu. Leave out one of them.')
   const author: KnownAuthor = {
     key, ...(label !== undefined && { label }), ...(flags.deny && { denied: true }), ...scope
   }
@@ -48,14 +49,15 @@ export async function trustAdd (text: string, flags: TrustAddFlags): Promise<voi
   say(flags.json, describe(author))
 }
 
-function scopeOf ({ expires, maxHours, maxSize, maxInput, maxMemory, maxScratch }: TrustAddFlags): TrustScope {
+function scopeOf ({ expires, maxHours, maxSize, maxInput, maxMemory, maxScratch, gpu }: TrustAddFlags): TrustScope {
   return {
     ...(expires !== undefined && { expires }),
     ...(maxHours !== undefined && { maxHours }),
     ...(maxSize !== undefined && { maxBytes: maxSize }),
     ...(maxInput !== undefined && { maxInput }),
     ...(maxMemory !== undefined && { maxMemory }),
-    ...(maxScratch !== undefined && { maxScratch })
+    ...(maxScratch !== undefined && { maxScratch }),
+    ...(gpu && { gpu })
   }
 }
 
@@ -96,7 +98,7 @@ async function ofFile (text: string, authors: readonly KnownAuthor[]): Promise<K
 }
 
 function describe (
-  { key, label, denied, expires, maxHours, maxBytes, maxInput, maxMemory, maxScratch }: KnownAuthor
+  { key, label, denied, expires, maxHours, maxBytes, maxInput, maxMemory, maxScratch, gpu }: KnownAuthor
 ): string[] {
   const limits = [
     ...(expires === undefined ? [] : [`until ${expires.toISOString()}`]),
@@ -104,7 +106,8 @@ function describe (
     ...(maxBytes === undefined ? [] : [`for files of at most ${formatBytes(maxBytes)}`]),
     ...(maxInput === undefined ? [] : [`with inputs of at most ${formatBytes(maxInput)}`]),
     ...(maxMemory === undefined ? [] : [`with at most ${formatBytes(maxMemory)} of memory`]),
-    ...(maxScratch === undefined ? [] : [`with at most ${formatBytes(maxScratch)} in their folder`])
+    ...(maxScratch === undefined ? [] : [`with at most ${formatBytes(maxScratch)} in their folder`]),
+    ...(gpu === true ? ['also for tasks that use a GPU'] : [])
   ]
   const standing = denied === true ? 'denied, so its tasks do not run' : ['trusted', ...limits].join(', ')
   return [`${key}  ${label === undefined ? '' : `${escapeText(label)}, `}${standing}`]

@@ -76,7 +76,7 @@ async function tryOne (id: string | undefined, flags: TryFlags, signal: AbortSig
 }
 
 /** A task made of the flags, as far as one piece needs it. */
-function taskOf ({ command, piece, parts = piece + 1, pieceLength, timeout, memory, scratch }: TryFlags): Task {
+function taskOf ({ command, piece, parts = piece + 1, pieceLength, timeout, memory, scratch, gpu }: TryFlags): Task {
   if (command === undefined) {
     throw usage("There is nothing to try. Name a task file, or pass --command CMD, for example --command 'echo $PIECE_IDX'.")
   }
@@ -87,7 +87,8 @@ function taskOf ({ command, piece, parts = piece + 1, pieceLength, timeout, memo
     ...(pieceLength !== undefined && { pieceLength }),
     ...(timeout !== undefined && { timeoutMs: timeout * 1000 }),
     ...(memory !== undefined && { memoryBytes: memory }),
-    ...(scratch !== undefined && { scratchBytes: scratch })
+    ...(scratch !== undefined && { scratchBytes: scratch }),
+    ...(gpu && { needs: { gpu } })
   })
 }
 

@@ -231,6 +231,7 @@ function addTrust (program: Command): void {
       value('--max-input <size>', 'trust tasks whose inputs, without those in the task file, are at most this large', parseSize),
       value('--max-memory <size>', 'trust tasks that ask for at most this much memory', parseLimit),
       value('--max-scratch <size>', 'trust tasks that ask for at most this much space in their working directory', parseLimit),
+      new Option('--gpu', 'trust tasks that use a GPU, too').default(false),
       ...common()
     ]
   ).action(async (key: string, flags: TrustAddFlags) => {

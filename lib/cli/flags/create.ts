@@ -48,7 +48,8 @@ export function addCreate (program: Command): void {
       many('--need <tool>', 'compute only on machines that have this program, such as ffmpeg', String),
       many('--need-command <cmd>', 'compute only on machines where this command succeeds; bash runs it in the sandbox', String),
       value('--need-cpus <n>', 'compute only on machines with at least this many processors', parseCount),
-      many('--arch <name>', 'compute only on this kind of processor, named as by uname -m, such as x86_64', parseArch)
+      many('--arch <name>', 'compute only on this kind of processor, named as by uname -m, such as x86_64', parseArch),
+      new Option('--gpu', 'compute only on machines with a GPU, whose users pass --gpu to run').default(false)
     ]),
     ...group('Sharing and signing', [
       many('--announce <url>', 'a tracker of the task', parseAnnounce),

@@ -95,6 +95,7 @@ export const confinement = (): Option[] => group('Sandbox and limits', [
     '--unsafe-no-sandbox',
     'run the command with all your permissions: it can read and delete your files, and use your network'
   ).default(false),
+  new Option('--gpu', 'let tasks that need a GPU use those of this machine; the command then talks to their drivers').default(false),
   new LimitOption(
     '--max-time <seconds>',
     'timeoutMs',

@@ -87,11 +87,12 @@ function describeTime ({ timeoutMs, pieceCount, completeCommand, completeTimeout
 }
 
 function describeNeeds ({ needs = {}, memoryBytes, scratchBytes }: Task): Row[] {
-  const { tools = [], commands = [], cpus, arch = [] } = needs
+  const { tools = [], commands = [], cpus, arch = [], gpu } = needs
   const machine = [
     ...tools,
     ...(cpus === undefined ? [] : [plural(cpus, 'processor')]),
-    ...(arch.length === 0 ? [] : [arch.join(' or ')])
+    ...(arch.length === 0 ? [] : [arch.join(' or ')]),
+    ...(gpu === true ? ['a GPU'] : [])
   ]
   const each = [
     ...(memoryBytes === undefined ? [] : [`${formatBytes(memoryBytes)} of memory`]),

@@ -41,6 +41,7 @@ const ANOTHER_KEY: Advice = { 'another-key': ' (bitworker keygen, --key FILE).' 
 const ANOTHER_FOLDER: Advice = {
   'another-folder': ' with -o.', 'move-away': ', or choose another folder with -o.'
 }
+const ALLOW_GPU: Advice = { 'allow-gpu': '. Run it again with --gpu to let it use yours.' }
 const ANOTHER_NAME = '. Choose another name with -o, or overwrite it with --force.'
 
 /** The advice, or the advice for each remedy; an error with another remedy, or without one, gets `else`. */
@@ -66,6 +67,7 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, Advice>>> = {
     run: '. Choose another folder with -o, or stop the other one.',
     create: '. Stop it, or choose another folder with --into.'
   },
+  BW_ERR_NEEDS: { run: ALLOW_GPU, try: ALLOW_GPU },
   BW_ERR_NOT_FINISHED: { seal: { finish: '. Run it to its end, or name another folder with --dir.' } },
   BW_ERR_OUTPUT_FOLDER: { run: ANOTHER_FOLDER },
   BW_ERR_PIECE_RANGE: { create: '. Leave it out with --pieces.' },

@@ -9,6 +9,8 @@ import type { ComputeOptions } from '../../webtorrent/options.ts'
 export interface ConfinementFlags {
   sandbox: SandboxChoice
   unsafeNoSandbox: boolean
+  /** whether tasks that need a GPU may use one */
+  gpu: boolean
   /** from --max-time, --max-memory and so on */
   limits?: Partial<Limits>
 }
@@ -17,7 +19,7 @@ export interface ConfinementFlags {
 export interface Confinement {
   /** false: there is no sandbox, and the user has not allowed running without */
   readonly mayCompute: boolean
-  readonly options: Pick<ComputeOptions, 'sandbox' | 'limits'>
+  readonly options: Pick<ComputeOptions, 'sandbox' | 'limits' | 'gpu'>
   /** for the `sandbox` event */
   readonly fields: { tier: Tier, problems: string[] }
   /** for users */
@@ -28,7 +30,7 @@ export interface Confinement {
 export async function confine (flags: ConfinementFlags): Promise<Confinement> {
   const choice = choiceOf(flags)
   const { tier, problems } = await detectSandbox(choice)
-  const options = { sandbox: choice, limits: flags.limits ?? {} }
+  const options = { sandbox: choice, limits: flags.limits ?? {}, gpu: flags.gpu }
   return {
     mayCompute: tier !== 'none' || choice === 'none',
     options,

@@ -13,7 +13,7 @@ import { openRootHere, rootOf } from '../../inputs/roots/root-supply.ts'
 import { pieceResult } from '../../session/events.ts'
 import type { ComputedEvent } from '../../session/events.ts'
 import { ComputeStore } from '../../store/compute-store.ts'
-import { areChecksWithInputs, needsProblem } from '../../store/missing-needs.ts'
+import { areChecksWithInputs, devicesFor, gpuProblem, needsProblem } from '../../store/missing-needs.ts'
 import type { Generation } from '../../store/types.ts'
 import { unsupportedProblem } from '../../task/task.ts'
 import type { Task } from '../../task/task.ts'
@@ -40,14 +40,16 @@ export interface TryOptions {
 }
 
 /**
- * Why the task cannot be tried here (BW_ERR_TASK_REQUIRES, BW_ERR_NO_SANDBOX, or as `obstacleToReading`); null if it
- * can. Rejects with the signal's reason.
+ * Why the task cannot be tried here (BW_ERR_TASK_REQUIRES, BW_ERR_NEEDS, BW_ERR_NO_SANDBOX, or as `obstacleToReading`);
+ * null if it can. Rejects with the signal's reason.
  */
 export async function obstacleToTrying (
-  task: Task, { mayCompute, fields }: Confinement, signal?: AbortSignal
+  task: Task, { mayCompute, fields, options }: Confinement, signal?: AbortSignal
 ): Promise<BitWorkerError | null> {
   const unsupported = unsupportedProblem(task)
   if (unsupported !== null) return unsupported
+  const needed = gpuProblem(task, options.gpu)
+  if (needed !== null) return needed
   return mayCompute
     ? await obstacleToReading(task, signal)
     : new BitWorkerError(
@@ -77,7 +79,7 @@ export async function tryPiece ({ task, piece, confinement, binds, out, signal, 
     store = new ComputeStore({ task, path: folder, binds: shown })
     const choice = await executors.choose(task, Promise.resolve(), () => compute, () => {})
     if (choice === null) return
-    store.configure({ executor: choice.executor })
+    store.configure({ executor: choice.executor, devices: devicesFor(task, compute.gpu) })
     await store.open()
     const rootInput = rootOf(task)
     if (rootInput !== undefined) {

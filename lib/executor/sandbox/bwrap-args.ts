@@ -51,7 +51,8 @@ export function bwrapArgs (options: SandboxOptions): string[] {
     ...tmpfs('/dev/shm', Math.min(SHM_BYTES, limits.scratchBytes)),
     ...tmpfs('/tmp', limits.scratchBytes),
     ...tmpfs(SCRATCH, limits.scratchBytes),
-    ...mounts.flatMap(({ path, at, writable }) => [writable === true ? '--bind' : '--ro-bind', path, at]),
+    ...mounts.flatMap(({ path, at, writable, isDevice }) =>
+      [isDevice === true ? '--dev-bind' : writable === true ? '--bind' : '--ro-bind', path, at]),
     '--chdir', SCRATCH,
     // last: bwrap creates the mount points of all others in them
     '--remount-ro', '/dev', '--remount-ro', '/'

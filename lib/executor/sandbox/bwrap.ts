@@ -4,6 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { statSync } from 'node:fs'
 import os from 'node:os'
 import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
@@ -50,13 +51,13 @@ const GIVE_UP_MS = 5000
 
 /**
  * Runs as root in a mount namespace of its own, before anything of the command, because the commands' user may not
- * enter every folder above root's files. $1 to $3 are mount, mkdir and setpriv, $4 is a folder to use, the others up to
- * `--` are what to mount.
+ * enter every folder above root's files. $1 to $3 are mount, mkdir and setpriv, $4 is a folder to use, $5 says which
+ * groups that user gets, the others up to `--` are what to mount.
  */
 const STAGE = `set -e
-m=$1 d=$2 p=$3 b=$4;shift 4;"$m" -t tmpfs -o mode=711,size=1m none "$b";i=0
+m=$1 d=$2 p=$3 b=$4 g=$5;shift 5;"$m" -t tmpfs -o mode=711,size=1m none "$b";i=0
 while [ "$1" != -- ];do if [ -d "$1" ];then "$d" "$b/$i";else : >"$b/$i";fi;"$m" --rbind "$1" "$b/$i";i=$((i+1));shift;done;shift
-exec "$p" --reuid ${COMMAND_UID} --regid ${COMMAND_UID} --clear-groups "$@"`
+exec "$p" --reuid ${COMMAND_UID} --regid ${COMMAND_UID} "$g" "$@"`
 
 const SETSID = systemProgram('setsid')
 
@@ -211,6 +212,7 @@ export class BwrapLauncher implements Launcher {
         'stage',
         ...['mount', 'mkdir', 'setpriv'].map(systemProgram),
         base,
+        groupsFor(mounts),
         ...mounts.map(mount => mount.path),
         '--'
       ],
@@ -250,6 +252,15 @@ export class BwrapLauncher implements Launcher {
       }).on('error', () => {}).once('close', () => { resolve(null) })
     })
   }
+}
+
+/** The groups that may use the device nodes, such as `render`, as a flag of setpriv. */
+function groupsFor (mounts: readonly Mount[]): string {
+  const groups = mounts
+    .filter(({ isDevice }) => isDevice === true)
+    .map(mount => statSync(mount.path, { throwIfNoEntry: false })?.gid ?? 0)
+    .filter(gid => gid !== 0)
+  return groups.length === 0 ? '--clear-groups' : `--groups=${[...new Set(groups)].join(',')}`
 }
 
 /** The first process of a namespace becomes a zombie only when all others in it have ended. */

@@ -38,9 +38,10 @@ const RIGHTS = {
   read: bits('EXECUTE', 'READ_FILE', 'READ_DIR'),
   list: bits('READ_DIR'),
   device: bits('READ_FILE', 'WRITE_FILE', 'TRUNCATE'),
+  driver: bits('READ_FILE', 'WRITE_FILE', 'TRUNCATE', 'IOCTL_DEV'),
   write: HANDLED - bits('MAKE_CHAR', 'MAKE_BLOCK', 'MAKE_SOCK', 'IOCTL_DEV')
 }
-const FOR_FILES = bits('EXECUTE', 'WRITE_FILE', 'READ_FILE', 'TRUNCATE')
+const FOR_FILES = bits('EXECUTE', 'WRITE_FILE', 'READ_FILE', 'TRUNCATE', 'IOCTL_DEV')
 
 /**
  * First it waits for a line (`letBegin`, launch.ts).

@@ -4,11 +4,12 @@
  */
 import { existsSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
+import { dirname } from 'node:path'
 import { sandboxEnv } from '../env.ts'
 import { NO_STDIN, letBegin } from '../launch.ts'
 import type { Launch, LaunchHost, Launcher } from '../launch.ts'
 import type { Limits } from '../limits.ts'
-import type { WorkItem } from '../types.ts'
+import type { Mount, WorkItem } from '../types.ts'
 import { FilterFile } from './filter-file.ts'
 import {
   COMMAND_UID, countThreads, endFirst, findProgram, hardLimits, highestFd, isRoot, systemFolders
@@ -47,6 +48,12 @@ function visibleRules (shown: Shown): Rule[] {
   return [...lists.map((path): Rule => ({ path, may: 'list' })), ...reads.map((path): Rule => ({ path, may: 'read' }))]
 }
 
+/** Drivers find the other nodes of a device by the folder that it is in. */
+function rulesOf ({ path, writable, isDevice }: Mount): Rule[] {
+  if (isDevice === true) return [{ path, may: 'driver' }, { path: dirname(path), may: 'list' }]
+  return [{ path, may: writable === true ? 'write' : 'read' }]
+}
+
 /** Confines each command. */
 export class LandlockLauncher implements Launcher {
   readonly mark = randomUUID()
@@ -82,7 +89,7 @@ export class LandlockLauncher implements Launcher {
     const rules: Rule[] = [
       ...this.#system,
       { path: cwd, may: 'write' },
-      ...mounts.map(({ path, writable }): Rule => ({ path, may: writable === true ? 'write' : 'read' })),
+      ...mounts.flatMap(rulesOf),
       ...stdin === undefined ? [] : [{ path: stdin, may: 'read' as const }]
     ]
     const [file = '', ...args] = [
