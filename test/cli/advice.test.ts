@@ -62,7 +62,7 @@ const AUTHOR: Array<[args: string[], says: RegExp]> = [
   ],
   [
     ['--name', 'a/b', '--command', 'true'],
-    /^bitworker: The task's file name "a\/b" contains a slash or a backslash\. Choose another one \(--name, --file\)\.$/
+    /^bitworker: The task's file name "a\/b" contains a slash or a backslash\. Choose another one \(--name, --file, --out-pattern\)\.$/
   ],
   [
     ['--name', 'a', '--command', 'true', '--piece-length', '2G'],
