@@ -4,12 +4,15 @@
  */
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { ResultTable } from '../results/result-table.ts'
+import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
 
 /** The results that one task's pieces are to have. */
 export class Agreement {
   readonly #peers: Iterable<TaskPeer>
   readonly #chosen = new Map<number, Result>()
+  /** pieces whose chosen result did not come: to choose again would drop own results again and again */
+  readonly #settled = new Set<number>()
 
   constructor (peers: Iterable<TaskPeer>) {
     this.#peers = peers
@@ -20,7 +23,7 @@ export class Agreement {
     const pieces: number[] = []
     for (let index = 0; index < results.pieceCount; index++) {
       const own = results.own(index)
-      if (own === undefined) continue
+      if (own === undefined || this.#settled.has(index)) continue
       let lowest = own
       for (const { results: theirs } of this.#peers) {
         const other = theirs.holds(index) ? theirs.result(index) : undefined
@@ -38,12 +41,21 @@ export class Agreement {
     const chosen = this.#chosen.get(index)
     if (chosen === undefined || peer.results.holdsResult(index, chosen)) return true
     for (const { results } of this.#peers) if (results.holdsResult(index, chosen)) return false
-    this.#chosen.delete(index)
+    this.#giveUp(index)
     return true
   }
 
-  /** The piece is stored. */
-  stored (index: number): void { this.#chosen.delete(index) }
+  /** The piece is stored. If this is not the chosen result, whoever announced that one did not deliver it. */
+  stored (index: number, result: Result): void {
+    const chosen = this.#chosen.get(index)
+    if (chosen !== undefined && !sameResult(chosen, result)) this.#giveUp(index)
+    this.#chosen.delete(index)
+  }
+
+  #giveUp (index: number): void {
+    this.#chosen.delete(index)
+    this.#settled.add(index)
+  }
 }
 
 /** Compares two digests as strings of bytes. */

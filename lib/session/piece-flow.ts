@@ -233,7 +233,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   /** Records our own result; the piece need not be computed or waited for any more. */
   #settle (index: number, result: Result): void {
-    this.#agreement.stored(index)
+    this.#agreement.stored(index, result)
     this.results.setOwn(index, result)
     this.scheduler.setMissing(index, false)
     this.scheduler.setUrgent(index, false)

@@ -84,12 +84,12 @@ export function outcomeOf (
       waitForOthers(resolve)
     })
   })
-  // an unsupported task leaves parts, and the user who wanted files has none
+  // an unsupported task leaves parts, and the user who wanted files has none; a piece may be lost again meanwhile
   const done = finished.then(async () => {
     if (!leavesWhenDone(flags)) return NEVER
     await sealed()
     await seeded(torrent, flags)
-    return torrent.task?.unsupported === undefined ? EXIT.done : EXIT.workFailed
+    return torrent.done && torrent.task?.unsupported === undefined ? EXIT.done : EXIT.workFailed
   })
   const hopeless = Promise.race([failed, stages.failed])
   const end = Promise.race([done, hopeless.then(() => flags.exit === true ? EXIT.workFailed : NEVER)])
