@@ -90,7 +90,7 @@ export interface SessionEvents {
   /** during `handOver`: the number of connected peers that want pieces that only this peer has, and of these pieces */
   leaving: Outstanding
   /** this many connected peers say that the finished files are this ordinary torrent; nothing proves it */
-  sealed: { infoHash: string, peers: number }
+  peerSealed: { infoHash: string, peers: number }
   strike: MisdeedEvent
   ban: MisdeedEvent
 }

@@ -165,7 +165,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.computing.run()
   }
 
-  sealed (infoHash: string, peers: number): void { this.#host.report('sealed', { infoHash, peers }) }
+  sealed (infoHash: string, peers: number): void { this.#host.report('peerSealed', { infoHash, peers }) }
 
   misbehaved ({ wire, name, ext }: TaskPeer, reason: string, isFinal: boolean): void {
     this.#host.report(isFinal ? 'ban' : 'strike', { peer: name, reason })

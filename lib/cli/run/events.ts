@@ -74,9 +74,9 @@ function reportMisdeeds (torrent: Session['torrent'], remarks: Remarks): void {
 
 /** Sealed torrents that peers tell of, each once for people. */
 function reportSeals (torrent: Session['torrent'], remarks: Remarks): void {
-  torrent.on('sealed', ({ infoHash, peers }) => {
+  torrent.on('peerSealed', ({ infoHash, peers }) => {
     const magnet = `magnet:?xt=urn:btih:${infoHash}`
-    remarks.emit('sealed', { infoHash, magnet, peers })
+    remarks.emit('peerSealed', { infoHash, magnet, peers })
     remarks.add('seals', [
       `A peer says that it has sealed the task as an ordinary torrent, which nothing proves: ${magnet}`
     ], `sealed ${infoHash}`)
