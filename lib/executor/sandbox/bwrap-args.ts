@@ -59,7 +59,6 @@ export function bwrapArgs (options: SandboxOptions): string[] {
   ]
 }
 
-/** Covers a folder with an empty one. */
 /** The programs, and what they need: those of a root, or those of this machine. */
 function programs ({ root, system, shown }: SandboxOptions): string[] {
   if (root !== undefined) return ['--ro-bind', root, '/']
@@ -72,6 +71,7 @@ function programs ({ root, system, shown }: SandboxOptions): string[] {
   ]
 }
 
+/** Covers a folder with an empty one. */
 function closed (at: string): string[] {
   return [...tmpfs(at, 4096), '--remount-ro', at]
 }
