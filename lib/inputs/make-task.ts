@@ -80,15 +80,14 @@ type Entry = NonNullable<CreateTaskOptions['inputs']>[number]
 
 /** An input whose size is known, and that has not been hashed yet. */
 interface Draft {
-  /** its size if embedded; undefined if it cannot be embedded: it is too large, or a folder */
-  embeddedBytes: number | undefined
+  /** its size if embedded; default: it cannot be embedded */
+  embedding?: { bytes: number, embed: () => Promise<Entry> } | undefined
   /** bytes to hash otherwise */
   length: number
   /** number of pieces that it implies; undefined: none */
   pieceCount: number | undefined
   /** where a torrent that exists is found; default: nowhere */
   announce?: string[]
-  embed: () => Promise<Entry>
   hash: (opts: Hashing) => Promise<Entry>
 }
 
@@ -120,7 +119,7 @@ export async function createTaskFrom ({
     onProgress: bytes => { onProgress?.(done += bytes, total) }
   }
   const entries: Entry[] = []
-  for (const draft of drafts) entries.push(await (embedded.has(draft) ? draft.embed() : draft.hash(hashing)))
+  for (const draft of drafts) entries.push(await (embedded.get(draft)?.() ?? draft.hash(hashing)))
   const parts = opts.parts ?? (opts.files === undefined ? pieceCount : undefined)
   const task = createTask({
     ...trackersFor(opts, drafts),
@@ -149,13 +148,13 @@ function checkPieceCount (
 }
 
 /** Embeds the smallest ones first, as long as they fit. */
-function chooseEmbedded (drafts: readonly Draft[]): Set<Draft> {
-  const chosen = new Set<Draft>()
+function chooseEmbedded (drafts: readonly Draft[]): Map<Draft, () => Promise<Entry>> {
+  const chosen = new Map<Draft, () => Promise<Entry>>()
   let left = MAX_EMBEDDED_BYTES
-  for (const draft of drafts.toSorted((a, b) => (a.embeddedBytes ?? 0) - (b.embeddedBytes ?? 0))) {
-    if (draft.embeddedBytes === undefined || draft.embeddedBytes > left) continue
-    left -= draft.embeddedBytes
-    chosen.add(draft)
+  for (const draft of drafts.toSorted((a, b) => (a.embedding?.bytes ?? 0) - (b.embedding?.bytes ?? 0))) {
+    if (draft.embedding === undefined || draft.embedding.bytes > left) continue
+    left -= draft.embedding.bytes
+    chosen.set(draft, draft.embedding.embed)
   }
   return chosen
 }
@@ -173,7 +172,7 @@ async function draftOf (source: InputSource, parts: number | undefined, registry
     return draftOfList(sliceRows(source.list, checkChunk(chunk), name), name)
   }
   const entry = async (): Promise<Entry> => await Promise.resolve(source)
-  return { embeddedBytes: undefined, length: 0, pieceCount: undefined, embed: entry, hash: entry }
+  return { length: 0, pieceCount: undefined, hash: entry }
 }
 
 function checkChunk (chunk: number): number {
@@ -187,10 +186,14 @@ async function draftOfPath (
   const tree = await readTree(from)
   const split = splitFor({ ...tree, files: tree.isFolder ? tree.files.length : undefined }, perPart, { parts, name })
   return {
-    embeddedBytes: tree.isFolder ? undefined : tree.length,
+    ...(!tree.isFolder && {
+      embedding: {
+        bytes: tree.length,
+        embed: async () => ({ name, data: await readWhole(tree), ...(split !== undefined && { split: split.split }) })
+      }
+    }),
     length: tree.length,
     pieceCount: split?.pieceCount,
-    embed: async () => ({ name, data: await readWhole(tree), ...(split !== undefined && { split: split.split }) }),
     hash: async hashing => {
       const entry = await hashed(tree, name, hashing)
       await remember(entry, tree, path.resolve(from), hashing)
@@ -205,12 +208,10 @@ async function draftOfRoot (
 ): Promise<Draft> {
   const source = await rootArchive(root, signal)
   if ('torrent' in source) return draftOfTorrent(source, parts)
-  if ('path' in source) return { ...await draftOfPath(source, parts), embeddedBytes: undefined }
+  if ('path' in source) return { ...await draftOfPath(source, parts), embedding: undefined }
   return {
-    embeddedBytes: undefined,
     length: source.length,
     pieceCount: undefined,
-    embed: async () => await Promise.reject(new Error('it is never embedded')),
     hash: async hashing => await storeOwn(source.name, hashing, source.pack)
   }
 }
@@ -222,7 +223,7 @@ function draftOfTorrent ({ torrent, name, perPart = false }: TorrentSource, part
   const entry = async (): Promise<Entry> =>
     await Promise.resolve({ ...input, ...(split !== undefined && { split: split.split }) })
   const announce = publicTrackers(torrent)
-  return { embeddedBytes: undefined, length: 0, pieceCount: split?.pieceCount, announce, embed: entry, hash: entry }
+  return { length: 0, pieceCount: split?.pieceCount, announce, hash: entry }
 }
 
 /** What is sealed is an ordinary torrent. */
@@ -230,17 +231,19 @@ async function draftOfOutput (source: OutputSource, parts: number | undefined, r
   const { input, pieceCount, sealed } = await outputOf(source, registry)
   if (sealed !== undefined) return draftOfTorrent({ ...source, torrent: sealed, name: input.name }, parts)
   const entry = async (): Promise<Entry> => await Promise.resolve(input)
-  return { embeddedBytes: undefined, length: 0, pieceCount, embed: entry, hash: entry }
+  return { length: 0, pieceCount, hash: entry }
 }
 
 function draftOfList (list: SlicedList, name: string): Draft {
   const { data, offsets, pieceCount, chunk, columns } = list
   const split: InputSplit = { by: 'table', chunk, columns }
   return {
-    embeddedBytes: data.length + offsets.length,
+    embedding: {
+      bytes: data.length + offsets.length,
+      embed: async () => await Promise.resolve({ name, data, split: { ...split, offsets } })
+    },
     length: data.length + offsets.length,
     pieceCount,
-    embed: async () => await Promise.resolve({ name, data, split: { ...split, offsets } }),
     hash: async hashing => ({ ...await storeList(list, name, hashing), split })
   }
 }
