@@ -16,6 +16,7 @@ import process from 'node:process'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { WebTorrentClient, Wire } from '../lib/webtorrent/types.ts'
+import { noise } from './noise.ts'
 
 type Kind = 'bitworker' | 'webtorrent'
 
@@ -39,19 +40,8 @@ interface Report {
 const OFFLINE = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 const MIB = 2 ** 20
 
-/** Bytes that do not compress, and are the same each time. */
 function * content (length: number): Generator<Buffer> {
-  let state = 1
-  for (let at = 0; at < length; at += MIB) {
-    const words = new Uint32Array(Math.min(MIB, length - at) / 4)
-    for (let i = 0; i < words.length; i++) {
-      state ^= state << 13
-      state ^= state >>> 17
-      state ^= state << 5
-      words[i] = state
-    }
-    yield Buffer.from(words.buffer)
-  }
+  for (let at = 0; at < length; at += MIB) yield noise(at / MIB + 1, Math.min(MIB, length - at))
 }
 
 /** The task, its input, and the input's torrent. */

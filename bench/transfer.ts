@@ -14,6 +14,7 @@ import process from 'node:process'
 import { pipeline } from 'node:stream/promises'
 import type { Task } from '../lib/index.ts'
 import type { Torrent, WebTorrentClient } from '../lib/webtorrent/types.ts'
+import { noise } from './noise.ts'
 
 type Kind = 'bitworker' | 'no-utp' | 'webtorrent'
 
@@ -23,19 +24,6 @@ interface Job { kind: Kind, path: string, pieces: number, pieceLength: number, p
 
 const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false, secure: 0 as const }
 const NAME = 'bytes.bin'
-
-/** Bytes that differ from piece to piece and do not compress. */
-function contentOf (index: number, length: number): Buffer {
-  const words = new Uint32Array(length / 4)
-  let state = index + 1
-  for (let i = 0; i < words.length; i++) {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    words[i] = state
-  }
-  return Buffer.from(words.buffer)
-}
 
 async function taskOf ({ pieces, pieceLength }: Job): Promise<Task> {
   const { createTask } = await import('../lib/index.ts')
@@ -50,7 +38,7 @@ async function make (job: Job): Promise<void> {
     const file = join(path, NAME)
     await mkdir(path)
     await pipeline(function * () {
-      for (let i = 0; i < pieces; i++) yield contentOf(i, pieceLength)
+      for (let i = 0; i < pieces; i++) yield noise(i + 1, pieceLength)
     }, createWriteStream(file))
     const torrent = await new Promise<Uint8Array>((resolve, reject) => {
       createTorrent(file, { pieceLength, announceList: [] }, (err, bytes) => {
@@ -65,7 +53,7 @@ async function make (job: Job): Promise<void> {
   const { put } = await import('../test/helpers/stores.ts')
   const store = new ComputeStore({ task: await taskOf(job), path })
   await store.open()
-  for (let i = 0; i < pieces; i++) await put(store, i, contentOf(i, pieceLength))
+  for (let i = 0; i < pieces; i++) await put(store, i, noise(i + 1, pieceLength))
   await store.finishFile(0, { run: false })
   await new Promise(resolve => { store.close(resolve) })
 }
