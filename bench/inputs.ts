@@ -101,9 +101,9 @@ async function peer (job: Job): Promise<void> {
   const report: Report = { firstMs: 0, readyMs: 0, cpuMs: 0, rssBytes: 0, received: {}, kept: 0, computed: 0 }
   const link = kind === 'bitworker' ? magnetOf(task) : `magnet:?xt=urn:btih:${input!.infoHash}`
   const wires = wiresOf(client, input!.infoHash!)
-  const torrent = client.add(link, {
-    path, compute: { slots: 1, sandbox: 'none' }, inputs: { folder: join(path, 'cache'), find: async () => null }
-  } as object)
+  // with `seed`, a peer takes the whole input even if others have computed all pieces meanwhile
+  const inputs = { folder: join(path, 'cache'), find: async () => null, seed: !isSplit }
+  const torrent = client.add(link, { path, compute: { slots: 1, sandbox: 'none' }, inputs } as object)
   const events: EventEmitter = torrent
   torrent.once('infoHash', () => { for (const each of peers) torrent.addPeer(each) })
   const isReady = new Promise<void>(resolve => {
