@@ -23,7 +23,7 @@ export class RandomScheduler extends Scheduler {
   override next (): Choice | undefined {
     const { random, now } = this.#options
     const index = this.#free.pick(random, now())
-    return index === undefined ? undefined : { index, isBackup: false }
+    return index === undefined ? undefined : { index, kind: 'piece' }
   }
 
   override wakeAt (): number { return Infinity }

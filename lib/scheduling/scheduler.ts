@@ -6,41 +6,29 @@
  * one where we come first in rendezvous order (ranking.ts); those that a reader waits for first. If there is none,
  * choose one that was announced but is not expected in time (delivery-forecast.ts), then one that others compute
  * slowly, as a backup (backups.ts). Thus mere words cannot stop a task, and the slowest machine does not delay its end.
+ * Checks have a share of the items meanwhile, and the idle slots at the end (checks.ts).
  */
 import { IndexSet } from '../base/index-set.ts'
+import { AwaitedInputs } from './awaited-inputs.ts'
 import { Backups } from './backups.ts'
 import { Candidates } from './candidates.ts'
+import { Checks } from './checks.ts'
 import { ClaimTable } from './claim-table.ts'
 import { DeliveryForecast } from './delivery-forecast.ts'
 import { Failures } from './failures.ts'
 import { Grace, graceMs } from './grace.ts'
 import type { Lateness } from './lateness.ts'
 import { Ranking } from './ranking.ts'
+import type { SchedulerOptions } from './scheduler-options.ts'
 import { Timing } from './timing.ts'
+
+export type { SchedulerOptions }
 
 /** A piece to compute. */
 export interface Choice {
   index: number
-  /** others have announced or claimed it */
-  isBackup: boolean
-}
-
-/** Options of a scheduler. */
-export interface SchedulerOptions {
-  /** initially, all pieces are missing, wanted, and held by nobody */
-  pieceCount: number
-  /** our own, hex */
-  peerId: string
-  /** returns numbers in [0, 1) */
-  random: () => number
-  /** milliseconds on any steady clock */
-  now: () => number
-  /** how late everything is here, milliseconds (scheduling/lag.ts); default: 0 */
-  lag?: () => number
-  /** pieces have inputs, so they can be computed only after `setReady`; default false */
-  needsInputs?: boolean
-  /** a holder does not deliver: its requests should go to others */
-  overdue?: () => void
+  /** 'check': computed although there may be a result, to compare; 'backup': others compute it */
+  kind: 'piece' | 'check' | 'backup'
 }
 
 /** The state of one task's pieces that decides what to compute. */
@@ -51,6 +39,8 @@ export class Scheduler {
   readonly deliveries: DeliveryForecast
   /** how late work usually ends; the owner reports our own work items here */
   readonly lateness: Lateness
+  /** computations of what is there already; the owner asks for them here */
+  readonly checks: Checks
   readonly #timing: Timing
   readonly #random: () => number
   readonly #ranking: Ranking
@@ -58,9 +48,8 @@ export class Scheduler {
   readonly #candidates: Candidates
   /** announced, but not expected in time */
   readonly #doubtful: Candidates
-  /** pieces that lack only their inputs; null: the task has no inputs */
-  readonly #waiting: Candidates | null
-  readonly #ready: Uint8Array | null
+  /** null: the task has none */
+  readonly #inputs: AwaitedInputs | null
   readonly #wanted: Uint8Array
   readonly #running = new Set<number>()
   readonly #failures = new Failures()
@@ -73,7 +62,8 @@ export class Scheduler {
   readonly #backups: Backups
 
   constructor (options: SchedulerOptions) {
-    const { pieceCount, peerId, random, now, lag = () => 0, needsInputs = false, overdue = () => {} } = options
+    const { pieceCount, peerId, random, now, lag = () => 0, needsInputs = false } = options
+    const { overdue = () => {}, checkShare = () => 0 } = options
     const timing = this.#timing = new Timing(now, lag)
     this.lateness = timing.lateness
     this.#random = random
@@ -89,15 +79,20 @@ export class Scheduler {
     this.#missing = new IndexSet(pieceCount)
     this.#candidates = new Candidates(pieceCount, this.#ranking)
     this.#doubtful = new Candidates(pieceCount, this.#ranking)
-    this.#waiting = needsInputs ? new Candidates(pieceCount, this.#ranking) : null
-    this.#ready = needsInputs ? new Uint8Array(pieceCount) : null
+    this.checks = new Checks({
+      createCandidates: () => new Candidates(pieceCount, this.#ranking),
+      share: checkShare,
+      mayRun: index => this.#mayCheck(index),
+      changed: index => { this.update(index) }
+    })
+    this.#inputs = needsInputs ? new AwaitedInputs(pieceCount, new Candidates(pieceCount, this.#ranking)) : null
     this.#wanted = new Uint8Array(pieceCount).fill(1)
     this.#grace = new Grace(pieceCount)
     this.#open = new Uint8Array(pieceCount).fill(1)
     this.#openCount = pieceCount
     for (let index = 0; index < pieceCount; index++) {
       this.#missing.add(index)
-      ;(this.#waiting ?? this.#candidates).set(index, true)
+      ;(this.#inputs ?? this.#candidates).set(index, true)
     }
   }
 
@@ -130,32 +125,26 @@ export class Scheduler {
   }
 
   #outdate (): void {
-    for (const candidates of [this.#candidates, this.#doubtful, this.#waiting]) candidates?.outdate()
+    for (const set of [this.#candidates, this.#doubtful, this.#inputs, this.checks]) set?.outdate()
   }
 
   /** The inputs of the piece have arrived, or are gone. */
   setReady (index: number, isReady: boolean): void {
-    if (this.#ready === null || this.#ready[index] === Number(isReady)) return
-    this.#ready[index] = Number(isReady)
+    if (this.#inputs?.setReady(index, isReady) !== true) return
     this.#backups.outdate()
     this.update(index)
   }
 
   /** Yields up to `count` pieces that would be computed next if their inputs were there; those of readers first. */
   * waiting (count: number): Generator<number> {
-    if (this.#waiting === null) return
-    for (const index of this.#urgent) {
-      if (count-- <= 0) return
-      if (this.#waiting.has(index)) yield index
-    }
-    for (const index of this.#waiting.first(count, this.#timing.now())) if (!this.#urgent.has(index)) yield index
+    if (this.#inputs !== null) yield * this.#inputs.next(count, this.#timing.now(), this.#urgent, this.checks.wanted)
   }
 
   /** True if no other peer comes before us for the piece. */
   isFirst (index: number): boolean { return this.#ranking.rank(index) === 0 }
 
   /** The number of waiting pieces that each peer would get if they were shared evenly. */
-  get share (): number { return Math.ceil((this.#waiting?.size ?? 0) / (this.#ranking.members + 1)) }
+  get share (): number { return Math.ceil((this.#inputs?.size ?? 0) / (this.#ranking.members + 1)) }
 
   /** The number of pieces that could be computed at once. */
   get ready (): number { return this.#candidates.size + this.#doubtful.size }
@@ -208,9 +197,15 @@ export class Scheduler {
       for (const index of this.#grace.over(this.#graceMs, now)) this.update(index)
     }
     // in the order of the readers' requests, even if one was given up in between
-    for (const index of this.#urgent) if (this.#urgentCandidates.has(index)) return { index, isBackup: false }
+    for (const index of this.#urgent) {
+      if (this.#urgentCandidates.has(index)) return { index, kind: this.#missing.has(index) ? 'piece' : 'check' }
+    }
+    const due = this.checks.due(this.#running.size)
+    if (due !== undefined) return { index: due, kind: 'check' }
     const index = this.#candidates.pick(this.#random, now) ?? this.#doubtful.pick(this.#random, now)
-    if (index !== undefined) return { index, isBackup: false }
+    if (index !== undefined) return { index, kind: 'piece' }
+    const check = this.checks.next() ?? this.checks.second(this.#random, now)
+    if (check !== undefined) return { index: check, kind: 'check' }
     const backup = this.#backups.choose(() => this.#openClaims(), {
       now,
       allowanceMs: this.#timing.allowanceMs,
@@ -218,18 +213,26 @@ export class Scheduler {
       isHearsay: this.#timing.paceMs === 0,
       lateness: this.lateness
     })
-    return backup === undefined ? undefined : { index: backup, isBackup: true }
+    return backup === undefined ? undefined : { index: backup, kind: 'backup' }
   }
 
   /** The piece is being computed here. */
-  start (index: number): void {
+  start (index: number, kind: Choice['kind'] = 'piece'): void {
     this.#running.add(index)
+    if (kind === 'check') this.checks.started(index)
     this.update(index)
+  }
+
+  /** The work item gave a result. */
+  computed (index: number): void {
+    this.checks.computed(index)
+    this.stop(index)
   }
 
   /** The work item ended without a result, and not because of the piece (killed, yielded). */
   stop (index: number): void {
     this.#running.delete(index)
+    this.checks.ended(index)
     this.#backups.outdate()
     this.update(index)
   }
@@ -237,6 +240,7 @@ export class Scheduler {
   /** The work item failed. Returns true if the piece is given up here. */
   fail (index: number): boolean {
     const isFinal = this.#failures.add(index, this.#timing.now())
+    if (isFinal) this.checks.drop(index)
     this.stop(index)
     return isFinal
   }
@@ -273,13 +277,13 @@ export class Scheduler {
   #isOnItsWay (index: number): boolean { return this.deliveries.isExpected(index) || this.#grace.has(index) }
 
   /** True if only other peers could prevent the piece from being started here. */
-  #mayRun (index: number): boolean {
-    return this.#ready?.[index] !== 0 && this.#mayRunOnce(index)
-  }
+  #mayRun (index: number): boolean { return this.#isOpen(index) && this.#mayCheck(index) }
 
-  /** The same, apart from its inputs. */
-  #mayRunOnce (index: number): boolean {
-    return this.#isOpen(index) && !this.#running.has(index) && !this.#failures.isWaiting(index)
+  /** The same, if it is computed whether or not it is stored. */
+  #mayCheck (index: number): boolean { return this.#inputs?.isReady(index) !== false && this.#isIdle(index) }
+
+  #isIdle (index: number): boolean {
+    return !this.#running.has(index) && !this.#failures.isWaiting(index) && !this.#failures.isFinal(index)
   }
 
   #isOpen (index: number): boolean {
@@ -294,12 +298,16 @@ export class Scheduler {
     this.#open[index] = Number(isOpen)
     if (isAnnounced) this.#grace.announced(index, isOpen, this.#timing.now())
     else this.#grace.withdrawn(index)
-    const isFreeOnce = !this.#isOnItsWay(index) && this.#mayRunOnce(index) && !this.claims.isClaimed(index)
+    const isClaimed = this.claims.isClaimed(index) || this.checks.isAsked(index)
+    const isFreeOnce = isOpen && !this.#isOnItsWay(index) && !isClaimed && this.#isIdle(index)
     const isFree = isFreeOnce && this.#mayRun(index)
-    this.#waiting?.set(index, isFreeOnce && !isFree)
+    this.#inputs?.set(index, isFreeOnce && !isFree)
     this.#candidates.set(index, isFree && !isAnnounced)
     this.#doubtful.set(index, isFree && isAnnounced)
-    if (isFree && this.#urgent.has(index)) this.#urgentCandidates.add(index)
+    const isSecond = this.checks.setFree(
+      index, () => !this.#missing.has(index) && !isClaimed && this.#mayCheck(index)
+    )
+    if ((isFree || isSecond) && this.#urgent.has(index)) this.#urgentCandidates.add(index)
     else this.#urgentCandidates.delete(index)
   }
 }

@@ -52,12 +52,12 @@ export class ClaimedAhead {
 
   /** Returns the piece to start now, which has been claimed; undefined if there is none. */
   next (): Choice | undefined {
-    const backup = this.#indices.size === 0 ? this.#choose() : undefined
-    if (backup !== undefined) return backup
+    const other = this.#indices.size === 0 ? this.#choose() : undefined
+    if (other !== undefined) return other
     const [index] = this.#indices
     if (index === undefined) return undefined
     this.#indices.delete(index)
-    return { index, isBackup: false }
+    return { index, kind: 'piece' }
   }
 
   /** Releases the piece, and chooses another one. Returns false if it is not among them. */
@@ -84,7 +84,7 @@ export class ClaimedAhead {
     const chosen: ClaimRecord[] = []
     while (this.#indices.size < Math.min(soon, this.#room) && this.#scheduler.hasCandidates) {
       const choice = this.#scheduler.next()
-      if (choice === undefined || choice.isBackup) break
+      if (choice === undefined || choice.kind !== 'piece') break
       this.#add(choice.index)
       chosen.push(this.#fresh(choice.index))
     }
@@ -93,19 +93,19 @@ export class ClaimedAhead {
     if (changes.length > 0) this.#cancelLook = this.#clock.after(Math.min(...changes), () => { this.look() })
   }
 
-  /** Chooses and claims a batch. If there is nothing but a backup, claims and returns it. */
+  /** Chooses and claims a batch. If a check or a backup comes first, claims and returns that. */
   #choose (): Choice | undefined {
     const count = this.#batchSize()
     let choice: Choice | undefined
     while (this.#indices.size < count) {
       choice = this.#scheduler.next()
-      // a backup is chosen only when nothing else is left, so the batch ends here
-      if (choice === undefined || choice.isBackup) break
+      // a check is not claimed ahead, since nobody waits for it; a backup is chosen only when nothing else is left
+      if (choice === undefined || choice.kind !== 'piece') break
       this.#add(choice.index)
     }
     if (this.#indices.size > 0) this.#claims.claim(this.claims(), { isBackup: false })
-    if (choice?.isBackup !== true) return undefined
-    this.#scheduler.start(choice.index)
+    if (choice === undefined || choice.kind === 'piece') return undefined
+    this.#scheduler.start(choice.index, choice.kind)
     this.#claims.claim([this.#fresh(choice.index)], { isBackup: true })
     return choice
   }

@@ -10,7 +10,7 @@ import { traceOf } from '../base/trace.ts'
 import type { Result } from '../results/result.ts'
 import { SLOW } from '../scheduling/backups.ts'
 import type { Claim } from '../scheduling/claim.ts'
-import type { Scheduler } from '../scheduling/scheduler.ts'
+import type { Choice, Scheduler } from '../scheduling/scheduler.ts'
 import type { Generated, PieceStore } from '../store/types.ts'
 import { ClaimedAhead } from './claimed-ahead.ts'
 import type { ClaimingParts } from './claimed-ahead.ts'
@@ -91,7 +91,7 @@ export class ComputeSlots {
     while (this.state === 'on' && this.#hasRoom) {
       const choice = this.#ahead.next()
       if (choice === undefined) break
-      this.#start(choice.index, choice.isBackup)
+      this.#start(choice)
     }
     this.#armWakeUp()
     this.#host.idle()
@@ -113,13 +113,11 @@ export class ComputeSlots {
     return Math.max(0, ...this.#slots.ends(this.#clock.now()))
   }
 
-  /** Aborts the piece's work item, if there is one. */
+  /** Others have the piece or compute it: aborts its work item, if there is one that is not a check. */
   abort (index: number, reason: string): void {
     if (this.#ahead.drop(index)) return
     const running = this.#slots.running.get(index)
-    if (running === undefined || running.reason !== null) return
-    running.reason = reason
-    running.generation.kill()
+    if (running !== undefined && !this.#isCheck(index, running)) kill(running, reason)
   }
 
   /**
@@ -133,8 +131,9 @@ export class ComputeSlots {
     const { paceMs } = this
     const isKnown = paceMs > 0 && estimateMs > 0 && elapsedMs < LATEST * paceMs
     const isFirst = isKnown && startedAt + estimateMs - now > SLOW * Math.max(0, paceMs - elapsedMs)
+    const mustEnd = running !== undefined && this.#isCheck(index, running)
     const isWorthIt = isFirst && (elapsedMs > NEARLY_DONE * paceMs || !this.#scheduler.hasCandidates)
-    if (running === undefined || running.reason !== null || !isWorthIt) {
+    if (running === undefined || running.reason !== null || !(isWorthIt || mustEnd)) {
       return this.abort(index, 'another peer computes it')
     }
     if (running.isBackup) return
@@ -143,6 +142,9 @@ export class ComputeSlots {
     const claim = { index, elapsedMs: Math.round(elapsedMs), estimateMs: this.#slots.estimateMs }
     this.#claims.claim([claim], { isBackup: true })
   }
+
+  /** The piece is computed to compare its result, or has become one of these while it was computed. */
+  #isCheck (index: number, { isCheck }: Running): boolean { return isCheck || this.#scheduler.checks.has(index) }
 
   /** Suspends the work items and releases their claims, so that no peer waits for them. */
   pause (): void {
@@ -169,16 +171,22 @@ export class ComputeSlots {
     this.#cancelWakeUp()
     this.#ahead.clear()
     const ends = Array.from(this.#slots.running.values(), ({ generation }) => generation.done.catch(() => {}))
-    for (const index of this.#slots.running.keys()) this.abort(index, 'stopped')
+    for (const running of this.#slots.running.values()) kill(running, 'stopped')
     await Promise.all(ends)
   }
 
-  #start (index: number, isBackup: boolean): void {
-    trace('piece %d starts%s; a piece takes %d ms here', index, isBackup ? ' as a backup' : '', this.paceMs)
+  #start ({ index, kind }: Choice): void {
+    trace('piece %d starts%s; a piece takes %d ms here', index, kind === 'piece' ? '' : ` as a ${kind}`, this.paceMs)
     const generation = this.#store.generate(index)
     const { estimateMs } = this.#slots
     const running: Running = {
-      generation, since: this.#clock.now(), isBackup, estimateMs, hasEnded: false, reason: null
+      generation,
+      since: this.#clock.now(),
+      isBackup: kind !== 'piece',
+      isCheck: kind === 'check',
+      estimateMs,
+      hasEnded: false,
+      reason: null
     }
     this.#slots.running.set(index, running)
     this.#slots.busy++
@@ -204,7 +212,7 @@ export class ComputeSlots {
   #onResult (index: number, { size, digest, ms, stderr }: Generated): void {
     const { since, estimateMs } = this.#slots.running.get(index)!
     this.#slots.running.delete(index)
-    this.#scheduler.stop(index)
+    this.#scheduler.computed(index)
     if (estimateMs > 0) this.#scheduler.lateness.add(this.#clock.now() - since - estimateMs)
     this.#slots.took(ms)
     this.#scheduler.setPace(this.paceMs)
@@ -259,6 +267,12 @@ export class ComputeSlots {
     if (at === Infinity) return
     this.#cancelWakeUp = this.#clock.after(Math.max(1, Math.ceil(at - this.#clock.now())), () => { this.run() })
   }
+}
+
+function kill (running: Running, reason: string): void {
+  if (running.reason !== null) return
+  running.reason = reason
+  running.generation.kill()
 }
 
 /** The piece's input was there when it was chosen, and is gone: the piece waits again, which is not a failure. */

@@ -11,7 +11,10 @@ export interface Running {
   readonly generation: Generation
   /** when it began, milliseconds on the scheduler's clock */
   readonly since: number
+  /** it is announced as a backup: others compute the piece, or hold it */
   isBackup: boolean
+  /** its result is compared with what is there: it is not given up because others have the piece */
+  readonly isCheck: boolean
   /** expected duration, milliseconds; 0: unknown */
   readonly estimateMs: number
   /** its command has ended */

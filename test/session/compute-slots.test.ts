@@ -9,6 +9,7 @@ import type { Generation } from '../../lib/store/types.ts'
 
 interface Played {
   clock: VirtualClock
+  scheduler: Scheduler
   computing: ComputeSlots
   log: string[]
   computed: number[]
@@ -51,7 +52,7 @@ function play (t: Test, { pieceCount, slots, workMs }: Work): Played {
     idle: () => {}
   })
   t.teardown(() => { void computing.stop() })
-  return { clock, computing, log, computed, until: async ms => clock.run(() => clock.now() >= ms, ms) }
+  return { clock, scheduler, computing, log, computed, until: async ms => clock.run(() => clock.now() >= ms, ms) }
 }
 
 test('the next piece is claimed a moment before its slot is free, once it is known when that is', async t => {
@@ -153,4 +154,35 @@ test('a work item that loses a collision and would finish first continues as a b
     t.same(computing.claims({ isBackup: true }).map(claim => claim.index), goesOn ? [index] : [], what)
     if (goesOn) t.same(log, [`${atMs}: releases 1`, `${atMs}: claims 1`], 'and says so')
   }
+})
+
+test('a check is announced as a backup, alone, and is not given up because others have the piece', async t => {
+  const { computing, scheduler, log, computed, until } = play(t, { pieceCount: 3, slots: 1, workMs: 1_000 })
+  computing.run()
+  await until(2_500)
+  for (const index of computed) scheduler.checks.add(index)
+  await until(3_500)
+  const [check] = computing.claims({ isBackup: true }).map(({ index }) => index)
+  t.equal(check, computed[0], 'oldest first, now that nothing is missing')
+  t.same(computing.claims({ isBackup: false }), [])
+  computing.abort(check!, 'another peer has it')
+  computing.yieldTo(check!, { startedAt: 0, estimateMs: 1 })
+  await until(5_500)
+  t.same(computed.slice(3), computed.slice(0, 2))
+  t.same(log.slice(-4), ['3000: claims 1', '3000: starts', '4000: claims 1', '4000: starts'])
+  t.end()
+})
+
+test('a piece that is to be checked while it is computed goes on as a backup', async t => {
+  const { computing, scheduler, log, until } = play(t, { pieceCount: 1, slots: 1, workMs: 1_000 })
+  computing.run()
+  await until(100)
+  scheduler.checks.add(0)
+  computing.abort(0, 'another peer has it')
+  computing.yieldTo(0, { startedAt: 0, estimateMs: 1 })
+  t.same(computing.claims({ isBackup: true }).map(({ index }) => index), [0])
+  await until(1_500)
+  t.same(log, ['0: claims 1', '0: starts', '0: releases 1', '0: claims 1'])
+  t.notOk(scheduler.checks.has(0))
+  t.end()
 })
