@@ -1,0 +1,138 @@
+/**
+ * What attestations and computations teach about keys: who was right, wrong, confirmed; who is suspended or excluded.
+ * Only an own or a trusted computation, a verify command, or two attestations by one key turn a key down. Pure. Called
+ * by verification.ts.
+ */
+import type { KeyRecord } from './ledger.ts'
+import type { Known } from './known.ts'
+import type { Entry } from './statements.ts'
+
+/** What a change of a key's record means for its pieces, and for the reader. */
+export interface ConductHost {
+  /** what is accepted of these pieces may have changed */
+  touched (pieces: readonly number[]): void
+  /** a result that was believed is wrong */
+  believedWrongly (record: KeyRecord): void
+  suspected (key: string, reason: string): void
+  excluded (key: string, reason: string): void
+}
+
+/** Keeps the records of keys. */
+export class Conduct {
+  readonly #known: Known
+  readonly #host: ConductHost
+
+  constructor (known: Known, host: ConductHost) {
+    this.#known = known
+    this.#host = host
+  }
+
+  /**
+   * A key has attested a result of a piece.
+   *
+   * @param settled the result that was right for certain before; 0: unknown
+   */
+  heard (index: number, record: KeyRecord, variant: number, settled: number): void {
+    if (this.#known.comparison !== 'bytes') return
+    const isOwn = this.#known.pieces.isOwn(index)
+    if (record.trustedKey !== null && !isOwn) return this.settledByMember(index, record)
+    if (settled !== 0) {
+      if (settled !== variant) this.#caught(record, index, false)
+      return
+    }
+    const others = this.#known.statements.entries(index).filter(entry => entry.key !== record.number)
+    if (others.some(entry => entry.variant !== variant)) this.#contradicted(index, record, variant, others)
+    else if (others.length === 1) this.#confirmed(index, record, others[0]!)
+  }
+
+  /** A member's attestation is a trusted computation: it tells who was right, unless we know it, or members differ. */
+  settledByMember (index: number, record: KeyRecord): void {
+    const variant = this.#known.entryOf(index, record)?.variant ?? 0
+    const { pieces } = this.#known
+    if (variant === 0 || pieces.isOwn(index) || this.#known.comparison !== 'bytes') return
+    if (this.#known.trusted(index) === variant) this.settled(index, variant, pieces.believed[index]!)
+  }
+
+  /**
+   * A result is right for certain, so what keys attested about the piece is right or wrong.
+   *
+   * @param before the result that was believed until now
+   */
+  settled (index: number, variant: number, before: number): void {
+    const earner = this.#known.statements.earner(index)
+    for (const entry of this.#known.statements.entries(index)) {
+      const record = this.#known.ledger.at(entry.key)
+      if (entry.variant !== variant) this.#caught(record, index, entry.variant === before)
+      else if (entry.key === earner && record.state === 'ok') this.#right(record)
+    }
+  }
+
+  /** The verify command, or the compare command, decided about one result. */
+  judged (index: number, variant: number, isRight: boolean, before: number): void {
+    const earner = this.#known.statements.earner(index)
+    for (const entry of this.#known.statements.entries(index)) {
+      if (entry.variant !== variant) continue
+      const record = this.#known.ledger.at(entry.key)
+      if (isRight && entry.key === earner && record.state === 'ok') this.#right(record)
+      if (!isRight) this.exclude(record, `its result of piece ${index} is wrong`)
+      if (!isRight && variant === before) this.#host.believedWrongly(record)
+    }
+  }
+
+  exclude (record: KeyRecord, reason: string): void {
+    if (record.state === 'excluded') return
+    record.state = 'excluded'
+    record.right = 0
+    this.#host.excluded(record.key, reason)
+    this.#changed(record)
+  }
+
+  #right (record: KeyRecord): void {
+    record.right++
+    if (record.right === 1) this.#changed(record)
+  }
+
+  /** A second key attests the same: counted for the first one only, as repeating is free. */
+  #confirmed (index: number, record: KeyRecord, first: Entry): void {
+    if (this.#known.statements.earner(index) !== first.key) return
+    const confirmed = this.#known.ledger.at(first.key)
+    this.#known.ledger.vouch(record, confirmed)
+    confirmed.confirmed++
+    this.#host.touched(confirmed.pieces)
+  }
+
+  /** A key that was checked contradicts keys that were not: it costs them nothing but a second attestation. */
+  #contradicted (index: number, record: KeyRecord, variant: number, others: readonly Entry[]): void {
+    if (record.right === 0) return
+    for (const entry of others) {
+      const other = this.#known.ledger.at(entry.key)
+      if (entry.variant === variant || other.right > 0 || other.state !== 'ok' || other.trustedKey !== null) continue
+      this.#suspend(other, `a peer that was right before has another result of piece ${index}`)
+      this.#host.believedWrongly(other)
+    }
+  }
+
+  /** An own or trusted computation differs. */
+  #caught (record: KeyRecord, index: number, wasBelieved: boolean): void {
+    if (record.state === 'excluded' || record.wrongAt.includes(index)) return
+    record.wrongAt.push(index)
+    const reason = `its result of piece ${index} differs from what was computed`
+    if (record.wrongAt.length > 1) this.exclude(record, reason)
+    else this.#suspend(record, reason)
+    if (wasBelieved) this.#host.believedWrongly(record)
+  }
+
+  #suspend (record: KeyRecord, reason: string): void {
+    if (record.state !== 'ok') return
+    record.state = 'suspended'
+    record.right = 0
+    this.#host.suspected(record.key, reason)
+    this.#changed(record)
+  }
+
+  /** Whether the key is believed has changed, and by it perhaps whether those are for which it vouches. */
+  #changed (record: KeyRecord): void {
+    this.#host.touched(record.pieces)
+    for (const other of record.vouchedFor) this.#host.touched(other.pieces)
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * All that is known of a task's results, put together: attestations, keys, and what was computed and stored here. Reads
+ * only; verification.ts and conduct.ts change the parts. Pure.
+ */
+import type { Result } from '../results/result.ts'
+import { believe, trusted } from './belief.ts'
+import type { Belief, Evidence, Rules } from './belief.ts'
+import { Ledger } from './ledger.ts'
+import type { KeyRecord } from './ledger.ts'
+import { Levels } from './levels.ts'
+import { PieceStates } from './piece-states.ts'
+import { Statements } from './statements.ts'
+import type { Entry } from './statements.ts'
+import type { Comparison, Policy, VerificationOptions } from './types.ts'
+
+/** What is known, and what follows from it. */
+export class Known {
+  readonly policy: Policy
+  readonly pieceCount: number
+  readonly comparison: Comparison
+  readonly ledger = new Ledger()
+  readonly levels = new Levels()
+  readonly statements: Statements
+  readonly pieces: PieceStates
+
+  constructor ({ pieceCount, policy, comparison = 'bytes' }: VerificationOptions) {
+    this.policy = policy
+    this.pieceCount = pieceCount
+    this.comparison = comparison
+    this.statements = new Statements(pieceCount, policy.kind === 'quorum' ? policy.count : 1)
+    this.pieces = new PieceStates(pieceCount)
+  }
+
+  isPiece (index: number): boolean { return Number.isInteger(index) && index >= 0 && index < this.pieceCount }
+
+  /** What is accepted of the piece now. */
+  belief (index: number): Belief { return believe(this.#evidence(index), this.#rules()) }
+
+  /** The result that an own or trusted computation, or the verify command, gave; 0: none did. */
+  settled (index: number): number {
+    return this.pieces.own[index]! || this.pieces.verified[index]! || this.trusted(index)
+  }
+
+  /** The result that members attest; 0: none does, or they contradict each other. */
+  trusted (index: number): number { return trusted(this.#evidence(index), this.#rules()).variant }
+
+  /** Attestations of keys that are not excluded. */
+  heard (index: number): Entry[] {
+    return this.statements.entries(index).filter(({ key }) => this.ledger.at(key).state !== 'excluded')
+  }
+
+  /** What the key attests about the piece. */
+  entryOf (index: number, record: KeyRecord): Entry | undefined {
+    return this.statements.entries(index).find(entry => entry.key === record.number)
+  }
+
+  /** Who was first to attest this result (0: any), of those who are known. */
+  attester (index: number, variant: number): KeyRecord | undefined {
+    const first = this.statements.entries(index).find(entry => variant === 0 || entry.variant === variant)
+    return first && this.ledger.at(first.key)
+  }
+
+  result (index: number, variant: number): Result | null { return this.statements.result(index, variant) ?? null }
+
+  #rules (): Rules { return { policy: this.policy, level: this.levels.level, comparison: this.comparison } }
+
+  #evidence (index: number): Evidence {
+    const voices = this.statements.entries(index).map(({ key, variant }) => ({ key: this.ledger.at(key), variant }))
+    return { own: this.pieces.own[index]!, verified: this.pieces.verified[index]!, voices }
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * What is known of each peer key: the ledger. It changes by own and trusted computations, and by what contradicts or
+ * confirms; what peers say about each other is not in it. Pure. Called by verification.ts.
+ */
+
+/** Peer keys that are known. A new key costs nothing, so there may be any number; each takes some 300 bytes here. */
+const MAX_KEYS = 10_000
+/** Members, beyond those: they have shown a certificate by a trusted key, so a stranger cannot take their room. */
+const MAX_MEMBERS = 4_096
+/** Confirmed pieces that make a record. One is too easily arranged. */
+const CONFIRMED_FOR_RECORD = 3
+/** Keys that confirmed a key, of those that are kept: one that was checked is enough. */
+const MAX_VOUCHERS = 16
+
+/** How far a key is listened to: as any, not on its word alone, not at all. */
+export type KeyState = 'ok' | 'suspended' | 'excluded'
+
+/** What is known of one peer key. */
+export interface KeyRecord {
+  readonly number: number
+  readonly key: string
+  /** the trusted key that certified it; null: a stranger */
+  trustedKey: string | null
+  /** results that it was first to attest, and that an own or trusted check found right */
+  right: number
+  /** pieces for which an own or trusted computation differs; two exclude it, so more are not kept */
+  readonly wrongAt: number[]
+  /** pieces that it was first to attest, and that another key attested equally */
+  confirmed: number
+  state: KeyState
+  /** pieces of which it is the earner */
+  firsts: number
+  /** a result of it has been accepted */
+  hasAccepted: boolean
+  /** pieces that it attested */
+  readonly pieces: number[]
+  /** keys that confirmed a piece of it, and those of which it confirmed one */
+  readonly vouchers: Set<KeyRecord>
+  readonly vouchedFor: Set<KeyRecord>
+}
+
+/** The key has a record: what it attested was checked here or by a trusted key, or was confirmed several times. */
+export function hasRecord (key: KeyRecord): boolean {
+  return key.right > 0 || key.confirmed >= CONFIRMED_FOR_RECORD
+}
+
+/** The key was checked, or confirmed by one that was. */
+export function isVouched (key: KeyRecord): boolean {
+  if (key.right > 0) return true
+  for (const voucher of key.vouchers) if (voucher.right > 0 && voucher.state === 'ok') return true
+  return false
+}
+
+/** All known keys, by name and by number (from 1). */
+export class Ledger implements Iterable<KeyRecord> {
+  readonly #byKey = new Map<string, KeyRecord>()
+  readonly #byNumber: KeyRecord[] = []
+  #members = 0
+
+  /** keys of members */
+  get members (): number { return this.#members }
+
+  [Symbol.iterator] (): IterableIterator<KeyRecord> { return this.#byNumber[Symbol.iterator]() }
+
+  get (key: string): KeyRecord | undefined { return this.#byKey.get(key) }
+
+  at (number: number): KeyRecord { return this.#byNumber[number - 1]! }
+
+  /** The record of a key, which is made if there is room; undefined: there is none. */
+  open (key: string): KeyRecord | undefined {
+    return this.#byKey.get(key) ?? (this.#byNumber.length - this.#members < MAX_KEYS ? this.#make(key) : undefined)
+  }
+
+  /** The record of a key that a trusted key certified; undefined: there is no room. */
+  openMember (key: string, trustedKey: string): KeyRecord | undefined {
+    if (this.#members >= MAX_MEMBERS) return undefined
+    const record = this.#byKey.get(key) ?? this.#make(key)
+    if (record.trustedKey === null) this.#members++
+    record.trustedKey = trustedKey
+    return record
+  }
+
+  /** One key confirmed another: a record of who vouches for whom. */
+  vouch (voucher: KeyRecord, key: KeyRecord): void {
+    if (key.vouchers.size >= MAX_VOUCHERS) return
+    key.vouchers.add(voucher)
+    voucher.vouchedFor.add(key)
+  }
+
+  #make (key: string): KeyRecord {
+    const record: KeyRecord = {
+      number: this.#byNumber.length + 1,
+      key,
+      trustedKey: null,
+      right: 0,
+      wrongAt: [],
+      confirmed: 0,
+      state: 'ok',
+      firsts: 0,
+      hasAccepted: false,
+      pieces: [],
+      vouchers: new Set(),
+      vouchedFor: new Set()
+    }
+    this.#byNumber.push(record)
+    this.#byKey.set(key, record)
+    return record
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Which keys attest which results of each piece, bounded. A piece seldom has more than one attestation. That one is in
+ * typed memory (43 bytes); the others are in a table of objects. Results of a piece are numbered from 1, in the order
+ * in which they were heard; 0 is none. Pure. Called by known.ts.
+ */
+import { PackedResults } from '../results/packed-results.ts'
+import { sameResult } from '../results/result.ts'
+import type { Result } from '../results/result.ts'
+import type { AttestationKind } from './types.ts'
+
+/** Keys of one result that are kept, beside those of members: more of them add nothing. */
+const MAX_KEYS_PER_RESULT = 3
+/** Results of a piece that strangers may attest: the first, and one that contradicts it. */
+const MAX_RESULTS = 2
+/** Second and later attestations of all pieces: each is an object. In a larger task, two per piece. */
+const MIN_FURTHER_STATEMENTS = 65_536
+
+/** One attestation of a piece. */
+export interface Entry {
+  /** number of the key in the ledger */
+  readonly key: number
+  /** number of the result */
+  readonly variant: number
+  readonly kind: AttestationKind
+}
+
+/** In the byte of a first attestation, beside its kind: the key earns a record by it. */
+const EARNS = 4
+
+interface Further {
+  /** number 2 and up */
+  readonly results: Result[]
+  /** all attestations of the piece, the first one too, in the order in which they were heard */
+  entries: Entry[]
+}
+
+const NONE: readonly Entry[] = []
+
+/** The attestations of all pieces. */
+export class Statements {
+  readonly #first: PackedResults
+  readonly #firstKey: Uint16Array
+  readonly #firstKind: Uint8Array
+  readonly #further = new Map<number, Further>()
+  readonly #furtherLimit: number
+  #furtherCount = 0
+
+  /** @param perPiece attestations of a piece that the policy asks for */
+  constructor (pieceCount: number, perPiece: number) {
+    this.#first = new PackedResults(pieceCount)
+    this.#firstKey = new Uint16Array(pieceCount)
+    this.#firstKind = new Uint8Array(pieceCount)
+    this.#furtherLimit = Math.max(MIN_FURTHER_STATEMENTS, Math.max(2, perPiece) * pieceCount)
+    this.perResult = Math.max(MAX_KEYS_PER_RESULT, perPiece)
+  }
+
+  /** keys of one result that are kept */
+  readonly perResult: number
+
+  /** All attestations of a piece that are kept, in the order in which they were heard. */
+  entries (index: number): readonly Entry[] {
+    const further = this.#further.get(index)
+    if (further !== undefined && further.entries.length > 0) return further.entries
+    const key = this.#firstKey[index] ?? 0
+    return key === 0 ? NONE : [{ key, variant: 1, kind: (this.#firstKind[index]! & 3) as AttestationKind }]
+  }
+
+  /** The number of the key that earns a record if the first attestation of the piece is right; 0: nobody. */
+  earner (index: number): number { return (this.#firstKind[index]! & EARNS) === 0 ? 0 : this.#firstKey[index]! }
+
+  /** The result with this number. */
+  result (index: number, variant: number): Result | undefined {
+    return variant === 1 ? this.#first.get(index) : this.#further.get(index)?.results[variant - 2]
+  }
+
+  /** The number of this result; 0: it is not known. */
+  variantOf (index: number, result: Result): number {
+    if (this.#first.matches(index, result)) return 1
+    const at = this.#further.get(index)?.results.findIndex(other => sameResult(other, result)) ?? -1
+    return at + (at < 0 ? 1 : 2)
+  }
+
+  /** The number of this result, which is added if it is new. For results from here, not from strangers. */
+  number (index: number, result: Result): number {
+    const known = this.variantOf(index, result)
+    if (known !== 0) return known
+    if (!this.#first.has(index)) {
+      this.#first.set(index, result)
+      return 1
+    }
+    return this.#ofFurther(index).results.push({ size: result.size, digest: result.digest.slice() }) + 1
+  }
+
+  /**
+   * Whether there is room for one more attestation of the piece. `isKept` tells which entries stay whatever comes
+   * (members); the others are limited to two results with three keys each.
+   */
+  hasRoom (index: number, result: Result, isKept: (entry: Entry) => boolean): boolean {
+    const entries = this.entries(index)
+    if (entries.length === 0) return true
+    if (this.#furtherCount >= this.#furtherLimit) return false
+    const variant = this.variantOf(index, result)
+    const strangers = entries.filter(entry => !isKept(entry))
+    const same = strangers.filter(entry => entry.variant === variant).length
+    if (same > 0) return same < this.perResult
+    return new Set(strangers.map(entry => entry.variant)).size < MAX_RESULTS
+  }
+
+  /**
+   * Adds an attestation. Returns the number of its result.
+   *
+   * @param earns if it is the first one of the piece, its key earns a record when it turns out right
+   */
+  add (index: number, key: number, result: Result, kind: AttestationKind, earns: boolean): number {
+    const before = this.entries(index)
+    const variant = this.number(index, result)
+    if (before.length === 0 && variant === 1) {
+      this.#firstKey[index] = key
+      this.#firstKind[index] = kind | (earns ? EARNS : 0)
+    } else {
+      this.#ofFurther(index).entries = [...before, { key, variant, kind }]
+      this.#furtherCount++
+    }
+    return variant
+  }
+
+  /** Forgets an attestation that is not the first of its piece. */
+  remove (index: number, key: number): void {
+    const further = this.#further.get(index)
+    const kept = further?.entries.filter(entry => entry.key !== key || this.#firstKey[index] === key)
+    if (further === undefined || kept === undefined || kept.length === further.entries.length) return
+    further.entries = kept
+    this.#furtherCount--
+  }
+
+  #ofFurther (index: number): Further {
+    let further = this.#further.get(index)
+    if (further === undefined) {
+      further = { results: [], entries: [] }
+      this.#further.set(index, further)
+    }
+    return further
+  }
+}
