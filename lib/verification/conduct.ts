@@ -3,6 +3,7 @@
  * Only an own or a trusted computation, a verify command, or two attestations by one key turn a key down. Pure. Called
  * by verification.ts.
  */
+import { hasRecord, isVouched } from './ledger.ts'
 import type { KeyRecord } from './ledger.ts'
 import type { Known } from './known.ts'
 import type { Entry } from './statements.ts'
@@ -96,8 +97,11 @@ export class Conduct {
   #confirmed (index: number, record: KeyRecord, first: Entry): void {
     if (this.#known.statements.earner(index) !== first.key) return
     const confirmed = this.#known.ledger.at(first.key)
+    const [hadRecord, wasVouched] = [hasRecord(confirmed), isVouched(confirmed)]
     this.#known.ledger.vouch(record, confirmed)
     confirmed.confirmed++
+    // else every piece would cost a look at all that its key attested
+    if (hasRecord(confirmed) === hadRecord && isVouched(confirmed) === wasVouched) return
     this.#host.touched(confirmed.pieces)
   }
 
