@@ -18,6 +18,8 @@ import { finishFile } from './finish-file.ts'
 import { generate, prepare } from './generate.ts'
 import type { RunOptions } from './generate.ts'
 import { failingCommands, missingNeeds } from './missing-needs.ts'
+import { hasResultsFile, removeResultsFile, writeResultsFile } from './results-file.ts'
+import type { HowAccepted } from './results-file.ts'
 import { TaskFolder } from './task-folder.ts'
 import type {
   ChunkStore, DoneCallback, FinishOptions, FinishedFile, Given, Generation, GetCallback, GetOptions, Inputs, PieceDraft,
@@ -240,6 +242,14 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   /** A finished file as it was when it was compared with its record; undefined: there is none, or it was not yet. */
   finishedMark (file: number): FileMark | undefined { return this.#folder?.table.checkedMark(file) }
 
+  /** See results-file.ts. */
+  async writeResults (accepted: HowAccepted): Promise<string> {
+    return this.#track(writeResultsFile(this.#openFolder(), accepted))
+  }
+
+  /** Whether `writeResults` has written a file, now or earlier. */
+  async hasResults (): Promise<boolean> { return this.#track(hasResultsFile(this.#opts.task, this.#opts.path)) }
+
   /** Also kills running commands. */
   close (cb: DoneCallback = () => {}): void {
     this.#close().then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
@@ -248,6 +258,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   /** Removes everything of the task from the disk, including finished files. */
   destroy (cb: DoneCallback = () => {}): void {
     this.#close().then(async () => this.#folder?.destroy())
+      .then(async () => removeResultsFile(this.#opts.task, this.#opts.path))
       .then(() => queueMicrotask(() => cb(null)), (err: Error) => queueMicrotask(() => cb(err)))
   }
 

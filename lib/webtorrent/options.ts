@@ -67,6 +67,11 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
    * made on this machine by `createTaskFrom`, or `bitworker create`.
    */
   complete?: boolean
+  /**
+   * Write `NAME.results.json` to `path` when the task is done, before 'done': size, digest and origin of each piece.
+   * Default false.
+   */
+  results?: boolean
   /** Overwrite files in `path` with the names of the task's files that BitWorker did not write. Default false. */
   force?: boolean
 }

@@ -6,10 +6,12 @@ import type { EventEmitter } from 'node:events'
 import type { TaskWires } from '../connections/task-wires.ts'
 import type { SessionEvents } from '../session/events.ts'
 import type { SessionHost } from '../session/work-session.ts'
+import type { ComputeStore } from '../store/compute-store.ts'
 import type { FinishedFile } from '../store/types.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import type { InternalTorrent } from './internals.ts'
+import { ResultsWriter } from './results-writer.ts'
 import type { Sealing } from './sealing.ts'
 import type { TaskFileView } from './task-file-view.ts'
 import type { TorrentPiece, Wire } from './types.ts'
@@ -26,7 +28,8 @@ export function missingPieces (pieceCount: number): TorrentPiece[] {
 export interface MirroredTorrent extends InternalTorrent {
   readonly _taskWires: TaskWires
   readonly _sealing: Sealing
-  readonly _session: { readonly hasUnmergedFiles: boolean } | null
+  readonly _session: { readonly hasUnmergedFiles: boolean, readonly store: ComputeStore } | null
+  readonly _options: { readonly results?: boolean }
   readonly _control: { readonly isStarting: boolean, banned (wire: Wire): void }
 }
 
@@ -34,13 +37,19 @@ export interface MirroredTorrent extends InternalTorrent {
 export class SessionMirror implements SessionHost {
   readonly #torrent: MirroredTorrent
   readonly #task: Task
+  /** null: the results are not written */
+  readonly #results: ResultsWriter | null
 
   constructor (torrent: MirroredTorrent, task: Task) {
     this.#torrent = torrent
     this.#task = task
+    this.#results = torrent._options.results === true ? new ResultsWriter(torrent, task.pieceCount) : null
   }
 
   report<K extends keyof SessionEvents> (event: K, payload: SessionEvents[K]): void {
+    if (event === 'computed' || event === 'downloaded') {
+      this.#results?.came((payload as SessionEvents['computed' | 'downloaded']).piece, event)
+    }
     ;(this.#torrent as EventEmitter).emit(event, payload)
   }
 
@@ -57,6 +66,7 @@ export class SessionMirror implements SessionHost {
     torrent.pieces[index] = MISSING
     torrent.bitfield.set(index, false)
     torrent.done = false
+    this.#results?.changed()
     torrent._sealing.break()
     ;(torrent.files[locate(this.#task, index).file] as TaskFileView | undefined)?.reopen()
   }
@@ -79,6 +89,7 @@ export class SessionMirror implements SessionHost {
     // complete commands will be allowed in a moment: without them there are parts, but no files
     if (torrent._control.isStarting && torrent._session?.hasUnmergedFiles === true) return
     if (!torrent.ready) return void torrent.once('ready', () => { this.done() })
+    if (this.#results?.isDue === true) return this.#results.write(() => { this.done() })
     torrent.done = true
     torrent.emit('done')
     torrent.emit('idle')

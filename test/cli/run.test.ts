@@ -48,6 +48,13 @@ test('run computes a task and leaves', async t => {
   ])
   t.deepEqual(events.at(-1), { event: 'stopped', exitCode: 0 })
 
+  const pieces = async (): Promise<Array<Record<string, unknown>>> =>
+    (JSON.parse(await readFile(path.join(files.dir, 'out/squares.results.json'), 'utf8')) as { pieces: JsonEvent[] }).pieces
+  const results = await pieces()
+  t.same(results.map(({ piece, sha256, accepted }) => [piece, sha256, accepted]), computed
+    .sort((a, b) => Number(a['piece']) - Number(b['piece'])).map(({ piece, sha256 }) => [piece, sha256, 'computed']),
+  'and which results the file is made of')
+
   t.match(stderr, /│ echo \$\(\(PIECE_IDX\*PIECE_IDX\)\)/, 'people see the command')
   t.match(stderr, /out\/squares/, 'and where the file goes')
   t.match(stderr, /in a sandbox \(bwrap\)|UNSANDBOXED/, 'and a warning')
@@ -55,6 +62,7 @@ test('run computes a task and leaves', async t => {
   const again = await files.run(['run', 'squares.bitworker', '-o', 'out', '--yes', '--exit', '--json', ...OFFLINE])
   t.equal(again.code, 0)
   t.notOk(again.events.some(({ event }) => event === 'computed'), 'a second run computes nothing')
+  t.same(await pieces(), results, 'and knows no more about the results')
   t.deepEqual(again.events.find(({ event }) => event === 'done')?.['files'], [
     { path: path.join(files.dir, 'out/squares'), length: EIGHT_SQUARES.length }
   ])

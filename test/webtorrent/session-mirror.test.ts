@@ -8,7 +8,7 @@ test('parts without their files are not done while commands are about to be allo
   const control = { isStarting: true, planned () {} }
   const session = { hasUnmergedFiles: true }
   const torrent = Object.assign(new EventEmitter(), {
-    ready: true, done: false, destroyed: false, discovery: null, _control: control, _session: session
+    ready: true, done: false, destroyed: false, discovery: null, _control: control, _session: session, _options: {}
   })
   let times = 0
   torrent.on('done', () => { times++ })
@@ -31,7 +31,8 @@ test('a task that has its files is done, whatever is about to start', t => {
     destroyed: false,
     discovery: null,
     _control: { isStarting: true, planned () {} },
-    _session: { hasUnmergedFiles: false }
+    _session: { hasUnmergedFiles: false },
+    _options: {}
   })
   const task = createTask({ name: 'x', command: 'echo', parts: 1 })
   new SessionMirror(torrent as unknown as ConstructorParameters<typeof SessionMirror>[0], task).done()

@@ -91,6 +91,7 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
     force,
     legacySwarm,
     inputs: inputOptions(flags),
+    results: true,
     ...(flags.complete !== undefined && { complete: flags.complete })
   }, out)
   const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })
