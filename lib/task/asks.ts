@@ -55,7 +55,8 @@ export function spaceAsked ({ memoryBytes, scratchBytes }: TaskAsks): Pick<TaskA
   return { ...(memoryBytes !== undefined && { memoryBytes }), ...(scratchBytes !== undefined && { scratchBytes }) }
 }
 
-function checkTimeout (seconds: unknown, key: string): number {
+/** Returns the value if it is a valid time limit in seconds. Throws BW_ERR_TASK_TIMEOUT. */
+export function checkTimeout (seconds: unknown, key: string): number {
   if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_TIMEOUT_S) {
     return seconds
   }

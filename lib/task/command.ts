@@ -13,6 +13,8 @@ import { readNeeds } from './needs.ts'
 import { taskError, TaskFlaw } from './types.ts'
 import type { Task } from './types.ts'
 import { isReadable, unsupportedIn } from './unsupported.ts'
+import { readVerifying } from './verifying.ts'
+import type { Verifying } from './verifying.ts'
 
 /** Linux accepts up to 128 KiB as one argument of a program. Half of that leaves room for wrappers. */
 const MAX_COMMAND_BYTES = 64 * 1024
@@ -26,11 +28,11 @@ export type Commands = Pick<Task, 'command' | 'completeCommand' | 'completeBy'>
 /**
  * Reads the `bitworker` dictionary of an info dictionary. Lists what this version does not know, so that the task is
  * not computed. Throws BW_ERR_TASK_VERSION, BW_ERR_TASK_NO_COMMAND, BW_ERR_TASK_COMMAND, BW_ERR_TASK_TIMEOUT,
- * BW_ERR_TASK_LIMITS, BW_ERR_TASK_INPUT, BW_ERR_TASK_NEEDS.
+ * BW_ERR_TASK_LIMITS, BW_ERR_TASK_INPUT, BW_ERR_TASK_NEEDS, BW_ERR_TASK_CHECKERS.
  */
 export function readBitworker (
   value: Bvalue | undefined, pieceCount: number
-): Commands & TaskAsks & Pick<Task, 'inputs' | 'needs' | 'root' | 'unsupported'> {
+): Commands & TaskAsks & Verifying & Pick<Task, 'inputs' | 'needs' | 'root' | 'unsupported'> {
   // possible in metadata from a peer
   if (value === undefined)
     throw taskError(
@@ -49,6 +51,7 @@ export function readBitworker (
     ...commands,
     ...(completeBy !== undefined && { completeBy }),
     ...readAsks(value),
+    ...(value.get('version') !== 1 && readVerifying(value, readCommand)),
     ...(inputs !== undefined && { inputs }),
     ...(needs !== undefined && { needs }),
     ...(root !== undefined && { root }),
@@ -102,7 +105,7 @@ function readCommand (dict: Bdict, key: string): string | undefined {
   if (text === undefined) throw badCommand(key, 'is not UTF-8 text')
   if (text.includes('\0')) throw badCommand(key, 'contains a NUL character')
   if (Buffer.byteLength(text) > MAX_COMMAND_BYTES) {
-    throw badCommand(key, `has ${Buffer.byteLength(text)} bytes; at most ${MAX_COMMAND_BYTES} are allowed`, 'shorten')
+    throw badCommand(key, `has ${Buffer.byteLength(text)} bytes; at most ${MAX_COMMAND_BYTES} are allowed`, key === 'command' ? 'shorten' : undefined)
   }
   return text
 }

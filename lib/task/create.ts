@@ -14,6 +14,7 @@ import { isTrackerUrl, MAX_REMARK_LENGTH, MAX_TRACKERS, trackerProblem } from '.
 import { taskError } from './types.ts'
 import type { CreateTaskOptions } from './types.ts'
 import { versionFor } from './unsupported.ts'
+import { verifyingDict } from './verifying.ts'
 
 const DEFAULT_PIECE_LENGTH = 1024 * 1024
 const LONE_SURROGATE = /\p{Surrogate}/u
@@ -31,6 +32,8 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
   checkOptionalText('completeCommand', completeCommand)
   checkOptionalText('outputPattern', opts.outputPattern)
   checkOptionalText('root', opts.root)
+  checkOptionalText('verifyCommand', opts.verifyCommand)
+  checkOptionalText('compareCommand', opts.compareCommand)
   if (opts.outputPattern !== undefined && opts.parts === undefined) {
     throw badOption('A task with an outputPattern needs parts (a number): each is a file.')
   }
@@ -38,6 +41,7 @@ export function createInfo (opts: CreateTaskOptions): EncodableDict {
   const bitworker = {
     ...commandsDict({ command, ...(completeCommand !== undefined && completeCommand !== '' && { completeCommand }) }),
     ...asksDict(opts),
+    ...verifyingDict(opts),
     inputs: inputsList(opts.inputs),
     needs: needsDict(opts.needs),
     root: opts.root,

@@ -161,6 +161,22 @@ export interface Task {
   memoryBytes?: number
   /** space in the scratch folder that it asks for each command, bytes; absent: none */
   scratchBytes?: number
+  /**
+   * decides whether a piece is right: run like `command`, with the piece on standard input; exits with 0: right, 1:
+   * wrong, anything else: cannot tell; absent: none
+   */
+  verifyCommand?: string
+  /** time limit of `verifyCommand`, milliseconds; absent: that of a work item */
+  verifyTimeoutMs?: number
+  /**
+   * decides whether two results of a piece are the same: files `a` and `b` in the working directory, exit codes as of
+   * `verifyCommand`; absent: equal bytes
+   */
+  compareCommand?: string
+  /** whether equal runs give equal bytes on all machines; absent: not known */
+  deterministic?: boolean
+  /** public keys whose owners' results count as one's own, 1 to 8, each of 64 lower-case hex digits; absent: none */
+  checkers?: readonly string[]
   /** trackers (BEP 3, BEP 12), without duplicates: http(s), udp and ws(s) only */
   announce: string[]
   comment?: string
@@ -216,6 +232,22 @@ export interface CreateTaskOptions {
   memoryBytes?: number
   /** space that each command needs in its folder; as `memoryBytes` */
   scratchBytes?: number
+  /**
+   * decides whether a piece is right: run like `command`, with the piece on standard input; exits with 0: right, 1:
+   * wrong, anything else: cannot tell; default: none
+   */
+  verifyCommand?: string
+  /** time limit of `verifyCommand`, whole seconds in milliseconds, 1 s to a year; default: that of a work item */
+  verifyTimeoutMs?: number
+  /**
+   * decides whether two results of a piece are the same: files `a` and `b` in the working directory, exit codes as of
+   * `verifyCommand`; default: equal bytes
+   */
+  compareCommand?: string
+  /** whether equal runs give equal bytes on all machines; default: not known */
+  deterministic?: boolean
+  /** public keys whose owners' results count as one's own, 1 to 8, each of 64 lower-case hex digits; default: none */
+  checkers?: readonly string[]
   /** trackers: http(s), udp and ws(s) URLs, at most 128; default: none */
   announce?: readonly string[]
   comment?: string

@@ -20,10 +20,13 @@ const FIRST_VERSION = 1
 const TASK_VERSION = 2
 /** All keys of the dictionary, and the version that introduced each. */
 export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
+  ['checkers', 2],
   ['command', 1],
+  ['compare command', 2],
   ['complete by', 2],
   ['complete command', 1],
   ['complete timeout', 1],
+  ['deterministic', 2],
   ['inputs', 2],
   ['memory', 1],
   ['needs', 2],
@@ -32,6 +35,8 @@ export const TASK_KEYS: ReadonlyMap<string, number> = new Map([
   ['root', 2],
   ['scratch', 1],
   ['timeout', 1],
+  ['verify command', 2],
+  ['verify timeout', 2],
   ['version', 1]
 ])
 /** Beyond this number, features are counted and not named: a message is one line. */

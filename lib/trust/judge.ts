@@ -117,12 +117,14 @@ function whyTooMuch (what: string, asked: number | undefined, most: number | und
 }
 
 function whyTooLong (task: Task, maxHours: number): string | undefined {
-  const { timeoutMs, completeTimeoutMs } = task
+  const { timeoutMs, completeTimeoutMs, verifyCommand, verifyTimeoutMs } = task
   const completes = task.completeCommand === undefined ? 0 : task.files.length
   if (timeoutMs === undefined) return `it has no time limit, and yours is ${maxHours} h`
   if (completes > 0 && completeTimeoutMs === undefined) {
     return `its complete command has no time limit, and yours is ${maxHours} h`
   }
-  const hours = (timeoutMs * task.pieceCount + (completeTimeoutMs ?? 0) * completes) / HOUR_MS
+  // a piece whose verify command cannot tell is computed as well
+  const verifyMs = verifyCommand === undefined ? 0 : verifyTimeoutMs ?? timeoutMs
+  const hours = ((timeoutMs + verifyMs) * task.pieceCount + (completeTimeoutMs ?? 0) * completes) / HOUR_MS
   return hours > maxHours ? `it may take ${Number(hours.toFixed(2))} h, more than ${maxHours}` : undefined
 }

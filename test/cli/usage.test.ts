@@ -36,7 +36,7 @@ test('the help of a command with many flags has groups', async t => {
     'Arguments', 'Options', 'When done', 'Input options', 'Sandbox and limits', 'Network options', 'Examples'
   ])
   t.deepEqual(headings((await run(['create', '--help'])).stdout), [
-    'Arguments', 'Options', 'Pieces', 'Inputs', 'Limits and requirements', 'Sharing and signing', 'Trying and reusing',
+    'Arguments', 'Options', 'Pieces', 'Inputs', 'Limits and requirements', 'Verifying', 'Sharing and signing', 'Trying and reusing',
     'Network options', 'Examples'
   ])
 })

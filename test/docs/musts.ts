@@ -87,6 +87,7 @@ export const TASK_MUSTS: Record<string, Must> = {
   'with an `attr` that is no text MUST be refused': played('inputs/metainfo.test.ts', 'metadata that is refused'),
   "MUST refuse names that a work item's environment has": played('docs/task-file.test.ts', 'names that no column may have'),
   'A peer that does not have all of it MUST NOT run': played('cli/needs.test.ts', 'a machine that cannot compute still downloads and seeds'),
+  'A reader MUST refuse a key as': played('task/verifying.test.ts', 'what cannot be verified with is refused'),
   'MUST refuse a task whose pattern has no `%d`': played('task/output-pattern.test.ts', 'patterns that are refused'),
   'A peer MUST NOT let commands use a GPU unless its user': played('swarm/gpu.test.ts', 'a task uses a GPU if the user allows it, and only if it says that it needs one'),
   'Values of another form MUST be refused': played('task/needs.test.ts', 'needs of another form'),

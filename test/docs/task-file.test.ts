@@ -82,11 +82,14 @@ test('ranges: their ends are accepted, numbers beyond are rejected', t => {
       }))
     )
   t.deepEqual(
-    rows.map(({ key }) => key), ['piece length', 'length', 'timeout', 'complete timeout', 'memory', 'scratch']
+    rows.map(({ key }) => key), [
+      'piece length', 'length', 'timeout', 'complete timeout', 'memory', 'scratch', 'verify timeout'
+    ]
   )
   for (const { key, from, to } of rows) {
     const make = (value: number): Uint8Array => {
       if (key === 'length') return file({ length: value, 'piece length': 2 ** 30 })
+      if (key === 'verify timeout') return file({}, { version: 2, 'verify command': 'true', [key]: value })
       return key === 'piece length' ? file({ [key]: value }) : file({}, { [key]: value })
     }
     t.deepEqual(
@@ -102,10 +105,11 @@ const INPUT = { name: 'a', data: 'x' }
 const VERSIONS: Record<string, Dict[]> = {
   '`version` 1, and known keys of version 1 only': [{}, { requires: [], timeout: 1 }],
   '`version` 2, and known keys only, also inside `inputs` and `needs`': [
+    { version: 2, 'verify command': 'true', 'compare command': 'true', deterministic: 0 },
     { version: 2 }, { version: 2, timeout: 1 }, { version: 2, needs: {} }, { version: 2, needs: { cpus: 4096, gpu: 1 } }
   ],
   '`version` 1, and a key that the reader does not know, or one of version 2': [
-    { inputs: 1 }, { inputs: [INPUT] }, { needs: {} }, { 'output pattern': '%d' }, { '': '' }, { Command: 'x' }
+    { inputs: 1 }, { inputs: [INPUT] }, { needs: {} }, { 'output pattern': '%d' }, { 'verify command': 'true' }, { deterministic: 1 }, { '': '' }, { Command: 'x' }
   ],
   '`version` 2, and a key that the reader does not know, also in an entry of `inputs` or in `needs`': [
     { version: 2, env: 1 }, { version: 2, needs: { gpus: 1 } }, { version: 2, inputs: [{ ...INPUT, mode: 1 }] }

@@ -23,11 +23,12 @@ import { hasSplit, inputSources, rootSource } from './create-inputs.ts'
 import type { InputFlags } from './create-inputs.ts'
 import { announceReused, oldTask, takeOver } from './create-reuse.ts'
 import type { ReuseFlags } from './create-reuse.ts'
+import { verifyingOptions } from './create-verifying.ts'
+import type { VerifyingFlags } from './create-verifying.ts'
 import { signBy } from './sign.ts'
-import type { SignerFlags } from './sign.ts'
 
 /** The flags as typed. */
-export interface CreateFlags extends SignerFlags, InputFlags, ReuseFlags {
+export interface CreateFlags extends VerifyingFlags, InputFlags, ReuseFlags {
   name?: string
   command?: string
   need: string[]
@@ -52,7 +53,6 @@ export interface CreateFlags extends SignerFlags, InputFlags, ReuseFlags {
   announce: string[]
   private: boolean
   comment?: string
-  sign: boolean
   /** undefined: ask if there is a terminal */
   try?: boolean
   output?: string
@@ -74,7 +74,7 @@ export async function create (words: readonly string[], flags: CreateFlags): Pro
   const old = await oldTask(flags)
   const inputs = await inputSources(flags, words)
   const created = await make({
-    ...options, ...trackersOf(inputs, flags), inputs, ...await rootSource(flags)
+    ...options, ...trackersOf(inputs, flags), ...await verifyingOptions(flags), inputs, ...await rootSource(flags)
   }, flags.json)
   if (!flags.sign && (flags.key !== undefined || flags.label !== undefined)) {
     throw usage('--key and --label need a signature. Pass --sign as well.')

@@ -35,7 +35,7 @@ const MAX_KEY_FILE_BYTES = 4096
  * @param text the public key, or the path of its `.pub` file
  */
 export async function trustAdd (text: string, flags: TrustAddFlags): Promise<void> {
-  const { key, label: named } = HEX_KEY.test(text) ? parsePublicKey(text) : await readPublicKey(text)
+  const { key, label: named } = await namedPublicKey(text)
   const label = flags.label ?? named
   if (label !== undefined) checkLabel(label)
   const scope = scopeOf(flags)
@@ -120,6 +120,14 @@ function say (json: boolean, lines: string[]): void {
 
 async function save (authors: KnownAuthor[]): Promise<void> {
   await writeTrustStore({ authors }).catch((error: unknown) => { throw explain(error) })
+}
+
+/**
+ * The public key that a user names: itself, or the path of its `.pub` file. Throws BW_ERR_KEY, BW_ERR_NOT_FOUND and
+ * errors of the file system.
+ */
+export async function namedPublicKey (text: string): Promise<PublicKey> {
+  return HEX_KEY.test(text) ? parsePublicKey(text) : await readPublicKey(text)
 }
 
 async function readPublicKey (file: string): Promise<PublicKey> {

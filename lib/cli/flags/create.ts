@@ -51,6 +51,14 @@ export function addCreate (program: Command): void {
       many('--arch <name>', 'compute only on this kind of processor, named as by uname -m, such as x86_64', parseArch),
       new Option('--gpu', 'compute only on machines with a GPU, whose users pass --gpu to run').default(false)
     ]),
+    ...group('Verifying', [
+      new Option('--verify-command <cmd>', 'decides whether a piece, on its standard input, is right: exits with 0 for right, 1 for wrong, anything else for cannot tell. It runs like the command'),
+      value('--verify-timeout <seconds>', 'the longest run time of the verify command (default: as --timeout)', parseCount),
+      new Option('--compare-command <cmd>', 'decides whether two results of a piece, the files a and b, are the same; exit codes as above. For results that are never equal byte by byte'),
+      new Option('--deterministic', 'the command prints the same bytes on all machines'),
+      new Option('--not-deterministic', 'it does not (default: not known)'),
+      many('--checker [key]', 'a public key, or its .pub file, whose owner\'s results the task vouches for; without KEY, the key of --sign', text => text).preset('')
+    ]),
     ...group('Sharing and signing', [
       many('--announce <url>', 'a tracker of the task', parseAnnounce),
       new Option('--private', 'let peers find each other only through the trackers, not through the DHT, the local network or other peers').default(false),

@@ -7,21 +7,18 @@ import { completeMsOf, spaceAsked } from '../../task/asks.ts'
 import { magnetOf } from '../../task/task.ts'
 import type { Task, TaskNeeds } from '../../task/task.ts'
 import type { Judgement } from '../../trust/judge.ts'
-import { escapeLines, escapeText, formatBytes, formatDuration, plural, quote, wrap } from './format.ts'
+import { BAR, escapeLines, escapeText, formatBytes, formatDuration, plural, quote, wrap } from './format.ts'
+import type { Row } from './format.ts'
 import { describeInputs, inputFields } from './inputs.ts'
 import type { InputFields } from './inputs.ts'
 import { describeSigner } from './signers.ts'
+import { describeVerifying, verifyingFields } from './verifying.ts'
+import type { VerifyingFields } from './verifying.ts'
 
 // More rows than this push the command, which matters most, off the screen.
 const MAX_FILES_SHOWN = 20
 const LABEL_COLUMNS = 10
 const MARGIN = LABEL_COLUMNS + 4
-
-type Row = [label: string, lines: string[], bar?: string]
-
-// Only our own output has the bar on the left, and lines are wrapped here: no line of a command, however long, can be
-// mistaken for one of the report, nor its continuation for another line of the command.
-const BAR = '│ '
 
 function section (rows: Row[], columns: number): string[] {
   const room = Math.max(20, columns - MARGIN)
@@ -73,11 +70,13 @@ function describeSigners ({ signers }: Judgement): Row[] {
   ])
 }
 
-function describeTime ({ timeoutMs, pieceCount, completeCommand, completeTimeoutMs }: Task): string[] {
-  const atEnd =
-    completeCommand === undefined || completeTimeoutMs === undefined
+function describeTime ({ timeoutMs, pieceCount, completeCommand, completeTimeoutMs, verifyTimeoutMs }: Task): string[] {
+  const atEnd = [
+    ...(completeCommand === undefined || completeTimeoutMs === undefined
       ? []
-      : [`${formatDuration(completeTimeoutMs)} per file at the end`]
+      : [`${formatDuration(completeTimeoutMs)} per file at the end`]),
+    ...(verifyTimeoutMs === undefined ? [] : [`${formatDuration(verifyTimeoutMs)} to verify a piece`])
+  ]
   if (timeoutMs === undefined)
     return [
       `none given; the default is ${formatDuration(DEFAULT_LIMITS.timeoutMs)} per piece, unless the volunteer sets another`,
@@ -151,6 +150,7 @@ export function describeTask (
     ...(task.command === '' ? [] : [['command', escapeLines(task.command), BAR] satisfies Row]),
     task.unsupported !== undefined ? ['at the end', ['not known to this version']] : task.completeCommand === undefined ? ['at the end', [task.outputPattern === undefined ? 'the parts are joined' : 'each piece is a file']] : ['at the end', escapeLines(task.completeCommand), BAR],
     ...(task.completeBy === undefined ? [] : [['', ['run by its author only; others keep the parts']] satisfies Row]),
+    ...describeVerifying(task),
     [task.files.length === 1 ? 'file' : 'files', describeFiles(task, outDir)],
     ...(task.inputs === undefined ? [] : [['it reads', describeInputs(task)] satisfies Row]),
     ...(binds.length === 0 ? [] : [['it sees', binds.map(({ path: from, name }) => escapeText(path.resolve(from)) + (name === undefined ? '' : ` as ${escapeText(name)}`))] satisfies Row]),
@@ -165,7 +165,7 @@ export function describeTask (
 }
 
 /** The fields of `task` events and `info --json`. */
-export interface TaskFields {
+export interface TaskFields extends VerifyingFields {
   infoHash: string
   name: string
   pieces: number
@@ -212,6 +212,7 @@ export function taskFields (task: Task, judgement?: Judgement): TaskFields {
     command: task.command,
     ...(task.completeCommand !== undefined && { completeCommand: task.completeCommand }),
     ...(task.completeBy !== undefined && { completeBy: task.completeBy }),
+    ...verifyingFields(task),
     ...(task.unsupported !== undefined && { unsupported: task.unsupported }),
     ...(task.timeoutMs !== undefined && { timeout: task.timeoutMs / 1000 }),
     ...(task.completeTimeoutMs !== undefined && { completeTimeout: task.completeTimeoutMs / 1000 }),

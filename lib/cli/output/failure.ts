@@ -72,13 +72,14 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, Advice>>> = {
   BW_ERR_OUTPUT_FOLDER: { run: ANOTHER_FOLDER },
   BW_ERR_PIECE_RANGE: { create: '. Leave it out with --pieces.' },
   BW_ERR_SYMLINK: { run: ANOTHER_FOLDER },
+  BW_ERR_TASK_CHECKERS: { create: '. Correct --checker.' },
   BW_ERR_TASK_COMMAND: { create: { shorten: '. Put it into a script, and pass that with --script FILE.' } },
   BW_ERR_TASK_LIMITS: { create: '. Choose another --memory or --scratch.' },
   BW_ERR_TASK_NAME: { create: '. Choose another one (--name, --file, --out-pattern).' },
   BW_ERR_TASK_NEEDS: { create: '. Correct --need, --need-command, --need-cpus or --arch.' },
   BW_ERR_TASK_NO_COMMAND: { create: '. Pass --command CMD.' },
   BW_ERR_TASK_PIECE_LENGTH: { create: '. Choose another --piece-length.' },
-  BW_ERR_TASK_TIMEOUT: { create: '. Choose another --timeout or --complete-timeout.' }
+  BW_ERR_TASK_TIMEOUT: { create: '. Choose another --timeout, --complete-timeout or --verify-timeout.' }
 }
 
 /** The error's message, with the advice for this command. */

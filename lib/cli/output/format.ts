@@ -3,6 +3,13 @@
  * through `escapeText` before it reaches a terminal.
  */
 
+/** A label and its lines; `bar` marks text of a stranger. */
+export type Row = [label: string, lines: string[], bar?: string]
+
+// Only our own output has the bar on the left, and lines are wrapped here: no line of a command, however long, can be
+// mistaken for one of the report, nor its continuation for another line of the command.
+export const BAR = '│ '
+
 // Control and format characters (bidi overrides, zero-width ones, tags), surrogates, private and unassigned code
 // points, line separators, and every space except U+0020: all that can change how a terminal shows the rest.
 const DECEPTIVE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu
