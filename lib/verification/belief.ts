@@ -2,7 +2,7 @@
  * Which result of a piece is accepted, and why: a pure function of the policy, the level, what was computed here, and
  * what keys attest. No file, clock or random number. Called by verification.ts.
  */
-import { hasRecord, isVouched } from './ledger.ts'
+import { hasRecord, isChecked, isVouched } from './ledger.ts'
 import type { KeyRecord } from './ledger.ts'
 import type { Comparison, PieceState, Policy } from './types.ts'
 
@@ -42,10 +42,10 @@ export function believe (evidence: Evidence, rules: Rules): Belief {
   switch (policy.kind) {
     case 'off': case 'all': return NOTHING
     case 'trust': return trusted(evidence, rules)
-    case 'quorum': return byQuorum(evidence.voices.filter(isHeard), policy.count)
+    case 'quorum': return byQuorum(evidence.voices.filter(isHeard), policy.count, rules)
     case 'audit': {
       const byMembers = trusted(evidence, rules)
-      return byMembers.variant === 0 ? byKeys(evidence.voices.filter(isHeard), rules.level) : byMembers
+      return byMembers.variant === 0 ? byKeys(evidence.voices.filter(isHeard), rules) : byMembers
     }
     default: return NOTHING
   }
@@ -65,23 +65,27 @@ export function trusted ({ voices }: Evidence, { comparison }: Pick<Rules, 'comp
   return variant === 0 ? NOTHING : { variant, by: 'trusted' }
 }
 
-function byQuorum (voices: readonly Voice[], count: number): Belief {
-  const variant = voices[0]?.variant ?? 0
-  const isAgreed = voices.length >= count && voices.every(voice => voice.variant === variant)
-  return isAgreed ? { variant, by: voices.length > 1 ? 'confirmed' : 'attested' } : NOTHING
+function byQuorum (voices: readonly Voice[], count: number, { comparison }: Rules): Belief {
+  for (const variant of new Set(voices.map(voice => voice.variant))) {
+    const keys = voices.filter(voice => voice.variant === variant).length
+    if (keys < count || (keys < voices.length && comparison === 'bytes')) continue
+    return { variant, by: keys > 1 ? 'confirmed' : 'attested' }
+  }
+  return NOTHING
 }
 
 /**
  * Of several results that may be believed: the one with more keys that were checked; then with more keys that have a
  * record; then the one heard first. The mere number of keys never decides: everybody can have ten.
  */
-function byKeys (voices: readonly Voice[], level: number): Belief {
+function byKeys (voices: readonly Voice[], { level, comparison }: Rules): Belief {
+  if (voices.length === 0) return NOTHING
   let best = NOTHING
   let [mostChecked, mostRecords] = [-1, -1]
   for (const variant of new Set(voices.map(voice => voice.variant))) {
     const keys = voices.filter(voice => voice.variant === variant).map(voice => voice.key)
-    if (!isEnough(keys, keys.length < voices.length, level)) continue
-    const checked = keys.filter(key => key.right > 0).length
+    if (!isEnough(keys, keys.length < voices.length && comparison === 'bytes', level)) continue
+    const checked = keys.filter(isChecked).length
     const records = keys.filter(level < 2 ? hasRecord : isVouched).length
     if (checked < mostChecked || (checked === mostChecked && records <= mostRecords)) continue
     best = { variant, by: keys.length > 1 ? 'confirmed' : 'attested' }
@@ -95,5 +99,5 @@ function byKeys (voices: readonly Voice[], level: number): Belief {
 function isEnough (keys: readonly KeyRecord[], isContradicted: boolean, level: number): boolean {
   if (level === 0) return keys.length > 0
   if (level === 1) return keys.some(hasRecord) || (keys.length > 1 && !isContradicted)
-  return keys.some(key => key.right > 0) || keys.filter(isVouched).length > 1
+  return keys.some(isChecked) || keys.filter(isVouched).length > 1
 }

@@ -3,10 +3,13 @@
  * Only an own or a trusted computation, a verify command, or two attestations by one key turn a key down. Pure. Called
  * by verification.ts.
  */
-import { hasRecord, isVouched } from './ledger.ts'
+import { hasRecord, isChecked, isVouched } from './ledger.ts'
 import type { KeyRecord } from './ledger.ts'
 import type { Known } from './known.ts'
 import type { Entry } from './statements.ts'
+
+/** Right results after which a suspended key is believed again: a machine may err once. */
+const RIGHT_TO_RECOVER = 3
 
 /** What a change of a key's record means for its pieces, and for the reader. */
 export interface ConductHost {
@@ -14,6 +17,8 @@ export interface ConductHost {
   touched (pieces: readonly number[]): void
   /** a result that was believed is wrong */
   believedWrongly (record: KeyRecord): void
+  /** a key attests another result of the piece than others do, and nobody knows which one is right */
+  contradiction (index: number, hasRecord: boolean): void
   suspected (key: string, reason: string): void
   excluded (key: string, reason: string): void
 }
@@ -34,15 +39,20 @@ export class Conduct {
    * @param settled the result that was right for certain before; 0: unknown
    */
   heard (index: number, record: KeyRecord, variant: number, settled: number): void {
-    if (this.#known.comparison !== 'bytes') return
+    if (this.#known.comparison === 'none') return
+    const others = this.#known.statements.entries(index).filter(entry => entry.key !== record.number)
+    const differ = others.some(entry => entry.variant !== variant)
+    if (this.#known.comparison === 'command') {
+      if (!differ && others.length === 1) this.#confirmed(index, record, others[0]!)
+      return
+    }
     const isOwn = this.#known.pieces.isOwn(index)
     if (record.trustedKey !== null && !isOwn) return this.settledByMember(index, record)
     if (settled !== 0) {
       if (settled !== variant) this.#caught(record, index, false)
       return
     }
-    const others = this.#known.statements.entries(index).filter(entry => entry.key !== record.number)
-    if (others.some(entry => entry.variant !== variant)) this.#contradicted(index, record, variant, others)
+    if (differ) this.#contradicted(index, record, variant, others)
     else if (others.length === 1) this.#confirmed(index, record, others[0]!)
   }
 
@@ -58,13 +68,14 @@ export class Conduct {
    * A result is right for certain, so what keys attested about the piece is right or wrong.
    *
    * @param before the result that was believed until now
+   * @param isWrong whether another result is wrong; default: all others are
    */
-  settled (index: number, variant: number, before: number): void {
+  settled (index: number, variant: number, before: number, isWrong = (other: number) => other !== variant): void {
     const earner = this.#known.statements.earner(index)
     for (const entry of this.#known.statements.entries(index)) {
       const record = this.#known.ledger.at(entry.key)
-      if (entry.variant !== variant) this.#caught(record, index, entry.variant === before)
-      else if (entry.key === earner && record.state === 'ok') this.#right(record)
+      if (isWrong(entry.variant)) this.#caught(record, index, entry.variant === before)
+      else if (entry.variant === variant && entry.key === earner) this.#right(record)
     }
   }
 
@@ -74,7 +85,7 @@ export class Conduct {
     for (const entry of this.#known.statements.entries(index)) {
       if (entry.variant !== variant) continue
       const record = this.#known.ledger.at(entry.key)
-      if (isRight && entry.key === earner && record.state === 'ok') this.#right(record)
+      if (isRight && entry.key === earner) this.#right(record)
       if (!isRight) this.exclude(record, `its result of piece ${index} is wrong`)
       if (!isRight && variant === before) this.#host.believedWrongly(record)
     }
@@ -89,8 +100,11 @@ export class Conduct {
   }
 
   #right (record: KeyRecord): void {
+    if (record.state === 'excluded') return
     record.right++
-    if (record.right === 1) this.#changed(record)
+    const recovers = record.state === 'suspended' && record.right >= RIGHT_TO_RECOVER
+    if (recovers) record.state = 'ok'
+    if (recovers || record.right === 1) this.#changed(record)
   }
 
   /** A second key attests the same: counted for the first one only, as repeating is free. */
@@ -107,7 +121,8 @@ export class Conduct {
 
   /** A key that was checked contradicts keys that were not: it costs them nothing but a second attestation. */
   #contradicted (index: number, record: KeyRecord, variant: number, others: readonly Entry[]): void {
-    if (record.right === 0) return
+    this.#host.contradiction(index, hasRecord(record))
+    if (!isChecked(record)) return
     for (const entry of others) {
       const other = this.#known.ledger.at(entry.key)
       if (entry.variant === variant || other.right > 0 || other.state !== 'ok' || other.trustedKey !== null) continue

@@ -27,8 +27,11 @@ export class Known {
     this.policy = policy
     this.pieceCount = pieceCount
     this.comparison = comparison
-    this.statements = new Statements(pieceCount, policy.kind === 'quorum' ? policy.count : 1)
-    this.pieces = new PieceStates(pieceCount)
+    const pieces = new PieceStates(pieceCount)
+    this.pieces = pieces
+    this.statements = new Statements(
+      pieceCount, policy.kind === 'quorum' ? policy.count : 1, (index, variant) => pieces.uses(index, variant)
+    )
   }
 
   isPiece (index: number): boolean { return Number.isInteger(index) && index >= 0 && index < this.pieceCount }

@@ -21,7 +21,7 @@ export interface KeyRecord {
   readonly key: string
   /** the trusted key that certified it; null: a stranger */
   trustedKey: string | null
-  /** results that it was first to attest, and that an own or trusted check found right */
+  /** results that it was first to attest, and that an own or trusted check found right, since it was last suspended */
   right: number
   /** pieces for which an own or trusted computation differs; two exclude it, so more are not kept */
   readonly wrongAt: number[]
@@ -30,7 +30,7 @@ export interface KeyRecord {
   state: KeyState
   /** pieces of which it is the earner */
   firsts: number
-  /** a result of it has been accepted */
+  /** a result of it has been accepted (`Ledger.accepted`) */
   hasAccepted: boolean
   /** pieces that it attested */
   readonly pieces: number[]
@@ -41,13 +41,16 @@ export interface KeyRecord {
 
 /** The key has a record: what it attested was checked here or by a trusted key, or was confirmed several times. */
 export function hasRecord (key: KeyRecord): boolean {
-  return key.right > 0 || key.confirmed >= CONFIRMED_FOR_RECORD
+  return key.state === 'ok' && (key.right > 0 || key.confirmed >= CONFIRMED_FOR_RECORD)
 }
+
+/** The key is believed, and something of it was checked here or by a trusted key. */
+export function isChecked (key: KeyRecord): boolean { return key.state === 'ok' && key.right > 0 }
 
 /** The key was checked, or confirmed by one that was. */
 export function isVouched (key: KeyRecord): boolean {
-  if (key.right > 0) return true
-  for (const voucher of key.vouchers) if (voucher.right > 0 && voucher.state === 'ok') return true
+  if (isChecked(key)) return true
+  for (const voucher of key.vouchers) if (isChecked(voucher)) return true
   return false
 }
 
@@ -56,11 +59,22 @@ export class Ledger implements Iterable<KeyRecord> {
   readonly #byKey = new Map<string, KeyRecord>()
   readonly #byNumber: KeyRecord[] = []
   #members = 0
+  #accepted = 0
 
   /** keys of members */
   get members (): number { return this.#members }
 
   [Symbol.iterator] (): IterableIterator<KeyRecord> { return this.#byNumber[Symbol.iterator]() }
+
+  /** keys of which a result has been accepted */
+  get accepted (): number { return this.#accepted }
+
+  /** A result of the key is accepted. */
+  accept (record: KeyRecord): void {
+    if (record.hasAccepted) return
+    record.hasAccepted = true
+    this.#accepted++
+  }
 
   get (key: string): KeyRecord | undefined { return this.#byKey.get(key) }
 
@@ -78,6 +92,15 @@ export class Ledger implements Iterable<KeyRecord> {
     if (record.trustedKey === null) this.#members++
     record.trustedKey = trustedKey
     return record
+  }
+
+  /** Takes back what is known of a key from an earlier run. */
+  restore (key: string, { state, right, wrongAt }: Pick<KeyRecord, 'state' | 'right' | 'wrongAt'>): void {
+    const record = this.open(key)
+    if (record === undefined) return
+    record.state = state
+    record.right = right
+    record.wrongAt.splice(0, Infinity, ...wrongAt)
   }
 
   /** One key confirmed another: a record of who vouches for whom. */

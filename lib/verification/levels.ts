@@ -15,6 +15,9 @@ export class Levels {
 
   get level (): number { return this.#level }
 
+  /** The level of an earlier run. */
+  restore (level: number): void { this.#level = level }
+
   /**
    * Counts a result that was believed and is wrong. Returns the reason if the level has risen.
    *

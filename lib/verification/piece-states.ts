@@ -35,6 +35,11 @@ export class PieceStates {
   /** Computed or verified here: that is certain, whatever anybody attests. */
   isOwn (index: number): boolean { return this.own[index] !== 0 || this.verified[index] !== 0 }
 
+  /** Whether the result with this number is computed, verified, stored or accepted here. */
+  uses (index: number, variant: number): boolean {
+    return [this.own, this.verified, this.stored, this.believed].some(numbers => numbers[index] === variant)
+  }
+
   /** How many pieces are in each state. */
   counts (): Record<PieceState, number> {
     return Object.fromEntries(STATES.map((state, at) => [state, this.#counts[at]!])) as Record<PieceState, number>

@@ -45,17 +45,22 @@ export class Statements {
   readonly #furtherLimit: number
   #furtherCount = 0
 
-  /** @param perPiece attestations of a piece that the policy asks for */
-  constructor (pieceCount: number, perPiece: number) {
+  readonly #isUsed: (index: number, variant: number) => boolean
+  /** keys of one result that are kept */
+  readonly #perResult: number
+
+  /**
+   * @param perPiece attestations of a piece that the policy asks for
+   * @param isUsed whether a result is still of use here (stored, computed, accepted), even if nobody attests it
+   */
+  constructor (pieceCount: number, perPiece: number, isUsed: (index: number, variant: number) => boolean) {
     this.#first = new PackedResults(pieceCount)
     this.#firstKey = new Uint16Array(pieceCount)
     this.#firstKind = new Uint8Array(pieceCount)
     this.#furtherLimit = Math.max(MIN_FURTHER_STATEMENTS, Math.max(2, perPiece) * pieceCount)
-    this.perResult = Math.max(MAX_KEYS_PER_RESULT, perPiece)
+    this.#perResult = Math.max(MAX_KEYS_PER_RESULT, perPiece)
+    this.#isUsed = isUsed
   }
-
-  /** keys of one result that are kept */
-  readonly perResult: number
 
   /** All attestations of a piece that are kept, in the order in which they were heard. */
   entries (index: number): readonly Entry[] {
@@ -80,29 +85,37 @@ export class Statements {
     return at + (at < 0 ? 1 : 2)
   }
 
-  /** The number of this result, which is added if it is new. For results from here, not from strangers. */
+  /** The number of this result, which is added if it is new, in place of one that is of no use any more. */
   number (index: number, result: Result): number {
     const known = this.variantOf(index, result)
     if (known !== 0) return known
-    if (!this.#first.has(index)) {
+    if (!this.#first.has(index) || this.#isFree(index, 1)) {
       this.#first.set(index, result)
       return 1
     }
-    return this.#ofFurther(index).results.push({ size: result.size, digest: result.digest.slice() }) + 1
+    const { results } = this.#ofFurther(index)
+    const free = results.findIndex((_, at) => this.#isFree(index, at + 2))
+    const at = free < 0 ? results.length : free
+    results[at] = { size: result.size, digest: result.digest.slice() }
+    return at + 2
+  }
+
+  #isFree (index: number, variant: number): boolean {
+    return !this.#isUsed(index, variant) && !this.entries(index).some(entry => entry.variant === variant)
   }
 
   /**
-   * Whether there is room for one more attestation of the piece. `isKept` tells which entries stay whatever comes
-   * (members); the others are limited to two results with three keys each.
+   * Whether there is room for a stranger's attestation of the piece: two results with three keys each. `counts` tells
+   * which entries are strangers'.
    */
-  hasRoom (index: number, result: Result, isKept: (entry: Entry) => boolean): boolean {
+  hasRoom (index: number, result: Result, counts: (entry: Entry) => boolean): boolean {
     const entries = this.entries(index)
     if (entries.length === 0) return true
     if (this.#furtherCount >= this.#furtherLimit) return false
     const variant = this.variantOf(index, result)
-    const strangers = entries.filter(entry => !isKept(entry))
+    const strangers = entries.filter(counts)
     const same = strangers.filter(entry => entry.variant === variant).length
-    if (same > 0) return same < this.perResult
+    if (same > 0) return same < this.#perResult
     return new Set(strangers.map(entry => entry.variant)).size < MAX_RESULTS
   }
 

@@ -71,11 +71,10 @@ export interface VerificationHost {
   changed (index: number): void
   /** what is stored is wrong: another result is right, by computation, verify command or trusted key; null: unknown */
   refuted (index: number, right: Result | null): void
-  /**
-   * The piece is to be computed though there is a result. What exceeds the cap is not asked for. A check that has
-   * become pointless in the meantime is not open any more (`isCheckOpen`).
-   */
+  /** The piece is to be computed though there is a result. What exceeds the cap is not asked for. */
   check (index: number, by: Exclude<CheckReason, 'second'>): void
+  /** others have settled a piece that was to be checked: it need not be computed any more */
+  dropped (index: number): void
   checked (event: CheckedEvent): void
   /** the word of this key alone is not enough any more */
   suspected (key: string, reason: string): void

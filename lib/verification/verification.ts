@@ -1,19 +1,25 @@
 /**
  * Decides which results of one task are accepted here: keeps what keys attest, what was computed here, and the ledger
- * of the keys, and tells its host what changes. The room's entrance.
+ * of the keys, asks for checks, and tells its host what changes. The room's entrance.
  *
  * Signatures and certificates were checked before they get here; keys are opaque strings. Nothing throws for what a
  * peer says. Portable: no file, clock, timer or random numbers of its own. Called by the session.
  */
 import type { Result } from '../results/result.ts'
+import type { Belief } from './belief.ts'
+import { Checks } from './checks.ts'
+import type { CheckKind } from './checks.ts'
 import { Conduct } from './conduct.ts'
 import { Known } from './known.ts'
-import { hasRecord } from './ledger.ts'
 import type { KeyRecord } from './ledger.ts'
-import type { Entry } from './statements.ts'
+import { makeRoom } from './room.ts'
+import { Sample } from './sample.ts'
+import { restore, save } from './saved.ts'
+import type { Saved } from './saved.ts'
 import type {
-  CheckReason, PieceState, Policy, Statement, VerificationHost, VerificationOptions, VerificationStats
+  PieceState, Policy, Statement, VerificationHost, VerificationOptions, VerificationStats
 } from './types.ts'
+import { Vetting } from './vetting.ts'
 
 /** What is known of the results of one task, and which of them are accepted. */
 export class Verification {
@@ -21,17 +27,29 @@ export class Verification {
   readonly #host: VerificationHost
   readonly #known: Known
   readonly #conduct: Conduct
+  readonly #vetting: Vetting
+  /** null: the policy asks for none, or results cannot be compared */
+  readonly #checks: Checks | null
+  readonly #sample: Sample | null
 
   constructor (options: VerificationOptions, host: VerificationHost) {
+    const { pieceCount, policy, random, comparison = 'bytes' } = options
     this.#ownKey = options.ownKey
     this.#host = host
     this.#known = new Known(options)
     this.#conduct = new Conduct(this.#known, {
       touched: pieces => { for (const index of pieces) this.#refresh(index) },
       believedWrongly: record => { this.#believedWrongly(record) },
+      contradiction: (index, isStrong) => { this.#checks?.hint(index, isStrong) },
       suspected: (key, reason) => { host.suspected(key, reason) },
       excluded: (key, reason) => { host.excluded(key, reason) }
     })
+    this.#vetting = new Vetting(random)
+    const isAudit = policy.kind === 'audit' && comparison !== 'none'
+    this.#checks = isAudit ? this.#createChecks(options) : null
+    this.#sample = isAudit && policy.error !== undefined
+      ? new Sample(pieceCount, policy.error, random, index => { this.#checks?.require(index) })
+      : null
   }
 
   get policy (): Policy { return this.#known.policy }
@@ -39,19 +57,25 @@ export class Verification {
   /** 0 to 2: how much it takes until a new peer is believed. */
   get level (): number { return this.#known.levels.level }
 
-  /** The share of items that are to be checks while pieces are missing, from 0 to 1; 0: no check is open. */
-  get checkShare (): number { return 0 }
+  /**
+   * The share of the items that are to be checks while pieces are missing, 0 to 1. When none is missing any more, all
+   * checks that were asked for are to be computed.
+   */
+  get checkShare (): number {
+    if (this.#checks === null || this.#checks.openCount === 0) return 0
+    return this.#sample?.isOpen === true ? Math.max(0.5, this.#checks.share) : this.#checks.share
+  }
 
-  /** Second opinions (`needsSecond`) are within the cap now. */
-  get maySecond (): boolean { return true }
+  /** One more second opinion (`needsSecond`) is within the cap now. `audit` with an error and `quorum` have none. */
+  get maySecond (): boolean { return this.#checks === null || this.#sample !== null || this.#checks.maySecond }
 
   /** No check is to be computed any more, and the sample is satisfied or has failed. */
-  get isSettled (): boolean { return true }
+  get isSettled (): boolean { return (this.#checks?.openCount ?? 0) === 0 && this.#sample?.isOpen !== true }
 
-  /** A check that was asked for is still to be computed. */
-  isCheckOpen (_index: number): boolean { return false }
-
-  /** `key` has shown a certificate by a trusted key, which was checked. */
+  /**
+   * `key` has shown a certificate by a trusted key, which was checked. With our own key: we are a member, and check
+   * what others doubt before we compute.
+   */
   setMember (key: string, trustedKey: string): void {
     if (this.#known.ledger.get(key)?.trustedKey === trustedKey) return
     const record = this.#known.ledger.openMember(key, trustedKey)
@@ -60,6 +84,7 @@ export class Verification {
       this.#conduct.settledByMember(index, record)
       this.#refresh(index)
     }
+    this.#checks?.release()
   }
 
   isMember (key: string): boolean { return this.#known.ledger.get(key)?.trustedKey != null }
@@ -78,13 +103,17 @@ export class Verification {
       this.#conduct.exclude(record, `it attests two results of piece ${index}`)
       return 'new'
     }
-    if (!this.#hasRoom(index, result, record)) return 'refused'
+    if (!makeRoom(this.#known, index, result, record)) return 'refused'
     const settled = this.#known.settled(index)
     const variant = statements.add(index, record.number, result, kind, settled === 0 && isFirstHand)
     record.pieces.push(index)
-    if (statements.earner(index) === record.number) record.firsts++
+    if (statements.earner(index) === record.number) {
+      record.firsts++
+      this.#vetting.add(record)
+    }
     this.#conduct.heard(index, record, variant, settled)
     this.#refresh(index)
+    this.#checks?.release()
     return 'new'
   }
 
@@ -105,33 +134,46 @@ export class Verification {
     return this.#known.comparison === 'bytes' && this.#known.heard(index).some(entry => entry.variant !== variant)
   }
 
-  /** A command of ours (item or check) gave this result. */
-  computed (index: number, result: Result): void {
+  /**
+   * A command of ours (item or check) gave this result.
+   *
+   * With a compare command: `result` is the attested one that is equal, if there is one; `unequal` are those that it
+   * compared, and that are not.
+   */
+  computed (index: number, result: Result, unequal: readonly Result[] = []): void {
     if (!this.#known.isPiece(index)) return
+    const { statements, pieces, comparison } = this.#known
     const before = this.#known.belief(index).variant
-    const isCheck = this.#known.heard(index).length > 0
-    const variant = this.#known.statements.number(index, result)
-    this.#known.pieces.own[index] = variant
-    if (isCheck) this.#report(index, before, variant, 'second')
-    if (this.#known.comparison === 'bytes') this.#conduct.settled(index, variant, before)
+    const kind = this.#checks?.openKind(index)
+    const isSecond = kind === undefined && before === 0 && this.#known.heard(index).length > 0
+    const variant = statements.number(index, result)
+    const differs = before !== 0 && before !== variant
+    pieces.own[index] = variant
+    this.#checks?.computed(index, isSecond, differs)
+    this.#vetting.ended(index)
+    if (kind !== undefined || isSecond || differs) this.#report(index, before, variant, kind)
+    if (comparison === 'bytes') this.#conduct.settled(index, variant, before)
+    else if (comparison === 'command') {
+      const wrong = new Set(unequal.map(other => statements.variantOf(index, other)))
+      this.#conduct.settled(index, variant, before, other => wrong.has(other) && other !== variant)
+    }
     this.#refresh(index)
+    this.#checks?.release()
   }
 
-  /**
-   * The verify command, or the compare command by what was computed here, has decided about a result.
-   *
-   * @param key who attested it
-   */
+  /** The verify command has decided about a result. `key`: who attested it. */
   judged (index: number, result: Result, isRight: boolean, key: string | null = null): void {
     if (!this.#known.isPiece(index)) return
+    const { statements, pieces } = this.#known
     const before = this.#known.belief(index).variant
-    const variant = this.#known.statements.number(index, result)
-    if (isRight) this.#known.pieces.verified[index] = variant
-    else if (this.#known.pieces.verified[index] === variant) this.#known.pieces.verified[index] = 0
+    const variant = isRight ? statements.number(index, result) : statements.variantOf(index, result)
+    if (isRight) pieces.verified[index] = variant
+    else if (variant !== 0 && pieces.verified[index] === variant) pieces.verified[index] = 0
     this.#conduct.judged(index, variant, isRight, before)
     this.#host.checked({ piece: index, right: isRight, by: 'verify', key })
-    if (!isRight && this.#known.pieces.stored[index] === variant) this.#host.refuted(index, null)
+    if (!isRight && variant !== 0 && pieces.stored[index] === variant) this.#host.refuted(index, null)
     this.#refresh(index)
+    this.#checks?.release()
   }
 
   /** What is stored here now; undefined: nothing. */
@@ -156,7 +198,8 @@ export class Verification {
    * comes after the missing pieces, and only while `maySecond`.
    */
   needsSecond (index: number): boolean {
-    return this.policy.kind !== 'off' && this.#known.belief(index).variant === 0 && this.#known.heard(index).length > 0
+    const isAsked = this.policy.kind === 'audit' || this.policy.kind === 'quorum'
+    return isAsked && this.#known.belief(index).variant === 0 && this.#known.heard(index).length > 0
   }
 
   stateOf (index: number): PieceState { return this.#known.pieces.stateOf(index) }
@@ -165,8 +208,8 @@ export class Verification {
     const keys = [...this.#known.ledger]
     return {
       states: this.#known.pieces.counts(),
-      lots: { drawn: 0, wrong: 0, open: 0, atMost: 1 },
-      sample: null,
+      lots: this.#checks?.stats() ?? { drawn: 0, wrong: 0, open: 0, atMost: 1 },
+      sample: this.#sample?.stats() ?? null,
       excluded: keys.filter(key => key.state === 'excluded').length,
       suspected: keys.filter(key => key.state === 'suspended').length,
       members: this.#known.ledger.members,
@@ -174,26 +217,43 @@ export class Verification {
     }
   }
 
-  /** Makes room by forgetting keys that are excluded, and, for a key that was checked, one that has no record. */
-  #hasRoom (index: number, result: Result, record: KeyRecord): boolean {
-    const { ledger, statements } = this.#known
-    if (record.trustedKey !== null) return this.#hasRoomForMember(index, result, record.trustedKey)
-    const isKept = (entry: Entry): boolean => ledger.at(entry.key).trustedKey !== null
-    if (statements.hasRoom(index, result, isKept)) return true
-    for (const entry of statements.entries(index)) {
-      const other = ledger.at(entry.key)
-      const isWorthLess = other.state === 'excluded' || (record.right > 0 && !hasRecord(other))
-      if (isWorthLess && !isKept(entry)) statements.remove(index, entry.key)
-    }
-    return statements.hasRoom(index, result, isKept)
+  /** For the disk: the ledger, the level, what was computed here, and the counts of checks. JSON. */
+  save (): Saved { return save(this.#known, this.#checks, this.#sample) }
+
+  /**
+   * Takes back what `save` returned: after `stored` for all that the disk has, and before any attestation. What is not
+   * as it must be is ignored as a whole. Returns whether it was taken.
+   */
+  restore (saved: unknown): boolean {
+    if (!restore(saved, this.#known, this.#checks, this.#sample)) return false
+    for (let index = 0; index < this.#known.pieceCount; index++) this.#refresh(index)
+    return true
   }
 
-  /** One attestation of each trusted key and result. */
-  #hasRoomForMember (index: number, result: Result, trustedKey: string): boolean {
-    const variant = this.#known.statements.variantOf(index, result)
-    return !this.#known.statements.entries(index).some(entry => (
-      entry.variant === variant && this.#known.ledger.at(entry.key).trustedKey === trustedKey
-    ))
+  #createChecks ({ pieceCount, random, costOf = () => 0 }: VerificationOptions): Checks {
+    return new Checks(pieceCount, {
+      level: () => this.level,
+      keys: () => this.#known.ledger.accepted + 1,
+      membersWithUs: () => this.#isMember() ? this.#known.ledger.members : 0,
+      vet: () => this.#vetting.pick((index, record) => this.#isToVet(index, record)),
+      isUseful: (index, kind) => this.#isUseful(index, kind),
+      costOf,
+      random,
+      ask: (index, kind) => { this.#host.check(index, reasonOf(kind)) }
+    })
+  }
+
+  #isMember (): boolean { return this.#ownKey !== null && this.isMember(this.#ownKey) }
+
+  /** Nobody whom we believe for certain knows the right result yet. */
+  #isUseful (index: number, kind: CheckKind): boolean {
+    const { pieces } = this.#known
+    return !pieces.isOwn(index) && (kind === 'member' || this.#known.trusted(index) === 0)
+  }
+
+  #isToVet (index: number, record: KeyRecord): boolean {
+    return this.#checks?.openKind(index) === undefined && this.#isUseful(index, 'vet') &&
+      this.#known.statements.earner(index) === record.number
   }
 
   #believedWrongly (record: KeyRecord): void {
@@ -204,25 +264,54 @@ export class Verification {
     for (let index = 0; index < this.#known.pieceCount; index++) this.#refresh(index)
   }
 
-  #report (index: number, before: number, variant: number, by: CheckReason): void {
+  #report (index: number, before: number, variant: number, kind: CheckKind | undefined): void {
     const attester = this.#known.attester(index, before)
     const right = before === 0 ? this.#known.heard(index)[0]?.variant === variant : before === variant
+    const by = kind === undefined ? 'second' : reasonOf(kind)
     this.#host.checked({ piece: index, right, by, key: attester?.key ?? null })
   }
 
   /** Finds out again what is accepted of a piece, and tells the host what has changed. */
   #refresh (index: number): void {
-    const { pieces, statements, ledger } = this.#known
+    const { pieces } = this.#known
     const belief = this.#known.belief(index)
-    const hasVoices = this.#known.heard(index).length > 0
-    if (!pieces.set(index, belief, hasVoices, this.policy.kind === 'off')) return
-    for (const entry of statements.entries(index)) {
-      if (entry.variant === belief.variant) ledger.at(entry.key).hasAccepted = true
-    }
-    const isSettled = belief.by === 'own' || belief.by === 'verified' || belief.by === 'trusted'
-    if (isSettled && pieces.stored[index] !== 0 && pieces.stored[index] !== belief.variant) {
+    const before = pieces.believed[index]!
+    const isChanged = pieces.set(index, belief, this.#known.heard(index).length > 0, this.policy.kind === 'off')
+    const isCertain = belief.by === 'own' || belief.by === 'verified' || belief.by === 'trusted'
+    if (isCertain) this.#settle(index, belief, before)
+    if (!isChanged) return
+    if (belief.variant !== 0 && belief.by !== 'own' && belief.by !== 'verified') this.#accept(index, belief)
+    if (isCertain && pieces.stored[index] !== 0 && pieces.stored[index] !== belief.variant) {
       this.#host.refuted(index, this.#known.result(index, belief.variant))
     }
     this.#host.changed(index)
   }
+
+  /** The right result of the piece is known for certain. */
+  #settle (index: number, { variant }: Belief, before: number): void {
+    this.#sample?.settled(index, before === 0 ? null : before === variant)
+    const kind = this.#checks?.openKind(index)
+    if (kind === undefined || this.#isUseful(index, kind)) return
+    this.#checks?.drop(index)
+    this.#vetting.ended(index)
+    this.#host.dropped(index)
+  }
+
+  /** A result of others is accepted from now on. */
+  #accept (index: number, { variant, by }: Belief): void {
+    const { ledger, statements } = this.#known
+    let isFirst = false
+    for (const entry of statements.entries(index)) {
+      if (entry.variant !== variant) continue
+      const record = ledger.at(entry.key)
+      if (!record.hasAccepted && statements.earner(index) === entry.key) isFirst = true
+      ledger.accept(record)
+    }
+    this.#checks?.enter(index, variant, by === 'trusted', isFirst)
+    if (by !== 'trusted') this.#sample?.attested(index)
+  }
 }
+
+const reasonOf = (kind: CheckKind): 'lot' | 'hint' | 'sample' => (
+  kind === 'hint' || kind === 'sample' ? kind : 'lot'
+)
