@@ -3,9 +3,13 @@
  * Made by lib/webtorrent/compute-control.ts, which waits for it before it looks for what else the task needs.
  */
 import { createReadStream } from 'node:fs'
+import { BitWorkerError, isInputGone } from '../../base/errors.ts'
 import type { InputEvent } from '../../session/events.ts'
 import type { WorkSession } from '../../session/work-session.ts'
 import type { ComputeStore } from '../../store/compute-store.ts'
+import { roomAt } from '../../system/free-space.ts'
+import type { Room } from '../../system/free-space.ts'
+import { quote } from '../../task/names.ts'
 import type { Task, TorrentInput } from '../../task/types.ts'
 import { InputCache } from '../cache.ts'
 import type { CacheOptions } from '../cache.ts'
@@ -21,6 +25,11 @@ import type { OpenRoot } from './root-cache.ts'
 /** Shortest interval between two progress reports. */
 const REPORT_MS = 1_000
 const READ_BYTES = 1024 ** 2
+/** How often a full disk is looked at, and when it is tried again although no room was seen (a quota has none). */
+const ROOM_MS = 5_000
+const RETRY_MS = 10 * 60_000
+/** A disk with more room than when it was full, by more than this, is worth another try. */
+const MORE: Room = { bytes: 1024 ** 2, files: 1000 }
 
 /** Where roots are stored, and how large they may be. */
 export interface RootSupplyOptions extends CacheOptions {
@@ -50,7 +59,7 @@ export function rootOf ({ inputs = [], root }: Pick<Task, 'inputs' | 'root'>): T
 export class RootSupply {
   /**
    * Resolves with true when commands see it, with false when it was closed before. Rejects with BW_ERR_ROOT,
-   * BW_ERR_INPUT, BW_ERR_INPUT_LIMIT, BW_ERR_DISK_FULL, BW_ERR_OUTPUT_FOLDER.
+   * BW_ERR_INPUT, BW_ERR_INPUT_LIMIT, BW_ERR_OUTPUT_FOLDER; waits where the disk is full, or the archive has changed.
    */
   readonly ready: Promise<boolean>
   readonly #session: WorkSession<ComputeStore>
@@ -64,6 +73,11 @@ export class RootSupply {
   /** why it is not here for now */
   #waits: Error | null = null
   #unpacking: Promise<void> | null = null
+  /** why it is not unpacked: the disk was full with so much room, at that time */
+  #full: { err: Error, room: Room, at: number } | null = null
+  /** since when no more of it is here, in milliseconds since 1970 */
+  #since = Date.now()
+  #have = 0
   #reported = ''
   #timer: NodeJS.Timeout | undefined
   #settle!: { resolve: (isReady: boolean) => void, reject: (err: Error) => void }
@@ -101,8 +115,10 @@ export class RootSupply {
     const { name, length } = this.#input
     if (this.#error !== null) return { name, state: 'refused', length, have: 0, message: this.#error.message }
     if (this.#root !== null) return { name, state: 'ready', length, have: length }
-    const message = this.#waits?.message
-    return { name, state: 'fetching', length, have: this.#torrent?.have() ?? 0, ...(message !== undefined && { message }) }
+    const message = (this.#full?.err ?? this.#waits)?.message
+    return {
+      name, state: 'fetching', length, have: this.#have, since: this.#since, ...(message !== undefined && { message })
+    }
   }
 
   /** More or less of it may be needed, or here. */
@@ -112,8 +128,20 @@ export class RootSupply {
     if (this.#torrent === null || this.#root !== null) return
     const isNeeded = this.#session.stats().missing > 0 || this.#session.hasUnmergedFiles
     this.#torrent.want(isNeeded ? 'all' : [])
-    if (isNeeded && this.#torrent.missing() === 0) this.#unpacking ??= this.#unpack(this.#torrent)
+    if (isNeeded && this.#torrent.missing() === 0 && this.#hasRoom()) this.#unpacking ??= this.#unpack(this.#torrent)
   }
+
+  /** False: the disk was full, and has not become emptier. */
+  #hasRoom (): boolean {
+    if (this.#full === null) return true
+    const { room, at } = this.#full
+    const now = roomAt(this.#folder)
+    const hasMore = now.bytes > room.bytes + MORE.bytes || now.files > room.files + MORE.files
+    if (hasMore || Date.now() - at >= RETRY_MS) this.#full = null
+    return this.#full === null
+  }
+
+  get #folder (): string { return new InputCache(this.#options).root }
 
   /** Commands see it no longer. */
   close (): void {
@@ -125,10 +153,10 @@ export class RootSupply {
   }
 
   async #unpack (torrent: InputTorrent): Promise<void> {
-    const { maxRootBytes = Infinity, ...cache } = this.#options
+    const { maxRootBytes = Infinity } = this.#options
     try {
       const root = await openRoot({
-        folder: new InputCache(cache).root,
+        folder: this.#folder,
         infoHash: this.#input.infoHash,
         archive: () => bytesOf(torrent),
         limits: { ...ROOT_LIMITS, bytes: Math.min(ROOT_LIMITS.bytes, maxRootBytes) },
@@ -140,8 +168,10 @@ export class RootSupply {
       this.#settle.resolve(!this.#abort.signal.aborted)
     } catch (err) {
       this.#unpacking = null
-      if (this.#torrent === torrent) this.#fail(err as Error)
-      else this.changed()
+      if (this.#torrent !== torrent || isInputGone(err)) return this.changed()
+      if (!isDiskFull(err)) return this.#fail(err as Error)
+      this.#full = { err: noRoom(this.#input, this.#folder), room: roomAt(this.#folder), at: Date.now() }
+      this.changed()
     }
   }
 
@@ -154,12 +184,31 @@ export class RootSupply {
 
   #report (): void {
     clearTimeout(this.#timer)
+    this.#note()
     const { state } = this
     const text = JSON.stringify(state)
     if (text !== this.#reported) this.#session.reportInput(state)
     this.#reported = text
-    if (state.state === 'fetching') this.#timer = setTimeout(() => { this.changed() }, REPORT_MS).unref()
+    if (state.state !== 'fetching') return
+    this.#timer = setTimeout(() => { this.changed() }, this.#full === null ? REPORT_MS : ROOM_MS).unref()
   }
+
+  /** Looks whether more of it has come. */
+  #note (): void {
+    const have = this.#torrent?.have() ?? 0
+    if (have !== this.#have) this.#since = Date.now()
+    this.#have = have
+  }
+}
+
+function isDiskFull (err: unknown): boolean { return err instanceof BitWorkerError && err.code === 'BW_ERR_DISK_FULL' }
+
+function noRoom ({ name }: TorrentInput, folder: string): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_DISK_FULL',
+    'system',
+    `The root ${quote(name)} is not unpacked, and all commands wait: too little space is free in ${folder}. Free some, or choose another folder for the cache.`
+  )
 }
 
 /** They were verified; who has changed them meanwhile is noticed by the torrent. */
