@@ -4,7 +4,8 @@ import test from 'tape'
 import { signTask } from '../../lib/task/signature.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { Task } from '../../lib/task/task.ts'
-import { judgeTask } from '../../lib/trust/judge.ts'
+import type { TaskInput } from '../../lib/task/types.ts'
+import { judgeTask, judgeTasks } from '../../lib/trust/judge.ts'
 import { formatTrustStore, parseTrustStore } from '../../lib/trust/list-format.ts'
 import type { KnownAuthor } from '../../lib/trust/list-format.ts'
 import { isRefused } from '../helpers/refused.ts'
@@ -117,6 +118,40 @@ test('a scope bounds inputs', t => {
   }
   t.deepEqual(verdictOf(1000), ['trusted', undefined], 'those in the task file do not count, slices do')
   t.deepEqual(verdictOf(999), ['ask', 'its inputs have 1000 bytes, more than 999'])
+  t.end()
+})
+
+function outputOf ({ digest, infoHash, length }: Task): TaskInput {
+  return { name: 'in', length, task: { digest, infoHash } }
+}
+
+test('one scope bounds a task and its earlier tasks together', t => {
+  const common = { command: 'true', parts: 1, pieceLength: 1000, timeoutMs: 3_600_000 }
+  const data = { name: 'd', infoHash: 'a'.repeat(40), sha256: new Uint8Array(32), length: 100 }
+  const first = createTask({ ...common, name: 'first', inputs: [data] })
+  const second = createTask({ ...common, name: 'second', completeCommand: 'true', completeTimeoutMs: 0.5 * 3_600_000, inputs: [outputOf(first), data] })
+  const last = sign(createTask({ ...common, name: 'last', inputs: [outputOf(second)] }))
+  const other = createTask({ ...common, name: 'other' })
+  const [key] = last.signatures.map(({ publicKey }) => publicKey) as [string]
+  const judged = (scope: Partial<KnownAuthor>): Array<[string, string | undefined, number | undefined]> =>
+    judgeTasks([last, first, second, other], { authors: [{ key, ...scope }] }, NOW)
+      .map(({ verdict, signers, fileBytes }) => [verdict, signers[0]?.why, fileBytes])
+  const unknown = ['ask', undefined, undefined]
+  const trusted = ['trusted', undefined, undefined]
+  t.deepEqual(judged({}), [trusted, trusted, trusted, unknown], 'the earlier ones, and no others')
+  for (const [within, beyond, why] of [
+    [{ maxHours: 3.5 }, { maxHours: 3.4 }, 'the 3 tasks that the signature covers may take 3.5 h, more than 3.4'],
+    [{ maxInput: 2100 }, { maxInput: 2099 }, 'the inputs of the 3 tasks that the signature covers have 2100 bytes, more than 2099']
+  ] as const) {
+    t.deepEqual(judged(within), [trusted, trusted, trusted, unknown])
+    const asked = ['ask', why, undefined]
+    t.deepEqual(judged(beyond), [asked, asked, asked, unknown])
+  }
+  t.deepEqual(judged({ maxBytes: 3000 }), [trusted, trusted, ['trusted', undefined, 3000], unknown])
+  t.equal(judged({ maxBytes: 2999 })[0]?.[1], 'the files of the 3 tasks that the signature covers may have 3000 bytes, more than 2999')
+  const late = createTask({ name: 'late', command: 'true', parts: 1, inputs: [outputOf(last)] })
+  t.deepEqual(judgeTasks([late, last], { authors: [{ key }] }, NOW).map(({ verdict }) => verdict), ['ask', 'trusted'],
+    'who signed an earlier task does not vouch for what is made of it')
   t.end()
 })
 

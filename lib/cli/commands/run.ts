@@ -8,8 +8,6 @@ import type { Limits } from '../../executor/limits.ts'
 import { explainMissing } from '../../executor/sandbox/missing.ts'
 import { gpuProblem } from '../../store/missing-needs.ts'
 import { unsupportedProblem } from '../../task/task.ts'
-import type { Task } from '../../task/task.ts'
-import { judgeTask } from '../../trust/judge.ts'
 import type { Judgement } from '../../trust/judge.ts'
 import type { TrustStore } from '../../trust/list-format.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
@@ -21,7 +19,7 @@ import { escapeText } from '../output/format.ts'
 import { JsonOutput } from '../output/json-output.ts'
 import { LiveScreen, PlainScreen } from '../output/screen.ts'
 import type { Screen } from '../output/screen.ts'
-import { describeTrust, refuseDenied } from '../output/signers.ts'
+import { describeVerdict } from '../output/signers.ts'
 import { checkBinds } from '../run/binds.ts'
 import { confine } from '../run/confinement.ts'
 import type { Confinement, ConfinementFlags } from '../run/confinement.ts'
@@ -32,6 +30,7 @@ import { inputOptions, inputProblem } from '../run/inputs.ts'
 import type { InputFlags } from '../run/inputs.ts'
 import { aborted, onInterrupt, withDeadline } from '../run/interrupt.ts'
 import type { LeavingFlags } from '../run/leaving.ts'
+import { judge, judgeAll, mustAsk } from '../run/judging.ts'
 import { lookupNote } from '../run/link.ts'
 import { openSession, reached } from '../run/open-torrent.ts'
 import type { Session } from '../run/open-torrent.ts'
@@ -129,9 +128,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     remark: lines => { remarks.add('failures', lines) },
     emit: (event, fields) => { out.emit(event, fields) }
   })
-  const stages = new Stages({
-    out, screen, remarks, explain, judge: (task, needing) => judge(task, flags, surroundings.trust, needing)
-  })
+  const stages = new Stages({ out, screen, remarks, explain })
   const view = followWork(session)
   report(session, failures, out, remarks)
   if (flags.verbose) reportStderr(session, screen)
@@ -203,10 +200,13 @@ async function begin (
   screen.note(confinement.banner)
   if (!confinement.mayCompute) return
   if (flags.bind.length > 0) warnBinds(out, screen)
-  const needed = await stages.gather(torrent, settled) ?? []
-  for (const stage of needed) tellStage(stage, flags, how, out, screen)
-  if (flags.yes !== true && judgement.verdict === 'trusted') screen.note(describeTrust(judgement))
-  const all = [{ torrent, task, judgement }, ...needed.filter(each => problemOf(each.torrent, flags) === null)]
+  const needed = [{ torrent, task }, ...await stages.gather(torrent, settled) ?? []]
+  const judged = judgeAll(needed.map(each => each.task), flags, trust)
+  const [wanted, ...earlier] = needed
+    .map((each, i): Judged => Object.assign(each, { judgement: judged[i]! })) as [Judged, ...Judged[]]
+  for (const stage of earlier) tellStage(stage, flags, how, out, screen)
+  if (flags.yes !== true) for (const line of describeVerdict(judgement, wanted.judgement)) screen.note(line)
+  const all = [wanted, ...earlier.filter(each => problemOf(each.torrent, flags) === null)]
   // A finished task needs no answer; without an answer, nothing runs.
   if (all.some(each => mustAsk(each.task, flags, each.judgement))) {
     if (settled.aborted || !await askConsent(settled, { tasks: all.length })) return
@@ -214,9 +214,11 @@ async function begin (
   for (const each of all) start(each, confinement, flags, each.torrent === torrent ? flags.bind : [])
 }
 
+interface Judged extends Stage { judgement: Judgement }
+
 /** Shows an earlier task like the task itself. */
 function tellStage (
-  { torrent, task, judgement }: Stage, flags: RunFlags, how: DescribeOptions, out: JsonOutput, screen: Screen
+  { torrent, task, judgement }: Judged, flags: RunFlags, how: DescribeOptions, out: JsonOutput, screen: Screen
 ): void {
   screen.note('Its output is read, so it is computed as well:')
   for (const line of describeTask(task, { ...how, judgement })) screen.note(line)
@@ -225,7 +227,7 @@ function tellStage (
   if (problem !== null) warn(problem, out, screen)
 }
 
-function start ({ torrent, judgement }: Stage, { options }: Confinement, flags: RunFlags, binds: Bind[]): void {
+function start ({ torrent, judgement }: Judged, { options }: Confinement, flags: RunFlags, binds: Bind[]): void {
   torrent.startComputing({
     ...(flags.slots !== undefined && { slots: flags.slots }),
     ...options,
@@ -251,18 +253,6 @@ function refuseForeignFiles (torrent: Torrent): void {
     throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
       `${location} exists and does not belong to this torrent. Move it away.`)
   }
-}
-
-/** Throws BW_ERR_DENIED if the task would run, and is denied. */
-function judge (task: Task, flags: RunFlags, trust: TrustStore, needing: readonly Task[] = []): Judgement {
-  const judgement = judgeTask(task, trust, new Date(), needing)
-  if (flags.compute) refuseDenied(judgement)
-  return judgement
-}
-
-function mustAsk (task: Task, flags: RunFlags, { verdict }: Judgement): boolean {
-  if (!flags.compute || flags.yes === true || verdict === 'trusted') return false
-  return task.unsupported === undefined && gpuProblem(task, flags.gpu) === null
 }
 
 /** Why the task cannot be computed here with any flags. */

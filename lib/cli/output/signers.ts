@@ -17,11 +17,18 @@ export function describeSigner ({ key, standing, label, why }: SignerJudgement):
   return [key, `${name}${STANDING[standing]}${why === undefined ? '' : `: ${why}`}`]
 }
 
-/** One line that says why there is no prompt. */
-export function describeTrust ({ signers }: Judgement): string {
-  const { key, label } = signers.find(({ standing }) => standing === 'trusted')!
-  return `Signed by ${label === undefined ? key : escapeText(label)}, whom you trust, so it starts without asking.`
+/** Why there is no prompt; or why there is one after all, when the task is judged together with its earlier ones. */
+export function describeVerdict (alone: Judgement, together: Judgement): string[] {
+  const trusted = together.signers.find(({ standing }) => standing === 'trusted')
+  if (together.verdict === 'trusted' && trusted !== undefined) {
+    return [`Signed by ${nameOf(trusted)}, whom you trust, so it starts without asking.`]
+  }
+  if (alone.verdict !== 'trusted') return []
+  return together.signers.filter(({ standing }) => standing === 'limited')
+    .map(signer => `Signed by ${nameOf(signer)}, whom you trust, but its limits are exceeded: ${signer.why}.`)
 }
+
+function nameOf ({ key, label }: SignerJudgement): string { return label === undefined ? key : escapeText(label) }
 
 /** Throws BW_ERR_DENIED (exit 2) for a task signed by a denied key. */
 export function refuseDenied ({ verdict, signers }: Judgement): void {

@@ -4,7 +4,6 @@
  */
 import { equalBytes } from '../../base/digest.ts'
 import type { Task } from '../../task/task.ts'
-import type { Judgement } from '../../trust/judge.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
 import { escapeText } from '../output/format.ts'
 import type { JsonOutput } from '../output/json-output.ts'
@@ -17,7 +16,7 @@ import type { Remarks } from './remarks.ts'
 import { nothingComes } from './waiting.ts'
 
 /** A task that the wanted one needs. */
-export interface Stage { torrent: Torrent, task: Task, judgement: Judgement }
+export interface Stage { torrent: Torrent, task: Task }
 
 /** What stages need of the run. */
 export interface StageHost {
@@ -25,7 +24,6 @@ export interface StageHost {
   screen: Screen
   remarks: Remarks
   explain: Explain
-  judge (task: Task, needing: readonly Task[]): Judgement
 }
 
 /** All tasks that one needs. */
@@ -51,13 +49,12 @@ export class Stages {
    * joined is left out, and the input is refused. Null: `settled` was aborted meanwhile.
    */
   async gather (torrent: Torrent, settled: AbortSignal): Promise<Stage[] | null> {
-    await this.#gather(torrent, [], settled)
+    await this.#gather(torrent, settled)
     return settled.aborted ? null : [...this.#found.values()]
   }
 
-  async #gather (torrent: Torrent, needing: readonly Task[], settled: AbortSignal): Promise<void> {
+  async #gather (torrent: Torrent, settled: AbortSignal): Promise<void> {
     if (torrent.task?.inputs?.some(({ task }) => task !== undefined) !== true) return
-    const above = [torrent.task, ...needing]
     for (const stage of await torrent.stages()) {
       if (settled.aborted) return
       if (this.#found.has(stage.infoHash)) continue
@@ -67,8 +64,8 @@ export class Stages {
       }
       const { task } = stage
       if (task === null || stage.destroyed || settled.aborted || !isMeant(task, torrent.task)) continue
-      await this.#gather(stage, above, settled)
-      this.#found.set(stage.infoHash, { torrent: stage, task, judgement: this.#host.judge(task, above) })
+      await this.#gather(stage, settled)
+      this.#found.set(stage.infoHash, { torrent: stage, task })
       this.#report(stage)
     }
   }
