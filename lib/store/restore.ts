@@ -167,7 +167,7 @@ export function foreign (at: string, stats: Stats): BitWorkerError {
     : new BitWorkerError(
         'BW_ERR_FILE_EXISTS',
         'usage',
-        `${at} already exists and was not written by BitWorker. Move it away.`,
+        `${at} already exists: BitWorker did not write it, or it has changed since. Move it away.`,
         { remedy: 'move-away' }
       )
 }

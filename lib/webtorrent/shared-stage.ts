@@ -4,6 +4,7 @@
  * (event 'stage'). Several tasks may read it. Made by input-torrents.ts.
  */
 import { existsSync } from 'node:fs'
+import { BitWorkerError } from '../base/errors.ts'
 import { traceOf } from '../base/trace.ts'
 import { InputCache } from '../inputs/cache.ts'
 import type { CacheEntry } from '../inputs/cache.ts'
@@ -123,7 +124,7 @@ export class SharedStage {
     for (const event of ['verified', 'file', 'done'] as const) torrent.on(event, onChange)
     torrent.once('error', err => {
       if (this.#torrent !== torrent) return
-      if (again === undefined || this.#isOpen || this.#isClosed) return this.#fail(err)
+      if (again === undefined || this.#isOpen || this.#isClosed) return this.#fail(this.#inTheWay(err))
       trace('%s is opened elsewhere: %s', this.#input.name, err.message)
       again()
     })
@@ -131,6 +132,12 @@ export class SharedStage {
     torrent.on('warning', err => { trace('%s: %s', this.#input.name, err.message) })
     for (const peer of this.#peers.splice(0)) this.addPeer(peer)
     this.#parent.emit('stage', torrent as unknown as Torrent)
+  }
+
+  /** Nothing overwrites a file that was changed. The next time, the cache is used. */
+  #inTheWay (err: Error): Error {
+    if (!(err instanceof BitWorkerError) || err.code !== 'BW_ERR_FILE_EXISTS') return err
+    return inputError(this.#input, `is not used any more, because a file of it was changed. ${err.message} Then start again`)
   }
 
   #open (): void {

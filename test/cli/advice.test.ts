@@ -156,7 +156,7 @@ test('a file or folder that is in the way', async t => {
   const refused = await run([...here, '-o', 'file'])
   t.match(
     refused.stderr,
-    /\/file\/x already exists and was not written by BitWorker\. Move it away, choose another folder with -o, or overwrite it with --force\.$/m
+    /\/file\/x already exists: BitWorker did not write it, or it has changed since\. Move it away, choose another folder with -o, or overwrite it with --force\.$/m
   )
   t.equal((await run([...here, '-o', 'file', '--force'])).code, 0, 'which does what was said')
   t.equal(await readFile(path.join(dir, 'file', 'x'), 'utf8'), 'hello\n')

@@ -24,7 +24,7 @@ test('create --reuse', async t => {
   t.equal(await readFile(path.join(dir, 'old/x'), 'utf8').then(text => text.split('\n')[5]), 'old 5', 'the old ones are untouched')
 
   for (const [flags, code, says] of [
-    [['--reuse', 'x.bitworker', '--reuse-dir', 'old', '--into', 'old'], 2, /old\/x already exists and was not written by BitWorker\. Move it away, or choose another folder with --into\.\n$/],
+    [['--reuse', 'x.bitworker', '--reuse-dir', 'old', '--into', 'old'], 2, /old\/x already exists: BitWorker did not write it, or it has changed since\. Move it away, or choose another folder with --into\.\n$/],
     [['--reuse', 'x.bitworker', '--reuse-dir', 'old', '--parts', '3', '--into', 'three'], 2, /Piece 3 cannot be reused: the new task has only 3 pieces\. Leave it out with --pieces\.\n$/],
     [['--reuse', 'x.bitworker', '--pieces', '5-4'], 2, /numbers of pieces, such as 0-99,120/],
     [['--reuse', 'x.bitworker', '--reuse-dir', 'old', '--piece-length', '5', '--into', 'short'], 2, /Piece 0 cannot be reused: it has 6 bytes, and the new task's pieces have at most 5\./],

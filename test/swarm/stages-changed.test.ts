@@ -9,6 +9,7 @@ import { createTask, createTaskFrom } from '../../lib/index.ts'
 import type BitWorker from '../../lib/index.ts'
 import type { Task } from '../../lib/index.ts'
 import type { ComputeOptions } from '../../lib/webtorrent/options.ts'
+import type { InputEvent } from '../../lib/session/events.ts'
 import type { Torrent } from '../../lib/webtorrent/public-types.ts'
 import { createFolder } from '../helpers/disk.ts'
 import { createClient, eventOf } from '../helpers/swarm.ts'
@@ -34,11 +35,25 @@ async function finished (t: Test, completeCommand: string | undefined): Promise<
   return { client, registry, first, file: path.join(out, 'first') }
 }
 
-/** Begins to compute a task of one piece that reads the other one. */
-async function read (t: Test, { client, registry, first }: Reader, command: string): Promise<() => Promise<string>> {
+/** Adds a task of one piece that reads the other one. */
+async function addReading (t: Test, { client, registry, first }: Reader, command: string): Promise<Torrent> {
   const last = await createTaskFrom({ name: 'last', command, parts: 1, registry, inputs: [{ outputOf: first, name: 'in' }] })
-  const out = createFolder(t)
-  const torrent = client.add(last, { path: out, compute: COMPUTE, inputs: { folder: createFolder(t), registry } })
+  return client.add(last, { path: createFolder(t), compute: COMPUTE, inputs: { folder: createFolder(t), registry } })
+}
+
+/** Why the input is refused. */
+async function refusalOf (t: Test, reader: Reader): Promise<InputEvent> {
+  const torrent = await addReading(t, reader, 'cat in')
+  return new Promise(resolve => {
+    torrent.on('input', event => { if (event.state === 'refused') resolve(event) })
+  })
+}
+
+/** Begins to compute a task of one piece that reads the other one. */
+async function read (t: Test, reader: Reader, command: string): Promise<() => Promise<string>> {
+  const torrent = await addReading(t, reader, command)
+  torrent.on('stage', stage => { if ((stage as Torrent).computing === 'off') (stage as Torrent).startComputing(COMPUTE) })
+  const { path: out } = torrent
   const done = eventOf(torrent, 'done')
   return async () => {
     await done
@@ -53,6 +68,17 @@ for (const [how, completeCommand] of [['joined', undefined], ['made by a command
     const result = await read(t, reader, 'cat in')
     t.equal(await result(), 'good\ngood\n')
     t.equal(readFileSync(reader.file, 'utf8'), 'good\ngood\n')
+  })
+
+  test(`a finished file that was changed to another length stays as it is: ${how}`, async t => {
+    const reader = await finished(t, completeCommand)
+    writeFileSync(reader.file, 'words of my own\n')
+    reader.client.torrents[0]!.on('error', () => {})
+    const { message = '' } = await refusalOf(t, reader)
+    t.ok(message.endsWith(': BitWorker did not write it, or it has changed since. Move it away. Then start again.'), message)
+    const again = { ...reader, client: createClient(t) }
+    t.equal(await (await read(t, again, 'cat in'))(), 'good\ngood\n', 'then another folder is used')
+    t.equal(readFileSync(reader.file, 'utf8'), 'words of my own\n')
   })
 
   test(`a finished file that is changed while it is read is made again: ${how}`, async t => {
