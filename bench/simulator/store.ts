@@ -1,13 +1,13 @@
 /** A store without a disk: what a peer of a simulation has in place of lib/store/. Its work items take virtual time. */
 import type { Result } from '../../lib/results/result.ts'
-import type { Generation, PieceStore } from '../../lib/store/types.ts'
+import type { PieceStore } from '../../lib/store/types.ts'
 
 /** Nothing was there before, nothing gets lost, and nobody reads. */
 export class SimulatedStore implements PieceStore {
-  readonly generate: (index: number) => Generation
+  readonly generate: PieceStore['generate']
 
   /** @param generate starts a work item */
-  constructor (generate: (index: number) => Generation) {
+  constructor (generate: PieceStore['generate']) {
     this.generate = generate
   }
 
@@ -20,6 +20,8 @@ export class SimulatedStore implements PieceStore {
   async finishFile (): ReturnType<PieceStore['finishFile']> { return { path: '', length: 0 } }
 
   onLost (): void {}
+
+  computed (): undefined {}
 
   drop (): void {}
 

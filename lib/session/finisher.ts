@@ -19,6 +19,8 @@ export class Finisher {
   readonly #progress: Progress
   readonly #host: SessionHost
   readonly #states: FileState[]
+  /** how often each file was reopened: what ends later was made of other parts */
+  readonly #reopened: Uint32Array
   readonly #abort = new AbortController()
   #queue: Promise<void> = Promise.resolve()
   #open: number
@@ -37,6 +39,7 @@ export class Finisher {
     this.#progress = progress
     this.#host = host
     this.#states = task.files.map(() => 'open')
+    this.#reopened = new Uint32Array(task.files.length)
     this.#open = task.files.length
   }
 
@@ -79,7 +82,9 @@ export class Finisher {
 
   /** A piece of the file was lost. */
   reopen (index: number): void {
-    this.#set(locate(this.#task, index).file, 'open')
+    const { file } = locate(this.#task, index)
+    this.#reopened[file]!++
+    this.#set(file, 'open')
   }
 
   /** Kills a running complete command. Resolves when nothing is running. */
@@ -91,32 +96,32 @@ export class Finisher {
   #consider (file: number): void {
     if (this.#states[file] !== 'open' || this.#abort.signal.aborted || this.#progress.fraction(file) < 1) return
     this.#set(file, 'finishing')
-    this.#queue = this.#queue.then(() => this.#finish(file)).catch((err: unknown) => {
+    const round = this.#reopened[file]!
+    this.#queue = this.#queue.then(() => this.#finish(file, round)).catch((err: unknown) => {
       // thrown by a listener: it must not be swallowed, and must prevent neither other files from being finished nor
       // `stop` from resolving
       queueMicrotask(() => { throw err })
     })
   }
 
-  async #finish (file: number): Promise<void> {
-    if (this.#abort.signal.aborted || this.#states[file] !== 'finishing') return
+  async #finish (file: number, round: number): Promise<void> {
+    if (this.#abort.signal.aborted || this.#reopened[file] !== round) return
     let finished: FinishedFile | null
     if (this.#mayRun && this.#task.completeCommand !== undefined) this.#host.report('completing', { file })
     try {
       finished = await this.#store.finishFile(file, { run: this.#mayRun, signal: this.#abort.signal })
     } catch (err) {
-      if (!this.#abort.signal.aborted) this.#onError(file, err as Error)
+      // if a part was lost, this was not a failure: the file is made again
+      if (!this.#abort.signal.aborted && this.#reopened[file] === round) this.#onError(file, err as Error)
       return this.checkDone()
     }
-    if (this.#states[file] !== 'finishing') return // a part was lost in the meantime
+    if (this.#reopened[file] !== round) return // a part was lost in the meantime
     this.#set(file, finished === null ? 'unmerged' : 'finished')
     this.#host.fileFinished(file, finished)
     this.checkDone()
   }
 
   #onError (file: number, err: Error): void {
-    // a damaged part: the store has reported it lost, and the file is open again
-    if (this.#states[file] === 'open') return
     if (isInputGone(err)) return this.#wait(file)
     this.#set(file, 'failed')
     if (!(err instanceof CommandError)) return this.#host.broken(err)

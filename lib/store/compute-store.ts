@@ -12,6 +12,7 @@ import { checkBinds } from '../executor/binds.ts'
 import type { Bind } from '../executor/binds.ts'
 import { PackedResults } from '../results/packed-results.ts'
 import type { ReadonlyResults } from '../results/packed-results.ts'
+import type { Result } from '../results/result.ts'
 import type { Task } from '../task/task.ts'
 import type { FileMark } from './files/marks.ts'
 import { finishFile } from './finish-file.ts'
@@ -22,8 +23,8 @@ import { hasResultsFile, removeResultsFile, writeResultsFile } from './results-f
 import type { HowAccepted } from './results-file.ts'
 import { TaskFolder } from './task-folder.ts'
 import type {
-  ChunkStore, DoneCallback, FinishOptions, FinishedFile, Given, Generation, GetCallback, GetOptions, Inputs, PieceDraft,
-  PieceStore
+  ChunkStore, DoneCallback, FinishOptions, FinishedFile, GenerateOptions, Given, Generation, GetCallback, GetOptions,
+  Inputs, PieceDraft, PieceStore
 } from './types.ts'
 
 const trace = traceOf('store')
@@ -218,13 +219,15 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
 
   drop (index: number): void { this.#openFolder().lose(index) }
 
-  generate (index: number): Generation {
-    const generation = generate(this.#openFolder(), index, this.#run)
+  generate (index: number, opts?: GenerateOptions): Generation {
+    const generation = generate(this.#openFolder(), index, this.#run, opts)
     this.#generations.add(generation)
     const forget = (): void => { this.#generations.delete(generation) }
     this.#track(generation.done).then(forget, forget)
     return generation
   }
+
+  computed (index: number): Result | undefined { return this.#folder?.table.computed(index) }
 
   async finishFile (file: number, opts: FinishOptions): Promise<FinishedFile | null> {
     const known = this.#finishing.get(file)

@@ -9,6 +9,7 @@ import type { Binds } from '../executor/binds.ts'
 import { gpuMounts } from '../executor/sandbox/gpu.ts'
 import type { Mount } from '../executor/types.ts'
 import { killed, noRoots } from '../executor/failures.ts'
+import { sameResult } from '../results/result.ts'
 import { ioError } from '../system/io-errors.ts'
 import { spaceAsked } from '../task/asks.ts'
 import { workItemEnv } from '../task/task.ts'
@@ -16,7 +17,7 @@ import { checkRoom, removeFile } from './files/folders.ts'
 import { linkInto } from './files/scratch.ts'
 import type { Scratch } from './files/scratch.ts'
 import type { TaskFolder } from './task-folder.ts'
-import type { Generated, Generation, Given, Inputs } from './types.ts'
+import type { GenerateOptions, Generated, Generation, Given, Inputs } from './types.ts'
 
 /** How commands are run. */
 export interface RunOptions {
@@ -91,8 +92,8 @@ export function prepare (folder: TaskFolder, executor: Executor, count: number):
 }
 
 /** Starts computing a piece of the folder's task at once. */
-export function generate (folder: TaskFolder, piece: number, run: RunOptions): Generation {
-  return new PieceGeneration(folder, piece, run)
+export function generate (folder: TaskFolder, piece: number, run: RunOptions, opts: GenerateOptions = {}): Generation {
+  return new PieceGeneration(folder, piece, run, opts)
 }
 
 class PieceGeneration implements Generation {
@@ -100,13 +101,15 @@ class PieceGeneration implements Generation {
   readonly ended: Promise<void>
   readonly done: Promise<Generated>
   readonly #folder: TaskFolder
+  readonly #replaces: GenerateOptions['replaces']
   #end: () => void = () => {}
   #item: RunningItem | null = null
   #isKilled = false
 
-  constructor (folder: TaskFolder, piece: number, run: RunOptions) {
+  constructor (folder: TaskFolder, piece: number, run: RunOptions, { replaces }: GenerateOptions) {
     this.piece = piece
     this.#folder = folder
+    this.#replaces = replaces
     this.ended = new Promise(resolve => { this.#end = resolve })
     this.done = this.#run(run)
     this.done.then(this.#end, this.#end) // callers that kill it need not handle the rejection
@@ -149,9 +152,17 @@ class PieceGeneration implements Generation {
       const outcome = await untilIntact(this.#finish(this.#item), given)
       if (this.#isKilled) throw killed()
       const { size, digest } = outcome
-      const stored = await this.#folder.commit(this.piece, stdout, { size, digest })
+      const own = { size, digest }
+      const stored = this.#replaces === undefined
+        ? await this.#folder.commit(this.piece, stdout, own)
+        : await this.#folder.commitComputed(this.piece, stdout, own, this.#replaces)
       isGood = true
-      return { ...stored, ms: Math.round(outcome.ms), stderr: outcome.stderr }
+      return {
+        ...stored,
+        ...(!sameResult(stored, own) && { discarded: own }),
+        ms: Math.round(outcome.ms),
+        stderr: outcome.stderr
+      }
     } catch (err) {
       removeFile(stdout)
       throw ioError(err, layout.folder)

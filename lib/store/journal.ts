@@ -31,12 +31,16 @@ export const PIECE_DROPPED = 3
  */
 export const PIECE_PLACED = 4
 
+/** A work item here gave this result of the piece, whether or not it is (still) stored. */
+export const PIECE_COMPUTED = 5
+
 /** The digest in a record that needs none. */
 export const NO_DIGEST: Uint8Array = new Uint8Array(32)
 
-/** One record. The last one for an index and kind is valid. */
+/** One record. The last one for an index and kind is valid; of PIECE_COMPUTED, the first. */
 export interface JournalRecord {
-  type: typeof PIECE_STORED | typeof FILE_FINISHED | typeof PIECE_DROPPED | typeof PIECE_PLACED
+  type:
+    | typeof PIECE_STORED | typeof FILE_FINISHED | typeof PIECE_DROPPED | typeof PIECE_PLACED | typeof PIECE_COMPUTED
   /** of the piece or file */
   index: number
   /** bytes */
@@ -125,7 +129,8 @@ function isWithin (
 ): boolean {
   if (type === FILE_FINISHED) return index < bounds.fileCount && Number.isSafeInteger(size)
   if (type === PIECE_PLACED) return index < bounds.pieceCount && Number.isSafeInteger(size)
-  return (type === PIECE_STORED || type === PIECE_DROPPED) && index < bounds.pieceCount && size <= bounds.pieceLength
+  const isOfPiece = type === PIECE_STORED || type === PIECE_DROPPED || type === PIECE_COMPUTED
+  return isOfPiece && index < bounds.pieceCount && size <= bounds.pieceLength
 }
 
 const syncAsync = promisify(fsync)

@@ -51,6 +51,8 @@ export interface StoredPieces {
   isChecked (index: number, mtimeMs: number): boolean
   /** Like isChecked, for files that only we can change. */
   isSurelyChecked (index: number): boolean
+  /** the first result that was computed here and recorded as such, whether or not it is stored */
+  computed (index: number): Result | undefined
 }
 
 /** Access for the reader, which alone learns what is intact. */
@@ -64,6 +66,8 @@ export class PieceTable implements StoredPieces {
   readonly #task: Task
   readonly #layout: StoreLayout
   readonly #results: PackedResults
+  /** null: none */
+  #computed: PackedResults | null = null
   readonly #finished = new Map<number, number>()
   readonly #ownLengths = new Map<number, number>()
   readonly #digests = new Map<number, Uint8Array>()
@@ -125,7 +129,15 @@ export class PieceTable implements StoredPieces {
 
   isSurelyChecked (index: number): boolean { return this.#checked[index] === UNCHANGING }
 
+  computed (index: number): Result | undefined { return this.#computed?.get(index) }
+
   // PIECES
+
+  /** A work item here gave this result. Only the first one of a piece counts. */
+  setComputed (index: number, result: Result): void {
+    this.#computed ??= new PackedResults(this.#task.pieceCount)
+    if (!this.#computed.has(index)) this.#computed.set(index, result)
+  }
 
   /** The piece is stored in its part file. */
   setPart (index: number, result: Result): void {

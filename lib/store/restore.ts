@@ -19,7 +19,7 @@ import { hashRegion, openRegular } from '../system/file-io.ts'
 import { partName } from './files/layout.ts'
 import type { StoreLayout } from './files/layout.ts'
 import { Pacer } from './files/pacer.ts'
-import { FILE_FINISHED, NO_DIGEST, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
+import { FILE_FINISHED, NO_DIGEST, PIECE_COMPUTED, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
 import type { Journal, JournalRecord } from './journal.ts'
 import { PieceTable } from './piece-table.ts'
 
@@ -42,6 +42,8 @@ export interface Claims {
   placed: Map<number, number>
   /** pieces that were stored after their file was finished, so they are not in it */
   newer: Set<number>
+  /** files that a complete command made of parts of which one has been replaced since */
+  outdated: Set<number>
 }
 
 /** The file with the name of a task's file: the positions of its pieces. */
@@ -66,13 +68,16 @@ export async function restore (sources: Sources): Promise<PieceTable> {
     if (final !== null) {
       finals.set(file, final)
       table.recognise(file, final)
-      if (final.isOurs) table.finish(file, final.size)
+      if (final.isOurs && !claims.outdated.has(file)) table.finish(file, final.size)
       continue
     }
     const draft = lstatOrNull(layout.draft(file))
     // a file with another name may belong to anyone: it is not written to
     if (draft?.isFile() === true && draft.nlink === 1) drafts.set(file, draft.size)
     else removeFile(layout.draft(file))
+  }
+  for (const { type, index, size, digest } of sources.records) {
+    if (type === PIECE_COMPUTED) table.setComputed(index, { size, digest })
   }
   const names = new Set(readdirSync(layout.parts))
   await restorePieces(sources, { claims, finals, drafts, names }, table)
@@ -84,8 +89,14 @@ export async function restore (sources: Sources): Promise<PieceTable> {
 /** Applies the records one after another. */
 export function replay (task: Task, records: JournalRecord[]): Claims {
   const claims: Claims = {
-    pieces: new PackedResults(task.pieceCount), files: new Map(), placed: new Map(), newer: new Set()
+    pieces: new PackedResults(task.pieceCount),
+    files: new Map(),
+    placed: new Map(),
+    newer: new Set(),
+    outdated: new Set()
   }
+  // only a file of a complete command says nothing of its parts
+  const latest = isConcatenation(task) ? null : new PackedResults(task.pieceCount)
   const sizes = new Map<number, number>()
   for (const { type, index, size, digest } of records) {
     if (type === PIECE_DROPPED || type === PIECE_STORED) claims.placed.delete(index)
@@ -95,11 +106,16 @@ export function replay (task: Task, records: JournalRecord[]): Claims {
       claims.pieces.set(index, { size, digest })
       claims.newer.add(index)
       sizes.set(index, size)
+      if (latest?.has(index) === true && !latest.matches(index, { size, digest })) {
+        claims.outdated.add(locate(task, index).file)
+      }
+      latest?.set(index, { size, digest })
     }
     if (type !== FILE_FINISHED) continue
     // the offsets at that time: a piece that was lost and computed again may have another size now
     claims.files.set(index, { size, digest, offsets: offsetsOf(task, index, piece => sizes.get(piece)) })
     forgetParts(task, index, claims.newer)
+    claims.outdated.delete(index)
   }
   return claims
 }

@@ -21,7 +21,7 @@ import { StoreLayout } from './files/layout.ts'
 import type { FileMark } from './files/marks.ts'
 import { Pacer } from './files/pacer.ts'
 import { ScratchFolders } from './files/scratch.ts'
-import { FILE_FINISHED, Journal, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
+import { FILE_FINISHED, Journal, PIECE_COMPUTED, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
 import { PieceReader } from './piece-reader.ts'
 import type { PieceTable, Place, StoredPieces } from './piece-table.ts'
 import { restore } from './restore.ts'
@@ -152,6 +152,30 @@ export class TaskFolder implements DraftOwner {
       throw err
     }
     trace('piece %d is stored in a file of its own: %d bytes', index, result.size)
+    return result
+  }
+
+  /**
+   * Like `commit`, for a result that a work item gave, and that is recorded as such. If another result is stored,
+   * `replaces` decides which one stays. One that goes is lost; both changes are one write of the journal.
+   */
+  async commitComputed (
+    index: number, draft: string, own: Result, replaces: (own: Result, stored: Result) => boolean
+  ): Promise<Result> {
+    const stored = this.#table.results.get(index)
+    if (stored !== undefined && !equalBytes(stored.digest, own.digest)) {
+      if (!replaces(own, stored)) {
+        removeFile(draft)
+        return stored
+      }
+      // a file that a complete command made of it, too
+      this.reopenFile(locate(this.task, index).file)
+      this.lose(index)
+    }
+    const [result] = await Promise.all([
+      this.commit(index, draft, own), this.#journal.append({ type: PIECE_COMPUTED, index, ...own })
+    ])
+    this.#table.setComputed(index, own)
     return result
   }
 

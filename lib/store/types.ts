@@ -16,8 +16,19 @@ export interface FinishOptions {
   signal?: AbortSignal
 }
 
-/** A piece that was computed. */
+/** What becomes of a computed piece if another result is stored by the time its command ends. */
+export interface GenerateOptions {
+  /**
+   * Called once if that result differs. True: the new one replaces it, after `onLost`; false: the new one is discarded.
+   * With this option, results that are not discarded are recorded (`PieceStore.computed`). Default: discarded.
+   */
+  replaces?: (own: Result, stored: Result) => boolean
+}
+
+/** A piece that was computed: the result that is stored now. */
 export interface Generated extends Result {
+  /** what the command gave, if it was discarded in favour of another result */
+  discarded?: Result
   /** duration of the command, milliseconds */
   ms: number
   /** the last lines that it wrote to stderr, without control characters */
@@ -146,8 +157,10 @@ export interface PieceStore {
   verifyRest (): Promise<void>
   /** Another result of the piece is wanted: it is missing from now on, after `onLost`. Throws BW_ERR_STORE_CLOSED. */
   drop (index: number): void
-  /** Starts computing a piece at once. Throws BW_ERR_STORE_CLOSED. */
-  generate (index: number): Generation
+  /** Starts computing a piece at once, whether or not it is stored. Throws BW_ERR_STORE_CLOSED. */
+  generate (index: number, opts?: GenerateOptions): Generation
+  /** The first recorded result that was computed here (see GenerateOptions), in this run or an earlier one. */
+  computed (index: number): Result | undefined
   /**
    * Finishes a file; null if its complete command may not run. Rejects with BW_ERR_PART_MISSING, BW_ERR_PART_CORRUPT
    * (after `onLost`), BW_ERR_TASK_PIECE; for a store on disk, with the errors of store/finish-file.ts.

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { BitWorkerError, CommandError } from '../../lib/base/errors.ts'
 import { sha256 } from '../../lib/base/digest.ts'
+import { sameResult } from '../../lib/results/result.ts'
 import type { Result } from '../../lib/results/result.ts'
 import { locate } from '../../lib/task/task.ts'
 import type { Task } from '../../lib/task/task.ts'
@@ -10,6 +11,7 @@ import type {
   DoneCallback,
   FinishOptions,
   FinishedFile,
+  GenerateOptions,
   Generated,
   Generation,
   GetCallback,
@@ -27,6 +29,7 @@ export class MemoryStore implements ChunkStore, PieceStore {
   readonly #compute: (index: number) => Promise<string>
   readonly #pieces = new Map<number, Stored>()
   readonly #listeners: Array<(index: number) => void> = []
+  readonly #computed = new Map<number, Result>()
   #isOpen = false
 
   constructor (task: Task, compute: (index: number) => Promise<string>) {
@@ -87,7 +90,7 @@ export class MemoryStore implements ChunkStore, PieceStore {
     if (this.#pieces.delete(index)) for (const listener of this.#listeners) listener(index)
   }
 
-  generate (index: number): Generation {
+  generate (index: number, { replaces }: GenerateOptions = {}): Generation {
     this.#checkOpen()
     const kill = new AbortController()
     const killed = once(kill.signal, 'abort').then(() => {
@@ -98,7 +101,14 @@ export class MemoryStore implements ChunkStore, PieceStore {
     killed.catch(() => {}) // nobody looks at it once the command has ended
     const run = async (): Promise<Generated> => {
       const text = await Promise.race([this.#compute(index), killed])
-      return { ...this.#commit(index, Buffer.from(text)), ms: 0, stderr: '' }
+      const own = storedOf(Buffer.from(text))
+      const known = this.#pieces.get(index)?.result
+      const isOther = known !== undefined && !sameResult(known, own.result)
+      if (isOther && replaces?.(own.result, known) === true) this.drop(index)
+      const stored = this.#commit(index, own.bytes)
+      const isKept = sameResult(stored, own.result)
+      if (isKept && replaces !== undefined && !this.#computed.has(index)) this.#computed.set(index, own.result)
+      return { ...stored, ...(!isKept && { discarded: own.result }), ms: 0, stderr: '' }
     }
     const done = run()
     return {
@@ -114,6 +124,8 @@ export class MemoryStore implements ChunkStore, PieceStore {
       resume: () => {}
     }
   }
+
+  computed (index: number): Result | undefined { return this.#computed.get(index) }
 
   async finishFile (file: number, { run }: FinishOptions): Promise<FinishedFile | null> {
     const description = this.#task.files[file]

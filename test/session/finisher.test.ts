@@ -12,8 +12,11 @@ const FINISHED: FinishedFile = { name: 'out', path: '/out', length: 1, file: 0 }
 
 interface Run { finisher: Finisher, events: string[], next: () => Promise<void> }
 
-/** @param answers what the store says to each run: null, as if no command may run */
-function start (answers: Array<Error | FinishedFile | null>): Run {
+/**
+ * @param answers what the store says to each run: null, as if no command may run
+ * @param meanwhile called in each run
+ */
+function start (answers: Array<Error | FinishedFile | null>, meanwhile = (): void => {}): Run {
   const events: string[] = []
   let wake: (() => void) | undefined
   const note = (event: string): void => {
@@ -29,6 +32,7 @@ function start (answers: Array<Error | FinishedFile | null>): Run {
   const store = {
     finishFile: async (): Promise<FinishedFile | null> => {
       const answer = answers.shift()!
+      meanwhile()
       if (answer instanceof Error) throw answer
       return answer
     }
@@ -56,4 +60,18 @@ test('commands are forbidden while one waits: it is due when they are allowed ag
   finisher.allowCommands()
   while (!events.includes('finished')) await next()
   t.notOk(finisher.hasUnmerged)
+})
+
+test('a part is replaced while the file is made: what was made of the old one is nobody\'s failure', async t => {
+  const changed = new BitWorkerError('BW_ERR_PART_MISSING', 'usage', 'one of its parts was lost')
+  for (const first of [changed, FINISHED]) {
+    const { finisher, events, next } = start([first, FINISHED], () => {
+      if (events.length > 1) return
+      finisher.reopen(0)
+      finisher.check(0)
+    })
+    finisher.allowCommands()
+    while (!events.includes('done')) await next()
+    t.deepEqual(events, ['completing', 'completing', 'finished', 'done'])
+  }
 })

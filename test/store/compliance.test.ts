@@ -141,6 +141,28 @@ for (const [name, make] of kinds) {
     await close(store)
   })
 
+  test(`${name}: what is computed although another result is stored`, async t => {
+    const store = await open(t)
+    const lost: number[] = []
+    store.onLost(index => { lost.push(index) })
+    t.equal(store.computed(1), undefined)
+    await store.generate(1).done
+    t.equal(store.computed(1), undefined, 'not asked for')
+    const equal = await store.generate(1, { replaces: () => true }).done
+    t.deepEqual([equal.discarded, lost], [undefined, []])
+    t.ok(sameResult(store.computed(1)!, equal))
+    await put(store, 2, 'downloaded')
+    const kept = await store.generate(2, { replaces: () => false }).done
+    t.deepEqual(Buffer.from(kept.discarded!.digest), sha256('computed 2'))
+    t.deepEqual([await get(store, 2), lost, store.computed(2)], ['downloaded', [], undefined])
+    const replaced = await store.generate(2, {
+      replaces: (own, stored) => own.size === 10 && stored.size === 10 && lost.length === 0
+    }).done
+    t.deepEqual([replaced.discarded, await get(store, 2), lost], [undefined, 'computed 2', [2]])
+    t.ok(sameResult(store.computed(2)!, replaced))
+    await close(store)
+  })
+
   test(`${name}: finished files`, async t => {
     const task = squares({ files: [{ path: 'a', parts: 2 }, { path: 'b', parts: 1 }] })
     const store = await open(t, task)
