@@ -7,8 +7,10 @@ import { decode, encode } from '../../lib/base/bencode.ts'
 import type { Bdict, Bvalue } from '../../lib/base/bencode.ts'
 import { BitWorkerError } from '../../lib/base/errors.ts'
 import { DIGEST_BYTES, MAX_DEPTH, MAX_MESSAGE_BYTES, MAX_RECORDS, MAX_TOKENS } from './constants.ts'
-import { RECORD_KEYS, demand, packRecords, readRecords, recordBytes, refuse } from './records.ts'
-import type { Bounds, RecordKey, Records } from './records.ts'
+import { demand, refuse } from './record-fields.ts'
+import type { Bounds } from './record-fields.ts'
+import { RECORD_KEYS, packRecords, readRecords, recordBytes } from './records.ts'
+import type { RecordKey, Records } from './records.ts'
 
 /** One message. */
 export interface Message extends Records {
@@ -32,18 +34,22 @@ export function encodeMessages (message: Message): Uint8Array[] {
   }
   for (const key of RECORD_KEYS) {
     const records: readonly unknown[] = message[key] ?? []
-    for (let start = 0; start < records.length; start += MAX_RECORDS) {
-      append(dicts, key, packRecords(key, records.slice(start, start + MAX_RECORDS) as never))
+    const most = Math.min(MAX_RECORDS, Math.floor((MAX_MESSAGE_BYTES - KEY_ROOM) / recordBytes(key)))
+    for (let start = 0; start < records.length; start += most) {
+      append(dicts, key, packRecords(key, records.slice(start, start + most) as never))
     }
   }
   return dicts.map(({ dict }) => encode(dict))
 }
 
+/** Room for a key, the digits of its length and of the value's, their colons, and the ends of the dictionary. */
+const KEY_ROOM = 32
+
 interface Draft { dict: Bdict, bytes: number }
 
 /** Appends a key to the current dictionary or a new one, never to an earlier one: records keep their order. */
 function append (dicts: Draft[], key: string, bytes: Uint8Array): void {
-  const size = bytes.length + key.length + 16 // room for the lengths' digits and colons
+  const size = bytes.length + KEY_ROOM
   const last = dicts.at(-1)
   if (last === undefined || last.dict.has(key) || last.bytes + size > MAX_MESSAGE_BYTES) {
     dicts.push({ dict: new Map([[key, bytes]]), bytes: size })

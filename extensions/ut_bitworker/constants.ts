@@ -36,6 +36,27 @@ export const RELAY_BYTES = 37
 /** Bytes of one record of `withdrawals`: index u32, peer id. */
 export const WITHDRAWAL_BYTES = 24
 
+/** Bytes of a public key (Ed25519): of a peer, or of whoever vouches for it. */
+export const KEY_BYTES = 32
+
+/** Bytes of a signature (Ed25519), and of one record of `proof`. */
+export const SIGNATURE_BYTES = 64
+
+/** Bytes of the random number in the extended handshake: a proof is worth nothing on another connection. */
+export const NONCE_BYTES = 16
+
+/** Bytes of one record of `members`: peer key, trusted key, certificate. */
+export const MEMBER_BYTES = 128
+
+/** Bytes of an attestation that are signed: index u32, size u64, SHA-256, kind u8, basis (32 bytes). */
+export const STATEMENT_BYTES = 77
+
+/** Bytes of one record of `attestations`: those, peer key, signature. */
+export const ATTESTATION_BYTES = 173
+
+/** Bytes of one record of `asks`: index u32. */
+export const ASK_BYTES = 4
+
 /** The largest u32. Longer times are sent as this (49 days). */
 export const MAX_UINT32 = 0xffffffff
 
@@ -48,10 +69,7 @@ export const EMPTY_DIGEST = Uint8Array.from([
 /** Longest message in bytes. Limits how much one peer can make us store and decode at a time. */
 export const MAX_MESSAGE_BYTES = 65_536
 
-/**
- * Most records under one key. Limits the work that one message can cause. A full key of any kind fits into
- * MAX_MESSAGE_BYTES.
- */
+/** Most records under one key. Limits the work that one message can cause. */
 export const MAX_RECORDS = 1_024
 
 /** Deepest nesting of a message, whose dictionary is level 1. Prevents an unknown key from exhausting the stack. */
@@ -83,6 +101,15 @@ export const MAX_PIECE_RELAYS = 16
 
 /** Neighbours that a peer may name on one connection: more than clients connect to (WebTorrent: 55). */
 export const MAX_NEIGHBOURS = 256
+
+/** Certificates that a peer may send on one connection: each costs a signature check. */
+export const MAX_MEMBERS = 64
+
+/** Attestations per second that a peer may send on one connection: each costs a signature check (64 µs). */
+export const ATTESTATIONS_PER_SECOND = 128
+
+/** The same, at once: a snapshot begins with as many. */
+export const ATTESTATION_BURST = 512
 
 /** A claim that is not renewed for this long lapses: a peer that hangs must not keep its pieces for ever. */
 export const CLAIM_LEASE_MS = 90_000

@@ -9,15 +9,20 @@ import { encodeMessages } from './codec.ts'
 import type { Message } from './codec.ts'
 import { EXTENSION_NAME, FLUSH_MS, MAX_VIOLATIONS, PROTOCOL_VERSION } from './constants.ts'
 import { Outbox } from './outbox.ts'
-import type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
+import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
+import type { PeerEvent } from './peer-events.ts'
+import type { ResultRecord } from './record-fields.ts'
+import type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
+import type { WireIdentity } from './signing-state.ts'
 import { PeerState } from './state.ts'
-import type { LocalTask, PeerEvent } from './state.ts'
+import type { LocalTask } from './state.ts'
 import type { Announcements, UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
 
 /** @see UtBitworker */
 export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitworker {
   readonly state: PeerState
   pending: (() => Announcements) | null = null
+  attesting: UtBitworker['attesting'] = null
   readonly #wire: Wire
   readonly #now: () => number
   readonly #schedule: (flush: () => void, ms: number) => void
@@ -28,13 +33,15 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
   #flushedAt = -Infinity
   #isClosed = false
 
-  constructor (wire: Wire, { task, now = () => performance.now(), schedule = flushLater }: UtBitworkerOptions) {
+  constructor (wire: Wire, opts: UtBitworkerOptions) {
+    const { task, identity, now = () => performance.now(), schedule = flushLater } = opts
     super()
     this.#wire = wire
     this.#now = now
     this.#schedule = schedule
     this.state = new PeerState(task === undefined ? {} : { localTask: task })
-    wire.extendedHandshake['bitworker'] = { v: PROTOCOL_VERSION, ...(task !== undefined && { task: task.digest }) }
+    this.state.signing.own = identity ?? null
+    this.#writeHandshake()
     wire.once('close', () => { this.#onClose() })
     // The peer's extended handshake may already have arrived, if the application answers a handshake asynchronously.
     // Our own handshake is sent in this turn, so a microtask later is soon enough to process the peer's.
@@ -50,55 +57,70 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
 
   setTask (task: LocalTask): void {
     if (this.#isInactive || this.state.localTask !== undefined) return
-    this.#wire.extendedHandshake['bitworker'] = { v: PROTOCOL_VERSION, task: task.digest }
     // Our extended handshake may have been sent without it; repeating the digest does no harm.
     this.#unsentTask = task.digest
     const events = this.state.setLocalTask(task)
+    this.#writeHandshake()
     this.#sendTask()
     this.#dispatch(events)
   }
 
+  identify (identity: WireIdentity): void {
+    if (this.#isInactive || this.state.signing.own !== null) return
+    this.state.signing.own = identity
+    this.#writeHandshake()
+  }
+
+  #writeHandshake (): void {
+    const { localTask, signing: { own } } = this.state
+    this.#wire.extendedHandshake['bitworker'] = {
+      v: PROTOCOL_VERSION,
+      ...(localTask !== undefined && { task: localTask.digest }),
+      ...(own !== null && { key: Uint8Array.from(Buffer.from(own.key, 'hex')), nonce: own.nonce })
+    }
+  }
+
+  prove (proof: Uint8Array): void { this.#queue(() => { this.#outbox.prove(proof) }) }
+
+  certify (members: Iterable<MemberRecord>): void { this.#queue(() => { this.#outbox.certify(members) }) }
+
+  attest (attestations: Iterable<AttestationRecord>): void { this.#queue(() => { this.#outbox.attest(attestations) }) }
+
+  ask (indices: Iterable<number>): void { this.#queue(() => { this.#outbox.ask(indices) }) }
+
   announce (results: Iterable<ResultRecord>, haves: Iterable<number> = []): void {
-    if (this.#isInactive) return
-    this.#outbox.announce(results, haves)
-    this.#scheduleFlush()
+    this.#queue(() => { this.#outbox.announce(results, haves) })
   }
 
   wake (): void { if (!this.#isInactive) this.#scheduleFlush() }
 
   claim (claims: Iterable<ClaimRecord>, opts?: { isBackup?: boolean }): void {
-    if (this.#isInactive) return
-    this.#outbox.claim(claims, this.#now(), opts)
-    this.#scheduleFlush()
+    this.#queue(() => { this.#outbox.claim(claims, this.#now(), opts) })
   }
 
   release (indices: Iterable<number>): void {
-    if (this.#isInactive) return
-    this.#outbox.release(indices)
-    this.#scheduleFlush()
+    this.#queue(() => { this.#outbox.release(indices) })
   }
 
   relay (relays: Iterable<RelayRecord>): void {
-    if (this.#isInactive) return
-    this.#outbox.relay(relays, this.#now())
-    this.#scheduleFlush()
+    this.#queue(() => { this.#outbox.relay(relays, this.#now()) })
   }
 
   withdraw (withdrawals: Iterable<WithdrawalRecord>): void {
-    if (this.#isInactive) return
-    this.#outbox.withdraw(withdrawals)
-    this.#scheduleFlush()
+    this.#queue(() => { this.#outbox.withdraw(withdrawals) })
   }
 
   setNeighbour (peerId: string, isConnected: boolean): void {
-    if (this.#isInactive) return
-    this.#outbox.setNeighbour(peerId, isConnected)
-    this.#scheduleFlush()
+    this.#queue(() => { this.#outbox.setNeighbour(peerId, isConnected) })
   }
 
   seal (infoHash: string): void {
+    this.#queue(() => { this.#outbox.seal(infoHash) })
+  }
+
+  #queue (add: () => void): void {
     if (this.#isInactive) return
-    this.#outbox.seal(infoHash)
+    add()
     this.#scheduleFlush()
   }
 
@@ -110,6 +132,8 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     const now = this.#now()
     this.#flushedAt = now
     const { message, haves } = this.#outbox.take(now)
+    const attestations = message.results === undefined ? [] : this.attesting?.(message.results) ?? []
+    if (attestations.length > 0) message.attestations = [...(message.attestations ?? []), ...attestations]
     this.#send(this.state.prepareSend(message, now))
     // A piece becomes available to the peer by its bit, so the result that belongs to the bit must be sent first.
     for (const index of haves) this.#wire.have(index)
@@ -183,6 +207,11 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
       case 'matched': this.#onMatched(); break
       case 'mismatch': this.#onMismatch(); break
       case 'neighbours': this.emit('neighbours', event.joined, event.parted); break
+      case 'key': this.emit('key'); break
+      case 'proof': this.emit('proof', event.proof); break
+      case 'members': this.emit('members', event.members); break
+      case 'attestations': this.emit('attestations', event.attestations); break
+      case 'asks': this.emit('asks', event.indices); break
       case 'results': this.emit('results', event.results); break
       case 'claims': this.emit('claims', event.claims); break
       case 'backups': this.emit('backups', event.backups); break

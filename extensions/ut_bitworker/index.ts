@@ -8,8 +8,12 @@ import type { Wire } from '../../lib/base/wire.ts'
 import { Extension } from './extension.ts'
 import type { UtBitworker, UtBitworkerOptions } from './types.ts'
 
+export { packAttestation, readAttestation, statementBytes } from './attestation-records.ts'
 export { keepsClaim } from './collision.ts'
-export type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
+export type { AttestationKind, AttestationRecord, MemberRecord, StatementRecord } from './attestation-records.ts'
+export type { ResultRecord } from './record-fields.ts'
+export type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
+export type { WireIdentity } from './signing-state.ts'
 export type { LocalTask } from './state.ts'
 export type { Announcements, UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
 

@@ -3,7 +3,9 @@
  * the queue never has more than a few records per piece, however long the peer makes us wait. Called by extension.ts.
  */
 import type { Message } from './codec.ts'
-import type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
+import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
+import type { ResultRecord } from './record-fields.ts'
+import type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
 
 /** The content of one flush: the message is sent first, then a `have` for each of `haves`. */
 export interface Batch { message: Message, haves: number[] }
@@ -23,10 +25,15 @@ export class Outbox {
   /** peer id → whether we are connected to it */
   readonly #neighbours = new Map<string, boolean>()
   #sealed: string | null = null
+  #proof: Uint8Array | null = null
+  readonly #members: MemberRecord[] = []
+  readonly #attestations: AttestationRecord[] = []
+  readonly #asks = new Set<number>()
 
   get isEmpty (): boolean {
     return this.#results.size + this.#haves.size + this.#claims.size + this.#backups.size + this.#releases.size +
-      this.#relays.size + this.#withdrawals.size + this.#neighbours.size === 0 && this.#sealed === null
+      this.#relays.size + this.#withdrawals.size + this.#neighbours.size + this.#members.length +
+      this.#attestations.length + this.#asks.size === 0 && this.#sealed === null && this.#proof === null
   }
 
   announce (results: Iterable<ResultRecord>, haves: Iterable<number>): void {
@@ -75,12 +82,24 @@ export class Outbox {
   /** Records that the task is sealed (hex info-hash). */
   seal (infoHash: string): void { this.#sealed = infoHash }
 
+  /** Records that we prove our key (signature, 64 bytes). */
+  prove (proof: Uint8Array): void { this.#proof = proof }
+
+  certify (members: Iterable<MemberRecord>): void { this.#members.push(...members) }
+
+  attest (attestations: Iterable<AttestationRecord>): void { this.#attestations.push(...attestations) }
+
+  ask (indices: Iterable<number>): void { for (const index of indices) this.#asks.add(index) }
+
   /** Returns everything queued, and empties the queue. */
   take (now: number): Batch {
     const message: Message = {}
     if (this.#neighbours.size > 0) {
       Object.assign(message, { neighbours: this.#neighboursThat(true), parted: this.#neighboursThat(false) })
     }
+    if (this.#proof !== null) message.proof = [this.#proof]
+    if (this.#members.length > 0) message.members = [...this.#members]
+    if (this.#attestations.length > 0) message.attestations = [...this.#attestations]
     if (this.#results.size > 0) message.results = [...this.#results.values()]
     if (this.#releases.size > 0) message.releases = [...this.#releases]
     if (this.#withdrawals.size > 0) message.withdrawals = [...withdrawalsOf(this.#withdrawals)]
@@ -88,6 +107,7 @@ export class Outbox {
     if (this.#backups.size > 0) message.backups = aged(this.#backups, now)
     if (this.#relays.size > 0) message.relays = [...this.#relays.values()].flatMap(queue => aged(queue, now))
     if (this.#sealed !== null) message.sealed = [this.#sealed]
+    if (this.#asks.size > 0) message.asks = [...this.#asks]
     const batch = { message, haves: [...this.#haves] }
     this.clear()
     return batch
@@ -95,6 +115,9 @@ export class Outbox {
 
   clear (): void {
     this.#sealed = null
+    this.#proof = null
+    this.#members.length = 0
+    this.#attestations.length = 0
     for (const queue of [
       this.#results,
       this.#haves,
@@ -103,7 +126,8 @@ export class Outbox {
       this.#releases,
       this.#relays,
       this.#withdrawals,
-      this.#neighbours
+      this.#neighbours,
+      this.#asks
     ])
       queue.clear()
   }

@@ -2,12 +2,11 @@
  * Encodes and decodes the records of ut_bitworker messages (docs/ut_bitworker.md, "ut_bitworker messages"). One table
  * for all keys. Pure. state.ts knows what a record means.
  */
-import { equalBytes } from '../../lib/base/digest.ts'
-import { BitWorkerError } from '../../lib/base/errors.ts'
+import { ATTESTATION_TYPE, MEMBER_TYPE, PROOF_TYPE } from './attestation-records.ts'
+import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
 import {
+  ASK_BYTES,
   CLAIM_BYTES,
-  DIGEST_BYTES,
-  EMPTY_DIGEST,
   INFO_HASH_BYTES,
   MAX_UINT32,
   PEER_ID_BYTES,
@@ -16,9 +15,10 @@ import {
   RESULT_BYTES,
   WITHDRAWAL_BYTES
 } from './constants.ts'
-
-/** "I have this piece": its size in bytes and the SHA-256 digest (32 bytes) of its content. */
-export interface ResultRecord { index: number, size: number, digest: Uint8Array }
+import {
+  packedIn, readHex, readIndex, readResult, refuse, writeHex, writeIndex, writeResult
+} from './record-fields.ts'
+import type { Bounds, Packed, RecordType, ResultRecord } from './record-fields.ts'
 
 /** "I have been computing this piece for `elapsedMs`, and expect it to take `estimateMs` in total" (0: unknown). */
 export interface ClaimRecord { index: number, elapsedMs: number, estimateMs: number }
@@ -35,19 +35,17 @@ export interface RelayRecord extends ClaimRecord {
 /** "A claim that I relayed has ended without a result." */
 export interface WithdrawalRecord { index: number, peerId: string }
 
-/** The limits for the numbers in a message. */
-export interface Bounds {
-  pieceCount: number
-  /** the largest size of a piece in bytes */
-  pieceLength: number
-}
-
 /** The records of one message, by key. An absent key means the same as a key without records. */
 export interface Records {
   /** peer ids (hex) of peers that the sender matched with since its last message */
   neighbours?: string[]
   /** peer ids (hex) of peers that it is no longer connected to */
   parted?: string[]
+  /** a signature of 64 bytes: the sender has the key of its handshake; the first one counts */
+  proof?: Uint8Array[]
+  /** certificates of peer keys by trusted keys */
+  members?: MemberRecord[]
+  attestations?: AttestationRecord[]
   results?: ResultRecord[]
   /** indices of pieces that the sender stopped computing, without a result */
   releases?: number[]
@@ -58,24 +56,20 @@ export interface Records {
   relays?: RelayRecord[]
   /** info-hash (hex) of the ordinary torrent that the sender has made of the finished files; the first one counts */
   sealed?: string[]
+  /** indices of pieces whose attestations the sender wants */
+  asks?: number[]
 }
 
 /** A message key whose value is a string of records. */
 export type RecordKey = keyof Records
 
-/** Concatenated records: two views of the same memory, for whole numbers and for strings of bytes. */
-interface Packed { readonly view: DataView, readonly bytes: Uint8Array }
-
-interface RecordType<T> {
-  readonly bytes: number
-  readonly write: (to: Packed, at: number, record: T) => void
-  readonly read: (from: Packed, at: number, bounds: Bounds) => T
-}
-
 /** In the order in which a receiver processes them. */
 const TYPES: { readonly [K in RecordKey]-?: RecordType<NonNullable<Records[K]>[number]> } = {
   neighbours: { bytes: PEER_ID_BYTES, write: writePeerId, read: readPeerId },
   parted: { bytes: PEER_ID_BYTES, write: writePeerId, read: readPeerId },
+  proof: PROOF_TYPE,
+  members: MEMBER_TYPE,
+  attestations: ATTESTATION_TYPE,
   results: { bytes: RESULT_BYTES, write: writeResult, read: readResult },
   releases: { bytes: RELEASE_BYTES, write: writeIndex, read: readIndex },
   withdrawals: { bytes: WITHDRAWAL_BYTES, write: writeWithdrawal, read: readWithdrawal },
@@ -83,7 +77,8 @@ const TYPES: { readonly [K in RecordKey]-?: RecordType<NonNullable<Records[K]>[n
   backups: { bytes: CLAIM_BYTES, write: writeClaim, read: readClaim },
   relays: { bytes: RELAY_BYTES, write: writeRelay, read: readRelay },
   // 20 bytes, like a peer id
-  sealed: { bytes: INFO_HASH_BYTES, write: writePeerId, read: readPeerId }
+  sealed: { bytes: INFO_HASH_BYTES, write: writePeerId, read: readPeerId },
+  asks: { bytes: ASK_BYTES, write: writeIndex, read: readIndex }
 }
 
 /** All keys, in the order in which a receiver processes them. */
@@ -116,57 +111,14 @@ export function readRecords (key: RecordKey, value: Uint8Array, bounds: Bounds):
   return { [key]: records }
 }
 
-function packedIn ({ buffer, byteOffset, length }: Uint8Array): Packed {
-  // a plain Uint8Array, because slice() of a Buffer does not copy
-  return { view: new DataView(buffer, byteOffset, length), bytes: new Uint8Array(buffer, byteOffset, length) }
-}
-
 /** Rounds a claim to its form on the wire: times in whole milliseconds, limited to a u32 (49 days). */
 export function roundClaim<T extends ClaimRecord> (claim: T): T {
   return { ...claim, elapsedMs: clampUint32(claim.elapsedMs), estimateMs: clampUint32(claim.estimateMs) }
 }
 
-/** Makes the error for a message that breaks the protocol. */
-export function refuse (why: string): BitWorkerError {
-  return new BitWorkerError('BW_ERR_PEER_MESSAGE', 'peer', `Ignored a ut_bitworker message: ${why}.`)
-}
-
-/** Throws BW_ERR_RECORD unless `ok`: our caller passed a value that does not fit a record. */
-export function demand (ok: boolean, what: string, value: number): void {
-  if (!ok)
-    throw new BitWorkerError(
-      'BW_ERR_RECORD', 'usage', `The ${what} ${value} does not fit a ut_bitworker record. Correct the caller.`
-    )
-}
-
 //
 // ONE RECORD
 //
-
-/** <index u32><size u64><digest 32> */
-function writeResult (to: Packed, at: number, { index, size, digest }: ResultRecord): void {
-  demand(Number.isSafeInteger(size) && size >= 0, 'size', size)
-  demand(digest.length === DIGEST_BYTES, 'digest length', digest.length)
-  writeIndex(to, at, index)
-  to.view.setUint32(at + 4, Math.floor(size / 2 ** 32))
-  to.view.setUint32(at + 8, size >>> 0)
-  to.bytes.set(digest, at + 12)
-}
-
-function readResult (from: Packed, at: number, bounds: Bounds): ResultRecord {
-  const index = readIndex(from, at, bounds)
-  // beyond 2^53 it is no longer exact, but that is far beyond any piece length
-  const size = from.view.getUint32(at + 4) * 2 ** 32 + from.view.getUint32(at + 8)
-  if (size > bounds.pieceLength) {
-    throw refuse(`piece ${index} of ${size} bytes, more than the piece length ${bounds.pieceLength}`)
-  }
-  // A copy: a digest is kept as long as the task, and must not keep the whole received buffer in memory.
-  const digest = from.bytes.slice(at + 12, at + 12 + DIGEST_BYTES)
-  if (size === 0 && !equalBytes(digest, EMPTY_DIGEST)) {
-    throw refuse(`piece ${index} of 0 bytes whose digest is not that of 0 bytes`)
-  }
-  return { index, size, digest }
-}
 
 /** <index u32><elapsed ms u32><estimate ms u32> */
 function writeClaim (to: Packed, at: number, { index, elapsedMs, estimateMs }: ClaimRecord): void {
@@ -207,28 +159,10 @@ function readWithdrawal (from: Packed, at: number, bounds: Bounds): WithdrawalRe
   return { index: readIndex(from, at, bounds), peerId: readPeerId(from, at + 4) }
 }
 
-/** <index u32> */
-function writeIndex ({ view }: Packed, at: number, index: number): void {
-  demand(Number.isInteger(index) && index >= 0 && index <= MAX_UINT32, 'index', index)
-  view.setUint32(at, index)
-}
-
-function readIndex ({ view }: Packed, at: number, { pieceCount }: Bounds): number {
-  const index = view.getUint32(at)
-  if (index >= pieceCount) throw refuse(`piece ${index} of a task with ${pieceCount} pieces`)
-  return index
-}
-
 /** <peer id 20> */
-function writePeerId ({ bytes }: Packed, at: number, peerId: string): void {
-  const id = Buffer.from(peerId, 'hex')
-  demand(id.length === PEER_ID_BYTES, 'peer id length', id.length)
-  bytes.set(id, at)
-}
+function writePeerId (to: Packed, at: number, peerId: string): void { writeHex(to, at, peerId, PEER_ID_BYTES) }
 
-function readPeerId ({ bytes: { buffer, byteOffset } }: Packed, at: number): string {
-  return Buffer.from(buffer, byteOffset + at, PEER_ID_BYTES).toString('hex')
-}
+function readPeerId (from: Packed, at: number): string { return readHex(from, at, PEER_ID_BYTES) }
 
 function clampUint32 (ms: number): number {
   return Math.max(0, Math.min(Math.trunc(ms), MAX_UINT32))

@@ -13,9 +13,12 @@ import { BitWorkerError } from '../../lib/base/errors.ts'
 import { decodeMessage } from './codec.ts'
 import type { Message } from './codec.ts'
 import { CLAIM_LEASE_MS, DIGEST_BYTES, MAX_CLAIMS, MAX_NEIGHBOURS, PROTOCOL_VERSION } from './constants.ts'
+import type { PeerEvent } from './peer-events.ts'
 import { roundClaim } from './records.ts'
-import type { Bounds, ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
+import type { Bounds, ResultRecord } from './record-fields.ts'
+import type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
 import { RelayTable } from './relay-table.ts'
+import { SigningState, readIdentity } from './signing-state.ts'
 
 /** Our own task: the part that the protocol needs. */
 export interface LocalTask extends Bounds {
@@ -46,31 +49,6 @@ export interface SentClaim {
   sentAt: number
 }
 
-/** An event caused by a handshake, a message, or the passing of time. */
-export type PeerEvent =
-  /** both work on the same task; emitted once */
-  | { type: 'matched' }
-  /** the peer works on another task: close the connection; emitted once, as the last event */
-  | { type: 'mismatch' }
-  /** the peer connected to `joined` and disconnected from `parted` (hex peer ids) */
-  | { type: 'neighbours', joined: string[], parted: string[] }
-  /** as received; the caller detects changed results */
-  | { type: 'results', results: ResultRecord[] }
-  /** new and renewed claims within the limits */
-  | { type: 'claims', claims: ClaimRecord[] }
-  /** new and renewed backups within the limits */
-  | { type: 'backups', backups: ClaimRecord[] }
-  /** claims and backups that ended without a result: released or lapsed */
-  | { type: 'releases', releases: number[] }
-  /** new and renewed claims of the peer's neighbours */
-  | { type: 'relays', relays: RelayRecord[] }
-  /** relayed claims that ended without a result: withdrawn or lapsed */
-  | { type: 'withdrawals', withdrawals: WithdrawalRecord[] }
-  /** the peer has sealed the task: info-hash (hex) of the ordinary torrent; at most once */
-  | { type: 'sealed', infoHash: string }
-  /** the peer broke the protocol; its message was ignored */
-  | { type: 'violation', reason: string }
-
 /** The state of one connection. */
 export class PeerState {
   /** The peer's live claims and backups by piece. Lapsed ones stay until `expireClaims` or the next message. */
@@ -81,6 +59,8 @@ export class PeerState {
   readonly neighbours = new Set<string>()
   /** Live claims of its neighbours. */
   readonly relays = new RelayTable()
+  /** Its key, and what it signed. */
+  readonly signing = new SigningState()
   /** The info-hash (hex) of its sealed torrent; null: it has told none. */
   sealed: string | null = null
   #status: PeerStatus = 'waiting'
@@ -115,12 +95,14 @@ export class PeerState {
     if (!Number.isSafeInteger(version) || Number(version) < PROTOCOL_VERSION) {
       return [violation('handshake: v is not a positive integer')]
     }
+    const identity = readIdentity(property(bitworker, 'key'), property(bitworker, 'nonce'))
+    if (typeof identity === 'string') return [violation(`handshake: ${identity}`)]
     const task = property(bitworker, 'task')
-    if (task === undefined) return []
-    if (!(task instanceof Uint8Array) || task.length !== DIGEST_BYTES) {
+    if (task !== undefined && (!(task instanceof Uint8Array) || task.length !== DIGEST_BYTES)) {
       return [violation(`handshake: task is not a string of ${DIGEST_BYTES} bytes`)]
     }
-    return this.#onDigest(task.slice())
+    const events = identity === null ? [] : this.signing.onIdentity(identity)
+    return task === undefined ? events : events.concat(this.#onDigest(task.slice()))
   }
 
   /**
@@ -212,9 +194,11 @@ export class PeerState {
   #onRecords (records: Omit<Message, 'task'>, now: number): PeerEvent[] {
     if (this.#status === 'mismatched' || Object.keys(records).length === 0) return []
     if (this.#status === 'waiting') return [violation('records before the task digest')]
-    const { neighbours = [], parted = [], results, releases, withdrawals, claims, backups, relays, sealed } = records
+    const { neighbours = [], parted = [], results, releases, withdrawals, claims, backups, relays, sealed, asks = [] } =
+      records
     const events = this.expireClaims(now)
     if (neighbours.length + parted.length > 0) events.push(...this.#onNeighbours(neighbours, parted))
+    events.push(...this.signing.onRecords(records, now))
     if (results !== undefined) events.push(...this.#onResults(results))
     if (releases !== undefined) events.push(...this.#endClaims(releases))
     if (withdrawals !== undefined) {
@@ -224,6 +208,7 @@ export class PeerState {
     if (backups !== undefined) events.push(...this.#onClaims(backups, true, now))
     if (relays !== undefined) events.push(...this.#onRelays(relays, now))
     if (sealed !== undefined) events.push(...this.#onSealed(sealed))
+    if (asks.length > 0 && this.signing.own !== null) events.push({ type: 'asks', indices: asks })
     return events
   }
 

@@ -1,13 +1,18 @@
 /** Options, events and interface of the ut_bitworker extension. Types only. */
 import type { EventEmitter } from 'node:events'
 import type { WireExtension } from '../../lib/base/wire.ts'
-import type { ClaimRecord, RelayRecord, ResultRecord, WithdrawalRecord } from './records.ts'
+import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
+import type { ResultRecord } from './record-fields.ts'
+import type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
+import type { WireIdentity } from './signing-state.ts'
 import type { LocalTask, PeerState } from './state.ts'
 
 /** Options of `utBitworker`. */
 export interface UtBitworkerOptions {
   /** absent while only a magnet link is known; `setTask` sets it later */
   task?: LocalTask
+  /** our key, and a nonce that no other connection has; absent: nothing is signed here, `identify` can set it later */
+  identity?: WireIdentity
   /** milliseconds on any steady clock; default: `performance.now` */
   now?: () => number
   /**
@@ -23,6 +28,16 @@ export interface UtBitworkerEvents {
   matched: []
   /** the peer works on another task; the connection is closed after this event */
   mismatch: []
+  /** the peer has told its key (`state.signing.peer`), which it has not proved yet; at most once */
+  key: []
+  /** a signature of 64 bytes, not checked, by which the peer proves its key; at most once */
+  proof: [proof: Uint8Array]
+  /** certificates of members; their signatures are not checked */
+  members: [members: MemberRecord[]]
+  /** attestations of the peer and of others; their signatures are not checked */
+  attestations: [attestations: AttestationRecord[]]
+  /** pieces whose attestations the peer wants */
+  asks: [indices: number[]]
   /** pieces that the peer has, as received; the listener must detect changed results and call `reportViolation` */
   results: [results: ResultRecord[]]
   /** pieces that the peer is computing: new and renewed claims */
@@ -52,6 +67,20 @@ export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtens
   readonly state: PeerState
   /** The metadata has arrived: sends the peer our task digest. */
   setTask: (task: LocalTask) => void
+  /**
+   * Tells the peer our key, by the extended handshake that is sent next. Has no effect if there is a key already.
+   */
+  identify: (identity: WireIdentity) => void
+  /** Queues the proof of our key (64 bytes). Neither this nor the next three may be sent to a peer without a key. */
+  prove: (proof: Uint8Array) => void
+  /** Queues certificates: at most MAX_MEMBERS on one connection. */
+  certify: (members: Iterable<MemberRecord>) => void
+  /** Queues attestations: at most ATTESTATION_BURST at once, and ATTESTATIONS_PER_SECOND. */
+  attest: (attestations: Iterable<AttestationRecord>) => void
+  /** Queues that we want the attestations of these pieces. */
+  ask: (indices: Iterable<number>) => void
+  /** Called with the results that are about to be sent; returns attestations, which are sent before them. */
+  attesting: ((results: readonly ResultRecord[]) => AttestationRecord[]) | null
   /** Queues our results, and the `have` messages that must not precede them. */
   announce: (results: Iterable<ResultRecord>, haves?: Iterable<number>) => void
   /**

@@ -1,5 +1,6 @@
 /**
- * A rate limit: so many units per second, and so many at once. Pure: the time is an argument. Called by wire-limits.ts.
+ * A rate limit: so many units per second, and so many at once. Pure: the time is an argument. Called by wire-limits.ts,
+ * ut_bitworker and lib/peers/.
  */
 
 /** A token bucket that may go into debt. The caller must wait until the debt is paid off. */
@@ -26,8 +27,29 @@ export class TokenBucket {
    * negative.
    */
   take (units: number, now: number): number {
-    this.#left = Math.min(this.#burst, this.#left + (now - this.#at) * this.#perMs) - units
-    this.#at = now
+    this.#refill(now)
+    this.#left -= units
     return this.#left >= 0 ? 0 : -this.#left / this.#perMs
+  }
+
+  /** Uses as many of the units as there are, in whole numbers, without going into debt. Returns their number. */
+  takeUpTo (units: number, now: number): number {
+    this.#refill(now)
+    const taken = Math.max(0, Math.min(units, Math.floor(this.#left)))
+    this.#left -= taken
+    return taken
+  }
+
+  /** Uses the units if all of them are there. Returns whether they were. */
+  takeAll (units: number, now: number): boolean {
+    this.#refill(now)
+    if (this.#left < units) return false
+    this.#left -= units
+    return true
+  }
+
+  #refill (now: number): void {
+    this.#left = Math.min(this.#burst, this.#left + (now - this.#at) * this.#perMs)
+    this.#at = now
   }
 }

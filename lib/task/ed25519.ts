@@ -35,9 +35,34 @@ function yOf (key: Uint8Array): bigint {
 
 /** Whether the signature is valid for the message and key. False for keys that `whyNoPublicKey` rejects. */
 export function isSignatureOf (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (whyNoPublicKey(key) !== null || signature.length !== SIGNATURE_BYTES) return false
+  return signature.length === SIGNATURE_BYTES && whyNoPublicKey(key) === null &&
+    verify(null, message, toKeyObject(key), signature)
+}
+
+function toKeyObject (key: Uint8Array): KeyObject {
   const x = Buffer.from(key).toString('base64url')
-  return verify(null, message, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }), signature)
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+}
+
+/** Keys whose signatures are checked again and again: making the object takes as long as checking a signature. */
+const MAX_KNOWN_KEYS = 256
+
+/**
+ * Makes a function like `isSignatureOf` for many signatures by few keys, which are given as 64 hex digits. It remembers
+ * the keys that it has seen last.
+ */
+export function signatureChecker (): (key: string, message: Uint8Array, signature: Uint8Array) => boolean {
+  const known = new Map<string, KeyObject | null>()
+  return (key, message, signature) => {
+    let object = known.get(key)
+    if (object === undefined) {
+      const bytes = Buffer.from(key, 'hex')
+      object = whyNoPublicKey(bytes) === null ? toKeyObject(bytes) : null
+      if (known.size >= MAX_KNOWN_KEYS) known.delete(known.keys().next().value!)
+    } else known.delete(key)
+    known.set(key, object)
+    return object !== null && signature.length === SIGNATURE_BYTES && verify(null, message, object, signature)
+  }
 }
 
 /** Returns a signature of 64 bytes. The key must come from `toSigningKey`. */

@@ -6,6 +6,7 @@ import test from 'tape'
 import type { Test } from 'tape'
 import * as constants from '../../extensions/ut_bitworker/constants.ts'
 import { RECORD_KEYS, recordBytes } from '../../extensions/ut_bitworker/records.ts'
+import { encode } from '../../lib/base/bencode.ts'
 import type { Encodable } from '../../lib/base/bencode.ts'
 import { createTask } from '../../lib/index.ts'
 import { valueInCode } from '../helpers/constants.ts'
@@ -42,6 +43,9 @@ test('limits', t => {
     ['live relayed claims on one connection', constants.MAX_RELAYS],
     ['live relayed claims for one piece', constants.MAX_PIECE_RELAYS],
     ['named neighbours of a peer', constants.MAX_NEIGHBOURS],
+    ['certificates on one connection', constants.MAX_MEMBERS],
+    ['attestations of a peer at once', constants.ATTESTATION_BURST],
+    ['attestations of a peer per second', constants.ATTESTATIONS_PER_SECOND],
     ['seconds until a claim', constants.CLAIM_LEASE_MS / 1000],
     ['seconds between renewals', constants.CLAIM_RENEW_MS / 1000],
     ['violations', constants.MAX_VIOLATIONS],
@@ -98,6 +102,10 @@ const ask = (...numbers: number[]): Staging => ({
   },
   isFull: true
 })
+const named = { task: task.digest, v: 1, key: Buffer.alloc(32, 5), nonce: Buffer.alloc(16, 6) }
+const introduced = { handshake: { bitworker: named } }
+const attestation = ({ index = 0, size = 100, kind = 0, basis = 0 } = {}): Buffer =>
+  Buffer.concat([resultRecord(index, size), Uint8Array.of(kind), Buffer.alloc(32, basis), Buffer.alloc(96, 7)])
 const idOf = ({ client }: Peer): Buffer => Buffer.from(client.peerId, 'hex')
 
 const PLAYS: Record<string, Staging[]> = {
@@ -123,6 +131,9 @@ const PLAYS: Record<string, Staging[]> = {
     }
   }],
   'a backup for a piece that the peer has claimed': [say({ backups: u32(0, 0, 0), claims: u32(0, 0, 0) })],
+  'a proof of a key that the peer has not told, or a second proof': [say({ proof: Buffer.alloc(64) }), { ...introduced, play: hostile => { hostile.bitworker({ proof: Buffer.alloc(128) }) } }],
+  'a 65th certificate': [{ ...introduced, play: hostile => { hostile.bitworker({ members: Buffer.alloc(65 * 128) }) } }],
+  'more attestations than the limits allow': [{ ...introduced, play: hostile => { for (let i = 0; i < 20; i++) hostile.bitworker({ attestations: Buffer.concat(Array.from({ length: 200 }, () => attestation())) }) } }],
   'a have bit without a result': [send(frame(4, u32(0)))],
   'a request for a piece that the receiver does not have': [{ ...ask(0, 0, 16), isFull: false }],
   'a request of 0 bytes': [ask(0, 0, 0)],
@@ -146,7 +157,24 @@ const PLAYS: Record<string, Staging[]> = {
   'a known key that is not a string': RECORD_KEYS.map(key => say({ [key]: [1] })),
   'a known key whose length is not a multiple of its record': RECORD_KEYS.map(key => say({ [key]: Buffer.alloc(recordBytes(key) + 1) })),
   'a relay of a kind other than 0 and 1': [say({ relays: relay(Buffer.alloc(20, 1), 2) })],
+  'an attestation of a kind above 2': [say({ attestations: attestation({ kind: 3 }) }), say({ attestations: attestation({ kind: 255 }) })],
+  "an attestation with a basis in a task that reads no other task's output": [say({ attestations: attestation({ basis: 1 }) })],
+  'a `key` that is not a string of 32 bytes, a `nonce` that is not one of 16, or one without the other': [
+    { key: Buffer.alloc(31), nonce: Buffer.alloc(16) },
+    { key: Buffer.alloc(32), nonce: Buffer.alloc(17) },
+    { key: 1, nonce: Buffer.alloc(16) },
+    { key: Buffer.alloc(32) },
+    { nonce: Buffer.alloc(16) }
+  ].map(keys => greet({ bitworker: { task: task.digest, v: 1, ...keys } })),
+  'another `key` or `nonce` than before': [{
+    ...introduced,
+    play: hostile => {
+      hostile.extended(0, encode({ bitworker: { ...named, nonce: Buffer.alloc(16, 9) } }))
+    }
+  }],
   'an index that is not below the piece count': [
+    say({ attestations: attestation({ index: 100 }) }),
+    say({ asks: u32(100) }),
     say({ results: resultRecord(100) }),
     say({ claims: u32(100, 0, 0) }),
     say({ releases: u32(100) }),
@@ -154,7 +182,7 @@ const PLAYS: Record<string, Staging[]> = {
     say({ relays: Buffer.concat([u32(100, 0, 0, 0), Buffer.alloc(21)]) }),
     say({ withdrawals: Buffer.concat([u32(100), Buffer.alloc(20)]) })
   ],
-  'a size above `piece length`': [say({ results: resultRecord(0, 32_769) })],
+  'a size above `piece length`': [say({ attestations: attestation({ size: 32_769 }) }), say({ results: resultRecord(0, 32_769) })],
   'size 0 with another digest than the SHA-256 of the empty string': [say({ results: resultRecord(0, 0) })],
   'another result for a piece than announced before': [say({ results: Buffer.concat([resultRecord(0, 100), resultRecord(0, 101)]) })],
   '`have` for a piece that there is not': [send(frame(4, u32(100))), send(frame(4, u32(2 ** 32 - 1)))],

@@ -1,5 +1,6 @@
 /** The test vectors beside docs/ut_bitworker.md. */
 import { readFileSync } from 'node:fs'
+import type { AttestationKind, StatementRecord } from '../../extensions/ut_bitworker/attestation-records.ts'
 import type { Message } from '../../extensions/ut_bitworker/codec.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from '../../extensions/ut_bitworker/records.ts'
 
@@ -14,7 +15,15 @@ interface JsonMessage {
   relays?: RelayRecord[]
   withdrawals?: WithdrawalRecord[]
   sealed?: string[]
+  proof?: string[]
+  members?: Array<{ key: string, trustedKey: string, certificate: string }>
+  attestations?: Array<JsonStatement & { key: string, signature: string }>
+  asks?: number[]
 }
+
+interface JsonStatement { index: number, size: number, digest: string, kind: AttestationKind, basis: string | null }
+
+interface Signed { secretKey: string, key: string, signed: string, signature: string }
 
 interface CollisionVector {
   kind: 'collision'
@@ -29,10 +38,13 @@ interface CollisionVector {
 export type Vector = { name: string } & (
   | { kind: 'task', info: string, infoHash: string, pieceCount: number, pieceLength: number, digest: string }
   | { kind: 'legacy', command: string, completeCommand?: string, info: string, infoHash: string, digest: string }
-  | { kind: 'handshake', frame: string, task?: string }
+  | { kind: 'handshake', frame: string, task?: string, key?: string, nonce?: string }
   | { kind: 'message', hex: string, message: JsonMessage, decodeOnly?: boolean }
   | { kind: 'violation', hex: string, beforeTask?: boolean }
   | { kind: 'weight', peerId: string, index: number, weight: number }
+  | { kind: 'attestation', statement: JsonStatement } & Signed
+  | { kind: 'certificate', peerKey: string } & Signed
+  | { kind: 'proof', senderNonce: string, receiverNonce: string, senderPeerId: string, receiverPeerId: string } & Signed
   | CollisionVector)
 
 /** All of docs/ut_bitworker-vectors.json. */
@@ -54,12 +66,25 @@ export function toHex (bytes: Uint8Array): string {
 }
 
 /** The message of a vector in the form that the codec takes and gives. */
-export function messageOf ({ task, results, ...others }: JsonMessage): Message {
+export function messageOf ({ task, results, proof, members, attestations, ...others }: JsonMessage): Message {
   return {
     ...(task !== undefined && { task: fromHex(task) }),
     ...(results !== undefined && {
       results: results.map(({ index, size, digest }) => ({ index, size, digest: fromHex(digest) }))
     }),
+    ...(proof !== undefined && { proof: proof.map(fromHex) }),
+    ...(members !== undefined && {
+      members: members.map(({ certificate, ...keys }) => ({ ...keys, certificate: fromHex(certificate) }))
+    }),
+    ...(attestations !== undefined && {
+      attestations: attestations.map(({ key, signature, ...statement }) =>
+        ({ ...statementOf(statement), key, signature: fromHex(signature) }))
+    }),
     ...others
   }
+}
+
+/** The same for a statement. */
+export function statementOf ({ digest, basis, ...others }: JsonStatement): StatementRecord {
+  return { ...others, digest: fromHex(digest), basis: basis === null ? null : fromHex(basis) }
 }

@@ -69,6 +69,11 @@ const messages: Message[] = [
   { neighbours: ['ab'.repeat(20)], parted: ['cd'.repeat(20)] },
   { withdrawals: [{ index: 4, peerId: 'ab'.repeat(20) }], backups: [{ index: 5, elapsedMs: 1, estimateMs: 2 }] },
   { relays: [{ index: 6, elapsedMs: 3, estimateMs: 4, peerId: 'ef'.repeat(20), firstElapsedMs: 1, isBackup: true }] },
+  { proof: [new Uint8Array(64)], members: [{ key: 'ab'.repeat(32), trustedKey: 'cd'.repeat(32), certificate: new Uint8Array(64) }] },
+  {
+    attestations: [{ index: 3, size: 10, digest, kind: 2, basis: null, key: 'ab'.repeat(32), signature: new Uint8Array(64) }],
+    asks: [0, 999]
+  },
   {
     task: digest,
     results: [{ index: 0, size: 1, digest }],
@@ -77,6 +82,7 @@ const messages: Message[] = [
   }
 ]
 
+const identity = { key: 'ef'.repeat(32), nonce: new Uint8Array(16) }
 const journalBounds = { infoHash: task.infoHash, digest, ...bounds, fileCount: 2 }
 const journalRecord = encodeRecord({ type: 1, index: 5, size: 10, digest })
 
@@ -84,7 +90,7 @@ const journalRecord = encodeRecord({ type: 1, index: 5, size: 10, digest })
 function connected (): WireType & { _write (data: Uint8Array, cb: () => void): void } {
   const wire = new Wire('tcpIncoming', 1)
   wire.once('handshake', () => {
-    wire.use(utBitworker({ task: { digest, ...bounds } }))
+    wire.use(utBitworker({ task: { digest, ...bounds }, identity }))
     wire.use(utMetadata())
     ;(wire.ut_metadata as unknown as { fetch: () => void }).fetch()
     wire.use(utPex())
@@ -109,7 +115,7 @@ const extended = (id: number, payload: Uint8Array): Uint8Array => frame(20, id, 
 const extendedHandshake = encode({
   m: { ut_bitworker: 1, ut_metadata: 2, ut_pex: 3 },
   metadata_size: 20_000,
-  bitworker: { v: 1, task: digest },
+  bitworker: { v: 1, task: digest, key: new Uint8Array(32), nonce: new Uint8Array(16) },
   p: 6881,
   reqq: 250
 })
@@ -269,7 +275,8 @@ export const targets: FuzzTarget[] = [
     name: 'message',
     files: /\/extensions\/ut_bitworker\/[a-z-]+\.ts$|\/bencode\.ts$/,
     seeds: messages.flatMap(message => encodeMessages(message)),
-    tokens: [...BENCODE_TOKENS, '4:task32:', '7:results44:', '8:releases4:', '6:claims12:', '\0\0\0\x01',
+    tokens: [...BENCODE_TOKENS, '4:task32:', '7:results44:', '8:releases4:', '6:claims12:', '5:proof64:', '7:members128:',
+      '12:attestations173:', '4:asks4:', '\0\0\0\x01',
       '\xff\xff\xff\xff'],
     run: input => {
       mayRefuse(() => {
@@ -278,7 +285,8 @@ export const targets: FuzzTarget[] = [
       })
       mayRefuse(() => { decodeMessage(input) })
       const state = new PeerState({ localTask: { digest, ...bounds } })
-      state.onHandshake({ bitworker: { v: 1, task: digest } })
+      state.signing.own = identity
+      state.onHandshake({ bitworker: { v: 1, task: digest, key: new Uint8Array(32), nonce: new Uint8Array(16) } })
       for (let now = 0; now < 3; now++) state.onMessage(input, now * 60_000)
       demand(state.claims.size <= 64, 'more than 64 claims')
     }
@@ -287,7 +295,7 @@ export const targets: FuzzTarget[] = [
     name: 'handshake',
     files: /\/extensions\/ut_bitworker\/state\.ts$|\/[a-z-]*guards\.ts$|\/bencode\/lib|\/bittorrent-protocol\/index/,
     seeds: [extendedHandshake, encode({ m: { ut_bitworker: 1 }, bitworker: { v: 1 } }), encode({ m: {}, v: 'x' })],
-    tokens: [...BENCODE_TOKENS, '1:m', '12:ut_bitworker', '9:bitworker', '1:v', '4:task32:', '13:metadata_size'],
+    tokens: [...BENCODE_TOKENS, '1:m', '12:ut_bitworker', '9:bitworker', '1:v', '4:task32:', '3:key32:', '5:nonce16:', '13:metadata_size'],
     settle: closeAll,
     run: input => {
       mayThrow(() => { new PeerState({ localTask: { digest, ...bounds } }).onHandshake(bencode.decode(input)) })

@@ -6,7 +6,8 @@ import { decodeMessage, encodeMessages } from '../../extensions/ut_bitworker/cod
 import type { Message } from '../../extensions/ut_bitworker/codec.ts'
 import { MAX_MESSAGE_BYTES, MAX_RECORDS } from '../../extensions/ut_bitworker/constants.ts'
 import { keepsClaim } from '../../extensions/ut_bitworker/index.ts'
-import type { ClaimRecord, ResultRecord } from '../../extensions/ut_bitworker/records.ts'
+import type { ResultRecord } from '../../extensions/ut_bitworker/record-fields.ts'
+import type { ClaimRecord } from '../../extensions/ut_bitworker/records.ts'
 import { PeerState } from '../../extensions/ut_bitworker/state.ts'
 import { decode, encode } from '../../lib/base/bencode.ts'
 import { BitWorkerError } from '../../lib/base/errors.ts'
@@ -36,7 +37,7 @@ const REFUSED = 'BW_ERR_PEER_MESSAGE peer'
 test('there are vectors of each kind', t => {
   t.deepEqual(
     [...new Set(vectors.map(({ kind }) => kind))],
-    ['task', 'legacy', 'handshake', 'message', 'violation', 'collision', 'weight']
+    ['task', 'legacy', 'handshake', 'message', 'violation', 'attestation', 'certificate', 'proof', 'collision', 'weight']
   )
   t.end()
 })
@@ -60,7 +61,7 @@ test('vectors: task digests', t => {
 })
 
 test('vectors: extended handshakes', t => {
-  for (const { name, frame, task } of ofKind(vectors, 'handshake')) {
+  for (const { name, frame, task, key, nonce } of ofKind(vectors, 'handshake')) {
     const bytes = fromHex(frame)
     t.equal(new DataView(bytes.buffer).getUint32(0), bytes.length - 4, `${name}: length`)
     t.deepEqual([...bytes.subarray(4, 6)], [20, 0], `${name}: ids`)
@@ -68,8 +69,11 @@ test('vectors: extended handshakes', t => {
     const state = new PeerState({ localTask: { ...BOUNDS, digest: fromHex(task ?? '') } })
     t.deepEqual(
       state.onHandshake({ bitworker: Object.fromEntries(bitworker!) }),
-      task === undefined ? [] : [{ type: 'matched' }],
+      [...(key === undefined ? [] : [{ type: 'key' }]), ...(task === undefined ? [] : [{ type: 'matched' }])],
       name
+    )
+    t.deepEqual(
+      state.signing.peer, key === undefined ? null : { key, nonce: fromHex(nonce!) }, `${name}: key and nonce`
     )
   }
   t.end()

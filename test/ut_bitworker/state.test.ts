@@ -3,9 +3,11 @@ import test from 'tape'
 import { encodeMessages } from '../../extensions/ut_bitworker/codec.ts'
 import type { Message } from '../../extensions/ut_bitworker/codec.ts'
 import { CLAIM_LEASE_MS, MAX_CLAIMS, MAX_NEIGHBOURS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
-import type { ClaimRecord, RelayRecord, ResultRecord } from '../../extensions/ut_bitworker/records.ts'
+import type { PeerEvent } from '../../extensions/ut_bitworker/peer-events.ts'
+import type { ResultRecord } from '../../extensions/ut_bitworker/record-fields.ts'
+import type { ClaimRecord, RelayRecord } from '../../extensions/ut_bitworker/records.ts'
 import { PeerState } from '../../extensions/ut_bitworker/state.ts'
-import type { LocalTask, PeerEvent } from '../../extensions/ut_bitworker/state.ts'
+import type { LocalTask } from '../../extensions/ut_bitworker/state.ts'
 
 const DIGEST = new Uint8Array(32).fill(1)
 const OTHER_DIGEST = new Uint8Array(32).fill(2)

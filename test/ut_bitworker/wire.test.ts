@@ -5,10 +5,11 @@ import { encodeMessages } from '../../extensions/ut_bitworker/codec.ts'
 import { CLAIM_LEASE_MS } from '../../extensions/ut_bitworker/constants.ts'
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { LocalTask, UtBitworker, UtBitworkerOptions } from '../../extensions/ut_bitworker/index.ts'
-import type { ClaimRecord, ResultRecord } from '../../extensions/ut_bitworker/records.ts'
+import type { ResultRecord } from '../../extensions/ut_bitworker/record-fields.ts'
+import type { ClaimRecord } from '../../extensions/ut_bitworker/records.ts'
 import { encode } from '../../lib/base/bencode.ts'
 import type { Wire } from '../../lib/base/wire.ts'
-import { bitworkerVectors, ofKind, toHex } from '../helpers/bitworker-vectors.ts'
+import { bitworkerVectors, fromHex, ofKind, toHex } from '../helpers/bitworker-vectors.ts'
 import { delivered, event, INFO_HASH, PEER_ID_A, PEER_ID_B, shakeHands, wirePair } from '../helpers/wire-pair.ts'
 
 const TASK: LocalTask = { digest: new Uint8Array(32).fill(1), pieceCount: 3000, pieceLength: 1000 }
@@ -99,11 +100,14 @@ test('the extension can be used like ut_metadata and ut_pex', t => {
 
 test('the extended handshakes are those of the test vectors', async t => {
   const vectors = ofKind(bitworkerVectors(), 'handshake')
-  t.equal(vectors.length, 2)
-  for (const { name, frame, task } of vectors) {
+  t.equal(vectors.length, 3)
+  for (const { name, frame, task, key, nonce } of vectors) {
     const { a, b } = wirePair(t)
     const digest = Uint8Array.from(Buffer.from(task ?? '', 'hex'))
-    use(a, task === undefined ? {} : { task: { ...TASK, digest } })
+    use(a, {
+      ...(task !== undefined && { task: { ...TASK, digest } }),
+      ...(key !== undefined && { identity: { key, nonce: fromHex(nonce!) } })
+    })
     const sent: Buffer[] = []
     ;(a as unknown as NodeJS.ReadableStream).on('data', (chunk: Uint8Array) => sent.push(Buffer.from(chunk)))
     const arrived = event(b, 'extended')

@@ -1,0 +1,72 @@
+/**
+ * What the peer of one connection has signed or vouched for: its key, and how many records it may still send. Pure, a
+ * part of state.ts. Signatures are not checked here.
+ */
+import { equalBytes, hexOf } from '../../lib/base/digest.ts'
+import { TokenBucket } from '../../lib/base/token-bucket.ts'
+import { ATTESTATION_BURST, ATTESTATIONS_PER_SECOND, KEY_BYTES, MAX_MEMBERS, NONCE_BYTES } from './constants.ts'
+import type { PeerEvent } from './peer-events.ts'
+import type { Records } from './records.ts'
+
+/** What a side of a connection says of itself in the extended handshake. */
+export interface WireIdentity {
+  /** peer key, 64 hex digits */
+  key: string
+  /** 16 random bytes, new for each connection */
+  nonce: Uint8Array
+}
+
+/** Attestations that a second's delay can bring at once, in addition to the burst. */
+const BUNCHED = ATTESTATIONS_PER_SECOND
+
+/** The peer's key and the records that depend on it. */
+export class SigningState {
+  /** what we say of ourselves; null: nothing, and what peers sign is ignored */
+  own: WireIdentity | null = null
+  /** what the peer says of itself; not proved by that */
+  peer: WireIdentity | null = null
+  #hasProof = false
+  #members = 0
+  #attestations: TokenBucket | null = null
+
+  /** The peer's handshake names a key. It never changes. */
+  onIdentity (identity: WireIdentity): PeerEvent[] {
+    if (this.peer === null) {
+      this.peer = identity
+      return [{ type: 'key' }]
+    }
+    if (this.peer.key === identity.key && equalBytes(this.peer.nonce, identity.nonce)) return []
+    return [{ type: 'violation', reason: 'handshake: another key or nonce than before' }]
+  }
+
+  /** Records of one message, before its results. */
+  onRecords ({ proof = [], members = [], attestations = [] }: Records, now: number): PeerEvent[] {
+    if (this.own === null) return []
+    const events: PeerEvent[] = []
+    if (proof.length > 0 && this.peer !== null && !this.#hasProof) {
+      this.#hasProof = true
+      events.push({ type: 'proof', proof: proof[0]! })
+    }
+    const certificates = members.slice(0, MAX_MEMBERS - this.#members)
+    this.#members += certificates.length
+    if (certificates.length > 0) events.push({ type: 'members', members: certificates })
+    const count = attestations.length === 0 ? 0 : this.#allowed(attestations.length, now)
+    if (count > 0) events.push({ type: 'attestations', attestations: attestations.slice(0, count) })
+    return events
+  }
+
+  #allowed (count: number, now: number): number {
+    this.#attestations ??= new TokenBucket(ATTESTATIONS_PER_SECOND, ATTESTATION_BURST + BUNCHED, now)
+    return this.#attestations.takeUpTo(count, now)
+  }
+}
+
+/** Reads `key` and `nonce` of a handshake. Null if there is neither; a string says what is wrong with them. */
+export function readIdentity (key: unknown, nonce: unknown): WireIdentity | string | null {
+  if (key === undefined && nonce === undefined) return null
+  if (!(key instanceof Uint8Array) || key.length !== KEY_BYTES) return `key is not a string of ${KEY_BYTES} bytes`
+  if (!(nonce instanceof Uint8Array) || nonce.length !== NONCE_BYTES) {
+    return `nonce is not a string of ${NONCE_BYTES} bytes`
+  }
+  return { key: hexOf(key), nonce: nonce.slice() }
+}
