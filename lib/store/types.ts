@@ -105,6 +105,19 @@ export interface Inputs {
   forFile (signal?: AbortSignal): Promise<Given>
 }
 
+/**
+ * The attestations of a task's pieces, each a record of `ATTESTATION_BYTES` bytes (extensions/ut_bitworker), kept so
+ * that they can be passed on. Who adds them bounds their number.
+ */
+export interface StatementLog {
+  /** Adds a record. After that, it survives the end of this process. Throws errors of the file system. */
+  add (index: number, record: Uint8Array): void
+  /** The records about a piece, in the order in which they were added. Damaged ones are missing. Never throws. */
+  of (index: number): Uint8Array[]
+  /** All records, in that order. */
+  all (): Iterable<Uint8Array>
+}
+
 /** Called with the bytes of a stored piece, or with an error. */
 export type GetCallback = (err: Error | null, bytes?: Buffer) => void
 /** Called when the operation has ended. */

@@ -1,0 +1,292 @@
+/**
+ * Exchanges attestations with the connected peers: signs our results, asks for attestations that are missing, answers,
+ * and passes on second opinions (docs/ut_bitworker.md, "Attestations"). What is believed is decided by the
+ * verification. Owned by the session; used only where results are verified.
+ */
+import type {
+  AttestationKind, AttestationRecord, MemberRecord, ResultRecord
+} from '../../extensions/ut_bitworker/index.ts'
+import type { Clock } from '../base/clock.ts'
+import { traceOf } from '../base/trace.ts'
+import { sameResult } from '../results/result.ts'
+import type { Result } from '../results/result.ts'
+import type { ResultTable } from '../results/result-table.ts'
+import type { StatementLog } from '../store/types.ts'
+import { attestedBytes } from '../trust/attest.ts'
+import type { Verification } from '../verification/verification.ts'
+import { Asking } from './asking.ts'
+import { AttestationSender } from './attestation-sender.ts'
+import { ClaimedBefore } from './claimed-before.ts'
+import { PeerKeys } from './peer-keys.ts'
+import type { PeerKeysParts } from './peer-keys.ts'
+import { SignatureQueue } from './signature-queue.ts'
+import { Statements } from './statements.ts'
+import type { TaskPeer } from './task-peer.ts'
+
+const trace = traceOf('claims')
+
+/** Pieces that are looked at, at a time, to find more to ask a peer for. */
+const MAX_LOOKS = 20_000
+
+/** The parts that the exchange uses. */
+export interface AttestationExchangeParts extends PeerKeysParts {
+  readonly verification: Pick<Verification, 'attested' | 'setMember' | 'isMember' | 'isExcluded'>
+  readonly results: Pick<ResultTable, 'own'>
+  readonly log: StatementLog
+  readonly clock: Clock
+}
+
+/** Callbacks of the exchange's owner. */
+export interface AttestationExchangeHost {
+  /** the piece is missing here and wanted, so that an attestation of a result of it would be of use */
+  wantsAttestation (index: number): boolean
+  /** an attestation of the piece is not waited for any more (`isAwaited`) */
+  attestationEnded (index: number): void
+  /** the peer has proved that it has this key (64 hex digits) */
+  proved (peer: TaskPeer, key: string): void
+  /** the peer is to be banned: its key is excluded */
+  misbehaved (peer: TaskPeer, reason: string, isFinal: boolean): void
+}
+
+/** Further options of `attest`. */
+export interface AttestOptions {
+  /** default: 0, computed */
+  kind?: AttestationKind
+  /** a result of the piece was announced before, by us or by others; default false */
+  isCheck?: boolean
+}
+
+/** What there is with one connected peer that has told its key and works on the same task. */
+interface Dealings {
+  readonly claims: ClaimedBefore
+  /** where to look for further pieces to ask it for; null: nowhere */
+  cursor: number | null
+}
+
+/** The attestations of one task. */
+export class AttestationExchange {
+  readonly #parts: AttestationExchangeParts
+  readonly #host: AttestationExchangeHost
+  readonly #statements: Statements
+  readonly #keys: PeerKeys
+  readonly #dealings = new Map<TaskPeer, Dealings>()
+  readonly #queue: SignatureQueue
+  readonly #asking: Asking<TaskPeer>
+  readonly #sender: AttestationSender
+
+  /** Statements of earlier runs are told to the verification at once. */
+  constructor (parts: AttestationExchangeParts, host: AttestationExchangeHost) {
+    this.#parts = parts
+    this.#host = host
+    this.#queue = new SignatureQueue(parts.clock)
+    this.#keys = new PeerKeys(parts)
+    this.#sender = new AttestationSender(parts.clock, {
+      choose: index => this.#statements.choose(
+        index, parts.results.own(index), key => parts.verification.isMember(key)
+      ),
+      vouch: (peer, key) => { this.#keys.vouch(peer, key) }
+    })
+    this.#asking = new Asking(parts.clock, {
+      ask: (peer, indices) => { peer.ext.ask(indices) },
+      another: (index, not) => this.#holderOf(index, not),
+      ended: index => { host.attestationEnded(index) },
+      drained: peer => { this.#askMore(peer) }
+    })
+    this.#statements = new Statements(parts)
+    for (const { key, index, size, digest, kind } of this.#statements.all()) {
+      if (key !== parts.signer.key) parts.verification.attested({ index, result: { size, digest }, key, kind })
+    }
+  }
+
+  /**
+   * Listens to a peer. To be called before anybody else listens to its results, so that they are judged by what is
+   * attested.
+   */
+  add (peer: TaskPeer): void {
+    const { ext } = peer
+    ext.on('key', () => { this.#open(peer) })
+    ext.on('matched', () => { this.#open(peer) })
+    ext.on('proof', proof => { this.#onProof(peer, proof) })
+    ext.on('members', members => { for (const member of members) this.#onMember(peer, member) })
+    ext.on('attestations', records => { for (const record of records) this.#onAttestation(peer, record) })
+    ext.on('results', records => { for (const record of records) this.#onResult(peer, record) })
+    ext.on('asks', indices => { this.#sender.asked(peer, indices) })
+    for (const event of ['claims', 'backups'] as const) {
+      ext.on(event, claims => { for (const { index } of claims) this.#dealings.get(peer)?.claims.claimed(index) })
+    }
+    this.#open(peer)
+  }
+
+  /** The peer has disconnected. */
+  remove (peer: TaskPeer): void {
+    this.#dealings.delete(peer)
+    this.#sender.remove(peer)
+    this.#keys.remove(peer)
+    this.#queue.remove(peer)
+    this.#asking.remove(peer)
+  }
+
+  close (): void {
+    this.#sender.close()
+    this.#asking.close()
+    this.#queue.close()
+  }
+
+  /** The key that the peer has proved to have, 64 hex digits; null: none. */
+  keyOf (peer: TaskPeer): string | null { return this.#keys.of(peer) }
+
+  /** Whether an attestation of the piece is expected soon: the piece counts as claimed until `attestationEnded`. */
+  isAwaited (index: number): boolean { return this.#asking.isAwaited(index) }
+
+  /** The connected peers that have proved this key are banned. */
+  exclude (key: string, reason: string): void {
+    for (const peer of this.#keys.owners(key)) this.#host.misbehaved(peer, reason, true)
+  }
+
+  //
+  // OUTGOING
+  //
+
+  /**
+   * Signs that a command of ours gave this result, or found it right. To be called before the piece is announced: its
+   * attestation is sent before its result. Returns false if nothing was signed: we have attested another result of the
+   * piece, so that this one may not be, ever; or the statement cannot be written to disk.
+   */
+  attest (index: number, { size, digest }: Result, { kind = 0, isCheck = false }: AttestOptions = {}): boolean {
+    const record = this.#statements.sign({ index, size, digest, kind, basis: null })
+    if (record === null) return false
+    if (isCheck) this.#sender.passOn(record, null)
+    return true
+  }
+
+  #open (peer: TaskPeer): void {
+    const { ext } = peer
+    const { signing, status } = ext.state
+    if (status !== 'matched' || signing.own === null || signing.peer === null || this.#dealings.has(peer)) return
+    const { clock, task } = this.#parts
+    const claims = new ClaimedBefore(task.pieceCount, clock.now())
+    for (const index of ext.state.claims.keys()) claims.claimed(index)
+    this.#dealings.set(peer, { claims, cursor: null })
+    this.#sender.add(peer)
+    this.#keys.introduce(peer)
+    ext.attesting = results => this.#attestationsOf(peer, results)
+  }
+
+  /** Our attestations of results that are about to be sent to the peer, as many as the limits allow. */
+  #attestationsOf (peer: TaskPeer, results: readonly ResultRecord[]): AttestationRecord[] {
+    const records: AttestationRecord[] = []
+    for (const result of results) {
+      const own = this.#statements.own(result.index)
+      if (own === undefined || !sameResult(own, result)) continue
+      if (!this.#sender.take(peer)) break
+      records.push(own)
+    }
+    return records
+  }
+
+  //
+  // INCOMING
+  //
+
+  #onProof (peer: TaskPeer, proof: Uint8Array): void {
+    this.#check(peer, () => {
+      const key = this.#keys.prove(peer, proof)
+      if (key === null) peer.ext.reportViolation('a wrong proof of its key')
+      else if (this.#parts.verification.isExcluded(key)) this.#host.misbehaved(peer, `its key ${key} is excluded`, true)
+      else this.#host.proved(peer, key)
+    })
+  }
+
+  #onMember (peer: TaskPeer, member: MemberRecord): void {
+    if (!this.#keys.isNews(member)) return
+    this.#check(peer, () => {
+      if (!this.#keys.isNews(member)) return
+      if (this.#keys.certify(member)) this.#parts.verification.setMember(member.key, member.trustedKey)
+      else peer.ext.reportViolation('a wrong certificate')
+    })
+  }
+
+  #onAttestation (peer: TaskPeer, record: AttestationRecord): void {
+    const { index, key } = record
+    const { signer, verification, isSignature, task } = this.#parts
+    if (key === signer.key || verification.isExcluded(key)) return
+    if (this.#statements.has(record)) return this.#asking.answered(index, peer)
+    const { unchecked } = this.#statements
+    const isFirstHand = this.#claimedBefore(key, index)
+    unchecked.add(index)
+    this.#check(peer, () => {
+      unchecked.delete(index)
+      if (isSignature(key, attestedBytes(task.digest, record), record.signature)) this.#heard(peer, record, isFirstHand)
+      else peer.ext.reportViolation(`an attestation of piece ${index} with a wrong signature`)
+    }, () => {
+      unchecked.delete(index)
+      this.#ask(peer, index, record)
+    })
+  }
+
+  #heard (peer: TaskPeer, record: AttestationRecord, isFirstHand: boolean): void {
+    const { index, size, digest, key, kind } = record
+    const { verification } = this.#parts
+    const before = this.#statements.count(index)
+    const news = verification.attested({ index, result: { size, digest }, key, kind, isFirstHand })
+    trace('piece %d is attested by %s: %s', index, key, news)
+    if (news === 'new' && this.#statements.add(record) && (before === 1 || before === 2 || verification.isMember(key))) {
+      this.#sender.passOn(record, peer)
+    }
+    this.#asking.answered(index, peer)
+  }
+
+  /** False if the key's owner is connected, and has not claimed the piece. */
+  #claimedBefore (key: string, index: number): boolean {
+    const now = this.#parts.clock.now()
+    const [owner] = this.#keys.owners(key)
+    return owner === undefined || this.#dealings.get(owner)!.claims.has(index, now)
+  }
+
+  /** Asks for the attestation of a result that may be of use, or that contradicts ours. */
+  #onResult (peer: TaskPeer, record: ResultRecord): void {
+    this.#dealings.get(peer)?.claims.announced(record.index, this.#parts.clock.now())
+    this.#ask(peer, record.index, record)
+  }
+
+  #ask (peer: TaskPeer, index: number, result: Result): void {
+    const dealings = this.#dealings.get(peer)
+    if (dealings === undefined || !this.#isOfUse(index, result) || this.#asking.want(peer, index)) return
+    dealings.cursor = Math.min(dealings.cursor ?? Infinity, index)
+  }
+
+  /** The peer can be asked for what it announced when there was no room for it. */
+  #askMore (peer: TaskPeer): void {
+    const dealings = this.#dealings.get(peer)
+    if (dealings?.cursor == null) return
+    const { pieceCount } = this.#parts.task
+    const end = Math.min(pieceCount, dealings.cursor + MAX_LOOKS)
+    for (let index = dealings.cursor; index < end; index++) {
+      dealings.cursor = index
+      const result = peer.results.result(index)
+      if (result !== undefined && this.#isOfUse(index, result) && !this.#asking.want(peer, index)) return
+    }
+    dealings.cursor = end < pieceCount ? end : null
+  }
+
+  #isOfUse (index: number, result: Result): boolean {
+    if (this.#statements.unchecked.has(index) || this.#asking.isAwaited(index)) return false
+    const own = this.#parts.results.own(index)
+    if (own === undefined ? !this.#host.wantsAttestation(index) : sameResult(own, result)) return false
+    return !this.#statements.isAttested(index, result)
+  }
+
+  #holderOf (index: number, not: TaskPeer): TaskPeer | undefined {
+    for (const peer of this.#dealings.keys()) {
+      const result = peer === not ? undefined : peer.results.result(index)
+      if (result !== undefined && this.#isOfUse(index, result)) return peer
+    }
+    return undefined
+  }
+
+  /** Checks a signature when it is the peer's turn; `drop` instead if there is no room or the peer has left. */
+  #check (peer: TaskPeer, run: () => void, drop: () => void = () => {}): void {
+    if (!this.#dealings.has(peer)) return drop()
+    this.#queue.add(peer, { run: () => { (peer.wire.destroyed ? drop : run)() }, drop })
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Sends attestations to the connected peers, within the limits of each connection, and answers their questions. Called
+ * by attestation-exchange.ts.
+ */
+import { ATTESTATION_BURST, ATTESTATIONS_PER_SECOND } from '../../extensions/ut_bitworker/constants.ts'
+import type { AttestationRecord } from '../../extensions/ut_bitworker/index.ts'
+import type { Clock } from '../base/clock.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
+import type { TaskPeer } from './task-peer.ts'
+
+/** Pieces that one peer may have asked us for and not been answered yet. */
+const MAX_ASKS = 2_048
+/** Time between answers to a peer that has asked for more than the limits allow at once. */
+const ANSWER_MS = 250
+
+/** What the sender is told by its owner. */
+export interface SenderHost {
+  /** the attestations to answer with */
+  choose (index: number): AttestationRecord[]
+  /** an attestation by this key is about to be sent */
+  vouch (peer: TaskPeer, key: string): void
+}
+
+interface Recipient { readonly bucket: TokenBucket, readonly asks: Set<number> }
+
+/** What is sent to the peers of one task. */
+export class AttestationSender {
+  readonly #clock: Clock
+  readonly #host: SenderHost
+  readonly #recipients = new Map<TaskPeer, Recipient>()
+  #cancel: (() => void) | null = null
+  #isClosed = false
+
+  constructor (clock: Clock, host: SenderHost) {
+    this.#clock = clock
+    this.#host = host
+  }
+
+  add (peer: TaskPeer): void {
+    const bucket = new TokenBucket(ATTESTATIONS_PER_SECOND, ATTESTATION_BURST, this.#clock.now())
+    this.#recipients.set(peer, { bucket, asks: new Set() })
+  }
+
+  remove (peer: TaskPeer): void { this.#recipients.delete(peer) }
+
+  close (): void {
+    this.#isClosed = true
+    this.#cancel?.()
+  }
+
+  /** Whether one more attestation may be sent to the peer at once. Counts it. */
+  take (peer: TaskPeer): boolean {
+    return this.#recipients.get(peer)?.bucket.takeAll(1, this.#clock.now()) === true
+  }
+
+  /** Tells all peers, but not its sender, nor those that its sender tells. */
+  passOn (record: AttestationRecord, from: TaskPeer | null): void {
+    for (const [peer, recipient] of this.#recipients) {
+      if (peer === from || from?.isConnectedTo(peer) === true) continue
+      if (!this.#send(peer, recipient, [record])) this.#later(recipient, record.index)
+    }
+  }
+
+  /** The peer asks for the attestations of these pieces. */
+  asked (peer: TaskPeer, indices: number[]): void {
+    const recipient = this.#recipients.get(peer)
+    if (recipient === undefined) return
+    for (const index of indices) if (recipient.asks.size < MAX_ASKS) recipient.asks.add(index)
+    this.#answer(peer, recipient)
+  }
+
+  #later ({ asks }: Recipient, index: number): void {
+    if (asks.size < MAX_ASKS) asks.add(index)
+    if (this.#isClosed) return
+    this.#cancel ??= this.#clock.after(ANSWER_MS, () => {
+      this.#cancel = null
+      for (const [peer, recipient] of this.#recipients) this.#answer(peer, recipient)
+    }, { unref: true })
+  }
+
+  #answer (peer: TaskPeer, recipient: Recipient): void {
+    for (const index of recipient.asks) {
+      const records = this.#host.choose(index)
+      if (!this.#send(peer, recipient, records)) return this.#later(recipient, index)
+      recipient.asks.delete(index)
+    }
+  }
+
+  /** Sends all of the records, or none. */
+  #send (peer: TaskPeer, { bucket }: Recipient, records: AttestationRecord[]): boolean {
+    if (records.length === 0) return true
+    if (!bucket.takeAll(records.length, this.#clock.now())) return false
+    for (const { key } of records) this.#host.vouch(peer, key)
+    peer.ext.attest(records)
+    return true
+  }
+}
