@@ -220,6 +220,8 @@ class InputHere implements InputTorrent {
 
   isElsewhere (): boolean { return false }
 
+  isOffered (): boolean { return false }
+
   want (): void {}
 
   async read ({ file, start, end }: FileRange): Promise<Uint8Array> {

@@ -1,23 +1,48 @@
-/** Decides how far ahead inputs are downloaded. Pure. Called by supply.ts. */
+/** Decides how far ahead slices are fetched. Pure. Called by slice-fetch.ts. */
 
-/** The inputs for this much work should be stored before it starts. */
-const AHEAD_MS = 2_000
-/** Minimum number of pieces per slot: the next one, and one more in case other peers take it first. */
+/** A peer hears of a claim within this time, even if it is busy. */
+const HEARD_MS = 200
+/** A slice may take longer than the last ones did. */
+const FETCHES = 1.5
+/** Slices are fetched at most so long before their work items, or the duration of a piece, whichever is longer. */
+const MAX_LEAD_MS = 1_000
+/** With more waiting pieces per slot than this, a piece more at each peer makes nobody idle. */
+const PLENTY = 2
+/** Slices per slot that may be fetched in vain: claims lapse, and peers leave. */
 const AHEAD_PER_SLOT = 2
-/** Others may compute a piece before its turn comes: at most this share of what was computed here is spent on that. */
-const AHEAD_SHARE = 0.1
-const MAX_AHEAD = 256
+/** At most this share of the slices that were used here: more of them. */
+const AHEAD_SHARE = 0.2
 
 /**
- * The number of pieces whose inputs should be stored or on their way.
- * @param paceMs duration of a piece, milliseconds; 0: unknown
- * @param share number of pieces that are likely to be computed here: inputs of others would be downloaded in vain
- * @param started number of pieces whose inputs were used here
+ * How long before they can start pieces are claimed, and their slices fetched, milliseconds.
+ * @param paceMs duration of a piece; 0: unknown
+ * @param fetchMs what the last slices took; 0: unknown
  */
-export function piecesAhead (slots: number, paceMs: number, share: number, started: number): number {
-  const inTime = paceMs > 0 ? Math.ceil((AHEAD_MS / paceMs) * slots) : 0
-  const bounded = Math.min(inTime, MAX_AHEAD, Math.floor(AHEAD_SHARE * started))
-  return Math.min(Math.max(bounded, AHEAD_PER_SLOT * slots), Math.max(slots, share))
+export function leadMs (paceMs: number, fetchMs: number): number {
+  return Math.min(HEARD_MS + FETCHES * fetchMs, Math.max(MAX_LEAD_MS, paceMs))
+}
+
+/** What is known when slices are chosen. */
+export interface Situation {
+  slots: number
+  /** duration of a piece, milliseconds; 0: unknown */
+  paceMs: number
+  /** number of pieces that can start within the lead, and are not `here` */
+  due: number
+  /** number of pieces whose slices are here or on their way */
+  here: number
+  /** number of pieces that each peer gets if all get the same number */
+  share: number
+  /** number of slices that were fetched */
+  fetched: number
+}
+
+/** The number of slices to begin with. */
+export function slicesDue ({ slots, paceMs, due, here, share, fetched }: Situation): number {
+  // nobody knows when the running ones end
+  const next = paceMs === 0 && share > PLENTY * slots ? slots - here : 0
+  const most = Math.max(AHEAD_PER_SLOT * slots, Math.floor(AHEAD_SHARE * fetched))
+  return Math.max(0, Math.min(Math.max(due, next), Math.min(most, Math.max(slots, share)) - here))
 }
 
 /** A piece whose inputs are not known to be stored. */
@@ -29,32 +54,14 @@ export interface WaitingPiece {
   doubt: 0 | 1 | 2
 }
 
-/**
- * Chooses what to download for the next pieces.
- * @param waiting the next pieces, in order; not all of them are read
- * @param room the largest number of pieces to download for, or to become ready
- * @param idle the number among them that may be doubtful
- */
-export function choosePieces (
-  waiting: Iterable<WaitingPiece>, room: number, idle: number
-): { wanted: Set<number>, ready: number[] } {
-  const [wanted, ready] = [new Set<number>(), [] as number[]]
-  const doubtful: WaitingPiece[] = []
-  let left = room
+/** Chooses up to `room` of the next pieces, `waiting`, in their order; those that others are likely to compute last. */
+export function choosePieces<Piece extends WaitingPiece> (waiting: Iterable<Piece>, room: number): Piece[] {
+  const chosen: Piece[] = []
+  const doubtful: Piece[] = []
   for (const piece of waiting) {
-    if (left <= 0) break
-    const { index, lacks, doubt } = piece
-    if (doubt > 0 && lacks !== null && lacks.length > 0) {
-      doubtful.push(piece)
-      continue
-    }
-    left--
-    for (const unit of lacks ?? []) wanted.add(unit)
-    if (lacks?.length === 0) ready.push(index)
+    if (chosen.length >= room) break
+    if (piece.doubt > 0 && piece.lacks?.length !== 0) doubtful.push(piece)
+    else chosen.push(piece)
   }
-  const rest = Math.max(0, Math.min(left, idle - (room - left)))
-  for (const { lacks } of doubtful.toSorted((a, b) => a.doubt - b.doubt).slice(0, rest)) {
-    for (const unit of lacks!) wanted.add(unit)
-  }
-  return { wanted, ready }
+  return chosen.concat(doubtful.toSorted((a, b) => a.doubt - b.doubt)).slice(0, Math.max(0, room))
 }

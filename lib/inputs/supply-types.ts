@@ -29,6 +29,8 @@ export interface InputTorrent extends InputContent {
   readonly root: string | null
   /** True if a peer that does not have everything has the torrent piece. */
   isElsewhere (piece: number): boolean
+  /** True if a connected peer has the torrent piece. */
+  isOffered (piece: number): boolean
   /** Reads stored bytes of a file. */
   read (range: FileRange): Promise<Uint8Array>
 }

@@ -3,45 +3,40 @@
  * order in which they will be computed; tells the scheduler which pieces are ready; and makes the inputs available to
  * each command. The torrents are passed in (`InputTorrents`). Made by compute-control.ts for tasks with inputs.
  */
+import { systemClock } from '../base/clock.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import type { InputEvent } from '../session/events.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import type { Given, Inputs } from '../store/types.ts'
-import type { TaskInput, TorrentInput } from '../task/types.ts'
 import { InputCheck } from './input-check.ts'
-import { ItemInputs, contentOf, isComplete, lacking } from './item-inputs.ts'
-import { noteProgress, stateOf, tooMuch } from './supplied-input.ts'
+import { ItemInputs, contentOf, isComplete } from './item-inputs.ts'
+import { noteProgress, stateOf } from './supplied-input.ts'
 import type { SuppliedInput } from './supplied-input.ts'
-import { choosePieces, piecesAhead } from './plan.ts'
-import type { WaitingPiece } from './plan.ts'
-import { groupOf, tableRange } from './slices.ts'
+import { SliceFetch } from './slice-fetch.ts'
+import { SliceNeeds } from './slice-needs.ts'
 import type { InputContent, InputEvents, InputStage, InputTorrent, InputTorrents, SupplyLimits } from './supply-types.ts'
 
 /** Changes within this time are processed together. */
 const SETTLE_MS = 10
 /** Shortest interval between two progress reports. */
 const REPORT_MS = 1_000
-/** The number of pieces to look beyond that others are about to compute. */
-const MAX_DOUBTFUL = 64
+/** Slices per slot that another task computes: the next one, and one more in case other peers take it first. */
+const STAGES_PER_SLOT = 2
 
 /** The inputs of one task. */
 export class InputSupply implements Inputs {
   readonly #session: WorkSession<ComputeStore>
   readonly #slots: number
-  readonly #maxSliceBytes: number
   readonly #entries: SuppliedInput[]
   readonly #split: SuppliedInput | undefined
+  readonly #needs: SliceNeeds | null
   readonly #items: ItemInputs
-  readonly #reading = new Set<number>()
-  /** pieces that will never be ready: nothing of their slices is downloaded */
-  readonly #refused = new Set<number>()
   /** complete commands that wait for their inputs */
   readonly #onWhole: Array<() => void> = []
   readonly #check: InputCheck
+  readonly #slices: SliceFetch | null
   #isAllReady = false
-  /** number of commands that were given their slice */
-  #started = 0
   #timer: NodeJS.Timeout | undefined
   #reportTimer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -55,7 +50,6 @@ export class InputSupply implements Inputs {
     const inputs = all.filter(({ name }) => name !== root)
     this.#session = session
     this.#slots = slots
-    this.#maxSliceBytes = maxSliceBytes
     this.#check = new InputCheck(check)
     this.#entries = inputs.map(input => ({
       input, torrent: null, stage: null, close: () => {}, error: null, waits: null, have: 0, since: Date.now(), reported: ''
@@ -66,10 +60,24 @@ export class InputSupply implements Inputs {
       this.changed()
     })
     this.#split = this.#entries.find(({ input }) => input.split !== undefined)
+    const needs = this.#needs = this.#split === undefined ? null : this.#needsOf(this.#split, maxSliceBytes)
+    const changed = (): void => { this.#update() }
+    const { work } = session
+    this.#slices = needs && new SliceFetch({ scheduler, work, clock: systemClock, slices: needs, slots, changed })
     for (const entry of this.#entries) this.#open(entry, torrents)
     store.configure({ inputs: this })
     session.onPlanned(() => { this.changed() })
     this.changed()
+  }
+
+  #needsOf (entry: SuppliedInput, maxBytes: number): SliceNeeds {
+    return new SliceNeeds(entry, this.#items, maxBytes, {
+      changed: () => { this.changed() },
+      refused: err => {
+        entry.error ??= err
+        this.#report()
+      }
+    })
   }
 
   get #pieceCount (): number { return this.#session.task.pieceCount }
@@ -133,6 +141,7 @@ export class InputSupply implements Inputs {
   /** Downloads nothing until `resume`. */
   pause (): void {
     this.#isPaused = true
+    this.#slices?.close()
     for (const { torrent } of this.#entries) torrent?.want([])
   }
 
@@ -147,6 +156,7 @@ export class InputSupply implements Inputs {
     this.#isClosed = true
     clearTimeout(this.#timer)
     clearTimeout(this.#reportTimer)
+    this.#slices?.close()
     for (const go of this.#onWhole.splice(0)) go()
     for (const { close } of this.#entries) close()
   }
@@ -175,7 +185,7 @@ export class InputSupply implements Inputs {
     if (this.#isAllReady) return
     this.#isAllReady = true
     for (let piece = 0; piece < this.#pieceCount; piece++) this.#session.scheduler.setReady(piece, true)
-    this.#session.compute()
+    this.#session.work.run()
   }
 
   /** Nothing can be computed for now. */
@@ -188,83 +198,34 @@ export class InputSupply implements Inputs {
   #fetchSlices (entry: SuppliedInput): void {
     const content = contentOf(entry)
     if (content === null) return
-    const { scheduler, paceMs } = this.#session
+    const { scheduler } = this.#session
     if (!this.#isAllReady) {
       this.#isAllReady = true
-      if (entry.torrent !== null) scheduler.setGroups(this.#groups(entry.input as TorrentInput, entry.torrent))
+      const groups = this.#needs!.groups(this.#pieceCount)
+      if (groups !== null) scheduler.setGroups(groups)
     }
-    const room = piecesAhead(this.#slots, paceMs, scheduler.share, this.#started) - scheduler.ready
+    if (entry.stage === null) content.want(this.#slices!.update())
+    else this.#computeSlices(entry.stage)
+  }
+
+  /** Another task computes them, and has claims of its own for that: none of ours waits for it. */
+  #computeSlices (stage: InputStage): void {
+    const { scheduler, work } = this.#session
+    const room = Math.min(STAGES_PER_SLOT * this.#slots, Math.max(this.#slots, scheduler.share)) - scheduler.ready
     if (room <= 0) return
-    const idle = this.#slots - scheduler.ready
-    const { wanted, ready } = choosePieces(this.#waiting(entry, room + MAX_DOUBTFUL), room, idle)
-    content.want(wanted)
-    for (const piece of ready) scheduler.setReady(piece, true)
-    if (ready.length === 0) return
-    this.#session.compute()
+    const wanted = new Set<number>()
+    let isAnyReady = false
+    for (const index of scheduler.waiting(room + this.#needs!.refused)) {
+      const lacks = this.#needs!.lacks(index)
+      for (const unit of lacks ?? []) wanted.add(unit)
+      if (lacks?.length !== 0) continue
+      isAnyReady = true
+      scheduler.setReady(index, true)
+    }
+    stage.want(wanted)
+    if (!isAnyReady) return
+    work.run()
     this.changed()
-  }
-
-  /** The next pieces, as long as they are not refused. */
-  * #waiting (entry: SuppliedInput, count: number): Generator<WaitingPiece> {
-    const { scheduler } = this.#session
-    for (const index of scheduler.waiting(count + this.#refused.size)) {
-      if (this.#refused.has(index)) continue
-      const lacks = this.#lacks(entry, index)
-      const isElsewhere = lacks !== null && this.#isElsewhere(entry, index, lacks)
-      yield { index, lacks, doubt: isElsewhere ? 2 : scheduler.isFirst(index) ? 0 : 1 }
-    }
-  }
-
-  /** Whether another peer is about to compute the piece: it has downloaded part of its slice. */
-  #isElsewhere ({ input, torrent }: SuppliedInput, piece: number, lacks: number[]): boolean {
-    if (torrent === null || this.#items.knownRange(input as TorrentInput, torrent, piece) === undefined) return false
-    return lacks.some(torrentPiece => torrent.isElsewhere(torrentPiece))
-  }
-
-  #groups (input: TorrentInput, { layout }: InputTorrent): Uint32Array {
-    const pieceCount = this.#pieceCount
-    return Uint32Array.from({ length: pieceCount }, (_, piece) => groupOf(input, layout, piece, pieceCount))
-  }
-
-  /** The units that a piece still needs; null if this is still being determined, or it needs too much. */
-  #lacks ({ input, torrent, stage }: SuppliedInput, piece: number): number[] | null {
-    if (this.#refused.has(piece)) return null
-    if (stage === null) return this.#lacksOfTorrent(input as TorrentInput, torrent!, piece)
-    if (!this.#bounded(input, piece, stage.sliceBytes(piece))) return null
-    return stage.has(piece) ? [] : [piece]
-  }
-
-  #lacksOfTorrent (input: TorrentInput, torrent: InputTorrent, piece: number): number[] | null {
-    const range = this.#items.knownRange(input, torrent, piece)
-    if (range !== undefined) {
-      return this.#bounded(input, piece, range.end - range.start) ? lacking(torrent, range) : null
-    }
-    const inTable = lacking(torrent, tableRange(torrent.layout, piece))
-    if (inTable.length > 0) return inTable
-    this.#readTable(input, torrent, piece)
-    return null
-  }
-
-  #bounded (input: TaskInput, piece: number, bytes: number): boolean {
-    if (bytes <= this.#maxSliceBytes) return true
-    this.#refuse(piece, tooMuch(input, bytes))
-    return false
-  }
-
-  #readTable (input: TorrentInput, torrent: InputTorrent, piece: number): void {
-    if (this.#reading.has(piece)) return
-    this.#reading.add(piece)
-    this.#items.rangeOf(input, torrent, piece).then(() => { this.#reading.delete(piece) }, (err: unknown) => {
-      // the table is invalid: the piece is not requested any more
-      this.#refuse(piece, err as Error)
-    }).finally(() => { this.changed() })
-  }
-
-  /** The other pieces are computed. The message is one line, which may stand for all pieces of this kind. */
-  #refuse (piece: number, err: Error): void {
-    this.#refused.add(piece)
-    this.#split!.error ??= err
-    this.#report()
   }
 
   #report (): void {
@@ -291,9 +252,7 @@ export class InputSupply implements Inputs {
    * the disk.
    */
   async forPiece (piece: number): Promise<Given> {
-    const given = await this.#items.forPiece(piece)
-    this.#started++
-    return given
+    return this.#items.forPiece(piece)
   }
 
   #hasWhole (): boolean { return this.#entries.every(entry => entry === this.#split || isComplete(entry)) }

@@ -18,6 +18,9 @@ export class AwaitedInputs {
 
   isReady (index: number): boolean { return this.#ready[index] === 1 }
 
+  /** The piece lacks only its inputs. */
+  has (index: number): boolean { return this.#waiting.has(index) }
+
   /** The inputs of the piece have arrived, or are gone. Returns false if that was known. */
   setReady (index: number, isReady: boolean): boolean {
     if (this.isReady(index) === isReady) return false

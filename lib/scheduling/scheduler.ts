@@ -135,6 +135,13 @@ export class Scheduler {
     this.update(index)
   }
 
+  /** The inputs of the piece are there. */
+  isReady (index: number): boolean { return this.#inputs?.isReady(index) !== false }
+  /** The piece lacks only its inputs: others may wait for it. */
+  isWaiting (index: number): boolean { return this.#inputs?.has(index) === true }
+  /** The same, or it is computed whether or not others have it. */
+  isDue (index: number): boolean { return this.isWaiting(index) || (this.checks.has(index) && !this.isReady(index)) }
+
   /** Yields up to `count` pieces that would be computed next if their inputs were there; those of readers first. */
   * waiting (count: number): Generator<number> {
     if (this.#inputs !== null) yield * this.#inputs.next(count, this.#timing.now(), this.#urgent, this.checks.wanted)
@@ -280,7 +287,7 @@ export class Scheduler {
   #mayRun (index: number): boolean { return this.#isOpen(index) && this.#mayCheck(index) }
 
   /** The same, if it is computed whether or not it is stored. */
-  #mayCheck (index: number): boolean { return this.#inputs?.isReady(index) !== false && this.#isIdle(index) }
+  #mayCheck (index: number): boolean { return this.isReady(index) && this.#isIdle(index) }
 
   #isIdle (index: number): boolean {
     return !this.#running.has(index) && !this.#failures.isWaiting(index) && !this.#failures.isFinal(index)

@@ -10,10 +10,10 @@ import { traceOf } from '../base/trace.ts'
 import type { Result } from '../results/result.ts'
 import { SLOW } from '../scheduling/backups.ts'
 import type { Claim } from '../scheduling/claim.ts'
-import type { Choice, Scheduler } from '../scheduling/scheduler.ts'
+import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { Generated, PieceStore } from '../store/types.ts'
 import { ClaimedAhead } from './claimed-ahead.ts'
-import type { ClaimingParts } from './claimed-ahead.ts'
+import type { ClaimingParts, NextPiece } from './claimed-ahead.ts'
 import { Slots } from './slots.ts'
 import type { Running } from './slots.ts'
 
@@ -64,7 +64,7 @@ export class ComputeSlots {
     this.#clock = parts.clock
     this.#store = parts.store
     this.#claims = parts.claims
-    this.#ahead = new ClaimedAhead(parts, this.#slots)
+    this.#ahead = new ClaimedAhead(parts, this.#slots, () => { this.run() })
     this.#cancelRenewal = this.#renewLater()
   }
 
@@ -80,7 +80,7 @@ export class ComputeSlots {
     const claims: ClaimRecord[] = []
     for (const [index, running] of this.#slots.running) {
       if (running.isBackup === isBackup) {
-        claims.push({ index, elapsedMs: Math.round(now - running.since), estimateMs: this.#slots.estimateMs })
+        claims.push(this.#claimOf(index, running, now))
       }
     }
     return isBackup ? claims : claims.concat(this.#ahead.claims())
@@ -139,12 +139,31 @@ export class ComputeSlots {
     if (running.isBackup) return
     running.isBackup = true
     this.#claims.release([index])
-    const claim = { index, elapsedMs: Math.round(elapsedMs), estimateMs: this.#slots.estimateMs }
-    this.#claims.claim([claim], { isBackup: true })
+    this.#claims.claim([this.#claimOf(index, running, now)], { isBackup: true })
   }
 
   /** The piece is computed to compare its result, or has become one of these while it was computed. */
   #isCheck (index: number, { isCheck }: Running): boolean { return isCheck || this.#scheduler.checks.has(index) }
+
+  #claimOf (index: number, { since, waitedMs }: Running, now: number): ClaimRecord {
+    const { estimateMs } = this.#slots
+    const elapsedMs = Math.round(now - since + waitedMs)
+    return { index, elapsedMs, estimateMs: estimateMs === 0 ? 0 : Math.round(waitedMs + estimateMs) }
+  }
+
+  /** Claims pieces whose inputs are about to be fetched, see ClaimedAhead. */
+  awaitInputs (indices: readonly number[], waitMs: number): void { this.#ahead.awaitInputs(indices, waitMs) }
+
+  isAwaited (index: number): boolean { return this.#ahead.isAwaited(index) }
+
+  /** The number of further pieces that can start within this time, milliseconds: none of them is claimed yet. */
+  due (withinMs: number): number { return this.#slots.due(this.#clock.now(), withinMs) - this.#ahead.claimed }
+
+  /** When `due` will grow without any other event, in milliseconds from now. */
+  dueInMs (withinMs: number): number { return this.#slots.dueInMs(this.#clock.now(), withinMs) }
+
+  /** The number of pieces that are claimed and have not started. */
+  get claimed (): number { return this.#ahead.claimed }
 
   /** Suspends the work items and releases their claims, so that no peer waits for them. */
   pause (): void {
@@ -175,7 +194,7 @@ export class ComputeSlots {
     await Promise.all(ends)
   }
 
-  #start ({ index, kind }: Choice): void {
+  #start ({ index, kind, waitedMs = 0 }: NextPiece): void {
     trace('piece %d starts%s; a piece takes %d ms here', index, kind === 'piece' ? '' : ` as a ${kind}`, this.paceMs)
     const generation = this.#store.generate(index)
     const { estimateMs } = this.#slots
@@ -185,6 +204,7 @@ export class ComputeSlots {
       isBackup: kind !== 'piece',
       isCheck: kind === 'check',
       estimateMs,
+      waitedMs,
       hasEnded: false,
       reason: null
     }

@@ -65,7 +65,7 @@ export class Computing implements ComputeSlotsHost {
   /** The pieces of earlier runs are known. */
   open (): void { this.#isOpen = true }
 
-  /** Calls `listener` after every change of the next pieces to be computed. */
+  /** Calls `listener` after every change of what comes next: for the code that provides the inputs. */
   onPlanned (listener: () => void): void { this.#planned = listener }
 
   /** @param slots number of work items at a time; none starts while paused */
@@ -98,6 +98,20 @@ export class Computing implements ComputeSlotsHost {
 
   /** A peer's claim wins against ours for a piece that is being computed here. */
   yieldTo (index: number, other: Claim): void { this.#slots?.yieldTo(index, other) }
+
+  /** Claims pieces whose inputs are about to be fetched, see ClaimedAhead. */
+  awaitInputs (indices: readonly number[], waitMs: number): void { this.#slots?.awaitInputs(indices, waitMs) }
+
+  isAwaited (index: number): boolean { return this.#slots?.isAwaited(index) === true }
+
+  /** The number of further pieces that can start within this time, milliseconds: none of them is claimed yet. */
+  due (withinMs: number): number { return this.#slots?.due(withinMs) ?? 0 }
+
+  /** When `due` will grow without any other event, in milliseconds from now. */
+  dueInMs (withinMs: number): number { return this.#slots?.dueInMs(withinMs) ?? Infinity }
+
+  /** The number of pieces that are claimed and have not started. */
+  get claimed (): number { return this.#slots?.claimed ?? 0 }
 
   /** The claims of the running work items. */
   claims (opts: { isBackup: boolean }): ClaimRecord[] { return this.#slots?.claims(opts) ?? [] }

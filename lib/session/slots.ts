@@ -17,6 +17,8 @@ export interface Running {
   readonly isCheck: boolean
   /** expected duration, milliseconds; 0: unknown */
   readonly estimateMs: number
+  /** for how long it was claimed before it began, milliseconds */
+  readonly waitedMs: number
   /** its command has ended */
   hasEnded: boolean
   /** why it was aborted */
@@ -61,5 +63,25 @@ export class Slots {
   ends (now: number): number[] {
     const working = [...this.running.values()].filter(({ hasEnded, reason }) => !hasEnded && reason === null)
     return working.map(({ since }) => since + this.#paceMs - now)
+  }
+
+  /**
+   * The number of pieces that can start within this time, milliseconds. While the pace is unknown, nobody knows when
+   * running commands end: as many as there are free slots.
+   */
+  due (now: number, withinMs: number): number {
+    if (this.state !== 'on') return 0
+    const ends = this.ends(now)
+    const idle = Math.max(0, this.count - ends.length)
+    const pace = this.#paceMs
+    if (pace === 0) return idle
+    const starts = (ms: number): number => ms > withinMs ? 0 : 1 + Math.floor((withinMs - Math.max(0, ms)) / pace)
+    return ends.reduce((sum, ms) => sum + starts(ms), idle * starts(0))
+  }
+
+  /** In how many milliseconds the next running command will end within this time; Infinity if none is known to. */
+  dueInMs (now: number, withinMs: number): number {
+    const coming = this.#paceMs === 0 ? [] : this.ends(now).map(ms => ms - withinMs).filter(ms => ms > 0)
+    return Math.min(Infinity, ...coming)
   }
 }

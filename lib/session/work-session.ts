@@ -11,6 +11,7 @@ import type { ResultTable } from '../results/result-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
+import type { Computing } from './computing.ts'
 import type { InputEvent, TaskStats } from './events.ts'
 import { Finisher } from './finisher.ts'
 import { PieceFlow } from './piece-flow.ts'
@@ -23,6 +24,14 @@ export type { SessionHost }
 
 /** Interval of the checks for lapsed claims, and for peers that only choke us. */
 const HOUSEKEEPING_MS = 10_000
+
+/** The pieces that wait for inputs, as the code sees them that provides the inputs. */
+export type Readiness = Pick<Scheduler, 'isDue' | 'isFirst' | 'isWaiting' | 'ready' | 'setReady' | 'share' | 'waiting'>
+
+/** What is computed here, as the code sees it that provides the inputs. */
+export type ComputedHere = Pick<
+  Computing, 'abort' | 'awaitInputs' | 'claimed' | 'due' | 'dueInMs' | 'isAwaited' | 'paceMs' | 'run'
+>
 
 /** One running task. */
 export class WorkSession<Store extends PieceStore = PieceStore> {
@@ -117,11 +126,8 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   /** The choice of the next pieces, for the code that provides their inputs and reports when they are ready. */
   get scheduler (): Scheduler { return this.#flow.scheduler }
 
-  /** The duration of a piece here, milliseconds; 0: unknown. */
-  get paceMs (): number { return this.#flow.computing.paceMs }
-
-  /** Pieces have become ready. */
-  compute (): void { this.#flow.computing.run() }
+  /** What is computed here, for the same code. */
+  get work (): ComputedHere { return this.#flow.computing }
 
   /** Calls `listener` after every change of the next pieces to be computed. */
   onPlanned (listener: () => void): void { this.#flow.computing.onPlanned(listener) }

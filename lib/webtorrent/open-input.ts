@@ -55,6 +55,8 @@ export class OpenInput {
   readonly #selection = new InputSelection()
   #torrent: GuardedInput | null = null
   #store: FileStore | null = null
+  /** torrent pieces that are stored, since the last time they were looked at */
+  #stored = new Set<number>()
   #wants: ReadonlyArray<ReadonlySet<number> | 'all'> = []
   #isReady = false
   #hasEnded = false
@@ -92,6 +94,10 @@ export class OpenInput {
     torrent.once('metadata', () => { if (this.#store === null) this.#end(notATorrent(this.#name)) })
     torrent.once('ready', () => { this.#onReady() })
     torrent.on('verified', index => { this.#onPiece(index) })
+    // a slice that nobody had may be fetched now
+    torrent.on('wire', wire => {
+      for (const event of ['bitfield', 'have', 'have-all'] as const) wire.on(event, () => { this.#host.changed() })
+    })
     torrent.on('error', err => { this.#end(ioError(err, this.place.path)) })
     const blame = torrent._blame = new BlockBlame(torrent, this.#host)
     torrent.on('verified', index => { blame.verified(index) })
@@ -124,23 +130,21 @@ export class OpenInput {
     disconnect(torrent.wires, wire)
   }
 
-  get missing (): number {
-    const pieces = this.#torrent?.pieces ?? []
-    if (!this.isOpen) return pieces.length
-    return pieces.reduce<number>((sum, piece) => sum + (piece === null ? 0 : 1), 0)
-  }
+  get missing (): number { return (this.#torrent?.pieces.length ?? 0) - (this.isOpen ? this.#stored.size : 0) }
 
   get have (): number {
     const pieces = this.#torrent?.pieces ?? []
-    const { pieceLength, torrentLength } = this.layout
-    let bytes = 0
-    for (let i = 0; i < pieces.length; i++) {
-      if (pieces[i] === null) bytes += Math.min(pieceLength, torrentLength - i * pieceLength)
-    }
-    return Math.min(bytes, this.layout.length)
+    const { pieceLength, torrentLength, length } = this.layout
+    const isLastHere = this.#stored.has(pieces.length - 1)
+    const shortBy = isLastHere ? pieces.length * pieceLength - torrentLength : 0
+    return Math.min(this.#stored.size * pieceLength - shortBy, length)
   }
 
   has (piece: number): boolean { return this.isOpen && this.#torrent?.pieces[piece] === null }
+
+  isOffered (piece: number): boolean {
+    return this.#torrent?.wires.some(({ isSeeder, peerPieces }) => isSeeder === true || peerPieces.get(piece)) === true
+  }
 
   isElsewhere (piece: number): boolean {
     return this.#torrent?.wires.some(({ isSeeder, peerPieces }) => isSeeder !== true && peerPieces.get(piece)) === true
@@ -236,6 +240,8 @@ export class OpenInput {
       return this.#end(err as Error)
     }
     if (!isSure) return this.recheck()
+    const { pieces } = this.#torrent!
+    this.#stored = new Set(Array.from(pieces.keys()).filter(index => pieces[index] === null))
     this.want(this.#wants)
     this.#host.opened()
   }
@@ -243,6 +249,7 @@ export class OpenInput {
   #onPiece (index: number): void {
     if (!this.isOpen) return
     this.#rechecks = 0
+    this.#stored.add(index)
     this.#selection.came(index)
     if (!this.place.came(index)) setImmediate(() => { this.recheck() })
     this.#host.changed()

@@ -265,6 +265,7 @@ export class SharedInput {
       missing: () => open.missing,
       has: piece => open.has(piece),
       isElsewhere: piece => open.isElsewhere(piece),
+      isOffered: piece => open.isOffered(piece),
       want: pieces => {
         user.wants = pieces === 'all' ? 'all' : new Set(pieces)
         this.#select()

@@ -7,8 +7,6 @@ import test from 'tape'
 import { InputCache } from '../../lib/inputs/cache.ts'
 import { FileStore } from '../../lib/inputs/file-store.ts'
 import type { InputLayout } from '../../lib/inputs/metainfo.ts'
-import { choosePieces, piecesAhead } from '../../lib/inputs/plan.ts'
-import type { WaitingPiece } from '../../lib/inputs/plan.ts'
 import { stampAt } from '../../lib/inputs/stamps.ts'
 import { createFolder, rejection } from '../helpers/disk.ts'
 
@@ -205,32 +203,4 @@ test('the longest unused is removed first, and nothing that is in use', async t 
   t.ok(existsSync(used.root), 'what is small enough stays')
   await new InputCache({ folder, maxBytes: 0 }).trim()
   t.notOk(existsSync(path.dirname(used.root)))
-})
-
-test('how far ahead', t => {
-  t.deepEqual([
-    piecesAhead(2, 0, 100, 1e6), piecesAhead(2, 10_000, 100, 1e6), piecesAhead(2, 100, 100, 1e6),
-    piecesAhead(2, 1, 1e6, 1e6), piecesAhead(2, 100, 3, 1e6), piecesAhead(2, 100, 0, 1e6)
-  ], [4, 4, 40, 256, 3, 2])
-  t.deepEqual([0, 60, 200].map(started => piecesAhead(2, 1, 1e6, started)), [4, 6, 20], 'a tenth may be in vain')
-  t.end()
-})
-
-test('what to fetch next: rather nothing that others are about to compute', t => {
-  const waiting: WaitingPiece[] = [
-    { index: 9, lacks: [90, 91], doubt: 2 },
-    { index: 1, lacks: [10], doubt: 0 },
-    { index: 8, lacks: [80], doubt: 1 },
-    { index: 2, lacks: [], doubt: 0 },
-    { index: 3, lacks: null, doubt: 0 },
-    { index: 4, lacks: [40], doubt: 0 }
-  ]
-  const of = (room: number, idle: number): Array<number[]> => {
-    const { wanted, ready } = choosePieces(waiting, room, idle)
-    return [[...wanted], ready]
-  }
-  t.deepEqual(of(3, 3), [[10], [2]], 'in their order, those that are sure first')
-  t.deepEqual(of(9, 5), [[10, 40, 80], [2]], 'one more for an idle slot: another peer comes first')
-  t.deepEqual(of(9, 9), [[10, 40, 80, 90, 91], [2]], 'then those that another peer has')
-  t.end()
 })

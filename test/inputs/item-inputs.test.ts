@@ -31,6 +31,7 @@ function torrentOf (more: Partial<InputTorrent>): InputTorrent {
     missing: () => 1,
     has: piece => piece === 0,
     isElsewhere: () => false,
+    isOffered: () => true,
     want () {},
     read: async ({ start, end }) => Buffer.from('0123456789abcdef').subarray(start, end),
     isIntact: async () => true,
