@@ -94,6 +94,7 @@ export type ErrorCode =
   | 'BW_ERR_TRUST_STORE'
   | 'BW_ERR_UNMERGED'
   | 'BW_ERR_USAGE'
+  | 'BW_ERR_VERIFY_OPTIONS'
 
 /**
  * What would help, where one code has several cases. A user interface can choose its own advice by it: use another

@@ -96,7 +96,7 @@ export class Statements {
     const { results } = this.#ofFurther(index)
     const free = results.findIndex((_, at) => this.#isFree(index, at + 2))
     const at = free < 0 ? results.length : free
-    results[at] = { size: result.size, digest: result.digest.slice() }
+    results[at] = { size: result.size, digest: Uint8Array.from(result.digest) }
     return at + 2
   }
 

@@ -7,12 +7,14 @@ import type { Result } from '../results/result.ts'
 /**
  * What a reader accepts. `off`: whatever was announced. `audit`: results whose key is believed; with `error` (a share,
  * such as 0.01) also a sample of its own. `quorum`: what `count` keys attest and none contradicts. `trust`: what
- * members of trusted keys attest. `all`: own computations, and what the verify command finds right.
+ * members of trusted keys attest (`keys`: only of these; the caller calls `setMember` for no others). `all`: own
+ * computations, and what the verify command finds right.
  */
 export type Policy =
-  | { readonly kind: 'off' | 'trust' | 'all' }
+  | { readonly kind: 'off' | 'all' }
   | { readonly kind: 'audit', readonly error?: number }
   | { readonly kind: 'quorum', readonly count: number }
+  | { readonly kind: 'trust', readonly keys?: readonly string[] }
 
 /** 0 computed, 1 equal by the compare command, 2 right by the verify command */
 export type AttestationKind = 0 | 1 | 2
