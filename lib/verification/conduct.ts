@@ -40,7 +40,7 @@ export class Conduct {
    */
   heard (index: number, record: KeyRecord, variant: number, settled: number): void {
     if (this.#known.comparison === 'none') return
-    const others = this.#known.statements.entries(index).filter(entry => entry.key !== record.number)
+    const others = this.#known.statements.entries(index).filter(entry => entry.key !== record)
     const differ = others.some(entry => entry.variant !== variant)
     if (this.#known.comparison === 'command') {
       if (!differ && others.length === 1) this.#confirmed(index, record, others[0]!)
@@ -73,9 +73,8 @@ export class Conduct {
   settled (index: number, variant: number, before: number, isWrong = (other: number) => other !== variant): void {
     const earner = this.#known.statements.earner(index)
     for (const entry of this.#known.statements.entries(index)) {
-      const record = this.#known.ledger.at(entry.key)
-      if (isWrong(entry.variant)) this.#caught(record, index, entry.variant === before)
-      else if (entry.variant === variant && entry.key === earner) this.#right(record)
+      if (isWrong(entry.variant)) this.#caught(entry.key, index, entry.variant === before)
+      else if (entry.variant === variant && entry.key === earner) this.#right(entry.key)
     }
   }
 
@@ -84,10 +83,9 @@ export class Conduct {
     const earner = this.#known.statements.earner(index)
     for (const entry of this.#known.statements.entries(index)) {
       if (entry.variant !== variant) continue
-      const record = this.#known.ledger.at(entry.key)
-      if (isRight && entry.key === earner) this.#right(record)
-      if (!isRight) this.exclude(record, `its result of piece ${index} is wrong`)
-      if (!isRight && variant === before) this.#host.believedWrongly(record)
+      if (isRight && entry.key === earner) this.#right(entry.key)
+      if (!isRight) this.exclude(entry.key, `its result of piece ${index} is wrong`)
+      if (!isRight && variant === before) this.#host.believedWrongly(entry.key)
     }
   }
 
@@ -109,8 +107,8 @@ export class Conduct {
 
   /** A second key attests the same: counted for the first one only, as repeating is free. */
   #confirmed (index: number, record: KeyRecord, first: Entry): void {
-    if (this.#known.statements.earner(index) !== first.key) return
-    const confirmed = this.#known.ledger.at(first.key)
+    const confirmed = first.key
+    if (this.#known.statements.earner(index) !== confirmed) return
     const [hadRecord, wasVouched] = [hasRecord(confirmed), isVouched(confirmed)]
     this.#known.ledger.vouch(record, confirmed)
     confirmed.confirmed++
@@ -124,7 +122,7 @@ export class Conduct {
     this.#host.contradiction(index, hasRecord(record))
     if (!isChecked(record)) return
     for (const entry of others) {
-      const other = this.#known.ledger.at(entry.key)
+      const other = entry.key
       if (entry.variant === variant || other.right > 0 || other.state !== 'ok' || other.trustedKey !== null) continue
       this.#suspend(other, `a peer that was right before has another result of piece ${index}`)
       this.#host.believedWrongly(other)

@@ -14,7 +14,7 @@ import type { Entry } from './statements.ts'
 import type { Comparison, Policy, VerificationOptions } from './types.ts'
 
 /** What is known, and what follows from it. */
-export class Known {
+export class Known implements Rules {
   readonly policy: Policy
   readonly pieceCount: number
   readonly comparison: Comparison
@@ -29,15 +29,18 @@ export class Known {
     this.comparison = comparison
     const pieces = new PieceStates(pieceCount)
     this.pieces = pieces
-    this.statements = new Statements(
-      pieceCount, policy.kind === 'quorum' ? policy.count : 1, (index, variant) => pieces.uses(index, variant)
-    )
+    this.statements = new Statements(pieceCount, policy.kind === 'quorum' ? policy.count : 1, {
+      keyOf: number => this.ledger.at(number),
+      isUsed: (index, variant) => pieces.uses(index, variant)
+    })
   }
+
+  get level (): number { return this.levels.level }
 
   isPiece (index: number): boolean { return Number.isInteger(index) && index >= 0 && index < this.pieceCount }
 
   /** What is accepted of the piece now. */
-  belief (index: number): Belief { return believe(this.#evidence(index), this.#rules()) }
+  belief (index: number): Belief { return believe(this.#evidence(index), this) }
 
   /** The result that an own or trusted computation, or the verify command, gave; 0: none did. */
   settled (index: number): number {
@@ -45,30 +48,31 @@ export class Known {
   }
 
   /** The result that members attest; 0: none does, or they contradict each other. */
-  trusted (index: number): number { return trusted(this.#evidence(index), this.#rules()).variant }
+  trusted (index: number): number { return trusted(this.statements.entries(index), this).variant }
 
   /** Attestations of keys that are not excluded. */
-  heard (index: number): Entry[] {
-    return this.statements.entries(index).filter(({ key }) => this.ledger.at(key).state !== 'excluded')
-  }
+  heard (index: number): Entry[] { return this.statements.entries(index).filter(isListenedTo) }
+
+  /** Somebody who is listened to attests a result of the piece. */
+  hasVoices (index: number): boolean { return this.statements.entries(index).some(isListenedTo) }
 
   /** What the key attests about the piece. */
   entryOf (index: number, record: KeyRecord): Entry | undefined {
-    return this.statements.entries(index).find(entry => entry.key === record.number)
+    return this.statements.entries(index).find(entry => entry.key === record)
   }
 
   /** Who was first to attest this result (0: any), of those who are known. */
   attester (index: number, variant: number): KeyRecord | undefined {
-    const first = this.statements.entries(index).find(entry => variant === 0 || entry.variant === variant)
-    return first && this.ledger.at(first.key)
+    return this.statements.entries(index).find(entry => variant === 0 || entry.variant === variant)?.key
   }
 
   result (index: number, variant: number): Result | null { return this.statements.result(index, variant) ?? null }
 
-  #rules (): Rules { return { policy: this.policy, level: this.levels.level, comparison: this.comparison } }
-
   #evidence (index: number): Evidence {
-    const voices = this.statements.entries(index).map(({ key, variant }) => ({ key: this.ledger.at(key), variant }))
-    return { own: this.pieces.own[index]!, verified: this.pieces.verified[index]!, voices }
+    return {
+      own: this.pieces.own[index]!, verified: this.pieces.verified[index]!, voices: this.statements.entries(index)
+    }
   }
 }
+
+const isListenedTo = ({ key }: Entry): boolean => key.state !== 'excluded'

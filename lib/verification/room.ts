@@ -10,28 +10,28 @@ const MAX_PER_TRUSTED_KEY = 2
 /** Members' attestations of a piece, whatever the number of trusted keys. */
 const MAX_MEMBERS_PER_PIECE = 64
 
+/** Strangers who are not excluded share the room of a piece. */
+const counts = ({ key }: Entry): boolean => key.trustedKey === null && key.state !== 'excluded'
+
 /**
  * Whether there is room for what the key attests about the piece. Forgets what excluded keys attest, and,
  * if necessary, for a key that was checked, what keys without a record do.
  */
-export function makeRoom ({ ledger, statements }: Known, index: number, result: Result, record: KeyRecord): boolean {
+export function makeRoom ({ statements }: Known, index: number, result: Result, record: KeyRecord): boolean {
   const entries = statements.entries(index)
+  if (entries.length === 0) return true
   if (record.trustedKey !== null) {
     const variant = statements.variantOf(index, result)
-    const members = entries.filter(entry => ledger.at(entry.key).trustedKey !== null)
-    const same = members.filter(entry => ledger.at(entry.key).trustedKey === record.trustedKey)
+    const members = entries.filter(entry => entry.key.trustedKey !== null)
+    const same = members.filter(entry => entry.key.trustedKey === record.trustedKey)
     return members.length < MAX_MEMBERS_PER_PIECE && same.length < MAX_PER_TRUSTED_KEY &&
       !same.some(entry => entry.variant === variant)
   }
-  for (const entry of entries) if (ledger.at(entry.key).state === 'excluded') statements.remove(index, entry.key)
-  const counts = ({ key }: Entry): boolean => {
-    const other = ledger.at(key)
-    return other.trustedKey === null && other.state !== 'excluded'
-  }
+  for (const entry of entries) if (entry.key.state === 'excluded') statements.remove(index, entry.key)
   if (statements.hasRoom(index, result, counts)) return true
   if (!isChecked(record)) return false
   for (const entry of entries) {
-    if (counts(entry) && !hasRecord(ledger.at(entry.key))) statements.remove(index, entry.key)
+    if (counts(entry) && !hasRecord(entry.key)) statements.remove(index, entry.key)
   }
   return statements.hasRoom(index, result, counts)
 }

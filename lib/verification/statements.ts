@@ -6,19 +6,19 @@
 import { PackedResults } from '../results/packed-results.ts'
 import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
+import type { KeyRecord } from './ledger.ts'
 import type { AttestationKind } from './types.ts'
 
 /** Keys of one result that are kept, beside those of members: more of them add nothing. */
 const MAX_KEYS_PER_RESULT = 3
 /** Results of a piece that strangers may attest: the first, and one that contradicts it. */
 const MAX_RESULTS = 2
-/** Second and later attestations of all pieces: each is an object. In a larger task, two per piece. */
+/** Second and later attestations of all pieces: each is an object. In a larger task, one for each piece. */
 const MIN_FURTHER_STATEMENTS = 65_536
 
 /** One attestation of a piece. */
 export interface Entry {
-  /** number of the key in the ledger */
-  readonly key: number
+  readonly key: KeyRecord
   /** number of the result */
   readonly variant: number
   readonly kind: AttestationKind
@@ -26,6 +26,15 @@ export interface Entry {
 
 /** In the byte of a first attestation, beside its kind: the key earns a record by it. */
 const EARNS = 4
+const KIND = 3
+
+/** What the statements ask of their owner. */
+export interface StatementsHost {
+  /** the key with this number */
+  keyOf (number: number): KeyRecord
+  /** whether a result is of use here (stored, computed, accepted), even if nobody attests it */
+  isUsed (index: number, variant: number): boolean
+}
 
 interface Further {
   /** number 2 and up */
@@ -45,33 +54,37 @@ export class Statements {
   readonly #furtherLimit: number
   #furtherCount = 0
 
-  readonly #isUsed: (index: number, variant: number) => boolean
   /** keys of one result that are kept */
   readonly #perResult: number
+  readonly #host: StatementsHost
+  /** by number of the key and kind: most pieces have one attestation, which is looked at again and again */
+  readonly #lone: Array<readonly Entry[]> = []
 
-  /**
-   * @param perPiece attestations of a piece that the policy asks for
-   * @param isUsed whether a result is still of use here (stored, computed, accepted), even if nobody attests it
-   */
-  constructor (pieceCount: number, perPiece: number, isUsed: (index: number, variant: number) => boolean) {
+  /** @param perPiece attestations of a piece that the policy asks for */
+  constructor (pieceCount: number, perPiece: number, host: StatementsHost) {
     this.#first = new PackedResults(pieceCount)
     this.#firstKey = new Uint16Array(pieceCount)
     this.#firstKind = new Uint8Array(pieceCount)
-    this.#furtherLimit = Math.max(MIN_FURTHER_STATEMENTS, Math.max(2, perPiece) * pieceCount)
+    this.#furtherLimit = Math.max(MIN_FURTHER_STATEMENTS, perPiece * pieceCount)
     this.#perResult = Math.max(MAX_KEYS_PER_RESULT, perPiece)
-    this.#isUsed = isUsed
+    this.#host = host
   }
 
   /** All attestations of a piece that are kept, in the order in which they were heard. */
   entries (index: number): readonly Entry[] {
     const further = this.#further.get(index)
     if (further !== undefined && further.entries.length > 0) return further.entries
-    const key = this.#firstKey[index] ?? 0
-    return key === 0 ? NONE : [{ key, variant: 1, kind: (this.#firstKind[index]! & 3) as AttestationKind }]
+    const number = this.#firstKey[index] ?? 0
+    if (number === 0) return NONE
+    const kind = (this.#firstKind[index]! & KIND) as AttestationKind
+    const at = number << 2 | kind
+    return this.#lone[at] ?? (this.#lone[at] = [{ key: this.#host.keyOf(number), variant: 1, kind }])
   }
 
-  /** The number of the key that earns a record if the first attestation of the piece is right; 0: nobody. */
-  earner (index: number): number { return (this.#firstKind[index]! & EARNS) === 0 ? 0 : this.#firstKey[index]! }
+  /** The key that earns a record if the first attestation of the piece is right. */
+  earner (index: number): KeyRecord | undefined {
+    return (this.#firstKind[index]! & EARNS) === 0 ? undefined : this.#host.keyOf(this.#firstKey[index]!)
+  }
 
   /** The result with this number. */
   result (index: number, variant: number): Result | undefined {
@@ -101,7 +114,7 @@ export class Statements {
   }
 
   #isFree (index: number, variant: number): boolean {
-    return !this.#isUsed(index, variant) && !this.entries(index).some(entry => entry.variant === variant)
+    return !this.#host.isUsed(index, variant) && !this.entries(index).some(entry => entry.variant === variant)
   }
 
   /**
@@ -124,11 +137,11 @@ export class Statements {
    *
    * @param earns if it is the first one of the piece, its key earns a record when it turns out right
    */
-  add (index: number, key: number, result: Result, kind: AttestationKind, earns: boolean): number {
+  add (index: number, key: KeyRecord, result: Result, kind: AttestationKind, earns: boolean): number {
     const before = this.entries(index)
     const variant = this.number(index, result)
     if (before.length === 0 && variant === 1) {
-      this.#firstKey[index] = key
+      this.#firstKey[index] = key.number
       this.#firstKind[index] = kind | (earns ? EARNS : 0)
     } else {
       this.#ofFurther(index).entries = [...before, { key, variant, kind }]
@@ -138,9 +151,9 @@ export class Statements {
   }
 
   /** Forgets an attestation that is not the first of its piece. */
-  remove (index: number, key: number): void {
+  remove (index: number, key: KeyRecord): void {
     const further = this.#further.get(index)
-    const kept = further?.entries.filter(entry => entry.key !== key || this.#firstKey[index] === key)
+    const kept = further?.entries.filter(entry => entry.key !== key || this.#firstKey[index] === key.number)
     if (further === undefined || kept === undefined || kept.length === further.entries.length) return
     further.entries = kept
     this.#furtherCount--

@@ -105,9 +105,9 @@ export class Verification {
     }
     if (!makeRoom(this.#known, index, result, record)) return 'refused'
     const settled = this.#known.settled(index)
-    const variant = statements.add(index, record.number, result, kind, settled === 0 && isFirstHand)
+    const variant = statements.add(index, record, result, kind, settled === 0 && isFirstHand)
     record.pieces.push(index)
-    if (statements.earner(index) === record.number) {
+    if (statements.earner(index) === record) {
       record.firsts++
       this.#vetting.add(record)
     }
@@ -119,12 +119,10 @@ export class Verification {
 
   /** What is known of a piece, for answers to `asks`: what members attest first. Bounded. */
   statementsOf (index: number): Statement[] {
-    const { ledger, statements } = this.#known
     return this.#known.heard(index)
-      .map(({ key, kind, variant }) => ({ kind, variant, record: ledger.at(key) }))
-      .toSorted((a, b) => Number(b.record.trustedKey !== null) - Number(a.record.trustedKey !== null))
-      .map(({ kind, variant, record: { key } }) => (
-        { index, result: statements.result(index, variant)!, key, kind }
+      .toSorted((a, b) => Number(b.key.trustedKey !== null) - Number(a.key.trustedKey !== null))
+      .map(({ key: { key }, kind, variant }) => (
+        { index, result: this.#known.statements.result(index, variant)!, key, kind }
       ))
   }
 
@@ -145,7 +143,7 @@ export class Verification {
     const { statements, pieces, comparison } = this.#known
     const before = this.#known.belief(index).variant
     const kind = this.#checks?.openKind(index)
-    const isSecond = kind === undefined && before === 0 && this.#known.heard(index).length > 0
+    const isSecond = kind === undefined && before === 0 && this.#known.hasVoices(index)
     const variant = statements.number(index, result)
     const differs = before !== 0 && before !== variant
     pieces.own[index] = variant
@@ -199,7 +197,7 @@ export class Verification {
    */
   needsSecond (index: number): boolean {
     const isAsked = this.policy.kind === 'audit' || this.policy.kind === 'quorum'
-    return isAsked && this.#known.belief(index).variant === 0 && this.#known.heard(index).length > 0
+    return isAsked && this.#known.belief(index).variant === 0 && this.#known.hasVoices(index)
   }
 
   stateOf (index: number): PieceState { return this.#known.pieces.stateOf(index) }
@@ -253,7 +251,7 @@ export class Verification {
 
   #isToVet (index: number, record: KeyRecord): boolean {
     return this.#checks?.openKind(index) === undefined && this.#isUseful(index, 'vet') &&
-      this.#known.statements.earner(index) === record.number
+      this.#known.statements.earner(index) === record
   }
 
   #believedWrongly (record: KeyRecord): void {
@@ -276,7 +274,7 @@ export class Verification {
     const { pieces } = this.#known
     const belief = this.#known.belief(index)
     const before = pieces.believed[index]!
-    const isChanged = pieces.set(index, belief, this.#known.heard(index).length > 0, this.policy.kind === 'off')
+    const isChanged = pieces.set(index, belief, this.#known.hasVoices(index), this.policy.kind === 'off')
     const isCertain = belief.by === 'own' || belief.by === 'verified' || belief.by === 'trusted'
     if (isCertain) this.#settle(index, belief, before)
     if (!isChanged) return
@@ -303,9 +301,8 @@ export class Verification {
     let isFirst = false
     for (const entry of statements.entries(index)) {
       if (entry.variant !== variant) continue
-      const record = ledger.at(entry.key)
-      if (!record.hasAccepted && statements.earner(index) === entry.key) isFirst = true
-      ledger.accept(record)
+      if (!entry.key.hasAccepted && statements.earner(index) === entry.key) isFirst = true
+      ledger.accept(entry.key)
     }
     this.#checks?.enter(index, variant, by === 'trusted', isFirst)
     if (by !== 'trusted') this.#sample?.attested(index)
