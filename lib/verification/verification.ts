@@ -109,7 +109,7 @@ export class Verification {
     record.pieces.push(index)
     if (statements.earner(index) === record) {
       record.firsts++
-      this.#vetting.add(record)
+      if (record.trustedKey === null) this.#vetting.add(record)
     }
     this.#conduct.heard(index, record, variant, settled)
     this.#refresh(index)

@@ -26,6 +26,7 @@ export class Vetting {
 
   /** A piece to compute for the key that has most to answer for. `isUseful`: nobody knows its right result yet. */
   pick (isUseful: (index: number, record: KeyRecord) => boolean): number | undefined {
+    if (this.#waiting.size === 0) return undefined
     const busy = new Set(this.#busy.values())
     let best: KeyRecord | undefined
     let most = 0

@@ -1,6 +1,6 @@
 // Policies as text, and the default.
 import test from 'tape'
-import { defaultPolicy, formatPolicy, parsePolicy } from '../../lib/verification/policy.ts'
+import { checkedPolicy, defaultPolicy, formatPolicy, parsePolicy } from '../../lib/verification/policy.ts'
 import type { Policy } from '../../lib/verification/types.ts'
 
 const KEY = 'ab'.repeat(32)
@@ -40,6 +40,14 @@ test('what is no policy is refused, with what to give', t => {
       t.match((err as Error).message, /^Invalid policy: .*\. Give .*\.$/)
     }
   }
+  t.end()
+})
+
+test('policies of the library are held to the same ranges', t => {
+  for (const [, policy] of GOOD) t.same(checkedPolicy(policy), policy)
+  t.throws(() => checkedPolicy({ kind: 'audit', error: 2 }), /0\.01% to 50%/)
+  t.throws(() => checkedPolicy({ kind: 'quorum', count: 1.5 }), /from 2 to 16/)
+  t.throws(() => checkedPolicy({ kind: 'trust', keys: [] }), /64 hex digits/)
   t.end()
 })
 
