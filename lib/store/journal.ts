@@ -223,10 +223,10 @@ export class Journal {
 }
 
 /**
- * Opens a file that has no other name: writing to the journal must not change another file (a hard link in a copy, for
- * example).
+ * Opens or creates a file that has no other name: writing to it must not change another file (a hard link in a copy,
+ * for example).
  */
-function openAlone (path: string): number {
+export function openAlone (path: string): number {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_EXCL } = constants
   const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
   const stats = fstatSync(fd)
@@ -250,7 +250,8 @@ function openAlone (path: string): number {
   }
 }
 
-function otherTask (path: string): BitWorkerError {
+/** Makes the error for a file of another command with the same info-hash. */
+export function otherTask (path: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_OUTPUT_FOLDER', 'system',
     `${path} belongs to a task with the same info-hash but another command. Choose another output folder.`,
     { remedy: 'another-folder' })

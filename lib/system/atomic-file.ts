@@ -2,6 +2,7 @@
  * Writes files atomically: after a crash a file is either complete or absent. Called by lib/config/trust-files.ts and
  * the command line.
  */
+import { randomBytes } from 'node:crypto'
 import { link, open, rename, rm } from 'node:fs/promises'
 
 /** Writes a file that must not exist yet. On failure, removes the incomplete file. Rejects with EEXIST. */
@@ -34,7 +35,8 @@ export async function publish (target: string, bytes: Uint8Array | string, mode 
 async function byDraft (
   target: string, bytes: Uint8Array | string, mode: number, put: (draft: string) => Promise<void>
 ): Promise<void> {
-  const draft = `${target}.${process.pid}.tmp`
+  // not by the process id alone: in a container it is always the same, and a draft may be left from a crash
+  const draft = `${target}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`
   await writeNew(draft, bytes, mode)
   try {
     await put(draft)

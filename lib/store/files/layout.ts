@@ -7,6 +7,7 @@
  *                                 p/000012         parts, by global piece index
  *                                 f/000000         drafts of files, by file index
  *                                 journal, lock, partial.json
+ *                                 peer.key, attestations, ledger   only where results are verified
  *                                 work/<id>, …     scratch folders and unfinished output
  */
 import path from 'node:path'
@@ -24,6 +25,10 @@ export class StoreLayout {
   readonly drafts: string
   readonly journal: string
   readonly lock: string
+  /** the secret key that signs our results */
+  readonly peerKey: string
+  readonly attestations: string
+  readonly ledger: string
   readonly work: string
 
   constructor (folder: string, infoHash: string) {
@@ -35,6 +40,9 @@ export class StoreLayout {
     this.drafts = path.join(this.root, 'f')
     this.journal = path.join(this.root, 'journal')
     this.lock = path.join(this.root, 'lock')
+    this.peerKey = path.join(this.root, 'peer.key')
+    this.attestations = path.join(this.root, 'attestations')
+    this.ledger = path.join(this.root, 'ledger')
     this.work = path.join(this.root, 'work')
   }
 
