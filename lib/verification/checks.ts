@@ -13,6 +13,10 @@ const MIN_SHARE = 0.1
 const MAX_SHARE = 0.5
 /** The share if there are few pieces for each key, so that there is little to build a record on: × keys / pieces. */
 const SHARE_PER_KEY = 2
+/** The share if there are few keys, so that one that lies spoils a large part of the pieces: / keys. */
+const SHARE_OF_FEW = 2
+/** The same if members take part, who find it out first. */
+const SHARE_OF_FEW_WITH_MEMBERS = 0.75
 /** Of what members attest, so many lots: they find broken machines. */
 const MEMBER_SHARE = 0.01
 /** Peers that look at a contradiction, on average. */
@@ -32,6 +36,8 @@ export interface ChecksHost {
   level (): number
   /** peer keys with an accepted result */
   keys (): number
+  /** anybody is a member of a trusted key */
+  hasMembers (): boolean
   /** members, ourselves included; 0: we are none */
   membersWithUs (): number
   /** for a member: a piece of a key that no trusted key has checked */
@@ -112,10 +118,12 @@ export class Checks {
     if (this.#entered[index] === 0) this.#others++
     this.#entered[index] = variant
     const share = isMembers ? MEMBER_SHARE : Math.min(MAX_SHARE, this.#baseShare() * (1 + this.#host.level()))
-    const chance = share * (this.#items + 1) / (this.#others + 1) * this.#weight(index)
+    const keys = Math.max(1, this.#host.keys())
+    // what we computed, or would compute if others left us our part: a liar may announce everything at once
+    const ratio = Math.min(1, Math.max((this.#items + 1) / (this.#others + 1), 1 / keys))
+    const chance = share * ratio * this.#weight(index)
     if (this.#host.random() < chance) return this.#draw(index, isMembers ? 'member' : 'lot')
     if (isMembers || !isFirst) return
-    const keys = Math.max(1, this.#host.keys())
     if (this.#host.random() < Math.min(1, share * this.#pieceCount / keys) / keys) this.#draw(index, 'first')
   }
 
@@ -125,7 +133,8 @@ export class Checks {
     if (before > 0 && !(hasRecord && before < 2)) return
     this.#hinted.set(index, hasRecord ? 2 : 1)
     const members = this.#host.membersWithUs()
-    const chance = Math.max(LOOKS_PER_HINT / Math.max(1, this.#host.keys()), members > 0 ? 1 / members : 0)
+    // neither of the two can look
+    const chance = Math.max(LOOKS_PER_HINT / Math.max(1, this.#host.keys() - 2), members > 0 ? 1 / members : 0)
     if (this.#hints.length >= MAX_QUEUED || this.#host.random() >= chance) return
     if (hasRecord) this.#hints.unshift(index)
     else this.#hints.push(index)
@@ -180,7 +189,10 @@ export class Checks {
   }
 
   #baseShare (): number {
-    return Math.min(MAX_SHARE, Math.max(MIN_SHARE, SHARE_PER_KEY * this.#host.keys() / this.#pieceCount))
+    const keys = Math.max(1, this.#host.keys())
+    const leavesIt = this.#host.hasMembers() && this.#host.membersWithUs() === 0
+    const ofFew = leavesIt ? SHARE_OF_FEW_WITH_MEMBERS : SHARE_OF_FEW
+    return Math.min(MAX_SHARE, Math.max(MIN_SHARE, SHARE_PER_KEY * keys / this.#pieceCount, ofFew / keys))
   }
 
   /** Half of the lots are drawn in proportion to what a piece takes, as liars lie where it saves most. */

@@ -9,7 +9,7 @@ import type { Known } from './known.ts'
 import type { Entry } from './statements.ts'
 
 /** Right results after which a suspended key is believed again: a machine may err once. */
-const RIGHT_TO_RECOVER = 3
+const RIGHT_TO_RECOVER = 10
 
 /** What a change of a key's record means for its pieces, and for the reader. */
 export interface ConductHost {
@@ -119,7 +119,9 @@ export class Conduct {
 
   /** A key that was checked contradicts keys that were not: it costs them nothing but a second attestation. */
   #contradicted (index: number, record: KeyRecord, variant: number, others: readonly Entry[]): void {
-    this.#host.contradiction(index, hasRecord(record))
+    // a key that was wrong before is no reason to look
+    const isHint = others.some(({ key, variant: other }) => other !== variant && key.state === 'ok')
+    if (isHint && record.state === 'ok') this.#host.contradiction(index, hasRecord(record))
     if (!isChecked(record)) return
     for (const entry of others) {
       const other = entry.key

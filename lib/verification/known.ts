@@ -56,6 +56,12 @@ export class Known implements Rules {
   /** Somebody who is listened to attests a result of the piece. */
   hasVoices (index: number): boolean { return this.statements.entries(index).some(isListenedTo) }
 
+  /** Keys that are not excluded attest different results of the piece. */
+  isContradicted (index: number): boolean {
+    const [first, ...others] = this.heard(index)
+    return others.some(entry => entry.variant !== first!.variant)
+  }
+
   /** What the key attests about the piece. */
   entryOf (index: number, record: KeyRecord): Entry | undefined {
     return this.statements.entries(index).find(entry => entry.key === record)

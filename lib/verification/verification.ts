@@ -232,6 +232,7 @@ export class Verification {
     return new Checks(pieceCount, {
       level: () => this.level,
       keys: () => this.#known.ledger.accepted + 1,
+      hasMembers: () => this.#known.ledger.members > 0,
       membersWithUs: () => this.#isMember() ? this.#known.ledger.members : 0,
       vet: () => this.#vetting.pick((index, record) => this.#isToVet(index, record)),
       isUseful: (index, kind) => this.#isUseful(index, kind),
@@ -243,10 +244,12 @@ export class Verification {
 
   #isMember (): boolean { return this.#ownKey !== null && this.isMember(this.#ownKey) }
 
-  /** Nobody whom we believe for certain knows the right result yet. */
+  /** A check of the piece still teaches something: nobody whom we believe for certain knows its right result yet. */
   #isUseful (index: number, kind: CheckKind): boolean {
     const { pieces } = this.#known
-    return !pieces.isOwn(index) && (kind === 'member' || this.#known.trusted(index) === 0)
+    if (pieces.isOwn(index)) return false
+    if (kind === 'hint' && !this.#known.isContradicted(index)) return false
+    return kind === 'member' || this.#known.trusted(index) === 0
   }
 
   #isToVet (index: number, record: KeyRecord): boolean {

@@ -7,8 +7,8 @@ const lucky = { random: () => 0 }
 const costly = (index: number): number => index === 9 ? 1000 : 1
 
 test('a result that is newly accepted enters the lottery; checks are within their share', t => {
-  const { verification, say, told } = accounted({ ...lucky, pieceCount: 200 })
-  for (let index = 0; index < 100; index++) say(`key ${index % 5}`, index)
+  const { verification, say, told } = accounted({ ...lucky, pieceCount: 2000 })
+  for (let index = 0; index < 100; index++) say(`key ${index % 25}`, index)
   t.equal(told.checks.length, 1, 'one check until something was computed here')
   t.same([verification.isSettled, verification.checkShare > 0], [false, true])
   for (let index = 100; index < 140; index++) verification.computed(index, result(index))
@@ -16,6 +16,19 @@ test('a result that is newly accepted enters the lottery; checks are within thei
   verification.computed(told.checks[0]!.index, result(told.checks[0]!.index))
   t.equal(told.checks.length, 5, 'the one that is completed still counts')
   t.same(new Set(told.checked.map(({ by, right }) => `${by} ${right}`)), new Set(['lot true']))
+  t.end()
+})
+
+test('who announces everything at once is checked although nothing was computed here yet', t => {
+  let state = 7
+  const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
+  let found = 0
+  for (let run = 0; run < 100; run++) {
+    const { say, told } = accounted({ random, pieceCount: 120 })
+    for (let index = 0; index < 120; index++) say('liar', index, wrong(index))
+    found += told.checks.length
+  }
+  t.ok(found > 95, `${found} of 100`)
   t.end()
 })
 
@@ -53,11 +66,27 @@ test('the estimate counts lots, not the pieces that were suspected', t => {
   t.end()
 })
 
+/** How many checks are asked for beside a hundred items, in a swarm of so many others. */
+function checksAmong (others: number, ...members: string[]): number {
+  const { verification, say, told } = accounted({ ...lucky, pieceCount: 2000 })
+  for (const member of members) verification.setMember(member, 'lab')
+  for (let index = 0; index < 200; index++) say(`key ${index % others}`, index)
+  for (let index = 1000; index < 1100; index++) verification.computed(index, result(index))
+  return told.checks.length
+}
+
+test('in a swarm of few a larger share is checked, and less of it where members do so', t => {
+  t.same([3, 7, 19, 50].map(others => checksAmong(others)), [51, 26, 11, 11], 'half, a quarter, a tenth')
+  t.same([3, 7].map(others => checksAmong(others, 'mia')), [20, 11])
+  t.end()
+})
+
 test('half of the lots are drawn by what a piece takes', t => {
   let value = 0.999
   const { verification, say, told } = accounted({ random: () => value, pieceCount: 20_000, costOf: costly })
   for (let index = 0; index < 9; index++) verification.computed(1000 + index, result(1000 + index))
-  for (let index = 0; index < 9; index++) say('ann', index)
+  for (let index = 0; index < 9; index++) say(`key ${index}`, index)
+  for (let index = 11; index < 31; index++) say(`key ${index}`, index)
   value = 0.3
   say('ann', 10)
   t.same(told.checks, [], 'a cheap piece')
