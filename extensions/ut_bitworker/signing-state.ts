@@ -5,6 +5,7 @@
 import { equalBytes, hexOf } from '../../lib/base/digest.ts'
 import { TokenBucket } from '../../lib/base/token-bucket.ts'
 import { ATTESTATION_BURST, ATTESTATIONS_PER_SECOND, KEY_BYTES, MAX_MEMBERS, NONCE_BYTES } from './constants.ts'
+import type { MemberRecord } from './attestation-records.ts'
 import type { PeerEvent } from './peer-events.ts'
 import type { Records } from './records.ts'
 
@@ -25,8 +26,10 @@ export class SigningState {
   own: WireIdentity | null = null
   /** what the peer says of itself; not proved by that */
   peer: WireIdentity | null = null
-  #hasProof = false
-  #members = 0
+  /** its proof of the key, a signature of 64 bytes, not checked; null: it has sent none */
+  proof: Uint8Array | null = null
+  /** certificates that it has sent, not checked */
+  readonly members: MemberRecord[] = []
   #attestations: TokenBucket | null = null
 
   /** The peer's handshake names a key. It never changes. */
@@ -43,12 +46,12 @@ export class SigningState {
   onRecords ({ proof = [], members = [], attestations = [] }: Records, now: number): PeerEvent[] {
     if (this.own === null) return []
     const events: PeerEvent[] = []
-    if (proof.length > 0 && this.peer !== null && !this.#hasProof) {
-      this.#hasProof = true
-      events.push({ type: 'proof', proof: proof[0]! })
+    if (proof.length > 0 && this.peer !== null && this.proof === null) {
+      this.proof = proof[0]!
+      events.push({ type: 'proof', proof: this.proof })
     }
-    const certificates = members.slice(0, MAX_MEMBERS - this.#members)
-    this.#members += certificates.length
+    const certificates = members.slice(0, MAX_MEMBERS - this.members.length)
+    this.members.push(...certificates)
     if (certificates.length > 0) events.push({ type: 'members', members: certificates })
     const count = attestations.length === 0 ? 0 : this.#allowed(attestations.length, now)
     if (count > 0) events.push({ type: 'attestations', attestations: attestations.slice(0, count) })

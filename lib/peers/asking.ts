@@ -9,10 +9,8 @@ const ANSWER_MS = 10_000
 const SWEEP_MS = 1_000
 /** Pieces for which one peer is asked at a time: what it may answer in a second. */
 const MAX_ASKED = 128
-/** Pieces that wait to be asked of one peer: what it may answer until they lapse. */
-const MAX_QUEUED = 1_280
-/** A peer that leaves as many questions in a row unanswered is not asked any more, until it sends an attestation. */
-const MAX_UNANSWERED = 3
+/** Pieces that wait to be asked of one peer: fewer than it may answer until they lapse. */
+const MAX_QUEUED = 1_024
 /** Peers that are asked for the same piece, one after the other. */
 const MAX_TRIES = 3
 
@@ -24,13 +22,23 @@ export interface AskingHost<Peer> {
   another (index: number, not: Peer): Peer | undefined
   /** the piece is not waited for any more */
   ended (index: number): void
+  /** there was no time to ask the peer for this piece */
+  unasked (peer: Peer, index: number): void
   /** the peer can be asked for further pieces */
   drained (peer: Peer): void
 }
 
 interface Question<Peer> { readonly peer: Peer, at: number, readonly tries: number, isAsked: boolean }
 
-interface Peers { asked: number, unanswered: number, readonly queue: number[] }
+/** What one peer was asked. */
+interface Asked {
+  count: number
+  /** when it last sent an attestation */
+  heardAt: number
+  /** it has not answered in time: it is asked for one piece at a time until it sends an attestation */
+  isSilent: boolean
+  readonly queue: number[]
+}
 
 /** The questions to all peers. */
 export class Asking<Peer extends object> {
@@ -38,7 +46,7 @@ export class Asking<Peer extends object> {
   readonly #host: AskingHost<Peer>
   /** by piece, in the order in which they lapse */
   readonly #questions = new Map<number, Question<Peer>>()
-  readonly #peers = new Map<Peer, Peers>()
+  readonly #peers = new Map<Peer, Asked>()
   #cancel: (() => void) | null = null
   #isClosed = false
 
@@ -53,9 +61,9 @@ export class Asking<Peer extends object> {
   /** Asks the peer, now or when it has answered others. Returns false if it cannot be asked. */
   want (peer: Peer, index: number, tries = 0): boolean {
     if (this.#questions.has(index)) return true
-    const own = this.#peers.get(peer) ?? { asked: 0, unanswered: 0, queue: [] }
+    const own = this.#peers.get(peer) ?? { count: 0, heardAt: -Infinity, isSilent: false, queue: [] }
     this.#peers.set(peer, own)
-    if (this.#isClosed || own.unanswered >= MAX_UNANSWERED || own.queue.length >= MAX_QUEUED) return false
+    if (this.#isClosed || own.queue.length >= MAX_QUEUED || (own.isSilent && own.count > 0)) return false
     this.#questions.set(index, { peer, at: this.#clock.now(), tries, isAsked: false })
     own.queue.push(index)
     this.#next(peer, own)
@@ -66,7 +74,7 @@ export class Asking<Peer extends object> {
   /** Something about the piece has been learnt. @param from the peer that sent it */
   answered (index: number, from: Peer): void {
     const sender = this.#peers.get(from)
-    if (sender !== undefined) sender.unanswered = 0
+    if (sender !== undefined) Object.assign(sender, { heardAt: this.#clock.now(), isSilent: false })
     const question = this.#questions.get(index)
     if (question === undefined) return
     this.#forget(index, question)
@@ -90,14 +98,14 @@ export class Asking<Peer extends object> {
     this.#cancel = null
   }
 
-  #next (peer: Peer, own: Peers): void {
+  #next (peer: Peer, own: Asked): void {
     const indices: number[] = []
-    while (own.asked < MAX_ASKED && own.queue.length > 0) {
+    while (own.count < MAX_ASKED && own.queue.length > 0) {
       const index = own.queue.shift()!
       const question = this.#questions.get(index)
       if (question === undefined || question.peer !== peer || question.isAsked) continue
       question.isAsked = true
-      own.asked++
+      own.count++
       indices.push(index)
     }
     if (indices.length > 0) this.#host.ask(peer, indices)
@@ -106,15 +114,16 @@ export class Asking<Peer extends object> {
   #forget (index: number, { peer, isAsked }: Question<Peer>): void {
     this.#questions.delete(index)
     const own = this.#peers.get(peer)
-    if (own !== undefined && isAsked) own.asked--
+    if (own !== undefined && isAsked) own.count--
   }
 
   /** There will be no answer: asks another peer, or gives up. */
   #goOn (index: number, question: Question<Peer>): void {
+    const { peer, tries, isAsked } = question
     this.#forget(index, question)
-    const tries = question.tries + 1
-    const other = tries < MAX_TRIES && !this.#isClosed ? this.#host.another(index, question.peer) : undefined
-    if (other === undefined || !this.want(other, index, tries)) this.#host.ended(index)
+    if (!isAsked) this.#host.unasked(peer, index)
+    const other = tries + 1 < MAX_TRIES && !this.#isClosed ? this.#host.another(index, peer) : undefined
+    if (other === undefined || !this.want(other, index, tries + 1)) this.#host.ended(index)
   }
 
   #sweep (): void {
@@ -125,14 +134,14 @@ export class Asking<Peer extends object> {
       if (question.at > limit) break
       lapsed.push([index, question])
     }
-    for (const [index, question] of lapsed) {
+    for (const [, question] of lapsed) {
       const own = this.#peers.get(question.peer)
-      if (own !== undefined && question.isAsked) own.unanswered++
-      this.#goOn(index, question)
+      if (question.isAsked && own !== undefined && own.heardAt < question.at) own.isSilent = true
     }
+    for (const [index, question] of lapsed) this.#goOn(index, question)
     for (const [peer, own] of this.#peers) {
       this.#next(peer, own)
-      if (own.queue.length === 0 && own.unanswered < MAX_UNANSWERED) this.#host.drained(peer)
+      if (own.queue.length === 0) this.#host.drained(peer)
     }
     if (this.#questions.size > 0 && !this.#isClosed) {
       this.#cancel ??= this.#clock.after(SWEEP_MS, () => { this.#sweep() }, { unref: true })

@@ -3,22 +3,16 @@
  * and passes on second opinions (docs/ut_bitworker.md, "Attestations"). What is believed is decided by the
  * verification. Owned by the session; used only where results are verified.
  */
-import type {
-  AttestationKind, AttestationRecord, MemberRecord, ResultRecord
-} from '../../extensions/ut_bitworker/index.ts'
-import type { Clock } from '../base/clock.ts'
+import type { AttestationRecord, MemberRecord, ResultRecord } from '../../extensions/ut_bitworker/index.ts'
 import { traceOf } from '../base/trace.ts'
 import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
-import type { ResultTable } from '../results/result-table.ts'
-import type { StatementLog } from '../store/types.ts'
 import { attestedBytes } from '../trust/attest.ts'
-import type { Verification } from '../verification/verification.ts'
 import { Asking } from './asking.ts'
+import type { AttestOptions, AttestationExchangeHost, AttestationExchangeParts } from './attestation-parts.ts'
 import { AttestationSender } from './attestation-sender.ts'
 import { ClaimedBefore } from './claimed-before.ts'
 import { PeerKeys } from './peer-keys.ts'
-import type { PeerKeysParts } from './peer-keys.ts'
 import { SignatureQueue } from './signature-queue.ts'
 import { Statements } from './statements.ts'
 import type { TaskPeer } from './task-peer.ts'
@@ -27,34 +21,7 @@ const trace = traceOf('claims')
 
 /** Pieces that are looked at, at a time, to find more to ask a peer for. */
 const MAX_LOOKS = 20_000
-
-/** The parts that the exchange uses. */
-export interface AttestationExchangeParts extends PeerKeysParts {
-  readonly verification: Pick<Verification, 'attested' | 'setMember' | 'isMember' | 'isExcluded'>
-  readonly results: Pick<ResultTable, 'own'>
-  readonly log: StatementLog
-  readonly clock: Clock
-}
-
-/** Callbacks of the exchange's owner. */
-export interface AttestationExchangeHost {
-  /** the piece is missing here and wanted, so that an attestation of a result of it would be of use */
-  wantsAttestation (index: number): boolean
-  /** an attestation of the piece is not waited for any more (`isAwaited`) */
-  attestationEnded (index: number): void
-  /** the peer has proved that it has this key (64 hex digits) */
-  proved (peer: TaskPeer, key: string): void
-  /** the peer is to be banned: its key is excluded */
-  misbehaved (peer: TaskPeer, reason: string, isFinal: boolean): void
-}
-
-/** Further options of `attest`. */
-export interface AttestOptions {
-  /** default: 0, computed */
-  kind?: AttestationKind
-  /** a result of the piece was announced before, by us or by others; default false */
-  isCheck?: boolean
-}
+const LOOK_MS = 20
 
 /** What there is with one connected peer that has told its key and works on the same task. */
 interface Dealings {
@@ -67,35 +34,50 @@ interface Dealings {
 export class AttestationExchange {
   readonly #parts: AttestationExchangeParts
   readonly #host: AttestationExchangeHost
-  readonly #statements: Statements
+  /** null: not open yet */
+  #statements: Statements | null = null
+  readonly #peers = new Set<TaskPeer>()
   readonly #keys: PeerKeys
   readonly #dealings = new Map<TaskPeer, Dealings>()
   readonly #queue: SignatureQueue
   readonly #asking: Asking<TaskPeer>
   readonly #sender: AttestationSender
 
-  /** Statements of earlier runs are told to the verification at once. */
   constructor (parts: AttestationExchangeParts, host: AttestationExchangeHost) {
     this.#parts = parts
     this.#host = host
     this.#queue = new SignatureQueue(parts.clock)
     this.#keys = new PeerKeys(parts)
     this.#sender = new AttestationSender(parts.clock, {
-      choose: index => this.#statements.choose(
+      choose: index => this.#statements?.choose(
         index, parts.results.own(index), key => parts.verification.isMember(key)
-      ),
+      ) ?? [],
       vouch: (peer, key) => { this.#keys.vouch(peer, key) }
     })
     this.#asking = new Asking(parts.clock, {
       ask: (peer, indices) => { peer.ext.ask(indices) },
       another: (index, not) => this.#holderOf(index, not),
       ended: index => { host.attestationEnded(index) },
+      unasked: (peer, index) => { this.#askLater(peer, index) },
       drained: peer => { this.#askMore(peer) }
     })
-    this.#statements = new Statements(parts)
-    for (const { key, index, size, digest, kind } of this.#statements.all()) {
-      if (key !== parts.signer.key) parts.verification.attested({ index, result: { size, digest }, key, kind })
+  }
+
+  /**
+   * Begins: tells the verification what earlier runs have heard, and proves our key to the peers. To be called once,
+   * when the verification has taken back what it saved. Throws what `openLog` throws.
+   */
+  open (): void {
+    const { verification, signer, certificates, trustedKeys } = this.#parts
+    const statements = new Statements({ ...this.#parts, log: this.#parts.openLog() })
+    for (const { key, trustedKey } of certificates) {
+      if (trustedKeys.has(trustedKey)) verification.setMember(key, trustedKey)
     }
+    for (const { key, index, size, digest, kind } of statements.all()) {
+      if (key !== signer.key) verification.attested({ index, result: { size, digest }, key, kind })
+    }
+    this.#statements = statements
+    for (const peer of this.#peers) this.#open(peer)
   }
 
   /**
@@ -104,9 +86,10 @@ export class AttestationExchange {
    */
   add (peer: TaskPeer): void {
     const { ext } = peer
+    this.#peers.add(peer)
     ext.on('key', () => { this.#open(peer) })
     ext.on('matched', () => { this.#open(peer) })
-    ext.on('proof', proof => { this.#onProof(peer, proof) })
+    ext.on('proof', () => { this.#onProof(peer) })
     ext.on('members', members => { for (const member of members) this.#onMember(peer, member) })
     ext.on('attestations', records => { for (const record of records) this.#onAttestation(peer, record) })
     ext.on('results', records => { for (const record of records) this.#onResult(peer, record) })
@@ -119,6 +102,7 @@ export class AttestationExchange {
 
   /** The peer has disconnected. */
   remove (peer: TaskPeer): void {
+    this.#peers.delete(peer)
     this.#dealings.delete(peer)
     this.#sender.remove(peer)
     this.#keys.remove(peer)
@@ -150,10 +134,10 @@ export class AttestationExchange {
   /**
    * Signs that a command of ours gave this result, or found it right. To be called before the piece is announced: its
    * attestation is sent before its result. Returns false if nothing was signed: we have attested another result of the
-   * piece, so that this one may not be, ever; or the statement cannot be written to disk.
+   * piece, so that this one may not be, ever; or the statement cannot be written to disk, or not yet (`open`).
    */
   attest (index: number, { size, digest }: Result, { kind = 0, isCheck = false }: AttestOptions = {}): boolean {
-    const record = this.#statements.sign({ index, size, digest, kind, basis: null })
+    const record = this.#statements?.sign({ index, size, digest, kind, basis: null }) ?? null
     if (record === null) return false
     if (isCheck) this.#sender.passOn(record, null)
     return true
@@ -162,21 +146,26 @@ export class AttestationExchange {
   #open (peer: TaskPeer): void {
     const { ext } = peer
     const { signing, status } = ext.state
-    if (status !== 'matched' || signing.own === null || signing.peer === null || this.#dealings.has(peer)) return
+    if (this.#statements === null || status !== 'matched' || this.#dealings.has(peer)) return
+    if (signing.own === null || signing.peer === null) return
     const { clock, task } = this.#parts
     const claims = new ClaimedBefore(task.pieceCount, clock.now())
     for (const index of ext.state.claims.keys()) claims.claimed(index)
-    this.#dealings.set(peer, { claims, cursor: null })
+    // what it has announced already is asked for as well
+    this.#dealings.set(peer, { claims, cursor: 0 })
     this.#sender.add(peer)
     this.#keys.introduce(peer)
     ext.attesting = results => this.#attestationsOf(peer, results)
+    this.#onProof(peer)
+    for (const member of signing.members) this.#onMember(peer, member)
+    this.#askMore(peer)
   }
 
   /** Our attestations of results that are about to be sent to the peer, as many as the limits allow. */
   #attestationsOf (peer: TaskPeer, results: readonly ResultRecord[]): AttestationRecord[] {
     const records: AttestationRecord[] = []
     for (const result of results) {
-      const own = this.#statements.own(result.index)
+      const own = this.#statements?.own(result.index)
       if (own === undefined || !sameResult(own, result)) continue
       if (!this.#sender.take(peer)) break
       records.push(own)
@@ -188,7 +177,9 @@ export class AttestationExchange {
   // INCOMING
   //
 
-  #onProof (peer: TaskPeer, proof: Uint8Array): void {
+  #onProof (peer: TaskPeer): void {
+    const { proof } = peer.ext.state.signing
+    if (proof === null) return
     this.#check(peer, () => {
       const key = this.#keys.prove(peer, proof)
       if (key === null) peer.ext.reportViolation('a wrong proof of its key')
@@ -209,28 +200,30 @@ export class AttestationExchange {
   #onAttestation (peer: TaskPeer, record: AttestationRecord): void {
     const { index, key } = record
     const { signer, verification, isSignature, task } = this.#parts
-    if (key === signer.key || verification.isExcluded(key)) return
-    if (this.#statements.has(record)) return this.#asking.answered(index, peer)
-    const { unchecked } = this.#statements
+    const statements = this.#statements
+    if (statements === null || key === signer.key || verification.isExcluded(key)) return
+    if (statements.has(record)) return this.#asking.answered(index, peer)
+    const { unchecked } = statements
     const isFirstHand = this.#claimedBefore(key, index)
     unchecked.add(index)
     this.#check(peer, () => {
       unchecked.delete(index)
-      if (isSignature(key, attestedBytes(task.digest, record), record.signature)) this.#heard(peer, record, isFirstHand)
-      else peer.ext.reportViolation(`an attestation of piece ${index} with a wrong signature`)
+      if (isSignature(key, attestedBytes(task.digest, record), record.signature)) {
+        this.#heard(statements, peer, record, isFirstHand)
+      } else peer.ext.reportViolation(`an attestation of piece ${index} with a wrong signature`)
     }, () => {
       unchecked.delete(index)
       this.#ask(peer, index, record)
     })
   }
 
-  #heard (peer: TaskPeer, record: AttestationRecord, isFirstHand: boolean): void {
+  #heard (statements: Statements, peer: TaskPeer, record: AttestationRecord, isFirstHand: boolean): void {
     const { index, size, digest, key, kind } = record
     const { verification } = this.#parts
-    const before = this.#statements.count(index)
+    const before = statements.count(index)
     const news = verification.attested({ index, result: { size, digest }, key, kind, isFirstHand })
     trace('piece %d is attested by %s: %s', index, key, news)
-    if (news === 'new' && this.#statements.add(record) && (before === 1 || before === 2 || verification.isMember(key))) {
+    if (news === 'new' && statements.add(record) && (before === 1 || before === 2 || verification.isMember(key))) {
       this.#sender.passOn(record, peer)
     }
     this.#asking.answered(index, peer)
@@ -250,9 +243,13 @@ export class AttestationExchange {
   }
 
   #ask (peer: TaskPeer, index: number, result: Result): void {
+    if (!this.#dealings.has(peer) || !this.#isOfUse(index, result)) return
+    if (!this.#asking.want(peer, index)) this.#askLater(peer, index)
+  }
+
+  #askLater (peer: TaskPeer, index: number): void {
     const dealings = this.#dealings.get(peer)
-    if (dealings === undefined || !this.#isOfUse(index, result) || this.#asking.want(peer, index)) return
-    dealings.cursor = Math.min(dealings.cursor ?? Infinity, index)
+    if (dealings !== undefined) dealings.cursor = Math.min(dealings.cursor ?? Infinity, index)
   }
 
   /** The peer can be asked for what it announced when there was no room for it. */
@@ -267,13 +264,15 @@ export class AttestationExchange {
       if (result !== undefined && this.#isOfUse(index, result) && !this.#asking.want(peer, index)) return
     }
     dealings.cursor = end < pieceCount ? end : null
+    if (dealings.cursor !== null) this.#parts.clock.after(LOOK_MS, () => { this.#askMore(peer) }, { unref: true })
   }
 
   #isOfUse (index: number, result: Result): boolean {
-    if (this.#statements.unchecked.has(index) || this.#asking.isAwaited(index)) return false
+    const statements = this.#statements
+    if (statements === null || statements.unchecked.has(index) || this.#asking.isAwaited(index)) return false
     const own = this.#parts.results.own(index)
     if (own === undefined ? !this.#host.wantsAttestation(index) : sameResult(own, result)) return false
-    return !this.#statements.isAttested(index, result)
+    return !statements.isAttested(index, result)
   }
 
   #holderOf (index: number, not: TaskPeer): TaskPeer | undefined {

@@ -90,6 +90,8 @@ export interface AttesterOptions {
   log?: StatementLog
   /** default: all */
   wants?: (index: number) => boolean
+  /** default: true */
+  isOpen?: boolean
 }
 
 /** An honest peer. It announces what it stores, and does not download. */
@@ -112,7 +114,7 @@ export class Attester implements Connectable {
   readonly #swarm: SignedSwarm
 
   constructor (swarm: SignedSwarm, id: number, opts: AttesterOptions = {}) {
-    const { memberOf, trusts = [], log = new MemoryStatementLog(), wants = () => true } = opts
+    const { memberOf, trusts = [], log = new MemoryStatementLog(), wants = () => true, isOpen = true } = opts
     this.#swarm = swarm
     this.peerId = new Uint8Array(20).fill(id)
     this.signer = keyOf(id)
@@ -137,7 +139,7 @@ export class Attester implements Connectable {
     this.exchange = new AttestationExchange({
       task,
       clock,
-      log,
+      openLog: () => log,
       peerId: this.peerId,
       signer: this.signer,
       certificates: memberOf === undefined ? [] : [certificate(swarm, this.signer.key, memberOf)],
@@ -157,6 +159,7 @@ export class Attester implements Connectable {
         peer.ext.close()
       }
     })
+    if (isOpen) this.exchange.open()
   }
 
   meet (wire: SimulatedWire): void {

@@ -130,6 +130,35 @@ test('a result without an attestation is asked for, of one peer at a time', asyn
   t.end()
 })
 
+test('who meets before the exchange is open proves its key and asks later', async t => {
+  const swarm = new SignedSwarm()
+  const [a, b] = [new Attester(swarm, 1, { isOpen: false }), new Attester(swarm, 2)]
+  b.compute(4)
+  swarm.connect(a, b)
+  await swarm.wait(500)
+  t.notOk(a.exchange.attest(1, resultOf(1)), 'nothing can be kept yet')
+  t.deepEqual([a.proved, b.proved, a.attesters(4)], [[], [], []])
+  a.exchange.open()
+  await swarm.wait(500)
+  t.deepEqual([a.proved, b.proved, a.attesters(4)], [[b.signer.key], [a.signer.key], [b.signer.key]])
+  t.end()
+})
+
+test('all of a large snapshot is asked for, little by little', async t => {
+  const swarm = new SignedSwarm(30_000)
+  const [a, b] = [new Attester(swarm, 1, { wants: index => index >= 27_000 }), new Attester(swarm, 2)]
+  for (const index of upTo(3000)) b.compute(27_000 + index)
+  swarm.connect(a, b)
+  await swarm.wait(1000)
+  const isAwaited = upTo(3000).filter(index => a.exchange.isAwaited(27_000 + index)).length
+  t.ok(isAwaited > 100 && isAwaited <= 128 + 1280, `${isAwaited} pieces are awaited`)
+  await swarm.wait(25_000)
+  t.equal(upTo(3000).filter(index => a.attesters(27_000 + index).length === 1).length, 3000)
+  t.ok(a.checks <= 3001, `each signature is checked once: ${a.checks}`)
+  t.deepEqual([a.violations, b.violations], [[], []])
+  t.end()
+})
+
 test('a second opinion is passed on once, and not to those that its sender tells', async t => {
   const swarm = new SignedSwarm()
   const a = new Attester(swarm, 1)
