@@ -91,8 +91,7 @@ export class Conduct {
 
   exclude (record: KeyRecord, reason: string): void {
     if (record.state === 'excluded') return
-    record.state = 'excluded'
-    record.right = 0
+    this.#known.ledger.exclude(record)
     this.#host.excluded(record.key, reason)
     this.#changed(record)
   }

@@ -58,13 +58,17 @@ export function isVouched (key: KeyRecord): boolean {
 export class Ledger implements Iterable<KeyRecord> {
   readonly #byKey = new Map<string, KeyRecord>()
   readonly #byNumber: KeyRecord[] = []
+  /** strangers, in the order in which they were excluded */
+  readonly #excluded: KeyRecord[] = []
+  /** of keys that were forgotten */
+  readonly #free: number[] = []
   #members = 0
   #accepted = 0
 
   /** keys of members */
   get members (): number { return this.#members }
 
-  [Symbol.iterator] (): IterableIterator<KeyRecord> { return this.#byNumber[Symbol.iterator]() }
+  [Symbol.iterator] (): IterableIterator<KeyRecord> { return this.#byKey.values() }
 
   /** keys of which a result has been accepted */
   get accepted (): number { return this.#accepted }
@@ -80,9 +84,28 @@ export class Ledger implements Iterable<KeyRecord> {
 
   at (number: number): KeyRecord { return this.#byNumber[number - 1]! }
 
+  /** There is no room for one more stranger. */
+  get isFull (): boolean { return this.#byKey.size - this.#members >= MAX_KEYS }
+
   /** The record of a key, which is made if there is room; undefined: there is none. */
   open (key: string): KeyRecord | undefined {
-    return this.#byKey.get(key) ?? (this.#byNumber.length - this.#members < MAX_KEYS ? this.#make(key) : undefined)
+    return this.#byKey.get(key) ?? (this.isFull ? undefined : this.#make(key))
+  }
+
+  /** The key is not listened to from now on. */
+  exclude (record: KeyRecord): void {
+    record.state = 'excluded'
+    record.right = 0
+    if (record.trustedKey === null) this.#excluded.push(record)
+  }
+
+  /** Forgets the stranger that was excluded first: if it comes back it is as a new key, which it could take anyway. */
+  forgetExcluded (): KeyRecord | undefined {
+    const record = this.#excluded.shift()
+    if (record === undefined || record.trustedKey !== null) return undefined
+    this.#byKey.delete(record.key)
+    this.#free.push(record.number)
+    return record
   }
 
   /** The record of a key that a trusted key certified; undefined: there is no room. */
@@ -98,7 +121,8 @@ export class Ledger implements Iterable<KeyRecord> {
   restore (key: string, { state, right, wrongAt }: Pick<KeyRecord, 'state' | 'right' | 'wrongAt'>): void {
     const record = this.open(key)
     if (record === undefined) return
-    record.state = state
+    if (state === 'excluded') this.exclude(record)
+    else record.state = state
     record.right = right
     record.wrongAt.splice(0, Infinity, ...wrongAt)
   }
@@ -112,7 +136,7 @@ export class Ledger implements Iterable<KeyRecord> {
 
   #make (key: string): KeyRecord {
     const record: KeyRecord = {
-      number: this.#byNumber.length + 1,
+      number: this.#free.pop() ?? this.#byNumber.length + 1,
       key,
       trustedKey: null,
       right: 0,
@@ -125,7 +149,7 @@ export class Ledger implements Iterable<KeyRecord> {
       vouchers: new Set(),
       vouchedFor: new Set()
     }
-    this.#byNumber.push(record)
+    this.#byNumber[record.number - 1] = record
     this.#byKey.set(key, record)
     return record
   }

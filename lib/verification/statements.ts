@@ -58,7 +58,7 @@ export class Statements {
   readonly #perResult: number
   readonly #host: StatementsHost
   /** by number of the key and kind: most pieces have one attestation, which is looked at again and again */
-  readonly #lone: Array<readonly Entry[]> = []
+  readonly #lone = new Map<number, readonly Entry[]>()
 
   /** @param perPiece attestations of a piece that the policy asks for */
   constructor (pieceCount: number, perPiece: number, host: StatementsHost) {
@@ -78,7 +78,12 @@ export class Statements {
     if (number === 0) return NONE
     const kind = (this.#firstKind[index]! & KIND) as AttestationKind
     const at = number << 2 | kind
-    return this.#lone[at] ?? (this.#lone[at] = [{ key: this.#host.keyOf(number), variant: 1, kind }])
+    let lone = this.#lone.get(at)
+    if (lone === undefined) {
+      lone = [{ key: this.#host.keyOf(number), variant: 1, kind }]
+      this.#lone.set(at, lone)
+    }
+    return lone
   }
 
   /** The key that earns a record if the first attestation of the piece is right. */
@@ -150,13 +155,24 @@ export class Statements {
     return variant
   }
 
-  /** Forgets an attestation that is not the first of its piece. */
+  /** Forgets what the key attests about the piece. */
   remove (index: number, key: KeyRecord): void {
+    const isFirst = this.#firstKey[index] === key.number
+    if (isFirst) {
+      this.#firstKey[index] = 0
+      this.#firstKind[index] = 0
+    }
     const further = this.#further.get(index)
-    const kept = further?.entries.filter(entry => entry.key !== key || this.#firstKey[index] === key.number)
+    const kept = further?.entries.filter(entry => entry.key !== key)
     if (further === undefined || kept === undefined || kept.length === further.entries.length) return
     further.entries = kept
-    this.#furtherCount--
+    if (!isFirst) this.#furtherCount--
+  }
+
+  /** Forgets all that an excluded key attests: its number is given to another key. */
+  removeAll (key: KeyRecord): void {
+    for (const index of key.pieces) this.remove(index, key)
+    for (let kind = 0; kind <= KIND; kind++) this.#lone.delete(key.number << 2 | kind)
   }
 
   #ofFurther (index: number): Further {

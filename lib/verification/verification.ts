@@ -12,7 +12,7 @@ import type { CheckKind } from './checks.ts'
 import { Conduct } from './conduct.ts'
 import { Known } from './known.ts'
 import type { KeyRecord } from './ledger.ts'
-import { makeRoom } from './room.ts'
+import { admit } from './room.ts'
 import { Sample } from './sample.ts'
 import { restore, save } from './saved.ts'
 import type { Saved } from './saved.ts'
@@ -95,15 +95,16 @@ export class Verification {
   attested ({ index, result, key, kind, isFirstHand = true }: Statement): 'new' | 'known' | 'refused' {
     const { ledger, statements } = this.#known
     if (!this.#known.isPiece(index) || key === this.#ownKey) return 'refused'
-    const record = ledger.open(key)
-    if (record === undefined || record.state === 'excluded') return 'refused'
-    const before = this.#known.entryOf(index, record)
-    if (before !== undefined) {
+    const known = ledger.get(key)
+    if (known?.state === 'excluded') return 'refused'
+    const before = known && this.#known.entryOf(index, known)
+    if (known !== undefined && before !== undefined) {
       if (before.variant === statements.variantOf(index, result)) return 'known'
-      this.#conduct.exclude(record, `it attests two results of piece ${index}`)
+      this.#conduct.exclude(known, `it attests two results of piece ${index}`)
       return 'new'
     }
-    if (!makeRoom(this.#known, index, result, record)) return 'refused'
+    const record = admit(this.#known, index, result, key)
+    if (record === undefined) return 'refused'
     const settled = this.#known.settled(index)
     const variant = statements.add(index, record, result, kind, settled === 0 && isFirstHand)
     record.pieces.push(index)
