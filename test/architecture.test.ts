@@ -114,7 +114,7 @@ const DOORS: Record<string, readonly string[]> = {
   peers: ['claim-exchange.ts', 'hand-over.ts', 'identity.ts', 'neighbours.ts', 'strikes.ts', 'task-peer.ts'],
   scheduling: ['backups.ts', 'claim.ts', 'claimants.ts', 'holder.ts', 'lag.ts', 'scheduler.ts'],
   session: ['events.ts', 'work-session.ts'],
-  store: ['compute-store.ts', 'finished-files.ts', 'missing-needs.ts', 'partial-files.ts', 'reuse.ts', 'types.ts'],
+  store: ['compute-store.ts', 'finished-files.ts', 'missing-needs.ts', 'output.ts', 'partial-files.ts', 'reuse.ts', 'types.ts'],
   task: [
     'asks.ts',
     'columns.ts',

@@ -60,6 +60,7 @@ export type ErrorCode =
   | 'BW_ERR_PORT_IN_USE'
   | 'BW_ERR_RECORD'
   | 'BW_ERR_REFUSED'
+  | 'BW_ERR_RESULTS_FILE'
   | 'BW_ERR_ROOT'
   | 'BW_ERR_SHORT_READ'
   | 'BW_ERR_STORE_CLOSED'

@@ -11,6 +11,7 @@ Exit codes:
   0    done
   1    the work failed
   2    wrong usage, refusal or bad input
+  3    wrong results were found
   130  interrupted
 
 Environment:

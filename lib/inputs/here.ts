@@ -31,7 +31,7 @@ const OPTIONS = { maxBytes: Infinity }
 export function notHere (names: readonly string[]): BitWorkerError {
   const what = names.length === 1 ? `The input ${quote(names[0]!)} is` : `The inputs ${names.map(quote).join(', ')} are`
   return new BitWorkerError(
-    'BW_ERR_INPUT', 'usage', `${what} not on this machine, and nothing is fetched to try a piece. Run the task, which fetches its inputs.`
+    'BW_ERR_INPUT', 'usage', `${what} not on this machine, and nothing is fetched for single pieces. Run the task, which fetches its inputs.`
   )
 }
 
@@ -78,7 +78,7 @@ function outputOfTask (name: string): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_INPUT',
     'usage',
-    `The input ${quote(name)} is the output of another task, which is not computed to try a piece. Run the task.`
+    `The input ${quote(name)} is the output of another task, which is not computed for single pieces. Run the task.`
   )
 }
 

@@ -23,7 +23,7 @@ const WRITE_CHARS = 64 * 1024
 const HEAD_BYTES = 128
 
 /** The path for the results of a task whose files are in `folder`. */
-function resultsFileOf ({ name }: Pick<Task, 'name'>, folder: string): string {
+export function resultsFileOf ({ name }: Pick<Task, 'name'>, folder: string): string {
   return path.join(folder, `${name}.results.json`)
 }
 

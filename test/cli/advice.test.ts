@@ -70,7 +70,7 @@ const AUTHOR: Array<[args: string[], says: RegExp]> = [
   ],
   [
     ['--name', 'a', '--command', 'true', '--timeout', '99999999'],
-    /not 1 to 31536000 whole seconds\. Choose another --timeout or --complete-timeout\.$/
+    /not 1 to 31536000 whole seconds\. Choose another --timeout, --complete-timeout or --verify-timeout\.$/
   ],
   [
     ['--name', 'a', '--command', 'true', '--memory', '2048G'],

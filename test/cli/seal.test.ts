@@ -96,7 +96,7 @@ test('seal', async t => {
   const described = await run(['info', 'out.txt.torrent'])
   t.match(described.stdout, new RegExp(`an ordinary torrent with 1 file.*\\n.*${String(told['infoHash'])}`))
   const ordinary = await run(['seal', 'out.txt.torrent'])
-  t.same([ordinary.code, /already an ordinary torrent/.test(ordinary.stderr)], [2, true])
+  t.same([ordinary.code, /is an ordinary torrent/.test(ordinary.stderr)], [2, true])
   await writeFile(path.join(dir, 'taken.torrent'), 'mine')
   const taken = await run(['seal', 'out.txt.bitworker', '--dir', 'out', '-o', 'taken.torrent'])
   t.same([taken.code, /already exists.*--force/.test(taken.stderr)], [2, true])

@@ -81,7 +81,7 @@ test('try of a folder that is split by files', async t => {
   const without = await run(['try', 'x.bitworker'], { env: lacking })
   t.deepEqual([without.code, without.stderr], [
     2,
-    'bitworker: The input "data" is not on this machine, and nothing is fetched to try a piece. Run the task, which fetches its inputs.\n'
+    'bitworker: The input "data" is not on this machine, and nothing is fetched for single pieces. Run the task, which fetches its inputs.\n'
   ], 'said before the question')
   t.throws(() => readdirSync(path.join(dir, 'volunteer/.cache')), 'nothing is made there')
   const env = await volunteer(space, String(made.events[0]!['magnet']))
@@ -98,7 +98,7 @@ test('all inputs that are missing are named, in one line', async t => {
   const args = [...CREATE, 'true', '--parts', '2', '--input', 'leaves.torrent', '--input', 'large']
   t.equal((await run(args)).code, 0)
   const { stderr } = await run(['try', 'x.bitworker', '--yes'])
-  t.match(stderr, /^bitworker: The input "leaves" is not on this machine, and nothing is fetched to try a piece\. .*\n$/)
+  t.match(stderr, /^bitworker: The input "leaves" is not on this machine, and nothing is fetched for single pieces\. .*\n$/)
   const none = await run(['try', 'x.bitworker', '--yes'], { env: { HOME: path.join(dir, 'nobody') } })
   t.match(none.stderr, /^bitworker: The inputs "leaves", "large" are not on this machine.*\n$/)
   t.equal(none.code, 2)

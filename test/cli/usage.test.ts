@@ -51,7 +51,7 @@ const WRONG: Array<[args: string[], says: RegExp]> = [
   [['crate'], /^bitworker: Unknown command 'crate'\. Did you mean create\?$/m],
   [['run', 'x', '--no-computer'], /Unknown option '--no-computer'\. Did you mean --no-compute\?/],
   [['create', '--nam', 'x'], /Did you mean --name\?/],
-  [['version'], /Unknown command 'version'\. See bitworker --help\./],
+  [['unheard'], /Unknown command 'unheard'\. See bitworker --help\./],
   [['run', 'x', '--bogus-option'], /Unknown option '--bogus-option'\. See bitworker run --help\./],
   [['run'], /Missing required argument 'task'\. See bitworker run --help\./],
   [['run', 'a', 'b'], /Too many arguments/],

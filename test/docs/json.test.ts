@@ -7,6 +7,7 @@ import { filesLike } from '../helpers/files.ts'
 const RUN = filesLike(
   'lib/cli/commands/run.ts',
   'lib/cli/commands/try.ts',
+  'lib/cli/commands/verify.ts',
   'lib/cli/run/*.ts',
   'lib/cli/output/failure.ts'
 )

@@ -195,11 +195,11 @@ function taskOptions (flags: CreateFlags, isSplit: boolean): CreateTaskFromOptio
 async function tryFirst (task: Task, target: string, { try: isWanted, json, gpu }: CreateFlags): Promise<void> {
   const asks = isWanted === undefined
   if (isWanted === false || (asks && (json || !isInteractive()))) return
-  const [{ confine }, { obstacleToTrying, tryPiece }] = await Promise.all([
-    import('../run/confinement.ts'), import('../run/try-piece.ts')
+  const [{ confine }, { obstacleToComputing }, { tryPiece }] = await Promise.all([
+    import('../run/confinement.ts'), import('../run/commands-here.ts'), import('../run/try-piece.ts')
   ])
   const confinement = await confine({ sandbox: 'auto', unsafeNoSandbox: false, gpu })
-  const problem = await obstacleToTrying(task, confinement)
+  const problem = await obstacleToComputing(task, confinement)
   if (problem !== null && asks) return
   if (problem !== null) throw problem
   const stop = new AbortController()

@@ -1,7 +1,5 @@
 /** `bitworker seal`: makes an ordinary torrent file of a finished task. */
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import path from 'node:path'
 import { equalBytes } from '../../base/digest.ts'
 import { BitWorkerError } from '../../base/errors.ts'
 import { sealTask } from '../../seal/seal.ts'
@@ -13,8 +11,7 @@ import { EXIT, ExitError, explain } from '../output/failure.ts'
 import { escapeText, formatBytes, plural } from '../output/format.ts'
 import { JsonOutput } from '../output/json-output.ts'
 import { onInterrupt } from '../run/interrupt.ts'
-import { infoHashOf } from '../run/link.ts'
-import { readSource } from '../run/source.ts'
+import { taskRunIn } from '../run/task-in-folder.ts'
 
 /** The flags as typed. */
 export interface SealFlags {
@@ -36,7 +33,7 @@ export async function seal (id: string, flags: SealFlags): Promise<void> {
   if (toStdout && flags.json) {
     throw new BitWorkerError('BW_ERR_USAGE', 'usage', 'Both -o - and --json write to stdout. Leave out one of them.')
   }
-  const task = await taskOf(id, flags.dir)
+  const task = await taskRunIn(id, flags.dir)
   const target = flags.output ?? `${task.name}.torrent`
   const announce = [...new Set([...task.announce, ...flags.announce])]
   const sealed = await untilInterrupted(signal => sealTask(task, flags.dir, { announce, signal }))
@@ -45,27 +42,6 @@ export async function seal (id: string, flags: SealFlags): Promise<void> {
   const kept = keptFiles(flags.dir, task.infoHash).sealed
   await replace(kept, sealed.torrentFile).catch((error: unknown) => { throw explain(error, kept) })
   tell(sealed, task, target, { announce, json: flags.json, toStdout })
-}
-
-/** The link of a task is sufficient if the task was run in the folder. */
-async function taskOf (id: string, dir: string): Promise<Task> {
-  const source = await readSource(id)
-  if (source.task !== null) return source.task
-  if (source.kind === 'torrent') {
-    throw new BitWorkerError('BW_ERR_NOT_A_TASK', 'input', `${id} is already an ordinary torrent. Name a task.`)
-  }
-  const infoHash = infoHashOf(source.id as string)
-  if (infoHash === undefined) {
-    throw new BitWorkerError('BW_ERR_USAGE', 'usage', 'A task at a URL cannot be sealed. Download its task file first.')
-  }
-  const { taskFile } = keptFiles(dir, infoHash)
-  if (!existsSync(taskFile)) {
-    throw new BitWorkerError(
-      'BW_ERR_NOT_FINISHED', 'usage', `The task is not finished here: ${path.resolve(dir)} contains nothing of it.`,
-      { remedy: 'finish' }
-    )
-  }
-  return (await readSource(taskFile)).task!
 }
 
 async function untilInterrupted<T> (work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -2,25 +2,22 @@
 import { once } from 'node:events'
 import process from 'node:process'
 import { BitWorkerError } from '../../base/errors.ts'
-import { readTrustStore } from '../../config/trust-files.ts'
 import type { Bind } from '../../executor/binds.ts'
 import { createTask } from '../../task/task.ts'
 import type { Task } from '../../task/task.ts'
-import { judgeTask } from '../../trust/judge.ts'
 import type { NetworkFlags } from '../flags/network.ts'
-import { describeTask } from '../output/describe.ts'
 import { EXIT } from '../output/failure.ts'
 import { JsonOutput } from '../output/json-output.ts'
-import { refuseDenied } from '../output/signers.ts'
 import { checkBinds } from '../run/binds.ts'
+import { obstacleToComputing } from '../run/commands-here.ts'
 import { confine } from '../run/confinement.ts'
 import type { ConfinementFlags } from '../run/confinement.ts'
+import { consentToComputing } from '../run/consent.ts'
 import { onInterrupt } from '../run/interrupt.ts'
 import { lookUp } from '../run/lookup.ts'
-import { askConsent, demandTerminal } from '../run/prompt.ts'
 import { outputShownOn } from '../run/said.ts'
 import { readSource } from '../run/source.ts'
-import { obstacleToTrying, tryPiece } from '../run/try-piece.ts'
+import { tryPiece } from '../run/try-piece.ts'
 
 /** The flags as typed. */
 export interface TryFlags extends ConfinementFlags, NetworkFlags {
@@ -63,13 +60,13 @@ async function tryOne (id: string | undefined, flags: TryFlags, signal: AbortSig
   const { piece, bind: binds, json } = flags
   const task = id === undefined ? taskOf(flags) : await readTask(id, flags, signal)
   const confinement = await confine(flags)
-  const problem = await obstacleToTrying(task, confinement, signal)
+  const problem = await obstacleToComputing(task, confinement, signal)
   if (problem !== null) throw problem
   if (piece >= task.pieceCount) {
     throw usage(`There is no piece ${piece}: the pieces of this task are 0 to ${task.pieceCount - 1}. Choose another --piece.`)
   }
   await checkBinds(binds)
-  if (id !== undefined) await consent(task, flags, signal)
+  if (id !== undefined) await consentToComputing(task, flags, signal)
   const out = new JsonOutput(json)
   out.emit('sandbox', confinement.fields)
   await tryPiece({ task, piece, confinement, binds, out, signal, ...(!json && { onOutput: outputTo(process.stdout) }) })
@@ -101,18 +98,6 @@ async function readTask (id: string, flags: TryFlags, signal: AbortSignal): Prom
       : source.task
   if (task === null) throw usage(`${id} is an ordinary torrent, which has no command to try.`)
   return task
-}
-
-/** Asks like `run`: not for tasks of trusted keys. Throws BW_ERR_DENIED, BW_ERR_CONSENT, BW_ERR_REFUSED. */
-async function consent (task: Task, { yes, bind }: TryFlags, signal: AbortSignal): Promise<void> {
-  const judgement = judgeTask(task, await readTrustStore(), new Date())
-  refuseDenied(judgement)
-  if (yes || judgement.verdict === 'trusted') return
-  demandTerminal('Pass --yes to run the command without asking.')
-  const lines = describeTask(task, { outDir: '.', columns: process.stderr.columns, judgement, binds: bind })
-  process.stderr.write(`${lines.join('\n')}\n`)
-  await askConsent(signal, { refused: 'You declined, so nothing was run.' })
-  signal.throwIfAborted()
 }
 
 /** The whole output unchanged; for a terminal, as text that is safe to print. */

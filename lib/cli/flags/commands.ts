@@ -12,6 +12,7 @@ import type { SignFlags } from '../commands/sign.ts'
 import type { TrackerFlags } from '../commands/tracker.ts'
 import type { TrustAddFlags } from '../commands/trust.ts'
 import type { TryFlags } from '../commands/try.ts'
+import type { VerifyFlags } from '../commands/verify.ts'
 import { EXIT } from '../output/failure.ts'
 import { addCreate } from './create.ts'
 import { EXAMPLES } from './examples.ts'
@@ -140,6 +141,24 @@ function addSeal (program: Command): void {
   })
 }
 
+function addVerify (program: Command, done: (exitCode: number) => void): void {
+  addOptions(program.command('verify').summary('compute pieces of a finished task again and compare')
+    .description('Computes pieces of a task again on this machine, drawn by lot or all, and compares them with those in a folder: a finished task, one that is not finished, or a copy of the files and of NAME.results.json. Contacts no other machine.')
+    .argument('<task>', 'a task file, or the magnet link or info-hash of a task that was run in the folder'), [
+    new Option('-o, --output <dir>', 'the folder of the files, as in run -o').default('.'),
+    value('--sample <n>', 'check this many pieces, drawn by lot (default: 60)', parseCount),
+    new Option('--all', 'check every piece').default(false),
+    new Option('--repair', 'replace wrong and damaged pieces by what this machine computes').default(false),
+    value('-j, --slots <n>', 'pieces to compute at the same time (default: one per processor core)', parseCount),
+    new Option('--yes', 'run the command without asking').default(false),
+    bind(),
+    ...confinement(),
+    ...common()
+  ]).addHelpText('after', EXAMPLES.verify).action(async (task: string, flags: VerifyFlags) => {
+    done(await (await import('../commands/verify.ts')).verify(task, flags))
+  })
+}
+
 function addDoctor (program: Command, done: (exitCode: number) => void): void {
   addOptions(
     program
@@ -260,6 +279,7 @@ export function addCommands (program: Command, done: (exitCode: number) => void)
   addTry(program, done)
   addRun(program, done)
   addInfo(program)
+  addVerify(program, done)
   addSeal(program)
   addKeygen(program)
   addSign(program)

@@ -2,7 +2,7 @@
 
 /** By command. */
 export const EXAMPLES: Record<
-  'create' | 'try' | 'run' | 'info' | 'seal' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
+  'create' | 'try' | 'run' | 'verify' | 'info' | 'seal' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
   string
 > = {
   create: `
@@ -65,6 +65,19 @@ from other peers and none of them computes. Before it exits, a run waits up to t
 the pieces that only it has.
 Exit codes: 0 done, 1 failed, 2 refused before work began (usage, consent, input), 130 interrupted.
 docs/json.md lists the events of --json and their fields.`,
+  verify: `
+Examples:
+  Is at most one piece in twenty wrong? Checks 60 pieces drawn by lot:
+    bitworker verify squares.bitworker
+
+  Every piece, and a right one in place of each wrong one:
+    bitworker verify squares.bitworker -o results --all --repair
+
+A piece is wrong if this machine computes something else for it; it is then computed twice, to be sure. The check says
+how many of all pieces are wrong at most, with 95 % certainty. The command runs in a sandbox, as in bitworker run, and the
+inputs of the task must be on this machine.
+Exit codes: 0 right, 1 some pieces could not be computed, 2 refused before work began, 3 wrong pieces were found or the
+results cannot be compared, 130 interrupted.`,
   info: `
 Examples:
   bitworker info squares.bitworker

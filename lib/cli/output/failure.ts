@@ -6,7 +6,7 @@ import { escapeText, fit } from './format.ts'
 import { JsonOutput } from './json-output.ts'
 
 /** The exit codes; scripts rely on them. */
-export const EXIT = { done: 0, workFailed: 1, refused: 2, interrupted: 130 } as const
+export const EXIT = { done: 0, workFailed: 1, refused: 2, unmet: 3, interrupted: 130 } as const
 
 /** A BitWorkerError with its own exit code, for the few cases where blame alone does not determine it. */
 export class ExitError extends BitWorkerError {
@@ -65,10 +65,14 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, Advice>>> = {
   BW_ERR_KEY_FILE: { create: ANOTHER_KEY, sign: ANOTHER_KEY },
   BW_ERR_LOCKED: {
     run: '. Choose another folder with -o, or stop the other one.',
-    create: '. Stop it, or choose another folder with --into.'
+    create: '. Stop it, or choose another folder with --into.',
+    verify: '. Stop it first, or verify a copy of the files and of NAME.results.json.'
   },
   BW_ERR_NEEDS: { run: ALLOW_GPU, try: ALLOW_GPU },
-  BW_ERR_NOT_FINISHED: { seal: { finish: '. Run it to its end, or name another folder with --dir.' } },
+  BW_ERR_NOT_FINISHED: {
+    seal: { finish: '. Run it to its end, or name another folder with --dir.' },
+    verify: { finish: '. Name the folder of its files with -o.' }
+  },
   BW_ERR_OUTPUT_FOLDER: { run: ANOTHER_FOLDER },
   BW_ERR_PIECE_RANGE: { create: '. Leave it out with --pieces.' },
   BW_ERR_SYMLINK: { run: ANOTHER_FOLDER },

@@ -1,0 +1,135 @@
+// `bitworker verify`: pieces of a finished task are computed again and compared, where it was run and elsewhere.
+import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import test from 'tape'
+import type { Test } from 'tape'
+import { createTask, encodeTask } from '../../lib/index.ts'
+import type { Task } from '../../lib/index.ts'
+import { workspace } from '../helpers/cli.ts'
+import type { Workspace } from '../helpers/cli.ts'
+import { close, openStore, put } from '../helpers/stores.ts'
+
+const rightOf = (piece: number): string => `${piece * piece}\n`
+
+interface Finished extends Workspace { task: Task }
+
+/** A task whose files were finished in `out`, from these pieces. */
+async function finished (
+  t: Test, pieceOf: (piece: number) => string | null,
+  { command = 'echo $((PIECE_IDX*PIECE_IDX))', ...options }: Partial<Parameters<typeof createTask>[0]> = {}
+): Promise<Finished> {
+  const files = await workspace(t)
+  const task = createTask({ name: 'squares', parts: 10, pieceLength: 64, command, ...options })
+  await writeFile(path.join(files.dir, 'task'), encodeTask(task))
+  await mkdir(path.join(files.dir, 'out'))
+  const store = await openStore(t, task, path.join(files.dir, 'out'))
+  for (let piece = 0; piece < task.pieceCount; piece++) {
+    const text = pieceOf(piece)
+    if (text !== null) await put(store, piece, text)
+  }
+  if (store.results.size === task.pieceCount) {
+    await store.finishFile(0, { run: true })
+    await store.writeResults(() => 'downloaded')
+  }
+  await close(store)
+  return { ...files, task }
+}
+
+const VERIFY = ['verify', 'task', '--yes', '-o', 'out']
+
+test('what is right', async t => {
+  const { run } = await finished(t, rightOf)
+  const some = await run([...VERIFY, '--sample', '4'])
+  t.same([some.code, some.stdout], [0, 'of 4 drawn by lot 0 were wrong: at most 52.8 % are (95 %)\n'])
+  const all = await run([...VERIFY, '--all', '--json'])
+  t.equal(all.code, 0)
+  t.match(all.stderr, /^all 10 pieces are as this machine computes them$/m)
+  t.same(all.events.filter(({ event }) => event === 'checked').map(({ piece, right, by }) => [piece, right, by])
+    .sort((a, b) => Number(a[0]) - Number(b[0])), Array.from({ length: 10 }, (_, piece) => [piece, true, 'sample']))
+  t.same(all.events.at(-1), {
+    event: 'verification', pieces: 10, drawn: 10, wrong: [], damaged: [], failed: [], unsure: [], repaired: [], atMost: 0, missing: 0
+  })
+  const few = await run(VERIFY)
+  t.same([few.code, few.stdout], [0, 'all 10 pieces are as this machine computes them\n'], 'there are fewer than would be drawn')
+})
+
+test('what is wrong is found, and replaced', async t => {
+  const { dir, run } = await finished(t, piece => [3, 7, 8].includes(piece) ? 'a lie\n' : rightOf(piece))
+  const found = await run([...VERIFY, '--all'])
+  t.equal(found.code, 3)
+  t.match(found.stdout, /^of all 10 pieces 3 are wrong\nwrong: pieces 3, 7–8\n/)
+  t.match(found.stdout, /^To find and replace all wrong pieces, run the same command with --all --repair\.$/m)
+  const repaired = await run([...VERIFY, '--all', '--repair'])
+  t.equal(repaired.code, 0, repaired.stdout)
+  t.match(repaired.stdout, /^replaced by what this machine computed: 3 pieces\. The files were made again\.$/m)
+  t.equal(await readFile(path.join(dir, 'out/squares'), 'utf8'), Array.from({ length: 10 }, (_, piece) => rightOf(piece)).join(''))
+  const { pieces } = JSON.parse(await readFile(path.join(dir, 'out/squares.results.json'), 'utf8')) as { pieces: Array<{ accepted: string }> }
+  t.same(pieces.flatMap(({ accepted }, piece) => accepted === 'computed' ? [piece] : []), [3, 7, 8])
+  t.equal((await run([...VERIFY, '--all'])).code, 0, 'and is right from then on')
+})
+
+test('where the files were copied', async t => {
+  const { dir, run } = await finished(t, piece => piece === 4 ? 'a lie\n' : rightOf(piece))
+  await mkdir(path.join(dir, 'copy'))
+  const at = (name: string): string => path.join(dir, 'copy', name)
+  await copyFile(path.join(dir, 'out/squares.results.json'), at('squares.results.json'))
+  const copy = ['verify', 'task', '--yes', '-o', 'copy', '--all']
+  const listed = await run(copy)
+  t.equal(listed.code, 3)
+  t.match(listed.stdout, /^wrong: piece 4$[^]*Only the results in squares\.results\.json were compared, because the files are not there\.$/m)
+  await copyFile(path.join(dir, 'out/squares'), at('squares'))
+  const there = await run(copy)
+  t.match(there.stdout, /^wrong: piece 4$/m)
+  t.notOk(there.stdout.includes('Only'), 'the bytes themselves')
+  await writeFile(at('squares'), Array.from({ length: 10 }, (_, piece) => piece === 4 ? '16 is\n' : rightOf(piece)).join(''))
+  t.match((await run(copy)).stdout, /^wrong: piece 4$/m, 'whatever the list says')
+  const refused = await run([...copy, '--repair'])
+  t.same([refused.code, /--repair works only where the task was run/.test(refused.stderr)], [2, true])
+  for (const [text, says] of [
+    ['{}', /belongs to another task/], ['x', /not JSON/],
+    [(await readFile(at('squares.results.json'), 'utf8')).replace('"size":2', '"size":-2'), /its entry 0 is not a result/]
+  ] as const) {
+    await writeFile(at('squares.results.json'), text)
+    const { code, stderr } = await run(copy)
+    t.equal(code, 2)
+    t.match(stderr, says)
+  }
+  await rm(at('squares.results.json'))
+  const nothing = await run(copy)
+  t.equal(nothing.code, 2)
+  t.match(nothing.stderr, /contains nothing of squares: .*Name the folder of its files with -o\.\n$/)
+})
+
+test('results that differ from run to run', async t => {
+  const { run } = await finished(t, rightOf, { command: 'head -c 8 /dev/urandom | od -An -tx1' })
+  const { code, stdout } = await run(VERIFY)
+  t.equal(code, 3)
+  t.match(stdout, /^Two runs of piece \d on this machine differ: the results of this task cannot be checked by comparing them\.\n$/)
+})
+
+test('pieces that fail, and pieces that are missing', async t => {
+  const { run } = await finished(t, piece => piece > 7 ? null : rightOf(piece), { command: '((PIECE_IDX == 2)) && exit 5; echo $((PIECE_IDX*PIECE_IDX))' })
+  const { code, stdout } = await run(VERIFY)
+  t.equal(code, 1)
+  t.equal(stdout, [
+    'of 7 drawn by lot 0 were wrong: at most 34.9 % are (95 %)', 'not computed here: piece 2. The command exited with code 5.',
+    'not there yet: 2 pieces of 10', ''
+  ].join('\n'))
+})
+
+test('wrong usage, and an interruption', async t => {
+  const { start, run, dir } = await finished(t, rightOf, { command: 'echo begun >&2; sleep 600' })
+  const both = await run([...VERIFY, '--all', '--sample', '3'])
+  t.same([both.code, /Leave out one of them/.test(both.stderr)], [2, true])
+  const unasked = await run(['verify', 'task', '-o', 'out'])
+  t.same([unasked.code, /no terminal to ask for your consent\. Pass --yes/.test(unasked.stderr)], [2, true])
+  const TMPDIR = await mkdtemp(path.join(tmpdir(), 'bitworker-cli-'))
+  t.teardown(async () => { await rm(TMPDIR, { recursive: true }) })
+  const running = start([...VERIFY, '--json'], { env: { TMPDIR } })
+  await running.event('sandbox')
+  running.kill('SIGINT')
+  t.equal((await running.ended).code, 130)
+  t.same(await readdir(TMPDIR), [], 'nothing is left')
+  t.equal((await readFile(path.join(dir, 'out/squares'), 'utf8')).length, 26, 'the files are as they were')
+})
