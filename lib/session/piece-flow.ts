@@ -17,6 +17,7 @@ import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { PieceDraft } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import { Agreement } from './agreement.ts'
+import { Believing } from './believing.ts'
 import { Computing } from './computing.ts'
 import { pieceResult } from './events.ts'
 import type { Finisher } from './finisher.ts'
@@ -38,6 +39,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   /** readers that wait for missing pieces */
   readonly readers = new PieceReaders()
   readonly computing: Computing
+  /** which results are accepted */
+  readonly believing: Believing
   readonly #host: SessionHost
   readonly #progress: Progress
   readonly #finisher: Finisher
@@ -60,20 +63,29 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.scheduler = schedulerOf(parts, {
       pieceCount,
       needsInputs: inputs !== undefined,
+      checkShare: () => this.believing.checkShare,
       overdue: () => {
         this.downloads.reassign()
       }
     })
     const { results, scheduler } = this
+    this.believing = new Believing({ ...parts, task, results, scheduler }, {
+      reconsider: index => { this.#reconsider(index) },
+      believed: (index, isAccepted) => { this.#onBelieved(index, isAccepted) },
+      settled: () => { finisher.release() },
+      run: () => { if (!this.#isClosed) this.computing.run() },
+      misbehaved: (peer, reason, isFinal) => { this.misbehaved(peer, reason, isFinal) }
+    }, (event, payload) => { if (!this.#isClosed) host.report(event, payload) })
     const peers = this.neighbours = new Neighbours({ ...parts, results, scheduler }, this)
     this.#agreement = new Agreement(peers)
     const downloadParts = { ...parts, scheduler, peers }
     const downloads = this.downloads =
       parts.createDownloads?.(downloadParts, this) ?? new WireDownloads(downloadParts, this)
-    this.computing = new Computing(
-      { ...parts, results, scheduler, downloads, claims: peers.claims }, host,
-      (index, result) => { this.#onStored(index, result) }
-    )
+    const store = this.believing.isOn ? this.#checking : parts.store
+    this.computing = new Computing({ ...parts, store, results, scheduler, downloads, claims: peers.claims }, host, {
+      computed: (index, own) => { this.believing.computed(index, own) },
+      stored: (index, result) => { this.#onStored(index, result) }
+    })
     parts.store.onLost(index => { this.#onLost(index) })
   }
 
@@ -91,6 +103,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   /** The pieces of earlier runs are known. */
   open (): void {
+    this.believing.open()
     this.computing.open()
     this.readers.wakeAll()
   }
@@ -99,6 +112,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.#isClosed = true
     this.downloads.close()
     this.neighbours.close()
+    this.believing.close()
     this.readers.wakeAll()
     await this.computing.close()
   }
@@ -112,9 +126,9 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   /** The piece goes before others from now on, even if the user did not select it. */
   urge (index: number): void {
-    if (!this.scheduler.isMissing(index) || this.scheduler.isUrgent(index)) return
+    if (this.isReadable(index) || this.scheduler.isUrgent(index)) return
     this.scheduler.setUrgent(index, true)
-    this.neighbours.offerAgain(index)
+    if (this.scheduler.isMissing(index)) this.neighbours.offerAgain(index)
     this.#updateAll()
   }
 
@@ -134,9 +148,18 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.computing.run()
   }
 
+  /** The piece is stored, and its result accepted. */
+  isReadable (index: number): boolean { return this.results.has(index) && this.believing.isAccepted(index) }
+
   //
   // PEERS
   //
+
+  joined (peer: TaskPeer): void { this.believing.joined(peer) }
+
+  believes (peer: TaskPeer, index: number): boolean {
+    return this.believing.believes(index, peer.results.result(index))
+  }
 
   claims (opts: { isBackup: boolean }): ClaimRecord[] { return this.computing.claims(opts) }
 
@@ -161,6 +184,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   }
 
   left (peer: TaskPeer): void {
+    this.believing.left(peer)
     this.downloads.removePeer(peer)
     this.computing.run()
   }
@@ -179,7 +203,9 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   // DOWNLOADS
   //
 
-  accepts (peer: TaskPeer, index: number): boolean { return this.#agreement.accepts(peer, index) }
+  accepts (peer: TaskPeer, index: number): boolean {
+    return this.believing.accepts(index, peer.results.result(index)) && this.#agreement.accepts(peer, index)
+  }
 
   needs (index: number): boolean {
     return this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#storing.has(index)
@@ -235,6 +261,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   #settle (index: number, result: Result): void {
     this.#agreement.stored(index, result)
     this.results.setOwn(index, result)
+    this.believing.stored(index, result)
     this.scheduler.setMissing(index, false)
     this.scheduler.setUrgent(index, false)
   }
@@ -256,10 +283,36 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.results.setOwn(index, undefined)
     this.#progress.remove(index, size)
     this.scheduler.setMissing(index, true)
+    this.believing.stored(index, undefined)
     this.#host.lost(index)
     this.#finisher.reopen(index)
     this.neighbours.withdraw(index)
     this.neighbours.offerAgain(index, peer => this.accepts(peer, index))
     this.#updateAll()
+  }
+
+  //
+  // BELIEVED
+  //
+
+  /** Another result of a missing piece is accepted than before, or none. */
+  #reconsider (index: number): void {
+    if (this.#isClosed || !this.scheduler.isMissing(index) || this.#storing.has(index)) return
+    this.downloads.cancel(index)
+    this.neighbours.reconsider(index)
+  }
+
+  #onBelieved (index: number, isAccepted: boolean): void {
+    if (!isAccepted) return this.#finisher.reopen(index)
+    this.scheduler.setUrgent(index, false)
+    this.readers.wake(index)
+    this.#finisher.check(index)
+  }
+
+  /** The store, for work items whose results are compared with what is stored. */
+  get #checking (): Pick<SessionParts['store'], 'generate'> {
+    return {
+      generate: index => this.#store.generate(index, { replaces: own => this.believing.replaces(index, own) })
+    }
   }
 }
