@@ -19,6 +19,8 @@ export interface ConductHost {
   believedWrongly (record: KeyRecord): void
   /** a key attests another result of the piece than others do, and nobody knows which one is right */
   contradiction (index: number, hasRecord: boolean): void
+  /** what was computed here may be wrong: the piece is to be computed once more */
+  recheck (index: number): void
   suspected (key: string, reason: string): void
   excluded (key: string, reason: string): void
 }
@@ -49,11 +51,20 @@ export class Conduct {
     const isOwn = this.#known.pieces.isOwn(index)
     if (record.trustedKey !== null && !isOwn) return this.settledByMember(index, record)
     if (settled !== 0) {
-      if (settled !== variant) this.#caught(record, index, false)
+      if (settled !== variant && !this.#mayErr(index, record)) this.#caught(record, index, false)
       return
     }
     if (differ) this.#contradicted(index, record, variant, others)
     else if (others.length === 1) this.#confirmed(index, record, others[0]!)
+  }
+
+  /** A key with a record contradicts what was computed here once: it is judged when that was done twice. */
+  #mayErr (index: number, record: KeyRecord): boolean {
+    const { pieces, rechecks } = this.#known
+    if (pieces.own[index] === 0 || pieces.verified[index] !== 0 || rechecks.isSure(index)) return false
+    if (!hasRecord(record) && record.trustedKey === null) return false
+    if (rechecks.ask(index)) this.#host.recheck(index)
+    return true
   }
 
   /** A member's attestation is a trusted computation: it tells who was right, unless we know it, or members differ. */

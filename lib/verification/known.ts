@@ -9,6 +9,7 @@ import { Ledger } from './ledger.ts'
 import type { KeyRecord } from './ledger.ts'
 import { Levels } from './levels.ts'
 import { PieceStates } from './piece-states.ts'
+import { Rechecks } from './rechecks.ts'
 import { Statements } from './statements.ts'
 import type { Entry } from './statements.ts'
 import type { Comparison, Policy, VerificationOptions } from './types.ts'
@@ -20,6 +21,7 @@ export class Known implements Rules {
   readonly comparison: Comparison
   readonly ledger = new Ledger()
   readonly levels = new Levels()
+  readonly rechecks = new Rechecks()
   readonly statements: Statements
   readonly pieces: PieceStates
 

@@ -41,6 +41,7 @@ export class Verification {
       touched: pieces => { for (const index of pieces) this.#refresh(index) },
       believedWrongly: record => { this.#believedWrongly(record) },
       contradiction: (index, isStrong) => { this.#checks?.hint(index, isStrong) },
+      recheck: index => { host.check(index, 'hint') },
       suspected: (key, reason) => { host.suspected(key, reason) },
       excluded: (key, reason) => { host.excluded(key, reason) }
     })
@@ -70,7 +71,7 @@ export class Verification {
   get maySecond (): boolean { return this.#checks === null || this.#sample !== null || this.#checks.maySecond }
 
   /** No check is to be computed any more, and the sample is satisfied or has failed. */
-  get isSettled (): boolean { return (this.#checks?.openCount ?? 0) === 0 && this.#sample?.isOpen !== true }
+  get isSettled (): boolean { return !this.#known.rechecks.isOpen && !this.#checks?.openCount && !this.#sample?.isOpen }
 
   /**
    * `key` has shown a certificate by a trusted key, which was checked. With our own key: we are a member, and check
@@ -148,6 +149,7 @@ export class Verification {
     const variant = statements.number(index, result)
     const differs = before !== 0 && before !== variant
     pieces.own[index] = variant
+    this.#known.rechecks.computed(index, this.contradicts(index, result))
     this.#checks?.computed(index, isSecond, differs)
     this.#vetting.ended(index)
     if (kind !== undefined || isSecond || differs) this.#report(index, before, variant, kind)
