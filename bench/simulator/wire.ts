@@ -31,10 +31,7 @@ export class SimulatedWire extends EventEmitter<WireEvents> {
   readonly peerExtensions = { extended: true }
   readonly peerChoking = false
   readonly requests: never[] = []
-  readonly lt_donthave = Object.assign(new EventEmitter(), {
-    donthave: (index: number): void => { this.#push(() => { this.#other.#onDontHave(index) }) }
-  })
-
+  readonly lt_donthave = Object.assign(new EventEmitter(), { donthave: (): void => {} })
   extendedHandshake: Record<string, unknown> = {}
   peerExtendedHandshake: Record<string, unknown> = {}
   peerExtendedMapping: Record<string, number> = {}
@@ -142,11 +139,6 @@ export class SimulatedWire extends EventEmitter<WireEvents> {
     if (this.peerPieces.get(index)) return
     this.peerPieces.set(index, true)
     this.emit('have', index)
-  }
-
-  #onDontHave (index: number): void {
-    this.peerPieces.set(index, false)
-    this.lt_donthave.emit('donthave', index)
   }
 
   #onClose (): void {

@@ -95,6 +95,7 @@ export type ErrorCode =
   | 'BW_ERR_TRUST_STORE'
   | 'BW_ERR_UNMERGED'
   | 'BW_ERR_USAGE'
+  | 'BW_ERR_VERIFY_COMMAND'
   | 'BW_ERR_VERIFY_OPTIONS'
 
 /**

@@ -17,14 +17,17 @@ export interface DownloadParts {
   readonly random: () => number
 }
 
+/** A piece that was written, and may be stored. */
+export type IncomingDraft = Pick<PieceDraft, 'commit' | 'hashInto'>
+
 /** The callbacks of the downloads' owner. */
 export interface DownloadHost {
   /** the piece is wanted, and neither stored nor being stored */
   needs (index: number): boolean
   /** the peer's result of the piece will do */
   accepts (peer: TaskPeer, index: number): boolean
-  /** the piece was written, its digest is right, and `peers` sent it; resolves when it is stored */
-  downloaded (index: number, result: Result, draft: Pick<PieceDraft, 'commit'>, peers: Iterable<TaskPeer>): Promise<void>
+  /** the piece was written, its digest is right, and `peers` sent it; resolves when it is stored, or refused */
+  downloaded (index: number, result: Result, draft: IncomingDraft, peers: Iterable<TaskPeer>): Promise<void>
   /** nothing can be written */
   broken (err: Error): void
   /**

@@ -249,6 +249,7 @@ export class Downloader {
     }
     this.#history.forget(index)
     this.#end(download)
+    this.#requeue(index) // if the result was not taken, another one may be
   }
 
   #onMismatch (download: Download): void {

@@ -40,9 +40,7 @@ export function isAsHashed ({ path: root, files }: FoundInput, layout: InputLayo
 export function changed (name: string, at: string): BitWorkerError {
   const there = statsOf(at) === undefined ? 'no longer exists' : 'has changed'
   return new BitWorkerError(
-    'BW_ERR_INPUT',
-    'system',
-    `The input ${quote(name)} is not shared: ${at} ${there} since the task was made. Put it back as it was, or name another copy of it.`
+    'BW_ERR_INPUT', 'system', `The input ${quote(name)} is not shared: ${at} ${there} since the task was made.`
   )
 }
 

@@ -107,12 +107,6 @@ export class DeliveryForecast {
     this.#widen(holder)
   }
 
-  /** The result that the holder announced is not believed: it is not waited for, which is not the holder's fault. */
-  disbelieved (holder: Holder, index: number): void {
-    this.#forget(holder, index)
-    this.#widen(holder)
-  }
-
   /**
    * The connection is closed. The holder counts as overdue: otherwise a liar could disconnect and come back, over and
    * over.
@@ -149,11 +143,28 @@ export class DeliveryForecast {
   /** It sent bytes that were requested. */
   received (holder: Holder, bytes: number): void { holder.sent(bytes, this.#timing.now()) }
 
-  /** The holder completed a piece of `bytes` bytes, which match its digest. */
+  /** The holder sent a piece of `bytes` bytes, which match its digest; whether it is of use is not known yet. */
+  transferred (holder: Holder, bytes: number): void { holder.transferred(bytes, this.#timing.now()) }
+
+  /** The holder completed a piece of `bytes` bytes, which match its digest; 0: its transfer has been reported. */
   delivered (holder: Holder, bytes: number): void {
-    holder.completed(bytes, this.#timing.now())
+    if (bytes > 0) this.transferred(holder, bytes)
+    holder.completed()
     if (Number.isInteger(Math.log(holder.delivered) / Math.log(DELIVERIES_PER_DOUBT))) this.#reconsider(holder)
     this.#widen(holder)
+  }
+
+  /** The holder's result of the piece is of no use. Nobody waited in vain: another holder may deliver it. */
+  disregarded (holder: Holder, index: number): void {
+    this.#forget(holder, index)
+    this.#widen(holder)
+  }
+
+  /** What it completed is of no use: nothing more is expected of it until it delivers. */
+  useless (holder: Holder): void {
+    holder.lapsed()
+    for (const index of holder.expected) this.#unexpect(holder, index)
+    this.#host.overdue()
   }
 
   /** The earliest time at which `expire` may have something to do, or Infinity. */

@@ -47,14 +47,18 @@ export class Holder {
     this.partialBytes += bytes
   }
 
-  /** @internal it completed a piece of `bytes` bytes, which match its digest */
-  completed (bytes: number, now: number): void {
+  /** @internal it sent all of a piece of `bytes` bytes, which match its digest */
+  transferred (bytes: number, now: number): void {
     const weight = 1 / Math.min(this.delivered + 1, RATE_PIECES)
     this.gapMs += (now - this.deliveredAt - this.gapMs) * weight
     this.gapBytes += (bytes - this.gapBytes) * weight
     this.heardAt = now
     this.deliveredAt = now
     this.partialBytes = 0
+  }
+
+  /** @internal the piece that it sent is of use */
+  completed (): void {
     this.isOverdue = false
     this.delivered++
     this.redeemed++

@@ -19,7 +19,7 @@ export class Agreement {
   }
 
   /** The stored pieces of which a connected peer holds a result with a lower digest. It is chosen from now on. */
-  choose (results: ResultTable): number[] {
+  choose (results: ResultTable, mayUse: (index: number, result: Result) => boolean = () => true): number[] {
     const pieces: number[] = []
     for (let index = 0; index < results.pieceCount; index++) {
       const own = results.own(index)
@@ -27,7 +27,7 @@ export class Agreement {
       let lowest = own
       for (const { results: theirs } of this.#peers) {
         const other = theirs.holds(index) ? theirs.result(index) : undefined
-        if (other !== undefined && isBelow(other.digest, lowest.digest)) lowest = other
+        if (other !== undefined && isBelow(other.digest, lowest.digest) && mayUse(index, other)) lowest = other
       }
       if (lowest === own) continue
       this.#chosen.set(index, lowest)

@@ -3,7 +3,7 @@
  * computing, so that each learns in one call what another has found out. Owned by work-session.ts.
  */
 import type { ClaimRecord } from '../../extensions/ut_bitworker/index.ts'
-import type { DownloadHost } from '../download/download-host.ts'
+import type { DownloadHost, IncomingDraft } from '../download/download-host.ts'
 import { WireDownloads } from '../download/downloads.ts'
 import type { Downloads } from '../download/downloads.ts'
 import { Neighbours } from '../peers/neighbours.ts'
@@ -14,10 +14,8 @@ import type { Result } from '../results/result.ts'
 import { ResultTable } from '../results/result-table.ts'
 import type { Claim } from '../scheduling/claim.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
-import type { PieceDraft } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import { Agreement } from './agreement.ts'
-import { Believing } from './believing.ts'
 import { Computing } from './computing.ts'
 import { pieceResult } from './events.ts'
 import type { Finisher } from './finisher.ts'
@@ -26,6 +24,8 @@ import { PieceReaders } from './readers.ts'
 import type { SessionHost } from './session-host.ts'
 import { schedulerOf } from './session-parts.ts'
 import type { SessionParts } from './session-parts.ts'
+import type { Verdict } from './verifier.ts'
+import { Vetting } from './vetting.ts'
 
 /** The parts that follow which pieces are stored. */
 export interface Followers { progress: Progress, finisher: Finisher }
@@ -39,15 +39,14 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   /** readers that wait for missing pieces */
   readonly readers = new PieceReaders()
   readonly computing: Computing
-  /** which results are accepted */
-  readonly believing: Believing
+  readonly vetting: Vetting
   readonly #host: SessionHost
   readonly #progress: Progress
   readonly #finisher: Finisher
   readonly #clock: SessionParts['clock']
   readonly #store: SessionParts['store']
   readonly #agreement: Agreement
-  /** downloaded pieces that are being written to disk */
+  /** downloaded pieces that are being verified, or written to disk */
   readonly #storing = new Set<number>()
   #downloaded = 0
   #isClosed = false
@@ -63,34 +62,33 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.scheduler = schedulerOf(parts, {
       pieceCount,
       needsInputs: inputs !== undefined,
-      checkShare: () => this.believing.checkShare,
       overdue: () => {
         this.downloads.reassign()
       }
     })
     const { results, scheduler } = this
-    this.believing = new Believing({ ...parts, task, results, scheduler }, {
-      reconsider: index => { this.#reconsider(index) },
-      believed: (index, isAccepted) => { this.#onBelieved(index, isAccepted) },
-      settled: () => { finisher.release() },
-      run: () => { if (!this.#isClosed) this.computing.run() },
-      misbehaved: (peer, reason, isFinal) => { this.misbehaved(peer, reason, isFinal) }
-    }, (event, payload) => { if (!this.#isClosed) host.report(event, payload) })
     const peers = this.neighbours = new Neighbours({ ...parts, results, scheduler }, this)
     this.#agreement = new Agreement(peers)
     const downloadParts = { ...parts, scheduler, peers }
     const downloads = this.downloads =
       parts.createDownloads?.(downloadParts, this) ?? new WireDownloads(downloadParts, this)
-    const store = this.believing.isOn ? this.#checking : parts.store
-    this.computing = new Computing({ ...parts, store, results, scheduler, downloads, claims: peers.claims }, host, {
-      computed: (index, own) => { this.believing.computed(index, own) },
-      stored: (index, result) => { this.#onStored(index, result) }
+    this.computing = new Computing(
+      { ...parts, results, scheduler, downloads, claims: peers.claims }, host,
+      (index, result) => { this.vetting.computed(index, result) }
+    )
+    this.vetting = new Vetting(task, { ...parts, results, scheduler, neighbours: peers }, host, {
+      paceMs: () => this.computing.paceMs,
+      stored: (index, result) => { this.#onStored(index, result) },
+      withdraw: (index, size) => { this.#withdraw(index, size) },
+      need: index => { this.#need(index) },
+      changed: () => { this.#updateAll() }
     })
     parts.store.onLost(index => { this.#onLost(index) })
   }
 
   /** A piece of an earlier run. */
   restored (index: number, result: Result): void {
+    if (this.vetting.restored(index, result)) return
     this.#settle(index, result)
     this.#progress.add(index, result.size)
     this.#host.stored(index)
@@ -103,16 +101,15 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   /** The pieces of earlier runs are known. */
   open (): void {
-    this.believing.open()
     this.computing.open()
     this.readers.wakeAll()
   }
 
   async close (): Promise<void> {
     this.#isClosed = true
+    this.vetting.close()
     this.downloads.close()
     this.neighbours.close()
-    this.believing.close()
     this.readers.wakeAll()
     await this.computing.close()
   }
@@ -126,9 +123,9 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   /** The piece goes before others from now on, even if the user did not select it. */
   urge (index: number): void {
-    if (this.isReadable(index) || this.scheduler.isUrgent(index)) return
+    if (!this.scheduler.isMissing(index) || this.scheduler.isUrgent(index)) return
     this.scheduler.setUrgent(index, true)
-    if (this.scheduler.isMissing(index)) this.neighbours.offerAgain(index)
+    this.neighbours.offerAgain(index)
     this.#updateAll()
   }
 
@@ -148,18 +145,9 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.computing.run()
   }
 
-  /** The piece is stored, and its result accepted. */
-  isReadable (index: number): boolean { return this.results.has(index) && this.believing.isAccepted(index) }
-
   //
   // PEERS
   //
-
-  joined (peer: TaskPeer): void { this.believing.joined(peer) }
-
-  believes (peer: TaskPeer, index: number): boolean {
-    return this.believing.believes(index, peer.results.result(index))
-  }
 
   claims (opts: { isBackup: boolean }): ClaimRecord[] { return this.computing.claims(opts) }
 
@@ -184,7 +172,6 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   }
 
   left (peer: TaskPeer): void {
-    this.believing.left(peer)
     this.downloads.removePeer(peer)
     this.computing.run()
   }
@@ -204,7 +191,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   //
 
   accepts (peer: TaskPeer, index: number): boolean {
-    return this.believing.accepts(index, peer.results.result(index)) && this.#agreement.accepts(peer, index)
+    return this.vetting.accepts(peer, index) && this.#agreement.accepts(peer, index)
   }
 
   needs (index: number): boolean {
@@ -219,10 +206,22 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   broken (err: Error): void { if (!this.#isClosed) this.#host.broken(err) }
 
   async downloaded (
-    index: number, result: Result, draft: Pick<PieceDraft, 'commit'>, peers: Iterable<TaskPeer>
+    index: number, result: Result, draft: IncomingDraft, peers: Iterable<TaskPeer>
   ): Promise<void> {
     const sources = [...peers]
-    if (result.size > 0) for (const peer of sources) this.neighbours.delivered(peer, result.size / sources.length)
+    let share = result.size / sources.length
+    let verdict: Verdict = 'unjudged'
+    if (this.vetting.verifier.isOn) {
+      this.#storing.add(index)
+      for (const peer of sources) this.scheduler.deliveries.transferred(peer.holder, share)
+      share = 0
+      verdict = await this.vetting.downloaded(index, result, draft, sources)
+      this.#storing.delete(index)
+      if (this.#isClosed) return
+      if (verdict !== 'right' && verdict !== 'unjudged') return this.computing.run()
+      if (!this.scheduler.isMissing(index)) return // computed in the meantime
+    }
+    if (result.size > 0) for (const peer of sources) this.neighbours.delivered(peer, share)
     this.computing.abort(index, 'it was downloaded')
     if (this.results.has(index)) return // computed in the meantime
     this.#storing.add(index)
@@ -238,6 +237,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     }
     // a work item that was faster reports its piece itself
     if (this.#isClosed || this.results.has(index) || !sameResult(stored, result)) return
+    if (verdict === 'right') this.vetting.confirm(index)
     this.#downloaded++
     this.#host.report('downloaded', pieceResult(index, stored))
     this.#onStored(index, stored, peers)
@@ -261,7 +261,6 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   #settle (index: number, result: Result): void {
     this.#agreement.stored(index, result)
     this.results.setOwn(index, result)
-    this.believing.stored(index, result)
     this.scheduler.setMissing(index, false)
     this.scheduler.setUrgent(index, false)
   }
@@ -271,7 +270,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
    * instead. Returns their number.
    */
   agree (): number {
-    const pieces = this.#agreement.choose(this.results)
+    const { verifier } = this.vetting
+    const pieces = this.#agreement.choose(this.results, (index, result) => !verifier.refuses(index, result))
     for (const index of pieces) this.#store.drop(index)
     return pieces.length
   }
@@ -279,40 +279,23 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   /** A stored piece is gone or damaged: downloads or computes it again. */
   #onLost (index: number): void {
     const size = this.results.ownSize(index)
-    if (size === undefined || this.#isClosed) return
+    if (this.#isClosed || (size === undefined && !this.vetting.lost(index))) return
+    this.scheduler.setMissing(index, true)
+    if (size !== undefined) this.#withdraw(index, size)
+    this.#need(index)
+  }
+
+  /** The stored piece does not count any more. */
+  #withdraw (index: number, size: number): void {
     this.results.setOwn(index, undefined)
     this.#progress.remove(index, size)
-    this.scheduler.setMissing(index, true)
-    this.believing.stored(index, undefined)
     this.#host.lost(index)
     this.#finisher.reopen(index)
     this.neighbours.withdraw(index)
+  }
+
+  #need (index: number): void {
     this.neighbours.offerAgain(index, peer => this.accepts(peer, index))
     this.#updateAll()
-  }
-
-  //
-  // BELIEVED
-  //
-
-  /** Another result of a missing piece is accepted than before, or none. */
-  #reconsider (index: number): void {
-    if (this.#isClosed || !this.scheduler.isMissing(index) || this.#storing.has(index)) return
-    this.downloads.cancel(index)
-    this.neighbours.reconsider(index)
-  }
-
-  #onBelieved (index: number, isAccepted: boolean): void {
-    if (!isAccepted) return this.#finisher.reopen(index)
-    this.scheduler.setUrgent(index, false)
-    this.readers.wake(index)
-    this.#finisher.check(index)
-  }
-
-  /** The store, for work items whose results are compared with what is stored. */
-  get #checking (): Pick<SessionParts['store'], 'generate'> {
-    return {
-      generate: index => this.#store.generate(index, { replaces: own => this.believing.replaces(index, own) })
-    }
   }
 }

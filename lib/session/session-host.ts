@@ -16,6 +16,8 @@ export interface SessionHost {
   done (): void
   /** the peer may not come back */
   ban (wire: Wire): void
+  /** something that the user should know of, and after which the session continues */
+  warn (err: Error): void
   /** the store cannot continue (disk full, folder gone) */
   broken (err: Error): void
 }

@@ -52,7 +52,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     this.#parts = parts
     this.#host = host
     const progress = this.progress = new Progress(task)
-    this.#finisher = new Finisher(task, parts, progress, host, file => this.#flow.believing.mayFinish(file))
+    this.#finisher = new Finisher(task, parts, progress, host)
     this.#flow = new PieceFlow(task, parts, host, { progress, finisher: this.#finisher })
     // a random phase, so that peers that start together do not do this at the same time
     this.#keepHouse(parts.random() * HOUSEKEEPING_MS)
@@ -135,22 +135,36 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   /** Reports the progress of an input. */
   reportInput (event: InputEvent): void { if (!this.#isClosed) this.#host.report('input', event) }
 
+  /** Whether commands will be allowed to run: results that could be judged wait for that. */
+  expectComputing (isExpected: boolean): void {
+    if (isExpected) this.#flow.vetting.verifier.expect()
+    else if (this.computing === 'off') this.#flow.vetting.verifier.stop()
+  }
+
   /** @param slots number of work items at a time; none starts while paused */
   startComputing (slots: number, isPaused: boolean): void {
     if (this.#isClosed || this.computing !== 'off') return
     this.progress.begin(this.#parts.clock.now())
     this.#flow.computing.start(slots, isPaused)
+    this.#flow.vetting.start(slots, isPaused)
     this.#finisher.allowCommands()
     this.#flow.computing.run()
   }
 
-  pauseComputing (): void { this.#flow.computing.pause() }
+  pauseComputing (): void {
+    this.#flow.computing.pause()
+    this.#flow.vetting.verifier.pause()
+  }
 
-  resumeComputing (): void { this.#flow.computing.resume() }
+  resumeComputing (): void {
+    this.#flow.computing.resume()
+    this.#flow.vetting.verifier.resume()
+  }
 
   /** Kills the work items. Resolves when they have ended. */
   async stopComputing (): Promise<void> {
     this.#finisher.forbidCommands()
+    this.#flow.vetting.verifier.stop()
     await this.#flow.computing.stop()
   }
 
@@ -160,11 +174,11 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   get endReason (): BitWorkerError { return endOfReading(this.#error) }
 
   /**
-   * Resolves when the piece is stored, and its result accepted; until then, it is downloaded or computed before
-   * others. Rejects with BW_ERR_DESTROYED.
+   * Resolves when the piece is stored; until then, it is downloaded or computed before others. Rejects with
+   * BW_ERR_DESTROYED.
    */
   async waitFor (index: number): Promise<void> {
-    while (!this.#flow.isReadable(index) && !this.#isClosed) {
+    while (!this.results.has(index) && !this.#isClosed) {
       this.urge(index)
       await this.#flow.readers.wait(index)
     }

@@ -4,7 +4,6 @@
  * restore.ts (start), task-folder.ts (state), generate.ts, finish-file.ts, complete-command.ts.
  */
 import { EventEmitter } from 'node:events'
-import { setTimeout } from 'node:timers/promises'
 import { BitWorkerError } from '../base/errors.ts'
 import { traceOf } from '../base/trace.ts'
 import type { Executor } from '../executor/bash-executor.ts'
@@ -14,24 +13,22 @@ import { PackedResults } from '../results/packed-results.ts'
 import type { ReadonlyResults } from '../results/packed-results.ts'
 import type { Result } from '../results/result.ts'
 import type { Task } from '../task/task.ts'
+import { checkRest } from './check-rest.ts'
 import type { FileMark } from './files/marks.ts'
 import { finishFile } from './finish-file.ts'
 import { generate, prepare } from './generate.ts'
 import type { RunOptions } from './generate.ts'
+import { compareResults, verifyPiece } from './judge.ts'
 import { failingCommands, missingNeeds } from './missing-needs.ts'
 import { hasResultsFile, removeResultsFile, writeResultsFile } from './results-file.ts'
 import type { HowAccepted } from './results-file.ts'
 import { TaskFolder } from './task-folder.ts'
 import type {
   ChunkStore, DoneCallback, FinishOptions, FinishedFile, GenerateOptions, Given, Generation, GetCallback, GetOptions,
-  Inputs, PieceDraft, PieceStore
+  Inputs, Judging, PieceDraft, PieceStore, UnstoredResult
 } from './types.ts'
 
 const trace = traceOf('store')
-
-/** The background check works for this long, and then leaves disk and processor to others for a multiple of that. */
-const CHECK_SLICE_MS = 5
-const CHECK_PAUSES = 4
 
 /** How a task's store runs commands. */
 export interface StoreRunOptions {
@@ -62,7 +59,7 @@ export interface ComputeStoreOptions extends StoreRunOptions {
 export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implements ChunkStore, PieceStore {
   readonly #opts: ComputeStoreOptions
   readonly #pending = new Set<Promise<unknown>>()
-  readonly #generations = new Set<Generation>()
+  readonly #running = new Set<Generation | Judging>()
   readonly #finishing = new Map<number, Promise<FinishedFile | null>>()
   readonly #abort = new AbortController()
   #run: RunOptions = { binds: [], timeoutMs: 0 }
@@ -161,17 +158,9 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
 
   /** Checks the remaining pieces, so that damage is found before anyone waits for them. */
   async verifyRest (): Promise<void> {
-    const { signal } = this.#abort
-    let since = performance.now()
-    for (const index of this.results.keys()) {
-      if (signal.aborted) return
-      // the code that needs the piece will report the error
-      await this.#track(this.#openFolder().reader.verifyOnce(index)).catch(() => {})
-      const elapsed = performance.now() - since
-      if (elapsed < CHECK_SLICE_MS) continue
-      await setTimeout(elapsed * CHECK_PAUSES, undefined, { signal, ref: false }).catch(() => {})
-      since = performance.now()
-    }
+    const check = async (index: number): Promise<boolean> =>
+      await this.#track(Promise.resolve(this.#openFolder().reader.verifyOnce(index)))
+    await checkRest(this.results.keys(), check, this.#abort.signal)
   }
 
   receive (index: number, size: number): PieceDraft {
@@ -220,12 +209,20 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   drop (index: number): void { this.#openFolder().lose(index) }
 
   generate (index: number, opts?: GenerateOptions): Generation {
-    const generation = generate(this.#openFolder(), index, this.#run, opts)
-    this.#generations.add(generation)
-    const forget = (): void => { this.#generations.delete(generation) }
-    this.#track(generation.done).then(forget, forget)
-    return generation
+    return this.#untilEnd(generate(this.#openFolder(), index, this.#run, opts))
   }
+
+  verifyBy (index: number, other?: UnstoredResult): Judging {
+    return this.#untilEnd(verifyPiece(this.#openFolder(), index, this.#run, other))
+  }
+
+  compare (index: number, other: UnstoredResult): Judging {
+    return this.#untilEnd(compareResults(this.#openFolder(), index, this.#run, other))
+  }
+
+  isVerified (index: number): boolean { return this.#folder?.table.isVerified(index) === true }
+
+  setVerified (index: number): void { this.#openFolder().setVerified(index) }
 
   computed (index: number): Result | undefined { return this.#folder?.table.computed(index) }
 
@@ -272,7 +269,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
 
   async #end (): Promise<void> {
     this.#abort.abort()
-    for (const generation of this.#generations) generation.kill()
+    for (const running of this.#running) running.kill()
     await Promise.allSettled(this.#pending)
     await this.#folder?.scratch.close()
     this.#folder?.close()
@@ -281,6 +278,14 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   #openFolder (): TaskFolder {
     if (this.#folder === null || this.#closing !== null) throw closed()
     return this.#folder
+  }
+
+  /** close() kills it. */
+  #untilEnd<T extends Generation | Judging> (running: T): T {
+    this.#running.add(running)
+    const forget = (): void => { this.#running.delete(running) }
+    this.#track<unknown>(running.done).then(forget, forget)
+    return running
   }
 
   /** close() waits for the promise. */

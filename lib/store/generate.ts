@@ -188,6 +188,7 @@ class PieceGeneration implements Generation {
   }
 }
 
-function strictest (a = 0, b = 0): number {
+/** The stricter of two time limits; 0: none. */
+export function strictest (a = 0, b = 0): number {
   return a === 0 || b === 0 ? Math.max(a, b) : Math.min(a, b)
 }

@@ -33,6 +33,8 @@ export const PIECE_PLACED = 4
 
 /** A work item here gave this result of the piece, whether or not it is (still) stored. */
 export const PIECE_COMPUTED = 5
+/** The result of the piece `index` was found right by the verify command, or was computed here. */
+export const PIECE_VERIFIED = 6
 
 /** The digest in a record that needs none. */
 export const NO_DIGEST: Uint8Array = new Uint8Array(32)
@@ -41,6 +43,7 @@ export const NO_DIGEST: Uint8Array = new Uint8Array(32)
 export interface JournalRecord {
   type:
     | typeof PIECE_STORED | typeof FILE_FINISHED | typeof PIECE_DROPPED | typeof PIECE_PLACED | typeof PIECE_COMPUTED
+    | typeof PIECE_VERIFIED
   /** of the piece or file */
   index: number
   /** bytes */
@@ -129,7 +132,8 @@ function isWithin (
 ): boolean {
   if (type === FILE_FINISHED) return index < bounds.fileCount && Number.isSafeInteger(size)
   if (type === PIECE_PLACED) return index < bounds.pieceCount && Number.isSafeInteger(size)
-  const isOfPiece = type === PIECE_STORED || type === PIECE_DROPPED || type === PIECE_COMPUTED
+  const isOfPiece = type === PIECE_STORED || type === PIECE_DROPPED || type === PIECE_COMPUTED ||
+    type === PIECE_VERIFIED
   return isOfPiece && index < bounds.pieceCount && size <= bounds.pieceLength
 }
 

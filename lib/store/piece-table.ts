@@ -51,6 +51,8 @@ export interface StoredPieces {
   isChecked (index: number, mtimeMs: number): boolean
   /** Like isChecked, for files that only we can change. */
   isSurelyChecked (index: number): boolean
+  /** the stored result was found right by the verify command, or was computed here */
+  isVerified (index: number): boolean
   /** the first result that was computed here and recorded as such, whether or not it is stored */
   computed (index: number): Result | undefined
 }
@@ -66,6 +68,8 @@ export class PieceTable implements StoredPieces {
   readonly #task: Task
   readonly #layout: StoreLayout
   readonly #results: PackedResults
+  /** 1: the stored result is known to be right; null: none is */
+  #verified: Uint8Array | null = null
   /** null: none */
   #computed: PackedResults | null = null
   readonly #finished = new Map<number, number>()
@@ -129,9 +133,17 @@ export class PieceTable implements StoredPieces {
 
   isSurelyChecked (index: number): boolean { return this.#checked[index] === UNCHANGING }
 
+  isVerified (index: number): boolean { return this.#verified?.[index] === 1 }
+
   computed (index: number): Result | undefined { return this.#computed?.get(index) }
 
   // PIECES
+
+  /** The stored result is right. */
+  setVerified (index: number): void {
+    this.#verified ??= new Uint8Array(this.#task.pieceCount)
+    this.#verified[index] = 1
+  }
 
   /** A work item here gave this result. Only the first one of a piece counts. */
   setComputed (index: number, result: Result): void {
@@ -142,6 +154,7 @@ export class PieceTable implements StoredPieces {
   /** The piece is stored in its part file. */
   setPart (index: number, result: Result): void {
     this.#leaveFile(index)
+    if (this.#verified !== null) this.#verified[index] = 0
     this.#checked[index] = UNCHECKED
     this.#results.set(index, result)
   }
@@ -166,6 +179,7 @@ export class PieceTable implements StoredPieces {
 
   /** The piece is no longer stored. Returns whether it was in a file with others. */
   delete (index: number): boolean {
+    if (this.#verified !== null) this.#verified[index] = 0
     this.#results.delete(index)
     return this.#leaveFile(index)
   }

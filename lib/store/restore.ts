@@ -19,7 +19,7 @@ import { hashRegion, openRegular } from '../system/file-io.ts'
 import { partName } from './files/layout.ts'
 import type { StoreLayout } from './files/layout.ts'
 import { Pacer } from './files/pacer.ts'
-import { FILE_FINISHED, NO_DIGEST, PIECE_COMPUTED, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
+import { FILE_FINISHED, NO_DIGEST, PIECE_COMPUTED, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED, PIECE_VERIFIED } from './journal.ts'
 import type { Journal, JournalRecord } from './journal.ts'
 import { PieceTable } from './piece-table.ts'
 
@@ -81,6 +81,10 @@ export async function restore (sources: Sources): Promise<PieceTable> {
   }
   const names = new Set(readdirSync(layout.parts))
   await restorePieces(sources, { claims, finals, drafts, names }, table)
+  for (const { type, index, digest } of sources.records) {
+    const stored = table.results.get(index)
+    if (type === PIECE_VERIFIED && stored !== undefined && equalBytes(stored.digest, digest)) table.setVerified(index)
+  }
   for (const name of names) removeFile(path.join(layout.parts, name))
   for (const file of drafts.keys()) if (!table.isDraft(file)) removeFile(layout.draft(file))
   return table

@@ -15,13 +15,15 @@ import { Drafts } from './drafts.ts'
 import type { DraftOwner } from './drafts.ts'
 import { FolderGuard } from './files/folder-guard.ts'
 import {
-  lstatOrNull, makeFolders, removeFile, removeFinal, removeIfEmpty, removeTree, writeTaskFile
+  lstatOrNull, makeFolders, removeFile, removeFinal, removeTraces, removeTree, writeTaskFile
 } from './files/folders.ts'
 import { StoreLayout } from './files/layout.ts'
 import type { FileMark } from './files/marks.ts'
 import { Pacer } from './files/pacer.ts'
 import { ScratchFolders } from './files/scratch.ts'
-import { FILE_FINISHED, Journal, PIECE_COMPUTED, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED } from './journal.ts'
+import {
+  FILE_FINISHED, Journal, PIECE_COMPUTED, PIECE_DROPPED, PIECE_PLACED, PIECE_STORED, PIECE_VERIFIED
+} from './journal.ts'
 import { PieceReader } from './piece-reader.ts'
 import type { PieceTable, Place, StoredPieces } from './piece-table.ts'
 import { restore } from './restore.ts'
@@ -207,6 +209,14 @@ export class TaskFolder implements DraftOwner {
     this.#onLost(index)
   }
 
+  /** The stored result is right. If that cannot be recorded, the next run finds out again. */
+  setVerified (index: number): void {
+    const result = this.#table.results.get(index)
+    if (result === undefined || this.#table.isVerified(index)) return
+    this.#table.setVerified(index)
+    this.#journal.append({ type: PIECE_VERIFIED, index, ...result }).catch(() => {})
+  }
+
   /**
    * A path below `work/` that nobody else uses, for a new file or folder. Throws BW_ERR_SYMLINK, BW_ERR_OUTPUT_FOLDER.
    */
@@ -306,10 +316,4 @@ export class TaskFolder implements DraftOwner {
     this.reader.forgetFile(part)
     if (this.guard.isSame('parts')) removeFile(part)
   }
-}
-
-/** Removes everything beside the finished files. */
-async function removeTraces (layout: StoreLayout): Promise<void> {
-  await removeTree(layout.root)
-  removeIfEmpty(path.dirname(layout.root))
 }

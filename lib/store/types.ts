@@ -70,6 +70,25 @@ export interface PieceDraft {
   discard (): void
 }
 
+/** What a verify or compare command says. */
+export type Judgement =
+  | { verdict: 'right', ms: number }
+  | { verdict: 'wrong' }
+  /** it cannot tell, or did not run to its end: nothing follows for who made the result */
+  | { verdict: 'unknown', why: Error }
+
+/** A verify or compare command that runs. */
+export interface Judging {
+  /** Rejects with BW_ERR_COMMAND_KILLED after `kill`, with nothing else. */
+  readonly done: Promise<Judgement>
+  kill (): void
+  pause (): void
+  resume (): void
+}
+
+/** A result that is not stored (yet), of which the bytes can be read. */
+export interface UnstoredResult { size: number, draft: Pick<PieceDraft, 'hashInto'> }
+
 /** A file or folder that a command finds in its working directory, read-only. */
 export interface GivenFile {
   /** absolute */
@@ -174,6 +193,17 @@ export interface PieceStore {
   generate (index: number, opts?: GenerateOptions): Generation
   /** The first recorded result that was computed here (see GenerateOptions), in this run or an earlier one. */
   computed (index: number): Result | undefined
+  /**
+   * Runs the task's verify command on the stored result of a piece, or on `other`. Throws BW_ERR_STORE_CLOSED. Absent:
+   * the store runs no such commands.
+   */
+  verifyBy? (index: number, other?: UnstoredResult): Judging
+  /** Runs the task's compare command on the stored result of a piece, and on `other`; 'right': the same. As above. */
+  compare? (index: number, other: UnstoredResult): Judging
+  /** The stored result of the piece was found right, or was computed here. */
+  isVerified? (index: number): boolean
+  /** Records that, also for later runs. Throws BW_ERR_STORE_CLOSED. */
+  setVerified? (index: number): void
   /**
    * Finishes a file; null if its complete command may not run. Rejects with BW_ERR_PART_MISSING, BW_ERR_PART_CORRUPT
    * (after `onLost`), BW_ERR_TASK_PIECE; for a store on disk, with the errors of store/finish-file.ts.

@@ -58,6 +58,7 @@ export class ComputeControl {
   start (options: ComputeOptions): void {
     const checked = this.#options = checkComputeOptions(options)
     this.resume()
+    this.#torrent._session?.expectComputing(true)
     if (this.#torrent.ready) this.#startWhenSettled(checked)
   }
 
@@ -75,6 +76,7 @@ export class ComputeControl {
 
   async stop (): Promise<void> {
     this.#options = null
+    this.#torrent._session?.expectComputing(false)
     if (this.state === 'off' || this.#isSettling) this.#closeRoot()
     this.#torrent._session?.checkDone()
     const stopping = this.#torrent._session?.stopComputing()
@@ -87,6 +89,9 @@ export class ComputeControl {
     this.#supply?.close()
     this.#supply = null
   }
+
+  /** Computing was requested. */
+  get isWanted (): boolean { return this.#options !== null }
 
   /** Computing was requested, but has not begun. */
   get isStarting (): boolean { return this.#options !== null && this.#torrent._session?.computing === 'off' }
@@ -170,6 +175,7 @@ export class ComputeControl {
       session.startComputing(slotsOf(chosen), this.#isPaused)
     }, (err: Error) => {
       this.#options = null
+      session.expectComputing(false)
       this.#closeRoot()
       if (!torrent.destroyed) torrent.emit('warning', err)
       session.checkDone()

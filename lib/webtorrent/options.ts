@@ -72,6 +72,11 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
    * Default false.
    */
   results?: boolean
+  /**
+   * How results of others are verified. `'off'`: what somebody announced is accepted. Default: if the task has a verify
+   * command, and is computed here, what that finds right is accepted, and otherwise what somebody announced.
+   */
+  verify?: 'off'
   /** Overwrite files in `path` with the names of the task's files that BitWorker did not write. Default false. */
   force?: boolean
 }

@@ -102,5 +102,7 @@ export class SessionMirror implements SessionHost {
     this.#torrent._control.banned(wire)
   }
 
+  warn (err: Error): void { if (!this.#torrent.destroyed) this.#torrent.emit('warning', err) }
+
   broken (err: Error): void { if (!this.#torrent.destroyed) this.#torrent._destroy(err) }
 }

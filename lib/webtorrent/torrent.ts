@@ -101,8 +101,10 @@ export class ComputeTorrent extends IdentifiedTorrent {
     const lag = this._lag = new ProcessLag()
     const { peerIdBuffer: peerId } = this.client
     const completes = this._completes(task)
-    const parts = { store, peerId, clock: systemClock, random: Math.random, lag: () => lag.ms, completes }
+    const verifies = this._options.verify !== 'off'
+    const parts = { store, peerId, clock: systemClock, random: Math.random, lag: () => lag.ms, completes, verifies }
     this._session = new WorkSession(task, parts, new SessionMirror(this, task))
+    this._session.expectComputing(this._control.isWanted)
     return this._session
   }
 

@@ -61,8 +61,7 @@ class Node {
     const parts = { results: this.#results, scheduler, clock, peerId: this.peerId, store: { get () {} } }
     this.neighbours = new Neighbours(parts, {
       claims: () => [],
-      joined: () => {},
-      believes: () => true,
+      accepts: () => true,
       available: (_peer, index) => { this.available.push(index) },
       yield: () => {},
       updated: () => {},

@@ -78,6 +78,7 @@ const HOST = {
   fileFinished () {},
   done () {},
   ban () {},
+  warn () {},
   broken () {}
 }
 

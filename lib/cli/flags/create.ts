@@ -52,7 +52,7 @@ export function addCreate (program: Command): void {
       new Option('--gpu', 'compute only on machines with a GPU, whose users pass --gpu to run').default(false)
     ]),
     ...group('Verifying', [
-      new Option('--verify-command <cmd>', 'decides whether a piece, on its standard input, is right: exits with 0 for right, 1 for wrong, anything else for cannot tell. It runs like the command'),
+      new Option('--verify-command <cmd>', 'decides whether a piece, on its standard input, is right: exits with 0 for right, 1 for wrong, anything else for cannot tell. It runs like the command; peers that compute use only what it finds right'),
       value('--verify-timeout <seconds>', 'the longest run time of the verify command (default: as --timeout)', parseCount),
       new Option('--compare-command <cmd>', 'decides whether two results of a piece, the files a and b, are the same; exit codes as above. For results that are never equal byte by byte'),
       new Option('--deterministic', 'the command prints the same bytes on all machines'),

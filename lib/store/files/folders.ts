@@ -163,7 +163,13 @@ export function checkRoom ({ folder, work }: StoreLayout, cause?: unknown): void
   if (blocks > 0 && room === 0) throw diskFull(folder, cause)
 }
 
+/** Removes everything of a task beside its finished files. */
+export async function removeTraces (layout: StoreLayout): Promise<void> {
+  await removeTree(layout.root)
+  removeIfEmpty(path.dirname(layout.root))
+}
+
 /** Removes a folder if it is empty. Never throws. */
-export function removeIfEmpty (dir: string): void {
+function removeIfEmpty (dir: string): void {
   try { rmdirSync(dir) } catch {} // it is not empty
 }

@@ -1,0 +1,247 @@
+/**
+ * Has the store run the task's verify command on results, and remembers what it found: which results are refused, from
+ * whomever they come, and whose results were. A verdict is about a result, not about who has it: no peer is punished
+ * here. Owned by piece-flow.ts.
+ *
+ * Results of others that cannot be judged are not used. Only pieces that were computed here show that the command
+ * itself does not work: otherwise whoever sends what makes it fail could switch it off.
+ */
+import type { Clock } from '../base/clock.ts'
+import { hexOf } from '../base/digest.ts'
+import { BitWorkerError } from '../base/errors.ts'
+import type { Result } from '../results/result.ts'
+import type { Judgement, Judging, PieceStore, UnstoredResult } from '../store/types.ts'
+import type { Task } from '../task/task.ts'
+
+/** 'unjudged': no verify command may run here (any more). 'ignored': of no peer that is still listened to. */
+export type Verdict = Judgement['verdict'] | 'unjudged' | 'ignored'
+
+/** The parts that the verifier uses. */
+export interface VerifierParts {
+  readonly store: Pick<PieceStore, 'verifyBy'>
+  readonly clock: Clock
+  /** default: true */
+  readonly verifies?: boolean
+}
+
+/** Callbacks of the verifier's owner. */
+export interface VerifierHost {
+  /** how long a piece takes to be computed here, milliseconds; 0: unknown */
+  readonly paceMs: number
+  /** The command does not work here: nothing is judged any more, and what could not be judged is accepted again. */
+  gaveUp (why: BitWorkerError): void
+}
+
+interface Waiting {
+  index: number
+  draft: UnstoredResult | undefined
+  /** who sent it; nobody: it is stored */
+  sources: readonly object[]
+  resolve: (judgement: Judgement | 'unjudged' | 'ignored') => void
+}
+
+/** What is judged, and how it came here. */
+export interface Origin {
+  /** it is not stored yet; default: it is */
+  draft?: UnstoredResult
+  /** the peers that sent it; default: none */
+  sources?: readonly object[]
+  /** it was computed here; default: false */
+  isOwn?: boolean
+}
+
+/** Computing a piece is no slower than to wait longer than it takes, or than this. */
+const MIN_LIMIT_MS = 10_000
+/** Of a peer with this many useless results, and fewer useful ones, no more are taken. */
+const MAX_USELESS = 3
+/** So many own pieces in a row that cannot be judged show that the command does not work. */
+const MAX_UNKNOWN = 3
+/** Own pieces are judged three times, and from then on if that takes no more than this share of computing them. */
+const OWN_PIECES = 3
+const OWN_SHARE = 0.1
+const NO_RECORD = { useful: 0, useless: 0 }
+
+/** The verification of one task's results by its verify command. */
+export class Verifier {
+  readonly #store: VerifierParts['store']
+  readonly #clock: Clock
+  readonly #host: VerifierHost
+  readonly #isPossible: boolean
+  #mode: 'off' | 'expected' | 'on' = 'off'
+  #isPaused = false
+  #hasGivenUp = false
+  #slots = 0
+  readonly #queue: Waiting[] = []
+  readonly #running = new Set<Judging>()
+  /** keys of results that are wrong; of those that could not be judged */
+  readonly #wrong = new Set<string>()
+  readonly #unknown = new Set<string>()
+  #records = new WeakMap<object, { useful: number, useless: number }>()
+  readonly #own = { judged: 0, ms: 0, paceMs: 0, unknown: 0 }
+
+  constructor (task: Task, { store, clock, verifies = true }: VerifierParts, host: VerifierHost) {
+    this.#store = store
+    this.#clock = clock
+    this.#host = host
+    const { verifyCommand, unsupported } = task
+    this.#isPossible =
+      verifies && verifyCommand !== undefined && unsupported === undefined && store.verifyBy !== undefined
+  }
+
+  /** Results are judged, now or as soon as commands may run. */
+  get isOn (): boolean { return this.#mode !== 'off' }
+
+  /** Commands will be allowed to run: results wait until then. */
+  expect (): void {
+    if (this.#isPossible && !this.#hasGivenUp && this.#mode === 'off') this.#mode = 'expected'
+  }
+
+  /** Commands may run, this many at a time. */
+  start (slots: number, isPaused: boolean): void {
+    this.expect()
+    if (this.#mode === 'off') return
+    this.#mode = 'on'
+    this.#slots = slots
+    this.#isPaused = isPaused
+    this.#run()
+  }
+
+  pause (): void {
+    this.#isPaused = true
+    for (const judging of this.#running) judging.pause()
+  }
+
+  resume (): void {
+    this.#isPaused = false
+    for (const judging of this.#running) judging.resume()
+    this.#run()
+  }
+
+  /** Commands may not run any more: what is waiting stays unjudged. */
+  stop (): void {
+    this.#mode = 'off'
+    for (const judging of this.#running) judging.kill()
+    for (const { resolve } of this.#queue.splice(0)) resolve('unjudged')
+  }
+
+  /** Judges what is stored of the piece, or what was downloaded. */
+  async judge (index: number, result: Result, { draft, sources = [], isOwn = false }: Origin = {}): Promise<Verdict> {
+    if (!this.isOn) return 'unjudged'
+    const judgement = await new Promise<Judgement | 'unjudged' | 'ignored'>(resolve => {
+      this.#queue.push({ index, draft, sources, resolve })
+      this.#run()
+    })
+    if (typeof judgement === 'string') return judgement
+    if (isOwn) this.#learn(judgement)
+    else if (judgement.verdict !== 'right') this.#refuse(index, result, judgement.verdict)
+    return judgement.verdict
+  }
+
+  /** The result is not to be used, whoever has it. */
+  refuses (index: number, result: Result): boolean {
+    if (this.#wrong.size + this.#unknown.size === 0) return false
+    const key = keyOf(index, result)
+    return this.#wrong.has(key) || this.#unknown.has(key)
+  }
+
+  /** Notes whether what the peer sent could be used. */
+  received (peer: object, isUseful: boolean): void {
+    const record = this.#records.get(peer) ?? { ...NO_RECORD }
+    record[isUseful ? 'useful' : 'useless']++
+    this.#records.set(peer, record)
+  }
+
+  /** Whether results are taken from the peer: not if most of those that it sent were useless. */
+  listensTo (peer: object): boolean {
+    const { useful, useless } = this.#records.get(peer) ?? NO_RECORD
+    return useless < MAX_USELESS || useless <= useful
+  }
+
+  /** Whether pieces that were computed here are judged, too: it costs little, and finds broken machines. */
+  get judgesOwn (): boolean {
+    const { judged, ms, paceMs } = this.#own
+    return this.isOn && (judged < OWN_PIECES || ms <= OWN_SHARE * paceMs)
+  }
+
+  #refuse (index: number, result: Result, verdict: 'wrong' | 'unknown'): void {
+    (verdict === 'wrong' ? this.#wrong : this.#unknown).add(keyOf(index, result))
+  }
+
+  #learn (judgement: Judgement): void {
+    const own = this.#own
+    own.unknown = judgement.verdict === 'unknown' ? own.unknown + 1 : 0
+    if (judgement.verdict === 'unknown') {
+      if (own.unknown >= MAX_UNKNOWN) this.#giveUp(judgement.why)
+      return
+    }
+    own.judged++
+    own.ms += judgement.verdict === 'right' ? judgement.ms : 0
+    own.paceMs += this.#host.paceMs
+  }
+
+  #giveUp (why: Error): void {
+    this.#hasGivenUp = true
+    this.#unknown.clear()
+    this.#records = new WeakMap()
+    this.stop()
+    this.#host.gaveUp(new BitWorkerError(
+      'BW_ERR_VERIFY_COMMAND',
+      'command',
+      `The task's verify command cannot judge pieces that were computed here (${why.message.replace(/\.$/, '')}), so results of other peers are accepted without it from now on. Correct the machine or the task, or pass --no-compute.`,
+      { cause: why }
+    ))
+  }
+
+  #run (): void {
+    while (this.#mode === 'on' && !this.#isPaused && this.#running.size < this.#slots) {
+      const next = this.#next()
+      if (next === undefined) return
+      if (next.sources.length > 0 && !next.sources.some(peer => this.listensTo(peer))) next.resolve('ignored')
+      else void this.#start(next)
+    }
+  }
+
+  /** What comes from those who have sent the most that was right: liars must not keep others waiting. */
+  #next (): Waiting | undefined {
+    let best = 0
+    let most = -Infinity
+    for (const [i, { sources }] of this.#queue.entries()) {
+      const score = sources.length === 0 ? Infinity : Math.max(...sources.map(peer => this.#scoreOf(peer)))
+      if (score <= most) continue
+      best = i
+      most = score
+    }
+    return this.#queue.splice(best, 1)[0]
+  }
+
+  #scoreOf (peer: object): number {
+    const { useful, useless } = this.#records.get(peer) ?? NO_RECORD
+    return useful - useless
+  }
+
+  async #start ({ index, draft, resolve }: Waiting): Promise<void> {
+    let judgement: Judgement | 'unjudged' = 'unjudged'
+    let judging: Judging | undefined
+    let isLate = false
+    const limitMs = Math.max(MIN_LIMIT_MS, this.#host.paceMs)
+    const cancel = this.#clock.after(limitMs, () => {
+      isLate = true
+      judging?.kill()
+    })
+    try {
+      judging = this.#store.verifyBy!(index, draft)
+      this.#running.add(judging)
+      judgement = await judging.done
+    } catch (err) {
+      // killed, or the store is closed
+      if (isLate) judgement = { verdict: 'unknown', why: new Error(`it takes more than ${limitMs / 1000} s, as long as computing the piece`) }
+      else if (this.#mode === 'on') judgement = { verdict: 'unknown', why: err as Error }
+    }
+    cancel()
+    if (judging !== undefined) this.#running.delete(judging)
+    resolve(judgement)
+    this.#run()
+  }
+}
+
+function keyOf (index: number, { size, digest }: Result): string { return `${index} ${size} ${hexOf(digest)}` }

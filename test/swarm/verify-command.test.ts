@@ -1,0 +1,211 @@
+// A verify command at work: whoever lies, and however many, no wrong piece gets into an honest peer's file.
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'tape'
+import type { Test } from 'tape'
+import { BashExecutor } from '../../lib/executor/bash-executor.ts'
+import { createTask } from '../../lib/task/task.ts'
+import type { CreateTaskOptions, Task } from '../../lib/task/task.ts'
+import { cleanUp, createFolder } from '../helpers/disk.ts'
+import { FakeExecutor } from '../helpers/fake-executor.ts'
+import { destroyClient, eventOf } from '../helpers/swarm.ts'
+import { allDone, connect, createPeer, noteEnd, ready } from '../helpers/task-swarm.ts'
+import type { Peer, PeerOptions } from '../helpers/task-swarm.ts'
+
+const PIECES = 48
+const FIRST = 1_000_000_000_000
+/** No piece is right that has another first word, another product, a factor that can be divided, or another line. */
+const VERIFY = `n=$((${FIRST} + PIECE_IDX)); text=$(cat; echo .); read -r name factors <<< "$text"
+[ "$name" = "$n:" ] && [ "$text" = "$n: $factors"$'\\n.' ] || exit 1
+p=1; for f in $factors; do p=$((p * f)) || exit 1; done; [ "$p" = "$n" ] && ! factor $factors | grep -q ' .* '`
+
+function factors (opts: Partial<CreateTaskOptions> = {}): Task {
+  return createTask({
+    name: 'factors',
+    command: `sleep 0.05; factor $((${FIRST} + PIECE_IDX))`,
+    verifyCommand: VERIFY,
+    parts: PIECES,
+    pieceLength: 1000,
+    ...opts
+  })
+}
+
+/** Computes by bash, and verifies unless told otherwise. */
+async function honest (t: Test, task: Task, opts: PeerOptions = {}): Promise<Peer> {
+  const executor = new BashExecutor()
+  cleanUp(t, async () => { await executor.close() })
+  const peer = await createPeer(t, task, { compute: { executor, slots: 2 }, ...opts })
+  await ready(peer)
+  return peer
+}
+
+/** Computes whatever it likes, at once. */
+async function liar (t: Test, task: Task, says: (index: number) => string): Promise<Peer> {
+  const executor = new FakeExecutor(({ env }) => ({ stdout: says(Number(env['PIECE_IDX'])) }))
+  const peer = await createPeer(t, task, { compute: { executor, slots: 8 }, verify: 'off' })
+  await ready(peer)
+  return peer
+}
+
+async function fileOf ({ path: folder }: Peer): Promise<string> {
+  return await readFile(path.join(folder, 'factors'), 'utf8')
+}
+
+/** What `factor` prints, made once. */
+async function truth (t: Test): Promise<string> {
+  const alone = await honest(t, factors({ command: `factor $((${FIRST} + PIECE_IDX))` }))
+  await allDone([alone])
+  return await fileOf(alone)
+}
+
+/** Lies that pass for results at first sight. */
+const LIES: Array<(index: number) => string> = [
+  index => `${FIRST + index}: ${FIRST + index}\n`,
+  index => `${FIRST + index}: 1 1\n`,
+  () => '',
+  index => `${FIRST + index}\n`,
+  index => `${FIRST + index + 1}: 2 2\n`
+]
+
+test('five of six peers lie from the start', async t => {
+  noteEnd(t)
+  const right = await truth(t)
+  const task = factors()
+  const liars: Peer[] = []
+  for (const lie of LIES) liars.push(await liar(t, task, lie))
+  await allDone(liars)
+  const peer = await honest(t, task)
+  const strikes: string[] = []
+  peer.torrent.on('strike', ({ reason }) => { strikes.push(reason) })
+  await connect(...liars, peer)
+  await allDone([peer])
+  t.equal(await fileOf(peer), right, 'every piece is right')
+  t.ok(peer.computed.length <= PIECES, `${peer.computed.length} computed`)
+  const { computed, downloaded } = peer.torrent.stats()
+  t.ok(computed + downloaded === PIECES && computed <= 1.2 * PIECES, `${computed} computed, ${downloaded} downloaded`)
+  t.deepEqual(strikes, [], 'nobody is punished for having what somebody else may have made')
+})
+
+test('three honest peers share the work among five liars', async t => {
+  noteEnd(t)
+  const right = await truth(t)
+  const task = factors()
+  const liars: Peer[] = []
+  for (const lie of LIES) liars.push(await liar(t, task, lie))
+  await allDone(liars)
+  const peers: Peer[] = []
+  for (let i = 0; i < 3; i++) peers.push(await honest(t, task))
+  await connect(...liars, ...peers)
+  await allDone(peers)
+  for (const peer of peers) t.equal(await fileOf(peer), right)
+  const work = peers.reduce((sum, { computed }) => sum + computed.length, 0)
+  t.ok(work <= 1.5 * PIECES, `${work} computed for ${PIECES} pieces`)
+})
+
+test('a peer that lies from half-time on', async t => {
+  noteEnd(t)
+  const right = await truth(t)
+  const lines = right.split('\n')
+  const task = factors()
+  const turncoat = await liar(t, task, index => index < PIECES / 2 ? `${lines[index]}\n` : `${FIRST + index}: 3 5\n`)
+  await allDone([turncoat])
+  const peer = await honest(t, task)
+  await connect(turncoat, peer)
+  await allDone([peer])
+  t.equal(await fileOf(peer), right)
+  t.ok(peer.downloaded.every(index => index < PIECES / 2), 'what was right is used')
+})
+
+test('lies at which the verify command hangs are computed here', async t => {
+  noteEnd(t)
+  const right = await truth(t)
+  const task = factors({
+    parts: 4, verifyCommand: 'text=$(cat); if [ "$text" = hang ]; then sleep 1000 & wait; fi; [[ $text = *": "* ]]', verifyTimeoutMs: 1000
+  })
+  const other = await liar(t, task, () => 'hang')
+  await allDone([other])
+  const peer = await honest(t, task)
+  await connect(other, peer)
+  await allDone([peer])
+  t.equal(await fileOf(peer), right.split('\n').slice(0, 4).join('\n') + '\n')
+  t.deepEqual(peer.downloaded, [])
+})
+
+test('what was stored without being judged is judged before it counts, also after a restart', async t => {
+  noteEnd(t)
+  const right = await truth(t)
+  const task = factors()
+  const other = await liar(t, task, index => `${FIRST + index}: 3 5\n`)
+  await allDone([other])
+  const folder = createFolder(t)
+  const careless = await createPeer(t, task, { path: folder })
+  await connect(other, careless)
+  await allDone([careless])
+  t.notEqual(await fileOf(careless), right, 'who only downloads takes what it gets')
+  await destroyClient(careless.client)
+
+  const careful = await honest(t, task, { path: folder })
+  await allDone([careful])
+  t.equal(await fileOf(careful), right, 'nothing of it is left')
+  await destroyClient(careful.client)
+
+  const executor = new FakeExecutor(() => ({ exitCode: 1 }))
+  const again = await createPeer(t, task, { path: folder, compute: { executor } })
+  await allDone([again])
+  t.equal(await fileOf(again), right, 'nothing is judged twice')
+})
+
+test('commands that are allowed later judge what has come before', async t => {
+  noteEnd(t)
+  const right = await truth(t)
+  const task = factors()
+  const other = await liar(t, task, index => `${FIRST + index}: 3 5\n`)
+  await allDone([other])
+  const peer = await createPeer(t, task)
+  await connect(other, peer)
+  await allDone([peer])
+  t.notEqual(await fileOf(peer), right)
+  const executor = new BashExecutor()
+  cleanUp(t, async () => { await executor.close() })
+  const again = eventOf(peer.torrent, 'done')
+  peer.torrent.startComputing({ executor, slots: 2 })
+  await again
+  t.equal(await fileOf(peer), right)
+})
+
+test('a verify command that does not work here is said once', async t => {
+  noteEnd(t)
+  const task = factors({ parts: 12, verifyCommand: 'no-such-program' })
+  const peer = await createPeer(t, task)
+  const said: string[] = []
+  peer.torrent.removeAllListeners('warning').on('warning', ({ message }) => { said.push(message) })
+  const executor = new BashExecutor()
+  cleanUp(t, async () => { await executor.close() })
+  peer.torrent.startComputing({ executor, slots: 2 })
+  await allDone([peer])
+  t.equal(said.length, 1)
+  t.match(said[0]!, /^The task's verify command cannot judge pieces that were computed here .* accepted without it from now on\./)
+})
+
+test('a machine that computes wrongly notices', async t => {
+  noteEnd(t)
+  const right = await truth(t)
+  const task = factors()
+  const lines = right.split('\n')
+  // a fake that verifies as the command would, and computes wrongly once
+  let wrong = 1
+  const executor = new FakeExecutor(({ command, env, stdin }) => {
+    const line = `${lines[Number(env['PIECE_IDX'])]}\n`
+    if (command === VERIFY) return { exitCode: readFileSync(stdin!, 'utf8') === line ? 0 : 1 }
+    return { stdout: wrong-- > 0 ? 'broken memory' : line, ms: 1000 }
+  })
+  const peer = await createPeer(t, task)
+  const failed: Array<[number | null, string]> = []
+  peer.torrent.on('failed', ({ piece, code }) => { failed.push([piece, code]) })
+  peer.torrent.startComputing({ executor, slots: 1 })
+  await allDone([peer])
+  t.equal(await fileOf(peer), right)
+  t.equal(failed.length, 1)
+  t.equal(failed[0]![1], 'BW_ERR_VERIFY_COMMAND')
+})
