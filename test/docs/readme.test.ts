@@ -103,6 +103,7 @@ const ABOUT_CODE = [
   'docs/decisions.md',
   'docs/SECURITY.md',
   'docs/scheduling.md',
+  'docs/verification.md',
   'docs/LIMITS.md'
 ]
 
