@@ -108,6 +108,18 @@ test('a contradiction is a hint, for some of all peers', t => {
   t.end()
 })
 
+test('a contradiction by, or of, a key that was wrong before is no reason to look', t => {
+  for (const [one, other] of [['liar', 'ann'], ['ann', 'liar']] as const) {
+    const { verification, say, told } = accounted({ pieceCount: 1000 })
+    say('liar', 0, wrong(0))
+    verification.computed(0, result(0))
+    t.same(told.suspected, ['liar'])
+    for (const key of [one, other]) say(key, 1, key === 'liar' ? wrong(1) : result(1))
+    t.same(told.checks, [], `${one} first`)
+  }
+  t.end()
+})
+
 test('second opinions and checks together have a cap, except for a quorum', t => {
   const { verification, say } = accounted({ pieceCount: 1000 })
   say('liar', 0, wrong(0))
