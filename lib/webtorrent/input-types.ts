@@ -27,9 +27,20 @@ export interface GuardedInput extends InternalTorrent {
   readonly _taskWires: { ban (wire: Wire): void }
 }
 
+/** Another torrent or task of the client. */
+export interface OtherTorrent {
+  readonly infoHash: string
+  readonly destroyed: boolean
+  /** null: not known yet */
+  readonly metadata: unknown
+  /** null: an ordinary torrent */
+  readonly task: unknown
+  once (event: 'metadata' | 'close', listener: () => void): unknown
+}
+
 /** The part of the client that is used. */
 export interface InputClient {
-  readonly torrents: ReadonlyArray<{ readonly infoHash: string, readonly destroyed: boolean }>
+  readonly torrents: readonly OtherTorrent[]
   add (id: string | Uint8Array, opts: TaskTorrentOptions): InternalTorrent
   readonly destroyed: boolean
 }

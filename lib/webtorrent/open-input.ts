@@ -29,6 +29,12 @@ const MAX_RECHECKS = 3
 /** How often a full disk is looked at. */
 const ROOM_MS = 5_000
 
+/** The torrents of inputs. */
+const torrents = new WeakSet<object>()
+
+/** Whether a torrent of a client is that of an input. */
+export function isInputTorrent (torrent: object): boolean { return torrents.has(torrent) }
+
 /** The users of the torrent. */
 export interface OpenInputHost {
   /** The metadata has arrived. Throws BW_ERR_INPUT if nobody can use it. */
@@ -88,6 +94,7 @@ export class OpenInput {
       ...(isPrivate && { private: true }),
       ...(bitfield !== null && { bitfield })
     }) as GuardedInput
+    torrents.add(torrent)
     closeDuplicates(torrent)
     delaySwaps(torrent)
     // it is a task, which has a store of its own
@@ -270,7 +277,8 @@ function noRoom (name: string, { length }: InputLayout, at: string): BitWorkerEr
   )
 }
 
-function notATorrent (name: string): BitWorkerError {
+/** Makes BW_ERR_INPUT for an input whose info-hash is that of a task. */
+export function notATorrent (name: string): BitWorkerError {
   return new BitWorkerError('BW_ERR_INPUT', 'input', `The input ${quote(name)} is a task, not a torrent, so it is not used.`)
 }
 

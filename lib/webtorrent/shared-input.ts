@@ -8,6 +8,7 @@ import type { InputPlace } from '../inputs/places.ts'
 import { readLayout, readMetainfo } from '../inputs/metainfo.ts'
 import type { InputLayout } from '../inputs/metainfo.ts'
 import type { FoundInput } from '../inputs/original.ts'
+import { findTask } from '../inputs/registry.ts'
 import { filePath } from '../inputs/file-store.ts'
 import { stampAt } from '../inputs/stamps.ts'
 import type { InputTorrent, InputTorrentEvents } from '../inputs/supply-types.ts'
@@ -16,9 +17,9 @@ import { traceOf } from '../base/trace.ts'
 import { nameOf } from '../peers/strikes.ts'
 import { quote } from '../task/names.ts'
 import type { TorrentInput } from '../task/types.ts'
-import type { Discovering, InputClient, ParentTorrent } from './input-types.ts'
+import type { Discovering, InputClient, OtherTorrent, ParentTorrent } from './input-types.ts'
 import { disconnect } from './disconnect.ts'
-import { OpenInput } from './open-input.ts'
+import { OpenInput, notATorrent } from './open-input.ts'
 import type { InputOptions } from './options.ts'
 import type { Wire } from './types.ts'
 
@@ -52,6 +53,8 @@ export class SharedInput {
   #timer: NodeJS.Timeout | undefined
   /** why it cannot be used for now */
   #waits: Error | null = null
+  /** has the same info-hash */
+  #other: OtherTorrent | null = null
   /** an original that was checked, and has changed since it was hashed */
   #spoiled: string | null = null
 
@@ -131,8 +134,12 @@ export class SharedInput {
   async #opened (): Promise<void> {
     await this.#closed
     const found = await foundBy(this.#options, this.#infoHash)
+    // nobody needs to send what tells that
+    const isTask = found === null && await findTask(this.#infoHash, this.#options.registry) !== null
     if (this.#isClosed || this.#client.destroyed) return
-    if (this.#client.torrents.some(each => each.infoHash === this.#infoHash && !each.destroyed)) throw this.#taken()
+    if (isTask) throw notATorrent(this.#name)
+    const other = this.#client.torrents.find(each => each.infoHash === this.#infoHash && !each.destroyed)
+    if (other !== undefined) throw this.#taken(other)
     const place = this.#original(found) ?? new CachedPlace(this.#infoHash, this.#options)
     const open = this.#open = this.#newOpen(place)
     open.open(this.#client, this.#discovery)
@@ -141,11 +148,15 @@ export class SharedInput {
     this.#select()
   }
 
-  #taken (): BitWorkerError {
+  /** The client has it already, perhaps as a task: then it is no input. */
+  #taken (other: OtherTorrent): BitWorkerError {
+    if (other.metadata !== null && other.task !== null) return notATorrent(this.#name)
+    if (this.#other !== other) for (const event of ['metadata', 'close'] as const) other.once(event, () => { this.#begin() })
+    this.#other = other
     return new BitWorkerError(
       'BW_ERR_INPUT',
       'usage',
-      `The input ${quote(this.#name)} is open in this client as an ordinary torrent. It is downloaded when that is closed.`
+      `The input ${quote(this.#name)} is open in this client as a torrent of its own. It is downloaded when that is closed.`
     )
   }
 

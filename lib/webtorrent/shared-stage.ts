@@ -12,7 +12,8 @@ import { findTask } from '../inputs/registry.ts'
 import { MAX_STAGES } from '../inputs/stage-source.ts'
 import type { InputStageEvents } from '../inputs/supply-types.ts'
 import type { OutputInput } from '../task/types.ts'
-import type { ParentTorrent } from './input-types.ts'
+import type { OtherTorrent, ParentTorrent } from './input-types.ts'
+import { isInputTorrent } from './open-input.ts'
 import type { InputOptions } from './options.ts'
 import type { Torrent } from './public-types.ts'
 import { StageView, inputError } from './stage-view.ts'
@@ -53,6 +54,7 @@ export class SharedStage {
   #peers: string[] = []
   #isOpen = false
   #isClosed = false
+  #wake = (): void => {}
   #error: Error | null = null
   readonly #added: Promise<void>
 
@@ -79,14 +81,28 @@ export class SharedStage {
     await ended
     const { infoHash } = this.#input.task
     const made = await findTask(infoHash, this.#options.registry)
+    const known = await this.#inClient()
     if (this.#isClosed || this.#parent.client.destroyed) return
-    const known = this.#parent.client.torrents.find(each => each.infoHash === infoHash && !each.destroyed)
     if (known !== undefined) {
       this.#isForeign = true
-      return this.#use(known as StageTorrent)
+      return this.#use(known as unknown as StageTorrent)
     }
     const folder = made?.folder !== undefined && existsSync(made.folder) ? made.folder : undefined
     this.#add(made?.file ?? infoHash, folder)
+  }
+
+  /** Waits while the client has it as an input torrent: if it is a task, that is wrong, and will be closed. */
+  async #inClient (): Promise<OtherTorrent | undefined> {
+    for (;;) {
+      const known = this.#parent.client.torrents.find(({ infoHash, destroyed }) =>
+        infoHash === this.#input.task.infoHash && !destroyed)
+      const isTask = known === undefined || !isInputTorrent(known)
+      if (isTask || this.#isClosed || (known.metadata !== null && known.task === null)) return known
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+        for (const event of ['metadata', 'close'] as const) known.once(event, resolve)
+      })
+    }
   }
 
   /** @param folder where it was run before; default: the cache */
@@ -208,6 +224,7 @@ export class SharedStage {
 
   async close (): Promise<void> {
     this.#isClosed = true
+    this.#wake()
     await this.#added
     const torrent = this.#torrent
     if (!this.#isForeign && torrent !== null) {

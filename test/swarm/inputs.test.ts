@@ -381,7 +381,7 @@ test('an input that nobody has, or that is open as an ordinary torrent, is waite
   const told = await new Promise<string>(resolve => {
     second.on('input', event => { if (event.message !== undefined) resolve(event.message) })
   })
-  t.match(told, /"one" is open in this client as an ordinary torrent/)
+  t.match(told, /"one" is open in this client as a torrent of its own\. It is downloaded when that is closed/)
   t.equal(second.inputs[0]?.state, 'fetching')
 })
 

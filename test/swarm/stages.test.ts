@@ -126,6 +126,34 @@ test('another task than the one that is meant, and what is not there', async t =
   }
 })
 
+for (const order of ['torrent first', 'task first'] as const) {
+  test(`one hash as a torrent and as a task: ${order}`, async t => {
+    const { registry, make } = author(t)
+    const first = await make({ name: 'first', command: 'echo $PIECE_IDX', parts: 2, pieceLength: 100 })
+    const last = await make({ name: 'last', command: 'cat in', parts: 1, inputs: [{ outputOf: first, name: 'in' }] })
+    const wrong = createTask({
+      name: 'wrong', command: 'true', parts: 1, inputs: [{ name: 'in', length: 100, infoHash: first.infoHash, sha256: new Uint8Array(32) }]
+    })
+    const client = createClient(t)
+    const peer = await addressOf(member(t, last, { registry, compute: false }).client)
+    const add = (task: Task): Torrent => {
+      const torrent = client.add(task, {
+        path: createFolder(t), compute: COMPUTE, inputs: { folder: createFolder(t), registry: createFolder(t) }
+      })
+      computeAll(torrent)
+      torrent.once('infoHash', () => { torrent.addPeer(peer) })
+      return torrent
+    }
+    const tasks = order === 'torrent first' ? [wrong, last] : [last, wrong]
+    const torrents = tasks.map(add)
+    const [refused, done] = order === 'torrent first' ? torrents : torrents.toReversed()
+    await Promise.all([
+      refusalOf(refused!).then(message => { t.match(message ?? '', /is a task, not a torrent, so it is not used/) }),
+      eventOf(done!, 'done')
+    ])
+  })
+}
+
 test('tasks that need each other, and too many', async t => {
   const all = new Set(Array.from({ length: 64 }, (_, i) => String(i)))
   t.match(lineageProblem('a', { tasks: ['a', 'b'], all }) ?? '', /needs this one/)
