@@ -128,9 +128,7 @@ async function openInput (
     }
   }
   const cached = await openCached(input, pieceCount, signal)
-  if (cached === null && problem !== null) {
-    throw new BitWorkerError('BW_ERR_INPUT', 'usage', `${problem.message} Restore it, or create the task again.`)
-  }
+  if (cached === null && problem !== null) throw new BitWorkerError('BW_ERR_INPUT', 'usage', problem.message)
   return cached
 }
 

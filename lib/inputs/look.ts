@@ -6,22 +6,32 @@ import path from 'node:path'
 import { decodeDict, encode } from '../base/bencode.ts'
 import { sha1Hex } from '../base/digest.ts'
 import { hashTree } from './hash.ts'
+import { readLayout } from './metainfo.ts'
+import { isAsHashed } from './original.ts'
 import type { FoundInput } from './original.ts'
 import { findInput } from './registry.ts'
 import { readTree } from './tree.ts'
 
 /**
- * Returns a function that finds inputs by info-hash: those that were made on this machine, and those at the paths,
- * which are read once, when they are first needed. It rejects with BW_ERR_NOT_FOUND, BW_ERR_NOT_PERMITTED,
- * BW_ERR_INPUT_SOURCE.
+ * Returns a function that finds inputs by info-hash: those that were made on this machine and have not changed since,
+ * and those at the paths, which are read once, when they are first needed. It rejects with BW_ERR_NOT_FOUND,
+ * BW_ERR_NOT_PERMITTED, BW_ERR_INPUT_SOURCE.
  */
 export function lookIn (paths: readonly string[]): (infoHash: string) => Promise<FoundInput | null> {
   let hashed: Promise<Map<string, FoundInput>> | null = null
   return async infoHash => {
     const made = await findInput(infoHash)
-    if (made !== null || paths.length === 0) return made
+    if (paths.length === 0 || (made !== null && isUnchanged(made))) return made
     hashed ??= hashAll(paths)
-    return (await hashed).get(infoHash) ?? null
+    return (await hashed).get(infoHash) ?? made
+  }
+}
+
+function isUnchanged (made: FoundInput): boolean {
+  try {
+    return isAsHashed(made, readLayout(made.info, made.path))
+  } catch {
+    return false // the registry has no valid metadata
   }
 }
 

@@ -40,7 +40,9 @@ export function isAsHashed ({ path: root, files }: FoundInput, layout: InputLayo
 export function changed (name: string, at: string): BitWorkerError {
   const there = statsOf(at) === undefined ? 'no longer exists' : 'has changed'
   return new BitWorkerError(
-    'BW_ERR_INPUT', 'system', `The input ${quote(name)} is not shared: ${at} ${there} since the task was made.`
+    'BW_ERR_INPUT',
+    'system',
+    `The input ${quote(name)} is not shared: ${at} ${there} since the task was made. Put it back as it was, or name another copy of it.`
   )
 }
 

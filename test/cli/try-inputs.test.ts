@@ -63,7 +63,7 @@ test('try of a folder and a large file, for the author and for a volunteer', asy
   t.equal(changed.code, 2)
   t.equal(
     changed.stderr,
-    `bitworker: The input "large" is not shared: ${path.join(dir, 'large')} has changed since the task was made. Restore it, or create the task again.\n`
+    `bitworker: The input "large" is not shared: ${path.join(dir, 'large')} has changed since the task was made. Put it back as it was, or name another copy of it.\n`
   )
   const cached = await run(['try', 'x.bitworker', '--yes', '--piece', '2'], {
     env: { XDG_CACHE_HOME: path.join(dir, 'their.cache') }

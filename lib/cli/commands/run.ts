@@ -31,7 +31,7 @@ import type { InputFlags } from '../run/inputs.ts'
 import { aborted, onInterrupt, withDeadline } from '../run/interrupt.ts'
 import type { LeavingFlags } from '../run/leaving.ts'
 import { judge, judgeAll, mustAsk } from '../run/judging.ts'
-import { lookupNote } from '../run/link.ts'
+import { lonelyNote, lookupNote } from '../run/link.ts'
 import { openSession, reached } from '../run/open-torrent.ts'
 import type { Session } from '../run/open-torrent.ts'
 import { outcomeOf } from '../run/outcome.ts'
@@ -44,6 +44,7 @@ import { readSource } from '../run/source.ts'
 import { Stages } from '../run/stages.ts'
 import type { Stage } from '../run/stages.ts'
 import { nothingComes } from '../run/waiting.ts'
+import { tellWaits } from '../run/waits.ts'
 
 /** The flags as typed. */
 export interface RunFlags
@@ -83,7 +84,12 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
   const release = onInterrupt(() => { stop.abort() }, { takesTime: flags.partial === true })
   const out = new JsonOutput(flags.json)
   const screen = process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen()
-  if (source.kind === 'remote') screen.note(lookupNote(source.id))
+  if (source.kind === 'remote') {
+    screen.note(lookupNote(source.id))
+    const lonely = lonelyNote(source.id, flags)
+    if (lonely !== null) screen.note(`Warning: ${lonely}`)
+    if (lonely !== null) out.emit('warning', { message: lonely })
+  }
   const { output, force = false, legacySwarm = false } = flags
   const session = await openSession(source.id, flags, {
     path: output,
@@ -132,6 +138,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
   const view = followWork(session)
   report(session, failures, out, remarks)
   if (flags.verbose) reportStderr(session, screen)
+  const stopTelling = tellWaits(session.torrent, stages, out, screen)
   const outcome = outcomeOf(session.torrent, flags, failures, out, screen, stages)
   outcome.finished.then(() => {
     progress.finished = true
@@ -163,6 +170,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     progress.ended = true
     question.abort()
     progress.stop()
+    stopTelling()
     screen.close()
     failures.tell()
     if (interrupted.aborted && !progress.finished) screen.note('Stopped. Run the same command again to resume.')

@@ -1,5 +1,6 @@
 /** Cleans up links as people paste them from a mail, a chat or a shell history. Pure. Called by source.ts. */
 import { BitWorkerError } from '../../base/errors.ts'
+import type { NetworkFlags } from '../flags/network.ts'
 
 const HEX = /^[0-9a-f]{40}$/i
 const BASE32 = /^[a-z2-7]{32}$/i
@@ -87,6 +88,17 @@ export function lookupNote (id: string | Uint8Array, what = 'the task'): string 
     ? '\nThe link has nothing but an info-hash. If you gave a longer one, put it in quotes: the shell cuts it at the first &.'
     : ''
   return `Looking for ${what}. Press Ctrl-C to stop.${hint}`
+}
+
+/** Where a link leads nowhere: nothing tells of any peer. Null: something may. */
+export function lonelyNote (
+  id: string | Uint8Array,
+  { peer, announce, dht, lsd, tracker }: Pick<NetworkFlags, 'peer' | 'announce' | 'dht' | 'lsd' | 'tracker'>
+): string | null {
+  if (typeof id !== 'string' || dht || lsd || peer.length > 0) return null
+  const names = (key: string): boolean => new RegExp(`[?&]${key}(?:\\.\\d+)?=`).test(id)
+  if (/^https?:/.test(id) || names('x\\.pe') || (tracker && (announce.length > 0 || names('tr')))) return null
+  return 'Nothing says where peers are: the link names no peer and no tracker, and the DHT and the local network are not asked. Name a peer with --peer or a tracker with --announce, or leave out --no-dht.'
 }
 
 function bad (what: string): BitWorkerError {

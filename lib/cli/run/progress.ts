@@ -5,11 +5,10 @@ import type { Screen, Snapshot } from '../output/screen.ts'
 import type { Session } from './open-torrent.ts'
 import { stagesLeft } from './stages.ts'
 import type { Stages } from './stages.ts'
+import { STALLED_MS } from './waits.ts'
 import { WorkView } from './work-view.ts'
 
 const TICK_MS = 100
-/** Nothing of an input has arrived for so long: nobody sends it. */
-const STALLED_MS = 10_000
 
 /** Follows the work of the torrent. */
 export function followWork ({ torrent }: Session): WorkView {

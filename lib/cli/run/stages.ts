@@ -14,6 +14,8 @@ import type { Explain } from './failures.ts'
 import { restated } from './remarks.ts'
 import type { Remarks } from './remarks.ts'
 import { nothingComes } from './waiting.ts'
+import { lookupWait } from './waits.ts'
+import type { Wait } from './waits.ts'
 
 /** A task that the wanted one needs. */
 export interface Stage { torrent: Torrent, task: Task }
@@ -30,6 +32,7 @@ export interface StageHost {
 export class Stages {
   readonly #host: StageHost
   readonly #found = new Map<string, Stage>()
+  readonly #lookups = new Map<string, Wait>()
   readonly #failed: Promise<void>
   #fail = (): void => {}
 
@@ -40,6 +43,9 @@ export class Stages {
 
   /** Those that are known, the first ones first. */
   get torrents (): Torrent[] { return Array.from(this.#found.values(), ({ torrent }) => torrent) }
+
+  /** Those whose metadata is not here. */
+  get lookups (): Wait[] { return [...this.#lookups.values()] }
 
   /** Resolves when one of them can never be finished; never, if all can. */
   get failed (): Promise<void> { return this.#failed }
@@ -60,7 +66,9 @@ export class Stages {
       if (this.#found.has(stage.infoHash)) continue
       if (stage.metadata === null) {
         this.#host.screen.note(`Looking up ${stage.infoHash}, whose output ${escapeText(torrent.name)} reads …`)
+        this.#lookups.set(stage.infoHash, lookupWait(stage.infoHash, torrent.name, Date.now()))
         await known(stage, settled)
+        this.#lookups.delete(stage.infoHash)
       }
       const { task } = stage
       if (task === null || stage.destroyed || settled.aborted || !isMeant(task, torrent.task)) continue

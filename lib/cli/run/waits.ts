@@ -1,0 +1,109 @@
+/** Says what a run waits for that other peers have, since when, and what to do about it: once, then rarely. */
+import type { Torrent } from '../../webtorrent/public-types.ts'
+import type { JsonOutput } from '../output/json-output.ts'
+import { escapeText, formatBytes } from '../output/format.ts'
+import type { Screen } from '../output/screen.ts'
+
+const TICK_MS = 1_000
+/** Nothing has arrived for so long: nobody sends it. */
+export const STALLED_MS = 10_000
+/** Until it is said again. */
+const REPEAT_MS = 3_600_000
+
+/** Something that is waited for. Times are in milliseconds since 1970. */
+export interface Wait {
+  for: 'input' | 'task'
+  /** of the input; a task whose metadata is missing has its info-hash */
+  name: string
+  since: number
+  /** one line: what is waited for, why, and what to do */
+  message: string
+}
+
+/** Decides what is said, and when. */
+export class WaitsTold {
+  /** when it was said last */
+  #told = new Map<string, number>()
+
+  /** The ones to be said now. */
+  due (waits: readonly Wait[], now: number): Wait[] {
+    const told = new Map<string, number>()
+    const due: Wait[] = []
+    for (const wait of waits) {
+      if (now - wait.since < STALLED_MS) continue
+      const key = `${wait.for} ${wait.name} ${wait.since}`
+      const before = this.#told.get(key)
+      const isDue = before === undefined || now - before >= REPEAT_MS
+      if (isDue) due.push(wait)
+      told.set(key, isDue ? now : before)
+    }
+    this.#told = told
+    return due
+  }
+}
+
+/** The part of `Stages` that is needed here. */
+interface EarlierTasks { readonly torrents: Torrent[], readonly lookups: Wait[] }
+
+/** Says them until the returned function is called. */
+export function tellWaits (torrent: Torrent, stages: EarlierTasks, out: JsonOutput, screen: Screen): () => void {
+  const told = new WaitsTold()
+  const begun = Date.now()
+  const timer = setInterval(() => {
+    const waits = [
+      ...metadataWait(torrent, begun), ...stages.lookups, ...[torrent, ...stages.torrents].flatMap(inputWaits)
+    ]
+    for (const wait of told.due(waits, Date.now())) {
+      out.emit('waiting', wait)
+      screen.note(wait.message)
+    }
+  }, TICK_MS).unref()
+  return () => { clearInterval(timer) }
+}
+
+function metadataWait ({ metadata, infoHash, numPeers }: Torrent, since: number): Wait[] {
+  if (metadata !== null) return []
+  const why = numPeers === 0 ? 'no peer was found' : 'no connected peer has sent it'
+  return [{
+    for: 'task',
+    name: infoHash,
+    since,
+    message: `Waiting for the metadata of the task since ${clock(since)}: ${why}. ${NAME_PEER}`
+  }]
+}
+
+/** The metadata of an earlier task. */
+export function lookupWait (infoHash: string, reader: string, since: number): Wait {
+  return {
+    for: 'task',
+    name: infoHash,
+    since,
+    message: `Waiting since ${clock(since)} for the metadata of the task ${infoHash}, whose output ${escapeText(reader)} reads: no peer has sent it. ${NAME_PEER}`
+  }
+}
+
+const NAME_PEER = 'Name a peer that has it with --peer, or start one.'
+
+/** The inputs of a task that are not here, while nothing can be computed without them. */
+function inputWaits (torrent: Torrent): Wait[] {
+  const { task, inputs, done, destroyed } = torrent
+  if (task === null || done || destroyed) return []
+  const { missing, running } = torrent.stats()
+  if (missing === 0 || running > 0) return []
+  return inputs.flatMap(({ name, state, since, have, length, message }) => {
+    // how far an earlier task is is told of itself
+    const isOutput = task.inputs?.find(input => input.name === name)?.task !== undefined
+    if (state !== 'fetching' || since === undefined || isOutput) return []
+    const why = message ?? (have === length
+      ? 'it is being prepared.'
+      : 'no peer sends the rest. Start a peer that has it, or name a copy of it with --input-from.')
+    return [{
+      for: 'input' as const,
+      name,
+      since,
+      message: `Waiting for the input ${escapeText(name)} since ${clock(since)}, ${formatBytes(have)} of ${formatBytes(length)} are here: ${escapeText(why)}`
+    }]
+  })
+}
+
+function clock (time: number): string { return new Date(time).toTimeString().slice(0, 8) }
