@@ -117,11 +117,11 @@ test('of a million lines, a peer takes what its pieces need', async t => {
   const task = await createTaskFrom({ name: 'out', registry, command: 'echo "$ENTRY"', inputs: [{ lines: list, name: 'list' }] })
   const size = encodeTask(task).length
   t.ok(size <= 4 * KIB, `the task file has ${size} bytes, the list ${list.length}`)
-  const [author, client] = [createClient(t), createClient(t)]
-  author.add(task, {
+  const [giver, client] = [createClient(t), createClient(t)]
+  giver.add(task, {
     path: createFolder(t), inputs: { folder: createFolder(t), find: async infoHash => findInput(infoHash, registry) }
   })
-  const address = await addressOf(author)
+  const address = await addressOf(giver)
   const torrent = client.add(magnetOf(task), {
     path: createFolder(t),
     compute: { slots: 1, sandbox: 'none' },
