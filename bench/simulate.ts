@@ -18,10 +18,12 @@ type Key = keyof Scenario
 
 /** Between two lines on stderr. */
 const REPORT_MS = 10_000
-const CHOICES = {
+const CHOICES: Record<string, string[]> = {
   policy: ['bitworker', 'random', 'random-async'],
   squat: ['hold', 'cycle', 'lapse', 'invent'],
-  lie: ['silent', 'trickle', 'slow', 'reborn', 'bait', 'garbage', 'sizes']
+  lie: ['silent', 'trickle', 'slow', 'reborn', 'bait', 'garbage', 'sizes'],
+  forgery: ['instant', 'tenth', 'late'],
+  verify: ['off', 'audit']
 }
 
 /** workMs → work-ms */
@@ -46,8 +48,9 @@ function scenarioOf (values: Record<string, string | boolean | undefined>): Scen
   return Object.fromEntries(Object.entries(base).map(([key, usual]) => {
     const text = values[flag(key)]
     if (typeof text !== 'string') return [key, usual]
-    if (key === 'policy' || key === 'squat' || key === 'lie') {
-      return CHOICES[key].includes(text) ? [key, text] : fail(`--${flag(key)}: ${CHOICES[key].join(', ')}`)
+    const choices = CHOICES[key]
+    if (choices !== undefined) {
+      return choices.includes(text) ? [key, text] : fail(`--${flag(key)}: ${choices.join(', ')}`)
     }
     return Number(text) >= 0 ? [key, Number(text)] : fail(`--${flag(key)} is a number, not ${text}`)
   })) as Record<Key, unknown> as Scenario

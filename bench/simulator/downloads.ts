@@ -4,7 +4,6 @@ import type { Downloads } from '../../lib/download/downloads.ts'
 import type { TaskPeer } from '../../lib/peers/task-peer.ts'
 import type { Result } from '../../lib/results/result.ts'
 import type { VirtualClock } from './clock.ts'
-import { INSTANT } from './store.ts'
 
 /** When a peer says nothing for this long, its blocks are asked of others. */
 const GIVE_UP_MS = 30_000
@@ -12,8 +11,8 @@ const GIVE_UP_MS = 30_000
 /** How a simulated network is. */
 export interface Network {
   readonly clock: VirtualClock
-  /** the one result of each piece */
-  readonly results: readonly Result[]
+  /** writes a piece that has come; resolves with what is stored then */
+  commit (index: number, result: Result): Promise<Result>
   /** how long the piece takes from this peer, which is asked for it now; Infinity: it will not answer */
   transferMs (peer: TaskPeer): number
   /** the peer died */
@@ -24,7 +23,7 @@ export interface Network {
   ended (): void
 }
 
-interface Download { peer: TaskPeer, readonly failed: Set<TaskPeer>, cancel: () => void }
+interface Download { peer: TaskPeer, result: Result, readonly failed: Set<TaskPeer>, cancel: () => void }
 
 /** The downloads of one peer: each piece from the first one that offers it, unless it is expected of another one. */
 export class SimulatedDownloads implements Downloads {
@@ -57,7 +56,7 @@ export class SimulatedDownloads implements Downloads {
   close (): void { for (const [index, download] of this.#active) this.#end(index, download) }
 
   offer (peer: TaskPeer, index: number): void {
-    if (!this.#host.needs(index)) return
+    if (!this.#host.needs(index) || !this.#host.accepts(peer, index)) return
     const known = this.#active.get(index)
     if (known !== undefined) {
       const { peer: { holder } } = known
@@ -67,7 +66,7 @@ export class SimulatedDownloads implements Downloads {
       }
       return
     }
-    const download: Download = { peer, failed: new Set(), cancel: () => {} }
+    const download: Download = { peer, result: peer.results.result(index)!, failed: new Set(), cancel: () => {} }
     this.#active.set(index, download)
     this.#ask(index, download)
   }
@@ -120,6 +119,7 @@ export class SimulatedDownloads implements Downloads {
   #switch (index: number, download: Download, peer: TaskPeer): void {
     this.#unask(download)
     download.peer = peer
+    download.result = peer.results.result(index)!
     this.#ask(index, download)
   }
 
@@ -138,14 +138,17 @@ export class SimulatedDownloads implements Downloads {
     }
     this.#active.delete(index)
     this.#network.ended()
-    void this.#host.downloaded(index, this.#network.results[index]!, INSTANT, [peer])
+    const commit = async (result: Result): Promise<Result> => this.#network.commit(index, result)
+    void this.#host.downloaded(index, download.result, { commit, hashInto: async () => {} }, [peer])
     this.#network.clock.settled()
     this.#unask(download)
   }
 
   #askNext (index: number, download: Download): void {
     download.failed.add(download.peer)
-    const other = this.#find(peer => !download.failed.has(peer) && peer.results.holds(index))
+    const other = this.#find(
+      peer => !download.failed.has(peer) && peer.results.holds(index) && this.#host.accepts(peer, index)
+    )
     if (other === undefined) this.#end(index, download)
     else this.#switch(index, download, other)
   }

@@ -19,6 +19,15 @@ export type Squat = 'hold' | 'cycle' | 'lapse' | 'invent'
  */
 export type Lie = 'silent' | 'trickle' | 'slow' | 'reborn' | 'bait' | 'garbage' | 'sizes'
 
+/**
+ * What the program of a forger does: takes no time, and is always wrong; is wrong for one piece of ten; or is right
+ * until half of the ideal time is over, and wrong from then on. All forgers are wrong in the same way.
+ */
+export type Forgery = 'instant' | 'tenth' | 'late'
+
+/** What the honest accept (lib/verification/): whatever was announced, or what the attestations are believed for. */
+export type Verify = 'off' | 'audit'
+
 /** One swarm. Times are milliseconds of virtual time. */
 export interface Scenario {
   pieces: number
@@ -61,6 +70,12 @@ export interface Scenario {
   /** liars as a share of all peers */
   liars: number
   lie: Lie
+  /** forgers as a share of the peers; they attest what they say, and are alive and reachable */
+  forgers: number
+  forgery: Forgery
+  verify: Verify
+  /** honest peers that are members of the one trusted key */
+  members: number
   policy: Policy
 }
 
@@ -89,6 +104,10 @@ export const DEFAULTS: Scenario = {
   squat: 'hold',
   liars: 0,
   lie: 'silent',
+  forgers: 0,
+  forgery: 'instant',
+  verify: 'off',
+  members: 0,
   policy: 'bitworker'
 }
 

@@ -1,6 +1,7 @@
 /** A store without a disk: what a peer of a simulation has in place of lib/store/. Its work items take virtual time. */
+import { sameResult } from '../../lib/results/result.ts'
 import type { Result } from '../../lib/results/result.ts'
-import type { PieceStore } from '../../lib/store/types.ts'
+import type { Generated, Generation, PieceStore } from '../../lib/store/types.ts'
 
 /** Nothing was there before, nothing gets lost, and nobody reads. */
 export class SimulatedStore implements PieceStore {
@@ -11,6 +12,9 @@ export class SimulatedStore implements PieceStore {
     this.generate = generate
   }
 
+  /** Calls `listener` for each piece that is lost. */
+  onLost (_listener: (index: number) => void): void {}
+
   async open (): Promise<never[]> { return [] }
 
   async verifyRest (): Promise<void> {}
@@ -19,11 +23,9 @@ export class SimulatedStore implements PieceStore {
 
   async finishFile (): ReturnType<PieceStore['finishFile']> { return { path: '', length: 0 } }
 
-  onLost (): void {}
-
   computed (): undefined {}
 
-  drop (): void {}
+  drop (_index: number): void {}
 
   get (): never { throw new Error('nobody requests blocks in a simulation') }
 
@@ -32,7 +34,36 @@ export class SimulatedStore implements PieceStore {
   receive (): never { throw new Error('downloads of a simulation have no bytes') }
 }
 
-/** Takes no time, since nothing is written. */
-export const INSTANT = {
-  commit: async (result: Result): Promise<Result> => result, hashInto: async (): Promise<void> => {}
+/** Keeps in mind what is stored, so that a result can take the place of another one. */
+export class CheckedStore extends SimulatedStore {
+  readonly #stored = new Map<number, Result>()
+  #lost: (index: number) => void = () => {}
+
+  /** @param compute starts a work item */
+  constructor (compute: (index: number) => Generation) {
+    super((index, { replaces } = {}) => {
+      const generation = compute(index)
+      const store = (own: Generated): Generated => {
+        const known = this.#stored.get(index)
+        if (known !== undefined && !sameResult(known, own)) {
+          if (replaces?.(own, known) !== true) return { ...own, ...known, discarded: own }
+          this.drop(index)
+        }
+        this.#stored.set(index, own)
+        return own
+      }
+      return { ...generation, done: generation.done.then(store) }
+    })
+  }
+
+  override onLost (listener: (index: number) => void): void { this.#lost = listener }
+
+  override drop (index: number): void { if (this.#stored.delete(index)) this.#lost(index) }
+
+  /** A downloaded piece. Resolves with what is stored. */
+  async commit (index: number, result: Result): Promise<Result> {
+    const stored = this.#stored.get(index) ?? result
+    this.#stored.set(index, stored)
+    return stored
+  }
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import process from 'node:process'
 import { createTask } from '../../lib/task/task.ts'
+import { Board, keyOf } from './attestations.ts'
 import { VirtualClock } from './clock.ts'
 import { connections } from './graph.ts'
 import { Liar } from './liar.ts'
@@ -24,6 +25,8 @@ export interface Outcome {
   firstMs: number
   lastMs: number
   tally: Tally
+  /** share of the results that honest peers have in the end, and that are wrong */
+  wrong: number
   events: number
   cpuMs: number
   rssBytes: number
@@ -59,7 +62,7 @@ export async function simulate (
   const swarm = new Swarm(scenario, seed)
   await swarm.run(onProgress)
   const {
-    idealMs, firstMs, lastMs, tally, clock: { events }
+    idealMs, firstMs, lastMs, tally, wrong, clock: { events }
   } = swarm
   return {
     seed,
@@ -67,6 +70,7 @@ export async function simulate (
     firstMs,
     lastMs,
     tally,
+    wrong,
     events,
     cpuMs: process.cpuUsage(begin).user / 1000,
     rssBytes: process.memoryUsage.rss()
@@ -82,6 +86,8 @@ class Swarm implements World {
   readonly results: World['results']
   readonly work: Float64Array
   readonly computed: Uint8Array
+  readonly forged: World['forged']
+  readonly board: World['board']
   readonly idealMs: number
   firstMs = Infinity
   lastMs = Infinity
@@ -106,8 +112,15 @@ class Swarm implements World {
     this.work = Float64Array.from({ length: pieces }, () => scenario.workMs * lognormal(random, scenario.workSigma))
     this.#fates = this.#drawFates()
     this.idealMs = fastest(this.work, this.#fates)
-    this.#peers = this.#fates.map(({ speed }, i) => new Peer(this, this.#peerId(i), speed, branch(seed, DRAWS.peer, i)))
-    this.#incomplete = new Set(this.#peers)
+    this.forged = this.results.map(({ size }, index) => ({ size, digest: sha256(`forged ${index}`) }))
+    const { peers, forgers, members, verify } = scenario
+    const honest = peers - Math.round(peers * forgers)
+    const trusted = Array.from({ length: members }, (_, i) => keyOf(this.#peerId(i)))
+    this.board = verify === 'off' && forgers === 0 ? null : new Board(new Set(trusted))
+    this.#peers = this.#fates.map(({ speed }, i) => (
+      new Peer(this, this.#peerId(i), speed, branch(seed, DRAWS.peer, i), i >= honest)
+    ))
+    this.#incomplete = new Set(this.#honest)
     this.#squatters = this.#createSquatters()
     this.#createLiars()
     this.#connect()
@@ -124,6 +137,21 @@ class Swarm implements World {
       onProgress({ elapsedMs, idealMs, done: this.computed.reduce((sum, isDone) => sum + isDone, 0) })
     }
     if (this.#incomplete.size === 0) this.lastMs = this.clock.now() - START_MS
+  }
+
+  get #honest (): Peer[] { return this.#peers.filter(({ isForger }) => !isForger) }
+
+  get wrong (): number {
+    return this.board === null
+      ? 0
+      : this.#honest.reduce((sum, peer) => sum + peer.wrong, 0) / this.#honest.length / this.results.length
+  }
+
+  isForger (id: string): boolean { return this.#peers.some(peer => peer.isForger && keyOf(peer.peerId) === id) }
+
+  excluded (key: string): void {
+    if (this.isForger(key)) this.tally.exposed++
+    else this.tally.slandered++
   }
 
   completed (peer: Peer): void {

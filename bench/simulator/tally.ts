@@ -18,4 +18,7 @@ export class Tally {
   /** claims and backups received, and claims of others passed on; renewed ones included */
   claims = 0
   relays = 0
+  /** how often a peer found out that another one's results are wrong: forgers, and honest ones */
+  exposed = 0
+  slandered = 0
 }

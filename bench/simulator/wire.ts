@@ -31,7 +31,10 @@ export class SimulatedWire extends EventEmitter<WireEvents> {
   readonly peerExtensions = { extended: true }
   readonly peerChoking = false
   readonly requests: never[] = []
-  readonly lt_donthave = Object.assign(new EventEmitter(), { donthave: (): void => {} })
+  readonly lt_donthave = Object.assign(new EventEmitter(), {
+    donthave: (index: number): void => { this.#push(() => { this.#other.#onDontHave(index) }) }
+  })
+
   extendedHandshake: Record<string, unknown> = {}
   peerExtendedHandshake: Record<string, unknown> = {}
   peerExtendedMapping: Record<string, number> = {}
@@ -139,6 +142,11 @@ export class SimulatedWire extends EventEmitter<WireEvents> {
     if (this.peerPieces.get(index)) return
     this.peerPieces.set(index, true)
     this.emit('have', index)
+  }
+
+  #onDontHave (index: number): void {
+    this.peerPieces.set(index, false)
+    this.lt_donthave.emit('donthave', index)
   }
 
   #onClose (): void {

@@ -3,6 +3,7 @@ import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { Result } from '../../lib/results/result.ts'
 import type { Task } from '../../lib/task/task.ts'
+import type { Board } from './attestations.ts'
 import type { VirtualClock } from './clock.ts'
 import type { Scenario } from './scenario.ts'
 import type { Tally } from './tally.ts'
@@ -37,11 +38,20 @@ export interface World {
   readonly computed: Uint8Array
   /** by peer id, hex */
   readonly liars: ReadonlyMap<string, Deceiver>
+  /** null: nobody attests anything */
+  readonly board: Board | null
+  /** the one wrong result of each piece */
+  readonly forged: Result[]
+  readonly idealMs: number
   /** a liar goes by another id now */
   renamed (liar: Deceiver, before: string): void
   /** connects two peers */
   link (liar: Deceiver, peer: Member, latency: number): void
-  /** the peer has every piece */
+  /** the peer with this id is a forger */
+  isForger (id: string): boolean
+  /** an honest peer listens no longer to the owner of this key */
+  excluded (key: string): void
+  /** the peer has every piece, and believes what it has */
   completed (peer: Member): void
 }
 

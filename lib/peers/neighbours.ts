@@ -8,7 +8,7 @@
 import BitField from 'bitfield'
 import type { ResultRecord, UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import { hexOf } from '../base/digest.ts'
-import type { Wire, WireEvents } from '../base/wire.ts'
+import type { Wire } from '../base/wire.ts'
 import type { Result } from '../results/result.ts'
 import type { ResultTable } from '../results/result-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
@@ -17,6 +17,8 @@ import { Announcer } from './announcer.ts'
 import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost, ClaimExchangeParts } from './claim-exchange.ts'
 import { HandOver } from './hand-over.ts'
+import { serve } from './serving.ts'
+import type { ServingParts } from './serving.ts'
 import { Strikes } from './strikes.ts'
 import { TaskPeer } from './task-peer.ts'
 
@@ -43,9 +45,11 @@ export interface NeighbourParts extends ClaimExchangeParts {
 
 /** Callbacks of the owner of the neighbours. */
 export interface NeighbourHost extends ClaimExchangeHost {
-  /** the peer's result of the piece will do */
-  accepts (peer: TaskPeer, index: number): boolean
-  /** the peer now holds this piece, which is missing here */
+  /** a peer has joined, and may say what it attests; called before its results are heard */
+  joined (peer: TaskPeer): void
+  /** whether the result that the peer announced for a piece, which is missing here, may be taken */
+  believes (peer: TaskPeer, index: number): boolean
+  /** the peer now holds this piece, which is missing here, and is believed */
   available (peer: TaskPeer, index: number): void
   /** announcements of this peer were processed: pieces may be fetched from it, or computed */
   updated (peer: TaskPeer): void
@@ -60,7 +64,7 @@ export interface NeighbourHost extends ClaimExchangeHost {
 export class Neighbours implements Iterable<TaskPeer> {
   readonly #results: ResultTable
   readonly #scheduler: Scheduler
-  readonly #store: NeighbourParts['store']
+  readonly #serving: ServingParts
   readonly #host: NeighbourHost
   readonly #peers = new Map<Wire, TaskPeer>()
   readonly #strikes = new Strikes()
@@ -80,11 +84,11 @@ export class Neighbours implements Iterable<TaskPeer> {
     const { results, scheduler, store, clock, peerId } = parts
     this.#results = results
     this.#scheduler = scheduler
-    this.#store = store
     this.#host = host
     this.claims = new ClaimExchange(parts, host)
     this.#announcer = new Announcer(results, clock)
     this.handOver = new HandOver(results, () => this.#welcome(), { peerId: hexOf(peerId), clock })
+    this.#serving = { results, store, handOver: this.handOver }
   }
 
   [Symbol.iterator] (): IterableIterator<TaskPeer> { return this.#peers.values() }
@@ -106,12 +110,13 @@ export class Neighbours implements Iterable<TaskPeer> {
     })
     const peer = new TaskPeer(wire, ext, results)
     this.#peers.set(wire, peer)
+    this.#host.joined(peer)
     wire.on('bitfield', () => { this.#onBits(peer) })
     wire.on('have-all', () => { this.#onHaveAll(peer) })
     wire.on('have', index => { this.#onHave(peer, index) })
     wire.lt_donthave.on('donthave', index => { this.#onDontHave(peer, index) })
     wire.on('unchoke', () => { this.#host.updated(peer) })
-    wire.on('request', (index, offset, length, respond) => { this.#onRequest(peer, index, offset, length, respond) })
+    wire.on('request', (...request) => { serve(this.#serving, peer, ...request) })
     wire.once('close', () => { this.#remove(peer) })
     this.claims.add(peer)
     ext.on('matched', () => { if (peer.isGreeted) this.#sendSnapshot(peer) })
@@ -173,6 +178,16 @@ export class Neighbours implements Iterable<TaskPeer> {
   /** The piece is needed again: its holders are expected to deliver it. */
   offerAgain (index: number, accepts: (peer: TaskPeer) => boolean = () => true): void {
     for (const peer of this) if (peer.results.holds(index) && accepts(peer)) this.#onAvailable(peer, index)
+  }
+
+  /** It has changed which result of a missing piece is believed. */
+  reconsider (index: number): void {
+    for (const peer of this) {
+      if (peer.results.result(index) === undefined) continue
+      if (!this.#host.believes(peer, index)) this.#scheduler.deliveries.disbelieved(peer.holder, index)
+      else if (peer.results.holds(index)) this.#onAvailable(peer, index)
+      else this.#expect(peer, index)
+    }
   }
 
   close (): void {
@@ -280,19 +295,8 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #expect (peer: TaskPeer, index: number): void {
     if (!this.#scheduler.isMissing(index) || !this.#scheduler.isWanted(index)) return
-    if (!this.#host.accepts(peer, index)) return
+    if (!this.#host.believes(peer, index)) return
     this.#scheduler.deliveries.announced(peer.holder, index, peer.results.size(index)!)
-  }
-
-  #onRequest (peer: TaskPeer, index: number, offset: number, length: number, respond: WireEvents['request'][3]): void {
-    const size = this.#results.ownSize(index)
-    if (size === undefined) return respond(new Error(`piece ${index} is not stored`))
-    // the peer may know another result of the piece
-    if (offset < 0 || length <= 0 || offset + length > size) return respond(new Error('the request is outside the piece'))
-    this.#store.get(index, { offset, length }, (err, block) => {
-      if (err === null && offset + length === size) this.handOver.sent(peer, index)
-      respond(err, block)
-    })
   }
 
   #setHave (peer: TaskPeer, index: number): void {
@@ -304,7 +308,7 @@ export class Neighbours implements Iterable<TaskPeer> {
   #onAvailable (peer: TaskPeer, index: number): void {
     this.#expect(peer, index)
     this.claims.settled(peer, index)
-    if (this.#scheduler.isMissing(index) && this.#host.accepts(peer, index)) this.#host.available(peer, index)
+    if (this.#scheduler.isMissing(index) && this.#host.believes(peer, index)) this.#host.available(peer, index)
   }
 
   #forget (peer: TaskPeer, index: number): void {

@@ -107,6 +107,12 @@ export class DeliveryForecast {
     this.#widen(holder)
   }
 
+  /** The result that the holder announced is not believed: it is not waited for, which is not the holder's fault. */
+  disbelieved (holder: Holder, index: number): void {
+    this.#forget(holder, index)
+    this.#widen(holder)
+  }
+
   /**
    * The connection is closed. The holder counts as overdue: otherwise a liar could disconnect and come back, over and
    * over.

@@ -22,9 +22,12 @@ const trace = traceOf('scheduling')
 /** The parts that the slots use. */
 export interface SlotParts extends ClaimingParts { readonly store: Pick<PieceStore, 'generate'> }
 
-/** How a work item ended. `isFinal`: the piece is left to other peers. */
+/**
+ * How a work item ended. `result` is stored now; `discarded` is what the command gave, if that is another one.
+ * `isFinal`: the piece is left to other peers.
+ */
 export type Ending =
-  | { result: Result, run: Pick<Generated, 'ms' | 'stderr'> }
+  | { result: Result, discarded?: Result, isCheck: boolean, run: Pick<Generated, 'ms' | 'stderr'> }
   | { error: Error, isFinal: boolean }
   | { abortedBecause: string }
 
@@ -229,15 +232,16 @@ export class ComputeSlots {
     this.run()
   }
 
-  #onResult (index: number, { size, digest, ms, stderr }: Generated): void {
-    const { since, estimateMs } = this.#slots.running.get(index)!
+  #onResult (index: number, { size, digest, discarded, ms, stderr }: Generated): void {
+    const { since, estimateMs, isCheck } = this.#slots.running.get(index)!
     this.#slots.running.delete(index)
     this.#scheduler.computed(index)
     if (estimateMs > 0) this.#scheduler.lateness.add(this.#clock.now() - since - estimateMs)
     this.#slots.took(ms)
     this.#scheduler.setPace(this.paceMs)
     trace('piece %d is computed: %d bytes in %d ms', index, size, ms)
-    this.#host.ended(index, { result: { size, digest }, run: { ms, stderr } })
+    const others = discarded === undefined ? {} : { discarded }
+    this.#host.ended(index, { result: { size, digest }, ...others, isCheck, run: { ms, stderr } })
     this.run()
     this.#ahead.look() // now that the pace is known, and the piece is no longer missing
   }

@@ -13,6 +13,14 @@ import type { ComputeSlotsHost, Ending, SlotParts } from './compute-slots.ts'
 import type { SessionHost } from './session-host.ts'
 import { WorkReports } from './work-reports.ts'
 
+/** Who receives what was computed. */
+export interface ComputingOwner {
+  /** a command gave this result, whatever is stored; called before `stored` */
+  computed (index: number, own: Result): void
+  /** a work item has stored the piece */
+  stored (index: number, result: Result): void
+}
+
 /** The parts that computing uses. */
 export interface ComputingParts extends SlotParts {
   readonly results: ResultTable
@@ -23,7 +31,7 @@ export interface ComputingParts extends SlotParts {
 export class Computing implements ComputeSlotsHost {
   readonly #parts: ComputingParts
   readonly #host: SessionHost
-  readonly #stored: (index: number, result: Result) => void
+  readonly #owner: ComputingOwner
   #slots: ComputeSlots | null = null
   #reports: WorkReports | null = null
   /** by piece being computed: work items of a stopped round may end in the next one */
@@ -35,11 +43,10 @@ export class Computing implements ComputeSlotsHost {
   #isOpen = false
   #isClosed = false
 
-  /** @param stored called with each piece that a work item has stored */
-  constructor (parts: ComputingParts, host: SessionHost, stored: (index: number, result: Result) => void) {
+  constructor (parts: ComputingParts, host: SessionHost, owner: ComputingOwner) {
     this.#parts = parts
     this.#host = host
-    this.#stored = stored
+    this.#owner = owner
   }
 
   get state (): 'off' | 'on' | 'paused' {
@@ -132,12 +139,22 @@ export class Computing implements ComputeSlotsHost {
     else reports.aborted(index, ending.abortedBecause)
   }
 
-  #computed (index: number, { result, run }: Extract<Ending, { result: Result }>, reports: WorkReports): void {
-    if (this.#isClosed || this.#parts.results.has(index)) return reports.aborted(index, 'it was downloaded')
+  #computed (
+    index: number, { result, discarded, isCheck, run }: Extract<Ending, { result: Result }>, reports: WorkReports
+  ): void {
+    if (this.#isClosed) return reports.aborted(index, 'it was downloaded')
+    if (this.#parts.results.has(index)) {
+      // it was here before, or has come while it was computed
+      this.#owner.computed(index, discarded ?? result)
+      if (isCheck) reports.computed(index, discarded ?? result, run)
+      else reports.aborted(index, 'it was downloaded')
+      return
+    }
     this.#count++
     this.#parts.downloads.cancel(index)
+    this.#owner.computed(index, result)
     reports.computed(index, result, run)
-    this.#stored(index, result)
+    this.#owner.stored(index, result)
   }
 
   #failed (index: number, { error, isFinal }: Extract<Ending, { error: Error }>, reports: WorkReports): void {

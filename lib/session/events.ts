@@ -3,6 +3,7 @@ import { hexOf } from '../base/digest.ts'
 import type { CommandFailure, ErrorCode } from '../base/errors.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { Result } from '../results/result.ts'
+import type { CheckedEvent } from '../verification/types.ts'
 
 /** A piece's result. */
 export interface PieceResult {
@@ -67,6 +68,13 @@ export interface InputEvent {
   message?: string
 }
 
+/** 'suspected', 'excluded': a peer key attests wrong results: its word alone is not enough, or it is not heard. */
+export interface KeyEvent {
+  /** 64 hex digits */
+  key: string
+  reason: string
+}
+
 /** 'strike', 'ban': a peer broke the rules. */
 export interface MisdeedEvent {
   /** address if known, else peer id */
@@ -91,6 +99,14 @@ export interface SessionEvents {
   leaving: Outstanding
   /** this many connected peers say that the finished files are this ordinary torrent; nothing proves it */
   peerSealed: { infoHash: string, peers: number }
+  /** a piece was computed, or verified, for which there was a result */
+  checked: CheckedEvent
+  suspected: KeyEvent
+  excluded: KeyEvent
+  /** results of new peers are believed less easily from now on */
+  level: { level: number, reason: string }
+  /** runs of this piece give different results here: results cannot be compared, and all are accepted from now on */
+  incomparable: { piece: number }
   strike: MisdeedEvent
   ban: MisdeedEvent
 }

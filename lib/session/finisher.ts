@@ -21,18 +21,26 @@ export class Finisher {
   readonly #states: FileState[]
   /** how often each file was reopened: what ends later was made of other parts */
   readonly #reopened: Uint32Array
+  readonly #mayFinish: (file: number) => boolean
+  /** files whose parts are all stored, and may not be finished yet */
+  readonly #held = new Set<number>()
   readonly #abort = new AbortController()
   #queue: Promise<void> = Promise.resolve()
   #open: number
   #mayRun = false
 
-  /** @param parts `completes`: whether complete commands may be allowed at all */
+  /**
+   * @param parts `completes`: whether complete commands may be allowed at all
+   * @param mayFinish whether the parts of a file are believed; `release` is called when that may have changed for all
+   */
   constructor (
     task: Task,
     { store, completes = true }: { store: Pick<PieceStore, 'finishFile'>, completes?: boolean },
     progress: Progress,
-    host: SessionHost
+    host: SessionHost,
+    mayFinish: (file: number) => boolean = () => true
   ) {
+    this.#mayFinish = mayFinish
     this.#task = task
     this.#store = store
     this.#completes = completes
@@ -73,6 +81,13 @@ export class Finisher {
     for (let file = 0; file < this.#states.length; file++) this.#consider(file)
   }
 
+  /** Considers the files again that were not to be finished. */
+  release (): void {
+    const held = [...this.#held]
+    this.#held.clear()
+    for (const file of held) this.#consider(file)
+  }
+
   /** Compares the finished files with their records, and makes those again that were changed. */
   async recheck (): Promise<void> {
     this.#states.forEach((state, file) => { if (state === 'finished') this.#set(file, 'open') })
@@ -95,6 +110,7 @@ export class Finisher {
 
   #consider (file: number): void {
     if (this.#states[file] !== 'open' || this.#abort.signal.aborted || this.#progress.fraction(file) < 1) return
+    if (!this.#mayFinish(file)) return void this.#held.add(file)
     this.#set(file, 'finishing')
     const round = this.#reopened[file]!
     this.#queue = this.#queue.then(() => this.#finish(file, round)).catch((err: unknown) => {

@@ -9,22 +9,21 @@ import type { Downloads } from '../download/downloads.ts'
 import { Neighbours } from '../peers/neighbours.ts'
 import type { NeighbourHost } from '../peers/neighbours.ts'
 import type { TaskPeer } from '../peers/task-peer.ts'
-import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
 import { ResultTable } from '../results/result-table.ts'
 import type { Claim } from '../scheduling/claim.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { Task } from '../task/task.ts'
 import { Agreement } from './agreement.ts'
+import { Arrivals } from './arrivals.ts'
+import { Believing } from './believing.ts'
 import { Computing } from './computing.ts'
-import { pieceResult } from './events.ts'
 import type { Finisher } from './finisher.ts'
 import type { Progress } from './progress.ts'
 import { PieceReaders } from './readers.ts'
 import type { SessionHost } from './session-host.ts'
 import { schedulerOf } from './session-parts.ts'
 import type { SessionParts } from './session-parts.ts'
-import type { Verdict } from './verifier.ts'
 import { Vetting } from './vetting.ts'
 
 /** The parts that follow which pieces are stored. */
@@ -39,6 +38,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   /** readers that wait for missing pieces */
   readonly readers = new PieceReaders()
   readonly computing: Computing
+  /** which results are accepted */
+  readonly believing: Believing
   readonly vetting: Vetting
   readonly #host: SessionHost
   readonly #progress: Progress
@@ -46,9 +47,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   readonly #clock: SessionParts['clock']
   readonly #store: SessionParts['store']
   readonly #agreement: Agreement
-  /** downloaded pieces that are being verified, or written to disk */
-  readonly #storing = new Set<number>()
-  #downloaded = 0
+  readonly #arrivals: Arrivals
   #isClosed = false
 
   constructor (task: Task, parts: SessionParts, host: SessionHost, { progress, finisher }: Followers) {
@@ -62,20 +61,29 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.scheduler = schedulerOf(parts, {
       pieceCount,
       needsInputs: inputs !== undefined,
+      checkShare: () => this.believing.checkShare,
       overdue: () => {
         this.downloads.reassign()
       }
     })
     const { results, scheduler } = this
+    this.believing = new Believing({ ...parts, task, results, scheduler }, {
+      reconsider: index => { this.#reconsider(index) },
+      believed: (index, isAccepted) => { this.#onBelieved(index, isAccepted) },
+      settled: () => { finisher.release() },
+      run: () => { if (!this.#isClosed) this.computing.run() },
+      misbehaved: (peer, reason, isFinal) => { this.misbehaved(peer, reason, isFinal) }
+    }, (event, payload) => { if (!this.#isClosed) host.report(event, payload) })
     const peers = this.neighbours = new Neighbours({ ...parts, results, scheduler }, this)
     this.#agreement = new Agreement(peers)
     const downloadParts = { ...parts, scheduler, peers }
     const downloads = this.downloads =
       parts.createDownloads?.(downloadParts, this) ?? new WireDownloads(downloadParts, this)
-    this.computing = new Computing(
-      { ...parts, results, scheduler, downloads, claims: peers.claims }, host,
-      (index, result) => { this.vetting.computed(index, result) }
-    )
+    const store = this.believing.isOn ? this.#checking : parts.store
+    this.computing = new Computing({ ...parts, store, results, scheduler, downloads, claims: peers.claims }, host, {
+      computed: (index, own) => { this.believing.computed(index, own) },
+      stored: (index, result) => { this.vetting.computed(index, result) }
+    })
     this.vetting = new Vetting(task, { ...parts, results, scheduler, neighbours: peers }, host, {
       paceMs: () => this.computing.paceMs,
       stored: (index, result) => { this.#onStored(index, result) },
@@ -83,6 +91,10 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
       need: index => { this.#need(index) },
       changed: () => { this.#updateAll() }
     })
+    this.#arrivals = new Arrivals(
+      { results, scheduler, neighbours: peers, computing: this.computing, vetting: this.vetting }, host,
+      (index, result, sources) => { this.#onStored(index, result, sources) }
+    )
     parts.store.onLost(index => { this.#onLost(index) })
   }
 
@@ -96,20 +108,23 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   /** The number of pieces computed and downloaded since the session began. */
   get counts (): { computed: number, downloaded: number } {
-    return { computed: this.computing.count, downloaded: this.#downloaded }
+    return { computed: this.computing.count, downloaded: this.#arrivals.count }
   }
 
   /** The pieces of earlier runs are known. */
   open (): void {
+    this.believing.open()
     this.computing.open()
     this.readers.wakeAll()
   }
 
   async close (): Promise<void> {
     this.#isClosed = true
+    this.#arrivals.close()
     this.vetting.close()
     this.downloads.close()
     this.neighbours.close()
+    this.believing.close()
     this.readers.wakeAll()
     await this.computing.close()
   }
@@ -123,9 +138,9 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   /** The piece goes before others from now on, even if the user did not select it. */
   urge (index: number): void {
-    if (!this.scheduler.isMissing(index) || this.scheduler.isUrgent(index)) return
+    if (this.isReadable(index) || this.scheduler.isUrgent(index)) return
     this.scheduler.setUrgent(index, true)
-    this.neighbours.offerAgain(index)
+    if (this.scheduler.isMissing(index)) this.neighbours.offerAgain(index)
     this.#updateAll()
   }
 
@@ -145,9 +160,18 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.computing.run()
   }
 
+  /** The piece is stored, and its result accepted. */
+  isReadable (index: number): boolean { return this.results.has(index) && this.believing.isAccepted(index) }
+
   //
   // PEERS
   //
+
+  joined (peer: TaskPeer): void { this.believing.joined(peer) }
+
+  believes (peer: TaskPeer, index: number): boolean {
+    return this.vetting.accepts(peer, index) && this.believing.believes(index, peer.results.result(index))
+  }
 
   claims (opts: { isBackup: boolean }): ClaimRecord[] { return this.computing.claims(opts) }
 
@@ -172,6 +196,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   }
 
   left (peer: TaskPeer): void {
+    this.believing.left(peer)
     this.downloads.removePeer(peer)
     this.computing.run()
   }
@@ -191,11 +216,12 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   //
 
   accepts (peer: TaskPeer, index: number): boolean {
-    return this.vetting.accepts(peer, index) && this.#agreement.accepts(peer, index)
+    return this.vetting.accepts(peer, index) && this.believing.accepts(index, peer.results.result(index)) &&
+      this.#agreement.accepts(peer, index)
   }
 
   needs (index: number): boolean {
-    return this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#storing.has(index)
+    return this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#arrivals.has(index)
   }
 
   distrust (peer: TaskPeer, index: number, reason: string): void {
@@ -205,42 +231,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   broken (err: Error): void { if (!this.#isClosed) this.#host.broken(err) }
 
-  async downloaded (
-    index: number, result: Result, draft: IncomingDraft, peers: Iterable<TaskPeer>
-  ): Promise<void> {
-    const sources = [...peers]
-    let share = result.size / sources.length
-    let verdict: Verdict = 'unjudged'
-    if (this.vetting.verifier.isOn) {
-      this.#storing.add(index)
-      for (const peer of sources) this.scheduler.deliveries.transferred(peer.holder, share)
-      share = 0
-      verdict = await this.vetting.downloaded(index, result, draft, sources)
-      this.#storing.delete(index)
-      if (this.#isClosed) return
-      if (verdict !== 'right' && verdict !== 'unjudged') return this.computing.run()
-      if (!this.scheduler.isMissing(index)) return // computed in the meantime
-    }
-    if (result.size > 0) for (const peer of sources) this.neighbours.delivered(peer, share)
-    this.computing.abort(index, 'it was downloaded')
-    if (this.results.has(index)) return // computed in the meantime
-    this.#storing.add(index)
-    let stored: Result
-    try {
-      // if a work item here was faster, its piece stays
-      stored = await draft.commit(result)
-    } catch (err) {
-      this.#host.broken(err as Error)
-      return
-    } finally {
-      this.#storing.delete(index)
-    }
-    // a work item that was faster reports its piece itself
-    if (this.#isClosed || this.results.has(index) || !sameResult(stored, result)) return
-    if (verdict === 'right') this.vetting.confirm(index)
-    this.#downloaded++
-    this.#host.report('downloaded', pieceResult(index, stored))
-    this.#onStored(index, stored, peers)
+  async downloaded (index: number, result: Result, draft: IncomingDraft, peers: Iterable<TaskPeer>): Promise<void> {
+    return this.#arrivals.add(index, result, draft, peers)
   }
 
   //
@@ -261,6 +253,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   #settle (index: number, result: Result): void {
     this.#agreement.stored(index, result)
     this.results.setOwn(index, result)
+    this.believing.stored(index, result)
     this.scheduler.setMissing(index, false)
     this.scheduler.setUrgent(index, false)
   }
@@ -289,6 +282,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   #withdraw (index: number, size: number): void {
     this.results.setOwn(index, undefined)
     this.#progress.remove(index, size)
+    this.believing.stored(index, undefined)
     this.#host.lost(index)
     this.#finisher.reopen(index)
     this.neighbours.withdraw(index)
@@ -297,5 +291,30 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   #need (index: number): void {
     this.neighbours.offerAgain(index, peer => this.accepts(peer, index))
     this.#updateAll()
+  }
+
+  //
+  // BELIEVED
+  //
+
+  /** Another result of a missing piece is accepted than before, or none. */
+  #reconsider (index: number): void {
+    if (this.#isClosed || !this.scheduler.isMissing(index) || this.#arrivals.has(index)) return
+    this.downloads.cancel(index)
+    this.neighbours.reconsider(index)
+  }
+
+  #onBelieved (index: number, isAccepted: boolean): void {
+    if (!isAccepted) return this.#finisher.reopen(index)
+    this.scheduler.setUrgent(index, false)
+    this.readers.wake(index)
+    this.#finisher.check(index)
+  }
+
+  /** The store, for work items whose results are compared with what is stored. */
+  get #checking (): Pick<SessionParts['store'], 'generate'> {
+    return {
+      generate: index => this.#store.generate(index, { replaces: own => this.believing.replaces(index, own) })
+    }
   }
 }

@@ -9,6 +9,7 @@ import type { Downloads } from '../download/downloads.ts'
 import { Scheduler } from '../scheduling/scheduler.ts'
 import type { SchedulerOptions } from '../scheduling/scheduler.ts'
 import type { PieceStore } from '../store/types.ts'
+import type { Verifying } from './attestations.ts'
 
 /** The parts of a session. */
 export interface SessionParts<Store extends PieceStore = PieceStore> {
@@ -22,6 +23,8 @@ export interface SessionParts<Store extends PieceStore = PieceStore> {
   readonly lag: () => number
   /** whether complete commands may run here at all; default: true */
   readonly completes?: boolean
+  /** default: nothing is verified */
+  readonly verifying?: Verifying
   /** whether results of others are judged by the task's verify command, where commands run; default: true */
   readonly verifies?: boolean
   /** default: the policy of docs/scheduling.md */
@@ -32,7 +35,7 @@ export interface SessionParts<Store extends PieceStore = PieceStore> {
 
 /** The scheduler of a session. */
 export function schedulerOf (
-  parts: SessionParts, own: Pick<SchedulerOptions, 'pieceCount' | 'overdue' | 'needsInputs'>
+  parts: SessionParts, own: Pick<SchedulerOptions, 'pieceCount' | 'overdue' | 'needsInputs' | 'checkShare'>
 ): Scheduler {
   const { clock, peerId, random, lag } = parts
   const opts = { ...own, peerId: hexOf(peerId), random, now: () => clock.now(), lag }

@@ -52,7 +52,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     this.#parts = parts
     this.#host = host
     const progress = this.progress = new Progress(task)
-    this.#finisher = new Finisher(task, parts, progress, host)
+    this.#finisher = new Finisher(task, parts, progress, host, file => this.#flow.believing.mayFinish(file))
     this.#flow = new PieceFlow(task, parts, host, { progress, finisher: this.#finisher })
     // a random phase, so that peers that start together do not do this at the same time
     this.#keepHouse(parts.random() * HOUSEKEEPING_MS)
@@ -174,11 +174,11 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   get endReason (): BitWorkerError { return endOfReading(this.#error) }
 
   /**
-   * Resolves when the piece is stored; until then, it is downloaded or computed before others. Rejects with
-   * BW_ERR_DESTROYED.
+   * Resolves when the piece is stored, and its result accepted; until then, it is downloaded or computed before
+   * others. Rejects with BW_ERR_DESTROYED.
    */
   async waitFor (index: number): Promise<void> {
-    while (!this.results.has(index) && !this.#isClosed) {
+    while (!this.#flow.isReadable(index) && !this.#isClosed) {
       this.urge(index)
       await this.#flow.readers.wait(index)
     }

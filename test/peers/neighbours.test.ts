@@ -61,7 +61,8 @@ class Node {
     const parts = { results: this.#results, scheduler, clock, peerId: this.peerId, store: { get () {} } }
     this.neighbours = new Neighbours(parts, {
       claims: () => [],
-      accepts: () => true,
+      joined: () => {},
+      believes: () => true,
       available: (_peer, index) => { this.available.push(index) },
       yield: () => {},
       updated: () => {},

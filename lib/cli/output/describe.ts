@@ -55,8 +55,6 @@ export interface DescribeOptions {
   columns?: number | undefined
   /** also shows who signed it */
   judgement?: Judgement
-  /** trackers that are asked besides those of the task */
-  announce?: readonly string[]
   /** files and folders of this machine that the command can read */
   binds?: Bind[]
   /** also shows what each command gets with these limits of the volunteer */
@@ -132,15 +130,9 @@ function describeUse (task: Task, given: Partial<Limits>): Row[] {
   ]
 }
 
-function describeTrackers (task: Task, more: readonly string[]): string[] {
-  const added = more.filter(url => !task.announce.includes(url)).map(url => `${escapeText(url)} (--announce)`)
-  const all = [...capped(task.announce.map(escapeText)), ...added]
-  return all.length === 0 ? ['none'] : all
-}
-
 /** A task as lines for a user. */
 export function describeTask (
-  task: Task, { outDir, columns = Infinity, judgement, binds = [], limits, announce = [] }: DescribeOptions = {}
+  task: Task, { outDir, columns = Infinity, judgement, binds = [], limits }: DescribeOptions = {}
 ): string[] {
   const optional: Array<Row | false> = [
     task.legacy && ['format', ['2014; the info-hash does not cover the command']],
@@ -166,7 +158,7 @@ export function describeTask (
     ...(task.command === '' ? [] : [['time limit', describeTime(task)] satisfies Row]),
     ...describeNeeds(task),
     ...(limits === undefined ? [] : describeUse(task, limits)),
-    ['trackers', describeTrackers(task, announce)],
+    ['trackers', task.announce.length === 0 ? ['none'] : capped(task.announce.map(escapeText))],
     ...(task.private === true ? [['private', ['peers are found only through its trackers, not through DHT, local network or peer exchange']] satisfies Row] : []),
     ...optional.filter(row => row !== false)
   ], columns)]
