@@ -4,7 +4,7 @@
  * checks apply.
  */
 import { utBitworker } from '../../extensions/ut_bitworker/index.ts'
-import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
+import type { UtBitworker, WireIdentity } from '../../extensions/ut_bitworker/index.ts'
 import type { Wire } from '../base/wire.ts'
 import { PeerExchange } from '../discovery/peer-exchange.ts'
 import type { Task } from '../task/task.ts'
@@ -17,7 +17,11 @@ import { extensionOf, localTask, onceSpeaking, setUpWire } from './task-wire.ts'
 import { WireBatches } from './wire-batches.ts'
 
 /** The part of ComputeTorrent that is needed here. */
-export interface WiredTorrent extends ConnectingTorrent { readonly task: Task | null }
+export interface WiredTorrent extends ConnectingTorrent {
+  readonly task: Task | null
+  /** what a new connection is told about our key; null: nothing, as results are not verified, or not yet */
+  newIdentity (): WireIdentity | null
+}
 
 /** The owner of the wires' peers. */
 export interface PeerSink {
@@ -70,7 +74,8 @@ export class TaskWires {
       if (this.#admission.refuses(wire, address, this.#torrent)) return true
       wire.extendedHandshake['p'] = client.torrentPort
       wire.extendedHandshake['reqq'] = MAX_PENDING_REQUESTS
-      wire.use(utBitworker(task === null ? {} : { task: localTask(task) }))
+      const identity = this.#torrent.newIdentity()
+      wire.use(utBitworker({ ...(task !== null && { task: localTask(task) }), ...(identity !== null && { identity }) }))
     }
     if (address !== undefined) this.#encryption.succeeded(address)
     return false
@@ -86,8 +91,10 @@ export class TaskWires {
     })
     ext.on('violation', () => { this.#admission.struck(wire) })
     session.addPeer(wire, ext)
+    const identity = ext.state.signing.own === null ? this.#torrent.newIdentity() : null
+    if (identity !== null) ext.identify(identity)
     ext.setTask(localTask(task!))
-    void offerMetadata(wire, metadata!)
+    void offerMetadata(wire, metadata!, identity !== null)
     // for a link, this was not known earlier
     if (this.#torrent.private === true) delete wire.peerExtendedMapping['ut_pex']
     onceSpeaking(wire, () => { this.#exchange.add(wire) })
@@ -109,10 +116,11 @@ export class TaskWires {
 /**
  * Offers the metadata, wherever it came from: a peer that also has only a link learns of it by a further extended
  * handshake.
+ * @param isDue the handshake has changed in another respect
  */
-async function offerMetadata (wire: Wire, metadata: Uint8Array): Promise<void> {
+async function offerMetadata (wire: Wire, metadata: Uint8Array, isDue: boolean): Promise<void> {
   const handshaking = wire as unknown as HandshakingWire
   // otherwise the first one includes it
   if (handshaking._extendedHandshakeSent !== true) return
-  if (await wire.ut_metadata.setMetadata(metadata) && !wire.destroyed) handshaking._sendExtendedHandshake()
+  if ((await wire.ut_metadata.setMetadata(metadata) || isDue) && !wire.destroyed) handshaking._sendExtendedHandshake()
 }

@@ -184,7 +184,7 @@ export class AttestationExchange {
       const key = this.#keys.prove(peer, proof)
       if (key === null) peer.ext.reportViolation('a wrong proof of its key')
       else if (this.#parts.verification.isExcluded(key)) this.#host.misbehaved(peer, `its key ${key} is excluded`, true)
-      else this.#host.proved(peer, key)
+      else this.#host.proved?.(peer, key)
     })
   }
 

@@ -23,7 +23,7 @@ export interface AttestationExchangeHost {
   /** an attestation of the piece is not waited for any more (`isAwaited`) */
   attestationEnded (index: number): void
   /** the peer has proved that it has this key (64 hex digits) */
-  proved (peer: TaskPeer, key: string): void
+  proved? (peer: TaskPeer, key: string): void
   /** the peer is to be banned: its key is excluded */
   misbehaved (peer: TaskPeer, reason: string, isFinal: boolean): void
 }

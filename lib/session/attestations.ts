@@ -7,6 +7,8 @@ import type { Verification } from '../verification/verification.ts'
 
 /** The exchange of one task. */
 export interface Attestations {
+  /** Begins, once the verification has taken back what an earlier run kept. Throws errors of the file system. */
+  open (): void
   /** A peer has joined; called before its results are heard. */
   add (peer: TaskPeer): void
   remove (peer: TaskPeer): void

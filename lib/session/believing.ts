@@ -123,6 +123,7 @@ export class Believing implements VerificationHost {
     const { verifying, task, results, store } = this.#parts
     this.#tell(verification => {
       verification.restore(verifying?.load?.())
+      this.#attestations?.open()
       for (let index = 0; index < task.pieceCount; index++) {
         const [own, computed] = [results.own(index), store.computed(index)]
         if (own === undefined || computed === undefined || !sameResult(own, computed)) continue

@@ -11,6 +11,7 @@ import type { SealOptions } from '../seal/seal.ts'
 import { unsupportedProblem } from '../task/task.ts'
 import type { ParseTaskOptions, Task } from '../task/task.ts'
 import type { TorrentOptions } from './inherited-options.ts'
+import type { VerifyingOptions } from './verifying.ts'
 
 /** How pieces are computed. */
 export interface ComputeOptions {
@@ -77,6 +78,8 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
    * command, and is computed here, what that finds right is accepted, and otherwise what somebody announced.
    */
   verify?: 'off'
+  /** @internal how results are verified by attestations; default: not at all */
+  verifying?: VerifyingOptions
   /** Overwrite files in `path` with the names of the task's files that BitWorker did not write. Default false. */
   force?: boolean
 }

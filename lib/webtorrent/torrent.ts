@@ -8,6 +8,7 @@
 import type { EventEmitter } from 'node:events'
 import { join } from 'node:path'
 import BitField from 'bitfield'
+import type { WireIdentity } from '../../extensions/ut_bitworker/index.ts'
 import { systemClock } from '../base/clock.ts'
 import { guardMetadata, guardPex } from '../connections/extension-guards.ts'
 import type { InternalPeer } from '../connections/internals.ts'
@@ -18,6 +19,7 @@ import { isMadeHere } from '../inputs/made-tasks.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import { noStats } from '../session/events.ts'
 import type { InputEvent, TaskStats } from '../session/events.ts'
+import type { Verifying } from '../session/attestations.ts'
 import { WorkSession } from '../session/work-session.ts'
 import { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
@@ -39,6 +41,8 @@ import { WantedPieces } from './selections.ts'
 import { missingPieces, SessionMirror } from './session-mirror.ts'
 import { TaskFileView } from './task-file-view.ts'
 import type { DestroyOptions } from './inherited-options.ts'
+import type { Signing } from './signing.ts'
+import { openVerifying } from './verifying.ts'
 import type { Wire } from './types.ts'
 
 /**
@@ -50,6 +54,8 @@ export class ComputeTorrent extends IdentifiedTorrent {
   _closed: Promise<void> = Promise.resolve()
   _session: WorkSession<ComputeStore> | null = null
   _lag: ProcessLag | null = null
+  /** what our results are signed with; null: they are not */
+  _signing: Signing | null = null
   readonly _control: ComputeControl
   readonly _taskWires = new TaskWires(this)
   readonly _wanted = new WantedPieces()
@@ -71,7 +77,11 @@ export class ComputeTorrent extends IdentifiedTorrent {
     this.bitfield = new BitField(task.pieceCount)
     this.pieces = missingPieces(task.pieceCount)
     if (this._options.uploads === undefined) this._rechokeNumSlots = this.client.maxConns
-    const session = this._createSession(task)
+    const store = this._createStore(task)
+    const { verifying: options } = this._options
+    const verifying = options === undefined ? undefined : await openVerifying(options, this, task, store)
+    if (this.destroyed) return
+    const session = this._createSession(task, store, verifying)
     this.files = task.files.map((file, index) => new TaskFileView(this, session, file, index))
     this._selectFiles()
     for (const wire of this.wires) this._taskWires.join(wire, session)
@@ -95,14 +105,30 @@ export class ComputeTorrent extends IdentifiedTorrent {
 
   override _taskLength (task: Task): number { return this._session?.progress.length() ?? task.length }
 
-  _createSession (task: Task): WorkSession<ComputeStore> {
+  _createStore (task: Task): ComputeStore {
     const store = new ComputeStore({ task, path: this._folderOf(task), force: this._options.force === true })
     this.store = store
+    return store
+  }
+
+  /** Of a connection, for ut_bitworker. */
+  newIdentity (): WireIdentity | null { return this._signing?.identity() ?? null }
+
+  _createSession (task: Task, store: ComputeStore, verifying?: Verifying): WorkSession<ComputeStore> {
     const lag = this._lag = new ProcessLag()
     const { peerIdBuffer: peerId } = this.client
     const completes = this._completes(task)
     const verifies = this._options.verify !== 'off'
-    const parts = { store, peerId, clock: systemClock, random: Math.random, lag: () => lag.ms, completes, verifies }
+    const parts = {
+      store,
+      peerId,
+      clock: systemClock,
+      random: Math.random,
+      lag: () => lag.ms,
+      completes,
+      verifies,
+      ...(verifying !== undefined && { verifying })
+    }
     this._session = new WorkSession(task, parts, new SessionMirror(this, task))
     this._session.expectComputing(this._control.isWanted)
     return this._session
@@ -278,7 +304,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
     this._sealing?.break()
     if (!this.destroyed && session !== null && store !== null) {
       this._lag?.close()
-      const closing = session.close(err).then(() => this._control.close())
+      const closing = session.close(err).then(() => this._control.close()).then(() => this._signing?.close())
       // WebTorrent closes the store at once; work items must have ended before
       this._closed = new Promise(resolve => { this.store = closeAfter(closing, store, resolve) })
       noteClosing(this._folderOf(session.task), session.task.infoHash, this._closed)

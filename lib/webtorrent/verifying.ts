@@ -1,0 +1,76 @@
+/** Makes what a session needs to verify results (lib/session/attestations.ts). Called by torrent.ts. */
+import type { KeyObject } from 'node:crypto'
+import { systemClock } from '../base/clock.ts'
+import type { Verifying } from '../session/attestations.ts'
+import type { ComputeStore } from '../store/compute-store.ts'
+import type { Task } from '../task/task.ts'
+import type { Comparison, Policy } from '../verification/types.ts'
+import { previousClosed } from './closing-store.ts'
+import { Signing } from './signing.ts'
+
+/** How results of a task are verified. Keys come from `toSigningKey`. */
+export interface VerifyingOptions {
+  policy: Policy
+  /** default: 'bytes' */
+  comparison?: Comparison
+  /** equal runs of the command are known to give equal bytes; default false */
+  isDeterministic?: boolean
+  /** a lasting peer key; default: one for this task and folder */
+  key?: KeyObject
+  /** the trusted key that vouches for our peer key; default: none */
+  member?: KeyObject
+  /** 64 hex digits each; default: none */
+  trustedKeys?: Iterable<string>
+}
+
+/** The torrent that asks. */
+export interface VerifyingTorrent {
+  readonly destroyed: boolean
+  readonly client: { readonly peerIdBuffer: Uint8Array }
+  _signing: Signing | null
+  _folderOf (task: Task): string
+  _destroy (err: Error): void
+}
+
+/** Opens the store, and what our results are signed with. A failure ends the torrent. */
+export async function openVerifying (
+  options: VerifyingOptions, torrent: VerifyingTorrent, task: Task, store: ComputeStore
+): Promise<Verifying | undefined> {
+  try {
+    const folder = torrent._folderOf(task)
+    await previousClosed(folder, task.infoHash)
+    await store.open()
+    const signing = torrent._signing = await signingOf(options, task, folder)
+    if (torrent.destroyed) await signing.close()
+    return verifyingBy(signing, options, torrent.client.peerIdBuffer)
+  } catch (err) {
+    torrent._destroy(err as Error)
+    return undefined
+  }
+}
+
+async function signingOf (
+  { trustedKeys = [], key, member }: VerifyingOptions, task: Task, folder: string
+): Promise<Signing> {
+  return Signing.open({
+    task,
+    folder,
+    trustedKeys: new Set(trustedKeys),
+    ...(key !== undefined && { key }),
+    ...(member !== undefined && { member })
+  })
+}
+
+function verifyingBy (
+  signing: Signing, { policy, comparison, isDeterministic }: VerifyingOptions, peerId: Uint8Array
+): Verifying {
+  return {
+    policy,
+    ownKey: signing.key,
+    createAttestations: (parts, host) => signing.exchange(parts, host, { peerId, clock: systemClock }),
+    load: () => signing.load(),
+    keep: saved => { signing.keep(saved) },
+    ...(comparison !== undefined && { comparison }),
+    ...(isDeterministic !== undefined && { isDeterministic })
+  }
+}
