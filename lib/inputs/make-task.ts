@@ -22,7 +22,7 @@ import { rootArchive } from './roots/root-source.ts'
 import type { RootSource } from './roots/root-source.ts'
 import { whatRuns } from './script.ts'
 import { infoOf, publicTrackers } from './torrent-file.ts'
-import { readTree, sourceError } from './tree.ts'
+import { readTree, sourceError, withoutHidden } from './tree.ts'
 import type { SourceTree } from './tree.ts'
 
 /** Everyone who opens the task receives the embedded bytes, and may want to read them. */
@@ -183,7 +183,7 @@ function checkChunk (chunk: number): number {
 async function draftOfPath (
   { path: from, name = path.basename(path.resolve(from)), perPart = false }: PathSource, parts: number | undefined
 ): Promise<Draft> {
-  const tree = await readTree(from)
+  const tree = perPart === false ? await readTree(from) : withoutHidden(await readTree(from), from)
   const split = splitFor({ ...tree, files: tree.isFolder ? tree.files.length : undefined }, perPart, { parts, name })
   return {
     ...(!tree.isFolder && {

@@ -6,6 +6,8 @@ const HEARD_MS = 200
 const FETCHES = 1.5
 /** Slices are fetched at most so long before their work items, or the duration of a piece, whichever is longer. */
 const MAX_LEAD_MS = 1_000
+/** When a peer's last piece is next, nobody takes one early for slices that take less than this share of a piece. */
+const SHORT_FETCH = 0.25
 /** With more waiting pieces per slot than this, a piece more at each peer makes nobody idle. */
 const PLENTY = 2
 /** Slices per slot that may be fetched in vain: claims lapse, and peers leave. */
@@ -13,22 +15,13 @@ const AHEAD_PER_SLOT = 2
 /** At most this share of the slices that were used here: more of them. */
 const AHEAD_SHARE = 0.2
 
-/**
- * How long before they can start pieces are claimed, and their slices fetched, milliseconds.
- * @param paceMs duration of a piece; 0: unknown
- * @param fetchMs what the last slices took; 0: unknown
- */
-export function leadMs (paceMs: number, fetchMs: number): number {
-  return Math.min(HEARD_MS + FETCHES * fetchMs, Math.max(MAX_LEAD_MS, paceMs))
-}
-
 /** What is known when slices are chosen. */
 export interface Situation {
   slots: number
   /** duration of a piece, milliseconds; 0: unknown */
   paceMs: number
-  /** number of pieces that can start within the lead, and are not `here` */
-  due: number
+  /** what the last slices took, milliseconds; 0: unknown */
+  fetchMs: number
   /** number of pieces whose slices are here or on their way */
   here: number
   /** number of pieces that each peer gets if all get the same number */
@@ -37,8 +30,20 @@ export interface Situation {
   fetched: number
 }
 
-/** The number of slices to begin with. */
-export function slicesDue ({ slots, paceMs, due, here, share, fetched }: Situation): number {
+/**
+ * How long before there are slots for them pieces are claimed, and their slices fetched, milliseconds; 0: not before
+ * there are. At the end of a task another peer may be free sooner than this one expects to be.
+ */
+export function leadMs ({ slots, paceMs, fetchMs, share }: Omit<Situation, 'here' | 'fetched'>): number {
+  if (share <= slots && fetchMs <= SHORT_FETCH * paceMs) return 0
+  return Math.min(HEARD_MS + FETCHES * fetchMs, Math.max(MAX_LEAD_MS, paceMs))
+}
+
+/**
+ * The number of slices to begin with.
+ * @param due number of pieces that can start within the lead, and are not `here`
+ */
+export function slicesDue (due: number, { slots, paceMs, here, share, fetched }: Omit<Situation, 'fetchMs'>): number {
   // nobody knows when the running ones end
   const next = paceMs === 0 && share > PLENTY * slots ? slots - here : 0
   const most = Math.max(AHEAD_PER_SLOT * slots, Math.floor(AHEAD_SHARE * fetched))

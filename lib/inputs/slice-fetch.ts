@@ -53,7 +53,8 @@ export class SliceFetch {
     const { scheduler, work } = this.#parts
     const wanted = new Set<number>()
     const ready = this.#takeStock(wanted)
-    const lead = leadMs(work.paceMs, this.#fetchMs)
+    const { slots } = this.#parts
+    const lead = leadMs({ slots, paceMs: work.paceMs, fetchMs: this.#fetchMs, share: scheduler.share })
     const next = this.#next(lead)
     for (const { index, lacks } of next) if (lacks?.length === 0) ready.push(index)
     for (const unit of this.#take(next, lead)) wanted.add(unit)
@@ -111,7 +112,7 @@ export class SliceFetch {
     const unclaimed = [...this.#unclaimed].filter(index => this.#others(index) !== 'absent').length
     const here = claimed + scheduler.ready + unclaimed
     const due = work.due(lead) - scheduler.ready - unclaimed
-    const room = slicesDue({ slots, paceMs, due, here, share: scheduler.share, fetched: this.#fetched })
+    const room = slicesDue(due, { slots, paceMs, here, share: scheduler.share, fetched: this.#fetched })
     return room > 0 ? choosePieces(this.#waiting(room + LOOK_BEYOND), room) : []
   }
 

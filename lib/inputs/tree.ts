@@ -54,6 +54,15 @@ export async function readTree (from: string): Promise<SourceTree> {
   }
 }
 
+/**
+ * A folder without its hidden files, which `*` of a shell does not name either: where each file makes a piece, nobody
+ * expects them to. Throws BW_ERR_INPUT_SOURCE if nothing is left.
+ */
+export function withoutHidden (tree: SourceTree, from: string): SourceTree {
+  if (!tree.isFolder) return tree
+  return sized(from, tree.files.filter(file => file.path.every(name => !name.startsWith('.'))), true)
+}
+
 interface Walk {
   root: string
   /** the folders being walked, outermost first, so that none is walked inside itself */
@@ -120,5 +129,6 @@ export function readError (error: unknown, from: string): unknown {
   if (errno === 'EACCES' || errno === 'EPERM') {
     return new BitWorkerError('BW_ERR_NOT_PERMITTED', 'usage', `You do not have permission to read ${quote(at)}. Change its permissions.`, { cause: error })
   }
+  if (errno === 'EISDIR') return sourceError(at, 'is a folder, but a file is needed. Name a file', error)
   return sourceError(at, `cannot be read: ${(error as Error).message}`, error)
 }

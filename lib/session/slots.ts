@@ -66,15 +66,15 @@ export class Slots {
   }
 
   /**
-   * The number of pieces that can start within this time, milliseconds. While the pace is unknown, nobody knows when
-   * running commands end: as many as there are free slots.
+   * The number of pieces that can start within this time, milliseconds; 0: now. While the pace is unknown, nobody knows
+   * when running commands end: as many as there are free slots.
    */
   due (now: number, withinMs: number): number {
     if (this.state !== 'on') return 0
     const ends = this.ends(now)
     const idle = Math.max(0, this.count - ends.length)
     const pace = this.#paceMs
-    if (pace === 0) return idle
+    if (pace === 0 || withinMs === 0) return idle
     const starts = (ms: number): number => ms > withinMs ? 0 : 1 + Math.floor((withinMs - Math.max(0, ms)) / pace)
     return ends.reduce((sum, ms) => sum + starts(ms), idle * starts(0))
   }

@@ -149,10 +149,35 @@ const REFUSED: Array<[what: string, args: string[], expected: RegExp]> = [
   ['a link of another kind', ['--parts', '1', '--input', 'ftp://127.0.0.1/x'], /Name a file, a folder, or a magnet link or http URL of a torrent/],
   ['a URL that nobody answers', ['--parts', '1', '--input', 'http://127.0.0.1:1/x.torrent'], /x\.torrent: The torrent cannot be fetched \(.*Check the URL/],
   ['a file that is not there', ['--parts', '1', '--input', 'none'], /".*none" does not exist/],
+  ['a list that is a folder', ['--params', '.'], /The input "\." is a folder, but a file is needed\. Name a file\.$/m],
   ['a list that is not there', ['--params', 'none.csv'], /"none.csv" does not exist/],
   ['more pieces than entries', ['--parts', '3', ':::', '1', '2'], /makes 2 pieces, not 3\. Leave out the number of pieces/],
   ['two inputs of one name', ['--parts', '1', '--input', 'x.sh', '--input', './x.sh'], /same file/]
 ]
+
+test('hidden files make no pieces', async t => {
+  const { dir, create } = await place(t)
+  await mkdir(path.join(dir, 'frames/.git'), { recursive: true })
+  for (const name of ['1.png', '2.png']) await writeFile(path.join(dir, 'frames', name), name)
+  const before = await create('--input-per-part', 'frames')
+  for (const hidden of ['.DS_Store', '.git/HEAD']) await writeFile(path.join(dir, 'frames', hidden), 'hidden')
+  const after = await create('--input-per-part', 'frames')
+  t.equal(after.pieceCount, 2)
+  t.equal(after.inputs?.[0]?.infoHash, before.inputs?.[0]?.infoHash)
+  const [whole] = (await create('--parts', '1', '--input', 'frames')).inputs as [TorrentInput]
+  t.equal(whole.files, 4, 'an input for all has them')
+})
+
+test('a placeholder of GNU parallel is not replaced, which is said', async t => {
+  const { run } = await workspace(t)
+  const create = ['create', '--no-try', '--name', 'x', '--force']
+  const { code, stderr } = await run([...create, '--command', 'echo {}', ':::', 'a', 'b'])
+  t.equal(code, 0)
+  t.match(stderr, /^Warning: The command has \{\}, which is not replaced: the entry is in the variable ENTRY\. Write "\$ENTRY"\.$/m)
+  for (const args of [['--command', 'find . -exec cat {} +', ':::', 'a'], ['--command', 'echo {}', '--parts', '2']]) {
+    t.notOk((await run([...create, ...args])).stderr.includes('Warning'), args.join(' '))
+  }
+})
 
 test('options that create rejects', async t => {
   const { dir, run } = await workspace(t)

@@ -128,3 +128,12 @@ test('JSON that can be shown', t => {
   t.equal(json, '{"text":"a\\u009b31m\\u007f\\u202eevil\\u200b\\udb40\\udc41\\n\\"é😀"}')
   t.end()
 })
+
+test('the trackers that run is given are among those of the task', t => {
+  const task = createTask({ name: 'x', command: 'true', parts: 1 })
+  const trackers = (announce: string[]): string | undefined =>
+    describeTask(task, { announce }).find(line => line.includes('trackers'))?.trim()
+  t.match(trackers([]) ?? '', /^trackers +none$/)
+  t.match(trackers(['http://127.0.0.1/']) ?? '', /^trackers +http:\/\/127\.0\.0\.1\/ \(--announce\)$/)
+  t.end()
+})

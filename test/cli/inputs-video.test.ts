@@ -83,15 +83,20 @@ test('a video that only its author has', async t => {
   }
   const scenes = readdirSync(path.join(dir, 'scenes')).sort().map(name => statSync(path.join(dir, 'scenes', name)).size)
   const total = scenes.reduce((sum, size) => sum + size, 0)
-  const computed = PEERS.map(peer => eventsOf(peer).filter(({ event }) => event === 'computed').map(({ piece }) => Number(piece)))
+  const piecesOf = (peer: string, kind: string): number[] =>
+    [...new Set(eventsOf(peer).filter(({ event }) => event === kind).map(({ piece }) => Number(piece)))]
+  const sizeOf = (pieces: number[]): number => pieces.reduce((sum, piece) => sum + scenes[piece]!, 0)
+  const computed = PEERS.map(peer => piecesOf(peer, 'computed'))
   const pieces = computed.flat().sort((a, b) => a - b)
   t.deepEqual([...new Set(pieces)], scenes.map((_, i) => i), 'the peers with the link have computed all pieces')
   for (const [i, peer] of PEERS.entries()) {
     const events = eventsOf(peer)
-    const own = computed[i]!.reduce((sum, piece) => sum + scenes[piece]!, 0)
+    const own = sizeOf(computed[i]!)
+    // on a busy machine, another peer may be faster with a piece that was begun here
+    const begun = sizeOf(piecesOf(peer, 'computing'))
     const took = Math.max(0, ...events.filter(({ event, name }) => event === 'input' && name === 'scenes').map(({ have }) => Number(have)))
     t.comment(`${peer} computed ${computed[i]!.length} of ${scenes.length} pieces from ${own} bytes, and took ${took} of ${total}: ${(took / own).toFixed(2)}`)
-    t.ok(took < total, `${peer} has not taken the whole video`)
+    t.ok(took <= 1.2 * begun, `${peer} took ${(took / begun).toFixed(2)} of what it has worked with`)
     const file = path.join(dir, peer, 'video.mp4')
     t.equal(probe(file, 'stream=codec_name'), 'mpeg4\naac', 'picture and sound')
     t.ok(Math.abs(Number(probe(file, 'format=duration')) - SECONDS) < 0.3, 'of the right length')

@@ -90,12 +90,14 @@ test('what cannot be a root', async t => {
     writeFileSync(path.join(dir, name), await tarOf(entries))
   }
   await file('device.tar', [{ name: 'x', type: 'character-device' }])
+  await file('bare.tar', [{ name: 'bin/sh', data: 'no bash' }, { name: 'usr/bin/bash', data: 'not there' }])
   await file('out.tar', [{ name: 'x', type: 'symlink', linkname: '../../etc' }])
   mkdirSync(path.join(dir, 'fifo'))
   execFileSync('mkfifo', [path.join(dir, 'fifo/here')])
   for (const [root, says] of [
     ['device.tar', /The input "device\.tar" cannot be a root: it has a character device: "x"\.$/m],
     ['out.tar', /cannot be a root: it has a symbolic link that leads out of it: "x" -> "\.\.\/\.\.\/etc"\.$/m],
+    ['bare.tar', /cannot be a root: it has no \/bin\/bash, which runs the commands; install bash in it\.$/m],
     ['fifo', /here" is neither a file nor a folder nor a link, so no root can have it\.$/m],
     ['nowhere', /"nowhere" does not exist/]
   ] as const) {
@@ -105,7 +107,7 @@ test('what cannot be a root', async t => {
   }
   t.notOk(existsSync(path.join(dir, 'x.bitworker')))
 
-  await file('empty.tar', [{ name: 'etc/x', data: 'no bash' }])
+  await file('empty.tar', [{ name: 'bin', type: 'symlink', linkname: 'usr/bin' }, { name: 'usr/bin/bash', data: 'no program' }])
   const made = await run([...CREATE, ...COMMAND, '--root', 'empty.tar'])
   t.equal(made.code, 0, made.stderr)
   const { magnet } = made.events[0] as unknown as { magnet: string }

@@ -65,7 +65,7 @@ test('a link without peers, and inputs and earlier tasks that nobody has', async
   t.match(input, /^Waiting for the input data since \d\d:\d\d:\d\d, 0 B of 97\.7 KiB are here: no peer sends the rest\. Start a peer that has it, or name a copy of it with --input-from\.$/)
   t.match(stage, /^Waiting since \S+ for the metadata of the task [0-9a-f]{40}, whose output last reads: no peer has sent it\. Name a peer that has it with --peer, or start one\.$/)
   t.match(task, /^Waiting for the metadata of the task since \S+: no peer was found\. Name a peer/)
-  t.ok(first!.stderr().includes(input), 'also for people')
+  await first!.output(/^Waiting for the input data since/m) // also for people
 })
 
 test('an original that has changed: another copy that is named is used', async t => {

@@ -8,9 +8,11 @@ import { promisify } from 'node:util'
 import test from 'tape'
 import type { Test } from 'tape'
 import { parseTask } from '../../lib/index.ts'
-import { workspace } from '../helpers/cli.ts'
+import { OFFLINE, workspace } from '../helpers/cli.ts'
+import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { linksOf, sectionsOf, textsOf } from '../helpers/markdown.ts'
 import { startProgram, untilNoneIn } from '../helpers/shell.ts'
+import { allDone, createPeer, noteEnd, ready } from '../helpers/task-swarm.ts'
 
 const exec = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -19,6 +21,7 @@ const PEERS = ['peer-1', 'peer-2', 'peer-3']
 /** What to look at after a section's commands, in the folder they were run in. */
 const CHECKS: Record<string, (t: Test, dir: string) => Promise<void>> = {
   'Squares of integers': checkSquares,
+  Factors: checkFactors,
   'A dictionary of hashes': checkDictionary,
   'Transcoding a video': checkVideo,
   'The poster as a task': checkPoster
@@ -53,6 +56,29 @@ for (const { title, text: section } of sections) {
   })
 }
 
+test('the factors, beside a peer that lies about all of them', async t => {
+  noteEnd(t)
+  const { dir, run } = await workspace(t)
+  const env = { PATH: `${path.join(ROOT, 'examples/bin')}:${process.env['PATH'] ?? ''}` }
+  const made = await startProgram(t, [path.join(ROOT, 'examples/factors/make-task.sh')], { cwd: dir, env }).ended
+  t.equal(made.code, 0, made.stderr)
+  const task = parseTask(await readFile(path.join(dir, 'factors.bitworker')))
+  const executor = new FakeExecutor(({ env: { PIECE_IDX: i = '' } }) => {
+    const number = 10n ** 17n + BigInt(i)
+    return { stdout: `${number}: ${number}\n` }
+  })
+  const liar = await createPeer(t, task, { compute: { executor }, verify: 'off' })
+  await ready(liar)
+  await allDone([liar])
+  const { code, stderr } = await run([
+    'run', 'factors.bitworker', '-o', 'out', '--exit', '--yes', ...OFFLINE, '--peer', `127.0.0.1:${liar.client.torrentPort}`
+  ])
+  t.equal(code, 0, stderr)
+  const numbers = (await factors()).split('\n')
+  const lines = (await readFile(path.join(dir, 'out/factors.txt'), 'utf8')).split('\n')
+  t.deepEqual(lines, numbers, 'every line is right')
+})
+
 test('a swarm that cannot do it says why', async t => {
   const { dir, run } = await workspace(t)
   await run(['create', '--name', 'x', '--parts', '2', '--command', 'echo no such luck >&2; exit 3'])
@@ -72,6 +98,17 @@ test('the links of the README lead somewhere', async t => {
 async function hasFfmpeg (): Promise<boolean> {
   const versions = await Promise.allSettled(['ffmpeg', 'ffprobe'].map(program => exec(program, ['-version'])))
   return versions.every(({ status }) => status === 'fulfilled')
+}
+
+async function factors (): Promise<string> {
+  const numbers = Array.from({ length: 24 }, (_, i) => String(10n ** 17n + BigInt(i)))
+  return (await exec('factor', numbers)).stdout
+}
+
+async function checkFactors (t: Test, dir: string): Promise<void> {
+  for (const peer of PEERS) {
+    t.equal(await readFile(path.join(dir, peer, 'factors.txt'), 'utf8'), await factors(), `${peer} has the factors`)
+  }
 }
 
 async function checkSquares (t: Test, dir: string): Promise<void> {

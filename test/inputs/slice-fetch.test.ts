@@ -97,14 +97,16 @@ function play (t: Test, { pieceCount, slots = 1, workMs, fetchMs = 100, others =
 }
 
 test('a piece is claimed before its slice is fetched, and fetched just before there is a slot for it', async t => {
-  const { log, until, changed } = play(t, { pieceCount: 3, workMs: 5_000 })
+  const { log, until, changed } = play(t, { pieceCount: 4, workMs: 5_000 })
   changed()
-  await until(16_000)
+  await until(21_000)
   t.same(log, [
     '1: claims 0', '1: fetches 0', '102: starts 0',
+    '103: claims 1', '103: fetches 1', '5102: starts 1',
     // as long as a slice takes, and half of that, and the time in which others hear of it
-    '5103: claims 1', '5103: fetches 1', '5204: starts 1',
-    '9854: claims 2', '9854: fetches 2', '10204: starts 2'
+    '9752: claims 2', '9752: fetches 2', '10102: starts 2',
+    // the last one waits for the slot
+    '15103: claims 3', '15103: fetches 3', '15204: starts 3'
   ])
   t.end()
 })
@@ -182,13 +184,15 @@ test('what is computed whether or not others have it is not claimed for its slic
 })
 
 test('how far ahead slices are fetched', t => {
-  t.deepEqual([leadMs(0, 0), leadMs(10, 100), leadMs(10, 9_000), leadMs(5_000, 9_000)], [200, 350, 1_000, 5_000])
-  const some = { slots: 2, paceMs: 10, due: 9, here: 3, share: 100, fetched: 1_000 }
-  t.deepEqual([100, 5, 2].map(share => slicesDue({ ...some, share })), [9, 2, 0], 'no more than the share of each peer')
-  t.deepEqual([0, 45, 90].map(fetched => slicesDue({ ...some, fetched })), [1, 6, 9], 'few in vain')
-  const first = { ...some, paceMs: 0, due: 0 }
-  t.deepEqual([0, 1, 2].map(here => slicesDue({ ...first, here, share: 5 })), [2, 1, 0], 'one ahead if plenty is left')
-  t.equal(slicesDue({ ...first, here: 0, share: 4 }), 0, 'and none otherwise')
+  const some = { slots: 2, paceMs: 10, fetchMs: 100, here: 3, share: 100, fetched: 1_000 }
+  const lead = (paceMs: number, fetchMs: number): number => leadMs({ ...some, paceMs, fetchMs })
+  t.deepEqual([lead(0, 0), lead(10, 100), lead(10, 9_000), lead(5_000, 9_000)], [200, 350, 1_000, 5_000])
+  t.deepEqual([100, 101].map(fetchMs => leadMs({ ...some, paceMs: 400, fetchMs, share: 2 })), [0, 351.5], 'the last one')
+  t.deepEqual([100, 5, 2].map(share => slicesDue(9, { ...some, share })), [9, 2, 0], 'no more than the share of each peer')
+  t.deepEqual([0, 45, 90].map(fetched => slicesDue(9, { ...some, fetched })), [1, 6, 9], 'few in vain')
+  const first = { ...some, paceMs: 0 }
+  t.deepEqual([0, 1, 2].map(here => slicesDue(0, { ...first, here, share: 5 })), [2, 1, 0], 'one ahead if plenty is left')
+  t.equal(slicesDue(0, { ...first, here: 0, share: 4 }), 0, 'and none otherwise')
   t.end()
 })
 

@@ -7,7 +7,7 @@ import { createTaskFrom } from '../../lib/index.ts'
 import type BitWorker from '../../lib/index.ts'
 import { findInput } from '../../lib/inputs/registry.ts'
 import type { Task } from '../../lib/task/types.ts'
-import { magnetOf } from '../../lib/task/task.ts'
+import { encodeTask, magnetOf } from '../../lib/task/task.ts'
 import type { Torrent } from '../../lib/webtorrent/types.ts'
 import { createFolder } from '../helpers/disk.ts'
 import { addressOf, createClient, destroyClient, eventOf } from '../helpers/swarm.ts'
@@ -108,4 +108,31 @@ test('slices: work begins with the first, nothing comes twice, and little in vai
     used += each.computed() * slice
   }
   t.ok(taken <= 1.3 * used, `${(taken / used).toFixed(2)} of the slices that were computed`)
+})
+
+test('of a million lines, a peer takes what its pieces need', async t => {
+  const registry = createFolder(t)
+  const lines = Array.from({ length: 1_000_000 }, (_, i) => `--alpha ${i} --beta ${(i * 7919) % 1_000_003} --seed ${i * 31}\n`)
+  const list = Buffer.from(lines.join(''))
+  const task = await createTaskFrom({ name: 'out', registry, command: 'echo "$ENTRY"', inputs: [{ lines: list, name: 'list' }] })
+  const size = encodeTask(task).length
+  t.ok(size <= 4 * KIB, `the task file has ${size} bytes, the list ${list.length}`)
+  const [giver, client] = [createClient(t), createClient(t)]
+  giver.add(task, {
+    path: createFolder(t), inputs: { folder: createFolder(t), find: async infoHash => findInput(infoHash, registry) }
+  })
+  const address = await addressOf(giver)
+  const torrent = client.add(magnetOf(task), {
+    path: createFolder(t),
+    compute: { slots: 1, sandbox: 'none' },
+    inputs: { folder: createFolder(t), find: async () => null }
+  })
+  torrent.once('infoHash', () => { torrent.addPeer(address) })
+  const sizes = new Map<number, number>()
+  await new Promise<void>(resolve => {
+    torrent.on('computed', event => { if (sizes.set(event.piece, event.size).size === 10) resolve() })
+  })
+  for (const [piece, bytes] of sizes) t.equal(bytes, lines[piece]!.length, `piece ${piece} is its line`)
+  const { received } = client.torrents.find(({ infoHash }) => infoHash === task.inputs![0]!.infoHash)!
+  t.ok(received <= 2 ** 20, `they took ${received} bytes of it`)
 })

@@ -86,6 +86,15 @@ export async function create (words: readonly string[], flags: CreateFlags): Pro
   await writeTask(target, task, flags.force)
   await announceResult(target, task, flags.json)
   if (reused !== null) announceReused(reused, flags, flags.json)
+  if (inputs.some(input => 'list' in input || 'lines' in input)) warnPlaceholder(task, flags.json)
+}
+
+/** As GNU parallel has it; other programs of a command have it as well. */
+function warnPlaceholder ({ command }: Task, json: boolean): void {
+  if (!command.includes('{}') || /-exec|xargs|parallel/.test(command)) return
+  const message = 'The command has {}, which is not replaced: the entry is in the variable ENTRY. Write "$ENTRY".'
+  new JsonOutput(json).emit('warning', { message })
+  process.stderr.write(`Warning: ${message}\n`)
 }
 
 const COMMAND_FLAGS = { command: '--command', commandFile: '--command-file', script: '--script' }

@@ -194,7 +194,7 @@ async function begin (
   const judgement = judge(task, flags, trust)
   // without a sandbox, most limits do not apply
   const limits = confinement === null || confinement.fields.tier === 'none' ? undefined : confinement.options.limits
-  const how = { columns: process.stderr.columns, ...(limits !== undefined && { limits }) }
+  const how = { columns: process.stderr.columns, announce: flags.announce, ...(limits !== undefined && { limits }) }
   const description = describeTask(task, { ...how, outDir: flags.output, judgement, binds: flags.bind })
   for (const line of description) screen.note(line)
   out.emit('task', taskFields(task, judgement))

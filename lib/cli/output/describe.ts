@@ -55,6 +55,8 @@ export interface DescribeOptions {
   columns?: number | undefined
   /** also shows who signed it */
   judgement?: Judgement
+  /** trackers that are asked besides those of the task */
+  announce?: readonly string[]
   /** files and folders of this machine that the command can read */
   binds?: Bind[]
   /** also shows what each command gets with these limits of the volunteer */
@@ -130,9 +132,15 @@ function describeUse (task: Task, given: Partial<Limits>): Row[] {
   ]
 }
 
+function describeTrackers (task: Task, more: readonly string[]): string[] {
+  const added = more.filter(url => !task.announce.includes(url)).map(url => `${escapeText(url)} (--announce)`)
+  const all = [...capped(task.announce.map(escapeText)), ...added]
+  return all.length === 0 ? ['none'] : all
+}
+
 /** A task as lines for a user. */
 export function describeTask (
-  task: Task, { outDir, columns = Infinity, judgement, binds = [], limits }: DescribeOptions = {}
+  task: Task, { outDir, columns = Infinity, judgement, binds = [], limits, announce = [] }: DescribeOptions = {}
 ): string[] {
   const optional: Array<Row | false> = [
     task.legacy && ['format', ['2014; the info-hash does not cover the command']],
@@ -158,7 +166,7 @@ export function describeTask (
     ...(task.command === '' ? [] : [['time limit', describeTime(task)] satisfies Row]),
     ...describeNeeds(task),
     ...(limits === undefined ? [] : describeUse(task, limits)),
-    ['trackers', task.announce.length === 0 ? ['none'] : capped(task.announce.map(escapeText))],
+    ['trackers', describeTrackers(task, announce)],
     ...(task.private === true ? [['private', ['peers are found only through its trackers, not through DHT, local network or peer exchange']] satisfies Row] : []),
     ...optional.filter(row => row !== false)
   ], columns)]

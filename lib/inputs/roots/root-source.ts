@@ -59,18 +59,42 @@ export async function rootArchive (
   }
 }
 
-const NOTHING: RootSink = {
-  folder: async () => {},
-  folderTime: () => {},
-  file: async (_path, _about, data) => { for await (const _ of data); },
-  hardLink: async () => {},
-  symlink: () => {}
+/** Looks for what runs commands. */
+class BashSought implements RootSink {
+  #isThere = false
+  #isSomewhere = false
+  #isLinked = false
+
+  get found (): boolean { return this.#isThere || (this.#isLinked && this.#isSomewhere) }
+
+  async folder (): Promise<void> {}
+
+  folderTime (): void {}
+
+  async file (at: string[], _about: unknown, data: AsyncIterable<Uint8Array>): Promise<void> {
+    this.#saw(at)
+    for await (const _ of data);
+  }
+
+  async hardLink (at: string[]): Promise<void> { this.#saw(at) }
+
+  symlink (at: string[]): void {
+    this.#saw(at)
+    if (at.join('/') === 'bin') this.#isLinked = true
+  }
+
+  #saw (at: string[]): void {
+    if (at.join('/') === 'bin/bash') this.#isThere = true
+    if (at.at(-1) === 'bash') this.#isSomewhere = true
+  }
 }
 
 /** @param from as its author calls it */
 async function checkArchive (archive: string, from: string, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await readRoot(createReadStream(archive), ROOT_LIMITS, NOTHING, signal)
+    const sought = new BashSought()
+    await readRoot(createReadStream(archive), ROOT_LIMITS, sought, signal)
+    if (!sought.found) throw new RootFlaw('has no /bin/bash, which runs the commands; install bash in it')
   } catch (error) {
     throw error instanceof RootFlaw ? sourceError(from, `cannot be a root: it ${error.what}`, error) : error
   }
