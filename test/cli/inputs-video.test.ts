@@ -18,7 +18,8 @@ const PEERS = ['a', 'b', 'c', 'd']
 const SCRIPT = `
 set -e
 bitworker () { HOME=$PWD/$home $BITWORKER "$@"; }
-as () { home=$1; shift; bitworker run "$@" -o $home --json --no-dht --no-lsd --no-nat --no-utp > $home.json; }
+# always in the background, in place of its shell: what is killed is the peer itself
+as () { home=$1; shift; HOME=$PWD/$home exec $BITWORKER run "$@" -o $home --json --no-dht --no-lsd --no-nat --no-utp > $home.json; }
 ip link set lo up
 ip addr add 10.99.0.1/32 dev lo
 ip addr add 10.99.0.2/32 dev lo
