@@ -12,6 +12,7 @@ import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import type { Computing } from './computing.ts'
+import type { PieceState, VerificationStats } from '../verification/types.ts'
 import type { InputEvent, TaskStats } from './events.ts'
 import { Finisher } from './finisher.ts'
 import { PieceFlow } from './piece-flow.ts'
@@ -112,6 +113,12 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     if (this.#flow.computing.isStuck || this.#finisher.isOpenEnded) return Infinity
     return Math.max(this.progress.remainingMs(this.#parts.clock.now()), this.#flow.computing.busyMs)
   }
+
+  /** What is known of the results; null: they are not verified, or not any more. */
+  get verification (): VerificationStats | null { return this.#flow.believing.verification?.stats() ?? null }
+
+  /** How the stored result of a piece is accepted; null: results are not verified. */
+  standing (index: number): PieceState | null { return this.#flow.believing.verification?.stateOf(index) ?? null }
 
   // COMPUTING
 

@@ -12,6 +12,7 @@ import { unsupportedProblem } from '../task/task.ts'
 import type { ParseTaskOptions, Task } from '../task/task.ts'
 import type { TorrentOptions } from './inherited-options.ts'
 import type { VerifyingOptions } from './verifying.ts'
+import type { VerifyOptions } from './verify-options.ts'
 
 /** How pieces are computed. */
 export interface ComputeOptions {
@@ -55,7 +56,7 @@ export interface InputOptions extends CacheOptions {
 }
 
 /** WebTorrent's options for a torrent, and those for tasks, which have no effect on ordinary torrents. */
-export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
+export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions, VerifyOptions {
   /**
    * Compute missing pieces, i.e. run the task's command on this machine. Default false: the task is only downloaded
    * from others.
@@ -73,11 +74,6 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions {
    * Default false.
    */
   results?: boolean
-  /**
-   * How results of others are verified. `'off'`: what somebody announced is accepted. Default: if the task has a verify
-   * command, and is computed here, what that finds right is accepted, and otherwise what somebody announced.
-   */
-  verify?: 'off'
   /** @internal how results are verified by attestations; default: not at all */
   verifying?: VerifyingOptions
   /** Overwrite files in `path` with the names of the task's files that BitWorker did not write. Default false. */

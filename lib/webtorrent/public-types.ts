@@ -7,6 +7,8 @@ import type { InputEvent, TaskStats } from '../session/events.ts'
 import type { CreateTaskOptions, Task } from '../task/task.ts'
 import type { HandOverOptions } from './leave.ts'
 import type { ComputeOptions, SealingOptions, TaskTorrentOptions } from './options.ts'
+import type { VerificationReport } from './verify-options.ts'
+import type { PieceState } from '../verification/types.ts'
 import type { WebTorrentOptions } from './inherited-options.ts'
 import type { Torrent as WebTorrentTorrent, TorrentFile, TorrentId, WebTorrentClient } from './types.ts'
 
@@ -20,6 +22,10 @@ export interface Torrent extends WebTorrentTorrent {
   readonly computing: 'off' | 'on' | 'paused'
   /** The progress of the task; all zero before 'metadata', and for ordinary torrents. */
   stats (): TaskStats
+  /** what is known of the results, and how they are accepted; null: they are not verified (option `verify`) */
+  readonly verification: VerificationReport | null
+  /** How the stored result of a piece is accepted; null: results are not verified. */
+  standing (piece: number): PieceState | null
   /**
    * Computes missing pieces from now on. Starts when the enabled sources of peers have answered once (after at most 5
    * s), so that nothing is computed that a peer already has. Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK,

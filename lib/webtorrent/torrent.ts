@@ -23,6 +23,7 @@ import type { Verifying } from '../session/attestations.ts'
 import { WorkSession } from '../session/work-session.ts'
 import { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
+import type { PieceState } from '../verification/types.ts'
 import { agree } from './agreeing.ts'
 import type { BlockBlame } from './block-blame.ts'
 import { closeAfter, noteClosing, previousClosed } from './closing-store.ts'
@@ -42,6 +43,8 @@ import { missingPieces, SessionMirror } from './session-mirror.ts'
 import { TaskFileView } from './task-file-view.ts'
 import type { DestroyOptions } from './inherited-options.ts'
 import type { Signing } from './signing.ts'
+import { chooseVerifying, isVerifyingAsked, reportOf } from './verify-options.ts'
+import type { ChosenVerifying, VerificationReport } from './verify-options.ts'
 import { openVerifying } from './verifying.ts'
 import type { Wire } from './types.ts'
 
@@ -54,8 +57,8 @@ export class ComputeTorrent extends IdentifiedTorrent {
   _closed: Promise<void> = Promise.resolve()
   _session: WorkSession<ComputeStore> | null = null
   _lag: ProcessLag | null = null
-  /** what our results are signed with; null: they are not */
   _signing: Signing | null = null
+  _verifies: ChosenVerifying | null = null
   readonly _control: ComputeControl
   readonly _taskWires = new TaskWires(this)
   readonly _wanted = new WantedPieces()
@@ -78,7 +81,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
     this.pieces = missingPieces(task.pieceCount)
     if (this._options.uploads === undefined) this._rechokeNumSlots = this.client.maxConns
     const store = this._createStore(task)
-    const { verifying: options } = this._options
+    const options = isVerifyingAsked(this._options) ? await chooseVerifying(this, task) : this._options.verifying
     const verifying = options === undefined ? undefined : await openVerifying(options, this, task, store)
     if (this.destroyed) return
     const session = this._createSession(task, store, verifying)
@@ -153,6 +156,10 @@ export class ComputeTorrent extends IdentifiedTorrent {
   /** The progress of the task; all zero before 'metadata', and for ordinary torrents. */
   stats (): TaskStats { return this._session?.stats() ?? noStats() }
 
+  get verification (): VerificationReport | null { return reportOf(this) }
+
+  standing (piece: number): PieceState | null { return this._session?.standing(piece) ?? null }
+
   /** See public-types.ts. */
   startComputing (options: ComputeOptions = {}): void {
     checkComputable(this)
@@ -162,7 +169,6 @@ export class ComputeTorrent extends IdentifiedTorrent {
   /** The progress of the task's inputs; empty if none are downloaded. */
   get inputs (): InputEvent[] { return this._control.inputs }
 
-  /** See public-types.ts. */
   async stages (): Promise<Torrent[]> { return this._control.stages() }
 
   /** Suspends the running work items, and starts no others. */

@@ -48,7 +48,7 @@ test('what is right', async t => {
   t.same(all.events.filter(({ event }) => event === 'checked').map(({ piece, right, by }) => [piece, right, by])
     .sort((a, b) => Number(a[0]) - Number(b[0])), Array.from({ length: 10 }, (_, piece) => [piece, true, 'sample']))
   t.same(all.events.at(-1), {
-    event: 'verification', pieces: 10, drawn: 10, wrong: [], damaged: [], failed: [], unsure: [], repaired: [], atMost: 0, missing: 0
+    event: 'verified', pieces: 10, drawn: 10, wrong: [], damaged: [], failed: [], unsure: [], repaired: [], atMost: 0, missing: 0
   })
   const few = await run(VERIFY)
   t.same([few.code, few.stdout], [0, 'all 10 pieces are as this machine computes them\n'], 'there are fewer than would be drawn')

@@ -43,12 +43,14 @@ import type { SealingFlags } from '../run/sealing.ts'
 import { readSource } from '../run/source.ts'
 import { Stages } from '../run/stages.ts'
 import type { Stage } from '../run/stages.ts'
+import { verifyOptions } from '../run/verification.ts'
+import type { VerifyingFlags } from '../run/verification.ts'
 import { nothingComes } from '../run/waiting.ts'
 import { tellWaits } from '../run/waits.ts'
 
 /** The flags as typed. */
 export interface RunFlags
-  extends NetworkFlags, ConfinementFlags, InputFlags, LeavingFlags, SealingFlags {
+  extends NetworkFlags, ConfinementFlags, InputFlags, LeavingFlags, SealingFlags, VerifyingFlags {
   output: string
   /** default: one per core */
   slots?: number
@@ -97,6 +99,7 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
     legacySwarm,
     inputs: inputOptions(flags),
     results: true,
+    ...await verifyOptions(flags),
     ...(flags.complete !== undefined && { complete: flags.complete })
   }, out)
   const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })

@@ -135,7 +135,7 @@ function tell (
   const bad = wrong.length + damaged.length
   const isAll = drawn === total
   const bound = isAll ? bad / total : atMost(bad, drawn)
-  out.emit('verification', {
+  out.emit('verified', {
     pieces: total, drawn, wrong, damaged, failed, unsure, repaired, atMost: bound, missing: task.pieceCount - total
   })
   const stream = flags.json ? process.stderr : process.stdout

@@ -50,6 +50,14 @@ const inputs = (): Option[] => group('Input options', [
   new Option('--seed-inputs', 'download all inputs and seed them, even if nothing is computed here').default(false)
 ])
 
+const verifying = (): Option[] => group('Results of other peers', [
+  new Option('--verify <policy>', 'which of them to accept: off (what anybody announced), audit or audit=1% (checked by lot), quorum=2 (attested by so many), trust or trust=KEY (of trusted peers), all (none that is not computed here)'),
+  new Option('--member <file>', 'be a member of this secret key (see bitworker keygen), and trust its other members'),
+  many('--checker <key>', 'trust the members of this public key (64 hex digits, or its .pub file)', String),
+  new Option('--no-checkers', 'do not trust the members of the keys that the task names'),
+  new Option('--key <file>', 'sign results with this secret key instead of one for this task only')
+])
+
 const finishing = (): Option[] => group('When done', [
   new Option('--exit', 'exit when other peers have the pieces that only this one has, instead of seeding until interrupted').default(false),
   value('--seed-time <minutes>', 'seed for this long, then exit', parseAmount),
@@ -71,6 +79,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     new Option('--force', 'overwrite files that are in the way').default(false),
     legacySwarm(),
     new Option('-v, --verbose', 'show the stderr of all commands, not only of failed ones').default(false),
+    ...verifying(),
     ...finishing(),
     ...inputs(),
     ...confinement(),

@@ -7,6 +7,7 @@ import type { FailureReport } from './failures.ts'
 import type { Session } from './open-torrent.ts'
 import { lastLines, restated } from './remarks.ts'
 import type { Remarks } from './remarks.ts'
+import { reportVerification } from './verification.ts'
 
 /** Shortest interval between two events about the number of peers, which any peer can change. */
 const PEERS_MS = 1_000
@@ -20,6 +21,7 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
   reportMisdeeds(torrent, remarks)
   reportPeers(torrent, out)
   reportSeals(torrent, remarks)
+  reportVerification(torrent, out, remarks)
   session.onWarning(({ code, message: said }) => {
     const message = restated(said)
     remarks.emit('warning', { ...(code?.startsWith('BW_ERR_') === true && { code }), message })

@@ -11,6 +11,7 @@ import type { LeavingFlags } from './leaving.ts'
 import { sealWhenDone } from './sealing.ts'
 import type { SealingFlags } from './sealing.ts'
 import type { Stages } from './stages.ts'
+import { isUnmet, verificationSummary } from './verification.ts'
 import { nothingComes, PATIENCE_MS } from './waiting.ts'
 
 const NEVER = new Promise<never>(() => {})
@@ -89,7 +90,8 @@ export function outcomeOf (
     if (!leavesWhenDone(flags)) return NEVER
     await sealed()
     await seeded(torrent, flags)
-    return torrent.done && torrent.task?.unsupported === undefined ? EXIT.done : EXIT.workFailed
+    if (!torrent.done || torrent.task?.unsupported !== undefined) return EXIT.workFailed
+    return isUnmet(torrent) ? EXIT.unmet : EXIT.done
   })
   const hopeless = Promise.race([failed, stages.failed])
   const end = Promise.race([done, hopeless.then(() => flags.exit === true ? EXIT.workFailed : NEVER)])
@@ -107,8 +109,11 @@ function announceDone (
     torrent.task === null
       ? torrent.files.map(file => ({ path: path.resolve(torrent.path, file.path), length: file.length }))
       : inOrderOf(torrent, finished)
+  const { verification } = torrent
+  if (verification !== null) out.emit('verification', verification)
   out.emit('done', { files })
   screen.note(['done:', ...describeFiles(files, path.resolve(torrent.path))].join('\n'))
+  if (verification !== null) for (const line of verificationSummary(verification)) screen.note(line)
   if (torrent.task !== null && finished.size < torrent.task.files.length) {
     screen.note(`All parts are stored${whyNoFiles(torrent)}`)
   }

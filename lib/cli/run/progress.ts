@@ -5,6 +5,7 @@ import type { Screen, Snapshot } from '../output/screen.ts'
 import type { Session } from './open-torrent.ts'
 import { stagesLeft } from './stages.ts'
 import type { Stages } from './stages.ts'
+import { verificationRemark } from './verification.ts'
 import { STALLED_MS } from './waits.ts'
 import { WorkView } from './work-view.ts'
 
@@ -72,7 +73,7 @@ function snapshot ({ client, torrent }: Session, view: WorkView, { torrents }: S
     uploadSpeed: client.uploadSpeed,
     timeLeftMs: Number.isFinite(torrent.timeRemaining) ? torrent.timeRemaining : null,
     state: view.stateAt(now) ?? fetching(torrent),
-    remark: view.remarkAt(now) ?? (torrent.done ? null : stagesLeft(torrents)),
+    remark: view.remarkAt(now) ?? (torrent.done ? null : stagesLeft(torrents)) ?? verificationRemark(torrent),
     done: torrent.done
   }
 }

@@ -1,0 +1,114 @@
+/** Which results of other peers are accepted: from flags to options of the torrent, and what people see of it. */
+import { namedPublicKey } from '../commands/trust.ts'
+import type { PieceState, VerificationStats } from '../../verification/types.ts'
+import { parsePolicy } from '../../verification/policy.ts'
+import type { Torrent } from '../../webtorrent/public-types.ts'
+import type { TaskTorrentOptions } from '../../webtorrent/options.ts'
+import { plural } from '../output/format.ts'
+import type { JsonOutput } from '../output/json-output.ts'
+import type { Remarks } from './remarks.ts'
+
+/** The flags as typed. */
+export interface VerifyingFlags {
+  verify?: string
+  member?: string
+  checker: string[]
+  checkers: boolean
+  key?: string
+  compute: boolean
+}
+
+/** Digits of a key that are shown to people. */
+const SHOWN_DIGITS = 16
+
+/** The options for the torrent. Throws BW_ERR_VERIFY_OPTIONS, and the errors of `namedPublicKey`. */
+export async function verifyOptions (flags: VerifyingFlags): Promise<Pick<
+  TaskTorrentOptions, 'verify' | 'member' | 'checkers' | 'taskCheckers' | 'key' | 'expectsComputing'
+>> {
+  const { verify, member, checker, checkers, key, compute } = flags
+  // at once, not when the task is known
+  if (verify !== undefined) parsePolicy(verify)
+  const named = await Promise.all(checker.map(async text => (await namedPublicKey(text)).key))
+  return {
+    taskCheckers: checkers,
+    expectsComputing: compute,
+    ...(verify !== undefined && { verify }),
+    ...(member !== undefined && { member }),
+    ...(named.length > 0 && { checkers: named }),
+    ...(key !== undefined && { key })
+  }
+}
+
+/** Reports which policy holds, what is found by checks, and whose results are wrong. */
+export function reportVerification (torrent: Torrent, out: JsonOutput, remarks: Remarks): void {
+  torrent.on('verifying', ({ policy, line, isWarning }) => {
+    out.emit('verifying', { policy, message: line })
+    remarks.add('verification', [`${isWarning ? 'Warning: results' : 'results'}: ${line}`], 'policy')
+  })
+  torrent.on('checked', checked => {
+    out.emit('checked', checked)
+    const { piece, right, key } = checked
+    if (right) return
+    remarks.add('verification', [`Piece ${piece}: the result of ${nameOf(key)} differs from what this machine computes.`], `wrong ${piece}`)
+  })
+  torrent.on('suspected', ({ key, reason }) => {
+    remarks.emit('suspected', { key, reason })
+    remarks.add('verification', [`The word of ${nameOf(key)} alone is not enough any more: ${reason}.`], `suspected ${key}`)
+  })
+  torrent.on('excluded', ({ key, reason }) => {
+    remarks.emit('excluded', { key, reason })
+    remarks.add('verification', [`${nameOf(key)} is excluded: ${reason}.`], `excluded ${key}`)
+  })
+  torrent.on('level', ({ level, reason }) => {
+    out.emit('level', { level, reason })
+    remarks.add('verification', [`${reason}.`], `level ${level}`)
+  })
+  torrent.on('incomparable', ({ piece }) => {
+    out.emit('incomparable', { piece })
+    remarks.add('verification', [
+      `Warning: Two runs of piece ${piece} on this machine differ, so results of this task cannot be checked by comparing them: all are accepted from now on. To trust only some peers, pass --verify trust=KEY.`
+    ], 'incomparable')
+  })
+}
+
+/** The line below the bar; null: results are not verified. */
+export function verificationRemark ({ verification }: Torrent): string | null {
+  if (verification === null) return null
+  const { own, verified, trusted, confirmed, attested, doubtful, missing } = verification.states
+  const all = own + verified + trusted + confirmed + attested + doubtful + missing + verification.states.unattested
+  return [
+    `✓ ${own + verified + trusted} of ${all} own or trusted`,
+    ...(confirmed > 0 ? [`${confirmed} by two`] : []),
+    ...(attested > 0 ? [`${attested} by one`] : []),
+    ...(doubtful > 0 ? [`${doubtful} doubtful`] : [])
+  ].join(' · ')
+}
+
+/** The last lines about a finished task. */
+export function verificationSummary ({ states, lots, sample, excluded }: VerificationStats): string[] {
+  const said: Array<[PieceState, string]> = [
+    ['own', 'computed here'], ['verified', 'found right by the verify command'], ['trusted', 'by trusted peers'],
+    ['confirmed', 'confirmed'], ['attested', 'attested by one peer'], ['doubtful', 'doubtful'], ['unattested', 'unattested']
+  ]
+  const counts = said.filter(([state]) => states[state] > 0).map(([state, words]) => `${states[state]} ${words}`)
+  const bad = excluded > 0 ? `; ${plural(excluded, 'peer')} excluded` : ''
+  const drawn = sample !== null && sample.checked > 0
+    ? `of a sample of ${sample.checked} ${sample.wrong} ${sample.wrong === 1 ? 'was' : 'were'} wrong: at most ${percent(sample.atMost)} of what others computed ${sample.state === 'failed' ? 'are' : 'were'} (95 %)`
+    : lots.drawn > 0
+      ? `of ${lots.drawn} drawn by lot ${lots.wrong} ${lots.wrong === 1 ? 'was' : 'were'} wrong: at most ${percent(lots.atMost)} of what others computed are (95 %)`
+      : null
+  return [
+    `verified    ${counts.join(', ')}${bad}`,
+    ...(drawn === null ? [] : [drawn]),
+    ...(sample?.state === 'failed' ? ['The sample found too many wrong results. To be sure, run it again with --verify trust=KEY or --verify all.'] : [])
+  ]
+}
+
+/** The task is done, but not to the standard that was asked for. */
+export function isUnmet ({ verification }: Torrent): boolean { return verification?.sample?.state === 'failed' }
+
+function nameOf (key: string | null): string {
+  return key === null ? 'a peer' : `the peer key ${key.slice(0, SHOWN_DIGITS)}…`
+}
+
+function percent (share: number): string { return `${(Math.ceil(share * 1000) / 10).toFixed(1)} %` }

@@ -1,0 +1,92 @@
+// Which results of other peers are accepted: the recipe for own machines as it is typed, and wrong usage.
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'tape'
+import { OFFLINE, workspace } from '../helpers/cli.ts'
+import type { JsonEvent, Running } from '../helpers/cli.ts'
+
+/** On the machine of a liar there is a file that it shows to the command. */
+const COMMAND = 'if [ -e lie ]; then echo 999; else sleep 0.1; echo $((PIECE_IDX*PIECE_IDX)); fi'
+const PIECES = 30
+const RIGHT = Array.from({ length: PIECES }, (_, piece) => `${piece * piece}\n`).join('')
+
+async function portOf (peer: Running): Promise<string> {
+  return `127.0.0.1:${String((await peer.event('listening'))['port'])}`
+}
+
+function the (name: string, events: JsonEvent[]): JsonEvent | undefined {
+  return events.find(({ event }) => event === name)
+}
+
+/** Takes part in the task; the name is that of the output folder. */
+function taking (name: string, ...more: string[]): string[] {
+  return ['run', 'squares.bitworker', '--yes', '--json', '-j', '1', '-o', name, ...more, ...OFFLINE]
+}
+
+function member (name: string, ...more: string[]): string[] {
+  return taking(name, '--member', `${name}/lab.key`, ...more)
+}
+
+test('own machines are two commands, and a stranger among them changes nothing', async t => {
+  const { dir, run, start } = await workspace(t)
+  await writeFile(path.join(dir, 'lie'), '')
+  await run(['create', '--no-try', '--name', 'squares', '--parts', String(PIECES), '--command', COMMAND])
+  t.equal((await run(['keygen', '-o', 'lab.key', '--label', 'lab'])).code, 0)
+  for (const machine of ['a', 'b', 'c']) {
+    await mkdir(path.join(dir, machine))
+    await copyFile(path.join(dir, 'lab.key'), path.join(dir, machine, 'lab.key'))
+  }
+  // it is there first, announces everything, and signs what it says
+  const stranger = start(taking('s', '--bind', 'lie', '--verify', 'audit'))
+  await stranger.event('done')
+  const at = await portOf(stranger)
+  const a = start(member('a', '--peer', at))
+  const first = await portOf(a)
+  const others = ['b', 'c'].map(name => start(member(name, '--peer', at, '--peer', first)))
+  const machines = [a, ...others]
+  await Promise.all(machines.map(machine => machine.event('done')))
+  for (const [index, machine] of machines.entries()) {
+    const name = 'abc'[index]!
+    t.equal(await readFile(path.join(dir, name, 'squares'), 'utf8'), RIGHT, `${name} has no wrong line`)
+    t.equal(the('verifying', machine.events)?.['policy'], 'audit')
+    t.match(machine.stderr(), /^results: checked by lot here, and by trusted peers$/m)
+    t.match(machine.stderr(), /^verified {4}\d+ computed here, \d+ by trusted peers/m)
+    const { policy, states } = the('verification', machine.events) as unknown as { policy: string, states: Record<string, number> }
+    t.same([policy, states['own']! + states['trusted']!, states['attested'], states['unattested']], ['audit', PIECES, 0, 0])
+    t.ok((the('verification', machine.events)!['members'] as number) > 0)
+  }
+  t.ok(existsSync(path.join(dir, 'a/.bitworker')), 'the peer key stays with the task')
+})
+
+test('a liar is found by lot, and named', async t => {
+  const { dir, run, start } = await workspace(t)
+  await writeFile(path.join(dir, 'lie'), '')
+  await run(['create', '--no-try', '--name', 'squares', '--parts', String(PIECES), '--command', COMMAND])
+  const liar = start(taking('s', '--bind', 'lie', '--verify', 'audit'))
+  await liar.event('done')
+  const honest = start(taking('a', '--peer', await portOf(liar), '--verify', 'audit'))
+  const excluded = await honest.event('excluded')
+  await honest.event('done')
+  t.match(String(excluded['key']), /^[0-9a-f]{64}$/)
+  t.equal(await readFile(path.join(dir, 'a/squares'), 'utf8'), RIGHT)
+  t.ok(honest.events.some(({ event, right }) => event === 'checked' && right === false))
+  t.match(honest.stderr(), /^the peer key [0-9a-f]{16}… is excluded: /m)
+})
+
+test('what cannot be meant is refused in a sentence', async t => {
+  const { run } = await workspace(t)
+  await run(['create', '--no-try', '--name', 'x', '--parts', '2', '--command', 'echo $RANDOM', '--not-deterministic'])
+  for (const [args, says] of [
+    [['--verify', 'quorum'], /Invalid policy: a quorum is a number from 2 to 16\. Give quorum=2\.$/m],
+    [['--verify', 'some'], /"some" is not a policy\. Give off, audit,/],
+    [['--verify', 'trust'], /no trusted key is known\. Name one\./],
+    [['--verify', 'audit'], /differ from run to run, so the policy audit cannot compare them\. Choose trust, all or off\./],
+    [['--checker', 'abc'], /abc: This is neither a public key \(64 hex digits\) nor a file\. Check it\./],
+    [['--member', 'nothing.key'], /nothing\.key/]
+  ] as const) {
+    const { code, stderr } = await run(['run', 'x.bitworker', '--yes', '--exit', ...args, ...OFFLINE])
+    t.equal(code, 2, args.join(' '))
+    t.match(stderr, says)
+  }
+})
