@@ -42,7 +42,8 @@ export class TaskInputs implements InputTorrents {
   readonly #used = new Map<AnyShared, number>()
   readonly #closing = new Set<Promise<void>>()
   #isClosed = false
-  readonly #shares: Array<() => void> = []
+  /** what is open though nothing is computed with it, by who opened it */
+  readonly #shares = new Map<string, () => void>()
 
   constructor (parent: ParentTorrent, options: InputOptions) {
     this.#parent = parent
@@ -79,7 +80,7 @@ export class TaskInputs implements InputTorrents {
     const [events] = user
     all.set(key, used)
     this.#used.set(used, (this.#used.get(used) ?? 0) + 1)
-    if (used instanceof SharedInput) used.join(this.#parent)
+    used.join(this.#parent)
     used.use(...user)
     for (const wire of this.#parent.wires) this.#tell(used, wire)
     let isOpen = true
@@ -90,7 +91,7 @@ export class TaskInputs implements InputTorrents {
         const times = this.#used.get(used)! - 1
         if (times === 0) {
           this.#used.delete(used)
-          if (used instanceof SharedInput) used.part(this.#parent)
+          used.part(this.#parent)
         } else this.#used.set(used, times)
         if (used.leave(events) && all.get(key) === used) this.#end(used, key)
       }
@@ -119,13 +120,13 @@ export class TaskInputs implements InputTorrents {
   async #share (input: TorrentInput, pieceCount: number): Promise<void> {
     const { seed = false } = this.#options
     if (!seed && await foundBy(this.#options, input.infoHash) === null) return
-    if (!this.#isClosed) this.#keep(close => this.open(input, pieceCount, this.#onlyShared(input, seed, close)))
+    if (!this.#isClosed) this.#keep(`share ${keyOf(input)}`, close => this.open(input, pieceCount, this.#onlyShared(input, seed, close)))
   }
 
   async #shareStage (input: OutputInput, pieceCount: number): Promise<void> {
     const { seed = false, registry } = this.#options
     if (!seed && await findTask(input.task.infoHash, registry) === null) return
-    if (!this.#isClosed) this.#keep(close => this.openStage(input, pieceCount, this.#onlyShared(input, seed, close)))
+    if (!this.#isClosed) this.#keep(`share ${keyOf(input)}`, close => this.openStage(input, pieceCount, this.#onlyShared(input, seed, close)))
   }
 
   #onlyShared ({ name }: TaskInput, seed: boolean, close: () => void): InputEvents<InputContent> {
@@ -140,9 +141,15 @@ export class TaskInputs implements InputTorrents {
     }
   }
 
-  #keep (open: (close: () => void) => { close (): void }): void {
-    const opened = open(() => { opened.close() })
-    this.#shares.push(() => { opened.close() })
+  /** Once for each key, until it is closed. */
+  #keep (key: string, open: (close: () => void) => { close (): void }): void {
+    if (this.#shares.has(key)) return
+    const close = (): void => {
+      this.#shares.delete(key)
+      opened.close()
+    }
+    const opened = open(close)
+    this.#shares.set(key, close)
   }
 
   /** Adds the tasks whose outputs are inputs, if that has not happened yet; those that cannot be are left out. */
@@ -150,7 +157,7 @@ export class TaskInputs implements InputTorrents {
     const torrents = new Set<Torrent | null>()
     for (const input of inputs) {
       if (input.task === undefined || this.#isClosed) continue
-      this.#keep(close => this.openStage(input, pieceCount, this.#onlyShared(input, false, close)))
+      this.#keep(keyOf(input), close => this.openStage(input, pieceCount, this.#onlyShared(input, false, close)))
       const stage = mapOf(shared, this.#client).get(keyOf(input))
       if (stage instanceof SharedStage) torrents.add(await stage.added())
     }
@@ -170,7 +177,7 @@ export class TaskInputs implements InputTorrents {
   /** Closes all torrents. Resolves when they are closed. */
   async close (): Promise<void> {
     this.#isClosed = true
-    for (const close of this.#shares.splice(0)) close()
+    for (const close of this.#shares.values()) close()
     await Promise.all(this.#closing)
   }
 

@@ -36,6 +36,7 @@ export interface OtherTorrent {
   /** null: an ordinary torrent */
   readonly task: unknown
   once (event: 'metadata' | 'close', listener: () => void): unknown
+  removeListener (event: 'metadata' | 'close', listener: () => void): unknown
 }
 
 /** The part of the client that is used. */

@@ -55,6 +55,7 @@ export class SharedInput {
   #waits: Error | null = null
   /** has the same info-hash */
   #other: OtherTorrent | null = null
+  readonly #onOther = (): void => { this.#begin() }
   /** an original that was checked, and has changed since it was hashed */
   #spoiled: string | null = null
 
@@ -116,6 +117,7 @@ export class SharedInput {
   async close (): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    this.#forgetOther()
     this.#drop()
     await this.#closed
   }
@@ -151,13 +153,19 @@ export class SharedInput {
   /** The client has it already, perhaps as a task: then it is no input. */
   #taken (other: OtherTorrent): BitWorkerError {
     if (other.metadata !== null && other.task !== null) return notATorrent(this.#name)
-    if (this.#other !== other) for (const event of ['metadata', 'close'] as const) other.once(event, () => { this.#begin() })
+    this.#forgetOther()
+    for (const event of ['metadata', 'close'] as const) other.once(event, this.#onOther)
     this.#other = other
     return new BitWorkerError(
       'BW_ERR_INPUT',
       'usage',
       `The input ${quote(this.#name)} is open in this client as a torrent of its own. It is downloaded when that is closed.`
     )
+  }
+
+  #forgetOther (): void {
+    for (const event of ['metadata', 'close'] as const) this.#other?.removeListener(event, this.#onOther)
+    this.#other = null
   }
 
   get #name (): string { return [...this.#users.values()][0]?.input.name ?? this.#infoHash }

@@ -3,6 +3,7 @@
  * missing can be computed, in the cache or where it was run before. Nothing of it is computed unless somebody says so
  * (event 'stage'). Several tasks may read it. Made by input-torrents.ts.
  */
+import type { EventEmitter } from 'node:events'
 import { existsSync } from 'node:fs'
 import { BitWorkerError } from '../base/errors.ts'
 import { traceOf } from '../base/trace.ts'
@@ -12,7 +13,7 @@ import { findTask } from '../inputs/registry.ts'
 import { MAX_STAGES } from '../inputs/stage-source.ts'
 import type { InputStageEvents } from '../inputs/supply-types.ts'
 import type { OutputInput } from '../task/types.ts'
-import type { OtherTorrent, ParentTorrent } from './input-types.ts'
+import type { Discovering, InputClient, OtherTorrent, ParentTorrent } from './input-types.ts'
 import { isInputTorrent } from './open-input.ts'
 import type { InputOptions } from './options.ts'
 import type { Torrent } from './public-types.ts'
@@ -44,7 +45,11 @@ interface User { readonly input: OutputInput, readonly pieceCount: number, view:
 export class SharedStage {
   readonly #input: OutputInput
   readonly #options: InputOptions
-  readonly #parent: ParentTorrent
+  readonly #client: InputClient
+  readonly #discovery: Discovering
+  readonly #lineage: Lineage
+  /** tasks, each as long as it has it */
+  readonly #parents = new Set<ParentTorrent>()
   readonly #users = new Map<InputStageEvents, User>()
   #torrent: StageTorrent | null = null
   /** somebody else has it in the client: it is neither deselected nor closed */
@@ -55,15 +60,19 @@ export class SharedStage {
   #isOpen = false
   #isClosed = false
   #wake = (): void => {}
+  /** takes the listeners off the torrent */
+  #unlisten = (): void => {}
   #error: Error | null = null
   readonly #added: Promise<void>
 
   /** Throws BW_ERR_INPUT where tasks would need each other, or too many. */
   constructor (input: OutputInput, parent: ParentTorrent, options: InputOptions, ended: Promise<void>) {
     this.#input = input
-    this.#parent = parent
+    // the task may end before others that read it
+    this.#client = parent.client
+    this.#discovery = { announce: [...parent.announce], isPrivate: parent.private === true }
     this.#options = options
-    const lineage = lineageOf(parent)
+    const lineage = this.#lineage = lineageOf(parent)
     const problem = lineageProblem(input.task.infoHash, lineage)
     if (problem !== null) throw inputError(input, `${problem}; nothing of it is computed`)
     lineage.all.add(input.task.infoHash)
@@ -82,7 +91,7 @@ export class SharedStage {
     const { infoHash } = this.#input.task
     const made = await findTask(infoHash, this.#options.registry)
     const known = await this.#inClient()
-    if (this.#isClosed || this.#parent.client.destroyed) return
+    if (this.#isClosed || this.#client.destroyed) return
     if (known !== undefined) {
       this.#isForeign = true
       return this.#use(known as unknown as StageTorrent)
@@ -94,7 +103,7 @@ export class SharedStage {
   /** Waits while the client has it as an input torrent: if it is a task, that is wrong, and will be closed. */
   async #inClient (): Promise<OtherTorrent | undefined> {
     for (;;) {
-      const known = this.#parent.client.torrents.find(({ infoHash, destroyed }) =>
+      const known = this.#client.torrents.find(({ infoHash, destroyed }) =>
         infoHash === this.#input.task.infoHash && !destroyed)
       const isTask = known === undefined || !isInputTorrent(known)
       if (isTask || this.#isClosed || (known.metadata !== null && known.task === null)) return known
@@ -102,21 +111,22 @@ export class SharedStage {
         this.#wake = resolve
         for (const event of ['metadata', 'close'] as const) known.once(event, resolve)
       })
+      for (const event of ['metadata', 'close'] as const) known.removeListener(event, this.#wake)
     }
   }
 
   /** @param folder where it was run before; default: the cache */
   #add (id: string | Uint8Array, folder: string | undefined): void {
-    const { client, announce, private: isPrivate } = this.#parent
+    const { announce, isPrivate } = this.#discovery
     if (folder === undefined) this.#entry = new InputCache(this.#options).open(this.#input.task.infoHash)
-    const torrent = client.add(id, {
+    const torrent = this.#client.add(id, {
       path: folder ?? this.#entry!.root,
       deselect: true,
       announce: [...announce],
       inputs: this.#options,
-      ...(isPrivate === true && { private: true })
+      ...(isPrivate && { private: true })
     }) as StageTorrent
-    const { tasks, all } = lineageOf(this.#parent)
+    const { tasks, all } = this.#lineage
     const { infoHash } = this.#input.task
     lineages.set(torrent, { tasks: [...tasks, infoHash], all })
     // somebody else may have that folder open
@@ -132,22 +142,36 @@ export class SharedStage {
       if (torrent.task === null) this.#fail(inputError(this.#input, 'is not the output of a task, but an ordinary torrent'))
     })
     const onReady = ifCurrent(() => { this.#open() })
-    if (torrent.metadata === null) torrent.once('metadata', onMetadata)
-    else onMetadata()
-    if (torrent.ready) setImmediate(onReady)
-    else torrent.once('ready', onReady)
     const onChange = ifCurrent(() => { for (const events of this.#users.keys()) events.changed() })
-    for (const event of ['verified', 'file', 'done'] as const) torrent.on(event, onChange)
-    torrent.once('error', err => {
-      if (this.#torrent !== torrent) return
-      if (again === undefined || this.#isOpen || this.#isClosed) return this.#fail(this.#inTheWay(err))
-      trace('%s is opened elsewhere: %s', this.#input.name, err.message)
-      again()
+    this.#listen(torrent, {
+      metadata: onMetadata,
+      ready: onReady,
+      verified: onChange,
+      file: onChange,
+      done: onChange,
+      error: err => {
+        if (this.#torrent !== torrent) return
+        if (again === undefined || this.#isOpen || this.#isClosed) return this.#fail(this.#inTheWay(err))
+        trace('%s is opened elsewhere: %s', this.#input.name, err.message)
+        again()
+      },
+      close: ifCurrent(() => { this.#fail(inputError(this.#input, 'is not fetched any more: the task was removed')) }),
+      warning: err => { trace('%s: %s', this.#input.name, err.message) }
     })
-    torrent.once('close', ifCurrent(() => { this.#fail(inputError(this.#input, 'is not fetched any more: the task was removed')) }))
-    torrent.on('warning', err => { trace('%s: %s', this.#input.name, err.message) })
+    if (torrent.metadata !== null) onMetadata()
+    if (torrent.ready) setImmediate(onReady)
     for (const peer of this.#peers.splice(0)) this.addPeer(peer)
-    this.#parent.emit('stage', torrent as unknown as Torrent)
+    const [parent] = this.#parents
+    parent?.emit('stage', torrent as unknown as Torrent)
+  }
+
+  /** Until `close`: a torrent that somebody else has lives longer. */
+  #listen (torrent: StageTorrent, listeners: Record<string, (err: Error) => void>): void {
+    const emitter = torrent as EventEmitter
+    for (const [event, listener] of Object.entries(listeners)) emitter.on(event, listener)
+    this.#unlisten = () => {
+      for (const [event, listener] of Object.entries(listeners)) emitter.removeListener(event, listener)
+    }
   }
 
   /** Nothing overwrites a file that was changed. The next time, the cache is used. */
@@ -161,6 +185,11 @@ export class SharedStage {
     this.#isOpen = true
     for (const events of this.#users.keys()) this.#tell(events)
   }
+
+  /** Of the tasks that have it, one is told of the torrent. */
+  join (parent: ParentTorrent): void { this.#parents.add(parent) }
+
+  part (parent: ParentTorrent): void { this.#parents.delete(parent) }
 
   addPeer (peer: string): void {
     const torrent = this.#torrent
@@ -231,6 +260,7 @@ export class SharedStage {
       if (!torrent.destroyed) await new Promise<void>(resolve => { torrent.destroy(() => { resolve() }) })
       await torrent._closed
     }
+    this.#unlisten()
     this.#entry?.close()
     this.#entry = null
     await new InputCache(this.#options).trim()
