@@ -19,7 +19,7 @@ import process from 'node:process'
 import { bootId } from '../system/boot.ts'
 import { ioError } from '../system/io-errors.ts'
 import { namesIn } from '../system/lenient-reads.ts'
-import { acquireLock } from '../system/lock.ts'
+import { FolderLock, acquireLock } from '../system/lock.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { filePath } from './file-store.ts'
 import { stampAt } from './stamps.ts'
@@ -74,12 +74,10 @@ export class InputCache {
   /** Locks the cache entry of an input, whether or not it exists. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_DISK_FULL. */
   open (infoHash: string): CacheEntry {
     try {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
       for (let copy = 1; ; copy++) {
         const folder = path.join(this.#folder, copy === 1 ? infoHash : `${infoHash}.${copy}`)
-        mkdirSync(folder, { recursive: true, mode: 0o700 })
         try {
-          return new CacheEntry(folder, acquireLock(path.join(folder, 'lock')))
+          return new CacheEntry(folder, new FolderLock(folder))
         } catch (err) {
           if (!(err instanceof BitWorkerError) || err.code !== 'BW_ERR_LOCKED' || copy === MAX_COPIES) throw err
         }
@@ -141,11 +139,28 @@ interface State { pieces: string, stamps: string[], boot: string }
 /** The cache entry of one input, which is locked until it is closed. */
 export class CacheEntry {
   readonly #folder: string
-  readonly #release: () => void
+  readonly #lock: FolderLock
 
-  constructor (folder: string, release: () => void) {
+  constructor (folder: string, lock: FolderLock) {
     this.#folder = folder
-    this.#release = release
+    this.#lock = lock
+  }
+
+  /**
+   * To be called before anything is made in it. If somebody has removed all of it, takes the lock again and returns
+   * true, or throws BW_ERR_INPUT if another process was faster.
+   */
+  hold (): boolean {
+    if (this.#lock.isHeld) return false
+    try {
+      this.#lock.again()
+      return true
+    } catch (err) {
+      if (!(err instanceof BitWorkerError) || err.code !== 'BW_ERR_LOCKED') throw ioError(err, this.#folder)
+      throw new BitWorkerError(
+        'BW_ERR_INPUT', 'system', `${this.#folder} was removed while it was in use, and another process uses it now.`
+      )
+    }
   }
 
   /** The file, or the folder of files. */
@@ -160,7 +175,10 @@ export class CacheEntry {
     await rm(this.root, { recursive: true, force: true })
   }
 
-  setInfo (info: Uint8Array): void { this.#write('torrent', info) }
+  setInfo (info: Uint8Array): void {
+    this.hold()
+    this.#write('torrent', info)
+  }
 
   /**
    * The stored torrent pieces (BEP 3's bitfield); null if that is unknown or uncertain: files have changed since, or
@@ -227,7 +245,7 @@ export class CacheEntry {
   /** Its time of modification is what `trim` uses. */
   close (): void {
     try { utimesSync(this.#folder, new Date(), new Date()) } catch {}
-    this.#release()
+    this.#lock.release()
   }
 
   #stamps (layout: InputLayout): string[] {
@@ -236,6 +254,7 @@ export class CacheEntry {
 
   #write (name: string, bytes: Uint8Array | string): void {
     const at = path.join(this.#folder, name)
+    if (!this.#lock.isHeld) throw new Error(`${this.#folder} is gone`)
     writeFileSync(`${at}.tmp`, bytes, { mode: 0o600 })
     renameSync(`${at}.tmp`, at)
   }

@@ -21,6 +21,8 @@ export interface FileStoreOptions {
   /** absolute path of the folder, or of the single file */
   root: string
   isWritable: boolean
+  /** called before a file is made; it is not if this throws */
+  beforeNew? (): void
   /** whether a torrent piece has been verified, so that it must be on disk; default: nothing is known */
   isHere?: (piece: number) => boolean
   /** what a file must be to be read, see stamps.ts; undefined: we write to it ourselves. Default: always undefined */
@@ -195,6 +197,7 @@ export class FileStore {
     const isLost = known !== undefined || (stamp === '' && this.#isExpected(file, 0, this.#opts.layout.files[file]!.length))
     if (isLost) this.#changed(where)
     if (stamp !== '') return
+    this.#opts.beforeNew?.()
     mkdirSync(path.dirname(where), { recursive: true, mode: 0o755 })
     closeSync(openSync(where, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600))
   }

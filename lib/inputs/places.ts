@@ -94,7 +94,13 @@ export class CachedPlace implements InputPlace {
     this.#layout = layout
     this.#before = this.#stampsNow()
     return this.#store = new FileStore({
-      layout, root: this.root, isWritable: true, isHere: has, mustBe: file => kept.stampOf(file), onChange
+      layout,
+      root: this.root,
+      isWritable: true,
+      beforeNew: () => { if (this.#entry.hold()) onChange() },
+      isHere: has,
+      mustBe: file => kept.stampOf(file),
+      onChange
     })
   }
 
@@ -236,6 +242,7 @@ export class OriginalPlace implements InputPlace {
     const known = this.#copyStamps.length === 0 ? entry.readPieces(layout) : null
     if (known === null || Buffer.compare(known, allPieces(layout)) !== 0) {
       await entry.clear()
+      entry.hold()
       await copyFiles(this.path, root, layout)
       if (this.#stampsNow().some((stamp, i) => stamp !== this.#stamps[i])) {
         throw changed(this.#input.name, this.path)

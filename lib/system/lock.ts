@@ -2,7 +2,10 @@
  * Lets one process at a time use a folder: a lock file with pid and start time, which is taken over when its process
  * has ended.
  */
-import { linkSync, lstatSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync
+} from 'node:fs'
+import path from 'node:path'
 import process from 'node:process'
 import { BitWorkerError } from '../base/errors.ts'
 import { errnoOf, ioError } from './io-errors.ts'
@@ -10,38 +13,103 @@ import { isRunning, startTimeOf } from './process-table.ts'
 
 let count = 0
 
-/**
- * Takes the lock file `path`. The returned function releases it, and may be called twice. Throws BW_ERR_LOCKED if a
- * running process, including this one, holds it; BW_ERR_OUTPUT_FOLDER or BW_ERR_DISK_FULL if it cannot be written.
- */
-export function acquireLock (path: string): () => void {
+/** A lock that was taken. */
+interface Lock {
+  /** Whether its file is still in its place. */
+  isHeld: () => boolean
+  /** May be called twice. */
+  release: () => void
+}
+
+function takeLock (file: string): Lock {
   const own = `${process.pid} ${startTimeOf(process.pid)}\n`
-  const draft = `${path}.${process.pid}.${count++}`
+  const draft = `${file}.${process.pid}.${count++}`
   try {
     writeFileSync(draft, own, { flag: 'wx', mode: 0o600 })
-    if (!create(path, draft, own)) takeOver(path, draft, own)
+    if (!create(file, draft, own)) takeOver(file, draft, own)
   } catch (err) {
-    throw ioError(err, path)
+    throw ioError(err, file)
   } finally {
     removeFile(draft)
   }
-  let isHeld = true
-  return () => {
-    if (isHeld && read(path) === own) removeFile(path)
-    isHeld = false
+  // this process may have taken the same lock again, after its folder was removed
+  const identity = identityOf(file)
+  const isHeld = (): boolean => identity !== '' && identityOf(file) === identity && read(file) === own
+  let isReleased = false
+  const release = (): void => {
+    if (!isReleased && isHeld()) removeFile(file)
+    isReleased = true
+  }
+  return { isHeld, release }
+}
+
+/**
+ * Takes the lock file `file`. The returned function releases it, and may be called twice. Throws BW_ERR_LOCKED if a
+ * running process, including this one, holds it; BW_ERR_OUTPUT_FOLDER or BW_ERR_DISK_FULL if it cannot be written.
+ */
+export function acquireLock (file: string): () => void { return takeLock(file).release }
+
+/** The lock of a folder that whoever holds it may remove: `lock` in it. */
+export class FolderLock {
+  readonly #folder: string
+  #lock: Lock
+
+  /** Makes the folder if necessary, and takes its lock. Throws like `acquireLock`. */
+  constructor (folder: string) {
+    this.#folder = folder
+    this.#lock = lockFolder(folder)
+  }
+
+  /** False if somebody has removed the folder, or moved it. */
+  get isHeld (): boolean { return this.#lock.isHeld() }
+
+  /** Takes the lock again, of a new folder. Throws like `acquireLock`. */
+  again (): void { this.#lock = lockFolder(this.#folder) }
+
+  release (): void { this.#lock.release() }
+}
+
+/** Begins anew when another process has removed the folder before the lock was taken. */
+function lockFolder (folder: string): Lock {
+  mkdirSync(path.dirname(folder), { recursive: true, mode: 0o700 })
+  for (;;) {
+    makeFolder(folder)
+    const identity = identityOf(folder)
+    try {
+      return takeLock(path.join(folder, 'lock'))
+    } catch (err) {
+      const isLost = err instanceof BitWorkerError && errnoOf(err.cause) === 'ENOENT'
+      const isSame = identity !== '' && identityOf(folder) === identity
+      if (!isLost || isSame) throw err
+    }
   }
 }
 
-/** Creates the file exclusively, and never half-written: the draft gets its final name only if that name is free. */
-function create (path: string, draft: string, own: string): boolean {
+/** Not `recursive`, which looks whether there is one, and fails if it is removed before. */
+function makeFolder (folder: string): void {
   try {
-    linkSync(draft, path)
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (err) {
+    if (errnoOf(err) !== 'EEXIST') throw err
+  }
+}
+
+/** '' if there is no such file. */
+function identityOf (file: string): string {
+  const stats = lstatSync(file, { throwIfNoEntry: false })
+  return stats === undefined ? '' : `${stats.dev} ${stats.ino} ${stats.birthtimeMs}`
+}
+
+/** Creates the file exclusively, and never half-written: the draft gets its final name only if that name is free. */
+function create (file: string, draft: string, own: string): boolean {
+  try {
+    linkSync(draft, file)
     return true
   } catch (err) {
     if (errnoOf(err) === 'EEXIST') return false
   }
   try {
-    writeFileSync(path, own, { flag: 'wx', mode: 0o600 }) // a file system without hard links
+    writeFileSync(file, own, { flag: 'wx', mode: 0o600 }) // a file system without hard links
     return true
   } catch (err) {
     if (errnoOf(err) === 'EEXIST') return false
@@ -49,27 +117,27 @@ function create (path: string, draft: string, own: string): boolean {
   }
 }
 
-function takeOver (path: string, draft: string, own: string): void {
-  const stale = read(path)
+function takeOver (file: string, draft: string, own: string): void {
+  const stale = read(file)
   refuseIfAlive(stale)
   // a symbolic link or the like is not a lock
-  if (isFile(path) === false) removeFile(path)
+  if (isFile(file) === false) removeFile(file)
   const aside = `${draft}.stale`
   if (stale !== null) {
-    try { renameSync(path, aside) } catch {} // another process was faster; create() will notice
+    try { renameSync(file, aside) } catch {} // another process was faster; create() will notice
   }
   const taken = read(aside)
-  if (taken !== null && taken !== stale) putBack(path, aside, taken)
+  if (taken !== null && taken !== stale) putBack(file, aside, taken)
   removeFile(aside)
-  if (!create(path, draft, own)) {
-    refuseIfAlive(read(path))
+  if (!create(file, draft, own)) {
+    refuseIfAlive(read(file))
     throw locked('unknown')
   }
 }
 
 /** Between our check and our rename, another process took over the lock: it keeps it. */
-function putBack (path: string, aside: string, taken: string): never {
-  try { linkSync(aside, path) } catch {}
+function putBack (file: string, aside: string, taken: string): never {
+  try { linkSync(aside, file) } catch {}
   unlinkSync(aside)
   refuseIfAlive(taken)
   throw locked('unknown')
@@ -89,20 +157,20 @@ function locked (pid: string): BitWorkerError {
   )
 }
 
-function read (path: string): string | null {
+function read (file: string): string | null {
   try {
     // reads neither through a symbolic link nor from a FIFO, which would block for ever
-    return isFile(path) === true ? readFileSync(path, 'utf8') : null
+    return isFile(file) === true ? readFileSync(file, 'utf8') : null
   } catch {
     return null
   }
 }
 
 /** undefined if the path does not exist. */
-function isFile (path: string): boolean | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.isFile()
+function isFile (file: string): boolean | undefined {
+  return lstatSync(file, { throwIfNoEntry: false })?.isFile()
 }
 
-function removeFile (path: string): void {
-  try { rmSync(path, { force: true }) } catch {}
+function removeFile (file: string): void {
+  try { rmSync(file, { force: true }) } catch {}
 }

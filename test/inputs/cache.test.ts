@@ -1,8 +1,12 @@
 // The cache of inputs: what a restart trusts, who may use it at a time, what is removed first.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import {
   existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync
 } from 'node:fs'
 import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import test from 'tape'
 import { InputCache } from '../../lib/inputs/cache.ts'
 import { FileStore } from '../../lib/inputs/file-store.ts'
@@ -203,4 +207,45 @@ test('the longest unused is removed first, and nothing that is in use', async t 
   t.ok(existsSync(used.root), 'what is small enough stays')
   await new InputCache({ folder, maxBytes: 0 }).trim()
   t.notOk(existsSync(path.dirname(used.root)))
+})
+
+test('an entry is opened while other processes remove it', async t => {
+  const folder = createFolder(t)
+  const others = [0, 1].map(() => fork(fileURLToPath(new URL('../fixtures/trim.ts', import.meta.url)), [folder]))
+  t.teardown(() => { for (const other of others) other.kill('SIGKILL') })
+  await Promise.all(others.map(async other => once(other, 'message')))
+  const cache = new InputCache({ folder, maxBytes: 0 })
+  let removed = 0
+  for (let i = 0; i < 1000; i++) {
+    const entry = cache.open(HASH)
+    writeFileSync(entry.root, 'x')
+    entry.setInfo(new Uint8Array([i & 255]))
+    if (entry.info?.[0] !== (i & 255) || !existsSync(entry.root)) removed++
+    entry.close()
+    if (i % 50 === 0) await setImmediate()
+  }
+  t.equal(removed, 0, 'nothing that is in use')
+})
+
+test('a cache that is removed while it is in use is locked again, or not written to', t => {
+  const folder = createFolder(t)
+  const cache = new InputCache({ folder })
+  const entry = cache.open(HASH)
+  const at = path.dirname(entry.root)
+  t.notOk(entry.hold(), 'as it was')
+  rmSync(folder, { recursive: true })
+  t.throws(() => { entry.writePieces(LAYOUT, new Uint8Array(1)) }, /is gone/, 'nothing is written down of what is gone')
+  t.notOk(existsSync(at))
+  t.ok(entry.hold(), 'locked again')
+  const second = cache.open(HASH)
+  t.notEqual(second.root, entry.root, 'others notice')
+  second.close()
+  rmSync(folder, { recursive: true })
+  const third = cache.open(HASH)
+  t.equal(third.root, entry.root, 'faster')
+  t.throws(() => { entry.hold() }, /was removed while it was in use, and another process uses it now\.$/)
+  entry.close()
+  t.ok(existsSync(path.join(at, 'lock')), 'the lock of the other one stays')
+  third.close()
+  t.end()
 })

@@ -6,14 +6,14 @@
  *                             lock    who unpacks it, or looks whether it is there
  *                             use.1 … who uses it; lib/inputs/cache.ts removes what nobody does
  */
-import { lstatSync, mkdirSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { lstatSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { BitWorkerError } from '../../base/errors.ts'
 import { bootId } from '../../system/boot.ts'
 import { ioError } from '../../system/io-errors.ts'
-import { acquireLock } from '../../system/lock.ts'
+import { FolderLock, acquireLock } from '../../system/lock.ts'
 import type { RootLimits } from './archive.ts'
 import { unpackRoot } from './unpack.ts'
 
@@ -51,7 +51,7 @@ export interface RootOptions {
 export async function openRoot ({ folder: cache, infoHash, archive, limits, signal }: RootOptions): Promise<OpenRoot> {
   const folder = path.join(cache, 'roots', infoHash)
   try {
-    const unlock = await lock(folder, signal)
+    const own = await lock(folder, signal)
     try {
       const release = use(folder)
       try {
@@ -68,7 +68,7 @@ export async function openRoot ({ folder: cache, infoHash, archive, limits, sign
         }
       }
     } finally {
-      unlock()
+      own.release()
     }
   } catch (err) {
     throw ioError(err, folder)
@@ -103,12 +103,11 @@ function isWhole (folder: string): boolean {
   }
 }
 
-async function lock (folder: string, signal: AbortSignal | undefined): Promise<() => void> {
+async function lock (folder: string, signal: AbortSignal | undefined): Promise<FolderLock> {
   for (;;) {
     signal?.throwIfAborted()
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
     try {
-      return acquireLock(path.join(folder, 'lock'))
+      return new FolderLock(folder)
     } catch (err) {
       if (!isTaken(err)) throw err
     }
