@@ -27,6 +27,8 @@ const EVICTION_MS = 10_000
 const MAX_MISDEEDS = 10
 /** How long misdeeds are remembered, and how long an address is banned. */
 const MEMORY_MS = 3_600_000
+/** How long a refused peer may not come back. */
+const REFUSED_MS = 60_000
 /** Number of peers and addresses that are remembered, the latest ones: with IPv6, they cost nothing to invent. */
 const MAX_REMEMBERED = 10_000
 /** Number of known addresses that have not been tried: peer exchange, trackers and DHT can name any number. */
@@ -48,6 +50,8 @@ export class Admission {
   /** their addresses, as far as it is known where they listen */
   readonly #bannedAddresses = new Map<string, true>()
   readonly #misdeeds = new Map<string, Misdeeds>()
+  /** until when the peer may not come back */
+  readonly #refused = new Map<string, number>()
   /** time of admission */
   readonly #since = new WeakMap<Wire, number>()
   /** connections that are being closed */
@@ -68,6 +72,9 @@ export class Admission {
     }
     this.struck(wire)
   }
+
+  /** The peer may come back later. */
+  refuse (wire: Wire): void { remember(this.#refused, identityOf(wire), this.#now() + REFUSED_MS) }
 
   /** Whether a banned peer listens at `HOST:PORT`: it need not be called. */
   isBannedAddress (address: string): boolean {
@@ -95,6 +102,7 @@ export class Admission {
   refuses (wire: Wire, address: string | undefined, { client: { peerId, maxConns }, wires }: Surroundings): boolean {
     const host = hostOf(address?.replace(/:\d+$/, ''))
     if (wire.peerId === peerId || this.isBanned(wire, address)) return true
+    if ((this.#refused.get(identityOf(wire, host)) ?? -Infinity) > this.#now()) return true
     if ((this.#recent(host)?.count ?? 0) >= MAX_MISDEEDS) return true
     const others = [...wires].filter(other => other !== wire && !other.destroyed && !this.#leaving.has(other))
     if (isDuplicate(wire, host, others, peerId)) return true

@@ -38,6 +38,8 @@ export class Dialler {
   readonly #answered = new WeakMap<InternalPeer, { atMs: number, retries: number }>()
   /** by address: one each */
   readonly #redials = new Map<string, NodeJS.Timeout>()
+  /** addresses of `postpone` that wait to be called again */
+  readonly #postponed = new Set<string>()
 
   constructor (torrent: ConnectingTorrent) {
     this.#torrent = torrent
@@ -51,6 +53,12 @@ export class Dialler {
       if (!peer.destroyed) this.#call(peer)
     }
   }
+
+  /** We are about to disconnect from the peer at this address: it is called again as late as one that disconnects. */
+  postpone (addr: string): void { if (this.#postponed.size < MAX_REDIALS) this.#postponed.add(addr) }
+
+  /** The address is not to be called now, whoever names it. */
+  isPostponed (addr: string): boolean { return this.#postponed.has(addr) }
 
   /** The number of addresses that wait to be called again. */
   get redials (): number { return this.#redials.size }
@@ -151,17 +159,19 @@ export class Dialler {
     const { addr, source } = peer
     const answer = this.#answered.get(peer)
     const hasLasted = answer !== undefined && performance.now() - answer.atMs >= LASTING_MS
-    const retries = hasLasted ? 0 : answer?.retries ?? peer.retries
+    const soonest = this.#postponed.has(addr) ? REDIAL_MS.length : 0
+    const retries = Math.max(soonest, hasLasted ? 0 : answer?.retries ?? peer.retries)
     const waitMs = [...REDIAL_MS, ...(answer === undefined ? [] : LATER_REDIAL_MS)][retries]
-    if (waitMs === undefined) return
+    if (waitMs === undefined) return void this.#postponed.delete(addr)
     if (!this.#redials.has(addr) && this.#redials.size >= MAX_REDIALS) {
       // invented addresses must not displace peers
       if (answer === undefined) return
       this.#forget(this.#redials.keys().next().value!)
     }
-    this.#forget(addr)
+    clearTimeout(this.#redials.get(addr))
+    this.#redials.delete(addr)
     this.#redials.set(addr, setTimeout(() => {
-      this.#redials.delete(addr)
+      this.#forget(addr)
       if (this.#torrent.destroyed) return
       const next = this.#torrent._addPeer(addr, 'tcp', source ?? undefined)
       if (next !== null) next.retries = retries + 1
@@ -171,6 +181,7 @@ export class Dialler {
   #forget (addr: string): void {
     clearTimeout(this.#redials.get(addr))
     this.#redials.delete(addr)
+    this.#postponed.delete(addr)
   }
 }
 

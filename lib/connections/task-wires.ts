@@ -8,6 +8,7 @@ import type { UtBitworker, WireIdentity } from '../../extensions/ut_bitworker/in
 import type { Wire } from '../base/wire.ts'
 import { PeerExchange } from '../discovery/peer-exchange.ts'
 import type { Task } from '../task/task.ts'
+import { openedByUs } from '../peers/identity.ts'
 import { Admission, MAX_KNOWN_PEERS } from './admission.ts'
 import { MAX_PENDING_REQUESTS } from './block-queues.ts'
 import { Dialler } from './dialling.ts'
@@ -53,6 +54,7 @@ export class TaskWires {
   takes (peer: unknown, source: string | undefined): boolean {
     const isNamed = typeof peer === 'string'
     if (isNamed && (this.#exchange.isConnected(peer) || this.#admission.isBannedAddress(peer))) return false
+    if (isNamed && this.dialler.isPostponed(peer)) return false
     return source === 'manual' || (this.#torrent._peers?.size ?? 0) < MAX_KNOWN_PEERS
   }
 
@@ -107,6 +109,13 @@ export class TaskWires {
     else if (wire.hasFast && stored === 0) wire.haveNone()
     else wire.bitfield(bitfield)
     if (wire.peerExtensions.dht === true && dht && dht.listening) wire.port(dht.address().port)
+  }
+
+  /** The wire's peer may come back, but not at once. */
+  refuse (wire: Wire): void {
+    this.#admission.refuse(wire)
+    if (openedByUs(wire) !== true) return
+    for (const peer of this.#torrent._peers?.values() ?? []) if (peer.wire === wire) this.dialler.postpone(peer.addr)
   }
 
   /** The wire's peer may not come back. */

@@ -6,7 +6,7 @@ import type { EventEmitter } from 'node:events'
 import { systemClock } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { traceOf } from '../base/trace.ts'
-import type { Meeting } from '../peers/neighbours.ts'
+import type { Meeting } from '../peers/meeting.ts'
 
 const trace = traceOf('discovery')
 

@@ -12,6 +12,7 @@ import { Asking } from './asking.ts'
 import type { AttestOptions, AttestationExchangeHost, AttestationExchangeParts } from './attestation-parts.ts'
 import { AttestationSender } from './attestation-sender.ts'
 import { ClaimedBefore } from './claimed-before.ts'
+import { MembersOnly } from './members-only.ts'
 import { PeerKeys } from './peer-keys.ts'
 import { SignatureQueue } from './signature-queue.ts'
 import { Statements } from './statements.ts'
@@ -42,12 +43,19 @@ export class AttestationExchange {
   readonly #queue: SignatureQueue
   readonly #asking: Asking<TaskPeer>
   readonly #sender: AttestationSender
+  /** null: all peers are served */
+  readonly #membersOnly: MembersOnly | null
 
   constructor (parts: AttestationExchangeParts, host: AttestationExchangeHost) {
     this.#parts = parts
     this.#host = host
     this.#queue = new SignatureQueue(parts.clock)
     this.#keys = new PeerKeys(parts)
+    const gate = new MembersOnly(parts.clock, {
+      isMember: peer => parts.verification.isMember(this.#keys.of(peer) ?? ''),
+      refused: (peer, reason) => { parts.refuse?.(peer, reason) }
+    })
+    this.#membersOnly = parts.refuse === undefined ? null : gate
     this.#sender = new AttestationSender(parts.clock, {
       choose: index => this.#statements?.choose(
         index, parts.results.own(index), key => parts.verification.isMember(key)
@@ -77,6 +85,7 @@ export class AttestationExchange {
       if (key !== signer.key) verification.attested({ index, result: { size, digest }, key, kind })
     }
     this.#statements = statements
+    this.#membersOnly?.open()
     for (const peer of this.#peers) this.#open(peer)
   }
 
@@ -87,6 +96,7 @@ export class AttestationExchange {
   add (peer: TaskPeer): void {
     const { ext } = peer
     this.#peers.add(peer)
+    this.#membersOnly?.add(peer)
     ext.on('key', () => { this.#open(peer) })
     ext.on('matched', () => { this.#open(peer) })
     ext.on('proof', () => { this.#onProof(peer) })
@@ -103,6 +113,7 @@ export class AttestationExchange {
   /** The peer has disconnected. */
   remove (peer: TaskPeer): void {
     this.#peers.delete(peer)
+    this.#membersOnly?.remove(peer)
     this.#dealings.delete(peer)
     this.#sender.remove(peer)
     this.#keys.remove(peer)
@@ -111,6 +122,7 @@ export class AttestationExchange {
   }
 
   close (): void {
+    this.#membersOnly?.close()
     this.#sender.close()
     this.#asking.close()
     this.#queue.close()
@@ -184,7 +196,10 @@ export class AttestationExchange {
       const key = this.#keys.prove(peer, proof)
       if (key === null) peer.ext.reportViolation('a wrong proof of its key')
       else if (this.#parts.verification.isExcluded(key)) this.#host.misbehaved(peer, `its key ${key} is excluded`, true)
-      else this.#host.proved?.(peer, key)
+      else {
+        this.#membersOnly?.look()
+        this.#host.proved?.(peer, key)
+      }
     })
   }
 
@@ -192,8 +207,9 @@ export class AttestationExchange {
     if (!this.#keys.isNews(member)) return
     this.#check(peer, () => {
       if (!this.#keys.isNews(member)) return
-      if (this.#keys.certify(member)) this.#parts.verification.setMember(member.key, member.trustedKey)
-      else peer.ext.reportViolation('a wrong certificate')
+      if (!this.#keys.certify(member)) return peer.ext.reportViolation('a wrong certificate')
+      this.#parts.verification.setMember(member.key, member.trustedKey)
+      this.#membersOnly?.look()
     })
   }
 

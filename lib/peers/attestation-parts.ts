@@ -14,6 +14,8 @@ export interface AttestationExchangeParts extends PeerKeysParts {
   /** Opens what earlier runs have kept; called by `open`, when the task's folder is ours. */
   openLog (): StatementLog
   readonly clock: Clock
+  /** Closes the connection of a peer that is no member; default: all peers are served. */
+  refuse? (peer: TaskPeer, reason: string): void
 }
 
 /** Callbacks of the exchange's owner. */

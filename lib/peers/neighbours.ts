@@ -17,6 +17,8 @@ import { Announcer } from './announcer.ts'
 import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost, ClaimExchangeParts } from './claim-exchange.ts'
 import { HandOver } from './hand-over.ts'
+import { meetingOf } from './meeting.ts'
+import type { Meeting } from './meeting.ts'
 import { serve } from './serving.ts'
 import type { ServingParts } from './serving.ts'
 import { Strikes } from './strikes.ts'
@@ -27,14 +29,6 @@ import { TaskPeer } from './task-peer.ts'
  * takes three.
  */
 const MAX_STARVING_ROUNDS = 6
-
-/** How far the connected peers have announced their pieces. */
-export interface Meeting {
-  /** connections are being opened, or their peers have not announced their pieces yet */
-  isConnecting: boolean
-  /** at least one peer works on the same task, and has announced its pieces or is about to */
-  hasMet: boolean
-}
 
 /** The parts that the neighbours use. */
 export interface NeighbourParts extends ClaimExchangeParts {
@@ -95,13 +89,11 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   has (wire: Wire): boolean { return this.#peers.has(wire) }
 
+  /** Calls `run` when the wire's peer may be served. */
+  onceAdmitted (wire: Wire, run: () => void): void { this.#peers.get(wire)?.onceAdmitted(run) }
+
   /** Which peers have announced their pieces, and whether first announcements are still expected. */
-  get meeting (): Meeting {
-    const areNew = new Set(
-      Array.from(this, ({ ext, results }) => ext.state.status === 'waiting' || results.unexplained > 0)
-    )
-    return { isConnecting: areNew.has(true), hasMet: areNew.has(false) }
-  }
+  get meeting (): Meeting { return meetingOf(this) }
 
   /** Listens to a peer. Its messages may arrive before `greet`. */
   add (wire: Wire, ext: UtBitworker): void {
@@ -130,6 +122,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     })
     this.#announcer.add(peer)
     this.handOver.joined(peer)
+    if (!peer.isAdmitted) peer.onceAdmitted(() => { this.#onAdmitted(peer) })
     // only bittorrent-protocol's stand-in has bits without bytes
     if (wire.peerPieces.buffer.length === 0 && wire.peerPieces.get(0)) this.#onHaveAll(peer)
     else this.#onBits(peer)
@@ -182,12 +175,14 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   /** It has changed which result of a missing piece is believed. */
   reconsider (index: number): void {
-    for (const peer of this) {
-      if (peer.results.result(index) === undefined) continue
-      if (!this.#host.believes(peer, index)) this.#scheduler.deliveries.disbelieved(peer.holder, index)
-      else if (peer.results.holds(index)) this.#onAvailable(peer, index)
-      else this.#expect(peer, index)
-    }
+    for (const peer of this) this.#reconsider(peer, index)
+  }
+
+  #reconsider (peer: TaskPeer, index: number): void {
+    if (peer.results.result(index) === undefined) return
+    if (!this.#host.believes(peer, index)) this.#scheduler.deliveries.disbelieved(peer.holder, index)
+    else if (peer.results.holds(index)) this.#onAvailable(peer, index)
+    else this.#expect(peer, index)
   }
 
   close (): void {
@@ -250,6 +245,11 @@ export class Neighbours implements Iterable<TaskPeer> {
     peer.results.clear()
     this.#scheduler.deliveries.remove(peer.holder)
     this.#host.left(peer)
+  }
+
+  #onAdmitted (peer: TaskPeer): void {
+    for (let index = 0; index < this.#results.pieceCount; index++) this.#reconsider(peer, index)
+    this.#host.updated(peer)
   }
 
   #onBits (peer: TaskPeer): void {

@@ -17,11 +17,28 @@ export class TaskPeer {
   readonly holder = new Holder()
   /** it was sent our bitfield */
   isGreeted = false
+  /** Otherwise it has to show that it is a member first. */
+  isAdmitted = true
+  readonly #onceAdmitted: Array<() => void> = []
 
   constructor (wire: Wire, ext: UtBitworker, results: PeerResults) {
     this.wire = wire
     this.ext = ext
     this.results = results
+  }
+
+  /** Nothing is exchanged with the peer until `admit`. */
+  hold (): void { this.isAdmitted = false }
+
+  admit (): void {
+    this.isAdmitted = true
+    for (const run of this.#onceAdmitted.splice(0)) run()
+  }
+
+  /** Calls `run` when the peer is admitted: at once, as a rule. */
+  onceAdmitted (run: () => void): void {
+    if (this.isAdmitted) run()
+    else this.#onceAdmitted.push(run)
   }
 
   /** hex, 40 digits */

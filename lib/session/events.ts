@@ -109,6 +109,8 @@ export interface SessionEvents {
   level: { level: number, reason: string }
   /** runs of this piece give different results here: results cannot be compared, and all are accepted from now on */
   incomparable: { piece: number }
+  /** where only members are served: this peer has not shown that it is one, and its connection is closed */
+  refused: MisdeedEvent
   strike: MisdeedEvent
   ban: MisdeedEvent
 }

@@ -62,9 +62,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
       pieceCount,
       needsInputs: inputs !== undefined,
       checkShare: () => this.believing.checkShare,
-      overdue: () => {
-        this.downloads.reassign()
-      }
+      overdue: () => { this.downloads.reassign() }
     })
     const { results, scheduler } = this
     this.believing = new Believing({ ...parts, task, results, scheduler }, {
@@ -170,6 +168,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   joined (peer: TaskPeer): void { this.believing.joined(peer) }
 
   believes (peer: TaskPeer, index: number): boolean {
+    if (!peer.isAdmitted) return false
     return this.vetting.accepts(peer, index) && this.believing.believes(index, peer.results.result(index))
   }
 
@@ -216,8 +215,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   //
 
   accepts (peer: TaskPeer, index: number): boolean {
-    return this.vetting.accepts(peer, index) && this.believing.accepts(index, peer.results.result(index)) &&
-      this.#agreement.accepts(peer, index)
+    return peer.isAdmitted && this.vetting.accepts(peer, index) &&
+      this.believing.accepts(index, peer.results.result(index)) && this.#agreement.accepts(peer, index)
   }
 
   needs (index: number): boolean {

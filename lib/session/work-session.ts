@@ -6,7 +6,7 @@ import type { UtBitworker } from '../../extensions/ut_bitworker/index.ts'
 import type { BitWorkerError } from '../base/errors.ts'
 import type { Wire } from '../base/wire.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
-import type { Meeting } from '../peers/neighbours.ts'
+import type { Meeting } from '../peers/meeting.ts'
 import type { ResultTable } from '../results/result-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { PieceStore } from '../store/types.ts'
@@ -221,6 +221,9 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   /** True if the wire's peer was added. */
   has (wire: Wire): boolean { return this.#flow.neighbours.has(wire) }
+
+  /** Calls `run` when the wire's peer may be served: it need not show anything, or has shown that it is a member. */
+  onceAdmitted (wire: Wire, run: () => void): void { this.#flow.neighbours.onceAdmitted(wire, run) }
 
   /** The wire is ready for messages, and our bitfield was sent: tells the peer what we have and compute. */
   greet (wire: Wire): void { this.#flow.neighbours.greet(wire) }

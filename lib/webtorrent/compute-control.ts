@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os'
 import { isInputGone } from '../base/errors.ts'
 import { settled, Sources } from '../discovery/settling.ts'
-import type { Meeting } from '../peers/neighbours.ts'
+import type { Meeting } from '../peers/meeting.ts'
 import { noRoots } from '../executor/failures.ts'
 import { RootSupply, rootOf } from '../inputs/roots/root-supply.ts'
 import { InputSupply } from '../inputs/supply.ts'

@@ -18,6 +18,8 @@ import { signerOf } from '../trust/attest.ts'
 import type { Signer } from '../trust/attest.ts'
 import { certifyMember } from '../trust/member.ts'
 
+type Refuse = AttestationExchangeParts['refuse']
+
 /** Whose results are signed, and where that is kept. */
 export interface SigningOptions {
   readonly task: Task
@@ -63,14 +65,15 @@ export class Signing {
   /** The exchange with the peers. It is to be opened when the verification has taken back what `load` returns. */
   exchange (
     { verification, results }: Pick<AttestationExchangeParts, 'verification' | 'results'>,
-    host: AttestationExchangeHost, { peerId, clock }: { peerId: Uint8Array, clock: Clock }
+    host: AttestationExchangeHost,
+    { refuse, ...surroundings }: { peerId: Uint8Array, clock: Clock, refuse?: Refuse | undefined }
   ): AttestationExchange {
     const { task, trustedKeys } = this.#opts
     return new AttestationExchange({
       verification,
       results,
-      peerId,
-      clock,
+      ...surroundings,
+      ...(refuse !== undefined && { refuse }),
       trustedKeys,
       task: localTask(task),
       signer: this.#signer,

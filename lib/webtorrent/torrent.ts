@@ -172,14 +172,10 @@ export class ComputeTorrent extends IdentifiedTorrent {
   async stages (): Promise<Torrent[]> { return this._control.stages() }
 
   /** Suspends the running work items, and starts no others. */
-  pauseComputing (): void {
-    this._control.pause()
-  }
+  pauseComputing (): void { this._control.pause() }
 
   /** Resumes computing after `pauseComputing()`. */
-  resumeComputing (): void {
-    this._control.resume()
-  }
+  resumeComputing (): void { this._control.resume() }
 
   /** Kills the running work items. Resolves when they have ended. Results of others are still downloaded. */
   async stopComputing (): Promise<void> {
@@ -249,13 +245,16 @@ export class ComputeTorrent extends IdentifiedTorrent {
   }
 
   override _onWireWithMetadata (wire: Wire): void {
-    if (this._session === null) return super._onWireWithMetadata(wire)
+    const session = this._session
+    if (session === null) return super._onWireWithMetadata(wire)
     if (wire.destroyed) return
     wire.isSeeder = false
-    wire.on('interested', () => { wire.unchoke() })
-    if (wire.peerInterested) wire.unchoke()
-    this._taskWires.present(wire, this._session.stats())
-    this._session.greet(wire)
+    session.onceAdmitted(wire, () => {
+      wire.on('interested', () => { wire.unchoke() })
+      if (wire.peerInterested) wire.unchoke()
+      this._taskWires.present(wire, session.stats())
+      session.greet(wire)
+    })
   }
 
   //

@@ -30,6 +30,11 @@ export interface VerifyOptions {
   checkers?: readonly string[]
   /** whether the members of the keys that the task names are trusted as well; default true */
   taskCheckers?: boolean
+  /**
+   * Refuse peers that are no members of a trusted key: nothing is exchanged with a peer before it has shown a
+   * certificate, and after ten seconds its connection is closed. Inputs are downloaded from anybody. Default false.
+   */
+  membersOnly?: boolean
   /** the file of a secret key that signs results in every task; default: a key for this task and folder */
   key?: string
   /** whether commands will run here, for the default of `verify`; default: if `compute` is given */
@@ -61,8 +66,8 @@ export interface ChosenVerifying extends DefaultPolicy {
 }
 
 /** Whether the options ask for anything; otherwise results are not verified. */
-export function isVerifyingAsked ({ verify, member, checkers = [] }: VerifyOptions): boolean {
-  return verify !== undefined || member !== undefined || checkers.length > 0
+export function isVerifyingAsked ({ verify, member, checkers = [], membersOnly = false }: VerifyOptions): boolean {
+  return verify !== undefined || member !== undefined || checkers.length > 0 || membersOnly
 }
 
 /** The torrent that asks. */
@@ -92,7 +97,7 @@ export async function chooseVerifying (torrent: ChoosingTorrent, task: Task): Pr
 async function verifyingFor (
   task: Task, options: VerifyOptions & { compute?: unknown }
 ): Promise<ChosenVerifying> {
-  const { verify, member, checkers = [], taskCheckers = true, key } = options
+  const { verify, member, checkers = [], taskCheckers = true, key, membersOnly = false } = options
   const { expectsComputing = options.compute !== undefined && options.compute !== false } = options
   const memberKey = member === undefined ? undefined : await readSigningKey(member)
   const named = verify === undefined ? undefined : policyOf(verify)
@@ -116,7 +121,13 @@ async function verifyingFor (
   const { policy } = chosen
   // the verify command decides alone
   const isJudged = policy.kind === 'all' && task.verifyCommand !== undefined
-  if (policy.kind === 'off' || isJudged) return { ...chosen, options: null }
+  if (membersOnly && trustedKeys.size === 0) {
+    throw refused('Only members are to be served, and no trusted key is known, so that everybody would be refused. Name a key.')
+  }
+  if (membersOnly && policy.kind === 'off') {
+    throw refused('Who is a member is known only where results are verified, and the policy off verifies none. Choose another policy.')
+  }
+  if (policy.kind === 'off' || (isJudged && !membersOnly)) return { ...chosen, options: null }
   if (policy.kind === 'trust' && trustedKeys.size === 0) {
     throw refused('The policy trust accepts what trusted peers computed, and no trusted key is known. Name one.')
   }
@@ -126,7 +137,9 @@ async function verifyingFor (
   return {
     ...chosen,
     options: {
-      policy,
+      // and the verify command decides as well
+      policy: isJudged ? { kind: 'trust' } : policy,
+      membersOnly,
       comparison: isComparable ? 'bytes' : 'none',
       isDeterministic: task.deterministic === true,
       trustedKeys,

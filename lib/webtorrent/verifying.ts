@@ -1,7 +1,10 @@
 /** Makes what a session needs to verify results (lib/session/attestations.ts). Called by torrent.ts. */
 import type { KeyObject } from 'node:crypto'
 import { systemClock } from '../base/clock.ts'
+import type { TaskWires } from '../connections/task-wires.ts'
+import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Verifying } from '../session/attestations.ts'
+import type { SessionEvents } from '../session/events.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
 import type { Comparison, Policy } from '../verification/types.ts'
@@ -21,6 +24,8 @@ export interface VerifyingOptions {
   member?: KeyObject
   /** 64 hex digits each; default: none */
   trustedKeys?: Iterable<string>
+  /** refuse peers that are no members of these keys; default false */
+  membersOnly?: boolean
 }
 
 /** The torrent that asks. */
@@ -28,6 +33,8 @@ export interface VerifyingTorrent {
   readonly destroyed: boolean
   readonly client: { readonly peerIdBuffer: Uint8Array }
   _signing: Signing | null
+  readonly _taskWires: Pick<TaskWires, 'refuse'>
+  emit (event: 'refused', refused: SessionEvents['refused']): boolean
   _folderOf (task: Task): string
   _destroy (err: Error): void
 }
@@ -42,7 +49,7 @@ export async function openVerifying (
     await store.open()
     const signing = torrent._signing = await signingOf(options, task, folder)
     if (torrent.destroyed) await signing.close()
-    return verifyingBy(signing, options, torrent.client.peerIdBuffer)
+    return verifyingBy(signing, options, torrent)
   } catch (err) {
     torrent._destroy(err as Error)
     return undefined
@@ -62,15 +69,25 @@ async function signingOf (
 }
 
 function verifyingBy (
-  signing: Signing, { policy, comparison, isDeterministic }: VerifyingOptions, peerId: Uint8Array
+  signing: Signing, { policy, comparison, isDeterministic, membersOnly }: VerifyingOptions, torrent: VerifyingTorrent
 ): Verifying {
+  const { peerIdBuffer: peerId } = torrent.client
+  const refuse = membersOnly === true ? refuseStranger.bind(null, torrent) : undefined
   return {
     policy,
     ownKey: signing.key,
-    createAttestations: (parts, host) => signing.exchange(parts, host, { peerId, clock: systemClock }),
+    createAttestations: (parts, host) => signing.exchange(parts, host, { peerId, clock: systemClock, refuse }),
     load: () => signing.load(),
     keep: saved => { signing.keep(saved) },
     ...(comparison !== undefined && { comparison }),
     ...(isDeterministic !== undefined && { isDeterministic })
   }
+}
+
+/** A peer that has not shown in time that it is a member may come back later, not at once. */
+function refuseStranger (torrent: VerifyingTorrent, { wire, name, ext }: TaskPeer, reason: string): void {
+  torrent.emit('refused', { peer: name, reason })
+  torrent._taskWires.refuse(wire)
+  // as for a ban
+  ext.close()
 }

@@ -59,6 +59,33 @@ test('own machines are two commands, and a stranger among them changes nothing',
   t.ok(existsSync(path.join(dir, 'a/.bitworker')), 'the peer key stays with the task')
 })
 
+test('with --members-only, a stranger gets nothing and gives nothing', async t => {
+  const { dir, run, start } = await workspace(t)
+  await writeFile(path.join(dir, 'lie'), '')
+  await run(['create', '--no-try', '--name', 'squares', '--parts', String(PIECES), '--command', COMMAND])
+  for (const machine of ['a', 'b', 'c']) await mkdir(path.join(dir, machine))
+  await run(['keygen', '-o', 'a/lab.key'])
+  for (const machine of ['b', 'c']) await copyFile(path.join(dir, 'a/lab.key'), path.join(dir, machine, 'lab.key'))
+  const a = start(member('a', '--members-only'))
+  const first = await portOf(a)
+  // it would compute nothing itself, and signs nothing
+  const stranger = start(taking('s', '--no-compute', '--peer', first))
+  const at = await portOf(stranger)
+  const others = ['b', 'c'].map(name => start(member(name, '--members-only', '--peer', first, '--peer', at)))
+  const machines = [a, ...others]
+  await Promise.all(machines.map(machine => machine.event('done')))
+  for (const name of ['a', 'b', 'c']) t.equal(await readFile(path.join(dir, name, 'squares'), 'utf8'), RIGHT, name)
+  const exchanged = machines.map(({ events }) => events.filter(({ event }) => event === 'downloaded').length)
+  t.ok(exchanged.some(count => count > 0), `members exchange pieces: ${exchanged.join(', ')}`)
+  for (const machine of machines) {
+    const { peer, reason } = await machine.event('refused')
+    t.match(String(peer), /127\.0\.0\.1:\d+$/)
+    t.equal(reason, 'it has not shown in 10 s that it is a member of a trusted key')
+    t.equal(machine.events.filter(({ event }) => event === 'refused').length, 1, 'nobody else is, and not again at once')
+  }
+  t.notOk(stranger.events.some(({ event }) => event === 'downloaded'), 'the stranger has not got a piece')
+})
+
 test('a liar is found by lot, and named', async t => {
   const { dir, run, start } = await workspace(t)
   await writeFile(path.join(dir, 'lie'), '')
@@ -83,7 +110,8 @@ test('what cannot be meant is refused in a sentence', async t => {
     [['--verify', 'trust'], /no trusted key is known\. Name one\./],
     [['--verify', 'audit'], /differ from run to run, so the policy audit cannot compare them\. Choose trust, all or off\./],
     [['--checker', 'abc'], /abc: This is neither a public key \(64 hex digits\) nor a file\. Check it\./],
-    [['--member', 'nothing.key'], /nothing\.key/]
+    [['--member', 'nothing.key'], /nothing\.key/],
+    [['--members-only', '--verify', 'audit'], /no trusted key is known, so that everybody would be refused\. Name a key\./]
   ] as const) {
     const { code, stderr } = await run(['run', 'x.bitworker', '--yes', '--exit', ...args, ...OFFLINE])
     t.equal(code, 2, args.join(' '))

@@ -15,6 +15,7 @@ export interface VerifyingFlags {
   checker: string[]
   checkers: boolean
   key?: string
+  membersOnly: boolean
   compute: boolean
 }
 
@@ -23,14 +24,15 @@ const SHOWN_DIGITS = 16
 
 /** The options for the torrent. Throws BW_ERR_VERIFY_OPTIONS, and the errors of `namedPublicKey`. */
 export async function verifyOptions (flags: VerifyingFlags): Promise<Pick<
-  TaskTorrentOptions, 'verify' | 'member' | 'checkers' | 'taskCheckers' | 'key' | 'expectsComputing'
+  TaskTorrentOptions, 'verify' | 'member' | 'checkers' | 'taskCheckers' | 'key' | 'membersOnly' | 'expectsComputing'
 >> {
-  const { verify, member, checker, checkers, key, compute } = flags
+  const { verify, member, checker, checkers, key, membersOnly, compute } = flags
   // at once, not when the task is known
   if (verify !== undefined) parsePolicy(verify)
   const named = await Promise.all(checker.map(async text => (await namedPublicKey(text)).key))
   return {
     taskCheckers: checkers,
+    membersOnly,
     expectsComputing: compute,
     ...(verify !== undefined && { verify }),
     ...(member !== undefined && { member }),
@@ -58,6 +60,10 @@ export function reportVerification (torrent: Torrent, out: JsonOutput, remarks: 
   torrent.on('excluded', ({ key, reason }) => {
     remarks.emit('excluded', { key, reason })
     remarks.add('verification', [`${nameOf(key)} is excluded: ${reason}.`], `excluded ${key}`)
+  })
+  torrent.on('refused', ({ peer, reason }) => {
+    remarks.emit('refused', { peer, reason })
+    remarks.add('verification', [`Peer ${peer} is refused: ${reason}.`], `refused ${peer}`)
   })
   torrent.on('level', ({ level, reason }) => {
     out.emit('level', { level, reason })
