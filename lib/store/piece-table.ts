@@ -2,11 +2,13 @@
  * Which pieces are stored, and where: each in its part file, in the draft of its file, or in the finished file. In
  * memory only; the journal on disk says the same.
  */
+import { equalBytes } from '../base/digest.ts'
 import { PackedResults } from '../results/packed-results.ts'
 import type { ReadonlyResults } from '../results/packed-results.ts'
 import type { Result } from '../results/result.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
+import { isConcatenation } from '../task/unsupported.ts'
 import type { StoreLayout } from './files/layout.ts'
 import type { FileMark } from './files/marks.ts'
 
@@ -72,6 +74,8 @@ export class PieceTable implements StoredPieces {
   #verified: Uint8Array | null = null
   /** null: none */
   #computed: PackedResults | null = null
+  /** the last result of pieces that are not stored, in a task whose files are not its joined parts */
+  #gone: PackedResults | null = null
   readonly #finished = new Map<number, number>()
   readonly #ownLengths = new Map<number, number>()
   readonly #digests = new Map<number, Uint8Array>()
@@ -151,9 +155,15 @@ export class PieceTable implements StoredPieces {
     if (!this.#computed.has(index)) this.#computed.set(index, result)
   }
 
-  /** The piece is stored in its part file. */
+  /**
+   * The piece is stored in its part file. A file that a complete command made of another result of it has to be made
+   * again.
+   */
   setPart (index: number, result: Result): void {
     this.#leaveFile(index)
+    const known = this.#results.get(index) ?? this.#gone?.get(index)
+    if (known !== undefined && !equalBytes(known.digest, result.digest)) this.reopen(locate(this.#task, index).file)
+    this.#gone?.delete(index)
     if (this.#verified !== null) this.#verified[index] = 0
     this.#checked[index] = UNCHECKED
     this.#results.set(index, result)
@@ -177,9 +187,18 @@ export class PieceTable implements StoredPieces {
       this.isMerged(index) && this.#drafts.has(locate(this.#task, index).file) ? UNCHANGING : mtimeMs
   }
 
+  /** The piece is not stored. This was its result, of which a complete command may have made a file. */
+  setGone (index: number, result: Result): void {
+    if (isConcatenation(this.#task)) return
+    this.#gone ??= new PackedResults(this.#task.pieceCount)
+    this.#gone.set(index, result)
+  }
+
   /** The piece is no longer stored. Returns whether it was in a file with others. */
   delete (index: number): boolean {
     if (this.#verified !== null) this.#verified[index] = 0
+    const result = this.#results.get(index)
+    if (result !== undefined) this.setGone(index, result)
     this.#results.delete(index)
     return this.#leaveFile(index)
   }

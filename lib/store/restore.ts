@@ -44,6 +44,8 @@ export interface Claims {
   newer: Set<number>
   /** files that a complete command made of parts of which one has been replaced since */
   outdated: Set<number>
+  /** the last result of each piece, stored or not; null: a file is its joined parts, which it says itself */
+  latest: PackedResults | null
 }
 
 /** The file with the name of a task's file: the positions of its pieces. */
@@ -81,6 +83,7 @@ export async function restore (sources: Sources): Promise<PieceTable> {
   }
   const names = new Set(readdirSync(layout.parts))
   await restorePieces(sources, { claims, finals, drafts, names }, table)
+  for (const [index, result] of claims.latest ?? []) if (!table.results.has(index)) table.setGone(index, result)
   for (const { type, index, digest } of sources.records) {
     const stored = table.results.get(index)
     if (type === PIECE_VERIFIED && stored !== undefined && equalBytes(stored.digest, digest)) table.setVerified(index)
@@ -97,10 +100,10 @@ export function replay (task: Task, records: JournalRecord[]): Claims {
     files: new Map(),
     placed: new Map(),
     newer: new Set(),
-    outdated: new Set()
+    outdated: new Set(),
+    latest: isConcatenation(task) ? null : new PackedResults(task.pieceCount)
   }
-  // only a file of a complete command says nothing of its parts
-  const latest = isConcatenation(task) ? null : new PackedResults(task.pieceCount)
+  const { latest } = claims
   const sizes = new Map<number, number>()
   for (const { type, index, size, digest } of records) {
     if (type === PIECE_DROPPED || type === PIECE_STORED) claims.placed.delete(index)

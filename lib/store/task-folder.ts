@@ -170,8 +170,6 @@ export class TaskFolder implements DraftOwner {
         removeFile(draft)
         return stored
       }
-      // a file that a complete command made of it, too
-      this.reopenFile(locate(this.task, index).file)
       this.lose(index)
     }
     const [result] = await Promise.all([

@@ -120,3 +120,33 @@ test('a file that a complete command made is made again, after a restart, too', 
   t.same(recordsOf(last).filter(type => type === FILE_FINISHED || type === PIECE_STORED).slice(-2), [1, 2])
   await close(last)
 })
+
+test('a file that a complete command made is made again if a dropped piece comes back as another one', async t => {
+  const task = squares({ parts: PIECES, completeCommand: 'cat $PART_LIST > $FILE' })
+  const folder = createFolder(t)
+  let made = 0
+  const complete = (): FakeExecutor => new FakeExecutor(({ env }) => {
+    if (env['PART_LIST'] === undefined) return { stdout: right(Number(env['PIECE_IDX'])) }
+    writeFileSync(env['FILE']!, `made ${++made} times`)
+    return {}
+  })
+  const store = await openStore(t, task, folder, { executor: complete() })
+  for (let index = 0; index < PIECES; index++) await put(store, index, index < 3 ? 'wrong!!\n' : right(index))
+  await store.finishFile(0, { run: true })
+  store.drop(3)
+  await put(store, 3, right(3))
+  t.notEqual(await store.finishFile(0, { run: false }), null, 'the same result: the file stays')
+  store.drop(1)
+  await put(store, 1, right(1))
+  t.equal(await store.finishFile(0, { run: false }), null, 'another one')
+  await store.finishFile(0, { run: true })
+  t.equal(made, 2)
+  store.drop(2)
+  await close(store)
+  const next = await openStore(t, task, folder, { executor: complete() })
+  await put(next, 2, right(2))
+  t.equal(await next.finishFile(0, { run: false }), null, 'another one, which has come after a restart')
+  await next.finishFile(0, { run: true })
+  t.equal(made, 3)
+  await close(next)
+})
