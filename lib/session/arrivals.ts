@@ -84,6 +84,8 @@ export class Arrivals {
     if (verdict === 'right') vetting.confirm(index)
     this.#count++
     this.#session.report('downloaded', pieceResult(index, stored))
+    // commands may run since it was written
+    if (verdict === 'unjudged' && vetting.restored(index, stored)) return
     this.#stored(index, stored, sources)
   }
 }

@@ -262,8 +262,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
    * instead. Returns their number.
    */
   agree (): number {
-    const { verifier } = this.vetting
-    const pieces = this.#agreement.choose(this.results, (index, result) => !verifier.refuses(index, result))
+    const pieces = this.#agreement.choose(this.results, (index, result) =>
+      !this.vetting.verifier.refuses(index, result) && this.believing.accepts(index, result))
     for (const index of pieces) this.#store.drop(index)
     return pieces.length
   }

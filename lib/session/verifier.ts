@@ -8,7 +8,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { hexOf } from '../base/digest.ts'
-import { BitWorkerError } from '../base/errors.ts'
+import { BitWorkerError, CommandError } from '../base/errors.ts'
 import type { Result } from '../results/result.ts'
 import type { Judgement, Judging, PieceStore, UnstoredResult } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
@@ -52,10 +52,14 @@ export interface Origin {
 
 /** Computing a piece is no slower than to wait longer than it takes, or than this. */
 const MIN_LIMIT_MS = 10_000
+/** Refused results that are remembered: a liar can make more than anyone wants to keep. */
+const MAX_REFUSED = 65_536
 /** Of a peer with this many useless results, and fewer useful ones, no more are taken. */
 const MAX_USELESS = 3
-/** So many own pieces in a row that cannot be judged show that the command does not work. */
+/** So many own pieces in a row at which the command itself failed show that it does not work. */
 const MAX_UNKNOWN = 3
+/** These say that the machine was slow, or that something else was wrong: the command may work. */
+const NOT_ITS_FAULT: ReadonlySet<string> = new Set(['BW_ERR_COMMAND_TIMEOUT', 'BW_ERR_INPUT'])
 /** Own pieces are judged three times, and from then on if that takes no more than this share of computing them. */
 const OWN_PIECES = 3
 const OWN_SHARE = 0.1
@@ -72,7 +76,7 @@ export class Verifier {
   #hasGivenUp = false
   #slots = 0
   readonly #queue: Waiting[] = []
-  readonly #running = new Set<Judging>()
+  readonly #running = new Set<Run>()
   /** keys of results that are wrong; of those that could not be judged */
   readonly #wrong = new Set<string>()
   readonly #unknown = new Set<string>()
@@ -108,24 +112,24 @@ export class Verifier {
 
   pause (): void {
     this.#isPaused = true
-    for (const judging of this.#running) judging.pause()
+    for (const run of this.#running) run.pause()
   }
 
   resume (): void {
     this.#isPaused = false
-    for (const judging of this.#running) judging.resume()
+    for (const run of this.#running) run.resume()
     this.#run()
   }
 
   /** Commands may not run any more: what is waiting stays unjudged. */
   stop (): void {
     this.#mode = 'off'
-    for (const judging of this.#running) judging.kill()
+    for (const run of this.#running) run.stop()
     for (const { resolve } of this.#queue.splice(0)) resolve('unjudged')
   }
 
   /** Judges what is stored of the piece, or what was downloaded. */
-  async judge (index: number, result: Result, { draft, sources = [], isOwn = false }: Origin = {}): Promise<Verdict> {
+  async judge (index: number, { draft, sources = [], isOwn = false }: Origin = {}): Promise<Verdict> {
     if (!this.isOn) return 'unjudged'
     const judgement = await new Promise<Judgement | 'unjudged' | 'ignored'>(resolve => {
       this.#queue.push({ index, draft, sources, resolve })
@@ -133,8 +137,14 @@ export class Verifier {
     })
     if (typeof judgement === 'string') return judgement
     if (isOwn) this.#learn(judgement)
-    else if (judgement.verdict !== 'right') this.#refuse(index, result, judgement.verdict)
     return judgement.verdict
+  }
+
+  /** The result is not to be used from now on, whoever has it. */
+  refuse (index: number, result: Result, verdict: 'wrong' | 'unknown'): void {
+    const refused = verdict === 'wrong' ? this.#wrong : this.#unknown
+    refused.add(keyOf(index, result))
+    if (refused.size > MAX_REFUSED) refused.delete(refused.values().next().value!)
   }
 
   /** The result is not to be used, whoever has it. */
@@ -163,21 +173,23 @@ export class Verifier {
     return this.isOn && (judged < OWN_PIECES || ms <= OWN_SHARE * paceMs)
   }
 
-  #refuse (index: number, result: Result, verdict: 'wrong' | 'unknown'): void {
-    (verdict === 'wrong' ? this.#wrong : this.#unknown).add(keyOf(index, result))
-  }
-
   #learn (judgement: Judgement): void {
     const own = this.#own
-    own.unknown = judgement.verdict === 'unknown' ? own.unknown + 1 : 0
-    if (judgement.verdict === 'unknown') {
-      if (own.unknown >= MAX_UNKNOWN) this.#giveUp(judgement.why)
+    const isBroken = judgement.verdict === 'unknown' && judgement.why instanceof CommandError &&
+      !NOT_ITS_FAULT.has(judgement.why.code)
+    if (isBroken) {
+      if (++own.unknown >= MAX_UNKNOWN) this.#giveUp(judgement.why)
       return
     }
+    if (judgement.verdict !== 'unknown') own.unknown = 0
     own.judged++
-    own.ms += judgement.verdict === 'right' ? judgement.ms : 0
+    // what took too long, or could not be done, is not tried again and again
+    own.ms += judgement.verdict === 'right' ? judgement.ms : judgement.verdict === 'unknown' ? this.#limitMs : 0
     own.paceMs += this.#host.paceMs
   }
+
+  /** Computing a piece is no slower than to wait longer for a verdict. */
+  get #limitMs (): number { return Math.max(MIN_LIMIT_MS, this.#host.paceMs) }
 
   #giveUp (why: Error): void {
     this.#hasGivenUp = true
@@ -210,6 +222,7 @@ export class Verifier {
       if (score <= most) continue
       best = i
       most = score
+      if (score === Infinity) break
     }
     return this.#queue.splice(best, 1)[0]
   }
@@ -220,27 +233,74 @@ export class Verifier {
   }
 
   async #start ({ index, draft, resolve }: Waiting): Promise<void> {
+    const limitMs = this.#limitMs
+    const run = new Run(this.#clock, limitMs)
+    this.#running.add(run)
     let judgement: Judgement | 'unjudged' = 'unjudged'
-    let judging: Judging | undefined
-    let isLate = false
-    const limitMs = Math.max(MIN_LIMIT_MS, this.#host.paceMs)
-    const cancel = this.#clock.after(limitMs, () => {
-      isLate = true
-      judging?.kill()
-    })
     try {
-      judging = this.#store.verifyBy!(index, draft)
-      this.#running.add(judging)
-      judgement = await judging.done
+      judgement = await run.of(this.#store.verifyBy!(index, draft))
     } catch (err) {
-      // killed, or the store is closed
-      if (isLate) judgement = { verdict: 'unknown', why: new Error(`it takes more than ${limitMs / 1000} s, as long as computing the piece`) }
-      else if (this.#mode === 'on') judgement = { verdict: 'unknown', why: err as Error }
+      if (run.isLate) judgement = { verdict: 'unknown', why: new Error(`it takes more than ${limitMs / 1000} s, as long as computing the piece`) }
+      else if (!run.isStopped) judgement = { verdict: 'unknown', why: err as Error }
     }
-    cancel()
-    if (judging !== undefined) this.#running.delete(judging)
+    run.end()
+    this.#running.delete(run)
     resolve(judgement)
     this.#run()
+  }
+}
+
+/** One run of the command: killed when it has taken too long, not counting pauses. */
+class Run {
+  readonly #clock: Clock
+  #judging: Judging | null = null
+  #leftMs: number
+  #since: number
+  #cancel: () => void = () => {}
+  #isPaused = false
+  isLate = false
+  isStopped = false
+
+  constructor (clock: Clock, limitMs: number) {
+    this.#clock = clock
+    this.#leftMs = limitMs
+    this.#since = clock.now()
+  }
+
+  async of (judging: Judging): Promise<Judgement> {
+    this.#judging = judging
+    this.#arm()
+    return judging.done
+  }
+
+  pause (): void {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.#cancel()
+    this.#leftMs -= this.#clock.now() - this.#since
+    this.#judging?.pause()
+  }
+
+  resume (): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#judging?.resume()
+    this.#arm()
+  }
+
+  stop (): void {
+    this.isStopped = true
+    this.#judging?.kill()
+  }
+
+  end (): void { this.#cancel() }
+
+  #arm (): void {
+    this.#since = this.#clock.now()
+    this.#cancel = this.#clock.after(Math.max(0, this.#leftMs), () => {
+      this.isLate = true
+      this.#judging?.kill()
+    })
   }
 }
 

@@ -45,8 +45,8 @@ export class Vetting implements VerifierHost {
   readonly #parts: VettingParts
   readonly #session: Pick<SessionHost, 'report' | 'warn'>
   readonly #host: VettingHost
-  /** stored pieces that are being judged */
-  readonly #pending = new Set<number>()
+  /** stored pieces that are being judged, with their results */
+  readonly #pending = new Map<number, Result>()
   #isClosed = false
 
   constructor (task: Task, parts: VettingParts, session: Pick<SessionHost, 'report' | 'warn'>, host: VettingHost) {
@@ -71,9 +71,13 @@ export class Vetting implements VerifierHost {
 
   /** Judges what these peers sent. */
   async downloaded (index: number, result: Result, draft: IncomingDraft, sources: TaskPeer[]): Promise<Verdict> {
-    const verdict = await this.verifier.judge(index, result, { draft: { size: result.size, draft }, sources })
+    const verdict = await this.verifier.judge(index, { draft: { size: result.size, draft }, sources })
     if (this.#isClosed || verdict === 'unjudged' || verdict === 'ignored') return verdict
-    const { neighbours, scheduler: { deliveries } } = this.#parts
+    const { neighbours, scheduler } = this.#parts
+    // computed in the meantime: what came may be gone, and says nothing of who sent it
+    if (!scheduler.isMissing(index)) return 'ignored'
+    const { deliveries } = scheduler
+    if (verdict !== 'right') this.verifier.refuse(index, result, verdict)
     // who attested it is to blame, not who sent it
     for (const peer of sources) {
       this.verifier.received(peer, verdict === 'right')
@@ -96,16 +100,19 @@ export class Vetting implements VerifierHost {
     this.#host.stored(index, result)
   }
 
-  /** A stored piece of an earlier run. Returns whether it has to be judged first; then the host hears of it later. */
+  /**
+   * A stored piece of an earlier run, or from before commands were to run. Returns whether it has to be judged first;
+   * then the host hears of it later.
+   */
   restored (index: number, result: Result): boolean {
     if (!this.#isDue(index)) return false
     void this.#vet(index, result, false)
     return true
   }
 
-  /** Commands may run: what is stored and was never judged does not count until it is. */
-  start (slots: number, isPaused: boolean): void {
-    this.verifier.start(slots, isPaused)
+  /** Commands will be allowed to run: what is stored and was never judged does not count until it is. */
+  expect (): void {
+    this.verifier.expect()
     if (!this.verifier.isOn) return
     const { results } = this.#parts
     for (let index = 0; index < results.pieceCount; index++) {
@@ -114,6 +121,12 @@ export class Vetting implements VerifierHost {
       this.#host.withdraw(index, result.size)
       void this.#vet(index, result, false)
     }
+  }
+
+  /** Commands may run. */
+  start (slots: number, isPaused: boolean): void {
+    this.expect()
+    this.verifier.start(slots, isPaused)
   }
 
   /** The stored piece is gone. Returns whether it was being judged. */
@@ -132,10 +145,15 @@ export class Vetting implements VerifierHost {
 
   async #vet (index: number, result: Result, isOwn: boolean): Promise<void> {
     const { scheduler } = this.#parts
-    this.#pending.add(index)
+    this.#pending.set(index, result)
     scheduler.setMissing(index, false)
-    const verdict = await this.verifier.judge(index, result, { isOwn })
-    if (this.#isClosed || !this.#pending.delete(index)) return
+    const verdict = await this.verifier.judge(index, { isOwn })
+    // it may have been lost, and another one computed
+    if (this.#isClosed || this.#pending.get(index) !== result) return
+    this.#pending.delete(index)
+    // commands were stopped, and may run again
+    if (verdict === 'unjudged' && !isOwn && this.#isDue(index)) return this.#vet(index, result, false)
+    if (!isOwn && (verdict === 'wrong' || verdict === 'unknown')) this.verifier.refuse(index, result, verdict)
     // a piece that was computed here is believed unless it is known to be wrong
     if (verdict === 'wrong' || (verdict === 'unknown' && !isOwn)) return this.#discard(index, isOwn)
     if (verdict === 'right' || isOwn) this.confirm(index)

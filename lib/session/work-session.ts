@@ -144,7 +144,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   /** Whether commands will be allowed to run: results that could be judged wait for that. */
   expectComputing (isExpected: boolean): void {
-    if (isExpected) this.#flow.vetting.verifier.expect()
+    if (isExpected) this.#flow.vetting.expect()
     else if (this.computing === 'off') this.#flow.vetting.verifier.stop()
   }
 

@@ -133,7 +133,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
       ...(verifying !== undefined && { verifying })
     }
     this._session = new WorkSession(task, parts, new SessionMirror(this, task))
-    this._session.expectComputing(this._control.isWanted)
+    this._session.expectComputing(this._control.isWanted || this._options.expectsComputing === true)
     return this._session
   }
 

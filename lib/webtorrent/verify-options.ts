@@ -37,7 +37,10 @@ export interface VerifyOptions {
   membersOnly?: boolean
   /** the file of a secret key that signs results in every task; default: a key for this task and folder */
   key?: string
-  /** whether commands will run here, for the default of `verify`; default: if `compute` is given */
+  /**
+   * Whether commands will run here: `startComputing()` will be called, or `stopComputing()` if they will not after all.
+   * Until then, no result is used that the task's verify command could judge. Default: if `compute` is given.
+   */
   expectsComputing?: boolean
 }
 

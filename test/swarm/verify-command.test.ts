@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test from 'tape'
 import type { Test } from 'tape'
 import { BashExecutor } from '../../lib/executor/bash-executor.ts'
+import type { ComputeStore } from '../../lib/store/compute-store.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { CreateTaskOptions, Task } from '../../lib/task/task.ts'
 import { cleanUp, createFolder } from '../helpers/disk.ts'
@@ -172,6 +174,69 @@ test('commands that are allowed later judge what has come before', async t => {
   const again = eventOf(peer.torrent, 'done')
   peer.torrent.startComputing({ executor, slots: 2 })
   await again
+  t.equal(await fileOf(peer), right)
+})
+
+test('what comes while the user is asked waits for the answer', async t => {
+  noteEnd(t)
+  const right = await truth(t)
+  const lines = right.split('\n')
+  const task = factors()
+  const other = await liar(t, task, index => index === 0 ? `${lines[0]}\n` : `${FIRST + index}: 3 5\n`)
+  await allDone([other])
+  const bytes = (await fileOf(other)).length
+  for (const answer of ['yes', 'no']) {
+    const peer = await createPeer(t, task, { expectsComputing: true })
+    await ready(peer)
+    const sent = other.torrent.uploaded
+    await connect(other, peer)
+    while (other.torrent.uploaded < sent + bytes) await setTimeout(5)
+    t.equal(peer.torrent.stats().stored, 0)
+    if (answer === 'yes') {
+      const executor = new BashExecutor()
+      cleanUp(t, async () => { await executor.close() })
+      peer.torrent.startComputing({ executor, slots: 2 })
+    } else await peer.torrent.stopComputing()
+    await allDone([peer])
+    if (answer === 'yes') t.equal(await fileOf(peer), right)
+    else t.notEqual(await fileOf(peer), right, 'nothing is verified then')
+    await destroyClient(peer.client)
+  }
+})
+
+test('commands that are allowed while a piece is being written judge that piece, too', async t => {
+  noteEnd(t)
+  const right = await truth(t)
+  const task = factors()
+  const other = await liar(t, task, index => `${FIRST + index}: 3 5\n`)
+  await allDone([other])
+  const peer = await createPeer(t, task)
+  await ready(peer)
+  const executor = new BashExecutor()
+  cleanUp(t, async () => { await executor.close() })
+  const { store } = peer.torrent as unknown as { store: ComputeStore }
+  const receive = store.receive.bind(store)
+  const waiting: Array<() => void> = []
+  store.receive = (index, size) => {
+    const draft = receive(index, size)
+    return {
+      write: async (at, bytes) => { await draft.write(at, bytes) },
+      hashInto: async (digest, at, length) => { await draft.hashInto(digest, at, length) },
+      discard: () => { draft.discard() },
+      commit: async result => {
+        const stored = await draft.commit(result)
+        await new Promise<void>(resolve => waiting.push(resolve))
+        return stored
+      }
+    }
+  }
+  await connect(other, peer)
+  while (waiting.length < PIECES) await setTimeout(5)
+  peer.torrent.startComputing({ executor, slots: 2 })
+  while (peer.computed.length === 0 && peer.torrent.computing !== 'on') await setTimeout(5)
+  for (const resolve of waiting) resolve()
+  store.receive = receive
+  await allDone([peer])
   t.equal(await fileOf(peer), right)
 })
 

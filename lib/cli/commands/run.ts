@@ -20,6 +20,7 @@ import { JsonOutput } from '../output/json-output.ts'
 import { LiveScreen, PlainScreen } from '../output/screen.ts'
 import type { Screen } from '../output/screen.ts'
 import { describeVerdict } from '../output/signers.ts'
+import { downloadNote } from '../output/verifying.ts'
 import { checkBinds } from '../run/binds.ts'
 import { confine } from '../run/confinement.ts'
 import type { Confinement, ConfinementFlags } from '../run/confinement.ts'
@@ -155,6 +156,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
       begin(session, flags, { ...surroundings, stages }, question.signal).then(async () => {
         // The task ended during the prompt: there is nothing left to show.
         if (progress.ended) return NEVER
+        if (session.torrent.computing === 'off') await session.torrent.stopComputing()
         progress.started = true
         progress.stop = watch(session, view, stages, screen)
         const { torrent } = session
@@ -206,7 +208,7 @@ async function begin (
   if (problem !== null) warn(problem, out, screen)
   await reached(torrent, 'ready')
   if (problem !== null) return
-  if (confinement === null) return screen.note('Downloading only what other peers compute (--no-compute).')
+  if (confinement === null) return screen.note(downloadNote(torrent))
   out.emit('sandbox', confinement.fields)
   screen.note(confinement.banner)
   if (!confinement.mayCompute) return

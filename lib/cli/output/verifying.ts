@@ -1,5 +1,6 @@
 /** Describes what a task says about verifying its results: as rows for users, as fields for `--json`. */
 import type { Task } from '../../task/task.ts'
+import type { Torrent } from '../../webtorrent/public-types.ts'
 import { BAR, escapeLines } from './format.ts'
 import type { Row } from './format.ts'
 
@@ -35,4 +36,11 @@ export function verifyingFields (
     ...(deterministic !== undefined && { deterministic }),
     ...(checkers !== undefined && { checkers })
   }
+}
+
+/** What is said where no command runs. */
+export function downloadNote ({ task, verification }: Pick<Torrent, 'task' | 'verification'>): string {
+  const isUnverified = task?.verifyCommand !== undefined && verification === null
+  const unverified = isUnverified ? " Nothing of it is verified, because the task's verify command does not run." : ''
+  return `Downloading only what other peers compute (--no-compute).${unverified}`
 }
