@@ -121,7 +121,7 @@ export class ItemInputs {
 
   async #wholeOf (entry: HeldInput, embedded: ReadonlyMap<string, Written>): Promise<GivenFile[]> {
     const { input, torrent, stage = null } = entry
-    if (stage !== null && isComplete(entry) && await stage.isIntact('all')) {
+    if (stage !== null && isComplete(entry) && await stage.wasIntact()) {
       return (await stage.files()).map(file => named(input, file))
     }
     const at = isComplete(entry) ? embedded.get(input.name)?.path ?? torrent?.root ?? undefined : undefined

@@ -47,6 +47,8 @@ export interface StagePiece {
 
 /** The output of another task. A unit is the slice of one piece, or a file if each piece sees all of it. */
 export interface InputStage extends InputContent {
+  /** All files were what they were when they were verified, perhaps not long ago. */
+  wasIntact (): Promise<boolean>
   /** the largest number of bytes in the slice of a piece */
   sliceBytes (piece: number): number
   /** All files, which are stored; one folder if it has nothing else in it. Rejects if commands cannot read them. */

@@ -40,8 +40,11 @@ export interface ComputeSlotsHost {
   idle (): void
 }
 
-/** Pieces being stored, per slot. If the disk cannot keep up, no more commands are started. */
-const STORING_PER_SLOT = 4
+/**
+ * Pieces being stored, per slot. If the disk cannot keep up, no more commands are started. Where inputs have many
+ * files, results wait up to a second for the check that these are what they were (lib/inputs/stamps.ts).
+ */
+const STORING_PER_SLOT = 32
 /** A work item is nearly done after this share of a piece's usual duration. */
 const NEARLY_DONE = 0.75
 /** After this share, its end cannot be predicted. */

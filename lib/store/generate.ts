@@ -105,6 +105,7 @@ class PieceGeneration implements Generation {
   #end: () => void = () => {}
   #item: RunningItem | null = null
   #isKilled = false
+  #onKilled: () => void = () => {}
 
   constructor (folder: TaskFolder, piece: number, run: RunOptions, { replaces }: GenerateOptions) {
     this.piece = piece
@@ -117,6 +118,7 @@ class PieceGeneration implements Generation {
 
   kill (): void {
     this.#isKilled = true
+    this.#onKilled()
     this.#item?.kill()
   }
 
@@ -149,7 +151,7 @@ class PieceGeneration implements Generation {
         maxOutputBytes: task.pieceLength,
         timeoutMs
       })
-      const outcome = await untilIntact(this.#finish(this.#item), given)
+      const outcome = await untilIntact(this.#finish(this.#item), this.#unlessKilled(given))
       if (this.#isKilled) throw killed()
       const { size, digest } = outcome
       const own = { size, digest }
@@ -169,6 +171,15 @@ class PieceGeneration implements Generation {
     } finally {
       given.giveBack?.()
       if (cwd !== undefined) await scratch.giveBack(cwd, isGood)
+    }
+  }
+
+  /** What was killed is discarded, whatever it has read. */
+  #unlessKilled (given: Given): Given {
+    const isKilled = new Promise<true>(resolve => { this.#onKilled = () => { resolve(true) } })
+    return {
+      ...given,
+      isIntact: async () => this.#isKilled || Promise.race([given.isIntact?.() ?? true, isKilled])
     }
   }
 

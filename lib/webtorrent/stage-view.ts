@@ -114,6 +114,8 @@ export class StageView implements InputStage {
     return file === 'all' ? this.#all.run() : this.#isUnchanged(this.#files[file]!)
   }
 
+  async wasIntact (): Promise<boolean> { return this.#all.before() }
+
   /** Until that has ended, nothing of it is finished. */
   recheck (): void {
     this.version++

@@ -73,6 +73,13 @@ test('a work item sees the inputs of its piece', async t => {
     await checked.ended // its slot is free while its inputs are looked at
     looking.emit('end')
     t.equal((await rejection(checked.done)).code, 'BW_ERR_INPUT')
+    const endless = new Promise<boolean>(() => {})
+    store.configure({ inputs: { forPiece: async () => ({ files: [], isIntact: async () => endless }), forFile } })
+    const held = store.generate(4)
+    await held.ended
+    held.kill()
+    t.equal((await rejection(held.done)).code, 'BW_ERR_COMMAND_KILLED', 'whoever stops does not wait for that')
+    items.pop()
     items.pop()
     items.pop()
     const arrivals: Array<(given: Given) => void> = []
