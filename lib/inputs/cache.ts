@@ -196,8 +196,9 @@ export class CacheEntry {
     }
   }
 
-  writePieces (layout: InputLayout, pieces: Uint8Array): void {
-    const state: State = { pieces: Buffer.from(pieces).toString('base64'), stamps: this.#stamps(layout), boot: bootId() }
+  /** @param stamps of all files, as they were when these pieces were stored */
+  writePieces (pieces: Uint8Array, stamps: string[]): void {
+    const state: State = { pieces: Buffer.from(pieces).toString('base64'), stamps, boot: bootId() }
     this.#write('state', JSON.stringify(state))
   }
 

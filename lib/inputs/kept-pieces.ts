@@ -21,6 +21,13 @@ export class KeptPieces {
   readonly #has: (piece: number) => boolean
   /** files that are complete, and how they were then */
   readonly #sealed = new Map<number, string>()
+  /** BEP 3's bitfield, since `check` */
+  #bits: Uint8Array | null = null
+  /** of each file: torrent pieces that it lacks, and how it was when that was recorded */
+  #lacks: number[] = []
+  #stamps: string[] = []
+  /** files that have got more since they were recorded */
+  readonly #touched = new Set<number>()
   readonly #all = new SharedCheck(() => this.#sealed.keys(), file => this.#isIntact(file))
   #timer: NodeJS.Timeout | undefined
 
@@ -34,22 +41,44 @@ export class KeptPieces {
   /** Checks all files. Returns false if a file that should be stored is not. */
   check (): boolean {
     this.#sealed.clear()
-    const isWhole = this.#layout.files.every((_, file) => this.#seal(file))
+    this.#touched.clear()
+    const bits = this.#bits = noPieces(this.#layout)
+    for (let piece = 0; piece < pieceCount(this.#layout); piece++) if (this.#has(piece)) setBit(bits, piece)
+    this.#lacks = this.#layout.files.map((_, file) => this.#countLacks(file, bits))
+    const isWhole = [...this.#layout.files.keys()].reduce((isSound, file) => this.#seal(file) && isSound, true)
+    this.#stamps = this.#layout.files.map((_, file) => this.#stampNow(file))
     this.write()
     return isWhole
   }
 
   /** A torrent piece has arrived. Returns false if a file that should be stored is not. */
   add (piece: number): boolean {
+    const bits = this.#bits
+    if (bits === null || hasBit(bits, piece)) return true
+    setBit(bits, piece)
     const { files, pieceLength } = this.#layout
     this.#timer ??= setTimeout(() => { this.write() }, STATE_MS).unref()
     let isWhole = true
     for (let file = firstBefore(files, piece * pieceLength); file < files.length; file++) {
       const { offset, length } = files[file]!
       if (offset >= (piece + 1) * pieceLength) break
-      if (offset + length > piece * pieceLength) isWhole = this.#seal(file) && isWhole
+      if (offset + length <= piece * pieceLength || length === 0) continue
+      this.#lacks[file]!--
+      this.#touched.add(file)
+      isWhole = this.#seal(file) && isWhole
     }
     return isWhole
+  }
+
+  #countLacks (file: number, bits: Uint8Array): number {
+    const pieces = torrentPiecesOf(this.#layout, { file, start: 0, end: this.#layout.files[file]!.length })
+    let lacks = 0
+    for (let piece = pieces?.first ?? 0; piece <= (pieces?.last ?? -1); piece++) if (!hasBit(bits, piece)) lacks++
+    return lacks
+  }
+
+  #stampNow (file: number): string {
+    return this.#sealed.get(file) ?? stampAt(filePath(this.#entry.root, this.#layout, file))
   }
 
   /** What the file was when it was complete; undefined: it is not. */
@@ -67,6 +96,8 @@ export class KeptPieces {
 
   /** Nothing of it is sure any more. Never throws: the folder may be gone, or the disk full. */
   doubt (): void {
+    this.close()
+    this.#bits = null
     this.#entry.forgetPieces()
     this.#sealed.clear()
     for (const file of this.#layout.files.keys()) this.#entry.unseal(this.#layout, file)
@@ -74,25 +105,25 @@ export class KeptPieces {
 
   /** Records the stored pieces. Never throws: if it fails, everything is checked the next time. */
   write (): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    const count = Math.ceil(this.#layout.torrentLength / this.#layout.pieceLength)
-    const bits = new Uint8Array(Math.ceil(count / 8))
-    for (let piece = 0; piece < count; piece++) if (this.#has(piece)) bits[piece >> 3]! |= 0x80 >> (piece & 7)
+    this.close()
+    if (this.#bits === null) return
+    for (const file of this.#touched) this.#stamps[file] = this.#stampNow(file)
+    this.#touched.clear()
     try {
-      this.#entry.writePieces(this.#layout, bits)
+      this.#entry.writePieces(this.#bits, this.#stamps)
     } catch (err) {
       trace('the state of the cache cannot be recorded: %s', (err as Error).message)
     }
   }
 
-  close (): void { clearTimeout(this.#timer) }
+  close (): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
 
   /** Makes the file read-only if it is complete. */
   #seal (file: number): boolean {
-    if (this.#sealed.has(file)) return true
-    const pieces = torrentPiecesOf(this.#layout, { file, start: 0, end: this.#layout.files[file]!.length })
-    for (let piece = pieces?.first ?? 0; piece <= (pieces?.last ?? -1); piece++) if (!this.#has(piece)) return true
+    if (this.#sealed.has(file) || this.#lacks[file]! > 0) return true
     try {
       this.#entry.seal(this.#layout, file)
       this.#sealed.set(file, stampAt(filePath(this.#entry.root, this.#layout, file)))
@@ -105,9 +136,19 @@ export class KeptPieces {
 }
 
 /** The bitfield (BEP 3) of all pieces. */
-export function allPieces ({ torrentLength, pieceLength }: InputLayout): Uint8Array {
-  const count = Math.ceil(torrentLength / pieceLength)
-  const bits = new Uint8Array(Math.ceil(count / 8)).fill(0xff)
+export function allPieces (layout: InputLayout): Uint8Array {
+  const count = pieceCount(layout)
+  const bits = noPieces(layout).fill(0xff)
   if (count % 8 > 0) bits[bits.length - 1] = 0xff << (8 - count % 8)
   return bits
 }
+
+function pieceCount ({ torrentLength, pieceLength }: InputLayout): number {
+  return Math.ceil(torrentLength / pieceLength)
+}
+
+function noPieces (layout: InputLayout): Uint8Array { return new Uint8Array(Math.ceil(pieceCount(layout) / 8)) }
+
+function hasBit (bits: Uint8Array, piece: number): boolean { return (bits[piece >> 3]! & 0x80 >> (piece & 7)) !== 0 }
+
+function setBit (bits: Uint8Array, piece: number): void { bits[piece >> 3]! |= 0x80 >> (piece & 7) }

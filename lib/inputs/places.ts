@@ -240,7 +240,8 @@ export class OriginalPlace implements InputPlace {
     const entry = this.#copied ??= new InputCache(this.#options).open(this.#input.infoHash)
     const root = entry.root
     const known = this.#copyStamps.length === 0 ? entry.readPieces(layout) : null
-    if (known === null || Buffer.compare(known, allPieces(layout)) !== 0) {
+    const isKnown = known !== null && Buffer.compare(known, allPieces(layout)) === 0
+    if (!isKnown) {
       await entry.clear()
       entry.hold()
       await copyFiles(this.path, root, layout)
@@ -250,9 +251,9 @@ export class OriginalPlace implements InputPlace {
       for (const file of layout.files.keys()) entry.seal(layout, file)
       entry.sealFolders(layout)
       entry.setInfo(this.info)
-      entry.writePieces(layout, allPieces(layout))
     }
     this.#copyStamps = layout.files.map((_, file) => stampAt(filePath(root, layout, file)))
+    if (!isKnown) entry.writePieces(allPieces(layout), this.#copyStamps)
     this.root = root
   }
 

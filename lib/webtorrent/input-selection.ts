@@ -24,10 +24,13 @@ export class InputSelection {
     this.#wanted.clear()
   }
 
-  /** Selects the pieces that are wanted and not stored. */
-  update (torrent: InternalTorrent, wants: ReadonlyArray<ReadonlySet<number> | 'all'>): void {
+  /**
+   * Selects the pieces that are wanted and not stored.
+   * @param missing number of all pieces that are not
+   */
+  update (torrent: InternalTorrent, wants: ReadonlyArray<ReadonlySet<number> | 'all'>, missing: number): void {
     const { pieces } = torrent
-    const isAll = wants.includes('all') && pieces.some(piece => piece !== null)
+    const isAll = wants.includes('all') && missing > 0
     // few selections, because WebTorrent walks through all selections for each that is added
     if (isAll !== this.#isAll) torrent.deselect(0, pieces.length - 1)
     if (isAll && !this.#isAll) this.#selectAll(torrent)

@@ -139,12 +139,13 @@ export class OpenInput {
 
   get missing (): number { return (this.#torrent?.pieces.length ?? 0) - (this.isOpen ? this.#stored.size : 0) }
 
-  get have (): number {
-    const pieces = this.#torrent?.pieces ?? []
-    const { pieceLength, torrentLength, length } = this.layout
-    const isLastHere = this.#stored.has(pieces.length - 1)
-    const shortBy = isLastHere ? pieces.length * pieceLength - torrentLength : 0
-    return Math.min(this.#stored.size * pieceLength - shortBy, length)
+  get have (): number { return Math.min(this.#storedBytes, this.layout.length) }
+
+  get #storedBytes (): number {
+    const { pieceLength, torrentLength } = this.layout
+    const count = Math.ceil(torrentLength / pieceLength)
+    const shortBy = this.#stored.has(count - 1) ? count * pieceLength - torrentLength : 0
+    return this.#stored.size * pieceLength - shortBy
   }
 
   has (piece: number): boolean { return this.isOpen && this.#torrent?.pieces[piece] === null }
@@ -171,20 +172,20 @@ export class OpenInput {
     clearTimeout(this.#timer)
     const torrent = this.#torrent
     if (torrent === null || torrent.destroyed || !this.isOpen) return
-    const isShort = this.place.takesSpace && !hasRoom(path.dirname(this.place.path), this.#bytesToCome(torrent.pieces))
+    const isShort = this.place.takesSpace && !hasRoom(path.dirname(this.place.path), this.#bytesToCome())
     if (isShort) this.#timer = setTimeout(() => { this.want(this.#wants) }, ROOM_MS).unref()
-    this.#selection.update(torrent, isShort ? [] : wants)
+    this.#selection.update(torrent, isShort ? [] : wants, this.missing)
     if (isShort !== this.#isShort) this.#host.short(isShort ? noRoom(this.#name, this.layout, this.place.path) : null)
     this.#isShort = isShort
   }
 
   /** Of what is wanted. */
-  #bytesToCome (pieces: ReadonlyArray<unknown>): number {
-    const isWanted = (piece: number): boolean => this.#wants.some(wants => wants === 'all' || wants.has(piece))
+  #bytesToCome (): number {
     const { pieceLength, torrentLength } = this.layout
+    if (this.#wants.includes('all')) return torrentLength - this.#storedBytes
     let bytes = 0
-    for (let i = 0; i < pieces.length; i++) {
-      if (pieces[i] !== null && isWanted(i)) bytes += Math.min(pieceLength, torrentLength - i * pieceLength)
+    for (const piece of new Set(this.#wants.flatMap(wants => wants === 'all' ? [] : [...wants]))) {
+      if (!this.#stored.has(piece)) bytes += Math.min(pieceLength, torrentLength - piece * pieceLength)
     }
     return bytes
   }

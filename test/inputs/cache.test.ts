@@ -9,7 +9,7 @@ import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test from 'tape'
 import { InputCache } from '../../lib/inputs/cache.ts'
-import { FileStore } from '../../lib/inputs/file-store.ts'
+import { FileStore, filePath } from '../../lib/inputs/file-store.ts'
 import type { InputLayout } from '../../lib/inputs/metainfo.ts'
 import { stampAt } from '../../lib/inputs/stamps.ts'
 import { createFolder, rejection } from '../helpers/disk.ts'
@@ -157,7 +157,7 @@ test('a restart trusts the records only of unchanged files', async t => {
   entry.setInfo(new Uint8Array([1, 2]))
   entry.seal(LAYOUT, 1)
   entry.seal(LAYOUT, 2)
-  entry.writePieces(LAYOUT, new Uint8Array([0x30]))
+  entry.writePieces(new Uint8Array([0x30]), LAYOUT.files.map((_, file) => stampAt(filePath(entry.root, LAYOUT, file))))
   entry.close()
   const again = cache.open(HASH)
   t.deepEqual([...again.info!], [1, 2])
@@ -234,7 +234,7 @@ test('a cache that is removed while it is in use is locked again, or not written
   const at = path.dirname(entry.root)
   t.notOk(entry.hold(), 'as it was')
   rmSync(folder, { recursive: true })
-  t.throws(() => { entry.writePieces(LAYOUT, new Uint8Array(1)) }, /is gone/, 'nothing is written down of what is gone')
+  t.throws(() => { entry.writePieces(new Uint8Array(1), []) }, /is gone/, 'nothing is written down of what is gone')
   t.notOk(existsSync(at))
   t.ok(entry.hold(), 'locked again')
   const second = cache.open(HASH)

@@ -131,6 +131,7 @@ test('a complete file in the cache is neither read nor shown to commands after a
   const store = place.open(one.found.info, layout, piece => piece === 0 ? first : second, () => { changes++ })
   const write = async (index: number, text: string): Promise<void> =>
     new Promise(resolve => { store.put(index, Buffer.from(text), () => { resolve() }) })
+  t.ok(place.looked())
   await write(0, '0123456789')
   await write(1, 'abcdefghij')
   first = true
