@@ -3,7 +3,7 @@
  * has ended.
  */
 import {
-  linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync
+  linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync
 } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
@@ -71,7 +71,6 @@ export class FolderLock {
 
 /** Begins anew when another process has removed the folder before the lock was taken. */
 function lockFolder (folder: string): Lock {
-  mkdirSync(path.dirname(folder), { recursive: true, mode: 0o700 })
   for (;;) {
     makeFolder(folder)
     const identity = identityOf(folder)
@@ -85,13 +84,29 @@ function lockFolder (folder: string): Lock {
   }
 }
 
-/** Not `recursive`, which looks whether there is one, and fails if it is removed before. */
-function makeFolder (folder: string): void {
+/**
+ * Not `recursive`: that fails if the folder is removed before it has looked at it, and calls a read-only file system
+ * ENOENT.
+ */
+function makeFolder (folder: string, isParentMade = false): void {
   try {
     mkdirSync(folder, { mode: 0o700 })
   } catch (err) {
-    if (errnoOf(err) !== 'EEXIST') throw err
+    const errno = errnoOf(err)
+    if (errno === 'EEXIST') return refuseDangling(folder)
+    const parent = path.dirname(folder)
+    if (errno !== 'ENOENT' || isParentMade || parent === folder) throw ioError(err, folder)
+    makeFolder(parent)
+    makeFolder(folder, true)
   }
+}
+
+function refuseDangling (folder: string): void {
+  const isLink = lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true
+  if (!isLink || statSync(folder, { throwIfNoEntry: false }) !== undefined) return
+  throw new BitWorkerError(
+    'BW_ERR_SYMLINK', 'system', `Cannot use ${folder}: it is a symbolic link to nothing. Remove it, or make its target.`
+  )
 }
 
 /** '' if there is no such file. */

@@ -2,7 +2,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import {
-  existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync
+  existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync,
+  writeFileSync
 } from 'node:fs'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -247,5 +248,20 @@ test('a cache that is removed while it is in use is locked again, or not written
   entry.close()
   t.ok(existsSync(path.join(at, 'lock')), 'the lock of the other one stays')
   third.close()
+  t.end()
+})
+
+test('a cache folder that is a symbolic link is used, and one that cannot be is named', t => {
+  const folder = createFolder(t)
+  const at = (name: string): string => path.join(folder, name)
+  mkdirSync(at('real'))
+  symlinkSync('real', at('link'))
+  new InputCache({ folder: at('link') }).open(HASH).close()
+  t.ok(existsSync(path.join(at('real'), 'inputs', HASH)))
+  symlinkSync('nowhere', at('dangling'))
+  writeFileSync(at('file'), '')
+  const open = (name: string): void => { new InputCache({ folder: at(name) }).open(HASH) }
+  t.throws(() => { open('dangling') }, /dangling: it is a symbolic link to nothing\. Remove it/)
+  t.throws(() => { open('file/x') }, /is not a folder/)
   t.end()
 })
