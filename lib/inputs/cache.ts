@@ -22,6 +22,7 @@ import { namesIn } from '../system/lenient-reads.ts'
 import { FolderLock, acquireLock } from '../system/lock.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { filePath } from './file-store.ts'
+import { makeLinks } from './links.ts'
 import { stampAt } from './stamps.ts'
 import type { InputLayout } from './metainfo.ts'
 
@@ -226,10 +227,11 @@ export class CacheEntry {
     sealFile(at)
   }
 
-  /** All files are complete: so are the folders that they are in, as every command sees them. */
-  sealFolders ({ isFolder, files }: InputLayout): void {
+  /** All files are complete: so are the links, and the folders that they are in, as every command sees them. */
+  sealFolders ({ isFolder, files, links }: InputLayout): void {
     if (!isFolder) return
-    const folders = new Set(files.map(file => path.dirname(file.path)))
+    makeLinks(this.root, links)
+    const folders = new Set([...files, ...links].map(entry => path.dirname(entry.path)))
     for (const each of folders) if (each !== '.') folders.add(path.dirname(each))
     for (const each of folders) {
       const at = path.join(this.root, each)

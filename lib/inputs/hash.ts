@@ -6,6 +6,8 @@
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { encode } from '../base/bencode.ts'
+import type { Encodable } from '../base/bencode.ts'
+import { compareBytes } from '../base/digest.ts'
 import { PieceHashes, pieceLengthOf } from '../base/piece-hashes.ts'
 import { readLayout } from './metainfo.ts'
 import { readError, sourceError } from './tree.ts'
@@ -29,7 +31,7 @@ export interface HashOptions {
  * BW_ERR_INPUT for an invalid input torrent, errors of the file system, and the signal's reason.
  */
 export async function hashTree (
-  { files, length, isFolder }: SourceTree, { name, onProgress, signal, ...opts }: HashOptions
+  { files, links, length, isFolder }: SourceTree, { name, onProgress, signal, ...opts }: HashOptions
 ): Promise<Uint8Array> {
   const pieces = new PieceHashes(pieceLengthOf(length))
   for (const file of files) await hashFile(file, pieces, { onProgress, signal })
@@ -39,11 +41,22 @@ export async function hashTree (
     pieces: pieces.end(),
     private: opts.private === true ? 1 : undefined,
     ...(isFolder
-      ? { files: files.map(file => ({ path: file.path, length: file.length, attr: attrOf(file) })) }
+      ? { files: entriesOf({ files, links }) }
       : { length, attr: attrOf(files[0]!) })
   })
   readLayout(info, name)
   return info
+}
+
+/** In the order of their paths. A link has no bytes. */
+function entriesOf ({ files, links }: Pick<SourceTree, 'files' | 'links'>): Encodable {
+  const entries = [
+    ...files.map(file => ({ path: file.path, length: file.length, attr: attrOf(file) })),
+    ...links.map(({ path, target }) => ({
+      path: path.split('/'), length: 0, attr: 'l', 'symlink path': target.split('/')
+    }))
+  ]
+  return entries.toSorted((a, b) => compareBytes(Buffer.from(a.path.join('/')), Buffer.from(b.path.join('/'))))
 }
 
 function attrOf ({ executable }: SourceFile): string | undefined {

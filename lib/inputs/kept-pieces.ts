@@ -5,6 +5,8 @@
 import { traceOf } from '../base/trace.ts'
 import type { CacheEntry } from './cache.ts'
 import { filePath, firstBefore } from './file-store.ts'
+import { isLinkThere } from './links.ts'
+import type { InputLink } from './links.ts'
 import type { InputLayout } from './metainfo.ts'
 import { torrentPiecesOf } from './slices.ts'
 import { SharedCheck, stampAt } from './stamps.ts'
@@ -28,7 +30,7 @@ export class KeptPieces {
   #stamps: string[] = []
   /** files that have got more since they were recorded */
   readonly #touched = new Set<number>()
-  readonly #all = new SharedCheck(() => this.#sealed.keys(), file => this.#isIntact(file))
+  readonly #all = new SharedCheck(() => this.#present(), each => this.#isIntact(each))
   #timer: NodeJS.Timeout | undefined
 
   /** @param has whether a torrent piece is stored */
@@ -84,12 +86,18 @@ export class KeptPieces {
   /** What the file was when it was complete; undefined: it is not. */
   stampOf (file: number): string | undefined { return this.#sealed.get(file) }
 
-  /** A file, or all that are complete, are what they were then. */
+  /** A file, or all that are complete, are what they were then; if all are, so are the links. */
   async isIntact (file: number | 'all'): Promise<boolean> {
     return file === 'all' ? this.#all.run() : this.#isIntact(file)
   }
 
-  #isIntact (file: number): boolean {
+  #present (): Array<number | InputLink> {
+    const isWhole = this.#sealed.size === this.#layout.files.length
+    return [...this.#sealed.keys(), ...(isWhole ? this.#layout.links : [])]
+  }
+
+  #isIntact (file: number | InputLink): boolean {
+    if (typeof file === 'object') return isLinkThere(this.#entry.root, file)
     const stamp = this.#sealed.get(file)
     return stamp === undefined || stampAt(filePath(this.#entry.root, this.#layout, file)) === stamp
   }

@@ -11,6 +11,7 @@ import { isAsHashed } from './original.ts'
 import type { FoundInput } from './original.ts'
 import { findInput } from './registry.ts'
 import { readTree } from './tree.ts'
+import type { SourceTree } from './tree.ts'
 
 /**
  * Returns a function that finds inputs by info-hash: those that were made on this machine and have not changed since,
@@ -40,11 +41,17 @@ async function hashAll (paths: readonly string[]): Promise<Map<string, FoundInpu
   for (const at of paths) {
     const root = path.resolve(at)
     const tree = await readTree(root)
-    const info = await hashTree(tree, { name: path.basename(root) })
-    const files = tree.files.map(({ length, mtimeMs, ctimeMs }) => ({ length, mtimeMs, ctimeMs }))
-    for (const each of [info, privately(info)]) found.set(sha1Hex(each), { info: each, path: root, files })
+    // for one file per piece, links are followed
+    const trees = tree.links.length === 0 ? [tree] : [tree, await readTree(root, { follow: true })]
+    for (const each of trees) await hashInto(found, each, root)
   }
   return found
+}
+
+async function hashInto (found: Map<string, FoundInput>, tree: SourceTree, root: string): Promise<void> {
+  const info = await hashTree(tree, { name: path.basename(root) })
+  const files = tree.files.map(({ length, mtimeMs, ctimeMs }) => ({ length, mtimeMs, ctimeMs }))
+  for (const each of [info, privately(info)]) found.set(sha1Hex(each), { info: each, path: root, files })
 }
 
 /** The form that inputs of a private task have (BEP 27). */

@@ -183,7 +183,8 @@ function checkChunk (chunk: number): number {
 async function draftOfPath (
   { path: from, name = path.basename(path.resolve(from)), perPart = false }: PathSource, parts: number | undefined
 ): Promise<Draft> {
-  const tree = perPart === false ? await readTree(from) : withoutHidden(await readTree(from), from)
+  // a command finds its own file alone, without what a link would lead to
+  const tree = perPart === false ? await readTree(from) : withoutHidden(await readTree(from, { follow: true }), from)
   const split = splitFor({ ...tree, files: tree.isFolder ? tree.files.length : undefined }, perPart, { parts, name })
   return {
     ...(!tree.isFolder && {

@@ -10,6 +10,8 @@ import { BitWorkerError } from '../base/errors.ts'
 import { MAX_INPUT_FILES, tableBytes } from '../task/inputs.ts'
 import { pathsProblem, quote } from '../task/names.ts'
 import type { TorrentInput } from '../task/types.ts'
+import { linksProblem } from './links.ts'
+import type { InputLink } from './links.ts'
 
 /** The size that WebTorrent accepts from peers (BEP 9). */
 const MAX_METAINFO_BYTES = 10 * 1024 * 1024
@@ -44,8 +46,10 @@ export interface InputLayout {
   length: number
   /** BEP 3 `files`, even if there is only one */
   isFolder: boolean
-  /** in the torrent's order, without padding (BEP 47) */
+  /** in the torrent's order, without padding and links (BEP 47) */
   files: InputFile[]
+  /** in the torrent's order; only a folder has any */
+  links: InputLink[]
 }
 
 /**
@@ -110,7 +114,14 @@ export function readLayout (info: Uint8Array, name: string): InputLayout {
   return layOut(files, { pieceLength, torrentLength, isFolder: dict.has('files') }, problem)
 }
 
-interface Entry { path: string[], length: number, executable: boolean, padding: boolean }
+interface Entry {
+  path: string[]
+  length: number
+  executable: boolean
+  padding: boolean
+  /** where a symbolic link leads; null: it is none */
+  target: string | null
+}
 type Problem = (why: string) => BitWorkerError
 
 function decode (info: Uint8Array, problem: Problem): Bdict {
@@ -136,32 +147,51 @@ function readEntry (entry: Bdict, path: string[], problem: Problem): Entry {
   const length = entry.get('length')
   if (!isWithin(length, 0, MAX_LENGTH)) throw problem('has a file without a valid length')
   const attributes = entry.has('attr') ? textOf(entry.get('attr')) : ''
-  if (attributes === undefined || attributes.includes('l') || entry.has('symlink path')) {
-    throw problem('has symbolic links (BEP 47)')
+  if (attributes === undefined) throw problem('has a file whose attributes are no text (BEP 47)')
+  const padding = attributes.includes('p')
+  const target = targetOf(entry, attributes.includes('l'))
+  if (target === undefined || (target !== null && (length > 0 || padding || path.length === 0))) {
+    throw problem('has a malformed symbolic link (BEP 47)')
   }
-  return { path, length, executable: attributes.includes('x'), padding: attributes.includes('p') }
+  return { path, length, executable: attributes.includes('x'), padding, target }
+}
+
+/** Where a symbolic link leads; null: it is none; undefined: it is malformed. */
+function targetOf (entry: Bdict, isLink: boolean): string | null | undefined {
+  const target = entry.get('symlink path')
+  if (!isLink) return target === undefined ? null : undefined
+  if (!Array.isArray(target)) return undefined
+  const components = target.map(component => textOf(component))
+  const isText = components.every(component => component !== undefined && !component.includes('/'))
+  return isText ? components.join('/') : undefined
 }
 
 function layOut (
   entries: Entry[], torrent: Pick<InputLayout, 'pieceLength' | 'torrentLength' | 'isFolder'>, problem: Problem
 ): InputLayout {
   const files: InputFile[] = []
+  const links: InputLink[] = []
   const paths: string[][] = []
   let offset = 0
   let length = 0
   for (const entry of entries) {
-    if (!entry.padding) {
-      files.push({ path: entry.path.join('/'), length: entry.length, offset, executable: entry.executable })
-      paths.push(entry.path)
+    const path = entry.path.join('/')
+    if (entry.target !== null) {
+      links.push({ path, target: entry.target })
+    } else if (!entry.padding) {
+      files.push({ path, length: entry.length, offset, executable: entry.executable })
       length += entry.length
     }
+    if (!entry.padding) paths.push(entry.path)
     offset += entry.length
   }
   // a single file is named by the input
   const wrong = torrent.isFolder ? pathsProblem(paths) : null
   if (wrong !== null) throw problem(`has a file whose name ${wrong}`)
+  const astray = linksProblem(links, files.map(file => file.path))
+  if (astray !== null) throw problem(`has a symbolic link: ${astray}`)
   if (length === 0) throw problem('is empty')
-  return { ...torrent, length, files }
+  return { ...torrent, length, files, links }
 }
 
 function isWithin (value: Bvalue | undefined, min: number, max: number): value is number {

@@ -8,6 +8,8 @@ import { InputCache } from './cache.ts'
 import type { CacheEntry, CacheOptions } from './cache.ts'
 import { FileStore, filePath } from './file-store.ts'
 import { KeptPieces, allPieces } from './kept-pieces.ts'
+import { isLinkThere } from './links.ts'
+import type { InputLink } from './links.ts'
 import type { InputLayout } from './metainfo.ts'
 import { changed, copyFiles, isAsHashed, unlikeFile } from './original.ts'
 import type { FoundInput } from './original.ts'
@@ -156,7 +158,7 @@ export class OriginalPlace implements InputPlace {
   /** a copy of all, for commands */
   #copied: CacheEntry | null = null
   #copyStamps: string[] = []
-  readonly #all = new SharedCheck(() => this.#copyStamps.keys(), file => this.#isIntact(file))
+  readonly #all = new SharedCheck(() => this.#inCopy(), each => this.#isIntact(each))
 
   /** Throws BW_ERR_INPUT where it cannot be what it was. */
   constructor (input: TorrentInput, found: FoundInput, layout: InputLayout, options: PlaceOptions) {
@@ -211,8 +213,12 @@ export class OriginalPlace implements InputPlace {
     return file === 'all' ? this.#all.run() : this.#isIntact(file)
   }
 
-  #isIntact (file: number): boolean {
-    return this.root === null || stampAt(filePath(this.root, this.#layout, file)) === this.#copyStamps[file]
+  #inCopy (): Array<number | InputLink> { return [...this.#copyStamps.keys(), ...this.#layout.links] }
+
+  #isIntact (file: number | InputLink): boolean {
+    if (this.root === null) return true
+    if (typeof file === 'object') return isLinkThere(this.root, file)
+    return stampAt(filePath(this.root, this.#layout, file)) === this.#copyStamps[file]
   }
 
   doubt (): void {
@@ -249,9 +255,9 @@ export class OriginalPlace implements InputPlace {
         throw changed(this.#input.name, this.path)
       }
       for (const file of layout.files.keys()) entry.seal(layout, file)
-      entry.sealFolders(layout)
       entry.setInfo(this.info)
     }
+    entry.sealFolders(layout)
     this.#copyStamps = layout.files.map((_, file) => stampAt(filePath(root, layout, file)))
     if (!isKnown) entry.writePieces(allPieces(layout), this.#copyStamps)
     this.root = root

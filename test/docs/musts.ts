@@ -111,6 +111,7 @@ export const TASK_MUSTS: Record<string, Must> = {
   'A reader MUST refuse another value, and the key without a complete command': played('task/task.test.ts', 'which machine runs the complete command'),
   'The parts MUST be readable': played('store/finish-file.test.ts', 'the environment of a complete command'),
   'It MUST be a whole input whose torrent is a single file': played('task/inputs.test.ts', 'the root of a task'),
+  'A peer MUST refuse the input torrent if': played('inputs/metainfo.test.ts', 'metadata that is refused'),
   'a peer MUST NOT use an archive that has': played('inputs/root-unpack.test.ts', 'what is unsafe is refused, each in one line, and nothing gets out'),
   'MUST bound how much it unpacks': played('inputs/root-unpack.test.ts', 'it stops at its limits'),
   'It MUST NOT use a root that was not unpacked completely': played('inputs/root-cache.test.ts', 'what is not whole is not used'),

@@ -1,5 +1,7 @@
 // Files of a task's that a command is given: what it may do with them, in every kind of sandbox, as whoever.
-import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, chownSync, lchownSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync
+} from 'node:fs'
 import path from 'node:path'
 import test from 'tape'
 import type { Test } from 'tape'
@@ -7,7 +9,10 @@ import { USERS, startConfined } from '../helpers/confined.ts'
 import type { Confined } from '../helpers/confined.ts'
 import { allFail, startLandlock } from '../helpers/escapes.ts'
 
-/** A folder as a cache has it: `data` with two files, of which a command is given one, and `whole` with a program. */
+/**
+ * A folder as a cache has it: `data` with two files, of which a command is given one, and `whole` with a program and
+ * links to it.
+ */
 function inputs (client: Confined, uid: number): { data: string, whole: string } {
   const [data, whole] = ['data', 'whole'].map(name => path.join(client.folder, name)) as [string, string]
   for (const folder of [data, whole]) mkdirSync(folder, { mode: 0o700 })
@@ -18,6 +23,11 @@ function inputs (client: Confined, uid: number): { data: string, whole: string }
     writeFileSync(path.join(folder, name), text)
     chmodSync(path.join(folder, name), 0o555)
     chownSync(path.join(folder, name), uid, uid)
+  }
+  for (const [at, target] of [['also', 'tool'], ['d', 'sub'], ['sub/up', '../also']] as const) {
+    mkdirSync(path.join(whole, 'sub'), { recursive: true })
+    symlinkSync(target, path.join(whole, at))
+    lchownSync(path.join(whole, at), uid, uid)
   }
   for (const folder of [data, whole]) chownSync(folder, uid, uid)
   for (const folder of [data, whole]) chmodSync(folder, 0o755)
@@ -40,11 +50,12 @@ const attempts = [
   'mv whole/tool x', 'rm whole/tool', 'touch whole/new', 'chmod 700 whole; [ $(stat -Lc %a whole) = 700 ]',
   'mkdir whole/new', 'chmod 777 whole/tool; [ $(stat -Lc %a whole/tool) = 777 ]',
   'perl -e \'utime(1, 1, "in/one") && (stat "in/one")[9] == 1 or die\'',
+  'rm whole/also', 'ln -sfn /etc/hosts whole/also', 'mv whole/also x', 'echo x > whole/also', 'echo x > whole/d/up',
   'cat in/two', 'cat "$(dirname "$(readlink -f in/one)")/two"', 'ls "$(dirname "$(readlink -f in/one)")" | grep two'
 ]
 
-const reading = 'cat; cat in/one; prog; whole/tool'
-const READ = 'the slice\nthe slice\ntool\ntool\n'
+const reading = 'cat; cat in/one; prog; whole/tool; whole/d/up; readlink whole/sub/up'
+const READ = 'the slice\nthe slice\ntool\ntool\ntool\n../also\n'
 
 async function tryAll (t: Test, client: Confined, uid: number): Promise<void> {
   const { data, whole } = inputs(client, uid)
@@ -60,7 +71,7 @@ async function tryAll (t: Test, client: Confined, uid: number): Promise<void> {
   t.notEqual(missing.code, null, 'what is not there is a failure, not an empty file')
   t.equal(readFileSync(slice, 'utf8'), 'the slice\n', 'unchanged')
   t.equal(statSync(slice).mode & 0o777, 0o555)
-  t.deepEqual(readdirSync(whole), ['tool'])
+  t.deepEqual(readdirSync(whole), ['also', 'd', 'sub', 'tool'])
 }
 
 for (const { name: user, uid } of USERS) {

@@ -213,12 +213,14 @@ export const targets: FuzzTarget[] = [
   },
   {
     name: 'input',
-    files: /\/lib\/(inputs\/metainfo|task\/names)\.ts$/,
+    files: /\/lib\/(inputs\/(links|metainfo)|task\/names)\.ts$/,
     seeds: [
       encode({ length: 20_000, name: 'x', 'piece length': 16_384, pieces: '1'.repeat(40) }),
       encode({
         files: [
-          { attr: 'x', length: 1, path: ['a', 'b'] }, { attr: 'p', length: 7, path: ['.pad', '7'] }, { length: 0, path: ['c'] }
+          { attr: 'x', length: 1, path: ['a', 'b'] }, { attr: 'p', length: 7, path: ['.pad', '7'] }, { length: 0, path: ['c'] },
+          { attr: 'l', length: 0, path: ['d', 'e'], 'symlink path': ['f'] },
+          { attr: 'l', length: 0, path: ['f'], 'symlink path': ['a'] }
         ],
         name: 'x',
         'piece length': 8,
@@ -229,9 +231,14 @@ export const targets: FuzzTarget[] = [
       '4:attr1:l', '12:symlink path'],
     run: input => {
       mayRefuse(() => {
-        const { files, length, torrentLength } = readLayout(input, 'x')
+        const { files, links, length, torrentLength } = readLayout(input, 'x')
         demand(files.reduce((sum, file) => sum + file.length, 0) === length, 'its length is not that of its files')
         demand(files.every(file => file.offset + file.length <= torrentLength), 'a file beyond the end')
+        const entries = [...files, ...links].map(entry => entry.path)
+        demand(
+          links.every(link => entries.some(at => at === link.target || at.startsWith(`${link.target}/`))),
+          'a link to what is not in it'
+        )
       })
     }
   },

@@ -25,6 +25,7 @@ const LAYOUT: InputLayout = {
   torrentLength: 26,
   length: 20,
   isFolder: true,
+  links: [],
   files: [
     { path: 'a', length: 10, offset: 0, executable: false },
     { path: 'd/b', length: 10, offset: 16, executable: false },
@@ -128,6 +129,7 @@ test('peers are served from windows, and never changed bytes', async t => {
     torrentLength: bytes.length,
     length: bytes.length,
     isFolder: false,
+    links: [],
     files: [{ path: '', length: bytes.length, offset: 0, executable: false }]
   }
   const stamp = stampAt(file)

@@ -15,6 +15,7 @@ const LAYOUT: InputLayout = {
   torrentLength: 16,
   length: 16,
   isFolder: false,
+  links: [],
   files: [{ path: '', length: 16, offset: 0, executable: false }]
 }
 const SPLIT: TorrentInput = {

@@ -15,6 +15,7 @@ const LAYOUT: InputLayout = {
   torrentLength: PIECES * 16,
   length: PIECES * 16,
   isFolder: true,
+  links: [],
   files: [
     { path: 'large', length: PIECES * 16 - 8, offset: 0, executable: false },
     { path: 'small', length: 8, offset: PIECES * 16 - 8, executable: false }

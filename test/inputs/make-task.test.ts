@@ -9,7 +9,8 @@ import { encode } from '../../lib/base/bencode.ts'
 import { createTaskFrom } from '../../lib/index.ts'
 import type { BitWorkerError, CreateTaskFromOptions, InputSource, Task, TorrentInput } from '../../lib/index.ts'
 import { pieceLengthOf } from '../../lib/base/piece-hashes.ts'
-import { readMetainfo } from '../../lib/inputs/metainfo.ts'
+import { lookIn } from '../../lib/inputs/look.ts'
+import { readMetainfo, torrentFileOf } from '../../lib/inputs/metainfo.ts'
 import { findInput } from '../../lib/inputs/registry.ts'
 import { rangeFromTable, rangeOf, sliceEnv, tableRange } from '../../lib/inputs/slices.ts'
 
@@ -136,15 +137,62 @@ test('files that cannot be inputs', async t => {
   t.match(await problem(createTaskFrom({ name: 'x', command: 'true', parts: 1, inputs: 1 as unknown as [] })), /^TASK_OPTIONS usage/)
 })
 
-test('links inside a folder are followed', async t => {
+test('links inside a folder are kept', async t => {
+  const { dir, at, make, registry } = await place(t)
+  for (const folder of ['d/real', 'd/none', 'd/sub/deep']) await mkdir(at(folder), { recursive: true })
+  await writeFile(at('d/real/f'), large(1))
+  const links = {
+    also: 'real', 'real/g': 'f', g: 'real/g', 'by-link': 'also/f', 'sub/deep/up': '../../real/./f', 'sub/abs': at('d/real/f'), 'sub/back': '../../d/also', 'sub/out': '../../away', nothing: 'none'
+  }
+  for (const [name, target] of Object.entries(links)) await symlink(target, at('d', name))
+  await symlink('d/real/f', at('away'))
+  const task = await make([{ path: at('d') }], { parts: 1 })
+  const input = torrentOf(task)
+  t.deepEqual([input.length, input.files], [large(1).length, 1])
+  const made = await findInput(input.infoHash, registry)
+  const layout = readMetainfo(made!.info, input, 1)
+  t.deepEqual(layout.links.map(each => [each.path, each.target]), [
+    ['also', 'real'], ['by-link', 'real/f'], ['g', 'real/g'], ['real/g', 'real/f'], ['sub/abs', 'real/f'],
+    ['sub/back', 'also'], ['sub/deep/up', 'real/f'], ['sub/out', 'real/f']
+  ])
+  t.notOk(Buffer.from(made!.info).includes(dir), 'the path of the folder is not told')
+  t.equal((await lookIn([at('d')])(input.infoHash))?.path, at('d'), 'found again')
+  const again = await make([{ torrent: torrentFileOf(made!.info), name: 'd' }], { parts: 1 })
+  t.deepEqual(again.inputs, task.inputs, 'a torrent that exists is read in the same way')
+})
+
+test('links that cannot be kept', async t => {
+  const { at, make } = await place(t)
+  for (const folder of ['d/a', 'd/b']) await mkdir(at(folder), { recursive: true })
+  await writeFile(at('d/b/f'), 'x')
+  await symlink('../b', at('d/a/to-b'))
+  await symlink('../a', at('d/b/to-a'))
+  t.match(await problem(make([{ path: at('d') }], { parts: 1 })), /^INPUT_SOURCE usage: The input ".*d" has a symbolic link that cannot be kept: "[ab]" has links to folders that lead round in circles/)
+  await rm(at('d/b/to-a'))
+  await symlink('a:b', at('d/b/ok'))
+  await writeFile(at('d/b/a:b'), 'x')
+  t.match(await problem(make([{ path: at('d') }], { parts: 1 })), /^INPUT_SOURCE usage: .*"a:b" contains/)
+  await rm(at('d/b/a:b'))
+  await rm(at('d/b/ok'))
+  await symlink('f', at('d/b/f:g'))
+  t.match(await problem(make([{ path: at('d') }], { parts: 1 })), /^INPUT_SOURCE usage: .*"f:g" contains/)
+  await rm(at('d/b/f:g'))
+  await symlink('other', at('d/b/one'))
+  await symlink('one', at('d/b/other'))
+  t.match(await problem(make([{ path: at('d') }], { parts: 1 })), /^INPUT_SOURCE usage: .*d\/b\/o(?:ne|ther)" is a symbolic link that leads round in circles\.$/)
+})
+
+test('links inside a folder are followed where each file is one piece', async t => {
   const { at, make, registry } = await place(t)
   await mkdir(at('d', 'real'), { recursive: true })
   await writeFile(at('d', 'real', 'f'), large(1))
   await symlink('real', at('d', 'also'))
   await symlink('real/f', at('d', 'g'))
-  const task = await make([{ path: at('d') }], { parts: 1 })
+  const task = await make([{ path: at('d'), perPart: true }])
   const made = await findInput(torrentOf(task).infoHash, registry)
-  t.deepEqual(readMetainfo(made!.info, torrentOf(task), 1).files.map(file => file.path), ['also/f', 'g', 'real/f'])
+  const layout = readMetainfo(made!.info, torrentOf(task), 3)
+  t.deepEqual([layout.files.map(file => file.path), layout.links], [['also/f', 'g', 'real/f'], []])
+  t.equal((await lookIn([at('d')])(torrentOf(task).infoHash))?.path, at('d'), 'found again')
 })
 
 test('a file that is changed while it is read', async t => {

@@ -39,7 +39,9 @@ function problem (run: () => unknown): string | null {
 
 test('layouts', t => {
   const file = { path: '', length: 40, offset: 0, executable: false }
-  const expected: InputLayout = { pieceLength: 16, torrentLength: 40, length: 40, isFolder: false, files: [file] }
+  const expected: InputLayout = {
+    pieceLength: 16, torrentLength: 40, length: 40, isFolder: false, files: [file], links: []
+  }
   t.deepEqual(readLayout(single(), 'i'), expected, 'a file')
   t.deepEqual(readLayout(single({ attr: 'x', name: '../..' }), 'i'), { ...expected, files: [{ ...file, executable: true }] }, 'a program, whose name in the torrent is nothing to us')
   t.deepEqual(readLayout(folder(FILES), 'i'), {
@@ -60,12 +62,79 @@ test('layouts', t => {
       isFolder: true,
       files: [
         { path: 'a', length: 10, offset: 0, executable: false }, { path: 'b', length: 10, offset: 16, executable: false }
-      ]
+      ],
+      links: []
     },
     'a hybrid torrent, with padding'
   )
   t.end()
 })
+
+const link = (at: string, to: string, changes: Dict = {}): Dict =>
+  ({ attr: 'l', length: 0, path: at.split('/'), 'symlink path': to.split('/'), ...changes })
+
+test('symbolic links', t => {
+  const entries = [
+    link('latest', 'v/2'), link('lib.so', 'lib.so.1'), link('lib.so.1', 'v/2/lib'), link('only/link', 'z'), link('other', 'only'),
+    { length: 20, path: ['v', '2', 'lib'] }, { length: 20, path: ['z'] }
+  ]
+  const info = folder(entries)
+  const { files, links, length } = readMetainfo(info, inputOf(info, { files: 2 }), 1)
+  t.deepEqual([files.map(file => file.path), length], [['v/2/lib', 'z'], 40], 'are not among the files')
+  t.deepEqual(links.map(({ path, target }) => [path, target]), [
+    ['latest', 'v/2'], ['lib.so', 'lib.so.1'], ['lib.so.1', 'v/2/lib'], ['only/link', 'z'], ['other', 'only']
+  ])
+  const inARow = (count: number): string | null => {
+    const chain = Array.from({ length: count }, (_, i) => link(`l${i}`, i === 0 ? 'z' : `l${i - 1}`))
+    const some = folder([...FILES, ...chain])
+    return problem(() => readMetainfo(some, inputOf(some, { files: 3 }), 1))
+  }
+  t.equal(inARow(8), null)
+  t.match(inARow(9) ?? '', /"l8" leads round in circles, or through more than 8 links/)
+  const nested = (count: number): string | null => {
+    const chain = Array.from({ length: count }, (_, i) => link(`d${i}/l`, i === 0 ? 'a' : `d${i - 1}`))
+    const some = folder([...FILES, ...chain])
+    return problem(() => readMetainfo(some, inputOf(some, { files: 3 }), 1))
+  }
+  t.equal(nested(8), null)
+  t.match(nested(9) ?? '', /links to folders that lead round in circles, or through more than 8 links/)
+  const many = folder([...FILES, ...Array.from({ length: 50_000 }, (_, i) => link(`m/${i}`, 'a'))])
+  t.equal(problem(() => readMetainfo(many, inputOf(many, { files: 3 }), 1)), null, 'many to a folder')
+  t.end()
+})
+
+/** Beside FILES. */
+const LINKS: Array<[what: string, links: Dict[]]> = [
+  ['a link out', [link('l', '..')]],
+  ['a link out, by way of a folder', [link('l', 'a/../..')]],
+  ['a link with a way back', [link('l', 'a/../z')]],
+  ['a link with a slash', [link('l', '', { 'symlink path': ['a/b'] })]],
+  ['a link to an absolute path', [link('l', '/etc/passwd')]],
+  ['a link to an absolute path as one component', [link('l', '', { 'symlink path': ['/etc/passwd'] })]],
+  ['a link to the folder itself', [link('l', '', { 'symlink path': [] })]],
+  ['a link to the folder itself, by its name', [link('l', '.')]],
+  ['a link to nothing', [link('l', 'none')]],
+  ['a link to what only differs in case', [link('l', 'Z')]],
+  ['a link below a file', [link('l', 'z/b')]],
+  ['a link below a link', [link('l', 'a'), link('m', 'l/b')]],
+  ['a link to itself', [link('l', 'l')]],
+  ['links to each other', [link('l', 'm'), link('m', 'l')]],
+  ['a link to the folder that it is in', [link('a/l', 'a')]],
+  ['a link to a folder above it', [link('c/d/l', 'c')]],
+  ['links to the folders of each other', [link('c/l', 'd'), link('d/e/l', 'c')]],
+  ['links to the folders of each other, by another', [link('c/l', 'k'), link('k', 'd'), link('d/l', 'c')]],
+  ['a file below a link', [link('l', 'a'), { length: 0, path: ['l', 'c'] }]],
+  ['a link below a link to a folder', [link('l', 'a'), link('l/c', 'z')]],
+  ['a link in the place of a file', [link('z', 'run')]],
+  ['a link in the place of a file on some disks', [link('Z', 'run')]],
+  ['a link with a bad name', [link('l', 'z', { path: ['..', 'l'] })]],
+  ['a link with an absolute name', [link('l', 'z', { path: ['/tmp/l'] })]],
+  ['a link that leads nowhere', [link('l', '', { 'symlink path': undefined })]],
+  ['a link whose target is no list', [link('l', '', { 'symlink path': 'z' })]],
+  ['a link whose target is no text', [link('l', '', { 'symlink path': [new Uint8Array([0xff])] })]],
+  ['a link whose target is a number', [link('l', '', { 'symlink path': [1] })]],
+  ['a link that is padding', [link('l', 'z', { attr: 'lp' })]]
+]
 
 const BAD: Array<[what: string, info: Uint8Array]> = [
   ['nothing', new Uint8Array()],
@@ -86,11 +155,14 @@ const BAD: Array<[what: string, info: Uint8Array]> = [
     .map((path): [string, Uint8Array] => [`the path ${inspect(path)}`, folder([{ length: 40, path }])]),
   ['a file twice', folder([{ length: 20, path: ['a'] }, { length: 20, path: ['A'] }])],
   ['a file that is a folder', folder([{ length: 20, path: ['a'] }, { length: 20, path: ['a', 'b'] }])],
-  ['a symbolic link', folder([{ attr: 'l', length: 40, path: ['a'], 'symlink path': ['etc'] }])],
+  ...LINKS.map(([what, links]): [string, Uint8Array] => [what, folder([...FILES, ...links])]),
+  ['a link with bytes', folder([{ length: 20, path: ['z'] }, { attr: 'l', length: 20, path: ['a'], 'symlink path': ['z'] }])],
+  ['nothing but a link', folder([link('a', 'a')], { pieces: '' })],
   ['where a link leads', folder([{ length: 40, path: ['a'], 'symlink path': ['etc'] }])],
   ['attributes that are no text', folder([{ attr: 1, length: 40, path: ['a'] }])],
   ['a file that is a link', single({ attr: 'l' })],
   ['nothing but padding', folder([{ attr: 'p', length: 40, path: ['.pad', '40'] }])],
+  ['100 001 links', folder(Array.from({ length: 100_001 }, (_, i) => link(`${i}`, 'z')))],
   ['100 001 files', folder(Array.from({ length: 100_001 }, (_, i) => ({ length: 0, path: [`${i}`] })), { pieces: '' })]
 ]
 

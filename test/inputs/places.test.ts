@@ -1,6 +1,7 @@
 // Where inputs lie: what counts as changed, what is passed on then, and what commands see of the files.
 import {
-  chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, statSync, truncateSync, utimesSync, writeFileSync
+  chmodSync, lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, truncateSync,
+  utimesSync, writeFileSync
 } from 'node:fs'
 import path from 'node:path'
 import test from 'tape'
@@ -159,11 +160,65 @@ test('a complete file in the cache is neither read nor shown to commands after a
   await place.close()
 })
 
+/** Beside the files of `made`. */
+const LINKS = [['e', 'd'], ['only/c', '../e']] as const
+
+function linked (one: Made): Made {
+  const links = [{ path: 'e', target: 'd' }, { path: 'only/c', target: 'e' }]
+  return { ...one, layout: { ...one.layout, links } }
+}
+
+for (const kind of ['original', 'cache'] as const) {
+  test(`symbolic links of an input in the ${kind}: they are as its metadata says, and stay so`, async t => {
+    const one = linked(await made(t))
+    const folder = createFolder(t)
+    const outside = path.join(folder, 'outside')
+    mkdirSync(outside)
+    const place = kind === 'original'
+      ? new OriginalPlace(INPUT, one.found, one.layout, { folder, find: async () => null })
+      : new CachedPlace(INPUT.infoHash, { folder })
+    const layout = { ...one.layout, pieceLength: 20 }
+    const store = place.open(one.found.info, layout, () => true, () => {})
+    if (kind === 'cache') {
+      // as if somebody had been there
+      mkdirSync(place.root!)
+      symlinkSync(outside, path.join(place.root!, 'e'))
+      mkdirSync(path.join(place.root!, 'only/c/d'), { recursive: true })
+      await new Promise<void>(resolve => { store.put(0, Buffer.from('0123456789abcdefghij'), () => { resolve() }) })
+    }
+    const areRight = async (): Promise<void> => {
+      t.ok(place.looked())
+      await place.show()
+      t.deepEqual(LINKS.map(([at]) => readlinkSync(path.join(place.root!, at))), LINKS.map(([, target]) => target))
+      t.deepEqual(['.', 'e', 'only', 'only/c'].map(at => lstatSync(path.join(place.root!, at)).mtimeMs), [0, 0, 0, 0])
+      t.ok(await place.isIntact('all'))
+      t.equal(readFileSync(path.join(place.root!, 'only/c/b'), 'utf8'), 'abcdefghij')
+    }
+    await areRight()
+    for (const change of [
+      () => {},
+      () => { symlinkSync(outside, path.join(place.root!, 'e')) },
+      () => { writeFileSync(path.join(place.root!, 'e'), 'd') },
+      () => { mkdirSync(path.join(place.root!, 'e')) }
+    ]) {
+      rmSync(path.join(place.root!, 'e'))
+      change()
+      t.notOk(await place.isIntact('all'), 'a change is seen')
+      place.doubt()
+      await areRight()
+    }
+    t.deepEqual([statSync(outside).mode & 0o7777, statSync(outside).mtimeMs > 0], [0o755, true], 'where it led is as it was')
+    store.close()
+    place.stop(true)
+    await place.close()
+  })
+}
+
 test('a restart leaves an empty file in the cache as it is', async t => {
   const folder = createFolder(t)
   const { found } = await made(t)
   const files = [{ path: 'a', length: 5, offset: 0, executable: false }, { path: 'none', length: 0, offset: 5, executable: false }]
-  const layout: InputLayout = { pieceLength: 16_384, torrentLength: 5, length: 5, isFolder: true, files }
+  const layout: InputLayout = { pieceLength: 16_384, torrentLength: 5, length: 5, isFolder: true, files, links: [] }
   const changedAt: number[] = []
   for (const isFirst of [true, false]) {
     const place = new CachedPlace(INPUT.infoHash, { folder })

@@ -24,7 +24,7 @@ function layoutOf (pieceLength: number, ...files: Array<[path: string, length: n
     offset += length
     return { path, length, offset: offset - length, executable: false }
   })
-  return { pieceLength, torrentLength: offset, length: offset, isFolder: files.length > 1, files: laid }
+  return { pieceLength, torrentLength: offset, length: offset, isFolder: files.length > 1, files: laid, links: [] }
 }
 
 const list = (columns: readonly string[] = [], chunk = 1): TorrentInput => torrent({ by: 'table', chunk, columns })

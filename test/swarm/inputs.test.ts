@@ -1,6 +1,6 @@
 // Inputs of a task in a swarm: from the one who has them to those who compute, each only what it needs.
 import { hash } from 'node:crypto'
-import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import createTorrent from 'create-torrent'
 import test from 'tape'
@@ -9,7 +9,10 @@ import { decodeDict } from '../../lib/base/bencode.ts'
 import type BitWorker from '../../lib/index.ts'
 import type { Torrent } from '../../lib/index.ts'
 import type { InputEvent } from '../../lib/session/events.ts'
+import { hashTree } from '../../lib/inputs/hash.ts'
+import { inputOf as inputFrom } from '../../lib/inputs/made-input.ts'
 import { torrentFileOf } from '../../lib/inputs/metainfo.ts'
+import { readTree } from '../../lib/inputs/tree.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { Task, TorrentInput } from '../../lib/task/types.ts'
 import { magnetOf } from '../../lib/task/magnet.ts'
@@ -198,6 +201,37 @@ test('a command sees the same input at its author and elsewhere', async t => {
   t.equal(readFileSync(path.join(own.path, 'out'), 'utf8'), seen)
   t.equal(seen.match(/^-r-xr-xr-x .* 1970-01-01 /gm)?.length, 6, 'files of mode 0555, without a time')
   t.equal(seen.match(/^drwxr-xr-x .* 1970-01-01 /gm)?.length, 4, 'and folders')
+})
+
+test('symbolic links of a folder are at their places, at its author and elsewhere', async t => {
+  const folder = path.join(createFolder(t), 'data')
+  mkdirSync(path.join(folder, 'v/2'), { recursive: true })
+  mkdirSync(path.join(folder, 'bin'))
+  for (const name of ['a', 'v/2/b']) writeFileSync(path.join(folder, name), name.repeat(20_000))
+  for (const [at, target] of [['latest', 'v/2'], ['bin/b', '../latest/b'], ['one', 'two'], ['two', 'a']] as const) {
+    symlinkSync(target, path.join(folder, at))
+  }
+  const info = await hashTree(await readTree(folder), { name: 'data' })
+  const input = inputFrom(info, 'data')
+  const task = createTask({
+    name: 'out',
+    command: 'tar -C data -c --owner=0 --group=0 --sort=name . | tar -tv; wc -c data/{bin/b,one,two,latest/b}',
+    parts: 1,
+    inputs: [input]
+  })
+  const find: InputOptions['find'] = async wanted => wanted === input.infoHash ? { info, path: folder } : null
+  const { address } = await author(t, task, find)
+  const own = createClient(t).add(task, {
+    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t), find }
+  })
+  await eventOf(own, 'done')
+  const other = await volunteer(t, task, [address])
+  await other.done
+  const seen = readFileSync(path.join(other.out, 'out'), 'utf8')
+  t.equal(readFileSync(path.join(own.path, 'out'), 'utf8'), seen)
+  const links = [...seen.matchAll(/^l.* 1970-01-01 .* \.\/(.* -> .*)$/gm)].map(([, link]) => link)
+  t.deepEqual(links, ['bin/b -> ../v/2/b', 'latest -> v/2', 'one -> two', 'two -> a'])
+  t.match(seen, /\n100000 data\/bin\/b\n *20000 data\/one\n *20000 data\/two\n100000 data\/latest\/b\n/)
 })
 
 test('a task that lies about an input does not harm another task with it, in either order', async t => {
