@@ -27,6 +27,7 @@ export class Checks {
   readonly #asked = new Set<number>()
   /** those of `#unaccepted` that could be started */
   #free: Candidates | null = null
+  #givenUp: (index: number) => void = () => {}
   /** items that gave a result */
   #items = 0
   #checked = 0
@@ -40,6 +41,15 @@ export class Checks {
     if (this.#wanted.has(index)) return
     this.#wanted.add(index)
     this.#host.changed(index)
+  }
+
+  /** Calls `listener` with each piece that is left to other peers, because its command fails here. */
+  onGivenUp (listener: (index: number) => void): void { this.#givenUp = listener }
+
+  /** The piece cannot be computed here. */
+  giveUp (index: number): void {
+    this.#wanted.delete(index)
+    this.#givenUp(index)
   }
 
   /** The piece need not be computed for its own sake any more. */
@@ -62,6 +72,9 @@ export class Checks {
     if (isAccepted) this.#free?.set(index, false)
     this.#host.changed(index)
   }
+
+  /** Stored pieces that are not believed. */
+  get unaccepted (): ReadonlySet<number> { return this.#unaccepted }
 
   /** False if what is stored is not believed. */
   isAccepted (index: number): boolean { return !this.#unaccepted.has(index) }

@@ -247,8 +247,8 @@ export class Scheduler {
   /** The work item failed. Returns true if the piece is given up here. */
   fail (index: number): boolean {
     const isFinal = this.#failures.add(index, this.#timing.now())
-    if (isFinal) this.checks.drop(index)
     this.stop(index)
+    if (isFinal) this.checks.giveUp(index)
     return isFinal
   }
 
@@ -260,14 +260,15 @@ export class Scheduler {
   }
 
   /**
-   * Returns the wanted pieces if all missing ones were given up here, and no connected peer has or claims any of them;
-   * otherwise nothing.
+   * Returns the wanted pieces if all that are missing, or not believed, were given up here, and no connected peer has
+   * or claims any of them; otherwise nothing.
    */
   hopeless (): number[] {
     if (this.#running.size > 0 || this.#openCount > 0 || this.givenUp === 0) return []
+    for (const index of this.checks.unaccepted) if (!this.#failures.isFinal(index)) return []
     const wanted: number[] = []
     for (const index of this.#failures.pieces) {
-      if (!this.isMissing(index) || !this.isWanted(index)) continue
+      if (!this.isWanted(index) || (!this.isMissing(index) && this.checks.isAccepted(index))) continue
       if (this.deliveries.isAnnounced(index) || this.claims.isClaimed(index)) return []
       wanted.push(index)
     }
@@ -311,9 +312,7 @@ export class Scheduler {
     this.#inputs?.set(index, isFreeOnce && !isFree)
     this.#candidates.set(index, isFree && !isAnnounced)
     this.#doubtful.set(index, isFree && isAnnounced)
-    const isSecond = this.checks.setFree(
-      index, () => !this.#missing.has(index) && !isClaimed && this.#mayCheck(index)
-    )
+    const isSecond = this.checks.setFree(index, () => !this.#missing.has(index) && !isClaimed && this.#mayCheck(index))
     if ((isFree || isSecond) && this.#urgent.has(index)) this.#urgentCandidates.add(index)
     else this.#urgentCandidates.delete(index)
   }

@@ -3,51 +3,22 @@
  * what it decides (docs/scheduling.md, "Checks"). Without a verification, everything that is announced is accepted.
  * Owned by piece-flow.ts.
  */
-import type { Clock } from '../base/clock.ts'
 import { traceOf } from '../base/trace.ts'
 import type { TaskPeer } from '../peers/task-peer.ts'
 import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
-import type { ResultTable } from '../results/result-table.ts'
-import type { Scheduler } from '../scheduling/scheduler.ts'
-import type { PieceStore } from '../store/types.ts'
-import { locate } from '../task/task.ts'
-import type { Task } from '../task/task.ts'
 import type { CheckedEvent, VerificationHost } from '../verification/types.ts'
 import { Verification } from '../verification/verification.ts'
 import type { Attestations, Verifying } from './attestations.ts'
+import type { BelievingHost, BelievingParts } from './believing-parts.ts'
 import { SecondRuns } from './second-runs.ts'
 import type { SessionHost } from './session-host.ts'
+import { Unaccepted } from './unaccepted.ts'
 
 const trace = traceOf('scheduling')
 
 /** Time between two states that are kept. */
 const KEEP_MS = 5_000
-
-/** The parts of a session that are used. */
-export interface BelievingParts {
-  readonly task: Task
-  readonly results: ResultTable
-  readonly scheduler: Scheduler
-  readonly store: Pick<PieceStore, 'computed' | 'drop'>
-  readonly clock: Clock
-  readonly random: () => number
-  /** default: nothing is verified */
-  readonly verifying?: Verifying
-}
-
-/** The callbacks of the owner. */
-export interface BelievingHost {
-  /** which result of a missing piece is accepted has changed */
-  reconsider (index: number): void
-  /** the stored result of a piece is accepted from now on, or no longer */
-  believed (index: number, isAccepted: boolean): void
-  /** no check is open any more: files may be finished */
-  settled (): void
-  /** something may be computed */
-  run (): void
-  misbehaved (peer: TaskPeer, reason: string, isFinal: boolean): void
-}
 
 /** What is believed in one session. */
 export class Believing implements VerificationHost {
@@ -61,14 +32,13 @@ export class Believing implements VerificationHost {
   /** pieces to be looked at when the current call of the verification has returned */
   readonly #changed = new Set<number>()
   readonly #refuted = new Map<number, Result | null>()
-  /** stored pieces whose result is not accepted; and their number in each file */
-  readonly #unaccepted = new Set<number>()
-  readonly #unacceptedIn: Uint32Array
+  readonly #unaccepted: Unaccepted
   /** pieces whose result of our own was told in `replaces` */
   readonly #told = new Map<number, boolean>()
   /** calls of the verification that have not returned; one more until the session is open */
   #depth = 1
   #wasSettled = true
+  #isComputing = false
   #cancelKeeping: (() => void) | null = null
 
   constructor (parts: BelievingParts, host: BelievingHost, report: SessionHost['report']) {
@@ -77,11 +47,14 @@ export class Believing implements VerificationHost {
     this.#report = report
     const { verifying, task, random } = parts
     this.#runs = new SecondRuns(verifying?.isDeterministic === true)
-    this.#unacceptedIn = new Uint32Array(task.files.length)
+    this.#unaccepted = new Unaccepted(task)
     if (verifying === undefined) return
     const { policy, ownKey, comparison = 'bytes' } = verifying
     this.#verification = new Verification({ pieceCount: task.pieceCount, policy, ownKey, random, comparison }, this)
     this.#attestations = this.#createAttestations(verifying, this.#verification)
+    parts.scheduler.checks.onGivenUp(index => {
+      if (this.#verification !== null) this.#tell(verification => { verification.abandoned(index) })
+    })
   }
 
   /** Results are verified. */
@@ -94,7 +67,7 @@ export class Believing implements VerificationHost {
 
   /** The file may be finished, as far as its results are concerned. */
   mayFinish (file: number): boolean {
-    return this.#verification === null || (this.#verification.isSettled && this.#unacceptedIn[file] === 0)
+    return this.#isSettled && this.#unaccepted.countIn(file) === 0
   }
 
   /** The result may be downloaded, and finished into files. */
@@ -110,6 +83,12 @@ export class Believing implements VerificationHost {
     if (this.accepts(index, result)) return true
     if (this.#attestations?.isAwaited(index) === true) this.#parts.scheduler.checks.setAsked(index, true)
     return false
+  }
+
+  /** Something is, or will be, computed here. */
+  setComputing (isComputing: boolean): void {
+    this.#isComputing = isComputing
+    this.#settle()
   }
 
   joined (peer: TaskPeer): void { this.#attestations?.add(peer) }
@@ -280,10 +259,20 @@ export class Believing implements VerificationHost {
       }
     }
     this.#depth--
-    const isSettled = this.#verification?.isSettled !== false
+    this.#settle()
+    if (hasChanged) this.#host.run()
+  }
+
+  /** Nothing is to be checked any more. Nobody waits for lots while nothing is computed here; for a sample, he does. */
+  get #isSettled (): boolean {
+    const verification = this.#verification
+    return verification === null || verification.isSettled || (!this.#isComputing && !verification.isSampling)
+  }
+
+  #settle (): void {
+    const isSettled = this.#isSettled
     if (isSettled && !this.#wasSettled) this.#host.settled()
     this.#wasSettled = isSettled
-    if (hasChanged) this.#host.run()
   }
 
   /** What is stored is wrong, and was not replaced in the meantime. */
@@ -298,17 +287,9 @@ export class Believing implements VerificationHost {
     // another result is: it can be downloaded, perhaps
     if (!isAccepted && this.#verification?.accepted(index) != null) return this.#parts.store.drop(index)
     this.#parts.scheduler.checks.setAccepted(index, isAccepted)
-    const wasAccepted = !this.#unaccepted.has(index)
-    const { file } = locate(this.#parts.task, index)
-    if (wasAccepted && !isAccepted) {
-      this.#unaccepted.add(index)
-      this.#unacceptedIn[file]!++
-    } else if (!wasAccepted && isAccepted) {
-      this.#unaccepted.delete(index)
-      this.#unacceptedIn[file]!--
-    }
+    const isNew = this.#unaccepted.set(index, !isAccepted)
     if (own === undefined) this.#host.reconsider(index)
-    else if (wasAccepted !== isAccepted) this.#host.believed(index, isAccepted)
+    else if (isNew) this.#host.believed(index, isAccepted)
   }
 
   #keep (): void {

@@ -19,6 +19,8 @@ export interface ComputingOwner {
   computed (index: number, own: Result): void
   /** a work item has stored the piece */
   stored (index: number, result: Result): void
+  /** everything fails here: nothing is computed any more */
+  gaveUp (): void
 }
 
 /** The parts that computing uses. */
@@ -160,7 +162,9 @@ export class Computing implements ComputeSlotsHost {
   #failed (index: number, { error, isFinal }: Extract<Ending, { error: Error }>, reports: WorkReports): void {
     // nothing can be computed on this machine: the command is not to blame
     if (!(error instanceof CommandError) || error.code === 'BW_ERR_NO_SHELL') return this.#host.broken(error)
-    if (reports.failed(index, error, isFinal, () => this.#parts.results.hasAny)) void this.#slots?.stop()
+    if (!reports.failed(index, error, isFinal, () => this.#parts.results.hasAny)) return
+    void this.#slots?.stop()
+    this.#owner.gaveUp()
   }
 
   idle (): void {

@@ -80,7 +80,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     const store = this.believing.isOn ? this.#checking : parts.store
     this.computing = new Computing({ ...parts, store, results, scheduler, downloads, claims: peers.claims }, host, {
       computed: (index, own) => { this.believing.computed(index, own) },
-      stored: (index, result) => { this.vetting.computed(index, result) }
+      stored: (index, result) => { this.vetting.computed(index, result) },
+      gaveUp: () => { this.believing.setComputing(false) }
     })
     this.vetting = new Vetting(task, { ...parts, results, scheduler, neighbours: peers }, host, {
       paceMs: () => this.computing.paceMs,

@@ -144,6 +144,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   /** Whether commands will be allowed to run: results that could be judged wait for that. */
   expectComputing (isExpected: boolean): void {
+    this.#flow.believing.setComputing(isExpected || this.computing !== 'off')
     if (isExpected) this.#flow.vetting.expect()
     else if (this.computing === 'off') this.#flow.vetting.verifier.stop()
   }
@@ -153,6 +154,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     if (this.#isClosed || this.computing !== 'off') return
     this.progress.begin(this.#parts.clock.now())
     this.#flow.computing.start(slots, isPaused)
+    this.#flow.believing.setComputing(true)
     this.#flow.vetting.start(slots, isPaused)
     this.#finisher.allowCommands()
     this.#flow.computing.run()
@@ -172,7 +174,9 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   async stopComputing (): Promise<void> {
     this.#finisher.forbidCommands()
     this.#flow.vetting.verifier.stop()
-    await this.#flow.computing.stop()
+    const stopping = this.#flow.computing.stop()
+    this.#flow.believing.setComputing(false)
+    await stopping
   }
 
   // READING

@@ -30,6 +30,11 @@ const MAX_QUEUED = 4_096
  */
 export type CheckKind = 'lot' | 'member' | 'first' | 'vet' | 'hint' | 'sample'
 
+/** As the reader is told. */
+export function reasonOf (kind: CheckKind): 'lot' | 'hint' | 'sample' {
+  return kind === 'hint' || kind === 'sample' ? kind : 'lot'
+}
+
 /** What the checks ask of their owner. */
 export interface ChecksHost {
   /** 0 to 2 */

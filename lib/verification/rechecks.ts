@@ -11,6 +11,8 @@ export class Rechecks {
   readonly #open = new Set<number>()
   /** computed twice, or once when the contradiction was known: the caller makes sure then */
   readonly #sure = new Set<number>()
+  /** they cannot be computed here any more */
+  readonly #abandoned = new Set<number>()
 
   /** Some pieces are to be computed once more. */
   get isOpen (): boolean { return this.#open.size > 0 }
@@ -20,7 +22,7 @@ export class Rechecks {
 
   /** Returns whether the piece is to be computed once more from now on. */
   ask (index: number): boolean {
-    if (this.#open.size >= MAX_OPEN || this.#open.has(index)) return false
+    if (this.#open.size >= MAX_OPEN || this.#open.has(index) || this.#abandoned.has(index)) return false
     this.#open.add(index)
     return true
   }
@@ -29,4 +31,12 @@ export class Rechecks {
   computed (index: number, isContested: boolean): void {
     if (this.#open.delete(index) || isContested) this.#sure.add(index)
   }
+
+  /** The piece cannot be computed here any more. */
+  abandoned (index: number): void {
+    this.#abandoned.add(index)
+    this.#open.delete(index)
+  }
+
+  isAbandoned (index: number): boolean { return this.#abandoned.has(index) }
 }

@@ -117,6 +117,8 @@ export interface VerificationStats {
   lots: LotStats
   /** null: not asked for */
   sample: SampleStats | null
+  /** checks that are to be computed here, those of the sample included */
+  open: number
   /** keys */
   excluded: number
   suspected: number

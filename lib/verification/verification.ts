@@ -7,7 +7,7 @@
  */
 import type { Result } from '../results/result.ts'
 import type { Belief } from './belief.ts'
-import { Checks } from './checks.ts'
+import { Checks, reasonOf } from './checks.ts'
 import type { CheckKind } from './checks.ts'
 import { Conduct } from './conduct.ts'
 import { Known } from './known.ts'
@@ -16,6 +16,7 @@ import { admit } from './room.ts'
 import { Sample } from './sample.ts'
 import { restore, save } from './saved.ts'
 import type { Saved } from './saved.ts'
+import { statsOf } from './stats.ts'
 import type {
   PieceState, Policy, Statement, VerificationHost, VerificationOptions, VerificationStats
 } from './types.ts'
@@ -64,14 +65,17 @@ export class Verification {
    */
   get checkShare (): number {
     if (this.#checks === null || this.#checks.openCount === 0) return 0
-    return this.#sample?.isOpen === true ? Math.max(0.5, this.#checks.share) : this.#checks.share
+    return this.isSampling ? Math.max(0.5, this.#checks.share) : this.#checks.share
   }
 
   /** One more second opinion (`needsSecond`) is within the cap now. `audit` with an error and `quorum` have none. */
   get maySecond (): boolean { return this.#checks === null || this.#sample !== null || this.#checks.maySecond }
 
   /** No check is to be computed any more, and the sample is satisfied or has failed. */
-  get isSettled (): boolean { return !this.#known.rechecks.isOpen && !this.#checks?.openCount && !this.#sample?.isOpen }
+  get isSettled (): boolean { return !this.#known.rechecks.isOpen && !this.#checks?.openCount && !this.isSampling }
+
+  /** The sample that was asked for is neither satisfied nor has it failed. */
+  get isSampling (): boolean { return this.#sample?.isOpen === true }
 
   /**
    * `key` has shown a certificate by a trusted key, which was checked. With our own key: we are a member, and check
@@ -162,6 +166,15 @@ export class Verification {
     this.#checks?.release()
   }
 
+  /** The piece cannot be computed here (its command fails): it is never checked, and no part of the sample. */
+  abandoned (index: number): void {
+    this.#known.rechecks.abandoned(index)
+    this.#checks?.drop(index)
+    this.#vetting.ended(index)
+    this.#sample?.settled(index, null)
+    this.#checks?.release()
+  }
+
   /** The verify command has decided about a result. `key`: who attested it. */
   judged (index: number, result: Result, isRight: boolean, key: string | null = null): void {
     if (!this.#known.isPiece(index)) return
@@ -205,18 +218,7 @@ export class Verification {
 
   stateOf (index: number): PieceState { return this.#known.pieces.stateOf(index) }
 
-  stats (): VerificationStats {
-    const keys = [...this.#known.ledger]
-    return {
-      states: this.#known.pieces.counts(),
-      lots: this.#checks?.stats() ?? { drawn: 0, wrong: 0, open: 0, atMost: 1 },
-      sample: this.#sample?.stats() ?? null,
-      excluded: keys.filter(key => key.state === 'excluded').length,
-      suspected: keys.filter(key => key.state === 'suspended').length,
-      members: this.#known.ledger.members,
-      level: this.level
-    }
-  }
+  stats (): VerificationStats { return statsOf(this.#known, this.#checks, this.#sample) }
 
   /** For the disk: the ledger, the level, what was computed here, and the counts of checks. JSON. */
   save (): Saved { return save(this.#known, this.#checks, this.#sample) }
@@ -247,10 +249,10 @@ export class Verification {
 
   #isMember (): boolean { return this.#ownKey !== null && this.isMember(this.#ownKey) }
 
-  /** A check of the piece still teaches something: nobody whom we believe for certain knows its right result yet. */
+  /** A check can be made, and teaches something: nobody whom we believe for certain knows the right result yet. */
   #isUseful (index: number, kind: CheckKind): boolean {
     const { pieces } = this.#known
-    if (pieces.isOwn(index)) return false
+    if (pieces.isOwn(index) || this.#known.rechecks.isAbandoned(index)) return false
     if (kind === 'hint' && !this.#known.isContradicted(index)) return false
     return kind === 'member' || this.#known.trusted(index) === 0
   }
@@ -314,7 +316,3 @@ export class Verification {
     if (by !== 'trusted') this.#sample?.attested(index)
   }
 }
-
-const reasonOf = (kind: CheckKind): 'lot' | 'hint' | 'sample' => (
-  kind === 'hint' || kind === 'sample' ? kind : 'lot'
-)

@@ -1,0 +1,183 @@
+// Checks of a session that end, or cannot: its task is done all the same, or it says what it waits for.
+import test from 'tape'
+import { VirtualClock } from '../../bench/simulator/clock.ts'
+import { CheckedStore } from '../../bench/simulator/store.ts'
+import { CommandError } from '../../lib/base/errors.ts'
+import type { Downloads } from '../../lib/download/downloads.ts'
+import type { AttestationParts } from '../../lib/session/attestations.ts'
+import type { SessionEvents } from '../../lib/session/events.ts'
+import { WorkSession } from '../../lib/session/work-session.ts'
+import type { Result } from '../../lib/results/result.ts'
+import type { Generated } from '../../lib/store/types.ts'
+import { createTask } from '../../lib/task/task.ts'
+import type { Policy } from '../../lib/verification/types.ts'
+import { result } from '../helpers/verification.ts'
+
+const PIECES = 8
+const task = createTask({ name: 'out', command: 'true', parts: PIECES, pieceLength: 64 })
+const WORK_MS = 100
+const DOWNLOADS: Downloads = {
+  bufferedBytes: 0,
+  open () {},
+  offer () {},
+  isAwaited: () => false,
+  needs: () => false,
+  consider () {},
+  hurry () {},
+  removePeer () {},
+  cancel () {},
+  reassign () {},
+  hasten () {},
+  close () {}
+}
+
+/** All pieces are on the disk. */
+class FullStore extends CheckedStore {
+  override async open (): Promise<never[]> {
+    const stored = Array.from({ length: PIECES }, (_, index): [number, Result] => [index, result(index)])
+    for (const [index, of] of stored) await this.commit(index, of)
+    return stored as never[]
+  }
+}
+
+/** How the command ends: with a result, or null: it fails. */
+type Command = (index: number) => Result | null
+
+/** A session that has all pieces, as `ann` attests them; all of them are drawn. */
+async function checking (command: Command, policy: Policy = { kind: 'audit' }) {
+  const clock = new VirtualClock()
+  const runs: number[] = []
+  const told: Array<keyof SessionEvents> = []
+  const stuck: number[][] = []
+  let timesDone = 0
+  let heard!: AttestationParts['verification']
+  const store = new FullStore(index => {
+    runs.push(index)
+    let kill!: () => void
+    const done = new Promise<Generated>((resolve, reject) => {
+      const failure = (code: 'BW_ERR_COMMAND_EXIT' | 'BW_ERR_COMMAND_KILLED'): void => {
+        // each in another way: else it is stopped as hopeless
+        reject(new CommandError(code, 'It failed.', { exitCode: runs.length, signal: null, stderr: '' }))
+        clock.settled()
+      }
+      kill = () => { failure('BW_ERR_COMMAND_KILLED') }
+      clock.after(WORK_MS, () => {
+        const own = command(index)
+        if (own === null) return failure('BW_ERR_COMMAND_EXIT')
+        resolve({ ...own, ms: WORK_MS, stderr: '' })
+        clock.settled()
+      })
+    })
+    const ended = done.then(() => {}, () => {})
+    return { piece: index, done, ended, kill, pause () {}, resume () {} }
+  })
+  const session = new WorkSession(task, {
+    store,
+    clock,
+    peerId: new Uint8Array(20),
+    random: () => 0,
+    lag: () => 0,
+    createDownloads: () => DOWNLOADS,
+    verifying: {
+      policy,
+      ownKey: 'own',
+      isDeterministic: true,
+      createAttestations: parts => {
+        heard = parts.verification
+        return {
+          open () {}, add () {}, remove () {}, attest () {}, isAwaited: () => false, exclude () {}, close () {}
+        }
+      }
+    }
+  }, {
+    report: (event, payload) => {
+      told.push(event)
+      if (event === 'stuck') stuck.push((payload as SessionEvents['stuck']).pieces)
+    },
+    stored () {},
+    lost () {},
+    fileFinished () {},
+    done () { timesDone++ },
+    ban () {},
+    warn () {},
+    broken (err) { throw err }
+  })
+  await session.open()
+  session.setWanted(() => true)
+  const say = (key: string, index: number, of = result(index)): void => {
+    heard.attested({ index, result: of, key, kind: 0 })
+  }
+  const settle = async (): Promise<void> => {
+    for (let i = 0; i < 20; i++) {
+      await new Promise(resolve => { setImmediate(resolve) })
+      await clock.run(() => false, clock.now() + 60_000)
+    }
+  }
+  return { session, say, settle, runs, told, stuck, isDone: () => timesDone > 0 }
+}
+
+/** The command fails for every other piece. */
+const oddOnes: Command = index => index % 2 === 0 ? null : result(index)
+
+test('a check whose command fails three times is none any more, and the task is done', async t => {
+  for (const policy of [{ kind: 'audit' }, { kind: 'audit', error: 0.2 }] as const) {
+    const { session, say, settle, runs, isDone } = await checking(oddOnes, policy)
+    session.startComputing(1, false)
+    for (let index = 0; index < PIECES; index++) say('ann', index)
+    t.notOk(session.verification!.open === 0, 'some are to be checked')
+    t.notOk(isDone())
+    await settle()
+    t.ok(isDone(), 'done')
+    t.equal(session.verification!.open, 0)
+    const failing = runs.filter(index => index % 2 === 0)
+    t.ok(failing.length > 0 && failing.length % 3 === 0, `${failing.length} attempts`)
+    await session.close(null)
+  }
+})
+
+test('lots are not waited for while nothing is computed; the sample that was asked for is', async t => {
+  const { session, say, settle, isDone, runs } = await checking(result)
+  for (let index = 0; index < PIECES; index++) say('ann', index)
+  await settle()
+  t.ok(session.verification!.open > 0, 'one is open')
+  t.ok(isDone(), 'without computing, it is done')
+  session.startComputing(1, false)
+  await settle()
+  t.ok(runs.length > 0 && session.verification!.open === 0, 'and checked when there is computing')
+  await session.close(null)
+  const sampled = await checking(result, { kind: 'audit', error: 0.2 })
+  for (let index = 0; index < PIECES; index++) sampled.say('ann', index)
+  await sampled.settle()
+  t.notOk(sampled.isDone(), 'the sample is open')
+  sampled.session.startComputing(1, false)
+  await sampled.settle()
+  t.ok(sampled.isDone())
+  await sampled.session.close(null)
+})
+
+test('computing that ends leaves no lot to wait for; a pause does', async t => {
+  for (const ends of [true, false]) {
+    const { session, say, settle, isDone } = await checking(result)
+    session.startComputing(1, true)
+    for (let index = 0; index < PIECES; index++) say('ann', index)
+    await settle()
+    t.notOk(isDone(), 'paused')
+    if (ends) await session.stopComputing()
+    else session.resumeComputing()
+    await settle()
+    t.ok(isDone(), ends ? 'stopped' : 'resumed')
+    await session.close(null)
+  }
+})
+
+test('doubtful pieces whose command fails: nothing is left to do here, which is said', async t => {
+  const { session, say, settle, isDone, stuck } = await checking(index => index === 5 ? null : result(index))
+  session.startComputing(1, false)
+  for (let index = 0; index < PIECES; index++) if (index !== 5) say('ann', index)
+  await settle()
+  t.same([isDone(), stuck], [false, [[5]]])
+  say('ann', 5)
+  await settle()
+  t.ok(isDone(), 'until somebody attests it')
+  await session.close(null)
+})
