@@ -100,10 +100,10 @@ export type ErrorCode =
 
 /**
  * What would help, where one code has several cases. A user interface can choose its own advice by it: use another
- * folder, or another key; move something out of the way; finish the task first; shorten the command; let the task use
- * the GPUs.
+ * folder, or another key; move something out of the way; finish the task first; fetch its inputs; shorten the command;
+ * let the task use the GPUs.
  */
-export type Remedy = 'another-folder' | 'another-key' | 'move-away' | 'finish' | 'shorten' | 'allow-gpu'
+export type Remedy = 'another-folder' | 'another-key' | 'move-away' | 'finish' | 'fetch' | 'shorten' | 'allow-gpu'
 
 /** Options of an error. */
 export interface BitWorkerErrorOptions extends ErrorOptions { remedy?: Remedy | undefined }

@@ -31,7 +31,10 @@ const OPTIONS = { maxBytes: Infinity }
 export function notHere (names: readonly string[]): BitWorkerError {
   const what = names.length === 1 ? `The input ${quote(names[0]!)} is` : `The inputs ${names.map(quote).join(', ')} are`
   return new BitWorkerError(
-    'BW_ERR_INPUT', 'usage', `${what} not on this machine, and nothing is fetched for single pieces. Run the task, which fetches its inputs.`
+    'BW_ERR_INPUT',
+    'usage',
+    `${what} not on this machine, and nothing is fetched for single pieces. Run the task, which fetches its inputs.`,
+    { remedy: 'fetch' }
   )
 }
 
@@ -78,7 +81,7 @@ function outputOfTask (name: string): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_INPUT',
     'usage',
-    `The input ${quote(name)} is the output of another task, which is not computed for single pieces. Run the task.`
+    `The input ${quote(name)} is the output of another task. Only a run of the whole task reads that, so single pieces cannot be computed.`
   )
 }
 

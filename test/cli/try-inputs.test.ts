@@ -81,7 +81,7 @@ test('try of a folder that is split by files', async t => {
   const without = await run(['try', 'x.bitworker'], { env: lacking })
   t.deepEqual([without.code, without.stderr], [
     2,
-    'bitworker: The input "data" is not on this machine, and nothing is fetched for single pieces. Run the task, which fetches its inputs.\n'
+    'bitworker: The input "data" is not on this machine, and nothing is fetched for single pieces. Run the task, which fetches its inputs; run --seed-inputs fetches all of them.\n'
   ], 'said before the question')
   t.throws(() => readdirSync(path.join(dir, 'volunteer/.cache')), 'nothing is made there')
   const env = await volunteer(space, String(made.events[0]!['magnet']))

@@ -42,6 +42,8 @@ const ANOTHER_FOLDER: Advice = {
   'another-folder': ' with -o.', 'move-away': ', or choose another folder with -o.'
 }
 const ALLOW_GPU: Advice = { 'allow-gpu': '. Run it again with --gpu to let it use yours.' }
+// a run fetches what it computes with; a finished one computes nothing
+const FETCH_INPUTS: Advice = { fetch: '; run --seed-inputs fetches all of them.' }
 const ANOTHER_NAME = '. Choose another name with -o, or overwrite it with --force.'
 
 /** The advice, or the advice for each remedy; an error with another remedy, or without one, gets `else`. */
@@ -59,8 +61,10 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, Advice>>> = {
     create: { 'move-away': ', or choose another folder with --into.', else: ANOTHER_NAME },
     sign: ANOTHER_NAME,
     keygen: '. Choose another file with -o, or overwrite it with --force.',
-    seal: ANOTHER_NAME
+    seal: ANOTHER_NAME,
+    verify: ', or let bitworker run --force restore it.'
   },
+  BW_ERR_INPUT: { try: FETCH_INPUTS, verify: FETCH_INPUTS },
   BW_ERR_KEY: { create: ANOTHER_KEY, sign: ANOTHER_KEY },
   BW_ERR_KEY_FILE: { create: ANOTHER_KEY, sign: ANOTHER_KEY },
   BW_ERR_LOCKED: {
