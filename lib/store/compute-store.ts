@@ -156,6 +156,11 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
     return this.#track(Promise.resolve(this.#openFolder().reader.verify(index)))
   }
 
+  /** The same for who only looks: damage is not recorded. */
+  async isIntact (index: number): Promise<boolean> {
+    return this.#track(this.#openFolder().reader.isIntact(index))
+  }
+
   /** Checks the remaining pieces, so that damage is found before anyone waits for them. */
   async verifyRest (): Promise<void> {
     const check = async (index: number): Promise<boolean> =>

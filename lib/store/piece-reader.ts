@@ -76,6 +76,19 @@ export class PieceReader {
     return place !== null && this.#matches(index, place)
   }
 
+  /** The same without a word about damage: the piece stays stored. */
+  async isIntact (index: number): Promise<boolean> {
+    const place = this.#table.where(index)
+    if (place === null) return false
+    try {
+      const digest = await this.#files.use(place.path, fd => hashRegion(fd, place.position, place.result.size))
+      return digest !== null && equalBytes(digest, place.result.digest)
+    } catch (err) {
+      if (isGone(err)) return false
+      throw ioError(err, place.path)
+    }
+  }
+
   /** Like `verify`, unless the piece was checked since the start and since the last change of its file. */
   async verifyOnce (index: number): Promise<boolean> {
     if (this.#table.isSurelyChecked(index)) return true

@@ -69,8 +69,29 @@ test('what is wrong is found, and replaced', async t => {
   t.equal((await run([...VERIFY, '--all'])).code, 0, 'and is right from then on')
 })
 
+test('what is damaged stays so until it is repaired', async t => {
+  const { dir, run } = await finished(t, rightOf)
+  const file = path.join(dir, 'out/squares')
+  const whole = await readFile(file, 'utf8')
+  await writeFile(file, whole.replace('16\n', '61\n'))
+  for (const time of ['first', 'second']) {
+    const { code, stdout } = await run([...VERIFY, '--all'])
+    t.equal(code, 3, `found the ${time} time`)
+    t.match(stdout, /^of all 10 pieces 1 is wrong\ndamaged, or no longer there: piece 4\nRun the task again/)
+  }
+  const repaired = await run([...VERIFY, '--all', '--repair'])
+  t.equal(repaired.code, 0, repaired.stdout)
+  t.match(repaired.stdout, /^replaced by what this machine computed: 1 piece\. The files were made again\.$/m)
+  t.equal(await readFile(file, 'utf8'), whole)
+  await writeFile(file, whole.replace('16\n', '1616\n'))
+  const longer = await run([...VERIFY, '--all'])
+  t.equal(longer.code, 2)
+  t.match(longer.stderr, /or it has changed since\. Move it away, or let bitworker run --force restore it\.\n$/)
+})
+
 test('where the files were copied', async t => {
   const { dir, run } = await finished(t, piece => piece === 4 ? 'a lie\n' : rightOf(piece))
+  const listedPieces = Array.from({ length: 10 }, (_, piece) => piece === 4 ? 'a lie\n' : rightOf(piece)).join('')
   await mkdir(path.join(dir, 'copy'))
   const at = (name: string): string => path.join(dir, 'copy', name)
   await copyFile(path.join(dir, 'out/squares.results.json'), at('squares.results.json'))
@@ -84,6 +105,13 @@ test('where the files were copied', async t => {
   t.notOk(there.stdout.includes('Only'), 'the bytes themselves')
   await writeFile(at('squares'), Array.from({ length: 10 }, (_, piece) => piece === 4 ? '16 is\n' : rightOf(piece)).join(''))
   t.match((await run(copy)).stdout, /^wrong: piece 4$/m, 'whatever the list says')
+  for (const [changed, wrong] of [
+    [listedPieces.replace('25\n', '255\n'), 'pieces 4–8'], [`${listedPieces}more\n`, 'piece 4'],
+    [listedPieces.slice(0, -1), 'piece 4']
+  ] as const) {
+    await writeFile(at('squares'), changed)
+    t.match((await run(copy)).stdout, new RegExp(`^wrong: ${wrong}\ndamaged, or no longer there: piece 9$`, 'm'), 'what is before it is compared')
+  }
   const refused = await run([...copy, '--repair'])
   t.same([refused.code, /--repair works only where the task was run/.test(refused.stderr)], [2, true])
   for (const [text, says] of [
