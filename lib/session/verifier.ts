@@ -199,7 +199,7 @@ export class Verifier {
     this.#host.gaveUp(new BitWorkerError(
       'BW_ERR_VERIFY_COMMAND',
       'command',
-      `The task's verify command cannot judge pieces that were computed here (${why.message.replace(/\.$/, '')}), so results of other peers are accepted without it from now on. Correct the machine or the task, or pass --no-compute.`,
+      `The task's verify command cannot judge pieces that were computed here (${why.message.replace(/\.$/, '')}), so results of other peers are accepted without it from now on. Correct the machine or the task, or only download.`,
       { cause: why }
     ))
   }
