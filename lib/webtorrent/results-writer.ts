@@ -1,13 +1,14 @@
 /** Writes the results of a task (store/results-file.ts) before it is reported done. For session-mirror.ts. */
 import type { ComputeStore } from '../store/compute-store.ts'
+import type { PieceState } from '../verification/types.ts'
 import type { InternalTorrent } from './internals.ts'
 
-/** How pieces were accepted. The order is that of the codes in memory. */
+/** How pieces were accepted, where results are not verified. The order is that of the codes in memory. */
 const ORIGINS = ['earlier', 'computed', 'downloaded'] as const
 
 /** The part of ComputeTorrent that is used. */
 export interface WrittenTorrent extends InternalTorrent {
-  readonly _session: { readonly store: ComputeStore } | null
+  readonly _session: { readonly store: ComputeStore, standing (piece: number): PieceState | null } | null
 }
 
 /** The results of one torrent. */
@@ -62,6 +63,6 @@ export class ResultsWriter {
     const { _session: session } = this.#torrent
     // what an earlier run has written says more about its pieces
     if (session === null || (!this.#hasNew && await session.store.hasResults())) return
-    await session.store.writeResults(piece => ORIGINS[this.#origins[piece]!]!)
+    await session.store.writeResults(piece => session.standing(piece) ?? ORIGINS[this.#origins[piece]!]!)
   }
 }

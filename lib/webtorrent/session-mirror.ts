@@ -6,12 +6,12 @@ import type { EventEmitter } from 'node:events'
 import type { TaskWires } from '../connections/task-wires.ts'
 import type { SessionEvents } from '../session/events.ts'
 import type { SessionHost } from '../session/work-session.ts'
-import type { ComputeStore } from '../store/compute-store.ts'
 import type { FinishedFile } from '../store/types.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import type { InternalTorrent } from './internals.ts'
 import { ResultsWriter } from './results-writer.ts'
+import type { WrittenTorrent } from './results-writer.ts'
 import type { Sealing } from './sealing.ts'
 import type { TaskFileView } from './task-file-view.ts'
 import type { TorrentPiece, Wire } from './types.ts'
@@ -28,7 +28,7 @@ export function missingPieces (pieceCount: number): TorrentPiece[] {
 export interface MirroredTorrent extends InternalTorrent {
   readonly _taskWires: TaskWires
   readonly _sealing: Sealing
-  readonly _session: { readonly hasUnmergedFiles: boolean, readonly store: ComputeStore } | null
+  readonly _session: (WrittenTorrent['_session'] & { readonly hasUnmergedFiles: boolean }) | null
   readonly _options: { readonly results?: boolean }
   readonly _control: { readonly isStarting: boolean, banned (wire: Wire): void }
 }

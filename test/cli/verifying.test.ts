@@ -49,6 +49,9 @@ test('own machines are two commands, and a stranger among them changes nothing',
   for (const [index, machine] of machines.entries()) {
     const name = 'abc'[index]!
     t.equal(await readFile(path.join(dir, name, 'squares'), 'utf8'), RIGHT, `${name} has no wrong line`)
+    const { pieces } = JSON.parse(await readFile(path.join(dir, name, 'squares.results.json'), 'utf8')) as
+      { pieces: Array<{ accepted: string }> }
+    t.ok(pieces.every(({ accepted }) => accepted === 'own' || accepted === 'trusted'), 'the results say how')
     t.equal(the('verifying', machine.events)?.['policy'], 'audit')
     t.match(machine.stderr(), /^results: checked by lot here, and by trusted peers$/m)
     t.match(machine.stderr(), /^verified {4}\d+ computed here, \d+ by trusted peers/m)

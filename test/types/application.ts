@@ -10,6 +10,8 @@ import type {
   ComputeOptions,
   ErrorCode,
   FailedEvent,
+  PieceState,
+  PolicyOption,
   SeedOptions,
   Task,
   TaskFileView,
@@ -18,6 +20,8 @@ import type {
   TorrentError,
   TorrentFile,
   TorrentOptions,
+  VerificationReport,
+  VerifyOptions,
   WebTorrentOptions,
   Wire
 } from '../../lib/index.ts'
@@ -276,6 +280,12 @@ export function useTasks (client: BitWorker): void {
   client.add(encodeTask(parseTask(encodeTask(client.createTask({ name: 'a', parts: 1, command: 'true' })))), {
     compute: true
   })
+  const policies: PolicyOption[] = ['audit', { audit: 0.01 }, { quorum: 2 }, { trust: ['ab'.repeat(32)] }]
+  const verified: VerifyOptions[] = policies.map(verify => ({ verify, member: 'lab.key', membersOnly: true }))
+  for (const verifyOptions of verified) client.add(task, verifyOptions)
+  is<VerificationReport | null, typeof torrent.verification>(true)
+  is<PieceState | null, ReturnType<typeof torrent.standing>>(true)
+  torrent.on('refused', ({ peer, reason }) => { [peer.trim(), reason.trim()].join() })
   is<'off' | 'on' | 'paused', typeof torrent.computing>(true)
   torrent.startComputing(compute)
   torrent.pauseComputing()
