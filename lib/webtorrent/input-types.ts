@@ -4,6 +4,7 @@ import type { Torrent } from './public-types.ts'
 import type { BlockBlame } from './block-blame.ts'
 import type { InternalTorrent } from './internals.ts'
 import type { Wire } from './types.ts'
+import type { VerifyOptions } from './verify-options.ts'
 
 /** The part of the task's torrent that is needed for its inputs. */
 export interface ParentTorrent {
@@ -13,6 +14,7 @@ export interface ParentTorrent {
   emit (event: 'stage', torrent: Torrent): unknown
   emit (event: 'strike' | 'ban', misdeed: { peer: string, reason: string }): unknown
   readonly _taskWires: { ban (wire: Wire): void }
+  readonly _options: VerifyOptions
   readonly announce: readonly string[]
   readonly private?: boolean
   readonly wires: readonly Wire[]

@@ -19,6 +19,8 @@ import type { InputOptions } from './options.ts'
 import type { Torrent } from './public-types.ts'
 import { StageView, inputError } from './stage-view.ts'
 import type { StageTorrent } from './stage-view.ts'
+import { verifyOptionsOf } from './verify-options.ts'
+import type { VerifyOptions } from './verify-options.ts'
 
 const trace = traceOf('inputs')
 
@@ -47,6 +49,8 @@ export class SharedStage {
   readonly #options: InputOptions
   readonly #client: InputClient
   readonly #discovery: Discovering
+  /** whoever verifies a task verifies what it reads */
+  readonly #verify: VerifyOptions
   readonly #lineage: Lineage
   /** tasks, each as long as it has it */
   readonly #parents = new Set<ParentTorrent>()
@@ -71,6 +75,7 @@ export class SharedStage {
     // the task may end before others that read it
     this.#client = parent.client
     this.#discovery = { announce: [...parent.announce], isPrivate: parent.private === true }
+    this.#verify = verifyOptionsOf(parent._options)
     this.#options = options
     const lineage = this.#lineage = lineageOf(parent)
     const problem = lineageProblem(input.task.infoHash, lineage)
@@ -124,6 +129,7 @@ export class SharedStage {
       deselect: true,
       announce: [...announce],
       inputs: this.#options,
+      ...this.#verify,
       ...(isPrivate && { private: true })
     }) as StageTorrent
     const { tasks, all } = this.#lineage

@@ -73,6 +73,22 @@ export function isVerifyingAsked ({ verify, member, checkers = [], membersOnly =
   return verify !== undefined || member !== undefined || checkers.length > 0 || membersOnly
 }
 
+/** The same for a task whose output is read: what comes from it is as good as its results. */
+export function verifyOptionsOf (
+  { verify, member, checkers, taskCheckers, key, compute, expectsComputing }: VerifyOptions & { compute?: unknown }
+): VerifyOptions {
+  const computes = compute !== undefined && compute !== false
+  return {
+    ...(verify !== undefined && { verify }),
+    ...(member !== undefined && { member }),
+    ...(checkers !== undefined && { checkers }),
+    ...(taskCheckers !== undefined && { taskCheckers }),
+    ...(key !== undefined && { key }),
+    // otherwise it is computed only if somebody says so
+    ...(verify === 'all' && { expectsComputing: expectsComputing ?? computes })
+  }
+}
+
 /** The torrent that asks. */
 export interface ChoosingTorrent {
   readonly destroyed: boolean
@@ -122,6 +138,9 @@ async function verifyingFor (
       })
     : { policy: named, line: `accepted by the policy ${formatPolicy(named)}`, isWarning: false }
   const { policy } = chosen
+  if (named?.kind === 'all' && !expectsComputing) {
+    throw refused('The policy all accepts what is computed or found right here, and nothing is computed here. Choose another one.')
+  }
   // the verify command decides alone
   const isJudged = policy.kind === 'all' && task.verifyCommand !== undefined
   if (membersOnly && trustedKeys.size === 0) {

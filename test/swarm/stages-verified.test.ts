@@ -1,0 +1,29 @@
+// Who verifies the results of a task verifies those of the tasks whose outputs it reads.
+import test from 'tape'
+import { createTaskFrom } from '../../lib/index.ts'
+import type { Torrent } from '../../lib/webtorrent/public-types.ts'
+import { createFolder } from '../helpers/disk.ts'
+import { createClient, eventOf } from '../helpers/swarm.ts'
+
+test('an earlier task has the policy of the task that reads it', async t => {
+  const registry = createFolder(t)
+  const first = await createTaskFrom({ name: 'first', command: 'echo good', parts: 2, pieceLength: 100, registry })
+  const last = await createTaskFrom({
+    name: 'last', command: 'cat in', parts: 1, registry, inputs: [{ outputOf: first, name: 'in' }]
+  })
+  const client = createClient(t)
+  const inputs = { folder: createFolder(t), registry }
+  const torrent = client.add(last, { path: createFolder(t), inputs, verify: { quorum: 2 } })
+  await eventOf(torrent, 'ready')
+  const [stage] = await torrent.stages() as [Torrent]
+  if (!stage.ready) await eventOf(stage, 'ready')
+  t.equal(stage.verification?.policy, 'quorum=2')
+})
+
+test('without computing, the policy all is refused: nothing would be judged', async t => {
+  const client = createClient(t)
+  const task = await createTaskFrom({ name: 'x', command: 'echo', verifyCommand: 'true', parts: 2, pieceLength: 100 })
+  const torrent = client.add(task, { path: createFolder(t), verify: 'all' })
+  const err = await new Promise<Error & { code?: string }>(resolve => { torrent.on('error', resolve) })
+  t.equal(err.code, 'BW_ERR_VERIFY_OPTIONS')
+})
