@@ -4,7 +4,7 @@ import type { Torrent } from './public-types.ts'
 import type { BlockBlame } from './block-blame.ts'
 import type { InternalTorrent } from './internals.ts'
 import type { Wire } from './types.ts'
-import type { VerifyOptions } from './verify-options.ts'
+import type { VerifyOptions } from './verify-types.ts'
 
 /** The part of the task's torrent that is needed for its inputs. */
 export interface ParentTorrent {

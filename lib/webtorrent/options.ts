@@ -11,8 +11,7 @@ import type { SealOptions } from '../seal/seal.ts'
 import { unsupportedProblem } from '../task/task.ts'
 import type { ParseTaskOptions, Task } from '../task/task.ts'
 import type { TorrentOptions } from './inherited-options.ts'
-import type { VerifyingOptions } from './verifying.ts'
-import type { VerifyOptions } from './verify-options.ts'
+import type { VerifyOptions, VerifyingOptions } from './verify-types.ts'
 
 /** How pieces are computed. */
 export interface ComputeOptions {

@@ -20,7 +20,7 @@ import type { Torrent } from './public-types.ts'
 import { StageView, inputError } from './stage-view.ts'
 import type { StageTorrent } from './stage-view.ts'
 import { verifyOptionsOf } from './verify-options.ts'
-import type { VerifyOptions } from './verify-options.ts'
+import type { VerifyOptions } from './verify-types.ts'
 
 const trace = traceOf('inputs')
 

@@ -8,47 +8,7 @@ import type { Task } from '../task/task.ts'
 import { checkedPolicy, defaultPolicy, formatPolicy, parsePolicy } from '../verification/policy.ts'
 import type { DefaultPolicy } from '../verification/policy.ts'
 import type { Policy, VerificationStats } from '../verification/types.ts'
-import type { VerifyingOptions } from './verifying.ts'
-
-/** A policy as options have it; as text, it is that of `run --verify`. */
-export type PolicyOption = string | { audit: number } | { quorum: number } | { trust: readonly string[] }
-
-/** Options of `client.add` that decide which results of other peers are accepted. */
-export interface VerifyOptions {
-  /**
-   * The policy: 'off' accepts whatever is announced; 'audit', or with the share that may be wrong `{ audit: 0.01 }`,
-   * what peer keys attest that are believed, and checks some by lot; `{ quorum: 2 }` what so many keys attest; 'trust',
-   * or with public keys `{ trust: ['…'] }`, what members of trusted keys attest; 'all' only what is computed here, or
-   * found right by the task's verify command.
-   * Default: if the task has a verify command, and is computed here, 'all'; otherwise 'off', or, with `member` or
-   * `checkers`, what fits the task.
-   */
-  verify?: PolicyOption
-  /** the file of a secret key: this peer is a member of it, and its members are trusted */
-  member?: string
-  /** public keys whose members are trusted, 64 hex digits each; default: none */
-  checkers?: readonly string[]
-  /** whether the members of the keys that the task names are trusted as well; default true */
-  taskCheckers?: boolean
-  /**
-   * Refuse peers that are no members of a trusted key: nothing is exchanged with a peer before it has shown a
-   * certificate, and after ten seconds its connection is closed. Inputs are downloaded from anybody. Default false.
-   */
-  membersOnly?: boolean
-  /** the file of a secret key that signs results in every task; default: a key for this task and folder */
-  key?: string
-  /**
-   * Whether commands will run here: `startComputing()` will be called, or `stopComputing()` if they will not after all.
-   * Until then, no result is used that the task's verify command could judge. Default: if `compute` is given.
-   */
-  expectsComputing?: boolean
-}
-
-/** What is known of the results of a torrent. */
-export interface VerificationReport extends VerificationStats {
-  /** as `run --verify` has it */
-  policy: string
-}
+import type { PolicyOption, VerificationReport, VerifyOptions, VerifyingOptions } from './verify-types.ts'
 
 /** The part of ComputeTorrent that is reported. */
 export interface ReportingTorrent {

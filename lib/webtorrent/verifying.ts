@@ -1,5 +1,4 @@
 /** Makes what a session needs to verify results (lib/session/attestations.ts). Called by torrent.ts. */
-import type { KeyObject } from 'node:crypto'
 import { systemClock } from '../base/clock.ts'
 import type { TaskWires } from '../connections/task-wires.ts'
 import type { TaskPeer } from '../peers/task-peer.ts'
@@ -7,26 +6,9 @@ import type { Verifying } from '../session/attestations.ts'
 import type { SessionEvents } from '../session/events.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
-import type { Comparison, Policy } from '../verification/types.ts'
 import { previousClosed } from './closing-store.ts'
 import { Signing } from './signing.ts'
-
-/** How results of a task are verified. Keys come from `toSigningKey`. */
-export interface VerifyingOptions {
-  policy: Policy
-  /** default: 'bytes' */
-  comparison?: Comparison
-  /** equal runs of the command are known to give equal bytes; default false */
-  isDeterministic?: boolean
-  /** a lasting peer key; default: one for this task and folder */
-  key?: KeyObject
-  /** the trusted key that vouches for our peer key; default: none */
-  member?: KeyObject
-  /** 64 hex digits each; default: none */
-  trustedKeys?: Iterable<string>
-  /** refuse peers that are no members of these keys; default false */
-  membersOnly?: boolean
-}
+import type { VerifyingOptions } from './verify-types.ts'
 
 /** The torrent that asks. */
 export interface VerifyingTorrent {
