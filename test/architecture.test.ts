@@ -141,7 +141,7 @@ const DOORS: Record<string, readonly string[]> = {
     'options.ts',
     'package-guards.ts',
     'public-types.ts',
-    'types.ts', 'verify-options.ts'
+    'types.ts', 'verify-types.ts'
   ]
 }
 
