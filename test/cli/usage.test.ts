@@ -11,7 +11,7 @@ test('help', async t => {
   const { code, stdout, stderr } = await run(['--help'])
   t.equal(code, 0)
   t.equal(stderr, '')
-  const commands = ['create', 'try', 'run', 'info', 'seal', 'keygen', 'sign', 'trust', 'tracker', 'doctor']
+  const commands = ['create', 'try', 'run', 'info', 'seal', 'verify', 'keygen', 'sign', 'trust', 'tracker', 'doctor']
   for (const command of commands) {
     t.match(stdout, new RegExp(`^ {2}${command} `, 'm'), `lists ${command}`)
     const help = await run([command, '--help'])
@@ -33,7 +33,8 @@ const headings = (help: string): string[] => [...help.matchAll(/^(\w.*):$/gm)].m
 test('the help of a command with many flags has groups', async t => {
   const { run } = await workspace(t)
   t.deepEqual(headings((await run(['run', '--help'])).stdout), [
-    'Arguments', 'Options', 'When done', 'Input options', 'Sandbox and limits', 'Network options', 'Examples'
+    'Arguments', 'Options', 'Results of other peers', 'When done', 'Input options', 'Sandbox and limits', 'Network options',
+    'Examples'
   ])
   t.deepEqual(headings((await run(['create', '--help'])).stdout), [
     'Arguments', 'Options', 'Pieces', 'Inputs', 'Limits and requirements', 'Verifying', 'Sharing and signing', 'Trying and reusing',
