@@ -57,6 +57,6 @@ test('the interpreter of a script', async t => {
   t.equal(await refused({ command: 'x' }), 'BW_ERR_TASK_OPTIONS A task has either a command or a script, not both.')
   t.equal(await refused({ script: 5 }), 'BW_ERR_TASK_OPTIONS script must be a path.')
   t.match(await refused({ script: path.join(dir, 'none') }), /^BW_ERR_NOT_FOUND .* does not exist/)
-  t.match(await refused({ script: dir }), /^BW_ERR_INPUT_SOURCE .*cannot be read/)
+  t.match(await refused({ script: dir }), /^BW_ERR_INPUT_SOURCE .*is a folder, but a file is needed/)
   t.match(await refused({ script: undefined }), /^BW_ERR_TASK_OPTIONS command must be a string/)
 })
