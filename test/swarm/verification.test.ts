@@ -70,7 +70,13 @@ test('a machine that errs: what only it attests is nobody\'s result where two ar
 })
 
 test('without verification, what a liar says is in the files', async t => {
-  const { honest } = await swarm(t, { policy: { kind: 'off' } }, machine(0, () => true))
-  await allDone(honest)
-  t.ok(honest.some(peer => wrongIn(peer) > 0))
+  const off = { verifying: { policy: { kind: 'off' } } } as const
+  const [honest, liar] = await Promise.all([createPeer(t, task, off), createPeer(t, task, off)])
+  await Promise.all([honest, liar].map(ready))
+  liar.torrent.startComputing({ slots: 1, executor: machine(0, () => true) })
+  await allDone([liar])
+  await connect(honest, liar)
+  honest.torrent.startComputing({ slots: 1, executor: machine(WORK_MS, () => false) })
+  await allDone([honest])
+  t.ok(wrongIn(honest) > 0)
 })

@@ -28,6 +28,7 @@ class Parent extends EventEmitter {
   readonly infoHash: string
   readonly announce = []
   readonly wires = []
+  readonly _options = {}
 
   constructor (known: Known, infoHash: string) {
     super()
