@@ -17,7 +17,7 @@ test('nothing is expected of a peer that is not listened to, though one of its r
     scheduler,
     results: { has: () => false },
     computing: { abort () {}, run () {} },
-    neighbours: { delivered: (from: TaskPeer, bytes: number) => { scheduler.deliveries.delivered(from.holder, bytes) } },
+    neighbours: { delivered: (by: TaskPeer, bytes: number) => { scheduler.deliveries.delivered(by.holder, bytes) } },
     vetting: { verifier: { isOn: true, listensTo: () => false }, downloaded: async () => 'right', confirm () {} }
   } as unknown as ArrivalParts
   const arrivals = new Arrivals(parts, { report () {}, broken: err => { t.fail(err.message) } }, index => {
