@@ -8,9 +8,10 @@
  * In memory there are 4 bytes for each piece, and a list for each piece with more than one record. Made by
  * verification-files.ts.
  */
-import { closeSync, fstatSync, ftruncateSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { BitWorkerError } from '../base/errors.ts'
+import { readAtSync } from '../system/file-io.ts'
 import { ioError } from '../system/io-errors.ts'
 import { writeAllSync } from '../system/write-all.ts'
 import { openAlone, otherTask } from './journal.ts'
@@ -68,7 +69,7 @@ export class StatementFile implements StatementLog {
         writeAllSync(fd, header, 0)
         return new StatementFile(path, fd, 0, opts)
       }
-      if (!readExactly(fd, 0, HEADER_BYTES).equals(header)) throw otherTask(path)
+      if (!readAtSync(fd, 0, HEADER_BYTES).equals(header)) throw otherTask(path)
       const size = Math.floor((length - HEADER_BYTES) / (opts.recordBytes + CRC_BYTES))
       ftruncateSync(fd, HEADER_BYTES + size * (opts.recordBytes + CRC_BYTES))
       return new StatementFile(path, fd, size, opts)
@@ -110,7 +111,7 @@ export class StatementFile implements StatementLog {
   * #records (): Generator<{ record: Uint8Array, number: number }> {
     const length = this.#recordBytes + CRC_BYTES
     for (let number = 0; number < this.#size && this.#fd !== -1; number += CHUNK_RECORDS) {
-      const bytes = readExactly(this.#fd, this.#at(number), Math.min(CHUNK_RECORDS, this.#size - number) * length)
+      const bytes = readAtSync(this.#fd, this.#at(number), Math.min(CHUNK_RECORDS, this.#size - number) * length)
       for (let at = 0; at + length <= bytes.length; at += length) {
         const record = this.#intact(bytes.subarray(at, at + length))
         if (record !== null) yield { record, number: number + at / length }
@@ -120,7 +121,7 @@ export class StatementFile implements StatementLog {
 
   #read (number: number): Uint8Array | null {
     try {
-      return this.#intact(readExactly(this.#fd, this.#at(number), this.#recordBytes + CRC_BYTES))
+      return this.#intact(readAtSync(this.#fd, this.#at(number), this.#recordBytes + CRC_BYTES))
     } catch {
       return null
     }
@@ -143,18 +144,6 @@ export class StatementFile implements StatementLog {
 
 function indexOf (record: Uint8Array): number {
   return new DataView(record.buffer, record.byteOffset).getUint32(0)
-}
-
-/** The bytes of a region; fewer at the end of the file. Throws errors of the file system. */
-function readExactly (fd: number, position: number, length: number): Buffer {
-  const bytes = Buffer.alloc(length)
-  let at = 0
-  while (at < length) {
-    const count = readSync(fd, bytes, at, length - at, position + at)
-    if (count === 0) break
-    at += count
-  }
-  return bytes.subarray(0, at)
 }
 
 function closed (): BitWorkerError {

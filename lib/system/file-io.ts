@@ -59,7 +59,8 @@ export async function readAt (fd: number, position: number, length: number): Pro
   return buf.subarray(0, at)
 }
 
-function readAtSync (fd: number, position: number, length: number): Buffer {
+/** The same in one call that blocks, for small regions and start-up. Throws errors of the file system. */
+export function readAtSync (fd: number, position: number, length: number): Buffer {
   const buf = Buffer.allocUnsafe(length)
   let at = 0
   while (at < length) {

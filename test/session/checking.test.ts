@@ -3,7 +3,6 @@ import test from 'tape'
 import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { CheckedStore } from '../../bench/simulator/store.ts'
 import { CommandError } from '../../lib/base/errors.ts'
-import type { Downloads } from '../../lib/download/downloads.ts'
 import type { AttestationParts } from '../../lib/session/attestations.ts'
 import type { SessionEvents } from '../../lib/session/events.ts'
 import { WorkSession } from '../../lib/session/work-session.ts'
@@ -11,25 +10,12 @@ import type { Result } from '../../lib/results/result.ts'
 import type { Generated } from '../../lib/store/types.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { Policy } from '../../lib/verification/types.ts'
+import { NO_DOWNLOADS } from '../helpers/no-downloads.ts'
 import { result } from '../helpers/verification.ts'
 
 const PIECES = 8
 const task = createTask({ name: 'out', command: 'true', parts: PIECES, pieceLength: 64 })
 const WORK_MS = 100
-const DOWNLOADS: Downloads = {
-  bufferedBytes: 0,
-  open () {},
-  offer () {},
-  isAwaited: () => false,
-  needs: () => false,
-  consider () {},
-  hurry () {},
-  removePeer () {},
-  cancel () {},
-  reassign () {},
-  hasten () {},
-  close () {}
-}
 
 /** All pieces are on the disk. */
 class FullStore extends CheckedStore {
@@ -77,7 +63,7 @@ async function checking (command: Command, policy: Policy = { kind: 'audit' }) {
     peerId: new Uint8Array(20),
     random: () => 0,
     lag: () => 0,
-    createDownloads: () => DOWNLOADS,
+    createDownloads: () => NO_DOWNLOADS,
     verifying: {
       policy,
       ownKey: 'own',

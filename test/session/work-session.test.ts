@@ -3,28 +3,14 @@ import test from 'tape'
 import { SimulatedStore } from '../../bench/simulator/store.ts'
 import type { Clock } from '../../lib/base/clock.ts'
 import { CommandError } from '../../lib/base/errors.ts'
-import type { Downloads } from '../../lib/download/downloads.ts'
 import type { SessionParts } from '../../lib/session/session-parts.ts'
 import { WorkSession } from '../../lib/session/work-session.ts'
 import type { Generated, Generation } from '../../lib/store/types.ts'
 import { createTask } from '../../lib/task/task.ts'
+import { NO_DOWNLOADS } from '../helpers/no-downloads.ts'
 
 const task = createTask({ name: 'out', command: 'true', parts: 2, pieceLength: 64 })
 const RESULT = { size: 1, digest: new Uint8Array(32), ms: 5, stderr: '' }
-const DOWNLOADS: Downloads = {
-  bufferedBytes: 0,
-  open () {},
-  offer () {},
-  isAwaited: () => false,
-  needs: () => false,
-  consider () {},
-  hurry () {},
-  removePeer () {},
-  cancel () {},
-  reassign () {},
-  hasten () {},
-  close () {}
-}
 
 /** A work item in the hands of a test. */
 class Item implements Generation {
@@ -66,7 +52,7 @@ class Timers {
   }
 }
 
-function partsOf (store: SimulatedStore, clock: Clock, downloads = DOWNLOADS): SessionParts {
+function partsOf (store: SimulatedStore, clock: Clock, downloads = NO_DOWNLOADS): SessionParts {
   return { store, clock, peerId: new Uint8Array(20), random: () => 0.5, lag: () => 0, createDownloads: () => downloads }
 }
 
@@ -111,7 +97,7 @@ test('an item that is stopped and ends in the next round is reported as begun an
 test('a session that is closed while it tidies up leaves no timer', async t => {
   const timers = new Timers()
   const hasten = (): void => { void session.close(null) }
-  const parts = partsOf(new SimulatedStore(index => new Item(index)), timers, { ...DOWNLOADS, hasten })
+  const parts = partsOf(new SimulatedStore(index => new Item(index)), timers, { ...NO_DOWNLOADS, hasten })
   const session: WorkSession = new WorkSession(task, parts, HOST)
   t.equal(timers.set.size, 1)
   const [due] = timers.set

@@ -66,6 +66,20 @@ async function author (t: Test, task: Task, find: InputOptions['find']): Promise
   return { client, address: await addressOf(client) }
 }
 
+/** What the task's command writes where the inputs were made, and elsewhere: asserts that it is the same. */
+async function seenByBoth (t: Test, task: Task, find: NonNullable<InputOptions['find']>): Promise<string> {
+  const { address } = await author(t, task, find)
+  const own = createClient(t).add(task, {
+    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t), find }
+  })
+  await eventOf(own, 'done')
+  const other = await volunteer(t, task, [address])
+  await other.done
+  const seen = readFileSync(path.join(other.out, 'out'), 'utf8')
+  t.equal(readFileSync(path.join(own.path, 'out'), 'utf8'), seen)
+  return seen
+}
+
 async function refusalOf (torrent: ReturnType<BitWorker['add']>): Promise<string | undefined> {
   return new Promise(resolve => {
     torrent.on('input', event => { if (event.state === 'refused') resolve(event.message) })
@@ -86,7 +100,7 @@ test('whole inputs: a folder, a file, and a script in the task itself', async t 
     parts: 3,
     inputs: [folder.input, file.input, { name: 'run.sh', data: new TextEncoder().encode(script) }]
   })
-  const find: InputOptions['find'] = async infoHash => await folder.find(infoHash) ?? file.find(infoHash)
+  const find: NonNullable<InputOptions['find']> = async infoHash => await folder.find(infoHash) ?? file.find(infoHash)
   const { client, address } = await author(t, task, find)
   const first = await volunteer(t, task, [address])
   await first.done
@@ -189,16 +203,8 @@ test('a command sees the same input at its author and elsewhere', async t => {
     parts: 2,
     inputs: [data.input, frames.input, { name: 'run.sh', data: new Uint8Array([1]) }]
   })
-  const find: InputOptions['find'] = async infoHash => await data.find(infoHash) ?? frames.find(infoHash)
-  const { address } = await author(t, task, find)
-  const own = createClient(t).add(task, {
-    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t), find }
-  })
-  await eventOf(own, 'done')
-  const other = await volunteer(t, task, [address])
-  await other.done
-  const seen = readFileSync(path.join(other.out, 'out'), 'utf8')
-  t.equal(readFileSync(path.join(own.path, 'out'), 'utf8'), seen)
+  const find: NonNullable<InputOptions['find']> = async infoHash => await data.find(infoHash) ?? frames.find(infoHash)
+  const seen = await seenByBoth(t, task, find)
   t.equal(seen.match(/^-r-xr-xr-x .* 1970-01-01 /gm)?.length, 6, 'files of mode 0555, without a time')
   t.equal(seen.match(/^drwxr-xr-x .* 1970-01-01 /gm)?.length, 4, 'and folders')
 })
@@ -219,16 +225,8 @@ test('symbolic links of a folder are at their places, at its author and elsewher
     parts: 1,
     inputs: [input]
   })
-  const find: InputOptions['find'] = async wanted => wanted === input.infoHash ? { info, path: folder } : null
-  const { address } = await author(t, task, find)
-  const own = createClient(t).add(task, {
-    path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t), find }
-  })
-  await eventOf(own, 'done')
-  const other = await volunteer(t, task, [address])
-  await other.done
-  const seen = readFileSync(path.join(other.out, 'out'), 'utf8')
-  t.equal(readFileSync(path.join(own.path, 'out'), 'utf8'), seen)
+  const find: NonNullable<InputOptions['find']> = async wanted => wanted === input.infoHash ? { info, path: folder } : null
+  const seen = await seenByBoth(t, task, find)
   const links = [...seen.matchAll(/^l.* 1970-01-01 .* \.\/(.* -> .*)$/gm)].map(([, link]) => link)
   t.deepEqual(links, ['bin/b -> ../v/2/b', 'latest -> v/2', 'one -> two', 'two -> a'])
   t.match(seen, /\n100000 data\/bin\/b\n *20000 data\/one\n *20000 data\/two\n100000 data\/latest\/b\n/)

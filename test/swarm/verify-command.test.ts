@@ -70,13 +70,19 @@ const LIES: Array<(index: number) => string> = [
   index => `${FIRST + index + 1}: 2 2\n`
 ]
 
+/** One peer for each kind of lie, which has announced everything. */
+async function liarsOf (t: Test, task: Task): Promise<Peer[]> {
+  const liars: Peer[] = []
+  for (const lie of LIES) liars.push(await liar(t, task, lie))
+  await allDone(liars)
+  return liars
+}
+
 test('five of six peers lie from the start', async t => {
   noteEnd(t)
   const right = await truth(t)
   const task = factors()
-  const liars: Peer[] = []
-  for (const lie of LIES) liars.push(await liar(t, task, lie))
-  await allDone(liars)
+  const liars = await liarsOf(t, task)
   const peer = await honest(t, task)
   const strikes: string[] = []
   peer.torrent.on('strike', ({ reason }) => { strikes.push(reason) })
@@ -93,9 +99,7 @@ test('three honest peers share the work among five liars', async t => {
   noteEnd(t)
   const right = await truth(t)
   const task = factors()
-  const liars: Peer[] = []
-  for (const lie of LIES) liars.push(await liar(t, task, lie))
-  await allDone(liars)
+  const liars = await liarsOf(t, task)
   const peers: Peer[] = []
   for (let i = 0; i < 3; i++) peers.push(await honest(t, task))
   await connect(...liars, ...peers)
