@@ -103,7 +103,7 @@ export type ErrorCode =
  * folder, or another key; move something out of the way; finish the task first; fetch its inputs; shorten the command;
  * let the task use the GPUs.
  */
-export type Remedy = 'another-folder' | 'another-key' | 'move-away' | 'finish' | 'fetch' | 'shorten' | 'allow-gpu'
+export type Remedy = 'another-folder' | 'another-key' | 'move-away' | 'finish' | 'task-file' | 'fetch' | 'shorten' | 'allow-gpu'
 
 /** Options of an error. */
 export interface BitWorkerErrorOptions extends ErrorOptions { remedy?: Remedy | undefined }

@@ -74,6 +74,25 @@ export function finishedFiles (task: Task, folder: string): FinishedContent[] {
   })
 }
 
+/** A file that a complete command made, as it was recorded then. */
+export interface MadeFile extends Result {
+  /** index in the task */
+  file: number
+  /** absolute */
+  path: string
+}
+
+/** The files of a folder that its complete command made, whether or not they have changed since. As `finishedFiles`. */
+export function madeFiles (task: Task, folder: string): MadeFile[] {
+  if (isConcatenation(task)) return []
+  const layout = new StoreLayout(folder, task.infoHash)
+  const { files } = readClaims(task, layout)
+  return task.files.flatMap((description, file) => {
+    const { size, digest } = files.get(file) ?? {}
+    return size === undefined || digest === undefined ? [] : [{ file, path: layout.final(description), size, digest }]
+  })
+}
+
 function readClaims (task: Task, layout: StoreLayout): Claims {
   try {
     const bytes = readFileSync(layout.journal)

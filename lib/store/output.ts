@@ -6,13 +6,15 @@ import { closeSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { BitWorkerError } from '../base/errors.ts'
 import { PackedResults } from '../results/packed-results.ts'
 import type { Result } from '../results/result.ts'
-import { hashRegion, isGone, openRegular } from '../system/file-io.ts'
+import { hashRegion, isGone, openRegular, readAt } from '../system/file-io.ts'
 import { ioError } from '../system/io-errors.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { isConcatenation } from '../task/unsupported.ts'
 import { ComputeStore } from './compute-store.ts'
 import { StoreLayout } from './files/layout.ts'
+import { madeFiles } from './finished-files.ts'
+import type { MadeFile } from './finished-files.ts'
 import { offsetsOf } from './restore.ts'
 import { resultsFileOf } from './results-file.ts'
 
@@ -28,6 +30,10 @@ export interface Output {
   readonly results: Iterable<[index: number, result: Result]> & { readonly size: number }
   /** The result that is there, by its bytes if there are any; null: damaged or gone. */
   read (index: number): Promise<Result | null>
+  /** Bytes of a piece that `read` has found. Not of a list. */
+  readBytes (index: number, offset: number, length: number): Promise<Uint8Array>
+  /** The finished files that a complete command made, as they were recorded; none where they are not kept. */
+  readonly made: readonly MadeFile[]
   /** Replaces a piece. Only in the task's folder. */
   replace (index: number, bytes: Uint8Array): Promise<void>
   /** Makes the files of replaced pieces again. Returns whether all are made. */
@@ -45,14 +51,14 @@ export async function openOutput (task: Task, folder: string): Promise<Output> {
     const store = new ComputeStore({ task, path: folder })
     try {
       await store.open()
-      return new FolderOutput(task, store)
+      return new FolderOutput(task, store, madeFiles(task, folder))
     } catch (err) {
       await closed(store)
       throw err
     }
   }
   const list = resultsFileOf(task, layout.folder)
-  if (existsSync(list)) return new CopiedOutput(task, layout, readList(task, list))
+  if (existsSync(list)) return new CopiedOutput(task, layout, readList(task, layout, list))
   throw new BitWorkerError(
     'BW_ERR_NOT_FINISHED',
     'usage',
@@ -63,12 +69,14 @@ export async function openOutput (task: Task, folder: string): Promise<Output> {
 
 class FolderOutput implements Output {
   readonly kind = 'folder'
+  readonly made: readonly MadeFile[]
   readonly #task: Task
   readonly #store: ComputeStore
 
-  constructor (task: Task, store: ComputeStore) {
+  constructor (task: Task, store: ComputeStore, made: readonly MadeFile[]) {
     this.#task = task
     this.#store = store
+    this.made = made
   }
 
   get results (): Output['results'] { return this.#store.results }
@@ -76,6 +84,10 @@ class FolderOutput implements Output {
   async read (index: number): Promise<Result | null> {
     const result = this.#store.results.get(index)
     return result !== undefined && await this.#store.isIntact(index) ? result : null
+  }
+
+  async readBytes (index: number, offset: number, length: number): Promise<Uint8Array> {
+    return this.#store.read(index, offset, length)
   }
 
   async replace (index: number, bytes: Uint8Array): Promise<void> {
@@ -107,36 +119,51 @@ class FolderOutput implements Output {
 class CopiedOutput implements Output {
   readonly kind: 'files' | 'list'
   readonly results: PackedResults
+  readonly made: readonly MadeFile[]
   readonly #task: Task
   readonly #layout: StoreLayout
   readonly #offsets = new Map<number, Float64Array>()
 
-  constructor (task: Task, layout: StoreLayout, results: PackedResults) {
+  constructor (task: Task, layout: StoreLayout, { results, made }: Listed) {
     this.#task = task
     this.#layout = layout
     this.results = results
+    this.made = made.filter(({ path }) => existsSync(path))
     this.kind = isConcatenation(task) && task.files.some(file => existsSync(layout.final(file))) ? 'files' : 'list'
   }
 
   async read (index: number): Promise<Result | null> {
     const { size, digest: recorded } = this.results.get(index)!
     if (this.kind === 'list') return { size, digest: recorded }
-    const { file, part } = locate(this.#task, index)
-    const at = this.#layout.final(this.#task.files[file]!)
-    const offsets = this.#offsetsOf(file)
+    const { at, position, isLast, end } = this.#where(index)
     try {
-      const fd = openRegular(at)
-      try {
+      return await using(at, async fd => {
         // what was appended belongs to no piece, so the last one answers for it
-        if (part === offsets.length - 2 && statSync(at).size !== offsets.at(-1)) return null
-        const digest = await hashRegion(fd, offsets[part]!, size)
+        if (isLast && statSync(at).size !== end) return null
+        const digest = await hashRegion(fd, position, size)
         return digest === null ? null : { size, digest }
-      } finally {
-        closeSync(fd)
-      }
+      })
     } catch (err) {
       if (isGone(err)) return null
       throw ioError(err, at)
+    }
+  }
+
+  async readBytes (index: number, offset: number, length: number): Promise<Uint8Array> {
+    const { at, position } = this.#where(index)
+    return using(at, async fd => readAt(fd, position + offset, length)).catch((err: unknown) => {
+      throw ioError(err, at)
+    })
+  }
+
+  #where (index: number): { at: string, position: number, isLast: boolean, end: number } {
+    const { file, part } = locate(this.#task, index)
+    const offsets = this.#offsetsOf(file)
+    return {
+      at: this.#layout.final(this.#task.files[file]!),
+      position: offsets[part]!,
+      isLast: part === offsets.length - 2,
+      end: offsets.at(-1)!
     }
   }
 
@@ -157,13 +184,25 @@ async function closed (store: ComputeStore): Promise<void> {
   await new Promise<void>(resolve => { store.close(() => { resolve() }) })
 }
 
+async function using<T> (path: string, use: (fd: number) => Promise<T>): Promise<T> {
+  const fd = openRegular(path)
+  try {
+    return await use(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
 function copied (folder: string): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_NOT_FINISHED', 'usage', `${folder} has the files of the task, but not its folder in .bitworker, so its pieces cannot be replaced. Repair them where the task was run.`
   )
 }
 
-function readList (task: Task, list: string): PackedResults {
+/** What NAME.results.json says. */
+interface Listed { results: PackedResults, made: MadeFile[] }
+
+function readList (task: Task, layout: StoreLayout, list: string): Listed {
   const refused = (why: string, cause?: unknown): BitWorkerError => new BitWorkerError(
     'BW_ERR_RESULTS_FILE', 'input', `${list} cannot be used: ${why}. Get it again, or check the output where the task was run.`, { cause }
   )
@@ -174,7 +213,7 @@ function readList (task: Task, list: string): PackedResults {
   } catch (err) {
     throw refused('it is not JSON', err)
   }
-  const { infoHash, pieces } = (said ?? {}) as { infoHash?: unknown, pieces?: unknown }
+  const { infoHash, pieces, files } = (said ?? {}) as { infoHash?: unknown, pieces?: unknown, files?: unknown }
   if (infoHash !== task.infoHash) throw refused('it belongs to another task')
   if (!Array.isArray(pieces) || pieces.length !== task.pieceCount) throw refused('it does not have every piece once')
   const results = new PackedResults(task.pieceCount)
@@ -184,5 +223,15 @@ function readList (task: Task, list: string): PackedResults {
     if (!isRight || typeof sha256 !== 'string' || !SHA256.test(sha256)) throw refused(`its entry ${index} is not a result`)
     results.set(index, { size: Number(size), digest: Buffer.from(sha256, 'hex') })
   }
-  return results
+  return { results, made: isConcatenation(task) ? [] : madeOf(task, layout, files) }
+}
+
+/** What is said of files whose digests are known. */
+function madeOf (task: Task, layout: StoreLayout, files: unknown): MadeFile[] {
+  const said = (Array.isArray(files) ? files : []) as Array<Record<string, unknown> | null>
+  return task.files.flatMap((description, file) => {
+    const { length, sha256 } = said.find(each => each?.['path'] === description.path) ?? {}
+    if (typeof sha256 !== 'string' || !SHA256.test(sha256) || !Number.isInteger(length)) return []
+    return [{ file, path: layout.final(description), size: Number(length), digest: Buffer.from(sha256, 'hex') }]
+  })
 }

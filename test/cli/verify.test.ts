@@ -1,10 +1,13 @@
-// `bitworker verify`: pieces of a finished task are computed again and compared, where it was run and elsewhere.
+// `bitworker verify`: pieces of a finished task are judged, or computed again and compared, where it was run and
+// elsewhere.
+import { createHash } from 'node:crypto'
 import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import test from 'tape'
 import type { Test } from 'tape'
-import { createTask, encodeTask } from '../../lib/index.ts'
+import { BashExecutor } from '../../lib/executor/bash-executor.ts'
+import { createTask, encodeTask, magnetOf } from '../../lib/index.ts'
 import type { Task } from '../../lib/index.ts'
 import { workspace } from '../helpers/cli.ts'
 import type { Workspace } from '../helpers/cli.ts'
@@ -29,6 +32,7 @@ async function finished (
     if (text !== null) await put(store, piece, text)
   }
   if (store.results.size === task.pieceCount) {
+    store.configure({ executor: new BashExecutor() })
     await store.finishFile(0, { run: true })
     await store.writeResults(() => 'downloaded')
   }
@@ -136,12 +140,102 @@ test('results that differ from run to run', async t => {
   t.match(stdout, /^Two runs of piece \d on this machine differ: the results of this task cannot be checked by comparing them\.\n$/)
 })
 
+test('a verify command judges what is there, here and on a copy', async t => {
+  // no two machines print the same, and both are right
+  const options = { command: 'sleep 60', verifyCommand: 'read -r n rest; ((n == PIECE_IDX * PIECE_IDX)); code=$?; ((PIECE_IDX == 7)) && code=5; exit $code', deterministic: false }
+  const lies = await finished(t, piece => piece === 4 ? '17 by x\n' : piece === 7 ? '' : `${piece * piece} by x\n`, options)
+  const { code, stdout, events } = await lies.run([...VERIFY, '--all', '--json'])
+  t.equal(code, 3, 'and nothing was computed')
+  t.same(events.find(({ event, piece }) => event === 'checked' && piece === 4), { event: 'checked', piece: 4, right: false, state: 'wrong', by: 'verify' })
+  t.match(stdout, /"wrong":\[4\],"damaged":\[\],"failed":\[7\]/)
+  await mkdir(path.join(lies.dir, 'copy'))
+  for (const name of ['squares', 'squares.results.json']) {
+    await copyFile(path.join(lies.dir, 'out', name), path.join(lies.dir, 'copy', name))
+  }
+  const copied = await lies.run(['verify', 'task', '--yes', '-o', 'copy', '--all'])
+  t.equal(copied.code, 3)
+  t.match(copied.stdout, /^of all 10 pieces 1 is wrong|^of 9 drawn by lot 1 were wrong/m)
+  t.match(copied.stdout, /^wrong: piece 4\nnot checked: piece 7\. The verify command cannot tell: The command exited with code 5\.\n/m)
+  t.notOk(copied.stdout.includes('Another version'), 'it is wrong, wherever it is judged')
+  await rm(path.join(lies.dir, 'copy/squares'))
+  const digests = await lies.run(['verify', 'task', '--yes', '-o', 'copy', '--all'])
+  t.equal(digests.code, 2)
+  t.match(digests.stderr, /The verify command of squares needs the bytes of the pieces, and only their digests are there\. Verify it where it was run, or copy the files as well\.\n$/)
+  const right = await finished(t, rightOf, { ...options, verifyCommand: 'read -r n; ((n == PIECE_IDX * PIECE_IDX))' })
+  const all = await right.run([...VERIFY, '--all'])
+  t.same([all.code, all.stdout], [0, 'the verify command finds all 10 pieces right\n'])
+})
+
+test('a wrong piece is replaced by one that the verify command finds right', async t => {
+  const { dir, run } = await finished(t, piece => [4, 5].includes(piece) ? 'a lie\n' : rightOf(piece), {
+    command: '((PIECE_IDX == 5)) && echo broken || echo $((PIECE_IDX*PIECE_IDX))', verifyCommand: 'read -r n; ((n == PIECE_IDX * PIECE_IDX))'
+  })
+  const { code, stdout } = await run([...VERIFY, '--all', '--repair'])
+  t.equal(code, 3, 'one is still wrong')
+  t.match(stdout, /^wrong: pieces 4–5\nnot replaced: piece 5\. The verify command finds what this machine computes wrong as well\.$/m)
+  t.match(stdout, /^replaced by what this machine computed: 1 piece\. The files were made again\.$/m)
+  t.match(await readFile(path.join(dir, 'out/squares'), 'utf8'), /^9\n16\na lie\n36$/m)
+})
+
+test('a compare command says which results are the same', async t => {
+  const { run } = await finished(t, piece => piece === 4 ? '5.1\n' : `${piece}.1\n`, {
+    command: 'echo $PIECE_IDX.$RANDOM', compareCommand: 'IFS=. read -r a _ < a; IFS=. read -r b _ < b; ((a == b))'
+  })
+  const { code, stdout } = await run([...VERIFY, '--all'])
+  t.equal(code, 3)
+  t.match(stdout, /^of all 10 pieces 1 is wrong\nwrong: piece 4\n/)
+})
+
+test('files that a complete command made', async t => {
+  const options = { completeCommand: 'cat $PART_LIST > "$FILE"; echo end >> "$FILE"' }
+  const { dir, run, task } = await finished(t, rightOf, options)
+  const all = await run([...VERIFY, '--all', '--json'])
+  t.equal(all.code, 0)
+  t.match(all.stderr, /^all 10 pieces are as this machine computes them\nsquares: what the complete command makes of these pieces$/m)
+  t.same(all.events.at(-1)?.['files'], [{ path: 'squares', state: 'right' }])
+  const some = await run([...VERIFY, '--sample', '3'])
+  t.equal(some.code, 0)
+  t.match(some.stdout, /^squares: as it was when it was made; to see whether it was made of these pieces, check --all$/m)
+
+  await mkdir(path.join(dir, 'copy'))
+  const at = (name: string): string => path.join(dir, 'copy', name)
+  await copyFile(path.join(dir, 'out/squares.results.json'), at('squares.results.json'))
+  await copyFile(path.join(dir, 'out/squares'), at('squares'))
+  const copy = ['verify', 'task', '--yes', '-o', 'copy', '--all']
+  const copied = await run(copy)
+  t.same([copied.code, copied.stdout], [0, 'all 10 pieces are as this machine computes them\nsquares: what the complete command makes of these pieces\n'])
+  // a list that knows of the change does not help
+  const file = path.join(dir, 'out/squares')
+  const text = (await readFile(file, 'utf8')).replace('end', 'END')
+  await writeFile(at('squares'), text)
+  t.match((await run(copy)).stdout, /^squares: changed since it was made, or gone$/m)
+  const list = await readFile(at('squares.results.json'), 'utf8')
+  const digest = createHash('sha256').update(text).digest('hex')
+  await writeFile(at('squares.results.json'), list.replace(/"sha256":"[0-9a-f]+"/, `"sha256":"${digest}"`))
+  const lying = await run(copy)
+  t.equal(lying.code, 3)
+  t.match(lying.stdout, /^squares: not what the complete command makes of these pieces here$/m)
+  const link = await run(['verify', magnetOf(task), '--yes', '-o', 'copy'])
+  t.equal(link.code, 2)
+  t.match(link.stderr, /contains nothing of it\. Name the folder in which it was run with -o; to check a copy of its files, name the task file, as a link does not contain the task\.\n$/)
+  t.equal((await run(['verify', magnetOf(task), '--yes', '-o', 'out'])).code, 0, 'where it was run, a link is enough')
+
+  await writeFile(file, text)
+  const changed = await run([...VERIFY, '--all'])
+  t.equal(changed.code, 3)
+  t.match(changed.stdout, /^squares: changed since it was made, or gone\nRun the task again in that folder: it restores what is damaged\.$/m)
+  const random = await finished(t, rightOf, { completeCommand: 'echo $RANDOM$RANDOM > "$FILE"' })
+  const unsure = await random.run([...VERIFY, '--all'])
+  t.equal(unsure.code, 3)
+  t.match(unsure.stdout, /^squares: not checked, because two runs of the complete command on this machine differ$/m)
+})
+
 test('pieces that fail, and pieces that are missing', async t => {
   const { run } = await finished(t, piece => piece > 7 ? null : rightOf(piece), { command: '((PIECE_IDX == 2)) && exit 5; echo $((PIECE_IDX*PIECE_IDX))' })
   const { code, stdout } = await run(VERIFY)
   t.equal(code, 1)
   t.equal(stdout, [
-    'of 7 drawn by lot 0 were wrong: at most 34.9 % are (95 %)', 'not computed here: piece 2. The command exited with code 5.',
+    'of 7 drawn by lot 0 were wrong: at most 34.9 % are (95 %)', 'not checked: piece 2. The command exited with code 5.',
     'not there yet: 2 pieces of 10', ''
   ].join('\n'))
 })

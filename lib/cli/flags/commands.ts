@@ -152,8 +152,8 @@ function addSeal (program: Command): void {
 }
 
 function addVerify (program: Command, done: (exitCode: number) => void): void {
-  addOptions(program.command('verify').summary('compute pieces of a finished task again and compare')
-    .description('Computes pieces of a task again on this machine, drawn by lot or all, and compares them with those in a folder: a finished task, one that is not finished, or a copy of the files and of NAME.results.json. Contacts no other machine.')
+  addOptions(program.command('verify').summary('check pieces of a finished task')
+    .description('Checks the pieces of a task in a folder, drawn by lot or all, by its verify command or by computing them again on this machine: a finished task, one that is not finished, or a copy of the files and of NAME.results.json. Contacts no other machine.')
     .argument('<task>', 'a task file, or the magnet link or info-hash of a task that was run in the folder'), [
     new Option('-o, --output <dir>', 'the folder of the files, as in run -o').default('.'),
     value('--sample <n>', 'check this many pieces, drawn by lot (default: 60)', parseCount),

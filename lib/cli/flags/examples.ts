@@ -73,11 +73,15 @@ Examples:
   Every piece, and a right one in place of each wrong one:
     bitworker verify squares.bitworker -o results --all --repair
 
-A piece is wrong if this machine computes something else for it; it is then computed twice, to be sure. The check says
-how many of all pieces are wrong at most, with 95 % certainty. The command runs in a sandbox, as in bitworker run, and the
-inputs of the task must be on this machine.
-Exit codes: 0 right, 1 some pieces could not be computed, 2 refused before work began, 3 wrong pieces were found or the
-results cannot be compared, 130 interrupted.`,
+  A copy of the files and of NAME.results.json, on any machine:
+    bitworker verify squares.bitworker -o copy --all
+
+If the task has a verify command, it judges the pieces. Otherwise, a piece is wrong if this machine computes something
+else for it (twice, to be sure), or, with a compare command, something that this command does not find the same. The check
+says how many of all pieces are wrong at most, with 95 % certainty. With --all, the complete command makes its files again
+as well. Commands run in a sandbox, as in bitworker run, and the inputs of the task must be on this machine.
+Exit codes: 0 nothing wrong was found, or all that was wrong is replaced; 1 some pieces could not be checked; 2 refused
+before work began; 3 pieces or files are wrong, or the results cannot be compared; 130 interrupted.`,
   info: `
 Examples:
   bitworker info squares.bitworker

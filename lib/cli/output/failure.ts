@@ -44,6 +44,7 @@ const ANOTHER_FOLDER: Advice = {
 const ALLOW_GPU: Advice = { 'allow-gpu': '. Run it again with --gpu to let it use yours.' }
 // a run fetches what it computes with; a finished one computes nothing
 const FETCH_INPUTS: Advice = { fetch: '; run --seed-inputs fetches all of them.' }
+const FINISH = '. Run it to its end, or name another folder with --dir.'
 const ANOTHER_NAME = '. Choose another name with -o, or overwrite it with --force.'
 
 /** The advice, or the advice for each remedy; an error with another remedy, or without one, gets `else`. */
@@ -74,8 +75,11 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, Advice>>> = {
   },
   BW_ERR_NEEDS: { run: ALLOW_GPU, try: ALLOW_GPU },
   BW_ERR_NOT_FINISHED: {
-    seal: { finish: '. Run it to its end, or name another folder with --dir.' },
-    verify: { finish: '. Name the folder of its files with -o.' }
+    seal: { finish: FINISH, 'task-file': FINISH },
+    verify: {
+      finish: '. Name the folder of its files with -o.',
+      'task-file': '. Name the folder in which it was run with -o; to check a copy of its files, name the task file, as a link does not contain the task.'
+    }
   },
   BW_ERR_OUTPUT_FOLDER: { run: ANOTHER_FOLDER },
   BW_ERR_PIECE_RANGE: { create: '. Leave it out with --pieces.' },

@@ -11,7 +11,6 @@ import type { OpenRoot } from '../../inputs/roots/root-cache.ts'
 import { openRootHere, rootOf } from '../../inputs/roots/root-supply.ts'
 import { ComputeStore } from '../../store/compute-store.ts'
 import { areChecksWithInputs, devicesFor, gpuProblem, needsProblem } from '../../store/missing-needs.ts'
-import type { Generation } from '../../store/types.ts'
 import { unsupportedProblem } from '../../task/task.ts'
 import type { Task } from '../../task/task.ts'
 import { TorrentExecutors } from '../../webtorrent/executors.ts'
@@ -97,16 +96,16 @@ async function closed (store: ComputeStore): Promise<void> {
   await new Promise<void>(resolve => { store.close(() => { resolve() }) })
 }
 
-/** Resolves with what was computed. An abort kills the command. */
-export async function untilEnded (
-  generation: Generation, signal: AbortSignal
-): Promise<Awaited<Generation['done']>> {
-  const kill = (): void => { generation.kill() }
+/** Resolves with what the command gave. An abort kills it. */
+export async function untilEnded<T> (
+  running: { readonly done: Promise<T>, kill (): void }, signal: AbortSignal
+): Promise<T> {
+  const kill = (): void => { running.kill() }
   signal.addEventListener('abort', kill)
   // it may have been aborted before anything ran
   if (signal.aborted) kill()
   try {
-    return await generation.done
+    return await running.done
   } finally {
     signal.removeEventListener('abort', kill)
   }

@@ -25,7 +25,7 @@ export async function taskRunIn (id: string, dir: string): Promise<Task> {
   if (!existsSync(taskFile)) {
     throw new BitWorkerError(
       'BW_ERR_NOT_FINISHED', 'usage', `The task is not finished here: ${path.resolve(dir)} contains nothing of it.`,
-      { remedy: 'finish' }
+      { remedy: 'task-file' }
     )
   }
   return (await readSource(taskFile)).task!
