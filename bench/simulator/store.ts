@@ -34,6 +34,8 @@ export class SimulatedStore implements PieceStore {
   receive (): never { throw new Error('downloads of a simulation have no bytes') }
 }
 
+const NO_BYTES = { hashInto: async (): Promise<void> => {} }
+
 /** Keeps in mind what is stored, so that a result can take the place of another one. */
 export class CheckedStore extends SimulatedStore {
   readonly #stored = new Map<number, Result>()
@@ -43,10 +45,10 @@ export class CheckedStore extends SimulatedStore {
   constructor (compute: (index: number) => Generation) {
     super((index, { replaces } = {}) => {
       const generation = compute(index)
-      const store = (own: Generated): Generated => {
+      const store = async (own: Generated): Promise<Generated> => {
         const known = this.#stored.get(index)
         if (known !== undefined && !sameResult(known, own)) {
-          if (replaces?.(own, known) !== true) return { ...own, ...known, discarded: own }
+          if (await replaces?.({ ...own, draft: NO_BYTES }, known) !== true) return { ...own, ...known, discarded: own }
           this.drop(index)
         }
         this.#stored.set(index, own)

@@ -2,6 +2,7 @@
  * Computes one piece: an empty scratch folder, the command, and its output, which is hashed on the way and then
  * renamed.
  */
+import { open } from 'node:fs/promises'
 import { BitWorkerError, CommandError } from '../base/errors.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../executor/bash-executor.ts'
 import { mountsOf } from '../executor/binds.ts'
@@ -10,6 +11,7 @@ import { gpuMounts } from '../executor/sandbox/gpu.ts'
 import type { Mount } from '../executor/types.ts'
 import { killed, noRoots } from '../executor/failures.ts'
 import { sameResult } from '../results/result.ts'
+import { readAt } from '../system/file-io.ts'
 import { ioError } from '../system/io-errors.ts'
 import { spaceAsked } from '../task/asks.ts'
 import { workItemEnv } from '../task/task.ts'
@@ -17,7 +19,7 @@ import { checkRoom, removeFile } from './files/folders.ts'
 import { linkInto } from './files/scratch.ts'
 import type { Scratch } from './files/scratch.ts'
 import type { TaskFolder } from './task-folder.ts'
-import type { GenerateOptions, Generated, Generation, Given, Inputs } from './types.ts'
+import type { GenerateOptions, Generated, Generation, Given, Inputs, UnstoredResult } from './types.ts'
 
 /** How commands are run. */
 export interface RunOptions {
@@ -155,14 +157,16 @@ class PieceGeneration implements Generation {
       if (this.#isKilled) throw killed()
       const { size, digest } = outcome
       const own = { size, digest }
-      const stored = this.#replaces === undefined
+      const ms = Math.round(outcome.ms)
+      const replaces = this.#replaces?.bind(null, { ...own, draft: fileDraft(stdout), ms })
+      const stored = replaces === undefined
         ? await this.#folder.commit(this.piece, stdout, own)
-        : await this.#folder.commitComputed(this.piece, stdout, own, this.#replaces)
+        : await this.#folder.commitComputed(this.piece, stdout, own, replaces)
       isGood = true
       return {
         ...stored,
         ...(!sameResult(stored, own) && { discarded: own }),
-        ms: Math.round(outcome.ms),
+        ms,
         stderr: outcome.stderr
       }
     } catch (err) {
@@ -195,6 +199,20 @@ class PieceGeneration implements Generation {
         checkRoom(this.#folder.layout, err)
       }
       throw err
+    }
+  }
+}
+
+/** A finished file, read as a draft is. */
+function fileDraft (at: string): UnstoredResult['draft'] {
+  return {
+    async hashInto (digest, offset, length) {
+      const file = await open(at)
+      try {
+        digest.update(await readAt(file.fd, offset, length))
+      } finally {
+        await file.close()
+      }
     }
   }
 }

@@ -162,14 +162,14 @@ export class TaskFolder implements DraftOwner {
    * `replaces` decides which one stays. One that goes is lost; both changes are one write of the journal.
    */
   async commitComputed (
-    index: number, draft: string, own: Result, replaces: (own: Result, stored: Result) => boolean
+    index: number, draft: string, own: Result, replaces: (stored: Result) => boolean | Promise<boolean>
   ): Promise<Result> {
-    const stored = this.#table.results.get(index)
-    if (stored !== undefined && !equalBytes(stored.digest, own.digest)) {
-      if (!replaces(own, stored)) {
-        removeFile(draft)
-        return stored
-      }
+    for (;;) {
+      const stored = this.#table.results.get(index)
+      if (stored === undefined || equalBytes(stored.digest, own.digest)) break
+      const isReplaced = await replaces(stored)
+      if (!this.#table.results.matches(index, stored)) continue
+      if (!isReplaced) return this.commit(index, draft, own)
       this.lose(index)
     }
     const [result] = await Promise.all([

@@ -19,10 +19,11 @@ export interface FinishOptions {
 /** What becomes of a computed piece if another result is stored by the time its command ends. */
 export interface GenerateOptions {
   /**
-   * Called once if that result differs. True: the new one replaces it, after `onLost`; false: the new one is discarded.
-   * With this option, results that are not discarded are recorded (`PieceStore.computed`). Default: discarded.
+   * Called if that result differs; again if yet another one is stored by the time of the answer. True: the new one
+   * replaces it, after `onLost`; false: the new one is discarded. With this option, results that are not discarded are
+   * recorded (`PieceStore.computed`). Default: discarded.
    */
-  replaces?: (own: Result, stored: Result) => boolean
+  replaces?: (own: OwnResult, stored: Result) => boolean | Promise<boolean>
 }
 
 /** A piece that was computed: the result that is stored now. */
@@ -87,7 +88,14 @@ export interface Judging {
 }
 
 /** A result that is not stored (yet), of which the bytes can be read. */
-export interface UnstoredResult { size: number, draft: Pick<PieceDraft, 'hashInto'> }
+export interface UnstoredResult { readonly size: number, readonly draft: Pick<PieceDraft, 'hashInto'> }
+
+/** What a command of ours gave, which is not stored (yet). */
+export interface OwnResult extends Result {
+  readonly draft: UnstoredResult['draft']
+  /** duration of the command, milliseconds */
+  ms: number
+}
 
 /** A file or folder that a command finds in its working directory, read-only. */
 export interface GivenFile {

@@ -104,7 +104,8 @@ export class MemoryStore implements ChunkStore, PieceStore {
       const own = storedOf(Buffer.from(text))
       const known = this.#pieces.get(index)?.result
       const isOther = known !== undefined && !sameResult(known, own.result)
-      if (isOther && replaces?.(own.result, known) === true) this.drop(index)
+      const hashInto: PieceDraft['hashInto'] = async digest => { digest.update(own.bytes) }
+      if (isOther && await replaces?.({ ...own.result, draft: { hashInto }, ms: 0 }, known) === true) this.drop(index)
       const stored = this.#commit(index, own.bytes)
       const isKept = sameResult(stored, own.result)
       if (isKept && replaces !== undefined && !this.#computed.has(index)) this.#computed.set(index, own.result)

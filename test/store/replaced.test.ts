@@ -42,6 +42,33 @@ test('an equal result is discarded, and recorded as computed here', async t => {
   await close(store)
 })
 
+test('who is asked may read what was computed, and take time; what is stored meanwhile is asked about again', async t => {
+  const store = await finished(t, squares({ parts: PIECES }))
+  const asked: string[] = []
+  const generated = await store.generate(1, {
+    replaces: async (own, stored) => {
+      const bytes: Uint8Array[] = []
+      await own.draft.hashInto({ update: chunk => bytes.push(Uint8Array.from(chunk)) }, 0, own.size)
+      asked.push(`${Buffer.concat(bytes).toString('latin1')}${stored.size}`)
+      if (asked.length > 1) return false
+      await new Promise<void>(resolve => { store.put(1, Buffer.from('other'), () => { resolve() }) })
+      return true
+    }
+  }).done
+  t.equal(asked.length, 2)
+  t.same(asked.map(text => text.slice(-1)), ['8', '5'])
+  t.equal(generated.size, 5)
+  t.same([await get(store, 1), store.computed(1)], ['other', undefined])
+  const lost = await store.generate(1, {
+    replaces: async () => {
+      store.drop(1)
+      return false
+    }
+  }).done
+  t.equal(lost.discarded, undefined, 'what was computed is stored if nothing else is any more')
+  t.ok(sameResult(store.computed(1)!, lost))
+})
+
 test('another result is discarded, or takes the place of the stored one', async t => {
   const store = await finished(t, squares({ parts: PIECES }))
   const kept = await store.generate(1, { replaces: () => false }).done
