@@ -2,7 +2,7 @@
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
 import type { ResultTable } from '../results/result-table.ts'
-import type { Comparison, Policy } from '../verification/types.ts'
+import type { AttestationKind, Comparison, Policy } from '../verification/types.ts'
 import type { Verification } from '../verification/verification.ts'
 
 /** The exchange of one task. */
@@ -14,9 +14,9 @@ export interface Attestations {
   remove (peer: TaskPeer): void
   /**
    * Signs what a command of ours gave. Called before the piece is announced.
-   * @param opts `isCheck`: a result of the piece was announced before
+   * @param opts `isCheck`: a result of the piece was announced before; `kind`: default: 0, computed
    */
-  attest (index: number, result: Result, opts: { isCheck: boolean }): unknown
+  attest (index: number, result: Result, opts: { isCheck: boolean, kind?: AttestationKind }): unknown
   /** An attestation of an announced result of the piece was asked for, and the answer is not here yet. */
   isAwaited (index: number): boolean
   /** The key is not listened to any more: its owners are banned. */

@@ -12,7 +12,7 @@ export interface BelievingParts {
   readonly task: Task
   readonly results: ResultTable
   readonly scheduler: Scheduler
-  readonly store: Pick<PieceStore, 'computed' | 'drop'>
+  readonly store: Pick<PieceStore, 'computed' | 'drop' | 'compare'>
   readonly clock: Clock
   readonly random: () => number
   /** default: nothing is verified */

@@ -3,7 +3,6 @@
  * what it decides (docs/scheduling.md, "Checks"). Without a verification, everything that is announced is accepted.
  * Owned by piece-flow.ts.
  */
-import { traceOf } from '../base/trace.ts'
 import type { TaskPeer } from '../peers/task-peer.ts'
 import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
@@ -11,11 +10,9 @@ import type { CheckedEvent, VerificationHost } from '../verification/types.ts'
 import { Verification } from '../verification/verification.ts'
 import type { Attestations, Verifying } from './attestations.ts'
 import type { BelievingHost, BelievingParts } from './believing-parts.ts'
-import { SecondRuns } from './second-runs.ts'
+import { OwnResults } from './own-results.ts'
 import type { SessionHost } from './session-host.ts'
 import { Unaccepted } from './unaccepted.ts'
-
-const trace = traceOf('scheduling')
 
 /** Time between two states that are kept. */
 const KEEP_MS = 5_000
@@ -25,7 +22,8 @@ export class Believing implements VerificationHost {
   readonly #parts: BelievingParts
   readonly #host: BelievingHost
   readonly #report: SessionHost['report']
-  readonly #runs: SecondRuns
+  /** what follows from what is computed here */
+  readonly own: OwnResults
   /** null: nothing is verified, or not any more */
   #verification: Verification | null = null
   #attestations: Attestations | null = null
@@ -33,20 +31,29 @@ export class Believing implements VerificationHost {
   readonly #changed = new Set<number>()
   readonly #refuted = new Map<number, Result | null>()
   readonly #unaccepted: Unaccepted
-  /** pieces whose result of our own was told in `replaces` */
-  readonly #told = new Map<number, boolean>()
+  /** pieces to be checked as soon as their result is here: its bytes are needed to compare it */
+  readonly #awaiting = new Set<number>()
   /** calls of the verification that have not returned; one more until the session is open */
   #depth = 1
   #wasSettled = true
   #isComputing = false
   #cancelKeeping: (() => void) | null = null
 
-  constructor (parts: BelievingParts, host: BelievingHost, report: SessionHost['report']) {
+  constructor (
+    parts: BelievingParts, host: BelievingHost, { report, warn }: Pick<SessionHost, 'report' | 'warn'>
+  ) {
     this.#parts = parts
     this.#host = host
     this.#report = report
     const { verifying, task, random } = parts
-    this.#runs = new SecondRuns(verifying?.isDeterministic === true)
+    this.own = new OwnResults(parts, {
+      verification: () => this.#verification,
+      tell: tell => { this.#tell(tell) },
+      attest: (index, result, opts) => { this.#attestations?.attest(index, result, opts) },
+      again: index => { this.check(index) },
+      incomparable: index => { this.#giveUp(index) },
+      warn
+    })
     this.#unaccepted = new Unaccepted(task)
     if (verifying === undefined) return
     const { policy, ownKey, comparison = 'bytes' } = verifying
@@ -70,7 +77,12 @@ export class Believing implements VerificationHost {
     return this.#isSettled && this.#unaccepted.countIn(file) === 0
   }
 
-  /** The result may be downloaded, and finished into files. */
+  /** The result may be downloaded. */
+  fetches (index: number, result: Result | undefined): boolean {
+    return this.#verification === null || (result !== undefined && this.#verification.fetches(index, result))
+  }
+
+  /** The result may be finished into files. */
   accepts (index: number, result: Result | undefined): boolean {
     return this.#verification === null || (result !== undefined && this.#verification.accepts(index, result))
   }
@@ -78,9 +90,9 @@ export class Believing implements VerificationHost {
   /** The same for what is stored. */
   isAccepted (index: number): boolean { return !this.#unaccepted.has(index) }
 
-  /** Like `accepts`, for a result that is announced: what is asked for now may tell more. */
+  /** Like `fetches`, for a result that is announced: what is asked for now may tell more. */
   believes (index: number, result: Result | undefined): boolean {
-    if (this.accepts(index, result)) return true
+    if (this.fetches(index, result)) return true
     if (this.#attestations?.isAwaited(index) === true) this.#parts.scheduler.checks.setAsked(index, true)
     return false
   }
@@ -125,49 +137,8 @@ export class Believing implements VerificationHost {
     this.#tell(verification => {
       verification.stored(index, result)
       this.#changed.add(index)
+      if (result !== undefined && this.#awaiting.delete(index)) this.check(index)
     })
-  }
-
-  /**
-   * A command of ours gave another result than the stored one. Returns whether it takes its place. For the store; the
-   * same result is told again by `computed`.
-   */
-  replaces (index: number, own: Result): boolean {
-    if (this.#verification === null) return false
-    const isSure = this.#isSure(index, own, true)
-    this.#told.set(index, isSure)
-    // what follows from it is seen to when the stored result is gone
-    if (isSure) this.#verification.computed(index, own)
-    return isSure
-  }
-
-  /** A command of ours gave this result. It is stored now, unless another one is. */
-  computed (index: number, own: Result): void {
-    if (this.#verification === null) return
-    const told = this.#told.get(index)
-    this.#told.delete(index)
-    if (!(told ?? this.#isSure(index, own, this.#verification.contradicts(index, own)))) {
-      // not now: this item has only just ended
-      return queueMicrotask(() => { this.check(index) })
-    }
-    const { results } = this.#parts
-    const isCheck = results.has(index) || results.holders(index) > 0
-    this.#tell(verification => { if (told === undefined) verification.computed(index, own) })
-    this.#attestations?.attest(index, own, { isCheck })
-  }
-
-  /**
-   * A result that contradicts others is computed once more before anything is said of them: a machine may err, and a
-   * command may not give the same bytes each time.
-   */
-  #isSure (index: number, own: Result, isContested: boolean): boolean {
-    const stored = this.#parts.results.own(index)
-    // what an earlier run gave, and was told then
-    if (this.#verification?.stateOf(index) === 'own' && stored !== undefined && sameResult(stored, own)) return true
-    const verdict = this.#runs.ended(index, own, isContested)
-    trace('piece %d gave a result that is %s', index, verdict)
-    if (verdict === 'unequal') this.#giveUp(index)
-    return verdict === 'sure'
   }
 
   /** Results of this task cannot be compared here: everything is accepted from now on. */
@@ -175,6 +146,7 @@ export class Believing implements VerificationHost {
     this.#verification = null
     this.#report('incomparable', { piece: index })
     const { task, scheduler } = this.#parts
+    this.#awaiting.clear()
     for (const check of scheduler.checks.wanted) scheduler.checks.drop(check)
     for (let piece = 0; piece < task.pieceCount; piece++) this.#changed.add(piece)
     queueMicrotask(() => { this.#follow() })
@@ -212,12 +184,32 @@ export class Believing implements VerificationHost {
 
   check (index: number): void {
     if (this.#verification === null) return
+    if (this.#needsBytes(index)) return void this.#awaiting.add(index)
     this.#parts.scheduler.checks.add(index)
     this.#changed.add(index)
     if (this.#depth === 0) this.#follow()
   }
 
-  dropped (index: number): void { this.#parts.scheduler.checks.drop(index) }
+  /** The result will be compared with ours by a command, and is about to be downloaded. */
+  #needsBytes (index: number): boolean {
+    const { results, scheduler } = this.#parts
+    return this.own.comparer !== null && !results.has(index) && scheduler.isWanted(index) &&
+      this.#verification?.accepted(index) != null
+  }
+
+  dropped (index: number): void {
+    this.#awaiting.delete(index)
+    this.#parts.scheduler.checks.drop(index)
+  }
+
+  /** Other pieces are wanted than before: what is not downloaded any more is checked without it. */
+  reconsiderChecks (): void {
+    for (const index of this.#awaiting) {
+      if (this.#needsBytes(index)) continue
+      this.#awaiting.delete(index)
+      this.check(index)
+    }
+  }
 
   checked (event: CheckedEvent): void { this.#report('checked', event) }
 

@@ -71,15 +71,18 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
       settled: () => { finisher.release() },
       run: () => { if (!this.#isClosed) this.computing.run() },
       misbehaved: (peer, reason, isFinal) => { this.misbehaved(peer, reason, isFinal) }
-    }, (event, payload) => { if (!this.#isClosed) host.report(event, payload) })
+    }, {
+      report: (event, payload) => { if (!this.#isClosed) host.report(event, payload) },
+      warn: err => { host.warn(err) }
+    })
     const peers = this.neighbours = new Neighbours({ ...parts, results, scheduler }, this)
     this.#agreement = new Agreement(peers)
     const downloadParts = { ...parts, scheduler, peers }
     const downloads = this.downloads =
       parts.createDownloads?.(downloadParts, this) ?? new WireDownloads(downloadParts, this)
-    const store = this.believing.isOn ? this.#checking : parts.store
+    const store = this.believing.isOn ? this.believing.own.checking(parts.store) : parts.store
     this.computing = new Computing({ ...parts, store, results, scheduler, downloads, claims: peers.claims }, host, {
-      computed: (index, own) => { this.believing.computed(index, own) },
+      computed: (index, own) => { this.believing.own.computed(index, own) },
       stored: (index, result) => { this.vetting.computed(index, result) },
       gaveUp: () => { this.believing.setComputing(false) }
     })
@@ -150,6 +153,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
       this.scheduler.setWanted(index, isWanted(index))
       if (!wasWanted && this.scheduler.isWanted(index)) this.neighbours.offerAgain(index)
     }
+    this.believing.reconsiderChecks()
     this.downloads.open()
     this.#updateAll()
   }
@@ -217,7 +221,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   accepts (peer: TaskPeer, index: number): boolean {
     return peer.isAdmitted && this.vetting.accepts(peer, index) &&
-      this.believing.accepts(index, peer.results.result(index)) && this.#agreement.accepts(peer, index)
+      this.believing.fetches(index, peer.results.result(index)) && this.#agreement.accepts(peer, index)
   }
 
   needs (index: number): boolean {
@@ -309,12 +313,5 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.scheduler.setUrgent(index, false)
     this.readers.wake(index)
     this.#finisher.check(index)
-  }
-
-  /** The store, for work items whose results are compared with what is stored. */
-  get #checking (): Pick<SessionParts['store'], 'generate'> {
-    return {
-      generate: index => this.#store.generate(index, { replaces: own => this.believing.replaces(index, own) })
-    }
   }
 }

@@ -16,6 +16,8 @@ export type Verdict = 'sure' | 'unsure' | 'unequal'
 /** The runs of one task's pieces. */
 export class SecondRuns {
   readonly #earlier = new Map<number, Result[]>()
+  /** pieces of which one run differs */
+  readonly #differing = new Set<number>()
   #isProven: boolean
   #proven = 0
 
@@ -37,4 +39,21 @@ export class SecondRuns {
     this.#earlier.set(index, earlier)
     return earlier.length < MAX_RUNS ? 'unsure' : 'unequal'
   }
+
+  /**
+   * With a compare command, which says that a run of the piece differs from what others say. Returns whether that is
+   * sure: an earlier run did as well.
+   */
+  differs (index: number): boolean {
+    if (this.#isProven) return true
+    if (!this.#differing.delete(index)) {
+      this.#differing.add(index)
+      return false
+    }
+    this.#isProven = ++this.#proven >= PROVEN
+    return true
+  }
+
+  /** It says that a run of the piece does not differ. */
+  forget (index: number): void { this.#differing.delete(index) }
 }

@@ -10,8 +10,9 @@ import type { Clock } from '../base/clock.ts'
 import { hexOf } from '../base/digest.ts'
 import { BitWorkerError, CommandError } from '../base/errors.ts'
 import type { Result } from '../results/result.ts'
-import type { Judgement, Judging, PieceStore, UnstoredResult } from '../store/types.ts'
+import type { Judgement, PieceStore, UnstoredResult } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
+import { JudgeRun, limitMs } from './judge-run.ts'
 
 /** 'unjudged': no verify command may run here (any more). 'ignored': of no peer that is still listened to. */
 export type Verdict = Judgement['verdict'] | 'unjudged' | 'ignored'
@@ -50,8 +51,6 @@ export interface Origin {
   isOwn?: boolean
 }
 
-/** Computing a piece is no slower than to wait longer than it takes, or than this. */
-const MIN_LIMIT_MS = 10_000
 /** Refused results that are remembered: a liar can make more than anyone wants to keep. */
 const MAX_REFUSED = 65_536
 /** Of a peer with this many useless results, and fewer useful ones, no more are taken. */
@@ -76,7 +75,7 @@ export class Verifier {
   #hasGivenUp = false
   #slots = 0
   readonly #queue: Waiting[] = []
-  readonly #running = new Set<Run>()
+  readonly #running = new Set<JudgeRun>()
   /** keys of results that are wrong; of those that could not be judged */
   readonly #wrong = new Set<string>()
   readonly #unknown = new Set<string>()
@@ -189,7 +188,7 @@ export class Verifier {
   }
 
   /** Computing a piece is no slower than to wait longer for a verdict. */
-  get #limitMs (): number { return Math.max(MIN_LIMIT_MS, this.#host.paceMs) }
+  get #limitMs (): number { return limitMs(this.#host.paceMs) }
 
   #giveUp (why: Error): void {
     this.#hasGivenUp = true
@@ -233,74 +232,20 @@ export class Verifier {
   }
 
   async #start ({ index, draft, resolve }: Waiting): Promise<void> {
-    const limitMs = this.#limitMs
-    const run = new Run(this.#clock, limitMs)
+    const limit = this.#limitMs
+    const run = new JudgeRun(this.#clock, limit)
     this.#running.add(run)
     let judgement: Judgement | 'unjudged' = 'unjudged'
     try {
       judgement = await run.of(this.#store.verifyBy!(index, draft))
     } catch (err) {
-      if (run.isLate) judgement = { verdict: 'unknown', why: new Error(`it takes more than ${limitMs / 1000} s, as long as computing the piece`) }
+      if (run.isLate) judgement = { verdict: 'unknown', why: new Error(`it takes more than ${limit / 1000} s, as long as computing the piece`) }
       else if (!run.isStopped) judgement = { verdict: 'unknown', why: err as Error }
     }
     run.end()
     this.#running.delete(run)
     resolve(judgement)
     this.#run()
-  }
-}
-
-/** One run of the command: killed when it has taken too long, not counting pauses. */
-class Run {
-  readonly #clock: Clock
-  #judging: Judging | null = null
-  #leftMs: number
-  #since: number
-  #cancel: () => void = () => {}
-  #isPaused = false
-  isLate = false
-  isStopped = false
-
-  constructor (clock: Clock, limitMs: number) {
-    this.#clock = clock
-    this.#leftMs = limitMs
-    this.#since = clock.now()
-  }
-
-  async of (judging: Judging): Promise<Judgement> {
-    this.#judging = judging
-    this.#arm()
-    return judging.done
-  }
-
-  pause (): void {
-    if (this.#isPaused) return
-    this.#isPaused = true
-    this.#cancel()
-    this.#leftMs -= this.#clock.now() - this.#since
-    this.#judging?.pause()
-  }
-
-  resume (): void {
-    if (!this.#isPaused) return
-    this.#isPaused = false
-    this.#judging?.resume()
-    this.#arm()
-  }
-
-  stop (): void {
-    this.isStopped = true
-    this.#judging?.kill()
-  }
-
-  end (): void { this.#cancel() }
-
-  #arm (): void {
-    this.#since = this.#clock.now()
-    this.#cancel = this.#clock.after(Math.max(0, this.#leftMs), () => {
-      this.isLate = true
-      this.#judging?.kill()
-    })
   }
 }
 

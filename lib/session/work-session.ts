@@ -156,6 +156,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     this.#flow.computing.start(slots, isPaused)
     this.#flow.believing.setComputing(true)
     this.#flow.vetting.start(slots, isPaused)
+    this.#flow.believing.own.comparer?.start(slots, isPaused)
     this.#finisher.allowCommands()
     this.#flow.computing.run()
   }
@@ -163,17 +164,20 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   pauseComputing (): void {
     this.#flow.computing.pause()
     this.#flow.vetting.verifier.pause()
+    this.#flow.believing.own.comparer?.pause()
   }
 
   resumeComputing (): void {
     this.#flow.computing.resume()
     this.#flow.vetting.verifier.resume()
+    this.#flow.believing.own.comparer?.resume()
   }
 
   /** Kills the work items. Resolves when they have ended. */
   async stopComputing (): Promise<void> {
     this.#finisher.forbidCommands()
     this.#flow.vetting.verifier.stop()
+    this.#flow.believing.own.comparer?.stop()
     const stopping = this.#flow.computing.stop()
     this.#flow.believing.setComputing(false)
     await stopping

@@ -148,14 +148,14 @@ export class Checks {
   /**
    * An item gave a result.
    *
-   * @param wasWrong the result that was accepted before was wrong
+   * @param wasWrong the result that was accepted before was wrong; null: nobody can tell
    */
-  computed (index: number, isSecond: boolean, wasWrong: boolean): void {
+  computed (index: number, isSecond: boolean, wasWrong: boolean | null): void {
     const kind = this.#close(index)
     this.#items++
     if (kind !== undefined && kind !== 'sample') this.#checked++
     else if (kind === undefined && isSecond) this.#seconds++
-    if (kind !== 'lot' && kind !== 'member') return
+    if ((kind !== 'lot' && kind !== 'member') || wasWrong === null) return
     this.#drawn++
     if (wasWrong) this.#wrong++
   }

@@ -45,7 +45,9 @@ export class Conduct {
     const others = this.#known.statements.entries(index).filter(entry => entry.key !== record)
     const differ = others.some(entry => entry.variant !== variant)
     if (this.#known.comparison === 'command') {
-      if (!differ && others.length === 1) this.#confirmed(index, record, others[0]!)
+      const own = this.#known.pieces.own[index]!
+      if (own !== 0 && this.#known.isRight(index, variant, own) === false) this.#caught(record, index, false)
+      else if (!differ && others.length === 1) this.#confirmed(index, record, others[0]!)
       return
     }
     const isOwn = this.#known.pieces.isOwn(index)
@@ -79,12 +81,12 @@ export class Conduct {
    * A result is right for certain, so what keys attested about the piece is right or wrong.
    *
    * @param before the result that was believed until now
-   * @param isWrong whether another result is wrong; default: all others are
    */
-  settled (index: number, variant: number, before: number, isWrong = (other: number) => other !== variant): void {
+  settled (index: number, variant: number, before: number): void {
     const earner = this.#known.statements.earner(index)
     for (const entry of this.#known.statements.entries(index)) {
-      if (isWrong(entry.variant)) this.#caught(entry.key, index, entry.variant === before)
+      const isRight = this.#known.isRight(index, entry.variant, variant)
+      if (isRight === false) this.#caught(entry.key, index, entry.variant === before)
       else if (entry.variant === variant && entry.key === earner) this.#right(entry.key)
     }
   }

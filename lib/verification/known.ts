@@ -2,6 +2,7 @@
  * All that is known of a task's results, put together: attestations, keys, and what was computed and stored here. Reads
  * only; verification.ts and conduct.ts change the parts. Pure.
  */
+import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
 import { believe, trusted } from './belief.ts'
 import type { Belief, Evidence, Rules } from './belief.ts'
@@ -14,6 +15,9 @@ import { Statements } from './statements.ts'
 import type { Entry } from './statements.ts'
 import type { Comparison, Policy, VerificationOptions } from './types.ts'
 
+/** Unequal results of a piece that are kept: more are compared again. */
+const MAX_UNEQUAL = 4
+
 /** What is known, and what follows from it. */
 export class Known implements Rules {
   readonly policy: Policy
@@ -24,6 +28,8 @@ export class Known implements Rules {
   readonly rechecks = new Rechecks()
   readonly statements: Statements
   readonly pieces: PieceStates
+  /** results that the compare command found to be others than ours, of some pieces */
+  readonly #unequal = new Map<number, readonly Result[]>()
 
   constructor ({ pieceCount, policy, comparison = 'bytes' }: VerificationOptions) {
     this.policy = policy
@@ -54,6 +60,30 @@ export class Known implements Rules {
 
   /** Attestations of keys that are not excluded. */
   heard (index: number): Entry[] { return this.statements.entries(index).filter(isListenedTo) }
+
+  /** The compare command found our result of the piece to differ from these. */
+  addUnequal (index: number, results: readonly Result[]): void {
+    if (results.length === 0) return
+    this.#unequal.set(index, [...this.#unequal.get(index) ?? [], ...results].slice(-MAX_UNEQUAL))
+  }
+
+  /** Whether a result is right if `right` is; null: nobody can tell, because their bytes do not decide. */
+  isRight (index: number, variant: number, right: number): boolean | null {
+    if (variant === right) return true
+    if (this.comparison === 'bytes') return false
+    const result = this.result(index, variant)
+    return result !== null && this.#unequal.get(index)?.some(other => sameResult(other, result)) === true ? false : null
+  }
+
+  /**
+   * Where several keys must attest a result that no two of them compute: ours is compared with it by a command, so its
+   * bytes are needed before it is accepted.
+   */
+  isQuoted (index: number, result: Result): boolean {
+    if (this.policy.kind !== 'quorum' || this.comparison !== 'command' || this.pieces.believed[index] !== 0) return false
+    const variant = this.statements.variantOf(index, result)
+    return variant !== 0 && this.heard(index).some(entry => entry.variant === variant)
+  }
 
   /** Somebody who is listened to attests a result of the piece. */
   hasVoices (index: number): boolean { return this.statements.entries(index).some(isListenedTo) }

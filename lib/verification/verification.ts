@@ -141,27 +141,23 @@ export class Verification {
   /**
    * A command of ours (item or check) gave this result.
    *
-   * With a compare command: `result` is the attested one that is equal, if there is one; `unequal` are those that it
-   * compared, and that are not.
+   * With a compare command: `result` is the attested one that is equal, if there is one; `unequal`: those that are not.
    */
   computed (index: number, result: Result, unequal: readonly Result[] = []): void {
     if (!this.#known.isPiece(index)) return
-    const { statements, pieces, comparison } = this.#known
+    const { statements, pieces } = this.#known
     const before = this.#known.belief(index).variant
     const kind = this.#checks?.openKind(index)
     const isSecond = kind === undefined && before === 0 && this.#known.hasVoices(index)
+    this.#known.addUnequal(index, unequal)
     const variant = statements.number(index, result)
-    const differs = before !== 0 && before !== variant
+    const isRight = before === 0 ? null : this.#known.isRight(index, before, variant)
     pieces.own[index] = variant
     this.#known.rechecks.computed(index, this.contradicts(index, result))
-    this.#checks?.computed(index, isSecond, differs)
+    this.#checks?.computed(index, isSecond, before === 0 ? false : isRight === null ? null : !isRight)
     this.#vetting.ended(index)
-    if (kind !== undefined || isSecond || differs) this.#report(index, before, variant, kind)
-    if (comparison === 'bytes') this.#conduct.settled(index, variant, before)
-    else if (comparison === 'command') {
-      const wrong = new Set(unequal.map(other => statements.variantOf(index, other)))
-      this.#conduct.settled(index, variant, before, other => wrong.has(other) && other !== variant)
-    }
+    if (kind !== undefined || isSecond || isRight === false) this.#report(index, before, variant, kind)
+    this.#conduct.settled(index, variant, before)
     this.#refresh(index)
     this.#checks?.release()
   }
@@ -202,6 +198,11 @@ export class Verification {
     if (this.policy.kind === 'off') return true
     const { variant } = this.#known.belief(index)
     return variant !== 0 && variant === this.#known.statements.variantOf(index, result)
+  }
+
+  /** May it be downloaded? Also if it is not accepted, but ours will be compared with it by a command. */
+  fetches (index: number, result: Result): boolean {
+    return this.accepts(index, result) || this.#known.isQuoted(index, result)
   }
 
   /** The accepted result of the piece, which may not be stored yet; null: none is. */
@@ -272,7 +273,8 @@ export class Verification {
 
   #report (index: number, before: number, variant: number, kind: CheckKind | undefined): void {
     const attester = this.#known.attester(index, before)
-    const right = before === 0 ? this.#known.heard(index)[0]?.variant === variant : before === variant
+    const right = this.#known.isRight(index, before === 0 ? this.#known.heard(index)[0]?.variant ?? 0 : before, variant)
+    if (right === null) return
     const by = kind === undefined ? 'second' : reasonOf(kind)
     this.#host.checked({ piece: index, right, by, key: attester?.key ?? null })
   }
@@ -295,7 +297,7 @@ export class Verification {
 
   /** The right result of the piece is known for certain. */
   #settle (index: number, { variant }: Belief, before: number): void {
-    this.#sample?.settled(index, before === 0 ? null : before === variant)
+    this.#sample?.settled(index, before === 0 ? null : this.#known.isRight(index, before, variant))
     const kind = this.#checks?.openKind(index)
     if (kind === undefined || this.#isUseful(index, kind)) return
     this.#checks?.drop(index)

@@ -87,8 +87,7 @@ async function verifyingFor (
     if (memberKey !== undefined) trustedKeys.add(hexOf(publicKeyOf(memberKey)))
     if (taskCheckers) for (const checker of task.checkers ?? []) trustedKeys.add(checker)
   }
-  // results are compared by their bytes
-  const isComparable = task.deterministic !== false && task.compareCommand === undefined
+  const isComparable = task.deterministic !== false || task.compareCommand !== undefined
   const chosen = named === undefined
     ? defaultPolicy({
         hasVerifyCommand: task.verifyCommand !== undefined,
@@ -122,7 +121,7 @@ async function verifyingFor (
       // and the verify command decides as well
       policy: isJudged ? { kind: 'trust' } : policy,
       membersOnly,
-      comparison: isComparable ? 'bytes' : 'none',
+      comparison: task.compareCommand !== undefined ? 'command' : isComparable ? 'bytes' : 'none',
       isDeterministic: task.deterministic === true,
       trustedKeys,
       ...(memberKey !== undefined && { member: memberKey }),
