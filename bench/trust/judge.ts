@@ -4,13 +4,12 @@ import type { Statement, VerificationHost } from '../../lib/verification/types.t
 import type { Verification } from '../../lib/verification/verification.ts'
 
 export type Judge = Pick<Verification,
-  'attested' | 'computed' | 'contradicts' | 'stored' | 'accepted' | 'needsSecond' | 'maySecond'
+  'attested' | 'computed' | 'contradicts' | 'stored' | 'accepted' | 'needsSecond'
   | 'isExcluded' | 'checkShare'>
 
 /** What is heard of first is used: the policy `off`, as the session has it without a `Verification`. */
 export class Credulous implements Judge {
   readonly checkShare = 0
-  readonly maySecond = true
   readonly #accepted: (Result | undefined)[] = []
   readonly #host: VerificationHost
 

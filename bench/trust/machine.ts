@@ -2,6 +2,7 @@
  * An honest machine: it computes what its judge does not accept yet, and checks what that asks for, in the scheduler's
  * order: checks while fewer than a share of its items were checks, missing pieces, then doubtful ones.
  */
+import { SecondRuns } from '../../lib/session/second-runs.ts'
 import type { Statement, VerificationHost } from '../../lib/verification/types.ts'
 import { IndexSet } from './index-set.ts'
 import type { Judge } from './judge.ts'
@@ -38,6 +39,7 @@ export class Machine {
   /** oldest first */
   readonly #checks = new Set<number>()
   readonly #changed = new Set<number>()
+  readonly #runs = new SecondRuns(false)
   #items = 0
   #checked = 0
   #isIdle = false
@@ -108,11 +110,10 @@ export class Machine {
     if (check !== undefined) return this.#compute(check, true)
     const unheard = this.#unclaimed(this.#missing)
     if (unheard !== undefined) return this.#compute(unheard, false)
-    const { maySecond } = this.#judge
-    const second = maySecond ? this.#unclaimed(this.#second) : undefined
+    const second = this.#unclaimed(this.#second)
     if (second !== undefined) return this.#compute(second, true)
     // others compute what is left
-    if (this.#missing.size > 0 || (maySecond && this.#second.size > 0)) {
+    if (this.#missing.size > 0 || this.#second.size > 0) {
       this.#world.clock.post(WAIT_MS, () => { this.#next() })
     } else this.#isIdle = true
   }
@@ -146,13 +147,13 @@ export class Machine {
     world.release(index)
     this.#items++
     world.work += world.costs[index]!
-    let value = this.#run()
-    if (this.#judge.contradicts(index, world.result(value))) {
-      // it differs from what somebody said: computed once more before anything is said
-      world.work += world.costs[index]!
-      value = this.#run()
+    const value = this.#run()
+    const result = world.result(value)
+    // as lib/session/own-results.ts
+    if (this.#runs.ended(index, result, this.#judge.contradicts(index, result)) !== 'sure') {
+      return this.#compute(index, true)
     }
-    this.#judge.computed(index, world.result(value))
+    this.#judge.computed(index, result)
     this.#followJudge()
     world.say(this.key, index, value)
     this.#next()

@@ -94,12 +94,6 @@ export class Checks {
     return Math.min(MAX_SHARE, this.#baseShare() * (1 + this.#host.level()))
   }
 
-  /** One more second opinion is within the cap. */
-  get maySecond (): boolean {
-    if (this.#host.membersWithUs() > 0) return true
-    return this.#checked + this.#seconds < MAX_SHARE * (this.#items + 1) + 1
-  }
-
   get openCount (): number { return this.#open.size }
 
   /** Whether the piece is to be computed, and why. */
@@ -213,7 +207,10 @@ export class Checks {
     if (this.#lots.length < MAX_QUEUED) this.#lots.push({ index, kind })
   }
 
-  #isDue (): boolean { return this.#checked + this.#openCapped < this.share * (this.#items + 1) + 0.5 }
+  /** Second opinions are no reason for more checks: they teach as much. */
+  #isDue (): boolean {
+    return this.#checked + this.#openCapped < this.share * (this.#items - this.#seconds + 1) + 0.5
+  }
 
   /** A member looks at an unchecked key every other time, and whenever there is nothing else. */
   #next (): Check | null {

@@ -68,9 +68,6 @@ export class Verification {
     return this.isSampling ? Math.max(0.5, this.#checks.share) : this.#checks.share
   }
 
-  /** One more second opinion (`needsSecond`) is within the cap now. `audit` with an error and `quorum` have none. */
-  get maySecond (): boolean { return this.#checks === null || this.#sample !== null || this.#checks.maySecond }
-
   /** No check is to be computed any more, and the sample is satisfied or has failed. */
   get isSettled (): boolean { return !this.#known.rechecks.isOpen && !this.#checks?.openCount && !this.isSampling }
 
@@ -210,7 +207,7 @@ export class Verification {
 
   /**
    * There is a result that is not accepted, by a key that is listened to: computing the piece is a second opinion. It
-   * comes after the missing pieces, and only while `maySecond`.
+   * comes after the missing pieces and the checks.
    */
   needsSecond (index: number): boolean {
     const isAsked = this.policy.kind === 'audit' || this.policy.kind === 'quorum'

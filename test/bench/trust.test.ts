@@ -50,7 +50,8 @@ const BOUNDS: { name: string, policy: string, attack: Attack, wrong: number, wor
 
 for (const { name, policy, attack, ...bounds } of BOUNDS) {
   test(`simulated liars: bounds of errors and work: ${name}`, async t => {
-    const { wrong, work, banned } = await runs(policy, attack)
+    const { wrong, work, banned, open } = await runs(policy, attack)
+    t.equal(open, 0, 'a result of each piece is accepted')
     t.ok(wrong <= bounds.wrong, `${(100 * wrong).toFixed(2)} % wrong`)
     t.ok(work <= bounds.work, `${work.toFixed(2)} times the work`)
     t.equal(banned, 0, 'no honest machine was excluded by another')
