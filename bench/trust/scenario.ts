@@ -19,8 +19,6 @@ export interface Scenario {
   errors: number
   /** 0..1: the part of the pieces that takes ten times as long */
   dear: number
-  /** whether machines know what pieces take, so that lots are drawn half by it */
-  knowsCosts: boolean
 }
 
 export const DEFAULTS: Scenario = {
@@ -32,6 +30,5 @@ export const DEFAULTS: Scenario = {
   members: 0,
   idle: 0,
   errors: 1e-3,
-  dear: 0,
-  knowsCosts: true
+  dear: 0
 }

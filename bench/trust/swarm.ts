@@ -113,8 +113,7 @@ function peersOf (world: World, keys: string[], speeds: number[], scenario: Scen
       pieceCount: world.pieces,
       policy,
       ownKey: keys[i]!,
-      random: branch(seed, 1, i),
-      costOf: index => scenario.knowsCosts ? PIECE_MS * world.costs[index]! : 0
+      random: branch(seed, 1, i)
     }, host)
     for (const member of keys.slice(0, scenario.members)) verification.setMember(member, TRUSTED_KEY)
     verifications.push(verification)

@@ -49,7 +49,6 @@ export interface ChecksHost {
   vet (): number | undefined
   /** a check of the piece still teaches something */
   isUseful (index: number, kind: CheckKind): boolean
-  costOf (index: number): number
   random (): number
   ask (index: number, kind: CheckKind): void
 }
@@ -67,8 +66,6 @@ export class Checks {
   readonly #entered: Uint8Array
   /** results of others that have been in the lottery */
   #others = 0
-  #costSum = 0
-  #costCount = 0
   readonly #hints: number[] = []
   readonly #lots: Check[] = []
   /** contradictions of a piece that were looked at, or not, by chance: 1 any, 2 one by a key with a record */
@@ -120,7 +117,7 @@ export class Checks {
     const keys = Math.max(1, this.#host.keys())
     // what we computed, or would compute if others left us our part: a liar may announce everything at once
     const ratio = Math.min(1, Math.max((this.#items + 1) / (this.#others + 1), 1 / keys))
-    const chance = share * ratio * this.#weight(index)
+    const chance = share * ratio
     if (this.#host.random() < chance) return this.#draw(index, isMembers ? 'member' : 'lot')
     if (isMembers || !isFirst) return
     if (this.#host.random() < Math.min(1, share * this.#pieceCount / keys) / keys) this.#draw(index, 'first')
@@ -192,15 +189,6 @@ export class Checks {
     const leavesIt = this.#host.hasMembers() && this.#host.membersWithUs() === 0
     const ofFew = leavesIt ? SHARE_OF_FEW_WITH_MEMBERS : SHARE_OF_FEW
     return Math.min(MAX_SHARE, Math.max(MIN_SHARE, SHARE_PER_KEY * keys / this.#pieceCount, ofFew / keys))
-  }
-
-  /** Half of the lots are drawn in proportion to what a piece takes, as liars lie where it saves most. */
-  #weight (index: number): number {
-    const cost = this.#host.costOf(index)
-    if (!(cost > 0 && cost < Infinity)) return 1
-    this.#costSum += cost
-    this.#costCount++
-    return 0.5 + 0.5 * cost * this.#costCount / this.#costSum
   }
 
   #draw (index: number, kind: CheckKind): void {

@@ -51,8 +51,6 @@ export interface VerificationOptions {
   readonly ownKey: string | null
   /** returns numbers from 0 to below 1 */
   readonly random: () => number
-  /** how long the piece is claimed to take, in ms; 0: unknown. Half of the lots are drawn by it. Default: unknown */
-  readonly costOf?: (index: number) => number
   /** default: 'bytes' */
   readonly comparison?: Comparison
 }

@@ -231,7 +231,7 @@ export class Verification {
     return true
   }
 
-  #createChecks ({ pieceCount, random, costOf = () => 0 }: VerificationOptions): Checks {
+  #createChecks ({ pieceCount, random }: VerificationOptions): Checks {
     return new Checks(pieceCount, {
       level: () => this.level,
       keys: () => this.#known.ledger.accepted + 1,
@@ -239,7 +239,6 @@ export class Verification {
       membersWithUs: () => this.#isMember() ? this.#known.ledger.members : 0,
       vet: () => this.#vetting.pick((index, record) => this.#isToVet(index, record)),
       isUseful: (index, kind) => this.#isUseful(index, kind),
-      costOf,
       random,
       ask: (index, kind) => { this.#host.check(index, reasonOf(kind)) }
     })

@@ -4,7 +4,6 @@ import { accounted, result, wrong } from '../helpers/verification.ts'
 
 /** Draws every lot that has a chance. */
 const lucky = { random: () => 0 }
-const costly = (index: number): number => index === 9 ? 1000 : 1
 
 test('a result that is newly accepted enters the lottery; checks are within their share', t => {
   const { verification, say, told } = accounted({ ...lucky, pieceCount: 2000 })
@@ -78,20 +77,6 @@ function checksAmong (others: number, ...members: string[]): number {
 test('in a swarm of few a larger share is checked, and less of it where members do so', t => {
   t.same([3, 7, 19, 50].map(others => checksAmong(others)), [51, 26, 11, 11], 'half, a quarter, a tenth')
   t.same([3, 7].map(others => checksAmong(others, 'mia')), [20, 11])
-  t.end()
-})
-
-test('half of the lots are drawn by what a piece takes', t => {
-  let value = 0.999
-  const { verification, say, told } = accounted({ random: () => value, pieceCount: 20_000, costOf: costly })
-  for (let index = 0; index < 9; index++) verification.computed(1000 + index, result(1000 + index))
-  for (let index = 0; index < 9; index++) say(`key ${index}`, index)
-  for (let index = 11; index < 31; index++) say(`key ${index}`, index)
-  value = 0.3
-  say('ann', 10)
-  t.same(told.checks, [], 'a cheap piece')
-  say('ann', 9)
-  t.same(told.checks, [{ index: 9, by: 'lot' }])
   t.end()
 })
 
