@@ -125,6 +125,16 @@ export class ClaimTable {
     this.#claimants.get(peerId).delivered()
   }
 
+  /**
+   * The peer is banned, or its key excluded: its claims are not respected, whoever relays them, until it delivers (a
+   * peer id is easily borrowed, and whoever is banned cannot deliver).
+   */
+  ban (peerId: string): void {
+    const claimant = this.#claimants.get(peerId)
+    claimant.ban()
+    for (const entry of claimant.claims.values()) this.#disrespect(entry)
+  }
+
   /** The duration of a piece, milliseconds: here, or else according to the claimants; 0: unknown. */
   get paceMs (): number { return this.#timing.paceMs > 0 ? this.#timing.paceMs : this.#foreignPaceMs }
 

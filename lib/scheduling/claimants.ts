@@ -97,10 +97,13 @@ export class Claimant {
     for (const entry of this.claims.values()) entry.isProven = true
   }
 
+  /** It broke a rule, and is banned: its claims do not count until it delivers. */
+  ban (): void { this.#disregardedUntil = Infinity }
+
   /** It let a claim lapse. Returns true if that was once too often: its claims do not count for a while. */
   blame (now: number): boolean {
     if (++this.#lapses < MAX_LAPSES) return false
-    this.#disregardedUntil = now + DISREGARD_MS
+    this.#disregardedUntil = Math.max(this.#disregardedUntil, now + DISREGARD_MS)
     return true
   }
 }

@@ -207,9 +207,10 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
 
   sealed (infoHash: string, peers: number): void { this.#host.report('peerSealed', { infoHash, peers }) }
 
-  misbehaved ({ wire, name, ext }: TaskPeer, reason: string, isFinal: boolean): void {
+  misbehaved ({ id, wire, name, ext }: TaskPeer, reason: string, isFinal: boolean): void {
     this.#host.report(isFinal ? 'ban' : 'strike', { peer: name, reason })
     if (!isFinal) return
+    this.scheduler.claims.ban(id)
     this.#host.ban(wire)
     // not wire.destroy(), which still processes what the wire has buffered
     ext.close()

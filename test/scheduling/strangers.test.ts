@@ -68,3 +68,22 @@ test('how late most are is not for strangers to say', t => {
   }
   t.end()
 })
+
+test('what a banned peer claims is computed, whoever relays the claim, until that peer delivers', t => {
+  const { scheduler, squatter } = create({ elapsedMs: 0, estimateMs: 1_000 }, 2_000, true)
+  const relay = new ClaimSource({ limit: 64, kind: 'relay' })
+  const claim = { index: 0, isBackup: false, elapsedMs: 0, estimateMs: 1_000 }
+  scheduler.claims.add(relay, SQUATTER, claim)
+  t.equal(scheduler.next(), undefined, 'it claims all that is missing')
+  scheduler.claims.ban(SQUATTER)
+  scheduler.claims.removeSource(squatter)
+  t.ok(scheduler.claims.get(SQUATTER, 0), 'the relay still says it')
+  t.notOk(scheduler.claims.isClaimed(0))
+  scheduler.claims.add(relay, SQUATTER, { ...claim, index: 1 })
+  t.notOk(scheduler.claims.isClaimed(1), 'nor what it claims later')
+  t.notEqual(scheduler.next(), undefined)
+  scheduler.claims.delivered(SQUATTER, [relay])
+  scheduler.claims.add(relay, SQUATTER, claim)
+  t.ok(scheduler.claims.isClaimed(0), 'somebody else had used its peer id')
+  t.end()
+})
