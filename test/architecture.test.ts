@@ -114,7 +114,7 @@ const DOORS: Record<string, readonly string[]> = {
   peers: ['attestation-exchange.ts', 'attestation-parts.ts', 'claim-exchange.ts', 'hand-over.ts', 'identity.ts', 'meeting.ts', 'neighbours.ts', 'strikes.ts', 'task-peer.ts'],
   scheduling: ['backups.ts', 'claim.ts', 'claimants.ts', 'holder.ts', 'lag.ts', 'scheduler.ts'],
   session: ['attestations.ts', 'events.ts', 'work-session.ts'],
-  store: ['compute-store.ts', 'finished-files.ts', 'missing-needs.ts', 'output.ts', 'partial-files.ts', 'reuse.ts', 'types.ts', 'verification-files.ts'],
+  store: ['compute-store.ts', 'finished-files.ts', 'log-entries.ts', 'log-reader.ts', 'missing-needs.ts', 'output.ts', 'partial-files.ts', 'piece-log.ts', 'reuse.ts', 'types.ts', 'verification-files.ts'],
   task: [
     'asks.ts',
     'columns.ts',

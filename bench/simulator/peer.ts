@@ -122,6 +122,7 @@ export class Peer {
       warn: () => {},
       done: () => { if (this.isAlive && this.#world.board !== null) this.#world.completed(this) },
       ban: wire => { if (this.#world.board !== null && !this.isForger) wire.destroy() },
+      ended: () => {},
       broken: err => {
         throw err
       }

@@ -141,18 +141,35 @@ export interface CommandFailure {
   stderr: string
 }
 
+/** What a command cost. */
+export interface RunCost {
+  /** running time in milliseconds, without pauses; null: it did not run */
+  ms: number | null
+  /** processor time of all its processes in milliseconds; null: it ended before that was measured */
+  cpuMs: number | null
+  /** the most memory that its processes were seen to use at a time, in bytes; null as above */
+  memoryBytes: number | null
+}
+
+/** The cost of a command that did not run. */
+export const NO_COST: RunCost = Object.freeze({ ms: null, cpuMs: null, memoryBytes: null })
+
 /** A work item or a complete command failed. */
 export class CommandError extends BitWorkerError implements CommandFailure {
   readonly exitCode: number | null
   readonly signal: NodeJS.Signals | null
   readonly stderr: string
+  readonly cost: RunCost
 
-  constructor (code: ErrorCode, message: string, failure: CommandFailure, options?: ErrorOptions) {
+  constructor (
+    code: ErrorCode, message: string, failure: CommandFailure & { cost?: RunCost }, options?: ErrorOptions
+  ) {
     super(code, 'command', message, options)
     this.name = 'CommandError'
     this.exitCode = failure.exitCode
     this.signal = failure.signal
     this.stderr = failure.stderr
+    this.cost = failure.cost ?? NO_COST
   }
 }
 

@@ -1,7 +1,7 @@
 /** The errors of a work item, one function per cause: what happened, and what to do about it, in one line. */
 import { accessSync, constants } from 'node:fs'
 import { BitWorkerError, CommandError } from '../base/errors.ts'
-import type { CommandFailure } from '../base/errors.ts'
+import type { CommandFailure, RunCost } from '../base/errors.ts'
 import { errnoOf } from '../system/io-errors.ts'
 import type { Limits } from './limits.ts'
 
@@ -17,11 +17,12 @@ export interface Ending extends CommandFailure {
   size: number
   maxOutputBytes: number
   limits: Limits
+  cost: RunCost
 }
 
 /** The error of an item that has ended; null if it succeeded. */
 export function failureOf (end: Ending): CommandError | null {
-  const failure = { exitCode: end.exitCode, signal: end.signal, stderr: end.stderr }
+  const failure = { exitCode: end.exitCode, signal: end.signal, stderr: end.stderr, cost: end.cost }
   if (end.stopped === 'killed') return killed(failure)
   if (end.stopped === 'timeout') {
     return new CommandError(

@@ -21,6 +21,7 @@ import { spawnLaunch } from './process/spawn.ts'
 import type { LaunchedProcess } from './process/spawn.ts'
 import { StderrTail } from './process/stderr.ts'
 import { Stopwatch } from './process/stopwatch.ts'
+import type { Used } from './process/usage.ts'
 import type { ItemOutcome, RunningItem, WorkItem } from './types.ts'
 import type { Reused, WarmEnd } from './warm/warm-job.ts'
 import type { WarmShell } from './warm/warm-shell.ts'
@@ -49,6 +50,7 @@ export class BashItem implements RunningItem {
   /** an error of ours, not of the command */
   #trouble: Error | null = null
   #isOver = false
+  #used: Used | null = null
   readonly #stopwatch = new Stopwatch()
 
   constructor (item: WorkItem, host: ItemHost) {
@@ -165,6 +167,13 @@ export class BashItem implements RunningItem {
     this.#onStop() // also ends processes that outlast the command's own
   }
 
+  /** What it uses was measured. In a warm shell, that includes what earlier items used. */
+  measured ({ cpuMs, memoryBytes }: Used): void {
+    if (this.#warm !== null) return
+    const { cpuMs: cpuBefore = 0, memoryBytes: memoryBefore = 0 } = this.#used ?? {}
+    this.#used = { cpuMs: Math.max(cpuMs, cpuBefore), memoryBytes: Math.max(memoryBytes, memoryBefore) }
+  }
+
   pause (): void {
     if (this.#stopwatch.isPaused || this.pid === undefined || this.#stopped !== null) return
     this.#stopwatch.pause()
@@ -258,14 +267,15 @@ export class BashItem implements RunningItem {
     const stderr = this.#stderr?.take() ?? ''
     if (this.#stopped === null) this.#host.warm.note(this.#item, ms)
     const [{ maxOutputBytes }, { limits }, stopped] = [this.#item, this, this.#stopped]
-    const end = { exitCode, signal, stderr, size: output.size, maxOutputBytes, limits, stopped }
+    const cost = { ms, cpuMs: null, memoryBytes: null, ...this.#used }
+    const end = { exitCode, signal, stderr, size: output.size, maxOutputBytes, limits, stopped, cost }
     try {
       const failure = this.#trouble ?? failureOf(end)
       if (failure !== null) throw failure
       const printed = await output.finish()
       this.#end(pgid)
       this.#host.nestPool.learn(this.#item, this.limits, ms)
-      this.#settle.resolve({ ms, ...printed, stderr })
+      this.#settle.resolve({ ...cost, ...printed, stderr })
     } catch (err) {
       this.#end(pgid)
       this.#settle.reject(ioError(err, this.#where))

@@ -1,5 +1,6 @@
 /** The interface of an executor. The store depends only on these types, so that a test can replace bash. */
 
+import type { RunCost } from '../base/errors.ts'
 import type { Asks } from './limits.ts'
 
 /** A path of this machine that is mounted in the sandbox. */
@@ -43,9 +44,8 @@ export interface WorkItem {
   root?: string
 }
 
-/** The result of a successful run. */
-export interface ItemOutcome {
-  /** running time in milliseconds, without pauses */
+/** The result of a successful run, and what it cost. */
+export interface ItemOutcome extends RunCost {
   ms: number
   /** size of stdout in bytes */
   size: number

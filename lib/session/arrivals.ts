@@ -85,7 +85,7 @@ export class Arrivals {
     if (this.#isClosed || results.has(index) || !sameResult(stored, result)) return
     if (verdict === 'right') vetting.confirm(index)
     this.#count++
-    this.#session.report('downloaded', pieceResult(index, stored))
+    this.#session.report('downloaded', { ...pieceResult(index, stored), from: sources.map(({ name }) => name) })
     // commands may run since it was written
     if (verdict === 'unjudged' && vetting.restored(index, stored)) return
     this.#stored(index, stored, sources)

@@ -16,6 +16,7 @@ import { ClaimedAhead } from './claimed-ahead.ts'
 import type { ClaimingParts, NextPiece } from './claimed-ahead.ts'
 import { Slots } from './slots.ts'
 import type { Running } from './slots.ts'
+import type { RunReport } from './work-reports.ts'
 
 const trace = traceOf('scheduling')
 
@@ -27,7 +28,7 @@ export interface SlotParts extends ClaimingParts { readonly store: Pick<PieceSto
  * `isFinal`: the piece is left to other peers.
  */
 export type Ending =
-  | { result: Result, discarded?: Result, isCheck: boolean, run: Pick<Generated, 'ms' | 'stderr'> }
+  | { result: Result, discarded?: Result, isCheck: boolean, run: RunReport }
   | { error: Error, isFinal: boolean }
   | { abortedBecause: string }
 
@@ -235,7 +236,8 @@ export class ComputeSlots {
     this.run()
   }
 
-  #onResult (index: number, { size, digest, discarded, ms, stderr }: Generated): void {
+  #onResult (index: number, { size, digest, discarded, ...run }: Generated): void {
+    const { ms } = run
     const { since, estimateMs, isCheck } = this.#slots.running.get(index)!
     this.#slots.running.delete(index)
     this.#scheduler.computed(index)
@@ -244,7 +246,7 @@ export class ComputeSlots {
     this.#scheduler.setPace(this.paceMs)
     trace('piece %d is computed: %d bytes in %d ms', index, size, ms)
     const others = discarded === undefined ? {} : { discarded }
-    this.#host.ended(index, { result: { size, digest }, ...others, isCheck, run: { ms, stderr } })
+    this.#host.ended(index, { result: { size, digest }, ...others, isCheck, run })
     this.run()
     this.#ahead.look() // now that the pace is known, and the piece is no longer missing
   }

@@ -1,6 +1,7 @@
 /** The public reports of a task's torrent: its events and statistics. */
 import { hexOf } from '../base/digest.ts'
-import type { CommandFailure, ErrorCode } from '../base/errors.ts'
+import { NO_COST } from '../base/errors.ts'
+import type { CommandFailure, ErrorCode, RunCost } from '../base/errors.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { Result } from '../results/result.ts'
 import type { CheckedEvent } from '../verification/types.ts'
@@ -15,15 +16,20 @@ export interface PieceResult {
 }
 
 /** 'computed': a work item on this machine ended with a result. */
-export interface ComputedEvent extends PieceResult {
-  /** duration of the command, milliseconds */
+export interface ComputedEvent extends PieceResult, RunCost {
   ms: number
   /** the last lines that it wrote to stderr, without control characters */
   stderr: string
 }
 
+/** 'downloaded': a piece came from peers. */
+export interface DownloadedEvent extends PieceResult {
+  /** the addresses of these peers, or their peer ids */
+  from: string[]
+}
+
 /** 'failed': a work item or a complete command ended without a result. */
-export interface FailedEvent extends CommandFailure {
+export interface FailedEvent extends CommandFailure, RunCost {
   /** null for a complete command */
   piece: number | null
   /** index of the file whose complete command failed */
@@ -86,7 +92,7 @@ export interface MisdeedEvent {
 export interface SessionEvents {
   computing: { piece: number }
   computed: ComputedEvent
-  downloaded: PieceResult
+  downloaded: DownloadedEvent
   failed: FailedEvent
   hopeless: HopelessEvent
   aborted: AbortedEvent
@@ -148,6 +154,7 @@ export function wrongHere (piece: number, final: boolean): FailedEvent {
     exitCode: null,
     signal: null,
     stderr: '',
+    ...NO_COST,
     message: 'The verify command finds what was computed here wrong, so it is discarded.',
     final
   }

@@ -141,8 +141,10 @@ export class Finisher {
     if (isInputGone(err)) return this.#wait(file)
     this.#set(file, 'failed')
     if (!(err instanceof CommandError)) return this.#host.broken(err)
-    const { code, exitCode, signal, stderr, message } = err
-    this.#host.report('failed', { piece: null, file, code, exitCode, signal, stderr, message, final: true })
+    const { code, exitCode, signal, stderr, cost, message } = err
+    this.#host.report('failed', {
+      piece: null, file, code, exitCode, signal, stderr, ...cost, message, final: true
+    })
   }
 
   /** What its complete command reads is not stored: the next run waits until it is, or until commands are allowed. */

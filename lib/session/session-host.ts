@@ -18,6 +18,8 @@ export interface SessionHost {
   ban (wire: Wire): void
   /** something that the user should know of, and after which the session continues */
   warn (err: Error): void
+  /** the session is closed: nothing is reported any more, and the store will be closed */
+  ended (): void
   /** the store cannot continue (disk full, folder gone) */
   broken (err: Error): void
 }

@@ -3,8 +3,9 @@
  */
 import type { CommandError } from '../base/errors.ts'
 import type { Result } from '../results/result.ts'
+import type { Generated } from '../store/types.ts'
 import { pieceResult } from './events.ts'
-import type { ComputedEvent, HopelessEvent } from './events.ts'
+import type { HopelessEvent } from './events.ts'
 import type { SessionHost } from './session-host.ts'
 
 /**
@@ -14,6 +15,9 @@ import type { SessionHost } from './session-host.ts'
 const MIN_PIECES = 3
 /** This many times as many if others have results, which show that the command can work. */
 const DOUBTS = 3
+
+/** What is reported of a run that gave a result. */
+export type RunReport = Pick<Generated, 'ms' | 'cpuMs' | 'memoryBytes' | 'stderr'>
 
 /** The reports of one round of computing. */
 export class WorkReports {
@@ -32,9 +36,11 @@ export class WorkReports {
 
   begun (piece: number): void { this.#items.begin(piece) }
 
-  computed (piece: number, result: Result, { ms, stderr }: Pick<ComputedEvent, 'ms' | 'stderr'>): void {
+  computed (piece: number, result: Result, { ms, cpuMs = null, memoryBytes = null, stderr }: RunReport): void {
     this.#earlyStop.succeeded()
-    this.#items.end(piece, () => { this.#host.report('computed', { ...pieceResult(piece, result), ms, stderr }) })
+    this.#items.end(piece, () => {
+      this.#host.report('computed', { ...pieceResult(piece, result), ms, cpuMs, memoryBytes, stderr })
+    })
   }
 
   aborted (piece: number, reason: string): void {
@@ -47,9 +53,9 @@ export class WorkReports {
    * @returns true if the round should end because all pieces fail; that has been reported, too
    */
   failed (piece: number, err: CommandError, final: boolean, elsewhere: () => boolean): boolean {
-    const { code, exitCode, signal, stderr, message } = err
+    const { code, exitCode, signal, stderr, cost, message } = err
     this.#items.end(piece, () => {
-      this.#host.report('failed', { piece, code, exitCode, signal, stderr, message, final })
+      this.#host.report('failed', { piece, code, exitCode, signal, stderr, ...cost, message, final })
     })
     const hopeless = this.#earlyStop.failed(piece, err, elsewhere)
     if (hopeless !== null) this.#host.report('hopeless', hopeless)

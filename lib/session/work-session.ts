@@ -85,6 +85,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     this.#error = error
     this.#cancelHousekeeping()
     await Promise.all([this.#flow.close(), this.#finisher.stop()])
+    this.#host.ended()
   }
 
   /** Which peer has which result. */

@@ -39,6 +39,11 @@ export interface FinishedContent {
 /** Files that lack a piece that was stored after they were made. */
 const NONE: ReadonlySet<number> = new Set()
 
+/** What the journal of a task in `folder` lists, also while a run uses it. Throws BW_ERR_NOT_FINISHED without one. */
+export function keptResults (task: Task, folder: string): Pick<Claims, 'pieces' | 'files'> {
+  return readClaims(task, new StoreLayout(folder, task.infoHash))
+}
+
 /** The paths of files that belong to a task's folder as such. */
 export function keptFiles (folder: string, infoHash: string): { taskFile: string, sealed: string } {
   const { taskFile, sealed } = new StoreLayout(folder, infoHash)

@@ -3,7 +3,7 @@
  * renamed.
  */
 import { open } from 'node:fs/promises'
-import { BitWorkerError, CommandError } from '../base/errors.ts'
+import { BitWorkerError, CommandError, NO_COST } from '../base/errors.ts'
 import type { Executor, ItemOutcome, RunningItem, WorkItem } from '../executor/bash-executor.ts'
 import { mountsOf } from '../executor/binds.ts'
 import type { Binds } from '../executor/binds.ts'
@@ -59,9 +59,9 @@ export function checkInputs ({ inputs, root }: RunOptions, task: TaskFolder['tas
 export async function untilIntact<T> (done: Promise<T>, given: Given): Promise<T> {
   const [ended] = await Promise.allSettled([done])
   if (await given.isIntact?.() === false) {
-    const { exitCode = null, signal = null, stderr = '' } = ended.status === 'rejected' && ended.reason instanceof CommandError ? ended.reason : {}
+    const { exitCode = null, signal = null, stderr = '', cost = NO_COST } = ended.status === 'rejected' && ended.reason instanceof CommandError ? ended.reason : {}
     throw new CommandError(
-      'BW_ERR_INPUT', 'An input changed while the command read it, so the result is discarded.', { exitCode, signal, stderr }
+      'BW_ERR_INPUT', 'An input changed while the command read it, so the result is discarded.', { exitCode, signal, stderr, cost }
     )
   }
   if (ended.status === 'rejected') throw ended.reason
@@ -167,6 +167,8 @@ class PieceGeneration implements Generation {
         ...stored,
         ...(!sameResult(stored, own) && { discarded: own }),
         ms,
+        cpuMs: outcome.cpuMs,
+        memoryBytes: outcome.memoryBytes,
         stderr: outcome.stderr
       }
     } catch (err) {

@@ -1,4 +1,5 @@
 /** The interfaces of a store: WebTorrent's chunk store, and the methods that a session needs. */
+import type { RunCost } from '../base/errors.ts'
 import type { Result } from '../results/result.ts'
 
 /** A file that is finished. */
@@ -26,8 +27,8 @@ export interface GenerateOptions {
   replaces?: (own: OwnResult, stored: Result) => boolean | Promise<boolean>
 }
 
-/** A piece that was computed: the result that is stored now. */
-export interface Generated extends Result {
+/** A piece that was computed: the result that is stored now, and what the command cost. */
+export interface Generated extends Result, Partial<RunCost> {
   /** what the command gave, if it was discarded in favour of another result */
   discarded?: Result
   /** duration of the command, milliseconds */

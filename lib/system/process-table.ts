@@ -64,6 +64,15 @@ export function startTimeOf (pid: number): string {
   return readStat(pid)?.[19] ?? ''
 }
 
+/** Milliseconds of a tick: the kernel tells all programs a hundred ticks a second. */
+const TICK_MS = 10
+
+/** Processor time of a process and of its children that it has waited for, in milliseconds. */
+export function cpuMsOf (pid: number): number {
+  const [user = 0, system = 0, ofChildren = 0, systemOfChildren = 0] = readStat(pid)?.slice(11, 15).map(Number) ?? []
+  return (user + system + ofChildren + systemOfChildren) * TICK_MS
+}
+
 /** Whether the process exists, whichever user owns it. */
 export function isRunning (pid: number): boolean {
   try {

@@ -73,6 +73,10 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions, Ve
    * Default false.
    */
   results?: boolean
+  /**
+   * Log what becomes of each piece, in the task's folder, for `bitworker log` (docs/internals.md). Default false.
+   */
+  log?: boolean
   /** @internal how results are verified by attestations; default: not at all */
   verifying?: VerifyingOptions
   /** Overwrite files in `path` with the names of the task's files that BitWorker did not write. Default false. */

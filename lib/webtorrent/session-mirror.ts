@@ -6,6 +6,9 @@ import type { EventEmitter } from 'node:events'
 import type { TaskWires } from '../connections/task-wires.ts'
 import type { SessionEvents } from '../session/events.ts'
 import type { SessionHost } from '../session/work-session.ts'
+import { isLogEvent } from '../store/log-entries.ts'
+import { PieceLog } from '../store/piece-log.ts'
+import type { PieceLogOptions } from '../store/piece-log.ts'
 import type { FinishedFile } from '../store/types.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
@@ -29,7 +32,8 @@ export interface MirroredTorrent extends InternalTorrent {
   readonly _taskWires: TaskWires
   readonly _sealing: Sealing
   readonly _session: (WrittenTorrent['_session'] & { readonly hasUnmergedFiles: boolean }) | null
-  readonly _options: { readonly results?: boolean }
+  readonly _options: { readonly results?: boolean, readonly log?: boolean }
+  _folderOf (task: Task): string
   readonly _control: { readonly isStarting: boolean, banned (wire: Wire): void }
 }
 
@@ -39,17 +43,26 @@ export class SessionMirror implements SessionHost {
   readonly #task: Task
   /** null: the results are not written */
   readonly #results: ResultsWriter | null
+  /** null: nothing is logged */
+  readonly #log: PieceLog | null
 
   constructor (torrent: MirroredTorrent, task: Task) {
     this.#torrent = torrent
     this.#task = task
     this.#results = torrent._options.results === true ? new ResultsWriter(torrent, task.pieceCount) : null
+    this.#log = torrent._options.log === true ? new PieceLog(this.#logOptions()) : null
+  }
+
+  #logOptions (): PieceLogOptions {
+    const { infoHash } = this.#task
+    return { path: this.#torrent._folderOf(this.#task), infoHash, onError: err => { this.warn(err) } }
   }
 
   report<K extends keyof SessionEvents> (event: K, payload: SessionEvents[K]): void {
     if (event === 'computed' || event === 'downloaded') {
       this.#results?.came((payload as SessionEvents['computed' | 'downloaded']).piece, event)
     }
+    if (isLogEvent(event)) this.#log?.add(event, payload)
     ;(this.#torrent as EventEmitter).emit(event, payload)
   }
 
@@ -103,6 +116,8 @@ export class SessionMirror implements SessionHost {
   }
 
   warn (err: Error): void { if (!this.#torrent.destroyed) this.#torrent.emit('warning', err) }
+
+  ended (): void { this.#log?.close() }
 
   broken (err: Error): void { if (!this.#torrent.destroyed) this.#torrent._destroy(err) }
 }

@@ -6,6 +6,7 @@ import { renderLive, renderPlain } from '../../lib/cli/output/screen.ts'
 import type { Snapshot } from '../../lib/cli/output/screen.ts'
 import { FailureReport } from '../../lib/cli/run/failures.ts'
 import { WorkView } from '../../lib/cli/run/work-view.ts'
+import { NO_COST } from '../../lib/base/errors.ts'
 import type { FailedEvent } from '../../lib/session/events.ts'
 
 /** A report whose notes and events are kept. */
@@ -29,6 +30,7 @@ function failure (piece: number | null, exitCode: number, stderr = '', opts: Par
     exitCode,
     signal: null,
     stderr,
+    ...NO_COST,
     message: `The command exited with code ${exitCode}${because}`,
     final: true,
     ...opts

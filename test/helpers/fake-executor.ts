@@ -110,11 +110,12 @@ class FakeItem implements RunningItem {
     const { stdout = '', stderr = '', exitCode = 0, signal = null, ms = 1 } = run ?? {}
     if (path !== null) writeFileSync(path, stdout)
     const size = Buffer.byteLength(stdout)
-    const end = { exitCode: signal === null ? exitCode : null, signal, stderr }
+    const cost = { ms, cpuMs: null, memoryBytes: null }
+    const end = { exitCode: signal === null ? exitCode : null, signal, stderr, cost }
     const failure = failureOf({
       ...end, size, maxOutputBytes, limits: { ...DEFAULT_LIMITS, timeoutMs }, stopped: this.#reason
     })
     if (failure !== null) throw failure
-    return { ms, size, digest: hash('sha256', stdout, 'buffer'), stderr }
+    return { ...cost, size, digest: hash('sha256', stdout, 'buffer'), stderr }
   }
 }

@@ -86,6 +86,7 @@ async function checking (command: Command, policy: Policy = { kind: 'audit' }) {
     done () { timesDone++ },
     ban () {},
     warn () {},
+    ended () {},
     broken (err) { throw err }
   })
   await session.open()

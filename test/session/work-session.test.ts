@@ -65,6 +65,7 @@ const HOST = {
   done () {},
   ban () {},
   warn () {},
+  ended () {},
   broken () {}
 }
 

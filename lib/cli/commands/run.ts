@@ -30,6 +30,7 @@ import type { Explain } from '../run/failures.ts'
 import { inputOptions, inputProblem } from '../run/inputs.ts'
 import type { InputFlags } from '../run/inputs.ts'
 import { aborted, onInterrupt, withDeadline } from '../run/interrupt.ts'
+import { JobLog } from '../run/joblog.ts'
 import type { LeavingFlags } from '../run/leaving.ts'
 import { judge, judgeAll, mustAsk } from '../run/judging.ts'
 import { lonelyNote, lookupNote } from '../run/link.ts'
@@ -48,6 +49,7 @@ import { verifyOptions } from '../run/verification.ts'
 import type { VerifyingFlags } from '../run/verification.ts'
 import { nothingComes } from '../run/waiting.ts'
 import { tellWaits } from '../run/waits.ts'
+import { warn, warnBinds, warnConverted } from '../run/warnings.ts'
 
 /** The flags as typed. */
 export interface RunFlags
@@ -63,6 +65,8 @@ export interface RunFlags
   force?: boolean
   /** makes partial files if it ends early */
   partial?: boolean
+  /** the file for GNU parallel's columns */
+  joblog?: string
   legacySwarm?: boolean
   verbose: boolean
   json: boolean
@@ -83,6 +87,7 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
   const trust = await readTrustStore()
   if (source.task !== null && mustAsk(source.task, flags, judge(source.task, flags, trust))) demandTerminal()
   await checkBinds(flags.bind)
+  const joblog = flags.joblog === undefined ? null : new JobLog(flags.joblog)
   const stop = new AbortController()
   const release = onInterrupt(() => { stop.abort() }, { takesTime: flags.partial === true })
   const out = new JsonOutput(flags.json)
@@ -100,13 +105,16 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
     legacySwarm,
     inputs: inputOptions(flags),
     results: true,
+    log: true,
     ...await verifyOptions(flags),
     ...(flags.complete !== undefined && { complete: flags.complete })
   }, out)
+  joblog?.follow(session.torrent, err => { warn(err as BitWorkerError, out, screen) })
   const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })
   // they are made in a folder that is no longer open
   await (flags.partial === true ? session.close() : withDeadline(session.close(), CLOSE_MS))
   if (flags.partial === true) await leavePartialFiles(session.torrent, flags, out, screen)
+  joblog?.close()
   out.emit('stopped', { exitCode })
   release()
   return exitCode
@@ -296,25 +304,4 @@ async function unableAfterAll (torrent: Torrent): Promise<BitWorkerError> {
       if ('code' in err && UNABLE.has(String(err.code))) resolve(err as BitWorkerError)
     })
   })
-}
-
-function warn (problem: BitWorkerError, out: JsonOutput, screen: Screen): void {
-  const { code } = problem
-  const message = advised(problem, 'run')
-  out.emit('warning', { code, message })
-  screen.note(`Warning: ${message}`)
-}
-
-function warnBinds (out: JsonOutput, screen: Screen): void {
-  const message =
-    'What --bind shows is not part of the task. Peers that bind different contents compute different results, which end up in the same files.'
-  out.emit('warning', { message })
-  screen.note(`Warning: ${message}`)
-}
-
-function warnConverted (out: JsonOutput, screen: Screen): void {
-  const message =
-    'This task file has the format of 2014, whose info-hash does not cover the command, so it was converted. Pass --legacy-swarm to join its original swarm.'
-  out.emit('warning', { message })
-  screen.note(`Warning: ${message}`)
 }

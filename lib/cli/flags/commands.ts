@@ -16,6 +16,7 @@ import type { VerifyFlags } from '../commands/verify.ts'
 import { EXIT } from '../output/failure.ts'
 import { addCreate } from './create.ts'
 import { EXAMPLES } from './examples.ts'
+import { addLog } from './log.ts'
 import {
   addOptions,
   bind,
@@ -79,6 +80,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     new Option('--complete', 'run the complete command, even if the task leaves that to its author'),
     new Option('--force', 'overwrite files that are in the way').default(false),
     legacySwarm(),
+    new Option('--joblog <file>', 'append a line for each piece to this file, in the columns of GNU parallel'),
     new Option('-v, --verbose', 'show the stderr of all commands, not only of failed ones').default(false),
     ...verifying(),
     ...finishing(),
@@ -289,6 +291,7 @@ export function addCommands (program: Command, done: (exitCode: number) => void)
   addTry(program, done)
   addRun(program, done)
   addInfo(program)
+  addLog(program)
   addVerify(program, done)
   addSeal(program)
   addKeygen(program)

@@ -2,7 +2,7 @@
 
 /** By command. */
 export const EXAMPLES: Record<
-  'create' | 'try' | 'run' | 'verify' | 'info' | 'seal' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
+  'create' | 'try' | 'run' | 'log' | 'verify' | 'info' | 'seal' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
   string
 > = {
   create: `
@@ -82,6 +82,20 @@ says how many of all pieces are wrong at most, with 95 % certainty. With --all, 
 as well. Commands run in a sandbox, as in bitworker run, and the inputs of the task must be on this machine.
 Exit codes: 0 nothing wrong was found, or all that was wrong is replaced; 1 some pieces could not be checked; 2 refused
 before work began; 3 pieces or files are wrong, or the results cannot be compared; 130 interrupted.`,
+  log: `
+Examples:
+  Every attempt, in this folder:
+    bitworker log squares.bitworker
+
+  The failures of pieces that are still missing, here and at other peers:
+    bitworker log squares.bitworker --failed
+
+  Everything about piece 12 of the task in another folder:
+    bitworker log results 12
+
+CPU and MEM are measured now and then while a command runs: short ones have none. WHERE is the machine that computed a
+piece or gave it up; what others say of their failures is not proved. The oldest attempts are dropped when the log has
+32 MiB twice.`,
   info: `
 Examples:
   bitworker info squares.bitworker

@@ -75,6 +75,7 @@ const ADVICE: Partial<Record<ErrorCode, Record<string, Advice>>> = {
   },
   BW_ERR_NEEDS: { run: ALLOW_GPU, try: ALLOW_GPU },
   BW_ERR_NOT_FINISHED: {
+    log: { finish: '. Name the folder of its files with -o.' },
     seal: { finish: FINISH, 'task-file': FINISH },
     verify: {
       finish: '. Name the folder of its files with -o.',

@@ -32,8 +32,8 @@ export async function tryPiece (options: TryOptions): Promise<void> {
     await withCommands(options, async store => { await tryIn(store, options) })
   } catch (err) {
     if (err instanceof CommandError) {
-      const { code, exitCode, signal: killedBy, stderr, message } = err
-      out.emit('failed', { piece, code, exitCode, signal: killedBy, stderr, message })
+      const { code, exitCode, signal: killedBy, stderr, cost, message } = err
+      out.emit('failed', { piece, code, exitCode, signal: killedBy, stderr, ...cost, message })
       const why = confinement.fields.tier === 'none' || task.root !== undefined ? null : explainMissing({ exitCode, stderr })
       const lines = [...saidLines(stderr), ...why === null ? [] : [`  ${escapeText(why)}`]]
       process.stderr.write(lines.map(line => `${line}\n`).join(''))
@@ -50,7 +50,11 @@ async function tryIn (store: ComputeStore, { piece, out, signal, onOutput }: Try
     await onOutput?.(await store.read(piece, at, Math.min(WINDOW_BYTES, computed.size - at)))
   }
   out.emit('tried', {
-    ...pieceResult(piece, computed), ms: computed.ms, stderr: computed.stderr
+    ...pieceResult(piece, computed),
+    ms: computed.ms,
+    cpuMs: computed.cpuMs ?? null,
+    memoryBytes: computed.memoryBytes ?? null,
+    stderr: computed.stderr
   } satisfies ComputedEvent)
   process.stderr.write(
     [

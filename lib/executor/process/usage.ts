@@ -1,8 +1,8 @@
 /**
  * Measures what no limit of the system counts without control groups: the total memory of a command's processes, and
- * what it writes to folders of this machine. Called periodically by the executor.
+ * what it writes to folders of this machine; and what it uses, for the log. Called periodically by the executor.
  */
-import { childrenOf } from '../../system/process-table.ts'
+import { childrenOf, cpuMsOf } from '../../system/process-table.ts'
 import type { Group } from '../cgroup/group.ts'
 import type { Limits } from '../limits.ts'
 import { favourGroup } from './autogroup.ts'
@@ -10,6 +10,13 @@ import { holdTooMuch, namelessBytes } from './folder-size.ts'
 import type { Writable } from './folder-size.ts'
 import { memoryOf, segmentsOf, sharedBytes, tmpfsBytes } from './memory.ts'
 import { membersOf } from './sessions.ts'
+
+/** What the processes of an item use, as far as they are known. */
+export interface Used {
+  /** processor time since they were started, milliseconds */
+  cpuMs: number
+  memoryBytes: number
+}
 
 /** An item that is watched. */
 export interface Watched {
@@ -19,6 +26,7 @@ export interface Watched {
   /** the group that counts its memory; undefined: it must be measured here */
   readonly group: Group | undefined
   stop (reason: 'memory' | 'disk'): void
+  measured (used: Used): void
 }
 
 /**
@@ -78,6 +86,7 @@ export class Usage {
       else {
         waitMs = WATCH_MS
         if (item.group.hasRunOut()) item.stop('memory')
+        measure(item, members.get(item.pid!) ?? [])
       }
     }
     if (uncounted.length === 0) return waitMs
@@ -89,7 +98,7 @@ export class Usage {
     for (const item of uncounted) {
       const { memoryBytes } = item.limits
       const grown = shared - (this.#sharedBefore.get(item) ?? shared)
-      const bytes = pidsOf(item).reduce((sum, pid) => sum + memoryOf(pid), 0)
+      const bytes = measure(item, pidsOf(item))
       waitMs = Math.min(waitMs, (memoryBytes - Math.max(bytes, grown)) / BYTES_PER_MS)
       // a command can unmap shared memory and still keep it, so that no process shows it: then it has some areas, and
       // the shared memory of the machine has grown
@@ -116,6 +125,13 @@ export class Usage {
     this.#nextSearch = now + SEARCH_MS
     return new Map(Array.from(membersOf(new Set(sids)), ([sid, members]) => [sid, members.map(({ pid }) => pid)]))
   }
+}
+
+/** Returns the memory of the item's processes, in bytes. */
+function measure (item: Watched, pids: readonly number[]): number {
+  const memoryBytes = pids.reduce((sum, pid) => sum + memoryOf(pid), 0)
+  item.measured({ memoryBytes, cpuMs: pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0) })
+  return memoryBytes
 }
 
 /** The process and its descendants (a sandbox has no others); null where the system does not list them. */

@@ -8,6 +8,7 @@
  *                                 f/000000         drafts of files, by file index
  *                                 journal, lock, partial.json
  *                                 peer.key, attestations, ledger   only where results are verified
+ *                                 log/             what became of each piece (piece-log.ts)
  *                                 work/<id>, …     scratch folders and unfinished output
  */
 import path from 'node:path'
@@ -29,6 +30,7 @@ export class StoreLayout {
   readonly peerKey: string
   readonly attestations: string
   readonly ledger: string
+  readonly log: string
   readonly work: string
 
   constructor (folder: string, infoHash: string) {
@@ -43,6 +45,7 @@ export class StoreLayout {
     this.peerKey = path.join(this.root, 'peer.key')
     this.attestations = path.join(this.root, 'attestations')
     this.ledger = path.join(this.root, 'ledger')
+    this.log = path.join(this.root, 'log')
     this.work = path.join(this.root, 'work')
   }
 
