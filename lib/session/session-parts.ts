@@ -27,6 +27,8 @@ export interface SessionParts<Store extends PieceStore = PieceStore> {
   readonly verifying?: Verifying
   /** whether results of others are judged by the task's verify command, where commands run; default: true */
   readonly verifies?: boolean
+  /** whether nothing else of others is used, also if commands are stopped or the command is given up; default: false */
+  readonly mustJudge?: boolean
   /** default: the policy of docs/scheduling.md */
   createScheduler? (opts: SchedulerOptions): Scheduler
   /** default: requests over the peers' wires */

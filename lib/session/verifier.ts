@@ -14,7 +14,9 @@ import type { Judgement, PieceStore, UnstoredResult } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import { JudgeRun, limitMs } from './judge-run.ts'
 
-/** 'unjudged': no verify command may run here (any more). 'ignored': of no peer that is still listened to. */
+/**
+ * 'unjudged': no verify command may run here (any more). 'ignored': of no peer that is still listened to, or nobody is.
+ */
 export type Verdict = Judgement['verdict'] | 'unjudged' | 'ignored'
 
 /** The parts that the verifier uses. */
@@ -23,14 +25,21 @@ export interface VerifierParts {
   readonly clock: Clock
   /** default: true */
   readonly verifies?: boolean
+  /**
+   * What others computed is used only if the command finds it right here: while no command may run, it waits, and if
+   * the command is given up, nobody is listened to. Default: what cannot be judged for these reasons is used.
+   */
+  readonly mustJudge?: boolean
 }
 
 /** Callbacks of the verifier's owner. */
 export interface VerifierHost {
   /** how long a piece takes to be computed here, milliseconds; 0: unknown */
   readonly paceMs: number
-  /** The command does not work here: nothing is judged any more, and what could not be judged is accepted again. */
+  /** The command does not work here: nothing is judged any more. */
   gaveUp (why: BitWorkerError): void
+  /** Said once: what others computed has come, and waits, because no command may run any more. */
+  waits (why: BitWorkerError): void
 }
 
 interface Waiting {
@@ -62,6 +71,9 @@ const NOT_ITS_FAULT: ReadonlySet<string> = new Set(['BW_ERR_COMMAND_TIMEOUT', 'B
 /** Own pieces are judged three times, and from then on if that takes no more than this share of computing them. */
 const OWN_PIECES = 3
 const OWN_SHARE = 0.1
+/** What follows if the command does not work here. */
+const USED = 'results of other peers are accepted without it from now on. Correct the machine or the task, or only download.'
+const UNUSED = 'all pieces are computed here from now on, as the policy all asks. Correct the machine or the task, or choose another policy.'
 const NO_RECORD = { useful: 0, useless: 0 }
 
 /** The verification of one task's results by its verify command. */
@@ -70,9 +82,13 @@ export class Verifier {
   readonly #clock: Clock
   readonly #host: VerifierHost
   readonly #isPossible: boolean
+  readonly #mustJudge: boolean
   #mode: 'off' | 'expected' | 'on' = 'off'
   #isPaused = false
   #hasGivenUp = false
+  #isStopped = false
+  #isClosed = false
+  #saysThatItWaits = true
   #slots = 0
   readonly #queue: Waiting[] = []
   readonly #running = new Set<JudgeRun>()
@@ -82,17 +98,20 @@ export class Verifier {
   #records = new WeakMap<object, { useful: number, useless: number }>()
   readonly #own = { judged: 0, ms: 0, paceMs: 0, unknown: 0 }
 
-  constructor (task: Task, { store, clock, verifies = true }: VerifierParts, host: VerifierHost) {
+  constructor (task: Task, { store, clock, verifies = true, mustJudge = false }: VerifierParts, host: VerifierHost) {
     this.#store = store
     this.#clock = clock
     this.#host = host
     const { verifyCommand, unsupported } = task
     this.#isPossible =
       verifies && verifyCommand !== undefined && unsupported === undefined && store.verifyBy !== undefined
+    this.#mustJudge = mustJudge && this.#isPossible
   }
 
-  /** Results are judged, now or as soon as commands may run. */
-  get isOn (): boolean { return this.#mode !== 'off' }
+  /** Results are judged, now or as soon as commands may run, or are not used at all. */
+  get isOn (): boolean { return this.#mode !== 'off' || this.#refusesAll }
+
+  get #refusesAll (): boolean { return this.#mustJudge && this.#hasGivenUp }
 
   /** Commands will be allowed to run: results wait until then. */
   expect (): void {
@@ -104,6 +123,7 @@ export class Verifier {
     this.expect()
     if (this.#mode === 'off') return
     this.#mode = 'on'
+    this.#isStopped = false
     this.#slots = slots
     this.#isPaused = isPaused
     this.#run()
@@ -120,16 +140,27 @@ export class Verifier {
     this.#run()
   }
 
-  /** Commands may not run any more: what is waiting stays unjudged. */
+  /** Commands may not run any more: what is waiting stays unjudged, or waits until they may. */
   stop (): void {
-    this.#mode = 'off'
+    this.#isStopped = true
+    this.#mode = this.#keepsWaiting ? 'expected' : 'off'
     for (const run of this.#running) run.stop()
-    for (const { resolve } of this.#queue.splice(0)) resolve('unjudged')
+    if (this.#keepsWaiting) return
+    for (const { resolve } of this.#queue.splice(0)) resolve(this.#refusesAll ? 'ignored' : 'unjudged')
   }
+
+  close (): void {
+    this.#isClosed = true
+    this.stop()
+  }
+
+  get #keepsWaiting (): boolean { return this.#mustJudge && !this.#hasGivenUp && !this.#isClosed }
 
   /** Judges what is stored of the piece, or what was downloaded. */
   async judge (index: number, { draft, sources = [], isOwn = false }: Origin = {}): Promise<Verdict> {
     if (!this.isOn) return 'unjudged'
+    if (this.#refusesAll) return 'ignored'
+    if (this.#isStopped && sources.length > 0) this.#sayThatItWaits()
     const judgement = await new Promise<Judgement | 'unjudged' | 'ignored'>(resolve => {
       this.#queue.push({ index, draft, sources, resolve })
       this.#run()
@@ -162,6 +193,7 @@ export class Verifier {
 
   /** Whether results are taken from the peer: not if most of those that it sent were useless. */
   listensTo (peer: object): boolean {
+    if (this.#refusesAll) return false
     const { useful, useless } = this.#records.get(peer) ?? NO_RECORD
     return useless < MAX_USELESS || useless <= useful
   }
@@ -198,8 +230,18 @@ export class Verifier {
     this.#host.gaveUp(new BitWorkerError(
       'BW_ERR_VERIFY_COMMAND',
       'command',
-      `The task's verify command cannot judge pieces that were computed here (${why.message.replace(/\.$/, '')}), so results of other peers are accepted without it from now on. Correct the machine or the task, or only download.`,
+      `The task's verify command cannot judge pieces that were computed here (${why.message.replace(/\.$/, '')}), so ${this.#mustJudge ? UNUSED : USED}`,
       { cause: why }
+    ))
+  }
+
+  #sayThatItWaits (): void {
+    if (!this.#saysThatItWaits) return
+    this.#saysThatItWaits = false
+    this.#host.waits(new BitWorkerError(
+      'BW_ERR_VERIFY_COMMAND',
+      'command',
+      "No commands run here any more, so the task's verify command does not, and results of other peers wait, as the policy all asks. Start computing again, or choose another policy."
     ))
   }
 
@@ -231,7 +273,8 @@ export class Verifier {
     return useful - useless
   }
 
-  async #start ({ index, draft, resolve }: Waiting): Promise<void> {
+  async #start (waiting: Waiting): Promise<void> {
+    const { index, draft, resolve } = waiting
     const limit = this.#limitMs
     const run = new JudgeRun(this.#clock, limit)
     this.#running.add(run)
@@ -244,7 +287,9 @@ export class Verifier {
     }
     run.end()
     this.#running.delete(run)
-    resolve(judgement)
+    if (judgement !== 'unjudged') resolve(judgement)
+    else if (this.#keepsWaiting) this.#queue.unshift(waiting)
+    else resolve(this.#refusesAll ? 'ignored' : 'unjudged')
     this.#run()
   }
 }

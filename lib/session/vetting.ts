@@ -60,7 +60,7 @@ export class Vetting implements VerifierHost {
 
   close (): void {
     this.#isClosed = true
-    this.verifier.stop()
+    this.verifier.close()
   }
 
   /** The peer's result of the piece is not known to be useless. */
@@ -141,6 +141,8 @@ export class Vetting implements VerifierHost {
     this.#host.changed()
   }
 
+  waits (why: BitWorkerError): void { this.#session.warn(why) }
+
   #isDue (index: number): boolean { return this.verifier.isOn && this.#parts.store.isVerified?.(index) === false }
 
   async #vet (index: number, result: Result, isOwn: boolean): Promise<void> {
@@ -155,7 +157,8 @@ export class Vetting implements VerifierHost {
     if (verdict === 'unjudged' && !isOwn && this.#isDue(index)) return this.#vet(index, result, false)
     if (!isOwn && (verdict === 'wrong' || verdict === 'unknown')) this.verifier.refuse(index, result, verdict)
     // a piece that was computed here is believed unless it is known to be wrong
-    if (verdict === 'wrong' || (verdict === 'unknown' && !isOwn)) return this.#discard(index, isOwn)
+    const isUseless = verdict === 'unknown' || verdict === 'ignored'
+    if (verdict === 'wrong' || (isUseless && !isOwn)) return this.#discard(index, isOwn)
     if (verdict === 'right' || isOwn) this.confirm(index)
     this.#host.stored(index, result)
   }

@@ -121,16 +121,16 @@ export class ComputeTorrent extends IdentifiedTorrent {
   _createSession (task: Task, store: ComputeStore, verifying?: Verifying): WorkSession<ComputeStore> {
     const lag = this._lag = new ProcessLag()
     const { peerIdBuffer: peerId } = this.client
-    const completes = this._completes(task)
-    const verifies = this._options.verify !== 'off'
+    const { verify } = this._options
     const parts = {
       store,
       peerId,
       clock: systemClock,
       random: Math.random,
       lag: () => lag.ms,
-      completes,
-      verifies,
+      completes: this._completes(task),
+      verifies: verify !== 'off',
+      mustJudge: verify === 'all',
       ...(verifying !== undefined && { verifying })
     }
     this._session = new WorkSession(task, parts, new SessionMirror(this, task))

@@ -4,6 +4,7 @@ import { CommandError } from '../../lib/base/errors.ts'
 import { killed } from '../../lib/executor/failures.ts'
 import type { Result } from '../../lib/results/result.ts'
 import { Verifier } from '../../lib/session/verifier.ts'
+import type { VerifierParts } from '../../lib/session/verifier.ts'
 import type { Judgement, Judging } from '../../lib/store/types.ts'
 import { createTask } from '../../lib/task/task.ts'
 
@@ -28,16 +29,18 @@ interface Setup {
   verifier: Verifier
   runs: Array<(judgement: Judgement) => void>
   gaveUp: string[]
+  waits: string[]
   /** time, milliseconds */
   pass: (ms: number) => void
 }
 
 /** A verifier on a clock of its own, whose runs end when the test says so. */
-function setUp (): Setup {
+function setUp (parts: Partial<VerifierParts> = {}): Setup {
   let now = 0
   const timers = new Map<() => void, number>()
   const runs: Array<(judgement: Judgement) => void> = []
   const gaveUp: string[] = []
+  const waits: string[] = []
   const clock = {
     now: () => now,
     after: (ms: number, callback: () => void) => {
@@ -50,8 +53,8 @@ function setUp (): Setup {
     runs.push(resolve)
     return { done, kill: () => { reject(killed()) }, pause: () => {}, resume: () => {} }
   }
-  const verifier = new Verifier(TASK, { store: { verifyBy }, clock }, {
-    paceMs: 0, gaveUp: why => { gaveUp.push(why.message) }
+  const verifier = new Verifier(TASK, { store: { verifyBy }, clock, ...parts }, {
+    paceMs: 0, gaveUp: why => { gaveUp.push(why.message) }, waits: why => { waits.push(why.message) }
   })
   const pass = (ms: number): void => {
     now += ms
@@ -61,7 +64,7 @@ function setUp (): Setup {
       callback()
     }
   }
-  return { verifier, runs, gaveUp, pass }
+  return { verifier, runs, gaveUp, waits, pass }
 }
 
 test('a pause is not time that the command takes', async t => {
@@ -116,4 +119,40 @@ test('refused results are remembered, up to a limit', t => {
   t.ok(verifier.refuses(0, ofSize(65_536)))
   t.notOk(verifier.refuses(0, ofSize(0)))
   t.end()
+})
+
+test('what must be judged waits while no command may run, which is said once', async t => {
+  const { verifier, runs, waits } = setUp({ mustJudge: true })
+  verifier.start(1, false)
+  const [peer, draft] = [{}, { size: 1, draft: {} as never }]
+  const verdicts = [0, 1].map(async index => verifier.judge(index, { draft, sources: [peer] }))
+  verifier.stop()
+  t.same(waits, [], 'nothing has come since')
+  for (const index of [2, 3]) verdicts.push(verifier.judge(index, { draft, sources: [peer] }))
+  t.same([waits.length, verifier.isOn, verifier.listensTo(peer)], [1, true, true])
+  await new Promise(resolve => { setImmediate(resolve) })
+  runs.splice(0)
+  verifier.start(4, false)
+  t.equal(runs.length, 4, 'that which was stopped as well')
+  for (const end of runs) end({ verdict: 'right', ms: 1 })
+  t.same(await Promise.all(verdicts), ['right', 'right', 'right', 'right'])
+  verifier.stop()
+  const last = verifier.judge(4, { draft, sources: [peer] })
+  verifier.close()
+  t.equal(await last, 'unjudged')
+  t.equal(waits.length, 1)
+})
+
+test('if what must be judged cannot be, nobody is listened to', async t => {
+  const { verifier, runs, gaveUp } = setUp({ mustJudge: true })
+  verifier.start(3, false)
+  const own = [0, 1, 2].map(async index => verifier.judge(index, { isOwn: true }))
+  const other = verifier.judge(3)
+  for (const end of runs) {
+    end({ verdict: 'unknown', why: new CommandError('BW_ERR_COMMAND_EXIT', 'The command exited with code 127.', NOTHING) })
+  }
+  t.same(await Promise.all(own), ['unknown', 'unknown', 'unknown'])
+  t.same([await other, await verifier.judge(4)], ['ignored', 'ignored'])
+  t.match(gaveUp.join('\n'), /so all pieces are computed here from now on, as the policy all asks\. [^\n]*$/)
+  t.same([verifier.isOn, verifier.listensTo({})], [true, false])
 })

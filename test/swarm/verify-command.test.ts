@@ -258,6 +258,39 @@ test('a verify command that does not work here is said once', async t => {
   t.match(said[0]!, /^The task's verify command cannot judge pieces that were computed here .* accepted without it from now on\./)
 })
 
+test('who asks for the policy all gets nothing that was not judged: computing stops, or the command does not work', async t => {
+  noteEnd(t)
+  const right = await truth(t)
+  const other = await liar(t, factors(), index => `${FIRST + index}: 3 5\n`)
+  await allDone([other])
+  const executor = new BashExecutor()
+  cleanUp(t, async () => { await executor.close() })
+  const peer = await createPeer(t, factors(), { verify: 'all', expectsComputing: true })
+  const waits = new Promise<string>(resolve => {
+    peer.torrent.removeAllListeners('warning').on('warning', ({ message }) => { resolve(message) })
+  })
+  await ready(peer)
+  await peer.torrent.stopComputing()
+  await connect(other, peer)
+  t.match(await waits, /^No commands run here any more, .* results of other peers wait, as the policy all asks\./)
+  t.equal(peer.torrent.stats().stored, 0)
+  peer.torrent.startComputing({ executor, slots: 2 })
+  await allDone([peer])
+  t.equal(await fileOf(peer), right)
+
+  const broken = factors({ verifyCommand: 'no-such-program' })
+  const fast = await liar(t, broken, index => `${FIRST + index}: 3 5\n`)
+  await allDone([fast])
+  const strict = await createPeer(t, broken, { verify: 'all', expectsComputing: true })
+  const said: string[] = []
+  strict.torrent.removeAllListeners('warning').on('warning', ({ message }) => { said.push(message) })
+  await connect(fast, strict)
+  strict.torrent.startComputing({ executor, slots: 2 })
+  await allDone([strict])
+  t.equal(await fileOf(strict), right)
+  t.equal(said.length, 1)
+})
+
 test('a machine that computes wrongly notices', async t => {
   noteEnd(t)
   const right = await truth(t)
