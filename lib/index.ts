@@ -43,7 +43,7 @@ export { detectSandbox } from './executor/sandbox/detect.ts'
 export type { Sandbox, SandboxChoice, SandboxReport, Tier } from './executor/sandbox/types.ts'
 export type { Limits } from './executor/limits.ts'
 export type { Bind } from './executor/binds.ts'
-export type { ComputeOptions, SealingOptions, TaskTorrentOptions } from './webtorrent/options.ts'
+export type { ComputeOptions, PauseOptions, SealingOptions, TaskTorrentOptions } from './webtorrent/options.ts'
 export type {
   AbortedEvent, ComputedEvent, FailedEvent, HopelessEvent, MisdeedEvent, PieceResult, TaskStats
 } from './session/events.ts'

@@ -55,7 +55,7 @@ export class Peer {
       createDownloads: (parts, host) => this.#createDownloads(parts, host),
       ...(this.#isSilent && { createScheduler: (options: SchedulerOptions) => new RandomScheduler(options) })
     }, this.#createHost())
-    this.#session.startComputing(scenario.slots, true)
+    this.#session.startComputing(scenario.slots, 'suspend')
     if (world.board !== null) void this.#session.open()
   }
 

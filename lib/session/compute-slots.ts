@@ -15,7 +15,7 @@ import type { Generated, PieceStore } from '../store/types.ts'
 import { ClaimedAhead } from './claimed-ahead.ts'
 import type { ClaimingParts, NextPiece } from './claimed-ahead.ts'
 import { Slots } from './slots.ts'
-import type { Running } from './slots.ts'
+import type { Hold, Running } from './slots.ts'
 import type { RunReport } from './work-reports.ts'
 
 const trace = traceOf('scheduling')
@@ -82,7 +82,7 @@ export class ComputeSlots {
 
   /** The claims of the pieces that are being computed or are next, with their elapsed times. */
   claims ({ isBackup }: { isBackup: boolean }): ClaimRecord[] {
-    if (this.state !== 'on') return []
+    if (this.state !== 'on' && this.state !== 'finishing') return []
     const now = this.#clock.now()
     const claims: ClaimRecord[] = []
     for (const [index, running] of this.#slots.running) {
@@ -172,22 +172,30 @@ export class ComputeSlots {
   /** The number of pieces that are claimed and have not started. */
   get claimed (): number { return this.#ahead.claimed }
 
-  /** Suspends the work items and releases their claims, so that no peer waits for them. */
-  pause (): void {
-    if (this.state !== 'on') return
-    this.#slots.state = 'paused'
+  /**
+   * Starts no more work items. With 'suspend', the running ones are suspended, and their claims released, so that no
+   * peer waits for them.
+   */
+  pause (hold: Hold = 'suspend'): void {
+    if (this.state === 'stopped') return
+    this.#setState(hold === 'finish' ? 'finishing' : 'paused')
     this.#ahead.clear()
-    for (const { generation } of this.#slots.running.values()) generation.pause()
-    this.#claims.release([...this.#slots.running.keys()])
   }
 
   resume (): void {
-    if (this.state !== 'paused') return
-    this.#slots.state = 'on'
-    for (const { generation } of this.#slots.running.values()) generation.resume()
-    this.#renew()
+    if (this.state === 'stopped' || this.state === 'on') return
+    this.#setState('on')
     this.#ahead.look()
     this.run()
+  }
+
+  #setState (state: 'on' | 'finishing' | 'paused'): void {
+    const wasPaused = this.state === 'paused'
+    this.#slots.state = state
+    if (wasPaused === (state === 'paused')) return
+    for (const { generation } of this.#slots.running.values()) generation[wasPaused ? 'resume' : 'pause']()
+    if (wasPaused) this.#renew()
+    else this.#claims.release([...this.#slots.running.keys()])
   }
 
   /** Kills all work items. Resolves when they have ended. */

@@ -11,6 +11,7 @@ import type { Claim } from '../scheduling/claim.ts'
 import { ComputeSlots } from './compute-slots.ts'
 import type { ComputeSlotsHost, Ending, SlotParts } from './compute-slots.ts'
 import type { SessionHost } from './session-host.ts'
+import type { Hold } from './slots.ts'
 import { WorkReports } from './work-reports.ts'
 
 /** Who receives what was computed. */
@@ -53,7 +54,7 @@ export class Computing implements ComputeSlotsHost {
 
   get state (): 'off' | 'on' | 'paused' {
     const state = this.#slots?.state ?? 'stopped'
-    return state === 'stopped' ? 'off' : state
+    return state === 'stopped' ? 'off' : state === 'finishing' ? 'paused' : state
   }
 
   /** The number of pieces computed so far. */
@@ -77,17 +78,17 @@ export class Computing implements ComputeSlotsHost {
   /** Calls `listener` after every change of what comes next: for the code that provides the inputs. */
   onPlanned (listener: () => void): void { this.#planned = listener }
 
-  /** @param slots number of work items at a time; none starts while paused */
-  start (slots: number, isPaused: boolean): void {
+  /** @param slots number of work items at a time; none starts with a `hold` */
+  start (slots: number, hold: Hold | null): void {
     this.#reports = new WorkReports(slots, this.#host)
     this.#slots = new ComputeSlots(slots, this.#parts, this)
-    if (isPaused) this.#slots.pause()
+    if (hold !== null) this.#slots.pause(hold)
   }
 
   /** Something has changed: starts work items if possible. */
   run (): void { this.#slots?.run() }
 
-  pause (): void { this.#slots?.pause() }
+  pause (hold: Hold): void { this.#slots?.pause(hold) }
 
   resume (): void { this.#slots?.resume() }
 

@@ -4,7 +4,10 @@ import { NO_COST } from '../base/errors.ts'
 import type { CommandFailure, ErrorCode, RunCost } from '../base/errors.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { Result } from '../results/result.ts'
+import type { Hold } from './slots.ts'
 import type { CheckedEvent } from '../verification/types.ts'
+
+export type { Hold }
 
 /** A piece's result. */
 export interface PieceResult {

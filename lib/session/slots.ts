@@ -6,6 +6,9 @@ import type { Generation } from '../store/types.ts'
 /** The pace is averaged over about this many recent pieces. */
 const PACE_PIECES = 32
 
+/** What happens to running work items while no others start. */
+export type Hold = 'suspend' | 'finish'
+
 /** A work item. */
 export interface Running {
   readonly generation: Generation
@@ -29,7 +32,8 @@ export interface Running {
 export class Slots {
   /** number of work items at a time */
   readonly count: number
-  state: 'on' | 'paused' | 'stopped' = 'on'
+  /** 'finishing': what runs goes on to its end, and nothing else starts */
+  state: 'on' | 'finishing' | 'paused' | 'stopped' = 'on'
   /** the pieces that are being computed or stored */
   readonly running = new Map<number, Running>()
   /** number of running commands: the members of `running` that are not merely being stored */

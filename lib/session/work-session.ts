@@ -20,6 +20,7 @@ import { Progress } from './progress.ts'
 import { endOfReading } from './session-host.ts'
 import type { SessionHost } from './session-host.ts'
 import type { SessionParts } from './session-parts.ts'
+import type { Hold } from './slots.ts'
 
 export type { SessionHost }
 
@@ -150,22 +151,24 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     else if (this.computing === 'off') this.#flow.vetting.verifier.stop()
   }
 
-  /** @param slots number of work items at a time; none starts while paused */
-  startComputing (slots: number, isPaused: boolean): void {
+  /** @param slots number of work items at a time; none starts with a `hold` */
+  startComputing (slots: number, hold: Hold | null): void {
     if (this.#isClosed || this.computing !== 'off') return
     this.progress.begin(this.#parts.clock.now())
-    this.#flow.computing.start(slots, isPaused)
+    this.#flow.computing.start(slots, hold)
     this.#flow.believing.setComputing(true)
-    this.#flow.vetting.start(slots, isPaused)
-    this.#flow.believing.own.comparer?.start(slots, isPaused)
+    this.#flow.vetting.start(slots, hold === 'suspend')
+    this.#flow.believing.own.comparer?.start(slots, hold === 'suspend')
     this.#finisher.allowCommands()
     this.#flow.computing.run()
   }
 
-  pauseComputing (): void {
-    this.#flow.computing.pause()
-    this.#flow.vetting.verifier.pause()
-    this.#flow.believing.own.comparer?.pause()
+  pauseComputing (hold: Hold = 'suspend'): void {
+    this.#flow.computing.pause(hold)
+    // what the running ones print is judged as well
+    const then = hold === 'suspend' ? 'pause' : 'resume'
+    this.#flow.vetting.verifier[then]()
+    this.#flow.believing.own.comparer?.[then]()
   }
 
   resumeComputing (): void {

@@ -9,7 +9,7 @@ import type { Meeting } from '../peers/meeting.ts'
 import { noRoots } from '../executor/failures.ts'
 import { RootSupply, rootOf } from '../inputs/roots/root-supply.ts'
 import { InputSupply } from '../inputs/supply.ts'
-import type { InputEvent } from '../session/events.ts'
+import type { Hold, InputEvent } from '../session/events.ts'
 import type { WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import { areChecksWithInputs, devicesFor, needsProblem } from '../store/missing-needs.ts'
@@ -18,7 +18,7 @@ import { TorrentExecutors } from './executors.ts'
 import type { Choice } from './executors.ts'
 import type { InternalTorrent } from './internals.ts'
 import { checkComputeOptions } from './options.ts'
-import type { CheckedComputeOptions, ComputeOptions, TaskTorrentOptions } from './options.ts'
+import type { CheckedComputeOptions, ComputeOptions, PauseOptions, TaskTorrentOptions } from './options.ts'
 import { TaskInputs } from './input-torrents.ts'
 import type { ParentTorrent } from './input-types.ts'
 import type { Torrent } from './public-types.ts'
@@ -41,7 +41,8 @@ export class ComputeControl {
   #supply: InputSupply | null = null
   #root: RootSupply | null = null
   #isSettling = false
-  #isPaused = false
+  /** no work items start */
+  #hold: Hold | null = null
 
   /** @param options how to compute when the task is known; null: not at all */
   constructor (torrent: ControlledTorrent, options: ComputeOptions | null) {
@@ -50,7 +51,7 @@ export class ComputeControl {
   }
 
   get state (): 'off' | 'on' | 'paused' {
-    if (this.#isSettling) return this.#isPaused ? 'paused' : 'on'
+    if (this.#isSettling) return this.#hold === null ? 'on' : 'paused'
     return this.#torrent._session?.computing ?? 'off'
   }
 
@@ -62,14 +63,14 @@ export class ComputeControl {
     if (this.#torrent.ready) this.#startWhenSettled(checked)
   }
 
-  pause (): void {
-    this.#isPaused = true
-    this.#torrent._session?.pauseComputing()
+  pause ({ running }: PauseOptions = {}): void {
+    this.#hold = running === 'finish' ? 'finish' : 'suspend'
+    this.#torrent._session?.pauseComputing(this.#hold)
     this.#supply?.pause()
   }
 
   resume (): void {
-    this.#isPaused = false
+    this.#hold = null
     this.#torrent._session?.resumeComputing()
     this.#supply?.resume()
   }
@@ -170,9 +171,9 @@ export class ComputeControl {
           maxSliceBytes,
           ...(isChecked && { check: async given => this.#check(session, given) })
         })
-        if (this.#isPaused) this.#supply.pause()
+        if (this.#hold !== null) this.#supply.pause()
       }
-      session.startComputing(slotsOf(chosen), this.#isPaused)
+      session.startComputing(slotsOf(chosen), this.#hold)
     }, (err: Error) => {
       this.#options = null
       session.expectComputing(false)

@@ -8,6 +8,7 @@ import type { SandboxChoice } from '../executor/sandbox/types.ts'
 import type { CacheOptions } from '../inputs/cache.ts'
 import type { FoundInput } from '../inputs/original.ts'
 import type { SealOptions } from '../seal/seal.ts'
+import type { Hold } from '../session/events.ts'
 import { unsupportedProblem } from '../task/task.ts'
 import type { ParseTaskOptions, Task } from '../task/task.ts'
 import type { TorrentOptions } from './inherited-options.ts'
@@ -91,6 +92,12 @@ export interface SealingOptions extends Pick<SealOptions, 'onProgress'> {
    * Default false.
    */
   agree?: boolean
+}
+
+/** Options of `torrent.pauseComputing`. */
+export interface PauseOptions {
+  /** what happens to the running work items: they are suspended (the default), or go on to their end */
+  running?: Hold
 }
 
 /** Options that have passed `checkComputeOptions`. */

@@ -6,7 +6,7 @@ import type { Outstanding } from '../peers/hand-over.ts'
 import type { InputEvent, TaskStats } from '../session/events.ts'
 import type { CreateTaskOptions, Task } from '../task/task.ts'
 import type { HandOverOptions } from './leave.ts'
-import type { ComputeOptions, SealingOptions, TaskTorrentOptions } from './options.ts'
+import type { ComputeOptions, PauseOptions, SealingOptions, TaskTorrentOptions } from './options.ts'
 import type { VerificationReport } from './verify-types.ts'
 import type { PieceState } from '../verification/types.ts'
 import type { WebTorrentOptions } from './inherited-options.ts'
@@ -40,8 +40,8 @@ export interface Torrent extends WebTorrentTorrent {
    * compute. Tasks that cannot be added are left out; 'input' says why. Empty before 'metadata'.
    */
   stages (): Promise<Torrent[]>
-  /** Suspends the running work items, and starts no others. */
-  pauseComputing (): void
+  /** Suspends the running work items, and starts no others. With `{ running: 'finish' }`, they go on to their end. */
+  pauseComputing (options?: PauseOptions): void
   /** Resumes computing after `pauseComputing()`. */
   resumeComputing (): void
   /** Kills the running work items. Resolves when they have ended. Results of others are still downloaded. */

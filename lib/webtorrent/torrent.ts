@@ -33,7 +33,7 @@ import type { DestroyCallback, InternalClient } from './internals.ts'
 import { handOver } from './leave.ts'
 import type { HandOverOptions } from './leave.ts'
 import { checkComputable } from './options.ts'
-import type { ComputeOptions, SealingOptions, TaskTorrentOptions } from './options.ts'
+import type { ComputeOptions, PauseOptions, SealingOptions, TaskTorrentOptions } from './options.ts'
 import './package-guards.ts'
 import { ProcessLag } from './process-lag.ts'
 import type { Torrent } from './public-types.ts'
@@ -172,8 +172,8 @@ export class ComputeTorrent extends IdentifiedTorrent {
 
   async stages (): Promise<Torrent[]> { return this._control.stages() }
 
-  /** Suspends the running work items, and starts no others. */
-  pauseComputing (): void { this._control.pause() }
+  /** Suspends the running work items, or lets them end, and starts no others. */
+  pauseComputing (options?: PauseOptions): void { this._control.pause(options) }
 
   /** Resumes computing after `pauseComputing()`. */
   resumeComputing (): void { this._control.resume() }

@@ -109,7 +109,7 @@ const oddOnes: Command = index => index % 2 === 0 ? null : result(index)
 test('a check whose command fails three times is none any more, and the task is done', async t => {
   for (const policy of [{ kind: 'audit' }, { kind: 'audit', error: 0.2 }] as const) {
     const { session, say, settle, runs, isDone } = await checking(oddOnes, policy)
-    session.startComputing(1, false)
+    session.startComputing(1, null)
     for (let index = 0; index < PIECES; index++) say('ann', index)
     t.notOk(session.verification!.open === 0, 'some are to be checked')
     t.notOk(isDone())
@@ -128,7 +128,7 @@ test('lots are not waited for while nothing is computed; the sample that was ask
   await settle()
   t.ok(session.verification!.open > 0, 'one is open')
   t.ok(isDone(), 'without computing, it is done')
-  session.startComputing(1, false)
+  session.startComputing(1, null)
   await settle()
   t.ok(runs.length > 0 && session.verification!.open === 0, 'and checked when there is computing')
   await session.close(null)
@@ -136,7 +136,7 @@ test('lots are not waited for while nothing is computed; the sample that was ask
   for (let index = 0; index < PIECES; index++) sampled.say('ann', index)
   await sampled.settle()
   t.notOk(sampled.isDone(), 'the sample is open')
-  sampled.session.startComputing(1, false)
+  sampled.session.startComputing(1, null)
   await sampled.settle()
   t.ok(sampled.isDone())
   await sampled.session.close(null)
@@ -145,7 +145,7 @@ test('lots are not waited for while nothing is computed; the sample that was ask
 test('computing that ends leaves no lot to wait for; a pause does', async t => {
   for (const ends of [true, false]) {
     const { session, say, settle, isDone } = await checking(result)
-    session.startComputing(1, true)
+    session.startComputing(1, 'suspend')
     for (let index = 0; index < PIECES; index++) say('ann', index)
     await settle()
     t.notOk(isDone(), 'paused')
@@ -159,7 +159,7 @@ test('computing that ends leaves no lot to wait for; a pause does', async t => {
 
 test('doubtful pieces whose command fails: nothing is left to do here, which is said', async t => {
   const { session, say, settle, isDone, stuck } = await checking(index => index === 5 ? null : result(index))
-  session.startComputing(1, false)
+  session.startComputing(1, null)
   for (let index = 0; index < PIECES; index++) if (index !== 5) say('ann', index)
   await settle()
   t.same([isDone(), stuck], [false, [[5]]])

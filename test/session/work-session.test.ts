@@ -82,12 +82,12 @@ test('an item that is stopped and ends in the next round is reported as begun an
   }
   const session = new WorkSession(task, partsOf(store, new Timers()), { ...HOST, report })
   await session.open()
-  session.startComputing(1, false)
+  session.startComputing(1, null)
   items[0]!.commandEnds() // its piece is being stored: the slot is free
   await turn()
   t.same([items.length, events], [2, ['computing 0']], 'the next one runs, and is not told yet')
   const stopped = session.stopComputing()
-  session.startComputing(1, false)
+  session.startComputing(1, null)
   items[0]!.isStored(RESULT)
   await stopped
   t.same(events.slice(0, 4), ['computing 0', 'aborted 0', 'computing 1', 'aborted 1'], 'each begins, and ends once')

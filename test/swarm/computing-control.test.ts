@@ -50,6 +50,34 @@ test('paused before it begins', async t => {
   t.equal(peer.torrent.computing, 'on')
 })
 
+test('paused, but what runs goes on to its end', async t => {
+  const ends: Array<() => void> = []
+  const executor = new FakeExecutor(({ env }) => new Promise(resolve => {
+    ends.push(() => { resolve({ stdout: `part ${env['PIECE_IDX']}\n` }) })
+  }))
+  const peer = await createPeer(t, task, { compute: { executor, slots: 2 } })
+  const { torrent } = peer
+  while (torrent.stats().running < 2) await once(torrent, 'computing')
+  torrent.pauseComputing({ running: 'finish' })
+  t.equal(torrent.computing, 'paused')
+  t.same(executor.items.length, 2)
+  ends.shift()!()
+  await once(torrent, 'computed')
+  t.same([torrent.stats().running, executor.items.length], [1, 2], 'and nothing else starts')
+  torrent.pauseComputing()
+  ends.shift()!()
+  await new Promise(resolve => { setImmediate(resolve) })
+  t.equal(torrent.stats().running, 1, 'suspended after all')
+  torrent.pauseComputing({ running: 'finish' })
+  await once(torrent, 'computed')
+  t.equal(torrent.stats().running, 0, 'that suspends nothing')
+  torrent.resumeComputing()
+  while (torrent.stats().running < 2) await once(torrent, 'computing')
+  for (const end of ends) end()
+  await allDone([peer])
+  t.equal(executor.items.length, 4, 'nothing is computed twice')
+})
+
 test('resources are prepared before pieces are computed, if any are left', async t => {
   const executor = new FakeExecutor(({ env }) => ({ stdout: `part ${env['PIECE_IDX']}\n` }))
   const peer = await createPeer(t, task, { compute: { executor, slots: 3 } })

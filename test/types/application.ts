@@ -289,6 +289,7 @@ export function useTasks (client: BitWorker): void {
   is<'off' | 'on' | 'paused', typeof torrent.computing>(true)
   torrent.startComputing(compute)
   torrent.pauseComputing()
+  torrent.pauseComputing({ running: 'finish' })
   torrent.resumeComputing()
   torrent.stopComputing().then(() => torrent.stats().missing, () => {})
   torrent.on('computed', ({ piece, sha256, ms }) => { [sha256.trim(), piece.toFixed(), ms.toFixed()].join() })
