@@ -44,10 +44,12 @@ export function keptResults (task: Task, folder: string): Pick<Claims, 'pieces' 
   return readClaims(task, new StoreLayout(folder, task.infoHash))
 }
 
-/** The paths of files that belong to a task's folder as such. */
-export function keptFiles (folder: string, infoHash: string): { taskFile: string, sealed: string } {
-  const { taskFile, sealed } = new StoreLayout(folder, infoHash)
-  return { taskFile, sealed }
+/** The paths of files that belong to a task's folder as such, and its scratch folder. */
+export function keptFiles (folder: string, infoHash: string): Pick<
+  StoreLayout, 'taskFile' | 'sealed' | 'control' | 'work'
+> {
+  const { taskFile, sealed, control, work } = new StoreLayout(folder, infoHash)
+  return { taskFile, sealed, control, work }
 }
 
 /**

@@ -21,6 +21,7 @@ import { LiveScreen, PlainScreen } from '../output/screen.ts'
 import type { Screen } from '../output/screen.ts'
 import { describeVerdict } from '../output/signers.ts'
 import { downloadNote } from '../output/verifying.ts'
+import { attach } from '../run/attached.ts'
 import { checkBinds } from '../run/binds.ts'
 import { confine } from '../run/confinement.ts'
 import type { Confinement, ConfinementFlags } from '../run/confinement.ts'
@@ -45,6 +46,7 @@ import type { SealingFlags } from '../run/sealing.ts'
 import { readSource } from '../run/source.ts'
 import { Stages } from '../run/stages.ts'
 import type { Stage } from '../run/stages.ts'
+import { Steering } from '../run/steering.ts'
 import { verifyOptions } from '../run/verification.ts'
 import type { VerifyingFlags } from '../run/verification.ts'
 import { nothingComes } from '../run/waiting.ts'
@@ -85,13 +87,15 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
   const flags = { ...typed, compute: confinement?.mayCompute === true }
   const source = await readSource(id, flags)
   const trust = await readTrustStore()
+  const out = new JsonOutput(flags.json)
+  const screen = process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen()
+  const stop = new AbortController()
+  const release = onInterrupt(() => { stop.abort() }, { takesTime: flags.partial === true })
+  const attached = await attach(source, flags, { out, screen, interrupted: stop.signal })
+  if (attached !== null) return attached
   if (source.task !== null && mustAsk(source.task, flags, judge(source.task, flags, trust))) demandTerminal()
   await checkBinds(flags.bind)
   const joblog = flags.joblog === undefined ? null : new JobLog(flags.joblog)
-  const stop = new AbortController()
-  const release = onInterrupt(() => { stop.abort() }, { takesTime: flags.partial === true })
-  const out = new JsonOutput(flags.json)
-  const screen = process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen()
   if (source.kind === 'remote') {
     screen.note(lookupNote(source.id))
     const lonely = lonelyNote(source.id, flags)
@@ -148,6 +152,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
   })
   const stages = new Stages({ out, screen, remarks, explain })
   const view = followWork(session)
+  const steering = new Steering({ session, stages, view, screen, out, slots: flags.slots })
   report(session, failures, out, remarks)
   if (flags.verbose) reportStderr(session, screen)
   const stopTelling = tellWaits(session.torrent, stages, out, screen)
@@ -161,12 +166,16 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
       aborted(interrupted).catch(() => EXIT.interrupted),
       session.failed,
       outcome.exitCode,
+      steering.left,
       begin(session, flags, { ...surroundings, stages }, question.signal).then(async () => {
         // The task ended during the prompt: there is nothing left to show.
         if (progress.ended) return NEVER
         if (session.torrent.computing === 'off') await session.torrent.stopComputing()
         progress.started = true
         progress.stop = watch(session, view, stages, screen)
+        // what is held was started nevertheless
+        steering.apply()
+        steering.begin()
         const { torrent } = session
         const obstacle = obstacleTo(torrent, flags, surroundings.confinement) ?? await unableAfterAll(torrent)
         if (flags.exit !== true) return NEVER
@@ -183,10 +192,11 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     progress.ended = true
     question.abort()
     progress.stop()
+    steering.close()
     stopTelling()
     screen.close()
     failures.tell()
-    if (interrupted.aborted && !progress.finished) screen.note('Stopped. Run the same command again to resume.')
+    if ((interrupted.aborted || steering.holds.finishing) && !progress.finished) screen.note('Stopped. Run the same command again to resume.')
   }
 }
 

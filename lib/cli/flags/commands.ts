@@ -29,6 +29,7 @@ import {
   signer,
   value
 } from './shared.ts'
+import { addStatus } from './status.ts'
 import {
   parseAmount,
   parseAnnounce,
@@ -292,6 +293,7 @@ export function addCommands (program: Command, done: (exitCode: number) => void)
   addRun(program, done)
   addInfo(program)
   addLog(program)
+  addStatus(program)
   addVerify(program, done)
   addSeal(program)
   addKeygen(program)

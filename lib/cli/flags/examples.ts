@@ -2,7 +2,7 @@
 
 /** By command. */
 export const EXAMPLES: Record<
-  'create' | 'try' | 'run' | 'log' | 'verify' | 'info' | 'seal' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
+  'create' | 'try' | 'run' | 'log' | 'status' | 'pause' | 'resume' | 'finish' | 'verify' | 'info' | 'seal' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
   string
 > = {
   create: `
@@ -65,6 +65,31 @@ from other peers and none of them computes. Before it exits, a run waits up to t
 the pieces that only it has.
 Exit codes: 0 done, 1 failed, 2 refused before work began (usage, consent, input), 130 interrupted.
 docs/json.md lists the events of --json and their fields.`,
+  status: `
+Examples:
+  The tasks in this folder:
+    bitworker status
+
+  One task in another folder, for a program:
+    bitworker status squares.bitworker -o results --json
+
+A run makes a socket in the folder of its task, which only its user can open; status asks it. docs/json.md has the fields.`,
+  pause: `
+Examples:
+  bitworker pause
+  bitworker pause results
+
+In the terminal of the run, the key p does the same. Ctrl-Z and fg suspend the whole client.`,
+  resume: `
+Examples:
+  bitworker resume
+  bitworker resume results`,
+  finish: `
+Examples:
+  bitworker finish
+  bitworker finish results
+
+In the terminal of the run, the key f does the same. The run ends with exit code 130, or 0 if the task is done then.`,
   verify: `
 Examples:
   Is at most one piece in twenty wrong? Checks 60 pieces drawn by lot:

@@ -63,7 +63,8 @@ function fetching (torrent: Torrent): string | null {
   return `fetching inputs: ${Math.floor((100 * have) / length)} %, ${formatBytes(length - have)} left`
 }
 
-function snapshot ({ client, torrent }: Session, view: WorkView, { torrents }: Stages): Snapshot {
+/** How the run is getting on. */
+export function snapshot ({ client, torrent }: Session, view: WorkView, { torrents }: Stages): Snapshot {
   const now = performance.now()
   return {
     fraction: torrent.progress,
@@ -72,7 +73,7 @@ function snapshot ({ client, torrent }: Session, view: WorkView, { torrents }: S
     downloadSpeed: client.downloadSpeed,
     uploadSpeed: client.uploadSpeed,
     timeLeftMs: Number.isFinite(torrent.timeRemaining) ? torrent.timeRemaining : null,
-    state: view.stateAt(now) ?? fetching(torrent),
+    state: (torrent.done ? null : view.held) ?? view.stateAt(now) ?? fetching(torrent),
     remark: view.remarkAt(now) ?? (torrent.done ? null : stagesLeft(torrents)) ?? verificationRemark(torrent),
     done: torrent.done
   }

@@ -45,15 +45,22 @@ export class WaitsTold {
 /** The part of `Stages` that is needed here. */
 interface EarlierTasks { readonly torrents: Torrent[], readonly lookups: Wait[] }
 
+/** What is waited for now, and has been for a while. @param begun when the run began */
+export function waitsOf (torrent: Torrent, stages: EarlierTasks, begun: number): Wait[] {
+  const now = Date.now()
+  return allWaits(torrent, stages, begun).filter(({ since }) => now - since >= STALLED_MS)
+}
+
+function allWaits (torrent: Torrent, stages: EarlierTasks, begun: number): Wait[] {
+  return [...metadataWait(torrent, begun), ...stages.lookups, ...[torrent, ...stages.torrents].flatMap(inputWaits)]
+}
+
 /** Says them until the returned function is called. */
 export function tellWaits (torrent: Torrent, stages: EarlierTasks, out: JsonOutput, screen: Screen): () => void {
   const told = new WaitsTold()
   const begun = Date.now()
   const timer = setInterval(() => {
-    const waits = [
-      ...metadataWait(torrent, begun), ...stages.lookups, ...[torrent, ...stages.torrents].flatMap(inputWaits)
-    ]
-    for (const wait of told.due(waits, Date.now())) {
+    for (const wait of told.due(allWaits(torrent, stages, begun), Date.now())) {
       out.emit('waiting', wait)
       screen.note(wait.message)
     }

@@ -15,6 +15,8 @@ export class WorkView {
   #durations: number[] = []
   #completing: { file: number, files: number, since: number } | null = null
   #state: string | null = null
+  /** why nothing starts at the moment; null: nothing holds it */
+  held: string | null = null
 
   begun (piece: number, now: number): void {
     this.#running.set(piece, now)
@@ -32,6 +34,9 @@ export class WorkView {
 
   /** A file is finished, or its complete command failed. */
   completed (): void { this.#completing = null }
+
+  /** A complete command runs. */
+  get isCompleting (): boolean { return this.#completing !== null }
 
   /** Sets why nothing continues; until the next work item starts, or null. */
   set state (state: string | null) { this.#state = state }

@@ -7,6 +7,7 @@
  *                                 p/000012         parts, by global piece index
  *                                 f/000000         drafts of files, by file index
  *                                 journal, lock, partial.json
+ *                                 control        the socket of the client that has the folder open (lib/control/)
  *                                 peer.key, attestations, ledger   only where results are verified
  *                                 log/             what became of each piece (piece-log.ts)
  *                                 work/<id>, …     scratch folders and unfinished output
@@ -26,6 +27,7 @@ export class StoreLayout {
   readonly drafts: string
   readonly journal: string
   readonly lock: string
+  readonly control: string
   /** the secret key that signs our results */
   readonly peerKey: string
   readonly attestations: string
@@ -42,6 +44,7 @@ export class StoreLayout {
     this.drafts = path.join(this.root, 'f')
     this.journal = path.join(this.root, 'journal')
     this.lock = path.join(this.root, 'lock')
+    this.control = path.join(this.root, 'control')
     this.peerKey = path.join(this.root, 'peer.key')
     this.attestations = path.join(this.root, 'attestations')
     this.ledger = path.join(this.root, 'ledger')

@@ -1,0 +1,104 @@
+/** Asks a running client by its socket. What answers is read strictly: it may be anything that took its place. */
+import { lstatSync } from 'node:fs'
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import process from 'node:process'
+import { BitWorkerError } from '../base/errors.ts'
+import { errnoOf } from '../system/io-errors.ts'
+import { MAX_ANSWER_BYTES, formatRequest, parseStatus } from './protocol.ts'
+import type { LiveStatus, Request } from './protocol.ts'
+import { withShortPath } from './socket-path.ts'
+
+/** A client that is busy with its disk may take some seconds. */
+const PATIENCE_MS = 10_000
+
+/**
+ * Connects to the client whose socket this is; null if none listens there. Throws BW_ERR_CONTROL if the socket is
+ * another user's or cannot be connected to.
+ */
+export async function connectTo (file: string): Promise<ControlClient | null> {
+  const stats = lstatSync(file, { throwIfNoEntry: false })
+  if (stats?.isSocket() !== true) return null
+  if (process.getuid !== undefined && stats.uid !== process.getuid()) {
+    throw problem(`${file} belongs to another user, who alone can ask the client. Run the command as that user.`)
+  }
+  try {
+    return new ControlClient(await open(file), file)
+  } catch (err) {
+    // ECONNREFUSED: it was killed, and its socket is left
+    if (errnoOf(err) === 'ECONNREFUSED' || errnoOf(err) === 'ENOENT') return null
+    throw problem(`${file} cannot be opened. Run the command as the user who started the client.`, err)
+  }
+}
+
+async function open (file: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    withShortPath(file, shortPath => {
+      const socket = connect(shortPath, () => {
+        socket.off('error', reject)
+        resolve(socket)
+      })
+      socket.once('error', reject)
+    })
+  })
+}
+
+/** A connection to a running client. */
+export class ControlClient {
+  readonly #socket: Socket
+  readonly #file: string
+  #kept = Buffer.alloc(0)
+  #answer: ((answer: LiveStatus | null) => void) | null = null
+
+  constructor (socket: Socket, file: string) {
+    this.#socket = socket
+    this.#file = file
+    socket.on('error', () => {})
+    socket.on('close', () => this.#answer?.(null))
+    socket.on('data', (chunk: Buffer) => { this.#onData(chunk) })
+  }
+
+  /**
+   * Asks, and resolves with the status afterwards; null: the client has ended. One request at a time. Throws
+   * BW_ERR_CONTROL if there is no answer, or one of another version.
+   */
+  async ask (what: Request): Promise<LiveStatus | null> {
+    if (this.#socket.destroyed) return null
+    let timer: NodeJS.Timeout | undefined
+    try {
+      return await new Promise<LiveStatus | null>((resolve, reject) => {
+        const fail = (why: string): void => {
+          this.#socket.destroy()
+          reject(problem(`The client of ${this.#file} ${why}`))
+        }
+        timer = setTimeout(() => { fail('does not answer. Stop it by its signal, or wait.') }, PATIENCE_MS)
+        this.#answer = resolve
+        this.#strange = () => { fail('gives an answer that this version does not understand. Use the version that it has.') }
+        this.#socket.write(formatRequest(what))
+      })
+    } finally {
+      clearTimeout(timer)
+      this.#answer = null
+    }
+  }
+
+  #strange = (): void => {}
+
+  /** Ends the connection. */
+  close (): void { this.#socket.destroy() }
+
+  #onData (chunk: Buffer): void {
+    if (this.#answer === null || this.#kept.length + chunk.length > MAX_ANSWER_BYTES) return this.#strange()
+    this.#kept = Buffer.concat([this.#kept, chunk])
+    const end = this.#kept.indexOf('\n')
+    if (end === -1) return
+    const status = end === this.#kept.length - 1 ? parseStatus(this.#kept.toString('utf8', 0, end)) : null
+    this.#kept = Buffer.alloc(0)
+    if (status === null) this.#strange()
+    else this.#answer(status)
+  }
+}
+
+function problem (message: string, cause?: unknown): BitWorkerError {
+  return new BitWorkerError('BW_ERR_CONTROL', 'system', message, { cause })
+}
