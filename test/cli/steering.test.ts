@@ -15,7 +15,12 @@ const PARTS = 6
 const TEXT = Array.from({ length: PARTS }, (_, i) => `part ${i}\n`).join('')
 let count = 0
 
-interface Gated { work: Workspace, open: () => Promise<void>, states: () => string[], start: (...flags: string[]) => Running }
+interface Gated {
+  work: Workspace
+  open: () => Promise<void>
+  states: () => string[]
+  start: (...flags: string[]) => Running
+}
 
 /** A task whose pieces wait at a gate, and the states of their processes. */
 async function gated (t: Test): Promise<Gated> {
