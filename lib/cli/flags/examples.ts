@@ -2,7 +2,8 @@
 
 /** By command. */
 export const EXAMPLES: Record<
-  'create' | 'try' | 'run' | 'log' | 'status' | 'pause' | 'resume' | 'finish' | 'verify' | 'info' | 'seal' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
+  | 'create' | 'try' | 'run' | 'log' | 'status' | 'pause' | 'resume' | 'finish' | 'verify' | 'info'
+  | 'seal' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
   string
 > = {
   create: `
