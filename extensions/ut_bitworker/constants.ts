@@ -57,6 +57,9 @@ export const ATTESTATION_BYTES = 173
 /** Bytes of one record of `asks`: index u32. */
 export const ASK_BYTES = 4
 
+/** Bytes of one record of `failures`: index u32, kind u8, value u8, the last line of stderr (UTF-8). */
+export const FAILURE_BYTES = 128
+
 /** The largest u32. Longer times are sent as this (49 days). */
 export const MAX_UINT32 = 0xffffffff
 
@@ -110,6 +113,9 @@ export const ATTESTATIONS_PER_SECOND = 128
 
 /** The same, at once: a snapshot begins with as many. */
 export const ATTESTATION_BURST = 512
+
+/** Pieces that a peer may give up on one connection, with a reason: each is kept in a log. */
+export const MAX_FAILURES = 1_024
 
 /** A claim that is not renewed for this long lapses: a peer that hangs must not keep its pieces for ever. */
 export const CLAIM_LEASE_MS = 90_000

@@ -11,6 +11,7 @@ import { EXTENSION_NAME, FLUSH_MS, MAX_VIOLATIONS, PROTOCOL_VERSION } from './co
 import { Outbox } from './outbox.ts'
 import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
 import type { PeerEvent } from './peer-events.ts'
+import type { FailureRecord } from './failure-records.ts'
 import type { ResultRecord } from './record-fields.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
 import type { WireIdentity } from './signing-state.ts'
@@ -118,6 +119,8 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     this.#queue(() => { this.#outbox.seal(infoHash) })
   }
 
+  giveUp (failures: Iterable<FailureRecord>): void { this.#queue(() => { this.#outbox.giveUp(failures) }) }
+
   #queue (add: () => void): void {
     if (this.#isInactive) return
     add()
@@ -219,6 +222,7 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
       case 'relays': this.emit('relays', event.relays); break
       case 'withdrawals': this.emit('withdrawals', event.withdrawals); break
       case 'sealed': this.emit('sealed', event.infoHash); break
+      case 'failures': this.emit('failures', event.failures); break
       case 'violation': this.#onViolation(event.reason); break
     }
   }

@@ -4,6 +4,7 @@
  */
 import type { Message } from './codec.ts'
 import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
+import type { FailureRecord } from './failure-records.ts'
 import type { ResultRecord } from './record-fields.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
 
@@ -29,11 +30,13 @@ export class Outbox {
   readonly #members: MemberRecord[] = []
   readonly #attestations: AttestationRecord[] = []
   readonly #asks = new Set<number>()
+  readonly #failures = new Map<number, FailureRecord>()
 
   get isEmpty (): boolean {
     return this.#results.size + this.#haves.size + this.#claims.size + this.#backups.size + this.#releases.size +
       this.#relays.size + this.#withdrawals.size + this.#neighbours.size + this.#members.length +
-      this.#attestations.length + this.#asks.size === 0 && this.#sealed === null && this.#proof === null
+      this.#attestations.length + this.#asks.size + this.#failures.size === 0 && this.#sealed === null &&
+      this.#proof === null
   }
 
   announce (results: Iterable<ResultRecord>, haves: Iterable<number>): void {
@@ -91,6 +94,10 @@ export class Outbox {
 
   ask (indices: Iterable<number>): void { for (const index of indices) this.#asks.add(index) }
 
+  giveUp (failures: Iterable<FailureRecord>): void {
+    for (const failure of failures) this.#failures.set(failure.index, failure)
+  }
+
   /** Returns everything queued, and empties the queue. */
   take (now: number): Batch {
     const message: Message = {}
@@ -108,6 +115,7 @@ export class Outbox {
     if (this.#relays.size > 0) message.relays = [...this.#relays.values()].flatMap(queue => aged(queue, now))
     if (this.#sealed !== null) message.sealed = [this.#sealed]
     if (this.#asks.size > 0) message.asks = [...this.#asks]
+    if (this.#failures.size > 0) message.failures = [...this.#failures.values()]
     const batch = { message, haves: [...this.#haves] }
     this.clear()
     return batch
@@ -127,7 +135,8 @@ export class Outbox {
       this.#relays,
       this.#withdrawals,
       this.#neighbours,
-      this.#asks
+      this.#asks,
+      this.#failures
     ])
       queue.clear()
   }

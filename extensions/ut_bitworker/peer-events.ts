@@ -1,5 +1,6 @@
 /** What a handshake, a message or the passing of time means on one connection. Types only. */
 import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
+import type { FailureRecord } from './failure-records.ts'
 import type { ResultRecord } from './record-fields.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
 
@@ -35,5 +36,7 @@ export type PeerEvent =
   | { type: 'sealed', infoHash: string }
   /** pieces whose attestations the peer wants */
   | { type: 'asks', indices: number[] }
+  /** pieces that the peer has given up, within the limits, each at most once */
+  | { type: 'failures', failures: FailureRecord[] }
   /** the peer broke the protocol; its message was ignored */
   | { type: 'violation', reason: string }

@@ -15,6 +15,8 @@ import {
   RESULT_BYTES,
   WITHDRAWAL_BYTES
 } from './constants.ts'
+import { FAILURE_TYPE } from './failure-records.ts'
+import type { FailureRecord } from './failure-records.ts'
 import {
   packedIn, readHex, readIndex, readResult, refuse, writeHex, writeIndex, writeResult
 } from './record-fields.ts'
@@ -58,6 +60,8 @@ export interface Records {
   sealed?: string[]
   /** indices of pieces whose attestations the sender wants */
   asks?: number[]
+  /** pieces that the sender has given up, and why */
+  failures?: FailureRecord[]
 }
 
 /** A message key whose value is a string of records. */
@@ -78,7 +82,8 @@ const TYPES: { readonly [K in RecordKey]-?: RecordType<NonNullable<Records[K]>[n
   relays: { bytes: RELAY_BYTES, write: writeRelay, read: readRelay },
   // 20 bytes, like a peer id
   sealed: { bytes: INFO_HASH_BYTES, write: writePeerId, read: readPeerId },
-  asks: { bytes: ASK_BYTES, write: writeIndex, read: readIndex }
+  asks: { bytes: ASK_BYTES, write: writeIndex, read: readIndex },
+  failures: FAILURE_TYPE
 }
 
 /** All keys, in the order in which a receiver processes them. */

@@ -12,7 +12,8 @@ import { equalBytes } from '../../lib/base/digest.ts'
 import { BitWorkerError } from '../../lib/base/errors.ts'
 import { decodeMessage } from './codec.ts'
 import type { Message } from './codec.ts'
-import { CLAIM_LEASE_MS, DIGEST_BYTES, MAX_CLAIMS, MAX_NEIGHBOURS, PROTOCOL_VERSION } from './constants.ts'
+import { CLAIM_LEASE_MS, DIGEST_BYTES, MAX_CLAIMS, MAX_FAILURES, MAX_NEIGHBOURS, PROTOCOL_VERSION } from './constants.ts'
+import type { FailureRecord } from './failure-records.ts'
 import type { PeerEvent } from './peer-events.ts'
 import { roundClaim } from './records.ts'
 import type { Bounds, ResultRecord } from './record-fields.ts'
@@ -63,6 +64,9 @@ export class PeerState {
   readonly signing = new SigningState()
   /** The info-hash (hex) of its sealed torrent; null: it has told none. */
   sealed: string | null = null
+  /** Pieces that it has given up. */
+  readonly failed = new Set<number>()
+  readonly #sentFailures = new Set<number>()
   #status: PeerStatus = 'waiting'
   #localTask: LocalTask | undefined
   #remoteDigest: Uint8Array | undefined
@@ -161,7 +165,8 @@ export class PeerState {
     )
     const claims = (message.claims ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, false, now))
     const backups = (message.backups ?? []).map(roundClaim).filter(claim => this.#noteSent(claim, true, now))
-    return { ...message, releases, claims, backups }
+    const failures = message.failures?.filter(({ index }) => isNews(this.#sentFailures, index))
+    return { ...message, releases, claims, backups, ...(failures !== undefined && { failures }) }
   }
 
   #noteSent ({ index, elapsedMs }: ClaimRecord, isBackup: boolean, now: number): boolean {
@@ -194,8 +199,8 @@ export class PeerState {
   #onRecords (records: Omit<Message, 'task'>, now: number): PeerEvent[] {
     if (this.#status === 'mismatched' || Object.keys(records).length === 0) return []
     if (this.#status === 'waiting') return [violation('records before the task digest')]
-    const { neighbours = [], parted = [], results, releases, withdrawals, claims, backups, relays, sealed, asks = [] } =
-      records
+    const { neighbours = [], parted = [], asks = [], failures = [], ...others } = records
+    const { results, releases, withdrawals, claims, backups, relays, sealed } = others
     const events = this.expireClaims(now)
     if (neighbours.length + parted.length > 0) events.push(...this.#onNeighbours(neighbours, parted))
     events.push(...this.signing.onRecords(records, now))
@@ -209,6 +214,7 @@ export class PeerState {
     if (relays !== undefined) events.push(...this.#onRelays(relays, now))
     if (sealed !== undefined) events.push(...this.#onSealed(sealed))
     if (asks.length > 0 && this.signing.own !== null) events.push({ type: 'asks', indices: asks })
+    if (failures.length > 0) events.push(...this.#onFailures(failures))
     return events
   }
 
@@ -226,6 +232,11 @@ export class PeerState {
     if (infoHash === undefined || this.sealed !== null) return []
     this.sealed = infoHash
     return [{ type: 'sealed', infoHash }]
+  }
+
+  #onFailures (records: FailureRecord[]): PeerEvent[] {
+    const failures = records.filter(({ index }) => isNews(this.failed, index))
+    return failures.length === 0 ? [] : [{ type: 'failures', failures }]
   }
 
   #onResults (results: ResultRecord[]): PeerEvent[] {
@@ -265,6 +276,13 @@ export class PeerState {
 }
 
 const NONE: number[] = []
+
+/** Adds the piece to those that were given up on this connection. Returns whether it is new, and within the limit. */
+function isNews (failed: Set<number>, index: number): boolean {
+  if (failed.has(index) || failed.size >= MAX_FAILURES) return false
+  failed.add(index)
+  return true
+}
 
 /**
  * Deletes the claims for pieces that have a result now. There are few claims, so it iterates over them: looking up each

@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import type { WireExtension } from '../../lib/base/wire.ts'
 import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
+import type { FailureRecord } from './failure-records.ts'
 import type { ResultRecord } from './record-fields.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
 import type { WireIdentity } from './signing-state.ts'
@@ -54,6 +55,8 @@ export interface UtBitworkerEvents {
   withdrawals: [withdrawals: WithdrawalRecord[]]
   /** the peer has made an ordinary torrent (hex info-hash) of the finished files; at most once */
   sealed: [infoHash: string]
+  /** pieces that the peer has given up: each at most once, and at most MAX_FAILURES */
+  failures: [failures: FailureRecord[]]
   /** the peer broke the protocol; after the third time, the connection is closed */
   violation: [reason: string]
 }
@@ -101,6 +104,8 @@ export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtens
   setNeighbour: (peerId: string, isConnected: boolean) => void
   /** Queues that we have made an ordinary torrent (hex info-hash) of the finished files. */
   seal: (infoHash: string) => void
+  /** Queues that we have given up these pieces. Those beyond MAX_FAILURES on one connection are not sent. */
+  giveUp: (failures: Iterable<FailureRecord>) => void
   /** Sends the queue now instead of at the end of the turn; sends nothing before 'matched'. */
   flush: () => void
   /**

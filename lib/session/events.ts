@@ -44,6 +44,16 @@ export interface FailedEvent extends CommandFailure, RunCost {
   final: boolean
 }
 
+/** 'peerFailed': a peer says that it gave up a piece, and why. Nothing proves it. */
+export interface PeerFailedEvent extends CommandFailure {
+  piece: number
+  /** its address, or its peer id: one name */
+  from: string[]
+  code: ErrorCode
+  /** one line for users */
+  message: string
+}
+
 /**
  * 'hopeless': the first pieces all failed in the same way. No more are computed here, but results of other peers are
  * still downloaded.
@@ -97,6 +107,7 @@ export interface SessionEvents {
   computed: ComputedEvent
   downloaded: DownloadedEvent
   failed: FailedEvent
+  peerFailed: PeerFailedEvent
   hopeless: HopelessEvent
   aborted: AbortedEvent
   /** the complete command of this file (its index) has started; followed by 'file' or 'failed' */

@@ -24,6 +24,24 @@ export interface SessionHost {
   broken (err: Error): void
 }
 
+/** The same host; `note` sees each event before it does. */
+export function noting (host: SessionHost, note: SessionHost['report']): SessionHost {
+  return {
+    report: (event, payload) => {
+      note(event, payload)
+      host.report(event, payload)
+    },
+    stored: index => { host.stored(index) },
+    lost: index => { host.lost(index) },
+    fileFinished: (file, finished) => { host.fileFinished(file, finished) },
+    done: () => { host.done() },
+    ban: wire => { host.ban(wire) },
+    warn: err => { host.warn(err) },
+    ended: () => { host.ended() },
+    broken: err => { host.broken(err) }
+  }
+}
+
 /** BW_ERR_DESTROYED: for readers of a file whose torrent ended, with this error or because it was removed. */
 export function endOfReading (error: Error | null): BitWorkerError {
   const why = error === null ? 'was removed' : `failed (${error.message})`

@@ -14,10 +14,11 @@ import type { Task } from '../task/task.ts'
 import type { Computing } from './computing.ts'
 import type { PieceState, VerificationStats } from '../verification/types.ts'
 import type { InputEvent, TaskStats } from './events.ts'
+import { FailureExchange } from './failure-exchange.ts'
 import { Finisher } from './finisher.ts'
 import { PieceFlow } from './piece-flow.ts'
 import { Progress } from './progress.ts'
-import { endOfReading } from './session-host.ts'
+import { endOfReading, noting } from './session-host.ts'
 import type { SessionHost } from './session-host.ts'
 import type { SessionParts } from './session-parts.ts'
 import type { Hold } from './slots.ts'
@@ -44,15 +45,19 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   readonly #host: SessionHost
   readonly #flow: PieceFlow
   readonly #finisher: Finisher
+  readonly #failures: FailureExchange
   #cancelHousekeeping = (): void => {}
   #isClosed = false
   #error: Error | null = null
 
-  constructor (task: Task, parts: SessionParts<Store>, host: SessionHost) {
+  constructor (task: Task, parts: SessionParts<Store>, owner: SessionHost) {
     this.task = task
     this.store = parts.store
     this.#parts = parts
-    this.#host = host
+    const failures = this.#failures = new FailureExchange(parts.clock, failure => {
+      if (!this.#isClosed) owner.report('peerFailed', failure)
+    })
+    const host = this.#host = noting(owner, (event, payload) => { failures.note(event, payload) })
     const progress = this.progress = new Progress(task)
     this.#finisher = new Finisher(task, parts, progress, host, file => this.#flow.believing.mayFinish(file))
     this.#flow = new PieceFlow(task, parts, host, { progress, finisher: this.#finisher })
@@ -229,7 +234,10 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   // PEERS
 
   /** Listens to a peer. Its messages may arrive before `greet`. */
-  addPeer (wire: Wire, ext: UtBitworker): void { this.#flow.neighbours.add(wire, ext) }
+  addPeer (wire: Wire, ext: UtBitworker): void {
+    this.#flow.neighbours.add(wire, ext)
+    this.#failures.add(wire, ext)
+  }
 
   /** True if the wire's peer was added. */
   has (wire: Wire): boolean { return this.#flow.neighbours.has(wire) }

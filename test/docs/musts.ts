@@ -68,6 +68,8 @@ export const WIRE_MUSTS: Record<string, Must> = {
   'MUST attest at most one result of a piece': { test: 'peers/attestation-exchange.test.ts', title: 'a peer attests one result of a piece, also after a restart' },
   'A signature MUST be checked before': { test: 'peers/attestation-exchange.test.ts', title: 'wrong signatures: ignored, and after three the connection is closed' },
   'MUST NOT send more than 512 attestations at once': { test: 'peers/attestation-exchange.test.ts', title: 'no more attestations than the limits allow, and the rest when they are asked for' },
+  'and the receiver MUST NOT show them': state('a failure is told once, without control characters'),
+  'A receiver MUST NOT compute, claim, request or believe anything differently': { test: 'session/failure-exchange.test.ts', title: 'what peers tell is reported, bounded, and changes nothing' },
   'on the strength of announcements alone': { test: 'swarm/seal.test.ts', title: 'who has sealed tells the others, who fetch nothing' },
   'MUST close the connection at the third violation': { test: 'docs/ut-bitworker.test.ts', title: 'at the third violation the connection is closed' },
   '*close* means that the connection MUST be closed at once': { why: 'says what the words of the table mean, which is played row by row' },

@@ -46,6 +46,7 @@ test('limits', t => {
     ['certificates on one connection', constants.MAX_MEMBERS],
     ['attestations of a peer at once', constants.ATTESTATION_BURST],
     ['attestations of a peer per second', constants.ATTESTATIONS_PER_SECOND],
+    ['pieces that a peer gives up on one connection', constants.MAX_FAILURES],
     ['seconds until a claim', constants.CLAIM_LEASE_MS / 1000],
     ['seconds between renewals', constants.CLAIM_RENEW_MS / 1000],
     ['violations', constants.MAX_VIOLATIONS],
@@ -106,6 +107,9 @@ const named = { task: task.digest, v: 1, key: Buffer.alloc(32, 5), nonce: Buffer
 const introduced = { handshake: { bitworker: named } }
 const attestation = ({ index = 0, size = 100, kind = 0, basis = 0 } = {}): Buffer =>
   Buffer.concat([resultRecord(index, size), Uint8Array.of(kind), Buffer.alloc(32, basis), Buffer.alloc(96, 7)])
+/** Of piece 1; the bytes are those of its line. */
+const failure = (...line: number[]): Buffer =>
+  Buffer.concat([u32(1), Uint8Array.of(1, 1, ...line), Buffer.alloc(122 - line.length)])
 const idOf = ({ client }: Peer): Buffer => Buffer.from(client.peerId, 'hex')
 
 const PLAYS: Record<string, Staging[]> = {
@@ -134,6 +138,7 @@ const PLAYS: Record<string, Staging[]> = {
   'a proof of a key that the peer has not told, or a second proof': [say({ proof: Buffer.alloc(64) }), { ...introduced, play: hostile => { hostile.bitworker({ proof: Buffer.alloc(128) }) } }],
   'a 65th certificate': [{ ...introduced, play: hostile => { hostile.bitworker({ members: Buffer.alloc(65 * 128) }) } }],
   'more attestations than the limits allow': [{ ...introduced, play: hostile => { for (let i = 0; i < 20; i++) hostile.bitworker({ attestations: Buffer.concat(Array.from({ length: 200 }, () => attestation())) }) } }],
+  'a second failure of a piece, and those of more than 1024 pieces': [say({ failures: Buffer.concat([failure(), failure()]) })],
   'a have bit without a result': [send(frame(4, u32(0)))],
   'a request for a piece that the receiver does not have': [{ ...ask(0, 0, 16), isFull: false }],
   'a request of 0 bytes': [ask(0, 0, 0)],
@@ -158,6 +163,7 @@ const PLAYS: Record<string, Staging[]> = {
   'a known key whose length is not a multiple of its record': RECORD_KEYS.map(key => say({ [key]: Buffer.alloc(recordBytes(key) + 1) })),
   'a relay of a kind other than 0 and 1': [say({ relays: relay(Buffer.alloc(20, 1), 2) })],
   'an attestation of a kind above 2': [say({ attestations: attestation({ kind: 3 }) }), say({ attestations: attestation({ kind: 255 }) })],
+  'a failure whose line is not UTF-8, or with bytes other than zero after it': [say({ failures: failure(0xff) }), say({ failures: failure(97, 0, 98) })],
   "an attestation with a basis in a task that reads no other task's output": [say({ attestations: attestation({ basis: 1 }) })],
   'a `key` that is not a string of 32 bytes, a `nonce` that is not one of 16, or one without the other': [
     { key: Buffer.alloc(31), nonce: Buffer.alloc(16) },

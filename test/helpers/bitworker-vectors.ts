@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { AttestationKind, StatementRecord } from '../../extensions/ut_bitworker/attestation-records.ts'
 import type { Message } from '../../extensions/ut_bitworker/codec.ts'
+import type { FailureRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from '../../extensions/ut_bitworker/records.ts'
 
 interface JsonMessage {
@@ -19,6 +20,7 @@ interface JsonMessage {
   members?: Array<{ key: string, trustedKey: string, certificate: string }>
   attestations?: Array<JsonStatement & { key: string, signature: string }>
   asks?: number[]
+  failures?: FailureRecord[]
 }
 
 interface JsonStatement { index: number, size: number, digest: string, kind: AttestationKind, basis: string | null }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import test from 'tape'
 import { encodeMessages } from '../../extensions/ut_bitworker/codec.ts'
 import type { Message } from '../../extensions/ut_bitworker/codec.ts'
-import { CLAIM_LEASE_MS, MAX_CLAIMS, MAX_NEIGHBOURS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
+import { CLAIM_LEASE_MS, MAX_CLAIMS, MAX_FAILURES, MAX_NEIGHBOURS, MAX_RELAYS } from '../../extensions/ut_bitworker/constants.ts'
 import type { PeerEvent } from '../../extensions/ut_bitworker/peer-events.ts'
 import type { ResultRecord } from '../../extensions/ut_bitworker/record-fields.ts'
 import type { ClaimRecord, RelayRecord } from '../../extensions/ut_bitworker/records.ts'
@@ -425,5 +425,29 @@ test('of the sealed torrents that a peer tells the first one counts', t => {
   t.deepEqual(receive(state, { sealed: ['ab'.repeat(20), 'cd'.repeat(20)] }), [{ type: 'sealed', infoHash: 'ab'.repeat(20) }])
   t.deepEqual(receive(state, { sealed: ['cd'.repeat(20)] }), [])
   t.equal(state.sealed, 'ab'.repeat(20))
+  t.end()
+})
+
+test('a failure is told once, without control characters', t => {
+  const state = matched()
+  const failure = { index: 1, kind: 'exit', value: 3, line: 'no \u001b[31mred\u202e line\n' } as const
+  const heard = { ...failure, line: 'no  [31mred  line ' }
+  t.deepEqual(receive(state, { failures: [failure, failure] }), [{ type: 'failures', failures: [heard] }])
+  t.deepEqual(receive(state, { failures: [failure] }), [], 'again')
+  t.deepEqual([...state.failed], [1])
+  const [long] = state.onMessage(encodeMessages({ failures: [{ ...failure, index: 2, line: 'ü'.repeat(300) }] })[0]!, 0)
+  t.equal(long?.type === 'failures' && long.failures[0]?.line, 'ü'.repeat(61), 'cut between two characters')
+  t.deepEqual(state.prepareSend({ failures: [failure, failure] }, 0).failures, [failure], 'nor sent twice')
+  t.end()
+})
+
+test('a peer cannot give up pieces without end', t => {
+  const pieceCount = 2 * MAX_FAILURES
+  const state = new PeerState({ localTask: { ...TASK, pieceCount } })
+  state.onHandshake({ bitworker: { v: 1, task: TASK.digest } })
+  const failures = Array.from({ length: pieceCount }, (_, index) => ({ index, kind: 'exit', value: 1, line: '' }) as const)
+  for (const bytes of encodeMessages({ failures })) state.onMessage(bytes, 0)
+  t.equal(state.failed.size, MAX_FAILURES)
+  t.equal(new PeerState().prepareSend({ failures }, 0).failures?.length, MAX_FAILURES)
   t.end()
 })

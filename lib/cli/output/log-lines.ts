@@ -39,7 +39,8 @@ export function logLines (entry: LogEntry, { columns, stream, isWhole }: LogLook
     shortBytes(memoryBytes).padStart(5),
     shortBytes(size).padStart(6)
   ].join(' ')
-  const where = from[0] === undefined ? 'here' : `${from[0]}${from.length > 1 ? ` +${from.length - 1}` : ''}`
+  // an IPv4 address as a socket for both gives it
+  const where = from[0] === undefined ? 'here' : `${from[0].replace(/^::ffff:/, '')}${from.length > 1 ? ` +${from.length - 1}` : ''}`
   const room = columns === undefined ? Infinity : Math.max(0, columns - cells.length - 10)
   const line = `${cells} ${styleText(colour, result.padEnd(8), { stream })} ${escapeText(where).slice(0, room)}`
   return [line.trimEnd(), ...saidIn(entry, isWhole || event === 'failed' || event === 'peerFailed', isWhole, columns ?? 80)]

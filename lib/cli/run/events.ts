@@ -21,6 +21,7 @@ export function report (session: Session, failures: FailureReport, out: JsonOutp
   reportMisdeeds(torrent, remarks)
   reportPeers(torrent, out)
   reportSeals(torrent, remarks)
+  torrent.on('peerFailed', failure => { remarks.emit('peerFailed', { ...failure }) })
   reportVerification(torrent, out, remarks)
   session.onWarning(({ code, message: said }) => {
     const message = restated(said)
