@@ -20,6 +20,8 @@ import { WireBatches } from './wire-batches.ts'
 /** The part of ComputeTorrent that is needed here. */
 export interface WiredTorrent extends ConnectingTorrent {
   readonly task: Task | null
+  /** whom wires join; null: the task is not open yet, or not known */
+  readonly _session: object | null
   /** what a new connection is told about our key; null: nothing, as results are not verified, or not yet */
   newIdentity (): WireIdentity | null
 }
@@ -72,12 +74,14 @@ export class TaskWires {
       // of inputs, see webtorrent/block-blame.ts
       if (this.#admission.isBanned(wire, address)) return true
     } else {
-      const { task, client } = this.#torrent
+      const { task, client, _session: session } = this.#torrent
       if (this.#admission.refuses(wire, address, this.#torrent)) return true
       wire.extendedHandshake['p'] = client.torrentPort
       wire.extendedHandshake['reqq'] = MAX_PENDING_REQUESTS
       const identity = this.#torrent.newIdentity()
-      wire.use(utBitworker({ ...(task !== null && { task: localTask(task) }), ...(identity !== null && { identity }) }))
+      // before that nobody would hear what the peer announces once it knows that the task is the same
+      const isHeard = task !== null && session !== null
+      wire.use(utBitworker({ ...(isHeard && { task: localTask(task) }), ...(identity !== null && { identity }) }))
     }
     if (address !== undefined) this.#encryption.succeeded(address)
     return false
