@@ -175,7 +175,11 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   /** It has changed which result of a missing piece is believed. */
   reconsider (index: number): void {
-    for (const peer of this) this.#reconsider(peer, index)
+    for (const peer of this) {
+      this.#reconsider(peer, index)
+      // it may have nothing more to say, so nothing else would have it asked
+      if (peer.results.holds(index) && this.#host.believes(peer, index)) this.#host.updated(peer)
+    }
   }
 
   #reconsider (peer: TaskPeer, index: number): void {
