@@ -18,7 +18,7 @@ const MAX_TRIES = 3
 export interface AskingHost<Peer> {
   /** sends the questions */
   ask (peer: Peer, indices: number[]): void
-  /** there was no answer in time; returns another peer to be asked, if there is one */
+  /** another peer that may know more of the piece, if there is one; `not` has answered, or has not in time */
   another (index: number, not: Peer): Peer | undefined
   /** the piece is not waited for any more */
   ended (index: number): void
@@ -77,8 +77,7 @@ export class Asking<Peer extends object> {
     if (sender !== undefined) Object.assign(sender, { heardAt: this.#clock.now(), isSilent: false })
     const question = this.#questions.get(index)
     if (question === undefined) return
-    this.#forget(index, question)
-    this.#host.ended(index)
+    this.#goOn(index, question)
     const own = this.#peers.get(question.peer)
     if (own === undefined) return
     this.#next(question.peer, own)
@@ -117,7 +116,7 @@ export class Asking<Peer extends object> {
     if (own !== undefined && isAsked) own.count--
   }
 
-  /** There will be no answer: asks another peer, or gives up. */
+  /** It was answered, or will not be: asks another peer, or gives up. */
   #goOn (index: number, question: Question<Peer>): void {
     const { peer, tries, isAsked } = question
     this.#forget(index, question)

@@ -288,15 +288,21 @@ export class AttestationExchange {
     if (statements === null || statements.unchecked.has(index) || this.#asking.isAwaited(index)) return false
     const own = this.#parts.results.own(index)
     if (own === undefined ? !this.#host.wantsAttestation(index) : sameResult(own, result)) return false
-    return !statements.isAttested(index, result)
+    if (!statements.isAttested(index, result)) return true
+    // it takes more to be accepted than was heard, such as another key
+    return own === undefined && !this.#parts.verification.accepts(index, result)
   }
 
+  /** A member that can be asked, if there is one: what the others say need not be of use. */
   #holderOf (index: number, not: TaskPeer): TaskPeer | undefined {
+    let holder: TaskPeer | undefined
     for (const peer of this.#dealings.keys()) {
       const result = peer === not ? undefined : peer.results.result(index)
-      if (result !== undefined && this.#isOfUse(index, result)) return peer
+      if (result === undefined || !this.#isOfUse(index, result)) continue
+      if (this.#parts.verification.isMember(this.#keys.of(peer) ?? '')) return peer
+      holder ??= peer
     }
-    return undefined
+    return holder
   }
 
   /** Checks a signature when it is the peer's turn; `drop` instead if there is no room or the peer has left. */

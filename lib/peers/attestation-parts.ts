@@ -9,7 +9,7 @@ import type { TaskPeer } from './task-peer.ts'
 
 /** The parts that the exchange uses. */
 export interface AttestationExchangeParts extends PeerKeysParts {
-  readonly verification: Pick<Verification, 'attested' | 'setMember' | 'isMember' | 'isExcluded'>
+  readonly verification: Pick<Verification, 'accepts' | 'attested' | 'setMember' | 'isMember' | 'isExcluded'>
   readonly results: Pick<ResultTable, 'own'>
   /** Opens what earlier runs have kept; called by `open`, when the task's folder is ours. */
   openLog (): StatementLog

@@ -26,7 +26,7 @@ export interface Attestations {
 
 /** The parts that an exchange is made with. */
 export interface AttestationParts {
-  readonly verification: Pick<Verification, 'attested' | 'setMember' | 'isMember' | 'isExcluded' | 'statementsOf'>
+  readonly verification: Pick<Verification, 'accepts' | 'attested' | 'setMember' | 'isMember' | 'isExcluded' | 'statementsOf'>
   readonly results: ResultTable
 }
 

@@ -158,6 +158,7 @@ export class Believing implements VerificationHost {
     return verifying.createAttestations({
       results,
       verification: {
+        accepts: (index, result) => verification.accepts(index, result),
         attested: statement => told(() => verification.attested(statement)),
         setMember: (key, trustedKey) => { told(() => { verification.setMember(key, trustedKey) }) },
         isMember: key => verification.isMember(key),

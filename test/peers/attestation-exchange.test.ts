@@ -130,6 +130,26 @@ test('a result without an attestation is asked for, of one peer at a time', asyn
   t.end()
 })
 
+test('who holds another result is asked, too, when the first one has answered', async t => {
+  const swarm = new SignedSwarm()
+  const a = new Attester(swarm, 1)
+  const [liar, knows] = [new Actor(swarm, 2), new Actor(swarm, 3)]
+  for (const other of [liar, knows]) swarm.connect(a, other)
+  await swarm.wait(200)
+  liar.ext.announce([{ index: 7, ...resultOf(7, 1) }])
+  await swarm.wait(200)
+  knows.ext.announce([{ index: 7, ...resultOf(7) }])
+  await swarm.wait(200)
+  t.deepEqual([liar.asks, knows.asks], [[7], []])
+  liar.ext.attest([attestation(liar.signer, 7, resultOf(7, 1))])
+  await swarm.wait(200)
+  t.deepEqual([liar.asks, knows.asks, a.ended], [[7], [7], []])
+  knows.ext.attest([attestation(knows.signer, 7)])
+  await swarm.wait(200)
+  t.deepEqual([a.attesters(7), a.ended], [[liar.signer.key, knows.signer.key], [7]])
+  t.end()
+})
+
 test('who meets before the exchange is open proves its key and asks later', async t => {
   const swarm = new SignedSwarm()
   const [a, b] = [new Attester(swarm, 1, { isOpen: false }), new Attester(swarm, 2)]
