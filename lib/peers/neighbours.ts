@@ -114,8 +114,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     ext.on('matched', () => { if (peer.isGreeted) this.#sendSnapshot(peer) })
     ext.on('results', records => { this.#onResults(peer, records) })
     // after the claims have been processed
-    ext.on('releases', () => { this.#host.updated(peer) })
-    ext.on('withdrawals', () => { this.#host.updated(peer) })
+    for (const event of ['releases', 'withdrawals'] as const) ext.on(event, () => { this.#host.updated(peer) })
     ext.on('violation', reason => { this.#host.misbehaved(peer, reason, false) })
     ext.on('sealed', infoHash => {
       this.#host.sealed(infoHash, [...this].filter(each => each.ext.state.sealed === infoHash).length)
@@ -173,20 +172,18 @@ export class Neighbours implements Iterable<TaskPeer> {
     for (const peer of this) if (peer.results.holds(index) && accepts(peer)) this.#onAvailable(peer, index)
   }
 
-  /** It has changed which result of a missing piece is believed. */
+  /** Which result of a missing piece is believed has changed. Its holders may say nothing more: they are asked now. */
   reconsider (index: number): void {
-    for (const peer of this) {
-      this.#reconsider(peer, index)
-      // it may have nothing more to say, so nothing else would have it asked
-      if (peer.results.holds(index) && this.#host.believes(peer, index)) this.#host.updated(peer)
-    }
+    for (const peer of this) if (this.#reconsider(peer, index)) this.#host.updated(peer)
   }
 
-  #reconsider (peer: TaskPeer, index: number): void {
-    if (peer.results.result(index) === undefined) return
-    if (!this.#host.believes(peer, index)) this.#scheduler.deliveries.disbelieved(peer.holder, index)
-    else if (peer.results.holds(index)) this.#onAvailable(peer, index)
-    else this.#expect(peer, index)
+  /** Returns whether its result is believed. */
+  #reconsider (peer: TaskPeer, index: number): boolean {
+    if (peer.results.result(index) === undefined) return false
+    const isBelieved = this.#host.believes(peer, index)
+    if (isBelieved) this.#announced(peer, index)
+    else this.#scheduler.deliveries.disbelieved(peer.holder, index)
+    return isBelieved
   }
 
   close (): void {
@@ -264,9 +261,7 @@ export class Neighbours implements Iterable<TaskPeer> {
 
   #onHaveAll (peer: TaskPeer): void {
     // bittorrent-protocol's stand-in cannot clear a bit, and would ignore a `have` that follows a `donthave`
-    const { pieceCount } = this.#results
-    const bits = new Uint8Array(Math.ceil(pieceCount / 8)).fill(0xff)
-    peer.wire.peerPieces = new BitField(bits)
+    peer.wire.peerPieces = new BitField(new Uint8Array(Math.ceil(this.#results.pieceCount / 8)).fill(0xff))
     this.#onBits(peer)
   }
 
@@ -287,14 +282,17 @@ export class Neighbours implements Iterable<TaskPeer> {
   #onResults (peer: TaskPeer, records: ResultRecord[]): void {
     for (const { index, size, digest } of records) {
       const announcement = peer.results.announce(index, { size, digest })
+      if (announcement === 'new') this.#announced(peer, index)
       if (announcement === 'changed') peer.ext.reportViolation(`changed its result for piece ${index}`)
-      if (announcement !== 'new') continue
-      if (peer.results.holds(index)) this.#onAvailable(peer, index)
-      else this.#expect(peer, index) // its `have` will follow
     }
     // last, so that a claim turns into an announcement without a gap in which another peer starts the piece
     this.claims.fulfil(peer, records.map(({ index }) => index))
     this.#host.updated(peer)
+  }
+
+  #announced (peer: TaskPeer, index: number): void {
+    if (peer.results.holds(index)) this.#onAvailable(peer, index)
+    else this.#expect(peer, index) // its `have` will follow
   }
 
   #expect (peer: TaskPeer, index: number): void {
