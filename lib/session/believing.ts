@@ -64,13 +64,16 @@ export class Believing implements VerificationHost {
     })
   }
 
-  /** Results are verified. */
-  get isOn (): boolean { return this.#verification !== null }
+  /** Results are verified; otherwise attestations may be kept for others. */
+  get isOn (): boolean { return this.verification !== null }
 
   get checkShare (): number { return this.#verification?.checkShare ?? 0 }
 
   /** null: nothing is verified. */
-  get verification (): Verification | null { return this.#verification }
+  get verification (): Verification | null { return this.#isOff ? null : this.#verification }
+
+  /** Everything is accepted, and what is attested is kept for those who check it. */
+  get #isOff (): boolean { return this.#verification?.policy.kind === 'off' }
 
   /** The file may be finished, as far as its results are concerned. */
   mayFinish (file: number): boolean {

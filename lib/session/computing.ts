@@ -155,6 +155,8 @@ export class Computing implements ComputeSlotsHost {
     }
     this.#count++
     this.#parts.downloads.cancel(index)
+    // before anybody is told, and asks what to compute next
+    this.#parts.scheduler.setMissing(index, false)
     this.#owner.computed(index, result)
     reports.computed(index, result, run)
     this.#owner.stored(index, result)

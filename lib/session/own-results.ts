@@ -95,7 +95,10 @@ export class OwnResults {
       return this.#host.attest(index, found.stored, { isCheck: true, kind: EQUAL })
     }
     const isTold = found?.is === 'replaces'
-    if (found?.is === 'unsure' || (!isTold && !this.#isSure(verification, index, own))) {
+    const isOff = verification.policy.kind === 'off'
+    // it came while it was computed, and everything is accepted
+    if (isOff && this.#results.has(index) && !this.#isStored(index, own)) return
+    if (found?.is === 'unsure' || (!isTold && !isOff && !this.#isSure(verification, index, own))) {
       // not now: this item has only just ended
       return queueMicrotask(() => { this.#host.again(index) })
     }

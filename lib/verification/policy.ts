@@ -60,6 +60,7 @@ export interface PolicyCircumstances {
   hasVerifyCommand: boolean
   /** results can be compared: by their bytes, or by a compare command */
   isComparable: boolean
+  /** somebody trusted is expected to take part: the reader or the task names a key, or somebody trusted signed it */
   hasTrustedKey: boolean
   /** commands run here */
   computes: boolean
@@ -82,8 +83,8 @@ export function defaultPolicy (circumstances: PolicyCircumstances): DefaultPolic
     return said('audit', hasTrustedKey ? 'checked by lot here, and by trusted peers' : 'checked by lot')
   }
   if (hasTrustedKey) return said('trust', 'accepted from trusted peers only')
-  const why = computes ? 'they differ from run to run' : 'nothing is computed here'
-  return said('off', `not checked, because ${why} and no trusted key is known`, true)
+  const why = computes ? 'results of this task differ from run to run' : 'without computing nothing can be checked'
+  return said('off', `not checked: ${why}, and no trusted key is named`, true)
 }
 
 const said = (kind: 'all' | 'audit' | 'trust' | 'off', line: string, isWarning = false): DefaultPolicy => (

@@ -78,7 +78,7 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions, Ve
    * Log what becomes of each piece, in the task's folder, for `bitworker log` (docs/internals.md). Default false.
    */
   log?: boolean
-  /** @internal how results are verified by attestations; default: not at all */
+  /** @internal how results are verified by attestations, instead of what `verify` says */
   verifying?: VerifyingOptions
   /** Overwrite files in `path` with the names of the task's files that BitWorker did not write. Default false. */
   force?: boolean

@@ -43,7 +43,7 @@ import { missingPieces, SessionMirror } from './session-mirror.ts'
 import { TaskFileView } from './task-file-view.ts'
 import type { DestroyOptions } from './inherited-options.ts'
 import type { Signing } from './signing.ts'
-import { chooseVerifying, isVerifyingAsked, reportOf } from './verify-options.ts'
+import { chooseVerifying, reportOf } from './verify-options.ts'
 import type { ChosenVerifying } from './verify-options.ts'
 import type { VerificationReport } from './verify-types.ts'
 import { openVerifying } from './verifying.ts'
@@ -82,7 +82,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
     this.pieces = missingPieces(task.pieceCount)
     if (this._options.uploads === undefined) this._rechokeNumSlots = this.client.maxConns
     const store = this._createStore(task)
-    const options = isVerifyingAsked(this._options) ? await chooseVerifying(this, task) : this._options.verifying
+    const options = await chooseVerifying(this, task)
     const verifying = options === undefined ? undefined : await openVerifying(options, this, task, store)
     if (this.destroyed) return
     const session = this._createSession(task, store, verifying)

@@ -1,5 +1,6 @@
 /** Options that decide which results of other peers are accepted, and what is reported of them. Types only. */
 import type { KeyObject } from 'node:crypto'
+import type { TrustStore } from '../trust/list-format.ts'
 import type { Comparison, Policy, VerificationStats } from '../verification/types.ts'
 
 /** A policy as options have it; as text, it is that of `run --verify`. */
@@ -12,8 +13,8 @@ export interface VerifyOptions {
    * what peer keys attest that are believed, and checks some by lot; `{ quorum: 2 }` what so many keys attest; 'trust',
    * or with public keys `{ trust: ['…'] }`, what members of trusted keys attest; 'all' only what is computed here, or
    * found right by the task's verify command.
-   * Default: if the task has a verify command, and is computed here, 'all'; otherwise 'off', or, with `member` or
-   * `checkers`, what fits the task.
+   * Default, if the task is computed here: 'all' if it has a verify command, 'audit' if its results can be compared. If
+   * not: 'trust' if a key is named by these options or by the task, or somebody in `trust` has signed it; else 'off'.
    */
   verify?: PolicyOption
   /** the file of a secret key: this peer is a member of it, and its members are trusted */
@@ -22,6 +23,11 @@ export interface VerifyOptions {
   checkers?: readonly string[]
   /** whether the members of the keys that the task names are trusted as well; default true */
   taskCheckers?: boolean
+  /**
+   * The user's trust list. Members of its keys are trusted, except for keys that are denied or whose trust has expired.
+   * Its denied keys are not trusted, whoever names them. Default: empty.
+   */
+  trust?: TrustStore
   /**
    * Refuse peers that are no members of a trusted key: nothing is exchanged with a peer before it has shown a
    * certificate, and after ten seconds its connection is closed. Inputs are downloaded from anybody. Default false.
@@ -34,6 +40,8 @@ export interface VerifyOptions {
    * Until then, no result is used that the task's verify command could judge. Default: if `compute` is given.
    */
   expectsComputing?: boolean
+  /** @internal the output of the task is read by one with these options, and it is computed only if somebody says so */
+  isRead?: boolean
 }
 
 /** What is known of the results of a torrent. */

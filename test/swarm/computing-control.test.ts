@@ -25,6 +25,17 @@ test('stopped and started again at once, with all pieces running', async t => {
   t.equal(peer.computed.length, 4)
 })
 
+test('a peer alone computes each piece once, and has nothing to check', async t => {
+  const executor = new FakeExecutor()
+  const many = createTask({ name: 'out.txt', command: 'echo', parts: 40, pieceLength: 64 })
+  const peer = await createPeer(t, many, { compute: { executor, slots: 3 } })
+  const begun: number[] = []
+  peer.torrent.on('computing', ({ piece }) => { begun.push(piece) })
+  await allDone([peer])
+  t.equal(peer.torrent.verification?.policy, 'audit')
+  t.equal(begun.length, 40)
+})
+
 test('started again with other options while peers are being looked for', async t => {
   const [first, second] = [new FakeExecutor(), new FakeExecutor()]
   const peer = await createPeer(t, task)

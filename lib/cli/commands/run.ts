@@ -110,7 +110,7 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
     inputs: inputOptions(flags),
     results: true,
     log: true,
-    ...await verifyOptions(flags),
+    ...await verifyOptions(flags, trust),
     ...(flags.complete !== undefined && { complete: flags.complete })
   }, out)
   joblog?.follow(session.torrent, err => { warn(err as BitWorkerError, out, screen) })

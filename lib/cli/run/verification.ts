@@ -1,9 +1,10 @@
 /** Which results of other peers are accepted: from flags to options of the torrent, and what people see of it. */
 import { namedPublicKey } from '../commands/trust.ts'
+import type { TrustStore } from '../../trust/list-format.ts'
 import type { PieceState, VerificationStats } from '../../verification/types.ts'
 import { parsePolicy } from '../../verification/policy.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
-import type { TaskTorrentOptions } from '../../webtorrent/options.ts'
+import type { VerifyOptions } from '../../webtorrent/verify-types.ts'
 import { plural } from '../output/format.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 import type { Remarks } from './remarks.ts'
@@ -23,15 +24,14 @@ export interface VerifyingFlags {
 const SHOWN_DIGITS = 16
 
 /** The options for the torrent. Throws BW_ERR_VERIFY_OPTIONS, and the errors of `namedPublicKey`. */
-export async function verifyOptions (flags: VerifyingFlags): Promise<Pick<
-  TaskTorrentOptions, 'verify' | 'member' | 'checkers' | 'taskCheckers' | 'key' | 'membersOnly' | 'expectsComputing'
->> {
+export async function verifyOptions (flags: VerifyingFlags, trust: TrustStore): Promise<VerifyOptions> {
   const { verify, member, checker, checkers, key, membersOnly, compute } = flags
   // at once, not when the task is known
   if (verify !== undefined) parsePolicy(verify)
   const named = await Promise.all(checker.map(async text => (await namedPublicKey(text)).key))
   return {
     taskCheckers: checkers,
+    trust,
     membersOnly,
     expectsComputing: compute,
     ...(verify !== undefined && { verify }),
