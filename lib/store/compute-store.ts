@@ -205,10 +205,7 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
     return this.#track(failingCommands(this.#openFolder(), this.#run, inputs))
   }
 
-  /**
-   * Returns a path for something that commands need outside their folders. It is removed when the store is opened
-   * again, at the latest. Throws BW_ERR_STORE_CLOSED.
-   */
+  /** A path for what commands need, until the store is opened again. Throws BW_ERR_STORE_CLOSED. */
   newPath (): string { return this.#openFolder().newWork() }
 
   drop (index: number): void { this.#openFolder().lose(index) }
@@ -230,6 +227,8 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   setVerified (index: number): void { this.#openFolder().setVerified(index) }
 
   computed (index: number): Result | undefined { return this.#folder?.table.computed(index) }
+
+  async setComputed (index: number, own: Result): Promise<void> { return this.#openFolder().setComputed(index, own) }
 
   async finishFile (file: number, opts: FinishOptions): Promise<FinishedFile | null> {
     const known = this.#finishing.get(file)

@@ -172,11 +172,14 @@ export class TaskFolder implements DraftOwner {
       if (!isReplaced) return this.commit(index, draft, own)
       this.lose(index)
     }
-    const [result] = await Promise.all([
-      this.commit(index, draft, own), this.#journal.append({ type: PIECE_COMPUTED, index, ...own })
-    ])
-    this.#table.setComputed(index, own)
+    const [result] = await Promise.all([this.commit(index, draft, own), this.setComputed(index, own)])
     return result
+  }
+
+  /** A work item here gave this result, or the user says that it is as good. Only the first one of a piece counts. */
+  async setComputed (index: number, own: Result): Promise<void> {
+    await this.#journal.append({ type: PIECE_COMPUTED, index, ...own })
+    this.#table.setComputed(index, own)
   }
 
   /** Like `commit`, for a piece that was written to its place in its file's draft. */

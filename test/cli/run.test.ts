@@ -52,7 +52,7 @@ test('run computes a task and leaves', async t => {
     (JSON.parse(await readFile(path.join(files.dir, 'out/squares.results.json'), 'utf8')) as { pieces: JsonEvent[] }).pieces
   const results = await pieces()
   t.same(results.map(({ piece, sha256, accepted }) => [piece, sha256, accepted]), computed
-    .sort((a, b) => Number(a['piece']) - Number(b['piece'])).map(({ piece, sha256 }) => [piece, sha256, 'computed']),
+    .sort((a, b) => Number(a['piece']) - Number(b['piece'])).map(({ piece, sha256 }) => [piece, sha256, 'own']),
   'and which results the file is made of')
 
   t.match(stderr, /│ echo \$\(\(PIECE_IDX\*PIECE_IDX\)\)/, 'people see the command')
@@ -196,7 +196,7 @@ test('a piece that failed here is waited for while a peer computes it', async t 
   t.equal(code, 0, stderr)
   t.equal(piecesOf('downloaded', events).length, 8)
   t.match(stderr, /The run ends when none arrives for 10 s/)
-  t.match(stderr, /100 %, 0 computed here, 8 downloaded, .*, done$/m)
+  t.match(stderr, /100 %, 0 computed here, 8 downloaded, .*, done, ✓ 0 of 8 own or trusted · 8 by one$/m)
   t.equal(await readFile(path.join(files.dir, 'lacks/squares'), 'utf8'), EIGHT_SQUARES)
 })
 
