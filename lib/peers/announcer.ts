@@ -75,9 +75,9 @@ export class Announcer {
   }
 
   /**
-   * The piece is stored here. Peers that hold it are not told. Peers that its sources have told are told later, and
-   * only if they have not fetched it there: in a fully connected swarm, each piece is announced once, not once per
-   * peer.
+   * The piece is stored here. Peers that hold it are not told, unless they heard that we compute it. Peers that its
+   * sources have told are told later, and only if they have not fetched it there: in a fully connected swarm, each
+   * piece is announced once, not once per peer.
    * @param sources the peers that it was downloaded from; none if it was computed here
    */
   announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
@@ -132,8 +132,10 @@ export class Announcer {
       const { index } = record
       if (isGone) continue
       if (peer.results.holds(index)) {
-        // the peer has the piece, but must learn that our claim has ended
-        if (peer.ext.state.sentClaims.has(index)) results.push(record)
+        // the peer has the piece, but must learn that our claim has ended, and that we do not need it from this peer
+        if (!peer.ext.state.sentClaims.has(index)) continue
+        results.push(record)
+        haves.push(index)
       } else if (sources.some(source => source.isConnectedTo(peer) && this.#told.has(source))) {
         told.later.push(index)
       } else {
