@@ -26,6 +26,8 @@ export interface DownloadHost {
   needs (index: number): boolean
   /** the peer's result of the piece will do */
   accepts (peer: TaskPeer, index: number): boolean
+  /** so many pieces that have come are not stored yet that no more are to be requested */
+  readonly isFull: boolean
   /** the piece was written, its digest is right, and `peers` sent it; resolves when it is stored, or refused */
   downloaded (index: number, result: Result, draft: IncomingDraft, peers: Iterable<TaskPeer>): Promise<void>
   /** nothing can be written */

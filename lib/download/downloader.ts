@@ -7,9 +7,8 @@
  * author. There is no clock here, and the `DownloadHost` decides which pieces are needed.
  *
  * End game: a holder with no other requests may be asked for a piece that another holder is slow to send, so that a
- * slow peer cannot block a piece (`hasten`). A piece that is no longer expected of the holder that it was requested
- * from (scheduling/delivery-forecast.ts) is requested from one that it is expected of, as soon as there is one
- * (`reassign`, `offer`).
+ * slow peer cannot block a piece (`hasten`). A piece that is no longer expected of the holder that was asked
+ * (scheduling/delivery-forecast.ts) is requested from one that it is expected of (`reassign`, `offer`).
  */
 import { equalBytes } from '../base/digest.ts'
 import { traceOf } from '../base/trace.ts'
@@ -36,13 +35,14 @@ export class Downloader {
   readonly #active = new Map<number, Download>()
   readonly #queues: PeerQueues
   readonly #history = new PieceHistory()
-  readonly #backlog = new WriteBacklog(() => { for (const peer of this.#parts.peers) this.requestMore(peer) })
+  readonly #backlog: WriteBacklog
   #state: 'waiting' | 'open' | 'closed' = 'waiting'
 
   constructor (parts: Parts, host: DownloadHost) {
     this.#parts = parts
     this.#queues = new PeerQueues(parts.scheduler)
     this.#host = host
+    this.#backlog = new WriteBacklog(host, () => { for (const peer of parts.peers) this.requestMore(peer) })
   }
 
   /** Offered pieces may be requested from now on: the store is open, and the user's selection is known. */
@@ -247,6 +247,7 @@ export class Downloader {
     } catch (err) {
       this.#host.broken(err as Error)
     }
+    this.#backlog.look()
     this.#history.forget(index)
     this.#end(download)
     this.#requeue(index) // if the result was not taken, another one may be

@@ -12,6 +12,10 @@ import type { SessionHost } from './session-host.ts'
 import type { Verdict } from './verifier.ts'
 import type { Vetting } from './vetting.ts'
 
+/** While so many pieces, or bytes, wait for a verdict, no more are requested: each is a draft on disk. */
+const MAX_UNJUDGED_PIECES = 256
+const MAX_UNJUDGED_BYTES = 256 << 20
+
 /** The parts that are used. */
 export interface ArrivalParts {
   readonly results: ResultTable
@@ -29,6 +33,8 @@ export class Arrivals {
   /** pieces that are being verified, or written to disk */
   readonly #storing = new Set<number>()
   #count = 0
+  #unjudged = 0
+  #unjudgedBytes = 0
   #isClosed = false
 
   /** @param stored called with each piece that was stored, and the peers that it came from */
@@ -47,6 +53,9 @@ export class Arrivals {
   /** The piece has come, and is not stored yet. */
   has (index: number): boolean { return this.#storing.has(index) }
 
+  /** No more pieces are to be requested: too many wait for a verdict. */
+  get isFull (): boolean { return this.#unjudged >= MAX_UNJUDGED_PIECES || this.#unjudgedBytes >= MAX_UNJUDGED_BYTES }
+
   close (): void { this.#isClosed = true }
 
   /** A piece has come whose bytes match its digest. */
@@ -59,7 +68,11 @@ export class Arrivals {
       this.#storing.add(index)
       for (const peer of sources) scheduler.deliveries.transferred(peer.holder, share)
       share = 0
+      this.#unjudged++
+      this.#unjudgedBytes += result.size
       verdict = await vetting.downloaded(index, result, draft, sources)
+      this.#unjudged--
+      this.#unjudgedBytes -= result.size
       this.#storing.delete(index)
       if (this.#isClosed) return
       if (verdict !== 'right' && verdict !== 'unjudged') return computing.run()

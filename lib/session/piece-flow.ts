@@ -229,6 +229,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     return this.scheduler.isMissing(index) && this.scheduler.isWanted(index) && !this.#arrivals.has(index)
   }
 
+  get isFull (): boolean { return this.#arrivals.isFull }
+
   distrust (peer: TaskPeer, index: number, reason: string): void {
     this.neighbours.distrust(peer, index, reason)
     this.computing.run()

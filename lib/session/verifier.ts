@@ -40,6 +40,8 @@ export interface VerifierHost {
   gaveUp (why: BitWorkerError): void
   /** Said once: what others computed has come, and waits, because no command may run any more. */
   waits (why: BitWorkerError): void
+  /** The command does not end in time, whatever piece it is given: no result of others is used. Called once. */
+  isTooSlow (why: BitWorkerError): void
 }
 
 interface Waiting {
@@ -96,7 +98,7 @@ export class Verifier {
   readonly #wrong = new Set<string>()
   readonly #unknown = new Set<string>()
   #records = new WeakMap<object, { useful: number, useless: number }>()
-  readonly #own = { judged: 0, ms: 0, paceMs: 0, unknown: 0 }
+  readonly #own = { judged: 0, late: 0, ms: 0, paceMs: 0, unknown: 0 }
 
   constructor (task: Task, { store, clock, verifies = true, mustJudge = false }: VerifierParts, host: VerifierHost) {
     this.#store = store
@@ -214,6 +216,9 @@ export class Verifier {
     }
     if (judgement.verdict !== 'unknown') own.unknown = 0
     own.judged++
+    if (isLate(judgement) && ++own.late === OWN_PIECES && own.judged === OWN_PIECES) {
+      this.#host.isTooSlow(tooSlow(OWN_PIECES))
+    }
     // what took too long, or could not be done, is not tried again and again
     own.ms += judgement.verdict === 'right' ? judgement.ms : judgement.verdict === 'unknown' ? this.#limitMs : 0
     own.paceMs += this.#host.paceMs
@@ -282,7 +287,7 @@ export class Verifier {
     try {
       judgement = await run.of(this.#store.verifyBy!(index, draft))
     } catch (err) {
-      if (run.isLate) judgement = { verdict: 'unknown', why: new Error(`it takes more than ${limit / 1000} s, as long as computing the piece`) }
+      if (run.isLate) judgement = { verdict: 'unknown', why: new LateError(`it takes more than ${limit / 1000} s, as long as computing the piece`) }
       else if (!run.isStopped) judgement = { verdict: 'unknown', why: err as Error }
     }
     run.end()
@@ -292,6 +297,23 @@ export class Verifier {
     else resolve(this.#refusesAll ? 'ignored' : 'unjudged')
     this.#run()
   }
+}
+
+class LateError extends Error {}
+
+/** The command did not end, in our time or in its own. */
+function isLate (judgement: Judgement): boolean {
+  if (judgement.verdict !== 'unknown') return false
+  const { why } = judgement
+  return why instanceof LateError || (why instanceof CommandError && why.code === 'BW_ERR_COMMAND_TIMEOUT')
+}
+
+function tooSlow (pieces: number): BitWorkerError {
+  return new BitWorkerError(
+    'BW_ERR_VERIFY_COMMAND',
+    'command',
+    `The task's verify command did not end in time for any of the first ${pieces} pieces that were computed here. What it does not judge is computed here, so results of other peers are of little use. Use a faster machine, or give the task a cheaper verify command or a longer --verify-timeout.`
+  )
 }
 
 function keyOf (index: number, { size, digest }: Result): string { return `${index} ${size} ${hexOf(digest)}` }

@@ -132,6 +132,8 @@ export class Vetting implements VerifierHost {
   /** The stored piece is gone. Returns whether it was being judged. */
   lost (index: number): boolean { return this.#pending.delete(index) }
 
+  isTooSlow (why: BitWorkerError): void { this.#session.warn(why) }
+
   gaveUp (why: BitWorkerError): void {
     this.#session.warn(why)
     const { results, scheduler, neighbours } = this.#parts

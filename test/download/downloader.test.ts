@@ -59,6 +59,8 @@ interface Swarm {
   largest: { write: number }
   /** takes writes up, or holds them back */
   disk: { isReady: Promise<void> }
+  /** whether too many pieces wait to be judged, and until when each does */
+  host: { isFull: boolean, judged: Promise<void> }
   /** the peers that were blamed, by their place */
   blamed: number[]
 }
@@ -73,6 +75,7 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
   const urgent = new Set<number>()
   const largest = { write: 0 }
   const disk = { isReady: Promise.resolve() }
+  const host = { isFull: false, judged: Promise.resolve() }
   const receive = (index: number, size: number): PieceDraft => {
     const bytes = Buffer.alloc(size)
     return {
@@ -94,7 +97,11 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
   const downloader = new Downloader({ scheduler, peers, store: { receive } }, {
     needs: index => !stored.has(index),
     accepts: () => true,
-    downloaded: async (_index, result, draft) => { await draft.commit(result) },
+    get isFull () { return host.isFull },
+    downloaded: async (_index, result, draft) => {
+      await host.judged
+      await draft.commit(result)
+    },
     broken: err => { throw err },
     distrust: (peer, index) => {
       blamed.push(peers.indexOf(peer))
@@ -108,7 +115,7 @@ function createSwarm (pieces: Uint8Array[], peerCount: number): Swarm {
       downloader.offer(peer, index)
     }
   }
-  return { downloader, peers, wires, stored, blamed, largest, disk, urgent }
+  return { downloader, peers, wires, stored, blamed, largest, disk, host, urgent }
 }
 
 /** All microtasks that are due have run. */
@@ -127,6 +134,26 @@ test('nothing is requested before it may be', async t => {
   wires[0]!.answer(() => Uint8Array.of(1))
   await settle()
   t.same([...stored.keys()], [0])
+})
+
+test('nothing more is requested while too many complete pieces wait', async t => {
+  const pieces = Array.from({ length: 1000 }, (_, i) => Uint8Array.of(i & 0xff, i >> 8))
+  const { downloader, peers, wires, stored, host } = createSwarm(pieces, 1)
+  const [wire, peer] = [wires[0]!, peers[0]!]
+  downloader.open()
+  downloader.requestMore(peer)
+  const first = wire.requests.length
+  let judge: (() => void) | undefined
+  Object.assign(host, { isFull: true, judged: new Promise<void>(resolve => { judge = resolve }) })
+  wire.answer(index => pieces[index]!)
+  await settle()
+  t.same([wire.requests.length, stored.size], [0, 0], 'none is requested, none stored')
+  t.ok(first < pieces.length)
+  host.isFull = false
+  judge?.()
+  await settle()
+  t.equal(stored.size, first)
+  t.ok(wire.requests.length > 0, 'as soon as they are judged it goes on')
 })
 
 test('a closing wire that fails thousands of requests at once', async t => {

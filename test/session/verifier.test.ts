@@ -30,6 +30,7 @@ interface Setup {
   runs: Array<(judgement: Judgement) => void>
   gaveUp: string[]
   waits: string[]
+  tooSlow: string[]
   /** time, milliseconds */
   pass: (ms: number) => void
 }
@@ -39,8 +40,7 @@ function setUp (parts: Partial<VerifierParts> = {}): Setup {
   let now = 0
   const timers = new Map<() => void, number>()
   const runs: Array<(judgement: Judgement) => void> = []
-  const gaveUp: string[] = []
-  const waits: string[] = []
+  const [gaveUp, waits, tooSlow]: [string[], string[], string[]] = [[], [], []]
   const clock = {
     now: () => now,
     after: (ms: number, callback: () => void) => {
@@ -54,7 +54,10 @@ function setUp (parts: Partial<VerifierParts> = {}): Setup {
     return { done, kill: () => { reject(killed()) }, pause: () => {}, resume: () => {} }
   }
   const verifier = new Verifier(TASK, { store: { verifyBy }, clock, ...parts }, {
-    paceMs: 0, gaveUp: why => { gaveUp.push(why.message) }, waits: why => { waits.push(why.message) }
+    paceMs: 0,
+    gaveUp: why => { gaveUp.push(why.message) },
+    waits: why => { waits.push(why.message) },
+    isTooSlow: why => { tooSlow.push(why.message) }
   })
   const pass = (ms: number): void => {
     now += ms
@@ -64,7 +67,7 @@ function setUp (parts: Partial<VerifierParts> = {}): Setup {
       callback()
     }
   }
-  return { verifier, runs, gaveUp, waits, pass }
+  return { verifier, runs, gaveUp, waits, tooSlow, pass }
 }
 
 test('a pause is not time that the command takes', async t => {
@@ -101,6 +104,33 @@ test('what is slow, or fails for another reason, is not given up; what does not 
   t.same([gaveUp, verifier.isOn], [[], true])
   await ended(new CommandError('BW_ERR_COMMAND_EXIT', 'The command exited with code 127.', NOTHING))
   t.same([gaveUp.length, verifier.isOn], [1, false])
+})
+
+test('a command that never ends in time is named once', async t => {
+  const { verifier, runs, gaveUp, tooSlow, pass } = setUp()
+  verifier.start(1, false)
+  const late = async (isOwn: boolean): Promise<void> => {
+    const verdict = verifier.judge(0, { isOwn })
+    pass(10_000)
+    t.equal(await verdict, 'unknown')
+  }
+  for (let i = 0; i < 5; i++) await late(false)
+  t.same(tooSlow, [], 'what others send may be made so that it does not end')
+  for (let i = 0; i < 5; i++) await late(true)
+  t.equal(tooSlow.length, 1)
+  t.match(tooSlow[0]!, /did not end in time for any of the first 3 pieces/)
+  t.same([gaveUp, verifier.isOn], [[], true], 'it goes on')
+
+  const other = setUp()
+  other.verifier.start(1, false)
+  for (const isLate of [true, true, false, true]) {
+    const verdict = other.verifier.judge(0, { isOwn: true })
+    if (isLate) other.pass(10_000)
+    else other.runs.at(-1)!({ verdict: 'right', ms: 1 })
+    await verdict
+  }
+  t.same(other.tooSlow, [], 'nor is one that ended once')
+  t.equal(runs.length, 10)
 })
 
 test('runs that were stopped say nothing, also if commands may run again at once', async t => {
