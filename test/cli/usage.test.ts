@@ -33,7 +33,8 @@ const headings = (help: string): string[] => [...help.matchAll(/^(\w.*):$/gm)].m
 test('the help of a command with many flags has groups', async t => {
   const { run } = await workspace(t)
   t.deepEqual(headings((await run(['run', '--help'])).stdout), [
-    'Arguments', 'Options', 'Results of other peers', 'When done', 'Input options', 'Sandbox and limits', 'Network options',
+    'Arguments', 'Options', 'Results of other peers', 'When done', 'Input options', 'Limits of this machine', 'Sandbox and limits',
+    'Network options',
     'Examples'
   ])
   t.deepEqual(headings((await run(['create', '--help'])).stdout), [
@@ -58,6 +59,10 @@ const WRONG: Array<[args: string[], says: RegExp]> = [
   [['run', 'a', 'b'], /Too many arguments/],
   [['run', 'ftp://127.0.0.1/x.bitworker'], /Only http and https URLs are supported\. Download the file/],
   [['run', 'x', '-j', '0'], /'-j, --slots <n>' argument '0' is invalid.*at least 1/],
+  [['run', 'x', '-j', '0%'], /at least 1/],
+  [['run', 'x', '--hours', '22'], /hours of the day, such as 22-7/],
+  [['run', 'x', '--load', '0'], /above 0/],
+  [['run', 'x', '--nice', '20'], /from 0 to 19/],
   [['run', 'x', '--peer', 'somewhere'], /HOST:PORT/],
   [['run', 'x', '--download-limit', 'fast'], /number of bytes/],
   [['run', 'x', '--port', '70000'], /port from 0 to 65535/],

@@ -11,6 +11,7 @@ import { unsupportedProblem } from '../../task/task.ts'
 import type { Judgement } from '../../trust/judge.ts'
 import type { TrustStore } from '../../trust/list-format.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
+import type { MachineFlags } from '../flags/machine.ts'
 import type { NetworkFlags } from '../flags/network.ts'
 import { describeTask, taskFields } from '../output/describe.ts'
 import type { DescribeOptions } from '../output/describe.ts'
@@ -55,7 +56,7 @@ import { warn, warnBinds, warnConverted } from '../run/warnings.ts'
 
 /** The flags as typed. */
 export interface RunFlags
-  extends NetworkFlags, ConfinementFlags, InputFlags, LeavingFlags, SealingFlags, VerifyingFlags {
+  extends NetworkFlags, ConfinementFlags, InputFlags, LeavingFlags, MachineFlags, SealingFlags, VerifyingFlags {
   output: string
   /** default: one per core */
   slots?: number
@@ -152,7 +153,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
   })
   const stages = new Stages({ out, screen, remarks, explain })
   const view = followWork(session)
-  const steering = new Steering({ session, stages, view, screen, out, slots: flags.slots })
+  const steering = new Steering({ session, stages, view, screen, out, flags })
   report(session, failures, out, remarks)
   if (flags.verbose) reportStderr(session, screen)
   const stopTelling = tellWaits(session.torrent, stages, out, screen)

@@ -16,6 +16,7 @@ import type { VerifyFlags } from '../commands/verify.ts'
 import { EXIT } from '../output/failure.ts'
 import { addCreate } from './create.ts'
 import { EXAMPLES } from './examples.ts'
+import { machine, parseSlots } from './machine.ts'
 import { addLog } from './log.ts'
 import {
   addOptions,
@@ -75,7 +76,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     .description('Joins the swarm of a task: downloads the pieces that other peers have computed, and computes those that are missing. Shows the command and asks before running it.')
     .argument('<task>', 'a task file, a URL, a magnet link or an info-hash'), [
     new Option('-o, --output <dir>', 'the folder for the files').default('.'),
-    value('-j, --slots <n>', 'pieces to compute at the same time (default: one per processor core)', parseCount),
+    value('-j, --slots <n>', 'pieces to compute at the same time, or a share of the processor cores such as 80% (default: one per core)', parseSlots),
     new Option('--yes', 'run the command without asking').default(false),
     new Option('--no-compute', 'do not run the command; download only what others compute'),
     new Option('--complete', 'run the complete command, even if the task leaves that to its author'),
@@ -86,6 +87,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     ...verifying(),
     ...finishing(),
     ...inputs(),
+    ...machine(),
     ...confinement(),
     ...network(),
     ...common()

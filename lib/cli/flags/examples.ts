@@ -56,6 +56,9 @@ Examples:
   In a private swarm (see bitworker tracker --help):
     bitworker run squares.bitworker --announce http://192.0.2.7:8000/announce --dht-bootstrap 192.0.2.7:20000
 
+  At night only, with half of the cores, and never on battery:
+    bitworker run squares.bitworker --hours 22-7 -j 50% --no-battery --nice 19
+
   Compute, seed for an hour or until twice the size has been uploaded, then exit:
     bitworker run squares.bitworker --seed-time 60 --seed-ratio 2
 

@@ -13,8 +13,10 @@ import { EXIT } from '../output/failure.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 import { LiveScreen } from '../output/screen.ts'
 import type { Screen } from '../output/screen.ts'
+import type { MachineFlags } from '../flags/machine.ts'
 import { Keys } from './keys.ts'
 import { handedOver } from './leaving.ts'
+import { watchMachine } from './machine.ts'
 import { reached } from './open-torrent.ts'
 import type { Session } from './open-torrent.ts'
 import { snapshot } from './progress.ts'
@@ -37,8 +39,8 @@ export interface SteeringParts {
   view: WorkView
   screen: Screen
   out: JsonOutput
-  /** default: one per core */
-  slots: number | undefined
+  /** `slots`: default one per core */
+  flags: MachineFlags & { slots?: number }
 }
 
 /** The steering of one run. */
@@ -47,14 +49,15 @@ export class Steering {
   readonly left: Promise<number>
   readonly holds = new Holds(() => { this.apply() })
   readonly #parts: SteeringParts
-  readonly #stuck = new WeakSet<Torrent>()
   readonly #begun = Date.now()
   readonly #ignoreStop: () => void
+  readonly #leaveMachine: () => void
   #leave: (exitCode: Promise<number>) => void = () => {}
   #server: ControlServer | null = null
   #keys: Keys | null = null
   #timer: NodeJS.Timeout | undefined
   #said = ''
+  #isStuck = false
   #isClosed = false
 
   constructor (parts: SteeringParts) {
@@ -71,6 +74,7 @@ export class Steering {
         this.#keys?.resume()
       }
     })
+    this.#leaveMachine = watchMachine(parts.flags, this.holds)
     void this.#listen()
   }
 
@@ -106,6 +110,7 @@ export class Steering {
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#ignoreStop()
+    this.#leaveMachine()
     this.#keys?.close()
     this.#server?.close()
   }
@@ -140,7 +145,8 @@ export class Steering {
   /** Nothing runs, and no file is being made of the parts. */
   #isSettled (torrent: Torrent): boolean {
     const { running, missing } = torrent.stats()
-    return running === 0 && (missing > 0 || torrent.done || this.#stuck.has(torrent) || torrent.task === null)
+    const isMain = torrent === this.#parts.session.torrent && torrent.task !== null
+    return running === 0 && (!isMain || missing > 0 || torrent.done || this.#isStuck)
   }
 
   async #depart (): Promise<number> {
@@ -166,7 +172,7 @@ export class Steering {
 
   async #listen (): Promise<void> {
     const { session: { torrent }, screen } = this.#parts
-    torrent.on('stuck', ({ pieces }) => { if (pieces.length === 0) this.#stuck.add(torrent) })
+    torrent.on('stuck', ({ pieces }) => { if (pieces.length === 0) this.#isStuck = true })
     await reached(torrent, 'ready')
     if (torrent.task === null || this.#isClosed) return
     const { control, work } = keptFiles(torrent.path, torrent.infoHash)
@@ -187,7 +193,7 @@ export class Steering {
   }
 
   #status (): LiveStatus {
-    const { session, stages, view, slots } = this.#parts
+    const { session, stages, view, flags } = this.#parts
     const { torrent } = session
     const { state, remark, peers, downloadSpeed, uploadSpeed, timeLeftMs, done } = snapshot(session, view, stages)
     const { pieces, stored, missing, computed, downloaded, running, claimed, failed } = torrent.stats()
@@ -198,7 +204,7 @@ export class Steering {
       finishing: this.holds.finishing,
       done,
       pieces: { pieces, stored, missing, computed, downloaded, running, claimed, failed },
-      slots: computing === 'off' ? 0 : slots ?? availableParallelism(),
+      slots: computing === 'off' ? 0 : flags.slots ?? availableParallelism(),
       peers,
       downloadSpeed,
       uploadSpeed,
