@@ -9,7 +9,7 @@ import type { Result } from '../results/result.ts'
 import type { CheckedEvent, VerificationHost } from '../verification/types.ts'
 import { Verification } from '../verification/verification.ts'
 import type { Attestations, Verifying } from './attestations.ts'
-import type { BelievingHost, BelievingParts } from './believing-parts.ts'
+import type { Attester, BelievingHost, BelievingParts } from './believing-parts.ts'
 import { OwnResults } from './own-results.ts'
 import type { SessionHost } from './session-host.ts'
 import { Unaccepted } from './unaccepted.ts'
@@ -164,7 +164,7 @@ export class Believing implements VerificationHost {
         accepts: (index, result) => verification.accepts(index, result),
         attested: statement => told(() => verification.attested(statement)),
         setMember: (key, trustedKey) => { told(() => { verification.setMember(key, trustedKey) }) },
-        isMember: key => verification.isMember(key),
+        isMember: key => verification.trustedKeyOf(key) !== undefined,
         isExcluded: key => verification.isExcluded(key),
         statementsOf: index => verification.statementsOf(index)
       }
@@ -215,14 +215,29 @@ export class Believing implements VerificationHost {
     }
   }
 
-  checked (event: CheckedEvent): void { this.#report('checked', event) }
+  checked (event: CheckedEvent): void { this.#report('checked', { ...event, ...this.#voucherOf(event.key) }) }
 
-  suspected (key: string, reason: string): void { this.#report('suspected', { key, reason }) }
+  suspected (key: string, reason: string): void { this.#report('suspected', { key, reason, ...this.#voucherOf(key) }) }
 
   excluded (key: string, reason: string): void {
-    this.#report('excluded', { key, reason })
+    this.#report('excluded', { key, reason, ...this.#voucherOf(key) })
     // not now: it closes connections
     queueMicrotask(() => { this.#attestations?.exclude(key, reason) })
+  }
+
+  #voucherOf (key: string | null): { trustedKey?: string } {
+    const trustedKey = key === null ? undefined : this.#verification?.trustedKeyOf(key)
+    return trustedKey === undefined ? {} : { trustedKey }
+  }
+
+  /** Who attests the stored result of a piece, and is listened to. */
+  attestersOf (index: number): Attester[] {
+    const stored = this.#parts.results.own(index)
+    const verification = this.#verification
+    if (verification === null || stored === undefined) return []
+    return verification.statementsOf(index)
+      .filter(({ key, result }) => sameResult(result, stored) && !verification.isExcluded(key))
+      .map(({ key }) => Object.assign(this.#voucherOf(key), { key }))
   }
 
   level (level: number, reason: string): void { this.#report('level', { level, reason }) }

@@ -87,8 +87,22 @@ export interface InputEvent {
   message?: string
 }
 
+/** What is known of whose key it is. */
+export interface KeyNames {
+  /** it is a member of this trusted key */
+  trustedKey?: string
+  /** what the user calls the key, or that trusted key */
+  label?: string
+}
+
+/** 'checked': a piece was computed, or judged by the verify command, for which there was a result. */
+export interface CheckedReport extends CheckedEvent, KeyNames {
+  /** by the verify command: the peers that sent the result, by address if known */
+  peers?: string[]
+}
+
 /** 'suspected', 'excluded': a peer key attests wrong results: its word alone is not enough, or it is not heard. */
-export interface KeyEvent {
+export interface KeyEvent extends KeyNames {
   /** 64 hex digits */
   key: string
   reason: string
@@ -124,8 +138,7 @@ export interface SessionEvents {
    * trusted key is expected to take part if the options or the task name one, or somebody trusted signed the task
    */
   verifying: { policy: string, line: string, isWarning: boolean, isMemberExpected: boolean }
-  /** a piece was computed, or verified, for which there was a result */
-  checked: CheckedEvent
+  checked: CheckedReport
   suspected: KeyEvent
   excluded: KeyEvent
   /** results of new peers are believed less easily from now on */

@@ -78,6 +78,11 @@ export class Vetting implements VerifierHost {
     if (!scheduler.isMissing(index)) return 'ignored'
     const { deliveries } = scheduler
     if (verdict !== 'right') this.verifier.refuse(index, result, verdict)
+    if (verdict !== 'unknown') {
+      this.#session.report('checked', {
+        piece: index, right: verdict === 'right', by: 'verify', key: null, peers: sources.map(({ name }) => name)
+      })
+    }
     // who attested it is to blame, not who sent it
     for (const peer of sources) {
       this.verifier.received(peer, verdict === 'right')

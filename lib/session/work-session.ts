@@ -13,6 +13,7 @@ import type { PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import type { Computing } from './computing.ts'
 import type { PieceState, VerificationStats } from '../verification/types.ts'
+import type { Attester } from './believing-parts.ts'
 import type { InputEvent, TaskStats } from './events.ts'
 import { FailureExchange } from './failure-exchange.ts'
 import { Finisher } from './finisher.ts'
@@ -126,6 +127,9 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   /** How the stored result of a piece is accepted; null: results are not verified. */
   standing (index: number): PieceState | null { return this.#flow.believing.verification?.stateOf(index) ?? null }
+
+  /** Who attests the stored result of a piece. */
+  attestersOf (index: number): Attester[] { return this.#flow.believing.attestersOf(index) }
 
   // COMPUTING
 

@@ -25,7 +25,7 @@ import type { HowAccepted } from './results-file.ts'
 import { TaskFolder } from './task-folder.ts'
 import type {
   ChunkStore, DoneCallback, FinishOptions, FinishedFile, GenerateOptions, Given, Generation, GetCallback, GetOptions,
-  Inputs, Judging, PieceDraft, PieceStore, UnstoredResult
+  Inputs, Judging, KnownKey, PieceDraft, PieceStore, UnstoredResult
 } from './types.ts'
 
 const trace = traceOf('store')
@@ -247,8 +247,8 @@ export class ComputeStore extends EventEmitter<{ lost: [index: number] }> implem
   finishedMark (file: number): FileMark | undefined { return this.#folder?.table.checkedMark(file) }
 
   /** See results-file.ts. */
-  async writeResults (accepted: HowAccepted): Promise<string> {
-    return this.#track(writeResultsFile(this.#openFolder(), accepted))
+  async writeResults (...how: [accepted: HowAccepted, keys?: () => Iterable<KnownKey>]): Promise<string> {
+    return this.#track(writeResultsFile(this.#openFolder(), ...how))
   }
 
   /** Whether `writeResults` has written a file, now or earlier. */

@@ -108,7 +108,7 @@ class FolderOutput implements Output {
       if (isWhole) isWhole = await this.#store.finishFile(file, { run: false }) !== null
     }
     if (isWhole && await this.#store.hasResults()) {
-      await this.#store.writeResults(index => replaced.has(index) ? 'computed' : 'earlier')
+      await this.#store.writeResults(index => ({ accepted: replaced.has(index) ? 'computed' : 'earlier' }))
     }
     return isWhole
   }

@@ -12,9 +12,13 @@ import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { lstatOrNull, removeFile } from './files/folders.ts'
 import type { TaskFolder } from './task-folder.ts'
+import type { KnownKey } from './types.ts'
 
-/** How a result came to be accepted, by index. */
-export type HowAccepted = (index: number) => string
+/** How a result came to be accepted, and the keys that attest it. */
+export interface Acceptance { accepted: string, by?: readonly string[] }
+
+/** The same by index. */
+export type HowAccepted = (index: number) => Acceptance
 
 const FORMAT = 'bitworker results 1'
 /** Characters that are written at a time. */
@@ -28,10 +32,13 @@ export function resultsFileOf ({ name }: Pick<Task, 'name'>, folder: string): st
 }
 
 /**
- * Writes the results of a task that is finished in the folder, atomically. Resolves with the path. Rejects with
+ * Writes the results of a task that is finished in the folder, atomically. Resolves with the path. `keys` are those
+ * that `accepted` has named by then. Rejects with
  * BW_ERR_FILE_EXISTS if there is another file of that name, BW_ERR_NOT_FINISHED, and the errors of the file system.
  */
-export async function writeResultsFile (folder: TaskFolder, accepted: HowAccepted): Promise<string> {
+export async function writeResultsFile (
+  folder: TaskFolder, accepted: HowAccepted, keys: () => Iterable<KnownKey> = () => []
+): Promise<string> {
   const { task, layout, table } = folder
   const target = resultsFileOf(task, layout.folder)
   if (table.finished.size < task.files.length || table.results.size < task.pieceCount) {
@@ -47,7 +54,7 @@ export async function writeResultsFile (folder: TaskFolder, accepted: HowAccepte
     }
     folder.guard.check('folder')
     const draft = folder.newWork()
-    await write(draft, inChunks(linesOf(folder, accepted)))
+    await write(draft, inChunks(linesOf(folder, accepted, keys)))
     folder.guard.check('folder', 'work')
     await rename(draft, target)
     return target
@@ -97,7 +104,9 @@ async function write (draft: string, chunks: Iterable<string>): Promise<void> {
   }
 }
 
-function * linesOf ({ task, table }: TaskFolder, accepted: HowAccepted): Iterable<string> {
+function * linesOf (
+  { task, table }: TaskFolder, accepted: HowAccepted, keys: () => Iterable<KnownKey>
+): Iterable<string> {
   yield `${headOf(task.infoHash)},"name":${JSON.stringify(task.name)},"files":[\n`
   for (const [index, { path: at, parts }] of task.files.entries()) {
     const digest = task.completeCommand === undefined ? undefined : table.digestOf(index)
@@ -112,10 +121,12 @@ function * linesOf ({ task, table }: TaskFolder, accepted: HowAccepted): Iterabl
     if (result === undefined) throw notFinished(task)
     const { size, digest } = result
     const { file, part } = locate(task, index)
-    const piece = { piece: index, file, part, size, sha256: hexOf(digest), accepted: accepted(index) }
+    const piece = { piece: index, file, part, size, sha256: hexOf(digest), ...accepted(index) }
     yield `${JSON.stringify(piece)}${index + 1 < task.pieceCount ? ',' : ''}\n`
   }
-  yield ']}\n'
+  // they are known when all pieces have been written
+  const named = [...keys()]
+  yield named.length === 0 ? ']}\n' : `],"keys":[\n${named.map(key => JSON.stringify(key)).join(',\n')}\n]}\n`
 }
 
 function * inChunks (lines: Iterable<string>): Iterable<string> {

@@ -2,6 +2,9 @@
 import type { RunCost } from '../base/errors.ts'
 import type { Result } from '../results/result.ts'
 
+/** A key that attests results, and what is known of whose it is: a label, a trusted key whose member it is. */
+export interface KnownKey { key: string, label?: string, trustedKey?: string }
+
 /** A file that is finished. */
 export interface FinishedFile {
   /** absolute */

@@ -17,9 +17,7 @@ import { Sample } from './sample.ts'
 import { restore, save } from './saved.ts'
 import type { Saved } from './saved.ts'
 import { statsOf } from './stats.ts'
-import type {
-  PieceState, Policy, Statement, VerificationHost, VerificationOptions, VerificationStats
-} from './types.ts'
+import type { PieceState, Policy, Statement, VerificationHost, VerificationOptions, VerificationStats } from './types.ts'
 import { Vetting } from './vetting.ts'
 
 /** What is known of the results of one task, and which of them are accepted. */
@@ -89,7 +87,9 @@ export class Verification {
     this.#checks?.release()
   }
 
-  isMember (key: string): boolean { return this.#known.ledger.get(key)?.trustedKey != null }
+  isMember (key: string): boolean { return this.trustedKeyOf(key) !== undefined }
+  /** The trusted key that certified this one. */
+  trustedKeyOf (key: string): string | undefined { return this.#known.ledger.get(key)?.trustedKey ?? undefined }
 
   isExcluded (key: string): boolean { return this.#known.ledger.get(key)?.state === 'excluded' }
 

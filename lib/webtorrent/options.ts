@@ -70,7 +70,8 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions, Ve
    */
   complete?: boolean
   /**
-   * Write `NAME.results.json` to `path` when the task is done, before 'done': size, digest and origin of each piece.
+   * Write `NAME.results.json` to `path` when the task is done, before 'done': size, digest and origin of each piece,
+   * and who attests it.
    * Default false.
    */
   results?: boolean
@@ -78,6 +79,8 @@ export interface TaskTorrentOptions extends TorrentOptions, ParseTaskOptions, Ve
    * Log what becomes of each piece, in the task's folder, for `bitworker log` (docs/internals.md). Default false.
    */
   log?: boolean
+  /** what to call public keys (64 hex digits) in events and in that file; default: nothing */
+  labels?: ReadonlyMap<string, string>
   /** @internal how results are verified by attestations, instead of what `verify` says */
   verifying?: VerifyingOptions
   /** Overwrite files in `path` with the names of the task's files that BitWorker did not write. Default false. */

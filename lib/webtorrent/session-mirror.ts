@@ -13,7 +13,7 @@ import type { FinishedFile } from '../store/types.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import type { InternalTorrent } from './internals.ts'
-import { ResultsWriter } from './results-writer.ts'
+import { ResultsWriter, labelOf } from './results-writer.ts'
 import type { WrittenTorrent } from './results-writer.ts'
 import type { Sealing } from './sealing.ts'
 import type { TaskFileView } from './task-file-view.ts'
@@ -32,7 +32,11 @@ export interface MirroredTorrent extends InternalTorrent {
   readonly _taskWires: TaskWires
   readonly _sealing: Sealing
   readonly _session: (WrittenTorrent['_session'] & { readonly hasUnmergedFiles: boolean }) | null
-  readonly _options: { readonly results?: boolean, readonly log?: boolean }
+  readonly _options: {
+    readonly results?: boolean
+    readonly log?: boolean
+    readonly labels?: ReadonlyMap<string, string>
+  }
   _folderOf (task: Task): string
   readonly _control: { readonly isStarting: boolean, banned (wire: Wire): void }
 }
@@ -63,7 +67,12 @@ export class SessionMirror implements SessionHost {
       this.#results?.came((payload as SessionEvents['computed' | 'downloaded']).piece, event)
     }
     if (isLogEvent(event)) this.#log?.add(event, payload)
-    ;(this.#torrent as EventEmitter).emit(event, payload)
+    ;(this.#torrent as EventEmitter).emit(event, 'key' in payload ? this.#labelled(payload) : payload)
+  }
+
+  #labelled<T extends { key: string | null, trustedKey?: string }> (event: T): T & { label?: string } {
+    const label = labelOf(this.#torrent._options.labels, event)
+    return label === undefined ? event : { ...event, label }
   }
 
   stored (index: number): void {

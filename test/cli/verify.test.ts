@@ -34,7 +34,7 @@ async function finished (
   if (store.results.size === task.pieceCount) {
     store.configure({ executor: new BashExecutor() })
     await store.finishFile(0, { run: true })
-    await store.writeResults(() => 'downloaded')
+    await store.writeResults(() => ({ accepted: 'downloaded' }))
   }
   await close(store)
   return { ...files, task }

@@ -35,8 +35,9 @@ test('own machines are two commands, and a stranger among them changes nothing',
   t.equal((await run(['keygen', '-o', 'lab.key', '--label', 'lab'])).code, 0)
   for (const machine of ['a', 'b', 'c']) {
     await mkdir(path.join(dir, machine))
-    await copyFile(path.join(dir, 'lab.key'), path.join(dir, machine, 'lab.key'))
+    for (const name of ['lab.key', 'lab.pub']) await copyFile(path.join(dir, name), path.join(dir, machine, name))
   }
+  const lab = await readFile(path.join(dir, 'lab.pub'), 'utf8')
   // it is there first, announces everything, and signs what it says
   const stranger = start(taking('s', '--bind', 'lie', '--verify', 'audit'))
   await stranger.event('done')
@@ -49,12 +50,16 @@ test('own machines are two commands, and a stranger among them changes nothing',
   for (const [index, machine] of machines.entries()) {
     const name = 'abc'[index]!
     t.equal(await readFile(path.join(dir, name, 'squares'), 'utf8'), RIGHT, `${name} has no wrong line`)
-    const { pieces } = JSON.parse(await readFile(path.join(dir, name, 'squares.results.json'), 'utf8')) as
-      { pieces: Array<{ accepted: string }> }
-    t.ok(pieces.every(({ accepted }) => accepted === 'own' || accepted === 'trusted'), 'the results say how')
+    const { pieces, keys } = JSON.parse(await readFile(path.join(dir, name, 'squares.results.json'), 'utf8')) as
+      { pieces: Array<{ accepted: string, by?: string[] }>, keys: Array<Record<'key' | 'label' | 'trustedKey', string>> }
+    t.ok(pieces.every(({ accepted, by }) => by === undefined ? accepted === 'own' : accepted === 'trusted'), 'the results say how')
+    const members = new Set(keys.filter(({ label, trustedKey }) => label === 'lab' && lab.includes(trustedKey)).map(({ key }) => key))
+    t.ok(pieces.every(({ by = [] }) => by.length === 0 || by.some(key => members.has(key))), 'and by whom')
     t.equal(the('verifying', machine.events)?.['policy'], 'audit')
     t.match(machine.stderr(), /^results: checked by lot here, and by trusted peers$/m)
     t.match(machine.stderr(), /^verified {4}\d+ computed here, \d+ by trusted peers/m)
+    const { event: _, ...verification } = the('verification', machine.events)!
+    t.same(the('done', machine.events)?.['verification'], verification)
     const { policy, states } = the('verification', machine.events) as unknown as { policy: string, states: Record<string, number> }
     t.same([policy, states['own']! + states['trusted']!, states['attested'], states['unattested']], ['audit', PIECES, 0, 0])
     t.ok((the('verification', machine.events)!['members'] as number) > 0)
@@ -101,7 +106,28 @@ test('a liar is found by lot, and named', async t => {
   t.match(String(excluded['key']), /^[0-9a-f]{64}$/)
   t.equal(await readFile(path.join(dir, 'a/squares'), 'utf8'), RIGHT)
   t.ok(honest.events.some(({ event, right }) => event === 'checked' && right === false))
-  t.match(honest.stderr(), /^the peer key [0-9a-f]{16}… is excluded: /m)
+  t.match(honest.stderr(), /^The peer key [0-9a-f]{16}… is excluded: /m)
+})
+
+test('who sends what the verify command finds wrong is named', async t => {
+  const { dir, run, start } = await workspace(t)
+  await writeFile(path.join(dir, 'lie'), '')
+  await run([
+    'create', '--no-try', '--name', 'squares', '--parts', String(PIECES), '--command', COMMAND,
+    '--verify-command', 'read -r n; ((n == PIECE_IDX * PIECE_IDX))'
+  ])
+  const liar = start(taking('s', '--bind', 'lie', '--verify', 'off'))
+  await liar.event('done')
+  const at = await portOf(liar)
+  const honest = start(taking('a', '--peer', at, '--exit'))
+  t.equal((await honest.ended).code, 0)
+  t.equal(await readFile(path.join(dir, 'a/squares'), 'utf8'), RIGHT)
+  const wrong = honest.events.filter(({ event }) => event === 'checked')
+  t.ok(wrong.length > 0)
+  const [{ piece, ...rest }] = wrong as [JsonEvent]
+  t.same(rest, { event: 'checked', right: false, by: 'verify', key: null, peers: [at] })
+  t.match(honest.stderr(), new RegExp(`^Piece ${String(piece)}: the verify command finds the result of ${at} wrong\\. Wrong results are not used\\.$`, 'm'))
+  t.match(honest.stderr(), new RegExp(`^${wrong.length} wrong results? of 1 peer found \\(${at}: ${wrong.length}\\)$`, 'm'))
 })
 
 test('what cannot be meant is refused in a sentence', async t => {

@@ -4,8 +4,10 @@ import path from 'node:path'
 import test from 'tape'
 import type { HostPort } from '../../lib/cli/flags/values.ts'
 import { lonelyNote } from '../../lib/cli/run/link.ts'
+import { openChecksOf } from '../../lib/cli/run/check-waits.ts'
 import { WaitsTold } from '../../lib/cli/run/waits.ts'
 import type { Wait } from '../../lib/cli/run/waits.ts'
+import type { Torrent } from '../../lib/webtorrent/public-types.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
 
 const CREATE = ['create', '--no-try', '--json', '--parts', '1']
@@ -24,6 +26,45 @@ test('waits are told after a while, and again after an hour', t => {
   t.deepEqual(due([wait('a', 2 * HOUR)], 2 * HOUR + 1), [], 'more of it has come')
   t.deepEqual(due([wait('a', 2 * HOUR)], 3 * HOUR), ['a'])
   t.end()
+})
+
+test('results that are still to be checked are waited for', t => {
+  const verification = {
+    sample: null as unknown, open: 0, states: { doubtful: 0 } as Record<string, number>
+  }
+  const torrent = { verification, done: false, destroyed: false, computing: 'on', stats: () => ({ missing: 0 }) }
+  const told = (): Array<string | number> => {
+    const open = openChecksOf(torrent as unknown as Torrent)
+    return open === null ? [] : [open.what, open.pieces, open.state]
+  }
+  t.same(told(), [], 'the files are being made')
+  verification.states['doubtful'] = 5
+  t.same(told(), ['doubtful', 5, 'computing 5 pieces whose result is doubtful'])
+  verification.open = 3
+  t.same(told(), ['checks', 3, 'checking 3 results of others'])
+  torrent.computing = 'paused'
+  t.same(told(), ['checks', 3, 'paused before 3 checks'])
+  verification.sample = { state: 'open', size: 66, checked: 60 }
+  torrent.computing = 'off'
+  t.same(told(), ['sample', 6, 'waiting for 6 pieces of the sample that was asked for'])
+  t.match(openChecksOf(torrent as unknown as Torrent)!.message, /^All pieces are here, but nothing is computed here, .*Allow computing/)
+  torrent.done = true
+  t.same(told(), [])
+  t.end()
+})
+
+test('a run that may not compute says that its sample waits', async t => {
+  const { dir, run, start } = await workspace(t)
+  await run(['create', '--no-try', '--name', 'x', '--parts', '3', '--command', 'echo $PIECE_IDX'])
+  const first = start(['run', 'x.bitworker', '--yes', '--json', '--verify', 'audit', '-o', 'first', ...OFFLINE])
+  await first.event('done')
+  const peer = `127.0.0.1:${String((await first.event('listening'))['port'])}`
+  mkdirSync(path.join(dir, 'second'))
+  const second = start(['run', 'x.bitworker', '--no-compute', '--json', '--verify', 'audit=5%', '-o', 'second', '--peer', peer, ...OFFLINE])
+  const waiting = await second.event('waiting')
+  t.same([waiting['for'], waiting['name'], waiting['pieces']], ['checks', 'sample', 3])
+  await second.output(/^All pieces are here, but nothing is computed here, and the results are not accepted without it: 3 pieces of the sample that was asked for to go\. Allow computing, /m)
+  t.notOk(second.events.some(({ event }) => event === 'done'))
 })
 
 test('a link that leads to nobody', t => {

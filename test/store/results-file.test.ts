@@ -17,10 +17,10 @@ test('the results of a finished task', async t => {
   const folder = createFolder(t)
   const store = await openStore(t, task, folder)
   for (const [index, text] of ['0\n', '', '4\n'].entries()) await put(store, index, text)
-  t.equal((await rejection(store.writeResults(() => 'computed'))).code, 'BW_ERR_NOT_FINISHED')
+  t.equal((await rejection(store.writeResults(() => ({ accepted: 'computed' })))).code, 'BW_ERR_NOT_FINISHED')
   for (const file of FILES.keys()) await store.finishFile(file, { run: false })
   t.equal(await store.hasResults(), false)
-  const at = await store.writeResults(index => index === 2 ? 'downloaded' : 'computed')
+  const at = await store.writeResults(index => ({ accepted: index === 2 ? 'downloaded' : 'computed' }))
   t.equal(at, path.join(folder, 'squares.results.json'))
   t.equal(await store.hasResults(), true)
   t.same(JSON.parse(readFileSync(at, 'utf8')), {
@@ -30,7 +30,11 @@ test('the results of a finished task', async t => {
     files: [{ path: 'squares/a', parts: 2, length: 2 }, { path: 'squares/sub/b.txt', parts: 1, length: 2 }],
     pieces: [piece(0, 0, 0, '0\n', 'computed'), piece(1, 0, 1, '', 'computed'), piece(2, 1, 0, '4\n', 'downloaded')]
   })
-  await store.writeResults(() => 'earlier')
+  const key = 'a'.repeat(64)
+  await store.writeResults(() => ({ accepted: 'trusted', by: [key] }), () => [{ key, label: 'lab' }])
+  const said = JSON.parse(readFileSync(at, 'utf8')) as { pieces: object[], keys: object[] }
+  t.same([said.pieces[0], said.keys], [{ ...piece(0, 0, 0, '0\n', 'trusted'), by: [key] }, [{ key, label: 'lab' }]])
+  await store.writeResults(() => ({ accepted: 'earlier' }))
   t.match(readFileSync(at, 'utf8'), /earlier/, 'it is replaced')
   t.same(readdirSync(path.join(folder, '.bitworker', task.infoHash, 'work')), [], 'no draft is left')
   await new Promise<void>(resolve => { store.destroy(() => { resolve() }) })
@@ -48,7 +52,7 @@ test("another file of that name is somebody else's", async t => {
     const store = await openStore(t, task, folder, { force })
     if (store.results.size === 0) await put(store, 0, '0\n')
     await store.finishFile(0, { run: false })
-    const writing = store.writeResults(() => 'computed')
+    const writing = store.writeResults(() => ({ accepted: 'computed' }))
     if (force) {
       t.equal(await writing, at)
     } else {
@@ -65,7 +69,7 @@ test('a complete command: the digest of what it made', async t => {
   const store = await openStore(t, task, folder)
   for (const [index, text] of ['0\n', '1\n'].entries()) await put(store, index, text)
   await store.finishFile(0, { run: true })
-  const { files, pieces } = JSON.parse(readFileSync(await store.writeResults(() => 'computed'), 'utf8')) as Record<string, object[]>
+  const { files, pieces } = JSON.parse(readFileSync(await store.writeResults(() => ({ accepted: 'computed' })), 'utf8')) as Record<string, object[]>
   t.same(files, [{ path: 'squares', parts: 2, length: 4, sha256: hexOf(sha256('x\n1\n')) }])
   t.equal(pieces?.length, 2)
 })

@@ -157,7 +157,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
   report(session, failures, out, remarks)
   if (flags.verbose) reportStderr(session, screen)
   const stopTelling = tellWaits(session.torrent, stages, out, screen)
-  const outcome = outcomeOf(session.torrent, flags, failures, out, screen, stages)
+  const outcome = outcomeOf(session.torrent, flags, failures, out, screen, stages, view.wrong)
   outcome.finished.then(() => {
     progress.finished = true
     question.abort()

@@ -12,6 +12,7 @@ import { sealWhenDone } from './sealing.ts'
 import type { SealingFlags } from './sealing.ts'
 import type { Stages } from './stages.ts'
 import { isUnmet, verificationSummary } from './verification.ts'
+import type { WrongResults } from './wrong-results.ts'
 import { nothingComes, PATIENCE_MS } from './waiting.ts'
 
 const NEVER = new Promise<never>(() => {})
@@ -32,7 +33,8 @@ export interface Outcome {
 
 /** Watches for the end, and reports it to users and `--json`. */
 export function outcomeOf (
-  torrent: Torrent, flags: OutcomeFlags, failures: FailureReport, out: JsonOutput, screen: Screen, stages: Stages
+  torrent: Torrent, flags: OutcomeFlags, failures: FailureReport, out: JsonOutput, screen: Screen, stages: Stages,
+  wrong: WrongResults
 ): Outcome {
   const files = new Map<string, number>()
   torrent.on('file', file => { files.set(file.path, file.length) })
@@ -48,7 +50,7 @@ export function outcomeOf (
         files.size < task.files.length
       )
         return
-      announceDone(torrent, files, flags, out, screen)
+      announceDone(torrent, files, flags, { out, screen, wrong })
       resolve()
     })
   })
@@ -103,7 +105,8 @@ export function outcomeOf (
 }
 
 function announceDone (
-  torrent: Torrent, finished: Map<string, number>, flags: OutcomeFlags, out: JsonOutput, screen: Screen
+  torrent: Torrent, finished: Map<string, number>, flags: OutcomeFlags,
+  { out, screen, wrong }: { out: JsonOutput, screen: Screen, wrong: WrongResults }
 ): void {
   const files =
     torrent.task === null
@@ -111,9 +114,9 @@ function announceDone (
       : inOrderOf(torrent, finished)
   const { verification } = torrent
   if (verification !== null) out.emit('verification', verification)
-  out.emit('done', { files })
+  out.emit('done', { files, ...(verification !== null && { verification }) })
   screen.note(['done:', ...describeFiles(files, path.resolve(torrent.path))].join('\n'))
-  if (verification !== null) for (const line of verificationSummary(verification)) screen.note(line)
+  for (const line of verificationSummary(verification, wrong)) screen.note(line)
   if (torrent.task !== null && finished.size < torrent.task.files.length) {
     screen.note(`All parts are stored${whyNoFiles(torrent)}`)
   }

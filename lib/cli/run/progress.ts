@@ -3,6 +3,7 @@ import type { Torrent } from '../../webtorrent/public-types.ts'
 import { escapeText, formatBytes, formatDuration } from '../output/format.ts'
 import type { Screen, Snapshot } from '../output/screen.ts'
 import type { Session } from './open-torrent.ts'
+import { openChecksOf } from './check-waits.ts'
 import { stagesLeft } from './stages.ts'
 import type { Stages } from './stages.ts'
 import { verificationRemark } from './verification.ts'
@@ -20,6 +21,7 @@ export function followWork ({ torrent }: Session): WorkView {
   torrent.on('failed', ({ piece }) => { if (piece === null) view.completed(); else view.ended(piece) })
   torrent.on('completing', ({ file }) => { view.completing(file, torrent.task?.files.length ?? 1, performance.now()) })
   torrent.on('file', () => { view.completed() })
+  torrent.on('checked', report => { view.wrong.checked(report) })
   torrent.on('stuck', () => { view.state = 'stuck' })
   torrent.on('hopeless', () => { view.state = 'not computing' })
   torrent.on('leaving', ({ peers, pieces }) => { view.state = leavingWhen(peers, pieces) })
@@ -73,8 +75,10 @@ export function snapshot ({ client, torrent }: Session, view: WorkView, { torren
     downloadSpeed: client.downloadSpeed,
     uploadSpeed: client.uploadSpeed,
     timeLeftMs: Number.isFinite(torrent.timeRemaining) ? torrent.timeRemaining : null,
-    state: (torrent.done ? null : view.held) ?? view.stateAt(now) ?? fetching(torrent),
-    remark: view.remarkAt(now) ?? (torrent.done ? null : stagesLeft(torrents)) ?? verificationRemark(torrent),
+    state: (torrent.done ? null : view.held) ?? view.stateAt(now) ?? fetching(torrent) ??
+      openChecksOf(torrent)?.state ?? null,
+    remark:
+      view.remarkAt(now) ?? (torrent.done ? null : stagesLeft(torrents)) ?? verificationRemark(torrent, view.wrong),
     done: torrent.done
   }
 }

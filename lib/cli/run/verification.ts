@@ -4,10 +4,15 @@ import type { TrustStore } from '../../trust/list-format.ts'
 import type { PieceState, VerificationStats } from '../../verification/types.ts'
 import { parsePolicy } from '../../verification/policy.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
+import type { TaskTorrentOptions } from '../../webtorrent/options.ts'
 import type { VerifyOptions } from '../../webtorrent/verify-types.ts'
 import { plural } from '../output/format.ts'
 import type { JsonOutput } from '../output/json-output.ts'
+import { nameOfKey } from '../output/keys.ts'
+import { keyLabels } from './key-labels.ts'
 import type { Remarks } from './remarks.ts'
+import { whose } from './wrong-results.ts'
+import type { WrongResults } from './wrong-results.ts'
 
 /** The flags as typed. */
 export interface VerifyingFlags {
@@ -20,16 +25,16 @@ export interface VerifyingFlags {
   compute: boolean
 }
 
-/** Digits of a key that are shown to people. */
-const SHOWN_DIGITS = 16
-
 /** The options for the torrent. Throws BW_ERR_VERIFY_OPTIONS, and the errors of `namedPublicKey`. */
-export async function verifyOptions (flags: VerifyingFlags, trust: TrustStore): Promise<VerifyOptions> {
+export async function verifyOptions (
+  flags: VerifyingFlags, trust: TrustStore
+): Promise<VerifyOptions & Pick<TaskTorrentOptions, 'labels'>> {
   const { verify, member, checker, checkers, key, membersOnly, compute } = flags
   // at once, not when the task is known
   if (verify !== undefined) parsePolicy(verify)
   const named = await Promise.all(checker.map(async text => (await namedPublicKey(text)).key))
   return {
+    labels: await keyLabels(flags, trust),
     taskCheckers: checkers,
     trust,
     membersOnly,
@@ -48,18 +53,24 @@ export function reportVerification (torrent: Torrent, out: JsonOutput, remarks: 
     remarks.add('verification', [`${isWarning ? 'Warning: results' : 'results'}: ${line}`], 'policy')
   })
   torrent.on('checked', checked => {
-    out.emit('checked', checked)
-    const { piece, right, key } = checked
+    const { piece, right, by } = checked
+    // strangers can cause any number of those
+    if (by === 'verify' && !right) remarks.emit('checked', { ...checked })
+    else out.emit('checked', checked)
     if (right) return
-    remarks.add('verification', [`Piece ${piece}: the result of ${nameOf(key)} differs from what this machine computes.`], `wrong ${piece}`)
+    if (by !== 'verify') {
+      remarks.add('verification', [`Piece ${piece}: the result of ${nameOfKey(checked)} differs from what this machine computes.`], `wrong ${piece}`)
+    } else for (const peer of whose(checked)) {
+      remarks.add('verification', [`Piece ${piece}: the verify command finds the result of ${peer} wrong. Wrong results are not used.`], `wrong of ${peer}`)
+    }
   })
-  torrent.on('suspected', ({ key, reason }) => {
-    remarks.emit('suspected', { key, reason })
-    remarks.add('verification', [`The word of ${nameOf(key)} alone is not enough any more: ${reason}.`], `suspected ${key}`)
+  torrent.on('suspected', event => {
+    remarks.emit('suspected', { ...event })
+    remarks.add('verification', [`The word of ${nameOfKey(event)} alone is not enough any more: ${event.reason}.`], `suspected ${event.key}`)
   })
-  torrent.on('excluded', ({ key, reason }) => {
-    remarks.emit('excluded', { key, reason })
-    remarks.add('verification', [`${nameOf(key)} is excluded: ${reason}.`], `excluded ${key}`)
+  torrent.on('excluded', event => {
+    remarks.emit('excluded', { ...event })
+    remarks.add('verification', [`${capitalised(nameOfKey(event))} is excluded: ${event.reason}.`], `excluded ${event.key}`)
   })
   torrent.on('refused', ({ peer, reason }) => {
     remarks.emit('refused', { peer, reason })
@@ -78,26 +89,30 @@ export function reportVerification (torrent: Torrent, out: JsonOutput, remarks: 
 }
 
 /** The line below the bar; null: results are not verified. */
-export function verificationRemark ({ verification }: Torrent): string | null {
-  if (verification === null) return null
+export function verificationRemark ({ verification }: Torrent, wrong: WrongResults): string | null {
+  if (verification === null) return wrong.counted
   const { own, verified, trusted, confirmed, attested, doubtful, missing } = verification.states
   const all = own + verified + trusted + confirmed + attested + doubtful + missing + verification.states.unattested
   return [
     `✓ ${own + verified + trusted} of ${all} own or trusted`,
     ...(confirmed > 0 ? [`${confirmed} by two`] : []),
     ...(attested > 0 ? [`${attested} by one`] : []),
-    ...(doubtful > 0 ? [`${doubtful} doubtful`] : [])
+    ...(doubtful > 0 ? [`${doubtful} doubtful`] : []),
+    ...(wrong.counted === null ? [] : [wrong.counted])
   ].join(' · ')
 }
 
-/** The last lines about a finished task. */
-export function verificationSummary ({ states, lots, sample, excluded }: VerificationStats): string[] {
+/** The last lines about a finished task. @param verification null: results were not verified by attestations */
+export function verificationSummary (verification: VerificationStats | null, wrong: WrongResults): string[] {
+  if (verification === null) return wrong.summary === null ? [] : [wrong.summary]
+  const { states, lots, sample, excluded } = verification
   const said: Array<[PieceState, string]> = [
     ['own', 'computed here'], ['verified', 'found right by the verify command'], ['trusted', 'by trusted peers'],
     ['confirmed', 'confirmed'], ['attested', 'attested by one peer'], ['doubtful', 'doubtful'], ['unattested', 'unattested']
   ]
   const counts = said.filter(([state]) => states[state] > 0).map(([state, words]) => `${states[state]} ${words}`)
-  const bad = excluded > 0 ? `; ${plural(excluded, 'peer')} excluded` : ''
+  const found = [...(wrong.summary === null ? [] : [wrong.summary]), ...(excluded > 0 ? [`${plural(excluded, 'peer')} excluded`] : [])]
+  const bad = found.length === 0 ? '' : `; ${found.join(', ')}`
   const drawn = sample !== null && sample.checked > 0
     ? `of a sample of ${sample.checked} ${sample.wrong} ${sample.wrong === 1 ? 'was' : 'were'} wrong: at most ${percent(sample.atMost)} of what others computed ${sample.state === 'failed' ? 'are' : 'were'} (95 %)`
     : lots.drawn > 0
@@ -113,8 +128,6 @@ export function verificationSummary ({ states, lots, sample, excluded }: Verific
 /** The task is done, but not to the standard that was asked for. */
 export function isUnmet ({ verification }: Torrent): boolean { return verification?.sample?.state === 'failed' }
 
-function nameOf (key: string | null): string {
-  return key === null ? 'a peer' : `the peer key ${key.slice(0, SHOWN_DIGITS)}…`
-}
+function capitalised (sentence: string): string { return sentence.charAt(0).toUpperCase() + sentence.slice(1) }
 
 function percent (share: number): string { return `${(Math.ceil(share * 1000) / 10).toFixed(1)} %` }

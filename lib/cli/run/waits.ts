@@ -3,6 +3,7 @@ import type { Torrent } from '../../webtorrent/public-types.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 import { escapeText, formatBytes } from '../output/format.ts'
 import type { Screen } from '../output/screen.ts'
+import { openChecksOf } from './check-waits.ts'
 
 const TICK_MS = 1_000
 /** Nothing has arrived for so long: nobody sends it. */
@@ -12,9 +13,11 @@ const REPEAT_MS = 3_600_000
 
 /** Something that is waited for. Times are in milliseconds since 1970. */
 export interface Wait {
-  for: 'input' | 'task'
-  /** of the input; a task whose metadata is missing has its info-hash */
+  for: 'input' | 'task' | 'checks'
+  /** of the input; of a task whose metadata is missing, its info-hash; of checks, what `OpenChecks` says */
   name: string
+  /** for checks: how many are left */
+  pieces?: number
   since: number
   /** one line: what is waited for, why, and what to do */
   message: string
@@ -52,7 +55,10 @@ export function waitsOf (torrent: Torrent, stages: EarlierTasks, begun: number):
 }
 
 function allWaits (torrent: Torrent, stages: EarlierTasks, begun: number): Wait[] {
-  return [...metadataWait(torrent, begun), ...stages.lookups, ...[torrent, ...stages.torrents].flatMap(inputWaits)]
+  return [
+    ...metadataWait(torrent, begun), ...stages.lookups, ...[torrent, ...stages.torrents].flatMap(inputWaits),
+    ...checkWaits(torrent)
+  ]
 }
 
 /** Says them until the returned function is called. */
@@ -111,6 +117,21 @@ function inputWaits (torrent: Torrent): Wait[] {
       message: `Waiting for the input ${escapeText(name)} since ${clock(since)}, ${formatBytes(have)} of ${formatBytes(length)} are here: ${escapeText(why)}`
     }]
   })
+}
+
+/** Since when each torrent has waited for checks. */
+const checking = new WeakMap<Torrent, number>()
+
+/** Results that are still to be checked. */
+function checkWaits (torrent: Torrent): Wait[] {
+  const open = openChecksOf(torrent)
+  if (open === null) {
+    checking.delete(torrent)
+    return []
+  }
+  const since = checking.get(torrent) ?? Date.now()
+  checking.set(torrent, since)
+  return [{ for: 'checks', name: open.what, since, pieces: open.pieces, message: open.message }]
 }
 
 function clock (time: number): string { return new Date(time).toTimeString().slice(0, 8) }

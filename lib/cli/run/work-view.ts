@@ -1,5 +1,6 @@
 /** What a torrent is doing, by its events, beyond the number of pieces. Pure: times are arguments. */
 import { formatDuration } from '../output/format.ts'
+import { WrongResults } from './wrong-results.ts'
 
 /** A work item that has run for longer than this, and for a multiple of the usual time, is named. */
 const HANG_MS = 30_000
@@ -11,6 +12,8 @@ const USUAL_ITEMS = 31
 
 /** The work of one torrent. */
 export class WorkView {
+  /** results of others that were found wrong */
+  readonly wrong = new WrongResults()
   readonly #running = new Map<number, number>()
   #durations: number[] = []
   #completing: { file: number, files: number, since: number } | null = null
