@@ -2,6 +2,7 @@
  * A swarm on this machine alone: a tracker and some peers, as if so many people had said `bitworker run TASK`. Peer N
  * writes to ./peer-N; when all have the files, they leave.
  *   swarm PEERS TASK [FLAG OF bitworker run ...]
+ * The first peer is who made the task: it alone has the input files, and gets `--member KEY`.
  */
 import { readFile } from 'node:fs/promises'
 import { parseTask } from '../../lib/index.ts'

@@ -25,7 +25,7 @@ export interface Work {
   /** gets a folder for each peer: peer-1 … */
   dir: string
   peers: number
-  /** further flags of `bitworker run` */
+  /** further flags of `bitworker run`, for all peers; `--member` only for the first */
   flags?: string[]
   /** called after every change */
   onChange: (peers: Peer[]) => void
@@ -48,7 +48,8 @@ export async function runPeers (
   const peers = Array.from({ length: count }, (_, i): Peer => ({
     name: `peer-${i + 1}`, computed: [], downloaded: 0, computing: null, files: null
   }))
-  const args = ['run', taskFile, '-j', '1', '--yes', '--json', '--announce', announce, ...LOOPBACK, ...flags]
+  const { shared, author } = split(flags)
+  const args = ['run', taskFile, '-j', '1', '--yes', '--json', '--announce', announce, ...LOOPBACK, ...shared]
   await new Promise<void>((resolve, reject) => {
     for (const peer of peers) {
       const onEvent = (event: Event): void => {
@@ -63,10 +64,18 @@ export async function runPeers (
       const out = path.join(dir, peer.name)
       // the first is who made the task; the others have none of its inputs
       const env = peer === peers[0] ? {} : { HOME: out, XDG_STATE_HOME: '', XDG_CACHE_HOME: '' }
-      start(processes, { name: peer.name, args: [...args, '-o', out], env }, onEvent).catch(reject)
+      const own = peer === peers[0] ? author : []
+      start(processes, { name: peer.name, args: [...args, ...own, '-o', out], env }, onEvent).catch(reject)
     }
   })
   return peers
+}
+
+/** Only who made the task has its key: `--member KEY` is for the first peer. */
+function split (flags: string[]): { shared: string[], author: string[] } {
+  const at = flags.indexOf('--member')
+  if (at < 0) return { shared: flags, author: [] }
+  return { shared: flags.toSpliced(at, 2), author: flags.slice(at, at + 2) }
 }
 
 function startTracker (processes: Processes): Promise<string> {

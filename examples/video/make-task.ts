@@ -13,6 +13,7 @@ const task = await createTaskFrom({
   // a piece for each file of the folder
   inputs: [{ path: here('join.sh') }, { path: 'scenes', perPart: true }],
   pieceLength: 4 * 1024 * 1024,
+  deterministic: true,
   needs: { tools: ['ffmpeg'] }
 })
 const path = process.argv[2] ?? 'video.bitworker'

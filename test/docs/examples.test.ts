@@ -9,6 +9,7 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { parseTask } from '../../lib/index.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
+import type { Running } from '../helpers/cli.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
 import { linksOf, sectionsOf, textsOf } from '../helpers/markdown.ts'
 import { startProgram, untilNoneIn } from '../helpers/shell.ts'
@@ -16,14 +17,17 @@ import { allDone, createPeer, noteEnd, ready } from '../helpers/task-swarm.ts'
 
 const exec = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const EXAMPLES = { PATH: `${path.join(ROOT, 'examples/bin')}:${process.env['PATH'] ?? ''}` }
 const PEERS = ['peer-1', 'peer-2', 'peer-3']
 
 /** What to look at after a section's commands, in the folder they were run in. */
 const CHECKS: Record<string, (t: Test, dir: string) => Promise<void>> = {
   'Squares of integers': checkSquares,
   Factors: checkFactors,
+  'Pi by random points': checkPi,
   'A dictionary of hashes': checkDictionary,
   'Transcoding a video': checkVideo,
+  'A video whose author checks': checkVideo,
   'The poster as a task': checkPoster
 }
 
@@ -59,8 +63,7 @@ for (const { title, text: section } of sections) {
 test('the factors, beside a peer that lies about all of them', async t => {
   noteEnd(t)
   const { dir, run } = await workspace(t)
-  const env = { PATH: `${path.join(ROOT, 'examples/bin')}:${process.env['PATH'] ?? ''}` }
-  const made = await startProgram(t, [path.join(ROOT, 'examples/factors/make-task.sh')], { cwd: dir, env }).ended
+  const made = await startProgram(t, [path.join(ROOT, 'examples/factors/make-task.sh')], { cwd: dir, env: EXAMPLES }).ended
   t.equal(made.code, 0, made.stderr)
   const task = parseTask(await readFile(path.join(dir, 'factors.bitworker')))
   const executor = new FakeExecutor(({ env: { PIECE_IDX: i = '' } }) => {
@@ -77,6 +80,32 @@ test('the factors, beside a peer that lies about all of them', async t => {
   const numbers = (await factors()).split('\n')
   const lines = (await readFile(path.join(dir, 'out/factors.txt'), 'utf8')).split('\n')
   t.deepEqual(lines, numbers, 'every line is right')
+})
+
+test('pi, beside a peer that signs other counts', async t => {
+  noteEnd(t)
+  const { dir, start } = await workspace(t)
+  const made = await startProgram(t, [path.join(ROOT, 'examples/montecarlo/make-task.sh')], { cwd: dir, env: EXAMPLES }).ended
+  t.equal(made.code, 0, made.stderr)
+  const task = parseTask(await readFile(path.join(dir, 'pi.bitworker')))
+  const executor = new FakeExecutor(({ command }) => command === task.command ? { stdout: '150000 200000\n' } : {})
+  const liar = await createPeer(t, task, { compute: { executor }, verify: 'audit' })
+  await ready(liar)
+  await allDone([liar])
+  const peer = (name: string, ...more: string[]): Running => start([
+    'run', 'pi.bitworker', '-o', name, '--yes', '--json', '--verify', 'audit', ...OFFLINE,
+    '--peer', `127.0.0.1:${liar.client.torrentPort}`, ...more
+  ])
+  const first = peer('a')
+  const at = `127.0.0.1:${String((await first.event('listening'))['port'])}`
+  const peers = [first, peer('b', '--peer', at)]
+  await Promise.all(peers.map(async each => each.event('done')))
+  for (const [i, { events }] of peers.entries()) {
+    const named = new Set(events.filter(({ event }) => event === 'suspected' || event === 'excluded').map(({ key }) => key))
+    t.equal(named.size, 1, 'the liar is named, and nobody else')
+    t.ok(events.some(({ event }) => event === 'excluded'), 'and excluded')
+    t.equal(nearPi(await readFile(path.join(dir, 'ab'[i]!, 'pi.txt'), 'utf8')), 40, 'every count is one of points in a circle')
+  }
 })
 
 test('a swarm that cannot do it says why', async t => {
@@ -109,6 +138,15 @@ async function checkFactors (t: Test, dir: string): Promise<void> {
   for (const peer of PEERS) {
     t.equal(await readFile(path.join(dir, peer, 'factors.txt'), 'utf8'), await factors(), `${peer} has the factors`)
   }
+}
+
+/** The number of lines that are counts of points in a circle. */
+function nearPi (text: string): number {
+  return text.trim().split('\n').filter(line => Math.abs(Number(line.split(' ')[0]) - 157_080) < 1500).length
+}
+
+async function checkPi (t: Test, dir: string): Promise<void> {
+  for (const peer of PEERS) t.equal(nearPi(await readFile(path.join(dir, peer, 'pi.txt'), 'utf8')), 40, `${peer} has all counts`)
 }
 
 async function checkSquares (t: Test, dir: string): Promise<void> {
