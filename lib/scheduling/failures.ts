@@ -36,9 +36,9 @@ export class Failures {
   /** True if it waits for a retry. */
   isWaiting (index: number): boolean { return this.#retries[this.#count(index) - 1]?.has(index) === true }
 
-  /** Records a failure. Returns true if the piece is given up. */
-  add (index: number, now: number): boolean {
-    const count = this.#count(index) + 1
+  /** Records a failure, `isLast`: after which it is not tried again. Returns true if the piece is given up. */
+  add (index: number, now: number, isLast = false): boolean {
+    const count = isLast ? MAX_ATTEMPTS : this.#count(index) + 1
     this.#counts.set(index, count)
     if (count < MAX_ATTEMPTS) this.#retries[count - 1]!.set(index, now + RETRY_MS * 4 ** (count - 1))
     else this.#givenUp++

@@ -244,9 +244,9 @@ export class Scheduler {
     this.update(index)
   }
 
-  /** The work item failed. Returns true if the piece is given up here. */
-  fail (index: number): boolean {
-    const isFinal = this.#failures.add(index, this.#timing.now())
+  /** The work item failed, or (`isLast`) is not to be started. Returns true if the piece is given up here. */
+  fail (index: number, isLast = false): boolean {
+    const isFinal = this.#failures.add(index, this.#timing.now(), isLast)
     this.stop(index)
     if (isFinal) this.checks.giveUp(index)
     return isFinal

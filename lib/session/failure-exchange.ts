@@ -73,13 +73,6 @@ export class FailureExchange {
     if (event === 'hopeless') for (const record of this.#latest.values()) this.#tell(record)
   }
 
-  /** The number of these pieces that all connected peers have given up. */
-  givenUpByAll (pieces: readonly number[]): number {
-    const peers = [...this.#peers.values()].filter(({ state }) => state.status === 'matched')
-    if (peers.length === 0) return 0
-    return pieces.filter(index => peers.every(({ state }) => state.failed.has(index))).length
-  }
-
   #failed (failure: FailedEvent): void {
     const { piece, final } = failure
     if (piece === null) return

@@ -160,9 +160,13 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     else if (this.computing === 'off') this.#flow.vetting.verifier.stop()
   }
 
-  /** @param slots number of work items at a time; none starts with a `hold` */
-  startComputing (slots: number, hold: Hold | null): void {
+  /**
+   * @param slots number of work items at a time; none starts with a `hold`
+   * @param only the other pieces are left to other peers, as if they had been given up; default: all are computed
+   */
+  startComputing (slots: number, hold: Hold | null, only?: ReadonlySet<number>): void {
     if (this.#isClosed || this.computing !== 'off') return
+    if (only !== undefined) this.#leaveAllBut(only)
     this.progress.begin(this.#parts.clock.now())
     this.#flow.computing.start(slots, hold)
     this.#flow.believing.setComputing(true)
@@ -170,6 +174,13 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     this.#flow.believing.own.comparer?.start(slots, hold === 'suspend')
     this.#finisher.allowCommands()
     this.#flow.computing.run()
+  }
+
+  #leaveAllBut (pieces: ReadonlySet<number>): void {
+    const { scheduler } = this.#flow
+    for (let index = 0; index < this.task.pieceCount; index++) {
+      if (scheduler.isMissing(index) && !pieces.has(index)) scheduler.fail(index, true)
+    }
   }
 
   pauseComputing (hold: Hold = 'suspend'): void {

@@ -173,7 +173,8 @@ export class ComputeControl {
         })
         if (this.#hold !== null) this.#supply.pause()
       }
-      session.startComputing(slotsOf(chosen), this.#hold)
+      const { pieces } = chosen.options
+      session.startComputing(slotsOf(chosen), this.#hold, pieces === undefined ? pieces : new Set(pieces))
     }, (err: Error) => {
       this.#options = null
       session.expectComputing(false)

@@ -18,6 +18,10 @@ import type { VerifyOptions, VerifyingOptions } from './verify-types.ts'
 export interface ComputeOptions {
   /** number of work items at a time, at least 1; default: the number of processor cores */
   slots?: number
+  /**
+   * compute only these pieces, and leave the others to other peers for as long as the torrent is open; default: all
+   */
+  pieces?: readonly number[]
   /** files and folders that commands may read; default: none */
   binds?: readonly Bind[]
   /** limit for each work item in milliseconds, if the task allows more; default: the task's */
@@ -108,11 +112,14 @@ export interface CheckedComputeOptions extends ComputeOptions { readonly limits:
 
 /** Throws BW_ERR_COMPUTE_OPTIONS. */
 export function checkComputeOptions (options: ComputeOptions): CheckedComputeOptions {
-  const { slots, limits = {}, gpu = false } = options
+  const { slots, limits = {}, gpu = false, pieces = [] } = options
   const checked = { ...options, limits: validLimits(limits) }
   const isGpu = typeof gpu === 'boolean' || (Array.isArray(gpu) && gpu.every(isDevicePath))
   if (!isGpu) {
     throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', 'The option gpu is neither true nor false, nor a list of absolute paths.')
+  }
+  if (!Array.isArray(pieces)) {
+    throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', 'The option pieces is not a list of pieces.')
   }
   if (slots === undefined || (Number.isSafeInteger(slots) && slots >= 1)) return checked
   throw new BitWorkerError('BW_ERR_COMPUTE_OPTIONS', 'usage', `slots is ${slots}, not a whole number of at least 1.`)

@@ -97,3 +97,15 @@ test('what parallel would run of a job log gives the pieces', async t => {
   })
   t.match(retried, /^(?:it's \d of 4\n){3,4}$/, 'also those that were not tried three times')
 })
+
+test('run --retry-failed computes nothing but what has failed', async t => {
+  const { run } = await workspace(t)
+  await run(CREATE)
+  const first = await run([...RUN, '--retry-failed', '--json'])
+  t.deepEqual([first.code, first.events.filter(({ event }) => event === 'computing').length], [1, 0], first.stderr)
+  t.match(first.stderr, /No missing piece has failed here: nothing is tried again\./)
+  t.equal((await run(RUN)).code, 1)
+  const again = await run([...RUN, '--retry-failed', '--json'])
+  const tried = again.events.filter(({ event }) => event === 'computing').map(({ piece }) => piece)
+  t.deepEqual([again.code, tried], [1, [1, 1, 1]], again.stderr)
+})

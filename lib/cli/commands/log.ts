@@ -1,12 +1,11 @@
 /** `bitworker log`: what became of each piece of a task in a folder. Contacts nobody; a run may use the folder. */
 import { once } from 'node:events'
 import { BitWorkerError } from '../../base/errors.ts'
-import { keptResults } from '../../store/finished-files.ts'
 import { readPieceLog } from '../../store/log-reader.ts'
-import type { LogEntry } from '../../store/log-reader.ts'
 import type { Task } from '../../task/task.ts'
 import { escapeJson } from '../output/format.ts'
 import { LOG_HEADING, logLines } from '../output/log-lines.ts'
+import { failedIn } from '../run/failed-pieces.ts'
 import { taskInFolder } from '../run/task-in-folder.ts'
 
 /** The flags as typed. */
@@ -32,27 +31,6 @@ export async function log (id: string, piece: number | undefined, flags: LogFlag
   }
   if (isEmpty) process.stderr.write(flags.failed ? 'No missing piece has failed.\n' : 'Nothing is logged.\n')
 }
-
-/**
- * The last failure of each piece that is not stored, or of each complete command, at each place where it failed; sorted
- * by piece.
- */
-export function failedIn (folder: string, task: Task): LogEntry[] {
-  const kept = keptResults(task, folder)
-  const last = new Map<string, LogEntry>()
-  for (const entry of readPieceLog(folder, task.infoHash, 'failures')) {
-    const { piece, file = 0, from = [] } = entry
-    const isMade = piece === null
-      ? file >= task.files.length || kept.files.has(file)
-      : piece >= task.pieceCount || kept.pieces.has(piece)
-    if (isMade) continue
-    last.set(`${piece} ${file} ${hostOf(from[0])}`, entry)
-  }
-  return [...last.values()].sort((a, b) => (a.piece ?? Infinity) - (b.piece ?? Infinity) || a.at - b.at)
-}
-
-/** Without the port, which is another one for each connection. */
-function hostOf (address = ''): string { return address.replace(/:\d+$/, '') }
 
 async function write (text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain')

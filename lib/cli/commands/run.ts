@@ -1,5 +1,4 @@
 /** `bitworker run`: takes part in a task, from the prompt to the exit code. */
-import { statSync } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from '../../base/errors.ts'
 import { readTrustStore } from '../../config/trust-files.ts'
@@ -27,8 +26,10 @@ import { checkBinds } from '../run/binds.ts'
 import { confine } from '../run/confinement.ts'
 import type { Confinement, ConfinementFlags } from '../run/confinement.ts'
 import { report, reportStderr } from '../run/events.ts'
+import { failedPieces } from '../run/failed-pieces.ts'
 import { FailureReport } from '../run/failures.ts'
 import type { Explain } from '../run/failures.ts'
+import { refuseForeignFiles } from '../run/foreign-files.ts'
 import { inputOptions, inputProblem } from '../run/inputs.ts'
 import type { InputFlags } from '../run/inputs.ts'
 import { aborted, onInterrupt, withDeadline } from '../run/interrupt.ts'
@@ -68,6 +69,8 @@ export interface RunFlags
   force?: boolean
   /** makes partial files if it ends early */
   partial?: boolean
+  /** compute only what has failed in earlier runs */
+  retryFailed?: boolean
   /** the file for GNU parallel's columns */
   joblog?: string
   legacySwarm?: boolean
@@ -243,7 +246,12 @@ async function begin (
   if (all.some(each => mustAsk(each.task, flags, each.judgement))) {
     if (settled.aborted || !await askConsent(settled, { tasks: all.length })) return
   }
-  for (const each of all) start(each, confinement, flags, each.torrent === torrent ? flags.bind : [])
+  const pieces = flags.retryFailed === true ? failedPieces(flags.output, task) : undefined
+  if (pieces?.length === 0) screen.note('No missing piece has failed here: nothing is tried again.')
+  for (const each of all) {
+    if (each.torrent === torrent) start(each, confinement, flags, { binds: flags.bind, pieces })
+    else start(each, confinement, flags, { binds: [], pieces: undefined })
+  }
 }
 
 interface Judged extends Stage { judgement: Judgement }
@@ -259,9 +267,13 @@ function tellStage (
   if (problem !== null) warn(problem, out, screen)
 }
 
-function start ({ torrent, judgement }: Judged, { options }: Confinement, flags: RunFlags, binds: Bind[]): void {
+function start (
+  { torrent, judgement }: Judged, { options }: Confinement, flags: RunFlags,
+  { binds, pieces }: { binds: Bind[], pieces: number[] | undefined }
+): void {
   torrent.startComputing({
     ...(flags.slots !== undefined && { slots: flags.slots }),
+    ...(pieces !== undefined && { pieces }),
     ...options,
     limits: limitsWithin(options.limits, flags.yes === true ? undefined : judgement.fileBytes),
     binds: binds.map(bind => ({ ...bind, path: path.resolve(bind.path) }))
@@ -271,20 +283,6 @@ function start ({ torrent, judgement }: Judged, { options }: Confinement, flags:
 /** If the task is trusted without a prompt, the scope of that trust also limits what complete commands write. */
 function limitsWithin (limits: Partial<Limits> = {}, fileBytes?: number): Partial<Limits> {
   return fileBytes === undefined ? limits : { ...limits, fileBytes: Math.min(fileBytes, limits.fileBytes ?? Infinity) }
-}
-
-/**
- * WebTorrent overwrites any file with the name of an ordinary torrent's file. A file that contains not a single piece
- * of the torrent is not ours. Throws BW_ERR_FILE_EXISTS.
- */
-function refuseForeignFiles (torrent: Torrent): void {
-  for (const file of torrent.files) {
-    const location = path.join(torrent.path, file.path)
-    const size = statSync(location, { throwIfNoEntry: false })?.size ?? 0
-    if (size === 0 || file.downloaded > 0) continue
-    throw new BitWorkerError('BW_ERR_FILE_EXISTS', 'usage',
-      `${location} exists and does not belong to this torrent. Move it away.`)
-  }
 }
 
 /** Why the task cannot be computed here with any flags. */

@@ -82,6 +82,7 @@ function addRun (program: Command, done: (exitCode: number) => void): void {
     new Option('--complete', 'run the complete command, even if the task leaves that to its author'),
     new Option('--force', 'overwrite files that are in the way').default(false),
     legacySwarm(),
+    new Option('--retry-failed', 'compute only the missing pieces whose failures are logged in the folder (see bitworker log --failed)').default(false),
     new Option('--joblog <file>', 'append a line for each piece to this file, in the columns of GNU parallel'),
     new Option('-v, --verbose', 'show the stderr of all commands, not only of failed ones').default(false),
     ...verifying(),

@@ -2,6 +2,7 @@
 import path from 'node:path'
 import type { Torrent } from '../../webtorrent/public-types.ts'
 import { EXIT } from '../output/failure.ts'
+import { plural } from '../output/format.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 import type { Screen } from '../output/screen.ts'
 import { describeFiles } from './events.ts'
@@ -57,17 +58,20 @@ export function outcomeOf (
   // after the note that it is done
   const sealed = sealWhenDone(torrent, flags, out, screen)
   let isWaiting = false
-  const waitForOthers = (inVain: () => void): void => {
+  const waitForOthers = (giveUp: () => void): void => {
     if (isWaiting) return
     isWaiting = true
     if (flags.exit !== true) return screen.note('Pieces from other peers are still downloaded. Press Ctrl-C to stop.')
     // peers were looked for before anything was computed
-    if (torrent.numPeers === 0) return inVain()
+    if (torrent.numPeers === 0) return giveUp()
     screen.note(
       `Pieces from other peers are still downloaded. The run ends when none arrives for ${PATIENCE_MS / 1000} s.`
     )
-    void nothingComes(torrent).then(inVain)
+    void nothingComes(torrent).then(giveUp)
   }
+  /** pieces that other peers say they have given up */
+  const elsewhere = new Set<number>()
+  torrent.on('peerFailed', ({ piece }) => { elsewhere.add(piece) })
   const failed = new Promise<void>(resolve => {
     torrent.on('stuck', ({ pieces }) => {
       out.emit('stuck', { pieces })
@@ -79,7 +83,12 @@ export function outcomeOf (
       )
       // no peer can provide the file
       if (pieces.length === 0) resolve()
-      else waitForOthers(resolve)
+      else {
+        waitForOthers(() => {
+          screen.note(inVain(pieces, pieces.filter(piece => elsewhere.has(piece)).length))
+          resolve()
+        })
+      }
     })
     torrent.on('hopeless', hopeless => {
       out.emit('hopeless', hopeless)
@@ -102,6 +111,12 @@ export function outcomeOf (
     return exitCode
   })
   return { finished, exitCode: left }
+}
+
+/** Who is there cannot finish the task; whoever comes later may. */
+function inVain (pieces: readonly number[], elsewhere: number): string {
+  const others = elsewhere === 0 ? '' : `, and other peers have given up ${elsewhere} of them`
+  return `The task cannot be finished for now: nobody has or computes ${plural(pieces.length, 'piece')}${others}. bitworker log --failed shows why; run --retry-failed tries them again.`
 }
 
 function announceDone (
