@@ -12,6 +12,7 @@ import type { TrustStore } from '../../trust/list-format.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
 import type { MachineFlags } from '../flags/machine.ts'
 import type { NetworkFlags } from '../flags/network.ts'
+import type { Halt } from '../flags/values.ts'
 import { describeTask, taskFields } from '../output/describe.ts'
 import type { DescribeOptions } from '../output/describe.ts'
 import { EXIT, advised, report as reportError } from '../output/failure.ts'
@@ -30,6 +31,7 @@ import { failedPieces } from '../run/failed-pieces.ts'
 import { FailureReport } from '../run/failures.ts'
 import type { Explain } from '../run/failures.ts'
 import { refuseForeignFiles } from '../run/foreign-files.ts'
+import { halted } from '../run/halt.ts'
 import { inputOptions, inputProblem } from '../run/inputs.ts'
 import type { InputFlags } from '../run/inputs.ts'
 import { aborted, onInterrupt, withDeadline } from '../run/interrupt.ts'
@@ -71,6 +73,7 @@ export interface RunFlags
   partial?: boolean
   /** compute only what has failed in earlier runs */
   retryFailed?: boolean
+  halt?: Halt
   /** the file for GNU parallel's columns */
   joblog?: string
   legacySwarm?: boolean
@@ -169,6 +172,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     return await Promise.race([
       aborted(interrupted).catch(() => EXIT.interrupted),
       session.failed,
+      halted(session.torrent, flags.halt, out, screen),
       outcome.exitCode,
       steering.left,
       begin(session, flags, { ...surroundings, stages }, question.signal).then(async () => {

@@ -91,6 +91,26 @@ export function parseCount (text: string): number {
   return value
 }
 
+/** When a run ends early, as in `--halt`. */
+export interface Halt {
+  /** now: running commands are killed; soon: they run to their end, and no others are started */
+  when: 'now' | 'soon'
+  /** number of pieces that are given up here, or their share of all pieces in percent */
+  fail: number
+  isPercent: boolean
+}
+
+/** `now,fail=3` or `soon,fail=10%`, as in GNU parallel; `never` is the default. */
+export function parseHalt (text: string): Halt | undefined {
+  if (text === 'never') return undefined
+  const [, when, fail = '', percent = ''] = /^(now|soon),fail=(\d+)(%?)$/.exec(text) ?? []
+  const most = percent === '%' ? 100 : Number.MAX_SAFE_INTEGER
+  if ((when !== 'now' && when !== 'soon') || Number(fail) < 1 || Number(fail) > most) {
+    throw new InvalidArgumentError('It must be never, or now or soon with a number of failures or their share, such as now,fail=3 or soon,fail=10%.')
+  }
+  return { when, fail: Number(fail), isPercent: percent === '%' }
+}
+
 /** A whole number, at least 0. */
 export function parseIndex (text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN
