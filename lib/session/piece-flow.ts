@@ -103,8 +103,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   /** A piece of an earlier run. */
   restored (index: number, result: Result): void {
     if (this.vetting.restored(index, result)) return
-    this.#settle(index, result)
     this.#progress.add(index, result.size)
+    this.#settle(index, result)
     this.#host.stored(index)
   }
 
@@ -247,8 +247,10 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   //
 
   #onStored (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
-    this.#settle(index, result)
     this.#progress.add(index, result.size, this.#clock.now())
+    this.#settle(index, result)
+    // not accepted any more since it was asked for: it was dropped at once
+    if (!this.results.has(index)) return
     this.#host.stored(index)
     this.neighbours.announce(index, result, sources)
     if (this.scheduler.missing === 0) this.neighbours.loseInterest()
@@ -260,9 +262,10 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   #settle (index: number, result: Result): void {
     this.#agreement.stored(index, result)
     this.results.setOwn(index, result)
-    this.believing.stored(index, result)
     this.scheduler.setMissing(index, false)
     this.scheduler.setUrgent(index, false)
+    // last, as it may drop the piece
+    this.believing.stored(index, result)
   }
 
   /**

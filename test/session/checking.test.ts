@@ -3,6 +3,7 @@ import test from 'tape'
 import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { CheckedStore } from '../../bench/simulator/store.ts'
 import { CommandError } from '../../lib/base/errors.ts'
+import type { DownloadHost } from '../../lib/download/download-host.ts'
 import type { AttestationParts } from '../../lib/session/attestations.ts'
 import type { SessionEvents } from '../../lib/session/events.ts'
 import { WorkSession } from '../../lib/session/work-session.ts'
@@ -11,7 +12,7 @@ import type { Generated } from '../../lib/store/types.ts'
 import { createTask } from '../../lib/task/task.ts'
 import type { Policy } from '../../lib/verification/types.ts'
 import { NO_DOWNLOADS } from '../helpers/no-downloads.ts'
-import { result } from '../helpers/verification.ts'
+import { result, wrong } from '../helpers/verification.ts'
 
 const PIECES = 8
 const task = createTask({ name: 'out', command: 'true', parts: PIECES, pieceLength: 64 })
@@ -29,15 +30,16 @@ class FullStore extends CheckedStore {
 /** How the command ends: with a result, or null: it fails. */
 type Command = (index: number) => Result | null
 
-/** A session that has all pieces, as `ann` attests them; all of them are drawn. */
-async function checking (command: Command, policy: Policy = { kind: 'audit' }) {
+/** A session that has all pieces, as `ann` attests them, and draws all of them; or that has none, and draws none. */
+async function checking (command: Command, policy: Policy = { kind: 'audit' }, isFull = true) {
   const clock = new VirtualClock()
   const runs: number[] = []
   const told: Array<keyof SessionEvents> = []
   const stuck: number[][] = []
   let timesDone = 0
   let heard!: AttestationParts['verification']
-  const store = new FullStore(index => {
+  let downloads!: DownloadHost
+  const store = new (isFull ? FullStore : CheckedStore)(index => {
     runs.push(index)
     let kill!: () => void
     const done = new Promise<Generated>((resolve, reject) => {
@@ -61,9 +63,12 @@ async function checking (command: Command, policy: Policy = { kind: 'audit' }) {
     store,
     clock,
     peerId: new Uint8Array(20),
-    random: () => 0,
+    random: () => isFull ? 0 : 0.999,
     lag: () => 0,
-    createDownloads: () => NO_DOWNLOADS,
+    createDownloads: (_parts, host) => {
+      downloads = host
+      return NO_DOWNLOADS
+    },
     verifying: {
       policy,
       ownKey: 'own',
@@ -100,7 +105,9 @@ async function checking (command: Command, policy: Policy = { kind: 'audit' }) {
       await clock.run(() => false, clock.now() + 60_000)
     }
   }
-  return { session, say, settle, runs, told, stuck, isDone: () => timesDone > 0 }
+  return {
+    session, say, settle, runs, told, stuck, store, downloads, verification: heard, isDone: () => timesDone > 0
+  }
 }
 
 /** The command fails for every other piece. */
@@ -166,5 +173,22 @@ test('doubtful pieces whose command fails: nothing is left to do here, which is 
   say('ann', 5)
   await settle()
   t.ok(isDone(), 'until somebody attests it')
+  await session.close(null)
+})
+
+test('a piece whose result is not accepted any more when it has been written is missing, and counted so', async t => {
+  const { session, say, settle, store, downloads, verification, isDone } = await checking(result, { kind: 'audit' }, false)
+  say('ann', 3, wrong(3))
+  const commit = async (): Promise<Result> => {
+    await store.commit(3, wrong(3))
+    verification.setMember('mia', 'lab')
+    say('mia', 3)
+    return wrong(3)
+  }
+  await downloads.downloaded(3, wrong(3), { commit, async hashInto () {} }, [])
+  t.same([session.stats().stored, session.stats().missing], [0, PIECES])
+  session.startComputing(1, false)
+  await settle()
+  t.same([session.stats().missing, isDone()], [0, true], 'and computed')
   await session.close(null)
 })
