@@ -4,7 +4,7 @@ import type { Statement, VerificationHost } from '../../lib/verification/types.t
 import type { Verification } from '../../lib/verification/verification.ts'
 
 export type Judge = Pick<Verification,
-  'attested' | 'computed' | 'contradicts' | 'stored' | 'accepted' | 'needsSecond'
+  'attested' | 'computed' | 'contradicts' | 'stored' | 'accepted' | 'needsSecond' | 'needsLook'
   | 'isExcluded' | 'checkShare'>
 
 /** What is heard of first is used: the policy `off`, as the session has it without a `Verification`. */
@@ -33,6 +33,8 @@ export class Credulous implements Judge {
   accepted (index: number): Result | null { return this.#accepted[index] ?? null }
 
   needsSecond (): boolean { return false }
+
+  needsLook (): boolean { return false }
 
   isExcluded (): boolean { return false }
 }

@@ -36,6 +36,8 @@ export class Machine {
   /** no result is accepted: no key that is listened to attests any, or the piece needs a second opinion */
   readonly #missing: IndexSet
   readonly #second: IndexSet
+  /** a result is accepted, and needs a second look */
+  readonly #alone: IndexSet
   /** oldest first */
   readonly #checks = new Set<number>()
   readonly #changed = new Set<number>()
@@ -53,6 +55,7 @@ export class Machine {
     this.#accepted = new Int16Array(world.pieces).fill(NONE)
     this.#missing = new IndexSet(world.pieces, true)
     this.#second = new IndexSet(world.pieces, false)
+    this.#alone = new IndexSet(world.pieces, false)
     this.#judge = judge({
       changed: index => { this.#changed.add(index) },
       refuted: index => { this.#changed.add(index) },
@@ -96,6 +99,7 @@ export class Machine {
       const needsSecond = result === null && this.#judge.needsSecond(index)
       this.#missing.set(index, result === null && !needsSecond)
       this.#second.set(index, needsSecond)
+      this.#alone.set(index, result !== null && this.#judge.needsLook(index))
       if (result === null || this.#accepted[index] === valueOf(result)) continue
       this.#accepted[index] = valueOf(result)
       this.#judge.stored(index, result)
@@ -112,8 +116,10 @@ export class Machine {
     if (unheard !== undefined) return this.#compute(unheard, false)
     const second = this.#unclaimed(this.#second)
     if (second !== undefined) return this.#compute(second, true)
+    const alone = this.#unclaimed(this.#alone)
+    if (alone !== undefined) return this.#compute(alone, true)
     // others compute what is left
-    if (this.#missing.size > 0 || this.#second.size > 0) {
+    if (this.#missing.size > 0 || this.#second.size > 0 || this.#alone.size > 0) {
       this.#world.clock.post(WAIT_MS, () => { this.#next() })
     } else this.#isIdle = true
   }

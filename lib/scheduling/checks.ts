@@ -24,8 +24,9 @@ export class Checks {
   readonly #wanted = new Set<number>()
   readonly #running = new Set<number>()
   readonly #unaccepted = new Set<number>()
+  readonly #looks = new Set<number>()
   readonly #asked = new Set<number>()
-  /** those of `#unaccepted` that could be started */
+  /** those of `#unaccepted` and `#looks` that could be started */
   #free: Candidates | null = null
   #givenUp: (index: number) => void = () => {}
   /** items that gave a result */
@@ -67,11 +68,22 @@ export class Checks {
    */
   setAccepted (index: number, isAccepted: boolean): void {
     if (isAccepted === !this.#unaccepted.has(index)) return
-    if (isAccepted) this.#unaccepted.delete(index)
-    else this.#unaccepted.add(index)
-    if (isAccepted) this.#free?.set(index, false)
+    this.#setMember(this.#unaccepted, index, !isAccepted)
+  }
+
+  /** Sets whether a stored piece, though believed, is to be computed by one more peer, when no missing piece can be. */
+  setLook (index: number, isWanted: boolean): void {
+    if (isWanted !== this.#looks.has(index)) this.#setMember(this.#looks, index, isWanted)
+  }
+
+  #setMember (set: Set<number>, index: number, isMember: boolean): void {
+    if (isMember) set.add(index)
+    else set.delete(index)
+    if (!this.#isSecond(index)) this.#free?.set(index, false)
     this.#host.changed(index)
   }
+
+  #isSecond (index: number): boolean { return this.#unaccepted.has(index) || this.#looks.has(index) }
 
   /** Stored pieces that are not believed. */
   get unaccepted (): ReadonlySet<number> { return this.#unaccepted }
@@ -105,12 +117,12 @@ export class Checks {
     return undefined
   }
 
-  /** A stored piece that is not believed, by rank. */
+  /** A stored piece that is not believed, or that needs a second look, by rank. */
   second (random: () => number, now: number): number | undefined { return this.#free?.pick(random, now) }
 
   /** Sets whether a second computation of a piece could be started. Returns whether there is a need of one. */
   setFree (index: number, isFree: () => boolean): boolean {
-    if (!this.#unaccepted.has(index)) return false
+    if (!this.#isSecond(index)) return false
     const isMember = isFree()
     this.#free ??= this.#host.createCandidates()
     this.#free.set(index, isMember)

@@ -33,6 +33,8 @@ export class Believing implements VerificationHost {
   readonly #unaccepted: Unaccepted
   /** pieces to be checked as soon as their result is here: its bytes are needed to compare it */
   readonly #awaiting = new Set<number>()
+  /** stored pieces that need a second look before they are made into files */
+  readonly #unseen: Unaccepted
   /** calls of the verification that have not returned; one more until the session is open */
   #depth = 1
   #wasSettled = true
@@ -55,6 +57,7 @@ export class Believing implements VerificationHost {
       warn
     })
     this.#unaccepted = new Unaccepted(task)
+    this.#unseen = new Unaccepted(task)
     if (verifying === undefined) return
     const { policy, ownKey, comparison = 'bytes' } = verifying
     this.#verification = new Verification({ pieceCount: task.pieceCount, policy, ownKey, random, comparison }, this)
@@ -77,6 +80,7 @@ export class Believing implements VerificationHost {
 
   /** The file may be finished, as far as its results are concerned. */
   mayFinish (file: number): boolean {
+    if (this.#isComputing && this.#unseen.countIn(file) > 0) return false
     return this.#isSettled && this.#unaccepted.countIn(file) === 0
   }
 
@@ -103,6 +107,7 @@ export class Believing implements VerificationHost {
   /** Something is, or will be, computed here. */
   setComputing (isComputing: boolean): void {
     this.#isComputing = isComputing
+    this.#wasSettled = false
     this.#settle()
   }
 
@@ -299,8 +304,11 @@ export class Believing implements VerificationHost {
     if (!isAccepted && this.#verification?.accepted(index) != null) return this.#parts.store.drop(index)
     this.#parts.scheduler.checks.setAccepted(index, isAccepted)
     const isNew = this.#unaccepted.set(index, !isAccepted)
+    const needsLook = own !== undefined && isAccepted && this.#verification?.needsLook(index) === true
+    this.#parts.scheduler.checks.setLook(index, needsLook)
+    const isSeen = this.#unseen.set(index, needsLook) && !needsLook
     if (own === undefined) this.#host.reconsider(index)
-    else if (isNew) this.#host.believed(index, isAccepted)
+    else if (isNew || isSeen) this.#host.believed(index, isAccepted)
   }
 
   #keep (): void {

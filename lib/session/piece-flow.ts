@@ -212,8 +212,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     if (!isFinal) return
     this.scheduler.claims.ban(id)
     this.#host.ban(wire)
-    // not wire.destroy(), which still processes what the wire has buffered
-    ext.close()
+    ext.close() // not wire.destroy(), which still processes what the wire has buffered
   }
 
   //
@@ -249,8 +248,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   #onStored (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
     this.#progress.add(index, result.size, this.#clock.now())
     this.#settle(index, result)
-    // not accepted any more since it was asked for: it was dropped at once
-    if (!this.results.has(index)) return
+    if (!this.results.has(index)) return // not accepted any more, and dropped
     this.#host.stored(index)
     this.neighbours.announce(index, result, sources)
     if (this.scheduler.missing === 0) this.neighbours.loseInterest()
@@ -264,8 +262,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.results.setOwn(index, result)
     this.scheduler.setMissing(index, false)
     this.scheduler.setUrgent(index, false)
-    // last, as it may drop the piece
-    this.believing.stored(index, result)
+    this.believing.stored(index, result) // last, as it may drop the piece
   }
 
   /**

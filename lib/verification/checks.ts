@@ -5,6 +5,7 @@
  * A check is *queued* until it is within the share, then *open* (the host was asked to compute it) until the piece is
  * computed, or settled by others.
  */
+import { SMALL_TASK } from './second-looks.ts'
 import { atMost } from './statistics.ts'
 import type { LotStats } from './types.ts'
 
@@ -17,6 +18,12 @@ const SHARE_PER_KEY = 2
 const SHARE_OF_FEW = 2
 /** The same if members take part, who find it out first. */
 const SHARE_OF_FEW_WITH_MEMBERS = 0.75
+/**
+ * The share in a small task: / keys. Second looks (second-looks.ts) find who lies alone; these lots find those who lie
+ * together. With members, less.
+ */
+const SHARE_OF_SMALL = 2.5
+const SHARE_OF_SMALL_WITH_MEMBERS = 1
 /** Of what members attest, so many lots: they find broken machines. */
 const MEMBER_SHARE = 0.01
 /** Peers that look at a contradiction, on average. */
@@ -90,6 +97,9 @@ export class Checks {
     if (this.#host.membersWithUs() > 0) return 1
     return Math.min(MAX_SHARE, this.#baseShare() * (1 + this.#host.level()))
   }
+
+  /** number of items that gave a result */
+  get items (): number { return this.#items }
 
   get openCount (): number { return this.#open.size }
 
@@ -187,6 +197,10 @@ export class Checks {
   #baseShare (): number {
     const keys = Math.max(1, this.#host.keys())
     const leavesIt = this.#host.hasMembers() && this.#host.membersWithUs() === 0
+    if (this.#pieceCount <= SMALL_TASK) {
+      const ofSmall = this.#host.hasMembers() ? SHARE_OF_SMALL_WITH_MEMBERS : SHARE_OF_SMALL
+      return Math.min(MAX_SHARE, Math.max(MIN_SHARE, ofSmall / keys))
+    }
     const ofFew = leavesIt ? SHARE_OF_FEW_WITH_MEMBERS : SHARE_OF_FEW
     return Math.min(MAX_SHARE, Math.max(MIN_SHARE, SHARE_PER_KEY * keys / this.#pieceCount, ofFew / keys))
   }

@@ -8,8 +8,13 @@ import type { KeyRecord } from './ledger.ts'
 import type { Known } from './known.ts'
 import type { Entry } from './statements.ts'
 
-/** Right results after which a suspended key is believed again: a machine may err once. */
-const RIGHT_TO_RECOVER = 10
+/** Right results after which a suspended key is believed again: a machine may err. */
+const RIGHT_TO_RECOVER = 30
+/**
+ * From the second wrong result on, a key is excluded if these are more than this share of its results that were looked
+ * at: more than of a machine that errs, less than of a liar that wants anything from its lies.
+ */
+const MAX_WRONG = 0.08
 
 /** What a change of a key's record means for its pieces, and for the reader. */
 export interface ConductHost {
@@ -112,6 +117,7 @@ export class Conduct {
   #right (record: KeyRecord): void {
     if (record.state === 'excluded') return
     record.right++
+    record.proven++
     const recovers = record.state === 'suspended' && record.right >= RIGHT_TO_RECOVER
     if (recovers) record.state = 'ok'
     if (recovers || record.right === 1) this.#changed(record)
@@ -148,7 +154,9 @@ export class Conduct {
     if (record.state === 'excluded' || record.wrongAt.includes(index)) return
     record.wrongAt.push(index)
     const reason = `its result of piece ${index} differs from what was computed`
-    if (record.wrongAt.length > 1) this.exclude(record, reason)
+    const { wrongAt, proven } = record
+    record.right = 0
+    if (wrongAt.length > 1 && wrongAt.length > MAX_WRONG * (wrongAt.length + proven)) this.exclude(record, reason)
     else this.#suspend(record, reason)
     if (wasBelieved) this.#host.believedWrongly(record)
   }
@@ -157,6 +165,7 @@ export class Conduct {
     if (record.state !== 'ok') return
     record.state = 'suspended'
     record.right = 0
+    this.#known.ledger.hasCulprit = true
     this.#host.suspected(record.key, reason)
     this.#changed(record)
   }

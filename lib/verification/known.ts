@@ -106,6 +106,17 @@ export class Known implements Rules {
 
   result (index: number, variant: number): Result | null { return this.statements.result(index, variant) ?? null }
 
+  /** The result is accepted from now on. Returns whether it is the first one of its key. */
+  accept (index: number, variant: number): boolean {
+    let isFirst = false
+    for (const { key, variant: attested } of this.statements.entries(index)) {
+      if (attested !== variant) continue
+      if (!key.hasAccepted && this.statements.earner(index) === key) isFirst = true
+      this.ledger.accept(key)
+    }
+    return isFirst
+  }
+
   #evidence (index: number): Evidence {
     return {
       own: this.pieces.own[index]!, verified: this.pieces.verified[index]!, voices: this.statements.entries(index)

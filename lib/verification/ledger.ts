@@ -23,7 +23,9 @@ export interface KeyRecord {
   trustedKey: string | null
   /** results that it was first to attest, and that an own or trusted check found right, since it was last suspended */
   right: number
-  /** pieces for which an own or trusted computation differs; two exclude it, so more are not kept */
+  /** the same, ever */
+  proven: number
+  /** pieces for which an own or trusted computation differs */
   readonly wrongAt: number[]
   /** pieces that it was first to attest, and that another key attested equally */
   confirmed: number
@@ -64,6 +66,7 @@ export class Ledger implements Iterable<KeyRecord> {
   readonly #free: number[] = []
   #members = 0
   #accepted = 0
+  #acceptedExcluded = 0
 
   /** keys of members */
   get members (): number { return this.#members }
@@ -72,6 +75,14 @@ export class Ledger implements Iterable<KeyRecord> {
 
   /** keys of which a result has been accepted */
   get accepted (): number { return this.#accepted }
+
+  /** the same, of those that are not excluded */
+  get active (): number { return this.#accepted - this.#acceptedExcluded }
+
+  /** a key was suspended or excluded */
+  hasCulprit = false
+
+  get hasExcluded (): boolean { return this.#acceptedExcluded > 0 }
 
   /** A result of the key is accepted. */
   accept (record: KeyRecord): void {
@@ -96,6 +107,8 @@ export class Ledger implements Iterable<KeyRecord> {
   exclude (record: KeyRecord): void {
     record.state = 'excluded'
     record.right = 0
+    this.hasCulprit = true
+    if (record.hasAccepted) this.#acceptedExcluded++
     if (record.trustedKey === null) this.#excluded.push(record)
   }
 
@@ -118,12 +131,16 @@ export class Ledger implements Iterable<KeyRecord> {
   }
 
   /** Takes back what is known of a key from an earlier run. */
-  restore (key: string, { state, right, wrongAt }: Pick<KeyRecord, 'state' | 'right' | 'wrongAt'>): void {
+  restore (
+    key: string, { state, right, proven, wrongAt }: Pick<KeyRecord, 'state' | 'right' | 'proven' | 'wrongAt'>
+  ): void {
     const record = this.open(key)
     if (record === undefined) return
     if (state === 'excluded') this.exclude(record)
     else record.state = state
+    if (state !== 'ok') this.hasCulprit = true
     record.right = right
+    record.proven = proven
     record.wrongAt.splice(0, Infinity, ...wrongAt)
   }
 
@@ -140,6 +157,7 @@ export class Ledger implements Iterable<KeyRecord> {
       key,
       trustedKey: null,
       right: 0,
+      proven: 0,
       wrongAt: [],
       confirmed: 0,
       state: 'ok',

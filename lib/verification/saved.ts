@@ -8,7 +8,7 @@ import type { KeyRecord, KeyState } from './ledger.ts'
 import type { Sample, SavedSample } from './sample.ts'
 
 /** A key of the ledger. What only others said about it is heard again. */
-interface SavedKey { key: string, state: KeyState, right: number, wrongAt: number[] }
+interface SavedKey { key: string, state: KeyState, right: number, proven: number, wrongAt: number[] }
 
 /** JSON. */
 export interface Saved {
@@ -27,8 +27,8 @@ export function save ({ ledger, levels, pieces }: Known, checks: Checks | null, 
   return {
     version: 1,
     level: levels.level,
-    keys: [...ledger].filter(isMemorable).map(({ key, state, right, wrongAt }) => (
-      { key, state, right, wrongAt: [...wrongAt] }
+    keys: [...ledger].filter(isMemorable).map(({ key, state, right, proven, wrongAt }) => (
+      { key, state, right, proven, wrongAt: [...wrongAt] }
     )),
     own: bitsOf(pieces.own),
     verified: bitsOf(pieces.verified),
@@ -56,8 +56,8 @@ export function restore (
 }
 
 /** What others said about a key is heard again. */
-function isMemorable ({ right, state, wrongAt }: KeyRecord): boolean {
-  return right > 0 || state !== 'ok' || wrongAt.length > 0
+function isMemorable ({ proven, state, wrongAt }: KeyRecord): boolean {
+  return proven > 0 || state !== 'ok' || wrongAt.length > 0
 }
 
 /** A bit for each entry that is not 0, four in each hexadecimal digit, the first one highest. */
@@ -92,8 +92,8 @@ function readSaved (saved: unknown, pieceCount: number): Saved | null {
 function isSavedKey (value: unknown, pieceCount: number): boolean {
   if (!isRecord(value) || typeof value['key'] !== 'string' || value['key'].length > 128) return false
   if (value['state'] !== 'ok' && value['state'] !== 'suspended' && value['state'] !== 'excluded') return false
-  const { right, wrongAt } = value
-  return isCount(right) && Array.isArray(wrongAt) && wrongAt.length <= 2 &&
+  const { right, proven, wrongAt } = value
+  return isCount(right) && isCount(proven) && Array.isArray(wrongAt) && wrongAt.length <= pieceCount &&
     wrongAt.every(index => isCount(index) && index < pieceCount)
 }
 

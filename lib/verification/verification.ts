@@ -16,6 +16,7 @@ import { admit } from './room.ts'
 import { Sample } from './sample.ts'
 import { restore, save } from './saved.ts'
 import type { Saved } from './saved.ts'
+import { SecondLooks } from './second-looks.ts'
 import { statsOf } from './stats.ts'
 import type { PieceState, Policy, Statement, VerificationHost, VerificationOptions, VerificationStats } from './types.ts'
 import { Vetting } from './vetting.ts'
@@ -30,6 +31,7 @@ export class Verification {
   /** null: the policy asks for none, or results cannot be compared */
   readonly #checks: Checks | null
   readonly #sample: Sample | null
+  readonly #looks: SecondLooks
 
   constructor (options: VerificationOptions, host: VerificationHost) {
     const { pieceCount, policy, random, comparison = 'bytes' } = options
@@ -50,6 +52,7 @@ export class Verification {
     this.#sample = isAudit && policy.error !== undefined
       ? new Sample(pieceCount, policy.error, random, index => { this.#checks?.require(index) })
       : null
+    this.#looks = new SecondLooks(this.#known, () => this.#checks?.items ?? 0)
   }
 
   get policy (): Policy { return this.#known.policy }
@@ -57,10 +60,7 @@ export class Verification {
   /** 0 to 2: how much it takes until a new peer is believed. */
   get level (): number { return this.#known.levels.level }
 
-  /**
-   * The share of the items that are to be checks while pieces are missing, 0 to 1. When none is missing any more, all
-   * checks that were asked for are to be computed.
-   */
+  /** The share of the items that are checks while pieces are missing, 0 to 1; then, all that were asked for. */
   get checkShare (): number {
     if (this.#checks === null || this.#checks.openCount === 0) return 0
     return this.isSampling ? Math.max(0.5, this.#checks.share) : this.#checks.share
@@ -84,7 +84,7 @@ export class Verification {
       this.#conduct.settledByMember(index, record)
       this.#refresh(index)
     }
-    this.#checks?.release()
+    this.#release()
   }
 
   isMember (key: string): boolean { return this.trustedKeyOf(key) !== undefined }
@@ -116,7 +116,7 @@ export class Verification {
     }
     this.#conduct.heard(index, record, variant, settled)
     this.#refresh(index)
-    this.#checks?.release()
+    this.#release()
     return 'new'
   }
 
@@ -145,7 +145,7 @@ export class Verification {
     const { statements, pieces } = this.#known
     const before = this.#known.belief(index).variant
     const kind = this.#checks?.openKind(index)
-    const isSecond = kind === undefined && before === 0 && this.#known.hasVoices(index)
+    const isSecond = kind === undefined && (before === 0 ? this.#known.hasVoices(index) : this.needsLook(index))
     this.#known.addUnequal(index, unequal)
     const variant = statements.number(index, result)
     const isRight = before === 0 ? null : this.#known.isRight(index, before, variant)
@@ -156,7 +156,7 @@ export class Verification {
     if (kind !== undefined || isSecond || isRight === false) this.#report(index, before, variant, kind)
     this.#conduct.settled(index, variant, before)
     this.#refresh(index)
-    this.#checks?.release()
+    this.#release()
   }
 
   /** The piece cannot be computed here (its command fails): it is never checked, and no part of the sample. */
@@ -165,7 +165,8 @@ export class Verification {
     this.#checks?.drop(index)
     this.#vetting.ended(index)
     this.#sample?.settled(index, null)
-    this.#checks?.release()
+    this.#refresh(index)
+    this.#release()
   }
 
   /** The verify command has decided about a result. `key`: who attested it. */
@@ -180,7 +181,7 @@ export class Verification {
     this.#host.checked({ piece: index, right: isRight, by: 'verify', key })
     if (!isRight && variant !== 0 && pieces.stored[index] === variant) this.#host.refuted(index, null)
     this.#refresh(index)
-    this.#checks?.release()
+    this.#release()
   }
 
   /** What is stored here now; undefined: nothing. */
@@ -214,6 +215,9 @@ export class Verification {
     return isAsked && this.#known.belief(index).variant === 0 && this.#known.hasVoices(index)
   }
 
+  /** The result is accepted, but not made into files before one more peer has computed the piece. */
+  needsLook (index: number): boolean { return this.#looks.needs(index) }
+
   stateOf (index: number): PieceState { return this.#known.pieces.stateOf(index) }
 
   stats (): VerificationStats { return statsOf(this.#known, this.#checks, this.#sample) }
@@ -222,13 +226,19 @@ export class Verification {
   save (): Saved { return save(this.#known, this.#checks, this.#sample) }
 
   /**
-   * Takes back what `save` returned: after `stored` for all that the disk has, and before any attestation. What is not
-   * as it must be is ignored as a whole. Returns whether it was taken.
+   * Takes back what `save` returned, after `stored` and before any attestation. Returns false, and takes nothing, if
+   * any part of it is not as it must be.
    */
   restore (saved: unknown): boolean {
     if (!restore(saved, this.#known, this.#checks, this.#sample)) return false
     for (let index = 0; index < this.#known.pieceCount; index++) this.#refresh(index)
     return true
+  }
+
+  /** Asks for the checks and second looks that are within their limits now. */
+  #release (): void {
+    for (const index of this.#looks.updateAll()) this.#host.changed(index)
+    this.#checks?.release()
   }
 
   #createChecks ({ pieceCount, random }: VerificationOptions): Checks {
@@ -283,6 +293,7 @@ export class Verification {
     const isChanged = pieces.set(index, belief, this.#known.hasVoices(index), this.policy.kind === 'off')
     const isCertain = belief.by === 'own' || belief.by === 'verified' || belief.by === 'trusted'
     if (isCertain) this.#settle(index, belief, before)
+    if (this.#looks.update(index) && !isChanged) this.#host.changed(index)
     if (!isChanged) return
     if (belief.variant !== 0 && belief.by !== 'own' && belief.by !== 'verified') this.#accept(index, belief)
     if (isCertain && pieces.stored[index] !== 0 && pieces.stored[index] !== belief.variant) {
@@ -303,14 +314,7 @@ export class Verification {
 
   /** A result of others is accepted from now on. */
   #accept (index: number, { variant, by }: Belief): void {
-    const { ledger, statements } = this.#known
-    let isFirst = false
-    for (const entry of statements.entries(index)) {
-      if (entry.variant !== variant) continue
-      if (!entry.key.hasAccepted && statements.earner(index) === entry.key) isFirst = true
-      ledger.accept(entry.key)
-    }
-    this.#checks?.enter(index, variant, by === 'trusted', isFirst)
+    this.#checks?.enter(index, variant, by === 'trusted', this.#known.accept(index, variant))
     if (by !== 'trusted') this.#sample?.attested(index)
   }
 }

@@ -187,7 +187,7 @@ test('a piece whose result is not accepted any more when it has been written is 
   }
   await downloads.downloaded(3, wrong(3), { commit, async hashInto () {} }, [])
   t.same([session.stats().stored, session.stats().missing], [0, PIECES])
-  session.startComputing(1, false)
+  session.startComputing(1, null)
   await settle()
   t.same([session.stats().missing, isDone()], [0, true], 'and computed')
   await session.close(null)

@@ -161,9 +161,10 @@ test('what is not as it was saved is ignored as a whole', t => {
   const { verification } = accounted({ pieceCount: PIECES })
   for (const broken of [
     null, [], 1, {}, { ...good, version: 2 }, { ...good, level: 3 }, { ...good, own: 'f' }, { ...good, own: 'zz' },
-    { ...good, keys: [{ key: 'a', state: 'odd', right: 0, wrongAt: [] }] },
-    { ...good, keys: [{ key: 'a', state: 'ok', right: -1, wrongAt: [] }] },
-    { ...good, keys: [{ key: 'a', state: 'ok', right: 0, wrongAt: [99] }] }, { ...good, checks: {} },
+    { ...good, keys: [{ key: 'a', state: 'odd', right: 0, proven: 0, wrongAt: [] }] },
+    { ...good, keys: [{ key: 'a', state: 'ok', right: -1, proven: 0, wrongAt: [] }] },
+    { ...good, keys: [{ key: 'a', state: 'ok', right: 0, wrongAt: [] }] },
+    { ...good, keys: [{ key: 'a', state: 'ok', right: 0, proven: 0, wrongAt: [99] }] }, { ...good, checks: {} },
     { ...good, sample: { round: 1 } }
   ]) t.notOk(verification.restore(broken), JSON.stringify(broken))
   t.ok(verification.restore(good))
