@@ -53,20 +53,6 @@ test('results that are still to be checked are waited for', t => {
   t.end()
 })
 
-test('a run that may not compute says that its sample waits', async t => {
-  const { dir, run, start } = await workspace(t)
-  await run(['create', '--no-try', '--name', 'x', '--parts', '3', '--command', 'echo $PIECE_IDX'])
-  const first = start(['run', 'x.bitworker', '--yes', '--json', '--verify', 'audit', '-o', 'first', ...OFFLINE])
-  await first.event('done')
-  const peer = `127.0.0.1:${String((await first.event('listening'))['port'])}`
-  mkdirSync(path.join(dir, 'second'))
-  const second = start(['run', 'x.bitworker', '--no-compute', '--json', '--verify', 'audit=5%', '-o', 'second', '--peer', peer, ...OFFLINE])
-  const waiting = await second.event('waiting')
-  t.same([waiting['for'], waiting['name'], waiting['pieces']], ['checks', 'sample', 3])
-  await second.output(/^All pieces are here, but nothing is computed here, and the results are not accepted without it: 3 pieces of the sample that was asked for to go\. Allow computing, /m)
-  t.notOk(second.events.some(({ event }) => event === 'done'))
-})
-
 test('a link that leads to nobody', t => {
   const flags = { peer: [] as HostPort[], announce: [] as string[], dht: false, lsd: false, tracker: true }
   const link = `magnet:?xt=urn:btih:${'a'.repeat(40)}&dn=x`
