@@ -71,7 +71,7 @@ function by (notes: Map<string, Set<number>>, keys: Set<string>): number {
 }
 
 /** One swarm. */
-export class LiarSwarm {
+class LiarSwarm {
   readonly options: Required<Pick<SwarmOptions, 'pieces' | 'pieceMs'>> & SwarmOptions
   readonly random: () => number
   readonly task: Task
