@@ -29,7 +29,8 @@ export const POLICIES: Record<string, Row> = {
   'audit, members 8 %': machines => ({ ...AUDIT, members: Math.max(1, Math.round(0.08 * machines)) }),
   'quorum 2': () => ({ policy: { kind: 'quorum', count: 2 } }),
   'server, all doubled': () => ({ policy: { kind: 'server', isAdaptive: false } }),
-  'server, adaptive': () => ({ policy: { kind: 'server', isAdaptive: true } })
+  'server, adaptive': () => ({ policy: { kind: 'server', isAdaptive: true } }),
+  'server, quotas': () => ({ policy: { kind: 'server', isAdaptive: true, hasQuotas: true } })
 }
 
 /** Lines of their own; the best share where several attacks are named. */

@@ -2,6 +2,9 @@
 import type { Policy } from '../../lib/verification/types.ts'
 import type { Attack } from './attacks.ts'
 
+/** `hasQuotas`: a key is given only so many pieces a day; default: any number */
+export interface ServerPolicy { kind: 'server', isAdaptive: boolean, hasQuotas?: boolean }
+
 export interface Scenario {
   /** all of them, the attacker's too */
   machines: number
@@ -10,7 +13,7 @@ export interface Scenario {
   attackers: number
   attack: Attack | null
   /** of the honest machines; `server`: one machine decides instead, as BOINC's */
-  policy: Policy | { kind: 'server', isAdaptive: boolean }
+  policy: Policy | ServerPolicy
   /** honest machines whose key is certified by a key that everybody trusts */
   members: number
   /** 0..1: honest machines that use whatever they hear of first */

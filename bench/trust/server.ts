@@ -6,13 +6,16 @@
 import type { VirtualClock } from '../simulator/clock.ts'
 import type { Random } from '../simulator/random.ts'
 import { IndexSet } from './index-set.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario, ServerPolicy } from './scenario.ts'
 import { PIECE_MS, RIGHT, World } from './world.ts'
 
 /** Equal results that settle a piece. */
 const QUORUM = 2
 /** Valid results in a row that make a key reliable; with more of them, one result in as many is still doubled. */
 const RELIABLE = 10
+/** Pieces that a key is given in a day at first, and at most: so many times what an average machine computes. */
+const DAY_MS = 24 * PIECE_MS
+const MAX_QUOTA = 4 * DAY_MS / PIECE_MS
 /** Nothing to do: until a machine asks again. */
 const WAIT_MS = 0.15 * PIECE_MS
 
@@ -24,16 +27,22 @@ interface WorkUnit {
   value: number | undefined
 }
 
+/** How many pieces a key may be given in a day: one less for each wrong result, twice as many for a right one. */
+interface Quota { left: number, perDay: number, day: number }
+
 export class ServerWorld extends World {
   readonly #isAdaptive: boolean
+  /** null: there are none */
+  readonly #quotas: Map<string, Quota> | null
   readonly #units: WorkUnit[]
   readonly #wanted: IndexSet
   readonly #assigned = new Set<string>()
   readonly #validInRow = new Map<string, number>()
 
-  constructor (scenario: Scenario, clock: VirtualClock, random: Random, isAdaptive: boolean) {
+  constructor (scenario: Scenario, clock: VirtualClock, random: Random, { isAdaptive, hasQuotas }: ServerPolicy) {
     super(scenario, clock, random)
     this.#isAdaptive = isAdaptive
+    this.#quotas = hasQuotas === true ? new Map() : null
     this.#units = Array.from({ length: scenario.pieces }, () => ({ results: new Map(), wanted: 1, value: undefined }))
     this.#wanted = new IndexSet(scenario.pieces, true)
   }
@@ -44,8 +53,11 @@ export class ServerWorld extends World {
 
   /** The server hands out a piece that needs a result by another key. */
   override unclaimed (key: string): number | undefined {
+    const quota = this.#quotaOf(key)
+    if (quota?.left === 0) return undefined
     const index = this.#wanted.find(this.random, wanted => !this.#assigned.has(`${wanted} ${key}`))
     if (index === undefined) return undefined
+    if (quota !== null) quota.left--
     this.#assigned.add(`${index} ${key}`)
     if (--this.#units[index]!.wanted === 0) this.#wanted.delete(index)
     return index
@@ -58,6 +70,15 @@ export class ServerWorld extends World {
     unit.results.set(key, value)
     super.say(key, index, value)
     if (unit.value === undefined) this.#judge(index, unit, key, value)
+  }
+
+  #quotaOf (key: string): Quota | null {
+    if (this.#quotas === null) return null
+    const day = Math.floor(this.clock.now() / DAY_MS)
+    const quota = this.#quotas.get(key) ?? { left: MAX_QUOTA, perDay: MAX_QUOTA, day }
+    if (day > quota.day) [quota.day, quota.left] = [day, quota.perDay]
+    this.#quotas.set(key, quota)
+    return quota
   }
 
   #judge (index: number, unit: WorkUnit, key: string, value: number): void {
@@ -74,7 +95,10 @@ export class ServerWorld extends World {
     }
     unit.value = value
     for (const [by, said] of unit.results) {
-      this.#validInRow.set(by, said === value ? (this.#validInRow.get(by) ?? 0) + 1 : 0)
+      const isValid = said === value
+      const quota = this.#quotaOf(by)
+      if (quota !== null) quota.perDay = isValid ? Math.min(MAX_QUOTA, 2 * quota.perDay) : Math.max(1, quota.perDay - 1)
+      this.#validInRow.set(by, isValid ? (this.#validInRow.get(by) ?? 0) + 1 : 0)
     }
   }
 }

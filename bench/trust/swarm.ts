@@ -66,7 +66,7 @@ export async function simulate (scenario: Scenario, seed: number): Promise<Outco
   const speeds = Array.from({ length: scenario.machines }, () => lognormal(random, SPEED_SPREAD))
   const honestSpeeds = speeds.slice(attackers)
   const world = policy.kind === 'server'
-    ? new ServerWorld(scenario, clock, random, policy.isAdaptive)
+    ? new ServerWorld(scenario, clock, random, policy)
     : new World(scenario, clock, random)
   const keys = honestSpeeds.map(() => world.newKey())
   const honest = world instanceof ServerWorld

@@ -121,7 +121,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     })
     this.#announcer.add(peer)
     this.handOver.joined(peer)
-    if (!peer.isAdmitted) peer.onceAdmitted(() => { this.#onAdmitted(peer) })
+    if (!peer.isAdmitted) peer.onceAdmitted(() => { this.reconsiderAll(peer) })
     // only bittorrent-protocol's stand-in has bits without bytes
     if (wire.peerPieces.buffer.length === 0 && wire.peerPieces.get(0)) this.#onHaveAll(peer)
     else this.#onBits(peer)
@@ -248,7 +248,8 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#host.left(peer)
   }
 
-  #onAdmitted (peer: TaskPeer): void {
+  /** It has changed whether the peer is believed. */
+  reconsiderAll (peer: TaskPeer): void {
     for (let index = 0; index < this.#results.pieceCount; index++) this.#reconsider(peer, index)
     this.#host.updated(peer)
   }

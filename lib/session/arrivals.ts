@@ -79,8 +79,6 @@ export class Arrivals {
       if (!scheduler.isMissing(index)) return // computed in the meantime
     }
     if (result.size > 0) for (const peer of sources) neighbours.delivered(peer, share)
-    // one right result does not make up for many: nothing more is asked of this peer, so nothing may be expected of it
-    for (const peer of sources) if (!vetting.verifier.listensTo(peer)) scheduler.deliveries.useless(peer.holder)
     computing.abort(index, 'it was downloaded')
     if (results.has(index)) return // computed in the meantime
     this.#storing.add(index)

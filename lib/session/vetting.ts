@@ -85,8 +85,10 @@ export class Vetting implements VerifierHost {
     }
     // who attested it is to blame, not who sent it
     for (const peer of sources) {
+      const wasHeard = this.verifier.listensTo(peer)
       this.verifier.received(peer, verdict === 'right')
       if (verdict !== 'right') deliveries.useless(peer.holder)
+      if (this.verifier.listensTo(peer) !== wasHeard) neighbours.reconsiderAll(peer)
     }
     if (verdict === 'right') return verdict
     for (const peer of neighbours) {
@@ -141,10 +143,8 @@ export class Vetting implements VerifierHost {
 
   gaveUp (why: BitWorkerError): void {
     this.#session.warn(why)
-    const { results, scheduler, neighbours } = this.#parts
-    for (let index = 0; index < results.pieceCount; index++) {
-      if (scheduler.isMissing(index)) neighbours.offerAgain(index)
-    }
+    const { neighbours } = this.#parts
+    for (const peer of neighbours) neighbours.reconsiderAll(peer)
     this.#host.changed()
   }
 

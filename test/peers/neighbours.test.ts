@@ -48,13 +48,15 @@ class Node {
   readonly heard: number[] = []
   /** what it can fetch */
   readonly available: number[] = []
+  believes = true
+  readonly scheduler: Scheduler
   readonly #swarm: Swarm
   readonly #results = new ResultTable(PIECES)
 
   constructor (swarm: Swarm, id: number) {
     this.#swarm = swarm
     this.peerId = new Uint8Array(20).fill(id)
-    const scheduler = new Scheduler({
+    const scheduler = this.scheduler = new Scheduler({
       pieceCount: PIECES, peerId: hexOf(this.peerId), random: () => 0, now: swarm.clock.now
     })
     const { clock } = swarm
@@ -62,7 +64,7 @@ class Node {
     this.neighbours = new Neighbours(parts, {
       claims: () => [],
       joined: () => {},
-      believes: () => true,
+      believes: () => this.believes,
       available: (_peer, index) => { this.available.push(index) },
       yield: () => {},
       updated: () => {},
@@ -124,6 +126,24 @@ test('pieces that are stored before and after two peers meet are announced once'
   t.same(b.heard, [0, 1, 2, 3, 4])
   t.same(a.heard, [5])
   t.same(a.available, [5], 'with its bit')
+})
+
+test('nothing is expected of a peer that is not believed, whatever it delivers, until it is', async t => {
+  const { swarm, a, b } = await pair()
+  for (let index = 0; index < PIECES; index++) b.store(index)
+  await swarm.wait(500)
+  const peer = a.peer(b)
+  t.equal(a.scheduler.deliveries.expected, 8, 'as much as of any newcomer')
+  a.believes = false
+  a.neighbours.reconsiderAll(peer)
+  a.neighbours.delivered(peer, 1)
+  t.equal(a.scheduler.deliveries.expected, 0)
+  t.equal(a.scheduler.ready, PIECES, 'all is to be computed here')
+  a.neighbours.offerAgain(3)
+  t.equal(a.scheduler.deliveries.expected, 0)
+  a.believes = true
+  a.neighbours.reconsiderAll(peer)
+  t.equal(a.scheduler.deliveries.expected, PIECES, 'it has delivered')
 })
 
 test('a piece that is lost before it was announced is not announced', async t => {
