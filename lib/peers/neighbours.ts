@@ -70,7 +70,6 @@ export class Neighbours implements Iterable<TaskPeer> {
   readonly claims: ClaimExchange
   /** the pieces that would be lost if we left */
   readonly handOver: HandOver
-
   /** our sealed torrent */
   #sealed: string | null = null
 
