@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { createSigningKey } from '../lib/config/trust-files.ts'
 import { detectSandbox, encodeTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
 import { POSTER, PROGRAMS, posterTask } from './mandelbrot/make-task.ts'
@@ -19,6 +20,7 @@ const QUICK = { width: 480, height: 320, parts: 16 }
 const OUTPUT = path.resolve('demo-output')
 const PICTURE = path.join(OUTPUT, 'mandelbrot.png')
 const TASK_FILE = path.join(OUTPUT, 'mandelbrot.bitworker')
+const KEY_FILE = path.join(OUTPUT, 'own-machines.key')
 
 await main(async () => {
   const [flag, ...others] = process.argv.slice(2)
@@ -56,11 +58,16 @@ async function prepare (task: Task): Promise<void> {
   }
   await mkdir(OUTPUT, { recursive: true })
   await writeFile(TASK_FILE, encodeTask(task))
+  await createSigningKey(KEY_FILE, { force: true })
 }
 
-/** Resolves with the milliseconds it took. */
+/**
+ * The peers are machines of one owner, with one key: each believes what the others computed. Resolves with the
+ * milliseconds it took.
+ */
 async function bySwarm (task: Task, flags: string[]): Promise<number> {
-  const [peers, ms] = await swarm(task, { taskFile: TASK_FILE, dir: OUTPUT, peers: PEERS, flags })
+  const own = ['--member', KEY_FILE]
+  const [peers, ms] = await swarm(task, { taskFile: TASK_FILE, dir: OUTPUT, peers: PEERS, flags: [...flags, ...own] })
   for (const { name, computed, downloaded } of peers) {
     screen.note(`  ${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
   }

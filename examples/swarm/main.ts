@@ -14,9 +14,17 @@ await main(async () => {
   if (!Number.isInteger(peers) || peers < 1 || taskFile === undefined) {
     throw new Error('usage: swarm PEERS TASK [FLAG OF bitworker run ...]', { cause: 'usage' })
   }
-  const [done, ms] = await swarm(parseTask(await readFile(taskFile)), { taskFile, dir: process.cwd(), peers, flags })
+  const task = parseTask(await readFile(taskFile))
+  const [done, ms] = await swarm(task, { taskFile, dir: process.cwd(), peers, ...split(flags) })
   for (const { name, computed, downloaded } of done) {
     screen.note(`${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
   }
   screen.note(`done in ${(ms / 1000).toFixed(1)} s`)
 })
+
+/** Only who made the task has its key. */
+function split (flags: string[]): { flags: string[], authorFlags: string[] } {
+  const at = flags.indexOf('--member')
+  if (at < 0) return { flags, authorFlags: [] }
+  return { flags: flags.toSpliced(at, 2), authorFlags: flags.slice(at, at + 2) }
+}

@@ -25,8 +25,10 @@ export interface Work {
   /** gets a folder for each peer: peer-1 … */
   dir: string
   peers: number
-  /** further flags of `bitworker run`, for all peers; `--member` only for the first */
+  /** further flags of `bitworker run`, for all peers */
   flags?: string[]
+  /** the same, for the first peer alone: who made the task */
+  authorFlags?: string[]
   /** called after every change */
   onChange: (peers: Peer[]) => void
 }
@@ -42,14 +44,13 @@ interface Event {
 
 /** Resolves when every peer has the finished files. The peers go on seeding; `processes.stop()` ends them. */
 export async function runPeers (
-  processes: Processes, { taskFile, dir, peers: count, flags = [], onChange }: Work
+  processes: Processes, { taskFile, dir, peers: count, flags = [], authorFlags = [], onChange }: Work
 ): Promise<Peer[]> {
   const announce = await startTracker(processes)
   const peers = Array.from({ length: count }, (_, i): Peer => ({
     name: `peer-${i + 1}`, computed: [], downloaded: 0, computing: null, files: null
   }))
-  const { shared, author } = split(flags)
-  const args = ['run', taskFile, '-j', '1', '--yes', '--json', '--announce', announce, ...LOOPBACK, ...shared]
+  const args = ['run', taskFile, '-j', '1', '--yes', '--json', '--announce', announce, ...LOOPBACK, ...flags]
   await new Promise<void>((resolve, reject) => {
     for (const peer of peers) {
       const onEvent = (event: Event): void => {
@@ -64,18 +65,11 @@ export async function runPeers (
       const out = path.join(dir, peer.name)
       // the first is who made the task; the others have none of its inputs
       const env = peer === peers[0] ? {} : { HOME: out, XDG_STATE_HOME: '', XDG_CACHE_HOME: '' }
-      const own = peer === peers[0] ? author : []
+      const own = peer === peers[0] ? authorFlags : []
       start(processes, { name: peer.name, args: [...args, ...own, '-o', out], env }, onEvent).catch(reject)
     }
   })
   return peers
-}
-
-/** Only who made the task has its key: `--member KEY` is for the first peer. */
-function split (flags: string[]): { shared: string[], author: string[] } {
-  const at = flags.indexOf('--member')
-  if (at < 0) return { shared: flags, author: [] }
-  return { shared: flags.toSpliced(at, 2), author: flags.slice(at, at + 2) }
 }
 
 function startTracker (processes: Processes): Promise<string> {
