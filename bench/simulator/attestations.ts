@@ -26,6 +26,7 @@ export class Board {
     for (const member of this.#members) verification.setMember(member, TRUSTED)
     return {
       open: () => {},
+      retell: () => {},
       add: peer => { peers.set(keyOf(peer.id), peer) },
       remove: peer => { if (peers.get(keyOf(peer.id)) === peer) peers.delete(keyOf(peer.id)) },
       isAwaited: () => false,

@@ -76,17 +76,21 @@ export class AttestationExchange {
    * when the verification has taken back what it saved. Throws what `openLog` throws.
    */
   open (): void {
-    const { verification, signer, certificates, trustedKeys } = this.#parts
-    const statements = new Statements({ ...this.#parts, log: this.#parts.openLog() })
-    for (const { key, trustedKey } of certificates) {
-      if (trustedKeys.has(trustedKey)) verification.setMember(key, trustedKey)
-    }
-    for (const { key, index, size, digest, kind } of statements.all()) {
-      if (key !== signer.key) verification.attested({ index, result: { size, digest }, key, kind })
-    }
-    this.#statements = statements
+    this.#statements = new Statements({ ...this.#parts, log: this.#parts.openLog() })
+    this.retell()
     this.#membersOnly?.open()
     for (const peer of this.#peers) this.#open(peer)
+  }
+
+  /** Tells the verification all that is known. */
+  retell (): void {
+    const { verification, signer, trustedKeys } = this.#parts
+    for (const { key, trustedKey } of this.#keys.members()) {
+      if (trustedKeys.has(trustedKey)) verification.setMember(key, trustedKey)
+    }
+    for (const { key, index, size, digest, kind } of this.#statements?.all() ?? []) {
+      if (key !== signer.key) verification.attested({ index, result: { size, digest }, key, kind })
+    }
   }
 
   /**

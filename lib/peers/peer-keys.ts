@@ -53,6 +53,9 @@ export class PeerKeys {
     peer.ext.certify(this.#parts.certificates.slice(0, MAX_MEMBERS))
   }
 
+  /** Certificates that are known, ours included. */
+  members (): Iterable<MemberRecord> { return this.#members.values() }
+
   remove (peer: TaskPeer): void { this.#peers.delete(peer) }
 
   /** The key that the peer has proved to have; null: none. */

@@ -2,13 +2,15 @@
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
 import type { ResultTable } from '../results/result-table.ts'
-import type { AttestationKind, Comparison, Policy } from '../verification/types.ts'
+import type { AttestationKind, Comparison, Policy, UncomparingPolicy } from '../verification/types.ts'
 import type { Verification } from '../verification/verification.ts'
 
 /** The exchange of one task. */
 export interface Attestations {
   /** Begins, once the verification has taken back what an earlier run kept. Throws errors of the file system. */
   open (): void
+  /** Tells all that is known to a verification that has taken the place of the first one. */
+  retell (): void
   /** A peer has joined; called before its results are heard. */
   add (peer: TaskPeer): void
   remove (peer: TaskPeer): void
@@ -44,6 +46,8 @@ export interface Verifying {
   readonly policy: Policy
   /** default: 'bytes' */
   readonly comparison?: Comparison
+  /** holds from then on if results turn out not to be comparable; default: everything is accepted */
+  readonly ifIncomparable?: UncomparingPolicy
   /** equal runs of the command are known to give equal bytes; default: a difference is computed once more */
   readonly isDeterministic?: boolean
   /** our own peer key, hex; null: we attest nothing */

@@ -19,9 +19,6 @@ export interface BelievingParts {
   readonly verifying?: Verifying
 }
 
-/** A peer key that attests a result, and the trusted key whose member it is. */
-export interface Attester { readonly key: string, readonly trustedKey?: string }
-
 /** The callbacks of the owner. */
 export interface BelievingHost {
   /** which result of a missing piece is accepted has changed */

@@ -9,13 +9,13 @@ import type { Result } from '../results/result.ts'
 import type { CheckedEvent, VerificationHost } from '../verification/types.ts'
 import { Verification } from '../verification/verification.ts'
 import type { Attestations, Verifying } from './attestations.ts'
-import type { Attester, BelievingHost, BelievingParts } from './believing-parts.ts'
+import { attestersOf, voucherOf } from './attesters.ts'
+import type { Attester } from './attesters.ts'
+import type { BelievingHost, BelievingParts } from './believing-parts.ts'
+import { Keeping } from './keeping.ts'
 import { OwnResults } from './own-results.ts'
 import type { SessionHost } from './session-host.ts'
 import { Unaccepted } from './unaccepted.ts'
-
-/** Time between two states that are kept. */
-const KEEP_MS = 5_000
 
 /** What is believed in one session. */
 export class Believing implements VerificationHost {
@@ -39,7 +39,7 @@ export class Believing implements VerificationHost {
   #depth = 1
   #wasSettled = true
   #isComputing = false
-  #cancelKeeping: (() => void) | null = null
+  readonly #keeping: Keeping
 
   constructor (
     parts: BelievingParts, host: BelievingHost, { report, warn }: Pick<SessionHost, 'report' | 'warn'>
@@ -55,6 +55,9 @@ export class Believing implements VerificationHost {
       again: index => { this.check(index) },
       incomparable: index => { this.#giveUp(index) },
       warn
+    })
+    this.#keeping = new Keeping(parts.clock, () => {
+      if (this.#verification !== null) verifying?.keep?.(this.#verification.save())
     })
     this.#unaccepted = new Unaccepted(task)
     this.#unseen = new Unaccepted(task)
@@ -119,13 +122,10 @@ export class Believing implements VerificationHost {
   open (): void {
     this.#depth--
     if (this.#verification === null) return
-    const { verifying, task, results, store } = this.#parts
     this.#tell(verification => {
-      verification.restore(verifying?.load?.())
+      verification.restore(this.#parts.verifying?.load?.())
       this.#attestations?.open()
-      for (let index = 0; index < task.pieceCount; index++) {
-        const [own, computed] = [results.own(index), store.computed(index)]
-        if (own === undefined || computed === undefined || !sameResult(own, computed)) continue
+      for (const [index, own] of this.own.stored()) {
         if (verification.stateOf(index) !== 'own') verification.computed(index, own)
         this.#attestations?.attest(index, own, { isCheck: false })
       }
@@ -134,9 +134,7 @@ export class Believing implements VerificationHost {
 
   close (): void {
     this.#attestations?.close()
-    if (this.#cancelKeeping === null) return
-    this.#cancelKeeping()
-    this.#keep()
+    this.#keeping.close()
   }
 
   /** The piece is stored, or is not any more. */
@@ -149,29 +147,43 @@ export class Believing implements VerificationHost {
     })
   }
 
-  /** Results of this task cannot be compared here: everything is accepted from now on. */
+  /** Results of this task cannot be compared here: who is trusted is believed from now on, or everybody. */
   #giveUp (index: number): void {
-    this.#verification = null
-    this.#report('incomparable', { piece: index })
-    const { task, scheduler } = this.#parts
+    const { task, scheduler, verifying: { ifIncomparable: policy, ownKey = null } = {}, random } = this.#parts
+    this.#verification = policy === undefined
+      ? null
+      : new Verification({ pieceCount: task.pieceCount, policy, ownKey, random, comparison: 'none' }, this)
+    this.#report('incomparable', { piece: index, policy: policy?.kind ?? 'off' })
     this.#awaiting.clear()
     for (const check of scheduler.checks.wanted) scheduler.checks.drop(check)
+    if (this.#verification !== null) queueMicrotask(() => { this.#retell() })
     for (let piece = 0; piece < task.pieceCount; piece++) this.#changed.add(piece)
     queueMicrotask(() => { this.#follow() })
   }
 
-  #createAttestations (verifying: Verifying, verification: Verification): Attestations {
+  /** Another verification has taken the place of the first one. */
+  #retell (): void {
+    const { task, results } = this.#parts
+    this.#tell(verification => {
+      for (let index = 0; index < task.pieceCount; index++) verification.stored(index, results.own(index))
+      for (const [index, own] of this.own.stored()) verification.computed(index, own)
+      this.#attestations?.retell()
+    })
+  }
+
+  #createAttestations (verifying: Verifying, first: Verification): Attestations {
     const { results, scheduler } = this.#parts
+    const now = (): Verification => this.#verification ?? first
     const told = <T>(value: () => T): T => this.#tell(value)
     return verifying.createAttestations({
       results,
       verification: {
-        accepts: (index, result) => verification.accepts(index, result),
-        attested: statement => told(() => verification.attested(statement)),
-        setMember: (key, trustedKey) => { told(() => { verification.setMember(key, trustedKey) }) },
-        isMember: key => verification.trustedKeyOf(key) !== undefined,
-        isExcluded: key => verification.isExcluded(key),
-        statementsOf: index => verification.statementsOf(index)
+        accepts: (index, result) => now().accepts(index, result),
+        attested: statement => told(() => now().attested(statement)),
+        setMember: (key, trustedKey) => { told(() => { now().setMember(key, trustedKey) }) },
+        isMember: key => now().trustedKeyOf(key) !== undefined,
+        isExcluded: key => now().isExcluded(key),
+        statementsOf: index => now().statementsOf(index)
       }
     }, {
       wantsAttestation: index => scheduler.isMissing(index) && scheduler.isWanted(index),
@@ -220,29 +232,23 @@ export class Believing implements VerificationHost {
     }
   }
 
-  checked (event: CheckedEvent): void { this.#report('checked', { ...event, ...this.#voucherOf(event.key) }) }
+  checked (event: CheckedEvent): void {
+    this.#report('checked', { ...event, ...voucherOf(this.#verification, event.key) })
+  }
 
-  suspected (key: string, reason: string): void { this.#report('suspected', { key, reason, ...this.#voucherOf(key) }) }
+  suspected (key: string, reason: string): void {
+    this.#report('suspected', { key, reason, ...voucherOf(this.#verification, key) })
+  }
 
   excluded (key: string, reason: string): void {
-    this.#report('excluded', { key, reason, ...this.#voucherOf(key) })
+    this.#report('excluded', { key, reason, ...voucherOf(this.#verification, key) })
     // not now: it closes connections
     queueMicrotask(() => { this.#attestations?.exclude(key, reason) })
   }
 
-  #voucherOf (key: string | null): { trustedKey?: string } {
-    const trustedKey = key === null ? undefined : this.#verification?.trustedKeyOf(key)
-    return trustedKey === undefined ? {} : { trustedKey }
-  }
-
   /** Who attests the stored result of a piece, and is listened to. */
   attestersOf (index: number): Attester[] {
-    const stored = this.#parts.results.own(index)
-    const verification = this.#verification
-    if (verification === null || stored === undefined) return []
-    return verification.statementsOf(index)
-      .filter(({ key, result }) => sameResult(result, stored) && !verification.isExcluded(key))
-      .map(({ key }) => Object.assign(this.#voucherOf(key), { key }))
+    return attestersOf(this.#verification, index, this.#parts.results.own(index))
   }
 
   level (level: number, reason: string): void { this.#report('level', { level, reason }) }
@@ -256,7 +262,7 @@ export class Believing implements VerificationHost {
     } finally {
       this.#depth--
     }
-    this.#cancelKeeping ??= this.#parts.clock.after(KEEP_MS, () => { this.#keep() }, { unref: true })
+    this.#keeping.changed()
     if (this.#depth === 0) this.#follow()
     return told
   }
@@ -309,10 +315,5 @@ export class Believing implements VerificationHost {
     const isSeen = this.#unseen.set(index, needsLook) && !needsLook
     if (own === undefined) this.#host.reconsider(index)
     else if (isNew || isSeen) this.#host.believed(index, isAccepted)
-  }
-
-  #keep (): void {
-    this.#cancelKeeping = null
-    if (this.#verification !== null) this.#parts.verifying?.keep?.(this.#verification.save())
   }
 }

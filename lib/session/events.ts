@@ -5,7 +5,7 @@ import type { CommandFailure, ErrorCode, RunCost } from '../base/errors.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { Result } from '../results/result.ts'
 import type { Hold } from './slots.ts'
-import type { CheckedEvent } from '../verification/types.ts'
+import type { CheckedEvent, UncomparingPolicy } from '../verification/types.ts'
 
 export type { Hold }
 
@@ -143,8 +143,8 @@ export interface SessionEvents {
   excluded: KeyEvent
   /** results of new peers are believed less easily from now on */
   level: { level: number, reason: string }
-  /** runs of this piece give different results here: results cannot be compared, and all are accepted from now on */
-  incomparable: { piece: number }
+  /** runs of this piece give different results here, so results cannot be compared; from now on this policy holds */
+  incomparable: { piece: number, policy: 'off' | UncomparingPolicy['kind'] }
   /** where only members are served: this peer has not shown that it is one, and its connection is closed */
   refused: MisdeedEvent
   strike: MisdeedEvent

@@ -44,17 +44,22 @@ export interface OwnResultsHost {
 export class OwnResults {
   /** null: results are compared by their bytes */
   readonly comparer: Comparer | null
+  readonly #parts: Pick<BelievingParts, 'task' | 'results' | 'store'>
   readonly #results: BelievingParts['results']
   readonly #host: OwnResultsHost
   readonly #runs: SecondRuns
+  /** otherwise what was computed here is as good as any */
+  #isComparable: boolean
   /** what `replaces` found about the own result of a piece */
   readonly #found = new Map<number, Finding>()
 
   constructor (parts: BelievingParts, host: OwnResultsHost) {
     const { results, verifying } = parts
+    this.#parts = parts
     this.#results = results
     this.#host = host
     this.comparer = verifying?.comparison === 'command' ? new Comparer(parts, err => { host.warn(err) }) : null
+    this.#isComparable = verifying?.comparison !== 'none'
     this.#runs = new SecondRuns(verifying?.isDeterministic === true)
   }
 
@@ -62,6 +67,15 @@ export class OwnResults {
   checking (store: Pick<PieceStore, 'generate'>): Pick<PieceStore, 'generate'> {
     return {
       generate: index => store.generate(index, { replaces: (own, stored) => this.replaces(index, own, stored) })
+    }
+  }
+
+  /** The stored results that were computed here, each with the index of its piece. */
+  * stored (): Iterable<[index: number, own: Result]> {
+    const { task, results, store } = this.#parts
+    for (let index = 0; index < task.pieceCount; index++) {
+      const [own, computed] = [results.own(index), store.computed(index)]
+      if (own !== undefined && computed !== undefined && sameResult(own, computed)) yield [index, own]
     }
   }
 
@@ -138,9 +152,12 @@ export class OwnResults {
   }
 
   #ended (index: number, own: Result, isContested: boolean): 'sure' | 'unsure' | 'incomparable' {
+    if (!this.#isComparable) return 'sure'
     const run = this.#runs.ended(index, own, isContested)
     trace('piece %d gave a result that is %s', index, run)
-    return run === 'unequal' ? 'incomparable' : run
+    if (run !== 'unequal') return run
+    this.#isComparable = false
+    return 'incomparable'
   }
 
   #isStored (index: number, result: Result): boolean {

@@ -12,8 +12,8 @@ import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
 import type { Computing } from './computing.ts'
-import type { PieceState, VerificationStats } from '../verification/types.ts'
-import type { Attester } from './believing-parts.ts'
+import type { PieceState, Policy, VerificationStats } from '../verification/types.ts'
+import type { Attester } from './attesters.ts'
 import type { InputEvent, TaskStats } from './events.ts'
 import { FailureExchange } from './failure-exchange.ts'
 import { Finisher } from './finisher.ts'
@@ -124,6 +124,9 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   /** What is known of the results; null: they are not verified, or not any more. */
   get verification (): VerificationStats | null { return this.#flow.believing.verification?.stats() ?? null }
+
+  /** The policy that holds; null: results are not verified, or not any more. */
+  get policy (): Policy | null { return this.#flow.believing.verification?.policy ?? null }
 
   /** How the stored result of a piece is accepted; null: results are not verified. */
   standing (index: number): PieceState | null { return this.#flow.believing.verification?.stateOf(index) ?? null }

@@ -1,6 +1,6 @@
 /** Policies as text, and the one that holds if the reader names none. Pure. Called by command line and library. */
 import { BitWorkerError } from '../base/errors.ts'
-import type { Policy } from './types.ts'
+import type { Policy, UncomparingPolicy } from './types.ts'
 
 /** Attestations of each piece are kept: a larger quorum would take more memory than it is worth. */
 const MAX_QUORUM = 16
@@ -85,6 +85,16 @@ export function defaultPolicy (circumstances: PolicyCircumstances): DefaultPolic
   if (hasTrustedKey) return said('trust', 'accepted from trusted peers only')
   const why = computes ? 'results of this task differ from run to run' : 'without computing nothing can be checked'
   return said('off', `not checked: ${why}, and no trusted key is named`, true)
+}
+
+/**
+ * The policy from then on if results turn out not to be comparable, in place of this one; undefined: everything is
+ * accepted, as no key is trusted whose members could be believed. Policies that compare nothing stay.
+ */
+export function policyIfIncomparable (policy: Policy, hasTrustedKey: boolean): UncomparingPolicy | undefined {
+  if (policy.kind === 'all') return { kind: 'all' }
+  if (policy.kind === 'trust') return policy
+  return hasTrustedKey ? { kind: 'trust' } : undefined
 }
 
 const said = (kind: 'all' | 'audit' | 'trust' | 'off', line: string, isWarning = false): DefaultPolicy => (

@@ -16,6 +16,9 @@ export type Policy =
   | { readonly kind: 'quorum', readonly count: number }
   | { readonly kind: 'trust', readonly keys?: readonly string[] }
 
+/** The policies that compare no results. */
+export type UncomparingPolicy = Extract<Policy, { kind: 'trust' }> | { readonly kind: 'all' }
+
 /** 0 computed, 1 equal by the compare command, 2 right by the verify command */
 export type AttestationKind = 0 | 1 | 2
 

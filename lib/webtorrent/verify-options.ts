@@ -15,13 +15,16 @@ import type { PolicyOption, VerificationReport, VerifyOptions, VerifyingOptions 
 /** The part of ComputeTorrent that is reported. */
 export interface ReportingTorrent {
   readonly _verifies: ChosenVerifying | null
-  readonly _session: { readonly verification: VerificationStats | null } | null
+  readonly _session: { readonly verification: VerificationStats | null, readonly policy: Policy | null } | null
 }
 
 /** What `torrent.verification` is. */
 export function reportOf ({ _verifies: chosen, _session: session }: ReportingTorrent): VerificationReport | null {
   const stats = session?.verification ?? null
-  return chosen === null || stats === null ? null : { policy: formatPolicy(chosen.policy), ...stats }
+  if (chosen === null || stats === null) return null
+  // another one may have taken its place; with `all`, that is the one beside the verify command
+  const policy = chosen.policy.kind === 'all' ? chosen.policy : session?.policy ?? chosen.policy
+  return { policy: formatPolicy(policy), ...stats }
 }
 
 /** The policy of a torrent, and what its session needs for it. */

@@ -6,6 +6,7 @@ import type { Verifying } from '../session/attestations.ts'
 import type { SessionEvents } from '../session/events.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
+import { policyIfIncomparable } from '../verification/policy.ts'
 import { previousClosed } from './closing-store.ts'
 import { Signing } from './signing.ts'
 import type { VerifyingOptions } from './verify-types.ts'
@@ -51,13 +52,16 @@ async function signingOf (
 }
 
 function verifyingBy (
-  signing: Signing, { policy, comparison, isDeterministic, membersOnly }: VerifyingOptions, torrent: VerifyingTorrent
+  signing: Signing, options: VerifyingOptions, torrent: VerifyingTorrent
 ): Verifying {
+  const { policy, comparison, isDeterministic, membersOnly, trustedKeys = [] } = options
+  const ifIncomparable = policyIfIncomparable(policy, [...trustedKeys].length > 0)
   const { peerIdBuffer: peerId } = torrent.client
   const refuse = membersOnly === true ? refuseStranger.bind(null, torrent) : undefined
   return {
     policy,
     ownKey: signing.key,
+    ...(ifIncomparable !== undefined && { ifIncomparable }),
     createAttestations: (parts, host) => signing.exchange(parts, host, { peerId, clock: systemClock, refuse }),
     load: () => signing.load(),
     keep: saved => { signing.keep(saved) },

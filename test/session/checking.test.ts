@@ -4,7 +4,7 @@ import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { CheckedStore } from '../../bench/simulator/store.ts'
 import { CommandError } from '../../lib/base/errors.ts'
 import type { DownloadHost } from '../../lib/download/download-host.ts'
-import type { AttestationParts } from '../../lib/session/attestations.ts'
+import type { AttestationParts, Verifying } from '../../lib/session/attestations.ts'
 import type { SessionEvents } from '../../lib/session/events.ts'
 import { WorkSession } from '../../lib/session/work-session.ts'
 import type { Result } from '../../lib/results/result.ts'
@@ -31,7 +31,10 @@ class FullStore extends CheckedStore {
 type Command = (index: number) => Result | null
 
 /** A session that has all pieces, as `ann` attests them, and draws all of them; or that has none, and draws none. */
-async function checking (command: Command, policy: Policy = { kind: 'audit' }, isFull = true) {
+async function checking (
+  command: Command, policy: Policy = { kind: 'audit' },
+  { isFull = true, ...verifying }: Partial<Verifying> & { isFull?: boolean } = {}
+) {
   const clock = new VirtualClock()
   const runs: number[] = []
   const told: Array<keyof SessionEvents> = []
@@ -39,6 +42,7 @@ async function checking (command: Command, policy: Policy = { kind: 'audit' }, i
   let timesDone = 0
   let heard!: AttestationParts['verification']
   let downloads!: DownloadHost
+  const said: Array<() => void> = []
   const store = new (isFull ? FullStore : CheckedStore)(index => {
     runs.push(index)
     let kill!: () => void
@@ -73,10 +77,18 @@ async function checking (command: Command, policy: Policy = { kind: 'audit' }, i
       policy,
       ownKey: 'own',
       isDeterministic: true,
+      ...verifying,
       createAttestations: parts => {
         heard = parts.verification
         return {
-          open () {}, add () {}, remove () {}, attest () {}, isAwaited: () => false, exclude () {}, close () {}
+          open () {},
+          retell () { for (const tell of said.splice(0)) tell() },
+          add () {},
+          remove () {},
+          attest () {},
+          isAwaited: () => false,
+          exclude () {},
+          close () {}
         }
       }
     }
@@ -97,7 +109,12 @@ async function checking (command: Command, policy: Policy = { kind: 'audit' }, i
   await session.open()
   session.setWanted(() => true)
   const say = (key: string, index: number, of = result(index)): void => {
-    heard.attested({ index, result: of, key, kind: 0 })
+    const tell = (): void => {
+      if (key.startsWith('member')) heard.setMember(key, 'lab')
+      heard.attested({ index, result: of, key, kind: 0 })
+    }
+    said.push(tell)
+    tell()
   }
   const settle = async (): Promise<void> => {
     for (let i = 0; i < 20; i++) {
@@ -177,7 +194,7 @@ test('doubtful pieces whose command fails: nothing is left to do here, which is 
 })
 
 test('a piece whose result is not accepted any more when it has been written is missing, and counted so', async t => {
-  const { session, say, settle, store, downloads, verification, isDone } = await checking(result, { kind: 'audit' }, false)
+  const { session, say, settle, store, downloads, verification, isDone } = await checking(result, { kind: 'audit' }, { isFull: false })
   say('ann', 3, wrong(3))
   const commit = async (): Promise<Result> => {
     await store.commit(3, wrong(3))
@@ -190,5 +207,41 @@ test('a piece whose result is not accepted any more when it has been written is 
   session.startComputing(1, null)
   await settle()
   t.same([session.stats().missing, isDone()], [0, true], 'and computed')
+  await session.close(null)
+})
+
+test('results that cannot be compared: who is trusted is believed from then on, if there is anybody', async t => {
+  for (const ifIncomparable of [undefined, { kind: 'trust' }] as const) {
+    let runs = 0
+    const { session, say, settle, told, isDone } = await checking(() => result(100 + runs++), { kind: 'audit' }, {
+      isDeterministic: false, ...(ifIncomparable !== undefined && { ifIncomparable })
+    })
+    for (let index = 0; index < PIECES; index++) say('ann', index)
+    say('member', 1)
+    t.equal(session.standing(2), 'attested')
+    session.startComputing(1, null)
+    await settle()
+    t.equal(told.filter(event => event === 'incomparable').length, 1, 'said once')
+    t.ok(isDone())
+    t.equal(session.policy?.kind, ifIncomparable?.kind)
+    const standings = Array.from({ length: PIECES }, (_, index) => session.standing(index))
+    if (ifIncomparable === undefined) t.same(new Set(standings), new Set([null]), 'nothing is verified any more')
+    else t.same(standings, [0, 1, 2, 3, 4, 5, 6, 7].map(index => index === 1 ? 'trusted' : 'own'), 'the rest was computed')
+    await session.close(null)
+  }
+})
+
+test('where results cannot be compared, what is computed here is taken at once, whatever strangers attest', async t => {
+  let count = 0
+  const { session, say, settle, runs, told, isDone } = await checking(() => result(100 + count++), { kind: 'trust' }, {
+    comparison: 'none', isDeterministic: false
+  })
+  for (let index = 0; index < PIECES; index++) say('ann', index)
+  session.startComputing(1, null)
+  await settle()
+  t.equal(runs.length, PIECES, 'one run of each piece')
+  t.notOk(told.includes('incomparable'))
+  t.ok(isDone())
+  t.same(new Set(Array.from({ length: PIECES }, (_, index) => session.standing(index))), new Set(['own']))
   await session.close(null)
 })

@@ -1,6 +1,6 @@
 // Policies as text, and the default.
 import test from 'tape'
-import { checkedPolicy, defaultPolicy, formatPolicy, parsePolicy } from '../../lib/verification/policy.ts'
+import { checkedPolicy, defaultPolicy, formatPolicy, parsePolicy, policyIfIncomparable } from '../../lib/verification/policy.ts'
 import type { Policy } from '../../lib/verification/types.ts'
 
 const KEY = 'ab'.repeat(32)
@@ -67,6 +67,18 @@ test('the default is what can be had', t => {
     const { policy, ...said } = defaultPolicy({ ...usual, ...changes })
     t.same([policy.kind, said.isWarning], [kind, isWarning], JSON.stringify(changes))
     t.ok(said.line.length > 0)
+  }
+  t.end()
+})
+
+test('results that turn out not to be comparable: what compares nothing stays, and nobody trusted means no policy', t => {
+  const trust: Policy = { kind: 'trust', keys: [KEY] }
+  for (const hasTrustedKey of [true, false]) {
+    t.same(policyIfIncomparable({ kind: 'all' }, hasTrustedKey), { kind: 'all' })
+    t.same(policyIfIncomparable(trust, hasTrustedKey), trust)
+    for (const policy of [{ kind: 'audit' }, { kind: 'quorum', count: 2 }] as const) {
+      t.same(policyIfIncomparable(policy, hasTrustedKey), hasTrustedKey ? { kind: 'trust' } : undefined, policy.kind)
+    }
   }
   t.end()
 })

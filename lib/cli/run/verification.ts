@@ -80,12 +80,19 @@ export function reportVerification (torrent: Torrent, out: JsonOutput, remarks: 
     out.emit('level', { level, reason })
     remarks.add('verification', [`${reason}.`], `level ${level}`)
   })
-  torrent.on('incomparable', ({ piece }) => {
-    out.emit('incomparable', { piece })
+  torrent.on('incomparable', ({ piece, policy }) => {
+    out.emit('incomparable', { piece, policy })
     remarks.add('verification', [
-      `Warning: Two runs of piece ${piece} on this machine differ, so results of this task cannot be checked by comparing them: all are accepted from now on. To trust only some peers, pass --verify trust=KEY.`
+      `Warning: Two runs of piece ${piece} on this machine differ, so results of this task cannot be checked by comparing them: ${INSTEAD[policy]}`
     ], 'incomparable')
   })
+}
+
+/** What is accepted where results cannot be compared. */
+const INSTEAD = {
+  all: 'only what this machine computes is used.',
+  trust: 'only trusted peers are believed.',
+  off: 'all are accepted from now on. To trust only some peers, pass --verify trust=KEY.'
 }
 
 /** The line below the bar; null: results are not verified. */
