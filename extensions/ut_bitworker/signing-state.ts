@@ -4,7 +4,10 @@
  */
 import { equalBytes, hexOf } from '../../lib/base/digest.ts'
 import { TokenBucket } from '../../lib/base/token-bucket.ts'
-import { ATTESTATION_BURST, ATTESTATIONS_PER_SECOND, KEY_BYTES, MAX_MEMBERS, NONCE_BYTES } from './constants.ts'
+import {
+  ATTESTATION_BURST, ATTESTATIONS_PER_SECOND, KEY_BYTES, MAX_MEMBERS, MEMBER_ATTESTATION_BURST,
+  MEMBER_ATTESTATIONS_PER_SECOND, NONCE_BYTES
+} from './constants.ts'
 import type { MemberRecord } from './attestation-records.ts'
 import type { PeerEvent } from './peer-events.ts'
 import type { Records } from './records.ts'
@@ -17,9 +20,6 @@ export interface WireIdentity {
   nonce: Uint8Array
 }
 
-/** Attestations that a second's delay can bring at once, in addition to the burst. */
-const BUNCHED = ATTESTATIONS_PER_SECOND
-
 /** The peer's key and the records that depend on it. */
 export class SigningState {
   /** what we say of ourselves; null: nothing, and what peers sign is ignored */
@@ -31,6 +31,7 @@ export class SigningState {
   /** certificates that it has sent, not checked */
   readonly members: MemberRecord[] = []
   #attestations: TokenBucket | null = null
+  #isMember = false
 
   /** The peer's handshake names a key. It never changes. */
   onIdentity (identity: WireIdentity): PeerEvent[] {
@@ -58,8 +59,21 @@ export class SigningState {
     return events
   }
 
+  /** The peer has proved the key of a member. */
+  get isMember (): boolean { return this.#isMember }
+
+  /** From now on it may send as many attestations as a member. */
+  setMember (): void {
+    if (!this.#isMember) this.#attestations = null
+    this.#isMember = true
+  }
+
   #allowed (count: number, now: number): number {
-    this.#attestations ??= new TokenBucket(ATTESTATIONS_PER_SECOND, ATTESTATION_BURST + BUNCHED, now)
+    const [perSecond, burst] = this.#isMember
+      ? [MEMBER_ATTESTATIONS_PER_SECOND, MEMBER_ATTESTATION_BURST]
+      : [ATTESTATIONS_PER_SECOND, ATTESTATION_BURST]
+    // what a second's delay can bring at once is allowed for
+    this.#attestations ??= new TokenBucket(perSecond, burst + perSecond, now)
     return this.#attestations.takeUpTo(count, now)
   }
 }

@@ -14,7 +14,7 @@ import { AttestationSender } from './attestation-sender.ts'
 import { ClaimedBefore } from './claimed-before.ts'
 import { MembersOnly } from './members-only.ts'
 import { PeerKeys } from './peer-keys.ts'
-import { SignatureQueue } from './signature-queue.ts'
+import { MEMBERS, STRANGERS, SignatureQueue } from './signature-queue.ts'
 import { Statements } from './statements.ts'
 import type { TaskPeer } from './task-peer.ts'
 
@@ -40,7 +40,8 @@ export class AttestationExchange {
   readonly #peers = new Set<TaskPeer>()
   readonly #keys: PeerKeys
   readonly #dealings = new Map<TaskPeer, Dealings>()
-  readonly #queue: SignatureQueue
+  readonly #strangers: SignatureQueue
+  readonly #members: SignatureQueue
   readonly #asking: Asking<TaskPeer>
   readonly #sender: AttestationSender
   /** null: all peers are served */
@@ -49,7 +50,8 @@ export class AttestationExchange {
   constructor (parts: AttestationExchangeParts, host: AttestationExchangeHost) {
     this.#parts = parts
     this.#host = host
-    this.#queue = new SignatureQueue(parts.clock)
+    this.#strangers = new SignatureQueue(parts.clock, STRANGERS)
+    this.#members = new SignatureQueue(parts.clock, MEMBERS)
     this.#keys = new PeerKeys(parts)
     const gate = new MembersOnly(parts.clock, {
       isMember: peer => parts.verification.isMember(this.#keys.of(peer) ?? ''),
@@ -121,7 +123,7 @@ export class AttestationExchange {
     this.#dealings.delete(peer)
     this.#sender.remove(peer)
     this.#keys.remove(peer)
-    this.#queue.remove(peer)
+    for (const queue of [this.#strangers, this.#members]) queue.remove(peer)
     this.#asking.remove(peer)
   }
 
@@ -129,7 +131,7 @@ export class AttestationExchange {
     this.#membersOnly?.close()
     this.#sender.close()
     this.#asking.close()
-    this.#queue.close()
+    for (const queue of [this.#strangers, this.#members]) queue.close()
   }
 
   /** The key that the peer has proved to have, 64 hex digits; null: none. */
@@ -193,28 +195,32 @@ export class AttestationExchange {
   // INCOMING
   //
 
+  /** At once, as what follows depends on it: the third wrong signature closes the connection. */
   #onProof (peer: TaskPeer): void {
     const { proof } = peer.ext.state.signing
-    if (proof === null) return
-    this.#check(peer, () => {
-      const key = this.#keys.prove(peer, proof)
-      if (key === null) peer.ext.reportViolation('a wrong proof of its key')
-      else if (this.#parts.verification.isExcluded(key)) this.#host.misbehaved(peer, `its key ${key} is excluded`, true)
-      else {
-        this.#membersOnly?.look()
-        this.#host.proved?.(peer, key)
-      }
-    })
+    if (proof === null || !this.#dealings.has(peer)) return
+    const key = this.#keys.prove(peer, proof)
+    if (key === null) return peer.ext.reportViolation('a wrong proof of its key')
+    const { verification } = this.#parts
+    if (verification.isExcluded(key)) return this.#host.misbehaved(peer, `its key ${key} is excluded`, true)
+    this.#raiseLimits(key)
+    this.#membersOnly?.look()
+    this.#host.proved?.(peer, key)
   }
 
   #onMember (peer: TaskPeer, member: MemberRecord): void {
-    if (!this.#keys.isNews(member)) return
-    this.#check(peer, () => {
-      if (!this.#keys.isNews(member)) return
-      if (!this.#keys.certify(member)) return peer.ext.reportViolation('a wrong certificate')
-      this.#parts.verification.setMember(member.key, member.trustedKey)
-      this.#membersOnly?.look()
-    })
+    if (!this.#keys.isNews(member) || !this.#dealings.has(peer)) return
+    if (!this.#keys.certify(member)) return peer.ext.reportViolation('a wrong certificate')
+    this.#parts.verification.setMember(member.key, member.trustedKey)
+    this.#raiseLimits(member.key)
+    this.#membersOnly?.look()
+  }
+
+  #raiseLimits (key: string): void {
+    for (const peer of this.#parts.verification.isMember(key) ? this.#keys.owners(key) : []) {
+      peer.ext.state.signing.setMember()
+      if (this.#keys.isFellow(key)) this.#sender.setFellow(peer)
+    }
   }
 
   #onAttestation (peer: TaskPeer, record: AttestationRecord): void {
@@ -312,6 +318,7 @@ export class AttestationExchange {
   /** Checks a signature when it is the peer's turn; `drop` instead if there is no room or the peer has left. */
   #check (peer: TaskPeer, run: () => void, drop: () => void = () => {}): void {
     if (!this.#dealings.has(peer)) return drop()
-    this.#queue.add(peer, { run: () => { (peer.wire.destroyed ? drop : run)() }, drop })
+    const queue = peer.ext.state.signing.isMember ? this.#members : this.#strangers
+    queue.add(peer, { run: () => { (peer.wire.destroyed ? drop : run)() }, drop })
   }
 }

@@ -2,7 +2,9 @@
  * Sends attestations to the connected peers, within the limits of each connection, and answers their questions. Called
  * by attestation-exchange.ts.
  */
-import { ATTESTATION_BURST, ATTESTATIONS_PER_SECOND } from '../../extensions/ut_bitworker/constants.ts'
+import {
+  ATTESTATION_BURST, ATTESTATIONS_PER_SECOND, MEMBER_ATTESTATION_BURST, MEMBER_ATTESTATIONS_PER_SECOND
+} from '../../extensions/ut_bitworker/constants.ts'
 import type { AttestationRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
@@ -21,7 +23,7 @@ export interface SenderHost {
   vouch (peer: TaskPeer, key: string): void
 }
 
-interface Recipient { readonly bucket: TokenBucket, readonly asks: Set<number> }
+interface Recipient { bucket: TokenBucket, isFellow: boolean, readonly asks: Set<number> }
 
 /** What is sent to the peers of one task. */
 export class AttestationSender {
@@ -38,7 +40,16 @@ export class AttestationSender {
 
   add (peer: TaskPeer): void {
     const bucket = new TokenBucket(ATTESTATIONS_PER_SECOND, ATTESTATION_BURST, this.#clock.now())
-    this.#recipients.set(peer, { bucket, asks: new Set() })
+    this.#recipients.set(peer, { bucket, isFellow: false, asks: new Set() })
+  }
+
+  /** The peer and we are members of one trusted key, and have shown it. */
+  setFellow (peer: TaskPeer): void {
+    const recipient = this.#recipients.get(peer)
+    if (recipient === undefined || recipient.isFellow) return
+    recipient.isFellow = true
+    recipient.bucket = new TokenBucket(MEMBER_ATTESTATIONS_PER_SECOND, MEMBER_ATTESTATION_BURST, this.#clock.now())
+    this.#answer(peer, recipient)
   }
 
   remove (peer: TaskPeer): void { this.#recipients.delete(peer) }

@@ -89,6 +89,12 @@ export class PeerKeys {
     return true
   }
 
+  /** Whether the key is a member of a trusted key that we are a member of, too. */
+  isFellow (key: string): boolean {
+    const trustedKey = this.#members.get(key)?.trustedKey
+    return this.#parts.certificates.some(own => own.trustedKey === trustedKey)
+  }
+
   /** Sends the peer the certificate of a key whose attestation follows. */
   vouch (peer: TaskPeer, key: string): void {
     const [member, known] = [this.#members.get(key), this.#peers.get(peer)]

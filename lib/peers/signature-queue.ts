@@ -6,12 +6,18 @@
 import type { Clock } from '../base/clock.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
 
-/** Jobs per second: at 64 µs each, 3 % of a core. */
-const JOBS_PER_SECOND = 500
-/** Jobs at once: 3 ms. */
-const JOBS_AT_ONCE = 50
-/** Jobs that wait, of all owners together. */
-const MAX_WAITING = 2_000
+/** How much work there may be. */
+export interface QueueLimits {
+  perSecond: number
+  atOnce: number
+  /** jobs that wait, of all owners together */
+  waiting: number
+}
+
+/** For strangers: at 64 µs a job, 3 % of a core, 3 ms at once. */
+export const STRANGERS: QueueLimits = { perSecond: 500, atOnce: 50, waiting: 2_000 }
+/** For members, whose results would have to be computed again otherwise: at most half of a core, 10 ms at once. */
+export const MEMBERS: QueueLimits = { perSecond: 8_192, atOnce: 164, waiting: 16_384 }
 const DRAIN_MS = 20
 
 /** A piece of work. Neither function may throw. */
@@ -24,6 +30,7 @@ export interface Job {
 /** The jobs of all owners. */
 export class SignatureQueue {
   readonly #clock: Clock
+  readonly #limits: QueueLimits
   readonly #bucket: TokenBucket
   /** by owner; whose turn is next comes first */
   readonly #waiting = new Map<object, Job[]>()
@@ -31,9 +38,10 @@ export class SignatureQueue {
   #cancel: (() => void) | null = null
   #isClosed = false
 
-  constructor (clock: Clock) {
+  constructor (clock: Clock, limits: QueueLimits) {
     this.#clock = clock
-    this.#bucket = new TokenBucket(JOBS_PER_SECOND, JOBS_AT_ONCE, clock.now())
+    this.#limits = limits
+    this.#bucket = new TokenBucket(limits.perSecond, limits.atOnce, clock.now())
   }
 
   /** number of waiting jobs */
@@ -44,7 +52,7 @@ export class SignatureQueue {
     if (this.#isClosed) return job.drop()
     if (this.#size === 0 && this.#bucket.takeAll(1, this.#clock.now())) return job.run()
     const own = this.#waiting.get(owner) ?? []
-    if (this.#size >= MAX_WAITING && !this.#makeRoom(own.length)) return job.drop()
+    if (this.#size >= this.#limits.waiting && !this.#makeRoom(own.length)) return job.drop()
     own.push(job)
     this.#size++
     this.#waiting.set(owner, own)

@@ -46,6 +46,8 @@ test('limits', t => {
     ['certificates on one connection', constants.MAX_MEMBERS],
     ['attestations of a peer at once', constants.ATTESTATION_BURST],
     ['attestations of a peer per second', constants.ATTESTATIONS_PER_SECOND],
+    ['attestations of a fellow member at once', constants.MEMBER_ATTESTATION_BURST],
+    ['attestations of a fellow member per second', constants.MEMBER_ATTESTATIONS_PER_SECOND],
     ['pieces that a peer gives up on one connection', constants.MAX_FAILURES],
     ['seconds until a claim', constants.CLAIM_LEASE_MS / 1000],
     ['seconds between renewals', constants.CLAIM_RENEW_MS / 1000],

@@ -226,6 +226,23 @@ test('members: certificates travel with attestations', async t => {
   t.end()
 })
 
+test('members of one key send each other thousands of attestations a second', async t => {
+  const swarm = new SignedSwarm(9000)
+  const lab = keyOf('lab')
+  const machine = (id: number): Attester => new Attester(swarm, id, { trusts: [lab], memberOf: lab })
+  const [a, b] = [machine(1), machine(2)]
+  const stranger = new Attester(swarm, 3, { trusts: [lab] })
+  for (const other of [a, stranger]) swarm.connect(b, other)
+  await swarm.wait(1000)
+  for (const index of upTo(4500)) b.compute(index)
+  await swarm.wait(2000)
+  const [own, other] = [a, stranger].map(each => upTo(4500).filter(index => each.attesters(index).length > 0).length)
+  t.equal(own, 4500)
+  t.ok(other! < 1200, 'no stranger is sent as many')
+  t.deepEqual([a.violations, stranger.violations], [[], []])
+  t.end()
+})
+
 test('certificates that are wrong', async t => {
   const swarm = new SignedSwarm()
   const lab = keyOf('lab')

@@ -4,7 +4,7 @@ import test from 'tape'
 import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { packAttestation } from '../../extensions/ut_bitworker/index.ts'
 import { encode } from '../../lib/base/bencode.ts'
-import { SignatureQueue } from '../../lib/peers/signature-queue.ts'
+import { STRANGERS, SignatureQueue } from '../../lib/peers/signature-queue.ts'
 import { certifyMember } from '../../lib/trust/member.ts'
 import { Actor, Attester, SignedSwarm, attestation, keyOf, resultOf } from '../helpers/attesters.ts'
 
@@ -117,7 +117,7 @@ test('the queue: jobs of an owner in order, owners by turns, never more than fit
     fc.array(fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 900 }), fc.nat(300)), { minLength: 1, maxLength: 12 }),
     async bursts => {
       const clock = new VirtualClock()
-      const queue = new SignatureQueue(clock)
+      const queue = new SignatureQueue(clock, STRANGERS)
       const owners = [{}, {}, {}, {}]
       const ran: number[][] = owners.map(() => [])
       let [added, dropped, serial] = [0, 0, 0]
@@ -141,7 +141,7 @@ test('the queue: jobs of an owner in order, owners by turns, never more than fit
     }
   ), { numRuns: 50 })
   const clock = new VirtualClock()
-  const queue = new SignatureQueue(clock)
+  const queue = new SignatureQueue(clock, STRANGERS)
   let dropped = 0
   for (let i = 0; i < 100; i++) queue.add(t, { run: () => {}, drop: () => { dropped++ } })
   queue.remove(t)
