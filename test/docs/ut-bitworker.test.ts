@@ -5,10 +5,14 @@ import { readFileSync } from 'node:fs'
 import test from 'tape'
 import type { Test } from 'tape'
 import * as constants from '../../extensions/ut_bitworker/constants.ts'
+import { packAttestation } from '../../extensions/ut_bitworker/index.ts'
 import { RECORD_KEYS, recordBytes } from '../../extensions/ut_bitworker/records.ts'
 import { encode } from '../../lib/base/bencode.ts'
 import type { Encodable } from '../../lib/base/bencode.ts'
+import { sha256 } from '../../lib/base/digest.ts'
 import { createTask } from '../../lib/index.ts'
+import { attest, wireProofBytes } from '../../lib/trust/attest.ts'
+import { keyOf } from '../helpers/attesters.ts'
 import { valueInCode } from '../helpers/constants.ts'
 import { within } from '../helpers/disk.ts'
 import { FakeExecutor } from '../helpers/fake-executor.ts'
@@ -105,10 +109,24 @@ const ask = (...numbers: number[]): Staging => ({
   },
   isFull: true
 })
-const named = { task: task.digest, v: 1, key: Buffer.alloc(32, 5), nonce: Buffer.alloc(16, 6) }
+const signer = keyOf('hostile')
+const named = { task: task.digest, v: 1, key: Buffer.from(signer.key, 'hex'), nonce: Buffer.alloc(16, 6) }
 const introduced = { handshake: { bitworker: named } }
 const attestation = ({ index = 0, size = 100, kind = 0, basis = 0 } = {}): Buffer =>
   Buffer.concat([resultRecord(index, size), Uint8Array.of(kind), Buffer.alloc(32, basis), Buffer.alloc(96, 7)])
+const statement = { index: 0, size: 0, digest: sha256(Buffer.alloc(0)), kind: 0 as const, basis: null }
+const signed = packAttestation(attest(task.digest, statement, signer))
+/** The right one, once the victim has told its key. */
+async function proofFor (hostile: HostilePeer, victim: Peer): Promise<Uint8Array> {
+  await within(hostile.until(() => hostile.theirNonce !== null), "the victim's nonce")
+  return signer.sign(wireProofBytes({
+    taskDigest: task.digest,
+    senderNonce: named.nonce,
+    receiverNonce: hostile.theirNonce!,
+    senderPeerId: hostile.peerId,
+    receiverPeerId: idOf(victim)
+  }))
+}
 /** Of piece 1; the bytes are those of its line. */
 const failure = (...line: number[]): Buffer =>
   Buffer.concat([u32(1), Uint8Array.of(1, 1, ...line), Buffer.alloc(122 - line.length)])
@@ -137,9 +155,15 @@ const PLAYS: Record<string, Staging[]> = {
     }
   }],
   'a backup for a piece that the peer has claimed': [say({ backups: u32(0, 0, 0), claims: u32(0, 0, 0) })],
-  'a proof of a key that the peer has not told, or a second proof': [say({ proof: Buffer.alloc(64) }), { ...introduced, play: hostile => { hostile.bitworker({ proof: Buffer.alloc(128) }) } }],
+  'a proof of a key that the peer has not told, or a second proof': [say({ proof: Buffer.alloc(64) }), {
+    ...introduced,
+    play: async (hostile, victim) => {
+      hostile.bitworker({ proof: await proofFor(hostile, victim) })
+      hostile.bitworker({ proof: Buffer.alloc(128) })
+    }
+  }],
   'a 65th certificate': [{ ...introduced, play: hostile => { hostile.bitworker({ members: Buffer.alloc(65 * 128) }) } }],
-  'more attestations than the limits allow': [{ ...introduced, play: hostile => { for (let i = 0; i < 20; i++) hostile.bitworker({ attestations: Buffer.concat(Array.from({ length: 200 }, () => attestation())) }) } }],
+  'more attestations than the limits allow': [{ ...introduced, play: hostile => { for (let i = 0; i < 20; i++) hostile.bitworker({ attestations: Buffer.concat(Array.from({ length: 200 }, () => signed)) }) } }],
   'a second failure of a piece, and those of more than 1024 pieces': [say({ failures: Buffer.concat([failure(), failure()]) })],
   'a have bit without a result': [send(frame(4, u32(0)))],
   'a request for a piece that the receiver does not have': [{ ...ask(0, 0, 16), isFull: false }],

@@ -58,6 +58,8 @@ export class HostilePeer {
   readonly peerId: Uint8Array
   /** for whoever plays it, to count */
   turns = 0
+  /** of the victim's handshake, once it has told one */
+  theirNonce: Uint8Array | null = null
   readonly #task: Task
   readonly #arrived: Array<{ id: number, payload: Buffer }> = []
   #buffer = Buffer.alloc(0)
@@ -185,7 +187,9 @@ export class HostilePeer {
   #onFrame (id: number, payload: Buffer): void {
     this.#arrived.push({ id, payload })
     if (id !== 20 || payload[0] !== 0) return
-    const { m } = bencode.decode(payload.subarray(1)) as { m: Record<string, number> }
+    const { m, bitworker } = bencode.decode(payload.subarray(1)) as
+      { m: Record<string, number>, bitworker?: { nonce?: Uint8Array } }
     this.#theirIds = m
+    this.theirNonce = bitworker?.nonce ?? this.theirNonce
   }
 }
