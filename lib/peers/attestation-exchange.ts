@@ -14,7 +14,7 @@ import { AttestationSender } from './attestation-sender.ts'
 import { ClaimedBefore } from './claimed-before.ts'
 import { MembersOnly } from './members-only.ts'
 import { PeerKeys } from './peer-keys.ts'
-import { MEMBERS, STRANGERS, SignatureQueue } from './signature-queue.ts'
+import { SignatureQueues } from './signature-queue.ts'
 import { Statements } from './statements.ts'
 import type { TaskPeer } from './task-peer.ts'
 
@@ -40,8 +40,7 @@ export class AttestationExchange {
   readonly #peers = new Set<TaskPeer>()
   readonly #keys: PeerKeys
   readonly #dealings = new Map<TaskPeer, Dealings>()
-  readonly #strangers: SignatureQueue
-  readonly #members: SignatureQueue
+  readonly #queues: SignatureQueues
   readonly #asking: Asking<TaskPeer>
   readonly #sender: AttestationSender
   /** null: all peers are served */
@@ -50,8 +49,7 @@ export class AttestationExchange {
   constructor (parts: AttestationExchangeParts, host: AttestationExchangeHost) {
     this.#parts = parts
     this.#host = host
-    this.#strangers = new SignatureQueue(parts.clock, STRANGERS)
-    this.#members = new SignatureQueue(parts.clock, MEMBERS)
+    this.#queues = new SignatureQueues(parts.clock)
     this.#keys = new PeerKeys(parts)
     const gate = new MembersOnly(parts.clock, {
       isMember: peer => parts.verification.isMember(this.#keys.of(peer) ?? ''),
@@ -123,7 +121,7 @@ export class AttestationExchange {
     this.#dealings.delete(peer)
     this.#sender.remove(peer)
     this.#keys.remove(peer)
-    for (const queue of [this.#strangers, this.#members]) queue.remove(peer)
+    this.#queues.remove(peer)
     this.#asking.remove(peer)
   }
 
@@ -131,7 +129,7 @@ export class AttestationExchange {
     this.#membersOnly?.close()
     this.#sender.close()
     this.#asking.close()
-    for (const queue of [this.#strangers, this.#members]) queue.close()
+    this.#queues.close()
   }
 
   /** The key that the peer has proved to have, 64 hex digits; null: none. */
@@ -201,8 +199,7 @@ export class AttestationExchange {
     if (proof === null || !this.#dealings.has(peer)) return
     const key = this.#keys.prove(peer, proof)
     if (key === null) return peer.ext.reportViolation('a wrong proof of its key')
-    const { verification } = this.#parts
-    if (verification.isExcluded(key)) return this.#host.misbehaved(peer, `its key ${key} is excluded`, true)
+    if (this.#parts.verification.isExcluded(key)) return this.exclude(key, `its key ${key} is excluded`)
     this.#raiseLimits(key)
     this.#membersOnly?.look()
     this.#host.proved?.(peer, key)
@@ -318,7 +315,6 @@ export class AttestationExchange {
   /** Checks a signature when it is the peer's turn; `drop` instead if there is no room or the peer has left. */
   #check (peer: TaskPeer, run: () => void, drop: () => void = () => {}): void {
     if (!this.#dealings.has(peer)) return drop()
-    const queue = peer.ext.state.signing.isMember ? this.#members : this.#strangers
-    queue.add(peer, { run: () => { (peer.wire.destroyed ? drop : run)() }, drop })
+    this.#queues.of(peer.ext.state.signing).add(peer, { run: () => { (peer.wire.destroyed ? drop : run)() }, drop })
   }
 }

@@ -17,7 +17,7 @@ export interface QueueLimits {
 /** For strangers: at 64 µs a job, 3 % of a core, 3 ms at once. */
 export const STRANGERS: QueueLimits = { perSecond: 500, atOnce: 50, waiting: 2_000 }
 /** For members, whose results would have to be computed again otherwise: at most half of a core, 10 ms at once. */
-export const MEMBERS: QueueLimits = { perSecond: 8_192, atOnce: 164, waiting: 16_384 }
+const MEMBERS: QueueLimits = { perSecond: 8_192, atOnce: 164, waiting: 16_384 }
 const DRAIN_MS = 20
 
 /** A piece of work. Neither function may throw. */
@@ -102,4 +102,22 @@ export class SignatureQueue {
     }
     if (this.#size > 0 && !this.#isClosed) this.#arm()
   }
+}
+
+/** The queues of one task: what strangers send does not delay members. */
+export class SignatureQueues {
+  readonly #strangers: SignatureQueue
+  readonly #members: SignatureQueue
+
+  constructor (clock: Clock) {
+    this.#strangers = new SignatureQueue(clock, STRANGERS)
+    this.#members = new SignatureQueue(clock, MEMBERS)
+  }
+
+  of ({ isMember }: { isMember: boolean }): SignatureQueue { return isMember ? this.#members : this.#strangers }
+
+  /** The owner has left: what waits of it is dropped. */
+  remove (owner: object): void { for (const queue of [this.#strangers, this.#members]) queue.remove(owner) }
+
+  close (): void { for (const queue of [this.#strangers, this.#members]) queue.close() }
 }
