@@ -38,11 +38,11 @@ export interface StoreRunOptions {
   binds?: readonly Bind[]
   /** the inputs of the task; default: it has none */
   inputs?: Inputs
-  /** limit for each work item, in addition to the task's own; milliseconds, 0 = none */
   /** absolute path of the folder that commands see as `/`; default: the task has none */
   root?: string
   /** absolute paths of the device nodes that commands may use; default: none */
   devices?: readonly string[]
+  /** limit for each work item, in addition to the task's own; milliseconds, 0 = none */
   timeoutMs?: number
 }
 
