@@ -48,6 +48,7 @@ export class ControlClient {
   readonly #socket: Socket
   readonly #file: string
   #kept = Buffer.alloc(0)
+  #last: LiveStatus | null = null
   #answer: ((answer: LiveStatus | null) => void) | null = null
 
   constructor (socket: Socket, file: string) {
@@ -58,12 +59,15 @@ export class ControlClient {
     socket.on('data', (chunk: Buffer) => { this.#onData(chunk) })
   }
 
+  /** The status with which the client ended; null: it runs, was killed, or has closed this connection only. */
+  get last (): LiveStatus | null { return this.#last }
+
   /**
-   * Asks, and resolves with the status afterwards; null: the client has ended. One request at a time. Throws
-   * BW_ERR_CONTROL if there is no answer, or one of another version.
+   * Asks, and resolves with the status afterwards; null: the connection is closed, by the end of the client or to make
+   * room for others. One request at a time. Throws BW_ERR_CONTROL if there is no answer, or one of another version.
    */
   async ask (what: Request): Promise<LiveStatus | null> {
-    if (this.#socket.destroyed) return null
+    if (this.#socket.destroyed || this.#last !== null) return null
     let timer: NodeJS.Timeout | undefined
     try {
       return await new Promise<LiveStatus | null>((resolve, reject) => {
@@ -82,20 +86,29 @@ export class ControlClient {
     }
   }
 
-  #strange = (): void => {}
+  #strange = (): void => { this.#socket.destroy() }
 
   /** Ends the connection. */
   close (): void { this.#socket.destroy() }
 
   #onData (chunk: Buffer): void {
-    if (this.#answer === null || this.#kept.length + chunk.length > MAX_ANSWER_BYTES) return this.#strange()
+    if (this.#kept.length + chunk.length > MAX_ANSWER_BYTES) return this.#strange()
     this.#kept = Buffer.concat([this.#kept, chunk])
-    const end = this.#kept.indexOf('\n')
-    if (end === -1) return
-    const status = end === this.#kept.length - 1 ? parseStatus(this.#kept.toString('utf8', 0, end)) : null
-    this.#kept = Buffer.alloc(0)
-    if (status === null) this.#strange()
-    else this.#answer(status)
+    for (let end; (end = this.#kept.indexOf('\n')) !== -1;) {
+      const line = this.#kept.toString('utf8', 0, end)
+      this.#kept = this.#kept.subarray(end + 1)
+      this.#onLine(line)
+    }
+  }
+
+  #onLine (line: string): void {
+    const answer = this.#answer
+    this.#answer = null
+    this.#last ??= parseStatus(line, 'ended')
+    if (this.#last !== null) return answer?.(null)
+    const status = parseStatus(line)
+    if (status === null || answer === null) this.#strange()
+    else answer(status)
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * What is said on the socket of a running client: one request on a line, then its answer on a line, both JSON. Pure.
+ * What is said on the socket of a running client: one request on a line, then its answer on a line, both JSON; and a
+ * line when it ends. Pure.
  * Everything is read strictly and within bounds, by the client and by who asks it.
  */
 
@@ -61,8 +62,11 @@ export function parseRequest (line: string): Request | null {
 /** The line of a request. */
 export function formatRequest (what: Request): string { return `${JSON.stringify({ do: what })}\n` }
 
-/** The line of an answer. */
-export function formatStatus (status: LiveStatus): string {
+/** What a line of a client is: its answer, or, without a question, its last word before it ends. */
+export type Telling = 'status' | 'ended'
+
+/** The line of an answer, or of the last word. */
+export function formatStatus (status: LiveStatus, telling: Telling = 'status'): string {
   const lines = (texts: string[]): string[] => texts.slice(0, MAX_LINES).map(text => text.slice(0, MAX_TEXT))
   const { paused, waiting, state, remark } = status
   const bounded = {
@@ -72,15 +76,15 @@ export function formatStatus (status: LiveStatus): string {
     state: state?.slice(0, MAX_TEXT) ?? null,
     remark: remark?.slice(0, MAX_TEXT) ?? null
   }
-  return `${JSON.stringify({ status: bounded })}\n`
+  return `${JSON.stringify({ [telling]: bounded })}\n`
 }
 
 /** The line that refuses what is no request. */
 export function formatRefusal (why: string): string { return `${JSON.stringify({ error: why })}\n` }
 
-/** The status in an answer; null if the line is not one of this version. */
-export function parseStatus (line: string): LiveStatus | null {
-  const status = objectOf(parseObject(line)?.['status'])
+/** The status in an answer, or in the last word; null if the line is not one of this version. */
+export function parseStatus (line: string, telling: Telling = 'status'): LiveStatus | null {
+  const status = objectOf(parseObject(line)?.[telling])
   const pieces = objectOf(status?.['pieces'])
   if (status === null || pieces === null || !areNumbers(pieces, COUNTS) || !areNumbers(status, RATES)) return null
   const { pid, computing, finishing, done, timeLeftMs, paused, waiting, state, remark } = status

@@ -72,10 +72,12 @@ export class ControlServer {
     }
   }
 
-  /** Ends all connections, and removes the socket unless it is another one by now. */
-  close (): void {
+  /** Tells all how it ended, ends their connections, and removes the socket unless it is another one by now. */
+  close (last: LiveStatus): void {
     this.#server.close()
-    for (const socket of this.#connections) socket.destroy()
+    const line = formatStatus(last, 'ended')
+    // a Unix socket takes so short a line at once
+    for (const socket of this.#connections) socket.end(line, () => { socket.destroy() })
     try {
       if (lstatSync(this.#file).ino === this.#ino) rmSync(this.#file)
     } catch {} // somebody has removed it

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import path from 'node:path'
 import test from 'tape'
 import type { Test } from 'tape'
@@ -138,6 +139,30 @@ test('a second run of the task shows the first', async t => {
   t.match(second.stderr(), /with its own flags/)
   first.kill('SIGINT')
   t.equal((await first.ended).code, 130)
+})
+
+test('a second run ends as the first one ends', async t => {
+  const { work, open, start } = await gated(t)
+  const first = start('--exit')
+  await computing(first)
+  const second = start('--exit')
+  await second.event('status')
+  const endless = start()
+  await endless.event('status')
+  // others take all connections that the socket serves at a time
+  await Promise.all(Array.from({ length: 8 }, async () => {
+    const socket = connect(socketOf(work)).on('error', () => {})
+    t.teardown(() => { socket.destroy() })
+    await once(socket, 'connect')
+  }))
+  const shown = endless.events.length
+  await endless.event('status', () => endless.events.length > shown + 1)
+  await open()
+  t.equal((await first.ended).code, 0)
+  for (const run of [second, endless]) {
+    t.equal((await run.ended).code, 0, 'the task is done')
+    t.doesNotMatch(run.stderr(), /has ended before/)
+  }
 })
 
 test('nothing there', async t => {

@@ -41,7 +41,7 @@ async function listen (t: Test, depth = ''): Promise<Listening> {
     asked.push(request)
     return STATUS
   })
-  t.teardown(() => { server.close() })
+  t.teardown(() => { server.close(STATUS) })
   return { file, scratch, server, asked }
 }
 
@@ -66,8 +66,10 @@ test('it is asked and answers, and is gone with its client', async t => {
   const client = await connectTo(file)
   for (const what of ['status', 'pause', 'resume', 'finish'] as const) t.deepEqual(await client!.ask(what), STATUS)
   t.deepEqual(asked, ['status', 'pause', 'resume', 'finish'])
-  server.close()
+  t.equal(client!.last, null)
+  server.close({ ...STATUS, done: true })
   t.equal(await client!.ask('status'), null, 'it has ended')
+  t.deepEqual(client!.last, { ...STATUS, done: true }, 'and says how')
   t.notOk(existsSync(file))
   t.equal(await connectTo(file), null)
 })
@@ -83,8 +85,8 @@ test('a path that is too long for a socket', async t => {
 test('the socket of a client that was killed is replaced; a later one is not removed', async t => {
   const { file, scratch, server } = await listen(t)
   const later = await ControlServer.listen({ file, scratch }, () => ({ ...STATUS, pid: 8 }))
-  t.teardown(() => { later.close() })
-  server.close()
+  t.teardown(() => { later.close(STATUS) })
+  server.close(STATUS)
   const client = await connectTo(file)
   t.equal((await client!.ask('status'))?.pid, 8)
   client!.close()

@@ -25,19 +25,32 @@ export async function attach (
   { task, kind, id }: Source, { output, exit = false }: { output: string, exit?: boolean }, onlooker: Onlooker
 ): Promise<number | null> {
   const infoHash = task?.infoHash ?? (kind === 'remote' ? infoHashOf(id as string) : undefined)
-  const first = infoHash === undefined ? null : await connectTo(keptFiles(output, infoHash).control)
+  if (infoHash === undefined) return null
+  const connect = async (): Promise<ControlClient | null> => connectTo(keptFiles(output, infoHash).control)
+  const first = await connect()
   if (first === null) return null
-  const exitCode = await follow(first, exit, onlooker)
+  const exitCode = await follow(first, connect, exit, onlooker)
   onlooker.out.emit('stopped', { exitCode })
   return exitCode
 }
 
-async function follow (first: ControlClient, exit: boolean, { out, screen, interrupted }: Onlooker): Promise<number> {
+async function follow (
+  first: ControlClient, connect: () => Promise<ControlClient | null>, exit: boolean,
+  { out, screen, interrupted }: Onlooker
+): Promise<number> {
+  let client = first
   let last: LiveStatus | null = null
   const watching = async (): Promise<number> => {
     for (;;) {
-      const status = await first.ask('status')
-      if (status === null) return last?.done === true ? EXIT.done : EXIT.workFailed
+      const status = await client.ask('status')
+      if (status === null) {
+        // without a last word, it was killed, or made room for others who ask
+        const again = client.last === null ? await connect() : null
+        if (again === null) return (client.last ?? last)?.done === true ? EXIT.done : EXIT.workFailed
+        client = again
+        await setTimeout(POLL_MS)
+        continue
+      }
       if (last === null) {
         out.emit('attached', { pid: status.pid })
         screen.note(`Another bitworker (pid ${status.pid}) runs this task in this folder, with its own flags. Its progress follows; Ctrl-C ends only this view, bitworker finish or pause the run itself.`)
@@ -55,7 +68,7 @@ async function follow (first: ControlClient, exit: boolean, { out, screen, inter
     if (exitCode === EXIT.workFailed) screen.note('The other bitworker has ended before the task is done. Run the same command again to resume.')
     return exitCode
   } finally {
-    first.close()
+    client.close()
     screen.close()
   }
 }

@@ -112,7 +112,7 @@ export class Steering {
     this.#ignoreStop()
     this.#leaveMachine()
     this.#keys?.close()
-    this.#server?.close()
+    this.#server?.close(this.#status())
   }
 
   #pause (): void {
@@ -178,7 +178,7 @@ export class Steering {
     const { control, work } = keptFiles(torrent.path, torrent.infoHash)
     try {
       const server = await ControlServer.listen({ file: control, scratch: work }, request => this.#answer(request))
-      if (this.#isClosed) server.close()
+      if (this.#isClosed) server.close(this.#status())
       else this.#server = server
     } catch (err) {
       if (!this.#isClosed) screen.note(`Other commands cannot reach this run, because it has no socket: ${(err as Error).message}.`)
