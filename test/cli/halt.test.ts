@@ -1,5 +1,5 @@
 // run --halt: GNU parallel's words for when failures end a run.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import test from 'tape'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
@@ -23,5 +23,20 @@ test('run --halt ends after so many failures: now, or when what runs has ended',
   t.equal(ended.code, 1)
   const computed = ended.events.filter(({ event }) => event === 'computed').map(({ piece }) => piece)
   t.deepEqual(new Set(computed), new Set([0, 2]), 'what ran has ended')
+
+  // nobody's resume starts anything again; three pieces fail, and three take all slots but one
+  rmSync(path.join(dir, 'go/on'))
+  const others = command.replace('1|3', '1|3|5')
+  await run(['create', '--no-try', '--name', 'y', '--parts', '6', '--command', others])
+  const resumed = start(['run', 'y.bitworker', ...flags.slice(2), '-o', 'y', '--halt', 'soon,fail=1'])
+  await resumed.event('halted')
+  await run(['pause', 'y'])
+  const { events: [status] } = await run(['resume', 'y', '--json'])
+  t.deepEqual((status?.['running'] as { paused: string[] } | undefined)?.paused, ['halting after failures'])
+  writeFileSync(path.join(dir, 'go/on'), '')
+  const { events, code } = await resumed.ended
+  t.equal(code, 1)
+  const halted = events.findIndex(({ event }) => event === 'halted')
+  t.deepEqual(events.slice(halted).filter(({ event }) => event === 'computing'), [], 'nothing was started')
   t.match((await run([...flags, '-o', 'x', '--halt', 'later,fail=1'])).stderr, /now,fail=3 or soon,fail=10%/)
 })

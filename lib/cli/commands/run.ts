@@ -172,7 +172,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     return await Promise.race([
       aborted(interrupted).catch(() => EXIT.interrupted),
       session.failed,
-      halted(session.torrent, flags.halt, out, screen),
+      halted(session.torrent, flags.halt, steering.holds, out, screen),
       outcome.exitCode,
       steering.left,
       begin(session, flags, { ...surroundings, stages }, question.signal).then(async () => {

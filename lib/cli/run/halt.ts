@@ -1,5 +1,6 @@
 /** `run --halt`: ends a run after so many failures, with the words and the meaning of GNU parallel. */
 import { setTimeout } from 'node:timers/promises'
+import type { Holds } from '../../control/holds.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
 import type { Halt } from '../flags/values.ts'
 import { EXIT } from '../output/failure.ts'
@@ -13,7 +14,7 @@ const NEVER = new Promise<never>(() => {})
 
 /** Resolves with the exit code when the run is to end; never without `halt`. */
 export async function halted (
-  torrent: Torrent, halt: Halt | undefined, out: JsonOutput, screen: Screen
+  torrent: Torrent, halt: Halt | undefined, holds: Holds, out: JsonOutput, screen: Screen
 ): Promise<number> {
   if (halt === undefined) return NEVER
   const failed = await tooMany(torrent, halt)
@@ -24,7 +25,8 @@ export async function halted (
     await torrent.stopComputing()
     return EXIT.workFailed
   }
-  torrent.pauseComputing({ running: 'finish' })
+  // a hold: whatever else ends, such as a pause or a high load, does not start anything again
+  holds.set('halt', [{ reason: 'halting after failures', running: 'finish' }])
   while (torrent.stats().running > 0) await setTimeout(LOOK_MS)
   await handedOver(torrent, screen)
   return EXIT.workFailed
