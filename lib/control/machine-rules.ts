@@ -23,20 +23,32 @@ export interface Readings {
   onBattery: boolean | null
 }
 
-/** Why nothing starts now. @param minute of the day, local time */
-export function machineHolds (rules: MachineRules, readings: Readings, minute: number): Hold[] {
+/** How far load and memory must be from their limits before work items start again, or they would start and stop. */
+const MARGIN = 0.1
+
+/**
+ * Why nothing starts now.
+ * @param minute of the day, local time
+ * @param before the result of the last call
+ */
+export function machineHolds (
+  rules: MachineRules, readings: Readings, minute: number, before: readonly Hold[] = []
+): Hold[] {
   const { hours, load, memfree, battery } = rules
   const holds: Hold[] = []
+  const marginOf = (reason: string): number => before.some(hold => hold.reason === reason) ? MARGIN : 0
   if (hours !== undefined && !hours.parts.some(part => isWithin(part, minute))) {
     holds.push({ reason: `hours ${hours.text}`, running: 'suspend' })
   }
   if (!battery && readings.onBattery === true) holds.push({ reason: 'on battery', running: 'suspend' })
   // suspended items would keep their memory; and the load sinks by itself when they end
-  if (load !== undefined && readings.load !== null && readings.load >= load) {
-    holds.push({ reason: `load ${round(load)} or more`, running: 'finish' })
+  if (load !== undefined && readings.load !== null) {
+    const reason = `load ${round(load)} or more`
+    if (readings.load >= load * (1 - marginOf(reason))) holds.push({ reason, running: 'finish' })
   }
-  if (memfree !== undefined && readings.memoryBytes !== null && readings.memoryBytes < memfree) {
-    holds.push({ reason: `less than ${sizeOf(memfree)} of memory available`, running: 'finish' })
+  if (memfree !== undefined && readings.memoryBytes !== null) {
+    const reason = `less than ${sizeOf(memfree)} of memory available`
+    if (readings.memoryBytes < memfree * (1 + marginOf(reason))) holds.push({ reason, running: 'finish' })
   }
   return holds
 }

@@ -1,4 +1,5 @@
 import test from 'tape'
+import type { Hold } from '../../lib/control/holds.ts'
 import { machineHolds } from '../../lib/control/machine-rules.ts'
 import type { MachineRules, Readings } from '../../lib/control/machine-rules.ts'
 import { parseHours, parseSlots } from '../../lib/cli/flags/machine.ts'
@@ -40,6 +41,21 @@ test('load, memory and battery', t => {
   const unknown = { load: null, memoryBytes: null, onBattery: null }
   t.deepEqual(reasons({ load: 1, memfree: 1, battery: false }, unknown), [], 'what is unknown holds nothing')
   t.equal(reasons({ hours: parseHours('1-2'), load: 1, memfree: 2 ** 50, battery: false }, { load: 9, onBattery: true }).length, 4)
+  t.end()
+})
+
+test('at a limit, work does not start and stop all the time', t => {
+  let last: Hold[] = []
+  const starts = (rules: Partial<MachineRules>, readings: Partial<Readings>): boolean => {
+    last = machineHolds({ ...MORE, ...rules }, { ...IDLE, ...readings }, 0, last)
+    return last.length === 0
+  }
+  const loads = [1.9, 2, 1.9, 1.81, 2, 1.79, 1.9, 2]
+  t.deepEqual(loads.map(load => starts({ load: 2 }, { load })), [true, false, false, false, false, true, true, false])
+  const sizes = [100, 99, 105, 109, 111, 100, 99]
+  t.deepEqual(sizes.map(memoryBytes => starts({ memfree: 100 }, { memoryBytes })), [true, false, false, false, true, true, false])
+  t.notOk(starts({ load: 2 }, { load: 2 }))
+  t.ok(starts({ memfree: 100 }, { memoryBytes: 105 }), 'one reason says nothing about another')
   t.end()
 })
 

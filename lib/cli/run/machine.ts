@@ -1,7 +1,7 @@
 /** Keeps a run within the limits of its machine. */
 import os from 'node:os'
 import { machineHolds } from '../../control/machine-rules.ts'
-import type { Holds } from '../../control/holds.ts'
+import type { Hold, Holds } from '../../control/holds.ts'
 import { availableMemory, isOnBattery, loadAverage } from '../../system/machine.ts'
 import type { MachineFlags } from '../flags/machine.ts'
 
@@ -12,10 +12,12 @@ export function watchMachine ({ nice, ...rules }: MachineFlags, holds: Holds): (
   if (nice !== undefined && os.getPriority() < nice) os.setPriority(nice)
   const { hours, load, memfree, battery } = rules
   if (hours === undefined && load === undefined && memfree === undefined && battery) return () => {}
+  let last: Hold[] = []
   const look = (): void => {
     const now = new Date()
     const readings = { load: loadAverage(), memoryBytes: availableMemory(), onBattery: isOnBattery() }
-    holds.set('machine', machineHolds(rules, readings, now.getHours() * 60 + now.getMinutes()))
+    last = machineHolds(rules, readings, now.getHours() * 60 + now.getMinutes(), last)
+    holds.set('machine', last)
   }
   look()
   const timer = setInterval(look, TICK_MS).unref()
