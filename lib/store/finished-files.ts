@@ -2,12 +2,12 @@
  * Reads the finished files of a task's folder, whether or not the folder is open. A file is as the journal says, or it
  * is rejected: each byte that is returned was compared with its digest.
  */
-import { closeSync, fstatSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync } from 'node:fs'
 import { equalBytes } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import type { PackedResults } from '../results/packed-results.ts'
 import type { Result } from '../results/result.ts'
-import { errnoOf, ioError } from '../system/io-errors.ts'
+import { ioError } from '../system/io-errors.ts'
 import { locate, unsupportedProblem } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { isConcatenation } from '../task/unsupported.ts'
@@ -17,7 +17,7 @@ import { StoreLayout } from './files/layout.ts'
 import { isSameMark } from './files/marks.ts'
 import type { FileMark } from './files/marks.ts'
 import { Pacer } from './files/pacer.ts'
-import { decodeJournal } from './journal.ts'
+import { readJournal } from './journal.ts'
 import { replay } from './restore.ts'
 import type { Claims } from './restore.ts'
 
@@ -101,13 +101,9 @@ export function madeFiles (task: Task, folder: string): MadeFile[] {
 }
 
 function readClaims (task: Task, layout: StoreLayout): Claims {
-  try {
-    const bytes = readFileSync(layout.journal)
-    return replay(task, decodeJournal(bytes, { ...task, fileCount: task.files.length }).records)
-  } catch (err) {
-    if (errnoOf(err) === 'ENOENT') throw notFinished(task, `${layout.folder} contains nothing of it`)
-    throw ioError(err, layout.folder)
-  }
+  const records = readJournal(layout.journal, { ...task, fileCount: task.files.length })
+  if (records === null) throw notFinished(task, `${layout.folder} contains nothing of it`)
+  return replay(task, records)
 }
 
 function * partsOf (pieces: PackedResults, { firstPiece, parts }: Task['files'][number]): Iterable<Result> {

@@ -1,12 +1,10 @@
 /** How far a task is in a folder, whether or not a client has it open: nothing is changed, locked or hashed. */
-import { readFileSync } from 'node:fs'
-import { errnoOf, ioError } from '../system/io-errors.ts'
 import { namesIn } from '../system/lenient-reads.ts'
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 import { lstatOrNull } from './files/folders.ts'
 import { StoreLayout, partName } from './files/layout.ts'
-import { decodeJournal } from './journal.ts'
+import { readJournal } from './journal.ts'
 import { replay } from './restore.ts'
 
 /** What is there, by names and sizes. */
@@ -27,7 +25,7 @@ export interface FolderStatus {
 export function folderStatus (task: Task, folder: string): FolderStatus {
   const layout = new StoreLayout(folder, task.infoHash)
   const status: FolderStatus = { pieces: task.pieceCount, stored: 0, bytes: 0, files: task.files.length, finished: 0 }
-  const claims = replay(task, decodeJournal(journalOf(layout), { ...task, fileCount: task.files.length }).records)
+  const claims = replay(task, readJournal(layout.journal, { ...task, fileCount: task.files.length }) ?? [])
   const isThere = task.files.map((file, index) => {
     const record = claims.files.get(index)
     return record !== undefined && lstatOrNull(layout.final(file))?.size === record.size
@@ -51,13 +49,4 @@ export function folderStatus (task: Task, folder: string): FolderStatus {
   // a file that lacks a piece of it is made again
   status.finished = isThere.filter((there, file) => there && complete[file] === 0).length
   return status
-}
-
-function journalOf ({ journal, folder }: StoreLayout): Uint8Array {
-  try {
-    return readFileSync(journal)
-  } catch (err) {
-    if (errnoOf(err) === 'ENOENT') return new Uint8Array()
-    throw ioError(err, folder)
-  }
 }

@@ -13,7 +13,8 @@ import {
 import { crc32 } from 'node:zlib'
 import { promisify } from 'node:util'
 import { BitWorkerError } from '../base/errors.ts'
-import { ioError } from '../system/io-errors.ts'
+import { openRegular } from '../system/file-io.ts'
+import { errnoOf, ioError } from '../system/io-errors.ts'
 import { writeAllSync } from '../system/write-all.ts'
 
 /** The piece `index` is stored. */
@@ -135,6 +136,23 @@ function isWithin (
   const isOfPiece = type === PIECE_STORED || type === PIECE_DROPPED || type === PIECE_COMPUTED ||
     type === PIECE_VERIFIED
   return isOfPiece && index < bounds.pieceCount && size <= bounds.pieceLength
+}
+
+/**
+ * The records of a journal that is only looked at; null if there is none. Throws BW_ERR_OUTPUT_FOLDER, also for what is
+ * no regular file: the folder may be anybody's.
+ */
+export function readJournal (path: string, bounds: JournalBounds): JournalRecord[] | null {
+  let fd = -1
+  try {
+    fd = openRegular(path)
+    return decodeJournal(readFileSync(fd), bounds).records
+  } catch (err) {
+    if (errnoOf(err) === 'ENOENT') return null
+    throw ioError(err, path)
+  } finally {
+    if (fd !== -1) closeSync(fd)
+  }
 }
 
 const syncAsync = promisify(fsync)

@@ -1,7 +1,7 @@
 // A run that is paused, resumed and finished: by other commands, by keys and by signals; and what of it is left behind.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import path from 'node:path'
@@ -9,7 +9,7 @@ import test from 'tape'
 import type { Test } from 'tape'
 import { readStat } from '../../lib/system/process-table.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
-import type { JsonEvent, Running, Workspace } from '../helpers/cli.ts'
+import type { Ended, JsonEvent, Running, Workspace } from '../helpers/cli.ts'
 import { DEADLINE_MS, until } from '../helpers/disk.ts'
 
 const PARTS = 6
@@ -170,6 +170,29 @@ test('nothing there', async t => {
   const { code, stderr } = await work.run(['status'])
   t.equal(code, 2)
   t.match(stderr, /No task was run in .*\. Name the folder/)
+})
+
+test('a folder that somebody else has made', async t => {
+  const { work, open, start } = await gated(t)
+  await open()
+  t.equal((await start('--exit').ended).code, 0)
+  const folder = path.dirname(socketOf(work))
+  const ask = async (): Promise<Ended[]> =>
+    [await work.run(['status', '.']), await work.run(['log', '.']), await work.run(['log', '.', '--failed'])]
+  t.deepEqual((await ask()).map(({ code }) => code), [0, 0, 0])
+  // opening a FIFO would wait for ever
+  const instead = (name: string): void => {
+    rmSync(path.join(folder, name), { recursive: true, force: true })
+    execFileSync('mkfifo', [path.join(folder, name)])
+  }
+  for (const name of ['control', 'log/pieces.jsonl', 'journal', 'task.bitworker']) {
+    instead(name)
+    const [status, log, failed] = await ask()
+    const isJournal = name === 'journal'
+    t.deepEqual([status?.code, log?.code, failed?.code],
+      name === 'task.bitworker' ? [2, 2, 2] : isJournal ? [2, 0, 2] : [0, 0, 0], name)
+    if (isJournal) rmSync(path.join(folder, name))
+  }
 })
 
 test('Ctrl-Z stops the work as well, and fg goes on', async t => {

@@ -3,10 +3,8 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from '../../base/errors.ts'
 import { keptFiles } from '../../store/finished-files.ts'
-import { namesIn } from '../../system/lenient-reads.ts'
 import type { Task } from '../../task/task.ts'
-import { readSource } from './source.ts'
-import { taskRunIn } from './task-in-folder.ts'
+import { keptTasks, taskRunIn } from './task-in-folder.ts'
 
 /** A task that was run in a folder. */
 export interface TaskHere {
@@ -26,14 +24,7 @@ export async function tasksHere (target: string | undefined, output: string): Pr
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
     return [hereOf(await taskRunIn(target ?? output, output), output)]
   }
-  const here: TaskHere[] = []
-  for (const infoHash of namesIn(path.join(folder, '.bitworker')).filter(name => /^[0-9a-f]{40}$/.test(name))) {
-    const { taskFile } = keptFiles(folder, infoHash)
-    const isThere = statSync(taskFile, { throwIfNoEntry: false })?.isFile() === true
-    const task = isThere ? (await readSource(taskFile)).task : null
-    // what is in the wrong place is not what a client runs there
-    if (task?.infoHash === infoHash) here.push(hereOf(task, folder))
-  }
+  const here = (await keptTasks(folder)).map(task => hereOf(task, folder))
   if (here.length > 0) return here
   throw new BitWorkerError('BW_ERR_NOT_FOUND', 'usage',
     `No task was run in ${path.resolve(folder)}. Name the folder that bitworker run -o got.`)
