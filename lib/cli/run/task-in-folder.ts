@@ -12,7 +12,7 @@ import { readSource } from './source.ts'
  * The task with this info-hash that was run in a folder; null if there is none. Anybody may have made the folder: only
  * a regular file is read. Throws the errors of `readSource`.
  */
-export async function keptTask (folder: string, infoHash: string): Promise<Task | null> {
+async function keptTask (folder: string, infoHash: string): Promise<Task | null> {
   const { taskFile } = keptFiles(folder, infoHash)
   if (lstatSync(taskFile, { throwIfNoEntry: false })?.isFile() !== true) return null
   const { task } = await readSource(taskFile)
