@@ -105,6 +105,7 @@ export interface Wire {
   setKeepAlive(enable: boolean): void
   setTimeout(ms: number, unref?: boolean): void
   destroy(): void
+  setMaxListeners(count: number): this
   on<K extends keyof WireEvents>(event: K, listener: (...args: WireEvents[K]) => void): this
   once<K extends keyof WireEvents>(event: K, listener: (...args: WireEvents[K]) => void): this
   off<K extends keyof WireEvents>(event: K, listener: (...args: WireEvents[K]) => void): this

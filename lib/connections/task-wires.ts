@@ -26,6 +26,12 @@ export interface WiredTorrent extends ConnectingTorrent {
   newIdentity (): WireIdentity | null
 }
 
+/**
+ * Parts of a client that listen to the end of one wire are more than the ten of which Node warns; this many would be a
+ * leak.
+ */
+const MAX_WIRE_LISTENERS = 30
+
 /** The owner of the wires' peers. */
 export interface PeerSink {
   has (wire: Wire): boolean
@@ -76,6 +82,7 @@ export class TaskWires {
     } else {
       const { task, client, _session: session } = this.#torrent
       if (this.#admission.refuses(wire, address, this.#torrent)) return true
+      wire.setMaxListeners(MAX_WIRE_LISTENERS)
       wire.extendedHandshake['p'] = client.torrentPort
       wire.extendedHandshake['reqq'] = MAX_PENDING_REQUESTS
       const identity = this.#torrent.newIdentity()
