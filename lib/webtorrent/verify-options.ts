@@ -39,10 +39,11 @@ type AddOptions = VerifyOptions & { compute?: unknown }
 
 /** The same for a task whose output is read: what comes from it is as good as its results. */
 export function verifyOptionsOf (options: AddOptions): VerifyOptions {
-  const { verify, member, checkers, taskCheckers, trust, key, isRead } = options
+  const { verify, member, membersOnly, checkers, taskCheckers, trust, key, isRead } = options
   return {
     ...(verify !== undefined && { verify }),
     ...(member !== undefined && { member }),
+    ...(membersOnly === true && { membersOnly }),
     ...(checkers !== undefined && { checkers }),
     ...(taskCheckers !== undefined && { taskCheckers }),
     ...(trust !== undefined && { trust }),

@@ -30,7 +30,8 @@ export interface VerifyOptions {
   trust?: TrustStore
   /**
    * Refuse peers that are no members of a trusted key: nothing is exchanged with a peer before it has shown a
-   * certificate, and after ten seconds its connection is closed. Inputs are downloaded from anybody. Default false.
+   * certificate, and after ten seconds its connection is closed. The same holds for tasks whose outputs it reads. Other
+   * inputs are exchanged with anybody: they are checked by their hashes. Default false.
    */
   membersOnly?: boolean
   /** the file of a secret key that signs results in every task; default: a key for this task and folder */
