@@ -241,6 +241,7 @@ export class Believing implements VerificationHost {
   }
 
   excluded (key: string, reason: string): void {
+    this.#keeping.changed(true)
     this.#report('excluded', { key, reason, ...voucherOf(this.#verification, key) })
     // not now: it closes connections
     queueMicrotask(() => { this.#attestations?.exclude(key, reason) })
@@ -251,7 +252,10 @@ export class Believing implements VerificationHost {
     return attestersOf(this.#verification, index, this.#parts.results.own(index))
   }
 
-  level (level: number, reason: string): void { this.#report('level', { level, reason }) }
+  level (level: number, reason: string): void {
+    this.#keeping.changed(true)
+    this.#report('level', { level, reason })
+  }
 
   /** Tells the verification something, and does what follows from it. */
   #tell<T> (tell: (verification: Verification) => T): T {
