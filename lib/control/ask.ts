@@ -1,5 +1,6 @@
 /** Asks a running client by its socket. What answers is read strictly: it may be anything that took its place. */
 import { lstatSync } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import process from 'node:process'
@@ -17,7 +18,7 @@ const PATIENCE_MS = 10_000
  * another user's or cannot be connected to.
  */
 export async function connectTo (file: string): Promise<ControlClient | null> {
-  const stats = lstatSync(file, { throwIfNoEntry: false })
+  const stats = statsOf(file)
   if (stats?.isSocket() !== true) return null
   if (process.getuid !== undefined && stats.uid !== process.getuid()) {
     throw problem(`${file} belongs to another user, who alone can ask the client. Run the command as that user.`)
@@ -27,6 +28,16 @@ export async function connectTo (file: string): Promise<ControlClient | null> {
   } catch (err) {
     // ECONNREFUSED: it was killed, and its socket is left
     if (errnoOf(err) === 'ECONNREFUSED' || errnoOf(err) === 'ENOENT') return null
+    throw problem(`${file} cannot be opened. Run the command as the user who started the client.`, err)
+  }
+}
+
+/** undefined: there is no such file. Of a path that leads through a file, whoever needs the folder complains. */
+function statsOf (file: string): Stats | undefined {
+  try {
+    return lstatSync(file, { throwIfNoEntry: false })
+  } catch (err) {
+    if (errnoOf(err) === 'ENOTDIR') return undefined
     throw problem(`${file} cannot be opened. Run the command as the user who started the client.`, err)
   }
 }
