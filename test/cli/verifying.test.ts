@@ -1,4 +1,4 @@
-// Which results of other peers are accepted: the recipe for own machines as it is typed, and wrong usage.
+// Which results of other peers are accepted: the recipe for own machines as it is typed, and members alone.
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -8,7 +8,7 @@ import type { JsonEvent, Running } from '../helpers/cli.ts'
 
 /** On the machine of a liar there is a file that it shows to the command. */
 const COMMAND = 'if [ -e lie ]; then echo 999; else sleep 0.1; echo $((PIECE_IDX*PIECE_IDX)); fi'
-const PIECES = 30
+const PIECES = 12
 const RIGHT = Array.from({ length: PIECES }, (_, piece) => `${piece * piece}\n`).join('')
 
 async function portOf (peer: Running): Promise<string> {
@@ -47,6 +47,8 @@ test('own machines are two commands, and a stranger among them changes nothing',
   const others = ['b', 'c'].map(name => start(member(name, '--peer', at, '--peer', first)))
   const machines = [a, ...others]
   await Promise.all(machines.map(machine => machine.event('done')))
+  // one may have computed everything before the others were there
+  let [trusted, knownMembers] = [0, 0]
   for (const [index, machine] of machines.entries()) {
     const name = 'abc'[index]!
     t.equal(await readFile(path.join(dir, name, 'squares'), 'utf8'), RIGHT, `${name} has no wrong line`)
@@ -58,13 +60,18 @@ test('own machines are two commands, and a stranger among them changes nothing',
     t.equal(the('verifying', machine.events)?.['policy'], 'audit')
     t.match(machine.stderr(), /^results: checked by lot here, and by trusted peers$/m)
     t.doesNotMatch(machine.stderr(), /^\(node:/m, 'Node warns of nothing')
-    t.match(machine.stderr(), /^verified {4}(\d+ computed here(, )?)?(\d+ by trusted peers)?(; .*)?$/m)
     const { event: _, ...verification } = the('verification', machine.events)!
     t.same(the('done', machine.events)?.['verification'], verification)
     const { policy, states } = the('verification', machine.events) as unknown as { policy: string, states: Record<string, number> }
     t.same([policy, states['own']! + states['trusted']!, states['attested'], states['unattested']], ['audit', PIECES, 0, 0])
-    t.ok((the('verification', machine.events)!['members'] as number) > 0)
+    const counts = [[states['own']!, 'computed here'], [states['trusted']!, 'by trusted peers']] as const
+    const said = counts.filter(([count]) => count > 0).map(each => each.join(' ')).join(', ')
+    t.ok(machine.stderr().includes(`verified    ${said}`), said)
+    trusted += states['trusted']!
+    knownMembers += the('verification', machine.events)!['members'] as number
   }
+  t.ok(trusted > 0, `${trusted} pieces are those of another machine`)
+  t.ok(knownMembers > 0, 'which is known as a member')
   t.ok(existsSync(path.join(dir, 'a/.bitworker')), 'the peer key stays with the task')
 })
 
@@ -93,58 +100,4 @@ test('with --members-only, a stranger gets nothing and gives nothing', async t =
     t.equal(machine.events.filter(({ event }) => event === 'refused').length, 1, 'nobody else is, and not again at once')
   }
   t.notOk(stranger.events.some(({ event }) => event === 'downloaded'), 'the stranger has not got a piece')
-})
-
-test('a liar is found by lot, and named', async t => {
-  const { dir, run, start } = await workspace(t)
-  await writeFile(path.join(dir, 'lie'), '')
-  await run(['create', '--no-try', '--name', 'squares', '--parts', String(PIECES), '--command', COMMAND])
-  const liar = start(taking('s', '--bind', 'lie', '--verify', 'audit'))
-  await liar.event('done')
-  const honest = start(taking('a', '--peer', await portOf(liar), '--verify', 'audit'))
-  const excluded = await honest.event('excluded')
-  await honest.event('done')
-  t.match(String(excluded['key']), /^[0-9a-f]{64}$/)
-  t.equal(await readFile(path.join(dir, 'a/squares'), 'utf8'), RIGHT)
-  t.ok(honest.events.some(({ event, right }) => event === 'checked' && right === false))
-  t.match(honest.stderr(), /^The peer key [0-9a-f]{16}… is excluded: /m)
-})
-
-test('who sends what the verify command finds wrong is named', async t => {
-  const { dir, run, start } = await workspace(t)
-  await writeFile(path.join(dir, 'lie'), '')
-  await run([
-    'create', '--no-try', '--name', 'squares', '--parts', String(PIECES), '--command', COMMAND,
-    '--verify-command', 'read -r n; ((n == PIECE_IDX * PIECE_IDX))'
-  ])
-  const liar = start(taking('s', '--bind', 'lie', '--verify', 'off'))
-  await liar.event('done')
-  const at = await portOf(liar)
-  const honest = start(taking('a', '--peer', at, '--exit'))
-  t.equal((await honest.ended).code, 0)
-  t.equal(await readFile(path.join(dir, 'a/squares'), 'utf8'), RIGHT)
-  const wrong = honest.events.filter(({ event }) => event === 'checked')
-  t.ok(wrong.length > 0)
-  const [{ piece, ...rest }] = wrong as [JsonEvent]
-  t.same(rest, { event: 'checked', right: false, by: 'verify', key: null, peers: [at] })
-  t.match(honest.stderr(), new RegExp(`^Piece ${String(piece)}: the verify command finds the result of ${at} wrong\\. Wrong results are not used\\.$`, 'm'))
-  t.match(honest.stderr(), new RegExp(`^${wrong.length} wrong results? of 1 peer found \\(${at}: ${wrong.length}\\)$`, 'm'))
-})
-
-test('what cannot be meant is refused in a sentence', async t => {
-  const { run } = await workspace(t)
-  await run(['create', '--no-try', '--name', 'x', '--parts', '2', '--command', 'echo $RANDOM', '--not-deterministic'])
-  for (const [args, says] of [
-    [['--verify', 'quorum'], /Invalid policy: a quorum is a number from 2 to 16\. Give quorum=2\.$/m],
-    [['--verify', 'some'], /"some" is not a policy\. Give off, audit,/],
-    [['--verify', 'trust'], /no trusted key is known\. Name one\./],
-    [['--verify', 'audit'], /differ from run to run, so the policy audit cannot compare them\. Choose trust, all or off\./],
-    [['--checker', 'abc'], /abc: This is neither a public key \(64 hex digits\) nor a file\. Check it\./],
-    [['--member', 'nothing.key'], /nothing\.key/],
-    [['--members-only', '--verify', 'audit'], /no trusted key is known, so that everybody would be refused\. Name a key\./]
-  ] as const) {
-    const { code, stderr } = await run(['run', 'x.bitworker', '--yes', '--exit', ...args, ...OFFLINE])
-    t.equal(code, 2, args.join(' '))
-    t.match(stderr, says)
-  }
 })
