@@ -226,9 +226,7 @@ export class Believing implements VerificationHost {
   /** Other pieces are wanted than before: what is not downloaded any more is checked without it. */
   reconsiderChecks (): void {
     for (const index of this.#awaiting) {
-      if (this.#needsBytes(index)) continue
-      this.#awaiting.delete(index)
-      this.check(index)
+      if (!this.#needsBytes(index) && this.#awaiting.delete(index)) this.check(index)
     }
   }
 
@@ -243,8 +241,7 @@ export class Believing implements VerificationHost {
   excluded (key: string, reason: string): void {
     this.#keeping.changed(true)
     this.#report('excluded', { key, reason, ...voucherOf(this.#verification, key) })
-    // not now: it closes connections
-    queueMicrotask(() => { this.#attestations?.exclude(key, reason) })
+    queueMicrotask(() => { this.#attestations?.exclude(key, reason) }) // not now: it closes connections
   }
 
   /** Who attests the stored result of a piece, and is listened to. */
