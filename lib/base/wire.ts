@@ -94,7 +94,6 @@ export interface Wire {
   cancel(index: number, offset: number, length: number): void
   port(port: number): void
   use(ext: WireExtensionConstructor): void
-  setMaxListeners(count: number): void
   extended(ext: string | number, obj: unknown): void
   handshake(infoHash: string | Uint8Array, peerId: string | Uint8Array, extensions?: WireExtensions): void
   request(index: number, offset: number, length: number, cb?: (err: Error | null, block?: Uint8Array) => void): void

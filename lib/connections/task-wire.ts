@@ -17,9 +17,6 @@ export function extensionOf (wire: Wire): UtBitworker | undefined {
 /** Time after the handshake for the peer to send its extended handshake. */
 const EXTENDED_HANDSHAKE_MS = 10_000
 
-/** Parts of WebTorrent and of ours that listen to a wire: a fixed number, but more than the ten of Node's default. */
-const MAX_LISTENERS = 32
-
 /** The properties of the task that ut_bitworker needs. */
 export function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask {
   return { digest, pieceCount, pieceLength }
@@ -29,7 +26,6 @@ export function localTask ({ digest, pieceCount, pieceLength }: Task): LocalTask
 export function setUpWire (
   wire: Wire, ext: UtBitworker, { pieceCount, peers, batches, throttleGroups: { up, down } }: WireSetUp
 ): void {
-  wire.setMaxListeners(MAX_LISTENERS)
   // messages are small: Nagle's algorithm would delay them until the previous ones are acknowledged
   for (const peer of peers) if (peer.wire === wire) peer.conn?.setNoDelay?.(true)
   limitWire(wire, ext, pieceCount)
