@@ -133,11 +133,8 @@ export interface SessionEvents {
   leaving: Outstanding
   /** this many connected peers say that the finished files are this ordinary torrent; nothing proves it */
   peerSealed: { infoHash: string, peers: number }
-  /**
-   * the policy for results of other peers, and a line for people; nothing is checked with a warning. A member of a
-   * trusted key is expected to take part if the options or the task name one, or somebody trusted signed the task
-   */
-  verifying: { policy: string, line: string, isWarning: boolean, isMemberExpected: boolean }
+  /** the policy for results of other peers, and a line for people; nothing is checked with a warning */
+  verifying: { policy: string, line: string, isWarning: boolean }
   checked: CheckedReport
   suspected: KeyEvent
   excluded: KeyEvent

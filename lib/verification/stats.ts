@@ -6,7 +6,7 @@ import type { VerificationStats } from './types.ts'
 
 /** What is known of the results of a task, in numbers. */
 export function statsOf (
-  { ledger, level, pieces }: Known, checks: Checks | null, sample: Sample | null
+  { ledger, level, pieces }: Known, checks: Checks | null, sample: Sample | null, isMember: boolean
 ): VerificationStats {
   const keys = [...ledger]
   return {
@@ -16,7 +16,7 @@ export function statsOf (
     open: checks?.openCount ?? 0,
     excluded: keys.filter(key => key.state === 'excluded').length,
     suspected: keys.filter(key => key.state === 'suspended').length,
-    members: ledger.members,
+    members: ledger.members - (isMember ? 1 : 0),
     level
   }
 }

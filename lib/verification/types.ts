@@ -120,7 +120,7 @@ export interface VerificationStats {
   sample: SampleStats | null
   /** checks that are to be computed here, those of the sample included */
   open: number
-  /** keys */
+  /** keys of others */
   excluded: number
   suspected: number
   members: number

@@ -220,7 +220,7 @@ export class Verification {
 
   stateOf (index: number): PieceState { return this.#known.pieces.stateOf(index) }
 
-  stats (): VerificationStats { return statsOf(this.#known, this.#checks, this.#sample) }
+  stats (): VerificationStats { return statsOf(this.#known, this.#checks, this.#sample, this.#isMember()) }
 
   /** For the disk: the ledger, the level, what was computed here, and the counts of checks. JSON. */
   save (): Saved { return save(this.#known, this.#checks, this.#sample) }

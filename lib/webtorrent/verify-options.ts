@@ -24,7 +24,8 @@ export function reportOf ({ _verifies: chosen, _session: session }: ReportingTor
   if (chosen === null || stats === null) return null
   // another one may have taken its place; with `all`, that is the one beside the verify command
   const policy = chosen.policy.kind === 'all' ? chosen.policy : session?.policy ?? chosen.policy
-  return { policy: formatPolicy(policy), ...stats }
+  const isMemberExpected = chosen.isMemberExpected || policy.kind === 'trust'
+  return { policy: formatPolicy(policy), isMemberExpected, ...stats }
 }
 
 /** The policy of a torrent, and what its session needs for it. */
@@ -71,8 +72,8 @@ export interface ChoosingTorrent {
 export async function chooseVerifying (torrent: ChoosingTorrent, task: Task): Promise<VerifyingOptions | undefined> {
   if (torrent._options.verifying !== undefined) return torrent._options.verifying
   try {
-    const { policy, line, isWarning, isMemberExpected } = torrent._verifies = await verifyingFor(task, torrent._options)
-    if (!torrent.destroyed) torrent.emit('verifying', { policy: formatPolicy(policy), line, isWarning, isMemberExpected })
+    const { policy, line, isWarning } = torrent._verifies = await verifyingFor(task, torrent._options)
+    if (!torrent.destroyed) torrent.emit('verifying', { policy: formatPolicy(policy), line, isWarning })
   } catch (err) {
     torrent._destroy(err as Error)
   }

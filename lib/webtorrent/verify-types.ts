@@ -49,6 +49,8 @@ export interface VerifyOptions {
 export interface VerificationReport extends VerificationStats {
   /** as `run --verify` has it */
   policy: string
+  /** members of a trusted key should take part: it is named by options or task, or listed and has signed the task */
+  isMemberExpected: boolean
 }
 
 /** How results of a task are verified. Keys come from `toSigningKey`. */

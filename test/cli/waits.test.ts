@@ -5,7 +5,7 @@ import test from 'tape'
 import type { HostPort } from '../../lib/cli/flags/values.ts'
 import { lonelyNote } from '../../lib/cli/run/link.ts'
 import { openChecksOf } from '../../lib/cli/run/check-waits.ts'
-import { WaitsTold } from '../../lib/cli/run/waits.ts'
+import { memberMessage, WaitsTold } from '../../lib/cli/run/waits.ts'
 import type { Wait } from '../../lib/cli/run/waits.ts'
 import type { Torrent } from '../../lib/webtorrent/public-types.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
@@ -50,6 +50,23 @@ test('results that are still to be checked are waited for', t => {
   t.match(openChecksOf(torrent as unknown as Torrent)!.message, /^All pieces are here, but nothing is computed here, .*Allow computing/)
   torrent.done = true
   t.same(told(), [])
+  t.end()
+})
+
+function withMembers (policy: string, members = 0, isMemberExpected = true): string | null {
+  return memberMessage({ verification: { policy, members, isMemberExpected } } as unknown as Torrent)
+}
+
+test('who expects somebody trusted, and meets strangers only, is told what follows', t => {
+  for (const [policy, what] of [
+    ['trust', /Nothing that others computed is used until one does\./], ['trust=ab', /Nothing that others computed/],
+    ['audit', /by lot only\.$/], ['audit=1%', /by lot only\.$/], ['quorum=2', /only compared with each other\.$/]
+  ] as const) {
+    t.match(withMembers(policy)!, what)
+    t.same([withMembers(policy, 1), withMembers(policy, 0, false)], [null, null])
+  }
+  t.equal(withMembers('all'), null, 'nobody is needed')
+  t.equal(memberMessage({ verification: null }), null)
   t.end()
 })
 

@@ -1,11 +1,11 @@
 /** Which results of other peers are accepted: from flags to options of the torrent, and what people see of it. */
 import { namedPublicKey } from '../commands/trust.ts'
 import type { TrustStore } from '../../trust/list-format.ts'
-import type { PieceState, VerificationStats } from '../../verification/types.ts'
+import type { PieceState } from '../../verification/types.ts'
 import { parsePolicy } from '../../verification/policy.ts'
 import type { Torrent } from '../../webtorrent/public-types.ts'
 import type { TaskTorrentOptions } from '../../webtorrent/options.ts'
-import type { VerifyOptions } from '../../webtorrent/verify-types.ts'
+import type { VerificationReport, VerifyOptions } from '../../webtorrent/verify-types.ts'
 import { plural } from '../output/format.ts'
 import type { JsonOutput } from '../output/json-output.ts'
 import { nameOfKey } from '../output/keys.ts'
@@ -110,7 +110,7 @@ export function verificationRemark ({ verification }: Torrent, wrong: WrongResul
 }
 
 /** The last lines about a finished task. @param verification null: results were not verified by attestations */
-export function verificationSummary (verification: VerificationStats | null, wrong: WrongResults): string[] {
+export function verificationSummary (verification: VerificationReport | null, wrong: WrongResults): string[] {
   if (verification === null) return wrong.summary === null ? [] : [wrong.summary]
   const { states, lots, sample, excluded } = verification
   const said: Array<[PieceState, string]> = [
@@ -128,8 +128,14 @@ export function verificationSummary (verification: VerificationStats | null, wro
   return [
     `verified    ${counts.join(', ')}${bad}`,
     ...(drawn === null ? [] : [drawn]),
+    ...(isByStrangers(verification) ? ['Nobody you trust took part: no member of a trusted key has computed a piece.'] : []),
     ...(sample?.state === 'failed' ? ['The sample found too many wrong results. To be sure, run it again with --verify trust=KEY or --verify all.'] : [])
   ]
+}
+
+/** Somebody trusted should have taken part, and all that others computed is by strangers. */
+function isByStrangers ({ isMemberExpected, members, states }: VerificationReport): boolean {
+  return isMemberExpected && members === 0 && states.confirmed + states.attested > 0
 }
 
 /** The task is done, but not to the standard that was asked for. */

@@ -13,7 +13,7 @@ const REPEAT_MS = 3_600_000
 
 /** Something that is waited for. Times are in milliseconds since 1970. */
 export interface Wait {
-  for: 'input' | 'task' | 'checks'
+  for: 'input' | 'task' | 'checks' | 'member'
   /** of the input; of a task whose metadata is missing, its info-hash; of checks, what `OpenChecks` says */
   name: string
   /** for checks: how many are left */
@@ -57,7 +57,7 @@ export function waitsOf (torrent: Torrent, stages: EarlierTasks, begun: number):
 function allWaits (torrent: Torrent, stages: EarlierTasks, begun: number): Wait[] {
   return [
     ...metadataWait(torrent, begun), ...stages.lookups, ...[torrent, ...stages.torrents].flatMap(inputWaits),
-    ...checkWaits(torrent)
+    ...checkWaits(torrent), ...memberWaits(torrent)
   ]
 }
 
@@ -83,6 +83,38 @@ function metadataWait ({ metadata, infoHash, numPeers }: Torrent, since: number)
     since,
     message: `Waiting for the metadata of the task since ${clock(since)}: ${why}. ${NAME_PEER}`
   }]
+}
+
+/** Since when each torrent has had strangers only. */
+const strangers = new WeakMap<Torrent, number>()
+
+/** Somebody trusted should take part, and nobody who is connected is one. */
+function memberWaits (torrent: Torrent): Wait[] {
+  const { name, numPeers, done } = torrent
+  const message = memberMessage(torrent)
+  const since = sinceWhen(strangers, torrent, message !== null && numPeers > 0 && !done)
+  return message === null || since === null ? [] : [{ for: 'member', name, since, message }]
+}
+
+/** What follows if nobody trusted takes part; null: somebody does, or nobody is expected to. */
+export function memberMessage ({ verification }: Pick<Torrent, 'verification'>): string | null {
+  if (verification?.isMemberExpected !== true || verification.members > 0 || verification.policy === 'all') return null
+  const [kind] = verification.policy.split('=')
+  const instead = kind === 'trust'
+    ? 'Nothing that others computed is used until one does. Start one with --member, or pass --verify off to use everything unchecked.'
+    : kind === 'audit' ? 'Results of others are checked by lot only.' : 'Results of others are only compared with each other.'
+  return `Nobody you trust takes part: no connected peer is a member of a trusted key. ${instead}`
+}
+
+/** Remembers when something began. Null: it is not so. */
+function sinceWhen (begun: WeakMap<Torrent, number>, torrent: Torrent, isSo: boolean): number | null {
+  if (!isSo) {
+    begun.delete(torrent)
+    return null
+  }
+  const since = begun.get(torrent) ?? Date.now()
+  begun.set(torrent, since)
+  return since
 }
 
 /** The metadata of an earlier task. */
@@ -125,12 +157,8 @@ const checking = new WeakMap<Torrent, number>()
 /** Results that are still to be checked. */
 function checkWaits (torrent: Torrent): Wait[] {
   const open = openChecksOf(torrent)
-  if (open === null) {
-    checking.delete(torrent)
-    return []
-  }
-  const since = checking.get(torrent) ?? Date.now()
-  checking.set(torrent, since)
+  const since = sinceWhen(checking, torrent, open !== null)
+  if (open === null || since === null) return []
   return [{ for: 'checks', name: open.what, since, pieces: open.pieces, message: open.message }]
 }
 
