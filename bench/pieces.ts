@@ -1,41 +1,57 @@
-// What a tiny piece costs, all in: two peers (one process each) share a task of `echo $((PIECE_IDX * PIECE_IDX))`.
-//   node bench/pieces.ts [PIECES …]       default: 1000 10000
-// Prints a table: time to add the task, time until both are done, cost per piece, peak memory.
+// What a tiny piece costs, all in: peers (one process each) share a task of `echo $((PIECE_IDX * PIECE_IDX))`.
+//   node bench/pieces.ts [--peers 2] [--verify off,member] [PIECES …]   default: off; 1000 10000
+// `member`: own machines, members of one trusted key. Prints a table: time to add the task, time until all are done,
+// cost per piece, processor time of all peers without their commands, peak memory.
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { createSigningKey } from '../lib/config/trust-files.ts'
 import BitWorker, { createTask } from '../lib/index.ts'
 
-interface Report { addMs: number, doneMs: number, computed: number, rssBytes: number }
+interface Setup {
+  pieces: number
+  path: string
+  /** of the peers that it connects to */
+  ports: number[]
+  /** how many peers there are */
+  peers: number
+  /** a key file; null: nothing is verified */
+  member: string | null
+}
+
+interface Report { addMs: number, doneMs: number, cpuMs: number, computed: number, rssBytes: number }
 
 const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 
 /** The child: one peer. */
-async function peer (pieces: number, path: string, peerPort: number): Promise<void> {
+async function peer ({ pieces, path, ports, peers, member }: Setup): Promise<void> {
   const client = new BitWorker(OPTIONS)
   await once(client, 'listening')
   const task = createTask({
     name: 'squares.txt', command: 'echo $((PIECE_IDX * PIECE_IDX))', parts: pieces, pieceLength: 1024
   })
   const start = performance.now()
-  const torrent = client.add(task, { path, verify: 'off' })
+  const torrent = client.add(task, { path, ...(member === null ? { verify: 'off' } : { verify: 'audit', member }) })
   await once(torrent, 'ready')
   const addMs = performance.now() - start
   process.send!({ port: client.torrentPort })
-  if (peerPort > 0) torrent.addPeer(`127.0.0.1:${peerPort}`)
-  if (torrent.wires.length === 0) await once(torrent, 'wire')
+  for (const port of ports) torrent.addPeer(`127.0.0.1:${port}`)
+  while (torrent.wires.length < peers - 1) await once(torrent, 'wire')
   process.send!('connected')
   await once(process, 'message')
-  const begin = performance.now()
+  const [begin, before] = [performance.now(), process.cpuUsage()]
   torrent.startComputing({ slots: 1, sandbox: 'none' })
   await once(torrent, 'done')
+  const { user, system } = process.cpuUsage(before)
   const report: Report = {
     addMs,
     doneMs: performance.now() - begin,
+    cpuMs: (user + system) / 1000,
     computed: torrent.stats().computed,
     rssBytes: process.resourceUsage().maxRSS * 1024
   }
@@ -44,33 +60,59 @@ async function peer (pieces: number, path: string, peerPort: number): Promise<vo
   client.destroy(() => { process.exit(0) })
 }
 
-async function message<T> (child: ChildProcess): Promise<T> {
-  return (await once(child, 'message') as [T])[0]
+/** Returns what gives the next message of a child, one that has come before, too. */
+function inboxOf (child: ChildProcess): () => Promise<unknown> {
+  const messages = on(child, 'message', { close: ['exit'] })
+  return async () => {
+    const { value, done } = await messages.next()
+    if (done === true) throw new Error('a peer has ended early')
+    return (value as unknown[])[0]
+  }
 }
 
-async function measure (pieces: number): Promise<void> {
+async function measure (pieces: number, peers: number, verify: string): Promise<void> {
   const path = await mkdtemp(join(tmpdir(), 'bitworker-bench-'))
-  const first = fork(import.meta.filename, ['--peer', String(pieces), join(path, 'a'), '0'])
-  const { port } = await message<{ port: number }>(first)
-  const second = fork(import.meta.filename, ['--peer', String(pieces), join(path, 'b'), String(port)])
-  await message(second)
-  await Promise.all([message(first), message(second)])
-  const reports = [message<Report>(first), message<Report>(second)]
-  for (const child of [first, second]) child.send('go')
-  const [a, b] = await Promise.all(reports) as [Report, Report]
-  for (const child of [first, second]) child.send('bye')
-  const doneMs = Math.max(a.doneMs, b.doneMs)
+  const member = verify === 'member' ? (await createSigningKey(join(path, 'key'), { force: false })).file : null
+  const [children, inboxes, ports]: [ChildProcess[], Array<() => Promise<unknown>>, number[]] = [[], [], []]
+  for (let i = 0; i < peers; i++) {
+    const setup: Setup = { pieces, path: join(path, String(i)), ports, peers, member }
+    const child = fork(import.meta.filename, ['--peer', JSON.stringify(setup)])
+    const next = inboxOf(child)
+    children.push(child)
+    inboxes.push(next)
+    ports.push((await next() as { port: number }).port)
+  }
+  await Promise.all(inboxes.map(async next => next()))
+  for (const child of children) child.send('go')
+  const reports = await Promise.all(inboxes.map(async next => next() as Promise<Report>))
+  for (const child of children) child.send('bye')
+  const most = (of: (report: Report) => number): number => Math.max(...reports.map(of))
+  const sum = (of: (report: Report) => number): number => reports.reduce((total, report) => total + of(report), 0)
+  const doneMs = most(report => report.doneMs)
   console.log([
-    pieces, `${a.addMs.toFixed(0)} ms`, `${(doneMs / 1000).toFixed(1)} s`, `${(doneMs / pieces).toFixed(2)} ms`,
-    a.computed + b.computed, `${(Math.max(a.rssBytes, b.rssBytes) / 2 ** 20).toFixed(0)} MiB`
+    pieces, verify, `${most(({ addMs }) => addMs).toFixed(0)} ms`, `${(doneMs / 1000).toFixed(1)} s`,
+    `${(doneMs / pieces).toFixed(2)} ms`, `${(sum(({ cpuMs }) => cpuMs) / pieces).toFixed(2)} ms`,
+    sum(({ computed }) => computed), `${(most(({ rssBytes }) => rssBytes) / 2 ** 20).toFixed(0)} MiB`
   ].join(' | '))
+  await Promise.all(children.map(async child => child.exitCode ?? once(child, 'exit')))
   await rm(path, { recursive: true })
 }
 
 if (process.argv[2] === '--peer') {
-  await peer(Number(process.argv[3]), process.argv[4]!, Number(process.argv[5]))
+  await peer(JSON.parse(process.argv[3]!) as Setup)
 } else {
-  const counts = process.argv.slice(2).map(Number)
-  console.log('pieces | add | both done | per piece | work items | peak memory of a peer')
-  for (const pieces of counts.length > 0 ? counts : [1_000, 10_000]) await measure(pieces)
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      peers: { type: 'string', default: '2' },
+      verify: { type: 'string', default: 'off' }
+    }
+  })
+  const counts = positionals.length > 0 ? positionals.map(Number) : [1_000, 10_000]
+  console.log('pieces | verify | add | all done | per piece | processor | work items | peak memory of a peer')
+  for (const pieces of counts) {
+    for (const verify of values.verify.split(',')) {
+      await measure(pieces, Number(values.peers), verify)
+    }
+  }
 }
