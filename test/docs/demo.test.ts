@@ -66,7 +66,8 @@ test('the demo ends in a picture', async t => {
     Number(match[1]), Number(match[2])
   ])
   t.equal(counts.length, 4, 'what each peer did')
-  t.ok(counts.every(([computed = 0, downloaded = 0]) => computed + downloaded === 16), 'every peer has every piece')
+  // a check by lot computes a piece that was downloaded
+  t.ok(counts.every(([computed = 0, downloaded = 0]) => computed + downloaded >= 16), 'every peer has every piece')
   t.match(stdout, /^ {2}100 % {2}16\/16 pieces {2}[\d.]+ s$/m, 'progress')
   t.match(stdout, /^All 4 peers have the same file: SHA-256 [0-9a-f]{64}$/m, 'the check')
   t.match(
