@@ -312,7 +312,7 @@ function tooSlow (pieces: number): BitWorkerError {
   return new BitWorkerError(
     'BW_ERR_VERIFY_COMMAND',
     'command',
-    `The task's verify command did not end in time for any of the first ${pieces} pieces that were computed here. What it does not judge is computed here, so results of other peers are of little use. Use a faster machine, or give the task a cheaper verify command or a longer --verify-timeout.`
+    `The task's verify command did not end in time for any of the first ${pieces} pieces that were computed here. What it does not judge is computed here, so results of other peers are of little use. Use a faster machine, or give the task a cheaper verify command, or more time for it.`
   )
 }
 

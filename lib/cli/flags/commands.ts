@@ -55,7 +55,7 @@ const inputs = (): Option[] => group('Input options', [
 ])
 
 const verifying = (): Option[] => group('Results of other peers', [
-  new Option('--verify <policy>', 'which of them to accept: off (what anybody announced), audit or audit=1% (checked by lot), quorum=2 (attested by so many), trust or trust=KEY (of trusted peers), all (none that is not computed here)'),
+  new Option('--verify <policy>', 'which of them to accept: off (what anybody announced), audit or audit=1% (checked by lot), quorum=2 (attested by so many), trust or trust=KEY (of trusted peers), all (none that is not computed here). Default: all with a verify command, else audit; with --no-compute, trust if a key is named, else off'),
   new Option('--member <file>', 'be a member of this secret key (see bitworker keygen), and trust its other members'),
   new Option('--members-only', 'refuse peers that are no members of a trusted key').default(false),
   many('--checker <key>', 'trust the members of this public key (64 hex digits, or its .pub file)', String),

@@ -67,7 +67,8 @@ computed; bitworker doctor says how to fix that. --bind PATH lets the command re
 With --exit, a run also ends (exit code 1) when all missing pieces have failed here and, for ten seconds, no piece arrives
 from other peers and none of them computes. Before it exits, a run waits up to ten minutes until all connected peers have
 the pieces that only it has.
-Exit codes: 0 done, 1 failed, 2 refused before work began (usage, consent, input), 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 refused before work began (usage, consent, input), 3 done, but not up to --verify,
+130 interrupted.
 docs/json.md lists the events of --json and their fields.`,
   status: `
 Examples:
