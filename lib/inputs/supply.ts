@@ -168,7 +168,9 @@ export class InputSupply implements Inputs {
     this.#report()
     if (this.#isPaused) return
     const whole = this.#entries.filter(entry => entry !== this.#split)
-    const isNeeded = this.#session.scheduler.missing > 0 || this.#onWhole.length > 0
+    const { scheduler } = this.#session
+    const [due] = scheduler.waiting(1) // a stored piece may have to be computed once more
+    const isNeeded = scheduler.missing > 0 || due !== undefined || this.#onWhole.length > 0
     for (const entry of whole) contentOf(entry)?.want(isNeeded ? 'all' : [])
     if (!whole.every(isComplete)) return this.#withdraw()
     if (!this.#check.hasPassed) {

@@ -5,21 +5,29 @@ import type { Candidates } from './candidates.ts'
 export class AwaitedInputs {
   /** pieces that lack only their inputs */
   readonly #waiting: Candidates
+  /** stored pieces that are to be computed once more, and lack only their inputs */
+  readonly #seconds: Candidates
   readonly #ready: Uint8Array
 
-  /** @param waiting an empty set of pieces in the order in which they are computed */
-  constructor (pieceCount: number, waiting: Candidates) {
-    this.#waiting = waiting
+  /** @param createCandidates an empty set of pieces in the order in which they are computed */
+  constructor (pieceCount: number, createCandidates: () => Candidates) {
+    this.#waiting = createCandidates()
+    this.#seconds = createCandidates()
     this.#ready = new Uint8Array(pieceCount)
   }
 
   /** The number of pieces that wait. */
-  get size (): number { return this.#waiting.size }
+  get size (): number { return this.#waiting.size + this.#seconds.size }
 
   isReady (index: number): boolean { return this.#ready[index] === 1 }
 
-  /** The piece lacks only its inputs. */
+  /** The missing piece lacks only its inputs. */
   has (index: number): boolean { return this.#waiting.has(index) }
+
+  /** The piece, missing or not, would be computed if its inputs were there. */
+  isDue (index: number, isCheck: boolean): boolean {
+    return this.#waiting.has(index) || this.#seconds.has(index) || (isCheck && !this.isReady(index))
+  }
 
   /** The inputs of the piece have arrived, or are gone. Returns false if that was known. */
   setReady (index: number, isReady: boolean): boolean {
@@ -28,11 +36,17 @@ export class AwaitedInputs {
     return true
   }
 
-  /** Sets whether the piece lacks only its inputs. */
+  /** Sets whether the missing piece lacks only its inputs. */
   set (index: number, isWaiting: boolean): void { this.#waiting.set(index, isWaiting) }
 
+  /** The same for a stored piece that is to be computed once more. */
+  setSecond (index: number, isWaiting: boolean): void { this.#seconds.set(index, isWaiting) }
+
   /** The order of the pieces has changed. */
-  outdate (): void { this.#waiting.outdate() }
+  outdate (): void {
+    this.#waiting.outdate()
+    this.#seconds.outdate()
+  }
 
   /**
    * Yields up to `count` pieces whose inputs are to be fetched next.
@@ -41,7 +55,7 @@ export class AwaitedInputs {
    */
   * next (count: number, now: number, urgent: ReadonlySet<number>, checks: Iterable<number>): Generator<number> {
     for (const index of urgent) {
-      if (!this.#waiting.has(index)) continue
+      if (!this.#waiting.has(index) && !this.#seconds.has(index)) continue
       if (count-- <= 0) return
       yield index
     }
@@ -50,6 +64,12 @@ export class AwaitedInputs {
       if (count-- <= 0) return
       yield index
     }
-    for (const index of this.#waiting.first(count, now)) if (!urgent.has(index)) yield index
+    for (const pieces of [this.#waiting, this.#seconds]) {
+      for (const index of pieces.first(count, now)) {
+        if (urgent.has(index)) continue
+        count--
+        yield index
+      }
+    }
   }
 }

@@ -79,11 +79,11 @@ export class Checks {
   #setMember (set: Set<number>, index: number, isMember: boolean): void {
     if (isMember) set.add(index)
     else set.delete(index)
-    if (!this.#isSecond(index)) this.#free?.set(index, false)
     this.#host.changed(index)
   }
 
-  #isSecond (index: number): boolean { return this.#unaccepted.has(index) || this.#looks.has(index) }
+  /** The piece is to be computed by one more peer, if it is stored. */
+  isSecond (index: number): boolean { return this.#unaccepted.has(index) || this.#looks.has(index) }
 
   /** Stored pieces that are not believed. */
   get unaccepted (): ReadonlySet<number> { return this.#unaccepted }
@@ -120,13 +120,11 @@ export class Checks {
   /** A stored piece that is not believed, or that needs a second look, by rank. */
   second (random: () => number, now: number): number | undefined { return this.#free?.pick(random, now) }
 
-  /** Sets whether a second computation of a piece could be started. Returns whether there is a need of one. */
-  setFree (index: number, isFree: () => boolean): boolean {
-    if (!this.#isSecond(index)) return false
-    const isMember = isFree()
-    this.#free ??= this.#host.createCandidates()
-    this.#free.set(index, isMember)
-    return isMember
+  /** Sets whether a second computation of a piece could be started. Returns that. */
+  setFree (index: number, isFree: boolean): boolean {
+    if (isFree) this.#free ??= this.#host.createCandidates()
+    this.#free?.set(index, isFree)
+    return isFree
   }
 
   /** The order of the pieces has changed. */

@@ -80,12 +80,10 @@ export class Scheduler {
     this.#candidates = new Candidates(pieceCount, this.#ranking)
     this.#doubtful = new Candidates(pieceCount, this.#ranking)
     this.checks = new Checks({
-      createCandidates: () => new Candidates(pieceCount, this.#ranking),
-      share: checkShare,
-      mayRun: index => this.#mayCheck(index),
-      changed: index => { this.update(index) }
+      createCandidates: () => new Candidates(pieceCount, this.#ranking), share: checkShare,
+      mayRun: index => this.#mayCheck(index), changed: index => { this.update(index) }
     })
-    this.#inputs = needsInputs ? new AwaitedInputs(pieceCount, new Candidates(pieceCount, this.#ranking)) : null
+    this.#inputs = needsInputs ? new AwaitedInputs(pieceCount, () => new Candidates(pieceCount, this.#ranking)) : null
     this.#wanted = new Uint8Array(pieceCount).fill(1)
     this.#grace = new Grace(pieceCount)
     this.#open = new Uint8Array(pieceCount).fill(1)
@@ -140,7 +138,7 @@ export class Scheduler {
   /** The piece lacks only its inputs: others may wait for it. */
   isWaiting (index: number): boolean { return this.#inputs?.has(index) === true }
   /** The same, or it is computed whether or not others have it. */
-  isDue (index: number): boolean { return this.isWaiting(index) || (this.checks.has(index) && !this.isReady(index)) }
+  isDue (index: number): boolean { return this.#inputs?.isDue(index, this.checks.has(index)) === true }
 
   /** Yields up to `count` pieces that would be computed next if their inputs were there; those of readers first. */
   * waiting (count: number): Generator<number> {
@@ -312,7 +310,9 @@ export class Scheduler {
     this.#inputs?.set(index, isFreeOnce && !isFree)
     this.#candidates.set(index, isFree && !isAnnounced)
     this.#doubtful.set(index, isFree && isAnnounced)
-    const isSecond = this.checks.setFree(index, () => !this.#missing.has(index) && !isClaimed && this.#mayCheck(index))
+    const needsSecond = this.checks.isSecond(index) && !this.#missing.has(index) && !isClaimed && this.#isIdle(index)
+    this.#inputs?.setSecond(index, needsSecond && !this.isReady(index))
+    const isSecond = this.checks.setFree(index, needsSecond && this.isReady(index))
     if ((isFree || isSecond) && this.#urgent.has(index)) this.#urgentCandidates.add(index)
     else this.#urgentCandidates.delete(index)
   }

@@ -141,6 +141,24 @@ test('while an attestation is asked for, the piece counts as claimed', t => {
   t.end()
 })
 
+test('the inputs of a second opinion are fetched, after those of missing pieces', t => {
+  const scheduler = create(3, { needsInputs: true })
+  for (const index of [0, 1]) scheduler.setMissing(index, false)
+  t.same([...scheduler.waiting(5)], [2])
+  t.notOk(scheduler.isDue(0))
+  scheduler.checks.setAccepted(0, false)
+  scheduler.checks.setLook(1, true)
+  t.same([...scheduler.waiting(1)], [2])
+  t.same([...scheduler.waiting(5)].sort(), [0, 1, 2])
+  t.ok(scheduler.isDue(0) && scheduler.isDue(1))
+  t.equal(scheduler.next(), undefined)
+  scheduler.setReady(0, true)
+  t.same(scheduler.next(), { index: 0, kind: 'check' })
+  scheduler.checks.setLook(1, false)
+  t.same([...scheduler.waiting(5)], [2])
+  t.end()
+})
+
 test('the inputs of a check are fetched', t => {
   const scheduler = create(2, { needsInputs: true })
   scheduler.setMissing(0, false)
