@@ -72,18 +72,15 @@ export class Scheduler {
       this.#backups.outdate()
       this.update(index)
     })
-    this.deliveries = new DeliveryForecast(pieceCount, { timing, claims }, {
-      overdue, changed: index => { this.update(index) }
-    })
+    const changed = (index: number): void => { this.update(index) }
+    const createCandidates = (): Candidates => new Candidates(pieceCount, this.#ranking)
+    this.deliveries = new DeliveryForecast(pieceCount, { timing, claims }, { overdue, changed })
     this.#ranking = new Ranking(pieceCount, peerId)
     this.#missing = new IndexSet(pieceCount)
-    this.#candidates = new Candidates(pieceCount, this.#ranking)
-    this.#doubtful = new Candidates(pieceCount, this.#ranking)
-    this.checks = new Checks({
-      createCandidates: () => new Candidates(pieceCount, this.#ranking), share: checkShare,
-      mayRun: index => this.#mayCheck(index), changed: index => { this.update(index) }
-    })
-    this.#inputs = needsInputs ? new AwaitedInputs(pieceCount, () => new Candidates(pieceCount, this.#ranking)) : null
+    this.#candidates = createCandidates()
+    this.#doubtful = createCandidates()
+    this.checks = new Checks({ createCandidates, share: checkShare, mayRun: index => this.#mayCheck(index), changed })
+    this.#inputs = needsInputs ? new AwaitedInputs(pieceCount, createCandidates) : null
     this.#wanted = new Uint8Array(pieceCount).fill(1)
     this.#grace = new Grace(pieceCount)
     this.#open = new Uint8Array(pieceCount).fill(1)

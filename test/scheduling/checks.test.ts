@@ -149,7 +149,7 @@ test('the inputs of a second opinion are fetched, after those of missing pieces'
   scheduler.checks.setAccepted(0, false)
   scheduler.checks.setLook(1, true)
   t.same([...scheduler.waiting(1)], [2])
-  t.same([...scheduler.waiting(5)].sort(), [0, 1, 2])
+  t.same([...scheduler.waiting(5)].sort((a, b) => a - b), [0, 1, 2])
   t.ok(scheduler.isDue(0) && scheduler.isDue(1))
   t.equal(scheduler.next(), undefined)
   scheduler.setReady(0, true)
