@@ -226,6 +226,7 @@ class Honest {
       '-o',
       dir,
       '--yes',
+      '--verify', 'off', // they are machines of one owner
       '--json',
       '-j',
       '1',
