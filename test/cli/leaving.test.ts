@@ -4,21 +4,8 @@ import path from 'node:path'
 import test from 'tape'
 import type { Test } from 'tape'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
-import type { JsonEvent, Running, Workspace } from '../helpers/cli.ts'
-
-async function create (files: Workspace, args: string[]): Promise<JsonEvent> {
-  const { code, events, stderr } = await files.run(['create', '--json', '--piece-length', '64K', ...args])
-  if (code !== 0) throw new Error(stderr)
-  return events[0]!
-}
-
-function piecesOf (name: string, events: JsonEvent[]): number[] {
-  return events.filter(({ event }) => event === name).map(({ piece }) => Number(piece)).sort((a, b) => a - b)
-}
-
-async function portOf (peer: Running): Promise<string> {
-  return `127.0.0.1:${String((await peer.event('listening'))['port'])}`
-}
+import type { Running } from '../helpers/cli.ts'
+import { create, piecesOf, portOf } from '../helpers/runs.ts'
 
 async function slowLeaver (t: Test): Promise<{ one: Running, two: Running, release: () => Promise<void> }> {
   const files = await workspace(t)

@@ -4,16 +4,7 @@ import path from 'node:path'
 import test from 'tape'
 import fixtures from 'webtorrent-fixtures'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
-import type { JsonEvent, Workspace } from '../helpers/cli.ts'
-
-const SQUARES = ['--name', 'squares', '--command', 'echo $((PIECE_IDX*PIECE_IDX))']
-const EIGHT_SQUARES = '0\n1\n4\n9\n16\n25\n36\n49\n'
-
-async function create (files: Workspace, args: string[]): Promise<JsonEvent> {
-  const { code, events, stderr } = await files.run(['create', '--json', '--piece-length', '64K', ...args])
-  if (code !== 0) throw new Error(stderr)
-  return events[0]!
-}
+import { EIGHT_SQUARES, SQUARES, create } from '../helpers/runs.ts'
 
 test('a complete command: makes the file, or fails', async t => {
   const files = await workspace(t)

@@ -5,24 +5,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'tape'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
-import type { JsonEvent, Running, Workspace } from '../helpers/cli.ts'
-
-const SQUARES = ['--name', 'squares', '--command', 'echo $((PIECE_IDX*PIECE_IDX))']
-const EIGHT_SQUARES = '0\n1\n4\n9\n16\n25\n36\n49\n'
-
-async function create (files: Workspace, args: string[]): Promise<JsonEvent> {
-  const { code, events, stderr } = await files.run(['create', '--json', '--piece-length', '64K', ...args])
-  if (code !== 0) throw new Error(stderr)
-  return events[0]!
-}
-
-function piecesOf (name: string, events: JsonEvent[]): number[] {
-  return events.filter(({ event }) => event === name).map(({ piece }) => Number(piece)).sort((a, b) => a - b)
-}
-
-async function portOf (peer: Running): Promise<string> {
-  return `127.0.0.1:${String((await peer.event('listening'))['port'])}`
-}
+import type { JsonEvent } from '../helpers/cli.ts'
+import { EIGHT_SQUARES, SQUARES, create, piecesOf, portOf } from '../helpers/runs.ts'
 
 test('run computes a task and leaves', async t => {
   const files = await workspace(t)

@@ -4,11 +4,7 @@ import { verificationSummary } from '../../lib/cli/run/verification.ts'
 import { WrongResults } from '../../lib/cli/run/wrong-results.ts'
 import type { VerificationReport } from '../../lib/index.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
-import type { Running } from '../helpers/cli.ts'
-
-async function portOf (peer: Running): Promise<string> {
-  return `127.0.0.1:${String((await peer.event('listening'))['port'])}`
-}
+import { portOf } from '../helpers/runs.ts'
 
 function taking (name: string, ...more: string[]): string[] {
   return ['run', 'squares.bitworker', '--yes', '--json', '-o', name, ...more, ...OFFLINE]

@@ -16,14 +16,10 @@ import type { Task } from '../../lib/task/task.ts'
 import { attest, signerOf } from '../../lib/trust/attest.ts'
 import type { Saved } from '../../lib/verification/saved.ts'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
-import type { Running } from '../helpers/cli.ts'
 import { close, openStore, put } from '../helpers/stores.ts'
+import { portOf } from '../helpers/runs.ts'
 
 interface Ledger { level: number, keys: Array<{ key: string, state: string }> }
-
-async function portOf (peer: Running): Promise<string> {
-  return `127.0.0.1:${String((await peer.event('listening'))['port'])}`
-}
 
 /** Takes part in the task; the name is that of the output folder. */
 function taking (name: string, ...more: string[]): string[] {

@@ -4,16 +4,13 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'tape'
 import { OFFLINE, workspace } from '../helpers/cli.ts'
-import type { JsonEvent, Running } from '../helpers/cli.ts'
+import type { JsonEvent } from '../helpers/cli.ts'
+import { portOf } from '../helpers/runs.ts'
 
 /** On the machine of a liar there is a file that it shows to the command. */
 const COMMAND = 'if [ -e lie ]; then echo 999; else sleep 0.1; echo $((PIECE_IDX*PIECE_IDX)); fi'
 const PIECES = 12
 const RIGHT = Array.from({ length: PIECES }, (_, piece) => `${piece * piece}\n`).join('')
-
-async function portOf (peer: Running): Promise<string> {
-  return `127.0.0.1:${String((await peer.event('listening'))['port'])}`
-}
 
 function the (name: string, events: JsonEvent[]): JsonEvent | undefined {
   return events.find(({ event }) => event === name)
