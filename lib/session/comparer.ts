@@ -5,7 +5,8 @@
 import type { Clock } from '../base/clock.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import type { Judging, OwnResult, PieceStore } from '../store/types.ts'
-import { JudgeRun, limitMs } from './judge-run.ts'
+import { JudgeRuns, limitMs } from './judge-run.ts'
+import type { JudgeRun } from './judge-run.ts'
 
 /** `unknown`: the command cannot tell. `stopped`: no command may run (any more); nothing is known. */
 export type Compared = 'same' | 'different' | 'unknown' | 'stopped'
@@ -23,9 +24,7 @@ const MAX_UNKNOWN = 3
 export class Comparer {
   readonly #parts: ComparerParts
   readonly #warn: (err: BitWorkerError) => void
-  #slots = 0
-  #isPaused = false
-  readonly #running = new Set<JudgeRun>()
+  readonly #runs: JudgeRuns
   readonly #waiting: Array<{ start: () => void, stop: () => void }> = []
   #unknown = 0
 
@@ -33,37 +32,32 @@ export class Comparer {
   constructor (parts: ComparerParts, warn: (err: BitWorkerError) => void) {
     this.#parts = parts
     this.#warn = warn
+    this.#runs = new JudgeRuns(parts.clock)
   }
 
   /** Commands may run, this many at a time. */
   start (slots: number, isPaused: boolean): void {
-    this.#slots = slots
-    this.#isPaused = isPaused
+    this.#runs.start(slots, isPaused)
     this.#next()
   }
 
-  pause (): void {
-    this.#isPaused = true
-    for (const run of this.#running) run.pause()
-  }
+  pause (): void { this.#runs.pause() }
 
   resume (): void {
-    this.#isPaused = false
-    for (const run of this.#running) run.resume()
+    this.#runs.resume()
     this.#next()
   }
 
   /** Commands may not run any more. */
   stop (): void {
-    this.#slots = 0
-    for (const run of this.#running) run.stop()
+    this.#runs.stop()
     for (const { stop } of this.#waiting.splice(0)) stop()
   }
 
   /** Compares the stored result of the piece with an own one. */
   async compare (index: number, own: OwnResult): Promise<Compared> {
     const compared = await new Promise<Compared>(resolve => {
-      if (this.#slots === 0) return resolve('stopped')
+      if (!this.#runs.isOn) return resolve('stopped')
       this.#waiting.push({ start: () => { void this.#run(index, own).then(resolve) }, stop: () => { resolve('stopped') } })
       this.#next()
     })
@@ -71,7 +65,7 @@ export class Comparer {
   }
 
   #next (): void {
-    while (!this.#isPaused && this.#running.size < this.#slots) {
+    while (this.#runs.hasRoom) {
       const next = this.#waiting.shift()
       if (next === undefined) return
       next.start()
@@ -80,8 +74,7 @@ export class Comparer {
 
   async #run (index: number, own: OwnResult): Promise<Compared> {
     const limit = limitMs(own.ms)
-    const run = new JudgeRun(this.#parts.clock, limit)
-    this.#running.add(run)
+    const run = this.#runs.begin(limit)
     let compared: Compared = 'stopped'
     try {
       compared = await this.#ask(run, this.#parts.store.compare?.(index, own))
@@ -89,8 +82,7 @@ export class Comparer {
       // killed, by us or with the store, or the store is closed
       if (run.isLate) compared = this.#cannotTell(new Error(`it takes more than ${limit / 1000} s`))
     }
-    run.end()
-    this.#running.delete(run)
+    this.#runs.end(run)
     this.#next()
     return compared
   }

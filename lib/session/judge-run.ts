@@ -1,4 +1,4 @@
-/** A verify or compare command that runs, with a time limit. Used by verifier.ts and comparer.ts. */
+/** Verify and compare commands that run, a few at a time, with a time limit. Used by verifier.ts and comparer.ts. */
 import type { Clock } from '../base/clock.ts'
 import type { Judgement, Judging } from '../store/types.ts'
 
@@ -60,5 +60,57 @@ export class JudgeRun {
       this.isLate = true
       this.#judging?.kill()
     })
+  }
+}
+
+/** The runs of one command: at most one for each slot, paused and stopped together. */
+export class JudgeRuns {
+  readonly #clock: Clock
+  readonly #running = new Set<JudgeRun>()
+  #slots = 0
+  #isPaused = false
+
+  constructor (clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Another run may begin. */
+  get hasRoom (): boolean { return !this.#isPaused && this.#running.size < this.#slots }
+
+  /** False before `start`, and after `stop`. */
+  get isOn (): boolean { return this.#slots > 0 }
+
+  /** Commands may run, this many at a time. */
+  start (slots: number, isPaused: boolean): void {
+    this.#slots = slots
+    this.#isPaused = isPaused
+  }
+
+  pause (): void {
+    this.#isPaused = true
+    for (const run of this.#running) run.pause()
+  }
+
+  resume (): void {
+    this.#isPaused = false
+    for (const run of this.#running) run.resume()
+  }
+
+  /** Commands may not run any more. */
+  stop (): void {
+    this.#slots = 0
+    for (const run of this.#running) run.stop()
+  }
+
+  /** A run of at most so many milliseconds. It has its place until `end`. */
+  begin (ms: number): JudgeRun {
+    const run = new JudgeRun(this.#clock, ms)
+    this.#running.add(run)
+    return run
+  }
+
+  end (run: JudgeRun): void {
+    run.end()
+    this.#running.delete(run)
   }
 }

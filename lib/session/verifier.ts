@@ -12,7 +12,7 @@ import { BitWorkerError, CommandError } from '../base/errors.ts'
 import type { Result } from '../results/result.ts'
 import type { Judgement, PieceStore, UnstoredResult } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
-import { JudgeRun, limitMs } from './judge-run.ts'
+import { JudgeRuns, limitMs } from './judge-run.ts'
 
 /**
  * 'unjudged': no verify command may run here (any more). 'ignored': of no peer that is still listened to, or nobody is.
@@ -81,19 +81,16 @@ const NO_RECORD = { useful: 0, useless: 0 }
 /** The verification of one task's results by its verify command. */
 export class Verifier {
   readonly #store: VerifierParts['store']
-  readonly #clock: Clock
   readonly #host: VerifierHost
   readonly #isPossible: boolean
   readonly #mustJudge: boolean
   #mode: 'off' | 'expected' | 'on' = 'off'
-  #isPaused = false
   #hasGivenUp = false
   #isStopped = false
   #isClosed = false
   #saysThatItWaits = true
-  #slots = 0
   readonly #queue: Waiting[] = []
-  readonly #running = new Set<JudgeRun>()
+  readonly #runs: JudgeRuns
   /** keys of results that are wrong; of those that could not be judged */
   readonly #wrong = new Set<string>()
   readonly #unknown = new Set<string>()
@@ -102,7 +99,7 @@ export class Verifier {
 
   constructor (task: Task, { store, clock, verifies = true, mustJudge = false }: VerifierParts, host: VerifierHost) {
     this.#store = store
-    this.#clock = clock
+    this.#runs = new JudgeRuns(clock)
     this.#host = host
     const { verifyCommand, unsupported } = task
     this.#isPossible =
@@ -126,19 +123,14 @@ export class Verifier {
     if (this.#mode === 'off') return
     this.#mode = 'on'
     this.#isStopped = false
-    this.#slots = slots
-    this.#isPaused = isPaused
+    this.#runs.start(slots, isPaused)
     this.#run()
   }
 
-  pause (): void {
-    this.#isPaused = true
-    for (const run of this.#running) run.pause()
-  }
+  pause (): void { this.#runs.pause() }
 
   resume (): void {
-    this.#isPaused = false
-    for (const run of this.#running) run.resume()
+    this.#runs.resume()
     this.#run()
   }
 
@@ -146,7 +138,7 @@ export class Verifier {
   stop (): void {
     this.#isStopped = true
     this.#mode = this.#keepsWaiting ? 'expected' : 'off'
-    for (const run of this.#running) run.stop()
+    this.#runs.stop()
     if (this.#keepsWaiting) return
     for (const { resolve } of this.#queue.splice(0)) resolve(this.#refusesAll ? 'ignored' : 'unjudged')
   }
@@ -251,7 +243,7 @@ export class Verifier {
   }
 
   #run (): void {
-    while (this.#mode === 'on' && !this.#isPaused && this.#running.size < this.#slots) {
+    while (this.#mode === 'on' && this.#runs.hasRoom) {
       const next = this.#next()
       if (next === undefined) return
       if (next.sources.length > 0 && !next.sources.some(peer => this.listensTo(peer))) next.resolve('ignored')
@@ -281,8 +273,7 @@ export class Verifier {
   async #start (waiting: Waiting): Promise<void> {
     const { index, draft, resolve } = waiting
     const limit = this.#limitMs
-    const run = new JudgeRun(this.#clock, limit)
-    this.#running.add(run)
+    const run = this.#runs.begin(limit)
     let judgement: Judgement | 'unjudged' = 'unjudged'
     try {
       judgement = await run.of(this.#store.verifyBy!(index, draft))
@@ -290,8 +281,7 @@ export class Verifier {
       if (run.isLate) judgement = { verdict: 'unknown', why: new LateError(`it takes more than ${limit / 1000} s, as long as computing the piece`) }
       else if (!run.isStopped) judgement = { verdict: 'unknown', why: err as Error }
     }
-    run.end()
-    this.#running.delete(run)
+    this.#runs.end(run)
     if (judgement !== 'unjudged') resolve(judgement)
     else if (this.#keepsWaiting) this.#queue.unshift(waiting)
     else resolve(this.#refusesAll ? 'ignored' : 'unjudged')
