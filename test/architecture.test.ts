@@ -24,6 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   executor: ['system'],
   config: ['system', 'trust', 'task'],
   control: ['system'],
+  page: [],
   store: ['executor', 'system', 'results', 'task'],
   seal: ['store', 'task'],
   discovery: ['peers', 'system'],
@@ -257,6 +258,6 @@ test('only the executor starts processes', t => {
 test('no file grows past comprehension', t => {
   const lengths = SOURCES.map(file => ({ file, lines: readFileSync(file, 'utf8').split('\n').length - 1 }))
   t.deepEqual(lengths.filter(({ lines }) => lines > MAX_LINES), [])
-  t.ok(readdirSync('lib').length <= 22, 'few entries in lib/')
+  t.ok(readdirSync('lib').length <= 23, 'few entries in lib/')
   t.end()
 })
