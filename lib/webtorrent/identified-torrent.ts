@@ -21,6 +21,8 @@ export abstract class IdentifiedTorrent extends GuardedTorrent {
   /** the task, once its metadata is known; null for an ordinary torrent */
   task: Task | null = null
   readonly _options: TaskTorrentOptions
+  /** its metadata is here; `metadata` is set once the task can be asked for its pieces and inputs */
+  #isStarting = false
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
     super(torrentId, client, opts)
@@ -75,13 +77,15 @@ export abstract class IdentifiedTorrent extends GuardedTorrent {
   }
 
   override async _onMetadata (metadata: unknown): Promise<void> {
-    if (this.metadata !== null || this.destroyed) return
+    if (this.metadata !== null || this.#isStarting || this.destroyed) return
     try {
       const parsed = fromMetadata(metadata, this)
       if (parsed !== null) this._processParsedTorrent(parsed)
     } catch (err) {
       return this._destroy(err as Error)
     }
-    return this.task === null ? super._onMetadata(metadata) : this._startTask(this.task)
+    if (this.task === null) return super._onMetadata(metadata)
+    this.#isStarting = true
+    return this._startTask(this.task)
   }
 }

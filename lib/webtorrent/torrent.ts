@@ -77,7 +77,6 @@ export class ComputeTorrent extends IdentifiedTorrent {
     this._xsRequestsController?.abort()
     this._xsRequestsController = null
     this._leavePublicSources()
-    this.metadata = this.torrentFile
     this.bitfield = new BitField(task.pieceCount)
     this.pieces = missingPieces(task.pieceCount)
     if (this._options.uploads === undefined) this._rechokeNumSlots = this.client.maxConns
@@ -86,6 +85,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
     const verifying = options === undefined ? undefined : await openVerifying(options, this, task, store)
     if (this.destroyed) return
     const session = this._createSession(task, store, verifying)
+    this.metadata = this.torrentFile
     this.files = task.files.map((file, index) => new TaskFileView(this, session, file, index))
     this._selectFiles()
     for (const wire of this.wires) this._taskWires.join(wire, session)

@@ -1,6 +1,7 @@
 // Tasks that read the output of other tasks: joined from the link of the last one, and computed only when told to.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import test from 'tape'
 import type { Test } from 'tape'
 import { createTask, createTaskFrom, encodeTask } from '../../lib/index.ts'
@@ -105,6 +106,17 @@ test('an earlier task is only downloaded where nobody has it computed', async t 
   const [stage] = await torrent.stages()
   t.equal(stage?.computing, 'off')
   t.equal(stage?.stats().downloaded, 4)
+})
+
+test('whoever sees the metadata of a task can ask what it reads', async t => {
+  const { registry, make } = author(t)
+  const first = await make({ name: 'first', command: 'true', parts: 2 })
+  const last = await make({ name: 'last', command: 'cat in', parts: 1, inputs: [{ outputOf: first, name: 'in' }] })
+  const torrent = createClient(t).add(last, {
+    path: createFolder(t), expectsComputing: true, inputs: { folder: createFolder(t), registry }
+  })
+  while (torrent.metadata === null) await setImmediate()
+  t.deepEqual((await torrent.stages()).map(({ infoHash }) => infoHash), [first.infoHash])
 })
 
 test('another task than the one that is meant, and what is not there', async t => {
