@@ -40,12 +40,12 @@ function licences (licence: string): object[] {
   return [/[ (]/.test(licence) ? { expression: licence } : { license: { id: licence } }]
 }
 
-/** The plugin. */
-export function papers (): Plugin {
+/** The plugin. `more`: packages that are in the published package in another way. */
+export function papers (more: BundledPackage[] = []): Plugin {
   return {
     name: 'papers',
     generateBundle (_, bundle) {
-      const packages = bundledPackages(bundle)
+      const packages = [...bundledPackages(bundle), ...more]
       this.emitFile({
         type: 'asset', fileName: 'LICENCES.txt', source: packages.map(licenceOf).join(`\n${'-'.repeat(80)}\n\n`)
       })

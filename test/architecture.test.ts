@@ -6,7 +6,11 @@ import { rolldown } from 'rolldown'
 import test from 'tape'
 import { filesLike } from './helpers/files.ts'
 
-const SOURCES = filesLike('lib/**/*.ts', 'extensions/**/*.ts')
+const SOURCES = filesLike('lib/**/*.ts', 'lib/**/*.tsx', 'extensions/**/*.ts')
+
+/** The page runs in a browser: it shares the contract with its server, and nothing else. */
+const PAGE = 'lib/page/client/'
+const PAGE_SHARES = new Set(['lib/page/snapshot.ts', 'lib/page/piece-states.ts'])
 
 /** What each room may import besides itself and `base`. A type import is an import. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
@@ -182,7 +186,7 @@ const withinRoom = (file: string): string => file.split('/').slice(2).join('/')
 
 /** `[from, to]` of every import, types included. */
 function arrows (): Array<[string, string]> {
-  return SOURCES.flatMap(file => [...code(file).matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+\.ts)'/g)]
+  return SOURCES.flatMap(file => [...code(file).matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+\.tsx?)'/g)]
     .map(([, target = '']): [string, string] => [file, path.normalize(path.join(path.dirname(file), target))]))
 }
 
@@ -216,6 +220,14 @@ test('the tables name existing files', t => {
   const doors = Object.entries(DOORS).flatMap(([room, files]) => files.map(file => `${room}/${file}`))
   t.deepEqual(doors.filter(door => !opened.has(door) && door !== 'cli/main.ts'), [], 'each door is used')
   t.deepEqual([...EXEMPT.keys()].filter(file => !SOURCES.includes(file)), [], 'each exemption is needed')
+  t.end()
+})
+
+test('the page in the browser shares the contract with its server, and nothing else', t => {
+  const across = arrows().filter(([from, to]) => from.startsWith(PAGE) !== to.startsWith(PAGE))
+  t.deepEqual(across.filter(([from, to]) => !from.startsWith(PAGE) || !PAGE_SHARES.has(to)), [])
+  const node = SOURCES.filter(file => file.startsWith(PAGE) && /'node:|innerHTML|dangerouslySet/.test(code(file)))
+  t.deepEqual(node, [], 'no module of Node, and text is never HTML')
   t.end()
 })
 

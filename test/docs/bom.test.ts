@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { rolldown } from 'rolldown'
 import test from 'tape'
 import config from '../../rolldown.config.ts'
+import { bundlePage } from '../../scripts/page.ts'
 import type { Component } from '../../scripts/papers.ts'
 
 const PACKAGE = /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/
@@ -18,7 +19,8 @@ test('dist/bom.cdx.json lists the contents of the bundle, and docs/SECURITY.md m
   t.same([bom.bomFormat, bom.specVersion], ['CycloneDX', '1.6'])
   const modules = output.flatMap(file => file.type === 'chunk' ? file.moduleIds : [])
   const roots = new Set(modules.flatMap(id => PACKAGE.exec(id)?.[0] ?? []))
-  const inside = [...roots].map(root => {
+  const { packages } = await bundlePage()
+  const inside = [...roots, ...packages.map(({ root }) => root)].map(root => {
     const { name, version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as {
       name: string
       version: string
