@@ -4,7 +4,8 @@
  */
 import { BitWorkerError } from '../../lib/base/errors.ts'
 import {
-  ATTESTATION_BYTES, DIGEST_BYTES, KEY_BYTES, MEMBER_BYTES, RESULT_BYTES, SIGNATURE_BYTES, STATEMENT_BYTES
+  ATTESTATION_BYTES, BATCH_BYTES, BATCH_RESULTS, BRANCH_BYTES, BRANCH_HASHES_BYTES, DIGEST_BYTES, KEY_BYTES,
+  MEMBER_BYTES, RESULT_BYTES, SIGNATURE_BYTES, STATEMENT_BYTES
 } from './constants.ts'
 import {
   demand, packedIn, readBytes, readHex, readResult, refuse, writeBytes, writeHex, writeResult
@@ -27,6 +28,31 @@ export interface AttestationRecord extends StatementRecord {
   key: string
   /** 64 bytes */
   signature: Uint8Array
+  /** the signature is that of a batch, and this its way to it; absent: the signature covers the statement alone */
+  branch?: Branch
+}
+
+/** Where a statement stands in a signed batch. */
+export interface Branch {
+  /** 0 to BATCH_RESULTS - 1 */
+  position: number
+  /** the digests beside the way from the leaf to the root, BRANCH_HASHES_BYTES */
+  hashes: Uint8Array
+}
+
+/** "I computed the next `count` results of this message", signed. */
+export interface BatchRecord {
+  /** 2 to BATCH_RESULTS */
+  count: number
+  /** 64 bytes */
+  signature: Uint8Array
+}
+
+/** Results of one message that the owner of the connection's key has signed together. */
+export interface ReceivedBatch {
+  results: ResultRecord[]
+  /** 64 bytes */
+  signature: Uint8Array
 }
 
 /** "This peer is one of mine", signed by a trusted key. */
@@ -42,6 +68,7 @@ export interface MemberRecord {
 const NO_BASIS = new Uint8Array(DIGEST_BYTES)
 const KIND_AT = RESULT_BYTES
 const BASIS_AT = KIND_AT + 1
+const NO_BRANCH: Branch = { position: 255, hashes: new Uint8Array(BRANCH_HASHES_BYTES) }
 
 /** <signature 64> */
 export const PROOF_TYPE: RecordType<Uint8Array> = {
@@ -80,6 +107,37 @@ export const ATTESTATION_TYPE: RecordType<AttestationRecord> = {
   })
 }
 
+/** <statement 77><peer key 32><signature 64><position u8><digests 4 × 32> */
+export const BRANCH_TYPE: RecordType<AttestationRecord> = {
+  bytes: BRANCH_BYTES,
+  write: (to, at, attestation) => {
+    const { position, hashes } = attestation.branch ?? NO_BRANCH
+    demand(position < BATCH_RESULTS, 'position', position)
+    writeBranch(to, at, attestation, { position, hashes })
+  },
+  read: (from, at, bounds) => {
+    const position = from.view.getUint8(at + ATTESTATION_BYTES)
+    if (position >= BATCH_RESULTS) throw refuse(`a branch at position ${position}`)
+    const hashes = readBytes(from, at + ATTESTATION_BYTES + 1, BRANCH_HASHES_BYTES)
+    return { ...ATTESTATION_TYPE.read(from, at, bounds), branch: { position, hashes } }
+  }
+}
+
+/** <count u8><signature 64> */
+export const BATCH_TYPE: RecordType<BatchRecord> = {
+  bytes: BATCH_BYTES,
+  write: (to, at, { count, signature }) => {
+    demand(isBatchSize(count), 'number of results', count)
+    to.view.setUint8(at, count)
+    writeBytes(to, at + 1, signature, SIGNATURE_BYTES)
+  },
+  read: (from, at) => {
+    const count = from.view.getUint8(at)
+    if (!isBatchSize(count)) throw refuse(`a batch of ${count} results`)
+    return { count, signature: readBytes(from, at + 1, SIGNATURE_BYTES) }
+  }
+}
+
 /**
  * The 77 bytes of an attestation that are signed.
  * @throws BitWorkerError 'BW_ERR_RECORD' (blame 'usage') for a value that does not fit
@@ -100,16 +158,36 @@ export function packAttestation (attestation: AttestationRecord): Uint8Array {
   return packed.bytes
 }
 
+/**
+ * An attestation as it is kept on disk, BRANCH_BYTES: like a record of `branches`; one that has no branch has zeros,
+ * and the position 255.
+ * @throws BitWorkerError 'BW_ERR_RECORD' (blame 'usage') for a value that does not fit
+ */
+export function packKept (attestation: AttestationRecord): Uint8Array {
+  const packed = packedIn(new Uint8Array(BRANCH_BYTES))
+  writeBranch(packed, 0, attestation, attestation.branch ?? NO_BRANCH)
+  return packed.bytes
+}
+
 /** The opposite. Null for bytes that are no attestation of a piece of this task. */
-export function readAttestation (bytes: Uint8Array, bounds: Bounds): AttestationRecord | null {
-  if (bytes.length !== ATTESTATION_BYTES) return null
+export function readKept (bytes: Uint8Array, bounds: Bounds): AttestationRecord | null {
+  if (bytes.length !== BRANCH_BYTES) return null
+  const { read } = bytes[ATTESTATION_BYTES] === NO_BRANCH.position ? ATTESTATION_TYPE : BRANCH_TYPE
   try {
-    return ATTESTATION_TYPE.read(packedIn(bytes), 0, bounds)
+    return read(packedIn(bytes), 0, bounds)
   } catch (error) {
     if (error instanceof BitWorkerError) return null
     throw error
   }
 }
+
+function writeBranch (to: Packed, at: number, attestation: AttestationRecord, { position, hashes }: Branch): void {
+  ATTESTATION_TYPE.write(to, at, attestation)
+  to.view.setUint8(at + ATTESTATION_BYTES, position)
+  writeBytes(to, at + ATTESTATION_BYTES + 1, hashes, BRANCH_HASHES_BYTES)
+}
+
+function isBatchSize (count: number): boolean { return count >= 2 && count <= BATCH_RESULTS }
 
 /** <index u32><size u64><digest 32><kind u8><basis 32> */
 function writeStatement (to: Packed, at: number, { index, size, digest, kind, basis }: StatementRecord): void {

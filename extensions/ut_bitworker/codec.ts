@@ -34,6 +34,8 @@ export function encodeMessages (message: Message): Uint8Array[] {
   }
   for (const key of RECORD_KEYS) {
     const records: readonly unknown[] = message[key] ?? []
+    // batches count the results of their own message
+    if (key === 'batches' && records.length > 0) makeRoom(dicts, roomOf(key, records) + roomOf('results', message.results))
     const most = Math.min(MAX_RECORDS, Math.floor((MAX_MESSAGE_BYTES - KEY_ROOM) / recordBytes(key)))
     for (let start = 0; start < records.length; start += most) {
       append(dicts, key, packRecords(key, records.slice(start, start + most) as never))
@@ -45,7 +47,17 @@ export function encodeMessages (message: Message): Uint8Array[] {
 /** Room for a key, the digits of its length and of the value's, their colons, and the ends of the dictionary. */
 const KEY_ROOM = 32
 
+function roomOf (key: RecordKey, records: readonly unknown[] = []): number {
+  return records.length * recordBytes(key) + KEY_ROOM
+}
+
 interface Draft { dict: Bdict, bytes: number }
+
+/** Begins a new dictionary if this much does not fit the current one. */
+function makeRoom (dicts: Draft[], size: number): void {
+  const last = dicts.at(-1)
+  if (last !== undefined && last.bytes + size > MAX_MESSAGE_BYTES) dicts.push({ dict: new Map(), bytes: 0 })
+}
 
 /** Appends a key to the current dictionary or a new one, never to an earlier one: records keep their order. */
 function append (dicts: Draft[], key: string, bytes: Uint8Array): void {
@@ -74,7 +86,19 @@ export function decodeMessage (bytes: Uint8Array, bounds?: Bounds): Message {
     const value = dict.get(key)
     if (value !== undefined) Object.assign(message, recordsOf(key, value, bounds))
   }
+  checkBatches(message)
   return message
+}
+
+function checkBatches ({ batches = [], results = [] }: Message): void {
+  let end = 0
+  for (const { count } of batches) {
+    const start = end
+    end += count
+    if (end > results.length) throw refuse(`batches of ${end} results in a message with ${results.length}`)
+    const pieces = new Set(results.slice(start, end).map(({ index }) => index))
+    if (pieces.size < count) throw refuse('a batch with two results of one piece')
+  }
 }
 
 function decodeRoot (bytes: Uint8Array): Bdict {

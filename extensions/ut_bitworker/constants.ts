@@ -54,6 +54,18 @@ export const STATEMENT_BYTES = 77
 /** Bytes of one record of `attestations`: those, peer key, signature. */
 export const ATTESTATION_BYTES = 173
 
+/** Most results that one signature covers: the leaves of its hash tree. */
+export const BATCH_RESULTS = 16
+
+/** The way from a leaf to the root: one digest for each of the four levels. */
+export const BRANCH_HASHES_BYTES = 4 * DIGEST_BYTES
+
+/** Bytes of one record of `branches`: an attestation, position u8, four digests. */
+export const BRANCH_BYTES = ATTESTATION_BYTES + 1 + BRANCH_HASHES_BYTES
+
+/** Bytes of one record of `batches`: count u8, signature. */
+export const BATCH_BYTES = 1 + SIGNATURE_BYTES
+
 /** Bytes of one record of `asks`: index u32. */
 export const ASK_BYTES = 4
 

@@ -77,7 +77,7 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     this.#wire.extendedHandshake['bitworker'] = {
       v: PROTOCOL_VERSION,
       ...(localTask !== undefined && { task: localTask.digest }),
-      ...(own !== null && { key: Uint8Array.from(Buffer.from(own.key, 'hex')), nonce: own.nonce })
+      ...(own !== null && { key: Uint8Array.from(Buffer.from(own.key, 'hex')), nonce: own.nonce, batches: 1 })
     }
   }
 
@@ -135,11 +135,21 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
     const now = this.#now()
     this.#flushedAt = now
     const { message, haves } = this.#outbox.take(now)
-    const attestations = message.results === undefined ? [] : this.attesting?.(message.results) ?? []
-    if (attestations.length > 0) message.attestations = [...(message.attestations ?? []), ...attestations]
-    this.#send(this.state.prepareSend(message, now))
+    this.#send(this.state.prepareSend(this.#signed(message), now))
     // A piece becomes available to the peer by its bit, so the result that belongs to the bit must be sent first.
     for (const index of haves) this.#wire.have(index)
+  }
+
+  #signed (message: Message): Message {
+    const { attestations = [], results } = message
+    if (results !== undefined) {
+      const signed = this.attesting?.(results)
+      Object.assign(message, signed)
+      if (signed !== undefined) attestations.push(...signed.attestations)
+    }
+    message.attestations = attestations.filter(({ branch }) => branch === undefined)
+    message.branches = attestations.filter(({ branch }) => branch !== undefined)
+    return message
   }
 
   close (): void {
@@ -214,6 +224,7 @@ export class Extension extends EventEmitter<UtBitworkerEvents> implements UtBitw
       case 'proof': this.emit('proof', event.proof); break
       case 'members': this.emit('members', event.members); break
       case 'attestations': this.emit('attestations', event.attestations); break
+      case 'batches': this.emit('batches', event.batches); break
       case 'asks': this.emit('asks', event.indices); break
       case 'results': this.emit('results', event.results); break
       case 'claims': this.emit('claims', event.claims); break

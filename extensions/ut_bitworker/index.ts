@@ -8,15 +8,17 @@ import type { Wire } from '../../lib/base/wire.ts'
 import { Extension } from './extension.ts'
 import type { UtBitworker, UtBitworkerOptions } from './types.ts'
 
-export { packAttestation, readAttestation, statementBytes } from './attestation-records.ts'
+export { packAttestation, packKept, readKept, statementBytes } from './attestation-records.ts'
 export { keepsClaim } from './collision.ts'
-export type { AttestationKind, AttestationRecord, MemberRecord, StatementRecord } from './attestation-records.ts'
+export type {
+  AttestationKind, AttestationRecord, BatchRecord, Branch, MemberRecord, ReceivedBatch, StatementRecord
+} from './attestation-records.ts'
 export type { FailureKind, FailureRecord } from './failure-records.ts'
 export type { ResultRecord } from './record-fields.ts'
 export type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
 export type { WireIdentity } from './signing-state.ts'
 export type { LocalTask } from './state.ts'
-export type { Announcements, UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
+export type { Announcements, Signed, UtBitworker, UtBitworkerEvents, UtBitworkerOptions } from './types.ts'
 
 /**
  * Makes the extension for a task's wires, to be passed to `wire.use()`: in the wire's 'handshake' event at the latest,

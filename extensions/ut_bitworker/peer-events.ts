@@ -1,5 +1,5 @@
 /** What a handshake, a message or the passing of time means on one connection. Types only. */
-import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
+import type { AttestationRecord, MemberRecord, ReceivedBatch } from './attestation-records.ts'
 import type { FailureRecord } from './failure-records.ts'
 import type { ResultRecord } from './record-fields.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
@@ -20,6 +20,8 @@ export type PeerEvent =
   | { type: 'members', members: MemberRecord[] }
   /** attestations within the limits; signatures are not checked */
   | { type: 'attestations', attestations: AttestationRecord[] }
+  /** batches within the limits, whose results follow; signatures are not checked */
+  | { type: 'batches', batches: ReceivedBatch[] }
   /** as received; the caller detects changed results */
   | { type: 'results', results: ResultRecord[] }
   /** new and renewed claims within the limits */

@@ -2,8 +2,8 @@
  * Encodes and decodes the records of ut_bitworker messages (docs/ut_bitworker.md, "ut_bitworker messages"). One table
  * for all keys. Pure. state.ts knows what a record means.
  */
-import { ATTESTATION_TYPE, MEMBER_TYPE, PROOF_TYPE } from './attestation-records.ts'
-import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
+import { ATTESTATION_TYPE, BATCH_TYPE, BRANCH_TYPE, MEMBER_TYPE, PROOF_TYPE } from './attestation-records.ts'
+import type { AttestationRecord, BatchRecord, MemberRecord } from './attestation-records.ts'
 import {
   ASK_BYTES,
   CLAIM_BYTES,
@@ -48,6 +48,10 @@ export interface Records {
   /** certificates of peer keys by trusted keys */
   members?: MemberRecord[]
   attestations?: AttestationRecord[]
+  /** attestations that were signed in a batch */
+  branches?: AttestationRecord[]
+  /** signatures by the sender of the first results of the message, in their order */
+  batches?: BatchRecord[]
   results?: ResultRecord[]
   /** indices of pieces that the sender stopped computing, without a result */
   releases?: number[]
@@ -74,6 +78,8 @@ const TYPES: { readonly [K in RecordKey]-?: RecordType<NonNullable<Records[K]>[n
   proof: PROOF_TYPE,
   members: MEMBER_TYPE,
   attestations: ATTESTATION_TYPE,
+  branches: BRANCH_TYPE,
+  batches: BATCH_TYPE,
   results: { bytes: RESULT_BYTES, write: writeResult, read: readResult },
   releases: { bytes: RELEASE_BYTES, write: writeIndex, read: readIndex },
   withdrawals: { bytes: WITHDRAWAL_BYTES, write: writeWithdrawal, read: readWithdrawal },

@@ -8,7 +8,7 @@ import {
   ATTESTATION_BURST, ATTESTATIONS_PER_SECOND, KEY_BYTES, MAX_MEMBERS, MEMBER_ATTESTATION_BURST,
   MEMBER_ATTESTATIONS_PER_SECOND, NONCE_BYTES
 } from './constants.ts'
-import type { MemberRecord } from './attestation-records.ts'
+import type { AttestationRecord, MemberRecord, ReceivedBatch } from './attestation-records.ts'
 import type { PeerEvent } from './peer-events.ts'
 import type { Records } from './records.ts'
 
@@ -26,6 +26,8 @@ export class SigningState {
   own: WireIdentity | null = null
   /** what the peer says of itself; not proved by that */
   peer: WireIdentity | null = null
+  /** it reads `batches` and `branches` */
+  readsBatches = false
   /** its proof of the key, a signature of 64 bytes, not checked; null: it has sent none */
   proof: Uint8Array | null = null
   /** certificates that it has sent, not checked */
@@ -44,7 +46,8 @@ export class SigningState {
   }
 
   /** Records of one message, before its results. */
-  onRecords ({ proof = [], members = [], attestations = [] }: Records, now: number): PeerEvent[] {
+  onRecords (records: Records, now: number): PeerEvent[] {
+    const { proof = [], members = [], attestations = [], branches = [], batches = [], results = [] } = records
     if (this.own === null) return []
     const events: PeerEvent[] = []
     if (proof.length > 0 && this.peer !== null && this.proof === null) {
@@ -54,8 +57,16 @@ export class SigningState {
     const certificates = members.slice(0, MAX_MEMBERS - this.members.length)
     this.members.push(...certificates)
     if (certificates.length > 0) events.push({ type: 'members', members: certificates })
-    const count = attestations.length === 0 ? 0 : this.#allowed(attestations.length, now)
-    if (count > 0) events.push({ type: 'attestations', attestations: attestations.slice(0, count) })
+    const single: AttestationRecord[] = [...attestations, ...branches]
+    const allowed = single.length === 0 ? 0 : this.#bucket(now).takeUpTo(single.length, now)
+    if (allowed > 0) events.push({ type: 'attestations', attestations: single.slice(0, allowed) })
+    const received: ReceivedBatch[] = []
+    let at = 0
+    for (const { count, signature } of batches) {
+      if (this.#bucket(now).takeAll(count, now)) received.push({ results: results.slice(at, at + count), signature })
+      at += count
+    }
+    if (received.length > 0) events.push({ type: 'batches', batches: received })
     return events
   }
 
@@ -68,13 +79,13 @@ export class SigningState {
     this.#isMember = true
   }
 
-  #allowed (count: number, now: number): number {
+  /** how many attestations it may send; each result of a batch counts as one */
+  #bucket (now: number): TokenBucket {
     const [perSecond, burst] = this.#isMember
       ? [MEMBER_ATTESTATIONS_PER_SECOND, MEMBER_ATTESTATION_BURST]
       : [ATTESTATIONS_PER_SECOND, ATTESTATION_BURST]
     // what a second's delay can bring at once is allowed for
-    this.#attestations ??= new TokenBucket(perSecond, burst + perSecond, now)
-    return this.#attestations.takeUpTo(count, now)
+    return this.#attestations ??= new TokenBucket(perSecond, burst + perSecond, now)
   }
 }
 

@@ -96,11 +96,11 @@ export class PeerState {
     // Without the dictionary nothing is known; the digest can still come in a message.
     if (bitworker === undefined) return []
     const version = property(bitworker, 'v')
-    if (!Number.isSafeInteger(version) || Number(version) < PROTOCOL_VERSION) {
-      return [violation('handshake: v is not a positive integer')]
-    }
+    const isVersion = Number.isSafeInteger(version) && Number(version) >= PROTOCOL_VERSION
+    if (!isVersion) return [violation('handshake: v is not a positive integer')]
     const identity = readIdentity(property(bitworker, 'key'), property(bitworker, 'nonce'))
     if (typeof identity === 'string') return [violation(`handshake: ${identity}`)]
+    if (property(bitworker, 'batches') === 1) this.signing.readsBatches = true
     const task = property(bitworker, 'task')
     if (task !== undefined && (!(task instanceof Uint8Array) || task.length !== DIGEST_BYTES)) {
       return [violation(`handshake: task is not a string of ${DIGEST_BYTES} bytes`)]

@@ -1,7 +1,7 @@
 /** Options, events and interface of the ut_bitworker extension. Types only. */
 import type { EventEmitter } from 'node:events'
 import type { WireExtension } from '../../lib/base/wire.ts'
-import type { AttestationRecord, MemberRecord } from './attestation-records.ts'
+import type { AttestationRecord, BatchRecord, MemberRecord, ReceivedBatch } from './attestation-records.ts'
 import type { FailureRecord } from './failure-records.ts'
 import type { ResultRecord } from './record-fields.ts'
 import type { ClaimRecord, RelayRecord, WithdrawalRecord } from './records.ts'
@@ -37,6 +37,8 @@ export interface UtBitworkerEvents {
   members: [members: MemberRecord[]]
   /** attestations of the peer and of others; their signatures are not checked */
   attestations: [attestations: AttestationRecord[]]
+  /** results, about to be heard, that the peer has signed together; the signatures are not checked */
+  batches: [batches: ReceivedBatch[]]
   /** pieces whose attestations the peer wants */
   asks: [indices: number[]]
   /** pieces that the peer has, as received; the listener must detect changed results and call `reportViolation` */
@@ -64,6 +66,15 @@ export interface UtBitworkerEvents {
 /** Our results, and the pieces whose `have` messages must not precede them. */
 export interface Announcements { results: Iterable<ResultRecord>, haves: Iterable<number> }
 
+/** Our results, and what attests them. */
+export interface Signed {
+  /** the same results; those of `batches` come first, in their order */
+  results: ResultRecord[]
+  attestations: AttestationRecord[]
+  /** of at most MAX_RECORDS results; only to a peer that reads them */
+  batches: BatchRecord[]
+}
+
 /** The extension on one wire. */
 export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtension {
   /** what the peer has told us, and `status`, `claims`, `sentClaims` */
@@ -82,8 +93,8 @@ export interface UtBitworker extends EventEmitter<UtBitworkerEvents>, WireExtens
   attest: (attestations: Iterable<AttestationRecord>) => void
   /** Queues that we want the attestations of these pieces. */
   ask: (indices: Iterable<number>) => void
-  /** Called with the results that are about to be sent; returns attestations, which are sent before them. */
-  attesting: ((results: readonly ResultRecord[]) => AttestationRecord[]) | null
+  /** Called with the results that are about to be sent; returns them with their attestations, which are sent before. */
+  attesting: ((results: ResultRecord[]) => Signed) | null
   /** Queues our results, and the `have` messages that must not precede them. */
   announce: (results: Iterable<ResultRecord>, haves?: Iterable<number>) => void
   /**

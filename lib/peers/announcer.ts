@@ -2,6 +2,7 @@
  * Announces the pieces stored here to the connected peers of one task: first a snapshot, then each new piece. Called by
  * neighbours.ts, which knows the peers.
  */
+import { BATCH_RESULTS } from '../../extensions/ut_bitworker/constants.ts'
 import type { Announcements, ResultRecord } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Result } from '../results/result.ts'
@@ -14,7 +15,14 @@ import type { TaskPeer } from './task-peer.ts'
  * only if the peer has not fetched it by then.
  */
 const LATER_MS = 1_000
+const NO_KEY = { ownKey: null }
 const NO_NEWS: Announcements = { results: [], haves: [] }
+
+/**
+ * Who signs results announces them at most so often, unless there are enough for a signature: signing tiny pieces one
+ * by one takes a tenth of what they take in all. A piece that comes alone is announced at once.
+ */
+const BATCH_MS = 100
 
 /** A piece that was stored here, the peers that it was downloaded from, and whether it has been lost since. */
 interface NewPiece { readonly record: ResultRecord, readonly sources: readonly TaskPeer[], isGone: boolean }
@@ -30,6 +38,14 @@ interface Told {
   late: number[]
 }
 
+/** The parts that it uses. */
+export interface AnnouncerParts {
+  readonly results: ResultTable
+  readonly clock: Clock
+  /** by our key, if there is one, results that are announced together are signed together; default: there is none */
+  readonly verifying?: { readonly ownKey: string | null }
+}
+
 /** The announcements to the peers of one task. */
 export class Announcer {
   readonly #results: ResultTable
@@ -43,11 +59,19 @@ export class Announcer {
   /** all peers are about to read the queue */
   #areAwake = false
   #cancelLater: (() => void) | null = null
+  readonly #signs: boolean
+  /** the place in the queue up to which peers may be told */
+  #released = 0
+  #releasedAt = -Infinity
+  /** pieces computed here beyond that place */
+  #held = 0
+  #cancelRelease: (() => void) | null = null
   #isClosed = false
 
-  constructor (results: ResultTable, clock: Clock) {
+  constructor ({ results, clock, verifying: { ownKey } = NO_KEY }: AnnouncerParts) {
     this.#results = results
     this.#clock = clock
+    this.#signs = ownKey !== null
   }
 
   /** Adds a peer. It reads the queue whenever a message to it is flushed. */
@@ -63,6 +87,7 @@ export class Announcer {
   sendSnapshot (peer: TaskPeer): void {
     const told = this.#told.get(peer)
     if (told === undefined) return
+    this.#release()
     const records: ResultRecord[] = []
     for (let index = 0; index < this.#results.pieceCount; index++) {
       const own = this.#results.own(index)
@@ -81,8 +106,23 @@ export class Announcer {
    * @param sources the peers that it was downloaded from; none if it was computed here
    */
   announce (index: number, result: Result, sources: Iterable<TaskPeer> = []): void {
-    this.#news.add({ record: { index, ...result }, sources: [...sources], isGone: false }, () => this.#toldUntil())
+    const from = [...sources]
+    this.#news.add({ record: { index, ...result }, sources: from, isGone: false }, () => this.#toldUntil())
     for (const peer of this.#unmatched) this.#told.get(peer)?.heldBack.push(index)
+    if (from.length === 0) this.#held++
+    const wait = this.#releasedAt + BATCH_MS - this.#clock.now()
+    if (!this.#signs || wait <= 0 || this.#held >= BATCH_RESULTS) return this.#release()
+    if (!this.#isClosed) this.#cancelRelease ??= this.#clock.after(wait, () => { this.#release() })
+  }
+
+  /** What is in the queue may be told. */
+  #release (): void {
+    this.#cancelRelease?.()
+    this.#cancelRelease = null
+    this.#held = 0
+    if (this.#released === this.#news.end) return
+    this.#released = this.#news.end
+    this.#releasedAt = this.#clock.now()
     if (this.#areAwake) return
     this.#areAwake = true
     for (const [{ ext }, { until }] of this.#told) if (until !== undefined) ext.wake()
@@ -115,6 +155,8 @@ export class Announcer {
     this.#isClosed = true
     this.#cancelLater?.()
     this.#cancelLater = null
+    this.#cancelRelease?.()
+    this.#cancelRelease = null
   }
 
   * #toldUntil (): Generator<number> {
@@ -125,10 +167,10 @@ export class Announcer {
   #tell (peer: TaskPeer): Announcements {
     this.#areAwake = false
     const told = this.#told.get(peer)
-    if (told?.until === undefined || told.until === this.#news.end) return NO_NEWS
+    if (told?.until === undefined || told.until >= this.#released) return NO_NEWS
     const results: ResultRecord[] = []
     const haves: number[] = []
-    for (const { record, sources, isGone } of this.#news.since(told.until)) {
+    for (const { record, sources, isGone } of this.#news.between(told.until, this.#released)) {
       const { index } = record
       if (isGone) continue
       if (peer.results.holds(index)) {
@@ -143,7 +185,7 @@ export class Announcer {
         haves.push(index)
       }
     }
-    told.until = this.#news.end
+    told.until = this.#released
     if (told.later.length > 0) this.#armLater()
     return { results, haves }
   }

@@ -3,18 +3,18 @@
  * and passes on second opinions (docs/ut_bitworker.md, "Attestations"). What is believed is decided by the
  * verification. Owned by the session; used only where results are verified.
  */
-import type { AttestationRecord, MemberRecord, ResultRecord } from '../../extensions/ut_bitworker/index.ts'
+import type { AttestationRecord, MemberRecord, ReceivedBatch, ResultRecord } from '../../extensions/ut_bitworker/index.ts'
 import { traceOf } from '../base/trace.ts'
 import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
-import { attestedBytes } from '../trust/attest.ts'
 import { Asking } from './asking.ts'
+import { AttestationChecks } from './attestation-checks.ts'
+import type { Outcome } from './attestation-checks.ts'
 import type { AttestOptions, AttestationExchangeHost, AttestationExchangeParts } from './attestation-parts.ts'
 import { AttestationSender } from './attestation-sender.ts'
 import { ClaimedBefore } from './claimed-before.ts'
 import { MembersOnly } from './members-only.ts'
 import { PeerKeys } from './peer-keys.ts'
-import { SignatureQueues } from './signature-queue.ts'
 import { Statements } from './statements.ts'
 import type { TaskPeer } from './task-peer.ts'
 
@@ -40,7 +40,7 @@ export class AttestationExchange {
   readonly #peers = new Set<TaskPeer>()
   readonly #keys: PeerKeys
   readonly #dealings = new Map<TaskPeer, Dealings>()
-  readonly #queues: SignatureQueues
+  readonly #checks: AttestationChecks
   readonly #asking: Asking<TaskPeer>
   readonly #sender: AttestationSender
   /** null: all peers are served */
@@ -49,7 +49,7 @@ export class AttestationExchange {
   constructor (parts: AttestationExchangeParts, host: AttestationExchangeHost) {
     this.#parts = parts
     this.#host = host
-    this.#queues = new SignatureQueues(parts.clock)
+    this.#checks = new AttestationChecks(parts)
     this.#keys = new PeerKeys(parts)
     const gate = new MembersOnly(parts.clock, {
       isMember: peer => parts.verification.isMember(this.#keys.of(peer) ?? ''),
@@ -57,6 +57,7 @@ export class AttestationExchange {
     })
     this.#membersOnly = parts.refuse === undefined ? null : gate
     this.#sender = new AttestationSender(parts.clock, {
+      statements: () => this.#statements,
       choose: index => this.#statements?.choose(
         index, parts.results.own(index), key => parts.verification.isMember(key)
       ) ?? [],
@@ -106,6 +107,7 @@ export class AttestationExchange {
     ext.on('proof', () => { this.#onProof(peer) })
     ext.on('members', members => { for (const member of members) this.#onMember(peer, member) })
     ext.on('attestations', records => { for (const record of records) this.#onAttestation(peer, record) })
+    ext.on('batches', batches => { for (const batch of batches) this.#onBatch(peer, batch) })
     ext.on('results', records => { for (const record of records) this.#onResult(peer, record) })
     ext.on('asks', indices => { this.#sender.asked(peer, indices) })
     for (const event of ['claims', 'backups'] as const) {
@@ -121,7 +123,7 @@ export class AttestationExchange {
     this.#dealings.delete(peer)
     this.#sender.remove(peer)
     this.#keys.remove(peer)
-    this.#queues.remove(peer)
+    this.#checks.remove(peer)
     this.#asking.remove(peer)
   }
 
@@ -129,7 +131,8 @@ export class AttestationExchange {
     this.#membersOnly?.close()
     this.#sender.close()
     this.#asking.close()
-    this.#queues.close()
+    this.#checks.close()
+    this.#statements?.signPending()
   }
 
   /** The key that the peer has proved to have, 64 hex digits; null: none. */
@@ -149,14 +152,16 @@ export class AttestationExchange {
 
   /**
    * Signs that a command of ours gave this result, or found it right. To be called before the piece is announced: its
-   * attestation is sent before its result. Returns false if nothing was signed: we have attested another result of the
-   * piece, so that this one may not be, ever; or the statement cannot be written to disk, or not yet (`open`).
+   * attestation is sent before its result. What is announced together is signed together, when it is sent. Returns
+   * false if it is not signed: we have attested another result of the piece, so that this one may not be, ever; or it
+   * cannot be written to disk, or not yet (`open`).
    */
   attest (index: number, { size, digest }: Result, { kind = 0, isCheck = false }: AttestOptions = {}): boolean {
-    const record = this.#statements?.sign({ index, size, digest, kind, basis: null }) ?? null
-    if (record === null) return false
-    if (isCheck) this.#sender.passOn(record, null)
-    return true
+    const statement = { index, size, digest, kind, basis: null }
+    if (kind === 0 && !isCheck) return this.#statements?.signLater(statement) === true
+    const record = this.#statements?.sign(statement)
+    if (record != null && isCheck) this.#sender.passOn(record, null)
+    return record != null
   }
 
   #open (peer: TaskPeer): void {
@@ -171,22 +176,10 @@ export class AttestationExchange {
     this.#dealings.set(peer, { claims, cursor: 0 })
     this.#sender.add(peer)
     this.#keys.introduce(peer)
-    ext.attesting = results => this.#attestationsOf(peer, results)
+    ext.attesting = results => this.#sender.signed(peer, results)
     this.#onProof(peer)
     for (const member of signing.members) this.#onMember(peer, member)
     this.#askMore(peer)
-  }
-
-  /** Our attestations of results that are about to be sent to the peer, as many as the limits allow. */
-  #attestationsOf (peer: TaskPeer, results: readonly ResultRecord[]): AttestationRecord[] {
-    const records: AttestationRecord[] = []
-    for (const result of results) {
-      const own = this.#statements?.own(result.index)
-      if (own === undefined || !sameResult(own, result)) continue
-      if (!this.#sender.take(peer)) break
-      records.push(own)
-    }
-    return records
   }
 
   //
@@ -222,34 +215,47 @@ export class AttestationExchange {
 
   #onAttestation (peer: TaskPeer, record: AttestationRecord): void {
     const { index, key } = record
-    const { signer, verification, isSignature, task } = this.#parts
-    const statements = this.#statements
-    if (statements === null || key === signer.key || verification.isExcluded(key)) return
+    const statements = this.#listening(peer, key)
+    if (statements === null) return
     if (statements.has(record)) return this.#asking.answered(index, peer)
-    const { unchecked } = statements
-    const isFirstHand = this.#claimedBefore(key, index)
-    unchecked.add(index)
-    this.#check(peer, () => {
-      unchecked.delete(index)
-      if (isSignature(key, attestedBytes(task.digest, record), record.signature)) {
-        this.#heard(statements, peer, record, isFirstHand)
-      } else peer.ext.reportViolation(`an attestation of piece ${index} with a wrong signature`)
-    }, () => {
-      unchecked.delete(index)
-      this.#ask(peer, index, record)
-    })
+    this.#checks.one(peer, record, this.#outcome(statements, peer, key, [record]))
   }
 
-  #heard (statements: Statements, peer: TaskPeer, record: AttestationRecord, isFirstHand: boolean): void {
-    const { index, size, digest, key, kind } = record
-    const { verification } = this.#parts
-    const before = statements.count(index)
-    const news = verification.attested({ index, result: { size, digest }, key, kind, isFirstHand })
-    trace('piece %d is attested by %s: %s', index, key, news)
-    if (news === 'new' && statements.add(record) && (before === 1 || before === 2 || verification.isMember(key))) {
-      this.#sender.passOn(record, peer)
+  #onBatch (peer: TaskPeer, batch: ReceivedBatch): void {
+    const { key = '' } = peer.ext.state.signing.peer ?? {}
+    const statements = this.#listening(peer, key)
+    if (statements === null || batch.results.every(result => statements.has({ ...result, key }))) return
+    this.#checks.batch(peer, batch, key, this.#outcome(statements, peer, key, batch.results))
+  }
+
+  /** What is known, if the peer is listened to, and what the key says is news. */
+  #listening (peer: TaskPeer, key: string): Statements | null {
+    const { signer, verification } = this.#parts
+    return !this.#dealings.has(peer) || key === signer.key || verification.isExcluded(key) ? null : this.#statements
+  }
+
+  #outcome (statements: Statements, peer: TaskPeer, key: string, results: readonly ResultRecord[]): Outcome {
+    const firstHand = new Set(results.filter(({ index }) => this.#claimedBefore(key, index)).map(({ index }) => index))
+    return {
+      right: records => { this.#heard(statements, peer, records, firstHand) },
+      wrong: () => { peer.ext.reportViolation(`a wrong signature of what it attests of piece ${results[0]!.index}`) },
+      dropped: () => { for (const result of results) this.#ask(peer, result.index, result) }
     }
-    this.#asking.answered(index, peer)
+  }
+
+  #heard (statements: Statements, peer: TaskPeer, records: readonly AttestationRecord[], firstHand: Set<number>): void {
+    const { verification } = this.#parts
+    const news = records.filter(({ index, size, digest, key, kind }) => {
+      const isFirstHand = firstHand.has(index)
+      const said = verification.attested({ index, result: { size, digest }, key, kind, isFirstHand })
+      trace('piece %d is attested by %s: %s', index, key, said)
+      return said === 'new'
+    })
+    const disputed = new Set(news.filter(({ index }) => [1, 2].includes(statements.count(index))))
+    for (const record of statements.add(news)) {
+      if (disputed.has(record) || verification.isMember(record.key)) this.#sender.passOn(record, peer)
+    }
+    for (const { index } of records) this.#asking.answered(index, peer)
   }
 
   /** False if the key's owner is connected, and has not claimed the piece. */
@@ -292,7 +298,7 @@ export class AttestationExchange {
 
   #isOfUse (index: number, result: Result): boolean {
     const statements = this.#statements
-    if (statements === null || statements.unchecked.has(index) || this.#asking.isAwaited(index)) return false
+    if (statements === null || this.#checks.isWaiting(index) || this.#asking.isAwaited(index)) return false
     const own = this.#parts.results.own(index)
     if (own === undefined ? !this.#host.wantsAttestation(index) : sameResult(own, result)) return false
     if (!statements.isAttested(index, result)) return true
@@ -310,11 +316,5 @@ export class AttestationExchange {
       holder ??= peer
     }
     return holder
-  }
-
-  /** Checks a signature when it is the peer's turn; `drop` instead if there is no room or the peer has left. */
-  #check (peer: TaskPeer, run: () => void, drop: () => void = () => {}): void {
-    if (!this.#dealings.has(peer)) return drop()
-    this.#queues.of(peer.ext.state.signing).add(peer, { run: () => { (peer.wire.destroyed ? drop : run)() }, drop })
   }
 }

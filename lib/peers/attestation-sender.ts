@@ -3,11 +3,14 @@
  * by attestation-exchange.ts.
  */
 import {
-  ATTESTATION_BURST, ATTESTATIONS_PER_SECOND, MEMBER_ATTESTATION_BURST, MEMBER_ATTESTATIONS_PER_SECOND
+  ATTESTATION_BURST, ATTESTATIONS_PER_SECOND, MAX_RECORDS, MEMBER_ATTESTATION_BURST, MEMBER_ATTESTATIONS_PER_SECOND
 } from '../../extensions/ut_bitworker/constants.ts'
-import type { AttestationRecord } from '../../extensions/ut_bitworker/index.ts'
+import type { AttestationRecord, ResultRecord, Signed } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
+import { sameResult } from '../results/result.ts'
+import type { Result } from '../results/result.ts'
+import type { Statements } from './statements.ts'
 import type { TaskPeer } from './task-peer.ts'
 
 /** Pieces that one peer may have asked us for and not been answered yet. */
@@ -21,6 +24,8 @@ export interface SenderHost {
   choose (index: number): AttestationRecord[]
   /** an attestation by this key is about to be sent */
   vouch (peer: TaskPeer, key: string): void
+  /** null: not open yet */
+  statements (): Statements | null
 }
 
 interface Recipient { bucket: TokenBucket, isFellow: boolean, readonly asks: Set<number> }
@@ -59,9 +64,42 @@ export class AttestationSender {
     this.#cancel?.()
   }
 
-  /** Whether one more attestation may be sent to the peer at once. Counts it. */
-  take (peer: TaskPeer): boolean {
-    return this.#recipients.get(peer)?.bucket.takeAll(1, this.#clock.now()) === true
+  /**
+   * Signs results of ours that are about to be sent to the peer, and returns them with their attestations, as many as
+   * the limits allow.
+   */
+  signed (peer: TaskPeer, results: ResultRecord[]): Signed {
+    const signed: Signed = { results: [], attestations: [], batches: [] }
+    const rest = new Map(results.map(result => [result.index, result]))
+    const statements = this.#host.statements()
+    statements?.signPending(index => rest.has(index))
+    const mayBatch = results.length <= MAX_RECORDS && peer.ext.state.signing.readsBatches
+    for (const result of results) {
+      const own = rest.has(result.index) ? statements?.own(result.index) : undefined
+      if (own === undefined || !sameResult(own, result)) continue
+      const batch = mayBatch ? statements!.batchOf(result.index) : []
+      if (batch.length > 0 && batch.every(each => isSame(each, rest.get(each.index)))) {
+        if (!this.#take(peer, batch.length)) break
+        signed.batches.push({ count: batch.length, signature: own.signature })
+        signed.results.push(...batch.map(({ index }) => rest.get(index)!))
+        for (const { index } of batch) rest.delete(index)
+      } else {
+        const record = this.#legible(peer, own)
+        if (record === null || !this.#take(peer, 1)) break
+        signed.attestations.push(record)
+      }
+    }
+    signed.results.push(...rest.values())
+    return signed
+  }
+
+  #take (peer: TaskPeer, count: number): boolean {
+    return this.#recipients.get(peer)?.bucket.takeAll(count, this.#clock.now()) === true
+  }
+
+  /** The attestation in a form that the peer reads; null: there is none. */
+  #legible (peer: TaskPeer, record: AttestationRecord): AttestationRecord | null {
+    return peer.ext.state.signing.readsBatches ? record : this.#host.statements()?.alone(record) ?? null
   }
 
   /** Tells all peers, but not its sender, nor those that its sender tells. */
@@ -98,11 +136,16 @@ export class AttestationSender {
   }
 
   /** Sends all of the records, or none. */
-  #send (peer: TaskPeer, { bucket }: Recipient, records: AttestationRecord[]): boolean {
+  #send (peer: TaskPeer, { bucket }: Recipient, all: AttestationRecord[]): boolean {
+    const records = all.flatMap(record => this.#legible(peer, record) ?? [])
     if (records.length === 0) return true
     if (!bucket.takeAll(records.length, this.#clock.now())) return false
     for (const { key } of records) this.#host.vouch(peer, key)
     peer.ext.attest(records)
     return true
   }
+}
+
+function isSame (attested: Result, announced: Result | undefined): boolean {
+  return announced !== undefined && sameResult(attested, announced)
 }

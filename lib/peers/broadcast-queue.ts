@@ -32,7 +32,10 @@ export class BroadcastQueue<T> {
   }
 
   /** Yields the entries from this place on. */
-  * since (place: number): Generator<T> {
-    for (let at = Math.max(0, place - this.#start); at < this.#entries.length; at++) yield this.#entries[at]!
+  since (place: number): Generator<T> { return this.between(place, this.end) }
+
+  /** Yields the entries from one place to another, exclusive. */
+  * between (place: number, end: number): Generator<T> {
+    for (let at = Math.max(0, place - this.#start); at < end - this.#start; at++) yield this.#entries[at]!
   }
 }

@@ -14,6 +14,7 @@ import type { ResultTable } from '../results/result-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { PieceStore } from '../store/types.ts'
 import { Announcer } from './announcer.ts'
+import type { AnnouncerParts } from './announcer.ts'
 import { ClaimExchange } from './claim-exchange.ts'
 import type { ClaimExchangeHost, ClaimExchangeParts } from './claim-exchange.ts'
 import { HandOver } from './hand-over.ts'
@@ -31,8 +32,7 @@ import { TaskPeer } from './task-peer.ts'
 const MAX_STARVING_ROUNDS = 6
 
 /** The parts that the neighbours use. */
-export interface NeighbourParts extends ClaimExchangeParts {
-  readonly results: ResultTable
+export interface NeighbourParts extends ClaimExchangeParts, AnnouncerParts {
   /** has the blocks that peers request */
   readonly store: Pick<PieceStore, 'get'>
 }
@@ -79,7 +79,7 @@ export class Neighbours implements Iterable<TaskPeer> {
     this.#scheduler = scheduler
     this.#host = host
     this.claims = new ClaimExchange(parts, host)
-    this.#announcer = new Announcer(results, clock)
+    this.#announcer = new Announcer(parts)
     this.handOver = new HandOver(results, () => this.#welcome(), { peerId: hexOf(peerId), clock })
     this.#serving = { results, store, handOver: this.handOver }
   }

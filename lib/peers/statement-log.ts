@@ -5,10 +5,13 @@ import type { StatementLog } from '../store/types.ts'
 export class MemoryStatementLog implements StatementLog {
   readonly #records = new Map<number, Uint8Array[]>()
 
-  add (index: number, record: Uint8Array): void {
-    const records = this.#records.get(index)
-    if (records === undefined) this.#records.set(index, [record])
-    else records.push(record)
+  add (...added: Uint8Array[]): void {
+    for (const record of added) {
+      const index = new DataView(record.buffer, record.byteOffset).getUint32(0)
+      const records = this.#records.get(index)
+      if (records === undefined) this.#records.set(index, [record])
+      else records.push(record)
+    }
   }
 
   of (index: number): Uint8Array[] { return [...this.#records.get(index) ?? []] }

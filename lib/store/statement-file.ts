@@ -2,8 +2,8 @@
  * The attestations of a task on disk: append-only, with a checksum for every record. An incomplete record at its end is
  * cut off when it is opened.
  *
- *   header  "BWA1", info-hash (20 bytes), task digest (32 bytes)
- *   record  an attestation (ut_bitworker.md), CRC-32 of it; big-endian
+ *   header  "BWA2", info-hash (20 bytes), task digest (32 bytes)
+ *   record  an attestation (ut_bitworker.md, `branches`; position 255: it was signed alone), CRC-32 of it; big-endian
  *
  * In memory there are 4 bytes for each piece, and a list for each piece with more than one record. Made by
  * verification-files.ts.
@@ -17,7 +17,7 @@ import { writeAllSync } from '../system/write-all.ts'
 import { openAlone, otherTask } from './journal.ts'
 import type { StatementLog } from './types.ts'
 
-const MAGIC = Buffer.from('BWA1')
+const MAGIC = Buffer.from('BWA2')
 const HEADER_BYTES = MAGIC.length + 20 + 32
 const CRC_BYTES = 4
 /** Records that are read at a time when the file is opened. */
@@ -79,18 +79,21 @@ export class StatementFile implements StatementLog {
     }
   }
 
-  add (index: number, record: Uint8Array): void {
+  add (...records: Uint8Array[]): void {
     if (this.#fd === -1) throw closed()
-    const bytes = Buffer.alloc(this.#recordBytes + CRC_BYTES)
-    bytes.set(record)
-    bytes.writeUInt32BE(crc32(record), this.#recordBytes)
+    const length = this.#recordBytes + CRC_BYTES
+    const bytes = Buffer.alloc(records.length * length)
+    records.forEach((record, i) => {
+      bytes.set(record, i * length)
+      bytes.writeUInt32BE(crc32(record), i * length + this.#recordBytes)
+    })
     try {
       writeAllSync(this.#fd, bytes, this.#at(this.#size))
     } catch (err) {
-      // what was written of it is overwritten by the next one
+      // what was written of them is overwritten by the next ones
       throw ioError(err, this.#path)
     }
-    this.#note(index, this.#size++)
+    for (const record of records) this.#note(indexOf(record), this.#size++)
   }
 
   of (index: number): Uint8Array[] {

@@ -137,12 +137,15 @@ export interface Inputs {
 }
 
 /**
- * The attestations of a task's pieces, each a record of `ATTESTATION_BYTES` bytes (extensions/ut_bitworker), kept so
+ * The attestations of a task's pieces, each a record of `BRANCH_BYTES` bytes (extensions/ut_bitworker), kept so
  * that they can be passed on. Who adds them bounds their number.
  */
 export interface StatementLog {
-  /** Adds a record. After that, it survives the end of this process. Throws errors of the file system. */
-  add (index: number, record: Uint8Array): void
+  /**
+   * Adds records, each of which begins with the index of its piece (u32). After that, they survive the end of this
+   * process. Throws errors of the file system.
+   */
+  add (...records: Uint8Array[]): void
   /** The records about a piece, in the order in which they were added. Damaged ones are missing. Never throws. */
   of (index: number): Uint8Array[]
   /** All records, in that order. */

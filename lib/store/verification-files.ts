@@ -31,7 +31,7 @@ export class VerificationFiles {
   /**
    * Opens or creates the files. Throws BW_ERR_OUTPUT_FOLDER, BW_ERR_SYMLINK and BW_ERR_DISK_FULL.
    * @param folder the output folder
-   * @param recordBytes bytes of an attestation (`ATTESTATION_BYTES`)
+   * @param recordBytes bytes of an attestation (`BRANCH_BYTES`)
    */
   static open (folder: string, task: Task, recordBytes: number): VerificationFiles {
     const { attestations, ledger } = new StoreLayout(folder, task.infoHash)

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { ATTESTATION_BYTES, NONCE_BYTES } from '../../extensions/ut_bitworker/constants.ts'
+import { BRANCH_BYTES, NONCE_BYTES } from '../../extensions/ut_bitworker/constants.ts'
 import type { MemberRecord, WireIdentity } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
 import { openPeerKey } from '../config/peer-key.ts'
@@ -53,7 +53,7 @@ export class Signing {
   static async open (opts: SigningOptions): Promise<Signing> {
     const { task, folder } = opts
     const key = opts.key ?? await openPeerKey(VerificationFiles.peerKey(folder, task))
-    return new Signing(opts, signerOf(key), VerificationFiles.open(folder, task, ATTESTATION_BYTES))
+    return new Signing(opts, signerOf(key), VerificationFiles.open(folder, task, BRANCH_BYTES))
   }
 
   /** Our peer key, 64 hex digits. */

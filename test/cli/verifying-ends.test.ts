@@ -5,8 +5,8 @@ import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'tape'
 import type { Test } from 'tape'
-import { ATTESTATION_BYTES } from '../../extensions/ut_bitworker/constants.ts'
-import { packAttestation, readAttestation } from '../../extensions/ut_bitworker/attestation-records.ts'
+import { BRANCH_BYTES } from '../../extensions/ut_bitworker/constants.ts'
+import { packKept, readKept } from '../../extensions/ut_bitworker/attestation-records.ts'
 import { hexOf } from '../../lib/base/digest.ts'
 import { readSigningKey } from '../../lib/config/trust-files.ts'
 import { VerificationFiles } from '../../lib/store/verification-files.ts'
@@ -30,7 +30,7 @@ function taking (name: string, ...more: string[]): string[] {
 async function kept (t: Test, task: Task, folder: string) {
   await mkdir(folder)
   const store = await openStore(t, task, folder)
-  const files = VerificationFiles.open(folder, task, ATTESTATION_BYTES)
+  const files = VerificationFiles.open(folder, task, BRANCH_BYTES)
   return {
     store,
     files,
@@ -64,10 +64,10 @@ test('after kill -9, a peer believes what it believed, and attests no second res
   await first.ended
   const own = hexOf(publicKeyOf(await readSigningKey(VerificationFiles.peerKey(folder, task))))
   const attested = (): Map<number, Set<string>> => {
-    const files = VerificationFiles.open(folder, task, ATTESTATION_BYTES)
+    const files = VerificationFiles.open(folder, task, BRANCH_BYTES)
     const said = new Map<number, Set<string>>()
     for (const bytes of files.statements.all()) {
-      const { index, key, digest } = readAttestation(bytes, task)!
+      const { index, key, digest } = readKept(bytes, task)!
       if (key === own) said.set(index, (said.get(index) ?? new Set()).add(hexOf(digest)))
     }
     files.close()
@@ -99,7 +99,7 @@ test('a sample that finds too many wrong results three times: exit 3, and what t
   for (let index = 0; index < pieces; index++) {
     const signer = signerOf(generateKeyPairSync('ed25519').privateKey)
     const record = attest(task.digest, { index, ...await put(liars.store, index, 'a lie\n'), kind: 0, basis: null }, signer)
-    liars.files.statements.add(index, packAttestation(record))
+    liars.files.statements.add(packKept(record))
     keys.push(record.key)
   }
   await liars.close()

@@ -69,6 +69,7 @@ export const WIRE_MUSTS: Record<string, Must> = {
   'which MUST be new for each connection': { test: 'peers/attestation-exchange.test.ts', title: 'who has proved its key, and who has not' },
   'MUST NOT be taken for one to the owner of the key': { test: 'peers/attestation-exchange.test.ts', title: 'who has proved its key, and who has not' },
   'MUST NOT be sent to a peer that has not sent `key`': { test: 'peers/attestation-exchange.test.ts', title: 'a peer without a key is sent nothing of this' },
+  'MUST NOT be sent to a peer whose handshake lacks `batches`': { test: 'peers/attestation-batches.test.ts', title: 'who reads no batches is sent signatures of single results' },
   'MUST attest at most one result of a piece': { test: 'peers/attestation-exchange.test.ts', title: 'a peer attests one result of a piece, also after a restart' },
   'A signature MUST be checked before': { test: 'peers/attestation-exchange.test.ts', title: 'wrong signatures: ignored, and after three the connection is closed' },
   'MUST NOT send more than 512 attestations at once': { test: 'peers/attestation-exchange.test.ts', title: 'no more attestations than the limits allow, and the rest when they are asked for' },

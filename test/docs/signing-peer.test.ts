@@ -105,6 +105,23 @@ test('trust: what a foreign member attests is accepted; what a stranger says bef
   t.equal(next.of('wrong signatures'), 0)
 })
 
+test('batches: each side signs results together, reads those of the other one, and passes single ones on', async t => {
+  const files = await swarm(t, BIG)
+  const other = files.signing(of(BIG).slice(0, 200), { batches: true })
+  const port = await other.listen()
+  const peer = files.taking('out', '--verify', 'audit', '-j', '4', ...at(port))
+  await Promise.all([peer.event('done'), other.done()])
+  t.equal(await readFile(path.join(files.dir, 'out/squares'), 'utf8'), rightOf(BIG))
+  const states = await statesOf(files, 'out')
+  t.ok(states.slice(0, 200).includes('attested'), 'what the foreign peer has signed together is accepted')
+  t.ok(other.of('batches') > 0, 'it has got batches')
+  const reader = files.taking('b', '--no-compute', '--verify', 'audit', ...at(port))
+  await reader.event('done')
+  t.ok((await statesOf(files, 'b')).every(state => ['attested', 'confirmed'].includes(state)), 'all is attested there, too')
+  t.deepEqual([other.of('wrong signatures'), other.of('closed')], [0, 0])
+  t.equal(count(peer.events, 'strike') + count(peer.events, 'suspected') + count(peer.events, 'excluded'), 0)
+})
+
 test('it answers what a peer with another policy asks, about pieces that it did not compute', async t => {
   const files = await swarm(t)
   const between = files.signing([])

@@ -116,6 +116,7 @@ const attestation = ({ index = 0, size = 100, kind = 0, basis = 0 } = {}): Buffe
   Buffer.concat([resultRecord(index, size), Uint8Array.of(kind), Buffer.alloc(32, basis), Buffer.alloc(96, 7)])
 const statement = { index: 0, size: 0, digest: sha256(Buffer.alloc(0)), kind: 0 as const, basis: null }
 const signed = packAttestation(attest(task.digest, statement, signer))
+const batch = (count: number): Buffer => Buffer.concat([Uint8Array.of(count), Buffer.alloc(64)])
 /** The right one, once the victim has told its key. */
 async function proofFor (hostile: HostilePeer, victim: Peer): Promise<Uint8Array> {
   await within(hostile.until(() => hostile.theirNonce !== null), "the victim's nonce")
@@ -189,6 +190,14 @@ const PLAYS: Record<string, Staging[]> = {
   'a known key whose length is not a multiple of its record': RECORD_KEYS.map(key => say({ [key]: Buffer.alloc(recordBytes(key) + 1) })),
   'a relay of a kind other than 0 and 1': [say({ relays: relay(Buffer.alloc(20, 1), 2) })],
   'an attestation of a kind above 2': [say({ attestations: attestation({ kind: 3 }) }), say({ attestations: attestation({ kind: 255 }) })],
+  'a branch with a position above 15': [say({ branches: Buffer.concat([signed, Uint8Array.of(16), Buffer.alloc(128)]) })],
+  'a batch of fewer than 2 or more than 16 results, of more than the message has, or with two of one piece': [
+    say({ batches: batch(1), results: resultRecord(0) }),
+    say({ batches: batch(17), results: Buffer.concat(Array.from({ length: 17 }, (_, index) => resultRecord(index))) }),
+    say({ batches: batch(2), results: resultRecord(0) }),
+    say({ batches: Buffer.concat([batch(2), batch(2)]), results: Buffer.concat([0, 1, 2].map(i => resultRecord(i))) }),
+    say({ batches: batch(2), results: Buffer.concat([resultRecord(0), resultRecord(0)]) })
+  ],
   'a failure whose line is not UTF-8, or with bytes other than zero after it': [say({ failures: failure(0xff) }), say({ failures: failure(97, 0, 98) })],
   "an attestation with a basis in a task that reads no other task's output": [say({ attestations: attestation({ basis: 1 }) })],
   'a `key` that is not a string of 32 bytes, a `nonce` that is not one of 16, or one without the other': [

@@ -16,6 +16,7 @@ import type { StatementLog } from '../../lib/store/types.ts'
 import { signatureChecker } from '../../lib/task/ed25519.ts'
 import { attest, signerOf, wireProofBytes } from '../../lib/trust/attest.ts'
 import type { Signer } from '../../lib/trust/attest.ts'
+import { openBatch } from '../../lib/trust/batch.ts'
 import { certifyMember } from '../../lib/trust/member.ts'
 import type { CheckedEvent } from '../../lib/verification/types.ts'
 import { Verification } from '../../lib/verification/verification.ts'
@@ -226,9 +227,13 @@ export class Actor implements Connectable {
   readonly log: string[] = []
   readonly #swarm: SignedSwarm
   readonly #tells: boolean
+  readonly #readsBatches: boolean
+  /** number of batches heard; their attestations are in `attestations` */
+  batches = 0
 
-  /** @param opts `tells`: the key, in its handshake; default true */
-  constructor (swarm: SignedSwarm, id: number, { tells = true }: { tells?: boolean } = {}) {
+  /** @param opts what its handshake says, both true by default: `tells` its key; `readsBatches` */
+  constructor (swarm: SignedSwarm, id: number, { tells = true, readsBatches = true } = {}) {
+    this.#readsBatches = readsBatches
     this.#swarm = swarm
     this.#tells = tells
     this.peerId = new Uint8Array(20).fill(id)
@@ -244,9 +249,18 @@ export class Actor implements Connectable {
     ext.on('proof', proof => { this.proofs.push(proof) })
     ext.on('members', members => { this.members.push(...members) })
     ext.on('asks', indices => { this.asks.push(...indices) })
-    ext.on('attestations', records => {
+    if (!this.#readsBatches) delete (wire.extendedHandshake['bitworker'] as { batches?: number }).batches
+    const hear = (records: AttestationRecord[]): void => {
       this.attestations.push(...records)
       this.log.push(...records.map(({ index }) => `attestation ${index}`))
+    }
+    ext.on('attestations', hear)
+    ext.on('batches', batches => {
+      this.batches += batches.length
+      for (const { results, signature } of batches) {
+        const { key } = ext.state.signing.peer!
+        hear(openBatch(this.#swarm.task.digest, { results, key, signature }, signatureChecker())!)
+      }
     })
     ext.on('results', records => {
       this.results.push(...records.map(({ index }) => index))

@@ -19,6 +19,8 @@ interface JsonMessage {
   proof?: string[]
   members?: Array<{ key: string, trustedKey: string, certificate: string }>
   attestations?: Array<JsonStatement & { key: string, signature: string }>
+  branches?: Array<JsonStatement & { key: string, signature: string, position: number, hashes: string }>
+  batches?: Array<{ count: number, signature: string }>
   asks?: number[]
   failures?: FailureRecord[]
 }
@@ -45,6 +47,7 @@ export type Vector = { name: string } & (
   | { kind: 'violation', hex: string, beforeTask?: boolean }
   | { kind: 'weight', peerId: string, index: number, weight: number }
   | { kind: 'attestation', statement: JsonStatement } & Signed
+  | { kind: 'batch', statements: JsonStatement[], branches: string[] } & Signed
   | { kind: 'certificate', peerKey: string } & Signed
   | { kind: 'proof', senderNonce: string, receiverNonce: string, senderPeerId: string, receiverPeerId: string } & Signed
   | CollisionVector)
@@ -68,7 +71,8 @@ export function toHex (bytes: Uint8Array): string {
 }
 
 /** The message of a vector in the form that the codec takes and gives. */
-export function messageOf ({ task, results, proof, members, attestations, ...others }: JsonMessage): Message {
+export function messageOf (json: JsonMessage): Message {
+  const { task, results, proof, members, attestations, branches, batches, ...others } = json
   return {
     ...(task !== undefined && { task: fromHex(task) }),
     ...(results !== undefined && {
@@ -76,11 +80,19 @@ export function messageOf ({ task, results, proof, members, attestations, ...oth
     }),
     ...(proof !== undefined && { proof: proof.map(fromHex) }),
     ...(members !== undefined && {
-      members: members.map(({ certificate, ...keys }) => ({ ...keys, certificate: fromHex(certificate) }))
+      members: members.map(({ certificate, ...keys }) => Object.assign(keys, { certificate: fromHex(certificate) }))
     }),
     ...(attestations !== undefined && {
       attestations: attestations.map(({ key, signature, ...statement }) =>
-        ({ ...statementOf(statement), key, signature: fromHex(signature) }))
+        Object.assign(statementOf(statement), { key, signature: fromHex(signature) }))
+    }),
+    ...(branches !== undefined && {
+      branches: branches.map(({ key, signature, position, hashes, ...statement }) => Object.assign(
+        statementOf(statement), { key, signature: fromHex(signature), branch: { position, hashes: fromHex(hashes) } }
+      ))
+    }),
+    ...(batches !== undefined && {
+      batches: batches.map(({ count, signature }) => ({ count, signature: fromHex(signature) }))
     }),
     ...others
   }

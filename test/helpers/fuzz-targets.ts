@@ -75,6 +75,11 @@ const messages: Message[] = [
     asks: [0, 999]
   },
   {
+    branches: [{ index: 3, size: 10, digest, kind: 0, basis: null, key: 'ab'.repeat(32), signature: new Uint8Array(64), branch: { position: 3, hashes: new Uint8Array(128) } }],
+    batches: [{ count: 2, signature: new Uint8Array(64) }],
+    results: [1, 2, 3].map(index => ({ index, size: 10, digest }))
+  },
+  {
     task: digest,
     results: [{ index: 0, size: 1, digest }],
     releases: [7],
@@ -283,7 +288,7 @@ export const targets: FuzzTarget[] = [
     files: /\/extensions\/ut_bitworker\/[a-z-]+\.ts$|\/bencode\.ts$/,
     seeds: messages.flatMap(message => encodeMessages(message)),
     tokens: [...BENCODE_TOKENS, '4:task32:', '7:results44:', '8:releases4:', '6:claims12:', '5:proof64:', '7:members128:',
-      '12:attestations173:', '4:asks4:', '\0\0\0\x01',
+      '12:attestations173:', '8:branches302:', '7:batches65:', '4:asks4:', '\0\0\0\x01',
       '\xff\xff\xff\xff'],
     run: input => {
       mayRefuse(() => {

@@ -270,6 +270,11 @@ test('a peer attests one result of a piece, also after a restart', async t => {
   const before = new Attester(swarm, 1, { log })
   before.compute(0)
   before.compute(1)
+  t.notOk(before.exchange.attest(0, resultOf(0, 1)), 'another result, before it is signed')
+  const witness = new Actor(swarm, 4)
+  swarm.connect(before, witness)
+  await swarm.wait(500)
+  t.deepEqual([witness.attestations.length, [...log.all()].length], [2, 2], 'what somebody has seen is on disk')
   t.notOk(before.exchange.attest(0, resultOf(0, 1)), 'another result')
   t.ok(before.exchange.attest(0, resultOf(0)), 'the same one')
   const after = new Attester(swarm, 1, { log })
@@ -285,7 +290,13 @@ test('a peer attests one result of a piece, also after a restart', async t => {
   t.ok(sameResult(actor.attestations[1]!, resultOf(0)), 'and the only one that there is, to who asks')
   t.equal([...log.all()].length, 2)
   const full = { of: () => [], all: () => [], add: () => { throw new Error('no space left') } }
-  t.notOk(new Attester(swarm, 3, { log: full }).exchange.attest(0, resultOf(0)), 'what cannot be written is not sent')
+  const [unable, deaf] = [new Attester(swarm, 3, { log: full }), new Actor(swarm, 5)]
+  for (const index of [0, 1, 2]) unable.compute(index)
+  swarm.connect(unable, deaf)
+  await swarm.wait(500)
+  unable.check(3)
+  await swarm.wait(500)
+  t.deepEqual([deaf.results, deaf.attestations], [[0, 1, 2], []], 'what cannot be written is not sent')
   t.end()
 })
 

@@ -12,7 +12,7 @@ import type { Result } from '../../lib/results/result.ts'
 import { ResultTable } from '../../lib/results/result-table.ts'
 import { Scheduler } from '../../lib/scheduling/scheduler.ts'
 
-const PIECES = 10
+const PIECES = 30
 const TASK: LocalTask = { digest: new Uint8Array(32).fill(1), pieceCount: PIECES, pieceLength: 100 }
 const LATENCY_MS = 50
 
@@ -53,14 +53,16 @@ class Node {
   readonly #swarm: Swarm
   readonly #results = new ResultTable(PIECES)
 
-  constructor (swarm: Swarm, id: number) {
+  /** @param verifying our key, if there is one; default: we sign nothing */
+  constructor (swarm: Swarm, id: number, verifying?: { ownKey: string | null }) {
     this.#swarm = swarm
     this.peerId = new Uint8Array(20).fill(id)
     const scheduler = this.scheduler = new Scheduler({
       pieceCount: PIECES, peerId: hexOf(this.peerId), random: () => 0, now: swarm.clock.now
     })
     const { clock } = swarm
-    const parts = { results: this.#results, scheduler, clock, peerId: this.peerId, store: { get () {} } }
+    const shared = { results: this.#results, scheduler, clock, peerId: this.peerId, store: { get () {} } }
+    const parts = { ...shared, ...(verifying && { verifying }) }
     this.neighbours = new Neighbours(parts, {
       claims: () => [],
       joined: () => {},
@@ -103,9 +105,9 @@ class Node {
 }
 
 /** Two that have met. */
-async function pair (): Promise<{ swarm: Swarm, a: Node, b: Node, exts: UtBitworker[] }> {
+async function pair (ownKey: string | null = null): Promise<{ swarm: Swarm, a: Node, b: Node, exts: UtBitworker[] }> {
   const swarm = new Swarm()
-  const [a, b] = [new Node(swarm, 1), new Node(swarm, 2)]
+  const [a, b] = [new Node(swarm, 1, { ownKey }), new Node(swarm, 2)]
   const { exts } = swarm.connect(a, b)
   await swarm.wait(500)
   return { swarm, a, b, exts }
@@ -130,7 +132,7 @@ test('pieces that are stored before and after two peers meet are announced once'
 
 test('nothing is expected of a peer that is not believed, whatever it delivers, until it is', async t => {
   const { swarm, a, b } = await pair()
-  for (let index = 0; index < PIECES; index++) b.store(index)
+  for (let index = 0; index < 10; index++) b.store(index)
   await swarm.wait(500)
   const peer = a.peer(b)
   t.equal(a.scheduler.deliveries.expected, 8, 'as much as of any newcomer')
@@ -143,7 +145,7 @@ test('nothing is expected of a peer that is not believed, whatever it delivers, 
   t.equal(a.scheduler.deliveries.expected, 0)
   a.believes = true
   a.neighbours.reconsiderAll(peer)
-  t.equal(a.scheduler.deliveries.expected, PIECES, 'it has delivered')
+  t.equal(a.scheduler.deliveries.expected, 10, 'it has delivered')
 })
 
 test('a piece that is lost before it was announced is not announced', async t => {
@@ -158,6 +160,37 @@ test('a piece that is lost before it was announced is not announced', async t =>
   a.store(1)
   await swarm.wait(500)
   t.same(b.heard, [0, 2, 1], 'until it is there again')
+})
+
+test('who signs announces its pieces together: the first one at once, then every 100 ms, or 16', async t => {
+  const { swarm, a, b } = await pair('ab'.repeat(32))
+  a.store(0)
+  await swarm.wait(10 + LATENCY_MS)
+  t.same(b.heard, [0], 'at once')
+  for (const index of [1, 2, 3]) a.store(index)
+  a.lose(2)
+  await swarm.wait(20)
+  t.same(b.heard, [0])
+  await swarm.wait(100)
+  t.same(b.heard, [0, 1, 3])
+  for (let index = 4; index < 20; index++) a.store(index)
+  await swarm.wait(10 + LATENCY_MS)
+  t.equal(b.heard.length, 19, 'enough for a signature')
+  a.store(20)
+  const late = new Node(swarm, 3)
+  swarm.connect(a, late)
+  await swarm.wait(500)
+  t.same(late.heard, [0, 1, ...Array.from({ length: 18 }, (_, i) => i + 3)], 'who comes is told all, once')
+  t.same(b.heard.slice(19), [20])
+})
+
+test('who signs nothing announces each piece at once', async t => {
+  const { swarm, a, b } = await pair()
+  for (const index of [0, 1, 2]) {
+    a.store(index)
+    await swarm.wait(10 + LATENCY_MS)
+    t.equal(b.heard.length, index + 1)
+  }
 })
 
 test('a piece that is stored again is announced with its latest result', async t => {

@@ -4,8 +4,8 @@ import { appendFileSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSyn
 import path from 'node:path'
 import fc from 'fast-check'
 import test from 'tape'
-import { ATTESTATION_BYTES } from '../../extensions/ut_bitworker/constants.ts'
-import { readAttestation } from '../../extensions/ut_bitworker/index.ts'
+import { BRANCH_BYTES } from '../../extensions/ut_bitworker/constants.ts'
+import { readKept } from '../../extensions/ut_bitworker/index.ts'
 import { StatementFile } from '../../lib/store/statement-file.ts'
 import { VerificationFiles } from '../../lib/store/verification-files.ts'
 import { createTask } from '../../lib/task/task.ts'
@@ -42,7 +42,7 @@ test('what was added is read, also after it was opened again', t => {
       const expected: Uint8Array[] = []
       for (const { index, fill, reopens } of steps) {
         expected.push(record(index, fill))
-        log.add(index, record(index, fill))
+        log.add(record(index, fill))
         if (!reopens) continue
         log.close()
         log = StatementFile.open(file, opts)
@@ -63,7 +63,7 @@ test('torn at every byte, and damaged in every byte', t => {
   const fresh = (): void => {
     writeFileSync(file, '')
     const log = StatementFile.open(file, opts)
-    for (const index of [1, 2, 1]) log.add(index, record(index, 7))
+    for (const index of [1, 2, 1]) log.add(record(index, 7))
     log.close()
   }
   const wrong: string[] = []
@@ -73,7 +73,7 @@ test('torn at every byte, and damaged in every byte', t => {
     const log = StatementFile.open(file, opts)
     const whole = Math.max(0, Math.floor((length - HEADER) / RECORD))
     if (hex(log.all()).length !== whole) wrong.push(`${length} bytes`)
-    log.add(4, record(4, 9))
+    log.add(record(4, 9))
     if (hex(log.all()).length !== whole + 1 || log.of(4).length !== 1) wrong.push(`added after ${length} bytes`)
     log.close()
   }
@@ -84,7 +84,7 @@ test('torn at every byte, and damaged in every byte', t => {
     writeFileSync(file, bytes)
     const log = StatementFile.open(file, opts)
     if (hex(log.all()).length !== 2) wrong.push(`byte ${at}`)
-    log.add(4, record(4, 9))
+    log.add(record(4, 9))
     if (log.of(4).length !== 1) wrong.push(`added, byte ${at}`)
     log.close()
   }
@@ -105,10 +105,10 @@ test('it stays within its own file', t => {
   t.equal(codeOf(() => StatementFile.open(path.join(folder, 'folder'), opts)), 'BW_ERR_OUTPUT_FOLDER', 'a folder')
   linkSync(file, path.join(folder, 'copy'))
   const log = StatementFile.open(path.join(folder, 'copy'), opts)
-  log.add(1, record(1, 1))
+  log.add(record(1, 1))
   t.equal(statSync(file).size, HEADER, 'a copy by hard links is not written through')
   log.close()
-  t.equal(codeOf(() => { log.add(1, record(1, 1)) }), 'BW_ERR_STORE_CLOSED')
+  t.equal(codeOf(() => { log.add(record(1, 1)) }), 'BW_ERR_STORE_CLOSED')
   t.deepEqual([log.of(1), [...log.all()]], [[], []])
   log.close()
   t.equal(readFileSync(other, 'utf8'), 'x')
@@ -120,7 +120,7 @@ test('the ledger: whole or not there', async t => {
   const task = createTask({ name: 'x', command: 'true', parts: 4, pieceLength: 100 })
   const root = path.join(folder, '.bitworker', task.infoHash)
   mkdirSync(root, { recursive: true })
-  const files = VerificationFiles.open(folder, task, ATTESTATION_BYTES)
+  const files = VerificationFiles.open(folder, task, BRANCH_BYTES)
   t.equal(files.readLedger(), undefined)
   await files.writeLedger({ level: 1, keys: ['ab'] })
   t.deepEqual(files.readLedger(), { level: 1, keys: ['ab'] })
@@ -148,12 +148,12 @@ test('kill -9 at any moment: what was sent is on disk, and nothing else is attes
       if (output.length > 347 * (150 + 40 * seed)) child.kill('SIGKILL')
     })
     await ended
-    for (const line of output.split('\n').filter(each => each.length === 2 * ATTESTATION_BYTES)) {
-      const { index } = readAttestation(Buffer.from(line, 'hex'), task)!
+    for (const line of output.split('\n').filter(each => each.length === 2 * BRANCH_BYTES)) {
+      const { index } = readKept(Buffer.from(line, 'hex'), task)!
       if ((sent.get(index) ?? line) !== line) wrong.push(`piece ${index} twice, seed ${seed}`)
       sent.set(index, line)
     }
-    const files = VerificationFiles.open(folder, task, ATTESTATION_BYTES)
+    const files = VerificationFiles.open(folder, task, BRANCH_BYTES)
     for (const [index, line] of sent) if (!hex(files.statements.of(index)).includes(line)) wrong.push(`piece ${index} is lost`)
     files.close()
   }

@@ -1,11 +1,14 @@
 // What peers sign: attestations, certificates, proofs of a key.
-import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, randomInt, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import test from 'tape'
+import { packKept } from '../../extensions/ut_bitworker/index.ts'
+import type { AttestationRecord } from '../../extensions/ut_bitworker/index.ts'
 import { isSignatureOf, signatureChecker } from '../../lib/task/ed25519.ts'
 import { attest, attestedBytes, signerOf, wireProofBytes } from '../../lib/trust/attest.ts'
 import type { Signer, WireProof } from '../../lib/trust/attest.ts'
+import { openBatch, signBatch, signedBytes } from '../../lib/trust/batch.ts'
 import { certifyMember, memberBytes } from '../../lib/trust/member.ts'
 import { bitworkerVectors, fromHex, ofKind, statementOf, toHex } from '../helpers/bitworker-vectors.ts'
 
@@ -41,6 +44,56 @@ test('vectors: what is signed', t => {
     t.equal(toHex(by.sign(bytes)), signature, `${name}: signature`)
     t.ok(check(key, bytes, fromHex(signature)), `${name}: checked`)
   }
+  t.end()
+})
+
+test('vectors: batches', t => {
+  const check = signatureChecker()
+  for (const { name, statements, secretKey, key, signed, signature, branches } of ofKind(vectors, 'batch')) {
+    const said = statements.map(statementOf)
+    const records = signBatch(taskDigest, said, secretOf(secretKey))
+    t.deepEqual(records.map(record => toHex(packKept(record))), branches, `${name}: branches`)
+    t.ok(records.every(record => toHex(signedBytes(taskDigest, record)) === signed), `${name}: bytes`)
+    t.deepEqual(openBatch(taskDigest, { results: said, key, signature: fromHex(signature) }, check), records, name)
+  }
+  t.end()
+})
+
+test('a batch stands for its statements, in their order, and for no others', t => {
+  const check = signatureChecker()
+  const seed = randomInt(2 ** 31)
+  const statement = fc.record({
+    size: fc.nat(), digest: some(32), kind: fc.constant(0 as const), basis: fc.constant(null)
+  })
+  fc.assert(fc.property(
+    fc.array(statement, { minLength: 2, maxLength: 16 }), fc.nat(), fc.nat(),
+    (all, at, bit) => {
+      const statements = all.map((each, index) => ({ index, ...each }))
+      const records = signBatch(taskDigest, statements, signer)
+      const isRight = (record: AttestationRecord): boolean =>
+        check(record.key, signedBytes(taskDigest, record), record.signature)
+      const record = records[at % records.length]!
+      const { branch, size, digest, signature, key } = record
+      const flipped = (bytes: Uint8Array): Uint8Array => {
+        const copy = Uint8Array.from(bytes)
+        copy[(bit >> 3) % copy.length]! ^= 1 << (bit & 7)
+        return copy
+      }
+      const others = [
+        { ...record, size: size + 1 },
+        { ...record, digest: flipped(digest) },
+        { ...record, branch: { ...branch!, hashes: flipped(branch!.hashes) } },
+        { ...record, branch: { ...branch!, position: (branch!.position + 1 + bit % 15) % 16 } },
+        { ...record, signature: flipped(signature) },
+        { ...statements[at % records.length]!, key, signature }
+      ]
+      const reversed = { results: statements.toReversed(), key, signature }
+      const fewer = { results: statements.slice(0, -1), key, signature }
+      return records.every(isRight) && !others.some(isRight) && openBatch(taskDigest, reversed, check) === null &&
+        openBatch(taskDigest, fewer, check) === null
+    }
+  ), { seed, numRuns: 40 })
+  t.comment(`seed ${seed}`)
   t.end()
 })
 

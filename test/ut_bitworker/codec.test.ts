@@ -37,7 +37,7 @@ const REFUSED = 'BW_ERR_PEER_MESSAGE peer'
 test('there are vectors of each kind', t => {
   t.deepEqual(
     [...new Set(vectors.map(({ kind }) => kind))],
-    ['task', 'legacy', 'handshake', 'message', 'violation', 'attestation', 'certificate', 'proof', 'collision', 'weight']
+    ['task', 'legacy', 'handshake', 'message', 'violation', 'attestation', 'batch', 'certificate', 'proof', 'collision', 'weight']
   )
   t.end()
 })
