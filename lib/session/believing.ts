@@ -83,8 +83,8 @@ export class Believing implements VerificationHost {
 
   /** The file may be finished, as far as its results are concerned. */
   mayFinish (file: number): boolean {
-    if (this.#isComputing && this.#unseen.countIn(file) > 0) return false
-    return this.#isSettled && this.#unaccepted.countIn(file) === 0
+    const isSeen = !this.#isComputing || this.#unseen.countIn(file) === 0
+    return isSeen && this.#isSettled && this.#unaccepted.countIn(file) === 0
   }
 
   /** The result may be downloaded. */
@@ -97,8 +97,10 @@ export class Believing implements VerificationHost {
     return this.#verification === null || (result !== undefined && this.#verification.accepts(index, result))
   }
 
-  /** The same for what is stored. */
-  isAccepted (index: number): boolean { return !this.#unaccepted.has(index) }
+  /** What is stored may be read: it is accepted, and no second look is to come. */
+  isReadable (index: number): boolean {
+    return !this.#unaccepted.has(index) && !(this.#isComputing && this.#unseen.has(index))
+  }
 
   /** Like `fetches`, for a result that is announced: what is asked for now may tell more. */
   believes (index: number, result: Result | undefined): boolean {
@@ -195,9 +197,7 @@ export class Believing implements VerificationHost {
     })
   }
 
-  //
   // WHAT THE VERIFICATION DECIDES
-  //
 
   changed (index: number): void { this.#changed.add(index) }
 

@@ -163,8 +163,8 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.computing.run()
   }
 
-  /** The piece is stored, and its result accepted. */
-  isReadable (index: number): boolean { return this.results.has(index) && this.believing.isAccepted(index) }
+  /** The piece is stored, and its result accepted, without a second look to come. */
+  isReadable (index: number): boolean { return this.results.has(index) && this.believing.isReadable(index) }
 
   //
   // PEERS

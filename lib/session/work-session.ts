@@ -207,6 +207,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     this.#flow.believing.own.comparer?.stop()
     const stopping = this.#flow.computing.stop()
     this.#flow.believing.setComputing(false)
+    this.#flow.readers.wakeAll() // no second look comes from here
     await stopping
   }
 

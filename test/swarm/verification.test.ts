@@ -80,3 +80,16 @@ test('without verification, what a liar says is in the files', async t => {
   await allDone([honest])
   t.ok(wrongIn(honest) > 0)
 })
+
+test('what a reader gets of a small task has had its second look', async t => {
+  const verifying: VerifyingOptions = { policy: { kind: 'audit' }, isDeterministic: true }
+  const [reader, liar] = [await createPeer(t, task, { verifying }), await createPeer(t, task)]
+  await Promise.all([reader, liar].map(ready))
+  liar.torrent.startComputing({ slots: 4, executor: machine(0, piece => piece % 7 === 3) })
+  await allDone([liar])
+  reader.torrent.startComputing({ slots: 2, executor: machine(WORK_MS, () => false) })
+  await connect(reader, liar)
+  let text = ''
+  for await (const bytes of reader.torrent.files[0]!) text += Buffer.from(bytes).toString()
+  t.equal(text, Array.from({ length: PIECES }, (_, piece) => `right ${piece}\n`).join(''), 'no wrong line was read')
+})
