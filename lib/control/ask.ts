@@ -8,6 +8,7 @@ import { BitWorkerError } from '../base/errors.ts'
 import { errnoOf } from '../system/io-errors.ts'
 import { MAX_ANSWER_BYTES, formatRequest, parseStatus } from './protocol.ts'
 import type { LiveStatus, Request } from './protocol.ts'
+import { receiveBytes } from './reading.ts'
 import { withShortPath } from './socket-path.ts'
 
 /** A client that is busy with its disk may take some seconds. */
@@ -18,13 +19,24 @@ const PATIENCE_MS = 10_000
  * another user's or cannot be connected to.
  */
 export async function connectTo (file: string): Promise<ControlClient | null> {
+  const socket = await connectSocket(file)
+  return socket === null ? null : new ControlClient(socket, file)
+}
+
+/** Reads a file of the task of the client whose socket this is; null if none listens there. Throws as `connectTo`. */
+export async function readFrom (file: string, index: number): Promise<AsyncGenerator<Uint8Array, boolean> | null> {
+  const socket = await connectSocket(file)
+  return socket === null ? null : receiveBytes(socket, index)
+}
+
+async function connectSocket (file: string): Promise<Socket | null> {
   const stats = statsOf(file)
   if (stats?.isSocket() !== true) return null
   if (process.getuid !== undefined && stats.uid !== process.getuid()) {
     throw problem(`${file} belongs to another user, who alone can ask the client. Run the command as that user.`)
   }
   try {
-    return new ControlClient(await open(file), file)
+    return await open(file)
   } catch (err) {
     // ECONNREFUSED: it was killed, and its socket is left
     if (errnoOf(err) === 'ECONNREFUSED' || errnoOf(err) === 'ENOENT') return null

@@ -9,9 +9,12 @@ import type { Server, Socket } from 'node:net'
 import path from 'node:path'
 import { MAX_REQUEST_BYTES, formatRefusal, formatStatus, parseRequest } from './protocol.ts'
 import type { LiveStatus, Request } from './protocol.ts'
+import { parseReading, sendBytes } from './reading.ts'
 import { withShortPath } from './socket-path.ts'
 
 const MAX_CONNECTIONS = 8
+/** Connections on which files are read: they are not closed to make room. */
+const MAX_READERS = 4
 /** A connection without a request for so long is closed. */
 const IDLE_MS = 30_000
 /** Between an answer and the next request of a connection. */
@@ -19,8 +22,13 @@ const PAUSE_MS = 20
 /** Two lines beyond each other's end: the longest that is kept of a request. */
 const MAX_KEPT_BYTES = MAX_REQUEST_BYTES + 1
 
-/** Does what was asked for, and returns the status afterwards. */
-export type Handler = (request: Request) => LiveStatus
+/** What a client does when it is asked. */
+export interface Handler {
+  /** does what was asked for, and returns the status afterwards */
+  answer: (request: Request) => LiveStatus
+  /** the bytes of a file by its index in the task, also while it grows; null: there is no such file */
+  read: (file: number) => AsyncIterable<Uint8Array> | null
+}
 
 /** Where the socket is. */
 export interface ControlPlace {
@@ -37,6 +45,7 @@ export class ControlServer {
   readonly #ino: number
   /** the oldest first */
   readonly #connections = new Set<Socket>()
+  readonly #readers = new Set<Socket>()
 
   private constructor (server: Server, file: string, ino: number) {
     this.#server = server
@@ -48,7 +57,7 @@ export class ControlServer {
    * Makes the socket. It gets its place when nobody else can open it any more, and replaces the one of a client that
    * was killed: whoever holds the lock of the folder may call this. Throws errors of the file system.
    */
-  static async listen ({ file, scratch }: ControlPlace, handle: Handler): Promise<ControlServer> {
+  static async listen ({ file, scratch }: ControlPlace, handler: Handler): Promise<ControlServer> {
     const server = createServer()
     server.unref()
     const folder = mkdtempSync(path.join(scratch, 'control-'))
@@ -62,7 +71,7 @@ export class ControlServer {
       const { ino } = lstatSync(draft)
       renameSync(draft, file)
       const control = new ControlServer(server, file, ino)
-      server.on('connection', socket => { control.#accept(socket, handle) })
+      server.on('connection', socket => { control.#accept(socket, handler) })
       return control
     } catch (err) {
       server.close()
@@ -77,13 +86,13 @@ export class ControlServer {
     this.#server.close()
     const line = formatStatus(last, 'ended')
     // a Unix socket takes so short a line at once
-    for (const socket of this.#connections) socket.end(line, () => { socket.destroy() })
+    for (const socket of [...this.#connections, ...this.#readers]) socket.end(line, () => { socket.destroy() })
     try {
       if (lstatSync(this.#file).ino === this.#ino) rmSync(this.#file)
     } catch {} // somebody has removed it
   }
 
-  #accept (socket: Socket, handle: Handler): void {
+  #accept (socket: Socket, handler: Handler): void {
     const [oldest] = this.#connections
     if (this.#connections.size >= MAX_CONNECTIONS) oldest?.destroy()
     this.#connections.add(socket)
@@ -99,6 +108,7 @@ export class ControlServer {
     socket.on('close', () => {
       clearTimeout(timer)
       this.#connections.delete(socket)
+      this.#readers.delete(socket)
     })
     socket.on('data', (chunk: Buffer) => {
       if (kept.length + chunk.length > MAX_KEPT_BYTES) return refuse('The request is too long.')
@@ -106,16 +116,28 @@ export class ControlServer {
       const end = kept.indexOf('\n')
       if (end === -1) return
       if (end < kept.length - 1) return refuse('Wait for the answer before the next request.')
-      const request = parseRequest(kept.toString('utf8', 0, end))
+      const line = kept.toString('utf8', 0, end)
       kept = Buffer.alloc(0)
+      const file = parseReading(line)
+      if (file !== null) return this.#read(socket, file, handler, refuse)
+      const request = parseRequest(line)
       if (request === null) return refuse('This is no request of this version.')
       // moved to the end: who asks is not the one that makes room
       this.#connections.delete(socket)
       this.#connections.add(socket)
       socket.pause()
-      socket.write(formatStatus(handle(request)), () => {
+      socket.write(formatStatus(handler.answer(request)), () => {
         timer = setTimeout(() => { socket.resume() }, PAUSE_MS).unref()
       })
     })
+  }
+
+  #read (socket: Socket, file: number, { read }: Handler, refuse: (why: string) => void): void {
+    if (this.#readers.size >= MAX_READERS) return refuse('Too many commands read from this client.')
+    this.#connections.delete(socket)
+    this.#readers.add(socket)
+    socket.removeAllListeners('data')
+    socket.setTimeout(0)
+    void sendBytes(socket, read(file))
   }
 }

@@ -49,6 +49,16 @@ function takeLock (file: string): Lock {
  */
 export function acquireLock (file: string): () => void { return takeLock(file).release }
 
+/** Whether a running process holds the lock file. */
+export function isLocked (file: string): boolean {
+  try {
+    refuseIfAlive(read(file))
+    return false
+  } catch {
+    return true
+  }
+}
+
 /** The lock of a folder that whoever holds it may remove: `lock` in it. */
 export class FolderLock {
   readonly #folder: string

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import path from 'node:path'
 import test from 'tape'
 import type { Test } from 'tape'
-import { connectTo } from '../../lib/control/ask.ts'
+import { connectTo, readFrom } from '../../lib/control/ask.ts'
 import { parseStatus } from '../../lib/control/protocol.ts'
 import type { LiveStatus, Request } from '../../lib/control/protocol.ts'
 import { ControlServer } from '../../lib/control/server.ts'
@@ -29,6 +29,19 @@ const STATUS: LiveStatus = {
   remark: null
 }
 
+const LONG = new Uint8Array(3_000_000).map((_, i) => i % 251)
+const FILES: Array<() => AsyncGenerator<Uint8Array>> = [
+  async function * () { yield * [LONG.subarray(0, 10), LONG.subarray(10)] },
+  async function * () {
+    yield LONG.subarray(0, 10)
+    throw new Error('The disk is gone.')
+  },
+  async function * () {
+    yield LONG.subarray(0, 10)
+    await new Promise(() => {})
+  }
+]
+
 interface Listening { file: string, scratch: string, server: ControlServer, asked: Request[] }
 
 async function listen (t: Test, depth = ''): Promise<Listening> {
@@ -37,10 +50,11 @@ async function listen (t: Test, depth = ''): Promise<Listening> {
   mkdirSync(scratch, { recursive: true, mode: 0o700 })
   const file = path.join(folder, 'control')
   const asked: Request[] = []
-  const server = await ControlServer.listen({ file, scratch }, request => {
+  const answer = (request: Request): LiveStatus => {
     asked.push(request)
     return STATUS
-  })
+  }
+  const server = await ControlServer.listen({ file, scratch }, { answer, read: index => FILES[index]?.() ?? null })
   t.teardown(() => { server.close(STATUS) })
   return { file, scratch, server, asked }
 }
@@ -84,7 +98,8 @@ test('a path that is too long for a socket', async t => {
 
 test('the socket of a client that was killed is replaced; a later one is not removed', async t => {
   const { file, scratch, server } = await listen(t)
-  const later = await ControlServer.listen({ file, scratch }, () => ({ ...STATUS, pid: 8 }))
+  const answer = (): LiveStatus => ({ ...STATUS, pid: 8 })
+  const later = await ControlServer.listen({ file, scratch }, { answer, read: () => null })
   t.teardown(() => { later.close(STATUS) })
   server.close(STATUS)
   const client = await connectTo(file)
@@ -154,6 +169,41 @@ test('what only looks like the socket of a client', async t => {
       () => { t.fail(what) },
       (err: Error & { code: string }) => { t.deepEqual([err.code, /does not understand/.test(err.message)], ['BW_ERR_CONTROL', true], what) }
     )
+    server.close()
+  }
+})
+
+const messageOf = async (work: Promise<unknown>): Promise<string> =>
+  work.then(() => 'no error', (err: unknown) => (err as Error).message)
+
+test('files are read through the socket, whole or not at all', async t => {
+  const { file, server } = await listen(t)
+  const read = async (index: number): Promise<[Buffer, boolean]> => {
+    const bytes = await readFrom(file, index)
+    const chunks: Uint8Array[] = []
+    for (;;) {
+      const { done, value } = await bytes!.next()
+      if (done === true) return [Buffer.concat(chunks), value]
+      chunks.push(value)
+      if (index === 2) server.close(STATUS)
+    }
+  }
+  const [bytes, isWhole] = await read(0)
+  t.ok(isWhole && bytes.equals(LONG), 'all bytes')
+  t.match(await messageOf(read(1)), /The disk is gone/)
+  t.match(await messageOf(read(9)), /no such file/)
+  t.deepEqual(await read(2), [Buffer.from(LONG.subarray(0, 10)), false], 'the client has ended')
+  t.equal(await readFrom(file, 0), null, 'and listens no more')
+})
+
+test('what a client sends of a file is read within bounds', async t => {
+  const folder = createFolder(t)
+  for (const [i, answer] of ['{"bytes":0}\n', '{"bytes":99999999}\n', '{"bytes":1e3}\n', 'x'.repeat(10_000), '{"failed":7}\n'].entries()) {
+    const file = path.join(folder, String(i))
+    const server = createServer(socket => { socket.on('error', () => {}).end(answer) }).listen(file)
+    await once(server, 'listening')
+    const bytes = await readFrom(file, 0)
+    t.match(await messageOf(bytes!.next()), /does not understand/, answer.slice(0, 20))
     server.close()
   }
 })

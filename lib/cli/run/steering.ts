@@ -177,7 +177,10 @@ export class Steering {
     if (torrent.task === null || this.#isClosed) return
     const { control, work } = keptFiles(torrent.path, torrent.infoHash)
     try {
-      const server = await ControlServer.listen({ file: control, scratch: work }, request => this.#answer(request))
+      const server = await ControlServer.listen({ file: control, scratch: work }, {
+        answer: request => this.#answer(request),
+        read: file => torrent.files[file]?.[Symbol.asyncIterator]() ?? null
+      })
       if (this.#isClosed) server.close(this.#status())
       else this.#server = server
     } catch (err) {
