@@ -42,6 +42,8 @@ export async function run (): Promise<void> {
  */
 function onOutputFailed (error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') process.exit(report(explain(error, 'standard output'), { ...options, json: false }))
+  // a command whose output is all that it is for handles this itself
+  if (process.stdout.listenerCount('error') > 1) return
   if (process.listenerCount('SIGINT') === 0) process.exit(exitCode)
   if (!isStopping) process.emit('SIGINT')
   isStopping = true

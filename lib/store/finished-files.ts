@@ -46,10 +46,10 @@ export function keptResults (task: Task, folder: string): Pick<Claims, 'pieces' 
 
 /** The paths of files that belong to a task's folder as such, and its scratch folder. */
 export function keptFiles (folder: string, infoHash: string): Pick<
-  StoreLayout, 'taskFile' | 'sealed' | 'control' | 'work'
+  StoreLayout, 'taskFile' | 'sealed' | 'control' | 'lock' | 'work'
 > {
-  const { taskFile, sealed, control, work } = new StoreLayout(folder, infoHash)
-  return { taskFile, sealed, control, work }
+  const { taskFile, sealed, control, lock, work } = new StoreLayout(folder, infoHash)
+  return { taskFile, sealed, control, lock, work }
 }
 
 /**
@@ -115,7 +115,7 @@ function * partsOf (pieces: PackedResults, { firstPiece, parts }: Task['files'][
  * resolves. Rejects with BW_ERR_NOT_FINISHED if the file has changed, BW_ERR_ABORTED, BW_ERR_OUTPUT_FOLDER.
  */
 export async function readFinished (
-  { path, regions }: FinishedContent, sink: (chunk: Uint8Array) => void, signal?: AbortSignal
+  { path, regions }: FinishedContent, sink: (chunk: Uint8Array) => void | Promise<void>, signal?: AbortSignal
 ): Promise<FileMark> {
   const pacer = new Pacer(signal)
   return useFinished(path, async fd => {
@@ -123,7 +123,7 @@ export async function readFinished (
     let position = 0
     for (const { size: length, digest } of regions()) {
       const actual = await copyRegion({ fd, position, size: length }, async chunk => {
-        sink(chunk)
+        await sink(chunk)
         await pacer.step()
       })
       if (actual === null || !equalBytes(actual, digest)) throw changed(path)

@@ -11,7 +11,7 @@ test('help', async t => {
   const { code, stdout, stderr } = await run(['--help'])
   t.equal(code, 0)
   t.equal(stderr, '')
-  const commands = ['create', 'try', 'run', 'log', 'info', 'status', 'pause', 'resume', 'finish', 'seal', 'verify', 'keygen', 'sign', 'trust', 'tracker', 'doctor']
+  const commands = ['create', 'try', 'run', 'cat', 'log', 'info', 'status', 'pause', 'resume', 'finish', 'seal', 'verify', 'keygen', 'sign', 'trust', 'tracker', 'doctor']
   for (const command of commands) {
     t.match(stdout, new RegExp(`^ {2}${command} `, 'm'), `lists ${command}`)
     const help = await run([command, '--help'])

@@ -5,11 +5,8 @@ import { readTrustStore } from '../../config/trust-files.ts'
 import type { Bind } from '../../executor/binds.ts'
 import type { Limits } from '../../executor/limits.ts'
 import { explainMissing } from '../../executor/sandbox/missing.ts'
-import { gpuProblem } from '../../store/missing-needs.ts'
-import { unsupportedProblem } from '../../task/task.ts'
 import type { Judgement } from '../../trust/judge.ts'
 import type { TrustStore } from '../../trust/list-format.ts'
-import type { Torrent } from '../../webtorrent/public-types.ts'
 import type { MachineFlags } from '../flags/machine.ts'
 import type { NetworkFlags } from '../flags/network.ts'
 import type { Halt } from '../flags/values.ts'
@@ -18,7 +15,7 @@ import type { DescribeOptions } from '../output/describe.ts'
 import { EXIT, advised, report as reportError } from '../output/failure.ts'
 import { escapeText } from '../output/format.ts'
 import { JsonOutput } from '../output/json-output.ts'
-import { LiveScreen, PlainScreen } from '../output/screen.ts'
+import { LiveScreen, PlainScreen, canShowLive } from '../output/screen.ts'
 import type { Screen } from '../output/screen.ts'
 import { describeVerdict } from '../output/signers.ts'
 import { downloadNote } from '../output/verifying.ts'
@@ -32,19 +29,21 @@ import { FailureReport } from '../run/failures.ts'
 import type { Explain } from '../run/failures.ts'
 import { refuseForeignFiles } from '../run/foreign-files.ts'
 import { halted } from '../run/halt.ts'
-import { inputOptions, inputProblem } from '../run/inputs.ts'
+import { inputOptions } from '../run/inputs.ts'
 import type { InputFlags } from '../run/inputs.ts'
 import { aborted, onInterrupt, withDeadline } from '../run/interrupt.ts'
 import { JobLog } from '../run/joblog.ts'
 import type { LeavingFlags } from '../run/leaving.ts'
 import { judge, judgeAll, mustAsk } from '../run/judging.ts'
 import { lonelyNote, lookupNote } from '../run/link.ts'
+import { obstacleTo, problemOf, unableAfterAll } from '../run/obstacles.ts'
 import { openSession, reached } from '../run/open-torrent.ts'
 import type { Session } from '../run/open-torrent.ts'
 import { outcomeOf } from '../run/outcome.ts'
 import { leavePartialFiles } from '../run/partial.ts'
 import { followWork, watch } from '../run/progress.ts'
 import { askConsent, demandTerminal } from '../run/prompt.ts'
+import type { Reader } from '../run/reader.ts'
 import { Remarks } from '../run/remarks.ts'
 import type { SealingFlags } from '../run/sealing.ts'
 import { readSource } from '../run/source.ts'
@@ -84,21 +83,23 @@ export interface RunFlags
 
 // Part of the second that Ctrl-C may take.
 const CLOSE_MS = 800
+/** Kinds of remarks. */
+const PROBLEMS = new Set(['failures', 'warnings'])
 const NEVER = new Promise<never>(() => {})
 
 /**
  * Runs until the task is done, fails or is interrupted. Resolves with the exit code. Throws errors in the arguments.
  */
-export async function run (id: string, typed: RunFlags): Promise<number> {
+export async function run (id: string, typed: RunFlags, reader: Reader | null = null): Promise<number> {
   const confinement = typed.compute ? await confine(typed) : null
   const flags = { ...typed, compute: confinement?.mayCompute === true }
   const source = await readSource(id, flags)
   const trust = await readTrustStore()
   const out = new JsonOutput(flags.json)
-  const screen = process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen()
+  const screen = reader?.screen ?? (canShowLive() ? new LiveScreen() : new PlainScreen())
   const stop = new AbortController()
   const release = onInterrupt(() => { stop.abort() }, { takesTime: flags.partial === true })
-  const attached = await attach(source, flags, { out, screen, interrupted: stop.signal })
+  const attached = await (reader ?? { attach }).attach(source, flags, { out, screen, interrupted: stop.signal })
   if (attached !== null) return attached
   if (source.task !== null && mustAsk(source.task, flags, judge(source.task, flags, trust))) demandTerminal()
   await checkBinds(flags.bind)
@@ -117,11 +118,12 @@ export async function run (id: string, typed: RunFlags): Promise<number> {
     inputs: inputOptions(flags),
     results: true,
     log: true,
+    deselect: reader?.readsPart === true,
     ...await verifyOptions(flags, trust),
     ...(flags.complete !== undefined && { complete: flags.complete })
   }, out)
   joblog?.follow(session.torrent, err => { warn(err as BitWorkerError, out, screen) })
-  const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement })
+  const exitCode = await takePart(session, flags, { out, screen, trust, interrupted: stop.signal, confinement, reader })
   // they are made in a folder that is no longer open
   await (flags.partial === true ? session.close() : withDeadline(session.close(), CLOSE_MS))
   if (flags.partial === true) await leavePartialFiles(session.torrent, flags, out, screen)
@@ -143,17 +145,18 @@ interface Surroundings {
   interrupted: AbortSignal
   /** null with --no-compute */
   confinement: Confinement | null
+  reader: Reader | null
 }
 
 async function takePart (session: Session, flags: RunFlags, surroundings: Surroundings): Promise<number> {
-  const { out, screen, interrupted } = surroundings
+  const { out, screen, interrupted, reader } = surroundings
   const progress = { started: false, finished: false, ended: false, stop: () => {} }
   const question = new AbortController()
-  const remarks = new Remarks(text => { screen.note(text) }, out)
+  const remarks = new Remarks((text, kind) => { screen[PROBLEMS.has(kind) ? 'alert' : 'note'](text) }, out)
   const explain: Explain = failure => explainsMissing(session, surroundings) ? explainMissing(failure) : null
   const failures = new FailureReport({
     explain,
-    note: text => { screen.note(text) },
+    note: text => { screen.alert(text) },
     remark: lines => { remarks.add('failures', lines) },
     emit: (event, fields) => { out.emit(event, fields) }
   })
@@ -173,7 +176,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
       aborted(interrupted).catch(() => EXIT.interrupted),
       session.failed,
       halted(session.torrent, flags.halt, steering.holds, out, screen),
-      outcome.exitCode,
+      reader?.read(session.torrent, outcome.exitCode, screen) ?? outcome.exitCode,
       steering.left,
       begin(session, flags, { ...surroundings, stages }, question.signal).then(async () => {
         // The task ended during the prompt: there is nothing left to show.
@@ -287,34 +290,4 @@ function start (
 /** If the task is trusted without a prompt, the scope of that trust also limits what complete commands write. */
 function limitsWithin (limits: Partial<Limits> = {}, fileBytes?: number): Partial<Limits> {
   return fileBytes === undefined ? limits : { ...limits, fileBytes: Math.min(fileBytes, limits.fileBytes ?? Infinity) }
-}
-
-/** Why the task cannot be computed here with any flags. */
-function problemOf ({ task }: Torrent, flags: RunFlags): BitWorkerError | null {
-  if (task === null) return null
-  return unsupportedProblem(task) ?? inputProblem(task, flags) ?? (flags.compute ? gpuProblem(task, flags.gpu) : null)
-}
-
-/** Why nothing is computed here although it should be. */
-function obstacleTo (torrent: Torrent, flags: RunFlags, confinement: Confinement | null): BitWorkerError | null {
-  if (confinement === null || torrent.task === null) return null
-  return (
-    problemOf(torrent, flags) ??
-    (confinement.mayCompute ? null : new BitWorkerError('BW_ERR_NO_SANDBOX', 'system', confinement.banner))
-  )
-}
-
-/** Warnings that mean so. */
-const UNABLE = new Set(['BW_ERR_NO_SANDBOX', 'BW_ERR_NEEDS', 'BW_ERR_ROOT'])
-
-/**
- * Resolves when the torrent reports that nothing can be computed here after all: the sandbox worked when it was tested,
- * but the needs of the task are checked inside it later.
- */
-async function unableAfterAll (torrent: Torrent): Promise<BitWorkerError> {
-  return new Promise(resolve => {
-    torrent.on('warning', err => {
-      if ('code' in err && UNABLE.has(String(err.code))) resolve(err as BitWorkerError)
-    })
-  })
 }

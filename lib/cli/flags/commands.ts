@@ -6,7 +6,6 @@ import { Option } from 'commander'
 import type { DoctorFlags } from '../commands/doctor.ts'
 import type { InfoFlags } from '../commands/info.ts'
 import type { KeygenFlags } from '../commands/keygen.ts'
-import type { RunFlags } from '../commands/run.ts'
 import type { SealFlags } from '../commands/seal.ts'
 import type { SignFlags } from '../commands/sign.ts'
 import type { TrackerFlags } from '../commands/tracker.ts'
@@ -16,8 +15,8 @@ import type { VerifyFlags } from '../commands/verify.ts'
 import { EXIT } from '../output/failure.ts'
 import { addCreate } from './create.ts'
 import { EXAMPLES } from './examples.ts'
-import { machine, parseSlots } from './machine.ts'
 import { addLog } from './log.ts'
+import { addCat, addRun } from './run.ts'
 import {
   addOptions,
   bind,
@@ -32,72 +31,15 @@ import {
 } from './shared.ts'
 import { addStatus } from './status.ts'
 import {
-  parseAmount,
   parseAnnounce,
   parseCount,
   parseDate,
-  parseHalt,
   parseIndex,
   parseLimit,
   parsePieceLength,
   parsePort,
   parseSize
 } from './values.ts'
-
-const inputs = (): Option[] => group('Input options', [
-  bind(),
-  value('--max-input <size>', 'do not compute a task, or a piece, that needs more input than this', parseSize)
-    .default(10 * 1024 ** 3, '10G'),
-  many('--input-from <path>', 'look for inputs in this file or folder before downloading them; it is only read', String),
-  new Option('--cache <dir>', 'the folder for downloaded inputs (default: ~/.cache/bitworker)'),
-  value('--cache-size <size>', 'the most that unused inputs may take up there (default: 50G)', parseSize),
-  new Option('--seed-inputs', 'download all inputs and seed them, even if nothing is computed here').default(false)
-])
-
-const verifying = (): Option[] => group('Results of other peers', [
-  new Option('--verify <policy>', 'which of them to accept: off (what anybody announced), audit or audit=1% (checked by lot), quorum=2 (attested by so many), trust or trust=KEY (of trusted peers), all (none that is not computed here). Default: all with a verify command, else audit; with --no-compute, trust if a key is named, else off'),
-  new Option('--member <file>', 'be a member of this secret key (see bitworker keygen), and trust its other members'),
-  new Option('--members-only', 'refuse peers that are no members of a trusted key').default(false),
-  many('--checker <key>', 'trust the members of this public key (64 hex digits, or its .pub file)', String),
-  new Option('--no-checkers', 'do not trust the members of the keys that the task names'),
-  new Option('--key <file>', 'sign results with this secret key instead of one for this task only')
-])
-
-const finishing = (): Option[] => group('When done', [
-  new Option('--exit', 'exit when other peers have the pieces that only this one has, instead of seeding until interrupted').default(false),
-  value('--seed-time <minutes>', 'seed for this long, then exit', parseAmount),
-  value('--seed-ratio <ratio>', 'seed until this many times the size of the files has been uploaded, then exit', parseAmount),
-  new Option('--seal', 'also seed the files as an ordinary torrent, for other BitTorrent clients (see bitworker seal --help)').default(false),
-  new Option('--agree', 'with --seal: of each piece whose results differ, first take the one with the lowest digest that a connected peer has; any peer can so replace results').default(false),
-  new Option('--partial', 'if the run ends early, make a file NAME.partial of the stored parts of each unfinished file').default(false)
-])
-
-function addRun (program: Command, done: (exitCode: number) => void): void {
-  addOptions(program.command('run').summary('compute a task together with other peers')
-    .description('Joins the swarm of a task: downloads the pieces that other peers have computed, and computes those that are missing. Shows the command and asks before running it.')
-    .argument('<task>', 'a task file, a URL, a magnet link or an info-hash'), [
-    new Option('-o, --output <dir>', 'the folder for the files').default('.'),
-    value('-j, --slots <n>', 'pieces to compute at the same time, or a share of the processor cores such as 80% (default: one per core)', parseSlots),
-    new Option('--yes', 'run the command without asking').default(false),
-    new Option('--no-compute', 'do not run the command; download only what others compute'),
-    new Option('--complete', 'run the complete command, even if the task leaves that to its author'),
-    new Option('--force', 'overwrite files that are in the way').default(false),
-    legacySwarm(),
-    new Option('--retry-failed', 'compute only the missing pieces whose failures are logged in the folder (see bitworker log --failed)').default(false),
-    value('--halt <when,fail=n>', 'end the run when n pieces (or n% of all) have failed here: now, which kills running commands, or soon, when they have ended', parseHalt),
-    new Option('--joblog <file>', 'append a line for each piece to this file, in the columns of GNU parallel'),
-    new Option('-v, --verbose', 'show the stderr of all commands, not only of failed ones').default(false),
-    ...verifying(),
-    ...finishing(),
-    ...inputs(),
-    ...machine(),
-    ...confinement(),
-    ...network(),
-    ...common()
-  ]).addHelpText('after', EXAMPLES.run).action(async (task: string, flags: RunFlags) => {
-    done(await (await import('../commands/run.ts')).run(task, flags))
-  })
-}
 
 function addTry (program: Command, done: (exitCode: number) => void): void {
   addOptions(program.command('try').summary('compute one piece here and show the result')
@@ -296,6 +238,7 @@ export function addCommands (program: Command, done: (exitCode: number) => void)
   addCreate(program)
   addTry(program, done)
   addRun(program, done)
+  addCat(program, done)
   addInfo(program)
   addLog(program)
   addStatus(program)

@@ -2,7 +2,7 @@
 
 /** By command. */
 export const EXAMPLES: Record<
-  | 'create' | 'try' | 'run' | 'log' | 'status' | 'pause' | 'resume' | 'finish' | 'verify' | 'info'
+  | 'create' | 'try' | 'run' | 'cat' | 'log' | 'status' | 'pause' | 'resume' | 'finish' | 'verify' | 'info'
   | 'seal' | 'keygen' | 'sign' | 'trust' | 'tracker' | 'doctor',
   string
 > = {
@@ -70,6 +70,21 @@ the pieces that only it has.
 Exit codes: 0 done, 1 failed, 2 refused before work began (usage, consent, input), 3 done, but not up to --verify,
 130 interrupted.
 docs/json.md lists the events of --json and their fields.`,
+  cat: `
+Examples:
+  Watch a film while the swarm encodes it:
+    bitworker cat 'magnet:?xt=urn:btih:…' -o /tmp/film | mpv -
+
+  The first lines of a task's output, then stop:
+    bitworker cat squares.bitworker --yes | head
+
+  One file of several, from what others compute:
+    bitworker cat frames.bitworker left.gz --no-compute > left.gz
+
+The files are also stored in the folder, as run does. Only accepted results are written (--verify), so bytes that were
+written do not change. Progress is shown if stderr is a terminal. When all is written, cat waits like run --exit until
+connected peers have the pieces that only it has; when the reader leaves, it stops at once, with exit code 0.
+Exit codes: as of run.`,
   status: `
 Examples:
   The tasks in this folder:

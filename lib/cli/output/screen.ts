@@ -30,6 +30,8 @@ export interface Snapshot {
 export interface Screen {
   /** prints a line that stays */
   note (text: string): void
+  /** prints a line that tells of a problem: it is also printed where the others are not */
+  alert (text: string): void
   show (snapshot: Snapshot): void
   /** leaves the last view on the screen */
   close (): void
@@ -98,6 +100,8 @@ export class LiveScreen implements Screen {
     this.#log.persist(fit(text, process.stderr.columns).join('\n'))
   }
 
+  alert (text: string): void { this.note(text) }
+
   show (snapshot: Snapshot): void {
     const now = performance.now()
     if (now - this.#shownAt < REDRAW_MS && !snapshot.done) return
@@ -120,6 +124,8 @@ export class PlainScreen implements Screen {
     process.stderr.write(`${text}\n`)
   }
 
+  alert (text: string): void { this.note(text) }
+
   show (snapshot: Snapshot): void {
     const tenth = Math.floor(snapshot.fraction * 10)
     // the last tenth is not reported before the files are finished
@@ -134,3 +140,17 @@ export class PlainScreen implements Screen {
 
   close (): void {}
 }
+
+/** Problems only, for output that a person does not watch. */
+export class QuietScreen implements Screen {
+  note (): void {}
+
+  alert (text: string): void { process.stderr.write(`${text}\n`) }
+
+  show (): void {}
+
+  close (): void {}
+}
+
+/** Whether stderr can show a live view. */
+export function canShowLive (): boolean { return process.stderr.isTTY && process.env['TERM'] !== 'dumb' }

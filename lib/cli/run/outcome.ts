@@ -85,14 +85,14 @@ export function outcomeOf (
       if (pieces.length === 0) resolve()
       else {
         waitForOthers(() => {
-          screen.note(inVain(pieces, pieces.filter(piece => elsewhere.has(piece)).length))
+          screen.alert(inVain(pieces, pieces.filter(piece => elsewhere.has(piece)).length))
           resolve()
         })
       }
     })
     torrent.on('hopeless', hopeless => {
       out.emit('hopeless', hopeless)
-      screen.note(failures.describeHopeless(hopeless))
+      screen.alert(failures.describeHopeless(hopeless))
       waitForOthers(resolve)
     })
   })

@@ -69,7 +69,7 @@ class Hour {
 
 /** Prints the messages within the limits. */
 export class Remarks {
-  readonly #note: (text: string) => void
+  readonly #note: (text: string, kind: string) => void
   readonly #out: Pick<JsonOutput, 'emit'>
   readonly #now: () => number
   readonly #kinds = new Map<string, { known: Set<string>, hour: Hour }>()
@@ -77,7 +77,7 @@ export class Remarks {
 
   /** @param now milliseconds on a steady clock */
   constructor (
-    note: (text: string) => void, out: Pick<JsonOutput, 'emit'>, now: () => number = () => performance.now()
+    note: (text: string, kind: string) => void, out: Pick<JsonOutput, 'emit'>, now: () => number = () => performance.now()
   ) {
     this.#note = note
     this.#out = out
@@ -99,8 +99,8 @@ export class Remarks {
     if (turn === false) return
     known.add(key)
     if (known.size > MAX_KNOWN) known.delete(known.values().next().value!)
-    this.#note([cutLine(first), ...others].join('\n'))
-    if (turn === 'last') this.#note('No more messages like these are shown for an hour; --json prints more of them.')
+    this.#note([cutLine(first), ...others].join('\n'), kind)
+    if (turn === 'last') this.#note('No more messages like these are shown for an hour; --json prints more of them.', kind)
   }
 
   /** Emits an event for `--json`, which says if further ones in this hour are omitted. */

@@ -1,4 +1,4 @@
-/** Determines which task a command on an output folder means. For `seal`, `verify` and `log`. */
+/** Determines which task a command on an output folder means. For `seal`, `verify`, `log` and `cat`. */
 import { lstatSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { BitWorkerError } from '../../base/errors.ts'
@@ -12,7 +12,7 @@ import { readSource } from './source.ts'
  * The task with this info-hash that was run in a folder; null if there is none. Anybody may have made the folder: only
  * a regular file is read. Throws the errors of `readSource`.
  */
-async function keptTask (folder: string, infoHash: string): Promise<Task | null> {
+export async function keptTask (folder: string, infoHash: string): Promise<Task | null> {
   const { taskFile } = keptFiles(folder, infoHash)
   if (lstatSync(taskFile, { throwIfNoEntry: false })?.isFile() !== true) return null
   const { task } = await readSource(taskFile)

@@ -9,7 +9,7 @@ export function warn (problem: BitWorkerError, out: JsonOutput, screen: Screen):
   const { code } = problem
   const message = advised(problem, 'run')
   out.emit('warning', { code, message })
-  screen.note(`Warning: ${message}`)
+  screen.alert(`Warning: ${message}`)
 }
 
 /** Commands see what is not part of the task. */
@@ -17,7 +17,7 @@ export function warnBinds (out: JsonOutput, screen: Screen): void {
   const message =
     'What --bind shows is not part of the task. Peers that bind different contents compute different results, which end up in the same files.'
   out.emit('warning', { message })
-  screen.note(`Warning: ${message}`)
+  screen.alert(`Warning: ${message}`)
 }
 
 /** The task file was converted. */
@@ -25,5 +25,5 @@ export function warnConverted (out: JsonOutput, screen: Screen): void {
   const message =
     'This task file has the format of 2014, whose info-hash does not cover the command, so it was converted. Pass --legacy-swarm to join its original swarm.'
   out.emit('warning', { message })
-  screen.note(`Warning: ${message}`)
+  screen.alert(`Warning: ${message}`)
 }
