@@ -80,6 +80,7 @@ export class SliceFetch {
       const isClaimed = work.isAwaited(index)
       const lacks = slices.lacks(index)
       if (isClaimed && slices.isRefused(index)) work.abort(index, 'its input is refused')
+      else if (isClaimed && !scheduler.isNeeded(index)) work.abort(index, 'another peer has computed it')
       else if (lacks?.length === 0) {
         this.#took(now - fetchAt)
         ready.push(index)

@@ -266,7 +266,8 @@ export class ClaimExchange {
     const owed = this.#dealings.get(peer)?.owed
     if (owed === undefined || owed.size >= MAX_OWED) return false
     if (!peer.hasDelivered && ++this.#strangerYields > MAX_STRANGER_YIELDS) return false
-    owed.add(index)
+    // of what it has, nothing is delivered any more: it computes that to compare
+    if (peer.results.result(index) === undefined) owed.add(index)
     return true
   }
 }

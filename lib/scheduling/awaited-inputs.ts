@@ -21,13 +21,11 @@ export class AwaitedInputs {
 
   isReady (index: number): boolean { return this.#ready[index] === 1 }
 
-  /** The missing piece lacks only its inputs. */
-  has (index: number): boolean { return this.#waiting.has(index) }
+  /** The piece lacks only its inputs: it is missing, or to be computed by one more peer. */
+  has (index: number): boolean { return this.#waiting.has(index) || this.#seconds.has(index) }
 
-  /** The piece, missing or not, would be computed if its inputs were there. */
-  isDue (index: number, isCheck: boolean): boolean {
-    return this.#waiting.has(index) || this.#seconds.has(index) || (isCheck && !this.isReady(index))
-  }
+  /** The same, or it is checked here in any case. */
+  isDue (index: number, isCheck: boolean): boolean { return this.has(index) || (isCheck && !this.isReady(index)) }
 
   /** The inputs of the piece have arrived, or are gone. Returns false if that was known. */
   setReady (index: number, isReady: boolean): boolean {

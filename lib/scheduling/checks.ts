@@ -85,6 +85,9 @@ export class Checks {
   /** The piece is to be computed by one more peer, if it is stored. */
   isSecond (index: number): boolean { return this.#unaccepted.has(index) || this.#looks.has(index) }
 
+  /** The same, or it is checked here in any case. */
+  isNeeded (index: number): boolean { return this.isSecond(index) || this.has(index) }
+
   /** Stored pieces that are not believed. */
   get unaccepted (): ReadonlySet<number> { return this.#unaccepted }
 

@@ -132,7 +132,7 @@ export class Scheduler {
 
   /** The inputs of the piece are there. */
   isReady (index: number): boolean { return this.#inputs?.isReady(index) !== false }
-  /** The piece lacks only its inputs: others may wait for it. */
+  /** The piece lacks only its inputs. Others may compute it: it is claimed before these are fetched. */
   isWaiting (index: number): boolean { return this.#inputs?.has(index) === true }
   /** The same, or it is computed whether or not others have it. */
   isDue (index: number): boolean { return this.#inputs?.isDue(index, this.checks.has(index)) === true }
@@ -141,6 +141,9 @@ export class Scheduler {
   * waiting (count: number): Generator<number> {
     if (this.#inputs !== null) yield * this.#inputs.next(count, this.#timing.now(), this.#urgent, this.checks.wanted)
   }
+
+  /** The piece, which may be claimed here, is still to be computed by somebody. */
+  isNeeded (index: number): boolean { return this.isMissing(index) || this.checks.isNeeded(index) }
 
   /** True if no other peer comes before us for the piece. */
   isFirst (index: number): boolean { return this.#ranking.rank(index) === 0 }

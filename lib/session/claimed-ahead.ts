@@ -91,7 +91,7 @@ export class ClaimedAhead {
     const taken = indices.slice(0, Math.max(0, this.#room - this.claimed))
     if (this.#slots.state !== 'on' || taken.length === 0) return
     for (const index of taken) {
-      this.#scheduler.start(index)
+      this.#scheduler.start(index, this.#kindOf(index))
       this.#awaited.set(index, { since, waitMs: Math.ceil(waitMs) })
     }
     this.#claims.claim(taken.map(index => this.#claimOf(index, 0, Math.ceil(waitMs))), { isBackup: false })
@@ -120,9 +120,11 @@ export class ClaimedAhead {
   /** Returns the piece to start now, which has been claimed; undefined if there is none. */
   next (): NextPiece | undefined {
     for (const [index, { since }] of this.#awaited) {
-      if (!this.#scheduler.isReady(index)) continue
-      this.#awaited.delete(index)
-      return { index, kind: 'piece', waitedMs: this.#clock.now() - since }
+      if (!this.#scheduler.isNeeded(index)) this.#giveUp([index])
+      else if (this.#scheduler.isReady(index)) {
+        this.#awaited.delete(index)
+        return { index, kind: this.#kindOf(index), waitedMs: this.#clock.now() - since }
+      }
     }
     const other = this.#indices.size === 0 ? this.#choose() : undefined
     if (other !== undefined) return other
@@ -131,6 +133,8 @@ export class ClaimedAhead {
     this.#indices.delete(index)
     return { index, kind: 'piece' }
   }
+
+  #kindOf (index: number): 'piece' | 'check' { return this.#scheduler.isMissing(index) ? 'piece' : 'check' }
 
   /** Releases the piece, and chooses another one. Returns false if it is not among them. */
   drop (index: number): boolean {

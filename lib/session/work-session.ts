@@ -30,7 +30,9 @@ export type { SessionHost }
 const HOUSEKEEPING_MS = 10_000
 
 /** The pieces that wait for inputs, as the code sees them that provides the inputs. */
-export type Readiness = Pick<Scheduler, 'isDue' | 'isFirst' | 'isWaiting' | 'ready' | 'setReady' | 'share' | 'waiting'>
+export type Readiness = Pick<
+  Scheduler, 'isDue' | 'isFirst' | 'isNeeded' | 'isWaiting' | 'ready' | 'setReady' | 'share' | 'waiting'
+>
 
 /** What is computed here, as the code sees it that provides the inputs. */
 export type ComputedHere = Pick<

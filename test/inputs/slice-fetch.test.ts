@@ -131,6 +131,36 @@ test('slots are busy if slices take half as long as pieces', async t => {
   t.end()
 })
 
+test('a second computation is claimed before its slice is fetched, too', async t => {
+  const { log, until, changed, scheduler } = play(t, { pieceCount: 1, workMs: 5_000, others: () => 'fetched' })
+  scheduler.setMissing(0, false)
+  scheduler.checks.setLook(0, true)
+  changed()
+  await until(5_000)
+  t.same(log, ['1: claims 0', '102: fetches 0', '203: starts 0'], 'it is fetched once nobody has objected')
+  t.end()
+})
+
+test('a second computation that another peer claims, or has made, is not fetched for', async t => {
+  for (const other of ['claims', 'has made'] as const) {
+    const { log, until, changed, scheduler, work } = play(t, { pieceCount: 1, workMs: 5_000, others: () => 'fetched' })
+    scheduler.setMissing(0, false)
+    scheduler.checks.setLook(0, true)
+    changed()
+    await until(50)
+    if (other === 'has made') scheduler.checks.setLook(0, false)
+    else {
+      const claim = { index: 0, elapsedMs: 0, estimateMs: 5_000, isBackup: false }
+      scheduler.claims.add(new ClaimSource({ limit: 8 }), PEER, claim)
+      work.yieldTo(0, { startedAt: 0, estimateMs: 5_000 })
+    }
+    changed()
+    await until(1_000)
+    t.same(log.map(line => line.replace(/^\d+: /, '')), ['claims 0', 'releases 0'], `another peer ${other} it`)
+  }
+  t.end()
+})
+
 test('nobody waits long for a claim without work', async t => {
   const { log, until, changed, scheduler } = play(t, { pieceCount: 2, workMs: 5_000, fetchMs: Infinity })
   changed()
