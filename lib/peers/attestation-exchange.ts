@@ -216,8 +216,8 @@ export class AttestationExchange {
   #onAttestation (peer: TaskPeer, record: AttestationRecord): void {
     const { index, key } = record
     const statements = this.#listening(peer, key)
-    if (statements === null) return
-    if (statements.has(record)) return this.#asking.answered(index, peer)
+    // what is not listened to, or is known, is an answer, too
+    if (statements === null || statements.has(record)) return this.#asking.answered(index, peer)
     this.#checks.one(peer, record, this.#outcome(statements, peer, key, [record]))
   }
 

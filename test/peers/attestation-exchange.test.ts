@@ -150,6 +150,27 @@ test('who holds another result is asked, too, when the first one has answered', 
   t.end()
 })
 
+test('the attestation of an excluded key is an answer, too: the piece is not waited for', async t => {
+  const swarm = new SignedSwarm()
+  const a = new Attester(swarm, 1)
+  const [liar, teller] = [new Actor(swarm, 2), new Actor(swarm, 3)]
+  for (const other of [liar, teller]) swarm.connect(a, other)
+  await swarm.wait(200)
+  liar.ext.attest([attestation(liar.signer, 1)])
+  await swarm.wait(200)
+  liar.ext.attest([attestation(liar.signer, 1, { size: 5, digest: resultOf(2).digest })])
+  await swarm.wait(200)
+  t.deepEqual(a.excluded, [liar.signer.key])
+  teller.ext.announce([{ index: 7, ...resultOf(7) }])
+  await swarm.wait(200)
+  t.deepEqual([teller.asks, a.exchange.isAwaited(7)], [[7], true])
+  teller.ext.attest([attestation(liar.signer, 7)])
+  await swarm.wait(200)
+  t.notOk(a.exchange.isAwaited(7))
+  t.deepEqual([a.ended, a.attesters(7)], [[7], []])
+  t.end()
+})
+
 test('who meets before the exchange is open proves its key and asks later', async t => {
   const swarm = new SignedSwarm()
   const [a, b] = [new Attester(swarm, 1, { isOpen: false }), new Attester(swarm, 2)]
