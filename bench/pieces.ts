@@ -1,7 +1,7 @@
 // What a tiny piece costs, all in: peers (one process each) share a task of `echo $((PIECE_IDX * PIECE_IDX))`.
 //   node bench/pieces.ts [--peers 2] [--verify off,member] [PIECES …]   default: off; 1000 10000
 // `member`: own machines, members of one trusted key. Prints a table: time to add the task, time until all are done,
-// cost per piece, processor time of all peers without their commands, peak memory.
+// cost per piece, processor time of all peers without their commands, peak memory, bytes on the wires.
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { on, once } from 'node:events'
@@ -9,6 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import type { Readable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { createSigningKey } from '../lib/config/trust-files.ts'
 import BitWorker, { createTask } from '../lib/index.ts'
@@ -24,7 +25,7 @@ interface Setup {
   member: string | null
 }
 
-interface Report { addMs: number, doneMs: number, cpuMs: number, computed: number, rssBytes: number }
+interface Report { addMs: number, doneMs: number, cpuMs: number, computed: number, rssBytes: number, sentBytes: number }
 
 const OPTIONS = { dht: false, lsd: false, natUpnp: false, natPmp: false, tracker: false }
 
@@ -40,11 +41,20 @@ async function peer ({ pieces, path, ports, peers, member }: Setup): Promise<voi
   await once(torrent, 'ready')
   const addMs = performance.now() - start
   process.send!({ port: client.torrentPort })
+  let sentBytes = 0
+  torrent.on('wire', (wire: unknown) => {
+    const stream = wire as Readable
+    const push = stream.push.bind(stream)
+    stream.push = (bytes: Uint8Array | null) => {
+      sentBytes += bytes?.length ?? 0
+      return push(bytes)
+    }
+  })
   for (const port of ports) torrent.addPeer(`127.0.0.1:${port}`)
   while (torrent.wires.length < peers - 1) await once(torrent, 'wire')
   process.send!('connected')
   await once(process, 'message')
-  const [begin, before] = [performance.now(), process.cpuUsage()]
+  const [begin, before, sentBefore] = [performance.now(), process.cpuUsage(), sentBytes]
   torrent.startComputing({ slots: 1, sandbox: 'none' })
   await once(torrent, 'done')
   const { user, system } = process.cpuUsage(before)
@@ -53,7 +63,8 @@ async function peer ({ pieces, path, ports, peers, member }: Setup): Promise<voi
     doneMs: performance.now() - begin,
     cpuMs: (user + system) / 1000,
     computed: torrent.stats().computed,
-    rssBytes: process.resourceUsage().maxRSS * 1024
+    rssBytes: process.resourceUsage().maxRSS * 1024,
+    sentBytes: sentBytes - sentBefore
   }
   process.send!(report)
   await once(process, 'message')
@@ -92,7 +103,8 @@ async function measure (pieces: number, peers: number, verify: string): Promise<
   console.log([
     pieces, verify, `${most(({ addMs }) => addMs).toFixed(0)} ms`, `${(doneMs / 1000).toFixed(1)} s`,
     `${(doneMs / pieces).toFixed(2)} ms`, `${(sum(({ cpuMs }) => cpuMs) / pieces).toFixed(2)} ms`,
-    sum(({ computed }) => computed), `${(most(({ rssBytes }) => rssBytes) / 2 ** 20).toFixed(0)} MiB`
+    sum(({ computed }) => computed), `${(most(({ rssBytes }) => rssBytes) / 2 ** 20).toFixed(0)} MiB`,
+    `${(sum(report => report.sentBytes) / pieces).toFixed(0)} bytes`
   ].join(' | '))
   await Promise.all(children.map(async child => child.exitCode ?? once(child, 'exit')))
   await rm(path, { recursive: true })
@@ -109,7 +121,7 @@ if (process.argv[2] === '--peer') {
     }
   })
   const counts = positionals.length > 0 ? positionals.map(Number) : [1_000, 10_000]
-  console.log('pieces | verify | add | all done | per piece | processor | work items | peak memory of a peer')
+  console.log('pieces | verify | add | all done | per piece | processor | work items | peak memory of a peer | sent per piece')
   for (const pieces of counts) {
     for (const verify of values.verify.split(',')) {
       await measure(pieces, Number(values.peers), verify)

@@ -22,7 +22,7 @@ const NO_NEWS: Announcements = { results: [], haves: [] }
  * Who signs results announces them at most so often, unless there are enough for a signature: signing tiny pieces one
  * by one takes a tenth of what they take in all. A piece that comes alone is announced at once.
  */
-const BATCH_MS = 100
+const BATCH_MS = 200
 
 /** A piece that was stored here, the peers that it was downloaded from, and whether it has been lost since. */
 interface NewPiece { readonly record: ResultRecord, readonly sources: readonly TaskPeer[], isGone: boolean }
