@@ -39,9 +39,9 @@ function statesOf (pieces: number, next: () => number): Uint8Array {
   return Uint8Array.from({ length: pieces }, (_, piece) => {
     const far = piece / pieces + (next() - 0.5) * 0.16
     const lot = next()
-    if (lot < 0.006) return code('failed')
-    if (far < 0.5) return code(lot < 0.3 ? 'own' : lot < 0.38 ? 'disputed' : lot < 0.44 ? 'verified' : 'accepted')
-    if (far < 0.6) return code(lot < 0.22 ? 'announced' : lot < 0.34 ? 'running' : lot < 0.7 ? 'claimed' : 'missing')
+    if (lot < 0.003) return code('failed')
+    if (far < 0.5) return code(lot < 0.3 ? 'own' : lot < 0.33 ? 'disputed' : lot < 0.38 ? 'verified' : 'accepted')
+    if (far < 0.6) return code(lot < 0.22 ? 'announced' : lot < 0.7 ? 'claimed' : 'missing')
     return code(lot < 0.04 ? 'waiting' : 'missing')
   })
 }
@@ -53,6 +53,12 @@ export function sceneOf ({
 }: SceneOptions): PageScene {
   const next = random(seed)
   const states = statesOf(pieces, next)
+  for (let i = 0, at = Math.floor(pieces * 0.53); i < 6 && at < pieces; at++) {
+    if (PIECE_STATES[states[at]!] !== 'claimed') continue
+    states[at] = code('running')
+    at += Math.floor(pieces / 150)
+    i++
+  }
   const count = (...names: PieceStateName[]): number =>
     states.reduce((sum, state) => sum + (names.includes(PIECE_STATES[state]!) ? 1 : 0), 0)
   const isStored = (state: number): boolean => state >= code('stored')
@@ -124,7 +130,7 @@ export function sceneOf ({
           ]
         : here ? [{ at: now - 600_000, event: 'computed', ms: 13_400, cpuMs: 12_900, memoryBytes: 412_000_000, size: 1_310_720 }] : [],
       explanation: state === 'failed'
-        ? 'It failed three times on this machine, each time with exit code 234, and is left to others; nobody computes it now.'
+        ? 'It failed twice on this machine, each time with exit code 234, and is left to others; nobody computes it now.'
         : state === 'claimed' ? 'A peer computes it since 9 s, and usually takes 16 s.' : here ? 'It is stored, and shared with others.' : null
     }
   }
@@ -150,7 +156,9 @@ export function sceneOf ({
       live
     },
     states,
-    copies: Uint8Array.from(states, state => isStored(state) ? 1 + Math.floor(next() * 5) : state === code('announced') ? 2 : 0),
+    // what came first has spread furthest
+    copies: Uint8Array.from(states, (state, index) =>
+      isStored(state) || state === code('announced') ? Math.max(1, Math.round(6 - 9 * index / pieces + next())) : 0),
     piece,
     work: {
       running: runningHere.map((index, i) => ({ piece: index, since: now - 2000 - i * 1900, estimateMs: 14_000, kind: i === 3 ? 'check' : 'piece' })),

@@ -8,12 +8,14 @@ import { KINDS, LOOKS, ORDER } from '../../lib/page/client/states.ts'
 import { PIECE_STATES } from '../../lib/page/piece-states.ts'
 
 const MILLION = 1_000_000
-const palette = paletteOf('light')
+const palette = paletteOf('light', 1)
 const code = (name: typeof PIECE_STATES[number]): number => PIECE_STATES.indexOf(name)
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, each) => total + each, 0)
 
 const light = (pixel: number): number =>
   0.299 * (pixel & 255) + 0.587 * (pixel >> 8 & 255) + 0.114 * (pixel >> 16 & 255)
+
+const hatchOf = (state: number): string => LOOKS[PIECE_STATES[state]!].hatch
 
 /** An array that counts how often one of its elements is read. */
 function counting (length: number): { states: Uint8Array, reads: () => number } {
@@ -59,7 +61,8 @@ test('what is rare is visible in a column', t => {
   const counts = new Uint32Array(KINDS)
   counts[code('own')] = 9999
   counts[code('failed')] = 1
-  const parts = heights(counts, 0, 40)
+  const parts = ORDER.map(() => 0)
+  heights(counts, 0, 40, parts)
   t.equal(parts[ORDER.indexOf(code('failed'))], 4)
   t.equal(sum(parts), 40)
   t.end()
@@ -74,7 +77,7 @@ test('a bar paints all of its pixels, with hatches in two colours', t => {
   const surface = { pixels: new Uint32Array(60 * 20), width: 60, height: 20 }
   for (const name of PIECE_STATES) {
     surface.pixels.fill(0)
-    paintColumns(surface, fold(Uint8Array.of(code(name)), 0, 1, 60), palette, 1)
+    paintColumns(surface, fold(Uint8Array.of(code(name)), 0, 1, 60), palette)
     const colours = new Set(surface.pixels)
     t.notOk(colours.has(0), `${name}: nothing is left out`)
     t.equal(colours.size, LOOKS[name].hatch === 'none' ? 1 : 2)
@@ -84,11 +87,11 @@ test('a bar paints all of its pixels, with hatches in two colours', t => {
 
 test('states that can stand side by side differ in brightness or hatch', t => {
   for (const theme of ['light', 'dark'] as const) {
-    const { ground, hatch } = paletteOf(theme)
+    const { ground } = paletteOf(theme, 1)
     // stored and accepted are the same in policies that exclude each other
     const codes = ORDER.filter(each => each !== code('stored'))
     const alike = (a: number, b: number): boolean =>
-      hatch[a] === hatch[b] && Math.abs(light(ground[a]!) - light(ground[b]!)) < 15
+      hatchOf(a) === hatchOf(b) && Math.abs(light(ground[a]!) - light(ground[b]!)) < 15
     const pairs = codes.flatMap(a => codes.filter(b => a < b && alike(a, b)).map(b => [a, b]))
     const same = pairs.map(pair => pair.map(each => PIECE_STATES[each]))
     t.deepEqual(same, [], theme)
@@ -134,7 +137,7 @@ test('the map of a million pieces reads no more of them than it has pixels', t =
     const { states, reads } = counting(MILLION)
     const [width, height] = [600, 200]
     const grid = gridOf(MILLION, width, height, 1, zoom)
-    paintCells({ pixels: new Uint32Array(width * height), width, height }, grid, states, 500, palette, 1)
+    paintCells({ pixels: new Uint32Array(width * height), width, height }, grid, states, 500, palette)
     t.ok(reads() > 0 && reads() <= width * (height + zoom) / zoom / zoom + grid.perRow, `zoom ${zoom}: ${reads()} reads`)
   }
   t.end()

@@ -65,9 +65,10 @@ function Shown (): JSX.Element {
       <Pieces pieces={pieces} />
       {selected.value === null ? null : <PiecePanel piece={selected.value} />}
       <div class="columns">
-        <div><Result /><Work /><Peers /></div>
-        <div><Invite /><Rates /><Messages /><Commands /></div>
+        <div><Result /><Work /><Commands /></div>
+        <div><Invite /><Rates /><Messages /></div>
       </div>
+      <Peers />
     </>
   )
 }

@@ -17,8 +17,8 @@ import { copiesNow, copiesVersion, counts, isMapOpen, selected, statesNow, state
 export function PieceBar ({ from, to, isSmall = false }: { from: number, to: number, isSmall?: boolean }): JSX.Element {
   const drawing: Drawing = {
     reads: () => to - from,
-    draw: (surface, scale) => {
-      if (statesNow().length >= to) paintColumns(surface, fold(statesNow(), from, to, surface.width), palette(), scale)
+    draw: surface => {
+      if (statesNow().length >= to) paintColumns(surface, fold(statesNow(), from, to, surface.width), palette())
       return null
     }
   }
@@ -53,8 +53,8 @@ export function CopiesBar ({ from, to }: { from: number, to: number }): JSX.Elem
 export function Swatch ({ code }: { code: number }): JSX.Element {
   const drawing: Drawing = useMemo(() => ({
     reads: () => 1,
-    draw: (surface: Surface, scale: number) => {
-      paintColumns(surface, fold(Uint8Array.of(code), 0, 1, surface.width), palette(), scale)
+    draw: (surface: Surface) => {
+      paintColumns(surface, fold(Uint8Array.of(code), 0, 1, surface.width), palette())
       return null
     }
   }), [code])

@@ -10,18 +10,25 @@ import type { Painter } from './frames.ts'
 import { paletteOf, pixelOf } from './paint.ts'
 import type { Palette, Surface } from './paint.ts'
 
-const PALETTES = { light: paletteOf('light'), dark: paletteOf('dark') }
+/** Device pixels of a CSS pixel. */
+export const scaleNow = (): number => Math.max(1, Math.round(devicePixelRatio))
+
+let kept = { theme: '', scale: 0, palette: paletteOf('light', 1) }
 const dark = matchMedia('(prefers-color-scheme: dark)')
 
 export const theme = signal<'light' | 'dark'>(dark.matches ? 'dark' : 'light')
 dark.addEventListener('change', () => { theme.value = dark.matches ? 'dark' : 'light' })
 
-export const palette = (): Palette => PALETTES[theme.value]
+/** The colours of the theme, for the pixels of this screen. */
+export function palette (): Palette {
+  const scale = scaleNow()
+  if (kept.theme !== theme.value || kept.scale !== scale) {
+    kept = { theme: theme.value, scale, palette: paletteOf(theme.value, scale) }
+  }
+  return kept.palette
+}
 export const isDark = (): boolean => theme.value === 'dark'
 export const colour = (light: string, night: string): number => pixelOf(isDark() ? night : light)
-
-/** Device pixels of a CSS pixel. */
-export const scaleNow = (): number => Math.max(1, Math.round(devicePixelRatio))
 
 const frames = new Frames({
   request: run => { requestAnimationFrame(run) },
@@ -33,7 +40,7 @@ export interface Drawing {
   /** pieces that a painting reads; its pixels are added */
   reads: () => number
   /** on a surface that is empty, in device pixels; what the context draws comes on top */
-  draw: (surface: Surface, scale: number) => ((context: CanvasRenderingContext2D) => void) | null
+  draw: (surface: Surface) => ((context: CanvasRenderingContext2D) => void) | null
 }
 
 /** `on`: painted again when one of these changes; `now`: at once. */
@@ -77,7 +84,7 @@ function paint (canvas: HTMLCanvasElement, drawing: Drawing): void {
   const context = canvas.getContext('2d')!
   const image = context.createImageData(width, height)
   const surface = { pixels: new Uint32Array(image.data.buffer), width, height }
-  const above = drawing.draw(surface, scaleNow())
+  const above = drawing.draw(surface)
   context.putImageData(image, 0, 0)
   above?.(context)
 }

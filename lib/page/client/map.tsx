@@ -56,7 +56,7 @@ export function PieceMap ({ pieces }: { pieces: number }): JSX.Element {
     draw: surface => {
       if (statesNow().length < pieces) return null
       const from = Math.round(top.value * scale)
-      paintCells(surface, grid, statesNow(), from, palette(), scale)
+      paintCells(surface, grid, statesNow(), from, palette())
       const { value: chosen } = selected
       if (chosen === null) return null
       return context => {

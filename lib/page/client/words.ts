@@ -2,7 +2,7 @@
  * What happens, in words. Pure.
  */
 import type { AttemptView, TaskLive } from '../snapshot.ts'
-import { formatDuration, formatTimeLeft } from './format.ts'
+import { formatCount, formatDuration, formatTimeLeft, plural } from './format.ts'
 
 /** The state of a task in one line. */
 export function stateOf (live: TaskLive): string {
@@ -13,7 +13,9 @@ export function stateOf (live: TaskLive): string {
   if (live.finishing) return 'Stops as soon as the running pieces have ended'
   if (live.state !== null) return live.state
   if (live.computing === 'off') return 'Downloads only: this machine computes nothing'
-  return live.pieces.running > 0 ? `Computing ${live.pieces.running} at a time` : 'Waiting for work'
+  const { running, claimed } = live.pieces
+  if (running === 0 && claimed === 0) return 'Waiting for work'
+  return `Computing ${plural(running, 'piece')} here, and ${formatCount(claimed)} elsewhere`
 }
 
 /** The time left with its basis; null: nothing can be said. */
