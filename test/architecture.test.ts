@@ -109,6 +109,7 @@ const DOORS: Record<string, readonly string[]> = {
     'cgroup/groups.ts',
     'failures.ts',
     'limits.ts',
+    'own-command.ts',
     'pipe-watch.ts',
     'remove-tree.ts',
     'sandbox/detect.ts',

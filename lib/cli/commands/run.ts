@@ -29,6 +29,8 @@ import { FailureReport } from '../run/failures.ts'
 import type { Explain } from '../run/failures.ts'
 import { refuseForeignFiles } from '../run/foreign-files.ts'
 import { halted } from '../run/halt.ts'
+import { runHooks, runOnExit } from '../run/hooks.ts'
+import type { HookFlags } from '../run/hooks.ts'
 import { inputOptions } from '../run/inputs.ts'
 import type { InputFlags } from '../run/inputs.ts'
 import { aborted, onInterrupt, withDeadline } from '../run/interrupt.ts'
@@ -58,7 +60,8 @@ import { warn, warnBinds, warnConverted } from '../run/warnings.ts'
 
 /** The flags as typed. */
 export interface RunFlags
-  extends NetworkFlags, ConfinementFlags, InputFlags, LeavingFlags, MachineFlags, SealingFlags, VerifyingFlags {
+  extends NetworkFlags, ConfinementFlags, HookFlags, InputFlags, LeavingFlags, MachineFlags, SealingFlags,
+  VerifyingFlags {
   output: string
   /** default: one per core */
   slots?: number
@@ -98,9 +101,13 @@ export async function run (id: string, typed: RunFlags, reader: Reader | null = 
   const out = new JsonOutput(flags.json)
   const screen = reader?.screen ?? (canShowLive() ? new LiveScreen() : new PlainScreen())
   const stop = new AbortController()
-  const release = onInterrupt(() => { stop.abort() }, { takesTime: flags.partial === true })
+  const takesTime = flags.partial === true || flags.onExit !== undefined
+  const release = onInterrupt(() => { stop.abort() }, { takesTime })
   const attached = await (reader ?? { attach }).attach(source, flags, { out, screen, interrupted: stop.signal })
-  if (attached !== null) return attached
+  if (attached !== null) {
+    await runHooks(attached, flags, source.task ?? {}, out, screen)
+    return attached
+  }
   if (source.task !== null && mustAsk(source.task, flags, judge(source.task, flags, trust))) demandTerminal()
   await checkBinds(flags.bind)
   const joblog = flags.joblog === undefined ? null : new JobLog(flags.joblog)
@@ -128,6 +135,7 @@ export async function run (id: string, typed: RunFlags, reader: Reader | null = 
   await (flags.partial === true ? session.close() : withDeadline(session.close(), CLOSE_MS))
   if (flags.partial === true) await leavePartialFiles(session.torrent, flags, out, screen)
   joblog?.close()
+  await runOnExit(exitCode, flags, session.torrent, out, screen)
   out.emit('stopped', { exitCode })
   release()
   return exitCode

@@ -33,6 +33,8 @@ const finishing = (): Option[] => group('When done', [
   value('--seed-ratio <ratio>', 'seed until this many times the size of the files has been uploaded, then exit', parseAmount),
   new Option('--seal', 'also seed the files as an ordinary torrent, for other BitTorrent clients (see bitworker seal --help)').default(false),
   new Option('--agree', 'with --seal: of each piece whose results differ, first take the one with the lowest digest that a connected peer has; any peer can so replace results').default(false),
+  new Option('--on-done <cmd>', 'run this command of yours, outside the sandbox, when the task is done; TASK (the info-hash), NAME and DIR are in its environment'),
+  new Option('--on-exit <cmd>', 'run this one before the run exits; it also sees EXIT_CODE'),
   new Option('--partial', 'if the run ends early, make a file NAME.partial of the stored parts of each unfinished file').default(false)
 ])
 

@@ -7,6 +7,8 @@ import type { JsonOutput } from '../output/json-output.ts'
 import type { Screen } from '../output/screen.ts'
 import { describeFiles } from './events.ts'
 import type { FailureReport } from './failures.ts'
+import { runOnDone } from './hooks.ts'
+import type { HookFlags } from './hooks.ts'
 import { handedOver, leavesWhenDone, seeded } from './leaving.ts'
 import type { LeavingFlags } from './leaving.ts'
 import { sealWhenDone } from './sealing.ts'
@@ -19,7 +21,7 @@ import { nothingComes, PATIENCE_MS } from './waiting.ts'
 const NEVER = new Promise<never>(() => {})
 
 /** The flags that decide when to leave. */
-export interface OutcomeFlags extends LeavingFlags, SealingFlags { compute: boolean }
+export interface OutcomeFlags extends LeavingFlags, SealingFlags, HookFlags { compute: boolean }
 
 /** The end of a task. */
 export interface Outcome {
@@ -57,6 +59,10 @@ export function outcomeOf (
   })
   // after the note that it is done
   const sealed = sealWhenDone(torrent, flags, out, screen)
+  const hooked = finished.then(async () => {
+    await sealed()
+    await runOnDone(flags, torrent, out, screen)
+  })
   let isWaiting = false
   const waitForOthers = (giveUp: () => void): void => {
     if (isWaiting) return
@@ -99,7 +105,7 @@ export function outcomeOf (
   // an unsupported task leaves parts, and the user who wanted files has none; a piece may be lost again meanwhile
   const done = finished.then(async () => {
     if (!leavesWhenDone(flags)) return NEVER
-    await sealed()
+    await hooked
     await seeded(torrent, flags)
     if (!torrent.done || torrent.task?.unsupported !== undefined) return EXIT.workFailed
     return isUnmet(torrent) ? EXIT.unmet : EXIT.done
