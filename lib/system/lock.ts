@@ -35,6 +35,8 @@ function takeLock (file: string): Lock {
   // this process may have taken the same lock again, after its folder was removed
   const identity = identityOf(file)
   const isHeld = (): boolean => identity !== '' && identityOf(file) === identity && read(file) === own
+  // it may have been made in a folder that was being removed
+  if (!isHeld()) throw ioError(Object.assign(new Error(`${file} is gone`), { code: 'ENOENT' }), file)
   let isReleased = false
   const release = (): void => {
     if (!isReleased && isHeld()) removeFile(file)
@@ -132,6 +134,8 @@ function create (file: string, draft: string, own: string): boolean {
     return true
   } catch (err) {
     if (errnoOf(err) === 'EEXIST') return false
+    // the folder was removed with the draft: in a new one, others would see our lock before it is written
+    if (errnoOf(err) === 'ENOENT') throw err
   }
   try {
     writeFileSync(file, own, { flag: 'wx', mode: 0o600 }) // a file system without hard links
