@@ -47,7 +47,6 @@ export class Peer {
     this.#isSilent = scenario.policy !== 'bitworker'
     this.#session = new WorkSession(task, {
       store,
-      ...(world.board !== null && { verifying: this.#verifying(world.board) }),
       peerId,
       clock,
       random,
@@ -55,6 +54,7 @@ export class Peer {
       createDownloads: (parts, host) => this.#createDownloads(parts, host),
       ...(this.#isSilent && { createScheduler: (options: SchedulerOptions) => new RandomScheduler(options) })
     }, this.#createHost())
+    if (world.board !== null) this.#session.setPolicy(this.#verifying(world.board), 'possible')
     this.#session.startComputing(scenario.slots, 'suspend')
     if (world.board !== null) void this.#session.open()
   }

@@ -9,23 +9,31 @@ import { publish } from '../system/atomic-file.ts'
 import { errnoOf, ioError } from '../system/io-errors.ts'
 import { readSigningKey } from './trust-files.ts'
 
+/** `isNew`: it was made, and is not kept yet. */
+export interface PeerKey { readonly key: KeyObject, readonly isNew: boolean }
+
 /**
- * Reads the peer key, or makes one (mode 0600) if there is none. Rejects with BW_ERR_KEY_FILE if the file belongs to
- * another user, is a symbolic link, or is readable by others; with BW_ERR_KEY if it is no key; with BW_ERR_DISK_FULL
- * and BW_ERR_OUTPUT_FOLDER if it cannot be made.
- * @param file in a folder that is locked (see VerificationFiles.peerKey)
+ * Reads the peer key, or makes one if there is none. Rejects with BW_ERR_KEY_FILE if the file belongs to another user,
+ * is a symbolic link, or is readable by others; with BW_ERR_KEY if it is no key.
+ * @param file see VerificationFiles.peerKey
  */
-export async function openPeerKey (file: string): Promise<KeyObject> {
+export async function readPeerKey (file: string): Promise<PeerKey> {
   try {
-    return await readSigningKey(file)
+    return { key: await readSigningKey(file), isNew: false }
   } catch (error) {
     if (!(error instanceof BitWorkerError) || errnoOf(error.cause) !== 'ENOENT') throw error
   }
-  const { privateKey } = generateKeyPairSync('ed25519')
+  return { key: generateKeyPairSync('ed25519').privateKey, isNew: true }
+}
+
+/**
+ * Writes a new peer key (mode 0600). Rejects with BW_ERR_DISK_FULL and BW_ERR_OUTPUT_FOLDER.
+ * @param file in a folder that is locked
+ */
+export async function keepPeerKey (file: string, key: KeyObject): Promise<void> {
   try {
-    await publish(file, String(privateKey.export({ type: 'pkcs8', format: 'pem' })), 0o600)
+    await publish(file, String(key.export({ type: 'pkcs8', format: 'pem' })), 0o600)
   } catch (error) {
     throw ioError(error, file)
   }
-  return privateKey
 }

@@ -20,8 +20,6 @@ import { WireBatches } from './wire-batches.ts'
 /** The part of ComputeTorrent that is needed here. */
 export interface WiredTorrent extends ConnectingTorrent {
   readonly task: Task | null
-  /** whom wires join; null: the task is not open yet, or not known */
-  readonly _session: object | null
   /** what a new connection is told about our key; null: nothing, as results are not verified, or not yet */
   newIdentity (): WireIdentity | null
 }
@@ -49,6 +47,8 @@ export class TaskWires {
   readonly #exchange = new PeerExchange()
   readonly #admission = new Admission()
   readonly #batches = new WireBatches()
+  /** whom wires join; null: the task is not known, or not how its results are verified */
+  #sink: PeerSink | null = null
 
   constructor (torrent: WiredTorrent) {
     this.#torrent = torrent
@@ -80,24 +80,30 @@ export class TaskWires {
       // of inputs, see webtorrent/block-blame.ts
       if (this.#admission.isBanned(wire, address)) return true
     } else {
-      const { task, client, _session: session } = this.#torrent
+      const { task, client } = this.#torrent
       if (this.#admission.refuses(wire, address, this.#torrent)) return true
       wire.setMaxListeners(MAX_WIRE_LISTENERS)
       wire.extendedHandshake['p'] = client.torrentPort
       wire.extendedHandshake['reqq'] = MAX_PENDING_REQUESTS
       const identity = this.#torrent.newIdentity()
       // before that nobody would hear what the peer announces once it knows that the task is the same
-      const isHeard = task !== null && session !== null
+      const isHeard = task !== null && this.#sink !== null
       wire.use(utBitworker({ ...(isHeard && { task: localTask(task) }), ...(identity !== null && { identity }) }))
     }
     if (address !== undefined) this.#encryption.succeeded(address)
     return false
   }
 
-  /** The wire takes part in the task. */
-  join (wire: Wire, session: PeerSink): void {
-    const ext = extensionOf(wire)
-    if (ext === undefined || session.has(wire)) return
+  /** The wires take part in the task from now on, and those that follow. */
+  open (session: PeerSink, wires: Iterable<Wire>): void {
+    this.#sink = session
+    for (const wire of wires) this.join(wire)
+  }
+
+  /** The wire takes part in the task, if that is open. */
+  join (wire: Wire): void {
+    const [ext, session] = [extensionOf(wire), this.#sink]
+    if (ext === undefined || session === null || session.has(wire)) return
     const { task, _peers: peers, metadata, client: { throttleGroups } } = this.#torrent
     setUpWire(wire, ext, {
       pieceCount: task!.pieceCount, peers: peers?.values() ?? [], batches: this.#batches, throttleGroups
@@ -111,6 +117,15 @@ export class TaskWires {
     // for a link, this was not known earlier
     if (this.#torrent.private === true) delete wire.peerExtendedMapping['ut_pex']
     onceSpeaking(wire, () => { this.#exchange.add(wire) })
+  }
+
+  /** Results are signed from now on: tells the peer our key. */
+  introduce (wire: Wire): void {
+    const [ext, identity] = [extensionOf(wire), this.#torrent.newIdentity()]
+    if (ext === undefined || identity === null || this.#sink?.has(wire) !== true) return
+    if (ext.state.signing.own !== null) return
+    ext.identify(identity)
+    void offerMetadata(wire, this.#torrent.metadata!, true)
   }
 
   /** The first messages to the peer: the pieces stored here, and the port of our DHT node (BEP 5). */

@@ -2,7 +2,7 @@
 import type { TaskPeer } from '../peers/task-peer.ts'
 import type { Result } from '../results/result.ts'
 import type { ResultTable } from '../results/result-table.ts'
-import type { AttestationKind, Comparison, Policy, UncomparingPolicy } from '../verification/types.ts'
+import type { AttestationKind, Policy, UncomparingPolicy } from '../verification/types.ts'
 import type { Verification } from '../verification/verification.ts'
 
 /** The exchange of one task. */
@@ -41,17 +41,14 @@ export interface AttestationHost {
   misbehaved (peer: TaskPeer, reason: string, isFinal: boolean): void
 }
 
-/** How a session verifies results. */
+/** How a session verifies results. How they are compared, the task says. */
 export interface Verifying {
   readonly policy: Policy
-  /** default: 'bytes' */
-  readonly comparison?: Comparison
   /** holds from then on if results turn out not to be comparable; default: everything is accepted */
   readonly ifIncomparable?: UncomparingPolicy
-  /** equal runs of the command are known to give equal bytes; default: a difference is computed once more */
-  readonly isDeterministic?: boolean
   /** our own peer key, hex; null: we attest nothing */
   readonly ownKey: string | null
+  /** Called once in a session, the first time that it verifies anything. */
   createAttestations (parts: AttestationParts, host: AttestationHost): Attestations
   /** Returns what an earlier run kept. Default: nothing. */
   load? (): unknown

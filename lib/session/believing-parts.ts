@@ -5,18 +5,15 @@ import type { ResultTable } from '../results/result-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
-import type { Verifying } from './attestations.ts'
 
 /** The parts of a session that are used. */
 export interface BelievingParts {
   readonly task: Task
   readonly results: ResultTable
   readonly scheduler: Scheduler
-  readonly store: Pick<PieceStore, 'computed' | 'drop' | 'compare'>
+  readonly store: Pick<PieceStore, 'computed' | 'drop' | 'compare' | 'isVerified'>
   readonly clock: Clock
   readonly random: () => number
-  /** default: nothing is verified */
-  readonly verifying?: Verifying
 }
 
 /** The callbacks of the owner. */

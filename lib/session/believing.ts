@@ -6,9 +6,11 @@
 import type { TaskPeer } from '../peers/task-peer.ts'
 import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
-import type { CheckedEvent, VerificationHost } from '../verification/types.ts'
+import { withoutConduct } from '../verification/saved.ts'
+import type { CheckedEvent, Policy, VerificationHost } from '../verification/types.ts'
 import { Verification } from '../verification/verification.ts'
-import type { Attestations, Verifying } from './attestations.ts'
+import type { Verifying } from './attestations.ts'
+import { Attesting } from './attesting.ts'
 import { attestersOf, voucherOf } from './attesters.ts'
 import type { Attester } from './attesters.ts'
 import type { BelievingHost, BelievingParts } from './believing-parts.ts'
@@ -24,16 +26,18 @@ export class Believing implements VerificationHost {
   readonly #report: SessionHost['report']
   /** what follows from what is computed here */
   readonly own: OwnResults
-  /** null: nothing is verified, or not any more */
   #verification: Verification | null = null
-  #attestations: Attestations | null = null
+  /** how results are verified, as `setPolicy` was told last */
+  #verifying: Verifying | undefined
+  readonly #attesting: Attesting
+  #isOpen = false
   /** pieces to be looked at when the current call of the verification has returned */
   readonly #changed = new Set<number>()
   readonly #refuted = new Map<number, Result | null>()
   readonly #unaccepted: Unaccepted
   /** pieces to be checked as soon as their result is here: its bytes are needed to compare it */
   readonly #awaiting = new Set<number>()
-  /** stored pieces that need a second look before they are made into files */
+  /** those that need a second look before they are made into files */
   readonly #unseen: Unaccepted
   /** calls of the verification that have not returned; one more until the session is open */
   #depth = 1
@@ -47,39 +51,34 @@ export class Believing implements VerificationHost {
     this.#parts = parts
     this.#host = host
     this.#report = report
-    const { verifying, task, random } = parts
     this.own = new OwnResults(parts, {
       verification: () => this.#verification,
       tell: tell => { this.#tell(tell) },
-      attest: (index, result, opts) => { this.#attestations?.attest(index, result, opts) },
+      attest: (index, result, opts) => { if (this.#verification !== null) this.#attesting.attest(index, result, opts) },
       again: index => { this.check(index) },
       incomparable: index => { this.#giveUp(index) },
       warn
     })
     this.#keeping = new Keeping(parts.clock, () => {
-      if (this.#verification !== null) verifying?.keep?.(this.#verification.save())
+      if (this.#verification !== null) this.#verifying?.keep?.(this.#verification.save())
     })
-    this.#unaccepted = new Unaccepted(task)
-    this.#unseen = new Unaccepted(task)
-    if (verifying === undefined) return
-    const { policy, ownKey, comparison = 'bytes' } = verifying
-    this.#verification = new Verification({ pieceCount: task.pieceCount, policy, ownKey, random, comparison }, this)
-    this.#attestations = this.#createAttestations(verifying, this.#verification)
+    this.#attesting = new Attesting(parts, {
+      tell: tell => this.#verification === null ? null : this.#tell(tell),
+      verification: () => this.#verification,
+      run: () => { host.run() },
+      misbehaved: (...misdeed) => { host.misbehaved(...misdeed) }
+    })
+    this.#unaccepted = new Unaccepted(parts.task)
+    this.#unseen = new Unaccepted(parts.task)
     parts.scheduler.checks.onGivenUp(index => {
       if (this.#verification !== null) this.#tell(verification => { verification.abandoned(index) })
     })
   }
 
-  /** Results are verified; otherwise attestations may be kept for others. */
-  get isOn (): boolean { return this.verification !== null }
-
   get checkShare (): number { return this.#verification?.checkShare ?? 0 }
 
-  /** null: nothing is verified. */
-  get verification (): Verification | null { return this.#isOff ? null : this.#verification }
-
-  /** Everything is accepted, and what is attested is kept for those who check it. */
-  get #isOff (): boolean { return this.#verification?.policy.kind === 'off' }
+  /** null: nothing is verified; what is attested may be kept for those who do. */
+  get verification (): Verification | null { return this.#verification?.policy.kind === 'off' ? null : this.#verification }
 
   /** The file may be finished, as far as its results are concerned. */
   mayFinish (file: number): boolean {
@@ -105,7 +104,7 @@ export class Believing implements VerificationHost {
   /** Like `fetches`, for a result that is announced: what is asked for now may tell more. */
   believes (index: number, result: Result | undefined): boolean {
     if (this.fetches(index, result)) return true
-    if (this.#attestations?.isAwaited(index) === true) this.#parts.scheduler.checks.setAsked(index, true)
+    if (this.#attesting.isAwaited(index)) this.#parts.scheduler.checks.setAsked(index, true)
     return false
   }
 
@@ -116,26 +115,39 @@ export class Believing implements VerificationHost {
     this.#settle()
   }
 
-  joined (peer: TaskPeer): void { this.#attestations?.add(peer) }
+  joined (peer: TaskPeer): void { this.#attesting.add(peer) }
 
-  left (peer: TaskPeer): void { this.#attestations?.remove(peer) }
+  left (peer: TaskPeer): void { this.#attesting.remove(peer) }
 
   /** The pieces of earlier runs are known, and were told by `stored`. */
   open (): void {
+    this.#isOpen = true
     this.#depth--
-    if (this.#verification === null) return
-    this.#tell(verification => {
-      verification.restore(this.#parts.verifying?.load?.())
-      this.#attestations?.open()
-      for (const [index, own] of this.own.stored()) {
-        if (verification.stateOf(index) !== 'own') verification.computed(index, own)
-        this.#attestations?.attest(index, own, { isCheck: false })
-      }
-    })
+    if (this.#verification !== null) this.#begin(this.#verifying?.load?.())
+  }
+
+  /**
+   * How results are verified from now on; what was found out under another policy stays known. undefined: everything is
+   * accepted.
+   * @param isJudged until now, the verify command decided: what it found right stays accepted
+   */
+  setPolicy (verifying: Verifying | undefined, isJudged = false): void {
+    const saved = this.#verification?.save()
+    this.#verifying = verifying
+    if (verifying !== undefined) this.#attesting.begin(verifying)
+    this.#verification = this.#createVerification(verifying?.policy)
+    if (this.#isOpen) this.#replaced(saved ?? verifying?.load?.(), isJudged)
+  }
+
+  #createVerification (policy: Policy | undefined): Verification | null {
+    const { task: { pieceCount }, random } = this.#parts
+    if (policy === undefined) return null
+    const [{ comparison }, ownKey] = [this.own, this.#verifying!.ownKey]
+    return new Verification({ pieceCount, policy, ownKey, random, comparison }, this)
   }
 
   close (): void {
-    this.#attestations?.close()
+    this.#attesting.close()
     this.#keeping.close()
   }
 
@@ -151,49 +163,39 @@ export class Believing implements VerificationHost {
 
   /** Results of this task cannot be compared here: who is trusted is believed from now on, or everybody. */
   #giveUp (index: number): void {
-    const { task, scheduler, verifying: { ifIncomparable: policy, ownKey = null } = {}, random } = this.#parts
-    this.#verification = policy === undefined
-      ? null
-      : new Verification({ pieceCount: task.pieceCount, policy, ownKey, random, comparison: 'none' }, this)
+    const policy = this.#verifying?.ifIncomparable
+    const saved = this.#verification?.save()
+    this.#verification = this.#createVerification(policy)
     this.#report('incomparable', { piece: index, policy: policy?.kind ?? 'off' })
-    this.#awaiting.clear()
-    for (const check of scheduler.checks.wanted) scheduler.checks.drop(check)
-    if (this.#verification !== null) queueMicrotask(() => { this.#retell() })
-    for (let piece = 0; piece < task.pieceCount; piece++) this.#changed.add(piece)
-    queueMicrotask(() => { this.#follow() })
+    // not now: what gave the result has only just ended
+    queueMicrotask(() => { this.#replaced(saved && withoutConduct(saved), false) })
   }
 
-  /** Another verification has taken the place of the first one. */
-  #retell (): void {
-    const { task, results } = this.#parts
+  /** Another verification, or none, has taken the place of one. @param saved what that one knew */
+  #replaced (saved: unknown, isJudged: boolean): void {
+    const { task: { pieceCount }, scheduler, results, store } = this.#parts
+    this.#awaiting.clear()
+    for (const check of scheduler.checks.wanted) scheduler.checks.drop(check)
+    for (let index = 0; index < pieceCount; index++) this.#changed.add(index)
+    if (this.#verification === null) return this.#follow()
     this.#tell(verification => {
-      for (let index = 0; index < task.pieceCount; index++) verification.stored(index, results.own(index))
-      for (const [index, own] of this.own.stored()) verification.computed(index, own)
-      this.#attestations?.retell()
+      for (let index = 0; index < pieceCount; index++) {
+        verification.stored(index, results.own(index))
+        if (isJudged && store.isVerified?.(index) === true) verification.verified(index)
+      }
+      this.#begin(saved)
     })
   }
 
-  #createAttestations (verifying: Verifying, first: Verification): Attestations {
-    const { results, scheduler } = this.#parts
-    const now = (): Verification => this.#verification ?? first
-    const told = <T>(value: () => T): T => this.#tell(value)
-    return verifying.createAttestations({
-      results,
-      verification: {
-        accepts: (index, result) => now().accepts(index, result),
-        attested: statement => told(() => now().attested(statement)),
-        setMember: (key, trustedKey) => { told(() => { now().setMember(key, trustedKey) }) },
-        isMember: key => now().trustedKeyOf(key) !== undefined,
-        isExcluded: key => now().isExcluded(key),
-        statementsOf: index => now().statementsOf(index)
+  /** Tells a verification, which knows what is stored, what was known before, what is attested, and what is our own. */
+  #begin (saved: unknown): void {
+    this.#tell(verification => {
+      if (saved !== undefined) verification.restore(saved)
+      this.#attesting.tellAll()
+      for (const [index, own] of this.own.stored()) {
+        if (verification.stateOf(index) !== 'own') verification.computed(index, own)
+        this.#attesting.attest(index, own, { isCheck: false })
       }
-    }, {
-      wantsAttestation: index => scheduler.isMissing(index) && scheduler.isWanted(index),
-      attestationEnded: index => {
-        scheduler.checks.setAsked(index, false)
-        this.#host.run()
-      },
-      misbehaved: (peer, reason, isFinal) => { this.#host.misbehaved(peer, reason, isFinal) }
     })
   }
 
@@ -241,7 +243,7 @@ export class Believing implements VerificationHost {
   excluded (key: string, reason: string): void {
     this.#keeping.changed(true)
     this.#report('excluded', { key, reason, ...voucherOf(this.#verification, key) })
-    queueMicrotask(() => { this.#attestations?.exclude(key, reason) }) // not now: it closes connections
+    queueMicrotask(() => { this.#attesting.exclude(key, reason) }) // not now: it closes connections
   }
 
   /** Who attests the stored result of a piece, and is listened to. */
@@ -257,15 +259,13 @@ export class Believing implements VerificationHost {
   /** Tells the verification something, and does what follows from it. */
   #tell<T> (tell: (verification: Verification) => T): T {
     this.#depth++
-    let told: T
     try {
-      told = tell(this.#verification!)
+      return tell(this.#verification!)
     } finally {
       this.#depth--
+      this.#keeping.changed()
+      if (this.#depth === 0) this.#follow()
     }
-    this.#keeping.changed()
-    if (this.#depth === 0) this.#follow()
-    return told
   }
 
   #follow (): void {

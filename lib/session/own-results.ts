@@ -7,6 +7,7 @@ import { traceOf } from '../base/trace.ts'
 import { sameResult } from '../results/result.ts'
 import type { Result } from '../results/result.ts'
 import type { OwnResult, PieceStore } from '../store/types.ts'
+import type { Comparison } from '../verification/types.ts'
 import type { Verification } from '../verification/verification.ts'
 import type { Attestations } from './attestations.ts'
 import type { BelievingParts } from './believing-parts.ts'
@@ -44,7 +45,7 @@ export interface OwnResultsHost {
 export class OwnResults {
   /** null: results are compared by their bytes */
   readonly comparer: Comparer | null
-  readonly #parts: Pick<BelievingParts, 'task' | 'results' | 'store'>
+  readonly #parts: BelievingParts
   readonly #results: BelievingParts['results']
   readonly #host: OwnResultsHost
   readonly #runs: SecondRuns
@@ -54,19 +55,26 @@ export class OwnResults {
   readonly #found = new Map<number, Finding>()
 
   constructor (parts: BelievingParts, host: OwnResultsHost) {
-    const { results, verifying } = parts
+    const { results, task: { compareCommand, deterministic } } = parts
     this.#parts = parts
     this.#results = results
     this.#host = host
-    this.comparer = verifying?.comparison === 'command' ? new Comparer(parts, err => { host.warn(err) }) : null
-    this.#isComparable = verifying?.comparison !== 'none'
-    this.#runs = new SecondRuns(verifying?.isDeterministic === true)
+    this.comparer = compareCommand === undefined ? null : new Comparer(parts, err => { host.warn(err) })
+    this.#isComparable = deterministic !== false || this.comparer !== null
+    this.#runs = new SecondRuns(deterministic === true)
   }
 
-  /** The store, for work items whose results are compared with what is stored. */
+  /** How results are compared; 'none': they differ from run to run, as the task says or as was found out here. */
+  get comparison (): Comparison {
+    return !this.#isComparable ? 'none' : this.comparer === null ? 'bytes' : 'command'
+  }
+
+  /** The store, for work items whose results are compared with what is stored, while results are verified. */
   checking (store: Pick<PieceStore, 'generate'>): Pick<PieceStore, 'generate'> {
     return {
-      generate: index => store.generate(index, { replaces: (own, stored) => this.replaces(index, own, stored) })
+      generate: index => this.#host.verification() === null
+        ? store.generate(index)
+        : store.generate(index, { replaces: (own, stored) => this.replaces(index, own, stored) })
     }
   }
 

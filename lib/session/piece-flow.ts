@@ -51,7 +51,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   #isClosed = false
 
   constructor (task: Task, parts: SessionParts, host: SessionHost, { progress, finisher }: Followers) {
-    const { pieceCount, inputs } = task
+    const { pieceCount } = task
     this.#host = host
     this.#progress = progress
     this.#finisher = finisher
@@ -60,7 +60,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.results = new ResultTable(pieceCount)
     this.scheduler = schedulerOf(parts, {
       pieceCount,
-      needsInputs: inputs !== undefined,
+      needsInputs: task.inputs !== undefined,
       checkShare: () => this.believing.checkShare,
       overdue: () => { this.downloads.reassign() }
     })
@@ -78,15 +78,16 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     const peers = this.neighbours = new Neighbours({ ...parts, results, scheduler }, this)
     this.#agreement = new Agreement(peers)
     const downloadParts = { ...parts, scheduler, peers }
-    const downloads = this.downloads =
-      parts.createDownloads?.(downloadParts, this) ?? new WireDownloads(downloadParts, this)
-    const store = this.believing.isOn ? this.believing.own.checking(parts.store) : parts.store
+    this.downloads = parts.createDownloads?.(downloadParts, this) ?? new WireDownloads(downloadParts, this)
+    const { downloads } = this
+    const store = this.believing.own.checking(parts.store)
     this.computing = new Computing({ ...parts, store, results, scheduler, downloads, claims: peers.claims }, host, {
       computed: (index, own) => { this.believing.own.computed(index, own) },
       stored: (index, result) => { this.vetting.computed(index, result) },
       gaveUp: () => { this.believing.setComputing(false) }
     })
     this.vetting = new Vetting(task, { ...parts, results, scheduler, neighbours: peers }, host, {
+      unjudged: why => host.unjudged?.(why) === true,
       paceMs: () => this.computing.paceMs,
       stored: (index, result) => { this.#onStored(index, result) },
       withdraw: (index, size) => { this.#withdraw(index, size) },
@@ -229,7 +230,6 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   }
 
   get isFull (): boolean { return this.#arrivals.isFull }
-
   distrust (peer: TaskPeer, index: number, reason: string): void {
     this.neighbours.distrust(peer, index, reason)
     this.computing.run()

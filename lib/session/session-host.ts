@@ -14,6 +14,11 @@ export interface SessionHost {
   fileFinished (file: number, finished: FinishedFile | null): void
   /** all pieces are stored, and all files are finished as far as they may be */
   done (): void
+  /**
+   * Results of others wait, because the verify command that must judge them may not run any more ('stopped'); or it does
+   * not work here, and is not used any more ('broken'). Returns whether `setPolicy` will be called. Default: false.
+   */
+  unjudged? (why: 'stopped' | 'broken'): boolean
   /** the peer may not come back */
   ban (wire: Wire): void
   /** something that the user should know of, and after which the session continues */
@@ -35,6 +40,7 @@ export function noting (host: SessionHost, note: SessionHost['report']): Session
     lost: index => { host.lost(index) },
     fileFinished: (file, finished) => { host.fileFinished(file, finished) },
     done: () => { host.done() },
+    unjudged: why => host.unjudged?.(why) === true,
     ban: wire => { host.ban(wire) },
     warn: err => { host.warn(err) },
     ended: () => { host.ended() },

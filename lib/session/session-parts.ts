@@ -9,7 +9,6 @@ import type { Downloads } from '../download/downloads.ts'
 import { Scheduler } from '../scheduling/scheduler.ts'
 import type { SchedulerOptions } from '../scheduling/scheduler.ts'
 import type { PieceStore } from '../store/types.ts'
-import type { Verifying } from './attestations.ts'
 
 /** The parts of a session. */
 export interface SessionParts<Store extends PieceStore = PieceStore> {
@@ -23,12 +22,6 @@ export interface SessionParts<Store extends PieceStore = PieceStore> {
   readonly lag: () => number
   /** whether complete commands may run here at all; default: true */
   readonly completes?: boolean
-  /** default: nothing is verified */
-  readonly verifying?: Verifying
-  /** whether results of others are judged by the task's verify command, where commands run; default: true */
-  readonly verifies?: boolean
-  /** whether nothing else of others is used, also if commands are stopped or the command is given up; default: false */
-  readonly mustJudge?: boolean
   /** default: the policy of docs/scheduling.md */
   createScheduler? (opts: SchedulerOptions): Scheduler
   /** default: requests over the peers' wires */

@@ -19,17 +19,17 @@ import { JudgeRuns, limitMs } from './judge-run.ts'
  */
 export type Verdict = Judgement['verdict'] | 'unjudged' | 'ignored'
 
+/**
+ * Whether results of others are judged. 'possible': where commands run; what cannot be judged, because none may run or
+ * the command was given up, is left to the policy. 'required': nothing else is used. It waits while no command may run,
+ * and nobody is listened to if the command is given up. 'none': not at all.
+ */
+export type JudgeMode = 'none' | 'possible' | 'required'
+
 /** The parts that the verifier uses. */
 export interface VerifierParts {
   readonly store: Pick<PieceStore, 'verifyBy'>
   readonly clock: Clock
-  /** default: true */
-  readonly verifies?: boolean
-  /**
-   * What others computed is used only if the command finds it right here: while no command may run, it waits, and if
-   * the command is given up, nobody is listened to. Default: what cannot be judged for these reasons is used.
-   */
-  readonly mustJudge?: boolean
 }
 
 /** Callbacks of the verifier's owner. */
@@ -73,17 +73,14 @@ const NOT_ITS_FAULT: ReadonlySet<string> = new Set(['BW_ERR_COMMAND_TIMEOUT', 'B
 /** Own pieces are judged three times, and from then on if that takes no more than this share of computing them. */
 const OWN_PIECES = 3
 const OWN_SHARE = 0.1
-/** What follows if the command does not work here. */
-const USED = 'results of other peers are accepted without it from now on. Correct the machine or the task, or only download.'
-const UNUSED = 'all pieces are computed here from now on, as the policy all asks. Correct the machine or the task, or choose another policy.'
 const NO_RECORD = { useful: 0, useless: 0 }
 
 /** The verification of one task's results by its verify command. */
 export class Verifier {
   readonly #store: VerifierParts['store']
   readonly #host: VerifierHost
-  readonly #isPossible: boolean
-  readonly #mustJudge: boolean
+  readonly #isAble: boolean
+  #judging: JudgeMode = 'possible'
   #mode: 'off' | 'expected' | 'on' = 'off'
   #hasGivenUp = false
   #isStopped = false
@@ -97,14 +94,25 @@ export class Verifier {
   #records = new WeakMap<object, { useful: number, useless: number }>()
   readonly #own = { judged: 0, late: 0, ms: 0, paceMs: 0, unknown: 0 }
 
-  constructor (task: Task, { store, clock, verifies = true, mustJudge = false }: VerifierParts, host: VerifierHost) {
+  constructor (task: Task, { store, clock }: VerifierParts, host: VerifierHost) {
     this.#store = store
     this.#runs = new JudgeRuns(clock)
     this.#host = host
     const { verifyCommand, unsupported } = task
-    this.#isPossible =
-      verifies && verifyCommand !== undefined && unsupported === undefined && store.verifyBy !== undefined
-    this.#mustJudge = mustJudge && this.#isPossible
+    this.#isAble = verifyCommand !== undefined && unsupported === undefined && store.verifyBy !== undefined
+  }
+
+  get #isPossible (): boolean { return this.#isAble && this.#judging !== 'none' }
+
+  get #mustJudge (): boolean { return this.#isAble && this.#judging === 'required' }
+
+  get isRequired (): boolean { return this.#mustJudge }
+
+  /** Default: 'possible'. What waits, and need not any more, is left to the policy. */
+  setJudging (judging: JudgeMode): void {
+    this.#judging = judging
+    this.#saysThatItWaits = true
+    if (this.#isStopped || this.#hasGivenUp || judging === 'none') this.stop()
   }
 
   /** Results are judged, now or as soon as commands may run, or are not used at all. */
@@ -114,6 +122,7 @@ export class Verifier {
 
   /** Commands will be allowed to run: results wait until then. */
   expect (): void {
+    this.#isStopped = false
     if (this.#isPossible && !this.#hasGivenUp && this.#mode === 'off') this.#mode = 'expected'
   }
 
@@ -122,7 +131,6 @@ export class Verifier {
     this.expect()
     if (this.#mode === 'off') return
     this.#mode = 'on'
-    this.#isStopped = false
     this.#runs.start(slots, isPaused)
     this.#run()
   }
@@ -227,7 +235,7 @@ export class Verifier {
     this.#host.gaveUp(new BitWorkerError(
       'BW_ERR_VERIFY_COMMAND',
       'command',
-      `The task's verify command cannot judge pieces that were computed here (${why.message.replace(/\.$/, '')}), so ${this.#mustJudge ? UNUSED : USED}`,
+      `The task's verify command cannot judge pieces that were computed here (${why.message.replace(/\.$/, '')}), so it is not used any more. Correct the machine or the task.`,
       { cause: why }
     ))
   }

@@ -15,7 +15,7 @@ import type { Task } from '../task/task.ts'
 import { wrongHere } from './events.ts'
 import type { SessionHost } from './session-host.ts'
 import { Verifier } from './verifier.ts'
-import type { Verdict, VerifierHost, VerifierParts } from './verifier.ts'
+import type { JudgeMode, Verdict, VerifierHost, VerifierParts } from './verifier.ts'
 
 /** The parts that vetting uses. */
 export interface VettingParts extends VerifierParts {
@@ -27,6 +27,8 @@ export interface VettingParts extends VerifierParts {
 
 /** Callbacks of its owner. */
 export interface VettingHost {
+  /** See SessionHost. */
+  unjudged (why: 'stopped' | 'broken'): boolean
   /** how long a piece takes to be computed here, milliseconds; 0: unknown */
   paceMs (): number
   /** the stored piece counts from now on */
@@ -143,12 +145,24 @@ export class Vetting implements VerifierHost {
 
   gaveUp (why: BitWorkerError): void {
     this.#session.warn(why)
+    this.#host.unjudged('broken')
+    this.#reconsider()
+  }
+
+  waits (why: BitWorkerError): void { if (!this.#host.unjudged('stopped')) this.#session.warn(why) }
+
+  /** See verifier.ts. */
+  setJudging (judging: JudgeMode): void {
+    this.verifier.setJudging(judging)
+    this.#reconsider()
+  }
+
+  /** Others are listened to than before. */
+  #reconsider (): void {
     const { neighbours } = this.#parts
     for (const peer of neighbours) neighbours.reconsiderAll(peer)
     this.#host.changed()
   }
-
-  waits (why: BitWorkerError): void { this.#session.warn(why) }
 
   #isDue (index: number): boolean { return this.verifier.isOn && this.#parts.store.isVerified?.(index) === false }
 

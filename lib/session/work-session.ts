@@ -11,6 +11,7 @@ import type { ResultTable } from '../results/result-table.ts'
 import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { PieceStore } from '../store/types.ts'
 import type { Task } from '../task/task.ts'
+import type { Verifying } from './attestations.ts'
 import type { Computing } from './computing.ts'
 import type { PieceState, Policy, VerificationStats } from '../verification/types.ts'
 import type { Attester } from './attesters.ts'
@@ -23,8 +24,9 @@ import { endOfReading, noting } from './session-host.ts'
 import type { SessionHost } from './session-host.ts'
 import type { SessionParts } from './session-parts.ts'
 import type { Hold } from './slots.ts'
+import type { JudgeMode } from './verifier.ts'
 
-export type { SessionHost }
+export type { JudgeMode, SessionHost }
 
 /** Interval of the checks for lapsed claims, and for peers that only choke us. */
 const HOUSEKEEPING_MS = 10_000
@@ -123,6 +125,21 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     if (this.#flow.computing.isStuck || this.#finisher.isOpenEnded) return Infinity
     return Math.max(this.progress.remainingMs(this.#parts.clock.now()), this.#flow.computing.busyMs)
   }
+
+  /**
+   * How results are verified from now on; at first, not at all. What was computed, judged and found out so far stays
+   * known. undefined: everything is accepted, unless it must be judged.
+   * @param judging by the task's verify command
+   */
+  setPolicy (verifying: Verifying | undefined, judging: JudgeMode): void {
+    if (this.#isClosed) return
+    const { believing, vetting } = this.#flow
+    believing.setPolicy(verifying, vetting.verifier.isRequired)
+    vetting.setJudging(judging)
+  }
+
+  /** False if the results of this task differ from run to run, as it says or as was found out here. */
+  get isComparable (): boolean { return this.#flow.believing.own.comparison !== 'none' }
 
   /** What is known of the results; null: they are not verified, or not any more. */
   get verification (): VerificationStats | null { return this.#flow.believing.verification?.stats() ?? null }

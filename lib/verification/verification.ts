@@ -56,10 +56,8 @@ export class Verification {
   }
 
   get policy (): Policy { return this.#known.policy }
-
   /** 0 to 2: how much it takes until a new peer is believed. */
   get level (): number { return this.#known.levels.level }
-
   /** The share of the items that are checks while pieces are missing, 0 to 1; then, all that were asked for. */
   get checkShare (): number {
     if (this.#checks === null || this.#checks.openCount === 0) return 0
@@ -92,7 +90,6 @@ export class Verification {
   trustedKeyOf (key: string): string | undefined { return this.#known.ledger.get(key)?.trustedKey ?? undefined }
 
   isExcluded (key: string): boolean { return this.#known.ledger.get(key)?.state === 'excluded' }
-
   /** A statement with a right signature. 'refused': no room, or nothing new is learnt by it. */
   attested ({ index, result, key, kind, isFirstHand = true }: Statement): 'new' | 'known' | 'refused' {
     const { ledger, statements } = this.#known
@@ -136,9 +133,8 @@ export class Verification {
   }
 
   /**
-   * A command of ours (item or check) gave this result.
-   *
-   * With a compare command: `result` is the attested one that is equal, if there is one; `unequal`: those that are not.
+   * A command of ours (item or check) gave this result. With a compare command: `result` is the attested one that is
+   * equal, if there is one; `unequal`: those that are not.
    */
   computed (index: number, result: Result, unequal: readonly Result[] = []): void {
     if (!this.#known.isPiece(index)) return
@@ -184,6 +180,12 @@ export class Verification {
     this.#release()
   }
 
+  /** The verify command found the stored result right before any of this was known. */
+  verified (index: number): void {
+    this.#known.pieces.verified[index] = this.#known.pieces.stored[index]!
+    this.#refresh(index)
+  }
+
   /** What is stored here now; undefined: nothing. */
   stored (index: number, result: Result | undefined): void {
     if (!this.#known.isPiece(index)) return
@@ -205,7 +207,6 @@ export class Verification {
 
   /** The accepted result of the piece, which may not be stored yet; null: none is. */
   accepted (index: number): Result | null { return this.#known.result(index, this.#known.belief(index).variant) }
-
   /**
    * There is a result that is not accepted, by a key that is listened to: computing the piece is a second opinion. It
    * comes after the missing pieces and the checks.
@@ -219,10 +220,9 @@ export class Verification {
   needsLook (index: number): boolean { return this.#looks.needs(index) }
 
   stateOf (index: number): PieceState { return this.#known.pieces.stateOf(index) }
-
   stats (): VerificationStats { return statsOf(this.#known, this.#checks, this.#sample, this.#isMember()) }
 
-  /** For the disk: the ledger, the level, what was computed here, and the counts of checks. JSON. */
+  /** For the disk, or another policy: the ledger, the level, what was computed here, and the counts of checks. JSON. */
   save (): Saved { return save(this.#known, this.#checks, this.#sample) }
 
   /**

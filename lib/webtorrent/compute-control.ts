@@ -28,6 +28,7 @@ import type { Wire } from './types.ts'
 export interface ControlledTorrent extends InternalTorrent {
   readonly _session: WorkSession<ComputeStore> | null
   readonly _options: TaskTorrentOptions
+  readonly _policy: { follow (): void }
 }
 
 /** The computing of one torrent. */
@@ -59,6 +60,7 @@ export class ComputeControl {
   start (options: ComputeOptions): void {
     const checked = this.#options = checkComputeOptions(options)
     this.resume()
+    this.#torrent._policy.follow()
     this.#torrent._session?.expectComputing(true)
     if (this.#torrent.ready) this.#startWhenSettled(checked)
   }

@@ -38,6 +38,7 @@ export interface MirroredTorrent extends InternalTorrent {
     readonly labels?: ReadonlyMap<string, string>
   }
   _folderOf (task: Task): string
+  readonly _policy: { unjudged (why: 'stopped' | 'broken'): boolean }
   readonly _control: { readonly isStarting: boolean, banned (wire: Wire): void }
 }
 
@@ -123,6 +124,8 @@ export class SessionMirror implements SessionHost {
     this.#torrent._taskWires.ban(wire)
     this.#torrent._control.banned(wire)
   }
+
+  unjudged (why: 'stopped' | 'broken'): boolean { return this.#torrent._policy.unjudged(why) }
 
   warn (err: Error): void { if (!this.#torrent.destroyed) this.#torrent.emit('warning', err) }
 

@@ -7,7 +7,8 @@ import type { KeyObject } from 'node:crypto'
 import { BRANCH_BYTES, NONCE_BYTES } from '../../extensions/ut_bitworker/constants.ts'
 import type { MemberRecord, WireIdentity } from '../../extensions/ut_bitworker/index.ts'
 import type { Clock } from '../base/clock.ts'
-import { openPeerKey } from '../config/peer-key.ts'
+import { keepPeerKey, readPeerKey } from '../config/peer-key.ts'
+import type { PeerKey } from '../config/peer-key.ts'
 import { localTask } from '../connections/task-wire.ts'
 import { AttestationExchange } from '../peers/attestation-exchange.ts'
 import type { AttestationExchangeHost, AttestationExchangeParts } from '../peers/attestation-parts.ts'
@@ -36,24 +37,34 @@ export interface SigningOptions {
 /** Our side of the attestations of one task. */
 export class Signing {
   readonly #opts: SigningOptions
+  readonly #peerKey: PeerKey
   readonly #signer: Signer
   readonly #certificates: readonly MemberRecord[]
-  readonly #files: VerificationFiles
+  /** null: the folder is not ours yet */
+  #files: VerificationFiles | null = null
   #keeping: Promise<void> = Promise.resolve()
+  #isClosed = false
 
-  private constructor (opts: SigningOptions, signer: Signer, files: VerificationFiles) {
+  private constructor (opts: SigningOptions, peerKey: PeerKey) {
     this.#opts = opts
-    this.#signer = signer
-    this.#files = files
+    this.#peerKey = peerKey
+    this.#signer = signerOf(peerKey.key)
     const { member, task } = opts
-    this.#certificates = member === undefined ? [] : [certifyMember(task.digest, signer.key, signerOf(member))]
+    this.#certificates = member === undefined ? [] : [certifyMember(task.digest, this.#signer.key, signerOf(member))]
   }
 
-  /** Rejects with the errors of `openPeerKey` and `VerificationFiles.open`. */
-  static async open (opts: SigningOptions): Promise<Signing> {
-    const { task, folder } = opts
-    const key = opts.key ?? await openPeerKey(VerificationFiles.peerKey(folder, task))
-    return new Signing(opts, signerOf(key), VerificationFiles.open(folder, task, BRANCH_BYTES))
+  /** Writes nothing. Rejects with the errors of `readPeerKey`. */
+  static async read (opts: SigningOptions): Promise<Signing> {
+    const { task, folder, key } = opts
+    const file = VerificationFiles.peerKey(folder, task)
+    return new Signing(opts, key === undefined ? await readPeerKey(file) : { key, isNew: false })
+  }
+
+  /** The store is open. Rejects with the errors of `keepPeerKey` and `VerificationFiles.open`. */
+  async open (): Promise<void> {
+    const { task, folder } = this.#opts
+    if (this.#peerKey.isNew) await keepPeerKey(VerificationFiles.peerKey(folder, task), this.#peerKey.key)
+    if (!this.#isClosed) this.#files = VerificationFiles.open(folder, task, BRANCH_BYTES)
   }
 
   /** Our peer key, 64 hex digits. */
@@ -79,21 +90,27 @@ export class Signing {
       signer: this.#signer,
       certificates: this.#certificates,
       isSignature: signatureChecker(),
-      openLog: () => this.#files.statements
+      openLog: () => this.#opened.statements
     }, host)
   }
 
   /** What `keep` was given last; undefined: nothing. */
-  load (): unknown { return this.#files.readLedger() }
+  load (): unknown { return this.#opened.readLedger() }
 
   /** Keeps what a later run goes on with. If it cannot be written, that run knows less: nothing else depends on it. */
   keep (saved: unknown): void {
-    this.#keeping = this.#keeping.then(async () => this.#files.writeLedger(saved)).catch(() => {})
+    this.#keeping = this.#keeping.then(async () => this.#files?.writeLedger(saved)).catch(() => {})
   }
 
   /** Resolves when everything is on disk. */
   async close (): Promise<void> {
+    this.#isClosed = true
     await this.#keeping
-    this.#files.close()
+    this.#files?.close()
+  }
+
+  get #opened (): VerificationFiles {
+    if (this.#files === null) throw new Error('a bug: the store is not open')
+    return this.#files
   }
 }

@@ -19,7 +19,6 @@ import { isMadeHere } from '../inputs/made-tasks.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import { noStats } from '../session/events.ts'
 import type { InputEvent, TaskStats } from '../session/events.ts'
-import type { Verifying } from '../session/attestations.ts'
 import { WorkSession } from '../session/work-session.ts'
 import { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
@@ -42,11 +41,8 @@ import { WantedPieces } from './selections.ts'
 import { missingPieces, SessionMirror } from './session-mirror.ts'
 import { TaskFileView } from './task-file-view.ts'
 import type { DestroyOptions } from './inherited-options.ts'
-import type { Signing } from './signing.ts'
-import { chooseVerifying, reportOf } from './verify-options.ts'
-import type { ChosenVerifying } from './verify-options.ts'
+import { TorrentPolicy } from './torrent-policy.ts'
 import type { VerificationReport } from './verify-types.ts'
-import { openVerifying } from './verifying.ts'
 import type { Wire } from './types.ts'
 
 /**
@@ -58,8 +54,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
   _closed: Promise<void> = Promise.resolve()
   _session: WorkSession<ComputeStore> | null = null
   _lag: ProcessLag | null = null
-  _signing: Signing | null = null
-  _verifies: ChosenVerifying | null = null
+  readonly _policy = new TorrentPolicy(this)
   readonly _control: ComputeControl
   readonly _taskWires = new TaskWires(this)
   readonly _wanted = new WantedPieces()
@@ -81,18 +76,20 @@ export class ComputeTorrent extends IdentifiedTorrent {
     this.pieces = missingPieces(task.pieceCount)
     if (this._options.uploads === undefined) this._rechokeNumSlots = this.client.maxConns
     const store = this._createStore(task)
-    const options = await chooseVerifying(this, task)
-    const verifying = options === undefined ? undefined : await openVerifying(options, this, task, store)
-    if (this.destroyed) return
-    const session = this._createSession(task, store, verifying)
+    const session = this._createSession(task, store)
     this.metadata = this.torrentFile
     this.files = task.files.map((file, index) => new TaskFileView(this, session, file, index))
     this._selectFiles()
-    for (const wire of this.wires) this._taskWires.join(wire, session)
     this.emit('metadata')
     if (this.destroyed) return
     try {
+      await this._policy.open(session)
+      if (this.destroyed) return
+      this._taskWires.open(session, this.wires)
       await previousClosed(this._folderOf(task), task.infoHash)
+      if (this.destroyed) return
+      await store.open()
+      await this._policy.stored()
       if (this.destroyed) return
       await session.open()
       if (this.destroyed) return
@@ -116,22 +113,18 @@ export class ComputeTorrent extends IdentifiedTorrent {
   }
 
   /** Of a connection, for ut_bitworker. */
-  newIdentity (): WireIdentity | null { return this._signing?.identity() ?? null }
+  newIdentity (): WireIdentity | null { return this._policy.newIdentity() }
 
-  _createSession (task: Task, store: ComputeStore, verifying?: Verifying): WorkSession<ComputeStore> {
+  _createSession (task: Task, store: ComputeStore): WorkSession<ComputeStore> {
     const lag = this._lag = new ProcessLag()
     const { peerIdBuffer: peerId } = this.client
-    const { verify } = this._options
     const parts = {
       store,
       peerId,
       clock: systemClock,
       random: Math.random,
       lag: () => lag.ms,
-      completes: this._completes(task),
-      verifies: verify !== 'off',
-      mustJudge: verify === 'all',
-      ...(verifying !== undefined && { verifying })
+      completes: this._completes(task)
     }
     this._session = new WorkSession(task, parts, new SessionMirror(this, task))
     this._session.expectComputing(this._control.isWanted || this._options.expectsComputing === true)
@@ -157,7 +150,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
   /** The progress of the task; all zero before 'metadata', and for ordinary torrents. */
   stats (): TaskStats { return this._session?.stats() ?? noStats() }
 
-  get verification (): VerificationReport | null { return reportOf(this) }
+  get verification (): VerificationReport | null { return this._policy.report }
 
   standing (piece: number): PieceState | null { return this._session?.standing(piece) ?? null }
 
@@ -242,7 +235,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
     guardPex(wire)
     wire.on('extended', extension => { if (extension === 'handshake') this._control.met(wire) })
     if (extensionOf(wire) !== undefined) replayHandshake(wire)
-    if (this._session !== null) this._taskWires.join(wire, this._session)
+    this._taskWires.join(wire)
   }
 
   override _onWireWithMetadata (wire: Wire): void {
@@ -310,7 +303,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
     this._sealing?.break()
     if (!this.destroyed && session !== null && store !== null) {
       this._lag?.close()
-      const closing = session.close(err).then(() => this._control.close()).then(() => this._signing?.close())
+      const closing = session.close(err).then(() => this._control.close()).then(() => this._policy.close())
       // WebTorrent closes the store at once; work items must have ended before
       this._closed = new Promise(resolve => { this.store = closeAfter(closing, store, resolve) })
       noteClosing(this._folderOf(session.task), session.task.infoHash, this._closed)

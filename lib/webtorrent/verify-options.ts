@@ -3,30 +3,14 @@ import type { KeyObject } from 'node:crypto'
 import { hexOf } from '../base/digest.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import { readSigningKey } from '../config/trust-files.ts'
-import type { SessionEvents } from '../session/events.ts'
+import type { JudgeMode } from '../session/work-session.ts'
 import { publicKeyOf } from '../task/ed25519.ts'
 import { checkSignatures } from '../task/signature.ts'
 import type { Task } from '../task/task.ts'
 import { checkedPolicy, defaultPolicy, formatPolicy, parsePolicy } from '../verification/policy.ts'
 import type { DefaultPolicy } from '../verification/policy.ts'
-import type { Policy, VerificationStats } from '../verification/types.ts'
-import type { PolicyOption, VerificationReport, VerifyOptions, VerifyingOptions } from './verify-types.ts'
-
-/** The part of ComputeTorrent that is reported. */
-export interface ReportingTorrent {
-  readonly _verifies: ChosenVerifying | null
-  readonly _session: { readonly verification: VerificationStats | null, readonly policy: Policy | null } | null
-}
-
-/** What `torrent.verification` is. */
-export function reportOf ({ _verifies: chosen, _session: session }: ReportingTorrent): VerificationReport | null {
-  const stats = session?.verification ?? null
-  if (chosen === null || stats === null) return null
-  // another one may have taken its place; with `all`, that is the one beside the verify command
-  const policy = chosen.policy.kind === 'all' ? chosen.policy : session?.policy ?? chosen.policy
-  const isMemberExpected = chosen.isMemberExpected || policy.kind === 'trust'
-  return { policy: formatPolicy(policy), isMemberExpected, ...stats }
-}
+import type { Policy } from '../verification/types.ts'
+import type { PolicyOption, VerifyOptions, VerifyingOptions } from './verify-types.ts'
 
 /** The policy of a torrent, and what its session needs for it. */
 export interface ChosenVerifying extends DefaultPolicy {
@@ -37,6 +21,9 @@ export interface ChosenVerifying extends DefaultPolicy {
 }
 
 type AddOptions = VerifyOptions & { compute?: unknown }
+
+/** Options of a torrent; `verifying` is used as it is. */
+export type VerifyingTorrentOptions = AddOptions & { verifying?: VerifyingOptions }
 
 /** The same for a task whose output is read: what comes from it is as good as its results. */
 export function verifyOptionsOf (options: AddOptions): VerifyOptions {
@@ -59,81 +46,124 @@ function willCompute ({ compute, expectsComputing }: AddOptions): boolean {
   return expectsComputing ?? (compute !== undefined && compute !== false)
 }
 
-/** The torrent that asks. */
-export interface ChoosingTorrent {
-  readonly destroyed: boolean
-  readonly _options: AddOptions & { verifying?: VerifyingOptions }
-  _verifies: ChosenVerifying | null
-  _destroy (err: Error): void
-  emit (event: 'verifying', verifying: SessionEvents['verifying']): boolean
+/** What decides about the default beside task and options. */
+export interface Circumstances {
+  /** commands run here, or will */
+  computes: boolean
+  /** results do not differ from run to run, as far as is known */
+  isComparable: boolean
+  /** the verify command is not known not to work here */
+  commandWorks: boolean
 }
 
-/** What the session of the torrent needs; undefined if results are not verified. A failure ends the torrent. */
-export async function chooseVerifying (torrent: ChoosingTorrent, task: Task): Promise<VerifyingOptions | undefined> {
-  if (torrent._options.verifying !== undefined) return torrent._options.verifying
-  try {
-    const { policy, line, isWarning } = torrent._verifies = await verifyingFor(task, torrent._options)
-    if (!torrent.destroyed) torrent.emit('verifying', { policy: formatPolicy(policy), line, isWarning })
-  } catch (err) {
-    torrent._destroy(err as Error)
-  }
-  return torrent._verifies?.options ?? undefined
-}
+/** The choice of the policy for one task. */
+export class PolicyChoice {
+  readonly #task: Task
+  readonly #options: AddOptions
+  readonly #named: Policy | undefined
+  readonly #trusted: Trusted
+  readonly #keys: Pick<VerifyingOptions, 'key' | 'member'>
 
-/**
- * The policy for a task. Rejects with BW_ERR_VERIFY_OPTIONS, BW_ERR_KEY_FILE,
- * BW_ERR_KEY, BW_ERR_TASK_SIGNATURE.
- */
-async function verifyingFor (task: Task, options: AddOptions): Promise<ChosenVerifying> {
-  const { verify, member, key, membersOnly = false, isRead = false } = options
-  const computes = willCompute(options)
-  const memberKey = member === undefined ? undefined : await readSigningKey(member)
-  const named = verify === undefined ? undefined : policyOf(verify)
-  const { trustedKeys, isMemberExpected } = trustedKeysOf(task, options, named, memberKey)
-  const isComparable = task.deterministic !== false || task.compareCommand !== undefined
-  const chosen = named === undefined
-    ? defaultPolicy({
-        hasVerifyCommand: computes && task.verifyCommand !== undefined,
-        isComparable,
-        hasTrustedKey: isMemberExpected,
-        computes: computes || isRead
-      })
-    : { policy: named, line: `accepted by the policy ${formatPolicy(named)}`, isWarning: false }
-  const { policy } = chosen
-  if (!computes) checkWithoutComputing(named, isRead)
-  // the verify command decides alone
-  const isJudged = policy.kind === 'all' && task.verifyCommand !== undefined
-  if (membersOnly && trustedKeys.size === 0) {
-    throw refused('Only members are to be served, and no trusted key is known, so that everybody would be refused. Name a key.')
+  private constructor (task: Task, options: AddOptions, keys: Pick<VerifyingOptions, 'key' | 'member'>) {
+    this.#task = task
+    this.#options = options
+    this.#keys = keys
+    this.#named = options.verify === undefined ? undefined : policyOf(options.verify)
+    this.#trusted = trustedKeysOf(task, options, this.#named, keys.member)
   }
-  if (membersOnly && policy.kind === 'off') {
-    throw refused('Who is a member is known only where results are verified, and the policy off verifies none. Choose another policy.')
-  }
-  // who only has not chosen keeps what is attested, for those who check it
-  const keepsNothing = policy.kind === 'off' && (named !== undefined || !isComparable)
-  if (keepsNothing || (isJudged && !membersOnly && memberKey === undefined)) {
-    return { ...chosen, isMemberExpected, options: null }
-  }
-  if (policy.kind === 'trust' && trustedKeys.size === 0) {
-    throw refused('The policy trust accepts what trusted peers computed, and no trusted key is known. Name one.')
-  }
-  if (named !== undefined && !isComparable && (policy.kind === 'audit' || policy.kind === 'quorum')) {
-    throw refused(`The results of this task differ from run to run, so the policy ${policy.kind} cannot compare them. Choose trust, all or off.`)
-  }
-  return {
-    ...chosen,
-    isMemberExpected,
-    options: {
-      // and the verify command decides as well, or alone
-      policy: isJudged ? { kind: membersOnly ? 'trust' : 'off' } : policy,
-      membersOnly,
-      comparison: task.compareCommand !== undefined ? 'command' : isComparable ? 'bytes' : 'none',
-      isDeterministic: task.deterministic === true,
-      trustedKeys,
-      ...(memberKey !== undefined && { member: memberKey }),
+
+  /** Rejects with BW_ERR_VERIFY_OPTIONS, BW_ERR_KEY_FILE, BW_ERR_KEY and BW_ERR_TASK_SIGNATURE. */
+  static async read (task: Task, options: AddOptions): Promise<PolicyChoice> {
+    const { member, key } = options
+    return new PolicyChoice(task, options, {
+      ...(member !== undefined && { member: await readSigningKey(member) }),
       ...(key !== undefined && { key: await readSigningKey(key) })
+    })
+  }
+
+  /** The options name a policy: it stays, whatever happens. */
+  get isNamed (): boolean { return this.#named !== undefined }
+
+  /** The options say that something is to be computed. */
+  get computes (): boolean { return willCompute(this.#options) }
+
+  /** Throws BW_ERR_VERIFY_OPTIONS. */
+  choose ({ computes, isComparable, commandWorks }: Circumstances): ChosenVerifying {
+    const { verifyCommand } = this.#task
+    const { trustedKeys, isMemberExpected } = this.#trusted
+    const { membersOnly = false, isRead = false } = this.#options
+    const named = this.#named
+    const isBroken = computes && verifyCommand !== undefined && !commandWorks
+    let chosen: DefaultPolicy = named === undefined
+      ? defaultPolicy({
+          hasVerifyCommand: computes && verifyCommand !== undefined && commandWorks,
+          isComparable,
+          hasTrustedKey: isMemberExpected,
+          computes: computes || isRead
+        })
+      : { policy: named, line: `accepted by the policy ${formatPolicy(named)}`, isWarning: false }
+    if (isBroken && named === undefined) {
+      // nothing is accepted only because nobody can judge it
+      const policy: Policy = chosen.policy.kind === 'off' ? { kind: 'all' } : chosen.policy
+      chosen = { policy, line: this.withoutCommand(policy), isWarning: true }
+    }
+    const { policy } = chosen
+    if (!computes) checkWithoutComputing(named, isRead)
+    this.#check(policy)
+    // the verify command decides alone
+    const isJudged = policy.kind === 'all' && verifyCommand !== undefined
+    // who only has not chosen keeps what is attested, for those who check it
+    const keepsNothing = policy.kind === 'off' && (named !== undefined || !isComparable)
+    if (keepsNothing || (isJudged && !membersOnly && this.#keys.member === undefined)) {
+      return { ...chosen, isMemberExpected, options: null }
+    }
+    return {
+      ...chosen,
+      isMemberExpected,
+      options: {
+        // and the verify command decides as well, or alone
+        policy: isJudged ? { kind: membersOnly ? 'trust' : 'off' } : policy,
+        membersOnly,
+        trustedKeys,
+        ...this.#keys
+      }
     }
   }
+
+  /** Whether the verify command judges results under this policy. */
+  judgingBy ({ kind }: Policy): JudgeMode {
+    if (kind === 'all') return 'required'
+    return kind === 'off' && this.isNamed ? 'none' : 'possible'
+  }
+
+  /** What holds by this policy where the verify command does not work, for the reader. */
+  withoutCommand (policy: Policy): string {
+    const how = policy.kind === 'all'
+      ? 'only what this machine computes is used'
+      : this.isNamed ? `accepted by the policy ${formatPolicy(policy)} alone` : HOW[policy.kind]
+    return `${how}, as the task's verify command does not work here`
+  }
+
+  #check (policy: Policy): void {
+    const { trustedKeys } = this.#trusted
+    if (this.#options.membersOnly === true && trustedKeys.size === 0) {
+      throw refused('Only members are to be served, and no trusted key is known, so that everybody would be refused. Name a key.')
+    }
+    if (this.#options.membersOnly === true && policy.kind === 'off') {
+      throw refused('Who is a member is known only where results are verified, and the policy off verifies none. Choose another policy.')
+    }
+    if (policy.kind === 'trust' && trustedKeys.size === 0) {
+      throw refused('The policy trust accepts what trusted peers computed, and no trusted key is known. Name one.')
+    }
+    const isComparable = this.#task.deterministic !== false || this.#task.compareCommand !== undefined
+    if (this.isNamed && !isComparable && (policy.kind === 'audit' || policy.kind === 'quorum')) {
+      throw refused(`The results of this task differ from run to run, so the policy ${policy.kind} cannot compare them. Choose trust, all or off.`)
+    }
+  }
+}
+
+const HOW: Record<Exclude<Policy['kind'], 'all'>, string> = {
+  audit: 'checked by lot', trust: 'accepted from trusted peers only', off: 'not checked', quorum: 'accepted by quorum'
 }
 
 /** Throws BW_ERR_VERIFY_OPTIONS for a policy that only computing fulfils. */

@@ -1,7 +1,7 @@
 /** Options that decide which results of other peers are accepted, and what is reported of them. Types only. */
 import type { KeyObject } from 'node:crypto'
 import type { TrustStore } from '../trust/list-format.ts'
-import type { Comparison, Policy, VerificationStats } from '../verification/types.ts'
+import type { Policy, VerificationStats } from '../verification/types.ts'
 
 /** A policy as options have it; as text, it is that of `run --verify`. */
 export type PolicyOption = string | { audit: number } | { quorum: number } | { trust: readonly string[] }
@@ -56,10 +56,6 @@ export interface VerificationReport extends VerificationStats {
 /** How results of a task are verified. Keys come from `toSigningKey`. */
 export interface VerifyingOptions {
   policy: Policy
-  /** default: 'bytes' */
-  comparison?: Comparison
-  /** equal runs of the command are known to give equal bytes; default false */
-  isDeterministic?: boolean
   /** a lasting peer key; default: one for this task and folder */
   key?: KeyObject
   /** the trusted key that vouches for our peer key; default: none */

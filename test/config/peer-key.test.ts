@@ -1,14 +1,24 @@
+import type { KeyObject } from 'node:crypto'
 import { chmodSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import test from 'tape'
-import { openPeerKey } from '../../lib/config/peer-key.ts'
+import { keepPeerKey, readPeerKey } from '../../lib/config/peer-key.ts'
 import { hexOf } from '../../lib/base/digest.ts'
 import { publicKeyOf } from '../../lib/task/ed25519.ts'
 import { createFolder, rejection } from '../helpers/disk.ts'
 
+/** As a task does whose folder is ours. */
+async function openPeerKey (file: string): Promise<KeyObject> {
+  const { key, isNew } = await readPeerKey(file)
+  if (isNew) await keepPeerKey(file, key)
+  return key
+}
+
 test('a peer key is made once, for its owner alone', async t => {
   const folder = createFolder(t)
   const file = path.join(folder, 'peer.key')
+  t.ok((await readPeerKey(file)).isNew)
+  t.deepEqual(readdirSync(folder), [], 'reading writes nothing')
   const key = hexOf(publicKeyOf(await openPeerKey(file)))
   t.equal(statSync(file).mode & 0o777, 0o600)
   t.deepEqual(readdirSync(folder), ['peer.key'], 'and nothing else')

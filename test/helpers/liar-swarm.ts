@@ -116,7 +116,7 @@ class LiarSwarm {
     const client = new BitWorker(CLIENT)
     client.on('error', err => { throw err })
     if (!client.listening) await once(client, 'listening')
-    const torrent = client.add(this.task, { path: at, verifying: { key, isDeterministic: true, ...verifying } })
+    const torrent = client.add(this.task, { path: at, verifying: { key, ...verifying } })
     if (!torrent.ready) await once(torrent, 'ready')
     return { client, torrent, path: at, key }
   }

@@ -15,7 +15,7 @@ import { NO_DOWNLOADS } from '../helpers/no-downloads.ts'
 import { result, wrong } from '../helpers/verification.ts'
 
 const PIECES = 8
-const task = createTask({ name: 'out', command: 'true', parts: PIECES, pieceLength: 64 })
+const TASK = { name: 'out', command: 'true', parts: PIECES, pieceLength: 64 }
 const WORK_MS = 100
 
 /** All pieces are on the disk. */
@@ -30,11 +30,18 @@ class FullStore extends CheckedStore {
 /** How the command ends: with a result, or null: it fails. */
 type Command = (index: number) => Result | null
 
+interface Setup extends Pick<Verifying, 'ifIncomparable'> {
+  isFull?: boolean
+  /** null: the task does not say */
+  deterministic?: boolean | null
+}
+
 /** A session that has all pieces, as `ann` attests them, and draws all of them; or that has none, and draws none. */
 async function checking (
   command: Command, policy: Policy = { kind: 'audit' },
-  { isFull = true, ...verifying }: Partial<Verifying> & { isFull?: boolean } = {}
+  { isFull = true, deterministic = true, ifIncomparable }: Setup = {}
 ) {
+  const task = createTask({ ...TASK, ...(deterministic !== null && { deterministic }) })
   const clock = new VirtualClock()
   const runs: number[] = []
   const told: Array<keyof SessionEvents> = []
@@ -72,25 +79,6 @@ async function checking (
     createDownloads: (_parts, host) => {
       downloads = host
       return NO_DOWNLOADS
-    },
-    verifying: {
-      policy,
-      ownKey: 'own',
-      isDeterministic: true,
-      ...verifying,
-      createAttestations: parts => {
-        heard = parts.verification
-        return {
-          open () {},
-          retell () { for (const tell of said.splice(0)) tell() },
-          add () {},
-          remove () {},
-          attest () {},
-          isAwaited: () => false,
-          exclude () {},
-          close () {}
-        }
-      }
     }
   }, {
     report: (event, payload) => {
@@ -106,6 +94,25 @@ async function checking (
     ended () {},
     broken (err) { throw err }
   })
+  const verifying = (by: Policy): Verifying => ({
+    policy: by,
+    ownKey: 'own',
+    ...(ifIncomparable !== undefined && { ifIncomparable }),
+    createAttestations: parts => {
+      heard = parts.verification
+      return {
+        open () {},
+        retell () { for (const tell of said) tell() },
+        add () {},
+        remove () {},
+        attest () {},
+        isAwaited: () => false,
+        exclude () {},
+        close () {}
+      }
+    }
+  })
+  session.setPolicy(verifying(policy), 'possible')
   await session.open()
   session.setWanted(() => true)
   const say = (key: string, index: number, of = result(index)): void => {
@@ -123,7 +130,7 @@ async function checking (
     }
   }
   return {
-    session, say, settle, runs, told, stuck, store, downloads, verification: heard, isDone: () => timesDone > 0
+    session, policyOf: verifying, say, settle, runs, told, stuck, store, downloads, heard, isDone: () => timesDone > 0
   }
 }
 
@@ -194,7 +201,7 @@ test('doubtful pieces whose command fails: nothing is left to do here, which is 
 })
 
 test('a piece whose result is not accepted any more when it has been written is missing, and counted so', async t => {
-  const { session, say, settle, store, downloads, verification, isDone } = await checking(result, { kind: 'audit' }, { isFull: false })
+  const { session, say, settle, store, downloads, heard: verification, isDone } = await checking(result, { kind: 'audit' }, { isFull: false })
   say('ann', 3, wrong(3))
   const commit = async (): Promise<Result> => {
     await store.commit(3, wrong(3))
@@ -214,7 +221,7 @@ test('results that cannot be compared: who is trusted is believed from then on, 
   for (const ifIncomparable of [undefined, { kind: 'trust' }] as const) {
     let runs = 0
     const { session, say, settle, told, isDone } = await checking(() => result(100 + runs++), { kind: 'audit' }, {
-      isDeterministic: false, ...(ifIncomparable !== undefined && { ifIncomparable })
+      deterministic: null, ...(ifIncomparable !== undefined && { ifIncomparable })
     })
     for (let index = 0; index < PIECES; index++) say('ann', index)
     say('member', 1)
@@ -234,7 +241,7 @@ test('results that cannot be compared: who is trusted is believed from then on, 
 test('where results cannot be compared, what is computed here is taken at once, whatever strangers attest', async t => {
   let count = 0
   const { session, say, settle, runs, told, isDone } = await checking(() => result(100 + count++), { kind: 'trust' }, {
-    comparison: 'none', isDeterministic: false
+    deterministic: false
   })
   for (let index = 0; index < PIECES; index++) say('ann', index)
   session.startComputing(1, null)

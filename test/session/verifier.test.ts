@@ -4,7 +4,7 @@ import { CommandError } from '../../lib/base/errors.ts'
 import { killed } from '../../lib/executor/failures.ts'
 import type { Result } from '../../lib/results/result.ts'
 import { Verifier } from '../../lib/session/verifier.ts'
-import type { VerifierParts } from '../../lib/session/verifier.ts'
+import type { JudgeMode } from '../../lib/session/verifier.ts'
 import type { Judgement, Judging } from '../../lib/store/types.ts'
 import { createTask } from '../../lib/task/task.ts'
 
@@ -36,7 +36,7 @@ interface Setup {
 }
 
 /** A verifier on a clock of its own, whose runs end when the test says so. */
-function setUp (parts: Partial<VerifierParts> = {}): Setup {
+function setUp (judging: JudgeMode = 'possible'): Setup {
   let now = 0
   const timers = new Map<() => void, number>()
   const runs: Array<(judgement: Judgement) => void> = []
@@ -53,12 +53,13 @@ function setUp (parts: Partial<VerifierParts> = {}): Setup {
     runs.push(resolve)
     return { done, kill: () => { reject(killed()) }, pause: () => {}, resume: () => {} }
   }
-  const verifier = new Verifier(TASK, { store: { verifyBy }, clock, ...parts }, {
+  const verifier = new Verifier(TASK, { store: { verifyBy }, clock }, {
     paceMs: 0,
     gaveUp: why => { gaveUp.push(why.message) },
     waits: why => { waits.push(why.message) },
     isTooSlow: why => { tooSlow.push(why.message) }
   })
+  verifier.setJudging(judging)
   const pass = (ms: number): void => {
     now += ms
     for (const [callback, at] of timers) {
@@ -152,7 +153,7 @@ test('refused results are remembered, up to a limit', t => {
 })
 
 test('what must be judged waits while no command may run, which is said once', async t => {
-  const { verifier, runs, waits } = setUp({ mustJudge: true })
+  const { verifier, runs, waits } = setUp('required')
   verifier.start(1, false)
   const [peer, draft] = [{}, { size: 1, draft: {} as never }]
   const verdicts = [0, 1].map(async index => verifier.judge(index, { draft, sources: [peer] }))
@@ -174,7 +175,7 @@ test('what must be judged waits while no command may run, which is said once', a
 })
 
 test('if what must be judged cannot be, nobody is listened to', async t => {
-  const { verifier, runs, gaveUp } = setUp({ mustJudge: true })
+  const { verifier, runs, gaveUp } = setUp('required')
   verifier.start(3, false)
   const own = [0, 1, 2].map(async index => verifier.judge(index, { isOwn: true }))
   const other = verifier.judge(3)
@@ -183,6 +184,6 @@ test('if what must be judged cannot be, nobody is listened to', async t => {
   }
   t.same(await Promise.all(own), ['unknown', 'unknown', 'unknown'])
   t.same([await other, await verifier.judge(4)], ['ignored', 'ignored'])
-  t.match(gaveUp.join('\n'), /so all pieces are computed here from now on, as the policy all asks\. [^\n]*$/)
+  t.match(gaveUp.join('\n'), /so it is not used any more\. [^\n]*$/)
   t.same([verifier.isOn, verifier.listensTo({})], [true, false])
 })

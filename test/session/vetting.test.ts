@@ -27,7 +27,7 @@ test('whether a peer is listened to is asked again whenever that changes', async
     }
   } as unknown as VettingParts
   const vetting = new Vetting(TASK, parts, { report () {}, warn () {} }, {
-    paceMs: () => 0, stored () {}, withdraw () {}, need () {}, changed () {}
+    unjudged: () => false, paceMs: () => 0, stored () {}, withdraw () {}, need () {}, changed () {}
   })
   const sender = { holder: { expected: [], lapsed () {} } } as unknown as TaskPeer
   vetting.verifier.start(1, false)

@@ -122,7 +122,7 @@ test('options that make no sense', async t => {
 })
 
 test('peers that are faster than the check of the disk', async t => {
-  const seed = await createPeer(t, task, { compute: true, verify: 'off' })
+  const seed = await createPeer(t, task, { compute: true })
   await allDone([seed])
   const open = Reflect.get(ComputeStore.prototype, 'open')
   t.teardown(() => { ComputeStore.prototype.open = open })
@@ -132,7 +132,7 @@ test('peers that are faster than the check of the disk', async t => {
     await checked
     return open.call(this)
   }
-  const late = await createPeer(t, task, { verify: 'off' })
+  const late = await createPeer(t, task)
   if (late.torrent.metadata === null) await once(late.torrent, 'metadata')
   await connect(late, seed)
   const [wire] = await once(late.torrent, 'wire') as [Wire]
@@ -152,7 +152,7 @@ test('a reader waits for pieces that turn out to be on disk', async t => {
   const before = await createPeer(t, task, { path, compute: true })
   await allDone([before])
   await destroyClient(before.client)
-  const after = await createPeer(t, task, { path, verify: 'off' })
+  const after = await createPeer(t, task, { path })
   if (after.torrent.metadata === null) await once(after.torrent, 'metadata')
   t.equal(Buffer.from(await after.torrent.files[0]!.arrayBuffer()).toString(), TEXT)
 })

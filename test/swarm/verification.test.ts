@@ -33,7 +33,7 @@ interface Swarm { honest: Peer[], excluded: string[] }
 /** Three honest peers, and one whose machine is its own matter, which computes as soon as all are connected. */
 async function swarm (t: Test, verifying: VerifyingOptions, other: FakeExecutor, first = verifying): Promise<Swarm> {
   const honest = await Promise.all([first, verifying, verifying].map(
-    options => createPeer(t, task, { verifying: { ...options, isDeterministic: true } })
+    options => createPeer(t, task, { verifying: options })
   ))
   const liar = await createPeer(t, task, { verifying: { policy: { kind: 'off' } } })
   const excluded: string[] = []
@@ -82,7 +82,7 @@ test('without verification, what a liar says is in the files', async t => {
 })
 
 test('what a reader gets of a small task has had its second look', async t => {
-  const verifying: VerifyingOptions = { policy: { kind: 'audit' }, isDeterministic: true }
+  const verifying: VerifyingOptions = { policy: { kind: 'audit' } }
   const [reader, liar] = [await createPeer(t, task, { verifying }), await createPeer(t, task)]
   await Promise.all([reader, liar].map(ready))
   liar.torrent.startComputing({ slots: 4, executor: machine(0, piece => piece % 7 === 3) })

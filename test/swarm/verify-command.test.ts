@@ -192,6 +192,8 @@ test('what comes while the user is asked waits for the answer', async t => {
   for (const answer of ['yes', 'no']) {
     const peer = await createPeer(t, task, { expectsComputing: true })
     await ready(peer)
+    const said: string[] = []
+    peer.torrent.on('verifying', ({ policy, isWarning }) => { said.push(`${policy} ${isWarning}`) })
     const sent = other.torrent.uploaded
     await connect(other, peer)
     while (other.torrent.uploaded < sent + bytes) await setTimeout(5)
@@ -204,6 +206,7 @@ test('what comes while the user is asked waits for the answer', async t => {
     await allDone([peer])
     if (answer === 'yes') t.equal(await fileOf(peer), right)
     else t.notEqual(await fileOf(peer), right, 'nothing is verified then')
+    t.same(said, answer === 'yes' ? [] : ['off true'], 'which is said')
     await destroyClient(peer.client)
   }
 })
@@ -244,18 +247,28 @@ test('commands that are allowed while a piece is being written judge that piece,
   t.equal(await fileOf(peer), right)
 })
 
-test('a verify command that does not work here is said once', async t => {
+test('a verify command that does not work here is said once, and nothing is accepted in silence', async t => {
   noteEnd(t)
-  const task = factors({ parts: 12, verifyCommand: 'no-such-program' })
-  const peer = await createPeer(t, task)
+  const right = await truth(t)
+  const task = factors({ verifyCommand: 'no-such-program' })
+  const fast = await liar(t, task, index => `${FIRST + index}: 3 5\n`)
+  await allDone([fast])
+  const peer = await createPeer(t, task, { expectsComputing: true })
+  await ready(peer)
+  const policies: string[] = []
+  peer.torrent.on('verifying', ({ policy, line }) => { policies.push(policy, line) })
   const said: string[] = []
   peer.torrent.removeAllListeners('warning').on('warning', ({ message }) => { said.push(message) })
   const executor = new BashExecutor()
   cleanUp(t, async () => { await executor.close() })
+  await connect(fast, peer)
   peer.torrent.startComputing({ executor, slots: 2 })
   await allDone([peer])
   t.equal(said.length, 1)
-  t.match(said[0]!, /^The task's verify command cannot judge pieces that were computed here .* accepted without it from now on\./)
+  t.match(said[0]!, /^The task's verify command cannot judge pieces that were computed here .* it is not used any more\./)
+  t.same(policies, ['audit', "checked by lot, as the task's verify command does not work here"], 'who takes its place')
+  t.equal(peer.torrent.verification?.policy, 'audit')
+  t.equal(await fileOf(peer), right, 'what nobody attests was computed here')
 })
 
 test('who asks for the policy all gets nothing that was not judged: computing stops, or the command does not work', async t => {
@@ -286,9 +299,12 @@ test('who asks for the policy all gets nothing that was not judged: computing st
   strict.torrent.removeAllListeners('warning').on('warning', ({ message }) => { said.push(message) })
   await connect(fast, strict)
   strict.torrent.startComputing({ executor, slots: 2 })
+  const lines: string[] = []
+  strict.torrent.on('verifying', ({ policy, line }) => { lines.push(`${policy}: ${line}`) })
   await allDone([strict])
   t.equal(await fileOf(strict), right)
   t.equal(said.length, 1)
+  t.match(lines.join('\n'), /^all: only what this machine computes is used, as the task's verify command does not work here$/m)
 })
 
 test('a machine that computes wrongly notices', async t => {
