@@ -72,7 +72,7 @@ export class OwnResults {
   /** The store, for work items whose results are compared with what is stored, while results are verified. */
   checking (store: Pick<PieceStore, 'generate'>): Pick<PieceStore, 'generate'> {
     return {
-      generate: index => this.#host.verification() === null
+      generate: index => (this.#host.verification()?.policy.kind ?? 'off') === 'off'
         ? store.generate(index)
         : store.generate(index, { replaces: (own, stored) => this.replaces(index, own, stored) })
     }

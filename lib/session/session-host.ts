@@ -15,7 +15,7 @@ export interface SessionHost {
   /** all pieces are stored, and all files are finished as far as they may be */
   done (): void
   /**
-   * Results of others wait, because the verify command that must judge them may not run any more ('stopped'); or it does
+   * Results of others wait, as the verify command that must judge them may not run any more ('stopped'); or it does
    * not work here, and is not used any more ('broken'). Returns whether `setPolicy` will be called. Default: false.
    */
   unjudged? (why: 'stopped' | 'broken'): boolean

@@ -47,7 +47,7 @@ test('computing that is started before the task is open; policies that were name
     await ready(peer)
     t.equal(peer.torrent.verification?.policy, before)
     peer.torrent.startComputing({ executor: machine('right'), slots: 1 })
-    t.equal(peer.torrent.verification?.policy, after, `${verify ?? 'no policy is named'}`)
+    t.equal(peer.torrent.verification?.policy, after, verify ?? 'no policy is named')
     await allDone([peer])
   }
 })
