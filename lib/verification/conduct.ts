@@ -118,7 +118,9 @@ export class Conduct {
     if (record.state === 'excluded') return
     record.right++
     record.proven++
-    const recovers = record.state === 'suspended' && record.right >= RIGHT_TO_RECOVER
+    // who was only contradicted would not have been suspended, had this been known before
+    const needed = record.wrongAt.length === 0 ? 1 : RIGHT_TO_RECOVER
+    const recovers = record.state === 'suspended' && record.right >= needed
     if (recovers) record.state = 'ok'
     if (recovers || record.right === 1) this.#changed(record)
   }

@@ -124,6 +124,19 @@ test('of two results the one with a checked key is believed, whoever was first, 
   t.end()
 })
 
+test('who is suspended by a contradiction alone is believed again as soon as something of it is found right', t => {
+  const { verification, say, told } = accounted()
+  say('liar', 0)
+  verification.computed(0, result(0))
+  for (const index of [1, 2, 3]) say('ann', index)
+  say('liar', 1, wrong(1))
+  t.same(told.suspected, ['ann'])
+  t.notOk(verification.accepts(2, result(2)))
+  verification.computed(3, result(3))
+  t.ok(verification.accepts(2, result(2)))
+  t.end()
+})
+
 test('what cannot be compared turns nobody down', t => {
   const { verification, say, told } = accounted({ policy: { kind: 'trust' }, comparison: 'none' })
   verification.setMember('mia', 'lab')
