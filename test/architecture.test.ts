@@ -28,7 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   executor: ['system'],
   config: ['system', 'trust', 'task'],
   control: ['system'],
-  page: [],
+  page: ['system'],
   store: ['executor', 'system', 'results', 'task'],
   seal: ['store', 'task'],
   discovery: ['peers', 'system'],

@@ -3,8 +3,7 @@
  * unknown, so it is sent in chunked encoding, part by part. The server is also made safe to keep open: every request
  * ends with a response, or with the connection closed.
  */
-import { isIP } from 'node:net'
-import { hostname as ownName } from 'node:os'
+import { isOwnName } from '../system/own-name.ts'
 import { TaskFileView } from './task-file-view.ts'
 import type { ServerOptions } from './inherited-options.ts'
 import type { Torrent, WebTorrentClient, WebTorrentServer } from './types.ts'
@@ -57,22 +56,6 @@ export function patchServer (
   // its promise is not awaited
   inner.onRequest = (req, cb) => answer(req, cb).catch(() => { req.destroy() })
   return server
-}
-
-/**
- * Whether a request's `Host` is an address, or a name of this machine. Any other name could be one that a web page
- * points at this server, to read what it serves (DNS rebinding).
- */
-export function isOwnName (host: string | undefined, hostname?: string): boolean {
-  if (host === undefined) return true
-  const name = host.replace(/:\d*$/, '').replace(/^\[|\]$/g, '').toLowerCase()
-  const own = ownName().toLowerCase()
-  return (
-    isIP(name) !== 0 ||
-    name === 'localhost' ||
-    name.endsWith('.localhost') ||
-    [own, `${own}.local`, hostname?.toLowerCase()].includes(name)
-  )
 }
 
 function refuse (res: NodeResponse, status: number, why: string): void {
