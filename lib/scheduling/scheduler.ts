@@ -52,7 +52,7 @@ export class Scheduler {
   readonly #inputs: AwaitedInputs | null
   readonly #wanted: Uint8Array
   readonly #running = new Set<number>()
-  readonly #failures = new Failures()
+  readonly failures = new Failures()
   /** 1: the piece is missing, wanted and not given up here */
   readonly #open: Uint8Array
   #openCount = 0
@@ -98,7 +98,7 @@ export class Scheduler {
   get running (): number { return this.#running.size }
 
   /** The number of pieces that failed here so often that they are left to other peers. */
-  get givenUp (): number { return this.#failures.givenUp }
+  get givenUp (): number { return this.failures.givenUp }
 
   /** True if there are pieces that nobody has or credibly claims. */
   get hasCandidates (): boolean { return this.ready > 0 }
@@ -157,7 +157,7 @@ export class Scheduler {
   setMissing (index: number, missing: boolean): void {
     this.#missing.set(index, missing)
     if (!missing) {
-      this.#failures.forget(index)
+      this.failures.forget(index)
       this.#grace.forget(index)
       this.deliveries.settled(index)
     }
@@ -194,7 +194,7 @@ export class Scheduler {
   /** Returns the piece to start now; undefined if there is none. */
   next (): Choice | undefined {
     const now = this.#timing.now()
-    for (const index of this.#failures.due(now)) this.update(index)
+    for (const index of this.failures.due(now)) this.update(index)
     this.claims.expire()
     if (this.#urgent.size > 0 || this.#candidates.size === 0) {
       // pieces that others announced, and do not deliver in time
@@ -244,7 +244,7 @@ export class Scheduler {
 
   /** The work item failed, or (`isLast`) is not to be started. Returns true if the piece is given up here. */
   fail (index: number, isLast = false): boolean {
-    const isFinal = this.#failures.add(index, this.#timing.now(), isLast)
+    const isFinal = this.failures.add(index, this.#timing.now(), isLast)
     this.stop(index)
     if (isFinal) this.checks.giveUp(index)
     return isFinal
@@ -254,7 +254,7 @@ export class Scheduler {
   wakeAt (): number {
     const { claims, deliveries } = this
     const graceEnd = this.#grace.oldest + this.#graceMs
-    return Math.min(claims.expireAt, deliveries.expireAt, this.#backups.retryAt, this.#failures.soonest, graceEnd)
+    return Math.min(claims.expireAt, deliveries.expireAt, this.#backups.retryAt, this.failures.soonest, graceEnd)
   }
 
   /**
@@ -263,9 +263,9 @@ export class Scheduler {
    */
   hopeless (): number[] {
     if (this.#running.size > 0 || this.#openCount > 0 || this.givenUp === 0) return []
-    for (const index of this.checks.unaccepted) if (!this.#failures.isFinal(index)) return []
+    for (const index of this.checks.unaccepted) if (!this.failures.isFinal(index)) return []
     const wanted: number[] = []
-    for (const index of this.#failures.pieces) {
+    for (const index of this.failures.pieces) {
       if (!this.isWanted(index) || (!this.isMissing(index) && this.checks.isAccepted(index))) continue
       if (this.deliveries.isAnnounced(index) || this.claims.isClaimed(index)) return []
       wanted.push(index)
@@ -289,11 +289,11 @@ export class Scheduler {
   #mayCheck (index: number): boolean { return this.isReady(index) && this.#isIdle(index) }
 
   #isIdle (index: number): boolean {
-    return !this.#running.has(index) && !this.#failures.isWaiting(index) && !this.#failures.isFinal(index)
+    return !this.#running.has(index) && !this.failures.isWaiting(index) && !this.failures.isFinal(index)
   }
 
   #isOpen (index: number): boolean {
-    return this.#missing.has(index) && this.isWanted(index) && !this.#failures.isFinal(index)
+    return this.#missing.has(index) && this.isWanted(index) && !this.failures.isFinal(index)
   }
 
   /** Updates the sets of candidates for a piece. To be called after every change of their criteria. */

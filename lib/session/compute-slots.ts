@@ -14,7 +14,7 @@ import type { Scheduler } from '../scheduling/scheduler.ts'
 import type { Generated, PieceStore } from '../store/types.ts'
 import { ClaimedAhead } from './claimed-ahead.ts'
 import type { ClaimingParts, NextPiece } from './claimed-ahead.ts'
-import { Slots } from './slots.ts'
+import type { Slots } from './slots.ts'
 import type { Hold, Running } from './slots.ts'
 import type { RunReport } from './work-reports.ts'
 
@@ -63,9 +63,8 @@ export class ComputeSlots {
   #cancelRenewal: () => void
   #cancelWakeUp = (): void => {}
 
-  /** @param count number of work items at a time, at least 1 */
-  constructor (count: number, parts: SlotParts, host: ComputeSlotsHost) {
-    this.#slots = new Slots(count)
+  constructor (slots: Slots, parts: SlotParts, host: ComputeSlotsHost) {
+    this.#slots = slots
     this.#scheduler = parts.scheduler
     this.#host = host
     this.#clock = parts.clock

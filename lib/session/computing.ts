@@ -11,6 +11,7 @@ import type { Claim } from '../scheduling/claim.ts'
 import { ComputeSlots } from './compute-slots.ts'
 import type { ComputeSlotsHost, Ending, SlotParts } from './compute-slots.ts'
 import type { SessionHost } from './session-host.ts'
+import { Slots } from './slots.ts'
 import type { Hold } from './slots.ts'
 import { WorkReports } from './work-reports.ts'
 
@@ -36,6 +37,7 @@ export class Computing implements ComputeSlotsHost {
   readonly #host: SessionHost
   readonly #owner: ComputingOwner
   #slots: ComputeSlots | null = null
+  #table: Slots | null = null
   #reports: WorkReports | null = null
   /** by piece being computed: work items of a stopped round may end in the next one */
   readonly #reportsOf = new Map<number, WorkReports>()
@@ -81,8 +83,17 @@ export class Computing implements ComputeSlotsHost {
   /** @param slots number of work items at a time; none starts with a `hold` */
   start (slots: number, hold: Hold | null): void {
     this.#reports = new WorkReports(slots, this.#host)
-    this.#slots = new ComputeSlots(slots, this.#parts, this)
+    this.#table = new Slots(slots)
+    this.#slots = new ComputeSlots(this.#table, this.#parts, this)
     if (hold !== null) this.#slots.pause(hold)
+  }
+
+  /** Number of work items at a time; 0: nothing is computed. What runs beyond a smaller number goes on to its end. */
+  get slots (): number { return this.state === 'off' ? 0 : this.#table?.count ?? 0 }
+
+  set slots (count: number) {
+    if (this.#table !== null) this.#table.count = count
+    this.run()
   }
 
   /** Something has changed: starts work items if possible. */

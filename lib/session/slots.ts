@@ -31,7 +31,7 @@ export interface Running {
 /** The slots of one round of computing. */
 export class Slots {
   /** number of work items at a time */
-  readonly count: number
+  count: number
   /** 'finishing': what runs goes on to its end, and nothing else starts */
   state: 'on' | 'finishing' | 'paused' | 'stopped' = 'on'
   /** the pieces that are being computed or stored */

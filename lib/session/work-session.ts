@@ -18,6 +18,7 @@ import type { Attester } from './attesters.ts'
 import type { InputEvent, TaskStats } from './events.ts'
 import { FailureExchange } from './failure-exchange.ts'
 import { Finisher } from './finisher.ts'
+import { Overview } from './overview.ts'
 import { PieceFlow } from './piece-flow.ts'
 import { Progress } from './progress.ts'
 import { endOfReading, noting } from './session-host.ts'
@@ -66,6 +67,8 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     const progress = this.progress = new Progress(task)
     this.#finisher = new Finisher(task, parts, progress, host, file => this.#flow.believing.mayFinish(file))
     this.#flow = new PieceFlow(task, parts, host, { progress, finisher: this.#finisher })
+    const { results, scheduler, believing, neighbours } = this.#flow
+    this.overview = new Overview({ results, scheduler, believing, neighbours, clock: parts.clock })
     // a random phase, so that peers that start together do not do this at the same time
     this.#keepHouse(parts.random() * HOUSEKEEPING_MS)
   }
@@ -153,7 +156,23 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
   /** Who attests the stored result of a piece. */
   attestersOf (index: number): Attester[] { return this.#flow.believing.attestersOf(index) }
 
+  /** The pieces and peers, for people. */
+  readonly overview: Overview
+
+  /** A piece that was given up here is computed here again. */
+  retry (index: number): void {
+    const { scheduler } = this.#flow
+    scheduler.failures.forget(index)
+    scheduler.update(index)
+    this.#flow.computing.run()
+  }
+
   // COMPUTING
+
+  /** Number of work items at a time; 0: nothing is computed. */
+  get slots (): number { return this.#flow.computing.slots }
+
+  set slots (count: number) { this.#flow.computing.slots = count }
 
   get computing (): 'off' | 'on' | 'paused' { return this.#flow.computing.state }
 

@@ -77,6 +77,14 @@ export class ComputeControl {
     this.#supply?.resume()
   }
 
+  /** Number of work items at a time, 1 to 1024, also of what has not begun. Throws BW_ERR_COMPUTE_OPTIONS. */
+  resize (slots: number): void {
+    if (this.#options === null) return
+    this.#options = checkComputeOptions({ ...this.#options, slots })
+    const session = this.#torrent._session
+    if (session !== null) session.slots = slots
+  }
+
   async stop (): Promise<void> {
     this.#options = null
     this.#torrent._session?.expectComputing(false)

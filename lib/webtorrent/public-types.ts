@@ -4,6 +4,7 @@
  */
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { InputEvent, TaskStats } from '../session/events.ts'
+import type { Overview } from '../session/overview.ts'
 import type { CreateTaskOptions, Task } from '../task/task.ts'
 import type { HandOverOptions } from './leave.ts'
 import type { ComputeOptions, PauseOptions, SealingOptions, TaskTorrentOptions } from './options.ts'
@@ -26,6 +27,15 @@ export interface Torrent extends WebTorrentTorrent {
   readonly verification: VerificationReport | null
   /** How the stored result of a piece is accepted; null: results are not verified. */
   standing (piece: number): PieceState | null
+  /** the pieces and peers, for user interfaces; null before 'metadata', and for ordinary torrents */
+  readonly overview: Overview | null
+  /** Computes a piece here again that was given up after failures. */
+  retry (piece: number): void
+  /**
+   * number of pieces computed at a time; 0: none are. Can be set while computing: what runs beyond a smaller number
+   * goes on to its end. Throws BW_ERR_COMPUTE_OPTIONS.
+   */
+  slots: number
   /**
    * Computes missing pieces from now on. Starts when the enabled sources of peers have answered once (after at most 5
    * s), so that nothing is computed that a peer already has. Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK,

@@ -19,6 +19,7 @@ import { isMadeHere } from '../inputs/made-tasks.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import { noStats } from '../session/events.ts'
 import type { InputEvent, TaskStats } from '../session/events.ts'
+import type { Overview } from '../session/overview.ts'
 import { WorkSession } from '../session/work-session.ts'
 import { ComputeStore } from '../store/compute-store.ts'
 import type { Task } from '../task/task.ts'
@@ -138,9 +139,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
   /** See public-types.ts. */
   get leavesParts (): boolean { return this.task !== null && !this._completes(this.task) }
 
-  //
   // COMPUTING
-  //
 
   /** Whether pieces are computed here. */
   get computing (): 'off' | 'on' | 'paused' {
@@ -154,11 +153,19 @@ export class ComputeTorrent extends IdentifiedTorrent {
 
   standing (piece: number): PieceState | null { return this._session?.standing(piece) ?? null }
 
+  get overview (): Overview | null { return this._session?.overview ?? null }
+
+  retry (piece: number): void { this._session?.retry(piece) }
+
   /** See public-types.ts. */
   startComputing (options: ComputeOptions = {}): void {
     checkComputable(this)
     this._control.start(options)
   }
+
+  get slots (): number { return this._session?.slots ?? 0 }
+
+  set slots (count: number) { this._control.resize(count) }
 
   /** The progress of the task's inputs; empty if none are downloaded. */
   get inputs (): InputEvent[] { return this._control.inputs }
@@ -193,9 +200,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
     return this._sealing.seal(opts)
   }
 
-  //
   // PEERS
-  //
 
   override _startDiscovery (): void {
     const isFirst = this.discovery === null || this.discovery === undefined
@@ -251,9 +256,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
     })
   }
 
-  //
   // PIECES AND FILES
-  //
 
   override _request (wire: Wire, index: number, hotswap: boolean): boolean {
     const ask = (isHotswap: boolean): boolean => super._request(wire, index, isHotswap)

@@ -8,6 +8,7 @@ import { SliceFetch } from '../../lib/inputs/slice-fetch.ts'
 import { ClaimSource } from '../../lib/scheduling/claimants.ts'
 import { Scheduler } from '../../lib/scheduling/scheduler.ts'
 import { ComputeSlots } from '../../lib/session/compute-slots.ts'
+import { Slots } from '../../lib/session/slots.ts'
 import type { Generation } from '../../lib/store/types.ts'
 
 const [SELF, PEER] = ['00'.repeat(20), '11'.repeat(20)]
@@ -47,7 +48,7 @@ function play (t: Test, { pieceCount, slots = 1, workMs, fetchMs = 100, others =
     })
     return { piece, done, ended: done.then(() => {}, () => {}), kill () { isKilled = true }, pause () {}, resume () {} }
   }
-  const work: ComputeSlots = new ComputeSlots(slots, {
+  const work: ComputeSlots = new ComputeSlots(new Slots(slots), {
     scheduler,
     clock,
     store: { generate },

@@ -5,6 +5,7 @@ import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { Scheduler } from '../../lib/scheduling/scheduler.ts'
 import type { ClaimingParts } from '../../lib/session/claimed-ahead.ts'
 import { ComputeSlots } from '../../lib/session/compute-slots.ts'
+import { Slots } from '../../lib/session/slots.ts'
 import type { Generation } from '../../lib/store/types.ts'
 
 interface Played {
@@ -41,7 +42,7 @@ function play (t: Test, { pieceCount, slots, workMs }: Work): Played {
     claim: claims => { note(`claims ${claims.length}`) },
     release: indices => { note(`releases ${indices.length}`) }
   }
-  const computing = new ComputeSlots(slots, { scheduler, clock, store: { generate }, claims: outlet }, {
+  const computing = new ComputeSlots(new Slots(slots), { scheduler, clock, store: { generate }, claims: outlet }, {
     started: () => { note('starts') },
     ended: (index, ending) => {
       if ('error' in ending) t.fail(ending.error.message)
