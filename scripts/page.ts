@@ -1,13 +1,15 @@
 // Builds the page of lib/page/client/: its script, its style sheet and its HTML. The build puts them into dist/page/;
 // tests and the client from source make them in memory.
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { rolldown } from 'rolldown'
 import type { Plugin } from 'rolldown'
 import { bundledPackages } from './bundled.ts'
 import type { BundledPackage } from './bundled.ts'
 
-const CLIENT = 'lib/page/client'
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const CLIENT = `${ROOT}lib/page/client`
 /** All of the page, in bytes with gzip. */
 const BUDGET = 60_000
 
@@ -27,7 +29,7 @@ export async function bundlePage (): Promise<Page> {
   })
   const { output } = await bundle.generate({ format: 'esm', minify: true, comments: false })
   await bundle.close()
-  const styles = ['node_modules/uplot/dist/uPlot.min.css', `${CLIENT}/page.css`]
+  const styles = [`${ROOT}node_modules/uplot/dist/uPlot.min.css`, `${CLIENT}/page.css`]
   const files = new Map([
     ['index.html', readFileSync(`${CLIENT}/index.html`, 'utf8')],
     ['icon.svg', readFileSync(`${CLIENT}/icon.svg`, 'utf8')],

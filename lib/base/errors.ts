@@ -60,6 +60,7 @@ export type ErrorCode =
   | 'BW_ERR_PIECE_LOST'
   | 'BW_ERR_PIECE_MISSING'
   | 'BW_ERR_PIECE_RANGE'
+  | 'BW_ERR_PAGE'
   | 'BW_ERR_PORT_IN_USE'
   | 'BW_ERR_RECORD'
   | 'BW_ERR_REFUSED'

@@ -7,30 +7,45 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { TorrentFile } from '../webtorrent/types.ts'
 import { MAX_ACTION_BYTES, parseAction } from './actions.ts'
+import { EventStream } from './event-stream.ts'
+import { METRICS_TYPE, metricsOf } from './metrics.ts'
 import { PIECES_VERSION_HEADER, packStates } from './piece-states.ts'
+import { Previews } from './preview.ts'
 import { SAFE_HEADERS, refusal, refuseForeign, refuseStranger } from './requests.ts'
 import type { Refusal } from './requests.ts'
-import type { Action, ActionAnswer, PieceView, TaskList, TaskView } from './snapshot.ts'
+import type { Action, ActionAnswer, PieceView, TaskList, TaskLive, TaskSummary, TaskView } from './snapshot.ts'
 
 const MAX_CONNECTIONS = 64
 /** A request that takes longer to arrive is cut off. */
 const REQUEST_MS = 10_000
+const MAX_STREAMS = 16
+const PREVIEW = '/preview/'
+/** How long the end of a stream may take to arrive. */
+const LAST_WORD_MS = 200
 
 /** A task of the source. */
 export interface PageTask {
   view (): TaskView
+  live (): TaskLive
   /** codes of PIECE_STATES, one for each piece, and which deltas are in them */
   states (): { version: number, codes: Uint8Array }
+  /** the number of copies of each piece, at most 15 */
+  copies (): Uint8Array
   /** null: there is no such piece */
-  piece (index: number): Promise<PieceView | null>
+  piece (index: number): PieceView | null
+  /** undefined: there is no such file */
+  file (index: number): TorrentFile | undefined
   /** a text: it is refused, for this reason */
-  act (action: Action): ActionAnswer | string
+  act (action: Exclude<Action, { do: 'preview' }>): ActionAnswer | string
+  /** sends everything, then what changes, until the returned function is called */
+  begin (stream: EventStream): () => void
 }
 
 /** What the server tells of. */
 export interface PageSource {
-  list (): TaskList
+  list (): TaskSummary[]
   /** undefined: there is no such task */
   task (infoHash: string): PageTask | undefined
 }
@@ -46,6 +61,8 @@ export interface PageServerOptions {
   port?: number
   /** what a request for data or an action has to show */
   token: string
+  /** of BitWorker */
+  version: string
   source: PageSource
   /** by path, such as `/` and `/page.js` */
   files: ReadonlyMap<string, PageFile>
@@ -55,6 +72,8 @@ export interface PageServerOptions {
 export class PageServer {
   readonly #server: Server
   readonly #options: PageServerOptions
+  readonly #previews = new Previews(() => performance.now())
+  #streams = 0
 
   private constructor (options: PageServerOptions) {
     this.#options = options
@@ -80,10 +99,11 @@ export class PageServer {
     return `http://${address.includes(':') ? `[${address}]` : address}:${port}/#${this.#options.token}`
   }
 
-  /** Ends all connections. */
+  /** Ends all connections: what was said on them has a moment to arrive. */
   close (): void {
     this.#server.close()
-    this.#server.closeAllConnections()
+    this.#server.closeIdleConnections()
+    setTimeout(() => { this.#server.closeAllConnections() }, LAST_WORD_MS).unref()
   }
 
   async #answer (req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -94,45 +114,87 @@ export class PageServer {
     const isReading = req.method === 'GET' || req.method === 'HEAD'
     const file = isReading ? this.#options.files.get(path) : undefined
     if (file !== undefined) return send(res, 200, file.type, file.bytes)
+    if (isReading && path.startsWith(PREVIEW)) {
+      if (this.#previews.serve(path.slice(PREVIEW.length), req, res)) return
+      return refuse(res, refusal(404, 'This preview has ended. Open it again.'))
+    }
     const stranger = refuseStranger(req.headers, this.#options.token)
     if (stranger !== null) return refuse(res, stranger)
-    if (path === '/api/tasks' && isReading) return sendJson(res, this.#options.source.list())
+    if (path === '/api/tasks' && isReading) return sendJson(res, this.#list())
+    if (path === '/metrics' && isReading) return send(res, 200, METRICS_TYPE, Buffer.from(this.#metrics()))
     const [, infoHash = '', rest = ''] = /^\/api\/task\/([\da-f]{40})(\/.{1,64})?$/.exec(path) ?? []
     const task = this.#options.source.task(infoHash)
     if (task === undefined) return refuse(res, refusal(404, 'There is nothing here.'))
-    if (rest === '' && req.method === 'POST') return act(req, res, task)
+    if (rest === '' && req.method === 'POST') return this.#act(req, res, task)
     if (!isReading) return refuse(res, refusal(405, 'This can only be read.'))
+    if (rest === '/events') return this.#stream(res, task)
     return read(res, task, rest)
+  }
+
+  #list (): TaskList { return { version: this.#options.version, tasks: this.#options.source.list() } }
+
+  #metrics (): string {
+    const { source, version } = this.#options
+    return metricsOf(version, source.list().flatMap(summary => {
+      const live = source.task(summary.infoHash)?.live()
+      return live === undefined ? [] : [[summary, live] as const]
+    }))
+  }
+
+  #stream (res: ServerResponse, task: PageTask): void {
+    if (this.#streams >= MAX_STREAMS) return refuse(res, refusal(503, 'Too many pages are open. Close some of them.'))
+    this.#streams++
+    const end = task.begin(new EventStream(res))
+    res.once('close', () => {
+      this.#streams--
+      end()
+    })
+  }
+
+  async #act (req: IncomingMessage, res: ServerResponse, task: PageTask): Promise<void> {
+    const action = await actionOf(req, res)
+    if (action === null) return
+    const answer = action.do === 'preview' ? this.#preview(task, action.file) : task.act(action)
+    if (typeof answer === 'string') return refuse(res, refusal(409, answer))
+    return sendJson(res, answer)
+  }
+
+  #preview (task: PageTask, index: number): ActionAnswer | string {
+    const file = task.file(index)
+    const ticket = file === undefined ? null : this.#previews.add(file)
+    return ticket === null ? 'A browser cannot show this file.' : { live: task.live(), preview: `${PREVIEW}${ticket}` }
   }
 }
 
-async function read (res: ServerResponse, task: PageTask, what: string): Promise<void> {
+function read (res: ServerResponse, task: PageTask, what: string): void {
   if (what === '') return sendJson(res, task.view())
   if (what === '/pieces') {
     const { version, codes } = task.states()
     res.setHeader(PIECES_VERSION_HEADER, version)
     return send(res, 200, 'application/octet-stream', packStates(codes))
   }
+  if (what === '/copies') return send(res, 200, 'application/octet-stream', packStates(task.copies()))
   const index = /^\/piece\/(\d{1,10})$/.exec(what)?.[1]
-  const piece = index === undefined ? null : await task.piece(Number(index))
+  const piece = index === undefined ? null : task.piece(Number(index))
   if (piece === null) return refuse(res, refusal(404, 'There is nothing here.'))
   return sendJson(res, piece)
 }
 
-async function act (req: IncomingMessage, res: ServerResponse, task: PageTask): Promise<void> {
+/** The action in the body; null: it was refused. */
+async function actionOf (req: IncomingMessage, res: ServerResponse): Promise<Action | null> {
+  const refused = (reason: Refusal): null => {
+    refuse(res, reason)
+    return null
+  }
   if (req.headers['content-type']?.split(';')[0] !== 'application/json') {
-    return refuse(res, refusal(415, 'An action is JSON: send Content-Type: application/json.'))
+    return refused(refusal(415, 'An action is JSON: send Content-Type: application/json.'))
   }
   const body = await bodyOf(req)
   if (body === null) {
     res.setHeader('Connection', 'close')
-    return refuse(res, refusal(413, 'The action is too long.'))
+    return refused(refusal(413, 'The action is too long.'))
   }
-  const action = parseAction(body)
-  if (action === null) return refuse(res, refusal(400, 'This is no action of this version.'))
-  const answer = task.act(action)
-  if (typeof answer === 'string') return refuse(res, refusal(409, answer))
-  return sendJson(res, answer)
+  return parseAction(body) ?? refused(refusal(400, 'This is no action of this version.'))
 }
 
 /** null: it is too long. */

@@ -8,7 +8,7 @@ import { parseAction } from '../../lib/page/actions.ts'
 import { PageServer } from '../../lib/page/page-server.ts'
 import type { PageSource } from '../../lib/page/page-server.ts'
 import { PIECES_VERSION_HEADER, unpackStates } from '../../lib/page/piece-states.ts'
-import type { Action, ActionAnswer, TaskView } from '../../lib/page/snapshot.ts'
+import type { Action, ActionAnswer, TaskLive, TaskView } from '../../lib/page/snapshot.ts'
 
 const TOKEN = 'a'.repeat(43)
 const HASH = '0123456789abcdef0123456789abcdef01234567'
@@ -26,13 +26,20 @@ async function serving (t: Test): Promise<Serving> {
   const codes = Uint8Array.from({ length: PIECES }, (_, i) => i % 12)
   const view = { infoHash: HASH, name: NAME } as TaskView
   const source: PageSource = {
-    list: () => ({ version: '1', tasks: [view] }),
+    list: () => [view],
     task: infoHash => infoHash !== HASH
       ? undefined
       : {
           view: () => view,
           states: () => ({ version: 7, codes }),
-          piece: () => Promise.resolve(null),
+          live: () => ({ pieces: {} }) as TaskLive,
+          copies: () => codes,
+          file: () => undefined,
+          begin: stream => {
+            stream.send('task', view)
+            return () => {}
+          },
+          piece: () => null,
           act: action => {
             acted.push(action)
             return action.do === 'stop' ? 'This client may not be stopped.' : {} as ActionAnswer
@@ -40,7 +47,7 @@ async function serving (t: Test): Promise<Serving> {
         }
   }
   const files = new Map([['/', { type: 'text/html; charset=utf-8', bytes: Buffer.from('<!doctype html>') }]])
-  const server = await PageServer.listen({ token: TOKEN, source, files })
+  const server = await PageServer.listen({ token: TOKEN, version: '1', source, files })
   t.teardown(() => { server.close() })
   const { port } = new URL(server.link)
   const ask = async (path: string, { method = 'GET', headers = {}, body }: Asked = {}): Promise<Answer> => {
