@@ -9,7 +9,7 @@ import type { Judgement } from '../../trust/judge.ts'
 import type { TrustStore } from '../../trust/list-format.ts'
 import type { MachineFlags } from '../flags/machine.ts'
 import type { NetworkFlags } from '../flags/network.ts'
-import type { Halt } from '../flags/values.ts'
+import type { Halt, HostPort } from '../flags/values.ts'
 import { describeTask, taskFields } from '../output/describe.ts'
 import type { DescribeOptions } from '../output/describe.ts'
 import { EXIT, advised, report as reportError } from '../output/failure.ts'
@@ -42,6 +42,7 @@ import { obstacleTo, problemOf, unableAfterAll } from '../run/obstacles.ts'
 import { openSession, reached } from '../run/open-torrent.ts'
 import type { Session } from '../run/open-torrent.ts'
 import { outcomeOf } from '../run/outcome.ts'
+import type { Page } from '../run/page.ts'
 import { leavePartialFiles } from '../run/partial.ts'
 import { followWork, watch } from '../run/progress.ts'
 import { askConsent, demandTerminal } from '../run/prompt.ts'
@@ -78,6 +79,8 @@ export interface RunFlags
   halt?: Halt
   /** the file for GNU parallel's columns */
   joblog?: string
+  /** where the web page is served */
+  ui?: HostPort
   legacySwarm?: boolean
   verbose: boolean
   json: boolean
@@ -179,7 +182,12 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     progress.finished = true
     question.abort()
   }, () => {})
+  let page: Page | null = null
   try {
+    if (flags.ui !== undefined) {
+      const { openPage } = await import('../run/page.ts')
+      page = await openPage(flags.ui, { session, stages, steering, trust: surroundings.trust, screen, out, flags })
+    }
     return await Promise.race([
       aborted(interrupted).catch(() => EXIT.interrupted),
       session.failed,
@@ -212,6 +220,7 @@ async function takePart (session: Session, flags: RunFlags, surroundings: Surrou
     question.abort()
     progress.stop()
     steering.close()
+    page?.close()
     stopTelling()
     screen.close()
     failures.tell()

@@ -6,7 +6,7 @@ import type { RunFlags } from '../commands/run.ts'
 import { EXAMPLES } from './examples.ts'
 import { machine, parseSlots } from './machine.ts'
 import { addOptions, bind, common, confinement, group, legacySwarm, many, network, value } from './shared.ts'
-import { parseAmount, parseHalt, parseSize } from './values.ts'
+import { parseAmount, parseHalt, parsePageAddress, parseSize } from './values.ts'
 
 const inputs = (): Option[] => group('Input options', [
   bind(),
@@ -53,6 +53,7 @@ export function addRun (program: Command, done: (exitCode: number) => void): voi
     new Option('--retry-failed', 'compute only the missing pieces whose failures are logged in the folder (see bitworker log --failed)').default(false),
     value('--halt <when,fail=n>', 'end the run when n pieces (or n% of all) have failed here: now, which kills running commands, or soon, when they have ended', parseHalt),
     new Option('--joblog <file>', 'append a line for each piece to this file, in the columns of GNU parallel'),
+    value('--ui [address:port]', 'serve a web page that shows and steers the run, and print its link (default address: 127.0.0.1, any free port)', parsePageAddress).preset('127.0.0.1:0'),
     new Option('-v, --verbose', 'show the stderr of all commands, not only of failed ones').default(false),
     ...verifying(),
     ...finishing(),

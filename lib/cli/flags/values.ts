@@ -2,6 +2,7 @@
  * Converts the values of flags, as typed, to numbers and records. Pure: no file, network or clock. The code that uses a
  * value checks whether it works on this machine (whether a folder exists, or a port is free).
  */
+import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 import type { Bind } from '../../executor/binds.ts'
 import { rangeList } from '../../inputs/ranges.ts'
@@ -138,6 +139,17 @@ export function parsePort (text: string): number {
 function splitLast (text: string): [string, string] | null {
   const colon = text.lastIndexOf(':')
   return colon < 1 ? null : [text.slice(0, colon), text.slice(colon + 1)]
+}
+
+/** Where a page is served: `PORT`, `ADDRESS` or `ADDRESS:PORT`; port 0: any free one. */
+export function parsePageAddress (text: string): HostPort {
+  if (/^\d+$/.test(text)) return { host: '127.0.0.1', port: parsePort(text) }
+  const [, six, four, port = '0'] = /^(?:\[(.+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? []
+  const host = six ?? (four === 'localhost' ? '127.0.0.1' : four)
+  if (host === undefined || isIP(host) === 0) {
+    throw new InvalidArgumentError('It must be an address of this machine with a port, such as 127.0.0.1:8080 or [::1]:8080.')
+  }
+  return { host, port: parsePort(port) }
 }
 
 /** `HOST:PORT`, `[::1]:PORT`. */

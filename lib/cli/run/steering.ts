@@ -2,7 +2,6 @@
  * Steers a run: pause, resume, and finish the running pieces, then stop. Asked for by keys, by the socket of the run,
  * or by limits of the machine; Ctrl-Z suspends what runs as well.
  */
-import { availableParallelism } from 'node:os'
 import process from 'node:process'
 import { Holds } from '../../control/holds.ts'
 import type { LiveStatus, Request } from '../../control/protocol.ts'
@@ -39,8 +38,7 @@ export interface SteeringParts {
   view: WorkView
   screen: Screen
   out: JsonOutput
-  /** `slots`: default one per core */
-  flags: MachineFlags & { slots?: number }
+  flags: MachineFlags
 }
 
 /** The steering of one run. */
@@ -106,13 +104,20 @@ export class Steering {
     this.#tell()
   }
 
+  /** Does what the socket or the page asks for. */
+  request (what: Request): void {
+    if (what === 'pause') this.#pause()
+    if (what === 'resume') this.#resume()
+    if (what === 'finish') this.#finish()
+  }
+
   close (): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#ignoreStop()
     this.#leaveMachine()
     this.#keys?.close()
-    this.#server?.close(this.#status())
+    this.#server?.close(this.status())
   }
 
   #pause (): void {
@@ -181,7 +186,7 @@ export class Steering {
         answer: request => this.#answer(request),
         read: file => torrent.files[file]?.[Symbol.asyncIterator]() ?? null
       })
-      if (this.#isClosed) server.close(this.#status())
+      if (this.#isClosed) server.close(this.status())
       else this.#server = server
     } catch (err) {
       if (!this.#isClosed) screen.note(`Other commands cannot reach this run, because it has no socket: ${(err as Error).message}.`)
@@ -189,14 +194,13 @@ export class Steering {
   }
 
   #answer (request: Request): LiveStatus {
-    if (request === 'pause') this.#pause()
-    if (request === 'resume') this.#resume()
-    if (request === 'finish') this.#finish()
-    return this.#status()
+    this.request(request)
+    return this.status()
   }
 
-  #status (): LiveStatus {
-    const { session, stages, view, flags } = this.#parts
+  /** How the run is getting on. */
+  status (): LiveStatus {
+    const { session, stages, view } = this.#parts
     const { torrent } = session
     const { state, remark, peers, downloadSpeed, uploadSpeed, timeLeftMs, done } = snapshot(session, view, stages)
     const { pieces, stored, missing, computed, downloaded, running, claimed, failed } = torrent.stats()
@@ -207,7 +211,7 @@ export class Steering {
       finishing: this.holds.finishing,
       done,
       pieces: { pieces, stored, missing, computed, downloaded, running, claimed, failed },
-      slots: computing === 'off' ? 0 : flags.slots ?? availableParallelism(),
+      slots: torrent.slots,
       peers,
       downloadSpeed,
       uploadSpeed,
