@@ -13,6 +13,7 @@ import { detectSandbox, encodeTask } from '../lib/index.ts'
 import type { Task } from '../lib/index.ts'
 import { POSTER, PROGRAMS, posterTask } from './mandelbrot/make-task.ts'
 import { runOneProcess } from './mandelbrot/one-process.ts'
+import { summaryOf } from './swarm/peers.ts'
 import { main, processes, screen, swarm, timed } from './swarm/show.ts'
 
 const PEERS = 4
@@ -68,9 +69,7 @@ async function prepare (task: Task): Promise<void> {
 async function bySwarm (task: Task, flags: string[]): Promise<number> {
   const own = ['--member', KEY_FILE]
   const [peers, ms] = await swarm(task, { taskFile: TASK_FILE, dir: OUTPUT, peers: PEERS, flags: [...flags, ...own] })
-  for (const { name, computed, downloaded } of peers) {
-    screen.note(`  ${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
-  }
+  for (const peer of peers) screen.note(`  ${summaryOf(peer)}`)
   const files = peers.flatMap(peer => peer.files ?? [])
   screen.note(`All ${files.length} peers have the same file: SHA-256 ${await digestOfAll(files)}`)
   await copyFile(files[0]!, PICTURE)

@@ -6,6 +6,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { parseTask } from '../../lib/index.ts'
+import { summaryOf } from './peers.ts'
 import { main, screen, swarm } from './show.ts'
 
 await main(async () => {
@@ -16,9 +17,7 @@ await main(async () => {
   }
   const task = parseTask(await readFile(taskFile))
   const [done, ms] = await swarm(task, { taskFile, dir: process.cwd(), peers, ...split(flags) })
-  for (const { name, computed, downloaded } of done) {
-    screen.note(`${name} computed ${computed.length} pieces and downloaded ${downloaded}`)
-  }
+  for (const peer of done) screen.note(summaryOf(peer))
   screen.note(`done in ${(ms / 1000).toFixed(1)} s`)
 })
 

@@ -10,13 +10,22 @@ const LOOPBACK = ['--no-dht', '--no-lsd', '--no-nat']
 /** A peer, and what it did. */
 export interface Peer {
   readonly name: string
-  /** indices of the pieces it computed */
-  readonly computed: number[]
-  downloaded: number
+  /** indices of the pieces it computed because nobody had them */
+  readonly computed: Set<number>
+  /** indices of the pieces it downloaded */
+  readonly downloaded: Set<number>
+  /** how often it computed a piece that it had, to check the result */
+  checked: number
   /** the piece it computes now */
   computing: number | null
   /** paths of the finished files; null until it has them all */
   files: string[] | null
+}
+
+/** A line on what the peer did. */
+export function summaryOf ({ name, computed, downloaded, checked }: Peer): string {
+  const checks = checked === 0 ? '' : `, and computed ${checked} of them again as a check`
+  return `${name} computed ${computed.size} pieces and downloaded ${downloaded.size}${checks}`
 }
 
 /** What is to be done. */
@@ -48,7 +57,7 @@ export async function runPeers (
 ): Promise<Peer[]> {
   const announce = await startTracker(processes)
   const peers = Array.from({ length: count }, (_, i): Peer => ({
-    name: `peer-${i + 1}`, computed: [], downloaded: 0, computing: null, files: null
+    name: `peer-${i + 1}`, computed: new Set(), downloaded: new Set(), checked: 0, computing: null, files: null
   }))
   const args = ['run', taskFile, '-j', '1', '--yes', '--json', '--announce', announce, ...LOOPBACK, ...flags]
   await new Promise<void>((resolve, reject) => {
@@ -96,8 +105,11 @@ async function start (
 
 function follow (peer: Peer, { event, piece, files }: Event): void {
   if (event === 'computing') peer.computing = piece
-  if (event === 'computed') peer.computed.push(piece)
-  if (event === 'downloaded') peer.downloaded++
+  if (event === 'computed') {
+    if (peer.computed.has(piece) || peer.downloaded.has(piece)) peer.checked++
+    else peer.computed.add(piece)
+  }
+  if (event === 'downloaded') peer.downloaded.add(piece)
   if (event === 'computed' || event === 'aborted' || event === 'failed') peer.computing = null
   if (event === 'done') peer.files = files.map(file => file.path)
 }

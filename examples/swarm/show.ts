@@ -44,7 +44,7 @@ export async function timed<T> (
 export async function swarm (task: Task, work: Omit<Work, 'onChange'>): Promise<[Peer[], number]> {
   let peers: Peer[] = []
   const look = (): Progress => ({
-    done: new Set(peers.flatMap(({ computed }) => computed)).size, details: peers.map(describe)
+    done: new Set(peers.flatMap(({ computed }) => [...computed])).size, details: peers.map(describe)
   })
   const timedPeers = await timed(task, look, changed => runPeers(processes, {
     ...work,
@@ -59,7 +59,7 @@ export async function swarm (task: Task, work: Omit<Work, 'onChange'>): Promise<
 
 function describe ({ name, computed, downloaded, computing, files }: Peer): string {
   const now = computing === null ? 'waiting' : `computing piece ${computing}`
-  return `${name}  ${String(computed.length).padStart(3)} computed  ${String(downloaded).padStart(3)} downloaded  ${files === null ? now : 'done'}`
+  return `${name}  ${String(computed.size).padStart(3)} computed  ${String(downloaded.size).padStart(3)} downloaded  ${files === null ? now : 'done'}`
 }
 
 /**
