@@ -97,6 +97,7 @@ export type ErrorCode =
   | 'BW_ERR_TOO_MANY_FILES'
   | 'BW_ERR_TORRENT'
   | 'BW_ERR_TRUST_STORE'
+  | 'BW_ERR_UNCHECKED'
   | 'BW_ERR_UNMERGED'
   | 'BW_ERR_USAGE'
   | 'BW_ERR_VERIFY_COMMAND'

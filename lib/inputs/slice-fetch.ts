@@ -22,7 +22,7 @@ const FETCHES = 8
 /** The parts that are used. */
 export interface SliceFetchParts {
   readonly scheduler: Readiness
-  readonly work: ComputedHere
+  readonly work: Omit<ComputedHere, 'watchInputs'>
   readonly clock: Clock
   readonly slices: Pick<SliceNeeds, 'lacks' | 'isRefused' | 'others'>
   readonly slots: number

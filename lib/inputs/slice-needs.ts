@@ -1,4 +1,5 @@
 /** What the pieces of a task need of its split input, and who has that. Made by supply.ts. */
+import type { Reach } from '../session/work-session.ts'
 import type { TaskInput, TorrentInput } from '../task/types.ts'
 import { lacking } from './item-inputs.ts'
 import type { ItemInputs } from './item-inputs.ts'
@@ -61,6 +62,19 @@ export class SliceNeeds {
     // they need the table, too
     if (this.#items.knownRange(input as TorrentInput, torrent, piece) === undefined) return 'none'
     return lacks.some(unit => torrent.isElsewhere(unit)) ? 'fetched' : 'none'
+  }
+
+  /** How the slices of these pieces stand. */
+  reach (pieces: Iterable<number>): Reach {
+    let reach: Reach = 'here'
+    for (const piece of pieces) {
+      reach = 'absent'
+      if (this.#refused.has(piece)) continue
+      const lacks = this.lacks(piece)
+      if (lacks !== null && this.#entry.torrent !== null && this.others(piece, lacks) === 'absent') continue
+      if (lacks !== null || !this.#refused.has(piece)) return 'coming'
+    }
+    return reach
   }
 
   #lacksOfTorrent (input: TorrentInput, torrent: InputTorrent, piece: number): number[] | null {

@@ -1,9 +1,10 @@
 /** One input of a task while it is supplied, and its progress. Used by supply.ts. */
 import { BitWorkerError } from '../base/errors.ts'
 import type { InputEvent } from '../session/events.ts'
+import type { Reach } from '../session/work-session.ts'
 import { quote } from '../task/names.ts'
 import type { TaskInput } from '../task/types.ts'
-import { contentOf } from './item-inputs.ts'
+import { contentOf, isComplete } from './item-inputs.ts'
 import type { HeldInput } from './item-inputs.ts'
 import type { InputStage, InputTorrent } from './supply-types.ts'
 
@@ -29,6 +30,24 @@ export function tooMuch ({ name }: TaskInput, bytes: number): BitWorkerError {
     'usage',
     `A piece needs ${bytes} bytes of the input ${quote(name)}, more than is allowed here, so it is not computed. Allow at least as many bytes per input.`
   )
+}
+
+/** How an input stands that commands see as a whole. What another task makes may always come. */
+export function reachOf (entry: SuppliedInput): Reach {
+  const { input, torrent, error, waits } = entry
+  if (isComplete(entry)) return 'here'
+  if (error === null && input.task !== undefined) return 'coming'
+  if (error !== null || waits !== null || torrent === null) return 'absent'
+  return isWithinReach(torrent) ? 'coming' : 'absent'
+}
+
+/** Connected peers have all that is missing. */
+export function isWithinReach (torrent: InputTorrent): boolean {
+  const { torrentLength, pieceLength } = torrent.layout
+  for (let unit = 0; unit * pieceLength < torrentLength; unit++) {
+    if (!torrent.has(unit) && !torrent.isOffered(unit)) return false
+  }
+  return true
 }
 
 /** Looks whether more of an input has come. */

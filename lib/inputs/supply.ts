@@ -6,12 +6,12 @@
 import { systemClock } from '../base/clock.ts'
 import { BitWorkerError } from '../base/errors.ts'
 import type { InputEvent } from '../session/events.ts'
-import type { WorkSession } from '../session/work-session.ts'
+import type { Reach, WorkSession } from '../session/work-session.ts'
 import type { ComputeStore } from '../store/compute-store.ts'
 import type { Given, Inputs } from '../store/types.ts'
 import { InputCheck } from './input-check.ts'
 import { ItemInputs, contentOf, isComplete } from './item-inputs.ts'
-import { noteProgress, stateOf } from './supplied-input.ts'
+import { noteProgress, reachOf, stateOf } from './supplied-input.ts'
 import type { SuppliedInput } from './supplied-input.ts'
 import { SliceFetch } from './slice-fetch.ts'
 import { SliceNeeds } from './slice-needs.ts'
@@ -67,6 +67,7 @@ export class InputSupply implements Inputs {
     for (const entry of this.#entries) this.#open(entry, torrents)
     store.configure({ inputs: this })
     session.onPlanned(() => { this.changed() })
+    session.work.watchInputs(() => this.reach)
     this.changed()
   }
 
@@ -137,6 +138,16 @@ export class InputSupply implements Inputs {
 
   /** The progress of each input, in the task's order. */
   get states (): InputEvent[] { return this.#entries.map(stateOf) }
+
+  /** How the inputs of the pieces stand that are computed only to compare. */
+  get reach (): Reach {
+    const whole = this.#entries.filter(entry => entry !== this.#split).map(reachOf).filter(reach => reach !== 'here')
+    if (whole.length > 0) return whole.includes('absent') ? 'absent' : 'coming'
+    if (this.#split === undefined || this.#split.input.data !== undefined) return 'here'
+    if (contentOf(this.#split) === null) return reachOf(this.#split)
+    const { scheduler } = this.#session
+    return this.#needs!.reach([...scheduler.checks.comparisons()].filter(index => !scheduler.isReady(index)))
+  }
 
   /** Downloads nothing until `resume`. */
   pause (): void {

@@ -88,6 +88,15 @@ export class Checks {
   /** The same, or it is checked here in any case. */
   isNeeded (index: number): boolean { return this.isSecond(index) || this.has(index) }
 
+  /** Pieces that are computed only to compare: what is stored of them, if anything, is believed. */
+  * comparisons (): Generator<number> {
+    yield * this.#wanted
+    for (const index of this.#looks) if (!this.#wanted.has(index)) yield index
+  }
+
+  /** Some could be started now. */
+  get isStartable (): boolean { return this.next() !== undefined || (this.#free?.size ?? 0) > 0 }
+
   /** Stored pieces that are not believed. */
   get unaccepted (): ReadonlySet<number> { return this.#unaccepted }
 

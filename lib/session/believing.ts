@@ -14,10 +14,10 @@ import { Attesting } from './attesting.ts'
 import { attestersOf, voucherOf } from './attesters.ts'
 import type { Attester } from './attesters.ts'
 import type { BelievingHost, BelievingParts } from './believing-parts.ts'
+import { HeldResults } from './held-results.ts'
 import { Keeping } from './keeping.ts'
 import { OwnResults } from './own-results.ts'
 import type { SessionHost } from './session-host.ts'
-import { Unaccepted } from './unaccepted.ts'
 
 /** What is believed in one session. */
 export class Believing implements VerificationHost {
@@ -26,6 +26,8 @@ export class Believing implements VerificationHost {
   readonly #report: SessionHost['report']
   /** what follows from what is computed here */
   readonly own: OwnResults
+  /** which stored results are not to be used yet */
+  readonly held: HeldResults
   #verification: Verification | null = null
   /** how results are verified, as `setPolicy` was told last */
   #verifying: Verifying | undefined
@@ -34,15 +36,10 @@ export class Believing implements VerificationHost {
   /** pieces to be looked at when the current call of the verification has returned */
   readonly #changed = new Set<number>()
   readonly #refuted = new Map<number, Result | null>()
-  readonly #unaccepted: Unaccepted
   /** pieces to be checked as soon as their result is here: its bytes are needed to compare it */
   readonly #awaiting = new Set<number>()
-  /** those that need a second look before they are made into files */
-  readonly #unseen: Unaccepted
   /** calls of the verification that have not returned; one more until the session is open */
   #depth = 1
-  #wasSettled = true
-  #isComputing = false
   readonly #keeping: Keeping
 
   constructor (
@@ -68,8 +65,11 @@ export class Believing implements VerificationHost {
       run: () => { host.run() },
       misbehaved: (...misdeed) => { host.misbehaved(...misdeed) }
     })
-    this.#unaccepted = new Unaccepted(parts.task)
-    this.#unseen = new Unaccepted(parts.task)
+    this.held = new HeldResults(parts.task, {
+      verification: () => this.#verification,
+      settled: () => { host.settled() },
+      warn
+    })
     parts.scheduler.checks.onGivenUp(index => {
       if (this.#verification !== null) this.#tell(verification => { verification.abandoned(index) })
     })
@@ -79,12 +79,6 @@ export class Believing implements VerificationHost {
 
   /** null: nothing is verified; what is attested may be kept for those who do. */
   get verification (): Verification | null { return this.#verification?.policy.kind === 'off' ? null : this.#verification }
-
-  /** The file may be finished, as far as its results are concerned. */
-  mayFinish (file: number): boolean {
-    const isSeen = !this.#isComputing || this.#unseen.countIn(file) === 0
-    return isSeen && this.#isSettled && this.#unaccepted.countIn(file) === 0
-  }
 
   /** The result may be downloaded. */
   fetches (index: number, result: Result | undefined): boolean {
@@ -96,23 +90,11 @@ export class Believing implements VerificationHost {
     return this.#verification === null || (result !== undefined && this.#verification.accepts(index, result))
   }
 
-  /** What is stored may be read: it is accepted, and no second look is to come. */
-  isReadable (index: number): boolean {
-    return !this.#unaccepted.has(index) && !(this.#isComputing && this.#unseen.has(index))
-  }
-
   /** Like `fetches`, for a result that is announced: what is asked for now may tell more. */
   believes (index: number, result: Result | undefined): boolean {
     if (this.fetches(index, result)) return true
     if (this.#attesting.isAwaited(index)) this.#parts.scheduler.checks.setAsked(index, true)
     return false
-  }
-
-  /** Something is, or will be, computed here. */
-  setComputing (isComputing: boolean): void {
-    this.#isComputing = isComputing
-    this.#wasSettled = false
-    this.#settle()
   }
 
   joined (peer: TaskPeer): void { this.#attesting.add(peer) }
@@ -282,20 +264,8 @@ export class Believing implements VerificationHost {
       }
     }
     this.#depth--
-    this.#settle()
+    this.held.settle()
     if (hasChanged) this.#host.run()
-  }
-
-  /** Nothing is to be checked any more. Nobody waits for lots while nothing is computed here; for a sample, he does. */
-  get #isSettled (): boolean {
-    const verification = this.#verification
-    return verification === null || verification.isSettled || (!this.#isComputing && !verification.isSampling)
-  }
-
-  #settle (): void {
-    const isSettled = this.#isSettled
-    if (isSettled && !this.#wasSettled) this.#host.settled()
-    this.#wasSettled = isSettled
   }
 
   /** What is stored is wrong, and was not replaced in the meantime. */
@@ -310,11 +280,10 @@ export class Believing implements VerificationHost {
     // another result is: it can be downloaded, perhaps
     if (!isAccepted && this.#verification?.accepted(index) != null) return this.#parts.store.drop(index)
     this.#parts.scheduler.checks.setAccepted(index, isAccepted)
-    const isNew = this.#unaccepted.set(index, !isAccepted)
     const needsLook = own !== undefined && isAccepted && this.#verification?.needsLook(index) === true
     this.#parts.scheduler.checks.setLook(index, needsLook)
-    const isSeen = this.#unseen.set(index, needsLook) && !needsLook
+    const hasChanged = this.held.set(index, isAccepted, needsLook)
     if (own === undefined) this.#host.reconsider(index)
-    else if (isNew || isSeen) this.#host.believed(index, isAccepted)
+    else if (hasChanged) this.#host.believed(index, isAccepted)
   }
 }

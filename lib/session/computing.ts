@@ -10,6 +10,7 @@ import type { ResultTable } from '../results/result-table.ts'
 import type { Claim } from '../scheduling/claim.ts'
 import { ComputeSlots } from './compute-slots.ts'
 import type { ComputeSlotsHost, Ending, SlotParts } from './compute-slots.ts'
+import type { Reach } from './held-results.ts'
 import type { SessionHost } from './session-host.ts'
 import { Slots } from './slots.ts'
 import type { Hold } from './slots.ts'
@@ -43,6 +44,7 @@ export class Computing implements ComputeSlotsHost {
   readonly #reportsOf = new Map<number, WorkReports>()
   /** called after every change of the next pieces to be computed */
   #planned = (): void => {}
+  #reach: () => Reach = () => 'here'
   #count = 0
   #isStuck = false
   #isOpen = false
@@ -79,6 +81,18 @@ export class Computing implements ComputeSlotsHost {
 
   /** Calls `listener` after every change of what comes next: for the code that provides the inputs. */
   onPlanned (listener: () => void): void { this.#planned = listener }
+
+  /** Asks `reach` from now on how the inputs of checks stand. */
+  watchInputs (reach: () => Reach): void { this.#reach = reach }
+
+  /** How the inputs of checks stand. */
+  get reach (): Reach { return this.#reach() }
+
+  /** Nothing is being computed here, and nothing could be, though computing is not paused. */
+  get isIdle (): boolean {
+    const { running, checks } = this.#parts.scheduler
+    return this.state !== 'paused' && running === 0 && !checks.isStartable
+  }
 
   /** @param slots number of work items at a time; none starts with a `hold` */
   start (slots: number, hold: Hold | null): void {

@@ -77,14 +77,13 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     })
     const peers = this.neighbours = new Neighbours({ ...parts, results, scheduler }, this)
     this.#agreement = new Agreement(peers)
-    const downloadParts = { ...parts, scheduler, peers }
-    this.downloads = parts.createDownloads?.(downloadParts, this) ?? new WireDownloads(downloadParts, this)
-    const { downloads } = this
+    const given = { ...parts, scheduler, peers }
+    const downloads = this.downloads = parts.createDownloads?.(given, this) ?? new WireDownloads(given, this)
     const store = this.believing.own.checking(parts.store)
     this.computing = new Computing({ ...parts, store, results, scheduler, downloads, claims: peers.claims }, host, {
       computed: (index, own) => { this.believing.own.computed(index, own) },
       stored: (index, result) => { this.vetting.computed(index, result) },
-      gaveUp: () => { this.believing.setComputing(false) }
+      gaveUp: () => { this.believing.held.setComputing(false) }
     })
     this.vetting = new Vetting(task, { ...parts, results, scheduler, neighbours: peers }, host, {
       unjudged: why => host.unjudged?.(why) === true,
@@ -137,6 +136,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
     this.neighbours.tidy(peer => this.downloads.needs(peer))
     this.scheduler.deliveries.expire()
     this.downloads.hasten()
+    if (this.believing.held.look(this.#clock.now(), this.computing)) this.readers.wakeAll()
   }
 
   /** The piece goes before others from now on, even if the user did not select it. */
@@ -165,7 +165,7 @@ export class PieceFlow implements NeighbourHost, DownloadHost {
   }
 
   /** The piece is stored, and its result accepted, without a second look to come. */
-  isReadable (index: number): boolean { return this.results.has(index) && this.believing.isReadable(index) }
+  isReadable (index: number): boolean { return this.results.has(index) && this.believing.held.isReadable(index) }
 
   //
   // PEERS

@@ -1,4 +1,4 @@
-/** Stored pieces whose result is not accepted, and their number in each file. Pure. Owned by believing.ts. */
+/** Stored pieces whose result is not accepted, and their number in each file. Pure. Owned by held-results.ts. */
 import { locate } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
 
@@ -12,6 +12,8 @@ export class Unaccepted {
     this.#task = task
     this.#counts = new Uint32Array(task.files.length)
   }
+
+  get size (): number { return this.#pieces.size }
 
   has (index: number): boolean { return this.#pieces.has(index) }
 

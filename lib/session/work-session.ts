@@ -28,6 +28,7 @@ import type { Hold } from './slots.ts'
 import type { JudgeMode } from './verifier.ts'
 
 export type { JudgeMode, SessionHost }
+export type { Reach } from './held-results.ts'
 
 /** Interval of the checks for lapsed claims, and for peers that only choke us. */
 const HOUSEKEEPING_MS = 10_000
@@ -39,7 +40,7 @@ export type Readiness = Pick<
 
 /** What is computed here, as the code sees it that provides the inputs. */
 export type ComputedHere = Pick<
-  Computing, 'abort' | 'awaitInputs' | 'claimed' | 'due' | 'dueInMs' | 'isAwaited' | 'paceMs' | 'run'
+  Computing, 'abort' | 'awaitInputs' | 'claimed' | 'due' | 'dueInMs' | 'isAwaited' | 'paceMs' | 'run' | 'watchInputs'
 >
 
 /** One running task. */
@@ -65,7 +66,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     })
     const host = this.#host = noting(owner, (event, payload) => { failures.note(event, payload) })
     const progress = this.progress = new Progress(task)
-    this.#finisher = new Finisher(task, parts, progress, host, file => this.#flow.believing.mayFinish(file))
+    this.#finisher = new Finisher(task, parts, progress, host, file => this.#flow.believing.held.mayFinish(file))
     this.#flow = new PieceFlow(task, parts, host, { progress, finisher: this.#finisher })
     const { results, scheduler, believing, neighbours } = this.#flow
     this.overview = new Overview({ results, scheduler, believing, neighbours, clock: parts.clock })
@@ -196,7 +197,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
 
   /** Whether commands will be allowed to run: results that could be judged wait for that. */
   expectComputing (isExpected: boolean): void {
-    this.#flow.believing.setComputing(isExpected || this.computing !== 'off')
+    this.#flow.believing.held.setComputing(isExpected || this.computing !== 'off')
     if (isExpected) this.#flow.vetting.expect()
     else if (this.computing === 'off') this.#flow.vetting.verifier.stop()
   }
@@ -210,7 +211,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     if (only !== undefined) this.#leaveAllBut(only)
     this.progress.begin(this.#parts.clock.now())
     this.#flow.computing.start(slots, hold)
-    this.#flow.believing.setComputing(true)
+    this.#flow.believing.held.setComputing(true)
     this.#flow.vetting.start(slots, hold === 'suspend')
     this.#flow.believing.own.comparer?.start(slots, hold === 'suspend')
     this.#finisher.allowCommands()
@@ -244,7 +245,7 @@ export class WorkSession<Store extends PieceStore = PieceStore> {
     this.#flow.vetting.verifier.stop()
     this.#flow.believing.own.comparer?.stop()
     const stopping = this.#flow.computing.stop()
-    this.#flow.believing.setComputing(false)
+    this.#flow.believing.held.setComputing(false)
     this.#flow.readers.wakeAll() // no second look comes from here
     await stopping
   }

@@ -44,6 +44,7 @@ test('an archive that changes while it is unpacked', async t => {
     task: { pieceCount: 1 },
     stats: () => ({ missing: 1 }),
     onPlanned () {},
+    work: { watchInputs () {} },
     reportInput () {},
     store: { configure: ({ root }: { root: string }) => { shown.push(root) } }
   } as unknown as Session

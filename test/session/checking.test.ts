@@ -3,6 +3,7 @@ import test from 'tape'
 import { VirtualClock } from '../../bench/simulator/clock.ts'
 import { CheckedStore } from '../../bench/simulator/store.ts'
 import { CommandError } from '../../lib/base/errors.ts'
+import type { BitWorkerError } from '../../lib/base/errors.ts'
 import type { DownloadHost } from '../../lib/download/download-host.ts'
 import type { AttestationParts, Verifying } from '../../lib/session/attestations.ts'
 import type { SessionEvents } from '../../lib/session/events.ts'
@@ -16,6 +17,7 @@ import { result, wrong } from '../helpers/verification.ts'
 
 const PIECES = 8
 const TASK = { name: 'out', command: 'true', parts: PIECES, pieceLength: 64 }
+const INPUT = { name: 'input', infoHash: 'a'.repeat(40), sha256: new Uint8Array(32), length: 1 }
 const WORK_MS = 100
 
 /** All pieces are on the disk. */
@@ -34,18 +36,21 @@ interface Setup extends Pick<Verifying, 'ifIncomparable'> {
   isFull?: boolean
   /** null: the task does not say */
   deterministic?: boolean | null
+  hasInputs?: boolean
 }
 
 /** A session that has all pieces, as `ann` attests them, and draws all of them; or that has none, and draws none. */
 async function checking (
   command: Command, policy: Policy = { kind: 'audit' },
-  { isFull = true, deterministic = true, ifIncomparable }: Setup = {}
+  { isFull = true, deterministic = true, hasInputs = false, ifIncomparable }: Setup = {}
 ) {
-  const task = createTask({ ...TASK, ...(deterministic !== null && { deterministic }) })
+  const inputs = hasInputs ? [INPUT] : undefined
+  const task = createTask({ ...TASK, ...(deterministic !== null && { deterministic }), ...(inputs && { inputs }) })
   const clock = new VirtualClock()
   const runs: number[] = []
   const told: Array<keyof SessionEvents> = []
   const stuck: number[][] = []
+  const warnings: string[] = []
   let timesDone = 0
   let heard!: AttestationParts['verification']
   let downloads!: DownloadHost
@@ -90,7 +95,7 @@ async function checking (
     fileFinished () {},
     done () { timesDone++ },
     ban () {},
-    warn () {},
+    warn (err) { warnings.push((err as BitWorkerError).code) },
     ended () {},
     broken (err) { throw err }
   })
@@ -129,9 +134,8 @@ async function checking (
       await clock.run(() => false, clock.now() + 60_000)
     }
   }
-  return {
-    session, policyOf: verifying, say, settle, runs, told, stuck, store, downloads, heard, isDone: () => timesDone > 0
-  }
+  const isDone = (): boolean => timesDone > 0
+  return { session, policyOf: verifying, say, settle, runs, told, stuck, warnings, store, downloads, heard, isDone }
 }
 
 /** The command fails for every other piece. */
@@ -171,6 +175,31 @@ test('lots are not waited for while nothing is computed; the sample that was ask
   await sampled.settle()
   t.ok(sampled.isDone())
   await sampled.session.close(null)
+})
+
+test('lots whose inputs nobody has are not waited for, which is said; when the inputs come, they are made', async t => {
+  const { session, say, settle, isDone, runs, warnings } = await checking(result, { kind: 'audit' }, { hasInputs: true })
+  let reach: 'coming' | 'absent' = 'coming'
+  session.work.watchInputs(() => reach)
+  session.startComputing(1, null)
+  for (let index = 0; index < PIECES; index++) say('ann', index)
+  await settle()
+  t.notOk(isDone(), 'as long as they may come, they are waited for')
+  reach = 'absent'
+  session.pauseComputing()
+  await settle()
+  t.notOk(isDone(), 'or while it is paused')
+  t.same(warnings, [])
+  session.resumeComputing()
+  await settle()
+  t.ok(isDone(), 'it is done')
+  t.same(warnings, ['BW_ERR_UNCHECKED'])
+  t.same([runs.length, session.standing(0)], [0, 'attested'], 'as it is accepted without')
+  for (let index = 0; index < PIECES; index++) session.scheduler.setReady(index, true)
+  session.work.run()
+  await settle()
+  t.ok(runs.length > 0 && session.verification!.open === 0)
+  await session.close(null)
 })
 
 test('computing that ends leaves no lot to wait for; a pause does', async t => {

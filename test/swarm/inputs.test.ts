@@ -329,16 +329,21 @@ test('a complete command waits for what it reads; its task can be closed meanwhi
   const holder = createClient(t)
   holder.add(task, { path: made, inputs: { folder: createFolder(t), find: async () => null } })
   const address = await addressOf(holder)
-  const options = { verify: 'off', compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t) } } as const
+  const start = (at: BitWorker): Torrent => {
+    const torrent = at.add(magnetOf(task), {
+      path: createFolder(t), compute: { slots: 1, sandbox: 'none' }, inputs: { folder: createFolder(t) }
+    })
+    torrent.once('infoHash', () => { torrent.addPeer(address) })
+    return torrent
+  }
   const client = createClient(t)
-  const waiting = client.add(magnetOf(task), { path: createFolder(t), ...options })
-  waiting.once('infoHash', () => { waiting.addPeer(address) })
-  await eventOf(waiting, 'completing')
+  const [waiting, again] = [start(client), start(createClient(t))]
+  const warned = eventOf(again, 'warning')
+  await Promise.all([waiting, again].map(async torrent => eventOf(torrent, 'completing')))
   t.equal(waiting.inputs[0]?.state, 'fetching')
+  const [{ code }] = await warned as [{ code: string }]
+  t.equal(code, 'BW_ERR_UNCHECKED', 'its second look cannot be made, which is said')
   await destroyClient(client)
-  const again = createClient(t).add(magnetOf(task), { path: createFolder(t), ...options })
-  again.once('infoHash', () => { again.addPeer(address) })
-  await eventOf(again, 'completing')
   again.addPeer(await addressOf(first))
   await eventOf(again, 'done')
   t.equal(readFileSync(path.join(again.path, 'out'), 'utf8'), '50000\n')

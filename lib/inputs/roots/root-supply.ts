@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs'
 import { BitWorkerError, isInputGone } from '../../base/errors.ts'
 import type { InputEvent } from '../../session/events.ts'
-import type { WorkSession } from '../../session/work-session.ts'
+import type { Reach, WorkSession } from '../../session/work-session.ts'
 import type { ComputeStore } from '../../store/compute-store.ts'
 import { roomAt } from '../../system/free-space.ts'
 import type { Room } from '../../system/free-space.ts'
@@ -17,6 +17,7 @@ import { notHere } from '../here.ts'
 import { readMetainfo } from '../metainfo.ts'
 import { isAsHashed } from '../original.ts'
 import { findInput } from '../registry.ts'
+import { isWithinReach } from '../supplied-input.ts'
 import type { InputTorrent, InputTorrents } from '../supply-types.ts'
 import { ROOT_LIMITS } from './archive.ts'
 import { openRoot } from './root-cache.ts'
@@ -108,6 +109,7 @@ export class RootSupply {
       failed: err => { this.#fail(err) }
     })
     session.onPlanned(() => { this.changed() })
+    session.work.watchInputs(() => this.reach)
     this.changed()
   }
 
@@ -119,6 +121,13 @@ export class RootSupply {
     return {
       name, state: 'fetching', length, have: this.#have, since: this.#since, ...(message !== undefined && { message })
     }
+  }
+
+  /** How it stands. While it is not here, nothing is computed. */
+  get reach (): Reach {
+    if (this.#root !== null) return 'here'
+    if (this.#torrent === null || this.#waits !== null || this.#full !== null) return 'absent'
+    return isWithinReach(this.#torrent) ? 'coming' : 'absent'
   }
 
   /** More or less of it may be needed, or here. */
