@@ -47,6 +47,8 @@ export type { ComputeOptions, PauseOptions, SealingOptions, TaskTorrentOptions }
 export type {
   AbortedEvent, ComputedEvent, FailedEvent, HopelessEvent, MisdeedEvent, PieceResult, TaskStats
 } from './session/events.ts'
+export type { ExplainCode, Explanation } from './explain/explain.ts'
+export type { Held, Obstacle, RunSituation } from './explain/situation.ts'
 export type { FinishedFile } from './store/types.ts'
 export type { HandOverOptions } from './webtorrent/leave.ts'
 export type { Outstanding } from './peers/hand-over.ts'

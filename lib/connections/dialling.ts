@@ -9,6 +9,7 @@
  */
 import { connect, isIPv4 } from 'node:net'
 import Peer from 'webtorrent/lib/peer.js'
+import { FailedCalls } from './failed-calls.ts'
 import type { ConnectingTorrent, InternalPeer, OutgoingConnection } from './internals.ts'
 
 /** Time for TCP to connect before uTP is tried in parallel. */
@@ -32,6 +33,7 @@ interface Call { tcp: InternalPeer | null, utp: InternalPeer | null }
 
 /** The outgoing connections of one torrent. */
 export class Dialler {
+  readonly failed = new FailedCalls()
   readonly #torrent: ConnectingTorrent
   readonly #calls = new Map<string, Call>()
   /** peers that completed the handshake: its time, and the number of attempts before it */
@@ -106,12 +108,15 @@ export class Dialler {
     peer.conn = conn
     torrent._numPending++
     let isPending = true
+    let isOpen = false
+    let error: Error | undefined
     const settle = (): void => {
       if (isPending) torrent._numPending--
       isPending = false
     }
     conn.once('connect', () => {
       settle()
+      isOpen = true
       if (torrent.destroyed) return
       const { retries } = peer
       peer.onConnect()
@@ -120,11 +125,15 @@ export class Dialler {
     })
     conn.once('error', err => {
       settle()
+      error = err
       peer.destroy(err)
     })
     conn.once('close', () => {
       settle()
-      if (!torrent.destroyed) this.#onEnd(peer)
+      if (torrent.destroyed) return
+      const isInVain = peer.id === peer.addr && !this.#answered.has(peer) && this.#calls.has(peer.addr)
+      if (isInVain) this.failed.add(peer.addr, peer.source, isOpen, error)
+      this.#onEnd(peer)
     })
     peer.startConnectTimeout()
   }
@@ -133,6 +142,7 @@ export class Dialler {
     const { addr } = peer
     const call = this.#calls.get(addr)
     this.#calls.delete(addr)
+    this.failed.answered(addr)
     this.#answered.set(peer, { atMs: performance.now(), retries })
     for (const other of [call?.tcp, call?.utp, this.#torrent._peers?.get(addr)]) if (other !== peer) other?.destroy()
     if (peer.id === addr || this.#torrent._peers === null) return

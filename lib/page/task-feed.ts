@@ -157,7 +157,8 @@ export class TaskFeed implements PageTask {
         ({ peer, since: Math.round(now - forMs), estimateMs: estimateMs || null, isRespected: true })),
       attesters: attesters.map(({ key, trustedKey }) => trustedKey ?? key),
       attempts: this.#attempts(index),
-      explanation: null
+      // why nothing is computed here is known to the run, and shown elsewhere
+      explanation: torrent.computing === 'on' ? torrent.explain(index).sentence : null
     }
   }
 

@@ -50,15 +50,15 @@ export class ClaimTable {
     }
   }
 
-  /** The respected claims for the piece, with the peer ids (hex) of the claimants. */
-  * of (index: number): Generator<[peerId: string, claim: Claim]> {
-    for (const entry of this.#pieces.get(index) ?? []) if (entry.isRespected) yield [entry.claimant.id, entry]
-  }
-
   /** True if another peer is credibly computing the piece. */
   isClaimed (index: number): boolean {
     for (const { isRespected } of this.#pieces.get(index) ?? []) if (isRespected) return true
     return false
+  }
+
+  /** The respected claims for the piece, with the peer ids (hex) of the claimants. */
+  * of (index: number): Generator<[peerId: string, claim: Claim]> {
+    for (const entry of this.#pieces.get(index) ?? []) if (entry.isRespected) yield [entry.claimant.id, entry]
   }
 
   /** The peer's claim for the piece. */

@@ -42,6 +42,8 @@ export class ComputeControl {
   #supply: InputSupply | null = null
   #root: RootSupply | null = null
   #isSettling = false
+  /** why commands cannot run here after all */
+  #problem: Error | null = null
   /** no work items start */
   #hold: Hold | null = null
 
@@ -59,11 +61,18 @@ export class ComputeControl {
   /** Starts computing, now or when the torrent is ready. Throws BW_ERR_COMPUTE_OPTIONS and BW_ERR_BIND. */
   start (options: ComputeOptions): void {
     const checked = this.#options = checkComputeOptions(options)
+    this.#problem = null
     this.resume()
     this.#torrent._policy.follow()
     this.#torrent._session?.expectComputing(true)
     if (this.#torrent.ready) this.#startWhenSettled(checked)
   }
+
+  /** How it computes; null: not at all. */
+  get options (): ComputeOptions | null { return this.#options }
+
+  /** Why commands cannot run here after all. */
+  get problem (): Error | null { return this.#problem }
 
   pause ({ running }: PauseOptions = {}): void {
     this.#hold = running === 'finish' ? 'finish' : 'suspend'
@@ -187,6 +196,7 @@ export class ComputeControl {
       session.startComputing(slotsOf(chosen), this.#hold, pieces === undefined ? pieces : new Set(pieces))
     }, (err: Error) => {
       this.#options = null
+      this.#problem = err
       session.expectComputing(false)
       this.#closeRoot()
       if (!torrent.destroyed) torrent.emit('warning', err)
@@ -218,6 +228,7 @@ export class ComputeControl {
       if (missing.length > 0) throw needsProblem(missing)
     } catch (err) {
       if (!isInputGone(err) && !this.#torrent.destroyed) {
+        this.#problem = err as Error
         this.#torrent.emit('warning', err as Error)
         void this.stop()
       }

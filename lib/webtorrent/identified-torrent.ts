@@ -2,10 +2,13 @@
  * A torrent that finds out whether it is a task: from the argument of `client.add`, or from the metadata of peers or
  * servers. torrent.ts builds on it.
  */
+import { announceWhileAlone } from '../discovery/dht-retry.ts'
+import { SourceAnswers } from '../discovery/source-answers.ts'
 import { magnetOf } from '../task/magnet.ts'
 import { magnetProblem } from '../task/magnet-check.ts'
 import { encodeTask, isTask, isTaskObject, parseTask, usableTrackers } from '../task/task.ts'
 import type { Task } from '../task/task.ts'
+import type { InternalPeer } from '../connections/internals.ts'
 import { GuardedTorrent } from './guarded-torrent.ts'
 import type { InternalClient, ParsedTorrent } from './internals.ts'
 import type { TaskTorrentOptions } from './options.ts'
@@ -23,6 +26,7 @@ export abstract class IdentifiedTorrent extends GuardedTorrent {
   readonly _options: TaskTorrentOptions
   /** its metadata is here; `metadata` is set once the task can be asked for its pieces and inputs */
   #isStarting = false
+  readonly _sources = new SourceAnswers(this)
 
   constructor (torrentId: unknown, client: InternalClient, opts: TaskTorrentOptions) {
     super(torrentId, client, opts)
@@ -74,6 +78,32 @@ export abstract class IdentifiedTorrent extends GuardedTorrent {
     Object.defineProperty(this, 'length', {
       get: () => this._taskLength(task), configurable: true, enumerable: true
     })
+  }
+
+  override _startDiscovery (): void {
+    const isFirst = this.discovery === null || this.discovery === undefined
+    super._startDiscovery()
+    if (this.destroyed) return
+    // if there was a discovery before, it goes on
+    if (isFirst) this._sources.begun()
+    const { dht } = this.client
+    const isOrdinary = this.task === null && this.metadata !== null
+    if (!isFirst || isOrdinary || !dht || this.private === true) return
+    this.once(
+      'close',
+      announceWhileAlone({
+        dht,
+        infoHash: this.infoHash,
+        port: this.client.torrentPort,
+        isAlone: () => this.wires.length === 0 && this.private !== true
+      })
+    )
+  }
+
+  override _addPeer (peer: unknown, type: string, source?: string): InternalPeer | null {
+    const added = super._addPeer(peer, type, source)
+    if (added !== null && typeof peer === 'string') this._sources.named(peer, source)
+    return added
   }
 
   override async _onMetadata (metadata: unknown): Promise<void> {

@@ -131,19 +131,20 @@ function isDevicePath (at: unknown): boolean { return typeof at === 'string' && 
  * Throws if nothing can be computed with any options: BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK for an ordinary torrent,
  * BW_ERR_TASK_REQUIRES for a task of a later version. A torrent that is not known yet may be computable.
  */
-export function checkComputable ({
-  destroyed, metadata, task
-}: {
-  destroyed: boolean
-  metadata: unknown
-  task: Task | null
-}): void {
+export function checkComputable (torrent: KnownTorrent): void {
+  checkTask(torrent)
+  const problem = torrent.task === null ? null : unsupportedProblem(torrent.task)
+  if (problem !== null) throw problem
+}
+
+interface KnownTorrent { destroyed: boolean, metadata: unknown, task: Task | null }
+
+/** The same, but a task of a later version is one. */
+export function checkTask ({ destroyed, metadata, task }: KnownTorrent): void {
   if (destroyed) throw new BitWorkerError('BW_ERR_DESTROYED', 'usage', 'The torrent was destroyed. Add it again.')
   if (metadata === null) return
   if (task === null)
     throw new BitWorkerError(
       'BW_ERR_NOT_A_TASK', 'usage', 'This is an ordinary torrent, which has nothing to compute. Add a task file.'
     )
-  const problem = unsupportedProblem(task)
-  if (problem !== null) throw problem
 }

@@ -2,6 +2,8 @@
  * The public interfaces of clients, torrents and files: WebTorrent's members, and those for tasks. They are interfaces,
  * so that the underscored members of WebTorrent's classes do not appear in every editor.
  */
+import type { Explanation } from '../explain/explain.ts'
+import type { RunSituation } from '../explain/situation.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import type { InputEvent, TaskStats } from '../session/events.ts'
 import type { Overview } from '../session/overview.ts'
@@ -36,6 +38,13 @@ export interface Torrent extends WebTorrentTorrent {
    * goes on to its end. Throws BW_ERR_COMPUTE_OPTIONS.
    */
   slots: number
+  /**
+   * Why the task, or a piece of it, is not going on: the cause that holds it up (its code is stable), and what to do.
+   * Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK, and a RangeError for a piece that does not exist.
+   * @param piece default: the task as a whole
+   * @param run what only your application knows, such as why it has paused the torrent
+   */
+  explain (piece?: number | null, run?: Partial<RunSituation>): Explanation
   /**
    * Computes missing pieces from now on. Starts when the enabled sources of peers have answered once (after at most 5
    * s), so that nothing is computed that a peer already has. Throws BW_ERR_DESTROYED, BW_ERR_NOT_A_TASK,

@@ -14,7 +14,9 @@ import { guardMetadata, guardPex } from '../connections/extension-guards.ts'
 import type { InternalPeer } from '../connections/internals.ts'
 import { extensionOf, replayHandshake } from '../connections/task-wire.ts'
 import { TaskWires } from '../connections/task-wires.ts'
-import { announceWhileAlone } from '../discovery/dht-retry.ts'
+import { explain } from '../explain/explain.ts'
+import type { Explanation } from '../explain/explain.ts'
+import type { RunSituation } from '../explain/situation.ts'
 import { isMadeHere } from '../inputs/made-tasks.ts'
 import type { Outstanding } from '../peers/hand-over.ts'
 import { noStats } from '../session/events.ts'
@@ -28,11 +30,12 @@ import { agree } from './agreeing.ts'
 import type { BlockBlame } from './block-blame.ts'
 import { closeAfter, noteClosing, previousClosed } from './closing-store.ts'
 import { ComputeControl } from './compute-control.ts'
+import { Explaining } from './explaining.ts'
 import { IdentifiedTorrent } from './identified-torrent.ts'
 import type { DestroyCallback, InternalClient } from './internals.ts'
 import { handOver } from './leave.ts'
 import type { HandOverOptions } from './leave.ts'
-import { checkComputable } from './options.ts'
+import { checkComputable, checkTask } from './options.ts'
 import type { ComputeOptions, PauseOptions, SealingOptions, TaskTorrentOptions } from './options.ts'
 import './package-guards.ts'
 import { ProcessLag } from './process-lag.ts'
@@ -58,6 +61,7 @@ export class ComputeTorrent extends IdentifiedTorrent {
   readonly _policy = new TorrentPolicy(this)
   readonly _control: ComputeControl
   readonly _taskWires = new TaskWires(this)
+  readonly _explaining = new Explaining(this)
   readonly _wanted = new WantedPieces()
   /** of the torrent of an input */
   _blame: BlockBlame | null = null
@@ -158,6 +162,12 @@ export class ComputeTorrent extends IdentifiedTorrent {
   retry (piece: number): void { this._session?.retry(piece) }
 
   /** See public-types.ts. */
+  explain (piece: number | null = null, run: Partial<RunSituation> = {}): Explanation {
+    checkTask(this)
+    return explain(this._explaining.situation(piece, run))
+  }
+
+  /** See public-types.ts. */
   startComputing (options: ComputeOptions = {}): void {
     checkComputable(this)
     this._control.start(options)
@@ -203,21 +213,8 @@ export class ComputeTorrent extends IdentifiedTorrent {
   // PEERS
 
   override _startDiscovery (): void {
-    const isFirst = this.discovery === null || this.discovery === undefined
     super._startDiscovery()
     if (!this.destroyed) this._control.discovering()
-    const { dht } = this.client ?? {}
-    const isOrdinary = this.task === null && this.metadata !== null
-    if (!isFirst || isOrdinary || this.destroyed || !dht || this.private === true) return
-    this.once(
-      'close',
-      announceWhileAlone({
-        dht,
-        infoHash: this.infoHash,
-        port: this.client.torrentPort,
-        isAlone: () => this.wires.length === 0 && this.private !== true
-      })
-    )
   }
 
   override _addPeer (peer: unknown, _type: string, source?: string): InternalPeer | null {

@@ -2,6 +2,9 @@
  * Formats numbers and untrusted text for users. Pure: no streams, no clock. All text from a task file or a peer goes
  * through `escapeText` before it reaches a terminal.
  */
+import { formatBytes } from '../../base/quantities.ts'
+
+export { formatBytes, formatDuration, plural } from '../../base/quantities.ts'
 
 /** A label and its lines; `bar` marks text of a stranger. */
 export type Row = [label: string, lines: string[], bar?: string]
@@ -120,43 +123,9 @@ export function quote (text: string, bar: string, columns: number): string[] {
   return wrap(text, columns).map((part, index) => (index === 0 ? bar : bar.replace('│', '┆')) + part)
 }
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-
-/** A number of bytes in powers of 1024, e.g. `1.5 MiB`. */
-export function formatBytes (bytes: number): string {
-  let unit = 0
-  let value = bytes
-  // 1023.95 would be shown as 1024.0 of the smaller unit.
-  while (value >= 1023.95 && unit < UNITS.length - 1) {
-    value /= 1024
-    unit++
-  }
-  const digits = unit === 0 || Number.isInteger(value) || value >= 100 ? 0 : 1
-  return `${value.toFixed(digits)} ${UNITS[unit]}`
-}
-
 /** A speed in bytes per second, e.g. `1.5 MiB/s`. */
 export function formatRate (bytesPerSecond: number): string {
   return `${formatBytes(Math.round(bytesPerSecond))}/s`
-}
-
-/** A duration of at least a second in its two largest units, e.g. `2 h 5 min`, `1 d`. */
-export function formatDuration (ms: number): string {
-  const seconds = Math.max(1, Math.ceil(ms / 1000))
-  if (seconds < 60) return `${seconds} s`
-  if (seconds < 3600) return both(seconds, 60, 'min', 's')
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 24 * 60) return both(minutes, 60, 'h', 'min')
-  return both(Math.floor(minutes / 60), 24, 'd', 'h')
-}
-
-function both (amount: number, each: number, large: string, small: string): string {
-  return `${Math.floor(amount / each)} ${large}${amount % each === 0 ? '' : ` ${amount % each} ${small}`}`
-}
-
-/** `1 piece`, `2 pieces`. */
-export function plural (count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /** Sorted numbers as ranges, `0–4, 7, 9–11`: at most `max` ranges, and the number of those left out. */
