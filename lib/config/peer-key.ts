@@ -21,7 +21,9 @@ export async function readPeerKey (file: string): Promise<PeerKey> {
   try {
     return { key: await readSigningKey(file), isNew: false }
   } catch (error) {
-    if (!(error instanceof BitWorkerError) || errnoOf(error.cause) !== 'ENOENT') throw error
+    // ENOTDIR: the output folder is none, which the store says
+    const errno = error instanceof BitWorkerError ? errnoOf(error.cause) : undefined
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw error
   }
   return { key: generateKeyPairSync('ed25519').privateKey, isNew: true }
 }

@@ -4,7 +4,7 @@
  * comes from a `PageSource`.
  */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import http from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TorrentFile } from '../webtorrent/types.ts'
@@ -77,7 +77,7 @@ export class PageServer {
 
   private constructor (options: PageServerOptions) {
     this.#options = options
-    this.#server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, (req, res) => {
+    this.#server = http.createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, (req, res) => {
       this.#answer(req, res).catch(() => { res.destroy() })
     })
     this.#server.maxConnections = MAX_CONNECTIONS

@@ -190,6 +190,8 @@ export class TaskFeed implements PageTask {
 
   /** The client ends. */
   close (): void {
+    this.#look()
+    this.#tell()
     this.#cancelRates()
     this.#happenings.close()
     this.#sleep()

@@ -1,5 +1,4 @@
 /** `bitworker log`: what became of each piece of a task in a folder. Contacts nobody; a run may use the folder. */
-import { once } from 'node:events'
 import { BitWorkerError } from '../../base/errors.ts'
 import { readPieceLog } from '../../store/log-reader.ts'
 import type { Task } from '../../task/task.ts'
@@ -33,7 +32,8 @@ export async function log (id: string, piece: number | undefined, flags: LogFlag
 }
 
 async function write (text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+  // not by `once` of node:events, which would take the end of the reader for an error of ours
+  if (!process.stdout.write(text)) await new Promise<void>(resolve => { process.stdout.once('drain', resolve) })
 }
 
 function noPiece ({ name, pieceCount }: Task, piece: number): BitWorkerError {
