@@ -52,7 +52,7 @@ function unknown ({ isKnown, peers }: Situation): Cause | null {
   if (peers.connected === 0) return noPeers(peers, 'The metadata of the task is not here')
   return {
     code: 'no-metadata',
-    sentence: `The metadata of the task is not here: ${plural(peers.connected, 'peer is', 'peers are')} connected, and none has sent it. Name a peer that has the task with --peer, or get the task file.`
+    sentence: `The metadata of the task is not here: ${plural(peers.connected, 'peer is', 'peers are')} connected, and none has sent it. Name a peer that has the task, or get the task file.`
   }
 }
 
@@ -101,12 +101,12 @@ export function causeOf ({ code, message }: Obstacle): Cause {
 }
 
 const HELD: Readonly<Record<Held['code'], (reason: string) => string>> = {
-  paused: () => 'Computing is paused. bitworker resume, or the key r, lets it go on.',
-  hours: reason => `It is not the time at which this machine computes (--${reason}). It goes on by itself at that time.`,
-  battery: () => 'This machine runs on battery (--no-battery). It goes on when it is plugged in.',
-  load: reason => `This machine is busy (${reason}; --load). It goes on when the load is lower.`,
-  memfree: reason => `This machine has ${reason} (--memfree). It goes on when there is more.`,
-  halted: () => 'Too many pieces failed (--halt), so no more are started, and the run ends. bitworker log --failed shows why.'
+  paused: () => 'Computing is paused. It goes on when it is resumed.',
+  hours: reason => `It is not the time at which this machine computes (${reason}). It goes on by itself at that time.`,
+  battery: () => 'This machine runs on battery. It goes on when it is plugged in.',
+  load: reason => `This machine is busy (${reason}). It goes on when the load is lower.`,
+  memfree: reason => `This machine has ${reason}. It goes on when there is more.`,
+  halted: () => 'Too many pieces failed, so no more are started, and the run ends. The log of the task has the reasons.'
 }
 
 /** Nothing starts here, whichever piece it is. */
@@ -118,9 +118,9 @@ function blocked (now: Situation): Cause | null {
     return { ...cause, isStuck: others === '', sentence: `${cause.sentence}${others}` }
   }
   if (asks) {
-    return { code: 'consent', isStuck: true, sentence: `The task waits for your answer: no key that you trust has signed it, so its command runs only if you agree. Answer in its terminal, or start it with --yes.${others}` }
+    return { code: 'consent', isStuck: true, sentence: `The task waits for your answer: no key that you trust has signed it, so its command runs only if you agree. Answer where it was started.${others}` }
   }
-  if (isFinishing) return { code: 'finishing', sentence: `No more pieces are started: the running ones end, then the client stops (bitworker finish).${others}` }
+  if (isFinishing) return { code: 'finishing', sentence: `No more pieces are started: the running ones end, then the client stops, as it was asked to.${others}` }
   if (hopeless !== null) return { ...outOfMemory(now, hopeless) ?? { code: 'hopeless', sentence: sentence(hopeless.message) }, isStuck: others === '' }
   if (computing === 'off') {
     if (others === '' && peers.connected === 0) return noPeers(peers, 'Nothing is computed here, and no peer has the missing pieces')
@@ -178,7 +178,7 @@ function outOfMemory (now: Situation, failure: Obstacle): Cause | null {
   const { memoryAsked, memoryLimit } = now
   if (failure.code !== 'BW_ERR_COMMAND_MEMORY' && !/\bmemory\b/.test(failure.message)) return null
   if (memoryAsked <= memoryLimit) return null
-  return { code: 'memory', sentence: `The task asks for ${formatBytes(memoryAsked)} of memory for each command, commands get at most ${formatBytes(memoryLimit)} here, and they failed with that. Allow more with --max-memory, if this machine has it.` }
+  return { code: 'memory', sentence: `The task asks for ${formatBytes(memoryAsked)} of memory for each command, commands get at most ${formatBytes(memoryLimit)} here, and they failed with that. Allow more, if this machine has it.` }
 }
 
 function givenUpCause (now: Situation, failure: PieceFailure | null, what: string): Cause {
@@ -186,13 +186,13 @@ function givenUpCause (now: Situation, failure: PieceFailure | null, what: strin
   const out = failure === null ? null : outOfMemory(now, failure)
   if (out !== null) return { ...out, isStuck }
   if (failure === null) {
-    return { code: 'left-out', isStuck, sentence: `Only some pieces were asked for here (--retry-failed): ${what} of the others are left to other peers.` }
+    return { code: 'left-out', isStuck, sentence: `Only some pieces were asked for here: ${what} of the others are left to other peers.` }
   }
   const who = peers.connected === 0 ? 'no peer is connected' : 'no connected peer has or computes it'
   return {
     code: 'given-up',
     isStuck: true,
-    sentence: `The command failed too often here, so ${what} ${what === 'it' || what.startsWith('1 ') ? 'is' : 'are'} not tried again, and ${who}. The last failure: ${sentence(failure.message)} Mend the cause, then bitworker run --retry-failed.`
+    sentence: `The command failed too often here, so ${what} ${what === 'it' || what.startsWith('1 ') ? 'is' : 'are'} not tried again, and ${who}. The last failure: ${sentence(failure.message)} Mend the cause, then try them again.`
   }
 }
 
@@ -213,7 +213,7 @@ function inputWords ({ name, have, length, forMs = 0 }: InputState): string {
 
 function whoSends ({ have, length }: InputState, connected: number): string {
   if (have === length) return 'It is being prepared.'
-  return `${connected === 0 ? 'No peer is connected' : `${plural(connected, 'peer is', 'peers are')} connected`}; start a peer that has it, or name a copy of it with --input-from.`
+  return `${connected === 0 ? 'No peer is connected' : `${plural(connected, 'peer is', 'peers are')} connected`}; start a peer that has it, or name a copy of it on this machine.`
 }
 
 /** The piece is stored, is being computed here, or nobody wants it. */
@@ -242,7 +242,7 @@ function own (now: Situation, { index, isWaiting, trouble, failure, elsewhere: o
     const cause = givenUpCause(now, failure ?? other ?? null, 'it')
     return { ...cause, sentence: `Piece ${index}: ${cause.sentence}${also}` }
   }
-  if (trouble === 'left') return { code: 'left-out', sentence: `Piece ${index} is not computed here, because only some pieces were asked for (--retry-failed); it is left to other peers.` }
+  if (trouble === 'left') return { code: 'left-out', sentence: `Piece ${index} is not computed here, because only some pieces were asked for; it is left to other peers.` }
   if (trouble === 'retry') return { code: 'retry', sentence: `Piece ${index} failed here, and is tried again in a moment: ${sentence(failure?.message ?? 'the command failed.')}` }
   if (isWaiting) {
     const input = inputCause(now)

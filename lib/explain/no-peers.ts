@@ -6,7 +6,7 @@ import type { PeerState, SourceState } from './situation.ts'
 const MAX_CALLS = 8
 
 const NAMES: Readonly<Record<SourceState['kind'], string>> = {
-  tracker: 'the tracker', dht: 'the DHT', lsd: 'the local network (LSD)', pex: 'other peers (PEX)', named: '--peer or the link'
+  tracker: 'the tracker', dht: 'the DHT', lsd: 'the local network (LSD)', pex: 'other peers (PEX)', named: 'you or the link'
 }
 
 /** @param effect what follows from it, without a full stop */
@@ -26,7 +26,7 @@ export function noPeers (peers: PeerState, effect: string): { code: 'no-peers' |
     return {
       code: 'no-peers',
       isStuck: true,
-      sentence: `${effect}, because nobody is asked for peers: the DHT, trackers and the local network are off, and no peer is named. Name one with --peer or a tracker with --announce, or leave out --no-dht.`
+      sentence: `${effect}, because nobody is asked for peers: the DHT, trackers and the local network are off, and no peer is named. Name one, or a tracker, or turn the DHT on.`
     }
   }
   const named = asked.reduce((sum, { peers: count }) => sum + count, 0)
@@ -36,7 +36,7 @@ export function noPeers (peers: PeerState, effect: string): { code: 'no-peers' |
     isStuck: false,
     sentence: named > 0
       ? `${effect}, because no peer is connected: ${plural(named, 'address is', 'addresses are')} known and being called (${said}).`
-      : `${effect}, because no peer is known: ${said}. Start a peer, or name one with --peer.`
+      : `${effect}, because no peer is known: ${said}. Start a peer, or name one.`
   }
 }
 

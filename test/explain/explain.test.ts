@@ -55,7 +55,7 @@ const TASKS: Array<[what: string, now: Partial<Situation>, code: ExplainCode, sa
   ['done', { done: true, missing: 0 }, 'done', /all 10 pieces are here/],
   ['no metadata, no peers', { isKnown: false, peers: { ...ALONE, sources: [DHT] } }, 'no-peers', /metadata.*DHT knows no other node/],
   ['no metadata, a silent peer', { isKnown: false }, 'no-metadata', /1 peer is connected, and none has sent it/],
-  ['nothing asks for peers', { computing: 'off', peers: ALONE }, 'no-peers', /nobody is asked for peers.*--peer/],
+  ['nothing asks for peers', { computing: 'off', peers: ALONE }, 'no-peers', /nobody is asked for peers.*Name one/],
   ['the tracker fails', {
     computing: 'off',
     peers: { ...ALONE, sources: [{ kind: 'tracker', name: 'http://t/', state: 'failed', peers: 0, message: 'connect ECONNREFUSED' }] }
@@ -63,14 +63,14 @@ const TASKS: Array<[what: string, now: Partial<Situation>, code: ExplainCode, sa
   ['wrong port', {
     computing: 'off',
     peers: { ...ALONE, failed: [{ address: '10.0.0.1:1', source: 'named', reason: 'refuses the connection, so nobody listens on that port' }] }
-  }, 'unreachable', /10\.0\.0\.1:1 \(from --peer or the link\) refuses the connection/],
+  }, 'unreachable', /10\.0\.0\.1:1 \(from you or the link\) refuses the connection/],
   ['sandbox missing', { computing: 'off', obstacle: { code: 'BW_ERR_NO_SANDBOX', message: 'No sandbox works here.' } }, 'no-sandbox', /No sandbox/],
   ['tool missing', { computing: 'off', obstacle: { code: 'BW_ERR_NEEDS', message: 'ffmpeg is missing.' } }, 'needs', /ffmpeg is missing/],
   ['GPU', { computing: 'off', obstacle: { code: 'BW_ERR_NEEDS', message: 'The task needs a GPU.' } }, 'gpu', /needs a GPU/],
   ['signature needed', { computing: 'off', asks: true }, 'consent', /no key that you trust has signed it/],
   ['denied', { computing: 'off', obstacle: { code: 'BW_ERR_DENIED', message: 'Its key is denied' } }, 'denied', /Its key is denied\.$/],
-  ['paused', { computing: 'paused', held: [{ code: 'paused', reason: 'on request' }] }, 'paused', /bitworker resume/],
-  ['hours', { computing: 'paused', held: [{ code: 'hours', reason: 'hours 22-7' }] }, 'hours', /--hours 22-7/],
+  ['paused', { computing: 'paused', held: [{ code: 'paused', reason: 'on request' }] }, 'paused', /is resumed/],
+  ['hours', { computing: 'paused', held: [{ code: 'hours', reason: 'hours 22-7' }] }, 'hours', /\(hours 22-7\)/],
   ['battery', { computing: 'paused', held: [{ code: 'battery', reason: 'on battery' }] }, 'battery', /plugged in/],
   ['load', { computing: 'paused', held: [{ code: 'load', reason: 'load 3 or more' }] }, 'load', /busy \(load 3 or more/],
   ['memfree', { computing: 'paused', held: [{ code: 'memfree', reason: 'less than 2 GiB of memory available' }] }, 'memfree', /less than 2 GiB/],
@@ -86,13 +86,13 @@ const TASKS: Array<[what: string, now: Partial<Situation>, code: ExplainCode, sa
   ['given up here', { ready: 0, givenUp: 4, isStuck: true, failure: EXIT }, 'given-up', /4 pieces are not tried again.*exited with code 7\. Mend/],
   ['memory asked for too large', {
     ready: 0, givenUp: 4, isStuck: true, memoryAsked: 2 ** 40, failure: { code: 'BW_ERR_COMMAND_MEMORY', message: 'The command used too much memory.' }
-  }, 'memory', /asks for 1 TiB.*at most 2 GiB here.*--max-memory/],
+  }, 'memory', /asks for 1 TiB.*at most 2 GiB here.*Allow more/],
   ['disk full', { computing: 'off', obstacle: { code: 'BW_ERR_DISK_FULL', message: 'The disk is full.' } }, 'disk-full', /disk is full/],
   ['disk full for an input', {
     waiting: 4, ready: 0, inputs: [{ name: 'a', state: 'fetching', have: 0, length: 9, message: 'It needs 9 B, and 2 B of space is free.' }]
   }, 'disk-full', /space is free/],
   ['hopeless', { hopeless: { code: 'BW_ERR_HOPELESS', message: 'The first pieces all failed.' } }, 'hopeless', /first pieces/],
-  ['finishing', { isFinishing: true, running: 2 }, 'finishing', /bitworker finish/],
+  ['finishing', { isFinishing: true, running: 2 }, 'finishing', /then the client stops/],
   ['running', { running: 2, claimed: 1 }, 'running', /2 pieces are being computed here in 2 slots, and other peers compute 1/],
   ['a file fails', { missing: 0, fileFailure: EXIT }, 'complete-failed', /exited with code 7/],
   ['files are made', { missing: 0 }, 'completing', /are being made/],
@@ -122,10 +122,10 @@ const PIECES: Array<[
     /10\.0\.0\.1:5 has claimed it for 1 min 30 s, of about 2 min/],
   ['claimed, and paused here', { claims: [{ peer: 'x', forMs: 9_000, estimateMs: 0 }] }, { computing: 'paused' }, 'claimed', /x has claimed it for 9 s\. /],
   ['expected', { isExpected: true, holders: 2 }, {}, 'downloading', /2 connected peers have it/],
-  ['paused', {}, { computing: 'paused' }, 'paused', /bitworker resume/],
+  ['paused', {}, { computing: 'paused' }, 'paused', /is resumed/],
   ['given up', { trouble: 'given-up', failure: EXIT, elsewhere: [{ ...EXIT, peer: '10.0.0.1:5' }] }, { givenUp: 1 }, 'given-up',
     /^Piece 3: .*so it is not tried again.*exited with code 7\..*1 peer has given it up as well\.$/],
-  ['left out', { trouble: 'left' }, {}, 'left-out', /--retry-failed/],
+  ['left out', { trouble: 'left' }, {}, 'left-out', /only some pieces/],
   ['retried', { trouble: 'retry', failure: EXIT }, {}, 'retry', /in a moment: The command exited with code 7\./],
   ['its input', { isWaiting: true }, { inputs: [{ name: 'in', state: 'fetching', have: 1, length: 2 }] }, 'input', /^Piece 3: It waits for the input "in"/],
   ['in the queue', {}, { running: 2 }, 'ready', /next in line.*2 of 2 slots are busy/],

@@ -19,7 +19,7 @@ test('nobody is asked for peers; then a peer is named by a wrong port', async t 
   torrent.addPeer(`127.0.0.1:${port}`)
   await until('the call has failed', () => torrent.explain().code === 'unreachable')
   const { sentence, details } = torrent.explain(0)
-  t.match(sentence, new RegExp(`127\\.0\\.0\\.1:${port} \\(from --peer or the link\\) refuses the connection`))
+  t.match(sentence, new RegExp(`127\\.0\\.0\\.1:${port} \\(from you or the link\\) refuses the connection`))
   t.match(details.join('\n'), new RegExp(`^127\\.0\\.0\\.1:${port} refuses`, 'm'))
   t.throws(() => torrent.explain(4), /There is no piece 4/)
 })
