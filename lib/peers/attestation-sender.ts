@@ -128,6 +128,8 @@ export class AttestationSender {
   }
 
   #answer (peer: TaskPeer, recipient: Recipient): void {
+    // results that were announced before the peer's key was known have not been signed yet
+    this.#host.statements()?.signPending(index => recipient.asks.has(index))
     for (const index of recipient.asks) {
       const records = this.#host.choose(index)
       if (!this.#send(peer, recipient, records)) return this.#later(recipient, index)

@@ -135,4 +135,6 @@ test('of a million lines, a peer takes what its pieces need', async t => {
   for (const [piece, bytes] of sizes) t.equal(bytes, lines[piece]!.length, `piece ${piece} is its line`)
   const { received } = client.torrents.find(({ infoHash }) => infoHash === task.inputs![0]!.infoHash)!
   t.ok(received <= 2 ** 20, `they took ${received} bytes of it`)
+  // before their folders are removed: they are not done
+  await Promise.all([giver, client].map(destroyClient))
 })
