@@ -147,7 +147,10 @@ export class Verifier {
     this.#isStopped = true
     this.#mode = this.#keepsWaiting ? 'expected' : 'off'
     this.#runs.stop()
-    if (this.#keepsWaiting) return
+    if (this.#keepsWaiting) {
+      if (this.#queue.some(({ sources }) => sources.length > 0)) this.#sayThatItWaits()
+      return
+    }
     for (const { resolve } of this.#queue.splice(0)) resolve(this.#refusesAll ? 'ignored' : 'unjudged')
   }
 

@@ -158,7 +158,7 @@ test('what must be judged waits while no command may run, which is said once', a
   const [peer, draft] = [{}, { size: 1, draft: {} as never }]
   const verdicts = [0, 1].map(async index => verifier.judge(index, { draft, sources: [peer] }))
   verifier.stop()
-  t.same(waits, [], 'nothing has come since')
+  t.equal(waits.length, 1, 'what has come already waits')
   for (const index of [2, 3]) verdicts.push(verifier.judge(index, { draft, sources: [peer] }))
   t.same([waits.length, verifier.isOn, verifier.listensTo(peer)], [1, true, true])
   await new Promise(resolve => { setImmediate(resolve) })
